@@ -1,0 +1,176 @@
+// Package bytecode holds a BPF program as the kernel sees it at load time: the
+// instructions of an entry function and of the subprograms it needs, linked
+// into one index space, with maps, jump tables and source lines beside them.
+//
+//	p, err := load.ELF("x.o", file)            // package cfg/load makes Programs
+//	for pc := bytecode.PC(0); int(pc) < len(p[0].Insns); pc += p[0].Insns[pc].Slots() {
+//		fmt.Println(pc, p[0].Text(pc))     // 8 gotox r2
+//	}
+//
+// A Program is plain data and is not changed after it has been made. The
+// package does not read files, does not follow control flow further than one
+// instruction (FlowAt), and judges nothing: a Program may be one that no
+// kernel would accept.
+package bytecode
+
+import "sort"
+
+// Program is one loadable unit.
+type Program struct {
+	Name    string // C name of the entry function, as the file has it: escape before printing
+	Section string // ELF section of the entry function, which decides the program type
+	Type    string // program type in libbpf's words ("xdp", "syscall"), empty when unknown
+
+	Insns    []Insn       // all subprograms, linked
+	Subprogs []Subprogram // by Start; the first starts at slot 0, each ends where the next starts
+	Maps     []Map        // in order of first reference
+	Tables   []JumpTable  // in order of first reference
+	Refs     []Ref        // by PC; at most one for each PC
+	Lines    []Line       // by PC; each holds until the next
+	Diags    []string     // what the loader found odd, in a fixed order
+
+	// Sleepable and the like are loader flags (BPF_F_* of BPF_PROG_LOAD).
+	Flags uint32
+}
+
+// Subprogram is a function of a Program.
+type Subprogram struct {
+	Name   string // C name, empty when unknown
+	Start  PC     // first slot
+	End    PC     // slot behind the last
+	Global bool   // verified on its own, by its BTF types (not called in context)
+
+	// Args tells the BTF kind of each parameter of a global function: "scalar",
+	// "ctx", "mem:N" (pointer to N bytes, may be null), "nonnull:N", or "other".
+	// Nil when there is no BTF.
+	Args []string
+	// Exception reports whether the function is the program's exception
+	// callback (BTF declaration tag "exception_callback:NAME").
+	Exception bool
+}
+
+// Map describes a map that a Program refers to.
+type Map struct {
+	Name       string
+	Type       uint32 // BPF_MAP_TYPE_*
+	KeySize    uint32 // bytes
+	ValueSize  uint32 // bytes
+	MaxEntries uint32
+	Flags      uint32 // BPF_F_*
+
+	// ReadOnly reports whether neither the program nor user space can change
+	// the value: a frozen BPF_F_RDONLY_PROG array such as .rodata.
+	ReadOnly bool
+	// Value is the initial value of a data section or array of one element;
+	// nil when unknown.
+	Value []byte
+	// Symbols names the variables inside Value, by Off.
+	Symbols []DataSymbol
+	// Code lists the slots of Value that hold addresses of code, by Off
+	// (R_BPF_64_ABS64 relocations), which no Linux loader applies.
+	Code []CodePointer
+}
+
+// DataSymbol is a variable in a data section.
+type DataSymbol struct {
+	Name string
+	Off  int64 // byte offset in the section
+	Size int64 // bytes
+}
+
+// CodePointer is an 8-byte cell of a data section that holds a code address.
+type CodePointer struct {
+	Off    int64 // byte offset of the cell in the section
+	Target PC    // slot it points at, -1 when that is not part of this program
+	Func   bool  // the target is the first slot of a function
+}
+
+// JumpTable is a BPF_MAP_TYPE_INSN_ARRAY map: an array of code addresses that
+// indirect jumps load from.
+type JumpTable struct {
+	Name string
+	// Targets holds the slot for each entry as submitted to the kernel. It may
+	// lie outside the program or in the middle of a 64-bit immediate load.
+	Targets []PC
+	// Unfrozen reports whether the map would not be frozen at load, which the
+	// kernel refuses. Loaders such as libbpf freeze.
+	Unfrozen bool
+	// FDArray reports whether the program binds the map through fd_array even
+	// if no instruction refers to it.
+	FDArray bool
+}
+
+// RefKind says what an instruction's operand refers to.
+type RefKind uint8
+
+// The kinds of reference.
+const (
+	RefInvalid  RefKind = iota
+	RefMap              // Maps[Index], the map itself
+	RefMapValue         // Maps[Index], byte Off of its first value
+	RefTable            // Tables[Index], byte Off of its addresses
+	RefTableMap         // Tables[Index], the map itself
+	RefFunc             // subprogram that starts at slot Index
+	RefHelper           // helper number Index, called Name where known
+	RefKfunc            // kernel function Name
+	RefKsym             // kernel variable Name
+	RefBTFID            // kernel BTF object number Index
+	RefCORE             // field relocation left as the compiler wrote it
+	RefUnknown          // undefined or unsupported; Name says what
+)
+
+// Ref is the meaning of an operand that the instruction's own bits do not
+// tell: the map behind a 64-bit immediate load, the kernel function behind a
+// call.
+type Ref struct {
+	PC    PC
+	Kind  RefKind
+	Index int    // see RefKind
+	Off   int64  // byte offset, see RefKind
+	Name  string // symbol, see RefKind
+}
+
+// Line is a line of C source.
+type Line struct {
+	PC   PC     // first slot made from the line
+	File string // as the compiler recorded it
+	Line int    // from 1
+	Col  int    // from 1; 0 when unknown
+	Text string // the line itself, empty when not recorded
+}
+
+// RefAt returns the reference of the instruction at pc, and whether it has one.
+func (p *Program) RefAt(pc PC) (Ref, bool) {
+	i := sort.Search(len(p.Refs), func(i int) bool { return p.Refs[i].PC >= pc })
+	if i < len(p.Refs) && p.Refs[i].PC == pc {
+		return p.Refs[i], true
+	}
+	return Ref{}, false
+}
+
+// LineAt returns the source line of the instruction at pc, and whether one is
+// known. A line does not reach over the start of a subprogram.
+func (p *Program) LineAt(pc PC) (Line, bool) {
+	i := sort.Search(len(p.Lines), func(i int) bool { return p.Lines[i].PC > pc }) - 1
+	s := p.SubprogAt(pc)
+	if i < 0 || s < 0 || p.Lines[i].PC < p.Subprogs[s].Start {
+		return Line{}, false
+	}
+	return p.Lines[i], true
+}
+
+// SubprogAt returns the index in Subprogs of the subprogram that contains pc,
+// or -1.
+func (p *Program) SubprogAt(pc PC) int {
+	i := sort.Search(len(p.Subprogs), func(i int) bool { return p.Subprogs[i].Start > pc }) - 1
+	if i < 0 || pc >= p.Subprogs[i].End {
+		return -1
+	}
+	return i
+}
+
+// Flow returns how control leaves the instruction at pc; see FlowAt.
+func (p *Program) Flow(pc PC) Flow { return FlowAt(p.Insns, pc) }
+
+// Len returns the number of slots.
+func (p *Program) Len() PC { return PC(len(p.Insns)) }
