@@ -1,0 +1,84 @@
+package tidy
+
+import (
+	"path"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/bpfcfg/bpfcfg"
+
+// layers lists the packages from the bottom up. A package may import what
+// stands before it in its row's list, nothing else of ours. Internal packages
+// listed in shared may be imported by all. This is a statement of policy: bytes
+// → Program → Graph ⇄ Facts ⇄ Targets → Image → Layout, and never back.
+var layers = map[string][]string{
+	"cfg/bytecode":     {},
+	"cfg/load":         {"cfg/bytecode"},
+	"cfg":              {"cfg/bytecode"},
+	"abstract/tnum":    {},
+	"abstract/arc":     {"abstract/tnum"},
+	"abstract/scalar":  {"abstract/tnum", "abstract/arc"},
+	"abstract":         {"cfg/bytecode", "cfg", "abstract/tnum", "abstract/arc", "abstract/scalar"},
+	"succ":             {"cfg/bytecode", "cfg", "abstract", "abstract/scalar"},
+	"succ/rules":       {"cfg/bytecode", "cfg", "abstract", "succ"},
+	"jit/x86":          {},
+	"jit":              {"cfg/bytecode", "jit/x86"},
+	"jit/rewrite":      {"cfg/bytecode", "jit"},
+	"jit/x86/disasm":   {},
+	"jit/verify":       {"cfg/bytecode", "cfg", "jit", "jit/x86/disasm"},
+	"jit/replay":       {"cfg/bytecode", "jit", "jit/x86/disasm", "internal/record"},
+	"golden":           {"cfg/bytecode", "cfg", "succ", "jit"},
+	"render/layered":   {},
+	"internal/record":  {"cfg/bytecode"},
+	"internal/interp":  {"cfg/bytecode", "abstract/scalar"},
+	"internal/progen":  {"cfg/bytecode"},
+	"internal/visible": {},
+}
+
+// shared may be imported by every package but the leaves.
+var shared = []string{"internal/visible"}
+
+// leaves import only the standard library, besides ours as listed in layers.
+var leaves = []string{"abstract/tnum", "abstract/arc", "abstract/scalar", "jit/x86"}
+
+func TestImports(t *testing.T) {
+	seen := 0
+	for _, p := range packages(t) {
+		allowed, listed := layers[p.rel]
+		if !listed {
+			continue
+		}
+		seen++
+		for _, imp := range p.imports {
+			rel, ours := strings.CutPrefix(imp, module+"/")
+			switch {
+			case ours && slices.Contains(allowed, rel), ours && slices.Contains(shared, rel):
+			case ours:
+				t.Errorf("%s imports %s: not in its row of the import policy", p.rel, rel)
+			case slices.Contains(leaves, p.rel) && strings.Contains(path.Dir(imp), "."):
+				t.Errorf("%s imports %s: a leaf package has the standard library only", p.rel, imp)
+			}
+		}
+	}
+	if seen < 10 {
+		t.Fatalf("only %d packages of the policy were found", seen)
+	}
+}
+
+// TestNothingImportsTheTop states that pictures and commands are at the end of
+// the pipeline.
+func TestNothingImportsTheTop(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, imp := range p.imports {
+			rel, ours := strings.CutPrefix(imp, module+"/")
+			top := ours && (strings.HasPrefix(rel, "render") || strings.HasPrefix(rel, "cmd/"))
+			above := strings.HasPrefix(p.rel, "cmd/") || strings.HasPrefix(p.rel, "render") ||
+				p.rel == "internal/pipeline"
+			if top && !above {
+				t.Errorf("%s imports %s: nothing below the renderer may", p.rel, rel)
+			}
+		}
+	}
+}

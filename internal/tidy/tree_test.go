@@ -1,0 +1,204 @@
+package tidy
+
+import (
+	"go/ast"
+	"go/format"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// pkg is one directory of Go files, tests left out.
+type pkg struct {
+	rel     string // directory, slash-separated, relative to the module
+	files   []*ast.File
+	names   []string // file names, parallel to files
+	imports []string // sorted, unique
+}
+
+// fset positions all parsed files.
+var fset = token.NewFileSet()
+
+const root = "../.."
+
+// packages parses the module.
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	byDir := map[string]*pkg{}
+	var dirs []string
+	walk(t, ".go", func(path string, src []byte) {
+		if strings.HasSuffix(path, "_test.go") {
+			return
+		}
+		f, err := parser.ParseFile(fset, path, src, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := filepath.ToSlash(filepath.Dir(path))
+		p := byDir[dir]
+		if p == nil {
+			p = &pkg{rel: dir}
+			byDir[dir] = p
+			dirs = append(dirs, dir)
+		}
+		p.files, p.names = append(p.files, f), append(p.names, path)
+		for _, im := range f.Imports {
+			name, _ := strconv.Unquote(im.Path.Value)
+			p.imports = append(p.imports, name)
+		}
+	})
+	slices.Sort(dirs)
+	var out []pkg
+	for _, d := range dirs {
+		p := byDir[d]
+		slices.Sort(p.imports)
+		p.imports = slices.Compact(p.imports)
+		out = append(out, *p)
+	}
+	return out
+}
+
+// walk calls f for each file of the module with the ending, in a fixed order.
+func walk(t *testing.T, ending string, f func(path string, src []byte)) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" || path != root && strings.HasPrefix(d.Name(), ".")) {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || filepath.Ext(path) != ending {
+			return nil
+		}
+		src, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		f(rel, src)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestFormat(t *testing.T) {
+	walk(t, ".go", func(path string, src []byte) {
+		out, err := format.Source(src)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+		} else if string(out) != string(src) {
+			t.Errorf("%s: not in gofmt's form", path)
+		}
+	})
+}
+
+// TestFunctionLength keeps functions readable. A flat switch over opcodes may
+// be longer when its comment says "flat".
+func TestFunctionLength(t *testing.T) {
+	const limit = 70
+	for _, p := range packages(t) {
+		for _, f := range p.files {
+			for _, d := range f.Decls {
+				fn, ok := d.(*ast.FuncDecl)
+				if !ok || fn.Body == nil {
+					continue
+				}
+				n := fset.Position(fn.End()).Line - fset.Position(fn.Pos()).Line + 1
+				if n > limit && !strings.Contains(strings.ToLower(fn.Doc.Text()), "flat") {
+					t.Errorf("%s: %s has %d lines, more than %d", fset.Position(fn.Pos()), fn.Name.Name, n, limit)
+				}
+			}
+		}
+	}
+}
+
+// TestDocumented asks for a comment on every package and every exported name.
+func TestDocumented(t *testing.T) {
+	for _, p := range packages(t) {
+		doc := false
+		for _, f := range p.files {
+			doc = doc || len(f.Doc.Text()) > 40
+			for _, d := range f.Decls {
+				undocumented(d, func(pos token.Pos, name string) {
+					t.Errorf("%s: exported %s has no comment", fset.Position(pos), name)
+				})
+			}
+		}
+		if !doc {
+			t.Errorf("package %s has no package comment that says what it makes", p.rel)
+		}
+	}
+}
+
+// undocumented reports the exported names of a declaration without a comment.
+func undocumented(d ast.Decl, report func(token.Pos, string)) {
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		if d.Name.IsExported() && d.Doc == nil && exportedReceiver(d) {
+			report(d.Pos(), d.Name.Name)
+		}
+	case *ast.GenDecl:
+		for _, s := range d.Specs {
+			switch s := s.(type) {
+			case *ast.TypeSpec:
+				if s.Name.IsExported() && d.Doc == nil && s.Doc == nil {
+					report(s.Pos(), s.Name.Name)
+				}
+			case *ast.ValueSpec:
+				if s.Names[0].IsExported() && d.Doc == nil && s.Doc == nil && s.Comment == nil {
+					report(s.Pos(), s.Names[0].Name)
+				}
+			}
+		}
+	}
+}
+
+// exportedReceiver reports whether fn is a function or a method of an exported
+// type.
+func exportedReceiver(fn *ast.FuncDecl) bool {
+	if fn.Recv == nil {
+		return true
+	}
+	typ := fn.Recv.List[0].Type
+	if star, ok := typ.(*ast.StarExpr); ok {
+		typ = star.X
+	}
+	if gen, ok := typ.(*ast.IndexExpr); ok {
+		typ = gen.X
+	}
+	id, ok := typ.(*ast.Ident)
+	return ok && id.IsExported()
+}
+
+// pathInDoc matches what a document quotes as code and looks like a path of
+// this repository.
+var pathInDoc = regexp.MustCompile("`((?:cmd|cfg|abstract|succ|jit|render|golden|docs|internal|testdata|\\.ci)" +
+	"(?:/[A-Za-z0-9_.-]+)+)/?`")
+
+func TestDocumentPathsExist(t *testing.T) {
+	n := 0
+	walk(t, ".md", func(doc string, src []byte) {
+		for _, m := range pathInDoc.FindAllStringSubmatch(string(src), -1) {
+			n++
+			if _, err := os.Stat(filepath.Join(root, m[1])); err != nil {
+				t.Errorf("%s names %s, which does not exist", doc, m[1])
+			}
+		}
+	})
+	if n == 0 {
+		t.Error("no document names a path: the pattern is wrong")
+	}
+}
