@@ -1,0 +1,156 @@
+package render
+
+// Scene describes what to draw: the control flow graph of one program and,
+// when Image is set, the machine code made from it. It is plain data, so that
+// nothing here depends on the analyses that fill it. Blocks, functions, edges
+// and tables are named by their index in the slices below. All strings may
+// come from a hostile file: writers escape them.
+type Scene struct {
+	Title    string // program name
+	Subtitle string // one line on where it comes from: file, section, sizes
+	Profile  string // JIT profile name, empty without Image
+
+	Funcs  []Func  // subprograms; the first is the entry function
+	Blocks []Block // in slot order
+	Edges  []Edge
+	Tables []Table
+	Image  *Image // nil: there is no layout half
+
+	Notes      []string // remarks below the picture
+	Mismatches []string // what a comparison found different; drawn as a warning
+}
+
+// Func is a subprogram.
+type Func struct {
+	Name  string
+	Entry int    // block that it starts with
+	Note  string // short remark beside the name ("global", "never called"), may be empty
+}
+
+// Block is a basic block.
+type Block struct {
+	Func  int    // function that it belongs to
+	Name  string // how listings call it: "b3"
+	Lines []Line // its instructions in order
+
+	Reachable  bool // some execution may reach it
+	LoopDepth  int  // number of loops that contain it
+	LoopHeader bool // a back edge leads to it
+	Entry      bool // first block of its function
+	Exit       bool // ends with exit
+
+	// Status says of an indirect jump or call at the end how well its targets
+	// are known: "exact", "over-approximate", "unresolved"; else empty.
+	Status string
+	// Reason is a sentence on Status, or on why the block is unreachable.
+	Reason string
+}
+
+// Line is an instruction in a block.
+type Line struct {
+	Slot int    // slot index of the instruction
+	Text string // instruction text: "if w1 > 14 goto +3"
+	// Source is the C line that the instruction was made from, drawn above the
+	// first of several instructions that share it. Empty when unknown.
+	Source string
+	File   string // file of Source
+	LineNo int    // line of Source in File, from 1
+	Note   string // short mark behind the text: "unpredicted", "deleted"
+}
+
+// EdgeKind says why control may pass along an edge. The values are the words
+// of the JSON output.
+type EdgeKind string
+
+// The kinds of edge.
+const (
+	FallThrough EdgeKind = "fall-through"
+	Taken       EdgeKind = "taken"
+	Goto        EdgeKind = "goto"
+	Indirect    EdgeKind = "indirect"
+	Call        EdgeKind = "call"
+	Return      EdgeKind = "return"
+	Callback    EdgeKind = "callback"
+	TailCall    EdgeKind = "tail-call"
+	Exception   EdgeKind = "exception"
+)
+
+// Outside is the To of an edge that leads to no block of the scene: targets
+// that are not known, tail calls.
+const Outside = -1
+
+// Edge leads from the end of one block to the start of another. Parallel
+// edges and self edges are allowed.
+type Edge struct {
+	From  int      // block
+	To    int      // block, or Outside
+	Kind  EdgeKind //
+	Label string   // condition, case values of an indirect jump ("0, 3-5"), name of an outside target
+	Dead  bool     // proved never taken
+	Back  bool     // the target dominates the source
+}
+
+// Table is an array of code addresses that indirect jumps read.
+type Table struct {
+	Name    string
+	Kind    string // "jump-table", "call-table"
+	Jumps   []int  // blocks whose last instruction selects from it
+	Range   string // index range in words: "0..14 of 15", empty when unknown
+	Entries []TableEntry
+}
+
+// TableEntry is an element of a Table.
+type TableEntry struct {
+	Block    int  // target, or Outside
+	Offset   int  // target's byte offset in the image, -1 when there is none
+	Selected bool // some index that the program computes selects it
+	Deleted  bool // the verifier removed the target instruction
+}
+
+// Image is the machine code: bytes from 0 to Len. Offsets count from its
+// first byte, over all functions.
+type Image struct {
+	Len    int
+	Funcs  []ImageFunc // by Offset, without overlap
+	Pieces []Piece     // by Offset, without overlap
+	Jumps  []Jump
+	Endbr  []int // offsets of ENDBR64 instructions
+}
+
+// ImageFunc is a function in an Image.
+type ImageFunc struct {
+	Name     string
+	Func     int // index in Scene.Funcs, -1 for one the kernel added
+	Offset   int
+	Len      int
+	Prologue int // bytes before the first block's code
+	Epilogue int // bytes of the shared exit code at Piece "epilogue", 0 without
+}
+
+// PieceKind says what the bytes of a Piece are.
+type PieceKind string
+
+// The kinds of piece.
+const (
+	PieceBlock    PieceKind = "block"
+	PiecePrologue PieceKind = "prologue"
+	PieceEpilogue PieceKind = "epilogue"
+	PiecePadding  PieceKind = "padding"
+	PieceOther    PieceKind = "other"
+)
+
+// Piece is a run of bytes of an Image. A block may have several.
+type Piece struct {
+	Kind   PieceKind
+	Block  int // for PieceBlock; else -1
+	Offset int
+	Len    int // 0 for a block without code
+}
+
+// Jump is a jump or call inside an Image.
+type Jump struct {
+	From int      // offset of the jump instruction
+	To   int      // offset that it leads to
+	Kind EdgeKind //
+	Edge int      // index in Scene.Edges, -1 when none
+}
