@@ -1,0 +1,63 @@
+package record
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+)
+
+// Numbers of the map types and program types that are treated specially
+// (include/uapi/linux/bpf.h, Linux 7.3).
+const (
+	MapArray     = 2
+	MapProgArray = 3
+	MapArena     = 33
+	MapInsnArray = 34
+)
+
+// progTypeNames returns the names of program types by number, in libbpf's
+// words.
+func progTypeNames() []string {
+	return []string{
+		"unspec", "socket_filter", "kprobe", "sched_cls", "sched_act", "tracepoint", "xdp", "perf_event",
+		"cgroup_skb", "cgroup_sock", "lwt_in", "lwt_out", "lwt_xmit", "sock_ops", "sk_skb", "cgroup_device",
+		"sk_msg", "raw_tracepoint", "cgroup_sock_addr", "lwt_seg6local", "lirc_mode2", "sk_reuseport",
+		"flow_dissector", "cgroup_sysctl", "raw_tracepoint_writable", "cgroup_sockopt", "tracing",
+		"struct_ops", "ext", "lsm", "sk_lookup", "syscall", "netfilter",
+	}
+}
+
+// mapTypeNames returns the names of map types by number.
+func mapTypeNames() []string {
+	return []string{
+		"unspec", "hash", "array", "prog_array", "perf_event_array", "percpu_hash", "percpu_array",
+		"stack_trace", "cgroup_array", "lru_hash", "lru_percpu_hash", "lpm_trie", "array_of_maps",
+		"hash_of_maps", "devmap", "sockmap", "cpumap", "xskmap", "sockhash", "cgroup_storage",
+		"reuseport_sockarray", "percpu_cgroup_storage", "queue", "stack", "sk_storage", "devmap_hash",
+		"struct_ops", "ringbuf", "inode_storage", "task_storage", "bloom_filter", "user_ringbuf",
+		"cgrp_storage", "arena", "insn_array", "rhash",
+	}
+}
+
+// MapTypeNumber returns the number of a map type given by name or number.
+func MapTypeNumber(s string) (uint32, error) { return number("map type", mapTypeNames(), s) }
+
+// ProgTypeName returns the name of a program type given by name or number;
+// a number without a name stays a number.
+func ProgTypeName(s string) string {
+	n, err := strconv.ParseUint(s, 10, 32)
+	if names := progTypeNames(); err == nil && n < uint64(len(names)) {
+		return names[n]
+	}
+	return s
+}
+
+func number(what string, names []string, s string) (uint32, error) {
+	if n, err := strconv.ParseUint(s, 0, 32); err == nil {
+		return uint32(n), nil
+	}
+	if i := slices.Index(names, s); i >= 0 {
+		return uint32(i), nil
+	}
+	return 0, fmt.Errorf("unknown %s %q", what, s)
+}
