@@ -1,0 +1,170 @@
+package cfg
+
+import (
+	"slices"
+
+	"gonum.org/v1/gonum/graph"
+)
+
+// Directed is a Graph for the algorithms of gonum.org/v1/gonum/graph: blocks
+// are nodes, a node's ID is its BlockID. Parallel edges count as one, edges of a
+// block to itself are kept. It implements graph.Directed. Iterators run in
+// ascending order of IDs.
+//
+// Beware of some algorithms of gonum v0.17: flow.Intervals panics on ordinary
+// control-flow graphs, topo.TarjanSCC and flow.Dominators recurse, and
+// topo.DirectedCyclesIn has no fixed order.
+type Directed struct {
+	succ, pred adjacency
+}
+
+// adjacency holds the neighbours of each block, ascending: to[start[b]:start[b+1]].
+type adjacency struct {
+	to    []BlockID
+	start []int32
+}
+
+var _ graph.Directed = (*Directed)(nil)
+
+// Gonum returns a view of the graph along the edges that keep admits, of all
+// edges when keep is nil.
+func (g *Graph) Gonum(keep func(Edge) bool) *Directed {
+	return &Directed{
+		succ: g.adjacency(keep, g.Succs, func(e Edge) BlockID { return e.To }),
+		pred: g.adjacency(keep, g.Preds, func(e Edge) BlockID { return e.From }),
+	}
+}
+
+// adjacency collects one end of the edges of each block.
+func (g *Graph) adjacency(keep func(Edge) bool, edges func(BlockID) []Edge, end func(Edge) BlockID) adjacency {
+	a := adjacency{to: make([]BlockID, 0, len(g.edges)), start: make([]int32, len(g.Blocks)+1)}
+	for b := range g.Blocks {
+		lo := len(a.to)
+		for _, e := range edges(BlockID(b)) {
+			if keep == nil || keep(e) {
+				a.to = append(a.to, end(e))
+			}
+		}
+		slices.Sort(a.to[lo:])
+		a.to = a.to[:lo+len(slices.Compact(a.to[lo:]))]
+		a.start[b+1] = int32(len(a.to))
+	}
+	return a
+}
+
+// of returns the neighbours of a node, none for an unknown one.
+func (a adjacency) of(id int64) []BlockID {
+	if id < 0 || id >= int64(len(a.start)-1) {
+		return nil
+	}
+	return a.to[a.start[id]:a.start[id+1]]
+}
+
+// ID returns the block's number, for graph.Node.
+func (b BlockID) ID() int64 { return int64(b) }
+
+// Node returns the block with this ID, nil when there is none.
+func (d *Directed) Node(id int64) graph.Node {
+	if id < 0 || id >= int64(len(d.succ.start)-1) {
+		return nil
+	}
+	return BlockID(id)
+}
+
+// Nodes returns all blocks.
+func (d *Directed) Nodes() graph.Nodes {
+	all := make([]BlockID, len(d.succ.start)-1)
+	for b := range all {
+		all[b] = BlockID(b)
+	}
+	return newNodes(all)
+}
+
+// From returns the blocks that edges from this one lead to.
+func (d *Directed) From(id int64) graph.Nodes { return newNodes(d.succ.of(id)) }
+
+// To returns the blocks that edges to this one come from.
+func (d *Directed) To(id int64) graph.Nodes { return newNodes(d.pred.of(id)) }
+
+// HasEdgeFromTo reports whether an edge leads from u to v.
+func (d *Directed) HasEdgeFromTo(u, v int64) bool {
+	_, ok := slices.BinarySearchFunc(d.succ.of(u), v, func(b BlockID, id int64) int { return int(int64(b) - id) })
+	return ok
+}
+
+// HasEdgeBetween reports whether an edge leads from x to y or from y to x.
+func (d *Directed) HasEdgeBetween(x, y int64) bool {
+	return d.HasEdgeFromTo(x, y) || d.HasEdgeFromTo(y, x)
+}
+
+// Edge returns the edge from u to v, nil when there is none.
+func (d *Directed) Edge(u, v int64) graph.Edge {
+	if !d.HasEdgeFromTo(u, v) {
+		return nil
+	}
+	return pair{BlockID(u), BlockID(v)}
+}
+
+// Edges returns all edges.
+func (d *Directed) Edges() graph.Edges {
+	var all []graph.Edge
+	for b := range len(d.succ.start) - 1 {
+		for _, to := range d.succ.of(int64(b)) {
+			all = append(all, pair{BlockID(b), to})
+		}
+	}
+	if len(all) == 0 {
+		return graph.Empty
+	}
+	return &edges{all: all, at: -1}
+}
+
+// pair is a graph.Edge.
+type pair struct{ from, to BlockID }
+
+func (p pair) From() graph.Node         { return p.from }
+func (p pair) To() graph.Node           { return p.to }
+func (p pair) ReversedEdge() graph.Edge { return pair{p.to, p.from} }
+
+// nodes iterates over blocks.
+type nodes struct {
+	all []BlockID
+	at  int // index of the current one, -1 before the first
+}
+
+// newNodes returns an iterator.
+func newNodes(all []BlockID) graph.Nodes {
+	if len(all) == 0 {
+		return graph.Empty
+	}
+	return &nodes{all: all, at: -1}
+}
+
+func (n *nodes) Len() int         { return max(0, len(n.all)-n.at-1) }
+func (n *nodes) Next() bool       { n.at = min(n.at+1, len(n.all)); return n.at < len(n.all) }
+func (n *nodes) Reset()           { n.at = -1 }
+func (n *nodes) Node() graph.Node { return n.all[n.at] }
+
+// NodeSlice returns what is left as a new slice. It has to be new: algorithms
+// of gonum reorder it.
+func (n *nodes) NodeSlice() []graph.Node {
+	if n.Len() == 0 {
+		return nil
+	}
+	out := make([]graph.Node, 0, n.Len())
+	for n.Next() {
+		out = append(out, n.Node())
+	}
+	return out
+}
+
+// edges iterates over edges.
+type edges struct {
+	all []graph.Edge
+	at  int // index of the current one, -1 before the first
+}
+
+func (e *edges) Len() int         { return max(0, len(e.all)-e.at-1) }
+func (e *edges) Next() bool       { e.at = min(e.at+1, len(e.all)); return e.at < len(e.all) }
+func (e *edges) Reset()           { e.at = -1 }
+func (e *edges) Edge() graph.Edge { return e.all[e.at] }
