@@ -12,6 +12,8 @@ type Profile struct {
 	SLS            bool   `json:"sls"`             // CONFIG_MITIGATION_SLS
 	RetpolineBuild bool   `json:"retpoline_build"` // CONFIG_MITIGATION_RETPOLINE
 	CFI            string `json:"cfi"`             // "off", "kcfi", "fineibt", "fineibt-bhi"
+	CFIHash        uint32 `json:"cfi_hash"`        // CFI type hash of programs, 0 when unknown
+	CFISubHash     uint32 `json:"cfi_sub_hash"`    // CFI type hash of subprograms, 0 when unknown
 	ReturnThunk    string `json:"return_thunk"`    // symbol, empty for a plain return
 	Indirect       string `json:"indirect"`        // "plain", "lfence", "retpoline", "its"
 	CallDepth      bool   `json:"call_depth"`      // call depth tracking

@@ -25,8 +25,18 @@ type Program struct {
 	Unprivileged bool
 	// TailCalls gives for direct tail calls, by PC, the state of their slot.
 	TailCalls []TailCall
+	// ArenaArgs gives the kfunc calls that take arena pointers, by PC.
+	ArenaArgs []ArenaArgs
 
 	Addresses Addresses
+}
+
+// ArenaArgs describes a call of a kfunc that takes arena pointers: the call
+// site adds the arena's base to them (Linux 7.3).
+type ArenaArgs struct {
+	PC       bytecode.PC
+	Pointers uint8 // bit n is set if argument n (in R1+n) is an arena pointer
+	Nullable uint8 // bit n is set if that pointer may be null, and stays so
 }
 
 // Deleted marks a table entry whose instruction the verifier removed.

@@ -1,0 +1,89 @@
+package jit
+
+import (
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit/x86"
+)
+
+// Addresses that bound user space (arch/x86/include/asm/page_64.h and
+// uapi/asm/vsyscall.h).
+const (
+	pageSize     = 4096
+	vsyscallAddr = 0xffffffffff600000
+	userEnd4     = 1<<47 - pageSize // TASK_SIZE_MAX with 4-level paging
+	userEnd5     = 1<<56 - pageSize // with 5-level paging
+)
+
+// userEnd returns TASK_SIZE_MAX.
+func (c *function) userEnd() uint64 {
+	if c.prof.LA57 {
+		return userEnd5
+	}
+	return userEnd4
+}
+
+// loadProbe emits a load through a kernel pointer that may be stale. A fault
+// in kernel space is fixed up by the exception table; user space and the
+// vsyscall page are kept off by a check of the address, which yields zero. The
+// check shifts addresses so that both lie in one range from 0: then
+//
+//	address - vsyscallAddr <= userEnd + pageSize - vsyscallAddr   (mod 2^64)
+//
+// means "do not load".
+func (c *function) loadProbe(in bytecode.Insn, d, s x86.Reg) {
+	if c.ver < sinceMovShort {
+		c.loadProbeOld(in, d, s)
+		return
+	}
+	x := &c.x
+	x.MovSigned(regAX, vsyscallAddr-1<<64)
+	x.Mov(x86.W64, regScratch, s)
+	if in.Off != 0 {
+		x.RDigit(x86.W64, 0x81, 0, regScratch) // add, always with 4 bytes
+		x.Imm32(int32(in.Off))
+	}
+	x.RR(x86.W64, 0x29, regAX, regScratch)
+	limit := c.userEnd() + pageSize
+	x.MovImm64(regAX, limit-vsyscallAddr, c.prof.MovImm64Short)
+	x.RR(x86.W64, 0x39, regAX, regScratch)
+	load := c.zeroOr(0x77, d) // ja
+	start := x.Len()
+	c.loadMem(in.Size(), in.Mode() == modeProbeMemSX, d, s, int32(in.Off))
+	x.SetByte(load, byte(x.Len()-start))
+	c.mayFault(start)
+}
+
+// zeroOr emits a conditional jump to the code that follows, with d = 0 and a
+// jump over that code on the other path. The caller fills in the byte at the
+// offset returned with that code's length.
+func (c *function) zeroOr(cc byte, d x86.Reg) int {
+	x := &c.x
+	x.Put(cc, 0)
+	from := x.Len()
+	x.RR(x86.W32, 0x31, d, d)
+	x.Put(0xeb, 0)
+	x.SetByte(from-1, byte(x.Len()-from))
+	return x.Len() - 1
+}
+
+// loadProbeOld is loadProbe before Linux 6.10: one comparison, for which the
+// offset is added to the base register and taken off again. It has not been
+// compared with a running kernel.
+func (c *function) loadProbeOld(in bytecode.Insn, d, s x86.Reg) {
+	x := &c.x
+	x.MovAbs(regScratch, c.userEnd()+pageSize)
+	if in.Off != 0 {
+		x.RDigit(x86.W64, 0x81, 0, s)
+		x.Imm32(int32(in.Off))
+	}
+	x.RR(x86.W64, 0x39, regScratch, s)
+	load := c.zeroOr(0x73, d) // jae
+	start := x.Len()
+	c.loadMem(in.Size(), in.Mode() == modeProbeMemSX, d, s, 0)
+	x.SetByte(load, byte(x.Len()-start))
+	c.mayFault(start)
+	if in.Off != 0 && d != s {
+		x.RDigit(x86.W64, 0x81, 5, s)
+		x.Imm32(int32(in.Off))
+	}
+}

@@ -1,0 +1,327 @@
+package jit
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Values of Profile.CFI.
+const (
+	CFIOff     = "off"
+	CFIKcfi    = "kcfi"
+	CFIFine    = "fineibt"
+	CFIFineBHI = "fineibt-bhi"
+)
+
+// Values of Profile.Indirect.
+const (
+	IndirectPlain     = "plain"     // jmp *reg
+	IndirectLfence    = "lfence"    // lfence; jmp *reg
+	IndirectRetpoline = "retpoline" // jmp to a thunk, with call depth tracking to another one
+	IndirectITS       = "its"       // jmp to a thunk safe from indirect target selection
+)
+
+// Values of Profile.BHI.
+const (
+	BHIOff       = "off"
+	BHILoop      = "loop"            // software loop
+	BHILoopGuest = "loop+hypervisor" // software loop in a virtual machine
+	BHIHardware  = "hw"              // an instruction
+)
+
+// Return thunks, values of Profile.ReturnThunk.
+const (
+	thunkITS       = "its_return_thunk"
+	thunkUnret     = "retbleed_return_thunk"
+	thunkSRSO      = "srso_return_thunk"
+	thunkSRSOAlias = "srso_alias_return_thunk"
+	thunkCallDepth = "call_depth_return_thunk"
+)
+
+// DefaultProfile is the name of the profile for the newest kernel.
+const DefaultProfile = "linux-7.3"
+
+// builtin returns the profile of a name without options. The set-ups of 6.18,
+// 6.19 and 7.3 are those of kernels whose code has been compared byte for byte:
+//
+//   - linux-7.3, linux-6.19: Debian's cloud kernels 7.3.4 and 6.19.14 on a CPU
+//     without its own protection from branch target injection: built with IBT,
+//     SLS and retpolines, which are in use; plain returns.
+//   - linux-6.18: a kernel built without IBT and SLS on a CPU that is affected
+//     by indirect target selection: retpolines and a return thunk.
+//   - linux-6.12, linux-6.6: by reading alone, with the set-up of the newer
+//     Debian kernels. Structure offsets are those of 6.19 and not to be relied
+//     upon.
+func builtin(name string) (Profile, bool) {
+	p := Profile{
+		Name: name, IBT: true, SLS: true, RetpolineBuild: true, CFI: CFIOff,
+		Indirect: IndirectRetpoline, BHI: BHIOff, BMI2: true, SMP: true, KASLR: true,
+		AXReg: 11, XchgLock: true, MovImm64Short: true,
+		OffMaxEntries: 0x44, OffPtrs: 0x130, OffValue: 0x130, OffBPFFunc: 0x48,
+	}
+	switch name {
+	case "linux-7.3":
+		p.Version = "7.3"
+		p.AXReg, p.XchgLock, p.Gotox, p.EndbrTargets, p.StackArgs = 12, false, true, true, true
+		p.OffPtrs, p.OffValue = 0x128, 0x128
+	case "linux-6.19":
+		p.Version, p.Gotox = "6.19", true
+	case "linux-6.18":
+		p.Version, p.IBT, p.SLS, p.ReturnThunk = "6.18", false, false, thunkITS
+		p.OffMaxEntries, p.OffPtrs, p.OffValue = 0x4c, 0x138, 0x138
+	case "linux-6.12":
+		p.Version = "6.12"
+	case "linux-6.6":
+		p.Version, p.MovImm64Short = "6.6", false
+	default:
+		return Profile{}, false
+	}
+	return p, true
+}
+
+// ProfileNames returns the names of the built-in profiles, newest first.
+func ProfileNames() []string {
+	return []string{"linux-7.3", "linux-6.19", "linux-6.18", "linux-6.12", "linux-6.6"}
+}
+
+// Verified reports whether code of the named built-in profile, options apart,
+// has been compared with a running kernel's.
+func Verified(name string) bool {
+	switch name {
+	case "linux-7.3", "linux-6.19", "linux-6.18":
+		return true
+	}
+	return false
+}
+
+// option is a departure from a built-in profile.
+type option struct {
+	name string
+	doc  string
+	on   func(*Profile) // with +
+	off  func(*Profile) // with -, nil if that makes no sense
+}
+
+// options returns all options in the order of documentation.
+func options() []option {
+	flag := func(name, doc string, field func(*Profile) *bool) option {
+		return option{name, doc,
+			func(p *Profile) { *field(p) = true },
+			func(p *Profile) { *field(p) = false }}
+	}
+	indirect := func(name, doc string) option {
+		return option{name, doc,
+			func(p *Profile) { p.Indirect = name },
+			func(p *Profile) {
+				if p.Indirect == name {
+					p.Indirect = IndirectPlain
+				}
+			}}
+	}
+	thunk := func(name, symbol, doc string) option {
+		return option{name, doc,
+			func(p *Profile) { p.ReturnThunk = symbol },
+			func(p *Profile) {
+				if p.ReturnThunk == symbol {
+					p.ReturnThunk = ""
+				}
+			}}
+	}
+	text := func(name, value, none, doc string, field func(*Profile) *string) option {
+		return option{name, doc,
+			func(p *Profile) { *field(p) = value },
+			func(p *Profile) {
+				if *field(p) == value {
+					*field(p) = none
+				}
+			}}
+	}
+	cfi := func(p *Profile) *string { return &p.CFI }
+	bhi := func(p *Profile) *string { return &p.BHI }
+	opts := []option{
+		flag("ibt", "built with CONFIG_X86_KERNEL_IBT", func(p *Profile) *bool { return &p.IBT }),
+		flag("sls", "built with CONFIG_MITIGATION_SLS", func(p *Profile) *bool { return &p.SLS }),
+		flag("retpolinebuild", "built with CONFIG_MITIGATION_RETPOLINE",
+			func(p *Profile) *bool { return &p.RetpolineBuild }),
+		{"plain", "plain indirect jumps", func(p *Profile) { p.Indirect = IndirectPlain }, nil},
+		indirect(IndirectRetpoline, "indirect jumps through retpolines"),
+		indirect(IndirectLfence, "indirect jumps behind LFENCE"),
+		indirect(IndirectITS, "indirect jumps through ITS thunks"),
+		thunk("itsret", thunkITS, "returns through the ITS thunk"),
+		thunk("unret", thunkUnret, "returns through the Retbleed thunk (AMD Zen 1 and 2)"),
+		thunk("srso", thunkSRSO, "returns through the SRSO thunk (AMD Zen 3)"),
+		thunk("srsoalias", thunkSRSOAlias, "returns through the other SRSO thunk (AMD Zen 4)"),
+		{"ret", "plain returns", func(p *Profile) { p.ReturnThunk = "" }, nil},
+	}
+	opts = append(opts, depthOptions()...)
+	return append(opts,
+		flag("bmi2", "CPU has BMI2", func(p *Profile) *bool { return &p.BMI2 }),
+		flag("smp", "built with CONFIG_SMP", func(p *Profile) *bool { return &p.SMP }),
+		flag("la57", "5-level paging", func(p *Profile) *bool { return &p.LA57 }),
+		flag("kaslr", "built with CONFIG_RANDOMIZE_BASE", func(p *Profile) *bool { return &p.KASLR }),
+		text("kcfi", CFIKcfi, CFIOff, "built with CONFIG_CFI, no FineIBT", cfi),
+		text("fineibt", CFIFine, CFIOff, "FineIBT", cfi),
+		text("fineibtbhi", CFIFineBHI, CFIOff, "FineIBT with BHI protection", cfi),
+		text("bhiloop", BHILoop, BHIOff, "branch history cleared by a loop", bhi),
+		text("bhiloopguest", BHILoopGuest, BHIOff, "the same in a virtual machine", bhi),
+		text("bhihw", BHIHardware, BHIOff, "branch history cleared by hardware", bhi),
+	)
+}
+
+// depthOptions returns the options for call depth tracking: the mitigation has
+// two names, that of the kernel parameter and its own.
+func depthOptions() []option {
+	on := func(p *Profile) {
+		p.CallDepth, p.Indirect, p.ReturnThunk = true, IndirectRetpoline, thunkCallDepth
+	}
+	off := func(p *Profile) {
+		p.CallDepth = false
+		if p.ReturnThunk == thunkCallDepth {
+			p.ReturnThunk = ""
+		}
+	}
+	doc := "call depth tracking (retbleed=stuff, Intel Skylake)"
+	return []option{{"stuff", doc, on, off}, {"calldepth", doc, on, off}}
+}
+
+// ProfileOptions returns the names of options for LookupProfile, each with a
+// word of explanation, as "name: explanation".
+func ProfileOptions() []string {
+	var list []string
+	for _, o := range options() {
+		list = append(list, o.name+": "+o.doc)
+	}
+	return list
+}
+
+// LookupProfile returns the built-in profile of a name such as "linux-7.3",
+// changed by options "+name" and "-name" in order: "linux-7.3+plain-bmi2". The
+// profile bears the name as given. Errors wrap ErrProfile.
+func LookupProfile(name string) (Profile, error) {
+	base, rest := cutOption(name)
+	p, ok := builtin(base)
+	if !ok {
+		return Profile{}, fmt.Errorf("%w: no profile %q, want one of %s", ErrProfile, base, strings.Join(ProfileNames(), ", "))
+	}
+	p.Name = name
+	for rest != "" {
+		sign := rest[0]
+		var o string
+		o, rest = cutOption(rest[1:])
+		if err := applyOption(&p, sign == '+', o); err != nil {
+			return Profile{}, err
+		}
+	}
+	return p, p.check()
+}
+
+// cutOption splits a profile name in front of the first + or - that follows a
+// version or an option's name. The - of "linux-7.3" belongs to the name.
+func cutOption(s string) (head, rest string) {
+	from := 0
+	if strings.HasPrefix(s, "linux-") {
+		from = len("linux-")
+	}
+	if i := strings.IndexAny(s[from:], "+-"); i >= 0 {
+		return s[:from+i], s[from+i:]
+	}
+	return s, ""
+}
+
+// applyOption changes p by an option.
+func applyOption(p *Profile, on bool, name string) error {
+	for _, o := range options() {
+		if o.name != name {
+			continue
+		}
+		f := o.on
+		if !on {
+			f = o.off
+		}
+		if f == nil {
+			return fmt.Errorf("%w: option -%s makes no sense", ErrProfile, name)
+		}
+		f(p)
+		return nil
+	}
+	var names []string
+	for _, o := range options() {
+		names = append(names, o.name)
+	}
+	return fmt.Errorf("%w: no option %q, want one of %s", ErrProfile, name, strings.Join(names, ", "))
+}
+
+// ParseProfile reads a profile from JSON. A member "base" names a profile for
+// LookupProfile that the others change; without it all that is not mentioned
+// is zero or off. Unknown members are errors, which wrap ErrProfile.
+func ParseProfile(data []byte) (Profile, error) {
+	var head struct {
+		Base string `json:"base"`
+	}
+	if err := json.Unmarshal(data, &head); err != nil {
+		return Profile{}, fmt.Errorf("%w: %w", ErrProfile, err)
+	}
+	p := struct {
+		Base string `json:"base"`
+		Profile
+	}{Profile: Profile{CFI: CFIOff, Indirect: IndirectPlain, BHI: BHIOff}}
+	if head.Base != "" {
+		base, err := LookupProfile(head.Base)
+		if err != nil {
+			return Profile{}, err
+		}
+		p.Profile = base
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil {
+		return Profile{}, fmt.Errorf("%w: %w", ErrProfile, err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return Profile{}, fmt.Errorf("%w: text behind the profile", ErrProfile)
+	}
+	return p.Profile, p.Profile.check()
+}
+
+// check reports whether the profile's values exist and fit their fields.
+func (p *Profile) check() error {
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("%w %q: %s", ErrProfile, p.Name, fmt.Sprintf(format, args...))
+	}
+	oneOf := func(field, value string, known ...string) error {
+		for _, k := range known {
+			if value == k {
+				return nil
+			}
+		}
+		return fail("%s is %q, want one of %s", field, value, strings.Join(known, ", "))
+	}
+	if v := parseVersion(p.Version); v < oldest {
+		return fail("version %q, want %v or newer", p.Version, oldest)
+	}
+	if p.AXReg != 11 && p.AXReg != 12 {
+		return fail("ax_reg is %d, want 11 or 12", p.AXReg)
+	}
+	if p.StackArgs && p.AXReg == uint8(paramsReg) {
+		return fail("ax_reg is that of stack arguments")
+	}
+	if v := p.OffMaxEntries; v < -128 || v > 127 {
+		return fail("off_max_entries %d does not fit a byte", v)
+	}
+	if v := p.OffBPFFunc; v < -128 || v > 127 {
+		return fail("off_bpf_func %d does not fit a byte", v)
+	}
+	if v := p.OffPtrs; v < 0 || v > 1<<30 {
+		return fail("off_ptrs is %d", v)
+	}
+	if err := oneOf("cfi", p.CFI, CFIOff, CFIKcfi, CFIFine, CFIFineBHI); err != nil {
+		return err
+	}
+	if err := oneOf("bhi", p.BHI, BHIOff, BHILoop, BHILoopGuest, BHIHardware); err != nil {
+		return err
+	}
+	return oneOf("indirect", p.Indirect, IndirectPlain, IndirectLfence, IndirectRetpoline, IndirectITS)
+}

@@ -1,0 +1,370 @@
+package replay
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit"
+)
+
+// Numbers and opcodes that the dump of a rewritten program needs a second look
+// for.
+const (
+	modeProbeMem   = 0x20 // load that may fault (BPF_PROBE_MEM)
+	modeProbeMem32 = 0xa0 // arena access (BPF_PROBE_MEM32)
+	modeMem        = 0x60
+	modeBits       = 0xe0
+)
+
+// maxRounds bounds how often a program is compiled to find out what its dump
+// hides. Each round settles at least the next place in the program whose
+// address no line record tells; with line records one round is enough.
+const maxRounds = 24
+
+// learned is what the programs of one machine have in common. It grows with
+// the file: an address that was read from the code of one program is
+// independent evidence for the next.
+type learned struct {
+	symbols  map[string]uint64
+	callBase uint64 // __bpf_call_base: what helper numbers in a dump count from
+	thunked  map[uint64]bool
+}
+
+func newLearned() *learned {
+	return &learned{symbols: map[string]uint64{}, thunked: map[uint64]bool{}}
+}
+
+// A recovery finds the inputs of the JIT that a dump does not hold.
+type recovery struct {
+	s    *sample
+	prof jit.Profile
+	file *learned
+	prog *jit.Program
+
+	entries []entry
+	lineOff map[bytecode.PC]int // where an instruction's code begins in s.code
+	bases   map[baseKey]uint64  // addresses of maps
+	calls   map[bytecode.PC]uint64
+	notes   []string // inputs that were read from the code itself
+}
+
+// baseKey names a map, or its value, by the number in the dump.
+type baseKey struct {
+	kind bytecode.RefKind
+	id   int
+}
+
+// note records that an input was read from the very bytes that it is used to
+// judge.
+func (r *recovery) note(format string, args ...any) {
+	n := fmt.Sprintf(format, args...)
+	if !slices.Contains(r.notes, n) {
+		r.notes = append(r.notes, n)
+	}
+}
+
+// recover compiles the sample, and returns the image, the program it was made
+// from, and the inputs that were read from the recorded code.
+func compile(s *sample, prof jit.Profile, file *learned) (*jit.Image, *recovery, error) {
+	r := &recovery{
+		s: s, prof: prof, file: file,
+		bases: map[baseKey]uint64{}, calls: map[bytecode.PC]uint64{}, lineOff: map[bytecode.PC]int{},
+	}
+	starts, err := functionStarts(s)
+	if err != nil {
+		return nil, r, err
+	}
+	r.build(starts)
+	var img *jit.Image
+	for range maxRounds {
+		changed := r.learn(img)
+		if img != nil && !changed {
+			break
+		}
+		if img, err = jit.Compile(r.prog, r.prof); err != nil {
+			return nil, r, err
+		}
+	}
+	return img, r, nil
+}
+
+// functionStarts returns the first slot of each function: calls and function
+// addresses in a dump hold the number of their function and, if it fits, the
+// distance; line records tell the others.
+func functionStarts(s *sample) ([]bytecode.PC, error) {
+	starts := make([]bytecode.PC, len(s.funcs))
+	for i := range starts {
+		starts[i] = -1
+	}
+	starts[0] = 0
+	set := func(fn int, pc bytecode.PC) {
+		if fn > 0 && fn < len(starts) && pc > 0 && int(pc) < len(s.dump) && starts[fn] < 0 {
+			starts[fn] = pc
+		}
+	}
+	for pc := 0; pc < len(s.dump); pc += int(s.dump[pc].Slots()) {
+		in := s.dump[pc]
+		switch {
+		case in.IsSubprogramCall() && in.Off != 0:
+			set(int(in.Imm), bytecode.PC(pc+1+int(in.Off)))
+		case in.IsWide() && in.Src == bytecode.LdFunc && pc+1 < len(s.dump):
+			set(int(s.dump[pc+1].Imm), bytecode.PC(pc+1+int(in.Imm)))
+		}
+	}
+	for _, l := range s.lines {
+		if l.off == 0 {
+			set(l.fn, l.slot)
+		}
+	}
+	for i, pc := range starts {
+		if pc < 0 {
+			return nil, fmt.Errorf("the first slot of function %d is unknown", i)
+		}
+		if i > 0 && pc <= starts[i-1] {
+			return nil, fmt.Errorf("function %d begins at slot %d, not behind function %d", i, pc, i-1)
+		}
+	}
+	return starts, nil
+}
+
+// build makes the program with all that is known without looking at code
+// beyond prologues.
+func (r *recovery) build(starts []bytecode.PC) {
+	s := r.s
+	p := &jit.Program{Insns: slices.Clone(s.dump), ArenaUsed: s.arena, UserStart: s.userVM}
+	r.prog = p
+	for i, start := range starts {
+		end := bytecode.PC(len(s.dump))
+		if i+1 < len(starts) {
+			end = starts[i+1]
+		}
+		f := jit.Func{Start: start, End: end}
+		if i < len(s.names) {
+			f.Name = s.names[i]
+		}
+		p.Funcs = append(p.Funcs, f)
+		p.Addresses.Funcs = append(p.Addresses.Funcs, s.funcs[i].addr)
+		code := s.code[s.funcs[i].off:][:s.funcs[i].len]
+		r.entries = append(r.entries, readEntry(code, &r.prof, i == 0))
+		r.lineOff[start] = s.funcs[i].off + r.entries[i].len
+	}
+	for _, l := range s.lines {
+		if l.off != 0 && l.slot != starts[l.fn] && r.inFunc(l.fn, l.slot) {
+			r.lineOff[l.slot] = s.funcs[l.fn].off + l.off
+		}
+	}
+	r.hiddenCallback()
+	r.operands()
+	r.functionInputs()
+	r.indirectTargets()
+	for _, t := range s.tables {
+		var slots []bytecode.PC
+		for _, c := range t.cells {
+			slots = append(slots, c.slot)
+		}
+		p.Tables = append(p.Tables, slots)
+	}
+	p.Addresses.Value = r.value
+	p.Addresses.Symbol = r.symbol
+	p.Addresses.Thunked = func(ref bytecode.Ref) bool { return r.file.thunked[r.calls[ref.PC]] }
+}
+
+// inFunc reports whether a slot lies in a function.
+func (r *recovery) inFunc(fn int, slot bytecode.PC) bool {
+	return slot >= r.prog.Funcs[fn].Start && slot < r.prog.Funcs[fn].End
+}
+
+// hiddenCallback splits off the exception callback that the verifier appends
+// to a program which throws and has none: its two slots are in the dump, its
+// code is not.
+func (r *recovery) hiddenCallback() {
+	p := r.prog
+	first := &p.Funcs[0]
+	first.ExceptionBoundary = r.entries[0].savesArena && !r.s.arena
+	if !first.ExceptionBoundary {
+		return
+	}
+	if _, ok := r.s.symbols["bpf_throw"]; !ok {
+		r.note("the program throws")
+	}
+	for i := range p.Funcs {
+		p.Funcs[i].ExceptionCallback = r.entries[i].callback
+		if r.entries[i].callback {
+			if r.s.callback != i {
+				r.note("function %d is the exception callback", i)
+			}
+			return
+		}
+	}
+	n := bytecode.PC(len(p.Insns))
+	last := &p.Funcs[len(p.Funcs)-1]
+	if n-last.Start > 2 && p.Insns[n-1].Code == bytecode.CodeExit && p.Insns[n-2].Code == 0xbf {
+		last.End = n - 2
+		p.Funcs = append(p.Funcs, jit.Func{
+			Name: "hidden exception callback", Start: n - 2, End: n, ExceptionCallback: true, Hidden: true,
+		})
+	}
+}
+
+// operands turns the dump's numbers back into what the JIT saw, and lists the
+// operands that need an address.
+func (r *recovery) operands() {
+	p := r.prog
+	for i := 0; i < len(p.Insns); i += int(p.Insns[i].Slots()) {
+		in := &p.Insns[i]
+		ref := bytecode.Ref{PC: bytecode.PC(i)}
+		switch {
+		case in.IsWide() && i+1 < len(p.Insns):
+			second := p.Insns[i+1].Imm
+			switch in.Src {
+			case bytecode.LdMapFD:
+				ref.Kind, ref.Index = bytecode.RefMap, int(in.Imm)
+			case bytecode.LdMapValue:
+				ref.Kind, ref.Index, ref.Off = bytecode.RefMapValue, int(in.Imm), int64(uint32(second))
+			case bytecode.LdFunc:
+				ref.Kind, ref.Index = bytecode.RefFunc, i+1+int(in.Imm)
+			default:
+				continue
+			}
+		case in.IsSubprogramCall():
+			ref.Kind = bytecode.RefFunc
+			if int(in.Imm) >= 0 && int(in.Imm) < len(p.Funcs) {
+				ref.Index = int(p.Funcs[in.Imm].Start)
+			}
+			in.Imm, in.Off = int32(ref.Index-i-1), 0
+		case in.IsHelperCall() && in.Imm != bytecode.HelperTailCall:
+			ref.Kind, ref.Index = bytecode.RefHelper, int(in.Imm)
+		case in.IsKfuncCall():
+			ref.Kind, ref.Index = bytecode.RefKfunc, int(in.Imm)
+		default:
+			continue
+		}
+		p.Refs = append(p.Refs, ref)
+	}
+	r.mapIndexLoads()
+}
+
+// mapIndexLoads restores the source field of loads that named their map by an
+// index in fd_array. The dump shows another number there, and the JIT of a
+// program with several functions takes the field for a use of R6.
+func (r *recovery) mapIndexLoads() {
+	if len(r.prog.Funcs) < 2 {
+		return
+	}
+	for _, l := range r.s.lines {
+		if l.insn < 0 || l.insn >= len(r.s.source) || !r.prog.Insns[l.slot].IsWide() {
+			continue
+		}
+		src := r.s.source[l.insn]
+		if src.IsWide() && src.Src == bytecode.LdMapIdxValue && r.prog.Insns[l.slot].Src == bytecode.LdMapValue {
+			r.prog.Insns[l.slot].Src = src.Src
+		}
+	}
+}
+
+// functionInputs fills in what the verifier knew of each function.
+func (r *recovery) functionInputs() {
+	p := r.prog
+	tail := tailCallReachable(p)
+	for i := range r.s.funcs {
+		f, e := &p.Funcs[i], r.entries[i]
+		f.StackDepth = r.stackDepth(i)
+		f.TailCallReachable = tail[i]
+		if e.ok && e.counts != tail[i] {
+			f.TailCallReachable = e.counts
+			r.note("function %d keeps the tail-call counter: %t", i, e.counts)
+		}
+		f.OutStackArgs = r.outgoing(f)
+		if e.private {
+			f.PrivateStack = true
+			f.PrivateStackPtr = e.privateEnd - 8 - uint64((f.StackDepth+7)&^7)
+			r.note("private stack of function %d, its address", i)
+		}
+		if e.arena != 0 && r.s.arena {
+			p.ArenaStart = e.arena
+			r.note("address of the arena")
+		}
+	}
+}
+
+// stackDepth returns the stack depth of function i: the deepest place below
+// the frame pointer that its instructions name, if the recorded frame agrees;
+// otherwise the recorded frame, which is a multiple of 8.
+func (r *recovery) stackDepth(i int) int {
+	f := r.prog.Funcs[i]
+	depth := deepest(r.prog.Insns[f.Start:f.End])
+	if i == 0 && r.s.depth >= 0 {
+		depth = r.s.depth
+	}
+	e := r.entries[i]
+	if e.ok && !e.private && (depth+7)&^7 != e.frame {
+		r.note("stack depth of function %d: %d", i, e.frame)
+		return e.frame
+	}
+	return depth
+}
+
+// outgoing returns the number of outgoing stack arguments of a function, plus
+// one as the kernel counts: those stored below the parameter register.
+func (r *recovery) outgoing(f *jit.Func) int {
+	if !r.prof.StackArgs {
+		return 0
+	}
+	slots := 0
+	for _, in := range r.prog.Insns[f.Start:f.End] {
+		store := in.Class() == asm.StXClass || in.Class() == asm.StClass
+		if store && in.Dst == bytecode.R11 && in.Off < 0 {
+			slots = max(slots, int(-in.Off)/8)
+		}
+	}
+	return slots
+}
+
+// indirectTargets marks the targets that the verifier followed: from its log
+// if there is one, else by the landing pads in the code.
+func (r *recovery) indirectTargets() {
+	if !r.prof.IBT || !r.prof.EndbrTargets {
+		return
+	}
+	marks := make([]bool, len(r.prog.Insns))
+	if r.s.follows != nil && len(r.s.lines) > 0 {
+		for _, l := range r.s.lines {
+			if l.insn >= 0 && r.s.follows[l.insn] {
+				marks[l.slot] = true
+			}
+		}
+		r.prog.IndirectTarget = marks
+		return
+	}
+	for _, t := range r.s.tables {
+		for _, c := range t.cells {
+			if c.slot == jit.Deleted {
+				continue
+			}
+			fn := r.s.funcs[r.funcOf(c.slot)]
+			if c.off < 0 || int(c.off)+4 > fn.len {
+				continue
+			}
+			code := r.s.code[fn.off+int(c.off):]
+			if !marks[c.slot] && binary.BigEndian.Uint32(code) == 0xf30f1efa {
+				marks[c.slot] = true
+				r.note("targets that the verifier followed")
+			}
+		}
+	}
+	r.prog.IndirectTarget = marks
+}
+
+// funcOf returns the recorded function that contains a slot.
+func (r *recovery) funcOf(slot bytecode.PC) int {
+	for i := len(r.s.funcs) - 1; i > 0; i-- {
+		if slot >= r.prog.Funcs[i].Start {
+			return i
+		}
+	}
+	return 0
+}

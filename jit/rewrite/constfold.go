@@ -1,0 +1,442 @@
+package rewrite
+
+import (
+	"encoding/binary"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/cilium/ebpf/asm"
+)
+
+// cellKind is what is known of a register. The lattice is unvisited, then one
+// of the four kinds of constant, then unknown.
+type cellKind uint8
+
+const (
+	cellUnvisited cellKind = iota
+	cellUnknown
+	cellConst    // val is its value
+	cellMap      // the address of map id
+	cellMapValue // the address of byte val of the value of map id
+	cellFunc     // the address of the function at slot val
+)
+
+// cell is the knowledge of one register. The kernel compares all of its fields
+// when ways meet, also those that mean nothing for the kind, so they are kept
+// as the kernel leaves them: a constant that overwrote a map's address differs
+// from the same constant elsewhere.
+type cell struct {
+	kind cellKind
+	id   int32
+	val  uint64
+}
+
+// cells is the knowledge of R0 to R10 at one place.
+type cells [11]cell
+
+// folder runs the analysis that decides constant branches before the verifier
+// follows paths: constants in R0 to R9, over the whole control-flow graph, with
+// the stack not followed (kernel/bpf/const_fold.c bpf_compute_const_regs, Linux
+// 7.3). A gotox is assumed to reach all entries of all arrays whose smallest
+// entry lies in its subprogram (kernel/bpf/cfg.c jt_from_subprog).
+//
+// The kernel walks all instructions in reverse postorder until nothing
+// changes. Here, states are kept for basic blocks and blocks wait in a queue
+// for as long as their state changes, which it can do 22 times, so the cost is
+// linear; the least fixed point is the same.
+type folder struct {
+	src *bytecode.Program
+	im  *image
+
+	ids   []int32 // kernel's map numbers: of Maps, then of Tables
+	maps  []int32 // index in Maps by number, none for a table
+	block []int32 // by slot: the block that begins there, none in the middle
+	start []int32 // by block: first slot
+	in    []cells // by block, then by hub
+
+	hubs  [][]int32 // by function: targets of its gotox instructions, as blocks
+	last  []int32   // by function: its last exit, 0 without one
+	queue []int32
+	wait  []bool
+}
+
+// fold runs the analysis to its end.
+func fold(src *bytecode.Program, im *image) *folder {
+	f := &folder{src: src, im: im}
+	f.numberMaps()
+	f.findBlocks()
+	nodes := len(f.start) + len(im.funcs)
+	f.in, f.wait = make([]cells, nodes), make([]bool, nodes)
+	for _, fn := range im.funcs {
+		b := f.block[fn.start]
+		for r := range f.in[b] {
+			f.in[b][r].kind = cellUnknown
+		}
+		f.push(b)
+	}
+	for len(f.queue) > 0 {
+		n := f.queue[0]
+		f.queue = f.queue[1:]
+		f.wait[n] = false
+		f.flow(n)
+	}
+	return f
+}
+
+// numberMaps numbers maps and tables as the kernel does: in the order in which
+// the program refers to them.
+func (f *folder) numberMaps() {
+	f.ids = make([]int32, len(f.src.Maps)+len(f.src.Tables))
+	for i := range f.ids {
+		f.ids[i] = none
+	}
+	add := func(i, m int) {
+		if f.ids[i] == none {
+			f.ids[i] = int32(len(f.maps))
+			f.maps = append(f.maps, int32(m))
+		}
+	}
+	for t, table := range f.src.Tables {
+		if table.FDArray {
+			add(len(f.src.Maps)+t, none)
+		}
+	}
+	for _, r := range f.src.Refs {
+		switch r.Kind {
+		case bytecode.RefMap, bytecode.RefMapValue:
+			add(r.Index, r.Index)
+		case bytecode.RefTable, bytecode.RefTableMap:
+			add(len(f.src.Maps)+r.Index, none)
+		}
+	}
+}
+
+// findBlocks marks where blocks begin and collects the targets of gotox.
+func (f *folder) findBlocks() {
+	n := len(f.im.slots)
+	leads := make([]bool, n+1)
+	for i, s := range f.im.slots {
+		if s.target != none {
+			leads[s.target] = true
+		}
+		if s.marks&markSecond == 0 && f.endsBlock(i) {
+			leads[i+int(s.in.Slots())] = true
+		}
+	}
+	targets := make([][]int32, len(f.im.funcs))
+	for t := range f.src.Tables {
+		list := f.im.entries[t]
+		if len(list) == 0 {
+			continue
+		}
+		low := list[0]
+		for _, to := range list {
+			low = min(low, to)
+			leads[to] = true
+		}
+		fn := f.im.funcAt(low)
+		targets[fn] = append(targets[fn], list...)
+	}
+	f.last = make([]int32, len(f.im.funcs))
+	for fn := range f.im.funcs {
+		leads[f.im.funcs[fn].start] = true
+		for i := f.im.funcs[fn].start; i < f.im.end(fn); i++ {
+			if f.im.slots[i].in.Code == bytecode.CodeExit {
+				f.last[fn] = i
+			}
+		}
+		leads[f.last[fn]] = true
+	}
+	f.block = make([]int32, n)
+	for i := range n {
+		f.block[i] = none
+		if leads[i] {
+			f.block[i] = int32(len(f.start))
+			f.start = append(f.start, int32(i))
+		}
+	}
+	f.hubs = make([][]int32, len(targets))
+	for fn, list := range targets {
+		f.hubs[fn] = f.uniqueBlocks(list)
+	}
+}
+
+// uniqueBlocks returns the blocks that begin at the given slots, once each.
+func (f *folder) uniqueBlocks(slots []int32) []int32 {
+	have := make(map[int32]bool, len(slots))
+	var out []int32
+	for _, s := range slots {
+		if b := f.block[s]; !have[b] {
+			have[b] = true
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+// endsBlock reports whether control can leave the instruction for elsewhere
+// than the next one.
+func (f *folder) endsBlock(i int) bool {
+	in := f.im.slots[i].in
+	switch in.Class() {
+	case asm.JumpClass, asm.Jump32Class:
+		return in.Code != bytecode.CodeCall || isTailCall(in)
+	case asm.LdClass:
+		return isPacketLoad(in)
+	}
+	return false
+}
+
+func isTailCall(in bytecode.Insn) bool {
+	return in.IsHelperCall() && in.Imm == bytecode.HelperTailCall
+}
+
+// isPacketLoad reports whether the instruction is one of classic BPF's loads
+// from packet data (RFC 9669 section 5.5).
+func isPacketLoad(in bytecode.Insn) bool {
+	return in.Class() == asm.LdClass && (in.Mode() == asm.AbsMode || in.Mode() == asm.IndMode)
+}
+
+func (f *folder) push(n int32) {
+	if !f.wait[n] {
+		f.wait[n] = true
+		f.queue = append(f.queue, n)
+	}
+}
+
+// join merges a state into that of a node.
+func (f *folder) join(n int32, out *cells) {
+	changed := false
+	for r := range out {
+		switch have := &f.in[n][r]; {
+		case have.kind == cellUnvisited:
+			*have = out[r]
+			changed = changed || out[r].kind != cellUnvisited
+		case have.kind != cellUnknown && *have != out[r]:
+			have.kind = cellUnknown
+			changed = true
+		}
+	}
+	if changed {
+		f.push(n)
+	}
+}
+
+// flow carries the state of a block or hub to its successors.
+func (f *folder) flow(n int32) {
+	out := f.in[n]
+	if h := int(n) - len(f.start); h >= 0 {
+		for _, b := range f.hubs[h] {
+			f.join(b, &out)
+		}
+		return
+	}
+	i := f.start[n]
+	for {
+		s := &f.im.slots[i]
+		f.transfer(i, &out)
+		next := i + int32(s.in.Slots())
+		if f.endsBlock(int(i)) {
+			f.leave(i, next, &out)
+			return
+		}
+		if int(next) >= len(f.im.slots) {
+			return
+		}
+		if f.block[next] != none {
+			f.join(f.block[next], &out)
+			return
+		}
+		i = next
+	}
+}
+
+// leave carries a state over the edges of a block's last instruction
+// (kernel/bpf/liveness.c bpf_insn_successors). Tail calls and packet loads may
+// end the function.
+func (f *folder) leave(i, next int32, out *cells) {
+	s := &f.im.slots[i]
+	to := func(i int32) {
+		if int(i) < len(f.block) {
+			f.join(f.block[i], out)
+		}
+	}
+	switch {
+	case s.in.Code == bytecode.CodeExit:
+	case s.in.IsGotox():
+		f.join(int32(len(f.start)+f.im.funcAt(i)), out)
+	case s.in.Code == bytecode.CodeGoto, s.in.Code == bytecode.CodeGotol:
+		to(s.target)
+	case s.target != none:
+		to(next)
+		to(s.target)
+	default:
+		to(next)
+		to(f.last[f.im.funcAt(i)])
+	}
+}
+
+// transfer applies one instruction to a state (const_reg_xfer).
+func (f *folder) transfer(i int32, c *cells) {
+	in := f.im.slots[i].in
+	if in.Dst > bytecode.R10 || in.Src > bytecode.R10 {
+		// Stack arguments through r11 are not followed.
+		if in.Class() == asm.LdXClass && in.Dst <= bytecode.R10 {
+			c[in.Dst] = cell{kind: cellUnknown}
+		}
+		return
+	}
+	dst := &c[in.Dst]
+	switch in.Class() {
+	case asm.ALUClass, asm.ALU64Class:
+		foldALU(in, dst, &c[in.Src])
+	case asm.LdClass:
+		if isPacketLoad(in) {
+			clobberCall(c)
+		} else if in.IsWide() {
+			f.foldImm64(i, in, dst)
+		}
+	case asm.LdXClass:
+		f.foldLoad(in, dst, c[in.Src])
+	case asm.JumpClass:
+		if in.Code == bytecode.CodeCall {
+			clobberCall(c)
+		}
+	case asm.StXClass:
+		if r, ok := atomicLoad(in); ok {
+			c[r] = cell{kind: cellUnknown}
+		}
+	}
+}
+
+func clobberCall(c *cells) {
+	for r := bytecode.R0; r <= bytecode.R5; r++ {
+		c[r] = cell{kind: cellUnknown}
+	}
+}
+
+// foldALU applies an arithmetic instruction.
+func foldALU(in bytecode.Insn, dst, src *cell) {
+	unknown := cell{kind: cellUnknown}
+	imm := uint64(int64(in.Imm))
+	byImm := in.Source() == asm.ImmSource
+	shift := dst.kind == cellConst || dst.kind == cellMapValue
+	switch op := in.ALUOp(); {
+	case op == asm.Mov && byImm:
+		dst.kind, dst.val = cellConst, imm
+	case op == asm.Mov:
+		*dst = *src
+		if in.Off != 0 {
+			signExtend(dst, in.Off)
+		}
+	case op == asm.Add && byImm && shift:
+		dst.val += imm
+	case op == asm.Sub && byImm && shift:
+		dst.val -= imm
+	case op == asm.And && byImm && dst.kind == cellConst:
+		dst.val &= imm
+	case op == asm.And && byImm && imm == 0:
+		dst.kind, dst.val = cellConst, 0
+	case op == asm.And && !byImm && dst.kind == cellConst && dst.val == 0:
+	case op == asm.And && !byImm && src.kind == cellConst && src.val == 0:
+		dst.kind, dst.val = cellConst, 0
+	case op == asm.And && !byImm && dst.kind == cellConst && src.kind == cellConst:
+		dst.val &= src.val
+	default:
+		*dst = unknown
+	}
+	if in.Class() == asm.ALUClass {
+		if dst.kind == cellConst {
+			dst.val = uint64(uint32(dst.val))
+		} else if dst.kind != cellUnknown {
+			*dst = unknown
+		}
+	}
+}
+
+// signExtend applies the sign extension of a move with the given Off.
+func signExtend(c *cell, off int16) {
+	switch {
+	case c.kind == cellConst && off == 8:
+		c.val = uint64(int8(c.val))
+	case c.kind == cellConst && off == 16:
+		c.val = uint64(int16(c.val))
+	case c.kind == cellConst && off == 32:
+		c.val = uint64(int32(c.val))
+	default:
+		*c = cell{kind: cellUnknown}
+	}
+}
+
+// foldImm64 applies a 64-bit immediate load.
+func (f *folder) foldImm64(i int32, in bytecode.Insn, dst *cell) {
+	s := f.im.slots[i]
+	if in.Src == bytecode.LdFunc {
+		dst.kind, dst.val = cellFunc, uint64(s.target)
+		return
+	}
+	ref, ok := f.im.refAt(s)
+	switch {
+	case ok && ref.Kind == bytecode.RefMap:
+		dst.kind, dst.id = cellMap, f.ids[ref.Index]
+	case ok && ref.Kind == bytecode.RefTableMap:
+		dst.kind, dst.id = cellMap, f.ids[len(f.src.Maps)+ref.Index]
+	case ok && ref.Kind == bytecode.RefMapValue:
+		*dst = cell{cellMapValue, f.ids[ref.Index], uint64(ref.Off)}
+	case ok && ref.Kind == bytecode.RefTable:
+		*dst = cell{cellMapValue, f.ids[len(f.src.Maps)+ref.Index], uint64(ref.Off)}
+	case !ok && in.Src == bytecode.LdImm64:
+		low, high := uint64(uint32(in.Imm)), uint64(uint32(f.im.slots[i+1].in.Imm))
+		dst.kind, dst.val = cellConst, low|high<<32
+	default:
+		*dst = cell{kind: cellUnknown}
+	}
+}
+
+// foldLoad applies a load: from a read-only map it gives a constant.
+func (f *folder) foldLoad(in bytecode.Insn, dst *cell, src cell) {
+	if src.kind == cellMapValue && f.maps[src.id] != none {
+		m := &f.src.Maps[f.maps[src.id]]
+		off, size := int64(int32(src.val))+int64(in.Off), int64(in.AccessBytes())
+		if m.ReadOnly && off >= 0 && off+size <= int64(len(m.Value)) && off+size <= int64(m.ValueSize) {
+			dst.kind = cellConst
+			dst.val = readValue(m.Value[off:off+size], in.Mode() == asm.MemSXMode)
+			return
+		}
+	}
+	*dst = cell{kind: cellUnknown}
+}
+
+// readValue reads a little-endian number of 1, 2, 4 or 8 bytes.
+func readValue(b []byte, signed bool) uint64 {
+	var full [8]byte
+	copy(full[:], b)
+	v := binary.LittleEndian.Uint64(full[:])
+	if signed {
+		shift := 64 - 8*len(b)
+		v = uint64(int64(v<<shift) >> shift)
+	}
+	return v
+}
+
+// Imm values of atomic instructions that matter here (RFC 9669 section 5.3 and,
+// for load-acquire, include/uapi/linux/bpf.h of Linux 6.15).
+const (
+	atomicFetch   = 0x01
+	atomicCmpxchg = 0xf1
+	atomicLoadAcq = 0x100
+)
+
+// atomicLoad returns the register that an atomic instruction loads into.
+func atomicLoad(in bytecode.Insn) (bytecode.Reg, bool) {
+	switch {
+	case in.Class() != asm.StXClass || in.Mode() != asm.AtomicMode:
+		return 0, false
+	case in.Imm == atomicCmpxchg:
+		return bytecode.R0, true
+	case in.Imm == atomicLoadAcq:
+		return in.Dst, true
+	case in.Imm&atomicFetch != 0:
+		return in.Src, true
+	}
+	return 0, false
+}

@@ -1,0 +1,152 @@
+package rewrite
+
+import (
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/cilium/ebpf/asm"
+)
+
+// fixer is the state of the pass that rewrites single instructions.
+type fixer struct {
+	*state
+	b    *builder
+	ax   bytecode.Reg
+	fn   int // function of the slot at hand
+	loop bool
+}
+
+// fixUp rewrites the instructions that JITs do not know, and helper calls that
+// have a shorter way (kernel/bpf/fixups.c bpf_do_misc_fixups). A program that
+// throws and has no exception callback of its own gets one behind its end.
+func fixUp(st *state, im *image) (*image, int, error) {
+	f := &fixer{state: st, b: newBuilder(im), ax: bytecode.Reg(st.prof.AXReg)}
+	changed := 0
+	for i, s := range im.slots {
+		for f.fn+1 < len(im.funcs) && int(im.funcs[f.fn+1].start) <= i {
+			f.fn++
+		}
+		var with []slot
+		if s.marks&markSecond == 0 {
+			with = f.fix(i, s)
+		} else if st.percpuLoad(im, i) {
+			first := im.slots[i-1].in
+			with = []slot{s, percpuAddress(first.Dst)}
+			with[0].marks |= markSecond
+		}
+		if with == nil {
+			f.b.keep(i)
+			continue
+		}
+		f.b.patch(i, with...)
+		changed++
+	}
+	if st.throws && !st.hasCallback() {
+		f.b.appendFunc(
+			raw(w64|opMov|byReg, bytecode.R0, bytecode.R1, 0, 0),
+			raw(bytecode.CodeExit, 0, 0, 0, 0))
+		changed++
+	}
+	return f.b.finish(), changed, nil
+}
+
+// hasCallback reports whether the program names its own exception callback.
+func (st *state) hasCallback() bool {
+	for _, s := range st.src.Subprogs {
+		if s.Exception {
+			return true
+		}
+	}
+	return false
+}
+
+// fix returns what replaces an instruction, or nil.
+func (f *fixer) fix(i int, s slot) []slot {
+	in := s.in
+	if in.Class() == asm.ALU64Class && in.ALUOp() == asm.Mov && in.Source() == asm.RegSource && in.Imm != 0 {
+		return castAddressSpace(s)
+	}
+	if s.marks&markZext != 0 && in.Class() == asm.ALU64Class {
+		s.in.Code = in.Code&^7 | w32
+		return []slot{s}
+	}
+	if with := guardDivision(s, f.ax); with != nil {
+		return with
+	}
+	if isPacketLoad(in) {
+		return f.packetLoad(s)
+	}
+	if in.Code == bytecode.CodeMayGoto {
+		f.b.funcs[f.fn].stackExtra = mayGotoBytes
+		depth := f.b.old.funcs[f.fn].stackDepth
+		f.b.funcs[f.fn].stackDepth = depth + mayGotoBytes
+		return mayGotoBody(f.b, f.ax, depth, s.target)
+	}
+	if in.Code != bytecode.CodeCall || in.Src == bytecode.CallSubprogram {
+		return nil
+	}
+	if ref, ok := f.b.old.refAt(s); ok && ref.Kind == bytecode.RefKfunc || in.Src == bytecode.CallKfunc {
+		return f.kfunc(s, ref.Name)
+	}
+	if in.Src == bytecode.CallHelper {
+		return f.helper(i, s)
+	}
+	return nil
+}
+
+// castAddressSpace makes the cast of an arena pointer to a kernel pointer a
+// move of the low half. The other direction is the JIT's
+// (kernel/bpf/fixups.c, Linux 6.9).
+func castAddressSpace(s slot) []slot {
+	if s.in.Off != 1 || s.in.Imm != 1 {
+		return nil
+	}
+	s.in.Code, s.in.Off, s.in.Imm = w32|opMov|byReg, 0, 0
+	return []slot{s}
+}
+
+// packetLoad replaces a load of classic BPF by a call that returns from the
+// function when there is no such byte (net/core/filter.c bpf_gen_ld_abs).
+func (f *fixer) packetLoad(s slot) []slot {
+	var out []slot
+	if s.in.Mode() == asm.AbsMode {
+		out = append(out, raw(w64|opMov, bytecode.R2, 0, 0, s.in.Imm))
+	} else {
+		out = append(out, raw(w64|opMov|byReg, bytecode.R2, s.in.Src, 0, 0))
+		if s.in.Imm != 0 {
+			out = append(out, raw(w64|opAdd, bytecode.R2, 0, 0, s.in.Imm))
+		}
+	}
+	bits := map[asm.Size]string{asm.Byte: "8", asm.Half: "16", asm.Word: "32"}[s.in.Size()]
+	return append(out,
+		raw(w64|opMov|byReg, bytecode.R1, bytecode.R6, 0, 0),
+		f.b.kernelCall("bpf_skb_load_helper_"+bits+"_no_cache"),
+		raw(j64|jsge, bytecode.R0, 0, 2, 0),
+		raw(w32|opXor|byReg, bytecode.R0, bytecode.R0, 0, 0),
+		raw(bytecode.CodeExit, 0, 0, 0, 0))
+}
+
+// kernelCall makes a call of a kernel function that is no helper: the operand
+// is a reference by name.
+func (b *builder) kernelCall(symbol string) slot {
+	return raw(bytecode.CodeCall, 0, 0, 0, 0).with(b.addRef(bytecode.RefKfunc, 0, symbol))
+}
+
+// address64 makes the two slots of an immediate load of a kernel address.
+func (b *builder) address64(dst bytecode.Reg, symbol string) []slot {
+	second := raw(bytecode.CodeInvalid, 0, 0, 0, 0)
+	second.marks |= markSecond
+	return []slot{
+		raw(bytecode.CodeLdImm64, dst, 0, 0, 0).with(b.addRef(bytecode.RefKsym, 0, symbol)),
+		second,
+	}
+}
+
+// percpuAddress makes the instruction that turns a per-CPU offset into the
+// address for this CPU: a move with Off -1 (BPF_MOV64_PERCPU_REG, Linux 6.10).
+func percpuAddress(reg bytecode.Reg) slot { return raw(w64|opMov|byReg, reg, reg, -1, 0) }
+
+// percpuLoad reports whether slot i is the second of a load of an address in a
+// per-CPU array, which is an offset still.
+func (st *state) percpuLoad(im *image, i int) bool {
+	ref, ok := im.refAt(im.slots[i-1])
+	return ok && ref.Kind == bytecode.RefMapValue && asmMapType(st.src.Maps[ref.Index].Type) == mapPercpuArray
+}

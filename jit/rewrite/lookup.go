@@ -1,0 +1,146 @@
+package rewrite
+
+import (
+	"math/bits"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+)
+
+// mapType is a BPF_MAP_TYPE_*.
+type mapType = ebpf.MapType
+
+const mapPercpuArray = ebpf.PerCPUArray
+
+func asmMapType(t uint32) mapType { return ebpf.MapType(t) }
+
+// Places in struct htab_elem, which no build option moves (kernel/bpf/hashtab.c).
+const (
+	htabKey    = 48 // key
+	htabLruRef = 35 // lru_node.ref
+)
+
+// innerMap is BPF_F_INNER_MAP: the size is not known before run time.
+const innerMap = 1 << 12
+
+// mapCall replaces a call of a map helper whose map is known: a lookup by the
+// lookup itself, others by a call of the map type's own function.
+func (f *fixer) mapCall(s slot) []slot {
+	fact, known := f.calls[bytecode.PC(s.orig)]
+	if !known {
+		return []slot{f.plainCall(s).unpredicted()}
+	}
+	if fact.Map == NoMap {
+		return []slot{f.plainCall(s)}
+	}
+	m := f.src.Maps[fact.Map]
+	if asm.BuiltinFunc(s.in.Imm) == asm.FnMapLookupElem {
+		if with := f.lookup(m); with != nil {
+			return with
+		}
+	}
+	if name := mapFunction(asmMapType(m.Type), asm.BuiltinFunc(s.in.Imm)); name != "" {
+		return []slot{f.b.kernelCall(name)}
+	}
+	return []slot{f.plainCall(s).unpredicted()}
+}
+
+// lookup returns the inlined lookup of a map type, or nil when it has none
+// (map_gen_lookup of kernel/bpf/arraymap.c and hashtab.c).
+func (f *fixer) lookup(m bytecode.Map) []slot {
+	r0 := bytecode.R0
+	element := int32(htabKey + (m.KeySize+7)&^7)
+	switch asmMapType(m.Type) {
+	case ebpf.Array:
+		if m.Flags&innerMap != 0 {
+			return nil
+		}
+		return f.arrayLookup(m)
+	case ebpf.PerCPUArray:
+		return f.arrayLookup(m, raw(ldxD, r0, r0, 0, 0), percpuAddress(r0))
+	case ebpf.ArrayOfMaps:
+		if m.Flags&innerMap != 0 {
+			return nil
+		}
+		return f.arrayLookup(m, raw(ldxD, r0, r0, 0, 0), raw(j64|jeq, r0, 0, 1, 0))
+	case ebpf.Hash:
+		return f.hashLookup(raw(w64|opAdd, r0, 0, 0, element))
+	case ebpf.HashOfMaps:
+		return f.hashLookup(raw(w64|opAdd, r0, 0, 0, element), raw(ldxD, r0, r0, 0, 0))
+	case ebpf.PerCPUHash:
+		return f.hashLookup(raw(w64|opAdd, r0, 0, 0, element), raw(ldxD, r0, r0, 0, 0), percpuAddress(r0))
+	case ebpf.LRUHash:
+		return f.hashLookup(
+			raw(ldxB, bytecode.R1, r0, htabLruRef, 0),
+			raw(j64|jne, bytecode.R1, 0, 1, 0),
+			raw(stB, r0, 0, htabLruRef, 1),
+			raw(w64|opAdd, r0, 0, 0, element))
+	}
+	return nil
+}
+
+// arrayLookup computes the address of an element: of the value itself, or of a
+// pointer that the further instructions follow. A null pointer there takes the
+// last instruction but one, which is the jump over the null result.
+func (f *fixer) arrayLookup(m bytecode.Map, further ...slot) []slot {
+	r0, r1, r2 := bytecode.R0, bytecode.R1, bytecode.R2
+	masked := f.opt.NoCapPerfmon
+	size := (m.ValueSize + 7) &^ 7
+	if asmMapType(m.Type) == ebpf.PerCPUArray {
+		size = 8 // an array of pointers
+	}
+	past := int16(3 + len(further))
+	if masked {
+		past++
+	}
+	out := []slot{
+		raw(w64|opAdd, r1, 0, 0, int32(f.prof.OffValue)),
+		raw(ldxW, r0, r2, 0, 0),
+		raw(j64|jge, r0, 0, past, int32(m.MaxEntries)),
+	}
+	if masked {
+		out = append(out, raw(w32|opAnd, r0, 0, 0, int32(indexMask(m.MaxEntries))))
+	}
+	if bits.OnesCount32(size) == 1 {
+		out = append(out, raw(w64|opLsh, r0, 0, 0, int32(bits.TrailingZeros32(size))))
+	} else {
+		out = append(out, raw(w64|opMul, r0, 0, 0, int32(size)))
+	}
+	out = append(out, raw(w64|opAdd|byReg, r0, r1, 0, 0))
+	out = append(out, further...)
+	return append(out,
+		raw(bytecode.CodeGoto, 0, 0, 1, 0),
+		raw(w64|opMov, r0, 0, 0, 0))
+}
+
+// hashLookup calls the lookup and goes on with its result unless that is null.
+func (f *fixer) hashLookup(further ...slot) []slot {
+	return append([]slot{
+		f.b.kernelCall("__htab_map_lookup_elem"),
+		raw(j64|jeq, bytecode.R0, 0, int16(len(further)), 0),
+	}, further...)
+}
+
+// mapFunction returns the kernel function that a helper comes to for a map
+// type, or nothing when that is not known here.
+func mapFunction(t mapType, fn asm.BuiltinFunc) string {
+	op := map[asm.BuiltinFunc]string{
+		asm.FnMapLookupElem: "lookup_elem", asm.FnMapUpdateElem: "update_elem", asm.FnMapDeleteElem: "delete_elem",
+	}[fn]
+	switch {
+	case op == "":
+		return ""
+	case t == ebpf.Array:
+		return "array_map_" + op
+	case t == ebpf.Hash:
+		return "htab_map_" + op
+	case t == ebpf.LRUHash && op == "update_elem":
+		return "htab_lru_map_update_elem"
+	case t == ebpf.LRUHash && op == "delete_elem":
+		return "htab_lru_map_delete_elem"
+	case t == ebpf.LPMTrie:
+		return "trie_" + op
+	}
+	return ""
+}

@@ -1,0 +1,223 @@
+// Package rewrite predicts the program that Linux's verifier hands to the JIT:
+// it applies to a source program the rewrites that the verifier applies to one
+// it has accepted, in the same order, and keeps track of where each instruction
+// and each entry of an instruction array ends up.
+//
+//	r, err := rewrite.Predict(p, rewrite.Facts{Seen: seen}, profile, rewrite.Options{})
+//	if err != nil { … }                  // "slot 7: …": the kernel refuses it too
+//	first := r.Xlated[8]                 // xlated slot that source slot 8 begins at
+//	image, err := x86.Compile(r.Program, profile)
+//
+// The package decides nothing about values: what the verifier learned of the
+// program (what can execute, which map a call gets) comes in as Facts. It does
+// not know the layouts of kernel structures: an access to a context whose
+// replacement depends on them stays in place, and its slot is listed in
+// Result.Unpredicted. Nothing else is predicted wrongly by intention; where a
+// fact is missing that would decide, the slot is listed too.
+//
+// Each rewrite is a pass over an immutable program with jumps as targets, so
+// that the cost of each is linear, where the kernel's own patching is not.
+//
+// Sources: kernel/bpf/verifier.c bpf_check, kernel/bpf/fixups.c,
+// kernel/bpf/const_fold.c, kernel/bpf/bpf_insn_array.c, kernel/bpf/core.c, all
+// Linux 7.3; checked against programs that Linux 7.3.4 and 6.19.14 produced.
+package rewrite
+
+import (
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit"
+)
+
+// Facts is what the verifier learned of a program and the rewrites depend on.
+// It is plain data, so that this package needs no analysis of its own. All
+// slots are source slots; lists of slots may be in any order.
+type Facts struct {
+	// Seen reports for each slot whether the verifier found a path to it. The
+	// second slot of a 64-bit immediate load counts as its first. Nil means
+	// that everything was seen, so that nothing is removed.
+	Seen []bool
+	// IndirectTarget reports for each slot whether the verifier followed a
+	// gotox to it. Nil means none.
+	IndirectTarget []bool
+	// StackDepth holds bytes for each subprogram, as the verifier computes
+	// them: the deepest access, helper arguments included. Nil takes the
+	// deepest access that names r10 as its base, a lower bound.
+	StackDepth []int
+	// Calls tells of helper calls; see CallFact. At most one for each slot.
+	Calls []CallFact
+
+	CtxAccess   []bytecode.PC // loads and stores through the context pointer
+	SockAccess  []bytecode.PC // loads and stores through socket, tcp_sock or xdp_sock pointers
+	ArenaAccess []bytecode.PC // loads, stores and atomics in an arena
+	ArenaArith  []bytecode.PC // 64-bit arithmetic on arena pointers, which becomes 32-bit
+	ProbeLoad   []bytecode.PC // loads through pointers that may fault
+
+	// DirectWrite reports whether the program writes to packet data, which
+	// gives some program types a prologue.
+	DirectWrite bool
+	// Throws reports whether a call of bpf_throw can execute.
+	Throws bool
+	// AsyncCallback reports for each subprogram whether a timer or workqueue
+	// can call it. Nil means none.
+	AsyncCallback []bool
+}
+
+// NoMap is the Map of a CallFact of a call whose map differs between paths.
+const NoMap = -1
+
+// CallFact is what the verifier knows of a helper call after it has followed
+// all paths. For a call without one, constants that are the same on all paths
+// through the control-flow graph are found out here, which is less than the
+// verifier may know; where more would matter, the call is left unpredicted.
+type CallFact struct {
+	PC  bytecode.PC
+	Map int // index in Program.Maps of the map that R1 (R2 for bpf_tail_call) is on all paths, or NoMap
+	// Key is the index of a bpf_tail_call that is the same on all paths, else -1.
+	Key int64
+	// Callback is the subprogram that a bpf_loop calls on all paths, else -1.
+	Callback int
+	// FlagsZero reports whether R4 of a bpf_loop is zero on all paths.
+	FlagsZero bool
+}
+
+// Options says how the program is loaded.
+type Options struct {
+	NoCapBPF     bool // loaded without CAP_BPF: dead code stays, as self loops
+	NoCapPerfmon bool // loaded without CAP_PERFMON on a CPU with Spectre bugs: masked indices
+
+	// Blind asks for constant blinding: net.core.bpf_jit_harden is 2, or 1 for
+	// a loader without CAP_BPF. Random gives the kernel's random numbers, one
+	// for each instruction looked at; without it the immediates are unknown,
+	// and their slots unpredicted.
+	Blind  bool
+	Random func() uint32
+
+	AttachType uint32 // expected_attach_type, for programs of type tracing
+	// PrivateStack asks for private stacks in a struct_ops program, as some
+	// subsystems do.
+	PrivateStack bool
+}
+
+// Result is the predicted program.
+type Result struct {
+	Program *jit.Program // ready for compilation, without addresses
+
+	// Original holds for each xlated slot the source slot that it comes from;
+	// all slots of a replacement come from the replaced one. It is -1 for slots
+	// that the verifier added.
+	Original []bytecode.PC
+	// Xlated holds for each source slot the first xlated slot of what replaces
+	// it, or jit.Deleted when it was removed. As for entries of an instruction
+	// array, that of a function's first instruction includes what the verifier
+	// put in front of it.
+	Xlated []bytecode.PC
+	// Unpredicted lists in order the xlated slots in whose place the kernel
+	// has something that is not known here.
+	Unpredicted []bytecode.PC
+	Passes      []PassNote // what each rewrite did, in order
+
+	plain *jit.Program // the program before blinding
+	rules rules
+	funcs []function
+}
+
+// PassNote tells what a rewrite did.
+type PassNote struct {
+	Name    string // such as "dead code"
+	Changed int    // instructions patched, replaced or removed
+	Slots   int    // length of the program afterwards
+}
+
+// state is what passes share beside the image.
+type state struct {
+	src   *bytecode.Program
+	facts Facts
+	prof  jit.Profile
+	opt   Options
+	rules rules
+
+	calls map[bytecode.PC]CallFact
+	folds *folder // constants of the source program
+
+	throws       bool
+	private      []bool // by source subprogram: uses a private stack
+	tailReaching []bool // by source subprogram: reaches a tail call
+	tailCalls    []jit.TailCall
+	tailCallOrig []int32 // their source slots
+}
+
+// pass is one rewrite. It returns the new image and the number of instructions
+// that it changed; with 0, the image is the old one.
+type pass struct {
+	name string
+	run  func(*state, *image) (*image, int, error)
+}
+
+// passes lists the rewrites in the order of bpf_check (kernel/bpf/verifier.c,
+// Linux 7.3).
+func passes() []pass {
+	return []pass{
+		{"constant branches", pruneBranches},
+		{"fastcall spills", removeFastcallSpills},
+		{"stack use", surveyStacks},
+		{"bpf_loop", inlineLoops},
+		{"dead branches", hardWire},
+		{"dead code", removeDead},
+		{"nops", removeNops},
+		{"context accesses", convertAccesses},
+		{"fixups", fixUp},
+		{"loop counters", insertLoopCounters},
+		{"zero extension", extendCmpxchg},
+	}
+}
+
+// Predict returns the program that a kernel with the given profile hands to
+// its JIT. It fails when the program is one that this kernel does not accept,
+// as far as the rewrites notice, and when facts do not fit the program.
+func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Result, error) {
+	r, err := rulesOf(prof)
+	if err != nil {
+		return nil, err
+	}
+	im, err := firstImage(p, f)
+	if err != nil {
+		return nil, err
+	}
+	if im.slots[0].marks&markSeen == 0 {
+		return nil, fmt.Errorf("slot 0 cannot be unseen")
+	}
+	st := &state{src: p, facts: f, prof: prof, opt: opt, rules: r, throws: f.Throws}
+	st.calls = make(map[bytecode.PC]CallFact, len(f.Calls))
+	for _, c := range f.Calls {
+		if c.Map != NoMap && (c.Map < 0 || c.Map >= len(p.Maps)) {
+			return nil, fmt.Errorf("slot %d: fact about map %d of %d", c.PC, c.Map, len(p.Maps))
+		}
+		st.calls[c.PC] = c
+	}
+	res := &Result{rules: r}
+	step := func(ps pass) error {
+		next, changed, err := ps.run(st, im)
+		if err != nil {
+			return fmt.Errorf("%s: %w", ps.name, err)
+		}
+		im = next
+		res.Passes = append(res.Passes, PassNote{Name: ps.name, Changed: changed, Slots: len(im.slots)})
+		return nil
+	}
+	for _, ps := range passes() {
+		if err := step(ps); err != nil {
+			return nil, err
+		}
+	}
+	if opt.Blind {
+		if res.plain, err = encode(st, im); err != nil {
+			return nil, err
+		}
+		if err := step(pass{"blinding", blind}); err != nil {
+			return nil, err
+		}
+	}
+	return res.finish(st, im)
+}

@@ -1,0 +1,118 @@
+package rewrite
+
+import (
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/cilium/ebpf/asm"
+)
+
+// minPrivateStack is the stack depth from which a function gets a private
+// stack, in bytes after rounding up to 16 (BPF_PRIV_STACK_MIN_SIZE, Linux 6.13).
+const minPrivateStack = 64
+
+// surveyStacks finds out which functions reach a tail call and which get a
+// private stack (kernel/bpf/verifier.c check_max_stack_depth, Linux 7.3). The
+// kernel does so before dead code is gone and before loops need room: calls
+// that cannot execute count, later additions do not.
+func surveyStacks(st *state, im *image) (*image, int, error) {
+	calls := callGraph(im)
+	tails := make([]bool, len(im.funcs))
+	anyTail := false
+	for i, s := range im.slots {
+		if s.marks&markSecond == 0 && isTailCall(s.in) {
+			tails[im.funcAt(int32(i))], anyTail = true, true
+		}
+	}
+	st.tailReaching = reaching(calls, tails)
+
+	st.private = make([]bool, len(im.funcs))
+	if anyTail || !privateType(st) {
+		return im, 0, nil
+	}
+	async := make([]bool, len(im.funcs))
+	copy(async, st.facts.AsyncCallback)
+	async = reached(calls, async)
+	for i, f := range im.funcs {
+		st.private[i] = !async[i] && (f.stackDepth+15)&^15 >= minPrivateStack && outStackArgs(im, i) == 0
+	}
+	return im, 0, nil
+}
+
+// privateType reports whether programs of the type may have private stacks
+// (kernel/bpf/verifier.c bpf_enable_priv_stack).
+func privateType(st *state) bool {
+	const traceIter = 28 // BPF_TRACE_ITER
+	switch st.src.Type {
+	case "kprobe", "tracepoint", "perf_event", "raw_tracepoint":
+		return true
+	case "tracing":
+		return st.opt.AttachType != traceIter
+	case "lsm":
+		const lsmCgroup = 43 // BPF_LSM_CGROUP
+		return st.opt.AttachType != lsmCgroup
+	case "struct_ops":
+		return st.opt.PrivateStack
+	}
+	return false
+}
+
+// callGraph returns for each function those that it calls or takes the address
+// of, once for each place.
+func callGraph(im *image) [][]int {
+	calls := make([][]int, len(im.funcs))
+	for i, s := range im.slots {
+		if s.target != none && isCallLike(s.in) {
+			fn := im.funcAt(int32(i))
+			calls[fn] = append(calls[fn], im.funcAt(s.target))
+		}
+	}
+	return calls
+}
+
+// reached returns the functions that can be got to from the given ones.
+func reached(calls [][]int, from []bool) []bool {
+	out := append([]bool(nil), from...)
+	var work []int
+	for fn, in := range out {
+		if in {
+			work = append(work, fn)
+		}
+	}
+	for len(work) > 0 {
+		fn := work[len(work)-1]
+		work = work[:len(work)-1]
+		for _, callee := range calls[fn] {
+			if !out[callee] {
+				out[callee] = true
+				work = append(work, callee)
+			}
+		}
+	}
+	return out
+}
+
+// reaching returns the functions that can get to the given ones.
+func reaching(calls [][]int, to []bool) []bool {
+	callers := make([][]int, len(calls))
+	for fn, list := range calls {
+		for _, callee := range list {
+			callers[callee] = append(callers[callee], fn)
+		}
+	}
+	return reached(callers, to)
+}
+
+// outStackArgs returns how many slots of outgoing stack arguments a function
+// writes, through r11 (Linux 7.3).
+func outStackArgs(im *image, fn int) int {
+	args := 0
+	for i := im.funcs[fn].start; i < im.end(fn); i++ {
+		in := im.slots[i].in
+		if im.slots[i].marks&(markSecond|markPatched) != 0 || in.Dst != bytecode.R11 {
+			continue
+		}
+		if c := in.Class(); c == asm.StClass || c == asm.StXClass {
+			args = max(args, -int(in.Off)/8)
+		}
+	}
+	return args
+}
