@@ -1,0 +1,154 @@
+package load
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// args describes the parameters of a global function as the kernel takes them
+// for a program of the type (btf_prepare_func_args in kernel/bpf/btf.c, Linux
+// 7.3): see bytecode.Subprogram.Args. Nil when the type is damaged.
+func (b *btfTypes) args(fn uint32, progType string) []string {
+	proto := b.at(b.at(fn).size)
+	if proto.kind != kindFuncProto {
+		return nil
+	}
+	res := make([]string, 0, proto.vlen)
+	for i := range proto.vlen {
+		res = append(res, b.arg(b.word(proto, 2*i+1), b.tags[tagged{fn, int32(i)}], progType))
+	}
+	return res
+}
+
+// arg describes one parameter by its type and declaration tags.
+func (b *btfTypes) arg(typ uint32, tags []string, progType string) string {
+	t := b.at(b.strip(typ))
+	switch t.kind {
+	case kindInt, kindEnum, kindEnum64:
+		return "scalar"
+	case kindPtr:
+	default:
+		return "other"
+	}
+	nonnull := false
+	for _, tag := range tags {
+		switch tag {
+		case tagArg + "ctx":
+			return "ctx"
+		case tagArg + "nonnull":
+			nonnull = true
+		case tagArg + "nullable":
+		default: // trusted, arena, untrusted, …
+			return "other"
+		}
+	}
+	if b.isContext(t.size, progType) {
+		return "ctx"
+	}
+	pointee := b.at(b.strip(t.size))
+	size, ok := b.sizeOf(t.size)
+	switch {
+	case pointee.kind == kindStruct && b.str(pointee.name) == "bpf_dynptr" || !ok:
+		return "other"
+	case nonnull:
+		return fmt.Sprintf("nonnull:%d", size)
+	}
+	return fmt.Sprintf("mem:%d", size)
+}
+
+// isContext reports whether a pointer to the type is the context of a program
+// type: the structure has the name that C programs know the context by. For
+// kprobes that name is a typedef, or the registers of the machine.
+func (b *btfTypes) isContext(typ uint32, progType string) bool {
+	want := contextTypes[progType]
+	if want == "" {
+		return false
+	}
+	for range btfMaxDepth {
+		t := b.at(typ)
+		switch t.kind {
+		case kindTypedef:
+			if b.str(t.name) == want {
+				return true
+			}
+			typ = t.size
+		case kindVolatile, kindConst, kindRestrict, kindTypeTag:
+			typ = t.size
+		case kindStruct, kindFwd:
+			name := b.str(t.name)
+			return name == want || progType == "kprobe" && name == "pt_regs"
+		default:
+			return false
+		}
+	}
+	return false
+}
+
+// coreKinds are the names of CO-RE relocations by number (enum
+// bpf_core_relo_kind in include/uapi/linux/bpf.h).
+var coreKinds = []string{
+	"byte_off", "byte_sz", "field_exists", "signed", "lshift_u64", "rshift_u64",
+	"local_type_id", "target_type_id", "type_exists", "type_size", "enumval_exists", "enumval_value", "type_matches",
+}
+
+// corePath names what a CO-RE relocation is about: "struct task_struct.pid
+// byte_off". Members are named as far as the access path, a list of indices
+// that starts with an array index, can be followed.
+func (b *btfTypes) corePath(info coreInfo) string {
+	kind := fmt.Sprintf("kind %d", info.kind)
+	if int(info.kind) < len(coreKinds) {
+		kind = coreKinds[info.kind]
+	}
+	return b.typeName(info.typ) + b.memberPath(info.typ, b.str(info.path)) + " " + kind
+}
+
+// typeName returns a type as C writes it, without qualifiers.
+func (b *btfTypes) typeName(id uint32) string {
+	t := b.at(id)
+	name := b.str(t.name)
+	if name == "" {
+		name = "(anonymous)"
+	}
+	switch t.kind {
+	case kindStruct, kindUnion, kindEnum:
+		return map[btfKind]string{kindStruct: "struct ", kindUnion: "union ", kindEnum: "enum "}[t.kind] + name
+	case kindEnum64:
+		return "enum " + name
+	case kindFwd:
+		return "struct " + name
+	}
+	return name
+}
+
+// memberPath turns the access path "0:4:1" into ".member.member"; from where
+// it cannot be followed, ":4:1" is left.
+func (b *btfTypes) memberPath(typ uint32, path string) string {
+	var sb strings.Builder
+	steps := strings.Split(path, ":")
+	if len(steps) > 0 && steps[0] == "0" {
+		steps = slices.Delete(steps, 0, 1)
+	}
+	id := b.strip(typ)
+	for _, step := range steps {
+		t := b.at(id)
+		i := 0
+		if _, err := fmt.Sscanf(step, "%d", &i); err != nil || i < 0 || i >= t.vlen ||
+			t.kind != kindStruct && t.kind != kindUnion && t.kind != kindEnum {
+			sb.WriteString(":" + step)
+			id = 0
+			continue
+		}
+		if t.kind == kindEnum {
+			sb.WriteString("." + b.str(b.word(t, 2*i)))
+			id = 0
+			continue
+		}
+		m := b.member(t, i)
+		if m.name != "" {
+			sb.WriteString("." + m.name)
+		}
+		id = b.strip(m.typ)
+	}
+	return sb.String()
+}

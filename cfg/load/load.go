@@ -1,0 +1,120 @@
+// Package load makes bytecode.Programs from compiled objects and from raw
+// instructions.
+//
+//	obj, err := load.ELF("x.o", data)
+//	for _, p := range obj.Programs {
+//		fmt.Println(p.Section, p.Name, p.Len(), len(p.Tables))   // xdp parse 262 2
+//	}
+//	for _, f := range obj.Failed {
+//		fmt.Println(f.Err)                                       // undefined symbol, …
+//	}
+//
+// An object is linked as libbpf 1.8 does it (tools/lib/bpf/libbpf.c): one
+// program for each global function in a program section, behind it the
+// functions of .text that it needs, each where its first call is met, depth
+// first. Jump tables, data sections, maps and kernel functions become tables,
+// maps and references of the program. Where libbpf refuses an object as a whole
+// for one bad program, ELF keeps the others, and where libbpf refuses what has
+// an obvious meaning (a subprogram outside of .text), ELF links it and says so
+// in Diags.
+//
+// Added to what libbpf does, a program with an indirect call also gets the
+// functions that its data sections point at, behind everything else, because
+// the call may reach them.
+//
+// The package does not apply CO-RE relocations, does not look at the running
+// kernel, and does not judge programs.
+package load
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Limits on input. Files beyond them are refused with ErrTooLarge.
+const (
+	// MaxFile is the size of the largest file that is read, in bytes. It also
+	// keeps every section offset within 32 bits.
+	MaxFile = 256 << 20
+	// MaxInsns is the number of slots of the longest program: what the kernel
+	// takes from a privileged user (BPF_COMPLEXITY_LIMIT_INSNS, include/linux/bpf.h).
+	MaxInsns = 1_000_000
+	// MaxLinked bounds what linking an object may produce over all programs:
+	// slots, table entries and code pointers together. Without a bound a small
+	// file could ask for a huge result, by many programs that call one long function.
+	MaxLinked = 16_000_000
+	// MaxZeroed is the size of the largest .bss section whose initial zeros are
+	// kept as a value, in bytes; larger ones have an unknown value.
+	MaxZeroed = 16 << 20
+)
+
+// Errors that callers tell apart. What is returned wraps one of them with the
+// file and the place in it.
+var (
+	ErrTruncated  = errors.New("file is cut off or damaged: get a whole copy")
+	ErrNotELF     = errors.New("not an ELF file: give an object made by clang --target=bpf -c")
+	ErrNotBPF     = errors.New("not a relocatable BPF object: compile with clang --target=bpf -c")
+	ErrTooLarge   = errors.New("too large")
+	ErrNoPrograms = errors.New("no BPF programs in it")
+)
+
+// Object is a loaded object file.
+type Object struct {
+	Name      string           // as given to ELF
+	ByteOrder binary.ByteOrder // of the file; the programs are decoded
+	License   string           // contents of section "license"
+
+	// Programs are in order of section and address, as libbpf has them.
+	Programs []*bytecode.Program
+	// Failed are the programs that could not be made, in the same order.
+	Failed []ProgramError
+	// Diags tells what is odd about the object as a whole.
+	Diags []string
+}
+
+// ProgramError tells why a program could not be linked.
+type ProgramError struct {
+	Name    string // C name of the entry function
+	Section string
+	Err     error // names the file, section, program and slot
+}
+
+// Error returns the text of Err.
+func (e ProgramError) Error() string { return e.Err.Error() }
+
+// Unwrap returns Err.
+func (e ProgramError) Unwrap() error { return e.Err }
+
+// ELF loads a BPF object file of either byte order. The name is for messages.
+//
+// The error is nil when at least one program was found, even if none of them
+// could be linked: see Object.Failed. The slices of the result may share memory
+// with each other but not with data.
+func ELF(name string, data []byte) (*Object, error) {
+	if len(data) > MaxFile {
+		return nil, fmt.Errorf("load %s: %d bytes, the limit is %d: %w", name, len(data), MaxFile, ErrTooLarge)
+	}
+	f, err := parseELF(data)
+	if err != nil {
+		return nil, fmt.Errorf("load %s: %w", name, err)
+	}
+	o, err := newObject(name, f)
+	if err != nil {
+		return nil, fmt.Errorf("load %s: %w", name, err)
+	}
+	res := &Object{Name: name, ByteOrder: f.order, License: o.license(), Diags: o.diags}
+	for _, fn := range o.entries {
+		p, err := o.link(fn)
+		if err != nil {
+			sec := f.sections[o.funcs[fn].sec].name
+			err = fmt.Errorf("load %s: section %q: program %q: %w", name, sec, o.funcs[fn].name, err)
+			res.Failed = append(res.Failed, ProgramError{o.funcs[fn].name, sec, err})
+			continue
+		}
+		res.Programs = append(res.Programs, p)
+	}
+	return res, nil
+}

@@ -1,0 +1,339 @@
+package load
+
+import (
+	"debug/elf"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Map types and flags that the loader deals with (include/uapi/linux/bpf.h).
+const (
+	mapTypeArray   = 2
+	mapTypeArena   = 33
+	flagMmapable   = 1 << 10 // BPF_F_MMAPABLE
+	flagRdonlyProg = 1 << 7  // BPF_F_RDONLY_PROG
+)
+
+// pageSize is what arenas are counted in on x86-64, in bytes.
+const pageSize = 4096
+
+// place is a position in the file's sections.
+type place struct {
+	sec int
+	off uint64
+}
+
+// mapSet holds the maps of an object and how instructions find them. Maps are
+// shared by the programs, so nothing in them may be changed.
+type mapSet struct {
+	all     []bytecode.Map
+	at      map[place]int  // maps of .maps and maps sections, by address
+	data    map[int]int    // data sections, by section
+	cells   map[int][]cell // code pointers in data sections, by map and in order of offset
+	kconfig int            // the .kconfig map, -1 if there is none
+	arena   int            // the arena map, -1 if there is none
+	// arenaData is where the variables of the arena start in it, in bytes.
+	arenaData uint32
+}
+
+// cell is a code pointer in a data section, before linking.
+type cell struct {
+	off    int64 // byte offset in the data section
+	sec    int   // section that it points into
+	target int64 // byte offset there
+}
+
+// loadTypes reads .BTF and .BTF.ext. Without them programs have no lines and
+// maps no sizes, but the rest works.
+func (o *object) loadTypes() {
+	i := o.f.sectionNamed(".BTF")
+	if i < 0 {
+		return
+	}
+	b, err := parseBTF(o.f.sections[i].data, o.f.order)
+	if err != nil {
+		o.diag("section \".BTF\" left out: %v", err)
+		return
+	}
+	o.types = b
+	if i = o.f.sectionNamed(".BTF.ext"); i < 0 {
+		return
+	}
+	names := map[string]int{}
+	for i := range o.f.sections {
+		if _, ok := names[o.f.sections[i].name]; !ok {
+			names[o.f.sections[i].name] = i
+		}
+	}
+	e, err := parseBTFExt(o.f.sections[i].data, b, func(name string) int {
+		if i, ok := names[name]; ok {
+			return i
+		}
+		return -1
+	})
+	if err != nil {
+		o.diag("section \".BTF.ext\" left out: %v", err)
+		return
+	}
+	o.ext = e
+	o.diags = append(o.diags, e.odd...)
+}
+
+// findMaps collects the maps of the object: definitions first, then data
+// sections, then the map of kernel configuration values.
+func (o *object) findMaps() {
+	o.findKsyms()
+	o.maps = mapSet{at: map[place]int{}, data: map[int]int{}, cells: map[int][]cell{}, kconfig: -1, arena: -1}
+	for i := range o.f.sections {
+		switch name := o.f.sections[i].name; {
+		case name == ".maps":
+			o.addBTFMaps(i)
+		case name == "maps" || strings.HasPrefix(name, "maps/"):
+			o.addLegacyMaps(i)
+		}
+	}
+	for i := range o.f.sections {
+		if isData(&o.f.sections[i]) {
+			o.addDataMap(i)
+		}
+	}
+	o.addKconfig()
+	o.placeArena()
+}
+
+// add appends a map and returns its index.
+func (o *object) addMap(m bytecode.Map) int {
+	o.maps.all = append(o.maps.all, m)
+	return len(o.maps.all) - 1
+}
+
+// isData reports whether a section becomes an array map of one element, by
+// the names that libbpf knows (bpf_object__elf_collect).
+func isData(s *section) bool {
+	named := func(stem string) bool { return s.name == stem || strings.HasPrefix(s.name, stem+".") }
+	switch s.typ {
+	case elf.SHT_PROGBITS:
+		return s.flags&elf.SHF_EXECINSTR == 0 && len(s.data) > 0 && (named(".data") || named(".rodata"))
+	case elf.SHT_NOBITS:
+		return named(".bss")
+	}
+	return false
+}
+
+// isReadOnly reports whether a data section is constant. Libbpf 1.8 makes
+// .data.rel.ro a writable map, but the section is for constants whose
+// initial values need relocations, so only a cast could change it.
+func isReadOnly(name string) bool {
+	return name == ".rodata" || strings.HasPrefix(name, ".rodata.") ||
+		name == ".data.rel.ro" || strings.HasPrefix(name, ".data.rel.ro.")
+}
+
+// addDataMap adds the map of a data section.
+func (o *object) addDataMap(sec int) {
+	s := &o.f.sections[sec]
+	if s.size > 1<<31 {
+		o.diag("section %q: %d bytes are too large for a map", s.name, s.size)
+		return
+	}
+	m := bytecode.Map{
+		Name: s.name, Type: mapTypeArray, KeySize: 4, ValueSize: uint32(s.size), MaxEntries: 1,
+		ReadOnly: isReadOnly(s.name),
+	}
+	if m.ReadOnly {
+		m.Flags |= flagRdonlyProg
+	}
+	switch {
+	case s.typ != elf.SHT_NOBITS:
+		m.Value = append([]byte{}, s.data...)
+	case s.size <= MaxZeroed:
+		m.Value = make([]byte, s.size)
+	default:
+		o.diag("section %q: %d bytes, the contents are not kept beyond %d", s.name, s.size, MaxZeroed)
+	}
+	for _, i := range o.f.defined[sec] {
+		sym := o.f.symbols[i]
+		if elf.ST_TYPE(sym.Info) != elf.STT_OBJECT {
+			continue
+		}
+		if sym.Value > s.size || sym.Size > s.size-sym.Value {
+			o.diag("section %q: variable %q crosses the end", s.name, o.f.symName(sym))
+			continue
+		}
+		if elf.ST_BIND(sym.Info) != elf.STB_LOCAL {
+			m.Flags |= flagMmapable
+		}
+		m.Symbols = append(m.Symbols,
+			bytecode.DataSymbol{Name: o.f.symName(sym), Off: int64(sym.Value), Size: int64(sym.Size)})
+	}
+	sort.SliceStable(m.Symbols, func(i, j int) bool { return m.Symbols[i].Off < m.Symbols[j].Off })
+	o.maps.data[sec] = o.addMap(m)
+	o.maps.cells[o.maps.data[sec]] = o.findCells(sec)
+}
+
+// relAbs64 is R_BPF_64_ABS64: a 64-bit address in data, its addend in place.
+const relAbs64 = 2
+
+// findCells returns the code pointers of a data section: relocated 8-byte cells
+// whose symbol lies in a section with instructions. The addend is in the cell.
+func (o *object) findCells(sec int) []cell {
+	var cells []cell
+	s := &o.f.sections[sec]
+	last := int64(-8)
+	for _, r := range s.relocs {
+		sym := o.f.symbols[r.sym]
+		if r.typ != relAbs64 || o.code[int(sym.Shndx)] == nil {
+			continue
+		}
+		if r.off > uint64(len(s.data)) || uint64(len(s.data))-r.off < 8 || int64(r.off) < last+8 {
+			o.diag("section %q: code pointer at offset %d crosses the end or another one", s.name, r.off)
+			continue
+		}
+		last = int64(r.off)
+		target := sym.Value + o.f.order.Uint64(s.data[r.off:])
+		cells = append(cells, cell{off: last, sec: int(sym.Shndx), target: int64(target)})
+	}
+	return cells
+}
+
+// addLegacyMaps adds the maps of a section in the style before BTF: a structure
+// of 32-bit words for each symbol. Libbpf 1.0 and later refuse such objects;
+// their maps are as good to analyse as others.
+func (o *object) addLegacyMaps(sec int) {
+	s := &o.f.sections[sec]
+	word := func(off uint64, i int) uint32 { return o.f.order.Uint32(s.data[off+uint64(4*i):]) }
+	found := 0
+	for _, i := range o.f.defined[sec] {
+		sym := o.f.symbols[i]
+		if elf.ST_TYPE(sym.Info) == elf.STT_SECTION {
+			continue
+		}
+		size := uint64(len(s.data))
+		if sym.Value > size || size-sym.Value < 16 {
+			o.diag("section %q: map %q crosses the end", s.name, o.f.symName(sym))
+			continue
+		}
+		m := bytecode.Map{
+			Name: o.f.symName(sym), Type: word(sym.Value, 0), KeySize: word(sym.Value, 1),
+			ValueSize: word(sym.Value, 2), MaxEntries: word(sym.Value, 3),
+		}
+		if size-sym.Value >= 20 {
+			m.Flags = word(sym.Value, 4)
+		}
+		o.maps.at[place{sec, sym.Value}] = o.addMap(m)
+		found++
+	}
+	if found > 0 {
+		o.diag("section %q: map definitions in the old style, which libbpf 1.0 and later refuse: "+
+			"define maps in .maps", s.name)
+	}
+}
+
+// addBTFMaps adds the maps of section .maps, whose BTF says what they are.
+func (o *object) addBTFMaps(sec int) {
+	vars := map[uint32]uint32{} // type of the variable by offset
+	if id, ok := o.types.find(kindDatasec, ".maps"); ok {
+		t := o.types.at(id)
+		for i := range t.vlen {
+			v := o.types.variable(t, i)
+			vars[v.off] = v.typ
+		}
+	}
+	for _, i := range o.f.defined[sec] {
+		sym := o.f.symbols[i]
+		if elf.ST_TYPE(sym.Info) != elf.STT_OBJECT {
+			continue
+		}
+		m := bytecode.Map{Name: o.f.symName(sym)}
+		if id, ok := vars[uint32(sym.Value)]; ok && sym.Value < 1<<32 {
+			if err := o.types.mapDef(&m, id); err != nil {
+				o.diag("map %q: %v", m.Name, err)
+			}
+		} else {
+			o.diag("map %q: type and sizes are unknown without BTF, compile with -g", m.Name)
+		}
+		i := o.addMap(m)
+		o.maps.at[place{sec, sym.Value}] = i
+		if m.Type == mapTypeArena {
+			o.maps.arena = i
+		}
+	}
+}
+
+// mapDef fills in a map from the type of its variable, an anonymous structure
+// whose members are called type, key, value, … (parse_btf_map_def in libbpf).
+// Numbers are coded as lengths of arrays, types as pointers to them.
+func (b *btfTypes) mapDef(m *bytecode.Map, variable uint32) error {
+	def := b.at(b.strip(b.at(variable).size))
+	if def.kind != kindStruct {
+		return fmt.Errorf("definition is no structure: %w", errBTF)
+	}
+	for i := range def.vlen {
+		f := b.member(def, i)
+		t := b.at(b.strip(f.typ))
+		n, isNumber := b.mapNumber(t)
+		switch f.name {
+		case "type":
+			m.Type = n
+		case "max_entries":
+			m.MaxEntries = n
+		case "map_flags":
+			m.Flags = n
+		case "key_size":
+			m.KeySize = n
+		case "value_size":
+			m.ValueSize = n
+		case "key", "value":
+			size, ok := b.sizeOf(t.size)
+			if t.kind != kindPtr || !ok {
+				return fmt.Errorf("member %q points at nothing of known size: %w", f.name, errBTF)
+			}
+			if f.name == "key" {
+				m.KeySize = size
+			} else {
+				m.ValueSize = size
+			}
+			continue
+		case "values": // of an array of programs or maps: descriptors
+			m.ValueSize = 4
+			continue
+		default:
+			continue
+		}
+		if !isNumber {
+			return fmt.Errorf("member %q is no number: %w", f.name, errBTF)
+		}
+	}
+	return nil
+}
+
+// mapNumber returns the number that a member of a map definition stands for:
+// __uint(name, 5) declares a pointer to an array of 5, __ulong an enumeration.
+func (b *btfTypes) mapNumber(t btfType) (uint32, bool) {
+	if t.kind == kindPtr {
+		if a := b.at(b.strip(t.size)); a.kind == kindArray {
+			return b.word(a, 2), true
+		}
+	}
+	if t.kind == kindEnum && t.vlen > 0 {
+		return b.word(t, 1), true
+	}
+	return 0, false
+}
+
+// placeArena finds where the variables of an arena lie in it: libbpf puts them
+// at the end (bpf_object__relocate).
+func (o *object) placeArena() {
+	sec := o.f.sectionNamed(arenaSection)
+	if o.maps.arena < 0 || sec < 0 {
+		return
+	}
+	whole := uint64(o.maps.all[o.maps.arena].MaxEntries) * pageSize
+	used := (uint64(len(o.f.sections[sec].data)) + pageSize - 1) / pageSize * pageSize
+	o.maps.arenaData = uint32(whole - min(whole, used))
+}
+
+// arenaSection is where clang puts variables of the arena's address space.
+const arenaSection = ".addr_space.1"

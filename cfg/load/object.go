@@ -1,0 +1,222 @@
+package load
+
+import (
+	"bytes"
+	"debug/elf"
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// object is a file with what linking needs to look up.
+type object struct {
+	name  string
+	f     *elfFile
+	text  int                     // section .text, which holds subprograms, or -1
+	code  map[int][]bytecode.Insn // decoded sections with instructions
+	funcs []function              // by section and address
+	// entries are the functions that become programs, as indices of funcs.
+	entries []int
+	textual bool // the entries are functions of .text
+	types   *btfTypes
+	ext     *btfExt
+	maps    mapSet
+	externs externSet
+	left    int // of MaxLinked
+	diags   []string
+}
+
+// function is a function of the object, in a section with instructions.
+type function struct {
+	name   string
+	sec    int         // index of the section
+	off    bytecode.PC // first slot in the section, -1 when unusable
+	len    bytecode.PC // slots
+	global bool        // global or weak symbol
+	hidden bool        // not visible outside of the object: libbpf makes its BTF linkage static
+	err    error       // why its code is unusable
+}
+
+// newObject finds functions, maps and types. It fails if there is nothing to
+// make a program from.
+func newObject(name string, f *elfFile) (*object, error) {
+	o := &object{name: name, f: f, text: -1, code: map[int][]bytecode.Insn{}, left: MaxLinked}
+	for i := range f.sections {
+		s := &f.sections[i]
+		if s.typ == elf.SHT_RELA && len(s.data) > 0 {
+			o.diag("section %q: relocations with addends are not used in BPF objects and were ignored", s.name)
+		}
+		if !s.isExec() {
+			continue
+		}
+		if s.name == ".text" {
+			o.text = i
+		}
+		whole := s.data[:len(s.data)/bytecode.SlotSize*bytecode.SlotSize]
+		insns, err := bytecode.Decode(whole, f.order)
+		if err != nil {
+			panic("bug: whole slots do not decode: " + err.Error())
+		}
+		o.code[i] = insns
+	}
+	if len(o.code) == 0 {
+		return nil, fmt.Errorf("no section with instructions: %w", ErrNoPrograms)
+	}
+	o.findFunctions()
+	if err := o.findEntries(); err != nil {
+		return nil, err
+	}
+	o.loadTypes()
+	o.findMaps()
+	return o, nil
+}
+
+// diag notes something odd about the object.
+func (o *object) diag(format string, args ...any) {
+	o.diags = append(o.diags, fmt.Sprintf(format, args...))
+}
+
+// license returns the contents of section "license" up to its first zero byte.
+func (o *object) license() string {
+	i := o.f.sectionNamed("license")
+	if i < 0 {
+		return ""
+	}
+	b := o.f.sections[i].data
+	b = b[:min(len(b), maxName)]
+	if n := bytes.IndexByte(b, 0); n >= 0 {
+		b = b[:n]
+	}
+	return string(b)
+}
+
+// findFunctions fills funcs from the symbols of type STT_FUNC, in the order
+// that libbpf gives them (cmp_progs).
+func (o *object) findFunctions() {
+	typed := map[int]bool{} // sections with function symbols
+	for _, sym := range o.f.symbols {
+		if elf.ST_TYPE(sym.Info) == elf.STT_FUNC && o.code[int(sym.Shndx)] != nil {
+			typed[int(sym.Shndx)] = true
+			o.addFunction(sym, sym.Size)
+		}
+	}
+	for i := range o.f.sections {
+		if o.code[i] != nil && !typed[i] {
+			o.addUntyped(i)
+		}
+	}
+	sort.SliceStable(o.funcs, func(a, b int) bool {
+		x, y := &o.funcs[a], &o.funcs[b]
+		if x.sec != y.sec {
+			return x.sec < y.sec
+		}
+		return x.off < y.off
+	})
+}
+
+// addFunction adds the function of a symbol, size bytes long.
+func (o *object) addFunction(sym elf.Sym64, size uint64) {
+	vis := elf.ST_VISIBILITY(sym.Other)
+	fn := function{
+		name:   o.f.symName(sym),
+		sec:    int(sym.Shndx),
+		global: elf.ST_BIND(sym.Info) != elf.STB_LOCAL,
+		hidden: vis == elf.STV_HIDDEN || vis == elf.STV_INTERNAL,
+		off:    -1,
+	}
+	limit := uint64(len(o.code[fn.sec])) * bytecode.SlotSize
+	switch {
+	case sym.Value > limit || size > limit-sym.Value:
+		fn.err = fmt.Errorf("%d bytes at offset %d cross the end of the section: %w", size, sym.Value, ErrTruncated)
+	case size == 0 || size%bytecode.SlotSize != 0 || sym.Value%bytecode.SlotSize != 0:
+		fn.err = fmt.Errorf("%d bytes at offset %d are not a positive number of whole 8-byte slots: %w",
+			size, sym.Value, ErrTruncated)
+	default:
+		fn.off, fn.len = bytecode.PC(sym.Value/bytecode.SlotSize), bytecode.PC(size/bytecode.SlotSize)
+	}
+	o.funcs = append(o.funcs, fn)
+}
+
+// addUntyped makes functions of a section that has no function symbols, as
+// compilers before LLVM 7 and assembler files without .type leave it: each
+// global symbol starts one. Libbpf finds no program there.
+func (o *object) addUntyped(sec int) {
+	var starts []elf.Sym64
+	for _, i := range o.f.defined[sec] {
+		sym := o.f.symbols[i]
+		if elf.ST_TYPE(sym.Info) == elf.STT_NOTYPE && elf.ST_BIND(sym.Info) != elf.STB_LOCAL {
+			starts = append(starts, sym)
+		}
+	}
+	if len(starts) == 0 {
+		return
+	}
+	o.diag("section %q: symbols are not marked as functions, which libbpf needs: compile with a newer clang, or use .type",
+		o.f.sections[sec].name)
+	sort.SliceStable(starts, func(a, b int) bool { return starts[a].Value < starts[b].Value })
+	for i, sym := range starts {
+		end := uint64(len(o.f.sections[sec].data))
+		if i+1 < len(starts) {
+			end = starts[i+1].Value
+		}
+		o.addFunction(sym, max(end, sym.Value)-sym.Value)
+	}
+}
+
+// findEntries chooses the functions that become programs: global ones outside
+// of .text, else global ones in it.
+func (o *object) findEntries() error {
+	for i, fn := range o.funcs {
+		if fn.sec != o.text && fn.global {
+			o.entries = append(o.entries, i)
+		}
+	}
+	o.warnStatic()
+	if len(o.entries) > 0 {
+		return nil
+	}
+	for i, fn := range o.funcs {
+		if fn.sec == o.text && fn.global {
+			o.entries = append(o.entries, i)
+		}
+	}
+	if len(o.entries) == 0 {
+		return fmt.Errorf("no global function, give the entry function a section name and no static: %w", ErrNoPrograms)
+	}
+	o.textual = true
+	o.diag("all functions are in .text, which libbpf takes for subprograms: " +
+		"their global ones are shown as programs of unknown type")
+	return nil
+}
+
+// warnStatic tells about static functions in program sections.
+func (o *object) warnStatic() {
+	for _, fn := range o.funcs {
+		if fn.sec != o.text && !fn.global {
+			o.diag("section %q: static function %q outside of .text, which libbpf refuses", o.f.sections[fn.sec].name, fn.name)
+		}
+	}
+}
+
+// funcAt returns the index of the function that contains a slot of a section,
+// or -1. Of functions with the same start it is the last in symbol order.
+// Functions that cannot be used have no slots and are never found.
+func (o *object) funcAt(sec int, slot int64) int {
+	i := sort.Search(len(o.funcs), func(i int) bool {
+		f := &o.funcs[i]
+		return f.sec > sec || f.sec == sec && int64(f.off) > slot
+	}) - 1
+	if i < 0 || o.funcs[i].sec != sec || slot >= int64(o.funcs[i].off+o.funcs[i].len) {
+		return -1
+	}
+	return i
+}
+
+// sectionType returns libbpf's name of the program type and the load flags of a
+// section. A leading question mark means that the program is not loaded by
+// default.
+func sectionType(sec string) (string, uint32) {
+	return matchSection(strings.TrimPrefix(sec, "?"))
+}

@@ -1,0 +1,219 @@
+package load
+
+import (
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// fill turns the operands into references, and adds what else is known about
+// the program.
+func (l *linker) fill() error {
+	sort.Slice(l.ops, func(i, j int) bool { return l.ops[i].pc < l.ops[j].pc })
+	for _, op := range l.ops {
+		if err := l.refer(op); err != nil {
+			fn := l.functionAt(op.pc)
+			return l.at(fn, op.pc-l.start[fn]+l.o.funcs[fn].off, err)
+		}
+	}
+	if err := l.addCells(); err != nil {
+		return err
+	}
+	l.addSubprograms()
+	l.addLines()
+	l.addCORE()
+	return nil
+}
+
+// functionAt returns the function of the object that a slot was copied from.
+func (l *linker) functionAt(pc bytecode.PC) int {
+	i := sort.Search(len(l.placed), func(i int) bool { return l.start[l.placed[i]] > pc })
+	return l.placed[i-1]
+}
+
+// refer encodes an operand as libbpf does (bpf_object__relocate_data), except
+// that what only a kernel knows, descriptors, BTF ids and addresses, is zero,
+// and adds the reference that tells what belongs there.
+func (l *linker) refer(op placedOperand) error {
+	in := &l.p.Insns[op.pc]
+	ref := bytecode.Ref{PC: op.pc}
+	switch op.kind {
+	case operandCall:
+		return nil // the instruction says it all
+	case operandFunc:
+		ref.Kind, ref.Index = bytecode.RefFunc, int(l.start[op.fn])
+	case operandMap:
+		ref.Kind, ref.Index = bytecode.RefMap, l.mapIndex(op.index)
+		in.Src, in.Imm = bytecode.LdMapFD, 0
+	case operandValue:
+		ref.Kind, ref.Index, ref.Off = bytecode.RefMapValue, l.mapIndex(op.index), int64(op.off)
+		in.Src, in.Imm = bytecode.LdMapValue, 0
+		l.setHigh(op.pc, op.off)
+	case operandTable:
+		i, err := l.table(op)
+		if err != nil {
+			return fmt.Errorf("jump table %q: %w", op.name, err)
+		}
+		ref.Kind, ref.Index, ref.Off = bytecode.RefTable, i, int64(l.high(op.pc))
+		in.Src, in.Imm, in.Off = bytecode.LdMapValue, 0, 0
+	case operandKfunc:
+		ref.Kind, ref.Name = bytecode.RefKfunc, op.name
+		in.Src, in.Imm = bytecode.CallKfunc, 0
+	case operandKsym:
+		ref.Kind, ref.Name = bytecode.RefKsym, op.name
+		in.Imm = 0
+		if op.typed {
+			in.Src = bytecode.LdBTFID
+		}
+		l.setHigh(op.pc, 0)
+	default:
+		panic(fmt.Sprintf("bug: operand kind %d", op.kind))
+	}
+	l.p.Refs = append(l.p.Refs, ref)
+	return nil
+}
+
+// high returns the upper half of a 64-bit immediate, 0 when the code ends
+// before it.
+func (l *linker) high(pc bytecode.PC) uint32 {
+	if pc+1 >= l.p.Len() {
+		return 0
+	}
+	return uint32(l.p.Insns[pc+1].Imm)
+}
+
+// setHigh sets the upper half of a 64-bit immediate.
+func (l *linker) setHigh(pc bytecode.PC, v uint32) {
+	if pc+1 < l.p.Len() {
+		l.p.Insns[pc+1].Imm = int32(v)
+	}
+}
+
+// mapIndex returns the index in the program of a map of the object.
+func (l *linker) mapIndex(i int) int {
+	j, ok := l.maps[i]
+	if !ok {
+		j = len(l.p.Maps)
+		l.maps[i] = j
+		l.p.Maps = append(l.p.Maps, l.o.maps.all[i])
+	}
+	return j
+}
+
+// addCells adds the code pointers to the maps that have them.
+func (l *linker) addCells() error {
+	for i, j := range l.maps { // in any order: each j is its own
+		cells := l.o.maps.cells[i]
+		if len(cells) == 0 {
+			continue
+		}
+		if err := l.spend(len(cells)); err != nil {
+			return err
+		}
+		ptrs := make([]bytecode.CodePointer, len(cells))
+		for k, c := range cells {
+			ptrs[k] = l.codePointer(c)
+		}
+		l.p.Maps[j].Code = ptrs
+	}
+	return nil
+}
+
+// codePointer says where a code pointer points in the program.
+func (l *linker) codePointer(c cell) bytecode.CodePointer {
+	ptr := bytecode.CodePointer{Off: c.off, Target: -1}
+	fn := l.o.funcAt(c.sec, c.target/bytecode.SlotSize)
+	if fn < 0 || c.target%bytecode.SlotSize != 0 {
+		return ptr
+	}
+	ptr.Func = l.o.isStart(fn, c)
+	if start, ok := l.start[fn]; ok {
+		ptr.Target = start + bytecode.PC(c.target/bytecode.SlotSize) - l.o.funcs[fn].off
+	}
+	return ptr
+}
+
+// addSubprograms describes the functions of the program.
+func (l *linker) addSubprograms() {
+	for _, fn := range l.placed {
+		f := &l.o.funcs[fn]
+		s := bytecode.Subprogram{Name: f.name, Start: l.start[fn], End: l.start[fn] + f.len}
+		s.Exception = fn == l.exception
+		if id, ok := l.o.funcType(f); ok {
+			t := l.o.types.at(id)
+			s.Global = t.kind == kindFunc && t.vlen == btfGlobal && !f.hidden
+			if s.Global {
+				s.Args = l.o.types.args(id, l.p.Type)
+			}
+		}
+		l.p.Subprogs = append(l.p.Subprogs, s)
+	}
+}
+
+// btfGlobal is the linkage of a global function in BTF.
+const btfGlobal = 1
+
+// funcType returns the BTF id of a function by .BTF.ext, which is what the
+// kernel goes by. Without it the kernel takes functions as static.
+func (o *object) funcType(f *function) (uint32, bool) {
+	if o.ext == nil {
+		return 0, false
+	}
+	infos := inRange(o.ext.funcs[f.sec], func(i funcInfo) bytecode.PC { return i.slot }, f.off, f.off+1)
+	if len(infos) == 0 {
+		return 0, false
+	}
+	return infos[0].typ, true
+}
+
+// addLines adds the source lines. Of several records on one slot the last
+// counts, so there are never more than slots.
+func (l *linker) addLines() {
+	if l.o.ext == nil {
+		return
+	}
+	for _, fn := range l.placed {
+		f := &l.o.funcs[fn]
+		infos := inRange(l.o.ext.lines[f.sec], func(i lineInfo) bytecode.PC { return i.slot }, f.off, f.off+f.len)
+		for i, info := range infos {
+			if i+1 < len(infos) && infos[i+1].slot == info.slot {
+				continue
+			}
+			l.p.Lines = append(l.p.Lines, bytecode.Line{
+				PC:   l.start[fn] + info.slot - f.off,
+				File: l.o.types.str(info.file),
+				Line: int(info.pos >> 10),
+				Col:  int(info.pos & 0x3ff),
+				Text: l.o.types.str(info.text),
+			})
+		}
+	}
+}
+
+// addCORE adds references for the CO-RE relocations, which the loader leaves
+// alone: they need the BTF of the kernel that the program is to run on.
+func (l *linker) addCORE() {
+	if l.o.ext == nil || len(l.o.ext.core) == 0 {
+		return
+	}
+	known := len(l.p.Refs)
+	for _, fn := range l.placed {
+		f := &l.o.funcs[fn]
+		infos := inRange(l.o.ext.core[f.sec], func(i coreInfo) bytecode.PC { return i.slot }, f.off, f.off+f.len)
+		for i, info := range infos {
+			pc := l.start[fn] + info.slot - f.off
+			_, taken := slices.BinarySearchFunc(l.p.Refs[:known], pc,
+				func(r bytecode.Ref, pc bytecode.PC) int { return int(r.PC - pc) })
+			if taken || i > 0 && infos[i-1].slot == info.slot {
+				l.diag("slot %d: CO-RE relocation beside another relocation", pc)
+				continue
+			}
+			l.p.Refs = append(l.p.Refs, bytecode.Ref{
+				PC: pc, Kind: bytecode.RefCORE, Index: int(info.kind), Name: l.o.types.corePath(info),
+			})
+		}
+	}
+	sort.Slice(l.p.Refs, func(i, j int) bool { return l.p.Refs[i].PC < l.p.Refs[j].PC })
+}

@@ -1,0 +1,123 @@
+package load
+
+import (
+	"debug/elf"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// entrySize is the size of an entry of a jump table in the object, in bytes.
+const entrySize = 8
+
+// table returns the index in the program of the jump table that an operand
+// refers to. A program has one table for each offset in .jumptables, whatever
+// the symbols there are called (create_jt_map in tools/lib/bpf/libbpf.c).
+//
+// An entry is a byte offset from the start of the section that the referring
+// instruction is in, and belongs to the function of that instruction: it moves
+// along with the function. Nothing in the table says so; LLVM resolves the
+// difference of the labels itself and leaves no relocation.
+func (l *linker) table(op placedOperand) (int, error) {
+	if i, ok := l.tables[op.table.Value]; ok {
+		return i, nil
+	}
+	raw, err := l.o.tableBytes(op.table)
+	if err != nil {
+		return 0, err
+	}
+	if err := l.spend(len(raw) / entrySize); err != nil {
+		return 0, err
+	}
+	fn := l.functionAt(op.pc)
+	f := &l.o.funcs[fn]
+	t := bytecode.JumpTable{Name: op.name, Targets: make([]bytecode.PC, 0, len(raw)/entrySize)}
+	var fault error
+	odd, outside := -1, -1
+	for i := range len(raw) / entrySize {
+		entry := l.o.f.order.Uint64(raw[i*entrySize:])
+		if entry%bytecode.SlotSize != 0 && odd < 0 {
+			odd = i
+		}
+		slot := entry / bytecode.SlotSize
+		if (slot < uint64(f.off) || slot >= uint64(f.off+f.len)) && outside < 0 {
+			outside = i
+		}
+		// Wraps around for entries before the function, as in libbpf.
+		target := slot - uint64(f.off) + uint64(l.start[fn])
+		if target > math.MaxUint32 && fault == nil {
+			fault = fmt.Errorf("entry %d is byte offset %#x, before function %q", i, entry, f.name)
+		}
+		t.Targets = append(t.Targets, bytecode.PC(target))
+	}
+	if outside >= 0 {
+		if d := l.o.linkerFault(raw, fn); d > 0 {
+			err := fmt.Errorf("all entries are off by %d bytes, as bpftool gen object leaves them "+
+				"(the linker of libbpf 1.8 does not adjust .jumptables): load the objects one by one", d)
+			if fault != nil {
+				return 0, err
+			}
+			l.diag("jump table %q: %v", op.name, err)
+		}
+	}
+	if fault != nil {
+		return 0, fault
+	}
+	if outside >= 0 {
+		l.diag("jump table %q: entry %d is outside of function %q", op.name, outside, f.name)
+	}
+	if odd >= 0 {
+		l.diag("jump table %q: entry %d is not a multiple of 8 bytes, libbpf drops the rest", op.name, odd)
+	}
+	i := len(l.p.Tables)
+	l.tables[op.table.Value] = i
+	l.p.Tables = append(l.p.Tables, t)
+	return i, nil
+}
+
+// tableBytes returns the entries of a jump table: its symbol says where it is
+// and how long.
+func (o *object) tableBytes(sym elf.Sym64) ([]byte, error) {
+	data := o.f.sections[sym.Shndx].data
+	size := uint64(len(data))
+	switch {
+	case sym.Size == 0:
+		return nil, errors.New("its symbol has size 0, so its entries cannot be told: use .size")
+	case sym.Size%entrySize != 0 || sym.Value%entrySize != 0:
+		return nil, fmt.Errorf("%d bytes at offset %d of %s are not whole 8-byte entries: %w",
+			sym.Size, sym.Value, tablesSection, ErrTruncated)
+	case sym.Value > size || sym.Size > size-sym.Value:
+		return nil, fmt.Errorf("%d bytes at offset %d cross the end of %s: %w",
+			sym.Size, sym.Value, tablesSection, ErrTruncated)
+	}
+	return data[sym.Value : sym.Value+sym.Size], nil
+}
+
+// linkerFault recognises a table that the static linker of libbpf 1.8 left
+// behind when it moved the code: no entry lies in the function, and all do when
+// the start of one of the functions before it, the first of its old object, is
+// added. It returns that distance in bytes, or 0.
+func (o *object) linkerFault(raw []byte, fn int) uint64 {
+	f := &o.funcs[fn]
+	start, end := uint64(f.off)*bytecode.SlotSize, uint64(f.off+f.len)*bytecode.SlotSize
+	lo, hi := uint64(math.MaxUint64), uint64(0)
+	for i := 0; i < len(raw); i += entrySize {
+		entry := o.f.order.Uint64(raw[i:])
+		if entry >= start && entry < end {
+			return 0
+		}
+		lo, hi = min(lo, entry), max(hi, entry)
+	}
+	if hi >= start {
+		return 0
+	}
+	for i := fn; i >= 0 && o.funcs[i].sec == f.sec && o.funcs[i].off > 0; i-- {
+		d := uint64(o.funcs[i].off) * bytecode.SlotSize
+		if lo+d >= start && hi+d < end {
+			return d
+		}
+	}
+	return 0
+}
