@@ -1,0 +1,162 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// maxSubprograms is the kernel's limit (BPF_MAX_SUBPROGS, Linux 7.3).
+const maxSubprograms = 256
+
+// subprograms finds the entries: slot 0 and what calls and loads of function
+// addresses name.
+//
+// Source: kernel/bpf/verifier.c add_subprogs, Linux 7.3.
+func (c *checker) subprograms() *Verdict {
+	n := c.p.Len()
+	c.starts = []bytecode.PC{0}
+	seen := map[bytecode.PC]bool{0: true}
+	for pc := bytecode.PC(0); pc < n; pc++ {
+		f := c.p.Flow(pc)
+		if f.Kind != bytecode.FlowCall && f.Kind != bytecode.FlowFuncAddr {
+			continue
+		}
+		if f.Callee < 0 || f.Callee >= n {
+			return reject(pc, "call to invalid destination")
+		}
+		if seen[f.Callee] {
+			continue
+		}
+		if len(c.starts) >= maxSubprograms {
+			return &Verdict{Message: "too many subprograms", PC: pc, Errno: "E2BIG"}
+		}
+		seen[f.Callee] = true
+		c.starts = append(c.starts, f.Callee)
+	}
+	for _, s := range c.p.Subprogs {
+		if s.Exception && !seen[s.Start] {
+			c.starts = append(c.starts, s.Start)
+		}
+	}
+	slices.Sort(c.starts)
+	c.starts = append(c.starts, n)
+	return nil
+}
+
+// bounds returns the subprogram that contains pc: start, and end exclusive.
+func (c *checker) bounds(pc bytecode.PC) (start, end bytecode.PC) {
+	i, found := slices.BinarySearch(c.starts, pc)
+	if !found {
+		i--
+	}
+	return c.starts[i], c.starts[i+1]
+}
+
+// jumpRanges checks that direct jumps stay in their subprogram and that no
+// subprogram ends in an instruction that falls through. The second slot of a
+// 64-bit load is scanned as an ordinary instruction.
+//
+// Source: kernel/bpf/verifier.c check_subprogs, Linux 7.3.
+func (c *checker) jumpRanges() *Verdict {
+	sub := 0
+	for pc := bytecode.PC(0); pc < c.p.Len(); pc++ {
+		start, end := c.starts[sub], c.starts[sub+1]
+		if to, jumps := c.jumpTarget(pc); jumps && (to < start || to >= end) {
+			return reject(pc, fmt.Sprintf("jump out of range from insn %d to %d", pc, to))
+		}
+		if pc != end-1 {
+			continue
+		}
+		switch c.p.Insns[pc].Code {
+		case bytecode.CodeExit, bytecode.CodeGoto, bytecode.CodeGotol, bytecode.CodeGotox:
+		default:
+			return reject(pc, "last insn is not an exit or jmp")
+		}
+		sub++
+	}
+	return nil
+}
+
+// jumpTarget returns where a jump that is not indirect leads by its offset
+// field, whatever else is in it: the kernel looks at class and operation only.
+func (c *checker) jumpTarget(pc bytecode.PC) (to bytecode.PC, jumps bool) {
+	in := c.p.Insns[pc]
+	op := in.Code & 0xf0
+	isJump := in.Code&0x07 == 0x05 || in.Code&0x07 == 0x06
+	if !isJump || op == 0x80 || op == 0x90 || in.IsGotox() {
+		return 0, false
+	}
+	if in.Code == bytecode.CodeGotol {
+		return pc + 1 + bytecode.PC(in.Imm), true
+	}
+	return pc + 1 + bytecode.PC(in.Off), true
+}
+
+// recursion refuses a subprogram that calls itself, directly or not. A cycle
+// through a function's address is let pass.
+//
+// Source: kernel/bpf/verifier.c sort_subprogs_topo, Linux 7.3.
+func (c *checker) recursion() *Verdict {
+	calls := make([][]callSite, len(c.starts)-1)
+	for pc := bytecode.PC(0); pc < c.p.Len(); pc++ {
+		if f := c.p.Flow(pc); f.Kind == bytecode.FlowCall && !c.isSecond(pc) {
+			from, to := c.index(pc), c.index(f.Callee)
+			calls[from] = append(calls[from], callSite{pc, to})
+		}
+	}
+	const unseen, open, done = 0, 1, 2
+	state := make([]uint8, len(calls))
+	for root := range calls {
+		if state[root] != unseen {
+			continue
+		}
+		stack := []frame{{sub: root}}
+		state[root] = open
+		for len(stack) > 0 {
+			top := &stack[len(stack)-1]
+			if top.next == len(calls[top.sub]) {
+				state[top.sub] = done
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			site := calls[top.sub][top.next]
+			top.next++
+			switch state[site.to] {
+			case open:
+				return reject(site.pc, fmt.Sprintf("recursive call from %s() to %s()", c.name(top.sub), c.name(site.to)))
+			case unseen:
+				state[site.to] = open
+				stack = append(stack, frame{sub: site.to})
+			}
+		}
+	}
+	return nil
+}
+
+// callSite is a direct call.
+type callSite struct {
+	pc bytecode.PC
+	to int // index in starts
+}
+
+// frame is a subprogram on the way of the depth-first search.
+type frame struct{ sub, next int }
+
+// index returns the index in starts of the subprogram that contains pc.
+func (c *checker) index(pc bytecode.PC) int {
+	i, found := slices.BinarySearch(c.starts, pc)
+	if !found {
+		i--
+	}
+	return i
+}
+
+// name returns a subprogram's name, empty when unknown, as the kernel's is.
+func (c *checker) name(sub int) string {
+	if i := c.p.SubprogAt(c.starts[sub]); i >= 0 {
+		return c.p.Subprogs[i].Name
+	}
+	return ""
+}
