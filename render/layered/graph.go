@@ -1,0 +1,171 @@
+// Package layered places boxes of a directed graph in rows and routes its
+// edges between them with horizontal and vertical lines only. It is made for
+// control flow graphs: one entry, loops, mostly short edges, a few blocks with
+// hundreds of successors.
+//
+//	p := layered.Layout(layered.Graph{
+//		Nodes: []layered.Node{{W: 120, H: 60}, {W: 120, H: 40}, {W: 90, H: 40}},
+//		Edges: []layered.Edge{{From: 0, To: 1, Straight: true}, {From: 0, To: 2}, {From: 1, To: 2, Straight: true}},
+//	}, layered.Options{})
+//	// p.Nodes[1] is the top left corner of box 1, p.Routes[1] the corners of the line from 0 to 2
+//
+//	+-----+
+//	|  0  |          row 0
+//	+-----+
+//	   |  '---.      channel: tracks for the horizontal parts
+//	+-----+   |
+//	|  1  |   |      row 1; the long edge passes as a dummy cell
+//	+-----+   |
+//	   |  .---'
+//	+-----+
+//	|  2  |          row 2
+//	+-----+
+//
+// The method is that of Sugiyama, Tagawa and Toda, "Methods for visual
+// understanding of hierarchical system structures" (IEEE SMC 11, 1981):
+// remove cycles, assign rows, order each row, assign coordinates, route. What
+// is done otherwise, for control flow, is told in the file of each phase.
+//
+// What holds for every result: no two boxes overlap, no line crosses a box,
+// all coordinates are integers ≥ 0, equal input gives equal output. The time
+// is near linear: see Options.MaxCells.
+//
+// The package knows no text, no colour and no instructions.
+package layered
+
+// Graph is what to place. Parallel edges and self edges are allowed.
+type Graph struct {
+	Nodes []Node
+	Edges []Edge // in order of preference: the first out-edges of a node are visited first
+	Entry int    // node to start from, at the top
+}
+
+// Node is a box, its size in pixels.
+type Node struct {
+	W, H int
+}
+
+// Edge leads from the bottom of one box to the top of another.
+type Edge struct {
+	From, To int
+	// Straight asks for a straight line down, as for fall-through edges.
+	Straight bool
+	// Fan lets all Fan edges of one node share a trunk that branches.
+	Fan bool
+	// Class lets edges with the same positive Class into one node run together
+	// before they reach it. Zero never merges.
+	Class int
+}
+
+// Options tune Layout. Zero values mean the defaults.
+type Options struct {
+	NodeGap  int // pixels between boxes of a row, default 40
+	TrackGap int // pixels between parallel lines, default 10
+	ChanTop  int // pixels from a row to its first track below, default 14
+	ChanEnd  int // pixels from the last track to the row below: arrow heads, labels; default 22
+	MaxWidth int // pixels that a row of boxes may take before it is broken, default from the area
+
+	// MaxCells bounds the places that long edges take in rows they pass. Edges
+	// that do not fit, longest first, get no route: the caller shows them as
+	// references. Default 8 for each node and edge, and 20,000.
+	MaxCells int
+	// Sweeps is how often rows are reordered, default 24 and less for large
+	// graphs.
+	Sweeps int
+}
+
+// Point is a place in pixels, y growing down.
+type Point struct {
+	X, Y int
+}
+
+// Placement is the result of Layout.
+type Placement struct {
+	W, H   int
+	Nodes  []Point // top left corner of each box
+	Routes []Route // one for each edge
+	Loops  []Region
+	Rows   int // number of rows
+	Cells  int // boxes and dummy cells
+}
+
+// Route is the line of an edge.
+type Route struct {
+	// Points are the corners from source to target; nil for an edge that was
+	// given up, see Options.MaxCells.
+	Points []Point
+	// First and Last bound the part of Points that no earlier edge of the same
+	// trunk has: a writer that draws Points[First] to Points[Last] of every
+	// edge draws each line once.
+	First, Last int
+	// Retreating reports whether the edge leads up, against the rows.
+	Retreating bool
+}
+
+// Region is the area of a loop: a band for each row, from the top down.
+type Region struct {
+	Header int // node that the loop is entered by
+	Depth  int // 1 for an outermost loop
+	Bands  []Band
+}
+
+// Band is a rectangle from (X0, Y0) to (X1, Y1).
+type Band struct {
+	X0, Y0, X1, Y1 int
+}
+
+// Layout places the graph. Edges must name nodes of the graph.
+func Layout(g Graph, opt Options) Placement {
+	if len(g.Nodes) == 0 {
+		return Placement{Routes: make([]Route, len(g.Edges))}
+	}
+	opt = opt.withDefaults(g)
+	d := search(g)
+	loops := findLoops(g, d)
+	ranks := assignRanks(g, d, loops, opt.MaxWidth, opt.NodeGap)
+	c := makeCells(g, d, loops, ranks, opt)
+	order(c, opt.Sweeps)
+	assignX(c, opt)
+	ch := makeChannels(c, opt)
+	return ch.placement()
+}
+
+func (o Options) withDefaults(g Graph) Options {
+	def := func(p *int, v int) {
+		if *p <= 0 {
+			*p = v
+		}
+	}
+	def(&o.NodeGap, 40)
+	def(&o.TrackGap, 10)
+	def(&o.ChanTop, 14)
+	def(&o.ChanEnd, 22)
+	def(&o.MaxCells, 8*(len(g.Nodes)+len(g.Edges))+20_000)
+	def(&o.MaxWidth, defaultWidth(g, o.NodeGap))
+	def(&o.Sweeps, min(24, 2+400_000/(1+len(g.Nodes)+len(g.Edges))))
+	return o
+}
+
+// defaultWidth is the row width at which a drawing of this area is about half
+// as wide again as high, and not less than eight ordinary boxes.
+func defaultWidth(g Graph, gap int) int {
+	area, widest, sum := 0, 0, 0
+	for _, n := range g.Nodes {
+		area += (n.W + gap) * (n.H + 2*gap)
+		sum += n.W + gap
+		widest = max(widest, n.W)
+	}
+	return max(isqrt(area+area/2), 8*sum/len(g.Nodes), widest)
+}
+
+// isqrt returns the integer square root, by Newton's method.
+func isqrt(n int) int {
+	if n < 2 {
+		return n
+	}
+	x := n
+	for y := (x + 1) / 2; y < x; y = (x + n/x) / 2 {
+		x = y
+	}
+	return x
+}

@@ -1,0 +1,279 @@
+package layered
+
+import "sort"
+
+// net is a set of edges drawn as one tree of lines: a fan out of one node, a
+// confluence into one node, or a single edge. Its trunk runs through a column
+// of dummy cells, one in each row from lo to hi. An edge that retreats goes
+// down from its source, to the side, up through the dummies of all rows from
+// its source's to its target's, and from above into its target.
+type net struct {
+	edges []int
+	up    bool // edges retreat
+	lo    int  // first row with a dummy
+	hi    int  // last row with a dummy; lo-1 when there is none
+	cells int  // index of the dummy in row lo; the others follow
+	chLo  int  // first channel; channel c is above row c
+	chHi  int  // last channel
+	loop  int  // loop that the dummies belong to
+	piece int  // index of the net's piece in channel chLo; the others follow
+	given bool // given up: no route
+}
+
+// dummy returns the cell of the net in a row, -1 when it has none there.
+func (n *net) dummy(row int) int {
+	if row < n.lo || row > n.hi {
+		return -1
+	}
+	return n.cells + row - n.lo
+}
+
+// netKey says which edges go together.
+type netKey struct {
+	node    int // common source or target
+	class   int
+	fan, up bool
+	alone   int // edge that shares with no other, else -1
+}
+
+// makeNets groups the edges, in order of their first edge.
+func makeNets(g Graph, t *tree, f *forest, ranks []int) (nets []net, of []int) {
+	index := map[netKey]int{}
+	of = make([]int, len(g.Edges))
+	for i, e := range g.Edges {
+		k := netKey{node: e.To, class: e.Class, up: t.retreating[i], alone: -1}
+		switch {
+		case e.Fan:
+			k.node, k.fan = e.From, true
+		case e.Class <= 0:
+			k.alone = i
+		}
+		j, ok := index[k]
+		if !ok {
+			j = len(nets)
+			index[k] = j
+			nets = append(nets, net{up: t.retreating[i], loop: -2})
+		}
+		nets[j].edges = append(nets[j].edges, i)
+		of[i] = j
+	}
+	for j := range nets {
+		nets[j].span(g, f, ranks)
+	}
+	return nets, of
+}
+
+// span computes rows, channels and loop of the net.
+func (n *net) span(g Graph, f *forest, ranks []int) {
+	top, bottom := len(g.Nodes), -1 // rows of all ends
+	for _, i := range n.edges {
+		e := g.Edges[i]
+		for _, v := range []int{e.From, e.To} {
+			top, bottom = min(top, ranks[v]), max(bottom, ranks[v])
+			if n.loop == -2 {
+				n.loop = f.of[v]
+			}
+			n.loop = f.common(n.loop, f.of[v])
+		}
+	}
+	if n.up {
+		n.lo, n.hi = top, bottom
+		n.chLo, n.chHi = top, bottom+1
+	} else {
+		n.lo, n.hi = top+1, bottom-1
+		n.chLo, n.chHi = top+1, bottom
+	}
+}
+
+// cellKind says what a cell of a row is.
+type cellKind uint8
+
+const (
+	boxCell   cellKind = iota
+	trunkCell          // a line passes down
+	laneCell           // a line passes up
+)
+
+// cell is a place in a row: a box, or where a line passes.
+type cell struct {
+	kind cellKind
+	node int // box, -1 for others
+	net  int // -1 for boxes
+	row  int
+	w    int // width in pixels
+	loop int // innermost loop, at most maxDepth deep
+	x    int // centre, multiple of grid
+}
+
+// cells is the graph in rows.
+type cells struct {
+	g     Graph
+	t     *tree
+	f     *forest
+	nets  []net
+	netOf []int // net of each edge
+	cell  []cell
+	rows  [][]int // cells of each row, left to right
+	pos   []int   // index of each cell in its row
+	links []link  // by upper row
+	first []int   // first[r] is the index in links of the first link from row r down
+	down  [][]int // links below each cell
+	up    [][]int // links above each cell
+	// side lists for a lane the boxes of its own row that it ends at.
+	side map[int][]int
+}
+
+// link is a line between cells of adjacent rows, a above b.
+type link struct {
+	a, b   int
+	weight int // how much it should be straight
+	middle int // 0 to 14, more the nearer it is to the middle of its cells' links
+}
+
+// makeCells adds dummies and links. The boxes are cells with the same index.
+func makeCells(g Graph, t *tree, f *forest, ranks []int, opt Options) *cells {
+	c := &cells{g: g, t: t, f: f, side: map[int][]int{}}
+	c.nets, c.netOf = makeNets(g, t, f, ranks)
+	giveUp(c.nets, opt.MaxCells)
+	rows := 0
+	for v, n := range g.Nodes {
+		c.cell = append(c.cell, cell{kind: boxCell, node: v, net: -1, row: ranks[v], w: n.W, loop: f.shallow(f.of[v])})
+		rows = max(rows, ranks[v]+1)
+	}
+	c.rows = make([][]int, rows)
+	for _, v := range t.order {
+		c.rows[ranks[v]] = append(c.rows[ranks[v]], v)
+	}
+	c.addDummies(opt)
+	c.pos = make([]int, len(c.cell))
+	for _, row := range c.rows {
+		for i, x := range row {
+			c.pos[x] = i
+		}
+	}
+	c.addLinks()
+	return c
+}
+
+// giveUp marks the nets with the longest trunks until the rest fits.
+func giveUp(nets []net, maxCells int) {
+	total := 0
+	byLen := make([]int, len(nets))
+	for i := range nets {
+		byLen[i] = i
+		total += nets[i].hi - nets[i].lo + 1
+	}
+	if total <= maxCells {
+		return
+	}
+	sort.SliceStable(byLen, func(i, j int) bool {
+		a, b := nets[byLen[i]], nets[byLen[j]]
+		return a.hi-a.lo > b.hi-b.lo
+	})
+	for _, i := range byLen {
+		if total <= maxCells {
+			return
+		}
+		total -= nets[i].hi - nets[i].lo + 1
+		nets[i].given = true
+	}
+}
+
+func (c *cells) addDummies(opt Options) {
+	for i := range c.nets {
+		n := &c.nets[i]
+		if n.given {
+			continue
+		}
+		n.cells = len(c.cell)
+		kind := trunkCell
+		if n.up {
+			kind = laneCell
+		}
+		for r := n.lo; r <= n.hi; r++ {
+			c.rows[r] = append(c.rows[r], len(c.cell))
+			c.cell = append(c.cell, cell{kind: kind, node: -1, net: i, row: r, w: opt.TrackGap, loop: c.f.shallow(n.loop)})
+		}
+	}
+}
+
+// Weights of links: how much a straight line is worth. A bend in a trunk is
+// worst, then one in a fall-through edge.
+const (
+	weightTrunk    = 64
+	weightStraight = 48
+	weightOnly     = 12 // between a box and a trunk, or the only edge of both boxes
+	weightPlain    = 6
+	weightFan      = 2
+)
+
+func (c *cells) addLinks() {
+	seen := map[[2]int]bool{}
+	byRow := make([][]link, len(c.rows))
+	add := func(a, b, weight int) {
+		if a < 0 || b < 0 || seen[[2]int{a, b}] {
+			return
+		}
+		seen[[2]int{a, b}] = true
+		byRow[c.cell[a].row] = append(byRow[c.cell[a].row], link{a: a, b: b, weight: weight})
+	}
+	for i := range c.nets {
+		n := &c.nets[i]
+		if n.given {
+			continue
+		}
+		for r := n.lo; r < n.hi; r++ {
+			add(n.cells+r-n.lo, n.cells+r-n.lo+1, weightTrunk)
+		}
+		for _, e := range n.edges {
+			c.linkEdge(n, e, add)
+		}
+	}
+	c.down, c.up = make([][]int, len(c.cell)), make([][]int, len(c.cell))
+	c.first = make([]int, len(c.rows)+1)
+	for r, ls := range byRow {
+		c.first[r] = len(c.links)
+		for _, l := range ls {
+			c.down[l.a] = append(c.down[l.a], len(c.links))
+			c.up[l.b] = append(c.up[l.b], len(c.links))
+			c.links = append(c.links, l)
+		}
+	}
+	c.first[len(c.rows)] = len(c.links)
+}
+
+// linkEdge links the ends of an edge to each other or to the trunk.
+func (c *cells) linkEdge(n *net, i int, add func(a, b, weight int)) {
+	e := c.g.Edges[i]
+	from, to := c.cell[e.From].row, c.cell[e.To].row
+	if n.up {
+		// The source is beside the lane, in the same row: draw it near the lane
+		// of the row below, if any.
+		add(e.From, n.dummy(from+1), weightFan)
+		add(n.dummy(to-1), e.To, weightFan)
+		c.side[n.dummy(from)] = append(c.side[n.dummy(from)], e.From)
+		c.side[n.dummy(to)] = append(c.side[n.dummy(to)], e.To)
+		return
+	}
+	if to == from+1 {
+		w := weightPlain
+		switch {
+		case e.Straight:
+			w = weightStraight
+		case e.Fan:
+			w = weightFan
+		case len(c.t.out[e.From]) == 1 && len(c.t.in[e.To]) == 1:
+			w = weightOnly
+		}
+		add(e.From, e.To, w)
+		return
+	}
+	w := weightOnly
+	if e.Straight {
+		w = weightStraight
+	}
+	// The trunk may begin above the source (a confluence) or end below the
+	// target (a fan).
+	add(e.From, n.dummy(from+1), w)
+	add(n.dummy(to-1), e.To, w)
+}

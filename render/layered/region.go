@@ -1,0 +1,79 @@
+package layered
+
+// regionPad is the space around the cells of a loop, less for inner loops.
+func regionPad(depth int) int { return max(2, 15-3*depth) }
+
+// regions returns the area of each loop, outer ones first.
+func (ch *channels) regions() []Region {
+	c := ch.c
+	type span struct{ x0, x1 int }
+	rows := make([][]span, len(c.f.header)) // by loop, from its header's row down
+	grow := func(l int, x *cell, w int) {
+		r := x.row - c.cell[c.f.header[l]].row
+		if r < 0 {
+			return
+		}
+		for len(rows[l]) <= r {
+			rows[l] = append(rows[l], span{1 << 40, -1})
+		}
+		s := &rows[l][r]
+		pad := regionPad(c.f.depth[l])
+		s.x0, s.x1 = min(s.x0, x.x-w/2-pad), max(s.x1, x.x+w/2+pad)
+	}
+	for i := range c.cell {
+		x := &c.cell[i]
+		for l := x.loop; l >= 0; l = c.f.parent[l] {
+			grow(l, x, x.w)
+		}
+	}
+	ends := ch.laneEnds()
+	var out []Region
+	for l := len(rows) - 1; l >= 0; l-- {
+		if len(rows[l]) == 0 {
+			continue
+		}
+		h := c.cell[c.f.header[l]].row
+		r := Region{Header: c.f.header[l], Depth: c.f.depth[l]}
+		pad := regionPad(r.Depth) / 2
+		for i := range rows[l] {
+			if s := &rows[l][i]; s.x1 < 0 { // only lines that were given up
+				*s = rows[l][max(0, i-1)]
+			}
+			s := rows[l][i]
+			y0, y1 := ch.rowY[h+i]-pad, ch.rowY[h+i]+ch.rowH[h+i]+pad
+			if i == 0 {
+				y0 = max(0, min(y0, ends[l].top-pad))
+			} else {
+				up := rows[l][i-1]
+				last := r.Bands[len(r.Bands)-1]
+				r.Bands = append(r.Bands, Band{max(0, min(s.x0, up.x0)), last.Y1, max(s.x1, up.x1), y0})
+			}
+			if i == len(rows[l])-1 {
+				y1 = max(y1, ends[l].bottom+pad)
+			}
+			r.Bands = append(r.Bands, Band{max(0, s.x0), y0, s.x1, y1})
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// laneEnd is the y of the highest and lowest turns of a loop's lanes.
+type laneEnd struct{ top, bottom int }
+
+func (ch *channels) laneEnds() []laneEnd {
+	ends := make([]laneEnd, len(ch.c.f.header))
+	for l := range ends {
+		ends[l].top = 1 << 40
+	}
+	for i := range ch.c.nets {
+		n := &ch.c.nets[i]
+		if !n.up || n.given || n.loop < 0 {
+			continue
+		}
+		e := &ends[n.loop]
+		e.top = min(e.top, ch.trackY(n.chLo, ch.pieces[n.piece].track))
+		e.bottom = max(e.bottom, ch.trackY(n.chHi, ch.pieces[n.piece+n.chHi-n.chLo].track))
+	}
+	return ends
+}
