@@ -130,12 +130,13 @@ func (b *builder) kernelCall(symbol string) slot {
 	return raw(bytecode.CodeCall, 0, 0, 0, 0).with(b.addRef(bytecode.RefKfunc, 0, symbol))
 }
 
-// address64 makes the two slots of an immediate load of a kernel address.
-func (b *builder) address64(dst bytecode.Reg, symbol string) []slot {
+// address64 makes the two slots of an immediate load of a kernel address:
+// RefKsym for a symbol of the kernel's image, RefUnknown for an object.
+func (b *builder) address64(dst bytecode.Reg, kind bytecode.RefKind, name string) []slot {
 	second := raw(bytecode.CodeInvalid, 0, 0, 0, 0)
 	second.marks |= markSecond
 	return []slot{
-		raw(bytecode.CodeLdImm64, dst, 0, 0, 0).with(b.addRef(bytecode.RefKsym, 0, symbol)),
+		raw(bytecode.CodeLdImm64, dst, 0, 0, 0).with(b.addRef(kind, 0, name)),
 		second,
 	}
 }

@@ -24,7 +24,7 @@ func (f *fixer) helper(i int, s slot) []slot {
 		asm.FnMapPeekElem, asm.FnRedirectMap, asm.FnForEachMapElem, asm.FnMapLookupPercpuElem:
 		return f.mapCall(s)
 	case asm.FnJiffies64:
-		return append(f.b.address64(bytecode.R0, "jiffies"), raw(ldxD, bytecode.R0, bytecode.R0, 0, 0))
+		return append(f.b.address64(bytecode.R0, bytecode.RefKsym, "jiffies"), raw(ldxD, bytecode.R0, bytecode.R0, 0, 0))
 	case asm.FnGetSmpProcessorId:
 		return f.processorID()
 	case asm.FnGetCurrentTask, asm.FnGetCurrentTaskBtf:
@@ -80,7 +80,9 @@ func helperName(number int32) string {
 }
 
 // auxPointer loads the address of the program's struct bpf_prog_aux.
-func (f *fixer) auxPointer(dst bytecode.Reg) []slot { return f.b.address64(dst, "bpf_prog_aux") }
+func (f *fixer) auxPointer(dst bytecode.Reg) []slot {
+	return f.b.address64(dst, bytecode.RefUnknown, "bpf_prog_aux")
+}
 
 // processorID reads the number of this CPU.
 func (f *fixer) processorID() []slot {

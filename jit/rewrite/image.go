@@ -52,6 +52,7 @@ type function struct {
 	hidden     bool  // appended by the verifier
 	stackDepth int   // bytes
 	stackExtra int   // bytes that may_goto needs
+	stackArgs  int   // slots of outgoing stack arguments
 }
 
 // image is a program between two passes. A pass makes a new image and leaves
@@ -71,6 +72,9 @@ type image struct {
 	// the same rule.
 	entries [][]int32
 }
+
+// maxStack is the most stack that a function may use, in bytes (MAX_BPF_STACK).
+const maxStack = 512
 
 // firstImage turns a source program into an image. It refuses what no kernel
 // would have taken as far as the rewrites.
@@ -95,13 +99,13 @@ func firstImage(p *bytecode.Program, f Facts) (*image, error) {
 	if err := im.resolve(p); err != nil {
 		return nil, err
 	}
+	if err := im.setMarks(f); err != nil {
+		return nil, err
+	}
 	if err := im.setFuncs(p, f); err != nil {
 		return nil, err
 	}
 	if err := im.setEntries(p); err != nil {
-		return nil, err
-	}
-	if err := im.setMarks(f); err != nil {
 		return nil, err
 	}
 	return im, im.setRefs(p)
@@ -166,6 +170,9 @@ func (im *image) setFuncs(p *bytecode.Program, f Facts) error {
 		} else {
 			im.funcs[i].stackDepth = im.directDepth(i)
 		}
+		if d := im.funcs[i].stackDepth; d < 0 || d > maxStack {
+			return fmt.Errorf("subprogram %d: stack depth of %d bytes", i, d)
+		}
 	}
 	for pc := range im.slots {
 		s := &im.slots[pc]
@@ -183,6 +190,9 @@ func (im *image) directDepth(fn int) int {
 	depth := 0
 	for i := im.funcs[fn].start; i < im.end(fn); i++ {
 		in := im.slots[i].in
+		if im.slots[i].marks&markSeen == 0 || im.slots[i].marks&markSecond != 0 {
+			continue
+		}
 		base := in.Dst
 		switch in.Class() {
 		case asm.LdXClass:

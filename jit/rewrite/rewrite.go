@@ -120,7 +120,6 @@ type Result struct {
 
 	plain *jit.Program // the program before blinding
 	rules rules
-	funcs []function
 }
 
 // PassNote tells what a rewrite did.
@@ -142,10 +141,10 @@ type state struct {
 	folds *folder // constants of the source program
 
 	throws       bool
-	private      []bool // by source subprogram: uses a private stack
-	tailReaching []bool // by source subprogram: reaches a tail call
-	tailCalls    []jit.TailCall
-	tailCallOrig []int32 // their source slots
+	private      []bool         // by source subprogram: uses a private stack
+	tailReaching []bool         // by source subprogram: reaches a tail call
+	zext         map[int32]bool // source slots that a zero extension follows
+	tailCalls    []jit.TailCall // with PC in source slots
 }
 
 // pass is one rewrite. It returns the new image and the number of instructions

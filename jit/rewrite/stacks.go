@@ -10,7 +10,8 @@ import (
 const minPrivateStack = 64
 
 // surveyStacks finds out which functions reach a tail call and which get a
-// private stack (kernel/bpf/verifier.c check_max_stack_depth, Linux 7.3). The
+// private stack (kernel/bpf/verifier.c check_max_stack_depth, Linux 7.3). Live
+// registers are known from before, so the one use of them here is settled too. The
 // kernel does so before dead code is gone and before loops need room: calls
 // that cannot execute count, later additions do not.
 func surveyStacks(st *state, im *image) (*image, int, error) {
@@ -23,18 +24,23 @@ func surveyStacks(st *state, im *image) (*image, int, error) {
 		}
 	}
 	st.tailReaching = reaching(calls, tails)
+	st.zext = findCmpxchg(st, im)
+	out := im.clone()
+	for i := range out.funcs {
+		out.funcs[i].stackArgs = outStackArgs(im, i)
+	}
 
 	st.private = make([]bool, len(im.funcs))
 	if anyTail || !privateType(st) {
-		return im, 0, nil
+		return out, 0, nil
 	}
 	async := make([]bool, len(im.funcs))
 	copy(async, st.facts.AsyncCallback)
 	async = reached(calls, async)
-	for i, f := range im.funcs {
-		st.private[i] = !async[i] && (f.stackDepth+15)&^15 >= minPrivateStack && outStackArgs(im, i) == 0
+	for i, f := range out.funcs {
+		st.private[i] = !async[i] && (f.stackDepth+15)&^15 >= minPrivateStack && f.stackArgs == 0
 	}
-	return im, 0, nil
+	return out, 0, nil
 }
 
 // privateType reports whether programs of the type may have private stacks

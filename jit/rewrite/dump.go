@@ -1,0 +1,150 @@
+package rewrite
+
+import (
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/jit"
+)
+
+// Dumped is a predicted program in the form in which a kernel shows it to user
+// space (kernel/bpf/syscall.c bpf_insn_prepare_dump and kernel/bpf/fixups.c
+// bpf_jit_subprogs, Linux 7.3), which is less than what its JIT saw.
+type Dumped struct {
+	Insns []bytecode.Insn
+	// Masked marks slots whose Imm depends on the running kernel: addresses,
+	// map ids, random numbers.
+	Masked []bool
+	ax     bytecode.Reg
+}
+
+// Dump returns the predicted program as a kernel would show it. Before Linux
+// 7.1, blinding does not show in the dump of a program with several functions.
+func (r *Result) Dump(prof jit.Profile) Dumped {
+	p := r.Program
+	if !r.rules.blindWhole && len(p.Funcs) > 1 {
+		p = r.plain
+	}
+	d := Dumped{
+		Insns:  append([]bytecode.Insn(nil), p.Insns...),
+		Masked: make([]bool, len(p.Insns)),
+		ax:     bytecode.Reg(prof.AXReg),
+	}
+	refs := p.Refs
+	for pc := 0; pc < len(d.Insns); pc++ {
+		for len(refs) > 0 && int(refs[0].PC) < pc {
+			refs = refs[1:]
+		}
+		ref := bytecode.Ref{}
+		if len(refs) > 0 && int(refs[0].PC) == pc {
+			ref = refs[0]
+		}
+		d.show(p, pc, ref)
+		if d.Insns[pc].IsWide() {
+			pc++
+		}
+	}
+	return d
+}
+
+// show turns one instruction into what the dump has in its place.
+func (d *Dumped) show(p *jit.Program, pc int, ref bytecode.Ref) {
+	in := &d.Insns[pc]
+	switch {
+	case in.Code == bytecode.CodeTailCall:
+		*in = bytecode.Insn{Code: bytecode.CodeCall, Imm: bytecode.HelperTailCall}
+	case in.Code == bytecode.CodeCall && in.Src == bytecode.CallSubprogram:
+		to := pc + 1 + int(in.Imm)
+		if in.Off = int16(in.Imm); int32(in.Off) != in.Imm {
+			in.Off = 0
+		}
+		in.Imm = int32(funcIndex(p, to))
+	case in.Code == bytecode.CodeCall:
+		d.Masked[pc] = true
+	case in.IsWide():
+		d.showImm64(p, pc, ref)
+	case ref.Kind != bytecode.RefInvalid:
+		d.Masked[pc] = true
+	case in.Class() == asm.LdXClass && in.Code&modeBits == modeProbeMem,
+		in.Class() == asm.LdXClass && in.Code&modeBits == modeProbeMem32,
+		in.Class() == asm.StClass && in.Code&modeBits == modeProbeMem32,
+		in.Class() == asm.StXClass && in.Code&modeBits == modeProbeMem32:
+		in.Code = in.Code&^modeBits | uint8(asm.MemMode)
+	}
+}
+
+// showImm64 turns a 64-bit immediate load into what the dump has.
+func (d *Dumped) showImm64(p *jit.Program, pc int, ref bytecode.Ref) {
+	first, second := &d.Insns[pc], &d.Insns[pc+1]
+	switch ref.Kind {
+	case bytecode.RefInvalid:
+		first.Src = bytecode.LdImm64
+	case bytecode.RefFunc:
+		second.Imm = int32(funcIndex(p, pc+1+int(first.Imm)))
+	case bytecode.RefMap:
+		first.Src, second.Imm = bytecode.LdMapFD, 0
+		d.Masked[pc] = true
+	case bytecode.RefMapValue:
+		first.Src, second.Imm = bytecode.LdMapValue, int32(ref.Off)
+		d.Masked[pc] = true
+	default:
+		first.Src = bytecode.LdImm64
+		d.Masked[pc], d.Masked[pc+1] = true, true
+	}
+}
+
+// funcIndex returns the function that starts at a slot.
+func funcIndex(p *jit.Program, start int) int {
+	for i, f := range p.Funcs {
+		if int(f.Start) == start {
+			return i
+		}
+	}
+	return none
+}
+
+// Differs returns the slots, in order, at which a dump of a real kernel is
+// other than d, apart from masked immediates. Lengths must be equal.
+func (d Dumped) Differs(real []bytecode.Insn) ([]bytecode.PC, error) {
+	if len(real) != len(d.Insns) {
+		return nil, fmt.Errorf("%d slots, predicted %d", len(real), len(d.Insns))
+	}
+	var out []bytecode.PC
+	for pc := range d.Insns {
+		a, b := d.Insns[pc], real[pc]
+		if d.Masked[pc] {
+			a.Imm, b.Imm = 0, 0
+		}
+		if a != b && !d.blinded(real, pc) {
+			out = append(out, bytecode.PC(pc))
+		}
+	}
+	return out, nil
+}
+
+// blinded reports whether the slot is one of a pair that puts a hidden constant
+// into AX, and the constants are the same.
+func (d Dumped) blinded(real []bytecode.Insn, pc int) bool {
+	for _, first := range []int{pc, pc - 1} {
+		if first < 0 || first+1 >= len(real) {
+			continue
+		}
+		a, b := d.Insns[first:first+2], real[first:first+2]
+		if !d.isPair(a) || !d.isPair(b) {
+			continue
+		}
+		if d.Masked[first] || a[0].Imm^a[1].Imm == b[0].Imm^b[1].Imm {
+			return true
+		}
+	}
+	return false
+}
+
+// isPair reports whether two instructions are AX = a; AX ^= b.
+func (d Dumped) isPair(in []bytecode.Insn) bool {
+	mov, xor := in[0], in[1]
+	mov.Imm, xor.Imm = 0, 0
+	return mov == bytecode.Insn{Code: w64 | opMov, Dst: d.ax} && xor == bytecode.Insn{Code: w64 | opXor, Dst: d.ax}
+}

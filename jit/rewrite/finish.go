@@ -1,0 +1,143 @@
+package rewrite
+
+import (
+	"fmt"
+	"math"
+	"sort"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit"
+)
+
+// finish makes the result of the last image.
+func (r *Result) finish(st *state, im *image) (*Result, error) {
+	var err error
+	if r.Program, err = encode(st, im); err != nil {
+		return nil, err
+	}
+	if r.plain == nil {
+		r.plain = r.Program
+	}
+	r.Original = make([]bytecode.PC, len(im.slots))
+	for i, s := range im.slots {
+		r.Original[i] = bytecode.PC(s.orig)
+		if s.marks&markUnpredicted != 0 {
+			r.Unpredicted = append(r.Unpredicted, bytecode.PC(i))
+		}
+	}
+	all := im.entries[len(im.entries)-1]
+	r.Xlated = make([]bytecode.PC, len(all))
+	for i, to := range all {
+		r.Xlated[i] = toPC(to)
+	}
+	return r, nil
+}
+
+// encode makes the JIT's program of an image: distances from targets, and the
+// facts about functions.
+//
+// Source registers of 64-bit immediate loads tell what is loaded until the
+// verifier clears them, at its end. A program with several functions has been
+// compiled by then, so they stay, and count as uses of those registers
+// (kernel/bpf/verifier.c convert_pseudo_ld_imm64).
+func encode(st *state, im *image) (*jit.Program, error) {
+	p := &jit.Program{Insns: make([]bytecode.Insn, len(im.slots)), IndirectTarget: nil}
+	for i, s := range im.slots {
+		in, err := distance(s, int32(i), int32(len(im.slots)))
+		if err != nil {
+			return nil, err
+		}
+		if in.IsWide() && s.marks&markSecond == 0 && in.Src != bytecode.LdFunc && len(im.funcs) == 1 {
+			in.Src = bytecode.LdImm64
+		}
+		p.Insns[i] = in
+		if s.marks&markIndirect != 0 {
+			if p.IndirectTarget == nil {
+				p.IndirectTarget = make([]bool, len(im.slots))
+			}
+			p.IndirectTarget[i] = true
+		}
+		if ref, ok := im.refAt(s); ok {
+			ref.PC = bytecode.PC(i)
+			if ref.Kind == bytecode.RefFunc {
+				ref.Index = int(s.target)
+			}
+			p.Refs = append(p.Refs, ref)
+		} else if in.IsWide() && s.marks&markSecond == 0 && in.Src == bytecode.LdFunc {
+			p.Refs = append(p.Refs, bytecode.Ref{PC: bytecode.PC(i), Kind: bytecode.RefFunc, Index: int(s.target)})
+		}
+	}
+	for _, list := range im.entries[:len(im.entries)-1] {
+		table := make([]bytecode.PC, len(list))
+		for i, to := range list {
+			table[i] = toPC(to)
+		}
+		p.Tables = append(p.Tables, table)
+	}
+	encodeFuncs(st, im, p)
+	encodeTailCalls(st, im, p)
+	for _, m := range st.src.Maps {
+		const arena = 33 // BPF_MAP_TYPE_ARENA
+		p.ArenaUsed = p.ArenaUsed || m.Type == arena
+	}
+	return p, nil
+}
+
+// distance returns the instruction with its target as a distance.
+func distance(s slot, i, n int32) (bytecode.Insn, error) {
+	in := s.in
+	if s.target == none {
+		return in, nil
+	}
+	if s.target >= n {
+		return in, fmt.Errorf("slot %d: the function that it refers to was removed", s.orig)
+	}
+	d := s.target - i - 1
+	switch {
+	case isCallLike(in), in.Code == bytecode.CodeGotol:
+		in.Imm = d
+	case d < math.MinInt16 || d > math.MaxInt16:
+		return in, fmt.Errorf("insn %d cannot be patched due to 16-bit range", s.orig)
+	default:
+		in.Off = int16(d)
+	}
+	return in, nil
+}
+
+// encodeFuncs fills in what the JIT knows of each function.
+func encodeFuncs(st *state, im *image, p *jit.Program) {
+	for i, f := range im.funcs {
+		out := jit.Func{
+			Start: bytecode.PC(f.start), End: bytecode.PC(im.end(i)),
+			StackDepth: f.stackDepth, Hidden: f.hidden, OutStackArgs: f.stackArgs,
+			ExceptionBoundary: i == 0 && st.throws,
+			ExceptionCallback: f.hidden,
+		}
+		if f.source != none {
+			s := st.src.Subprogs[f.source]
+			out.Name = s.Name
+			out.ExceptionCallback = s.Exception
+			out.TailCallReachable = st.tailReaching[f.source]
+			out.PrivateStack = st.private[f.source]
+		} else if !f.hidden {
+			out.TailCallReachable, out.PrivateStack = st.tailReaching[0], st.private[0]
+		}
+		p.Funcs = append(p.Funcs, out)
+	}
+}
+
+// encodeTailCalls moves the direct tail calls to their xlated slots.
+func encodeTailCalls(st *state, im *image, p *jit.Program) {
+	where := im.entries[len(im.entries)-1]
+	for _, t := range st.tailCalls {
+		if to := where[t.PC]; to != none {
+			// A patch may have put slots in front.
+			for p.Insns[to].Code != bytecode.CodeTailCall {
+				to++
+			}
+			t.PC = bytecode.PC(to)
+			p.TailCalls = append(p.TailCalls, t)
+		}
+	}
+	sort.Slice(p.TailCalls, func(a, b int) bool { return p.TailCalls[a].PC < p.TailCalls[b].PC })
+}
