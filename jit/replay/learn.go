@@ -29,7 +29,7 @@ func (r *recovery) learn(img *jit.Image) bool {
 		if !hidden && !hasRef {
 			continue
 		}
-		code := r.codeAt(img, pc)
+		code, sure := r.codeAt(img, pc)
 		if code == nil {
 			continue
 		}
@@ -39,7 +39,7 @@ func (r *recovery) learn(img *jit.Image) bool {
 		case hidden:
 			changed = r.access(pc, code) || changed
 		case in.IsWide():
-			changed = r.load(r.prog.Refs[ref], code) || changed
+			changed = r.load(r.prog.Refs[ref], code, sure) || changed
 		default:
 			changed = r.call(r.prog.Refs[ref], code) || changed
 		}
@@ -62,28 +62,29 @@ func (r *recovery) hides(in bytecode.Insn) bool {
 }
 
 // codeAt returns the recorded code from the instruction at pc to the end of
-// its function, nil when its place is not known.
-func (r *recovery) codeAt(img *jit.Image, pc bytecode.PC) []byte {
+// its function, and whether a record tells its place; nil when the place is
+// not known.
+func (r *recovery) codeAt(img *jit.Image, pc bytecode.PC) (code []byte, sure bool) {
 	i := r.funcOf(pc)
 	fn := r.s.funcs[i]
 	if r.prog.Funcs[i].End <= pc {
-		return nil // a hidden function
+		return nil, false // a hidden function
 	}
-	at, ok := r.lineOff[pc]
-	if !ok {
+	at, sure := r.lineOff[pc]
+	if !sure {
 		if img == nil {
-			return nil
+			return nil, false
 		}
 		at = fn.off + int(img.Offsets[pc])
 	}
 	if at < fn.off || at >= fn.off+fn.len {
-		return nil
+		return nil, false
 	}
-	code := r.s.code[at : fn.off+fn.len]
+	code = r.s.code[at : fn.off+fn.len]
 	if r.prog.IndirectTarget != nil && r.prog.IndirectTarget[pc] {
 		code = bytes.TrimPrefix(code, []byte{0xf3, 0x0f, 0x1e, 0xfa})
 	}
-	return code
+	return code, sure
 }
 
 // addr returns the kernel address of recorded code, a slice of s.code.
@@ -142,21 +143,22 @@ func (r *recovery) access(pc bytecode.PC, code []byte) bool {
 }
 
 // load reads the address of a map from the first load of it.
-func (r *recovery) load(ref bytecode.Ref, code []byte) bool {
+func (r *recovery) load(ref bytecode.Ref, code []byte, sure bool) bool {
 	if ref.Kind == bytecode.RefFunc {
 		return false // the record holds the addresses of functions
 	}
 	key := baseKey{ref.Kind, ref.Index}
-	if _, ok := r.bases[key]; ok {
+	old, seen := r.bases[key]
+	if seen && (old.sure || !sure && old.from != ref.PC) {
 		return false
 	}
 	v, _, ok := movImm64(code, x86Number(r.prog.Insns[ref.PC].Dst, r.prof.AXReg))
 	if !ok {
 		return false
 	}
-	r.bases[key] = v - uint64(ref.Off)
+	r.bases[key] = reading{v - uint64(ref.Off), ref.PC, sure}
 	r.note("address of map %d", ref.Index)
-	return true
+	return !seen || old.value != r.bases[key].value
 }
 
 // x86Number returns the x86 number of a BPF register (reg2hex and the BPF-REG
@@ -189,18 +191,27 @@ func (r *recovery) call(ref bytecode.Ref, code []byte) bool {
 		return false
 	}
 	rel := int32(binary.LittleEndian.Uint32(code[1:]))
-	target := r.addr(fn, code) + 5 + uint64(int64(rel))
-	if r.file.callBase == 0 {
-		r.file.callBase = target - uint64(int64(ref.Index))
+	if r.callBase() == 0 {
+		r.own.callBase = r.addr(fn, code) + 5 + uint64(int64(rel)) - uint64(int64(ref.Index))
 		r.note("address that helper numbers count from")
 	}
-	target = r.file.callBase + uint64(int64(ref.Index))
+	target := r.callBase() + uint64(int64(ref.Index))
 	r.calls[ref.PC] = target
-	if _, known := r.file.thunked[target]; r.prof.CallDepth && !known {
-		r.file.thunked[target] = !accounts
+	_, before := r.file.thunked[target]
+	_, now := r.own.thunked[target]
+	if r.prof.CallDepth && !before && !now {
+		r.own.thunked[target] = !accounts
 		r.note("whether %#x accounts for call depth itself", target)
 	}
 	return true
+}
+
+// callBase returns where helper numbers count from, 0 when unknown.
+func (r *recovery) callBase() uint64 {
+	if r.file.callBase != 0 {
+		return r.file.callBase
+	}
+	return r.own.callBase
 }
 
 // value answers the JIT's question for an operand's address.
@@ -208,10 +219,10 @@ func (r *recovery) value(ref bytecode.Ref) (uint64, bool) {
 	switch ref.Kind {
 	case bytecode.RefMap, bytecode.RefMapValue:
 		base, ok := r.bases[baseKey{ref.Kind, ref.Index}]
-		return base + uint64(ref.Off), ok
+		return base.value + uint64(ref.Off), ok
 	case bytecode.RefHelper, bytecode.RefKfunc:
-		if r.file.callBase != 0 {
-			return r.file.callBase + uint64(int64(ref.Index)), true
+		if base := r.callBase(); base != 0 {
+			return base + uint64(int64(ref.Index)), true
 		}
 	}
 	return 0, false
@@ -222,7 +233,10 @@ func (r *recovery) symbol(name string) (uint64, bool) {
 	if a, ok := r.s.symbols[name]; ok {
 		return a, true
 	}
-	a, ok := r.file.symbols[name]
+	if a, ok := r.file.symbols[name]; ok {
+		return a, true
+	}
+	a, ok := r.own.symbols[name]
 	return a, ok
 }
 
@@ -240,8 +254,8 @@ func (r *recovery) relocs(img *jit.Image) bool {
 		}
 		at := rel.Offset - img.Funcs[fn].Offset
 		f := r.s.funcs[fn]
-		if rel.Size != 4 || at+4 > f.len {
-			continue
+		if rel.Size != 4 || img.Funcs[fn].Len != f.len {
+			continue // not before all else has its size
 		}
 		v := int64(int32(binary.LittleEndian.Uint32(r.s.code[f.off+at:])))
 		changed = r.relocValue(rel, f.addr+uint64(at)+4, v) || changed
@@ -275,7 +289,7 @@ func (r *recovery) relocValue(rel jit.Reloc, end uint64, v int64) bool {
 	if _, ok := r.symbol(rel.Target); ok {
 		return false
 	}
-	r.file.symbols[rel.Target] = uint64(v - rel.Addend)
+	r.own.symbols[rel.Target] = uint64(v - rel.Addend)
 	r.note("address of %s", rel.Target)
 	return true
 }

@@ -3,6 +3,7 @@ package replay
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/cilium/ebpf/asm"
@@ -38,18 +39,38 @@ func newLearned() *learned {
 	return &learned{symbols: map[string]uint64{}, thunked: map[uint64]bool{}}
 }
 
+// adopt takes over what a program taught whose code came out right. Of another
+// program nothing is believed.
+func (l *learned) adopt(from *learned) {
+	if from.callBase != 0 {
+		l.callBase = from.callBase
+	}
+	maps.Copy(l.symbols, from.symbols)
+	maps.Copy(l.thunked, from.thunked)
+}
+
 // A recovery finds the inputs of the JIT that a dump does not hold.
 type recovery struct {
 	s    *sample
 	prof jit.Profile
-	file *learned
+	file *learned // from programs before
+	own  *learned // from this one
 	prog *jit.Program
 
 	entries []entry
-	lineOff map[bytecode.PC]int // where an instruction's code begins in s.code
-	bases   map[baseKey]uint64  // addresses of maps
-	calls   map[bytecode.PC]uint64
-	notes   []string // inputs that were read from the code itself
+	lineOff map[bytecode.PC]int    // where an instruction's code begins in s.code
+	bases   map[baseKey]reading    // addresses of maps
+	calls   map[bytecode.PC]uint64 // callees
+	notes   []string               // inputs that were read from the code itself
+}
+
+// reading is a number that was read from recorded code. It is sure if a line
+// record told the place; otherwise the place depends on what was known of the
+// code before it, and is read again when that changes.
+type reading struct {
+	value uint64
+	from  bytecode.PC // instruction that it was read from
+	sure  bool
 }
 
 // baseKey names a map, or its value, by the number in the dump.
@@ -67,12 +88,12 @@ func (r *recovery) note(format string, args ...any) {
 	}
 }
 
-// recover compiles the sample, and returns the image, the program it was made
-// from, and the inputs that were read from the recorded code.
+// compile compiles the sample. It returns the image, and how its inputs were
+// found, which is never nil.
 func compile(s *sample, prof jit.Profile, file *learned) (*jit.Image, *recovery, error) {
 	r := &recovery{
-		s: s, prof: prof, file: file,
-		bases: map[baseKey]uint64{}, calls: map[bytecode.PC]uint64{}, lineOff: map[bytecode.PC]int{},
+		s: s, prof: prof, file: file, own: newLearned(),
+		bases: map[baseKey]reading{}, calls: map[bytecode.PC]uint64{}, lineOff: map[bytecode.PC]int{},
 	}
 	starts, err := functionStarts(s)
 	if err != nil {
@@ -170,7 +191,13 @@ func (r *recovery) build(starts []bytecode.PC) {
 	}
 	p.Addresses.Value = r.value
 	p.Addresses.Symbol = r.symbol
-	p.Addresses.Thunked = func(ref bytecode.Ref) bool { return r.file.thunked[r.calls[ref.PC]] }
+	p.Addresses.Thunked = func(ref bytecode.Ref) bool {
+		callee := r.calls[ref.PC]
+		if own, ok := r.own.thunked[callee]; ok {
+			return own
+		}
+		return r.file.thunked[callee]
+	}
 }
 
 // inFunc reports whether a slot lies in a function.
