@@ -44,8 +44,8 @@ func (d *DomTree) Dominated(b BlockID) []BlockID {
 // Dominators in a Flowgraph, 1979, https://doi.org/10.1145/357062.357071, the
 // version with simple linking and path compression; steps and names are the
 // paper's. Cooper, Harvey and Kennedy's iteration is shorter and faster on
-// common graphs, but quadratic on graphs that a hostile program can have; tests
-// use it as the second opinion.
+// common graphs, but quadratic on deep nests of loops; tests use it as the second
+// opinion.
 func Dominators(g *Graph) *DomTree {
 	t := newTree(g)
 	return newDomTree(g, t, immediate(g, t))
