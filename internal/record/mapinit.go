@@ -35,7 +35,7 @@ func (b *builder) add(m *Map) (mapPlace, error) {
 	if err != nil {
 		return mapPlace{}, err
 	}
-	s := mapState{job: m, frozen: false}
+	s := mapState{job: m}
 	if typ == MapInsnArray {
 		targets, err := s.table()
 		if err != nil {
@@ -50,12 +50,10 @@ func (b *builder) add(m *Map) (mapPlace, error) {
 		Name: m.Name, Type: typ, KeySize: m.KeySize, ValueSize: m.ValueSize,
 		MaxEntries: m.MaxEntries, Flags: m.Flags,
 	}
-	value := s.value(maxValues - b.size)
+	out.Value = s.value(maxValues - b.size)
+	b.size += uint64(len(out.Value))
 	s.freeze()
-	if s.frozen && m.Flags&flagRdonlyProg != 0 {
-		out.ReadOnly, out.Value = true, value
-		b.size += uint64(len(value))
-	}
+	out.ReadOnly = s.frozen && m.Flags&flagRdonlyProg != 0
 	b.prog.Maps = append(b.prog.Maps, out)
 	return mapPlace{index: len(b.prog.Maps) - 1}, nil
 }
@@ -100,7 +98,7 @@ func (s *mapState) value(limit uint64) []byte {
 	typ, err := MapTypeNumber(s.job.Type)
 	one := err == nil && typ == MapArray && s.job.MaxEntries == 1
 	var v []byte
-	if one && uint64(s.job.ValueSize) <= limit && s.job.Flags&flagRdonlyProg != 0 {
+	if one && uint64(s.job.ValueSize) <= limit {
 		v = make([]byte, s.job.ValueSize)
 	}
 	s.updates(uint32(min(len(v), 1)), s.job.ValueSize, func(_ uint32, value []byte) { copy(v, value) })

@@ -124,6 +124,7 @@ func (b *builder) references() error {
 // patch applies one relocation.
 func (b *builder) patch(r Reloc) error {
 	in := &b.prog.Insns[r.Insn]
+	in.Imm = 0 // what only a kernel knows
 	ref := bytecode.Ref{PC: bytecode.PC(r.Insn), Name: r.Name}
 	value := false
 	switch r.Kind {
@@ -177,14 +178,12 @@ func (b *builder) mapRef(ref bytecode.Ref, value bool) error {
 	return nil
 }
 
-// implied notes what an instruction without relocation refers to by itself:
-// a subprogram, a helper, a map by its index in fd_array.
+// implied notes what an instruction without relocation refers to by itself: a
+// subprogram, or a map by its index in fd_array.
 func (b *builder) implied(i int) error {
 	in := b.prog.Insns[i]
 	ref := bytecode.Ref{PC: bytecode.PC(i)}
 	switch {
-	case in.IsHelperCall():
-		ref.Kind, ref.Index = bytecode.RefHelper, int(in.Imm)
 	case in.IsWide() && in.Src == bytecode.LdFunc:
 		ref.Kind, ref.Index = bytecode.RefFunc, i+1+int(in.Imm)
 	case in.IsWide() && (in.Src == bytecode.LdMapIdx || in.Src == bytecode.LdMapIdxValue):

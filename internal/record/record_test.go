@@ -153,7 +153,6 @@ func TestProgram(t *testing.T) {
 		{PC: 2, Kind: bytecode.RefMapValue, Index: 0, Off: 2, Name: "ro"},
 		{PC: 4, Kind: bytecode.RefMap, Index: 0, Name: "ro"},
 		{PC: 6, Kind: bytecode.RefTable, Index: 1, Name: "bound"},
-		{PC: 9, Kind: bytecode.RefHelper, Index: 5},
 		{PC: 10, Kind: bytecode.RefKfunc, Name: "bpf_x"},
 	}
 	if !slices.Equal(p.Refs, want) {
