@@ -7,16 +7,16 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/x86"
 )
 
-// shiftForm returns for a BPF operation the opcode extension of the plain shift and
-// the prefix bits (VEX.pp) of its BMI2 form SHLX, SHRX or SARX.
+// shiftForm returns for a BPF operation the opcode extension of the plain
+// shift, and its BMI2 form.
 func shiftForm(op asm.ALUOp) (digit, pp uint8) {
 	switch op {
 	case asm.LSh:
-		return 4, 1
+		return 4, x86.SHLX
 	case asm.RSh:
-		return 5, 3
+		return 5, x86.SHRX
 	default: // asm.ArSh
-		return 7, 2
+		return 7, x86.SARX
 	}
 }
 
@@ -35,7 +35,7 @@ func (c *function) shift(in bytecode.Insn, w x86.Width, d, s x86.Reg) {
 	case s == x86.RCX:
 		x.RDigit(w, 0xd3, digit, d)
 	case c.prof.BMI2:
-		c.shiftBMI2(w, pp, d, s)
+		x.ShiftBMI2(w, pp, d, s)
 	case d == x86.RCX:
 		x.Mov(x86.W64, regScratch, x86.RCX)
 		x.Mov(x86.W64, x86.RCX, s)
@@ -47,18 +47,4 @@ func (c *function) shift(in bytecode.Insn, w x86.Width, d, s x86.Reg) {
 		x.RDigit(w, 0xd3, digit, d)
 		x.Pop(x86.RCX)
 	}
-}
-
-// shiftBMI2 emits SHLX, SHRX or SARX d, d, s. The prefix holds the extension
-// bits of registers inverted.
-//
-//	c4 | R X B mmmmm | W vvvv L pp | f7 | ModRM
-//
-// Source: Intel SDM volume 2, section 2.3.5.
-func (c *function) shiftBMI2(w x86.Width, pp uint8, d, s x86.Reg) {
-	low := byte(1) // R and B inverted
-	if d.Extended() {
-		low = 0
-	}
-	c.x.Put(0xc4, low<<7|1<<6|low<<5|2, byte(w)<<7|byte(^s&15)<<3|pp, 0xf7, x86.ModRM(d, d))
 }

@@ -190,3 +190,25 @@ func (c *Code) Patch(off int, op byte, rel int32) {
 	b[0] = op
 	binary.LittleEndian.PutUint32(b[1:], uint32(rel))
 }
+
+// The shifts of BMI2, by VEX.pp.
+const (
+	SHLX uint8 = 1
+	SARX uint8 = 2
+	SHRX uint8 = 3
+)
+
+// ShiftBMI2 appends SHLX, SARX or SHRX d, d, s, which counts in any register.
+// The prefix holds the extension bits of registers inverted; X, which an index
+// register would have, is 1.
+//
+//	c4 | R X B mmmmm | W vvvv L pp | f7 | ModRM
+//
+// Source: Intel SDM volume 2, section 2.3.5.
+func (c *Code) ShiftBMI2(w Width, op uint8, d, s Reg) {
+	low := byte(1) // R and B inverted
+	if d.Extended() {
+		low = 0
+	}
+	c.Put(0xc4, low<<7|1<<6|low<<5|2, byte(w)<<7|byte(^s&15)<<3|op, 0xf7, ModRM(d, d))
+}
