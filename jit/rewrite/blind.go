@@ -50,11 +50,14 @@ func (bl *blinder) next() int32 {
 	return int32(bl.random())
 }
 
-// value makes the two slots that put a constant into AX.
-func (bl *blinder) value(imm, rnd int32) []slot {
-	out := []slot{raw(w64|opMov, bl.ax, 0, 0, rnd^imm), raw(w64|opXor, bl.ax, 0, 0, rnd)}
+// value makes the two slots that put a constant into AX, or its low half when
+// the class is that of arithmetic on low halves.
+func (bl *blinder) value(class uint8, imm, rnd int32) []slot {
+	out := []slot{raw(class|opMov, bl.ax, 0, 0, rnd^imm), raw(class|opXor, bl.ax, 0, 0, rnd)}
 	if bl.random == nil {
-		out[0], out[1] = out[0].unpredicted(), out[1].unpredicted()
+		for k := range out {
+			out[k].marks |= markUnpredicted
+		}
 	}
 	return out
 }
@@ -75,16 +78,20 @@ func (bl *blinder) insn(s slot) []slot {
 		if !isCondJump(in) || in.Source() != asm.ImmSource || in.JumpOp() == asm.JCOND {
 			return nil
 		}
+		class := w64
+		if in.Class() == asm.Jump32Class {
+			class = w32
+		}
 		s.in.Code |= byReg
 		s.in.Src, s.in.Imm = bl.ax, 0
-		return append(bl.value(in.Imm, rnd), s)
+		return append(bl.value(class, in.Imm, rnd), s)
 	case asm.StClass:
 		if in.Mode() != asm.MemMode && in.Code&modeBits != modeProbeMem32 {
 			return nil
 		}
 		s.in.Code = in.Code&^7 | uint8(asm.StXClass)
 		s.in.Src, s.in.Imm = bl.ax, 0
-		return append(bl.value(in.Imm, rnd), s)
+		return append(bl.value(w64, in.Imm, rnd), s)
 	}
 	return nil
 }
@@ -104,9 +111,9 @@ func (bl *blinder) arithmetic(s slot, rnd int32) []slot {
 	default:
 		return nil
 	}
-	out := bl.value(in.Imm, rnd)
+	out := bl.value(uint8(in.Class()), in.Imm, rnd)
 	if s.ref != none { // the address of a per-CPU variable of the kernel
-		out[0], out[1] = out[0].unpredicted(), out[1].unpredicted()
+		hideAddress(out)
 	}
 	s.in.Code |= byReg
 	s.in.Src, s.in.Imm, s.ref = bl.ax, 0, none
@@ -118,15 +125,21 @@ func (bl *blinder) arithmetic(s slot, rnd int32) []slot {
 func (bl *blinder) immediate(b *builder, i int) {
 	first, second := b.old.slots[i], b.old.slots[i+1]
 	dst := first.in.Dst
-	high := append(bl.value(second.in.Imm, bl.next()),
+	high := append(bl.value(w64, second.in.Imm, bl.next()),
 		raw(w64|opLsh, bl.ax, 0, 0, 32),
 		raw(w64|opMov|byReg, dst, bl.ax, 0, 0))
-	low := append(bl.value(first.in.Imm, bl.next()), raw(w64|opOr|byReg, dst, bl.ax, 0, 0))
-	if first.ref != none { // halves of an address that is not known
-		for k := range 2 {
-			high[k], low[k] = high[k].unpredicted(), low[k].unpredicted()
-		}
+	low := append(bl.value(w32, first.in.Imm, bl.next()), raw(w64|opOr|byReg, dst, bl.ax, 0, 0))
+	if first.ref != none {
+		hideAddress(high)
+		hideAddress(low)
 	}
 	b.patch(i, high...)
 	b.patch(i+1, low...)
+}
+
+// hideAddress marks a value that is made of an address of the running kernel.
+func hideAddress(value []slot) {
+	for k := range 2 {
+		value[k].marks |= markUnpredicted | markHidden
+	}
 }

@@ -23,14 +23,17 @@ type Dumped struct {
 // Dump returns the predicted program as a kernel would show it. Before Linux
 // 7.1, blinding does not show in the dump of a program with several functions.
 func (r *Result) Dump(prof jit.Profile) Dumped {
-	p := r.Program
+	p, hidden := r.Program, r.hidden
 	if !r.rules.blindWhole && len(p.Funcs) > 1 {
-		p = r.plain
+		p, hidden = r.plain, nil
 	}
 	d := Dumped{
 		Insns:  append([]bytecode.Insn(nil), p.Insns...),
 		Masked: make([]bool, len(p.Insns)),
 		ax:     bytecode.Reg(prof.AXReg),
+	}
+	for _, pc := range hidden {
+		d.Masked[pc] = true
 	}
 	refs := p.Refs
 	for pc := 0; pc < len(d.Insns); pc++ {
@@ -135,7 +138,7 @@ func (d Dumped) blinded(real []bytecode.Insn, pc int) bool {
 		if !d.isPair(a) || !d.isPair(b) {
 			continue
 		}
-		if d.Masked[first] || a[0].Imm^a[1].Imm == b[0].Imm^b[1].Imm {
+		if a[0].Code == b[0].Code && (d.Masked[first] || a[0].Imm^a[1].Imm == b[0].Imm^b[1].Imm) {
 			return true
 		}
 	}
@@ -145,6 +148,8 @@ func (d Dumped) blinded(real []bytecode.Insn, pc int) bool {
 // isPair reports whether two instructions are AX = a; AX ^= b.
 func (d Dumped) isPair(in []bytecode.Insn) bool {
 	mov, xor := in[0], in[1]
+	class := uint8(mov.Class())
 	mov.Imm, xor.Imm = 0, 0
-	return mov == bytecode.Insn{Code: w64 | opMov, Dst: d.ax} && xor == bytecode.Insn{Code: w64 | opXor, Dst: d.ax}
+	return (class == w32 || class == w64) &&
+		mov == bytecode.Insn{Code: class | opMov, Dst: d.ax} && xor == bytecode.Insn{Code: class | opXor, Dst: d.ax}
 }

@@ -24,6 +24,9 @@ func (r *Result) finish(st *state, im *image) (*Result, error) {
 		if s.marks&markUnpredicted != 0 {
 			r.Unpredicted = append(r.Unpredicted, bytecode.PC(i))
 		}
+		if s.marks&markHidden != 0 {
+			r.hidden = append(r.hidden, bytecode.PC(i))
+		}
 	}
 	all := im.entries[len(im.entries)-1]
 	r.Xlated = make([]bytecode.PC, len(all))

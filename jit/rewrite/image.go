@@ -25,6 +25,7 @@ const (
 	markArena                         // accesses an arena
 	markProbe                         // loads through a pointer that may fault
 	markZext                          // 64-bit arithmetic on an arena pointer
+	markHidden                        // immediate that only the running kernel knows
 	markLocal                         // while building: target is a slot of the same patch
 	markNew                           // while building: target counts slots of the new image
 )

@@ -43,11 +43,45 @@ func seenInLog(log string, p *bytecode.Program) []bool {
 }
 
 // seenInLines returns the instructions that are left in the recorded program,
-// together with no-ops, of which the record cannot tell.
-func seenInLines(lines []record.Line, p *bytecode.Program) []bool {
+// and the no-ops that one of those leads to.
+func seenInLines(rec *record.Record, p *bytecode.Program) []bool {
 	out := make([]bool, len(p.Insns))
-	for _, l := range lines {
+	for _, l := range rec.Result.Prog.Lines {
 		out[l.Insn] = true
+	}
+	xlated, _ := record.Decode(rec.Result.Prog.Xlated)
+	// An instruction that executes and is gone was a jump to what follows it:
+	// by a condition that is never met, or over instructions that are gone too.
+	var mark func(pc bytecode.PC)
+	mark = func(pc bytecode.PC) {
+		f := p.Flow(pc)
+		if out[pc] || f.Kind != bytecode.FlowGoto && f.Kind != bytecode.FlowCond {
+			return
+		}
+		out[pc] = true
+		next := f.Target
+		for k := pc + 1; k < f.Target; k++ {
+			if out[k] {
+				next = pc + 1
+			}
+		}
+		mark(next)
+	}
+	for _, l := range rec.Result.Prog.Lines {
+		switch f := p.Flow(bytecode.PC(l.Insn)); f.Kind {
+		case bytecode.FlowGoto:
+			mark(f.Target)
+		case bytecode.FlowCond:
+			if xlated[l.Xlated].Code != bytecode.CodeGoto {
+				mark(f.Target)
+				mark(f.Next)
+			}
+		case bytecode.FlowExit, bytecode.FlowIndirect:
+		default:
+			if f.Next < p.Len() {
+				mark(f.Next)
+			}
+		}
 	}
 	return out
 }
@@ -56,7 +90,7 @@ func seenInLines(lines []record.Line, p *bytecode.Program) []bool {
 func factsOf(rec *record.Record, p *bytecode.Program, prof jit.Profile) rewrite.Facts {
 	f := rewrite.Facts{Seen: seenInLog(rec.Result.Load.Log, p)}
 	if f.Seen == nil {
-		f.Seen = seenInLines(rec.Result.Prog.Lines, p)
+		f.Seen = seenInLines(rec, p)
 	}
 	f.CtxAccess = changedAccesses(rec, p)
 	return f
@@ -66,16 +100,24 @@ func factsOf(rec *record.Record, p *bytecode.Program, prof jit.Profile) rewrite.
 // same instruction in the recorded program: accesses to a context.
 func changedAccesses(rec *record.Record, p *bytecode.Program) []bytecode.PC {
 	xlated, err := record.Decode(rec.Result.Prog.Xlated)
-	if err != nil || blinded(rec) {
+	if err != nil || rec.Result.Prog.LinesWrong {
 		return nil
 	}
 	var out []bytecode.PC
 	for _, l := range rec.Result.Prog.Lines {
 		in := p.Insns[l.Insn]
 		switch in.Class() {
-		case asm.LdXClass, asm.StClass, asm.StXClass:
-			if int(l.Xlated) < len(xlated) && xlated[l.Xlated] != in && in.Mode() == asm.MemMode &&
-				!initialises(xlated[l.Xlated]) {
+		case asm.StClass:
+			if blinded(rec) {
+				continue
+			}
+			fallthrough
+		case asm.LdXClass, asm.StXClass:
+			at := int(l.Xlated)
+			if initialises(xlated[at]) {
+				at += 2
+			}
+			if xlated[at] != in && in.Mode() == asm.MemMode {
 				out = append(out, bytecode.PC(l.Insn))
 			}
 		}
@@ -173,7 +215,7 @@ func compareRecord(sum *tally, rec *record.Record, prof jit.Profile) {
 	switch {
 	case err == nil && len(diff) == 0:
 		sum.equal++
-	case len(res.Unpredicted) > 0 && !opt.Blind:
+	case len(res.Unpredicted) > 0 && !opt.Blind, opt.Blind && unpredictedPlain(rec, p, prof):
 		sum.unpredicted++
 	case err != nil:
 		sum.differ++
@@ -183,4 +225,11 @@ func compareRecord(sum *tally, rec *record.Record, prof jit.Profile) {
 		pc := diff[0]
 		sum.note("slots", fmt.Sprintf("%s: %d: %v, predicted %v", rec.Job.Name, pc, xlated[pc], d.Insns[pc]))
 	}
+}
+
+// unpredictedPlain reports whether the program has unpredicted slots before
+// blinding.
+func unpredictedPlain(rec *record.Record, p *bytecode.Program, prof jit.Profile) bool {
+	res, err := rewrite.Predict(p, factsOf(rec, p, prof), prof, rewrite.Options{})
+	return err == nil && len(res.Unpredicted) > 0
 }

@@ -118,8 +118,9 @@ type Result struct {
 	Unpredicted []bytecode.PC
 	Passes      []PassNote // what each rewrite did, in order
 
-	plain *jit.Program // the program before blinding
-	rules rules
+	plain  *jit.Program  // the program before blinding
+	hidden []bytecode.PC // xlated slots whose immediate is made of an address
+	rules  rules
 }
 
 // PassNote tells what a rewrite did.

@@ -1,0 +1,173 @@
+package rewrite_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/cilium/ebpf/asm"
+)
+
+// TestCompiled compiles predicted programs and compares the machine code with
+// the recorded one, addresses apart. That checks what a dump does not show:
+// stack depths, tail calls, private stacks, targets of indirect jumps.
+func TestCompiled(t *testing.T) {
+	for _, file := range testenv.Glob(t, "records/*.jsonl.gz") {
+		name := strings.TrimSuffix(filepath.Base(file), ".jsonl.gz")
+		var profile string
+		switch {
+		case strings.HasSuffix(name, "7.3.4.off"):
+			profile = "linux-7.3+plain"
+		case strings.HasSuffix(name, "7.3.4.default"):
+			profile = "linux-7.3"
+		case strings.HasSuffix(name, "6.19.14.off"):
+			profile = "linux-6.19+plain"
+		case strings.HasSuffix(name, "6.19.14.default"):
+			profile = "linux-6.19"
+		default:
+			continue
+		}
+		t.Run(name, func(t *testing.T) {
+			prof, err := jit.LookupProfile(profile)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := record.Open(file, record.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			same, skipped := 0, 0
+			for rec, err := range r.Records() {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if rec.Kind != record.KindResult || rec.Result.Prog == nil || len(rec.Result.Prog.Jited) == 0 {
+					continue
+				}
+				switch why := compareCode(rec, prof); why {
+				case "":
+					same++
+				case "skip":
+					skipped++
+				default:
+					t.Errorf("%s: %s", rec.Job.Name, why)
+				}
+			}
+			t.Logf("%d same code, %d skipped", same, skipped)
+		})
+	}
+}
+
+// compareCode returns how the machine code of the predicted program differs
+// from the recorded one.
+func compareCode(rec *record.Record, prof jit.Profile) string {
+	p, err := rec.Job.Program()
+	if err != nil {
+		return err.Error()
+	}
+	f := factsOf(rec, p, prof)
+	f.IndirectTarget = targetsInLog(rec.Result.Load.Log, p)
+	f.StackDepth = depthsInCode(rec, p)
+	if blinded(rec) || f.IndirectTarget == nil {
+		return "skip"
+	}
+	res, err := rewrite.Predict(p, f, prof, rewrite.Options{})
+	if err != nil {
+		return err.Error()
+	}
+	if len(res.Unpredicted) > 0 {
+		return "skip"
+	}
+	img, err := jit.Compile(res.Program, prof)
+	if err != nil {
+		return err.Error()
+	}
+	return differentCode(img, rec.Result.Prog.Jited)
+}
+
+// depthsInCode returns the stack depths that the recorded prologues make room
+// for, rounded up to 8, when the program passes stack memory to a helper: such
+// a depth is not in the program's own accesses. It returns nil for others.
+func depthsInCode(rec *record.Record, p *bytecode.Program) []int {
+	funcs := rec.Result.Prog.Funcs
+	helper := slices.ContainsFunc(p.Insns, func(in bytecode.Insn) bool {
+		return in.IsHelperCall() && asm.BuiltinFunc(in.Imm) == asm.FnStrtol
+	})
+	if !helper || len(funcs) != len(p.Subprogs) {
+		return nil
+	}
+	depths := make([]int, len(funcs))
+	for i, f := range funcs {
+		code := rec.Result.Prog.Jited[f.Off : f.Off+f.Len]
+		if at := bytes.Index(code, []byte{0x48, 0x81, 0xec}); at >= 0 && at < 24 {
+			depths[i] = int(binary.LittleEndian.Uint32(code[at+3:]))
+		}
+	}
+	return depths
+}
+
+// differentCode compares code, relocation sites apart.
+func differentCode(img *jit.Image, real []byte) string {
+	if len(img.Code) != len(real) {
+		return fmt.Sprintf("%d bytes, predicted %d", len(real), len(img.Code))
+	}
+	a, b := bytes.Clone(img.Code), bytes.Clone(real)
+	for _, r := range img.Relocs {
+		clear(a[r.Offset : r.Offset+r.Size])
+		clear(b[r.Offset : r.Offset+r.Size])
+	}
+	for i := range a {
+		if a[i] != b[i] {
+			return fmt.Sprintf("byte %d is %02x, predicted %02x", i, b[i], a[i])
+		}
+	}
+	return ""
+}
+
+// targetsInLog returns the instructions to which the verifier's log says a
+// gotox was followed, or nil when the log is cut.
+func targetsInLog(log string, p *bytecode.Program) []bool {
+	_, rest, ok := strings.Cut(log, "Live regs before insn:\n")
+	if !ok || !strings.Contains(log, "\nprocessed ") {
+		return nil
+	}
+	out := make([]bool, len(p.Insns))
+	last := -1
+	for line := range strings.Lines(rest) {
+		var from, to int
+		switch {
+		case strings.HasPrefix(line, " "):
+		case scan(line, "from %d to %d", &from, &to):
+			if from < len(out) && to < len(out) && p.Insns[from].IsGotox() {
+				out[to] = true
+			}
+		case strings.Contains(line, ": safe") && scan(line, "%d: safe", &to), scan(line, "%d: (", &to):
+			if last >= 0 && last < len(out) && to < len(out) && p.Insns[last].IsGotox() {
+				out[to] = true
+			}
+			last = to
+			continue
+		case strings.HasPrefix(line, "mark_precise"), line == "\n":
+			continue
+		}
+		if strings.HasPrefix(line, "from ") {
+			last = -1
+		}
+	}
+	return out
+}
+
+func scan(line, format string, to ...any) bool {
+	n, err := fmt.Sscanf(line, format, to...)
+	return err == nil && n == len(to)
+}
