@@ -123,9 +123,10 @@ func isData(s *section) bool {
 	return false
 }
 
-// isReadOnly reports whether a data section is constant. Libbpf 1.8 makes
-// .data.rel.ro a writable map, but the section is for constants whose
-// initial values need relocations, so only a cast could change it.
+// isReadOnly reports whether a data section is constant. Libbpf 1.8 gives
+// .data.rel.ro no flags that would keep it so, but the section is for constants
+// whose initial values need relocations, so a program that changes it has cast
+// away const.
 func isReadOnly(name string) bool {
 	return name == ".rodata" || strings.HasPrefix(name, ".rodata.") ||
 		name == ".data.rel.ro" || strings.HasPrefix(name, ".data.rel.ro.")
@@ -142,7 +143,7 @@ func (o *object) addDataMap(sec int) {
 		Name: s.name, Type: mapTypeArray, KeySize: 4, ValueSize: uint32(s.size), MaxEntries: 1,
 		ReadOnly: isReadOnly(s.name),
 	}
-	if m.ReadOnly {
+	if m.ReadOnly && strings.HasPrefix(s.name, ".rodata") {
 		m.Flags |= flagRdonlyProg
 	}
 	switch {
@@ -162,8 +163,8 @@ func (o *object) addDataMap(sec int) {
 			o.diag("section %q: variable %q crosses the end", s.name, o.f.symName(sym))
 			continue
 		}
-		if elf.ST_BIND(sym.Info) != elf.STB_LOCAL {
-			m.Flags |= flagMmapable
+		if elf.ST_BIND(sym.Info) != elf.STB_LOCAL && o.types != nil {
+			m.Flags |= flagMmapable // map_is_mmapable in libbpf
 		}
 		m.Symbols = append(m.Symbols,
 			bytecode.DataSymbol{Name: o.f.symName(sym), Off: int64(sym.Value), Size: int64(sym.Size)})
@@ -233,12 +234,12 @@ func (o *object) addLegacyMaps(sec int) {
 
 // addBTFMaps adds the maps of section .maps, whose BTF says what they are.
 func (o *object) addBTFMaps(sec int) {
-	vars := map[uint32]uint32{} // type of the variable by offset
+	vars := map[string]uint32{} // by name: clang leaves the offsets zero
 	if id, ok := o.types.find(kindDatasec, ".maps"); ok {
 		t := o.types.at(id)
 		for i := range t.vlen {
 			v := o.types.variable(t, i)
-			vars[v.off] = v.typ
+			vars[v.name] = v.typ
 		}
 	}
 	for _, i := range o.f.defined[sec] {
@@ -247,7 +248,7 @@ func (o *object) addBTFMaps(sec int) {
 			continue
 		}
 		m := bytecode.Map{Name: o.f.symName(sym)}
-		if id, ok := vars[uint32(sym.Value)]; ok && sym.Value < 1<<32 {
+		if id, ok := vars[m.Name]; ok {
 			if err := o.types.mapDef(&m, id); err != nil {
 				o.diag("map %q: %v", m.Name, err)
 			}

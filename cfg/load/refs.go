@@ -144,7 +144,7 @@ func (l *linker) addSubprograms() {
 		if id, ok := l.o.funcType(f); ok {
 			t := l.o.types.at(id)
 			s.Global = t.kind == kindFunc && t.vlen == btfGlobal && !f.hidden
-			if s.Global {
+			if s.Global && fn != l.placed[0] { // the kernel gives the entry its context
 				s.Args = l.o.types.args(id, l.p.Type)
 			}
 		}

@@ -52,15 +52,11 @@ func (l *linker) table(op placedOperand) (int, error) {
 		}
 		t.Targets = append(t.Targets, bytecode.PC(target))
 	}
-	if outside >= 0 {
-		if d := l.o.linkerFault(raw, fn); d > 0 {
-			err := fmt.Errorf("all entries are off by %d bytes, as bpftool gen object leaves them "+
-				"(the linker of libbpf 1.8 does not adjust .jumptables): load the objects one by one", d)
-			if fault != nil {
-				return 0, err
-			}
-			l.diag("jump table %q: %v", op.name, err)
+	if outside >= 0 && l.o.linkerFault(raw, fn) {
+		if fault != nil {
+			return 0, errLinkerFault
 		}
+		l.diag("jump table %q: %v", op.name, errLinkerFault)
 	}
 	if fault != nil {
 		return 0, fault
@@ -95,29 +91,29 @@ func (o *object) tableBytes(sym elf.Sym64) ([]byte, error) {
 	return data[sym.Value : sym.Value+sym.Size], nil
 }
 
-// linkerFault recognises a table that the static linker of libbpf 1.8 left
-// behind when it moved the code: no entry lies in the function, and all do when
-// the start of one of the functions before it, the first of its old object, is
-// added. It returns that distance in bytes, or 0.
-func (o *object) linkerFault(raw []byte, fn int) uint64 {
+// errLinkerFault tells of the fault that linkerFault recognises.
+var errLinkerFault = errors.New("all entries are off by one constant, as bpftool gen object leaves them when it joins " +
+	"objects (libbpf 1.8 does not adjust .jumptables): load the objects one by one")
+
+// linkerFault reports whether a table with entries outside of its function
+// looks like one that the static linker of libbpf 1.8 left behind when it moved
+// the code: all entries lie in the function when the start of one of the
+// functions before it, the first of the object they came from, is added.
+func (o *object) linkerFault(raw []byte, fn int) bool {
 	f := &o.funcs[fn]
 	start, end := uint64(f.off)*bytecode.SlotSize, uint64(f.off+f.len)*bytecode.SlotSize
 	lo, hi := uint64(math.MaxUint64), uint64(0)
 	for i := 0; i < len(raw); i += entrySize {
 		entry := o.f.order.Uint64(raw[i:])
-		if entry >= start && entry < end {
-			return 0
-		}
 		lo, hi = min(lo, entry), max(hi, entry)
 	}
-	if hi >= start {
-		return 0
+	if hi >= end {
+		return false
 	}
 	for i := fn; i >= 0 && o.funcs[i].sec == f.sec && o.funcs[i].off > 0; i-- {
-		d := uint64(o.funcs[i].off) * bytecode.SlotSize
-		if lo+d >= start && hi+d < end {
-			return d
+		if d := uint64(o.funcs[i].off) * bytecode.SlotSize; lo+d >= start && hi+d < end {
+			return true
 		}
 	}
-	return 0
+	return false
 }
