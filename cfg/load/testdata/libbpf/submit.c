@@ -135,9 +135,10 @@ long __wrap_syscall(long nr, long cmd, long arg, long c, long d, long e, long f)
 	case BPF_PROG_LOAD:
 		if (object && is_own(attr->prog_name))
 			show_program(attr);
-		if (strcmp(attr->prog_name, "global_reloc") == 0 && attr->log_buf) {
+		if (strcmp(attr->prog_name, "global_reloc") == 0) {
 			/* A probe for offsets into arenas, in the words of Linux 7.3. */
-			strcpy((char *)attr->log_buf, "invalid access to map value pointer");
+			if (attr->log_buf)
+				strcpy((char *)attr->log_buf, "invalid access to map value pointer");
 			break;
 		}
 		/* fall through */
