@@ -204,7 +204,8 @@ func LookupProfile(name string) (Profile, error) {
 	base, rest := cutOption(name)
 	p, ok := builtin(base)
 	if !ok {
-		return Profile{}, fmt.Errorf("%w: no profile %q, want one of %s", ErrProfile, base, strings.Join(ProfileNames(), ", "))
+		return Profile{}, fmt.Errorf("%w: no profile %q, want one of %s", ErrProfile, base,
+			strings.Join(ProfileNames(), ", "))
 	}
 	p.Name = name
 	for rest != "" {

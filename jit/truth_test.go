@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf/asm"
+
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
 	"github.com/bpfcfg/bpfcfg/jit"
@@ -160,10 +162,14 @@ func stackDepth(insns []bytecode.Insn) int {
 	depth := 0
 	for _, in := range insns {
 		base := in.Dst
-		if in.Class() == 1 { // LDX
+		switch in.Class() {
+		case asm.LdXClass:
 			base = in.Src
+		case asm.StClass, asm.StXClass:
+		default:
+			continue
 		}
-		if c := in.Class(); c >= 1 && c <= 3 && base == bytecode.R10 {
+		if base == bytecode.R10 {
 			depth = max(depth, -int(in.Off))
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf/asm"
+
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit"
 )
@@ -194,7 +196,8 @@ func (b *vectorProgram) describeFuncs() {
 		f.TailCallReachable = tail || calls && reach
 		reach = reach || tail
 		for _, in := range insns {
-			if isParams := strings.HasPrefix(b.v.Name, "stack_args"); isParams && in.Dst == 11 && in.Class() >= 2 && in.Class() <= 3 {
+			store := in.Class() == asm.StClass || in.Class() == asm.StXClass
+			if store && in.Dst == bytecode.R11 && strings.HasPrefix(b.v.Name, "stack_args") {
 				f.OutStackArgs = max(f.OutStackArgs, -int(in.Off)/8)
 			}
 		}
