@@ -55,6 +55,8 @@ type Edge struct {
 	// Class lets edges with the same positive Class into one node run together
 	// before they reach it. Zero never merges.
 	Class int
+	// Hidden edges keep their ends in order and have no route.
+	Hidden bool
 }
 
 // Options tune Layout. Zero values mean the defaults.

@@ -34,6 +34,7 @@ type netKey struct {
 	class   int
 	fan, up bool
 	alone   int // edge that shares with no other, else -1
+	hidden  bool
 }
 
 // makeNets groups the edges, in order of their first edge.
@@ -41,7 +42,7 @@ func makeNets(g Graph, t *tree, f *forest, ranks []int) (nets []net, of []int) {
 	index := map[netKey]int{}
 	of = make([]int, len(g.Edges))
 	for i, e := range g.Edges {
-		k := netKey{node: e.To, class: e.Class, up: t.retreating[i], alone: -1}
+		k := netKey{node: e.To, class: e.Class, up: t.retreating[i], alone: -1, hidden: e.Hidden}
 		switch {
 		case e.Fan:
 			k.node, k.fan = e.From, true
@@ -52,7 +53,7 @@ func makeNets(g Graph, t *tree, f *forest, ranks []int) (nets []net, of []int) {
 		if !ok {
 			j = len(nets)
 			index[k] = j
-			nets = append(nets, net{up: t.retreating[i], loop: -2})
+			nets = append(nets, net{up: t.retreating[i], loop: -2, given: e.Hidden})
 		}
 		nets[j].edges = append(nets[j].edges, i)
 		of[i] = j
@@ -161,7 +162,9 @@ func giveUp(nets []net, maxCells int) {
 	byLen := make([]int, len(nets))
 	for i := range nets {
 		byLen[i] = i
-		total += nets[i].hi - nets[i].lo + 1
+		if !nets[i].given {
+			total += nets[i].hi - nets[i].lo + 1
+		}
 	}
 	if total <= maxCells {
 		return
@@ -174,8 +177,10 @@ func giveUp(nets []net, maxCells int) {
 		if total <= maxCells {
 			return
 		}
-		total -= nets[i].hi - nets[i].lo + 1
-		nets[i].given = true
+		if !nets[i].given {
+			total -= nets[i].hi - nets[i].lo + 1
+			nets[i].given = true
+		}
 	}
 }
 

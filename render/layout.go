@@ -1,0 +1,120 @@
+package render
+
+// Layout is where everything of a picture goes, in pixels: rectangles and
+// lines, no text and no colour. Indices are those of the Scene.
+type Layout struct {
+	W      int    `json:"w"`
+	H      int    `json:"h"`
+	Engine string `json:"engine"` // "layered" or "dot"
+	Detail Detail `json:"detail"`
+
+	Funcs  []Rect `json:"funcs"`            // frame of each function; empty without CFG half
+	Blocks []Rect `json:"blocks"`           // box of each block
+	Hubs   []Hub  `json:"hubs,omitempty"`   // boxes of tables that several jumps share
+	Lines  []Wire `json:"lines"`            // edges
+	Loops  []Loop `json:"loops,omitempty"`  // areas of loops
+	Given  []int  `json:"given,omitempty"`  // edges that could not be given a line
+	Legend Rect   `json:"legend"`           // explanation of the signs
+	Notes  Rect   `json:"notes"`            // Scene.Notes
+	Strip  *Strip `json:"strip,omitempty"`  // machine code half
+	Tables []Rect `json:"tables,omitempty"` // boxes of tables beside the strip
+}
+
+// Rect is a rectangle with its top left corner at (X, Y).
+type Rect struct {
+	X int `json:"x"`
+	Y int `json:"y"`
+	W int `json:"w"`
+	H int `json:"h"`
+}
+
+// Pt is a point.
+type Pt struct {
+	X int `json:"x"`
+	Y int `json:"y"`
+}
+
+// Hub is the box of a table between the jumps that select from it and their
+// targets. It stands for an edge from each of them to each target.
+type Hub struct {
+	Rect
+	Edges []int `json:"edges"`
+	Table int   `json:"table"` // -1 when the table is not known
+}
+
+// Wire is a line of one edge, or of several that a hub joins.
+type Wire struct {
+	Edges  []int `json:"edges"`
+	Points []Pt  `json:"points"` // corners from source to target
+	// First and Last bound the part that no other line draws already.
+	First int  `json:"first"`
+	Last  int  `json:"last"`
+	Curve bool `json:"curve,omitempty"` // Points are a chain of cubic Bézier segments
+	Up    bool `json:"up,omitempty"`
+	// ToHub is set for a line that ends at a hub: it has no target block.
+	ToHub bool `json:"to_hub,omitempty"`
+}
+
+// Loop is the area of a loop as rectangles on top of each other.
+type Loop struct {
+	Header int    `json:"header"` // block
+	Depth  int    `json:"depth"`
+	Bands  []Rect `json:"bands"`
+}
+
+// Strip is the machine code drawn to scale: byte offset o is at
+// Y + o*H/Len.
+type Strip struct {
+	Rect
+	Len    int       `json:"len"`
+	Pieces []Rect    `json:"pieces"` // of Image.Pieces
+	Funcs  []Rect    `json:"funcs"`  // brackets of Image.Funcs
+	Arcs   []Arc     `json:"arcs"`   // of Image.Jumps
+	Links  []Link    `json:"links"`  // from blocks to pieces
+	Points [][]Aim   `json:"points"` // for each table where its rows point to
+}
+
+// Arc is a jump inside the strip, from (X, Y0) to (X, Y1) by way of X+Bulge.
+type Arc struct {
+	X     int `json:"x"`
+	Y0    int `json:"y0"`
+	Y1    int `json:"y1"`
+	Bulge int `json:"bulge"`
+}
+
+// Link ties a block in the CFG half to a piece of the strip.
+type Link struct {
+	Block int `json:"block"`
+	Piece int `json:"piece"`
+	X0    int `json:"x0"`
+	Y0    int `json:"y0"`
+	X1    int `json:"x1"`
+	Y1    int `json:"y1"`
+}
+
+// Aim is where a row of a table, from the top, points to in the strip.
+type Aim struct {
+	Row int `json:"row"`
+	Y0  int `json:"y0"` // at the table
+	Y1  int `json:"y1"` // at the strip
+}
+
+// View says which halves of the picture are drawn.
+type View string
+
+// The views. The empty View is ViewBoth.
+const (
+	ViewBoth   View = "both"
+	ViewCFG    View = "cfg"
+	ViewLayout View = "layout"
+)
+
+// PlaceOptions choose what Place does. The zero value is the usual picture.
+type PlaceOptions struct {
+	View   View
+	Detail Detail
+	Engine Engine // nil: the layered engine
+	// MaxWidth is the width in pixels at which functions are put below each
+	// other, default from the area.
+	MaxWidth int
+}

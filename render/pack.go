@@ -1,0 +1,78 @@
+package render
+
+import "github.com/bpfcfg/bpfcfg/render/layered"
+
+// shelve puts functions side by side in rows, in order, and returns the size
+// of all. Rows end where the drawing would become wider than maxWidth; 0 means
+// the width of the widest function or of a square half as wide again as high,
+// whichever is more.
+func shelve(fs []*placed, maxWidth int) (w, h int) {
+	if maxWidth == 0 {
+		area := 0
+		for _, f := range fs {
+			maxWidth = max(maxWidth, f.w)
+			area += (f.w + funcGap) * (f.h + funcGap)
+		}
+		for maxWidth*maxWidth < area+area/2 {
+			maxWidth += 64
+		}
+	}
+	x, y, rowH := 0, 0, 0
+	for _, f := range fs {
+		if x > 0 && x+f.w > maxWidth {
+			x, y, rowH = 0, y+rowH+funcGap, 0
+		}
+		f.x, f.y = x, y
+		x += f.w + funcGap
+		rowH = max(rowH, f.h)
+		w = max(w, f.x+f.w)
+	}
+	return w, y + rowH
+}
+
+// assemble moves the functions to their places.
+func (l *Layout) assemble(s *Scene, fs []*placed, x0, y0 int) {
+	l.Funcs = make([]Rect, len(s.Funcs))
+	l.Blocks = make([]Rect, len(s.Blocks))
+	for _, f := range fs {
+		l.Funcs[f.fn] = Rect{x0 + f.x, y0 + f.y, f.w, f.h}
+		dx := x0 + f.x + (f.w-f.p.W)/2
+		dy := y0 + f.y + funcHead + funcPad
+		for i, at := range f.p.Nodes {
+			r := Rect{dx + at.X, dy + at.Y, f.nodes[i].W, f.nodes[i].H}
+			if i < len(f.blocks) {
+				l.Blocks[f.blocks[i]] = r
+			} else {
+				h := f.hubs[i-len(f.blocks)]
+				h.Rect = r
+				l.Hubs = append(l.Hubs, h)
+			}
+		}
+		for i, r := range f.p.Routes {
+			if r.Points == nil {
+				continue
+			}
+			w := Wire{Edges: f.edges[i], First: r.First, Last: r.Last, Up: r.Retreating, Curve: f.p.Curved}
+			for _, q := range r.Points {
+				w.Points = append(w.Points, Pt{dx + q.X, dy + q.Y})
+			}
+			w.ToHub = f.toHub[i]
+			l.Lines = append(l.Lines, w)
+		}
+		for _, r := range f.p.Loops {
+			l.Loops = append(l.Loops, f.loop(r, dx, dy))
+		}
+	}
+}
+
+// loop moves the area of a loop to its place.
+func (p *placed) loop(r layered.Region, dx, dy int) Loop {
+	l := Loop{Header: -1, Depth: r.Depth}
+	if r.Header < len(p.blocks) {
+		l.Header = p.blocks[r.Header]
+	}
+	for _, b := range r.Bands {
+		l.Bands = append(l.Bands, Rect{dx + b.X0, dy + b.Y0, b.X1 - b.X0, b.Y1 - b.Y0})
+	}
+	return l
+}

@@ -1,0 +1,279 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/render/layered"
+)
+
+// Spaces between the parts of a picture in pixels.
+const (
+	margin    = 24
+	titleH    = 58 // title and subtitle
+	funcHead  = 34 // name of a function
+	funcPad   = 16 // around the blocks of a function
+	funcGap   = 28 // between functions
+	legendH   = 46
+	noteH     = 17
+	hubWidth  = 160
+	hubHeight = 24
+)
+
+// Place decides where everything goes. It fails when the scene is not
+// consistent or the engine does.
+func Place(s *Scene, opt PlaceOptions) (*Layout, error) {
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	if opt.Engine == nil {
+		opt.Engine = Layered{}
+	}
+	if opt.Detail == DetailAuto {
+		opt.Detail = autoDetail(s)
+	}
+	l := &Layout{Engine: opt.Engine.Name(), Detail: opt.Detail}
+	top := margin + titleH + mismatchHeight(s)
+	right, bottom := margin, top
+	if opt.View != ViewLayout {
+		fs, err := placeFuncs(s, opt, l)
+		if err != nil {
+			return nil, err
+		}
+		w, h := shelve(fs, opt.MaxWidth)
+		l.assemble(s, fs, margin, top)
+		right, bottom = margin+w, top+h
+	}
+	if opt.View != ViewCFG && s.Image != nil {
+		right, bottom = l.placeStrip(s, right, top, bottom)
+	}
+	l.Legend = Rect{margin, bottom + 16, max(right-margin, 600), legendH}
+	bottom = l.Legend.Y + l.Legend.H
+	if len(s.Notes) > 0 {
+		l.Notes = Rect{margin, bottom + 8, l.Legend.W, 8 + noteH*len(s.Notes)}
+		bottom = l.Notes.Y + l.Notes.H
+	}
+	l.W, l.H = max(right, l.Legend.X+l.Legend.W, titleWidth(s))+margin, bottom+margin
+	return l, nil
+}
+
+func titleWidth(s *Scene) int {
+	return margin + max(columns(Visible(s.Title))*12, textWidth(columns(Visible(s.Subtitle))+len(s.Profile)+4))
+}
+
+// mismatchHeight is the height of the warning below the title.
+func mismatchHeight(s *Scene) int {
+	if len(s.Mismatches) == 0 {
+		return 0
+	}
+	return 34 + noteH*min(len(s.Mismatches), maxMismatches)
+}
+
+// maxMismatches is how many mismatches the warning lists.
+const maxMismatches = 12
+
+// placed is a function with its place.
+type placed struct {
+	fn     int
+	blocks []int // scene blocks, by node of the graph
+	edges  [][]int // scene edges, by edge of the graph
+	toHub  []bool  // by edge of the graph: it ends at a hub
+	hubs   []Hub
+	nodes  []Node
+	p      Placed
+	w, h   int // of the frame
+	x, y   int // of the frame, set by shelve
+}
+
+// Node is a box of a Graph.
+type Node = layered.Node
+
+// placeFuncs lays out every function for itself.
+func placeFuncs(s *Scene, opt PlaceOptions, l *Layout) ([]*placed, error) {
+	blocks := make([][]int, len(s.Funcs))
+	for b := range s.Blocks {
+		blocks[s.Blocks[b].Func] = append(blocks[s.Blocks[b].Func], b)
+	}
+	// A first layout tells which edges get no line; boxes then have references
+	// for them, which changes their sizes.
+	var fs []*placed
+	for range 2 {
+		v := newViewer(s, opt.Detail, l.Given)
+		fs = fs[:0]
+		b := newFuncBuilder(v)
+		given := len(l.Given)
+		for f := range s.Funcs {
+			if len(blocks[f]) == 0 {
+				continue
+			}
+			p, err := b.place(f, blocks[f], opt.Engine)
+			if err != nil {
+				return nil, fmt.Errorf("place function %q: %w", Visible(s.Funcs[f].Name), err)
+			}
+			l.Given = append(l.Given, p.given()...)
+			fs = append(fs, p)
+		}
+		if len(l.Given) == given {
+			break
+		}
+		slices.Sort(l.Given)
+	}
+	return fs, nil
+}
+
+// given returns the scene edges without a route.
+func (p *placed) given() []int {
+	var out []int
+	for i, r := range p.p.Routes {
+		if r.Points == nil {
+			out = append(out, p.edges[i]...)
+		}
+	}
+	return out
+}
+
+// funcBuilder makes graphs of functions.
+type funcBuilder struct {
+	v    *viewer
+	node []int   // node of each block in its function's graph
+	out  [][]int // edges of each block that are drawn, and hidden ones
+}
+
+func newFuncBuilder(v *viewer) *funcBuilder {
+	b := &funcBuilder{v: v, node: make([]int, len(v.scene.Blocks)), out: make([][]int, len(v.scene.Blocks))}
+	for i, e := range v.scene.Edges {
+		if v.drawn(i) || v.given[i] {
+			b.out[e.From] = append(b.out[e.From], i)
+		}
+	}
+	return b
+}
+
+func (fb *funcBuilder) place(f int, blocks []int, engine Engine) (*placed, error) {
+	p := &placed{fn: f, blocks: blocks}
+	for i, b := range blocks {
+		fb.node[b] = i
+		w, h := fb.v.boxSize(fb.v.blockRows(b))
+		p.nodes = append(p.nodes, Node{W: w, H: h})
+	}
+	g := Graph{Entry: fb.node[fb.v.scene.Funcs[f].Entry]}
+	g.Edges = fb.edges(p)
+	g.Nodes = p.nodes
+	var err error
+	if p.p, err = engine.Place(g); err != nil {
+		return nil, err
+	}
+	name := columns(Visible(fb.v.scene.Funcs[f].Name)) + columns(Visible(fb.v.scene.Funcs[f].Note))
+	p.w = max(p.p.W+2*funcPad, textWidth(min(name, 80)+34)+2*funcPad)
+	p.h = p.p.H + funcHead + 2*funcPad
+	return p, nil
+}
+
+// edges makes the edges of a function's graph, with hubs for indirect jumps
+// that share all their targets.
+func (fb *funcBuilder) edges(p *placed) []layered.Edge {
+	s := fb.v.scene
+	hubOf := fb.findHubs(p)
+	var es []layered.Edge
+	into := map[[2]int]int{} // hub and node that have a line: its edge
+	for _, b := range p.blocks {
+		for _, i := range fb.out[b] {
+			e := &s.Edges[i]
+			from, to := fb.node[e.From], fb.node[e.To]
+			h, ok := hubOf[e.From]
+			if !ok || e.Kind != Indirect || e.Dead {
+				es = append(es, fb.edge(i, from, to))
+				p.edges = append(p.edges, []int{i})
+				p.toHub = append(p.toHub, false)
+				continue
+			}
+			hub := len(p.blocks) + h
+			for _, k := range [][2]int{{from, hub}, {hub, to}} {
+				j, ok := into[k]
+				if !ok {
+					j = len(es)
+					into[k] = j
+					es = append(es, layered.Edge{From: k[0], To: k[1], Fan: k[0] == hub, Class: 2 * classes, Hidden: fb.v.given[i]})
+					p.edges = append(p.edges, nil)
+					p.toHub = append(p.toHub, k[1] == hub)
+				}
+				p.edges[j] = append(p.edges[j], i)
+			}
+			p.hubs[h].Edges = append(p.hubs[h].Edges, i)
+		}
+	}
+	return es
+}
+
+// classes bounds the classes that edge returns.
+const classes = 16
+
+func (fb *funcBuilder) edge(i, from, to int) layered.Edge {
+	e := &fb.v.scene.Edges[i]
+	le := layered.Edge{From: from, To: to, Hidden: fb.v.given[i]}
+	switch e.Kind {
+	case FallThrough, Return:
+		le.Straight = true
+		return le
+	case Indirect:
+		le.Fan = true
+		le.Class = 1
+	case Taken:
+		le.Class = 2
+	case Goto:
+		le.Class = 3
+	default:
+		le.Class = 4
+	}
+	if e.Dead {
+		// Dead edges run apart from live ones, also out of a jump's fan.
+		le.Fan = false
+		le.Class += classes / 2
+	}
+	return le
+}
+
+// findHubs gives a hub to indirect jumps with the same three or more targets.
+// Drawn one by one, the jumps of a threaded interpreter with n handlers are n²
+// lines.
+func (fb *funcBuilder) findHubs(p *placed) map[int]int {
+	s := fb.v.scene
+	groups := map[string][]int{}
+	var keys []string
+	for _, b := range p.blocks {
+		var to []int
+		for _, i := range fb.out[b] {
+			if s.Edges[i].Kind == Indirect && !s.Edges[i].Dead {
+				to = append(to, s.Edges[i].To)
+			}
+		}
+		slices.Sort(to)
+		if len(slices.Compact(slices.Clone(to))) < 3 {
+			continue
+		}
+		k := fmt.Sprint(fb.v.tablesOf[b], slices.Compact(to))
+		if groups[k] == nil {
+			keys = append(keys, k)
+		}
+		groups[k] = append(groups[k], b)
+	}
+	hubOf := map[int]int{}
+	for _, k := range keys {
+		bs := groups[k]
+		if len(bs) < 2 {
+			continue
+		}
+		h := Hub{Table: -1, Rect: Rect{W: hubWidth, H: hubHeight}}
+		if ts := fb.v.tablesOf[bs[0]]; len(ts) == 1 {
+			h.Table = ts[0]
+			cols := columns(Visible(s.Tables[ts[0]].Name))
+			h.W = (textWidth(min(cols, 40)+8) + 31) / 32 * 32
+		}
+		for _, b := range bs {
+			hubOf[b] = len(p.hubs)
+		}
+		p.hubs = append(p.hubs, h)
+		p.nodes = append(p.nodes, Node{W: h.W, H: h.H})
+	}
+	return hubOf
+}

@@ -1,0 +1,338 @@
+package render
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+)
+
+// Sizes of text in pixels. A cell of a 12 pixel monospaced font is 7.2 to 7.3
+// wide in the fonts of the drawing's list; boxes assume the larger. The
+// attribute textLength, which would force it, is not drawn by librsvg.
+const (
+	rowHeight = 16
+	boxPad    = 8 // left and right of the text
+	headRow   = 20
+)
+
+// textWidth returns the width of a number of cells in pixels.
+func textWidth(cols int) int { return (cols*73 + 9) / 10 }
+
+// Detail is how much of each block is drawn.
+type Detail string
+
+// The levels of detail. DetailAuto chooses by the number of blocks.
+const (
+	DetailAuto    Detail = ""
+	DetailFull    Detail = "full"    // C lines, 24 instructions
+	DetailMedium  Detail = "medium"  // 8 instructions, no C lines
+	DetailCompact Detail = "compact" // the last instruction
+)
+
+// limits are the parts of a Detail.
+type limits struct {
+	lines  int // instructions of a block; more are folded
+	cols   int // cells of a line; more are cut
+	source bool
+	chips  int
+}
+
+func (d Detail) limits() limits {
+	switch d {
+	case DetailMedium:
+		return limits{lines: 8, cols: 40, chips: 4}
+	case DetailCompact:
+		return limits{lines: 1, cols: 28, chips: 2}
+	}
+	return limits{lines: 24, cols: 48, source: true, chips: 12}
+}
+
+// autoDetail chooses a level of detail for a scene.
+func autoDetail(s *Scene) Detail {
+	switch n := len(s.Blocks); {
+	case n <= 600:
+		return DetailFull
+	case n <= 4000:
+		return DetailMedium
+	}
+	return DetailCompact
+}
+
+// rowKind says what a row of a box shows.
+type rowKind uint8
+
+const (
+	headText   rowKind = iota // name and slots
+	sourceText                // C line
+	insnText                  // instruction
+	foldText                  // "… 40 more"
+	chipText                  // reference to something outside the drawing of edges
+	stateText                 // why the targets are not known, why it is not reached
+)
+
+// row is a line of text in a box.
+type row struct {
+	kind  rowKind
+	slot  string // slot number, for insnText
+	text  string // visible text
+	title string // full text, when text is cut
+	note  string
+	to    int // for chipText: block or function that it names, see toFunc
+	link  string
+	edge  EdgeKind
+}
+
+// blockRows returns the rows of a block at a level of detail.
+func (v *viewer) blockRows(b int) []row {
+	blk := &v.scene.Blocks[b]
+	rows := []row{{kind: headText, text: v.heading(b)}}
+	head, tail := len(blk.Lines), len(blk.Lines)
+	if n := v.lim.lines; len(blk.Lines) > n {
+		// Keep the end: it says where control goes.
+		keep := max(1, n/3)
+		head, tail = n-keep, len(blk.Lines)-keep
+	}
+	last := Line{LineNo: -1}
+	for i, l := range blk.Lines {
+		if i >= head && i < tail {
+			if i == head && v.lim.lines > 1 {
+				rows = append(rows, foldRow(blk.Lines[head:tail]))
+			}
+			continue
+		}
+		if v.lim.source && l.Source != "" && (l.LineNo != last.LineNo || l.File != last.File || l.Source != last.Source) {
+			rows = append(rows, v.sourceRow(l))
+			last = l
+		}
+		text, cut := clip(Visible(l.Text), v.lim.cols)
+		r := row{kind: insnText, slot: fmt.Sprint(l.Slot), text: text, note: Visible(l.Note)}
+		if cut {
+			r.title = l.Text
+		}
+		rows = append(rows, r)
+	}
+	return append(rows, v.footRows(b)...)
+}
+
+// heading is the name of a block and its slots.
+func (v *viewer) heading(b int) string {
+	blk := &v.scene.Blocks[b]
+	name, _ := clip(Visible(blk.Name), 24)
+	if len(blk.Lines) == 0 {
+		return name
+	}
+	first, last := blk.Lines[0].Slot, blk.Lines[len(blk.Lines)-1].Slot
+	if first == last {
+		return fmt.Sprintf("%s  %d", name, first)
+	}
+	return fmt.Sprintf("%s  %d–%d", name, first, last)
+}
+
+func (v *viewer) sourceRow(l Line) row {
+	src := strings.TrimSpace(strings.ReplaceAll(l.Source, "\t", " "))
+	full := Visible(src)
+	if l.LineNo > 0 {
+		full = fmt.Sprintf("%d: %s", l.LineNo, full)
+	}
+	text, cut := clip(full, v.lim.cols)
+	r := row{kind: sourceText, text: text}
+	if cut || l.File != "" {
+		r.title = src
+		if l.File != "" {
+			r.title = fmt.Sprintf("%s:%d: %s", l.File, l.LineNo, src)
+		}
+	}
+	return r
+}
+
+// foldRow stands for instructions left out. Its title lists the first of them.
+func foldRow(lines []Line) row {
+	const most = 60
+	var b strings.Builder
+	for i, l := range lines {
+		if i == most {
+			fmt.Fprintf(&b, "… %d more", len(lines)-most)
+			break
+		}
+		fmt.Fprintf(&b, "%d %s; ", l.Slot, Visible(l.Text))
+	}
+	return row{kind: foldText, text: fmt.Sprintf("… %d more", len(lines)), title: b.String()}
+}
+
+// footRows tells what no line shows: calls, tail calls, unknown targets, edges
+// whose lines were given up, tables, and why a block is not reached.
+func (v *viewer) footRows(b int) []row {
+	blk := &v.scene.Blocks[b]
+	var rows []row
+	for _, t := range v.tablesOf[b] {
+		tab := &v.scene.Tables[t]
+		text := "table " + Visible(tab.Name)
+		if tab.Range != "" {
+			text += " [" + Visible(tab.Range) + "]"
+		}
+		rows = append(rows, v.chip(Indirect, text, fmt.Sprintf("#t%d", t)))
+	}
+	if blk.Status != "" && blk.Status != "exact" {
+		rows = append(rows, v.state(blk.Status, blk.Reason))
+	}
+	if !blk.Reachable {
+		rows = append(rows, v.state("unreachable", blk.Reason))
+	}
+	var chips []row
+	for _, e := range v.chipsOf[b] {
+		chips = append(chips, v.edgeChip(e))
+	}
+	if n := v.lim.chips; len(chips) > n {
+		more := row{kind: chipText, text: fmt.Sprintf("… %d more", len(chips)-n+1)}
+		chips = append(chips[:n-1], more)
+	}
+	return append(rows, chips...)
+}
+
+func (v *viewer) state(what, why string) row {
+	full := what
+	if why != "" {
+		full += ": " + Visible(why)
+	}
+	text, cut := clip(full, v.lim.cols)
+	r := row{kind: stateText, text: text}
+	if cut {
+		r.title = full
+	}
+	return r
+}
+
+func (v *viewer) chip(kind EdgeKind, full, link string) row {
+	text, cut := clip(full, v.lim.cols-2)
+	r := row{kind: chipText, text: text, link: link, edge: kind}
+	if cut {
+		r.title = full
+	}
+	return r
+}
+
+// edgeChip names where an edge without a line goes.
+func (v *viewer) edgeChip(i int) row {
+	e := &v.scene.Edges[i]
+	name, link := "unknown", ""
+	if e.To != Outside {
+		to := &v.scene.Blocks[e.To]
+		name, link = Visible(to.Name), fmt.Sprintf("#b%d", e.To)
+		if f := v.scene.Funcs[to.Func]; to.Entry && crossing(e.Kind) {
+			name, link = funcName(f, to.Func), fmt.Sprintf("#f%d", to.Func)
+		}
+		if e.Label != "" {
+			name += " (" + Visible(e.Label) + ")"
+		}
+	} else if e.Label != "" {
+		name = Visible(e.Label)
+	}
+	dead := ""
+	if e.Dead {
+		dead = " (never)"
+	}
+	return v.chip(e.Kind, string(e.Kind)+" → "+name+dead, link)
+}
+
+// crossing reports whether edges of the kind lead to functions.
+func crossing(k EdgeKind) bool {
+	return k == Call || k == Callback || k == TailCall || k == Exception
+}
+
+func funcName(f Func, i int) string {
+	if f.Name == "" {
+		return fmt.Sprintf("function %d", i)
+	}
+	name, _ := clip(Visible(f.Name), 40)
+	return name
+}
+
+// rowColumns returns the cells that a row takes.
+func (v *viewer) rowColumns(r row) int {
+	n := columns(r.text)
+	switch r.kind {
+	case headText:
+		n += 12 // bold, and marks at the right
+	case insnText:
+		n += v.slotCols + 2
+		if r.note != "" {
+			n += 1 + columns(r.note)
+		}
+	case foldText:
+		n += v.slotCols + 2
+	case chipText:
+		n += 4
+	}
+	return n
+}
+
+// boxSize returns the size of a box with the rows.
+func (v *viewer) boxSize(rows []row) (w, h int) {
+	cols := 14
+	for _, r := range rows {
+		cols = max(cols, v.rowColumns(r))
+	}
+	// A multiple of 32 keeps the centre on the grid of the layout.
+	w = (textWidth(cols) + 2*boxPad + 31) / 32 * 32
+	return w, headRow + rowHeight*(len(rows)-1) + 6
+}
+
+// viewer is a scene with what both placing and drawing need to know of it.
+type viewer struct {
+	scene    *Scene
+	lim      limits
+	slotCols int     // cells of the greatest slot number
+	tablesOf [][]int // tables that each block selects from
+	chipsOf  [][]int // edges of each block that have no line
+	callers  [][]int // blocks that call each function
+	given    map[int]bool
+}
+
+// newViewer indexes the scene. Edges in given have no line although they
+// could.
+func newViewer(s *Scene, d Detail, given []int) *viewer {
+	v := &viewer{scene: s, lim: d.limits(), slotCols: 1, given: map[int]bool{}}
+	for _, i := range given {
+		v.given[i] = true
+	}
+	v.tablesOf = make([][]int, len(s.Blocks))
+	v.chipsOf = make([][]int, len(s.Blocks))
+	v.callers = make([][]int, len(s.Funcs))
+	for _, b := range s.Blocks {
+		for _, l := range b.Lines {
+			v.slotCols = max(v.slotCols, len(fmt.Sprint(l.Slot)))
+		}
+	}
+	for t, tab := range s.Tables {
+		for _, b := range tab.Jumps {
+			v.tablesOf[b] = append(v.tablesOf[b], t)
+		}
+	}
+	for i, e := range s.Edges {
+		if e.To != Outside && crossing(e.Kind) && s.Blocks[e.To].Entry {
+			f := s.Blocks[e.To].Func
+			v.callers[f] = append(v.callers[f], e.From)
+		}
+		if !v.drawn(i) && !v.quiet(i) {
+			v.chipsOf[e.From] = append(v.chipsOf[e.From], i)
+		}
+	}
+	for f, c := range v.callers {
+		sort.Ints(c)
+		v.callers[f] = c
+	}
+	return v
+}
+
+// drawn reports whether the edge has a line of its own.
+func (v *viewer) drawn(i int) bool {
+	e := &v.scene.Edges[i]
+	return e.To != Outside && !crossing(e.Kind) && v.scene.Blocks[e.From].Func == v.scene.Blocks[e.To].Func && !v.given[i]
+}
+
+// quiet reports whether the edge is not shown at all: where a function
+// returns to is told by its callers.
+func (v *viewer) quiet(i int) bool {
+	e := &v.scene.Edges[i]
+	return e.Kind == Return && (e.To == Outside || v.scene.Blocks[e.From].Func != v.scene.Blocks[e.To].Func)
+}

@@ -1,0 +1,90 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// tableLine is a row of a drawn table: a target with all its indices.
+type tableLine struct {
+	block    int
+	offset   int // in the image, -1
+	indices  []int
+	selected bool // some index is selected
+	deleted  bool
+	more     int // targets left out after this row's
+}
+
+// tableRows groups the entries of a table by target, in order of the first
+// index.
+func tableRows(t *Table) []tableLine {
+	var rows []tableLine
+	type key struct {
+		block, offset     int
+		selected, deleted bool
+	}
+	at := map[key]int{}
+	for i, e := range t.Entries {
+		k := key{e.Block, e.Offset, e.Selected, e.Deleted}
+		j, ok := at[k]
+		if !ok {
+			j = len(rows)
+			at[k] = j
+			rows = append(rows, tableLine{block: e.Block, offset: e.Offset, selected: e.Selected, deleted: e.Deleted})
+		}
+		rows[j].indices = append(rows[j].indices, i)
+	}
+	if len(rows) > tableLimit {
+		more := len(rows) - tableLimit + 1
+		rows = append(rows[:tableLimit-1], tableLine{block: Outside, offset: -1, more: more})
+	}
+	return rows
+}
+
+// Ranges writes ascending indices as "0, 3–5, 9".
+func Ranges(indices []int) string {
+	var b strings.Builder
+	for i := 0; i < len(indices); {
+		j := i
+		for j+1 < len(indices) && indices[j+1] == indices[j]+1 {
+			j++
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		switch {
+		case j == i:
+			fmt.Fprint(&b, indices[i])
+		case j == i+1:
+			fmt.Fprintf(&b, "%d, %d", indices[i], indices[j])
+		default:
+			fmt.Fprintf(&b, "%d–%d", indices[i], indices[j])
+		}
+		i = j + 1
+	}
+	return b.String()
+}
+
+// selectedEntries counts the entries that some index selects.
+func selectedEntries(t *Table) int {
+	n := 0
+	for _, e := range t.Entries {
+		if e.Selected {
+			n++
+		}
+	}
+	return n
+}
+
+// offsets returns the sorted distinct offsets that the table points to.
+func (t *Table) offsets() []int {
+	var o []int
+	for _, e := range t.Entries {
+		if e.Offset >= 0 {
+			o = append(o, e.Offset)
+		}
+	}
+	slices.Sort(o)
+	return slices.Compact(o)
+}
