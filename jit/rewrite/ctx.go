@@ -23,34 +23,83 @@ const (
 // an access stays and is marked, except for the packet pointers of XDP
 // (struct xdp_buff begins with data, data_end and data_meta since Linux 4.18).
 func convertAccesses(st *state, im *image) (*image, int, error) {
-	out, changed := im.clone(), 0
-	context := hasConversion[st.src.Type]
-	for i := range out.slots {
-		s := &out.slots[i]
-		if s.marks&(markCtx|markOtherCtx|markArena|markProbe) == 0 || s.marks&markSeen == 0 {
+	b, changed := newBuilder(im), 0
+	guesses := st.opt.NoCapPerfmon && st.facts.BarrierBefore == nil && st.facts.BarrierAfter == nil
+	for i, s := range im.slots {
+		if s.marks&markSecond != 0 || s.marks&markSeen == 0 {
+			b.keep(i)
 			continue
 		}
-		switch {
-		case s.marks&markArena != 0:
-			changed += arenaAccess(&s.in)
-		case s.marks&markProbe != 0:
-			changed += probeLoad(&s.in)
-		case s.marks&markOtherCtx != 0:
-			s.marks |= markUnpredicted
-		case context && st.src.Type == "xdp" && xdpPointer(&s.in):
-			changed++
-		case context:
+		with := st.convertAccess(&s)
+		if guesses && mayBeGuarded(s.in) {
 			s.marks |= markUnpredicted
 		}
+		if !with && s.marks&(markBarrierPre|markBarrierPost) == 0 {
+			b.keep(i)
+			b.out[len(b.out)-1] = s
+			continue
+		}
+		changed++
+		b.patch(i, barriers(s)...)
 	}
-	if st.facts.DirectWrite && unclones[st.src.Type] {
+	out := b.finish()
+	if st.facts.DirectWrite && unclones(st.src.Type) {
 		out.slots[0].marks |= markUnpredicted
 	}
 	return out, changed, nil
 }
 
+// convertAccess converts an access in place and reports whether it did.
+func (st *state) convertAccess(s *slot) bool {
+	switch {
+	case s.marks&markArena != 0:
+		return arenaAccess(&s.in)
+	case s.marks&markProbe != 0:
+		return probeLoad(&s.in)
+	case s.marks&markOtherCtx != 0:
+		s.marks |= markUnpredicted
+	case s.marks&markCtx == 0 || !hasConversion(st.src.Type):
+	case st.src.Type == "xdp" && xdpPointer(&s.in):
+		return true
+	default:
+		s.marks |= markUnpredicted
+	}
+	return false
+}
+
+// nospec is the instruction that stops speculation (BPF_ST | BPF_NOSPEC).
+const nospec = 0xc2
+
+// barriers returns a slot with what stops speculation around it.
+func barriers(s slot) []slot {
+	var out []slot
+	if s.marks&markBarrierPre != 0 {
+		out = append(out, raw(nospec, 0, 0, 0, 0))
+	}
+	out = append(out, s)
+	if s.marks&markBarrierPost != 0 {
+		out = append(out, raw(nospec, 0, 0, 0, 0))
+	}
+	return out
+}
+
+// mayBeGuarded reports whether the verifier may put something around or in
+// place of the instruction for a loader without CAP_PERFMON: a first store to a
+// stack slot, and arithmetic that may be on a pointer.
+func mayBeGuarded(in bytecode.Insn) bool {
+	switch in.Class() {
+	case asm.StClass:
+		return in.Mode() == asm.MemMode
+	case asm.StXClass:
+		return in.Mode() == asm.MemMode
+	case asm.ALU64Class:
+		return in.Source() == asm.RegSource && (in.ALUOp() == asm.Add || in.ALUOp() == asm.Sub)
+	}
+	return false
+}
+
 // arenaAccess makes an access one relative to the arena.
-func arenaAccess(in *bytecode.Insn) int {
+func arenaAccess(in *bytecode.Insn) bool {
 	mode := uint8(0)
 	switch in.Mode() {
 	case asm.MemMode:
@@ -60,23 +109,23 @@ func arenaAccess(in *bytecode.Insn) int {
 	case asm.AtomicMode:
 		mode = modeProbeAtomic
 	default:
-		return 0
+		return false
 	}
 	in.Code = in.Code&^modeBits | mode
-	return 1
+	return true
 }
 
 // probeLoad makes a load one that may fault.
-func probeLoad(in *bytecode.Insn) int {
+func probeLoad(in *bytecode.Insn) bool {
 	if in.Class() != asm.LdXClass {
-		return 0
+		return false
 	}
 	mode := uint8(modeProbeMem)
 	if in.Mode() == asm.MemSXMode {
 		mode = modeProbeMemSX
 	}
 	in.Code = in.Code&^modeBits | mode
-	return 1
+	return true
 }
 
 // xdpPointer makes a load of data, data_end or data_meta from struct xdp_md the
@@ -89,16 +138,20 @@ func xdpPointer(in *bytecode.Insn) bool {
 	return true
 }
 
-// hasConversion lists the program types whose context is a view of another
-// structure (convert_ctx_access of struct bpf_verifier_ops, Linux 7.3).
-var hasConversion = map[string]bool{
-	"socket_filter": true, "sched_cls": true, "sched_act": true, "xdp": true, "perf_event": true,
-	"cgroup_skb": true, "cgroup_sock": true, "lwt_in": true, "lwt_out": true, "lwt_xmit": true,
-	"sock_ops": true, "sk_skb": true, "sk_msg": true, "cgroup_sock_addr": true, "lwt_seg6local": true,
-	"sk_reuseport": true, "flow_dissector": true, "cgroup_sysctl": true, "cgroup_sockopt": true,
-	"sk_lookup": true, "netfilter": false,
+// hasConversion reports whether the context of a program type is a view of
+// another structure (convert_ctx_access of struct bpf_verifier_ops, Linux 7.3).
+func hasConversion(progType string) bool {
+	switch progType {
+	case "socket_filter", "sched_cls", "sched_act", "xdp", "perf_event", "cgroup_skb", "cgroup_sock",
+		"lwt_in", "lwt_out", "lwt_xmit", "sock_ops", "sk_skb", "sk_msg", "cgroup_sock_addr",
+		"lwt_seg6local", "sk_reuseport", "flow_dissector", "cgroup_sysctl", "cgroup_sockopt", "sk_lookup":
+		return true
+	}
+	return false
 }
 
-// unclones lists the program types that make the packet their own before they
-// write to it (gen_prologue of struct bpf_verifier_ops).
-var unclones = map[string]bool{"sched_cls": true, "sched_act": true, "sk_skb": true}
+// unclones reports whether programs of a type make the packet their own before
+// they write to it (gen_prologue of struct bpf_verifier_ops).
+func unclones(progType string) bool {
+	return progType == "sched_cls" || progType == "sched_act" || progType == "sk_skb"
+}

@@ -60,14 +60,9 @@ func encode(st *state, im *image) (*jit.Program, error) {
 			}
 			p.IndirectTarget[i] = true
 		}
-		if ref, ok := im.refAt(s); ok {
+		if ref, ok := im.finalRef(s); ok {
 			ref.PC = bytecode.PC(i)
-			if ref.Kind == bytecode.RefFunc {
-				ref.Index = int(s.target)
-			}
 			p.Refs = append(p.Refs, ref)
-		} else if in.IsWide() && s.marks&markSecond == 0 && in.Src == bytecode.LdFunc {
-			p.Refs = append(p.Refs, bytecode.Ref{PC: bytecode.PC(i), Kind: bytecode.RefFunc, Index: int(s.target)})
 		}
 	}
 	for _, list := range im.entries[:len(im.entries)-1] {
@@ -84,6 +79,29 @@ func encode(st *state, im *image) (*jit.Program, error) {
 		p.ArenaUsed = p.ArenaUsed || m.Type == arena
 	}
 	return p, nil
+}
+
+// finalRef returns the reference of a slot. A 64-bit immediate load whose
+// source register says that it loads an address gets one if it has none.
+func (im *image) finalRef(s slot) (bytecode.Ref, bool) {
+	ref, ok := im.refAt(s)
+	if !ok && s.in.IsWide() && s.marks&markSecond == 0 {
+		ok = true
+		switch s.in.Src {
+		case bytecode.LdImm64:
+			return ref, false
+		case bytecode.LdFunc:
+			ref.Kind = bytecode.RefFunc
+		case bytecode.LdBTFID:
+			ref.Kind, ref.Index = bytecode.RefBTFID, int(s.in.Imm)
+		default:
+			ref.Kind, ref.Name = bytecode.RefUnknown, "address without reference"
+		}
+	}
+	if ref.Kind == bytecode.RefFunc {
+		ref.Index = int(s.target)
+	}
+	return ref, ok
 }
 
 // distance returns the instruction with its target as a distance.

@@ -12,7 +12,7 @@ import (
 
 // marks are facts about one slot that travel with it through the passes, as
 // struct bpf_insn_aux_data does in the kernel.
-type marks uint16
+type marks uint32
 
 const (
 	markSeen        marks = 1 << iota // can execute
@@ -25,6 +25,8 @@ const (
 	markArena                         // accesses an arena
 	markProbe                         // loads through a pointer that may fault
 	markZext                          // 64-bit arithmetic on an arena pointer
+	markBarrierPre                    // speculation stops in front of it
+	markBarrierPost                   // speculation stops behind it
 	markHidden                        // immediate that only the running kernel knows
 	markLocal                         // while building: target is a slot of the same patch
 	markNew                           // while building: target counts slots of the new image
@@ -256,6 +258,7 @@ func (im *image) setMarks(f Facts) error {
 	}{
 		{f.CtxAccess, markCtx}, {f.SockAccess, markOtherCtx}, {f.ArenaAccess, markArena},
 		{f.ProbeLoad, markProbe}, {f.ArenaArith, markZext},
+		{f.BarrierBefore, markBarrierPre}, {f.BarrierAfter, markBarrierPost},
 	} {
 		for _, pc := range l.pcs {
 			if pc < 0 || int(pc) >= n {

@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"strings"
+
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
@@ -15,25 +17,23 @@ func (f *fixer) kfunc(s slot, name string) []slot {
 	case "bpf_cast_to_kern_ctx", "bpf_rdonly_cast":
 		return []slot{raw(w64|opMov|byReg, r0, r1, 0, 0)}
 	}
-	if takesTypeInfo[name] {
+	if takesTypeInfo(name) {
 		return []slot{s.unpredicted()}
 	}
 	return nil
 }
 
-// takesTypeInfo lists the kernel functions that get arguments or a body from
-// the verifier that depend on BTF objects of the kernel or on kernel builds.
-var takesTypeInfo = map[string]bool{
-	"bpf_obj_new_impl": true, "bpf_obj_new": true, "bpf_percpu_obj_new_impl": true, "bpf_percpu_obj_new": true,
-	"bpf_obj_drop_impl": true, "bpf_obj_drop": true, "bpf_percpu_obj_drop_impl": true, "bpf_percpu_obj_drop": true,
-	"bpf_refcount_acquire_impl": true, "bpf_refcount_acquire": true,
-	"bpf_list_push_front_impl": true, "bpf_list_push_back_impl": true, "bpf_list_push_front": true,
-	"bpf_list_push_back": true, "bpf_list_add": true, "bpf_rbtree_add_impl": true, "bpf_rbtree_add": true,
-	"bpf_iter_num_new": true, "bpf_iter_num_next": true, "bpf_iter_num_destroy": true,
-	"bpf_session_is_return": true, "bpf_session_cookie": true,
-	"bpf_wq_set_callback_impl": true, "bpf_wq_set_callback": true, "bpf_stream_vprintk_impl": true,
-	"bpf_stream_vprintk": true, "bpf_task_work_schedule_signal_impl": true, "bpf_task_work_schedule_signal": true,
-	"bpf_task_work_schedule_resume_impl": true, "bpf_task_work_schedule_resume": true,
-	"bpf_dynptr_from_skb": true, "bpf_arena_alloc_pages": true, "bpf_arena_free_pages": true,
-	"bpf_arena_reserve_pages": true,
+// takesTypeInfo reports whether a kernel function gets arguments or a body from
+// the verifier that depend on BTF objects of the kernel or on its build.
+func takesTypeInfo(name string) bool {
+	switch strings.TrimSuffix(name, "_impl") {
+	case "bpf_obj_new", "bpf_percpu_obj_new", "bpf_obj_drop", "bpf_percpu_obj_drop", "bpf_refcount_acquire",
+		"bpf_list_push_front", "bpf_list_push_back", "bpf_list_add", "bpf_rbtree_add",
+		"bpf_iter_num_new", "bpf_iter_num_next", "bpf_iter_num_destroy",
+		"bpf_session_is_return", "bpf_session_cookie",
+		"bpf_wq_set_callback", "bpf_stream_vprintk", "bpf_stream_print_stack",
+		"bpf_task_work_schedule_signal", "bpf_task_work_schedule_resume":
+		return true
+	}
+	return false
 }

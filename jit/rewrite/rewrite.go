@@ -54,6 +54,10 @@ type Facts struct {
 	ArenaArith  []bytecode.PC // 64-bit arithmetic on arena pointers, which becomes 32-bit
 	ProbeLoad   []bytecode.PC // loads through pointers that may fault
 
+	// BarrierBefore and BarrierAfter list instructions next to which the
+	// verifier stops speculation, for loaders without CAP_PERFMON.
+	BarrierBefore, BarrierAfter []bytecode.PC
+
 	// DirectWrite reports whether the program writes to packet data, which
 	// gives some program types a prologue.
 	DirectWrite bool
@@ -84,8 +88,11 @@ type CallFact struct {
 
 // Options says how the program is loaded.
 type Options struct {
-	NoCapBPF     bool // loaded without CAP_BPF: dead code stays, as self loops
-	NoCapPerfmon bool // loaded without CAP_PERFMON on a CPU with Spectre bugs: masked indices
+	NoCapBPF bool // loaded without CAP_BPF: dead code stays, as self loops
+	// NoCapPerfmon: loaded without CAP_PERFMON on a CPU whose speculation the
+	// verifier guards against. Indices are masked; pointer arithmetic and
+	// stores that may be guarded are unpredicted unless Facts has barriers.
+	NoCapPerfmon bool
 
 	// Blind asks for constant blinding: net.core.bpf_jit_harden is 2, or 1 for
 	// a loader without CAP_BPF. Random gives the kernel's random numbers, one

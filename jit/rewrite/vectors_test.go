@@ -1,0 +1,162 @@
+package rewrite_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+)
+
+// TestVectors predicts the programs of the JIT vectors, each of which holds one
+// form of instruction, and compares them with what the kernel showed.
+func TestVectors(t *testing.T) {
+	r, err := record.Open(testenv.Path(t, "records/jit-vectors.json.gz"), record.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	all, err := r.Vectors()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sums := map[string]*tally{}
+	for _, v := range all.Vectors {
+		kernel, _, _ := strings.Cut(v.Kernel, "-")
+		sum := sums[kernel]
+		if sum == nil {
+			sum = &tally{}
+			sums[kernel] = sum
+		}
+		if why := compareVector(sum, &v, kernel[:4]); why != "" {
+			t.Errorf("%s on %s: %s", v.Name, v.Kernel, why)
+		}
+	}
+	for k, sum := range sums {
+		t.Logf("%s: %s", k, sum)
+	}
+}
+
+// compareVector predicts a vector's program and says how it differs.
+func compareVector(sum *tally, v *record.Vector, kernel string) string {
+	prof, err := jit.LookupProfile("linux-" + strings.TrimSuffix(kernel, "."))
+	if err != nil {
+		return err.Error()
+	}
+	p, err := vectorProgram(v)
+	if err != nil {
+		return err.Error()
+	}
+	real, err := bytecode.Decode(v.Xlated, binary.LittleEndian)
+	if err != nil {
+		return err.Error()
+	}
+	res, err := rewrite.Predict(p, vectorFacts(v, p), prof, rewrite.Options{})
+	if err != nil {
+		sum.refused++
+		return err.Error()
+	}
+	return sum.count(res, res.Dump(prof), real, nil)
+}
+
+// vectorFacts returns what is known of a vector's program by its name and by
+// the way in which the vectors were written: each reads its context through R1
+// before it does anything else, kernel objects through R6 and R7.
+func vectorFacts(v *record.Vector, p *bytecode.Program) rewrite.Facts {
+	var f rewrite.Facts
+	reads := func(from bytecode.PC, modes ...asm.Mode) (out []bytecode.PC) {
+		for pc := from; pc < p.Len(); pc++ {
+			c := p.Insns[pc].Class()
+			if (c == asm.LdXClass || c == asm.StXClass) && slices.Contains(modes, p.Insns[pc].Mode()) {
+				out = append(out, pc)
+			}
+		}
+		return out
+	}
+	switch name, _, _ := strings.Cut(v.Name, "_"); name {
+	case "nospec":
+		f.BarrierAfter = []bytecode.PC{2, 4}
+	case "throw":
+		f.Throws = true
+		f.Seen = make([]bool, len(p.Insns))
+		for pc := range f.Seen {
+			f.Seen[pc] = pc < 2 || pc >= 4
+		}
+	case "arena":
+		f.ArenaAccess = reads(5, asm.MemMode, asm.MemSXMode, asm.AtomicMode)
+	case "probe":
+		f.ProbeLoad = reads(2, asm.MemMode, asm.MemSXMode)
+	}
+	for _, s := range p.Subprogs {
+		for pc := s.Start; pc < s.Start+2 && pc < s.End; pc++ {
+			if in := p.Insns[pc]; in.Class() == asm.LdXClass && in.Src == bytecode.R1 {
+				f.CtxAccess = append(f.CtxAccess, pc)
+			}
+		}
+	}
+	return f
+}
+
+// vectorProgram makes the program of a vector.
+func vectorProgram(v *record.Vector) (*bytecode.Program, error) {
+	insns, err := bytecode.Decode(v.Source, binary.LittleEndian)
+	if err != nil {
+		return nil, err
+	}
+	p := &bytecode.Program{Name: v.Name, Type: record.ProgTypeName(fmt.Sprint(v.ProgType)), Insns: insns}
+	for _, m := range v.Maps {
+		if ebpf.MapType(m.Type) == 34 {
+			var to []bytecode.PC
+			for _, c := range v.Table {
+				to = append(to, bytecode.PC(c.Orig))
+			}
+			p.Tables = append(p.Tables, bytecode.JumpTable{Targets: to})
+			continue
+		}
+		p.Maps = append(p.Maps, bytecode.Map{
+			Type: m.Type, KeySize: m.Key, ValueSize: m.Value, MaxEntries: m.Max, Flags: m.Flags,
+		})
+	}
+	starts := []bytecode.PC{0}
+	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+		in := p.Insns[pc]
+		if flow := p.Flow(pc); flow.Kind == bytecode.FlowCall || flow.Kind == bytecode.FlowFuncAddr {
+			starts = append(starts, flow.Callee)
+			continue
+		}
+		if !in.IsWide() || in.Src == bytecode.LdImm64 || in.Src == bytecode.LdBTFID {
+			continue
+		}
+		ref := bytecode.Ref{PC: pc, Kind: bytecode.RefMap}
+		if in.Src == bytecode.LdMapValue || in.Src == bytecode.LdMapIdxValue {
+			ref.Kind, ref.Off = bytecode.RefMapValue, int64(p.Insns[pc+1].Imm)
+		}
+		if len(p.Tables) > 0 {
+			ref.Kind = bytecode.RefTable
+		}
+		p.Refs = append(p.Refs, ref)
+	}
+	if v.Name == "throw_cb" {
+		starts = append(starts, 4)
+	}
+	slices.Sort(starts)
+	starts = slices.Compact(starts)
+	for i, s := range starts {
+		end := p.Len()
+		if i+1 < len(starts) {
+			end = starts[i+1]
+		}
+		p.Subprogs = append(p.Subprogs, bytecode.Subprogram{
+			Start: s, End: end, Exception: v.Name == "throw_cb" && i > 0,
+		})
+	}
+	return p, nil
+}
