@@ -118,6 +118,9 @@ func (ck *checker) jumps() error {
 		}
 	}
 	for pc := fn.Start; pc < fn.End; pc += insns[pc].Slots() {
+		if c := insns[pc].Class(); c != asm.JumpClass && c != asm.Jump32Class {
+			continue
+		}
 		f := bytecode.FlowAt(insns, pc)
 		switch f.Kind {
 		case bytecode.FlowGoto, bytecode.FlowCond, bytecode.FlowKey:

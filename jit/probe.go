@@ -31,12 +31,8 @@ func (c *function) userEnd() uint64 {
 //
 // means "do not load".
 func (c *function) loadProbe(in bytecode.Insn, d, s x86.Reg) {
-	if c.ver < sinceMovShort {
-		c.loadProbeOld(in, d, s)
-		return
-	}
 	x := &c.x
-	x.MovSigned(regAX, vsyscallAddr-1<<64)
+	x.MovImm64(regAX, vsyscallAddr, c.prof.MovImm64Short)
 	x.Mov(x86.W64, regScratch, s)
 	if in.Off != 0 {
 		x.RDigit(x86.W64, 0x81, 0, regScratch) // add, always with 4 bytes
@@ -64,26 +60,4 @@ func (c *function) zeroOr(cc byte, d x86.Reg) int {
 	x.Put(0xeb, 0)
 	x.SetByte(from-1, byte(x.Len()-from))
 	return x.Len() - 1
-}
-
-// loadProbeOld is loadProbe before Linux 6.10: one comparison, for which the
-// offset is added to the base register and taken off again. It has not been
-// compared with a running kernel.
-func (c *function) loadProbeOld(in bytecode.Insn, d, s x86.Reg) {
-	x := &c.x
-	x.MovAbs(regScratch, c.userEnd()+pageSize)
-	if in.Off != 0 {
-		x.RDigit(x86.W64, 0x81, 0, s)
-		x.Imm32(int32(in.Off))
-	}
-	x.RR(x86.W64, 0x39, regScratch, s)
-	load := c.zeroOr(0x73, d) // jae
-	start := x.Len()
-	c.loadMem(in.Size(), in.Mode() == modeProbeMemSX, d, s, 0)
-	x.SetByte(load, byte(x.Len()-start))
-	c.mayFault(start)
-	if in.Off != 0 && d != s {
-		x.RDigit(x86.W64, 0x81, 5, s)
-		x.Imm32(int32(in.Off))
-	}
 }

@@ -216,7 +216,10 @@ func LookupProfile(name string) (Profile, error) {
 			return Profile{}, err
 		}
 	}
-	return p, p.check()
+	if err := p.check(); err != nil {
+		return Profile{}, err
+	}
+	return p, nil
 }
 
 // cutOption splits a profile name in front of the first + or - that follows a
@@ -284,7 +287,10 @@ func ParseProfile(data []byte) (Profile, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return Profile{}, fmt.Errorf("%w: text behind the profile", ErrProfile)
 	}
-	return p.Profile, p.Profile.check()
+	if err := p.Profile.check(); err != nil {
+		return Profile{}, err
+	}
+	return p.Profile, nil
 }
 
 // check reports whether the profile's values exist and fit their fields.

@@ -11,18 +11,19 @@ import (
 type version int
 
 // The releases in which the code changed, apart from what Profile names. Only
-// what Linux 6.18, 6.19 and 7.3 do has been compared with running kernels.
+// what Linux 6.18, 6.19 and 7.3 do has been compared with running kernels; 6.6
+// means its later stable releases, which have fixes of 6.10 (the check in front
+// of PROBE_MEM loads, short jumps up to 123 bytes).
 const (
-	oldest        version = 6006 // what is modelled begins here
-	sinceMovShort version = 6010 // 7-byte moves, PROBE_MEM as a window
-	sinceTailPtr  version = 6012 // tail-call counter behind a pointer
-	sinceExcept   version = 6007 // exceptions
-	sinceArena    version = 6009 // arenas
-	sincePercpu   version = 6010 // per-CPU address moves
-	sincePrivate  version = 6013 // private stacks
-	sinceAcquire  version = 6015 // load_acquire, store_release
-	sinceArenaSX  version = 6018 // sign-extending arena loads
-	sinceArgs     version = 7003 // arena arguments of kfuncs
+	oldest       version = 6006 // what is modelled begins here
+	sinceTailPtr version = 6012 // tail-call counter behind a pointer
+	sinceExcept  version = 6007 // exceptions
+	sinceArena   version = 6009 // arenas
+	sincePercpu  version = 6010 // per-CPU address moves
+	sincePrivate version = 6013 // private stacks
+	sinceAcquire version = 6015 // load_acquire, store_release
+	sinceArenaSX version = 6018 // sign-extending arena loads
+	sinceArgs    version = 7003 // arena arguments of kfuncs
 )
 
 // parseVersion returns the release of a string such as "7.3" or "7.3.4". The

@@ -33,7 +33,11 @@ type learned struct {
 	symbols  map[string]uint64
 	callBase uint64 // __bpf_call_base: what helper numbers in a dump count from
 	thunked  map[uint64]bool
+	offsets  *tailOffsets
 }
+
+// tailOffsets are the structure offsets that an indirect tail call holds.
+type tailOffsets struct{ maxEntries, ptrs, bpfFunc int }
 
 func newLearned() *learned {
 	return &learned{symbols: map[string]uint64{}, thunked: map[uint64]bool{}}
@@ -47,6 +51,9 @@ func (l *learned) adopt(from *learned) {
 	}
 	maps.Copy(l.symbols, from.symbols)
 	maps.Copy(l.thunked, from.thunked)
+	if from.offsets != nil {
+		l.offsets = from.offsets
+	}
 }
 
 // A recovery finds the inputs of the JIT that a dump does not hold.
@@ -62,6 +69,7 @@ type recovery struct {
 	bases   map[baseKey]reading    // addresses of maps
 	calls   map[bytecode.PC]uint64 // callees
 	notes   []string               // inputs that were read from the code itself
+	noted   map[string]bool
 }
 
 // reading is a number that was read from recorded code. It is sure if a line
@@ -83,7 +91,8 @@ type baseKey struct {
 // judge.
 func (r *recovery) note(format string, args ...any) {
 	n := fmt.Sprintf(format, args...)
-	if !slices.Contains(r.notes, n) {
+	if !r.noted[n] {
+		r.noted[n] = true
 		r.notes = append(r.notes, n)
 	}
 }
@@ -93,12 +102,13 @@ func (r *recovery) note(format string, args ...any) {
 func compile(s *sample, prof jit.Profile, file *learned) (*jit.Image, *recovery, error) {
 	r := &recovery{
 		s: s, prof: prof, file: file, own: newLearned(),
-		bases: map[baseKey]reading{}, calls: map[bytecode.PC]uint64{}, lineOff: map[bytecode.PC]int{},
+		bases: map[baseKey]reading{}, calls: map[bytecode.PC]uint64{}, lineOff: map[bytecode.PC]int{}, noted: map[string]bool{},
 	}
 	starts, err := functionStarts(s)
 	if err != nil {
 		return nil, r, err
 	}
+	r.applyOffsets(file.offsets)
 	r.build(starts)
 	var img *jit.Image
 	for range maxRounds {

@@ -27,7 +27,10 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
+
+	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/record"
@@ -161,31 +164,43 @@ type machine struct {
 	opts   Options
 	kernel string
 	prof   jit.Profile
+	noProf error  // why there is no profile
+	build  bool   // build options have been looked for
 	harden string // net.core.bpf_jit_harden
 	file   *learned
 }
 
-// boot takes over an env record. A machine that is booted anew has other
-// addresses, unless they are not random; what was learned is dropped.
+// boot takes over an env record. A machine that is booted anew may have other
+// addresses: what was learned is dropped.
 func (m *machine) boot(e *record.Env) error {
-	m.kernel, m.harden, m.file = e.Release, e.Sysctl["net.core.bpf_jit_harden"], newLearned()
+	m.kernel, m.harden = e.Release, e.Sysctl["net.core.bpf_jit_harden"]
+	m.file, m.build = newLearned(), false
 	if m.kernel == "" {
 		return errors.New("env record without a kernel release")
 	}
 	if m.opts.Profile != nil {
-		m.prof = *m.opts.Profile
+		m.prof, m.build = *m.opts.Profile, true
 		return nil
 	}
-	var err error
-	m.prof, err = jit.ProfileForEnv(e.Release, e.Cmdline, e.CPUFlags, e.CPUBugs, e.Vulnerabilities)
-	return err
+	m.prof, m.noProf = jit.ProfileForEnv(e.Release, e.Cmdline, e.CPUFlags, e.CPUBugs, e.Vulnerabilities)
+	return nil
 }
 
 // record returns the result for one record.
 func (m *machine) record(rec *record.Record) *Result {
 	res := &Result{Name: rec.Job.Name, Kernel: m.kernel, Profile: m.prof.Name}
-	if why := m.incomparable(rec); why != "" {
+	if m.noProf != nil {
+		res.Reason = m.noProf.Error()
+		return res
+	}
+	if why := noCode(rec); why != "" {
 		res.Reason = why
+		m.predict(rec, res)
+		return res
+	}
+	dump, err := record.Decode(rec.Result.Prog.Xlated)
+	if err == nil && m.blinded(rec.Job) && unblinded(dump, m.prof.AXReg) {
+		res.Reason = "the code has blinded constants, which the kernel does not show"
 		m.predict(rec, res)
 		return res
 	}
@@ -194,13 +209,19 @@ func (m *machine) record(rec *record.Record) *Result {
 		res.Reason = "the record contradicts itself: " + err.Error()
 		return res
 	}
+	var notes []string
+	if !m.build {
+		m.build = true
+		m.prof, notes = buildOptions(s, m.prof)
+		res.Profile = m.prof.Name
+	}
 	s.compare(res, m.prof, m.file)
+	res.Recovered = append(notes, res.Recovered...)
 	return res
 }
 
-// incomparable says why a record has no code to compare with, or not the
-// program that its code was made from; empty when it has both.
-func (m *machine) incomparable(rec *record.Record) string {
+// noCode says why a record has no code to compare with; empty when it has.
+func noCode(rec *record.Record) string {
 	res := rec.Result
 	switch {
 	case len(rec.Job.Insns) == 0:
@@ -215,8 +236,6 @@ func (m *machine) incomparable(rec *record.Record) string {
 		return "the kernel refused the program: " + res.Load.Errno + ": " + res.Load.Error
 	case len(res.Prog.Jited) == 0:
 		return "the kernel did not compile the program"
-	case m.blinded(rec.Job) && len(res.Prog.Funcs) > 1 && strings.HasPrefix(m.kernel, "6."):
-		return "blinded constants of a program with several functions: kernels before 7.0 show the program unblinded"
 	}
 	return ""
 }
@@ -231,8 +250,22 @@ func (m *machine) blinded(j *record.Job) bool {
 	if harden != "1" {
 		return harden == "2"
 	}
-	for _, c := range j.DropCaps {
-		if c == "all" || c == "CAP_BPF" {
+	return slices.ContainsFunc(j.DropCaps, func(c string) bool { return c == "all" || c == "CAP_BPF" })
+}
+
+// unblinded reports whether a program has a constant that blinding would have
+// replaced. Linux 6.19 shows programs with several functions as they were
+// before that; 7.3 shows what it compiled (bpf_jit_blind_insn in
+// kernel/bpf/core.c).
+func unblinded(insns []bytecode.Insn, ax uint8) bool {
+	for i := 0; i < len(insns); i += int(insns[i].Slots()) {
+		in := insns[i]
+		alu := in.Class() == asm.ALUClass || in.Class() == asm.ALU64Class
+		if !alu || in.Source() != asm.ImmSource || uint8(in.Dst) == ax {
+			continue
+		}
+		switch in.ALUOp() {
+		case asm.Add, asm.Sub, asm.And, asm.Or, asm.Xor, asm.Mul, asm.Mov, asm.Div, asm.Mod:
 			return true
 		}
 	}

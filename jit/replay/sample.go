@@ -210,9 +210,16 @@ func (s *sample) addSymbol(name string, addr uint64) {
 	}
 }
 
+// maxFuncs is the largest number of functions of a program, hidden ones
+// included (BPF_MAX_SUBPROGS in include/linux/bpf_verifier.h, Linux 7.3).
+const maxFuncs = 258
+
 // check rejects samples that contradict themselves, so that nothing behind it
 // needs to look at bounds again. Functions must tile the code.
 func (s *sample) check() error {
+	if len(s.funcs) > maxFuncs {
+		return fmt.Errorf("%d functions, more than a kernel allows", len(s.funcs))
+	}
 	if len(s.dump) == 0 || len(s.funcs) == 0 {
 		return fmt.Errorf("%d slots in %d functions", len(s.dump), len(s.funcs))
 	}
