@@ -1,0 +1,66 @@
+// Package pipeline runs the whole analysis of one program, in one function of
+// calls:
+//
+//	bytes → Program → Graph ⇄ Facts ⇄ Targets → xlated → Image
+//
+//	a, err := pipeline.Run(p, profile)
+//	fmt.Println(a.Succ.Indirect, a.Image.Funcs)
+//
+// It decides nothing itself: it hands each stage what the stages before it
+// made. Loading is before it and drawing after it.
+package pipeline
+
+import (
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/bpfcfg/bpfcfg/succ"
+)
+
+// Analysis is what is known about a program after Run. Each part is present
+// unless the error beside it says why not.
+type Analysis struct {
+	Program *bytecode.Program
+	Profile jit.Profile
+
+	Succ  *succ.Result
+	Graph *cfg.Graph // Succ.Graph
+
+	Xlated    *rewrite.Result // nil with XlatedErr
+	XlatedErr error
+	Image     *jit.Image // nil with ImageErr
+	ImageErr  error      // also set when there is no xlated program
+}
+
+// Run analyses p for the profile. The error is that of the control-flow
+// analysis, without which there is nothing to show; that a program cannot be
+// rewritten or compiled is recorded in the Analysis.
+func Run(p *bytecode.Program, prof jit.Profile, opt rewrite.Options) (*Analysis, error) {
+	r, err := succ.Resolve(p, succ.Options{})
+	if err != nil {
+		return nil, err
+	}
+	a := &Analysis{Program: p, Profile: prof, Succ: r, Graph: r.Graph}
+	a.Xlated, a.XlatedErr = rewrite.Predict(p, Facts(p, r), prof, opt)
+	if a.XlatedErr != nil {
+		a.ImageErr = a.XlatedErr
+		return a, nil
+	}
+	a.Image, a.ImageErr = jit.Compile(a.Xlated.Program, prof)
+	return a, nil
+}
+
+// Predict returns the rewritten program of p as the profile's kernel would hand
+// it to its JIT. It is Run without compilation.
+func Predict(p *bytecode.Program, prof jit.Profile) (*jit.Program, error) {
+	r, err := succ.Resolve(p, succ.Options{})
+	if err != nil {
+		return nil, err
+	}
+	x, err := rewrite.Predict(p, Facts(p, r), prof, rewrite.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return x.Program, nil
+}
