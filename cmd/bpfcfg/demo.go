@@ -1,0 +1,65 @@
+package main
+
+import (
+	_ "embed"
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/internal/atomicfile"
+	"github.com/bpfcfg/bpfcfg/internal/picture"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+)
+
+// sampleObject is sample/sample.c, compiled; the build command is in it.
+//
+//go:embed sample/sample.o
+var sampleObject []byte
+
+// demoCmd runs the main job on the embedded sample.
+type demoCmd struct {
+	Output string `short:"o" default:"demo.svg" help:"Picture to write (default ${default})." placeholder:"FILE"`
+}
+
+// Help returns the examples of --help.
+func (demoCmd) Help() string {
+	return `Examples:
+  bpfcfg demo
+  bpfcfg demo -o sample.svg
+
+The sample is an XDP program with a switch: cmd/bpfcfg/sample/sample.c.`
+}
+
+// Run implements the verb.
+func (c *demoCmd) Run(std streams) error {
+	o, err := load.ELF("sample.o", sampleObject)
+	if err != nil {
+		return err
+	}
+	prof, err := jit.LookupProfile(jit.DefaultProfile)
+	if err != nil {
+		return err
+	}
+	a, err := pipeline.Run(o.Programs[0], prof, rewrite.Options{})
+	if err != nil {
+		return err
+	}
+	v := &view{program: a.Program, a: a}
+	if err := succText(std.out, v); err != nil {
+		return err
+	}
+	fmt.Fprintln(std.out)
+	if err := layoutText(std.out, v); err != nil {
+		return err
+	}
+	svg, err := drawing{format: "svg", view: "both", engine: "layered"}.draw(picture.Scene(a, "sample.o"))
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(c.Output, svg); err != nil {
+		return inputError(err)
+	}
+	_, err = fmt.Fprintf(std.out, "\nwrote %s: open it in a browser\n", c.Output)
+	return err
+}

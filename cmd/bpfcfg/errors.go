@@ -1,0 +1,59 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+)
+
+// Exit statuses; docs/cli.md lists them.
+const (
+	exitClean    = 0 // all that was asked is done
+	exitFindings = 1 // findings at or above the level that fails
+	exitUsage    = 2 // the command line is wrong
+	exitInput    = 3 // an input could not be analysed
+	exitDiffers  = 4 // a golden file, record or kernel differs
+)
+
+// statusError is an error that decides the exit status.
+type statusError struct {
+	status int
+	err    error
+}
+
+func (e *statusError) Error() string { return e.err.Error() }
+func (e *statusError) Unwrap() error { return e.err }
+
+// usagef returns an error with exit status 2.
+func usagef(format string, args ...any) error {
+	return &statusError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// inputError marks err as an input that could not be analysed.
+func inputError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &statusError{exitInput, err}
+}
+
+// errDiffers is returned when everything worked and the answer is that two
+// things differ; what differs has been printed.
+var errDiffers = &statusError{exitDiffers, errors.New("differences found")}
+
+// statusOf returns the exit status for an error of a verb. An error that says
+// nothing else is about an input: a tool failure is never a clean result.
+func statusOf(err error) int {
+	if err == nil {
+		return exitClean
+	}
+	var s *statusError
+	if errors.As(err, &s) {
+		return s.status
+	}
+	return exitInput
+}
+
+// message returns the error's text as one safe line.
+func message(err error) string { return visible.Text(err.Error()) }

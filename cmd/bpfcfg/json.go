@@ -1,0 +1,178 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+)
+
+// schema names the version of all JSON documents; docs/formats.md describes
+// them.
+const schema = "bpfcfg/1"
+
+// document is the JSON of one input.
+type document struct {
+	Schema   string   `json:"schema"`
+	Input    string   `json:"input"`
+	Programs []any    `json:"programs"`
+	Notes    []string `json:"notes,omitempty"` // what is odd about the file as a whole
+}
+
+// failedProgram stands in a document for a program that cannot be analysed.
+type failedProgram struct {
+	Name    string `json:"name"`
+	Section string `json:"section"`
+	Error   string `json:"error"`
+}
+
+// head is what the JSON of every program begins with.
+type head struct {
+	Name    string `json:"name"`
+	Section string `json:"section"`
+	Insns   int    `json:"insns"`
+}
+
+// headOf returns the head of a program.
+func headOf(p *bytecode.Program) head {
+	return head{Name: p.Name, Section: p.Section, Insns: len(p.Insns)}
+}
+
+// writeJSON prints v with one blank of indentation and a final line break.
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", " ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("write JSON: %w", err)
+	}
+	return nil
+}
+
+// succDoc is a program in the JSON of show --stage succ.
+type succDoc struct {
+	head
+	Subprograms []subprogDoc  `json:"subprograms"`
+	Blocks      []blockDoc    `json:"blocks"`
+	Indirect    []indirectDoc `json:"indirect"`
+	Kernel      verdictDoc    `json:"kernel"`
+	Diagnostics []string      `json:"diagnostics"`
+}
+
+type subprogDoc struct {
+	Name  string `json:"name"`
+	Start int    `json:"start"`
+	End   int    `json:"end"`
+}
+
+type blockDoc struct {
+	ID         int       `json:"id"`
+	Start      int       `json:"start"`
+	End        int       `json:"end"`
+	Subprogram int       `json:"subprogram"`
+	Reachable  bool      `json:"reachable"`
+	Succs      []edgeDoc `json:"succs"`
+}
+
+type edgeDoc struct {
+	To   int    `json:"to"`
+	Kind string `json:"kind"`
+}
+
+type indirectDoc struct {
+	Insn     int      `json:"insn"`
+	Op       string   `json:"op"`
+	Register int      `json:"register"`
+	Status   string   `json:"status"`
+	Tables   []useDoc `json:"tables"`
+	Exact    []int    `json:"exact"`
+	Range    []int    `json:"range"`
+	Kernel   []int    `json:"kernel"`
+	Reason   string   `json:"reason"`
+}
+
+type useDoc struct {
+	Name     string `json:"name"`
+	Entries  int    `json:"entries"`
+	Min      int    `json:"min"`
+	Max      int    `json:"max"`
+	Selected []int  `json:"selected"`
+}
+
+type verdictDoc struct {
+	Rules   string `json:"rules"`
+	Verdict string `json:"verdict"`
+	Message string `json:"message"`
+	Insn    int    `json:"insn"`
+}
+
+// succDocOf returns the JSON of an analysed program.
+func succDocOf(a *pipeline.Analysis, v verdictDoc) succDoc {
+	d := succDoc{
+		head:        headOf(a.Program),
+		Subprograms: subprogDocs(a.Program),
+		Blocks:      blockDocs(a),
+		Indirect:    []indirectDoc{},
+		Kernel:      v,
+		Diagnostics: diagnostics(a),
+	}
+	for _, in := range a.Succ.Indirect {
+		doc := indirectDoc{
+			Insn: int(in.PC), Op: in.Op, Register: int(in.Reg), Status: string(in.Status),
+			Tables: []useDoc{}, Exact: ints(in.Exact), Range: ints(in.Range), Kernel: ints(in.Kernel),
+			Reason: in.Reason,
+		}
+		for _, u := range in.Tables {
+			doc.Tables = append(doc.Tables, useDoc{u.Name, u.Entries, u.Min, u.Max, ints(u.Selected)})
+		}
+		d.Indirect = append(d.Indirect, doc)
+	}
+	return d
+}
+
+// ints converts slots or indices to plain numbers; the result is never nil.
+func ints[T ~int | ~int32](s []T) []int {
+	out := make([]int, len(s))
+	for i, v := range s {
+		out[i] = int(v)
+	}
+	return out
+}
+
+func subprogDocs(p *bytecode.Program) []subprogDoc {
+	out := make([]subprogDoc, 0, len(p.Subprogs))
+	for _, s := range p.Subprogs {
+		out = append(out, subprogDoc{s.Name, int(s.Start), int(s.End)})
+	}
+	return out
+}
+
+func blockDocs(a *pipeline.Analysis) []blockDoc {
+	g := a.Graph
+	out := make([]blockDoc, 0, len(g.Blocks))
+	for i, b := range g.Blocks {
+		doc := blockDoc{
+			ID: i, Start: int(b.Start), End: int(b.End), Subprogram: b.Sub,
+			Reachable: a.Succ.Facts.Reached(b.Start), Succs: []edgeDoc{},
+		}
+		for _, e := range g.Succs(blockID(i)) {
+			doc.Succs = append(doc.Succs, edgeDoc{int(e.To), e.Kind.String()})
+		}
+		out = append(out, doc)
+	}
+	return out
+}
+
+// diagnostics returns what the loader, the graph and the analysis found odd.
+func diagnostics(a *pipeline.Analysis) []string {
+	out := append([]string{}, a.Program.Diags...)
+	for _, p := range a.Graph.Problems {
+		out = append(out, fmt.Sprintf("insn %d: %s", int(p.PC), p.Text))
+	}
+	for _, t := range a.Graph.BadTargets {
+		out = append(out, fmt.Sprintf("insn %d: target %d: %s", int(t.PC), int(t.Target), t.Why))
+	}
+	return out
+}

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+)
+
+// listCmd lists what an input holds.
+type listCmd struct {
+	Input  []string `arg:"" help:"Objects, directories, raw:FILE, record:FILE, or - for standard input."`
+	Format string   `enum:"text,json" default:"text" help:"text or json."`
+	Prog   string   `help:"Only the program called NAME." placeholder:"NAME"`
+}
+
+// Help returns the examples of --help.
+func (listCmd) Help() string {
+	return `Examples:
+  bpfcfg list prog.o
+  bpfcfg list build/                    every object below a directory
+  bpfcfg list prog.o --format json`
+}
+
+// Run implements the verb.
+func (c *listCmd) Run(std streams) error {
+	sources, err := openInputs(c.Input, c.Prog, std.in)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for i, s := range sources {
+		if c.Format == "json" {
+			err = writeJSON(std.out, listDoc(s))
+		} else {
+			if i > 0 {
+				fmt.Fprintln(std.out)
+			}
+			err = listText(std.out, s)
+		}
+		if err != nil {
+			return err
+		}
+		if err := failures(std.err, s.name, s.failed); err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// listText prints a table of programs with their subprograms and tables.
+func listText(w io.Writer, s source) error {
+	fmt.Fprintf(w, "%s: %s\n", visible.Text(s.name), plural(len(s.programs), "program"))
+	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for _, p := range s.programs {
+		jumps, calls := indirectCount(p)
+		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\t%s\n", visible.Text(p.Name), visible.Text(p.Section),
+			plural(len(p.Insns), "insn"), plural(jumps, "gotox"), plural(calls, "callx"))
+		for i, sub := range p.Subprogs {
+			if len(p.Subprogs) > 1 {
+				fmt.Fprintf(tw, "    func %s\t\t%s\tfrom %d\t\n", funcName(p, i), plural(int(sub.End-sub.Start), "insn"), sub.Start)
+			}
+		}
+		for _, t := range p.Tables {
+			fmt.Fprintf(tw, "    table %s\t\t%d entries\t%d distinct\t\n", visible.Text(t.Name), len(t.Targets), distinct(t.Targets))
+		}
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for _, d := range s.diags {
+		fmt.Fprintf(w, "  note: %s\n", visible.Text(d))
+	}
+	return nil
+}
+
+// indirectCount returns the number of indirect jumps and calls.
+func indirectCount(p *bytecode.Program) (jumps, calls int) {
+	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+		switch {
+		case p.Insns[pc].IsGotox():
+			jumps++
+		case p.Insns[pc].IsCallx():
+			calls++
+		}
+	}
+	return jumps, calls
+}
+
+// distinct returns the number of different slots.
+func distinct(pcs []bytecode.PC) int {
+	seen := make(map[bytecode.PC]bool, len(pcs))
+	for _, pc := range pcs {
+		seen[pc] = true
+	}
+	return len(seen)
+}
+
+// listDoc returns the JSON of an input.
+func listDoc(s source) document {
+	type tableDoc struct {
+		Name     string `json:"name"`
+		Entries  int    `json:"entries"`
+		Distinct int    `json:"distinct"`
+	}
+	type programDoc struct {
+		head
+		Type        string       `json:"type"`
+		Subprograms []subprogDoc `json:"subprograms"`
+		Gotox       int          `json:"gotox"`
+		Callx       int          `json:"callx"`
+		Tables      []tableDoc   `json:"tables"`
+		Maps        []string     `json:"maps"`
+		Diagnostics []string     `json:"diagnostics"`
+	}
+	doc := document{Schema: schema, Input: s.name, Programs: []any{}, Notes: s.diags}
+	for _, p := range s.programs {
+		d := programDoc{head: headOf(p), Type: p.Type, Subprograms: subprogDocs(p), Tables: []tableDoc{}, Maps: []string{},
+			Diagnostics: append([]string{}, p.Diags...)}
+		d.Gotox, d.Callx = indirectCount(p)
+		for _, t := range p.Tables {
+			d.Tables = append(d.Tables, tableDoc{t.Name, len(t.Targets), distinct(t.Targets)})
+		}
+		for _, m := range p.Maps {
+			d.Maps = append(d.Maps, m.Name)
+		}
+		doc.Programs = append(doc.Programs, d)
+	}
+	for _, f := range s.failed {
+		doc.Programs = append(doc.Programs, failedProgram{f.name, f.section, f.err.Error()})
+	}
+	return doc
+}

@@ -1,0 +1,90 @@
+// Command bpfcfg shows where an eBPF program can go, before and after the
+// x86-64 JIT, and checks that the two agree.
+//
+//	bpfcfg demo                        # an embedded sample: demo.svg
+//	bpfcfg render prog.o -o prog.svg   # control-flow graph beside the machine code
+//	bpfcfg show prog.o --stage succ    # the targets of each indirect jump
+//
+// It reads ELF objects, raw instructions and records of kernels. It never
+// loads a program and changes nothing on the machine but the files it is asked
+// to write. See docs/cli.md.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// cli is the command line: one field a verb.
+type cli struct {
+	Help    helpFlag   `short:"h" help:"Show help."`
+	Demo    demoCmd    `cmd:"" help:"The main job on an embedded sample: writes demo.svg."`
+	List    listCmd    `cmd:"" help:"List programs, subprograms, instructions and jump tables."`
+	Render  renderCmd  `cmd:"" help:"Draw the control-flow graph beside the block layout of the machine code."`
+	Show    showCmd    `cmd:"" help:"Print a stage of the analysis as text or JSON."`
+	Replay  replayCmd  `cmd:"" help:"Compile recorded programs and compare with what the kernel produced."`
+	Version versionCmd `cmd:"" help:"Print the version, the profiles and the schema."`
+}
+
+// helpFlag prints the usage of the selected verb.
+type helpFlag bool
+
+// errHelp ends parsing after the usage has been printed.
+var errHelp = errors.New("help was asked for")
+
+// BeforeReset implements kong's hook: it runs before the arguments are judged.
+func (helpFlag) BeforeReset(ctx *kong.Context) error {
+	if err := ctx.PrintUsage(false); err != nil {
+		return err
+	}
+	return errHelp
+}
+
+// streams are the standard streams of a run, so that tests can hold them.
+type streams struct {
+	in       io.Reader
+	out, err io.Writer
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// run is the whole command: it parses the arguments, runs the verb and returns
+// the exit status.
+func run(args []string, std streams) int {
+	var c cli
+	k, err := kong.New(&c,
+		kong.Name("bpfcfg"),
+		kong.Description("Shows where an eBPF program can go, before and after the x86-64 JIT, and proves that the two agree."),
+		kong.NoDefaultHelp(),
+		kong.Writers(std.out, std.err),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
+		kong.Bind(std),
+	)
+	if err != nil {
+		panic("bug: the command line is declared wrongly: " + err.Error())
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	ctx, err := k.Parse(args)
+	if errors.Is(err, errHelp) {
+		return exitClean
+	}
+	if err != nil {
+		fmt.Fprintf(std.err, "bpfcfg: %s (see bpfcfg --help)\n", message(err))
+		return exitUsage
+	}
+	if err := ctx.Run(); err != nil {
+		if err != error(errDiffers) {
+			fmt.Fprintf(std.err, "bpfcfg: %s\n", message(err))
+		}
+		return statusOf(err)
+	}
+	return exitClean
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/atomicfile"
+	"github.com/bpfcfg/bpfcfg/internal/picture"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/bpfcfg/bpfcfg/render"
+)
+
+// renderCmd draws pictures.
+type renderCmd struct {
+	Input  string `arg:"" help:"An object, raw:FILE, record:FILE#NAME, or - for standard input."`
+	Output string `short:"o" help:"File to write, - for standard output (default: INPUT.PROGRAM.FORMAT here)." placeholder:"FILE"`
+	Format string `enum:"svg,dot,json,mermaid," default:"" help:"svg, dot, json or mermaid (default: by the file's name, else svg)."`
+	View   string `enum:"both,cfg,layout" default:"both" help:"both, cfg or layout: which halves to draw."`
+	Engine string `enum:"layered,dot" default:"layered" help:"layered, or dot: Graphviz, in the helper program bpfcfg-dot."`
+	analysisFlags
+}
+
+// Help returns the examples of --help.
+func (renderCmd) Help() string {
+	return `Examples:
+  bpfcfg render prog.o                            one picture for each program: prog.NAME.svg
+  bpfcfg render prog.o --prog f1 -o f1.svg
+  bpfcfg render prog.o#f1 --view cfg -o - > f1.svg
+  bpfcfg render prog.o#f1 -o f1.dot               for Graphviz
+  bpfcfg render record:FILE.jsonl.gz#NAME -o record.svg`
+}
+
+// drawing is how to draw a scene.
+type drawing struct{ format, view, engine string }
+
+// draw returns the picture's bytes.
+func (d drawing) draw(s *render.Scene) ([]byte, error) {
+	switch d.format {
+	}
+	opt := render.PlaceOptions{View: render.View(d.view)}
+	l, err := render.Place(s, opt)
+	if err != nil {
+		return nil, err
+	}
+	return render.SVG(s, l), nil
+}
+
+// Run implements the verb.
+func (c *renderCmd) Run(std streams) error {
+	format, err := c.format()
+	if err != nil {
+		return err
+	}
+	sources, err := openInputs([]string{c.Input}, c.Prog, std.in)
+	if err != nil {
+		return err
+	}
+	if len(sources) != 1 {
+		return usagef("%s is a directory: name one object", c.Input)
+	}
+	s := sources[0]
+	if err := c.oneOutput(s); err != nil {
+		return err
+	}
+	prof, err := c.profile(s)
+	if err != nil {
+		return err
+	}
+	failed := s.failed
+	for i, p := range s.programs {
+		a, err := pipeline.Run(p, prof, rewrite.Options{})
+		if err != nil {
+			failed = append(failed, failure{p.Name, p.Section, err})
+			continue
+		}
+		data, err := drawing{format, c.View, c.Engine}.draw(picture.Scene(a, shortName(s.name)))
+		if err != nil {
+			failed = append(failed, failure{p.Name, p.Section, err})
+			continue
+		}
+		if err := c.write(std, c.path(s, i, format), data); err != nil {
+			return err
+		}
+	}
+	return failures(std.err, s.name, failed)
+}
+
+// format returns the format asked for, or the one that the output's name ends
+// in.
+func (c *renderCmd) format() (string, error) {
+	if c.Format != "" {
+		return c.Format, nil
+	}
+	switch ext := filepath.Ext(c.Output); ext {
+	case "", ".svg":
+		return "svg", nil
+	case ".dot", ".gv":
+		return "dot", nil
+	case ".json":
+		return "json", nil
+	case ".mmd":
+		return "mermaid", nil
+	default:
+		return "", usagef("no format has the ending %s: name one with --format", ext)
+	}
+}
+
+// oneOutput refuses one output file for several programs.
+func (c *renderCmd) oneOutput(s source) error {
+	if c.Output == "" || len(s.programs) <= 1 {
+		return nil
+	}
+	var names []string
+	for _, p := range s.programs {
+		names = append(names, p.Name)
+	}
+	return usagef("%s holds %d programs and -o names one file: choose with --prog (%s), or leave -o out", s.name,
+		len(names), listNames(names))
+}
+
+// path returns the file that program i is written to.
+func (c *renderCmd) path(s source, i int, format string) string {
+	if c.Output != "" {
+		return c.Output
+	}
+	ext := map[string]string{"svg": ".svg", "dot": ".dot", "json": ".layout.json", "mermaid": ".mmd"}[format]
+	stem := strings.TrimSuffix(visible.FileName(shortName(s.name)), ".o")
+	name := visible.FileName(s.programs[i].Name)
+	for j := range i { // a section's functions may share names after cleaning
+		if visible.FileName(s.programs[j].Name) == name {
+			name += fmt.Sprintf("-%d", i)
+			break
+		}
+	}
+	return stem + "." + name + ext
+}
+
+// shortName returns the last element of an input's name without its prefix.
+func shortName(input string) string {
+	if input == "-" {
+		return "stdin"
+	}
+	for _, prefix := range []string{"raw:", "record:"} {
+		input = strings.TrimPrefix(input, prefix)
+	}
+	return filepath.Base(input)
+}
+
+// write writes a picture and says where.
+func (c *renderCmd) write(std streams, path string, data []byte) error {
+	if path == "-" {
+		_, err := std.out.Write(data)
+		return err
+	}
+	if err := atomicfile.Write(path, data); err != nil {
+		return inputError(err)
+	}
+	_, err := fmt.Fprintf(std.out, "wrote %s (%d kB): open it in a browser\n", visible.Text(path), (len(data)+1023)/1024)
+	return err
+}

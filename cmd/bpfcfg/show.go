@@ -1,0 +1,202 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+)
+
+// blockID is a block's index in a graph.
+type blockID = cfg.BlockID
+
+// analysisFlags are the flags of every verb that analyses programs.
+type analysisFlags struct {
+	Prog    string `help:"Only the program called NAME." placeholder:"NAME"`
+	Profile string `help:"Kernel and mitigations to compile for (default linux-7.3; for a record, the recorded machine's)." placeholder:"PROFILE"`
+}
+
+// profile returns the profile to compile a source's programs for.
+func (f analysisFlags) profile(s source) (jit.Profile, error) {
+	if f.Profile == "" && s.profile != nil {
+		return *s.profile, nil
+	}
+	name := f.Profile
+	if name == "" {
+		name = jit.DefaultProfile
+	}
+	return lookupProfile(name)
+}
+
+// showCmd prints a stage.
+type showCmd struct {
+	Input  []string `arg:"" help:"Objects, directories, raw:FILE, record:FILE#NAME, or - for standard input."`
+	Stage  string   `required:"" enum:"insns,cfg,facts,succ,tables,xlated,jit,layout" help:"One of ${enum}." placeholder:"STAGE"`
+	Format string   `enum:"text,json" default:"text" help:"text or json."`
+	analysisFlags
+}
+
+// Help returns the examples of --help.
+func (showCmd) Help() string {
+	return `Examples:
+  bpfcfg show prog.o --stage insns               instructions with C lines
+  bpfcfg show prog.o --stage succ --format json  targets of indirect jumps, for tools
+  bpfcfg show prog.o#f1 --stage tables           where each table entry ends up
+  bpfcfg show prog.o --stage jit --profile linux-6.19+plain
+  bpfcfg show record:FILE.jsonl.gz#NAME --stage xlated`
+}
+
+// stage is how one stage is printed.
+type stage struct {
+	analysed bool // needs more than the loaded program
+	text     func(w io.Writer, v *view) error
+	json     func(v *view) (any, error)
+}
+
+// view is a program on its way to be printed.
+type view struct {
+	program *bytecode.Program
+	a       *pipeline.Analysis // nil for a stage that is not analysed
+}
+
+// stages holds the stages by name.
+func stages() map[string]stage {
+	return map[string]stage{
+		"insns":  {false, insnsText, insnsJSON},
+		"cfg":    {true, cfgText, cfgJSON},
+		"facts":  {true, factsText, factsJSON},
+		"succ":   {true, succText, succJSON},
+		"tables": {true, tablesText, tablesJSON},
+		"xlated": {true, xlatedText, xlatedJSON},
+		"jit":    {true, jitText, jitJSON},
+		"layout": {true, layoutText, layoutJSON},
+	}
+}
+
+// Run implements the verb.
+func (c *showCmd) Run(std streams) error {
+	sources, err := openInputs(c.Input, c.Prog, std.in)
+	if err != nil {
+		return err
+	}
+	st := stages()[c.Stage]
+	var failed error
+	for i, s := range sources {
+		prof, err := c.profile(s)
+		if err != nil {
+			return err
+		}
+		if c.Format == "text" && i > 0 {
+			fmt.Fprintln(std.out)
+		}
+		if err := c.show(std, s, st, prof); err != nil {
+			failed = err
+		}
+	}
+	return failed
+}
+
+// show prints one source and returns an error when a program of it could not
+// be analysed; the others are printed all the same.
+func (c *showCmd) show(std streams, s source, st stage, prof jit.Profile) error {
+	doc := document{Schema: schema, Input: s.name, Programs: []any{}, Notes: s.diags}
+	failed := s.failed
+	for i, p := range s.programs {
+		out, err := c.one(std.out, p, st, prof, i > 0)
+		if err != nil {
+			failed = append(failed, failure{p.Name, p.Section, err})
+			continue
+		}
+		doc.Programs = append(doc.Programs, out)
+	}
+	for _, f := range failed {
+		doc.Programs = append(doc.Programs, failedProgram{f.name, f.section, f.err.Error()})
+	}
+	if c.Format == "json" {
+		if err := writeJSON(std.out, doc); err != nil {
+			return err
+		}
+	}
+	return failures(std.err, s.name, failed)
+}
+
+// one prints or returns one program.
+func (c *showCmd) one(w io.Writer, p *bytecode.Program, st stage, prof jit.Profile, gap bool) (any, error) {
+	v := &view{program: p}
+	if st.analysed {
+		a, err := pipeline.Run(p, prof, rewrite.Options{})
+		if err != nil {
+			return nil, err
+		}
+		v.a = a
+	}
+	if c.Format == "json" {
+		return st.json(v)
+	}
+	var b strings.Builder
+	if err := st.text(&b, v); err != nil {
+		return nil, err
+	}
+	if gap {
+		fmt.Fprintln(w)
+	}
+	_, err := io.WriteString(w, b.String())
+	return nil, err
+}
+
+// failures reports the programs of a source that could not be analysed, and
+// returns an error when there are any.
+func failures(w io.Writer, input string, failed []failure) error {
+	for _, f := range failed {
+		fmt.Fprintf(w, "bpfcfg: %s: program %s: %s\n", visible.Text(input), visible.Text(f.name), message(f.err))
+	}
+	if n := len(failed); n > 0 {
+		return inputError(fmt.Errorf("%s: %d of its programs could not be analysed", input, n))
+	}
+	return nil
+}
+
+// title prints the line that a program's text begins with.
+func title(w io.Writer, p *bytecode.Program, more string) {
+	name := visible.Text(p.Name)
+	if p.Section != "" {
+		name = visible.Text(p.Section) + "/" + name
+	}
+	fmt.Fprintf(w, "%s: %d insns%s\n", name, len(p.Insns), more)
+}
+
+// funcName returns a subprogram's name, or where it starts.
+func funcName(p *bytecode.Program, sub int) string {
+	if n := p.Subprogs[sub].Name; n != "" {
+		return visible.Text(n)
+	}
+	return fmt.Sprintf("func_%d", p.Subprogs[sub].Start)
+}
+
+// sourceLine returns a C line as a comment: "; x = 1; @ file.c:12".
+func sourceLine(l bytecode.Line) string {
+	text := strings.TrimSpace(l.Text)
+	return fmt.Sprintf("; %s @ %s:%d", visible.Text(text), visible.Text(base(l.File)), l.Line)
+}
+
+// base returns the last element of a path as the compiler recorded it.
+func base(file string) string {
+	if i := strings.LastIndexAny(file, `/\`); i >= 0 {
+		return file[i+1:]
+	}
+	return file
+}
+
+// plural returns "1 block", "2 blocks".
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+)
+
+// insnsText prints each instruction with the C lines above.
+func insnsText(w io.Writer, v *view) error {
+	p := v.program
+	title(w, p, "")
+	next, line := 0, 0
+	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+		if next < len(p.Subprogs) && p.Subprogs[next].Start == pc {
+			fmt.Fprintf(w, "%s:\n", funcName(p, next))
+			next++
+		}
+		for ; line < len(p.Lines) && p.Lines[line].PC <= pc; line++ {
+			fmt.Fprintf(w, "%s\n", sourceLine(p.Lines[line]))
+		}
+		fmt.Fprintf(w, "%6d: (%02x) %s\n", pc, p.Insns[pc].Code, visible.Text(p.Text(pc)))
+	}
+	return nil
+}
+
+// insnDoc is an instruction in the JSON of show --stage insns.
+type insnDoc struct {
+	PC    int      `json:"pc"`
+	Bytes string   `json:"bytes"` // little-endian, both slots of a 64-bit immediate load
+	Text  string   `json:"text"`
+	Line  *lineDoc `json:"line,omitempty"`
+}
+
+type lineDoc struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+	Col  int    `json:"col"`
+	Text string `json:"text"`
+}
+
+func insnsJSON(v *view) (any, error) {
+	p := v.program
+	out := struct {
+		head
+		Subprograms  []subprogDoc `json:"subprograms"`
+		Instructions []insnDoc    `json:"instructions"`
+		Diagnostics  []string     `json:"diagnostics"`
+	}{headOf(p), subprogDocs(p), []insnDoc{}, append([]string{}, p.Diags...)}
+	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+		end := min(pc+p.Insns[pc].Slots(), p.Len())
+		d := insnDoc{PC: int(pc), Bytes: hex.EncodeToString(bytecode.Encode(p.Insns[pc:end], binary.LittleEndian)), Text: p.Text(pc)}
+		if l, ok := p.LineAt(pc); ok {
+			d.Line = &lineDoc{l.File, l.Line, l.Col, l.Text}
+		}
+		out.Instructions = append(out.Instructions, d)
+	}
+	return out, nil
+}
+
+// cfgText prints a line a block.
+func cfgText(w io.Writer, v *view) error {
+	g := v.a.Graph
+	loops := cfg.Loops(g)
+	title(w, v.program, fmt.Sprintf(", %s, %s", plural(len(g.Blocks), "block"), plural(g.NumEdges(), "edge")))
+	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for i, b := range g.Blocks {
+		if g.Entry(b.Sub) == cfg.BlockID(i) {
+			tw.Flush()
+			fmt.Fprintf(w, "%s:\n", funcName(v.program, b.Sub))
+		}
+		fmt.Fprintf(tw, "  b%d\t%d..%d\t%s\t%s\n", i, b.Start, b.End-1, blockMarks(v.a, loops, cfg.BlockID(i)),
+			succList(v.a, cfg.BlockID(i)))
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for _, d := range diagnostics(v.a) {
+		fmt.Fprintf(w, "note: %s\n", visible.Text(d))
+	}
+	return nil
+}
+
+// blockMarks says what is special about a block.
+func blockMarks(a *pipeline.Analysis, loops *cfg.LoopForest, b cfg.BlockID) string {
+	s := ""
+	if !a.Succ.Facts.Reached(a.Graph.Blocks[b].Start) {
+		s = "dead"
+	}
+	if d := loops.Depth(b); d > 0 {
+		if s != "" {
+			s += " "
+		}
+		s += fmt.Sprintf("loop %d", d)
+		if loops.IsHeader(b) {
+			s += " head"
+		}
+	}
+	return s
+}
+
+// succList returns a block's edges: "→ b1, b4 taken". A fan of many edges of
+// one kind names the kind once.
+func succList(a *pipeline.Analysis, b cfg.BlockID) string {
+	edges := a.Graph.Succs(b)
+	if len(edges) == 0 {
+		return "→ " + ending(a, b)
+	}
+	s := "→ "
+	for i, e := range edges {
+		if i > 0 {
+			s += " "
+		}
+		s += e.To.String()
+		last := i+1 == len(edges) || edges[i+1].Kind != e.Kind
+		if last && e.Kind != cfg.FallThrough {
+			s += " " + e.Kind.String()
+		}
+		if last && i+1 < len(edges) {
+			s += ","
+		}
+	}
+	if dead := deadEdges(a, b); dead != "" {
+		s += "  (never " + dead + ")"
+	}
+	return s
+}
+
+// ending says how a block without edges ends.
+func ending(a *pipeline.Analysis, b cfg.BlockID) string {
+	last := a.Graph.Blocks[b].Last
+	switch a.Program.Flow(last).Kind {
+	case bytecode.FlowExit:
+		return "exit"
+	case bytecode.FlowIndirect:
+		return "unknown"
+	case bytecode.FlowHelper:
+		return "does not return"
+	default:
+		return "nowhere"
+	}
+}
+
+// deadEdges names the targets of edges that facts prove never taken.
+func deadEdges(a *pipeline.Analysis, b cfg.BlockID) string {
+	if !a.Succ.Facts.Reached(a.Graph.Blocks[b].Start) {
+		return ""
+	}
+	s := ""
+	lo, hi := a.Graph.SuccIDs(b)
+	for i := lo; i < hi; i++ {
+		if !a.Succ.Facts.EdgeFeasible(i) {
+			if s != "" {
+				s += " "
+			}
+			s += a.Graph.Edges()[i].To.String()
+		}
+	}
+	return s
+}
+
+// cfgJSON is succJSON without the answers on indirect jumps, with loops.
+func cfgJSON(v *view) (any, error) {
+	loops := cfg.Loops(v.a.Graph)
+	type loopDoc struct {
+		Header      int   `json:"header"`
+		Depth       int   `json:"depth"`
+		Irreducible bool  `json:"irreducible"`
+		Blocks      []int `json:"blocks"`
+	}
+	out := struct {
+		head
+		Subprograms []subprogDoc `json:"subprograms"`
+		Blocks      []blockDoc   `json:"blocks"`
+		Loops       []loopDoc    `json:"loops"`
+		Diagnostics []string     `json:"diagnostics"`
+	}{headOf(v.program), subprogDocs(v.program), blockDocs(v.a), []loopDoc{}, diagnostics(v.a)}
+	for i, l := range loops.All {
+		d := loopDoc{Header: int(l.Header), Depth: l.Depth, Irreducible: l.Irreducible, Blocks: ints(loops.Blocks(i))}
+		out.Loops = append(out.Loops, d)
+	}
+	return out, nil
+}
+
+// factsText prints what holds at the start of each block.
+func factsText(w io.Writer, v *view) error {
+	title(w, v.program, "")
+	for i, b := range v.a.Graph.Blocks {
+		if v.a.Graph.Entry(b.Sub) == cfg.BlockID(i) {
+			fmt.Fprintf(w, "%s:\n", funcName(v.program, b.Sub))
+		}
+		if !v.a.Succ.Facts.Reached(b.Start) {
+			fmt.Fprintf(w, "  b%d  insn %d  never executes\n", i, b.Start)
+			continue
+		}
+		fmt.Fprintf(w, "  b%d  insn %d\n", i, b.Start)
+		for _, t := range v.a.Succ.Facts.EntryText(cfg.BlockID(i)) {
+			fmt.Fprintf(w, "      %s\n", visible.Text(t))
+		}
+	}
+	return nil
+}
+
+func factsJSON(v *view) (any, error) {
+	type blockFacts struct {
+		ID        int      `json:"id"`
+		Start     int      `json:"start"`
+		Reachable bool     `json:"reachable"`
+		States    []string `json:"states"`
+	}
+	out := struct {
+		head
+		Blocks []blockFacts `json:"blocks"`
+	}{headOf(v.program), []blockFacts{}}
+	for i, b := range v.a.Graph.Blocks {
+		out.Blocks = append(out.Blocks, blockFacts{i, int(b.Start), v.a.Succ.Facts.Reached(b.Start),
+			append([]string{}, v.a.Succ.Facts.EntryText(cfg.BlockID(i))...)})
+	}
+	return out, nil
+}

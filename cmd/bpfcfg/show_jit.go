@@ -1,0 +1,252 @@
+package main
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/x86/disasm"
+)
+
+// tablesText prints where each table entry ends up.
+func tablesText(w io.Writer, v *view) error {
+	if v.a.ImageErr != nil {
+		return v.a.ImageErr
+	}
+	title(w, v.program, fmt.Sprintf(", %s, profile %s", plural(len(v.program.Tables), "table"), v.a.Profile.Name))
+	for i, t := range v.program.Tables {
+		fmt.Fprintf(w, "  table %s, %d entries\n", visible.Text(t.Name), len(t.Targets))
+		fmt.Fprintf(w, "    %5s  %8s  %7s  %7s  %-5s  %s\n", "index", "original", "xlated", "jitted", "block", "line")
+		for _, e := range entries(v.a, i) {
+			xl, ji := fmt.Sprint(e.Xlated), fmt.Sprintf("+0x%x", e.Jitted)
+			if e.Xlated < 0 {
+				xl, ji = "deleted", "-"
+			}
+			line := ""
+			if l, ok := v.program.LineAt(bytecode.PC(e.Original)); ok && e.Block >= 0 {
+				line = fmt.Sprintf("%s:%d", visible.Text(base(l.File)), l.Line)
+			}
+			row := fmt.Sprintf("    %5d  %8d  %7s  %7s  %-5s  %s", e.Index, e.Original, xl, ji, blockName(e.Block), line)
+			fmt.Fprintln(w, strings.TrimRight(row, " "))
+		}
+	}
+	return nil
+}
+
+// blockName names a block, or says that there is none.
+func blockName(b int) string {
+	if b < 0 {
+		return "-"
+	}
+	return cfg.BlockID(b).String()
+}
+
+// entryDoc is a table entry in the JSON of show --stage tables.
+type entryDoc struct {
+	Index    int `json:"index"`
+	Original int `json:"original"` // slot
+	Xlated   int `json:"xlated"`   // slot, -1 when deleted
+	Jitted   int `json:"jitted"`   // byte offset in the function, 0 when deleted
+	Block    int `json:"block"`    // -1 when the entry is outside the program
+}
+
+// entries returns the entries of table i. The block is the one that holds the
+// entry's instruction, which begins there only if some jump selects it.
+func entries(a *pipeline.Analysis, i int) []entryDoc {
+	var out []entryDoc
+	for j, pc := range a.Program.Tables[i].Targets {
+		d := entryDoc{Index: j, Original: int(pc), Xlated: -1, Block: -1}
+		if b, ok := a.Graph.BlockAt(pc); ok {
+			d.Block = int(b)
+		}
+		if x := a.Xlated.Program.Tables[i][j]; x != jit.Deleted {
+			d.Xlated, d.Jitted = int(x), int(a.Image.Tables[i][j])
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+func tablesJSON(v *view) (any, error) {
+	if v.a.ImageErr != nil {
+		return nil, v.a.ImageErr
+	}
+	type tableDoc struct {
+		Name    string     `json:"name"`
+		Kind    string     `json:"kind"`
+		Entries []entryDoc `json:"entries"`
+	}
+	out := struct {
+		head
+		Profile string     `json:"profile"`
+		Tables  []tableDoc `json:"tables"`
+	}{headOf(v.program), v.a.Profile.Name, []tableDoc{}}
+	for i, t := range v.program.Tables {
+		out.Tables = append(out.Tables, tableDoc{t.Name, "jump-table", append([]entryDoc{}, entries(v.a, i)...)})
+	}
+	return out, nil
+}
+
+// xlatedText prints the rewritten program with both indices.
+func xlatedText(w io.Writer, v *view) error {
+	if v.a.XlatedErr != nil {
+		return v.a.XlatedErr
+	}
+	x := v.a.Xlated
+	title(w, v.program, fmt.Sprintf(", %d xlated, profile %s", len(x.Program.Insns), v.a.Profile.Name))
+	marks := unpredicted(v.a)
+	fmt.Fprintf(w, "  %6s  %8s\n", "xlated", "original")
+	for pc := bytecode.PC(0); int(pc) < len(x.Program.Insns); pc += x.Program.Insns[pc].Slots() {
+		orig := "+"
+		if o := x.Original[pc]; o >= 0 {
+			orig = fmt.Sprint(int(o))
+		}
+		mark := ""
+		if marks[pc] {
+			mark = "  ; unpredicted"
+		}
+		fmt.Fprintf(w, "  %6d  %8s  (%02x) %s%s\n", pc, orig, x.Program.Insns[pc].Code,
+			visible.Text(bytecode.Text(x.Program.Insns, pc)), mark)
+	}
+	return nil
+}
+
+// unpredicted returns the xlated slots whose code depends on what only the
+// kernel knows.
+func unpredicted(a *pipeline.Analysis) map[bytecode.PC]bool {
+	m := make(map[bytecode.PC]bool, len(a.Xlated.Unpredicted))
+	for _, pc := range a.Xlated.Unpredicted {
+		m[pc] = true
+	}
+	return m
+}
+
+func xlatedJSON(v *view) (any, error) {
+	if v.a.XlatedErr != nil {
+		return nil, v.a.XlatedErr
+	}
+	x := v.a.Xlated
+	out := struct {
+		head
+		Profile     string   `json:"profile"`
+		Xlated      []string `json:"xlated"`
+		Original    []int    `json:"original"`
+		Unpredicted []int    `json:"unpredicted"`
+	}{headOf(v.program), v.a.Profile.Name, []string{}, ints(x.Original), ints(x.Unpredicted)}
+	for _, in := range x.Program.Insns {
+		out.Xlated = append(out.Xlated, hex.EncodeToString(bytecode.Encode([]bytecode.Insn{in}, binary.LittleEndian)))
+	}
+	return out, nil
+}
+
+// jitText prints BPF and x86 side by side.
+func jitText(w io.Writer, v *view) error {
+	if v.a.ImageErr != nil {
+		return v.a.ImageErr
+	}
+	a := v.a
+	title(w, v.program, fmt.Sprintf(", %d xlated, %d bytes, profile %s", len(a.Xlated.Program.Insns), len(a.Image.Code),
+		a.Profile.Name))
+	for f, fi := range a.Image.Funcs {
+		fmt.Fprintf(w, "%s: +0x%x, %d bytes\n", visible.Text(fi.Name), fi.Offset, fi.Len)
+		fn := a.Xlated.Program.Funcs[f]
+		writeX86(w, a.Image, fi, fi.Offset, fi.Offset+fi.Prologue)
+		for pc := fn.Start; pc < fn.End; pc += a.Xlated.Program.Insns[pc].Slots() {
+			writeInsn(w, a, fi, fn, pc)
+		}
+	}
+	return nil
+}
+
+// writeInsn prints one xlated instruction and its code.
+func writeInsn(w io.Writer, a *pipeline.Analysis, fi jit.FuncImage, fn jit.Func, pc bytecode.PC) {
+	if o := a.Xlated.Original[pc]; o >= 0 {
+		if l, ok := a.Program.LineAt(o); ok && l.PC == o {
+			fmt.Fprintf(w, "%s\n", sourceLine(l))
+		}
+	}
+	fmt.Fprintf(w, "%6d: (%02x) %s\n", pc, a.Xlated.Program.Insns[pc].Code,
+		visible.Text(bytecode.Text(a.Xlated.Program.Insns, pc)))
+	end := fi.Offset + fi.Len
+	if next := pc + a.Xlated.Program.Insns[pc].Slots(); next < fn.End {
+		end = fi.Offset + int(a.Image.Offsets[next])
+	}
+	writeX86(w, a.Image, fi, fi.Offset+int(a.Image.Offsets[pc]), end)
+}
+
+// writeX86 prints the machine code between two offsets in the image. Offsets
+// are printed relative to the function, as a kernel's symbols are.
+func writeX86(w io.Writer, img *jit.Image, fi jit.FuncImage, from, to int) {
+	code := img.Code[fi.Offset : fi.Offset+fi.Len]
+	for off := from - fi.Offset; off < to-fi.Offset; {
+		in, err := disasm.Decode(code, off)
+		if err != nil || off+in.Len > to-fi.Offset {
+			fmt.Fprintf(w, "          +0x%04x  %-30s  not decoded\n", off, hex.EncodeToString(code[off:to-fi.Offset]))
+			return
+		}
+		text := in.Text
+		if r := relocAt(img, fi.Offset+off, in.Len); r != nil {
+			text += "  # " + visible.Text(r.Target)
+		}
+		fmt.Fprintf(w, "          +0x%04x  %-30s  %s\n", off, hex.EncodeToString(code[off:off+in.Len]), text)
+		off += in.Len
+	}
+}
+
+// relocAt returns the relocation inside n bytes at off, or nil.
+func relocAt(img *jit.Image, off, n int) *jit.Reloc {
+	lo, hi := 0, len(img.Relocs)
+	for lo < hi {
+		if mid := (lo + hi) / 2; img.Relocs[mid].Offset < off {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo < len(img.Relocs) && img.Relocs[lo].Offset < off+n {
+		return &img.Relocs[lo]
+	}
+	return nil
+}
+
+func jitJSON(v *view) (any, error) {
+	if v.a.ImageErr != nil {
+		return nil, v.a.ImageErr
+	}
+	type funcDoc struct {
+		Name   string `json:"name"`
+		Offset int    `json:"offset"`
+		Len    int    `json:"len"`
+	}
+	type relocDoc struct {
+		Offset int    `json:"offset"`
+		Size   int    `json:"size"`
+		Kind   string `json:"kind"`
+		Target string `json:"target"`
+	}
+	img := v.a.Image
+	out := struct {
+		head
+		Profile     string     `json:"profile"`
+		Functions   []funcDoc  `json:"functions"`
+		Code        string     `json:"code"`
+		Offsets     []int      `json:"offsets"`
+		Relocations []relocDoc `json:"relocations"`
+		Unpredicted []int      `json:"unpredicted"`
+	}{headOf(v.program), v.a.Profile.Name, []funcDoc{}, hex.EncodeToString(img.Code), ints(img.Offsets), []relocDoc{},
+		ints(v.a.Xlated.Unpredicted)}
+	for _, f := range img.Funcs {
+		out.Functions = append(out.Functions, funcDoc{f.Name, f.Offset, f.Len})
+	}
+	for _, r := range img.Relocs {
+		out.Relocations = append(out.Relocations, relocDoc{r.Offset, r.Size, string(r.Kind), r.Target})
+	}
+	return out, nil
+}

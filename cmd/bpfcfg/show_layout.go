@@ -1,0 +1,53 @@
+package main
+
+import (
+	"io"
+
+	"github.com/bpfcfg/bpfcfg/golden"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+)
+
+// goldenInput returns what the layout of an analysed program is made of.
+func goldenInput(a *pipeline.Analysis) (golden.Input, error) {
+	if a.ImageErr != nil {
+		return golden.Input{}, a.ImageErr
+	}
+	return golden.Input{Program: a.Program, Succ: a.Succ, Xlated: a.Xlated.Xlated, Funcs: a.Xlated.Program.Funcs,
+		Image: a.Image}, nil
+}
+
+// layoutText prints the golden form.
+func layoutText(w io.Writer, v *view) error {
+	in, err := goldenInput(v.a)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(w, golden.Text(in))
+	return err
+}
+
+func layoutJSON(v *view) (any, error) {
+	in, err := goldenInput(v.a)
+	if err != nil {
+		return nil, err
+	}
+	type placeDoc struct {
+		ID     int    `json:"id"`
+		Start  int    `json:"start"`
+		End    int    `json:"end"`
+		Offset int    `json:"offset"` // byte in the image, -1 when removed
+		Len    int    `json:"len"`
+		Ending string `json:"ending"`
+	}
+	out := struct {
+		head
+		Profile string     `json:"profile"`
+		Hash    string     `json:"sha256"`
+		Image   int        `json:"image"`
+		Blocks  []placeDoc `json:"blocks"`
+	}{headOf(v.program), in.Image.Profile, golden.Hash(in.Program), len(in.Image.Code), []placeDoc{}}
+	for _, b := range golden.Blocks(in) {
+		out.Blocks = append(out.Blocks, placeDoc{int(b.ID), int(b.Start), int(b.End), b.Offset, b.Len, b.Ending})
+	}
+	return out, nil
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+)
+
+// succText prints the answers on each indirect jump and call.
+func succText(w io.Writer, v *view) error {
+	a := v.a
+	reached := 0
+	for _, b := range a.Graph.Blocks {
+		if a.Succ.Facts.Reached(b.Start) {
+			reached++
+		}
+	}
+	title(w, v.program, fmt.Sprintf(", %d of %s reachable, %s", reached, plural(len(a.Graph.Blocks), "block"),
+		plural(len(a.Succ.Indirect), "indirect jump or call")))
+	for _, in := range a.Succ.Indirect {
+		fmt.Fprintf(w, "  insn %d  %s %s  %s\n", in.PC, in.Op, in.Reg, in.Status)
+		if l, ok := v.program.LineAt(in.PC); ok {
+			fmt.Fprintf(w, "    %s\n", sourceLine(l))
+		}
+		for _, u := range in.Tables {
+			fmt.Fprintf(w, "    table   %s[%d]  index %d..%d  selected %s\n", visible.Text(u.Name), u.Entries, u.Min, u.Max,
+				runs(u.Selected))
+		}
+		fmt.Fprintf(w, "    exact   %s\n", targets(in.Exact))
+		fmt.Fprintf(w, "    range   %s\n", sameAs(in.Range, in.Exact, "exact"))
+		fmt.Fprintf(w, "    kernel  %s\n", sameAs(in.Kernel, in.Range, "range"))
+		if in.Reason != "" {
+			fmt.Fprintf(w, "    why     %s\n", visible.Text(in.Reason))
+		}
+	}
+	k := kernelVerdict(a)
+	if k.Verdict != "unknown" {
+		fmt.Fprintf(w, "  kernel %s: %s", k.Rules, k.Verdict)
+		if k.Message != "" {
+			fmt.Fprintf(w, ": %s", visible.Text(k.Message))
+		}
+		fmt.Fprintln(w)
+	}
+	for _, d := range diagnostics(a) {
+		fmt.Fprintf(w, "  note: %s\n", visible.Text(d))
+	}
+	return nil
+}
+
+func succJSON(v *view) (any, error) { return succDocOf(v.a, kernelVerdict(v.a)), nil }
+
+// targets lists slots: "→ 9 12 15 (3)".
+func targets(pcs []bytecode.PC) string {
+	if len(pcs) == 0 {
+		return "none"
+	}
+	var b strings.Builder
+	b.WriteString("→")
+	for _, pc := range pcs {
+		fmt.Fprintf(&b, " %d", pc)
+	}
+	return fmt.Sprintf("%s (%d)", b.String(), len(pcs))
+}
+
+// sameAs is targets, or a word when the list is that of another line.
+func sameAs(pcs, other []bytecode.PC, word string) string {
+	if len(pcs) != len(other) {
+		return targets(pcs)
+	}
+	for i := range pcs {
+		if pcs[i] != other[i] {
+			return targets(pcs)
+		}
+	}
+	return fmt.Sprintf("as %s (%d)", word, len(pcs))
+}
+
+// runs lists ascending numbers with runs folded: "0-4 7 9-11".
+func runs(s []int) string {
+	if len(s) == 0 {
+		return "none"
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		j := i
+		for j+1 < len(s) && s[j+1] == s[j]+1 {
+			j++
+		}
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		if j > i {
+			fmt.Fprintf(&b, "%d-%d", s[i], s[j])
+		} else {
+			fmt.Fprintf(&b, "%d", s[i])
+		}
+		i = j + 1
+	}
+	return b.String()
+}
+
+// kernelVerdict returns what the rule set of the default kernel says of the
+// program.
+func kernelVerdict(a *pipeline.Analysis) verdictDoc {
+	return verdictDoc{Rules: "linux-7.3", Verdict: "unknown", Insn: -1}
+}
