@@ -1,0 +1,257 @@
+package abstract
+
+import (
+	"math"
+
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// alu carries out an instruction of class ALU or ALU64. It returns a state with
+// which the instruction is to be carried out once more, nil if there is none.
+func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
+	op, is32, ok := scalar.OpOf(in.Code, in.Off, in.Imm)
+	if !ok { // address space casts, and what no kernel takes
+		s.set(in.Dst, unknownPtr)
+		return nil
+	}
+	src := constant(uint64(int64(in.Imm)))
+	if in.Source() == asm.RegSource && !op.Unary() {
+		src = r.read(pc, s, in.Src)
+	}
+	switch op {
+	case scalar.Mov, scalar.MovSX8, scalar.MovSX16, scalar.MovSX32:
+		r.move(op, is32, in, src, s)
+		return nil
+	}
+	dst := r.read(pc, s, in.Dst)
+	if !dst.is(Number) || !src.is(Number) {
+		s.set(in.Dst, r.pointerALU(pc, in, op, is32, dst, src))
+		return nil
+	}
+	if r.a.opt.Rules == Kernel && r.forks > 0 {
+		if now, later, forks := scalar.KernelFork(op, dst.Off, src.Off); forks {
+			again = s.fork()
+			again.set(in.Dst, dst.unlinked().with(later))
+			dst = dst.with(now)
+		}
+	}
+	s.set(in.Dst, r.numberALU(pc, in, op, is32, dst, src))
+	return again
+}
+
+// with returns the value as a number with other bounds.
+func (v *Value) with(s scalar.S) *Value {
+	w := *v
+	w.Off = s
+	return &w
+}
+
+// numberALU computes with two numbers (kernel/bpf/verifier.c
+// adjust_scalar_min_max_vals and, for links, adjust_reg_min_max_vals).
+func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) *Value {
+	out := &Value{Alt: dst.Alt}
+	out.Off = r.a.opt.Rules.alu(op, is32, dst.Off, src.Off)
+	out.flags |= src.flags & loose
+	if op == scalar.Add || op == scalar.Sub {
+		out.flags |= src.flags
+	} else {
+		out.flags &^= maybePtr | maybeLocal
+	}
+	switch op {
+	case scalar.And, scalar.Mod, scalar.SMod, scalar.Div, scalar.Rsh:
+		if out.Off.Umax() < dst.Off.Umax() || out.org.pc == 0 {
+			out.org = origin{int32(pc) + 1, uint8(in.Dst), noSide}
+		}
+	default:
+		if out.org.pc == 0 {
+			out.org = src.org
+		}
+	}
+	if out.org.pc == int32(pc)+1 {
+		r.a.bounded(out.org, out.Off)
+	}
+	if op == scalar.Add || op == scalar.Sub {
+		out.id, out.delta, out.add = addLink(in, op, is32, dst, src)
+	}
+	return out
+}
+
+// addLink returns the link of dst plus or minus a constant src.
+func addLink(in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) (id uint32, delta int32, add uint8) {
+	c, ok := src.constant()
+	if !ok || dst.id == 0 || dst.add != 0 || in.Source() == asm.RegSource && in.Dst == in.Src {
+		return 0, 0, 0
+	}
+	if is32 {
+		if dst.Off.Umax() > math.MaxUint32 {
+			return 0, 0, 0
+		}
+		c = uint64(int64(int32(c)))
+	}
+	d := int64(c)
+	if d < math.MinInt32 || d > math.MaxInt32 || op == scalar.Sub && d == math.MinInt32 {
+		return 0, 0, 0
+	}
+	if op == scalar.Sub {
+		d = -d
+	}
+	if is32 {
+		return dst.id, int32(d), 32
+	}
+	return dst.id, int32(d), 64
+}
+
+// move carries out MOV and its sign-extending forms. Both registers get a link
+// while the copy is whole.
+func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *State) {
+	if op == scalar.Mov && !is32 {
+		if in.Source() == asm.RegSource {
+			src = s.link(in.Src, src)
+		}
+		s.set(in.Dst, src)
+		return
+	}
+	if !src.is(Number) {
+		// A part of a pointer: a number that says nothing.
+		s.set(in.Dst, number(r.a.opt.Rules.alu(op, is32, unknown, unknown)))
+		return
+	}
+	if in.Source() == asm.RegSource && src.Off.Umax() <= wholeBelow(op) {
+		src = s.link(in.Src, src)
+	} else {
+		src = src.unlinked()
+	}
+	off := r.a.opt.Rules.alu(op, is32, unknown, src.Off)
+	if off != src.Off {
+		src = src.with(off)
+		src.flags &^= maybePtr | maybeLocal
+	}
+	s.set(in.Dst, src)
+}
+
+// wholeBelow returns the largest number that a narrow move does not change.
+func wholeBelow(op scalar.Op) uint64 {
+	switch op {
+	case scalar.MovSX8:
+		return math.MaxInt8
+	case scalar.MovSX16:
+		return math.MaxInt16
+	case scalar.MovSX32:
+		return math.MaxInt32
+	}
+	return math.MaxUint32
+}
+
+// linkable reports whether a copy of the value may learn from the value: it is
+// a number that is not constant, or a pointer that may be null.
+func (v *Value) linkable() bool {
+	if len(v.more) != 0 || v.Kind != Number {
+		return len(v.more) == 0 && v.flags&maybeNull != 0
+	}
+	_, ok := v.Off.IsConst()
+	return !ok
+}
+
+// link returns the value v of a register that is about to be copied, with a
+// link if it can have one.
+func (s *State) link(reg bytecode.Reg, v *Value) *Value {
+	if v.id != 0 || reg >= bytecode.R10 || !v.linkable() {
+		return v
+	}
+	v = v.linked(s.newID(), 0, 0)
+	s.set(reg, v)
+	return v
+}
+
+// pointerALU computes when an operand may be a pointer
+// (kernel/bpf/verifier.c adjust_ptr_min_max_vals).
+func (r *run) pointerALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) *Value {
+	if op.Unary() {
+		return number(r.a.opt.Rules.alu(op, is32, unknown, unknown))
+	}
+	var out []Alt
+	dst.each(func(a *Alt) {
+		src.each(func(b *Alt) {
+			out = append(out, r.altALU(pc, in, op, is32, a, b))
+			if len(out) > 2*maxAlts {
+				out = squeeze(out)
+			}
+		})
+	})
+	return fromAlts(out)
+}
+
+// altALU is pointerALU for one alternative of each operand.
+func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, a, b *Alt) Alt {
+	any := Alt{Kind: Number, flags: (a.flags | b.flags) & loose, Off: unknown}
+	if a.Kind == Number && b.Kind == Number {
+		return r.numberALU(pc, in, op, is32, &Value{Alt: *a}, &Value{Alt: *b}).Alt
+	}
+	if is32 || op != scalar.Add && op != scalar.Sub {
+		r.faultALU(pc, in, op, is32, a, b)
+		return any
+	}
+	p, n, reg := a, b, in.Dst
+	if a.Kind == Number {
+		if op == scalar.Sub {
+			r.fault(pc, a, "R%d tried to subtract pointer from scalar", in.Dst)
+			return any
+		}
+		p, n, reg = b, a, in.Src
+	}
+	if n.Kind != Number {
+		if op == scalar.Add {
+			r.fault(pc, a, "R%d pointer += pointer prohibited", in.Dst)
+		}
+		return any
+	}
+	switch p.Kind {
+	case Insn, Code, Func, MapPtr, TablePtr:
+		r.fault(pc, p, "R%d pointer arithmetic on %s prohibited", reg, kindNames[p.Kind])
+		any.flags |= maybePtr
+		return any
+	}
+	if p.flags&maybeNull != 0 {
+		r.fault(pc, p, "R%d pointer arithmetic on %s_or_null prohibited, null-check it first", reg, kindNames[p.Kind])
+	}
+	out := *p
+	out.Off = r.a.opt.Rules.offset(p.Off, n.Off, op == scalar.Sub)
+	out.flags |= n.flags & loose
+	if n.org.pc != 0 {
+		out.org = n.org
+	}
+	return out
+}
+
+// faultALU reports an operation that pointers do not have.
+func (r *run) faultALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, a, b *Alt) {
+	p, reg := a, in.Dst
+	if a.Kind == Number {
+		p, reg = b, in.Src
+	}
+	switch {
+	case a.Kind != Number && b.Kind != Number:
+		if op != scalar.Sub {
+			r.fault(pc, a, "R%d pointer %s pointer prohibited", in.Dst, symbols[op])
+		}
+	case p.Kind == Insn || p.Kind == Code || p.Kind == Func:
+		r.fault(pc, p, "R%d pointer arithmetic on %s prohibited", reg, kindNames[p.Kind])
+	case is32 && op != scalar.Sub:
+		r.fault(pc, p, "R%d 32-bit pointer arithmetic prohibited", reg)
+	case op == scalar.And || op == scalar.Or || op == scalar.Xor:
+		r.fault(pc, p, "R%d bitwise operator %s on pointer prohibited", reg, symbols[op])
+	case op != scalar.Add && op != scalar.Sub:
+		r.fault(pc, p, "R%d pointer arithmetic with %s operator prohibited", reg, symbols[op])
+	}
+}
+
+// symbols holds the operators as the kernel's messages have them
+// (kernel/bpf/disasm.c bpf_alu_string).
+var symbols = map[scalar.Op]string{
+	scalar.Add: "+=", scalar.Sub: "-=", scalar.Mul: "*=", scalar.Div: "/=", scalar.SDiv: "s/=", scalar.Or: "|=",
+	scalar.And: "&=", scalar.Lsh: "<<=", scalar.Rsh: ">>=", scalar.Mod: "%=", scalar.SMod: "s%=",
+	scalar.Xor: "^=", scalar.Arsh: "s>>=",
+}

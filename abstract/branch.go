@@ -1,0 +1,194 @@
+package abstract
+
+import (
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// branch carries out a conditional jump and returns the states on its edges,
+// nil for one that is not followed (kernel/bpf/verifier.c check_cond_jmp_op,
+// Linux 7.3). The states may be changed independently.
+func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *State) {
+	cond, is32, ok := scalar.CondOf(in.Code)
+	if !ok { // may_goto and static keys
+		return s.fork(), s
+	}
+	a := r.read(pc, s, in.Dst)
+	b := constant(uint64(int64(in.Imm)))
+	fromReg := in.Source() == asm.RegSource
+	if fromReg {
+		b = r.read(pc, s, in.Src)
+	}
+	c := &compare{r: r, pc: pc, cond: cond, is32: is32, a: a, b: b, dst: in.Dst, src: in.Src, same: fromReg && in.Dst == in.Src}
+	if !fromReg {
+		c.src = noReg
+	}
+	switch {
+	case a.is(Number) && b.is(Number):
+		return c.numbers(s)
+	case b.is(Number) && !is32:
+		return c.mixed(s)
+	case a.is(Number) && !is32 && (cond == scalar.JEQ || cond == scalar.JNE):
+		c.a, c.b, c.dst, c.src = c.b, c.a, c.src, c.dst
+		return c.mixed(s)
+	}
+	return s.fork(), s
+}
+
+// noReg stands for an immediate operand.
+const noReg = bytecode.Reg(0xff)
+
+// compare is a conditional jump that is carried out.
+type compare struct {
+	r        *run
+	pc       bytecode.PC
+	cond     scalar.Cond
+	is32     bool
+	a, b     *Value
+	dst, src bytecode.Reg // of a and b
+	same     bool         // one register
+}
+
+// numbers compares two numbers.
+func (c *compare) numbers(s *State) (taken, fall *State) {
+	switch c.r.a.opt.Rules.decide(c.cond, c.is32, c.a.Off, c.b.Off, c.same) {
+	case scalar.Always:
+		return s, nil
+	case scalar.Never:
+		return nil, s
+	}
+	taken, fall = s.fork(), s
+	if c.same {
+		return taken, fall
+	}
+	c.refine(taken, c.cond, takenSide)
+	c.refine(fall, c.cond.Negate(), fallSide)
+	return taken, fall
+}
+
+// refine tells a state that cond holds.
+func (c *compare) refine(s *State, cond scalar.Cond, on side) {
+	x, y := c.r.a.opt.Rules.refine(cond, c.is32, c.a.Off, c.b.Off)
+	c.update(s, c.dst, c.a, x, on)
+	if c.src != noReg {
+		c.update(s, c.src, c.b, y, on)
+	}
+}
+
+// update puts a refined number into a register and into all that it is linked
+// to.
+func (c *compare) update(s *State, reg bytecode.Reg, old *Value, off scalar.S, on side) {
+	if off == old.Off {
+		return
+	}
+	v := old.with(off)
+	if off.Umax() < old.Off.Umax() || off.Umin() > old.Off.Umin() {
+		v.org = origin{int32(c.pc) + 1, uint8(reg), on}
+		c.r.a.bounded(v.org, off)
+	}
+	s.set(reg, v)
+	if v.id != 0 {
+		c.r.syncLinked(s, reg, v)
+	}
+}
+
+// syncLinked tells the values that share known's link what is known of it
+// (kernel/bpf/verifier.c sync_linked_regs, Linux 7.3).
+func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
+	self := s.regs[reg]
+	s.eachValue(func(v *Value) *Value {
+		if v == self || v.id != known.id || !v.is(Number) || v.add != known.add && v.add != 0 && known.add != 0 {
+			return v
+		}
+		w := *v
+		switch {
+		case v.add == 0 && known.add == 0 || v.delta == known.delta:
+			w.Off = known.Off
+		default:
+			d := uint64(int64(v.delta) - int64(known.delta))
+			w.Off = r.a.opt.Rules.alu(scalar.Add, v.add == 32 || known.add == 32, known.Off, scalar.Const(d))
+		}
+		if r.a.opt.Rules == Exact {
+			if m := scalar.Meet(w.Off, v.Off); !m.Empty() {
+				w.Off = m
+			}
+		}
+		w.org = known.org
+		return &w
+	})
+}
+
+// mixed compares a value that may be a pointer with a number. Only equality
+// with zero tells anything of a pointer.
+func (c *compare) mixed(s *State) (taken, fall *State) {
+	t, tok := c.side(c.cond)
+	f, fok := c.side(c.cond.Negate())
+	if tok {
+		taken = s.fork()
+		c.put(taken, t)
+	}
+	if fok {
+		fall = s
+		c.put(fall, f)
+	}
+	return taken, fall
+}
+
+// side returns what a holds on the edge on which cond holds, and whether the
+// edge can be followed.
+func (c *compare) side(cond scalar.Cond) (*Value, bool) {
+	isZero := c.b.zero()
+	var keep []Alt
+	c.a.each(func(a *Alt) {
+		switch {
+		case a.Kind == Number:
+			// What a number tells of another edge is Never on this.
+			if c.r.a.opt.Rules.decide(cond, false, a.Off, c.b.Off, false) == scalar.Never {
+				return
+			}
+			n := *a
+			n.Off, _ = c.r.a.opt.Rules.refine(cond, false, a.Off, c.b.Off)
+			keep = append(keep, n)
+		case isZero && cond == scalar.JEQ && a.flags&maybeNull != 0:
+			keep = append(keep, Alt{Kind: Number, Off: scalar.Const(0)})
+		case isZero && cond == scalar.JEQ && notNull(a):
+		case isZero && cond == scalar.JNE && a.flags&maybeNull != 0:
+			n := *a
+			n.flags &^= maybeNull
+			keep = append(keep, n)
+		default:
+			keep = append(keep, *a)
+		}
+	})
+	if len(keep) == 0 {
+		return nil, false
+	}
+	return fromAlts(keep), true
+}
+
+// notNull reports whether the kernel takes the pointer for not null without
+// asking (kernel/bpf/verifier.c reg_not_null, Linux 7.3; the types that are
+// told apart here).
+func notNull(a *Alt) bool { return (a.Kind == MapValue || a.Kind == Table) && a.flags&maybeNull == 0 }
+
+// put stores what one edge tells of a, and of the pointers that are null with
+// it.
+func (c *compare) put(s *State, v *Value) {
+	if c.a.id == 0 {
+		s.set(c.dst, v)
+		return
+	}
+	v = v.linked(c.a.id, c.a.delta, c.a.add)
+	if _, ok := v.constant(); ok {
+		v = v.unlinked()
+	}
+	s.eachValue(func(w *Value) *Value {
+		if w.id == c.a.id && w.add == c.a.add && w.delta == c.a.delta && w.leq(c.a) && c.a.leq(w) {
+			return v
+		}
+		return w
+	})
+	s.set(c.dst, v)
+}

@@ -1,0 +1,266 @@
+package abstract
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Limits of the analysis of calls.
+const (
+	maxFrames   = 16 // stack frames in a call chain (MAX_CALL_FRAMES, Linux 7.3)
+	maxContexts = 8  // entry states of a subprogram that are kept apart
+	maxGrowth   = 6  // times that a shared entry state is joined before all is given up
+)
+
+// entryState returns the state in which a function starts that is called from
+// outside, with these argument registers.
+func entryState(args [6]*Value) *State {
+	s := &State{frames: []*frame{{}}}
+	for r := bytecode.R1; r <= bytecode.R5; r++ {
+		s.regs[r] = args[r].unlinked()
+	}
+	s.regs[bytecode.R10] = pointer(Stack, 0, 0)
+	return s
+}
+
+// topState returns the state in which nothing is known but the frame pointer.
+func topState() *State {
+	s := &State{frames: []*frame{{lost: true}}}
+	s.regs[bytecode.R10] = pointer(Stack, 0, 0)
+	return s
+}
+
+// reaches reports whether a stack can be reached through the values.
+func reaches(vals []*Value) bool {
+	for _, v := range vals {
+		if v != nil && v.has(isStack) {
+			return true
+		}
+	}
+	return false
+}
+
+// shift moves the frame numbers of stack pointers. A pointer to a frame that is
+// gone becomes an unknown one: no kernel lets a program use it.
+func shift(v *Value, by int32) *Value {
+	if v == nil || !v.has(func(a *Alt) bool { return a.Kind == Stack }) {
+		return v
+	}
+	alts := v.alts()
+	for i := range alts {
+		if alts[i].Kind != Stack {
+			continue
+		}
+		if alts[i].Obj+by < 0 {
+			alts[i] = unknownPtr.Alt
+			continue
+		}
+		alts[i].Obj += by
+	}
+	w := fromAlts(alts)
+	w.id, w.delta, w.add = v.id, v.delta, v.add
+	return w
+}
+
+// shiftFrames returns the frames with all stack pointers in them moved.
+func shiftFrames(frames []*frame, by int32) []*frame {
+	out := make([]*frame, len(frames))
+	for i, f := range frames {
+		out[i] = f
+		for j := range f.slots {
+			v := f.slots[j].val
+			if w := shift(v, by); w != v {
+				if out[i] == f {
+					out[i] = f.clone()
+				}
+				out[i].slots[j].val = w
+			}
+		}
+	}
+	return out
+}
+
+// call carries out a call of a subprogram and returns the states behind it.
+func (r *run) call(pc bytecode.PC, sub int, s *State) []*State {
+	if r.a.p.Subprogs[sub].Global && sub != 0 {
+		return []*State{r.callGlobal(pc, sub, s)}
+	}
+	var args [6]*Value
+	copy(args[1:], s.regs[1:6])
+	outs := r.enter(pc, sub, s, args)
+	for _, out := range outs {
+		copy(out.regs[6:], s.regs[6:])
+	}
+	return outs
+}
+
+// enter follows a function with these arguments and returns the states of the
+// caller when it comes back: r0, the frames in sight, and no other register.
+// The state s is not changed.
+func (r *run) enter(pc bytecode.PC, sub int, s *State, args [6]*Value) []*State {
+	live := r.a.live[r.a.g.Entry(sub)]
+	for i := range args {
+		if live>>i&1 == 0 {
+			args[i] = nil
+		}
+	}
+	e := &State{frames: []*frame{{}}, ids: s.ids}
+	visible := reaches(args[:])
+	for i := 1; i <= 5; i++ {
+		e.regs[i] = shift(args[i], 1)
+	}
+	e.regs[bytecode.R10] = pointer(Stack, 0, 0)
+	if visible {
+		e.frames = append(e.frames, shiftFrames(s.frames, 1)...)
+	}
+	e.trim(allRegs)
+	if len(e.frames) > maxFrames || r.nested+1 >= maxFrames || r.a.active[sub] {
+		return []*State{r.unknownCall(pc, sub, s)}
+	}
+	ctx := r.a.summarize(sub, e, r.nested+1)
+	if visible {
+		for i, d := range ctx.depth {
+			if i > 0 {
+				r.touch(i-1, -int64(d))
+			}
+		}
+	}
+	outs := make([]*State, 0, len(ctx.exits))
+	for _, x := range ctx.exits {
+		out := &State{frames: append([]*frame(nil), s.frames...), ids: s.ids}
+		out.regs[0] = rebase(shift(x.regs[0], -1), s.ids)
+		if visible {
+			out.frames = shiftFrames(x.frames, -1)
+			out.ids += x.ids
+		}
+		out.regs[bytecode.R10] = s.regs[bytecode.R10]
+		if visible || x.regs[0] != nil && x.regs[0].id != 0 {
+			out.rebaseFrames(s.ids, visible)
+			out.ids = s.ids + x.ids
+		}
+		outs = append(outs, out)
+	}
+	return outs
+}
+
+// rebase moves a link's id out of the way of those up to base.
+func rebase(v *Value, base uint32) *Value {
+	if v == nil || v.id == 0 || base == 0 {
+		return v
+	}
+	return v.linked(v.id+base, v.delta, v.add)
+}
+
+// rebaseFrames is rebase for the frames that came back from a callee.
+func (s *State) rebaseFrames(base uint32, came bool) {
+	if !came || base == 0 {
+		return
+	}
+	s.owned = 0
+	for i := range s.frames {
+		for j := 0; j < len(s.frames[i].slots); j++ {
+			if v := s.frames[i].slots[j].val; v != nil && v.id != 0 {
+				s.edit(i).slots[j].val = rebase(v, base)
+			}
+		}
+	}
+}
+
+// unknownCall returns the state behind a call that cannot be followed in its
+// context: recursion, or a chain of calls that is too deep. The callee is
+// analysed with anything at all.
+func (r *run) unknownCall(pc bytecode.PC, sub int, s *State) *State {
+	if r.a.active[sub] {
+		r.fault(pc, &anything.Alt, "recursive call from %s() to %s()", r.a.subName(r.sub), r.a.subName(sub))
+	} else {
+		r.fault(pc, &anything.Alt, "the call stack of %d frames is too deep !", maxFrames+1)
+	}
+	r.a.enqueue(sub, topState())
+	out := s.fork()
+	forgetFrames(out)
+	out.regs = [numRegs]*Value{bytecode.R10: s.regs[bytecode.R10]}
+	copy(out.regs[6:], s.regs[6:])
+	out.regs[0] = anything
+	return out
+}
+
+// callGlobal returns the state behind a call of a global function, which the
+// kernel verifies on its own, by the types of its parameters
+// (kernel/bpf/verifier.c check_func_call and btf_check_subprog_call, Linux 7.3).
+func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
+	r.a.enqueue(sub, globalEntry(r.a.p, sub))
+	for reg := bytecode.R1; reg <= bytecode.R5; reg++ {
+		v := s.regs[reg]
+		if v == nil {
+			continue
+		}
+		r.escape(pc, v, false)
+		size := argSize(r.a.p.Subprogs[sub].Args, int(reg)-1)
+		v.each(func(a *Alt) {
+			switch {
+			case size == 0:
+			case a.Kind == Number && a.flags&maybeLocal != 0:
+				forgetFrames(s)
+			case a.Kind == Stack && int(a.Obj) < len(s.frames):
+				lo, hi, _ := r.span(access{pc: pc, reg: reg}, a)
+				r.touch(int(a.Obj), lo)
+				s.edit(int(a.Obj)).forget(lo, hi+size)
+			}
+		})
+	}
+	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
+		s.regs[reg] = nil
+	}
+	s.regs[0] = unknownNumber
+	return s
+}
+
+// argSize returns how many bytes a global function may write behind its
+// parameter number i.
+func argSize(args []string, i int) int64 {
+	if args == nil {
+		return stackSize
+	}
+	if i >= len(args) || args[i] == "scalar" || args[i] == "ctx" {
+		return 0
+	}
+	for _, prefix := range []string{"mem:", "nonnull:"} {
+		if n, ok := strings.CutPrefix(args[i], prefix); ok {
+			if size, err := strconv.ParseInt(n, 10, 64); err == nil && size >= 0 && size < stackSize {
+				return size
+			}
+		}
+	}
+	return stackSize
+}
+
+// globalEntry returns the state in which a global function starts.
+func globalEntry(p *bytecode.Program, sub int) *State {
+	var args [6]*Value
+	for i, a := range p.Subprogs[sub].Args {
+		switch {
+		case i >= 5:
+		case a == "scalar":
+			args[i+1] = unknownNumber
+		case a == "ctx":
+			args[i+1] = pointer(Ctx, 0, 0)
+		case strings.HasPrefix(a, "mem:"):
+			args[i+1] = &Value{Alt: Alt{Kind: Other, flags: maybeNull}, id: uint32(i + 1)}
+		case strings.HasPrefix(a, "nonnull:"):
+			args[i+1] = &Value{Alt: Alt{Kind: Other}}
+		default:
+			args[i+1] = unknownPtr
+		}
+	}
+	return entryState(args)
+}
+
+// subName returns a subprogram's name, or one made of its start.
+func (a *analyzer) subName(sub int) string {
+	if n := a.p.Subprogs[sub].Name; n != "" {
+		return n
+	}
+	return "func_" + a.p.Subprogs[sub].Start.String()
+}

@@ -1,0 +1,291 @@
+package abstract
+
+import (
+	"math/bits"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Limits of the fixpoint. They bound its cost: a block is carried out for at
+// most maxVisits states and then for one that is joined and widened, which ends
+// soon.
+const (
+	maxStates = 16 // states of a block that are kept apart
+	maxVisits = 64 // states that are carried out before they are joined into one
+	maxExits  = 8  // states behind a subprogram that are kept apart
+	maxForks  = 32 // times that a state is split inside a block
+	softWiden = 8  // times that a joined state grows to thresholds
+	hardWiden = 16 // times until what still grows is given up
+)
+
+// analyzer is what the analyses of all subprograms share.
+type analyzer struct {
+	p    *bytecode.Program
+	g    *cfg.Graph
+	opt  Options
+	f    *Facts
+	live []uint16 // of each block, the registers that may be read from its start on
+
+	order [][]cfg.BlockID // of each subprogram, its blocks in reverse postorder
+	pos   []int32         // of each block, its index there
+	stops [][]uint64      // of each subprogram, where to widen to; nil until needed
+
+	contexts [][]*run       // of each subprogram, by entry state
+	shared   []map[int]*run // of each subprogram, by number of frames: for the entry states beyond maxContexts
+	active   []bool         // of each subprogram, whether it is being analysed
+	pending  []job          // functions to analyse on their own
+	fuel     int            // instructions that may be carried out before states are joined at once
+}
+
+// job is a function to analyse on its own.
+type job struct {
+	sub   int
+	block cfg.BlockID // where it starts
+	entry *State
+}
+
+// blockStates is what is known at the entry of a block in one context.
+type blockStates struct {
+	entries []entry
+	visits  int32
+	growth  int32 // times that the joined state has grown
+}
+
+// entry is one of the states at the entry of a block.
+type entry struct {
+	s    *State
+	done bool // has been carried out
+}
+
+// run is the analysis of a subprogram from one entry state.
+type run struct {
+	a      *analyzer
+	sub    int
+	entry  *State
+	nested int // frames above this one
+	lo     cfg.BlockID
+	blocks []blockStates
+	exits  []*State
+	grown  int   // times that exits were joined
+	depth  []int // bytes touched of each frame in sight
+	opened bool  // an indirect jump that may go anywhere has been met
+
+	forks int // times that the state may be split until the block ends
+
+	queue []uint64 // bit set of the blocks to carry out, by position
+	next  int      // no position before is in the queue
+}
+
+// summarize returns the analysis of a subprogram that covers an entry state.
+func (a *analyzer) summarize(sub int, e *State, nested int) *run {
+	for _, c := range a.contexts[sub] {
+		if e.leq(c.entry) && (len(a.contexts[sub]) == maxContexts || c.entry.leq(e)) {
+			return c
+		}
+	}
+	if len(a.contexts[sub]) < maxContexts && a.fuel > 0 {
+		c := a.analyse(sub, a.g.Entry(sub), e, nested)
+		a.contexts[sub] = append(a.contexts[sub], c)
+		return c
+	}
+	key := len(e.frames)
+	c := a.shared[sub][key]
+	grown := 0
+	if c != nil {
+		if e.leq(c.entry) {
+			return c
+		}
+		if grown = c.grown + 1; grown > maxGrowth {
+			e = giveUp(e)
+		} else {
+			e = joinStates(c.entry, e, func(v, w *Value) *Value { return widenValue(v, w, nil, grown > maxGrowth/2) })
+		}
+	}
+	c = a.analyse(sub, a.g.Entry(sub), e, nested)
+	c.grown = grown
+	if a.shared[sub] == nil {
+		a.shared[sub] = make(map[int]*run)
+	}
+	a.shared[sub][key] = c
+	return c
+}
+
+// giveUp returns a state of as many frames as s of which nothing is known.
+func giveUp(s *State) *State {
+	top := topState()
+	for range s.frames[1:] {
+		top.frames = append(top.frames, &frame{lost: true})
+	}
+	return top
+}
+
+// analyse carries out a subprogram from one entry state.
+func (a *analyzer) analyse(sub int, at cfg.BlockID, e *State, nested int) *run {
+	lo, hi := a.g.SubBlocks(sub)
+	n := len(a.order[sub])
+	r := &run{
+		a: a, sub: sub, entry: e, nested: nested, lo: lo,
+		blocks: make([]blockStates, hi-lo), queue: make([]uint64, (n+63)/64),
+	}
+	a.active[sub] = true
+	r.insert(at, e.fork())
+	for {
+		b, ok := r.pop()
+		if !ok {
+			break
+		}
+		r.carryOut(b)
+	}
+	a.active[sub] = false
+	r.grown = 0
+	a.f.record(r)
+	r.blocks, r.queue = nil, nil
+	return r
+}
+
+// push puts a block into the queue.
+func (r *run) push(b cfg.BlockID) {
+	p := int(r.a.pos[b])
+	r.queue[p>>6] |= 1 << (p & 63)
+	r.next = min(r.next, p>>6)
+}
+
+// pop takes the first block in reverse postorder out of the queue.
+func (r *run) pop() (cfg.BlockID, bool) {
+	for ; r.next < len(r.queue); r.next++ {
+		if w := r.queue[r.next]; w != 0 {
+			r.queue[r.next] &= w - 1
+			return r.a.order[r.sub][r.next<<6+bits.TrailingZeros64(w)], true
+		}
+	}
+	return 0, false
+}
+
+// carryOut carries out a block for its states that have not been.
+func (r *run) carryOut(b cfg.BlockID) {
+	bs := &r.blocks[b-r.lo]
+	var todo []*State
+	for i := range bs.entries {
+		if !bs.entries[i].done {
+			bs.entries[i].done = true
+			todo = append(todo, bs.entries[i].s)
+		}
+	}
+	for _, s := range todo {
+		bs.visits++
+		r.block(b, s.fork())
+	}
+}
+
+// insert adds a state to the entry of a block, joining it with others when
+// there are too many. It takes the state over.
+func (r *run) insert(b cfg.BlockID, s *State) {
+	s.trim(r.a.live[b] | bit(bytecode.R10))
+	s.owned = 0
+	bs := &r.blocks[b-r.lo]
+	for i := range bs.entries {
+		if s.leq(bs.entries[i].s) {
+			return
+		}
+	}
+	switch {
+	case bs.visits >= maxVisits || r.a.fuel <= 0 && len(bs.entries) > 0:
+		s = r.collapse(bs, s)
+		bs.entries = append(bs.entries[:0], entry{s: s})
+	case len(bs.entries) >= maxStates:
+		s = joinStates(nearest(bs.entries, s), s, (*Value).join)
+		fallthrough
+	default:
+		kept := bs.entries[:0]
+		for _, e := range bs.entries {
+			if !e.s.leq(s) {
+				kept = append(kept, e)
+			}
+		}
+		bs.entries = append(kept, entry{s: s})
+	}
+	r.push(b)
+}
+
+// nearest returns the state that differs least from s.
+func nearest(entries []entry, s *State) *State {
+	best, least := entries[0].s, int(^uint(0)>>1)
+	for _, e := range entries {
+		if d := distance(e.s, s); d < least {
+			best, least = e.s, d
+		}
+	}
+	return best
+}
+
+// collapse joins s and the states of a block into one, which grows fast.
+func (r *run) collapse(bs *blockStates, s *State) *State {
+	if len(bs.entries) == 0 {
+		return s
+	}
+	old := bs.entries[0].s
+	for _, e := range bs.entries[1:] {
+		old = joinStates(old, e.s, (*Value).join)
+	}
+	bs.growth++
+	switch {
+	case bs.growth <= 2:
+		return joinStates(old, s, (*Value).join)
+	case bs.growth <= softWiden:
+		stops := r.a.thresholds(r.sub)
+		return joinStates(old, s, func(v, w *Value) *Value { return widenValue(v, w, stops, false) })
+	case bs.growth <= hardWiden:
+		return joinStates(old, s, func(v, w *Value) *Value { return widenValue(v, w, nil, false) })
+	}
+	return joinStates(old, s, func(v, w *Value) *Value { return widenValue(v, w, nil, true) })
+}
+
+// exit notes a state in which the subprogram returns r0.
+func (r *run) exit(s *State, r0 *Value) {
+	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids}
+	x.regs[0] = r0
+	s.owned = 0
+	x.trim(1)
+	for i, y := range r.exits {
+		if x.leq(y) {
+			return
+		}
+		if y.leq(x) {
+			r.exits[i] = x
+			return
+		}
+	}
+	if len(r.exits) < maxExits && r.a.fuel > 0 {
+		r.exits = append(r.exits, x)
+		return
+	}
+	r.grown++
+	stops := r.grown > 2*softWiden
+	for _, y := range r.exits {
+		x = joinStates(y, x, func(v, w *Value) *Value {
+			if r.grown <= softWiden {
+				return v.join(w)
+			}
+			return widenValue(v, w, nil, stops)
+		})
+	}
+	r.exits = append(r.exits[:0], x)
+}
+
+// enqueue notes a function that is to be analysed on its own.
+func (a *analyzer) enqueue(sub int, e *State) {
+	a.enqueueAt(sub, a.g.Entry(sub), e)
+}
+
+// enqueueAt is enqueue from a block in the middle.
+func (a *analyzer) enqueueAt(sub int, b cfg.BlockID, e *State) {
+	e.trim(a.live[b] | bit(bytecode.R10))
+	for i := range a.pending {
+		j := &a.pending[i]
+		if j.block == b && (e.leq(j.entry) || j.entry == nil) {
+			return
+		}
+	}
+	a.pending = append(a.pending, job{sub, b, e})
+}

@@ -1,0 +1,170 @@
+package abstract
+
+import (
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// point is a state in the middle of a block.
+type point struct {
+	pc bytecode.PC
+	s  *State
+}
+
+// block carries out a block from one state and hands the states at its end on
+// to its successors.
+func (r *run) block(b cfg.BlockID, s *State) {
+	blk := &r.a.g.Blocks[b]
+	todo := []point{{blk.Start, s}}
+	r.forks = maxForks
+	for len(todo) > 0 {
+		p := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for p.pc < blk.Last {
+			r.a.fuel--
+			if again := r.step(p.pc, p.s); again != nil {
+				todo = append(todo, point{p.pc, again})
+				r.forks--
+			}
+			p.pc += r.a.p.Insns[p.pc].Slots()
+		}
+		r.last(b, p.pc, p.s)
+	}
+}
+
+// step carries out an instruction that does not end its block. It returns a
+// state with which the instruction is to be carried out again, nil if there is
+// none.
+func (r *run) step(pc bytecode.PC, s *State) (again *State) {
+	in := r.a.p.Insns[pc]
+	switch in.Class() {
+	case asm.ALUClass, asm.ALU64Class:
+		return r.alu(pc, in, s)
+	case asm.LdXClass:
+		r.load(pc, in, s)
+	case asm.StClass, asm.StXClass:
+		r.store(pc, in, s)
+	case asm.LdClass:
+		if in.IsWide() {
+			s.set(in.Dst, r.wide(pc, in))
+			break
+		}
+		r.packetLoad(s)
+	case asm.JumpClass:
+		if r.a.p.Flow(pc).Kind == bytecode.FlowHelper {
+			r.helperCall(pc, in, s)
+		}
+	}
+	return nil
+}
+
+// packetLoad carries out a legacy packet load, which leaves the subprogram with
+// result 0 when it fails (kernel/bpf/verifier.c check_ld_abs, Linux 7.3).
+func (r *run) packetLoad(s *State) {
+	r.exit(s, constant(0))
+	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
+		s.regs[reg] = nil
+	}
+	s.regs[bytecode.R0] = unknownNumber
+}
+
+// wide returns what a 64-bit immediate load yields.
+func (r *run) wide(pc bytecode.PC, in bytecode.Insn) *Value {
+	p := r.a.p
+	ref, ok := p.RefAt(pc)
+	if !ok {
+		switch {
+		case in.Src == bytecode.LdImm64 && pc+1 < p.Len():
+			return constant(uint64(uint32(in.Imm)) | uint64(uint32(p.Insns[pc+1].Imm))<<32)
+		case in.Src == bytecode.LdFunc:
+			return r.funcAddr(pc + 1 + bytecode.PC(in.Imm))
+		}
+		return unknownPtr
+	}
+	switch ref.Kind {
+	case bytecode.RefMap:
+		if ref.Index < len(p.Maps) {
+			return pointer(MapPtr, ref.Index, 0)
+		}
+	case bytecode.RefMapValue:
+		if ref.Index < len(p.Maps) {
+			return pointer(MapValue, ref.Index, ref.Off)
+		}
+	case bytecode.RefTable:
+		if ref.Index < len(p.Tables) {
+			return pointer(Table, ref.Index, ref.Off)
+		}
+	case bytecode.RefTableMap:
+		return pointer(TablePtr, ref.Index, 0)
+	case bytecode.RefFunc:
+		return r.funcAddr(bytecode.PC(ref.Index))
+	}
+	return unknownPtr
+}
+
+// funcAddr returns the address of the subprogram that starts at pc.
+func (r *run) funcAddr(pc bytecode.PC) *Value {
+	if sub := r.a.p.SubprogAt(pc); sub >= 0 && r.a.p.Subprogs[sub].Start == pc {
+		return pointer(Func, sub, 0)
+	}
+	return unknownPtr
+}
+
+// last carries out the last instruction of a block and hands the state on.
+func (r *run) last(b cfg.BlockID, pc bytecode.PC, s *State) {
+	r.a.fuel--
+	in := r.a.p.Insns[pc]
+	switch f := r.a.p.Flow(pc); f.Kind {
+	case bytecode.FlowGoto:
+		r.follow(b, cfg.Goto, s)
+	case bytecode.FlowCond, bytecode.FlowKey:
+		taken, fall := r.branch(pc, in, s)
+		if fall != nil {
+			r.follow(b, cfg.FallThrough, fall)
+		}
+		if taken != nil {
+			r.follow(b, cfg.Taken, taken)
+		}
+	case bytecode.FlowIndirect:
+		r.gotox(b, pc, in, s)
+	case bytecode.FlowExit:
+		r.exit(s, s.regs[bytecode.R0])
+	case bytecode.FlowCall:
+		sub := r.a.p.SubprogAt(f.Callee)
+		if sub < 0 || r.a.p.Subprogs[sub].Start != f.Callee {
+			return // no kernel takes it, and the graph has no edge
+		}
+		r.a.called(r.a.g, b, sub)
+		for _, out := range r.call(pc, sub, s) {
+			r.follow(b, cfg.Return, out)
+		}
+	case bytecode.FlowCallx:
+		r.callx(b, pc, in, s)
+	case bytecode.FlowHelper:
+		if _, returns := r.helperCall(pc, in, s); returns {
+			r.follow(b, cfg.FallThrough, s)
+		}
+	default:
+		again := r.step(pc, s)
+		r.follow(b, cfg.FallThrough, s)
+		if again != nil {
+			r.step(pc, again)
+			r.follow(b, cfg.FallThrough, again)
+		}
+	}
+}
+
+// follow hands a state on along the edges of one kind.
+func (r *run) follow(b cfg.BlockID, kind cfg.Kind, s *State) {
+	lo, hi := r.a.g.SuccIDs(b)
+	edges := r.a.g.Edges()
+	for i := lo; i < hi; i++ {
+		if edges[i].Kind == kind {
+			r.a.f.edge(i)
+			r.insert(edges[i].To, s)
+			return
+		}
+	}
+}

@@ -1,0 +1,200 @@
+// Package abstract computes facts: what registers and stack slots may hold
+// wherever a program can be, and with that where it can be at all.
+//
+//	facts := abstract.Analyze(p, g, abstract.Options{})
+//	facts.Reached(9)                  // whether an execution can reach slot 9
+//	facts.EntryText(b)                // r1=scalar(umax=14) r10=fp0
+//	facts.Indirect()                  // gotox@8: BPF.JT.0.0, bytes 0 to 112
+//
+// A fact holds for every execution that a verifier would let run: the analysis
+// only errs by saying too little. What the instructions do comes from package
+// scalar for numbers and from here for pointers, memory and calls.
+//
+// Where paths meet, up to a few states are kept apart; further ones are joined,
+// and what grows in a loop is widened. Subprograms are followed in the context
+// of their calls, up to a few entry states each. So the cost is linear in the
+// program for code as compilers make it, and polynomial always, while the
+// kernel's verifier takes every path.
+//
+// The package does not decide what to do with an indirect jump whose targets
+// the graph lacks; package succ builds the graph anew.
+package abstract
+
+import (
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Options of Analyze. The zero value is what executions can do.
+type Options struct {
+	Rules Rules
+}
+
+// Facts is what Analyze found out about a program. It is not changed
+// afterwards.
+type Facts struct {
+	g         *cfg.Graph
+	states    [][]*State // of each block, at its entry
+	edges     []uint64   // bit set of the edges that can be taken, by index in Graph.Edges
+	depth     []int      // bytes of stack touched, of each subprogram
+	indirect  map[bytecode.PC]*Indirect
+	callbacks map[bytecode.PC][]int // subprograms that a helper call calls
+	faultAt   map[bytecode.PC]int
+	faults    []Fault
+	bounds    map[origin]Bound
+	missing   bool // an indirect jump leads where the graph has no edge
+	anyFunc   bool // an unknown function is called
+}
+
+// Bound is the range that an instruction bounds a register to.
+type Bound struct{ Min, Max uint64 }
+
+// Analyze computes the facts of a program on its graph.
+func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
+	f := &Facts{
+		g: g, states: make([][]*State, g.NumBlocks()), edges: make([]uint64, (g.NumEdges()+63)/64),
+		depth: make([]int, len(p.Subprogs)), indirect: make(map[bytecode.PC]*Indirect),
+		callbacks: make(map[bytecode.PC][]int), faultAt: make(map[bytecode.PC]int), bounds: make(map[origin]Bound),
+	}
+	a := &analyzer{p: p, g: g, opt: opt, f: f}
+	a.prepare()
+	var args [6]*Value
+	args[1] = pointer(Ctx, 0, 0)
+	a.enqueue(0, entryState(args))
+	if opt.Rules == Kernel {
+		a.throw() // the kernel verifies the exception callback in any case
+	}
+	for i := 0; i < len(a.pending); i++ {
+		j := a.pending[i]
+		a.analyse(j.sub, j.block, j.entry, 0)
+	}
+	f.finish()
+	return f
+}
+
+// prepare computes what the analysis of each subprogram starts from.
+func (a *analyzer) prepare() {
+	n := len(a.p.Subprogs)
+	order := cfg.ReversePostorder(a.g)
+	a.live = liveness(a.g, allBlocks(a.g, order))
+	a.order = make([][]cfg.BlockID, n)
+	a.pos = make([]int32, a.g.NumBlocks())
+	for _, b := range allBlocks(a.g, order) {
+		sub := a.g.Blocks[b].Sub
+		a.pos[b] = int32(len(a.order[sub]))
+		a.order[sub] = append(a.order[sub], b)
+	}
+	a.stops = make([][]uint64, n)
+	a.contexts = make([][]*run, n)
+	a.shared = make([]map[int]*run, n)
+	a.active = make([]bool, n)
+	a.fuel = 4_000_000 + 8*int(a.p.Len())
+}
+
+// allBlocks returns the blocks in reverse postorder, then those that are not
+// reached.
+func allBlocks(g *cfg.Graph, o *cfg.Order) []cfg.BlockID {
+	out := slices.Clone(o.Blocks)
+	for b, n := range o.Num {
+		if n < 0 {
+			out = append(out, cfg.BlockID(b))
+		}
+	}
+	return out
+}
+
+// record adds the result of an analysis to the facts.
+func (f *Facts) record(r *run) {
+	for i := range r.blocks {
+		b := r.lo + cfg.BlockID(i)
+		for _, e := range r.blocks[i].entries {
+			f.addState(b, e.s)
+		}
+	}
+	if len(r.depth) > 0 {
+		f.depth[r.sub] = max(f.depth[r.sub], r.depth[0])
+	}
+}
+
+// addState adds a state to those of a block. States with different numbers of
+// frames in sight are not joined.
+func (f *Facts) addState(b cfg.BlockID, s *State) {
+	old := f.states[b]
+	for _, t := range old {
+		if s.leq(t) {
+			return
+		}
+	}
+	if len(old) >= maxStates {
+		for i, t := range old {
+			if len(t.frames) == len(s.frames) {
+				old[i] = joinStates(t, s, (*Value).join)
+				return
+			}
+		}
+	}
+	f.states[b] = append(old, s)
+}
+
+// finish turns what was noted on the way into results.
+func (f *Facts) finish() {
+	for _, d := range f.indirect {
+		for _, a := range d.alts {
+			d.Accesses = append(d.Accesses, f.access(&a))
+		}
+		slices.SortStableFunc(d.Accesses, compareAccess)
+	}
+}
+
+// Reached reports whether an execution can reach the instruction at pc. Of the
+// second slot of a 64-bit immediate load it tells the same as of the first.
+func (f *Facts) Reached(pc bytecode.PC) bool {
+	b, ok := f.g.BlockAt(pc)
+	return ok && f.BlockReached(b)
+}
+
+// BlockReached reports whether an execution can reach the block.
+func (f *Facts) BlockReached(b cfg.BlockID) bool { return len(f.states[b]) > 0 }
+
+// EdgeFeasible reports whether an execution can take the edge with this index
+// in Graph.Edges.
+func (f *Facts) EdgeFeasible(i int) bool { return f.edges[i>>6]>>(i&63)&1 != 0 }
+
+func (f *Facts) edge(i int) { f.edges[i>>6] |= 1 << (i & 63) }
+
+// StackDepth returns how many bytes of its stack frame a subprogram touches, a
+// multiple of 8 (kernel/bpf/verifier.c grow_stack_state, Linux 7.3).
+func (f *Facts) StackDepth(sub int) int { return f.depth[sub] }
+
+// Complete reports whether the graph has an edge for each target of an indirect
+// jump that the facts admit. Facts of an incomplete graph are those of a part of
+// the program only.
+func (f *Facts) Complete() bool { return !f.missing }
+
+// Indirect returns what is known of the indirect jumps and calls that can be
+// reached, by instruction.
+func (f *Facts) Indirect() []*Indirect {
+	pcs := sortedKeys(f.indirect)
+	out := make([]*Indirect, len(pcs))
+	for i, pc := range pcs {
+		out[i] = f.indirect[pc]
+	}
+	return out
+}
+
+// Callbacks returns the helper calls that call subprograms, ascending.
+func (f *Facts) Callbacks() []bytecode.PC { return sortedKeys(f.callbacks) }
+
+// CalledBack returns the subprograms that the helper call at pc calls, as
+// indices in Subprogs, ascending.
+func (f *Facts) CalledBack(pc bytecode.PC) []int { return f.callbacks[pc] }
+
+// BoundOf returns what bounded the offsets of an access, as the range that
+// instruction BoundPC bounded register BoundReg to, over all states, and whether
+// that is known.
+func (f *Facts) BoundOf(a Access) (Bound, bool) {
+	b, ok := f.bounds[a.org]
+	return b, ok
+}

@@ -1,0 +1,71 @@
+package abstract
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/abstract/tnum"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Fault is something that a kernel verifier refuses when it computes values.
+type Fault struct {
+	PC   bytecode.PC
+	Text string // the kernel's message
+	// Loose reports whether the fault may not be one: it was seen on paths that
+	// had been joined.
+	Loose bool
+}
+
+// fault notes a fault of an instruction; a is what it was seen on.
+func (r *run) fault(pc bytecode.PC, a *Alt, format string, args ...any) {
+	f := r.a.f
+	old, seen := f.faultAt[pc]
+	if seen && (!f.faults[old].Loose || a.flags&loose != 0) {
+		return
+	}
+	n := Fault{PC: pc, Text: fmt.Sprintf(format, args...), Loose: a.flags&loose != 0}
+	if seen {
+		f.faults[old] = n
+		return
+	}
+	f.faultAt[pc] = len(f.faults)
+	f.faults = append(f.faults, n)
+}
+
+// Faults returns what a kernel verifier would refuse when it computes values,
+// by instruction. There is at most one for each.
+func (f *Facts) Faults() []Fault {
+	out := slices.Clone(f.faults)
+	slices.SortFunc(out, func(a, b Fault) int { return cmp.Compare(a.PC, b.PC) })
+	return out
+}
+
+// read returns what a register holds for an instruction that uses it.
+func (r *run) read(pc bytecode.PC, s *State, reg bytecode.Reg) *Value {
+	if reg < numRegs && s.regs[reg] != nil {
+		return s.regs[reg]
+	}
+	r.fault(pc, &anything.Alt, "R%d !read_ok", reg)
+	return anything
+}
+
+// typeName returns the type of a value as the kernel names it.
+func typeName(a *Alt) string {
+	if a.flags&maybeNull != 0 {
+		return kindNames[a.Kind] + "_or_null"
+	}
+	return kindNames[a.Kind]
+}
+
+// bitsText prints known bits as the kernel does (kernel/bpf/tnum.c tnum_strn).
+func bitsText(t tnum.T) string {
+	if t.IsConst() {
+		return fmt.Sprint(int64(t.Value))
+	}
+	return fmt.Sprintf("(%#x; %#x)", t.Value, t.Mask)
+}
+
+// constBits returns the known bits of a constant.
+func constBits(v int64) tnum.T { return tnum.Const(uint64(v)) }

@@ -1,0 +1,223 @@
+package abstract
+
+import (
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// helperCall carries out a call of a helper or kernel function. It returns
+// further states behind the call, and whether the call returns at all.
+func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) (more []*State, returns bool) {
+	h := helper{args: 5, how: cbOther}
+	if in.IsHelperCall() {
+		h = helperOf(in.Imm)
+	}
+	if ref, ok := r.a.p.RefAt(pc); ok && ref.Kind == bytecode.RefKfunc && ref.Name == "bpf_throw" {
+		r.a.throw()
+		return nil, false
+	}
+	if h.res == resTail {
+		r.exit(s, unknownNumber)
+	}
+	if h.how != cbNone || h.res == resAnything {
+		r.callbacks(pc, h, s)
+	}
+	r.clobberArgs(pc, h, s)
+	r0 := r.returned(h, s)
+	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
+		s.regs[reg] = nil
+	}
+	s.regs[bytecode.R0] = r0
+	return nil, true
+}
+
+// returned returns what r0 holds behind a call.
+func (r *run) returned(h helper, s *State) *Value {
+	switch h.res {
+	case resNumber, resNumberRead, resTail:
+		return unknownNumber
+	case resVoid:
+		return nil
+	case resValue, resValueRead:
+		m := s.get(bytecode.R1)
+		if !m.is(MapPtr) {
+			return unknownPtr
+		}
+		if t := r.a.p.Maps[m.Obj].Type; t == mapArrayOfMaps || t == mapHashOfMaps || t == mapSockMap || t == mapSockHash || t == mapXSK {
+			return unknownPtr
+		}
+		v := pointer(MapValue, int(m.Obj), 0)
+		v.flags |= maybeNull
+		return v.linked(s.newID(), 0, 0)
+	}
+	return unknownPtr
+}
+
+// Types of maps whose values a program does not look up as memory
+// (include/uapi/linux/bpf.h enum bpf_map_type).
+const (
+	mapArrayOfMaps = 12
+	mapHashOfMaps  = 13
+	mapSockMap     = 15
+	mapXSK         = 17
+	mapSockHash    = 18
+)
+
+// clobberArgs forgets the stack bytes that a helper may write to. It writes
+// upwards from a pointer that it is given; only buffers whose size is an
+// argument have a known end.
+func (r *run) clobberArgs(pc bytecode.PC, h helper, s *State) {
+	for reg := bytecode.R1; reg <= bytecode.R5 && int(reg) <= h.args; reg++ {
+		v := s.regs[reg]
+		if v == nil {
+			continue
+		}
+		v.each(func(a *Alt) {
+			size := int64(stackSize)
+			if int(reg) == int(h.out) && h.size != 0 {
+				if n := s.get(bytecode.Reg(h.size)); n.is(Number) && n.Off.Umax() < stackSize {
+					size = int64(n.Off.Umax())
+				}
+			}
+			switch {
+			case a.Kind == Number && a.flags&maybeLocal != 0 && writes(h):
+				forgetFrames(s)
+			case a.Kind != Stack || int(a.Obj) >= len(s.frames):
+			default:
+				lo, hi, _ := r.span(access{pc: pc, reg: reg}, a)
+				r.touch(int(a.Obj), lo)
+				if writes(h) {
+					s.edit(int(a.Obj)).forget(lo, hi+size)
+				}
+			}
+		})
+	}
+}
+
+// writes reports whether a helper may write to memory that it is given.
+func writes(h helper) bool {
+	return h.res != resNumberRead && h.res != resValueRead && h.res != resTail
+}
+
+// callbacks follows the functions that a helper calls.
+func (r *run) callbacks(pc bytecode.PC, h helper, s *State) {
+	if h.callback == 0 {
+		// Not known to call anything: whatever functions it is given.
+		for reg := bytecode.R1; reg <= bytecode.R5; reg++ {
+			if v := s.regs[reg]; v != nil {
+				r.escape(pc, v, true)
+			}
+		}
+		return
+	}
+	v := r.read(pc, s, bytecode.Reg(h.callback))
+	found := false
+	v.each(func(a *Alt) {
+		if a.Kind == Func {
+			found = true
+			r.a.callback(pc, int(a.Obj))
+			r.callback(pc, h.how, int(a.Obj), s)
+		}
+	})
+	if !found || !v.is(Func) {
+		r.fault(pc, &v.Alt, "R%d type=%s expected=func", h.callback, kindNames[v.Kind])
+		if v.has(func(a *Alt) bool { return a.Kind != Func }) {
+			r.a.anyFunc(pc)
+			forgetFrames(s)
+		}
+	}
+}
+
+// callback follows a callback that a helper calls any number of times, on the
+// caller's stack if the pointer that it hands on leads there.
+func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
+	other := &Value{Alt: Alt{Kind: Other, Off: unknown}}
+	var args [6]*Value
+	switch how {
+	case cbLoop:
+		if s.get(bytecode.R1).zero() {
+			return
+		}
+		args[1], args[2] = unknownNumber, s.regs[bytecode.R3]
+	case cbMap:
+		args[1], args[2], args[3], args[4] = s.regs[bytecode.R1], other, r.elementOf(s), s.regs[bytecode.R3]
+	case cbVMA:
+		args[1], args[2], args[3] = other, other, s.regs[bytecode.R4]
+	case cbBuffer:
+		args[1], args[2] = other, s.regs[bytecode.R3]
+	case cbTimer:
+		// Runs later, when the caller's frames are gone.
+		args[1], args[2], args[3] = other, other, other
+		r.a.enqueue(sub, entryState(args))
+		return
+	}
+	// Each round adds what one more call may have done to the stack.
+	const rounds = 8
+	for i := 0; ; i++ {
+		outs := r.enter(pc, sub, s, args)
+		if len(s.frames) == 0 || !reaches(args[:]) {
+			return
+		}
+		grown := s.frames
+		for _, out := range outs {
+			grown = joinAllFrames(grown, out.frames, i >= rounds/2)
+		}
+		if framesLeq(grown, s.frames) {
+			return
+		}
+		if i == rounds {
+			forgetFrames(s)
+			// What is anything now may have been a stack pointer.
+			for f := range s.frames {
+				s.edit(f).lost = true
+			}
+			continue
+		}
+		s.frames, s.owned = grown, 0
+		if i > 2*rounds {
+			panic("bug: the stack of a callback's caller keeps changing")
+		}
+	}
+}
+
+// elementOf returns the value pointer that bpf_for_each_map_elem hands on.
+func (r *run) elementOf(s *State) *Value {
+	if m := s.get(bytecode.R1); m.is(MapPtr) {
+		return pointer(MapValue, int(m.Obj), 0)
+	}
+	return &Value{Alt: Alt{Kind: Other, Off: unknown}}
+}
+
+// joinAllFrames joins two stacks of frames, links aside.
+func joinAllFrames(a, b []*frame, widen bool) []*frame {
+	combine := func(v, w *Value) *Value { return v.join(w) }
+	if widen {
+		combine = func(v, w *Value) *Value { return widenValue(v, w, nil, true) }
+	}
+	out := make([]*frame, len(a))
+	for i := range a {
+		out[i] = joinFrames(a[i], b[i], combine)
+	}
+	return out
+}
+
+// framesLeq reports whether the stacks of a are among those of b, links aside.
+func framesLeq(a, b []*frame) bool {
+	for i := range a {
+		if !leqFrame(a[i], b[i], func(v, w *Value) bool { return v.leq(w) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// escape notes that functions were handed to code that may call them.
+func (r *run) escape(pc bytecode.PC, v *Value, calls bool) {
+	v.each(func(a *Alt) {
+		if a.Kind == Func {
+			if calls {
+				r.a.callback(pc, int(a.Obj))
+			}
+			r.a.enqueue(int(a.Obj), topState())
+		}
+	})
+}

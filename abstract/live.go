@@ -1,0 +1,155 @@
+package abstract
+
+import (
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// allRegs is the set of the registers r0 to r10.
+const allRegs uint16 = 1<<numRegs - 1
+
+// bit returns the set that holds r alone; empty for what is no register.
+func bit(r bytecode.Reg) uint16 {
+	if r < numRegs {
+		return 1 << r
+	}
+	return 0
+}
+
+// useDef returns the registers that an instruction reads and those that it
+// overwrites (kernel/bpf/liveness.c compute_insn_live_regs, Linux 7.3; halves
+// of registers are not told apart).
+func useDef(p *bytecode.Program, pc bytecode.PC) (use, def uint16) {
+	in := p.Insns[pc]
+	dst, src := bit(in.Dst), bit(in.Src)
+	switch in.Class() {
+	case asm.LdClass:
+		if in.IsWide() {
+			return 0, dst
+		}
+		return allRegs, 0 // legacy packet loads: rare, so without finesse
+	case asm.LdXClass:
+		return src, dst
+	case asm.StClass:
+		return dst, 0
+	case asm.StXClass:
+		return useDefStore(in, dst, src)
+	case asm.ALUClass, asm.ALU64Class:
+		return useDefALU(in, dst, src)
+	}
+	return useDefJump(p, pc, dst, src)
+}
+
+func useDefStore(in bytecode.Insn, dst, src uint16) (use, def uint16) {
+	if in.Mode() != modeAtomic {
+		return dst | src, 0
+	}
+	switch {
+	case in.Imm == atomicCmpXchg:
+		return dst | src | bit(bytecode.R0), bit(bytecode.R0)
+	case in.Imm == atomicLoadAcq:
+		return src, dst
+	case in.Imm&atomicFetch != 0 && in.Imm != atomicStoreRel:
+		return dst | src, src
+	}
+	return dst | src, 0
+}
+
+func useDefALU(in bytecode.Insn, dst, src uint16) (use, def uint16) {
+	fromReg := in.Source() == asm.RegSource
+	switch {
+	case in.ALUOp() == asm.Mov && fromReg:
+		return src, dst
+	case in.ALUOp() == asm.Mov:
+		return 0, dst
+	case in.ALUOp() == asm.Neg || in.ALUOp() == asm.Swap || !fromReg:
+		return dst, dst
+	}
+	return dst | src, dst
+}
+
+func useDefJump(p *bytecode.Program, pc bytecode.PC, dst, src uint16) (use, def uint16) {
+	const (
+		args     = 1<<bytecode.R1 | 1<<bytecode.R2 | 1<<bytecode.R3 | 1<<bytecode.R4 | 1<<bytecode.R5
+		clobbers = 1<<bytecode.R0 | args
+	)
+	in := p.Insns[pc]
+	switch p.Flow(pc).Kind {
+	case bytecode.FlowExit:
+		return bit(bytecode.R0), 0
+	case bytecode.FlowIndirect:
+		return dst, 0
+	case bytecode.FlowCond:
+		if in.Code == bytecode.CodeMayGoto {
+			return 0, 0
+		}
+		if in.Source() == asm.RegSource {
+			return dst | src, 0
+		}
+		return dst, 0
+	case bytecode.FlowCall:
+		return args, clobbers
+	case bytecode.FlowCallx:
+		return args | bit(in.CallxReg()), clobbers
+	case bytecode.FlowHelper:
+		if in.IsHelperCall() {
+			return args & (1<<(helperOf(in.Imm).args+1) - 1), clobbers
+		}
+		return args, clobbers
+	}
+	return 0, 0
+}
+
+// liveness returns for each block the registers whose values on entry to it may
+// be read. A register behind an indirect jump of which no target is known yet
+// counts as read.
+func liveness(g *cfg.Graph, order []cfg.BlockID) []uint16 {
+	use, def := make([]uint16, g.NumBlocks()), make([]uint16, g.NumBlocks())
+	for b := range g.Blocks {
+		use[b], def[b] = blockUseDef(g, &g.Blocks[b])
+	}
+	in := make([]uint16, g.NumBlocks())
+	// Backward over a reverse postorder: as many rounds as loops are nested,
+	// and at most as many as there are registers to add to all blocks.
+	for changed := true; changed; {
+		changed = false
+		for i := len(order) - 1; i >= 0; i-- {
+			b := order[i]
+			if n := use[b] | liveOut(g, b, in)&^def[b]; n != in[b] {
+				in[b], changed = n, true
+			}
+		}
+	}
+	return in
+}
+
+// liveOut returns the registers that may be read behind a block.
+func liveOut(g *cfg.Graph, b cfg.BlockID, in []uint16) uint16 {
+	succs := g.Succs(b)
+	if len(succs) == 0 && g.Program.Insns[g.Blocks[b].Last].IsGotox() {
+		return allRegs
+	}
+	var out uint16
+	for _, e := range succs {
+		if g.Local(e) {
+			out |= in[e.To]
+		} else if e.Kind == cfg.Indirect {
+			out = allRegs
+		}
+	}
+	return out
+}
+
+func blockUseDef(g *cfg.Graph, blk *cfg.Block) (use, def uint16) {
+	for pc := blk.Start; pc < blk.End; pc++ {
+		if !g.InsnAt(pc) {
+			continue
+		}
+		u, d := useDef(g.Program, pc)
+		use |= u &^ def
+		def |= d
+	}
+	return use, def
+}

@@ -1,0 +1,287 @@
+package abstract
+
+import (
+	"math"
+
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Modes of loads and stores, and operations of atomic ones, by the bits of the
+// instruction (RFC 9669 sections 5.1 to 5.3; load-acquire and store-release
+// since Linux 6.15).
+const (
+	modeMem    = asm.Mode(0x60)
+	modeMemSX  = asm.Mode(0x80)
+	modeAtomic = asm.Mode(0xc0)
+
+	atomicFetch    = 0x01
+	atomicCmpXchg  = 0xf1
+	atomicLoadAcq  = 0x100
+	atomicStoreRel = 0x110
+)
+
+// access is a load or store at a constant distance from a register.
+type access struct {
+	pc     bytecode.PC
+	reg    bytecode.Reg // base
+	off    int64        // byte offset from the base
+	size   int          // bytes
+	signed bool         // the load extends the sign
+}
+
+// load carries out an LDX instruction.
+func (r *run) load(pc bytecode.PC, in bytecode.Insn, s *State) {
+	acc := access{pc, in.Src, int64(in.Off), in.AccessBytes(), in.Mode() == modeMemSX}
+	if in.Mode() != modeMem && in.Mode() != modeMemSX {
+		s.set(in.Dst, unknownPtr)
+		return
+	}
+	s.set(in.Dst, r.loadFrom(acc, s))
+}
+
+// loadFrom returns what a load yields.
+func (r *run) loadFrom(acc access, s *State) *Value {
+	base := r.read(acc.pc, s, acc.reg)
+	if len(base.more) == 0 {
+		return r.loadAlt(acc, &base.Alt, s)
+	}
+	var out []Alt
+	base.each(func(a *Alt) {
+		out = append(out, r.loadAlt(acc, a, s).alts()...)
+		if len(out) > 2*maxAlts {
+			out = squeeze(out)
+		}
+	})
+	return fromAlts(out)
+}
+
+// loadAlt is loadFrom for one alternative of the base.
+func (r *run) loadAlt(acc access, a *Alt, s *State) *Value {
+	if a.flags&maybeNull != 0 {
+		r.fault(acc.pc, a, "R%d invalid mem access '%s_or_null'", acc.reg, kindNames[a.Kind])
+	}
+	switch a.Kind {
+	case Stack:
+		return r.loadStack(acc, a, s)
+	case Ctx:
+		return r.loadCtx(acc, a)
+	case MapValue:
+		return r.loadMap(acc, a)
+	case Table:
+		return r.loadTable(acc, a)
+	case Number:
+		if a.flags&maybeLocal != 0 {
+			return anything
+		}
+		if a.flags&maybePtr == 0 {
+			r.fault(acc.pc, a, "R%d invalid mem access 'scalar'", acc.reg)
+		}
+	case Insn, Code, Func:
+		r.fault(acc.pc, a, "R%d invalid mem access '%s'", acc.reg, kindNames[a.Kind])
+	}
+	return r.loaded(acc)
+}
+
+// loaded returns what is known of a load from memory of unknown content.
+func (r *run) loaded(acc access) *Value {
+	if acc.size == 8 {
+		return unknownPtr
+	}
+	return number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed))
+}
+
+// loadCtx returns what is known of a load from the context. Some program types
+// have pointers to packet data in fields of 4 bytes, which are loaded as 8.
+func (r *run) loadCtx(acc access, a *Alt) *Value {
+	off, ok := a.Off.IsConst()
+	if acc.size == 4 && (!ok || packetField(r.a.p.Type, int64(off)+acc.off)) {
+		return unknownPtr
+	}
+	return r.loaded(acc)
+}
+
+// packetField reports whether the 4 bytes at off in the context of a program of
+// this type may be loaded as a pointer: data, data_end and data_meta of struct
+// __sk_buff and struct xdp_md (include/uapi/linux/bpf.h).
+func packetField(progType string, off int64) bool {
+	switch progType {
+	case "syscall", "socket", "socket_filter", "raw_tp", "raw_tracepoint", "tracepoint", "tp", "kprobe", "perf_event":
+		return false
+	case "xdp":
+		return off <= 8
+	case "tc", "tcx", "classifier", "action", "sched_cls", "sched_act", "cgroup_skb":
+		return off == 76 || off == 80 || off == 140
+	}
+	return true
+}
+
+// loadMap returns what is known of a load from a map's value. The bytes of a
+// map that nobody can change are constants (kernel/bpf/verifier.c
+// bpf_map_is_rdonly and bpf_map_direct_read, Linux 7.3). A code address in it
+// is one here too, though no kernel knows that.
+func (r *run) loadMap(acc access, a *Alt) *Value {
+	m := &r.a.p.Maps[a.Obj]
+	if !m.ReadOnly || m.Value == nil {
+		v := r.loaded(acc)
+		if acc.size == 8 && len(m.Code) > 0 {
+			w := *v
+			w.org = origin{int32(acc.pc) + 1, uint8(acc.reg), noSide}
+			return &w
+		}
+		return v
+	}
+	if acc.size == 8 && len(m.Code) > 0 {
+		if v := r.loadCode(acc, a, m); v != nil {
+			return v
+		}
+	}
+	off, ok := a.Off.IsConst()
+	at := int64(off) + acc.off
+	if !ok || at < 0 || at+int64(acc.size) > int64(len(m.Value)) || codeOverlaps(m, at, acc.size) {
+		return r.loaded(acc)
+	}
+	var v uint64
+	for i := range acc.size {
+		v |= uint64(m.Value[at+int64(i)]) << (8 * i)
+	}
+	return constant(r.extend(v, acc))
+}
+
+// extend widens the bytes of a load to a register.
+func (r *run) extend(v uint64, acc access) uint64 {
+	if shift := 64 - 8*acc.size; acc.signed {
+		v = uint64(int64(v<<shift) >> shift)
+	}
+	return v
+}
+
+// loadTable returns what is known of a load from a jump table's addresses
+// (kernel/bpf/verifier.c check_ptr_alignment, check_map_mem_read and
+// check_mem_region_access for BPF_MAP_TYPE_INSN_ARRAY, Linux 7.3): the byte
+// offset of the cell stays known, not the address in it.
+func (r *run) loadTable(acc access, a *Alt) *Value {
+	size := int64(len(r.a.p.Tables[a.Obj].Targets)) * 8
+	off := r.a.opt.Rules.offset(a.Off, scalar.Const(uint64(acc.off)), false)
+	if acc.off == 0 {
+		off = a.Off
+	}
+	if !r.checkTable(acc, a, size) || acc.size != 8 {
+		return r.loaded(acc)
+	}
+	out := Alt{Kind: Insn, Obj: a.Obj, Off: off, flags: a.flags & loose, org: a.org}
+	if off.Umax() > uint64(size-8) {
+		// The program is refused, or reads beside its table: all that is
+		// left to say is what lies in the table.
+		out.Off = scalar.Meet(off, scalar.Range(0, uint64(size-8)))
+		out.flags |= loose
+		out.org = origin{}
+		if out.Off.Empty() {
+			return unknownPtr
+		}
+	}
+	return &Value{Alt: out}
+}
+
+// checkTable reports the faults of a load from a table in the kernel's order
+// and whether the load can yield a code address.
+func (r *run) checkTable(acc access, a *Alt, size int64) bool {
+	aligned := a.Off.Var.Add(constBits(acc.off)).IsAligned(uint64(acc.size))
+	if acc.size > 1 && !aligned {
+		r.fault(acc.pc, a, "misaligned value access off %s+%d size %d", bitsText(a.Off.Var), acc.off, acc.size)
+		return false
+	}
+	smin := a.Off.Smin()
+	lo := smin + acc.off
+	hi := int64(min(a.Off.Umax(), 1<<30)) + acc.off
+	n := int64(acc.size)
+	switch {
+	case size < 8:
+		r.fault(acc.pc, a, "invalid access to map value, value_size=%d off=%d size=%d", size, lo, n)
+		return false
+	case smin < 0 && (smin == math.MinInt64 || lo < 0):
+		r.fault(acc.pc, a, "R%d min value is negative, either use unsigned index or do a if (index >=0) check.", acc.reg)
+	case lo < 0 || lo+n > size:
+		r.fault(acc.pc, a, "invalid access to map value, value_size=%d off=%d size=%d", size, lo, n)
+	case a.Off.Umax() >= 1<<29:
+		r.fault(acc.pc, a, "R%d unbounded memory access, make sure to bounds check any such access", acc.reg)
+	case hi+n > size:
+		r.fault(acc.pc, a, "invalid access to map value, value_size=%d off=%d size=%d", size, hi, n)
+	case acc.size != 8:
+		r.fault(acc.pc, a, "Invalid read of %d bytes from insn_array", acc.size)
+	}
+	return true
+}
+
+// store carries out an ST or STX instruction.
+func (r *run) store(pc bytecode.PC, in bytecode.Insn, s *State) {
+	acc := access{pc: pc, reg: in.Dst, off: int64(in.Off), size: in.AccessBytes()}
+	if in.Class() == asm.StXClass && in.Mode() == modeAtomic {
+		r.atomic(acc, in, s)
+		return
+	}
+	val := constant(uint64(int64(in.Imm)))
+	if in.Class() == asm.StXClass {
+		val = r.read(pc, s, in.Src)
+		if acc.size == 8 || val.is(Number) && val.Off.Umax() < 1<<(8*acc.size) {
+			val = s.link(in.Src, val)
+		}
+	}
+	r.storeTo(acc, val, s)
+}
+
+// storeTo stores a value; a nil one is anything.
+func (r *run) storeTo(acc access, val *Value, s *State) {
+	base := r.read(acc.pc, s, acc.reg)
+	if base.is(Stack) {
+		r.storeStack(acc, &base.Alt, val, s, true)
+		return
+	}
+	base.each(func(a *Alt) {
+		switch a.Kind {
+		case Stack:
+			r.storeStack(acc, a, val, s, false)
+		case Table:
+			r.fault(acc.pc, a, "write into map forbidden, value_size=16 off=%d size=%d", a.Off.Smin()+acc.off, acc.size)
+		case Insn, Code, Func:
+			r.fault(acc.pc, a, "R%d invalid mem access '%s'", acc.reg, kindNames[a.Kind])
+		case Number:
+			if a.flags&maybeLocal != 0 {
+				forgetFrames(s)
+			} else if a.flags&maybePtr == 0 {
+				r.fault(acc.pc, a, "R%d invalid mem access 'scalar'", acc.reg)
+			}
+		}
+	})
+}
+
+// atomic carries out an atomic operation (kernel/bpf/verifier.c
+// check_atomic_rmw, Linux 7.3).
+func (r *run) atomic(acc access, in bytecode.Insn, s *State) {
+	switch {
+	case in.Imm == atomicLoadAcq:
+		acc.reg = in.Src
+		s.set(in.Dst, r.loadFrom(acc, s))
+		return
+	case in.Imm == atomicStoreRel:
+		r.storeTo(acc, r.read(acc.pc, s, in.Src), s)
+		return
+	}
+	old := r.loadFrom(acc, s)
+	r.storeTo(acc, nil, s)
+	switch {
+	case in.Imm == atomicCmpXchg:
+		s.set(bytecode.R0, old.unlinked())
+	case in.Imm&atomicFetch != 0:
+		s.set(in.Src, old.unlinked())
+	}
+}
+
+// forgetFrames makes every byte of every frame in sight anything.
+func forgetFrames(s *State) {
+	for i := range s.frames {
+		s.edit(i).forget(-stackSize, 0)
+	}
+}

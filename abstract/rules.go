@@ -1,0 +1,95 @@
+package abstract
+
+import (
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+)
+
+// Rules says how numbers are computed and indirect jumps followed.
+type Rules uint8
+
+const (
+	// Exact follows what an execution can do, as precisely as package scalar
+	// can tell: an indirect jump goes to the entries at possible offsets.
+	Exact Rules = iota
+	// Kernel follows what Linux 7.3's verifier follows: its own arithmetic
+	// and branch decisions, and every entry between the smallest and the
+	// largest index. What it does not reach, the kernel removes from the
+	// program.
+	Kernel
+)
+
+// alu returns the result of a binary or unary operation.
+func (r Rules) alu(op scalar.Op, is32 bool, dst, src scalar.S) scalar.S {
+	if r == Kernel {
+		return sane(scalar.KernelALU(op, is32, dst, src))
+	}
+	return scalar.ALU(op, is32, dst, src)
+}
+
+// sane is what the kernel keeps of a result whose parts contradict each other.
+func sane(s scalar.S) scalar.S {
+	s, _ = scalar.KernelSanity(s)
+	return s
+}
+
+// offset returns a pointer's offset after adding or subtracting v.
+func (r Rules) offset(off, v scalar.S, sub bool) scalar.S {
+	switch {
+	case r == Kernel:
+		return scalar.KernelPtrOffset(off, v, sub)
+	case sub:
+		return scalar.ALU(scalar.Sub, false, off, v)
+	}
+	return scalar.ALU(scalar.Add, false, off, v)
+}
+
+// narrow returns what is left of s after a load of so many bytes.
+func (r Rules) narrow(s scalar.S, bytes int, signed bool) scalar.S {
+	if r == Kernel {
+		return scalar.KernelNarrow(s, bytes, signed)
+	}
+	return s.Narrow(bytes, signed)
+}
+
+// decide returns what is known of a conditional jump.
+func (r Rules) decide(c scalar.Cond, is32 bool, a, b scalar.S, same bool) scalar.Outcome {
+	if r == Kernel {
+		return scalar.KernelDecide(c, is32, a, b, same)
+	}
+	return scalar.Decide(c, is32, a, b, same)
+}
+
+// refine returns what is known of a and b on the edge on which c holds.
+func (r Rules) refine(c scalar.Cond, is32 bool, a, b scalar.S) (x, y scalar.S) {
+	if r == Kernel {
+		return scalar.KernelRefine(c, is32, a, b)
+	}
+	x, y, ok := scalar.Refine(c, is32, a, b)
+	if !ok {
+		return a, b // the caller asked decide before
+	}
+	return x, y
+}
+
+// joinNumbers joins two numbers and reports whether the result holds no other
+// members than they do.
+func joinNumbers(a, b scalar.S) (s scalar.S, exact bool) {
+	switch {
+	case b.Leq(a):
+		return a, true
+	case a.Leq(b):
+		return b, true
+	}
+	s = scalar.Join(a, b)
+	const few = 32 // members that are worth counting
+	members, ok := s.Enumerate(few)
+	if !ok {
+		return s, false
+	}
+	for _, v := range members {
+		if !a.Contains(v) && !b.Contains(v) {
+			return s, false
+		}
+	}
+	return s, true
+}

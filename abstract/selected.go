@@ -1,0 +1,51 @@
+package abstract
+
+import (
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Indices returns the indices of the entries that an access selects by either
+// rule, ascending: of a table's entries, or of the code addresses of a data
+// section (Map.Code).
+func (a *Access) Indices(p *bytecode.Program, rules Rules) []int {
+	if a.Table >= 0 {
+		n := len(p.Tables[a.Table].Targets)
+		if rules == Kernel {
+			return rangeEntries(a.Off, n)
+		}
+		return exactEntries(a.Off, n)
+	}
+	if a.Map < 0 {
+		return nil
+	}
+	return codeCells(&p.Maps[a.Map], a.Off)
+}
+
+// Selected returns the slots that an indirect jump or call can go to by either
+// rule, as far as they are known: ascending.
+func (d *Indirect) Selected(p *bytecode.Program, rules Rules) []bytecode.PC {
+	out := []bytecode.PC{}
+	for i := range d.Accesses {
+		a := &d.Accesses[i]
+		for _, j := range a.Indices(p, rules) {
+			if a.Table >= 0 {
+				out = append(out, p.Tables[a.Table].Targets[j])
+			} else {
+				out = append(out, p.Maps[a.Map].Code[j].Target)
+			}
+		}
+	}
+	for _, sub := range d.direct {
+		out = append(out, p.Subprogs[sub].Start)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// Direct reports whether the register may hold the address of the function that
+// starts at a slot without its having been loaded from a table.
+func (d *Indirect) Direct(p *bytecode.Program, start bytecode.PC) bool {
+	return slices.ContainsFunc(d.direct, func(sub int) bool { return p.Subprogs[sub].Start == start })
+}

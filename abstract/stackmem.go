@@ -1,0 +1,196 @@
+package abstract
+
+// span returns the lowest and highest byte offset of an access to a frame, and
+// whether there is but one. Offsets far outside the frame are cut: no kernel
+// takes them.
+func (r *run) span(acc access, a *Alt) (lo, hi int64, fixed bool) {
+	if c, ok := a.Off.IsConst(); ok {
+		off := int64(c)
+		if off < -1<<30 || off > 1<<30 {
+			off = 0
+		}
+		return off + acc.off, off + acc.off, true
+	}
+	lo = max(a.Off.Smin(), -stackSize-acc.off) + acc.off
+	hi = min(a.Off.Smax(), -acc.off) + acc.off
+	return max(lo, -stackSize), min(hi, 0), false
+}
+
+// touch notes how deep an access to a frame reaches (kernel/bpf/verifier.c
+// check_stack_access_within_bounds and grow_stack_state, Linux 7.3).
+func (r *run) touch(frame int, lo int64) {
+	for len(r.depth) <= frame {
+		r.depth = append(r.depth, 0)
+	}
+	r.depth[frame] = max(r.depth[frame], int(min(-lo+7, stackSize))&^7)
+}
+
+// loadStack returns what is known of a load from a stack frame.
+func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
+	lo, hi, fixed := r.span(acc, a)
+	r.touch(int(a.Obj), lo)
+	if int(a.Obj) >= len(s.frames) {
+		return anything
+	}
+	f := s.frames[a.Obj]
+	if !fixed {
+		return r.loadStackRange(acc, a, f, lo, hi)
+	}
+	if lo < -stackSize || lo+int64(acc.size) > 0 {
+		r.fault(acc.pc, a, "invalid read from stack R%d off=%d size=%d", acc.reg, lo, acc.size)
+		return r.loaded(acc)
+	}
+	v := r.fill(acc, s, int(a.Obj), lo)
+	if acc.size == 8 || !v.is(Number) {
+		return v
+	}
+	off := r.a.opt.Rules.narrow(v.Off, acc.size, acc.signed)
+	if off == v.Off {
+		return v
+	}
+	return v.with(off).unlinked()
+}
+
+// fill returns the value of the stack bytes from lo, before they are cut to the
+// size of the load (kernel/bpf/verifier.c check_stack_read_fixed_off).
+func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
+	f := s.frames[frame]
+	num := int16((-lo + 7) / 8)
+	base := -8 * int64(num)
+	first := int(lo - base)
+	if first+acc.size > 8 {
+		return stackUnknown(f) // not aligned; no kernel takes it
+	}
+	sl := f.get(num)
+	if sl == nil {
+		return stackUnknown(f)
+	}
+	n := sl.spilled()
+	switch {
+	case sl.val != nil && first == 0 && acc.size == 8 && n == 8:
+		return s.linkSlot(frame, num)
+	case sl.val != nil && first == 0 && acc.size < 8 && acc.size <= n && sl.val.is(Number):
+		if acc.size == n && sl.val.Off.Umax() < 1<<(8*n) {
+			return s.linkSlot(frame, num)
+		}
+		if sl.val.Off.Umax() < 1<<(8*acc.size) {
+			return sl.val
+		}
+		return sl.val.unlinked()
+	case sl.val != nil && sl.val.zero() && first+acc.size <= n:
+		return constant(0)
+	}
+	for b := first; b < first+acc.size; b++ {
+		if sl.bytes[b] != byteZero {
+			return stackUnknown(f)
+		}
+	}
+	return constant(0)
+}
+
+// linkSlot returns the value of a slot, linked to what is filled from it.
+func (s *State) linkSlot(frame int, num int16) *Value {
+	v := s.frames[frame].get(num).val
+	if v.id != 0 || !v.linkable() {
+		return v
+	}
+	v = v.linked(s.newID(), 0, 0)
+	s.edit(frame).get(num).val = v
+	return v
+}
+
+// stackUnknown returns what stack bytes of unknown content hold.
+func stackUnknown(f *frame) *Value {
+	if f.lost {
+		return anything
+	}
+	return unknownNumber
+}
+
+// loadStackRange returns what is known of a load at a variable offset. The
+// kernel keeps nothing but zeros; code addresses are kept here beyond that, so
+// that a table of labels on the stack can be followed.
+func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value {
+	zero := true
+	var codes []Alt
+	offs, few := a.Off.Enumerate(stackSize / 8)
+	for _, off := range offs {
+		at := int64(off) + acc.off
+		num := int16((-at + 7) / 8)
+		sl := f.get(num)
+		if at >= 0 || at < -stackSize || sl == nil || acc.size != 8 || at&7 != 0 || !codeOnly(sl.whole()) {
+			codes, few = nil, false
+			break
+		}
+		codes = append(codes, sl.whole().alts()...)
+	}
+	if few && len(codes) > 0 {
+		return fromAlts(codes)
+	}
+	for at := lo; at < hi+int64(acc.size); at++ {
+		sl := f.get(int16((-at + 7) / 8))
+		zero = zero && at < 0 && sl != nil && (sl.bytes[at&7] == byteZero || sl.val != nil && sl.val.zero())
+	}
+	switch {
+	case zero:
+		return constant(0)
+	case acc.size == 8:
+		return stackUnknown(f)
+	}
+	return number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed))
+}
+
+// codeOnly reports whether a value is a code address whatever it is.
+func codeOnly(v *Value) bool {
+	return v != nil && !v.has(func(a *Alt) bool { return a.Kind != Insn && a.Kind != Code && a.Kind != Func })
+}
+
+// storeStack stores a value, anything if val is nil, to a stack frame. The
+// store is certain to happen if only is true.
+func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
+	lo, hi, fixed := r.span(acc, a)
+	r.touch(int(a.Obj), lo)
+	if int(a.Obj) >= len(s.frames) {
+		return
+	}
+	if fixed && (lo < -stackSize || lo+int64(acc.size) > 0) {
+		r.fault(acc.pc, a, "invalid write to stack R%d off=%d size=%d", acc.reg, lo, acc.size)
+	}
+	f := s.edit(int(a.Obj))
+	zero := val != nil && val.zero()
+	if val != nil && val.has(isLocal) && (!fixed || !only || acc.size != 8 || lo&7 != 0) {
+		f.lost = true
+	}
+	switch {
+	case fixed && only && val != nil && lo&7 == 0 && lo < 0 && lo >= -stackSize && (acc.size == 8 || val.is(Number)):
+		f.spill(int16(-lo/8), acc.size, val)
+	case fixed && only && zero:
+		f.fill(lo, lo+int64(acc.size), byteZero)
+	case fixed && only:
+		f.forget(lo, lo+int64(acc.size))
+	default:
+		f.weak(lo, hi+int64(acc.size), zero)
+	}
+}
+
+// spill stores the low size bytes of a value to a slot (kernel/bpf/verifier.c
+// save_register_state, Linux 7.3). A value that does not fit loses its link.
+func (f *frame) spill(num int16, size int, val *Value) {
+	sl := f.at(num)
+	f.scrub(sl)
+	if size < 8 && val.Off.Umax() >= 1<<(8*size) {
+		val = val.unlinked()
+		if c, ok := val.constant(); ok {
+			val = constant(c & (1<<(8*size) - 1))
+		}
+	}
+	sl.val = val
+	for b := range sl.bytes {
+		switch {
+		case b < size:
+			sl.bytes[b] = byteSpill
+		case sl.bytes[b] != byteZero:
+			sl.bytes[b] = byteMisc
+		}
+	}
+}

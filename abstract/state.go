@@ -1,0 +1,274 @@
+package abstract
+
+import (
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// numRegs is the number of registers that a program may use, r0 to r10.
+const numRegs = 11
+
+// State is what is known at a point of a program: registers and the stack
+// frames in sight. Stored states are not changed.
+type State struct {
+	regs [numRegs]*Value
+	// frames holds the stack frames that can be reached from here: [0] is the
+	// current one, then the callers' if one of their addresses was handed on.
+	frames []*frame
+	owned  uint32 // bit set of the frames that no other state shares
+	ids    uint32 // ids of values are at most this
+}
+
+// fork returns a copy that may be changed independently.
+func (s *State) fork() *State {
+	c := *s
+	c.frames = append([]*frame(nil), s.frames...)
+	c.owned, s.owned = 0, 0
+	return &c
+}
+
+// edit returns frame i for change.
+func (s *State) edit(i int) *frame {
+	if s.owned>>i&1 == 0 {
+		s.frames[i] = s.frames[i].clone()
+		s.owned |= 1 << i
+	}
+	return s.frames[i]
+}
+
+// get returns what a register holds, anything at all if nothing is known.
+func (s *State) get(r bytecode.Reg) *Value {
+	if r < numRegs && s.regs[r] != nil {
+		return s.regs[r]
+	}
+	return anything
+}
+
+// set puts a value into a register. Writes to r10 and to numbers that are no
+// registers are refused by every kernel and have no effect here.
+func (s *State) set(r bytecode.Reg, v *Value) {
+	if r < bytecode.R10 {
+		s.regs[r] = v
+	}
+}
+
+// newID returns an id that no value of the state has.
+func (s *State) newID() uint32 {
+	s.ids++
+	return s.ids
+}
+
+// eachValue calls f for each register and spilled value, in a fixed order, and
+// stores what f returns.
+func (s *State) eachValue(f func(*Value) *Value) {
+	for r, v := range s.regs {
+		if v != nil {
+			s.regs[r] = f(v)
+		}
+	}
+	for i := range s.frames {
+		for j := 0; j < len(s.frames[i].slots); j++ {
+			v := s.frames[i].slots[j].val
+			if v == nil {
+				continue
+			}
+			if w := f(v); w != v {
+				s.edit(i).slots[j].val = w
+			}
+		}
+	}
+}
+
+// visit calls f for each register and spilled value in the order of eachValue
+// until f returns false.
+func (s *State) visit(f func(*Value) bool) bool {
+	for _, v := range s.regs {
+		if v != nil && !f(v) {
+			return false
+		}
+	}
+	for _, fr := range s.frames {
+		for j := range fr.slots {
+			if v := fr.slots[j].val; v != nil && !f(v) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// trim drops the registers that are not in the set live, then links that link
+// nothing any more, and numbers the rest from 1 in order of appearance, so that
+// equal states are equal.
+func (s *State) trim(live uint16) {
+	for r := range s.regs {
+		if live>>r&1 == 0 {
+			s.regs[r] = nil
+		}
+	}
+	if s.ids == 0 {
+		return
+	}
+	s.renumber()
+}
+
+// renumber is the part of trim that deals with links.
+func (s *State) renumber() {
+	count := make(map[uint32]int, 8)
+	s.visit(func(v *Value) bool {
+		if v.id != 0 {
+			count[v.id]++
+		}
+		return true
+	})
+	if len(count) == 0 {
+		s.ids = 0
+		return
+	}
+	ids := make(map[uint32]uint32, len(count))
+	next := uint32(0)
+	s.eachValue(func(v *Value) *Value {
+		switch {
+		case v.id == 0:
+			return v
+		case count[v.id] == 1:
+			return v.unlinked()
+		}
+		id, ok := ids[v.id]
+		if !ok {
+			next++
+			id = next
+			ids[v.id] = id
+		}
+		if id == v.id {
+			return v
+		}
+		return v.linked(id, v.delta, v.add)
+	})
+	s.ids = next
+}
+
+// leq reports whether every execution that s describes is described by t, by
+// comparing part by part (kernel/bpf/states.c states_equal, Linux 7.3).
+func (s *State) leq(t *State) bool {
+	if len(s.frames) != len(t.frames) {
+		return false
+	}
+	var ids idMap
+	for r, v := range t.regs {
+		if v != nil && !ids.leq(s.regs[r], v) {
+			return false
+		}
+	}
+	for i, f := range t.frames {
+		if !leqFrame(s.frames[i], f, ids.leq) {
+			return false
+		}
+	}
+	return true
+}
+
+// idMap maps the ids of a state that describes more to those of one that
+// describes less.
+type idMap struct{ pairs [][2]uint32 }
+
+// leq is Value.leq and checks that what t links is linked in s.
+func (m *idMap) leq(v, t *Value) bool {
+	if v == nil {
+		return t == nil || v.leq(t)
+	}
+	if !v.leq(t) {
+		return false
+	}
+	if t == nil || t.id == 0 {
+		return true
+	}
+	if v.id == 0 || v.add != t.add || v.delta != t.delta {
+		return false
+	}
+	for _, p := range m.pairs {
+		if p[0] == t.id || p[1] == v.id {
+			return p[0] == t.id && p[1] == v.id
+		}
+	}
+	m.pairs = append(m.pairs, [2]uint32{t.id, v.id})
+	return true
+}
+
+// idPairs numbers pairs of links of two states that are joined.
+type idPairs struct {
+	pairs [][2]uint32
+	// combine joins or widens two values.
+	combine func(a, b *Value) *Value
+}
+
+// join combines two values; they stay linked to what both were linked to.
+func (m *idPairs) join(a, b *Value) *Value {
+	j := m.combine(a, b)
+	if j == nil || a.id == 0 || b.id == 0 || a.add != b.add || a.delta != b.delta {
+		return j.unlinked()
+	}
+	if _, ok := j.constant(); ok {
+		return j.unlinked()
+	}
+	pair := [2]uint32{a.id, b.id}
+	for i, p := range m.pairs {
+		if p == pair {
+			return j.linked(uint32(i+1), a.delta, a.add)
+		}
+	}
+	m.pairs = append(m.pairs, pair)
+	return j.linked(uint32(len(m.pairs)), a.delta, a.add)
+}
+
+// joinStates returns a state that describes all that a or b does; combine
+// joins, or widens, two values that are not nil.
+func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
+	m := idPairs{combine: combine}
+	out := &State{frames: make([]*frame, len(a.frames))}
+	for r := range out.regs {
+		if a.regs[r] != nil && b.regs[r] != nil {
+			out.regs[r] = m.join(a.regs[r], b.regs[r])
+		}
+	}
+	for i := range a.frames {
+		out.frames[i] = joinFrames(a.frames[i], b.frames[i], m.join)
+	}
+	out.ids = uint32(len(m.pairs))
+	if out.ids != 0 {
+		out.renumber()
+	}
+	return out
+}
+
+// distance returns how many registers and slots differ between two states.
+func distance(a, b *State) int {
+	d := 0
+	for r := range a.regs {
+		if a.regs[r] != b.regs[r] && !(a.regs[r].leq(b.regs[r]) && b.regs[r].leq(a.regs[r])) {
+			d++
+		}
+	}
+	for i := range a.frames {
+		if i < len(b.frames) && a.frames[i] != b.frames[i] {
+			d += frameDistance(a.frames[i], b.frames[i])
+		}
+	}
+	return d
+}
+
+func frameDistance(f, g *frame) int {
+	d, j := 0, 0
+	for i := range f.slots {
+		s := &f.slots[i]
+		for j < len(g.slots) && g.slots[j].num < s.num {
+			j++
+		}
+		switch {
+		case j == len(g.slots) || g.slots[j].num != s.num:
+			d++
+		case s.val != g.slots[j].val && (s.val == nil || g.slots[j].val == nil || !s.val.leq(g.slots[j].val)):
+			d++
+		}
+	}
+	return d
+}

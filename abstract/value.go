@@ -1,0 +1,301 @@
+package abstract
+
+import (
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+)
+
+// Kind says what a value is.
+type Kind uint8
+
+// The kinds of value.
+const (
+	KindInvalid Kind = iota
+	Number           // a 64-bit number, perhaps with flags
+	Other            // pointer to memory that is not modelled: packet, kernel object, ring buffer
+	Ctx              // pointer to the program's context
+	Stack            // pointer into stack frame Obj: 0 is the current one, 1 its caller's
+	MapPtr           // pointer to the map Maps[Obj] itself
+	MapValue         // pointer into a value of Maps[Obj]
+	Table            // pointer into the addresses of Tables[Obj]
+	TablePtr         // pointer to the map of Tables[Obj] itself
+	Insn             // code address loaded from Tables[Obj], byte offset Off (PTR_TO_INSN)
+	Code             // code address loaded from Maps[Obj].Value, byte offset Off
+	Func             // address of the subprogram Subprogs[Obj]
+)
+
+// kindNames holds the kinds in the words of kernel/bpf/log.c reg_type_str,
+// Linux 7.3, where the kernel has the kind.
+var kindNames = [...]string{
+	"?", "scalar", "ptr", "ctx", "fp", "map_ptr", "map_value", "map_value", "map_ptr", "insn", "code", "func",
+}
+
+// flags qualify an Alt.
+type flags uint8
+
+const (
+	maybeNull  flags = 1 << iota // the pointer may be 0 instead
+	maybePtr                     // a Number that may be a pointer nobody follows
+	maybeLocal                   // a Number that may be a pointer to stack or context
+	loose                        // more values than the paths have: joined, widened or cut
+)
+
+// Alt is one alternative of what a register or stack slot may hold.
+type Alt struct {
+	Kind  Kind
+	flags flags
+	Obj   int32    // see Kind
+	Off   scalar.S // the number itself, or the pointer's byte offset from the start of its object
+	org   origin
+}
+
+// origin says which instruction bounded the variable part of an Alt.
+type origin struct {
+	pc   int32 // slot plus 1, so that zero means none
+	reg  uint8 // the register that was bounded
+	side side  // of a conditional jump, the edge on which it was
+}
+
+// side is an edge of a conditional jump.
+type side uint8
+
+const (
+	noSide side = iota
+	takenSide
+	fallSide
+)
+
+// Value is what a register or stack slot may hold: one of a small set of
+// alternatives. Values are not changed once made, so states share them. A nil
+// *Value is a register that is dead or not initialised: anything at all.
+//
+// Several alternatives keep code addresses from different tables apart after a
+// join, so that a jump through either reaches exactly the entries of both.
+type Value struct {
+	Alt
+	more []Alt
+
+	// Values of one state with the same id are the same number, or, when
+	// add is not 0, the same number plus delta. Pointers that may be null share
+	// an id when they are null together. (kernel/bpf/verifier.c
+	// assign_scalar_id_before_mov and sync_linked_regs, Linux 7.3.)
+	id    uint32
+	delta int32
+	add   uint8 // 0, or the width 32 or 64 of the addition
+}
+
+// maxAlts bounds the alternatives of a value.
+const maxAlts = 64
+
+var (
+	unknown = scalar.Unknown()
+	// anything is what a register of unknown origin holds.
+	anything = &Value{Alt: Alt{Kind: Number, flags: maybePtr | maybeLocal, Off: unknown}}
+	// unknownPtr is a number or a pointer to something that is not modelled.
+	unknownPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr, Off: unknown}}
+	// unknownNumber is a number without bounds.
+	unknownNumber = &Value{Alt: Alt{Kind: Number, Off: unknown}}
+)
+
+// number returns the Value of a number.
+func number(s scalar.S) *Value {
+	if s == unknown {
+		return unknownNumber
+	}
+	return &Value{Alt: Alt{Kind: Number, Off: s}}
+}
+
+// constant returns the Value of a constant.
+func constant(v uint64) *Value { return &Value{Alt: Alt{Kind: Number, Off: scalar.Const(v)}} }
+
+// pointer returns the Value of a pointer with a constant offset.
+func pointer(k Kind, obj int, off int64) *Value {
+	return &Value{Alt: Alt{Kind: k, Obj: int32(obj), Off: scalar.Const(uint64(off))}}
+}
+
+// alts returns all alternatives.
+func (v *Value) alts() []Alt {
+	if len(v.more) == 0 {
+		return []Alt{v.Alt}
+	}
+	return append([]Alt{v.Alt}, v.more...)
+}
+
+// each calls f for each alternative.
+func (v *Value) each(f func(*Alt)) {
+	f(&v.Alt)
+	for i := range v.more {
+		f(&v.more[i])
+	}
+}
+
+// is reports whether the value has one alternative, of kind k.
+func (v *Value) is(k Kind) bool { return v != nil && len(v.more) == 0 && v.Kind == k }
+
+// has reports whether an alternative satisfies f.
+func (v *Value) has(f func(*Alt) bool) bool {
+	if f(&v.Alt) {
+		return true
+	}
+	for i := range v.more {
+		if f(&v.more[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// isLocal reports whether the alternative may point to a stack or the context.
+func isLocal(a *Alt) bool { return a.Kind == Ctx || isStack(a) }
+
+// isStack reports whether the alternative may point to a stack.
+func isStack(a *Alt) bool { return a.Kind == Stack || a.Kind == Number && a.flags&maybeLocal != 0 }
+
+// zero reports whether the value is the constant 0.
+func (v *Value) zero() bool {
+	c, ok := v.constant()
+	return ok && c == 0
+}
+
+// constant returns the value's number if it is one and known.
+func (v *Value) constant() (uint64, bool) {
+	if !v.is(Number) {
+		return 0, false
+	}
+	return v.Off.IsConst()
+}
+
+// unlinked returns the value without a link.
+func (v *Value) unlinked() *Value {
+	if v == nil || v.id == 0 {
+		return v
+	}
+	w := *v
+	w.id, w.delta, w.add = 0, 0, 0
+	return &w
+}
+
+// linked returns the value with a link.
+func (v *Value) linked(id uint32, delta int32, add uint8) *Value {
+	w := *v
+	w.id, w.delta, w.add = id, delta, add
+	return &w
+}
+
+// fromAlts makes a value of alternatives, merging those that belong together.
+func fromAlts(alts []Alt) *Value {
+	if len(alts) == 1 {
+		return &Value{Alt: alts[0]}
+	}
+	merged := make([]Alt, 0, len(alts))
+	for _, a := range alts {
+		merged = addAlt(merged, a)
+	}
+	if len(merged) > maxAlts {
+		merged = squeeze(merged)
+	}
+	v := &Value{Alt: merged[0]}
+	if len(merged) > 1 {
+		v.more = merged[1:]
+	}
+	return v
+}
+
+// apart reports whether alternatives of this kind and one object keep their
+// offsets apart.
+func apart(k Kind) bool { return k == Table || k == Insn || k == Code }
+
+// addAlt adds an alternative to a set in place.
+func addAlt(set []Alt, a Alt) []Alt {
+	for i := range set {
+		x := &set[i]
+		switch {
+		case x.Kind != a.Kind || x.Obj != a.Obj:
+		case a.leq(x):
+			return set
+		case x.leq(&a):
+			// Others may be covered too; at worst they stay.
+			set[i] = a
+			return set
+		case !apart(a.Kind):
+			set[i] = mergeAlts(*x, a)
+			return set
+		}
+	}
+	return append(set, a)
+}
+
+// squeeze reduces a set of alternatives to maxAlts, or to anything at all.
+func squeeze(set []Alt) []Alt {
+	var out []Alt
+next:
+	for _, a := range set {
+		for i := range out {
+			if out[i].Kind == a.Kind && out[i].Obj == a.Obj {
+				out[i] = mergeAlts(out[i], a)
+				continue next
+			}
+		}
+		out = append(out, a)
+	}
+	if len(out) <= maxAlts {
+		return out
+	}
+	f := maybePtr | loose
+	if slices.ContainsFunc(out, func(a Alt) bool { return isLocal(&a) }) {
+		f |= maybeLocal
+	}
+	return []Alt{{Kind: Number, flags: f, Off: unknown}}
+}
+
+// mergeAlts joins two alternatives of the same kind and object.
+func mergeAlts(a, b Alt) Alt {
+	off, exact := joinNumbers(a.Off, b.Off)
+	a.Off = off
+	a.flags |= b.flags
+	if !exact {
+		a.flags |= loose
+	}
+	if a.org.pc == 0 || b.org.pc != 0 && b.org.pc < a.org.pc {
+		a.org = b.org
+	}
+	return a
+}
+
+// leq reports whether every value of a is one of b. The flag loose does not
+// count: it tells of how b came about.
+func (a *Alt) leq(b *Alt) bool {
+	return a.Kind == b.Kind && a.Obj == b.Obj && a.flags&^b.flags&^loose == 0 &&
+		(a.Off == b.Off || a.Off.Leq(b.Off))
+}
+
+// leq reports whether every value of v is one of w, links aside.
+func (v *Value) leq(w *Value) bool {
+	if v == w || w == nil {
+		return true
+	}
+	if v == nil {
+		return w.Kind == Number && len(w.more) == 0 && w.flags&maybeLocal != 0 && w.Off == unknown
+	}
+	if len(w.more) == 0 && len(v.more) == 0 {
+		return v.Alt.leq(&w.Alt)
+	}
+	return !v.has(func(a *Alt) bool {
+		return !w.has(func(b *Alt) bool { return a.leq(b) })
+	})
+}
+
+// join returns the least value that we can state of which v and w are both
+// part, without a link.
+func (v *Value) join(w *Value) *Value {
+	switch {
+	case v == nil || w == nil:
+		return nil
+	case w.leq(v):
+		return v.unlinked()
+	case v.leq(w):
+		return w.unlinked()
+	}
+	return fromAlts(append(v.alts(), w.alts()...))
+}

@@ -1,0 +1,108 @@
+package succ
+
+import (
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// list makes the answers for all indirect jumps and calls of a program.
+func (r *Result) list(p *bytecode.Program) []Indirect {
+	byKernel, exact := byPC(r.Facts), byPC(r.Exact)
+	var out []Indirect
+	for sub, s := range p.Subprogs {
+		var union []bytecode.PC
+		for pc := s.Start; pc < s.End; pc += p.Insns[pc].Slots() {
+			in := p.Insns[pc]
+			switch {
+			case in.IsGotox():
+				if union == nil {
+					union = Union(p, sub)
+				}
+				d := Indirect{PC: pc, Op: "gotox", Reg: in.Dst, Kernel: union}
+				r.answer(&d, p, byKernel[pc], exact[pc])
+				out = append(out, d)
+			case in.IsCallx():
+				d := Indirect{PC: pc, Op: "callx", Reg: in.CallxReg(), Kernel: []bytecode.PC{}}
+				r.answer(&d, p, byKernel[pc], exact[pc])
+				out = append(out, d)
+			}
+		}
+	}
+	return out
+}
+
+// byPC indexes what facts say of indirect jumps and calls.
+func byPC(f *abstract.Facts) map[bytecode.PC]*abstract.Indirect {
+	m := make(map[bytecode.PC]*abstract.Indirect)
+	for _, d := range f.Indirect() {
+		m[d.PC] = d
+	}
+	return m
+}
+
+// Union returns the targets that Linux's control-flow pass assumes for every
+// gotox of a subprogram: all entries of all tables whose smallest entry lies in
+// the subprogram, ascending. An entry outside makes Linux refuse the program,
+// and is given all the same.
+//
+// Source: kernel/bpf/cfg.c create_jt, jt_from_subprog and jt_from_map, Linux
+// 7.3.
+func Union(p *bytecode.Program, sub int) []bytecode.PC {
+	s := p.Subprogs[sub]
+	out := []bytecode.PC{}
+	for i := range p.Tables {
+		t := p.Tables[i].Targets
+		if len(t) == 0 {
+			continue
+		}
+		if lo := slices.Min(t); lo >= s.Start && lo < s.End {
+			out = append(out, t...)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// answer fills in what the facts by either rule say.
+func (r *Result) answer(d *Indirect, p *bytecode.Program, k, e *abstract.Indirect) {
+	d.Exact, d.Range = []bytecode.PC{}, []bytecode.PC{}
+	d.Reached = r.Facts.Reached(d.PC)
+	if k == nil {
+		d.Status, d.Reason = Exact, "no execution reaches it"
+		return
+	}
+	d.Range = k.Selected(p, abstract.Kernel)
+	if e == nil {
+		d.Status, d.Reason = Exact, "no execution reaches it, though the verifier does"
+		d.Tables = tables(p, k, nil)
+		return
+	}
+	d.Exact = both(e.Selected(p, abstract.Exact), d.Range)
+	d.Tables = tables(p, k, e)
+	d.Status = status(e)
+	d.Reason = r.reason(p, d, e)
+}
+
+// status grades an answer.
+func status(e *abstract.Indirect) Status {
+	switch {
+	case e.Unresolved != "":
+		return Unresolved
+	case slices.ContainsFunc(e.Accesses, func(a abstract.Access) bool { return a.Loose }):
+		return OverApproximate
+	}
+	return Exact
+}
+
+// both returns what is in both of two ascending slices.
+func both(a, b []bytecode.PC) []bytecode.PC {
+	out := []bytecode.PC{}
+	for _, pc := range a {
+		if _, ok := slices.BinarySearch(b, pc); ok {
+			out = append(out, pc)
+		}
+	}
+	return out
+}

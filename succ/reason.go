@@ -1,0 +1,107 @@
+package succ
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// maxReasons bounds how many bounds a reason tells of.
+const maxReasons = 4
+
+// reason tells in a sentence why the targets are what they are.
+func (r *Result) reason(p *bytecode.Program, d *Indirect, e *abstract.Indirect) string {
+	if e.Unresolved != "" {
+		return e.Unresolved
+	}
+	var parts []string
+	add := func(s string) {
+		for _, old := range parts {
+			if old == s {
+				return
+			}
+		}
+		parts = append(parts, s)
+	}
+	for _, sub := range e.Funcs {
+		if len(e.Accesses) == 0 || !loaded(p, e, p.Subprogs[sub].Start) {
+			add("the address of " + name(p, sub))
+		}
+	}
+	loose := false
+	for _, a := range e.Accesses {
+		if a.Table < 0 && a.Map < 0 {
+			continue
+		}
+		loose = loose || a.Loose
+		add(r.bound(p, a))
+	}
+	text := strings.Join(parts[:min(len(parts), maxReasons)], "; ")
+	if n := len(parts) - maxReasons; n > 0 {
+		text += fmt.Sprintf("; and %d more", n)
+	}
+	if loose {
+		text += "; paths with different facts were joined, or only the table's size bounds the index"
+	}
+	return text
+}
+
+// loaded reports whether the address of a function comes out of a table.
+func loaded(p *bytecode.Program, e *abstract.Indirect, start bytecode.PC) bool {
+	for _, pc := range e.Selected(p, abstract.Exact) {
+		if pc == start {
+			return !e.Direct(p, start)
+		}
+	}
+	return false
+}
+
+// bound tells where the range of a table's index comes from.
+func (r *Result) bound(p *bytecode.Program, a abstract.Access) string {
+	where := ""
+	if a.Table >= 0 {
+		where = p.Tables[a.Table].Name
+	} else if idx := a.Indices(p, abstract.Exact); len(idx) > 0 {
+		_, _, where = extent(&p.Maps[a.Map], idx[0])
+	}
+	if c, ok := a.Off.IsConst(); ok {
+		return fmt.Sprintf("entry at byte %d of %s", c, where)
+	}
+	b, ok := r.Exact.BoundOf(a)
+	if !ok {
+		return "any entry of " + where
+	}
+	return fmt.Sprintf("r%d in [%d,%d] from the %s at %d", a.BoundReg, b.Min, b.Max, kind(p.Insns[a.BoundPC]), a.BoundPC)
+}
+
+// kind names the instruction that bounds an index.
+func kind(in bytecode.Insn) string {
+	switch in.Class() {
+	case asm.JumpClass, asm.Jump32Class:
+		return "branch"
+	case asm.ALUClass, asm.ALU64Class:
+		switch in.ALUOp() {
+		case asm.And:
+			return "mask"
+		case asm.Mod:
+			return "remainder"
+		case asm.RSh:
+			return "shift"
+		case asm.Div:
+			return "division"
+		}
+	}
+	return "instruction"
+}
+
+// name returns a subprogram's name, or one made of its start.
+func name(p *bytecode.Program, sub int) string {
+	if n := p.Subprogs[sub].Name; n != "" {
+		return n
+	}
+	return "the function at " + p.Subprogs[sub].Start.String()
+}

@@ -1,0 +1,168 @@
+// Package succ answers what may execute after an instruction, indirect jumps and
+// calls included, and why.
+//
+//	r, err := succ.Resolve(p, succ.Options{})
+//	r.Graph                           // blocks and edges, indirect ones too
+//	r.Indirect[0].Status              // exact
+//	r.Indirect[0].Reason              // r1 in [0,14] from the branch at 2
+//
+// It closes the loop between graph and facts: facts bound an indirect jump's
+// index, the table gives targets, targets are edges, edges carry facts. Targets
+// are only ever added, so the loop ends, and at its end every target that the
+// facts admit is an edge of the graph that those facts were computed on.
+//
+// There are three answers for each indirect jump, all given and never mixed:
+// what Linux's control-flow pass assumes (Kernel), what its verifier follows
+// (Range), and what an execution can select (Exact). The graph has the edges of
+// Range: it is what a loaded program consists of. The package judges no program;
+// that is for package succ/rules.
+package succ
+
+import (
+	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Options of Resolve. There are none yet.
+type Options struct{}
+
+// Result is what Resolve found out.
+type Result struct {
+	Graph   *cfg.Graph
+	Targets *cfg.Targets // of indirect jumps, indirect calls and callbacks: the edges of Graph
+
+	// Facts are by the kernel's rules: what they do not reach, Linux 7.3 removes
+	// from the program, as far as it does not know more than we do.
+	Facts *abstract.Facts
+	// Exact are the facts about what executions can do, on the same graph. They
+	// are the same as Facts when the program has no indirect jump or call.
+	Exact *abstract.Facts
+
+	// Indirect holds all indirect jumps and calls, by PC, reached or not.
+	Indirect []Indirect
+}
+
+// Status says how well the targets of an indirect jump or call are known.
+type Status string
+
+// The statuses.
+const (
+	Exact           Status = "exact"            // each target is selected on a path that the analysis kept apart
+	OverApproximate Status = "over-approximate" // all targets are among those given, perhaps with others
+	Unresolved      Status = "unresolved"       // there may be targets that are not given
+)
+
+// Indirect is an indirect jump or call.
+type Indirect struct {
+	PC     bytecode.PC
+	Op     string // "gotox" or "callx"
+	Reg    bytecode.Reg
+	Status Status
+	Tables []TableUse // that the register's address comes from, in order
+
+	Exact  []bytecode.PC // what an execution can select, ascending
+	Range  []bytecode.PC // what the verifier's index range gives, over all paths
+	Kernel []bytecode.PC // what the kernel's control-flow pass assumes
+
+	Reason  string // why these targets, or why they are unknown
+	Reached bool   // Facts reach the instruction
+}
+
+// TableUse is a table that an indirect jump or call goes through.
+type TableUse struct {
+	Table    int    // index in Program.Tables, -1 for labels in a data section
+	Map      int    // index in Program.Maps of that section, -1 for a table
+	Name     string // symbol of the table
+	Entries  int
+	Min, Max int   // smallest and largest index that the verifier's rule gives
+	Selected []int // indices that an execution can select, ascending
+}
+
+// Resolve finds the targets of all indirect jumps and calls of a program and of
+// all callbacks. The error is that of cfg.Build.
+func Resolve(p *bytecode.Program, _ Options) (*Result, error) {
+	leaders := scaffold(p)
+	g, err := cfg.Build(p, leaders)
+	if err != nil {
+		return nil, err
+	}
+	facts := abstract.Analyze(p, g, abstract.Options{Rules: abstract.Kernel})
+	r := &Result{Graph: g, Targets: &cfg.Targets{}, Facts: facts, Exact: facts}
+	if !add(r.Targets, p, facts) && len(leaders.PCs()) == 0 {
+		r.Indirect = r.list(p)
+		return r, nil
+	}
+	for again := true; again; {
+		if r.Graph, err = cfg.Build(p, r.Targets); err != nil {
+			return nil, err
+		}
+		r.Facts = abstract.Analyze(p, r.Graph, abstract.Options{Rules: abstract.Kernel})
+		r.Exact = r.Facts
+		again = add(r.Targets, p, r.Facts)
+		if len(r.Facts.Indirect()) > 0 {
+			r.Exact = abstract.Analyze(p, r.Graph, abstract.Options{Rules: abstract.Exact})
+			again = add(r.Targets, p, r.Exact) || again
+		}
+	}
+	r.Indirect = r.list(p)
+	return r, nil
+}
+
+// add adds the targets that facts admit and reports whether any was new.
+func add(t *cfg.Targets, p *bytecode.Program, facts *abstract.Facts) bool {
+	grew := false
+	for _, d := range facts.Indirect() {
+		grew = t.Add(d.PC, d.Targets...) || grew
+	}
+	for _, pc := range facts.Callbacks() {
+		for _, sub := range facts.CalledBack(pc) {
+			grew = t.Add(pc, p.Subprogs[sub].Start) || grew
+		}
+	}
+	return grew
+}
+
+// scaffold returns targets for a first graph: they make each slot that a table
+// or label in data leads to the start of a block, so that the facts of that
+// graph already follow all indirect jumps. Without it each round of the loop
+// would find one more jump in a chain of them. The edges are arbitrary, from one
+// jump of each subprogram; the analysis follows none of them that its facts do
+// not admit.
+func scaffold(p *bytecode.Program) *cfg.Targets {
+	t := &cfg.Targets{}
+	first := make([]bytecode.PC, len(p.Subprogs))
+	for sub, s := range p.Subprogs {
+		first[sub] = -1
+		for pc := s.Start; pc < s.End; pc += p.Insns[pc].Slots() {
+			if p.Insns[pc].IsGotox() {
+				first[sub] = pc
+				break
+			}
+		}
+	}
+	to := make([][]bytecode.PC, len(p.Subprogs))
+	lead := func(pc bytecode.PC) {
+		if sub := p.SubprogAt(pc); sub >= 0 {
+			to[sub] = append(to[sub], pc)
+		}
+	}
+	for i := range p.Tables {
+		for _, pc := range p.Tables[i].Targets {
+			lead(pc)
+		}
+	}
+	for i := range p.Maps {
+		for _, c := range p.Maps[i].Code {
+			if !c.Func {
+				lead(c.Target)
+			}
+		}
+	}
+	for sub, pcs := range to {
+		if first[sub] >= 0 {
+			t.Add(first[sub], pcs...)
+		}
+	}
+	return t
+}
