@@ -32,8 +32,8 @@ func raw(name string, data []byte, order binary.ByteOrder) (*bytecode.Program, e
 	if len(data) > MaxFile {
 		return nil, fmt.Errorf("%d bytes, the limit is %d: %w", len(data), MaxFile, ErrTooLarge)
 	}
-	digits := false
-	if digits = isHex(data); digits {
+	digits := isHex(data)
+	if digits {
 		text := bytes.Join(bytes.Fields(data), nil)
 		if len(text)%(2*bytecode.SlotSize) != 0 {
 			return nil, fmt.Errorf("%d hexadecimal digits are not a multiple of 16: %w", len(text), ErrTruncated)
