@@ -14,20 +14,18 @@ import (
 type Diff struct {
 	Func   int         // function
 	Slot   bytecode.PC // xlated slot, -1 in a prologue
-	Insn   bytecode.Insn
-	Offset int    // of the first byte that differs, from the start of the function
-	Ours   []byte // our code of the instruction
-	Kernel []byte // the kernel's, from the same offset on
+	Text   string      // the instruction, or "prologue"
+	Offset int         // of the first byte that differs, from the start of the function
+	Ours   []byte      // our code of the instruction
+	Kernel []byte      // the kernel's, from the same offset on
 }
 
 // String explains the difference in one line, with the x86 instructions on
 // both sides.
 func (d *Diff) String() string {
-	what := "prologue"
+	what := d.Text
 	if d.Slot >= 0 {
-		in := d.Insn
-		what = fmt.Sprintf("slot %d (code %#02x dst %d src %d off %d imm %d)",
-			d.Slot, in.Code, in.Dst, in.Src, in.Off, in.Imm)
+		what = fmt.Sprintf("slot %d (%s)", d.Slot, d.Text)
 	}
 	return fmt.Sprintf("function %d, %s, byte +%#x: %x (%s), the kernel has %x (%s)",
 		d.Func, what, d.Offset, d.Ours, x86Text(d.Ours), d.Kernel, x86Text(d.Kernel))
@@ -103,7 +101,7 @@ func (s *sample) firstDiff(img *jit.Image, p *jit.Program) *Diff {
 // belongs to.
 func diffAt(img *jit.Image, p *jit.Program, i, at int, ours, theirs []byte) *Diff {
 	f, fi := p.Funcs[i], img.Funcs[i]
-	d := &Diff{Func: i, Slot: -1, Offset: at}
+	d := &Diff{Func: i, Slot: -1, Text: "prologue", Offset: at}
 	begin, end := 0, fi.Prologue
 	if at >= fi.Prologue-fi.Entry {
 		end = fi.Len
@@ -113,8 +111,9 @@ func diffAt(img *jit.Image, p *jit.Program, i, at int, ours, theirs []byte) *Dif
 				end = off
 				break
 			}
-			begin, d.Slot, d.Insn = off, pc, p.Insns[pc]
+			begin, d.Slot = off, pc
 		}
+		d.Text = bytecode.Text(p.Insns, d.Slot)
 	}
 	begin, end = max(begin-fi.Entry, 0), end-fi.Entry
 	d.Ours = slices.Clone(ours[begin:min(end, len(ours))])

@@ -102,7 +102,8 @@ func (r *recovery) note(format string, args ...any) {
 func compile(s *sample, prof jit.Profile, file *learned) (*jit.Image, *recovery, error) {
 	r := &recovery{
 		s: s, prof: prof, file: file, own: newLearned(),
-		bases: map[baseKey]reading{}, calls: map[bytecode.PC]uint64{}, lineOff: map[bytecode.PC]int{}, noted: map[string]bool{},
+		bases: map[baseKey]reading{}, calls: map[bytecode.PC]uint64{},
+		lineOff: map[bytecode.PC]int{}, noted: map[string]bool{},
 	}
 	starts, err := functionStarts(s)
 	if err != nil {
