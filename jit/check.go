@@ -86,7 +86,9 @@ type checker struct {
 
 // fail returns an error at pc.
 func (ck *checker) fail(pc bytecode.PC, reason error, format string, args ...any) error {
-	return &Error{Func: ck.fn.Name, PC: pc, Insn: ck.p.Insns[pc], Why: fmt.Sprintf(format, args...), Err: reason}
+	return &Error{
+		Func: ck.fn.Name, PC: pc, Text: bytecode.Text(ck.p.Insns, pc), Why: fmt.Sprintf(format, args...), Err: reason,
+	}
 }
 
 // function checks the instructions of fn, then that no jump goes elsewhere

@@ -176,7 +176,8 @@ func (c *function) fail(reason error, format string, args ...any) {
 func (c *function) failure(slot int, reason error, why string) error {
 	e := &Error{Func: c.fn.Name, PC: -1, Why: why, Err: reason}
 	if slot >= 0 {
-		e.PC, e.Insn = c.fn.Start+bytecode.PC(slot), c.insns[slot]
+		e.PC = c.fn.Start + bytecode.PC(slot)
+		e.Text = bytecode.Text(c.prog.Insns, e.PC)
 	}
 	return e
 }

@@ -29,11 +29,11 @@ var (
 
 // Error is a failure to compile, with its place.
 type Error struct {
-	Func string        // name of the function, empty when unknown
-	PC   bytecode.PC   // xlated slot in the program, -1 when there is no single one
-	Insn bytecode.Insn // the instruction at PC
-	Why  string        // detail, may be empty
-	Err  error         // one of the reasons above
+	Func string      // name of the function, empty when unknown
+	PC   bytecode.PC // xlated slot in the program, -1 when there is no single one
+	Text string      // the instruction at PC
+	Why  string      // detail, may be empty
+	Err  error       // one of the reasons above
 }
 
 // Error returns the message: function, slot, instruction, and cause.
@@ -43,7 +43,7 @@ func (e *Error) Error() string {
 		s += fmt.Sprintf("function %q: ", e.Func)
 	}
 	if e.PC >= 0 {
-		s += fmt.Sprintf("slot %d (%s): ", e.PC, insnText(e.Insn))
+		s += fmt.Sprintf("slot %d (%s): ", e.PC, e.Text)
 	}
 	s += e.Err.Error()
 	if e.Why != "" {
@@ -54,9 +54,3 @@ func (e *Error) Error() string {
 
 // Unwrap returns the reason.
 func (e *Error) Unwrap() error { return e.Err }
-
-// insnText shows an instruction field by field: rewritten programs hold
-// opcodes that assemblers do not know.
-func insnText(in bytecode.Insn) string {
-	return fmt.Sprintf("code %#02x dst %d src %d off %d imm %d", in.Code, in.Dst, in.Src, in.Off, in.Imm)
-}

@@ -92,7 +92,8 @@ func TestProfileForEnvTexts(t *testing.T) {
 		{v2: "Mitigation: Enhanced / Automatic IBRS; IBPB: conditional", flags: "bmi2", want: "linux-7.3+plain"},
 		{v2: "Mitigation: Enhanced / Automatic IBRS; BHI: SW loop", its: "Mitigation: Aligned branch/return thunks",
 			flags: "bmi2 la57", want: "linux-7.3+its+itsret+la57+bhiloop"},
-		{v2: "Mitigation: Enhanced / Automatic IBRS; BHI: SW loop", flags: "bmi2 hypervisor", want: "linux-7.3+plain+bhiloopguest"},
+		{v2: "Mitigation: Enhanced / Automatic IBRS; BHI: SW loop", flags: "bmi2 hypervisor",
+			want: "linux-7.3+plain+bhiloopguest"},
 		{v2: "Mitigation: Enhanced / Automatic IBRS; BHI: BHI_DIS_S", flags: "bmi2", want: "linux-7.3+plain+bhihw"},
 		{v2: "Mitigation: Enhanced / Automatic IBRS + Retpolines; BHI: Retpoline", flags: "bmi2", want: "linux-7.3"},
 		{v2: "Vulnerable: LFENCE", flags: "bmi2", want: "linux-7.3+lfence"},
@@ -101,9 +102,10 @@ func TestProfileForEnvTexts(t *testing.T) {
 		{v2: "Vulnerable", cmdline: "setcpuid=682 quiet", want: "linux-7.3+its-bmi2"},
 	}
 	for _, tt := range tests {
-		prof, err := jit.ProfileForEnv("7.3.4", tt.cmdline, strings.Fields(tt.flags), strings.Fields(tt.bugs), map[string]string{
+		states := map[string]string{
 			"spectre_v2": tt.v2, "indirect_target_selection": tt.its, "spec_rstack_overflow": tt.srso,
-		})
+		}
+		prof, err := jit.ProfileForEnv("7.3.4", tt.cmdline, strings.Fields(tt.flags), strings.Fields(tt.bugs), states)
 		if err != nil || prof.Name != tt.want {
 			t.Errorf("%+v: %s, %v", tt, prof.Name, err)
 		}
@@ -136,7 +138,9 @@ func TestLookupProfile(t *testing.T) {
 	if p.IBT || p.SLS || p.BMI2 || !p.CallDepth || p.ReturnThunk != "call_depth_return_thunk" {
 		t.Errorf("%+v", p)
 	}
-	for _, name := range []string{"", "linux", "linux-7.4", "linux-7.3+", "linux-7.3+wrong", "linux-7.3-plain", "linux-7.3++ibt"} {
+	for _, name := range []string{
+		"", "linux", "linux-7.4", "linux-7.3+", "linux-7.3+wrong", "linux-7.3-plain", "linux-7.3++ibt",
+	} {
 		if p, err := jit.LookupProfile(name); !errors.Is(err, jit.ErrProfile) {
 			t.Errorf("%q: %+v, %v", name, p, err)
 		}

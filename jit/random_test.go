@@ -237,12 +237,36 @@ func checkImage(p *jit.Program, img *jit.Image) error {
 		}
 		last = r.Offset + r.Size
 	}
+	faults := 0
+	for pc := bytecode.PC(0); int(pc) < len(p.Insns); pc += p.Insns[pc].Slots() {
+		if mayFault(p.Insns[pc]) {
+			faults++
+		}
+	}
+	if faults != len(img.Extable) {
+		return fmt.Errorf("%d exception table entries for %d instructions", len(img.Extable), faults)
+	}
 	for _, x := range img.Extable {
 		if !starts[x.Offset] || !starts[x.Offset+x.Len] {
 			return fmt.Errorf("exception table entry %+v is no instruction", x)
 		}
 	}
 	return nil
+}
+
+// mayFault reports whether the kernel has an exception table entry for an
+// instruction: PROBE_MEM, PROBE_MEMSX and accesses to the arena.
+func mayFault(in bytecode.Insn) bool {
+	mode := in.Code & 0xe0
+	switch in.Code & 0x07 {
+	case 0x01: // LDX
+		return mode == 0x20 || mode == 0x40 || mode == 0xa0 || mode == 0xc0
+	case 0x02: // ST
+		return mode == 0xa0
+	case 0x03: // STX
+		return mode == 0xa0 || mode == 0xe0
+	}
+	return false
 }
 
 // checkFunction checks one function, and marks where its instructions start.

@@ -8,7 +8,7 @@ import (
 )
 
 // cellKind is what is known of a register. The lattice is unvisited, then one
-// of the four kinds of constant, then unknown.
+// of the kinds of constant, then unknown.
 type cellKind uint8
 
 const (
@@ -18,6 +18,7 @@ const (
 	cellMap      // the address of map id
 	cellMapValue // the address of byte val of the value of map id
 	cellFunc     // the address of the function at slot val
+	cellCtx      // the context
 )
 
 // cell is the knowledge of one register. The kernel compares all of its fields
@@ -44,40 +45,31 @@ type cells [11]cell
 // for as long as their state changes, which it can do 22 times, so the cost is
 // linear; the least fixed point is the same.
 type folder struct {
-	src *bytecode.Program
-	im  *image
-
-	ids   []int32 // kernel's map numbers: of Maps, then of Tables
-	maps  []int32 // index in Maps by number, none for a table
-	block []int32 // by slot: the block that begins there, none in the middle
-	start []int32 // by block: first slot
-	in    []cells // by block, then by hub
-
-	hubs  [][]int32 // by function: targets of its gotox instructions, as blocks
-	last  []int32   // by function: its last exit, 0 without one
-	queue []int32
-	wait  []bool
+	*blocks
+	src  *bytecode.Program
+	ids  []int32 // kernel's map numbers: of Maps, then of Tables
+	maps []int32 // index in Maps by number, none for a table
+	in   []cells // by block, then by hub
+	work queue
 }
 
 // fold runs the analysis to its end.
 func fold(src *bytecode.Program, im *image) *folder {
-	f := &folder{src: src, im: im}
+	f := &folder{src: src, blocks: findBlocks(im, len(src.Tables))}
 	f.numberMaps()
-	f.findBlocks()
-	nodes := len(f.start) + len(im.funcs)
-	f.in, f.wait = make([]cells, nodes), make([]bool, nodes)
+	f.in, f.work = make([]cells, f.nodes()), newQueue(f.nodes())
 	for _, fn := range im.funcs {
 		b := f.block[fn.start]
 		for r := range f.in[b] {
 			f.in[b][r].kind = cellUnknown
 		}
-		f.push(b)
+		f.work.push(b)
 	}
-	for len(f.queue) > 0 {
-		n := f.queue[0]
-		f.queue = f.queue[1:]
-		f.wait[n] = false
-		f.flow(n)
+	// The main program's context: a kind of pointer that the kernel's lattice
+	// does not have, and which no constant comes of.
+	f.in[0][bytecode.R1].kind = cellCtx
+	for f.work.more() {
+		f.flow(f.work.pop())
 	}
 	return f
 }
@@ -110,99 +102,6 @@ func (f *folder) numberMaps() {
 	}
 }
 
-// findBlocks marks where blocks begin and collects the targets of gotox.
-func (f *folder) findBlocks() {
-	n := len(f.im.slots)
-	leads := make([]bool, n+1)
-	for i, s := range f.im.slots {
-		if s.target != none {
-			leads[s.target] = true
-		}
-		if s.marks&markSecond == 0 && f.endsBlock(i) {
-			leads[i+int(s.in.Slots())] = true
-		}
-	}
-	targets := make([][]int32, len(f.im.funcs))
-	for t := range f.src.Tables {
-		list := f.im.entries[t]
-		if len(list) == 0 {
-			continue
-		}
-		low := list[0]
-		for _, to := range list {
-			low = min(low, to)
-			leads[to] = true
-		}
-		fn := f.im.funcAt(low)
-		targets[fn] = append(targets[fn], list...)
-	}
-	f.last = make([]int32, len(f.im.funcs))
-	for fn := range f.im.funcs {
-		leads[f.im.funcs[fn].start] = true
-		for i := f.im.funcs[fn].start; i < f.im.end(fn); i++ {
-			if f.im.slots[i].in.Code == bytecode.CodeExit {
-				f.last[fn] = i
-			}
-		}
-		leads[f.last[fn]] = true
-	}
-	f.block = make([]int32, n)
-	for i := range n {
-		f.block[i] = none
-		if leads[i] {
-			f.block[i] = int32(len(f.start))
-			f.start = append(f.start, int32(i))
-		}
-	}
-	f.hubs = make([][]int32, len(targets))
-	for fn, list := range targets {
-		f.hubs[fn] = f.uniqueBlocks(list)
-	}
-}
-
-// uniqueBlocks returns the blocks that begin at the given slots, once each.
-func (f *folder) uniqueBlocks(slots []int32) []int32 {
-	have := make(map[int32]bool, len(slots))
-	var out []int32
-	for _, s := range slots {
-		if b := f.block[s]; !have[b] {
-			have[b] = true
-			out = append(out, b)
-		}
-	}
-	return out
-}
-
-// endsBlock reports whether control can leave the instruction for elsewhere
-// than the next one.
-func (f *folder) endsBlock(i int) bool {
-	in := f.im.slots[i].in
-	switch in.Class() {
-	case asm.JumpClass, asm.Jump32Class:
-		return in.Code != bytecode.CodeCall || isTailCall(in)
-	case asm.LdClass:
-		return isPacketLoad(in)
-	}
-	return false
-}
-
-func isTailCall(in bytecode.Insn) bool {
-	return in.IsHelperCall() && in.Imm == bytecode.HelperTailCall
-}
-
-// isPacketLoad reports whether the instruction is one of classic BPF's loads
-// from packet data (RFC 9669 section 5.5).
-func isPacketLoad(in bytecode.Insn) bool {
-	return in.Class() == asm.LdClass && (in.Mode() == asm.AbsMode || in.Mode() == asm.IndMode)
-}
-
-func (f *folder) push(n int32) {
-	if !f.wait[n] {
-		f.wait[n] = true
-		f.queue = append(f.queue, n)
-	}
-}
-
 // join merges a state into that of a node.
 func (f *folder) join(n int32, out *cells) {
 	changed := false
@@ -217,17 +116,16 @@ func (f *folder) join(n int32, out *cells) {
 		}
 	}
 	if changed {
-		f.push(n)
+		f.work.push(n)
 	}
 }
 
 // flow carries the state of a block or hub to its successors.
 func (f *folder) flow(n int32) {
 	out := f.in[n]
-	if h := int(n) - len(f.start); h >= 0 {
-		for _, b := range f.hubs[h] {
-			f.join(b, &out)
-		}
+	join := func(to int32) { f.join(to, &out) }
+	if f.isHub(n) {
+		f.eachTarget(n, join)
 		return
 	}
 	i := f.start[n]
@@ -236,42 +134,17 @@ func (f *folder) flow(n int32) {
 		f.transfer(i, &out)
 		next := i + int32(s.in.Slots())
 		if f.endsBlock(int(i)) {
-			f.leave(i, next, &out)
+			f.leave(i, join)
 			return
 		}
 		if int(next) >= len(f.im.slots) {
 			return
 		}
 		if f.block[next] != none {
-			f.join(f.block[next], &out)
+			join(f.block[next])
 			return
 		}
 		i = next
-	}
-}
-
-// leave carries a state over the edges of a block's last instruction
-// (kernel/bpf/liveness.c bpf_insn_successors). Tail calls and packet loads may
-// end the function.
-func (f *folder) leave(i, next int32, out *cells) {
-	s := &f.im.slots[i]
-	to := func(i int32) {
-		if int(i) < len(f.block) {
-			f.join(f.block[i], out)
-		}
-	}
-	switch {
-	case s.in.Code == bytecode.CodeExit:
-	case s.in.IsGotox():
-		f.join(int32(len(f.start)+f.im.funcAt(i)), out)
-	case s.in.Code == bytecode.CodeGoto, s.in.Code == bytecode.CodeGotol:
-		to(s.target)
-	case s.target != none:
-		to(next)
-		to(s.target)
-	default:
-		to(next)
-		to(f.last[f.im.funcAt(i)])
 	}
 }
 
