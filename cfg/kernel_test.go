@@ -71,7 +71,8 @@ func assumed(p *bytecode.Program) *cfg.Targets {
 			funcs = append(funcs, f.Callee)
 		}
 	}
-	callsBack := []int32{164, 170, 180, 181, 209} // for_each_map_elem, timer_set_callback, find_vma, loop, user_ringbuf_drain
+	// for_each_map_elem, timer_set_callback, find_vma, loop, user_ringbuf_drain
+	callsBack := []int32{164, 170, 180, 181, 209}
 	for pc, in := range p.Insns {
 		pc := bytecode.PC(pc)
 		switch s := p.SubprogAt(pc); {
@@ -94,7 +95,8 @@ func assumed(p *bytecode.Program) *cfg.Targets {
 // What a kernel loads has no problems and no unreachable instruction; what it
 // refuses for its control flow has the very problem that the log names.
 func TestKernelVerdicts(t *testing.T) {
-	eachRecord(t, "records/*.jsonl.gz", record.Options{SkipLogs: true}, func(t *testing.T, rec *record.Record, g *cfg.Graph) {
+	noLogs := record.Options{SkipLogs: true}
+	eachRecord(t, "records/*.jsonl.gz", noLogs, func(t *testing.T, rec *record.Record, g *cfg.Graph) {
 		load, name := rec.Result.Load, rec.Job.Name
 		unreachable := bytecode.PC(-1)
 		for b, ok := range cfg.ReachableStatic(g) {

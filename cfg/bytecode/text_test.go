@@ -133,7 +133,9 @@ func FuzzText(f *testing.F) {
 }
 
 func BenchmarkText(b *testing.B) {
-	insns := []Insn{{Code: 0x79, Dst: 1, Src: 10, Off: -8}, {Code: 0x26, Dst: 1, Imm: 13, Off: 3}, {Code: 0x07, Dst: 1, Imm: 8}}
+	insns := []Insn{
+		{Code: 0x79, Dst: 1, Src: 10, Off: -8}, {Code: 0x26, Dst: 1, Imm: 13, Off: 3}, {Code: 0x07, Dst: 1, Imm: 8},
+	}
 	for i := 0; b.Loop(); i++ {
 		Text(insns, PC(i%3))
 	}
