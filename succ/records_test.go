@@ -1,0 +1,114 @@
+package succ_test
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/succ"
+)
+
+// loaded calls f for each recorded program of Linux 7.3.4 that loaded.
+func loaded(t *testing.T, pattern string, f func(file string, rec *record.Record, p *bytecode.Program)) {
+	t.Helper()
+	for _, path := range testenv.Glob(t, pattern) {
+		rd, err := record.Open(path, record.Options{SkipLogs: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rec, err := range rd.Records() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rec.Job == nil || rec.Result == nil || rec.Result.Load == nil || !rec.Result.Load.OK || rec.Result.Prog == nil {
+				continue
+			}
+			p, err := rec.Job.Program()
+			if errors.Is(err, record.ErrNoProgram) {
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s: %s: %v", filepath.Base(path), rec.Job.Name, err)
+				continue
+			}
+			f(filepath.Base(path), rec, p)
+		}
+		rd.Close()
+	}
+}
+
+// TestSurvivors compares what the facts reach with the instructions that Linux
+// 7.3.4 left in the programs that it loaded: those that its verifier visited.
+// Less would mean that an execution is missed.
+func TestSurvivors(t *testing.T) {
+	var equal, larger, smaller, programs int
+	loaded(t, "records/*.7.3.4.off.jsonl.gz", func(file string, rec *record.Record, p *bytecode.Program) {
+		if len(rec.Result.Prog.Lines) == 0 {
+			return
+		}
+		programs++
+		r, err := succ.Resolve(p, succ.Options{})
+		if err != nil {
+			t.Errorf("%s: %s: %v", file, rec.Job.Name, err)
+			return
+		}
+		lives := make([]bool, p.Len())
+		for _, l := range rec.Result.Prog.Lines {
+			lives[l.Insn] = true
+		}
+		less, more := 0, 0
+		for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+			switch {
+			case lives[pc] && !r.Facts.Reached(pc):
+				t.Errorf("%s: %s: insn %d is left, but not reached: %s", file, rec.Job.Name, pc, p.Text(pc))
+				less++
+			case !lives[pc] && r.Facts.Reached(pc) && !removable(p, pc, lives, r):
+				if more == 0 {
+					t.Logf("%s: %s: insn %d is removed, but reached: %s", file, rec.Job.Name, pc, p.Text(pc))
+				}
+				more++
+			}
+		}
+		switch {
+		case less > 0:
+			smaller++
+		case more > 0:
+			larger++
+		default:
+			equal++
+		}
+	})
+	t.Logf("%d programs: %d equal, %d larger, %d smaller", programs, equal, larger, smaller)
+	if programs == 0 {
+		t.Error("no programs")
+	}
+}
+
+// removable reports whether Linux removes an instruction though it was visited:
+// a jump to the next slot that is left (kernel/bpf/fixups.c bpf_opt_remove_nops,
+// Linux 7.3), or a conditional jump that is never taken
+// (bpf_opt_hard_wire_dead_code_branches and bpf_prune_dead_branches).
+func removable(p *bytecode.Program, pc bytecode.PC, lives []bool, r *succ.Result) bool {
+	f := p.Flow(pc)
+	if p.Insns[pc].Code != bytecode.CodeGoto && f.Kind != bytecode.FlowCond {
+		return false
+	}
+	b, _ := r.Graph.BlockAt(pc)
+	lo, hi := r.Graph.SuccIDs(b)
+	for i := lo; i < hi; i++ {
+		if r.Graph.Edges()[i].Kind == cfg.Taken && !r.Facts.EdgeFeasible(i) {
+			return true
+		}
+	}
+	next := func(from bytecode.PC) bytecode.PC {
+		for from < p.Len() && !lives[from] {
+			from++
+		}
+		return from
+	}
+	return f.Target > pc && next(pc+1) >= next(f.Target)
+}
