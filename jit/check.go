@@ -2,6 +2,7 @@ package jit
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf/asm"
 
@@ -23,6 +24,9 @@ func checkProgram(p *Program, prof *Profile) error {
 		return err
 	}
 	if err := checkTables(p); err != nil {
+		return err
+	}
+	if err := checkOrder(p); err != nil {
 		return err
 	}
 	ck := checker{p: p, prof: prof, ver: parseVersion(prof.Version)}
@@ -69,6 +73,22 @@ func checkTables(p *Program) error {
 			if pc != Deleted && (pc < 0 || int(pc) >= len(p.Insns)) {
 				return fmt.Errorf("jit: %w: table %d entry %d is slot %d of %d", ErrInput, i, j, pc, len(p.Insns))
 			}
+		}
+	}
+	return nil
+}
+
+// checkOrder checks that the lists by slot are sorted, without which entries
+// would not be found.
+func checkOrder(p *Program) error {
+	sorted := map[string]bool{
+		"references":      slices.IsSortedFunc(p.Refs, func(a, b bytecode.Ref) int { return int(a.PC - b.PC) }),
+		"tail calls":      slices.IsSortedFunc(p.TailCalls, func(a, b TailCall) int { return int(a.PC - b.PC) }),
+		"arena arguments": slices.IsSortedFunc(p.ArenaArgs, func(a, b ArenaArgs) int { return int(a.PC - b.PC) }),
+	}
+	for _, list := range []string{"references", "tail calls", "arena arguments"} {
+		if !sorted[list] {
+			return fmt.Errorf("jit: %w: %s are not in order of slots", ErrInput, list)
 		}
 	}
 	return nil

@@ -32,10 +32,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/x86"
 )
 
-// MaxSlots is the largest number of slots of a Program: the verifier's limit
-// for submitted programs (BPF_COMPLEXITY_LIMIT_INSNS) doubled, as rewriting
-// adds some.
-const MaxSlots = 2_000_000
+// MaxSlots is the largest number of slots of a Program: the verifier accepts
+// 1,000,000 (BPF_COMPLEXITY_LIMIT_INSNS) and constant blinding, the rewrite
+// that grows programs most, makes less than 4 of each.
+const MaxSlots = 4_000_000
 
 // maxFuncs limits the functions of a program: the kernel's BPF_MAX_SUBPROGS
 // and its hidden ones.

@@ -92,6 +92,7 @@ func TestMalformed(t *testing.T) {
 		"arguments":      {Insns: two, Funcs: []jit.Func{{Start: 0, End: 2, OutStackArgs: 1 << 40}}},
 		"marks":          {Insns: two, Funcs: []jit.Func{{Start: 0, End: 2}}, IndirectTarget: []bool{true}},
 		"table":          {Insns: two, Funcs: []jit.Func{{Start: 0, End: 2}}, Tables: [][]bytecode.PC{{2}}},
+		"order":          {Insns: two, Funcs: []jit.Func{{Start: 0, End: 2}}, Refs: []bytecode.Ref{{PC: 1}, {PC: 0}}},
 		"half a load":    {Insns: wide[:1], Funcs: []jit.Func{{Start: 0, End: 1}}},
 		"into a load":    {Insns: wide, Funcs: []jit.Func{{Start: 0, End: 4}}},
 		"too large": {Insns: make([]bytecode.Insn, jit.MaxSlots+1),

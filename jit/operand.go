@@ -75,6 +75,8 @@ func (c *function) resolve(k int, op *operand) (bool, error) {
 		if op.ref < 0 {
 			return false, nil
 		}
+		op.value, op.known = c.refValue(c.prog.Refs[op.ref])
+		return true, nil
 	case bytecode.CodeCall:
 	default:
 		return false, nil

@@ -42,8 +42,8 @@ type ArenaArgs struct {
 // Deleted marks a table entry whose instruction the verifier removed.
 const Deleted bytecode.PC = -1
 
-// Func is what the JIT knows of one function of a Program
-// (Documentation-free facts of struct bpf_prog_aux and bpf_subprog_info).
+// Func is what the JIT knows of one function of a Program (in the kernel:
+// struct bpf_prog_aux and bpf_subprog_info).
 type Func struct {
 	Name       string
 	Start, End bytecode.PC // xlated slots, End exclusive
@@ -55,7 +55,7 @@ type Func struct {
 	Hidden            bool // appended by the verifier; absent from dumps
 
 	PrivateStack    bool
-	PrivateStackPtr uint64 // per-CPU address; 0 when unknown
+	PrivateStackPtr uint64 // per-CPU address; 0 when unknown, which takes the 10-byte form
 	OutStackArgs    int    // outgoing stack argument slots (Linux 7.3)
 }
 
