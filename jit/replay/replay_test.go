@@ -278,3 +278,39 @@ func ExampleFile() {
 	// 27_asm_corners/again linux-7.3+plain+la57: 126 bytes, same
 	// 27_asm_corners/self linux-7.3+plain+la57: 134 bytes, same
 }
+
+// TestSameTwice wants the same output for the same file: no order of a map may
+// reach it.
+func TestSameTwice(t *testing.T) {
+	var runs [2]string
+	for i := range runs {
+		var b strings.Builder
+		for _, file := range []string{"records/jit-vectors.json.gz", "records/suite-good.7.3.4.stuff.jsonl.gz"} {
+			for res, err := range replay.File(testenv.Path(t, file), replay.Options{}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				line, err := json.Marshal(res)
+				if err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprintf(&b, "%s %q\n", line, res.Recovered)
+			}
+		}
+		runs[i] = b.String()
+	}
+	if runs[0] != runs[1] || runs[0] == "" {
+		t.Error("two runs differ")
+	}
+}
+
+func BenchmarkFile(b *testing.B) {
+	path := testenv.Path(b, "records/suite.7.3.4.off.jsonl.gz")
+	for b.Loop() {
+		for _, err := range replay.File(path, replay.Options{}) {
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}

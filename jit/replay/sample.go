@@ -3,6 +3,7 @@ package replay
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,9 +90,9 @@ func fromRecord(rec *record.Record) (*sample, error) {
 		}
 		s.tables = append(s.tables, t)
 	}
-	for addr, name := range p.Symbols {
+	for _, addr := range slices.Sorted(maps.Keys(p.Symbols)) {
 		if n, err := strconv.ParseUint(strings.TrimPrefix(addr, "0x"), 16, 64); err == nil {
-			s.addSymbol(name, n)
+			s.addSymbol(p.Symbols[addr], n)
 		}
 	}
 	s.fromJob(rec)
@@ -134,8 +135,8 @@ func fromVector(v *record.Vector, k *record.Kernel) (*sample, error) {
 	if s.source, err = bytecode.Decode(v.Source, binary.LittleEndian); err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	for name, addr := range k.Symbols {
-		s.addSymbol(name, uint64(addr))
+	for _, name := range slices.Sorted(maps.Keys(k.Symbols)) {
+		s.addSymbol(name, uint64(k.Symbols[name]))
 	}
 	for _, f := range v.Funcs {
 		s.funcs = append(s.funcs, span{uint64(f.Ksym), len(s.code), len(f.Code)})
@@ -202,11 +203,8 @@ func newCell(xlated, jitted uint32) cell {
 func (s *sample) addSymbol(name string, addr uint64) {
 	name = strings.TrimPrefix(name, "__pi_")
 	s.symbols[name] = addr
-	switch name {
-	case "__x86_indirect_thunk_array":
-		s.symbols["__x86_indirect_thunk_rax"] = addr
-	case "__x86_indirect_jump_thunk_array":
-		s.symbols["__x86_indirect_jump_thunk_rax"] = addr
+	if array, ok := strings.CutSuffix(name, "thunk_array"); ok {
+		s.symbols[array+"thunk_rax"] = addr
 	}
 }
 
