@@ -1,6 +1,7 @@
 package succ_test
 
 import (
+	"bytes"
 	"errors"
 	"path/filepath"
 	"testing"
@@ -111,4 +112,52 @@ func removable(p *bytecode.Program, pc bytecode.PC, lives []bool, r *succ.Result
 		return from
 	}
 	return f.Target > pc && next(pc+1) >= next(f.Target)
+}
+
+// TestIndirectTargets compares Range with the instructions that Linux 7.3.4 put
+// an endbr64 before: those that its verifier followed a gotox to
+// (arch/x86/net/bpf_jit_comp.c do_jit, kernel/bpf/core.c
+// bpf_insn_is_indirect_target).
+func TestIndirectTargets(t *testing.T) {
+	endbr := []byte{0xf3, 0x0f, 0x1e, 0xfa}
+	var programs, targets, exact int
+	loaded(t, "records/*.7.3.4.off.jsonl.gz", func(file string, rec *record.Record, p *bytecode.Program) {
+		prog := rec.Result.Prog
+		if len(prog.Lines) == 0 || len(prog.Jited) == 0 || prog.LinesWrong {
+			return
+		}
+		r, err := succ.Resolve(p, succ.Options{})
+		if err != nil {
+			t.Errorf("%s: %s: %v", file, rec.Job.Name, err)
+			return
+		}
+		got := map[bytecode.PC]bool{}
+		for _, d := range r.Indirect {
+			for _, pc := range d.Range {
+				got[pc] = true
+			}
+			if len(d.Exact) < len(d.Range) {
+				exact++
+			}
+		}
+		for i, l := range prog.Lines {
+			pc := bytecode.PC(l.Insn)
+			if p.Subprogs[p.SubprogAt(pc)].Start == pc {
+				continue // has the offset of the function's prologue
+			}
+			if i+1 < len(prog.Lines) && prog.Lines[i+1].Func == l.Func && prog.Lines[i+1].Off == l.Off {
+				continue // has no code: a register moved to itself
+			}
+			want := bytes.HasPrefix(prog.Jited[prog.Funcs[l.Func].Off+l.Off:], endbr)
+			if want != got[pc] {
+				t.Errorf("%s: %s: insn %d: followed to by the kernel %v, by us %v", file, rec.Job.Name, pc, want, got[pc])
+			}
+		}
+		programs++
+		targets += len(got)
+	})
+	t.Logf("%d programs, %d targets; exact is less than range at %d jumps", programs, targets, exact)
+	if targets == 0 {
+		t.Error("no targets")
+	}
 }
