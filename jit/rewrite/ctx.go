@@ -24,14 +24,13 @@ const (
 // (struct xdp_buff begins with data, data_end and data_meta since Linux 4.18).
 func convertAccesses(st *state, im *image) (*image, int, error) {
 	b, changed := newBuilder(im), 0
-	guesses := st.opt.NoCapPerfmon && st.facts.BarrierBefore == nil && st.facts.BarrierAfter == nil
 	for i, s := range im.slots {
 		if s.marks&markSecond != 0 || s.marks&markSeen == 0 {
 			b.keep(i)
 			continue
 		}
 		with := st.convertAccess(&s)
-		if guesses && mayBeGuarded(s.in) {
+		if st.opt.NoCapPerfmon && st.mayBeGuarded(s.in) {
 			s.marks |= markUnpredicted
 		}
 		if !with && s.marks&(markBarrierPre|markBarrierPost) == 0 {
@@ -59,7 +58,7 @@ func (st *state) convertAccess(s *slot) bool {
 	case s.marks&markOtherCtx != 0:
 		s.marks |= markUnpredicted
 	case s.marks&markCtx == 0 || !hasConversion(st.src.Type):
-	case st.src.Type == "xdp" && xdpPointer(&s.in):
+	case st.src.Type == "xdp" && (st.mustCtx == nil || st.mustCtx[s.orig]) && xdpPointer(&s.in):
 		return true
 	default:
 		s.marks |= markUnpredicted
@@ -84,14 +83,13 @@ func barriers(s slot) []slot {
 }
 
 // mayBeGuarded reports whether the verifier may put something around or in
-// place of the instruction for a loader without CAP_PERFMON: a first store to a
-// stack slot, and arithmetic that may be on a pointer.
-func mayBeGuarded(in bytecode.Insn) bool {
+// place of the instruction for a loader without CAP_PERFMON: arithmetic that
+// may be on a pointer, of whose limits no fact tells; and, unless facts tell, a
+// first store to a stack slot.
+func (st *state) mayBeGuarded(in bytecode.Insn) bool {
 	switch in.Class() {
-	case asm.StClass:
-		return in.Mode() == asm.MemMode
-	case asm.StXClass:
-		return in.Mode() == asm.MemMode
+	case asm.StClass, asm.StXClass:
+		return st.facts.Accesses == nil && in.Mode() == asm.MemMode
 	case asm.ALU64Class:
 		return in.Source() == asm.RegSource && (in.ALUOp() == asm.Add || in.ALUOp() == asm.Sub)
 	}

@@ -75,8 +75,7 @@ func encode(st *state, im *image) (*jit.Program, error) {
 	encodeFuncs(st, im, p)
 	encodeTailCalls(st, im, p)
 	for _, m := range st.src.Maps {
-		const arena = 33 // BPF_MAP_TYPE_ARENA
-		p.ArenaUsed = p.ArenaUsed || m.Type == arena
+		p.ArenaUsed = p.ArenaUsed || m.Type == mapArena
 	}
 	return p, nil
 }

@@ -149,5 +149,5 @@ func percpuAddress(reg bytecode.Reg) slot { return raw(w64|opMov|byReg, reg, reg
 // per-CPU array, which is an offset still.
 func (st *state) percpuLoad(im *image, i int) bool {
 	ref, ok := im.refAt(im.slots[i-1])
-	return ok && ref.Kind == bytecode.RefMapValue && asmMapType(st.src.Maps[ref.Index].Type) == mapPercpuArray
+	return ok && ref.Kind == bytecode.RefMapValue && st.src.Maps[ref.Index].Type == mapPercpuArray
 }

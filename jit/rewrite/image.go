@@ -252,17 +252,25 @@ func (im *image) setMarks(f Facts) error {
 			s.marks |= markIndirect
 		}
 	}
+	if f.Accesses != nil {
+		return im.setAccesses(f.Accesses)
+	}
+	return nil
+}
+
+// setAccesses marks the listed slots.
+func (im *image) setAccesses(a *Accesses) error {
 	for _, l := range []struct {
 		pcs  []bytecode.PC
 		mark marks
 	}{
-		{f.CtxAccess, markCtx}, {f.SockAccess, markOtherCtx}, {f.ArenaAccess, markArena},
-		{f.ProbeLoad, markProbe}, {f.ArenaArith, markZext},
-		{f.BarrierBefore, markBarrierPre}, {f.BarrierAfter, markBarrierPost},
+		{a.Ctx, markCtx}, {a.Sock, markOtherCtx}, {a.Arena, markArena},
+		{a.Probe, markProbe}, {a.ArenaArith, markZext},
+		{a.BarrierBefore, markBarrierPre}, {a.BarrierAfter, markBarrierPost},
 	} {
 		for _, pc := range l.pcs {
-			if pc < 0 || int(pc) >= n {
-				return fmt.Errorf("fact about slot %d of a program of %d", pc, n)
+			if pc < 0 || int(pc) >= len(im.slots) {
+				return fmt.Errorf("access at slot %d of a program of %d", pc, len(im.slots))
 			}
 			im.slots[pc].marks |= l.mark
 		}

@@ -4,16 +4,24 @@ import (
 	"math/bits"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 )
 
-// mapType is a BPF_MAP_TYPE_*.
-type mapType = ebpf.MapType
-
-const mapPercpuArray = ebpf.PerCPUArray
-
-func asmMapType(t uint32) mapType { return ebpf.MapType(t) }
+// Map types (BPF_MAP_TYPE_* of include/uapi/linux/bpf.h).
+const (
+	mapHash        = 1
+	mapArray       = 2
+	mapPercpuHash  = 5
+	mapPercpuArray = 6
+	mapLruHash     = 9
+	mapLpmTrie     = 11
+	mapArrayOfMaps = 12
+	mapHashOfMaps  = 13
+	mapSockMap     = 15
+	mapXskMap      = 17
+	mapSockHash    = 18
+	mapArena       = 33
+)
 
 // Places in struct htab_elem, which no build option moves (kernel/bpf/hashtab.c).
 const (
@@ -40,7 +48,7 @@ func (f *fixer) mapCall(s slot) []slot {
 			return with
 		}
 	}
-	if name := mapFunction(asmMapType(m.Type), asm.BuiltinFunc(s.in.Imm)); name != "" {
+	if name := mapFunction(m.Type, asm.BuiltinFunc(s.in.Imm)); name != "" {
 		return []slot{f.b.kernelCall(name)}
 	}
 	return []slot{f.plainCall(s).unpredicted()}
@@ -51,26 +59,26 @@ func (f *fixer) mapCall(s slot) []slot {
 func (f *fixer) lookup(m bytecode.Map) []slot {
 	r0 := bytecode.R0
 	element := int32(htabKey + (m.KeySize+7)&^7)
-	switch asmMapType(m.Type) {
-	case ebpf.Array:
+	switch m.Type {
+	case mapArray:
 		if m.Flags&innerMap != 0 {
 			return nil
 		}
 		return f.arrayLookup(m)
-	case ebpf.PerCPUArray:
+	case mapPercpuArray:
 		return f.arrayLookup(m, raw(ldxD, r0, r0, 0, 0), percpuAddress(r0))
-	case ebpf.ArrayOfMaps:
+	case mapArrayOfMaps:
 		if m.Flags&innerMap != 0 {
 			return nil
 		}
 		return f.arrayLookup(m, raw(ldxD, r0, r0, 0, 0), raw(j64|jeq, r0, 0, 1, 0))
-	case ebpf.Hash:
+	case mapHash:
 		return f.hashLookup(raw(w64|opAdd, r0, 0, 0, element))
-	case ebpf.HashOfMaps:
+	case mapHashOfMaps:
 		return f.hashLookup(raw(w64|opAdd, r0, 0, 0, element), raw(ldxD, r0, r0, 0, 0))
-	case ebpf.PerCPUHash:
+	case mapPercpuHash:
 		return f.hashLookup(raw(w64|opAdd, r0, 0, 0, element), raw(ldxD, r0, r0, 0, 0), percpuAddress(r0))
-	case ebpf.LRUHash:
+	case mapLruHash:
 		return f.hashLookup(
 			raw(ldxB, bytecode.R1, r0, htabLruRef, 0),
 			raw(j64|jne, bytecode.R1, 0, 1, 0),
@@ -87,7 +95,7 @@ func (f *fixer) arrayLookup(m bytecode.Map, further ...slot) []slot {
 	r0, r1, r2 := bytecode.R0, bytecode.R1, bytecode.R2
 	masked := f.opt.NoCapPerfmon
 	size := (m.ValueSize + 7) &^ 7
-	if asmMapType(m.Type) == ebpf.PerCPUArray {
+	if m.Type == mapPercpuArray {
 		size = 8 // an array of pointers
 	}
 	past := int16(3 + len(further))
@@ -124,22 +132,22 @@ func (f *fixer) hashLookup(further ...slot) []slot {
 
 // mapFunction returns the kernel function that a helper comes to for a map
 // type, or nothing when that is not known here.
-func mapFunction(t mapType, fn asm.BuiltinFunc) string {
+func mapFunction(t uint32, fn asm.BuiltinFunc) string {
 	op := map[asm.BuiltinFunc]string{
 		asm.FnMapLookupElem: "lookup_elem", asm.FnMapUpdateElem: "update_elem", asm.FnMapDeleteElem: "delete_elem",
 	}[fn]
 	switch {
 	case op == "":
 		return ""
-	case t == ebpf.Array:
+	case t == mapArray:
 		return "array_map_" + op
-	case t == ebpf.Hash:
+	case t == mapHash:
 		return "htab_map_" + op
-	case t == ebpf.LRUHash && op == "update_elem":
+	case t == mapLruHash && op == "update_elem":
 		return "htab_lru_map_update_elem"
-	case t == ebpf.LRUHash && op == "delete_elem":
+	case t == mapLruHash && op == "delete_elem":
 		return "htab_lru_map_delete_elem"
-	case t == ebpf.LPMTrie:
+	case t == mapLpmTrie:
 		return "trie_" + op
 	}
 	return ""

@@ -55,18 +55,26 @@ type tracer struct {
 type traced struct {
 	slots   [64]pointers // by 8-byte stack slot from r10 down: only bit 0 is used
 	returns pointers     // of R0
-	callers []int32      // blocks with calls of it
-	blocks  []int32      // blocks with loads from the stack
+	// addressed reports whether the address of its stack is made an operand, so
+	// that slots can be reached otherwise than by name.
+	addressed bool
+	callers   []int32 // blocks with calls of it
+	blocks    []int32 // blocks with loads from the stack
 }
 
-// tracePointers marks the accesses that the kernel may replace. It returns the
-// slots of accesses that may be through the context.
+// tracePointers marks the accesses that the kernel may replace.
 func tracePointers(st *state, im *image) {
 	t := &tracer{blocks: st.folds.blocks, st: st}
 	t.in, t.work = make([]pointers, t.nodes()), newQueue(t.nodes())
 	t.funcs, t.isTaken = make([]traced, len(im.funcs)), make([]bool, len(im.funcs))
 	for i, s := range im.slots {
-		if s.in.IsWide() && s.marks&markSecond == 0 && s.in.Src == bytecode.LdFunc {
+		if s.marks&markSecond != 0 {
+			continue
+		}
+		if usesFrameAddress(s.in) {
+			t.funcs[im.funcAt(int32(i))].addressed = true
+		}
+		if s.in.IsWide() && s.in.Src == bytecode.LdFunc {
 			t.isTaken[im.funcAt(s.target)] = true
 		}
 		if s.target != none && isCallLike(s.in) && !s.in.IsWide() {
@@ -88,7 +96,6 @@ func tracePointers(st *state, im *image) {
 		}
 		t.work.push(b)
 	}
-	// Blocks that the graph does not reach hold no pointers.
 	for t.work.more() {
 		t.flow(t.work.pop())
 	}
@@ -248,8 +255,18 @@ func (t *tracer) loaded(i int32, in bytecode.Insn, p *pointers) (ctx, other bool
 		return ctx, other
 	}
 	fromCtx, fromOther := p.of(in.Src & 15)
-	// Contexts and kernel objects hold pointers to kernel objects.
-	return ctx, other || fromOther || fromCtx
+	return ctx, other || fromOther || fromCtx && contextHoldsObjects(t.st.src.Type)
+}
+
+// contextHoldsObjects reports whether loads of 8 bytes from the context of a
+// program type may give pointers to kernel objects.
+func contextHoldsObjects(progType string) bool {
+	switch progType {
+	case "syscall", "kprobe", "tracepoint", "perf_event", "raw_tracepoint", "xdp", "cgroup_device",
+		"cgroup_sysctl", "lirc_mode2", "flow_dissector":
+		return false
+	}
+	return true
 }
 
 // stackSlot returns the 8-byte slot of the stack at an offset from r10, or -1.
@@ -277,7 +294,7 @@ func (t *tracer) store(i int32, in bytecode.Insn, p *pointers) {
 			}
 		}
 		// Its address may be passed on, so another function may load it.
-		if t.st.addressed[t.im.funcAt(i)] {
+		if t.funcs[t.im.funcAt(i)].addressed {
 			t.addStray(value)
 		}
 		return
@@ -408,20 +425,13 @@ func (t *tracer) mark(im *image) {
 	}
 }
 
-// takesStackAddress reports for each function whether it makes the address of
-// its stack an operand, so that its slots can be reached otherwise than by
-// name.
-func takesStackAddress(im *image) []bool {
-	out := make([]bool, len(im.funcs))
-	for i, s := range im.slots {
-		in := s.in
-		c := in.Class()
-		switch {
-		case s.marks&markSecond != 0:
-		case (c == asm.ALU64Class || c == asm.ALUClass) && in.Source() == asm.RegSource && in.Src == bytecode.R10,
-			c == asm.StXClass && in.Src == bytecode.R10:
-			out[im.funcAt(int32(i))] = true
-		}
+// usesFrameAddress reports whether an instruction makes r10 a value.
+func usesFrameAddress(in bytecode.Insn) bool {
+	switch in.Class() {
+	case asm.ALUClass, asm.ALU64Class:
+		return in.Source() == asm.RegSource && in.Src == bytecode.R10
+	case asm.StXClass:
+		return in.Src == bytecode.R10
 	}
-	return out
+	return false
 }

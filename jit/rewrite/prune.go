@@ -7,13 +7,32 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
+// findPointers finds the constants of the source program and what follows from
+// them: maps of calls, and without better facts the accesses through special
+// pointers. It changes no instruction.
+func findPointers(st *state, im *image) (*image, int, error) {
+	st.folds = fold(st.src, im)
+	st.gatherCalls()
+	if st.facts.Accesses != nil {
+		return im, 0, nil
+	}
+	out := im.clone()
+	tracePointers(st, out)
+	st.mustCtx = map[int32]bool{}
+	st.folds.each(func(i int32, c *cells) {
+		in := im.slots[i].in
+		if in.Class() == asm.LdXClass && in.Src <= bytecode.R10 && c[in.Src].kind == cellCtx {
+			st.mustCtx[i] = true
+		}
+	})
+	return out, 0, nil
+}
+
 // pruneBranches decides conditional jumps on constants before the verifier
 // follows any path (kernel/bpf/const_fold.c bpf_prune_dead_branches, Linux
 // 7.3). The instruction becomes `goto`, to the next one if the jump is not
-// taken. As the constants serve later rewrites too, they are found in any case.
+// taken.
 func pruneBranches(st *state, im *image) (*image, int, error) {
-	st.folds = fold(st.src, im)
-	st.gatherCalls()
 	if !st.rules.pruneBranches {
 		return im, 0, nil
 	}

@@ -48,15 +48,11 @@ type Facts struct {
 	// Calls tells of helper calls; see CallFact. At most one for each slot.
 	Calls []CallFact
 
-	CtxAccess   []bytecode.PC // loads and stores through the context pointer
-	SockAccess  []bytecode.PC // loads and stores through socket, tcp_sock or xdp_sock pointers
-	ArenaAccess []bytecode.PC // loads, stores and atomics in an arena
-	ArenaArith  []bytecode.PC // 64-bit arithmetic on arena pointers, which becomes 32-bit
-	ProbeLoad   []bytecode.PC // loads through pointers that may fault
-
-	// BarrierBefore and BarrierAfter list instructions next to which the
-	// verifier stops speculation, for loaders without CAP_PERFMON.
-	BarrierBefore, BarrierAfter []bytecode.PC
+	// Accesses tells through what kinds of pointers the program loads and
+	// stores. Nil means that it is not known: then what may go through a
+	// special pointer is found out here, with less precision, and is
+	// unpredicted.
+	Accesses *Accesses
 
 	// DirectWrite reports whether the program writes to packet data, which
 	// gives some program types a prologue.
@@ -66,6 +62,21 @@ type Facts struct {
 	// AsyncCallback reports for each subprogram whether a timer or workqueue
 	// can call it. Nil means none.
 	AsyncCallback []bool
+}
+
+// Accesses lists the loads, stores and atomics that do not go to plain memory.
+type Accesses struct {
+	Ctx   []bytecode.PC // through the context pointer
+	Sock  []bytecode.PC // through socket, tcp_sock or xdp_sock pointers
+	Arena []bytecode.PC // in an arena
+	Probe []bytecode.PC // loads through pointers to kernel objects that may fault
+
+	// ArenaArith lists 64-bit arithmetic on arena pointers, which becomes
+	// arithmetic on low halves.
+	ArenaArith []bytecode.PC
+	// BarrierBefore and BarrierAfter list instructions next to which the
+	// verifier stops speculation, for loaders without CAP_PERFMON.
+	BarrierBefore, BarrierAfter []bytecode.PC
 }
 
 // NoMap is the Map of a CallFact of a call whose map differs between paths.
@@ -90,8 +101,8 @@ type CallFact struct {
 type Options struct {
 	NoCapBPF bool // loaded without CAP_BPF: dead code stays, as self loops
 	// NoCapPerfmon: loaded without CAP_PERFMON on a CPU whose speculation the
-	// verifier guards against. Indices are masked; pointer arithmetic and
-	// stores that may be guarded are unpredicted unless Facts has barriers.
+	// verifier guards against. Indices are masked; arithmetic that may be on
+	// pointers is unpredicted, and without Facts.Accesses stores are too.
 	NoCapPerfmon bool
 
 	// Blind asks for constant blinding: net.core.bpf_jit_harden is 2, or 1 for
@@ -148,6 +159,8 @@ type state struct {
 	calls map[bytecode.PC]CallFact
 	folds *folder // constants of the source program
 
+	mustCtx map[int32]bool // source slots of loads that are through the context on all paths
+
 	throws       bool
 	private      []bool         // by source subprogram: uses a private stack
 	tailReaching []bool         // by source subprogram: reaches a tail call
@@ -166,6 +179,7 @@ type pass struct {
 // Linux 7.3).
 func passes() []pass {
 	return []pass{
+		{"pointers", findPointers},
 		{"constant branches", pruneBranches},
 		{"fastcall spills", removeFastcallSpills},
 		{"stack use", surveyStacks},

@@ -71,7 +71,7 @@ func compareVector(sum *tally, v *record.Vector, kernel string) string {
 // the way in which the vectors were written: each reads its context through R1
 // before it does anything else, kernel objects through R6 and R7.
 func vectorFacts(v *record.Vector, p *bytecode.Program) rewrite.Facts {
-	var f rewrite.Facts
+	f := rewrite.Facts{Accesses: &rewrite.Accesses{}}
 	reads := func(from bytecode.PC, modes ...asm.Mode) (out []bytecode.PC) {
 		for pc := from; pc < p.Len(); pc++ {
 			c := p.Insns[pc].Class()
@@ -83,7 +83,7 @@ func vectorFacts(v *record.Vector, p *bytecode.Program) rewrite.Facts {
 	}
 	switch name, _, _ := strings.Cut(v.Name, "_"); name {
 	case "nospec":
-		f.BarrierAfter = []bytecode.PC{2, 4}
+		f.Accesses.BarrierAfter = []bytecode.PC{2, 4}
 	case "throw":
 		f.Throws = true
 		f.Seen = make([]bool, len(p.Insns))
@@ -91,14 +91,14 @@ func vectorFacts(v *record.Vector, p *bytecode.Program) rewrite.Facts {
 			f.Seen[pc] = pc < 2 || pc >= 4
 		}
 	case "arena":
-		f.ArenaAccess = reads(5, asm.MemMode, asm.MemSXMode, asm.AtomicMode)
+		f.Accesses.Arena = reads(5, asm.MemMode, asm.MemSXMode, asm.AtomicMode)
 	case "probe":
-		f.ProbeLoad = reads(2, asm.MemMode, asm.MemSXMode)
+		f.Accesses.Probe = reads(2, asm.MemMode, asm.MemSXMode)
 	}
 	for _, s := range p.Subprogs {
 		for pc := s.Start; pc < s.Start+2 && pc < s.End; pc++ {
 			if in := p.Insns[pc]; in.Class() == asm.LdXClass && in.Src == bytecode.R1 {
-				f.CtxAccess = append(f.CtxAccess, pc)
+				f.Accesses.Ctx = append(f.Accesses.Ctx, pc)
 			}
 		}
 	}
