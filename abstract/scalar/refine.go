@@ -39,21 +39,39 @@ func Decide(c Cond, is32 bool, a, b S, same bool) Outcome {
 // holds: the pairs x in a and y in b for which Holds(c, is32, x, y) stay in the
 // results. ok is false if there are none, so that the edge is impossible. The
 // facts of the fall-through edge are Refine(c.Negate(), …). Each part of the
-// results lies inside that of KernelRefine.
+// results lies inside that of KernelRefine, or if the kernel decides the jump
+// inside that of a or b, provided that KernelSync has nothing to add to them.
 //
 // When a and b are one register, a jump that Decide leaves open is JSET or
 // JNSET, and its facts are those of JNE or JEQ with Const(0).
 func Refine(c Cond, is32 bool, a, b S) (a2, b2 S, ok bool) {
-	if a.Empty() || b.Empty() || impossible(c, is32, a, b) {
+	if a.Empty() || b.Empty() {
 		return Bottom(), Bottom(), false
 	}
-	x, y := KernelRefine(c, is32, a, b)
+	v, w := viewOf(a, is32), viewOf(b, is32)
+	if ruledOut(c, v.bits, w.bits) {
+		return Bottom(), Bottom(), false
+	}
+	x, y := a, b
+	switch compare(c, v, w, a, b) {
+	case Never:
+		return Bottom(), Bottom(), false
+	case Both:
+		x, y = KernelRefine(c, is32, a, b)
+		if x.Empty() || y.Empty() {
+			return Bottom(), Bottom(), false
+		}
+		if !(x.Leq(a) && y.Leq(b)) && KernelDecide(c, is32, a, b, false) != Both {
+			x, y = a, b // the kernel does not refine what it has decided
+		}
+	}
 	switch c {
 	case JSET, JNSET:
 		x, y = meetBits(c, is32, a, b, x, y)
+	case JNE:
+		x, y = cutEqual(is32, Meet(x, a), Meet(y, b))
 	default:
 		x, y = Meet(x, a), Meet(y, b)
-		x, y = cutEqual(c, is32, x, y)
 	}
 	if x.Empty() || y.Empty() {
 		return Bottom(), Bottom(), false
@@ -61,28 +79,43 @@ func Refine(c Cond, is32 bool, a, b S) (a2, b2 S, ok bool) {
 	return x, y, true
 }
 
-// impossible reports whether the kernel's comparison of ranges and bits alone
-// rules the edge out. KernelRefine must not be asked then: a strict bound at
-// the end of the number line refines to anything.
-func impossible(c Cond, is32 bool, a, b S) bool {
-	x, y := viewOf(a, is32), viewOf(b, is32)
-	if c == JSET || c == JNSET {
-		if c == JSET {
-			return x.bits.Max()&y.bits.Max() == 0
-		}
-		return x.bits.Value&y.bits.Value != 0
+// ruledOut reports whether the known bits contradict a bit test, also one of
+// two variables, of which the kernel decides none.
+func ruledOut(c Cond, x, y tnum.T) bool {
+	switch c {
+	case JSET:
+		return x.Max()&y.Max() == 0
+	case JNSET:
+		return x.Value&y.Value != 0
 	}
-	return compare(c, x, y, a, b) == Never
+	return false
 }
 
-// cutEqual cuts a known operand out of the other for JNE, after the ends of
-// both have become members: {0, 8} != 8 leaves 0.
-func cutEqual(c Cond, is32 bool, a, b S) (S, S) {
-	if c != JNE || a.Empty() || b.Empty() {
-		return a, b
+// cutEqual cuts a known operand out of the other, after the ends of both have
+// become members: {0, 8} != 8 leaves 0.
+func cutEqual(is32 bool, a, b S) (S, S) {
+	v, w := viewOf(a, is32), viewOf(b, is32)
+	if w.bits.IsConst() {
+		a = cut(a, is32, w.bits.Value)
 	}
-	x, y := refineNotEqual(is32, a, b)
-	return reduce(x), reduce(y)
+	if v.bits.IsConst() {
+		b = cut(b, is32, v.bits.Value)
+	}
+	return a, b
+}
+
+// cut returns the members of s that are not v, at the width, if v is at an end
+// of their arc.
+func cut(s S, is32 bool, v uint64) S {
+	if s.Empty() {
+		return s
+	}
+	if is32 {
+		s.R32 = s.R32.Meet(without(uint32(v)))
+	} else {
+		s.R64 = s.R64.Meet(without(v))
+	}
+	return reduce(s)
 }
 
 // meetBits refines by a bit test. Unlike the kernel it keeps the ranges, and
@@ -106,23 +139,10 @@ func meetBits(c Cond, is32 bool, a, b, x, y S) (S, S) {
 		one.Var = tnum.T{Value: both, Mask: ^both}
 		x, y = Meet(x, one), Meet(y, one)
 	}
-	return nonzero(x, is32), nonzero(y, is32)
+	return cut(x, is32, 0), cut(y, is32, 0)
 }
 
 // clearBits returns the members of s without any of the bits in v.
 func clearBits(s S, v uint64) S {
 	return Meet(s, S{Var: tnum.T{Mask: ^v}, R64: arc.Full[uint64](), R32: arc.Full[uint32]()})
-}
-
-// nonzero returns the members of s that are not 0, at the width.
-func nonzero(s S, is32 bool) S {
-	if s.Empty() {
-		return s
-	}
-	if is32 {
-		s.R32 = s.R32.Meet(without(uint32(0)))
-	} else {
-		s.R64 = s.R64.Meet(without(uint64(0)))
-	}
-	return reduce(s)
 }
