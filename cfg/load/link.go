@@ -14,15 +14,18 @@ import (
 type linker struct {
 	o      *object
 	p      *bytecode.Program
-	start  map[int]bytecode.PC // first slot of a function of the object
-	placed []int               // functions by slot
-	ops    []placedOperand     // relocated instructions, in order of placing
-	maps   map[int]int         // map of the object → map of the program
-	tables map[uint64]int      // offset in .jumptables → table of the program
-	callx  bool                // the program has an indirect call
+	start  []bytecode.PC   // by function of the object: its first slot, notPlaced if it has none
+	placed []int           // functions by slot
+	ops    []placedOperand // relocated instructions, in order of placing
+	maps   map[int]int     // map of the object → map of the program
+	tables map[uint64]int  // offset in .jumptables → table of the program
+	callx  bool            // the program has an indirect call
 
 	exception int // exception callback, -1 if there is none
 }
+
+// notPlaced is the slot of a function that the program does not have.
+const notPlaced bytecode.PC = -1
 
 // placedOperand is an operand with the slot of its instruction in the program.
 type placedOperand struct {
@@ -42,9 +45,15 @@ func (o *object) link(fn int) (*bytecode.Program, error) {
 	l := &linker{
 		o:     o,
 		p:     &bytecode.Program{Name: f.name, Section: sec},
-		start: map[int]bytecode.PC{}, maps: map[int]int{}, tables: map[uint64]int{},
+		start: o.start,
+		maps:  map[int]int{}, tables: map[uint64]int{},
 		exception: -1,
 	}
+	defer func() { // the next program places its own
+		for _, fn := range l.placed {
+			l.start[fn] = notPlaced
+		}
+	}()
 	l.p.Type, l.p.Flags = sectionType(sec)
 	if o.textual {
 		l.diag("made of a function in .text, which libbpf does not load on its own")
@@ -79,15 +88,15 @@ func (l *linker) at(fn int, slot bytecode.PC, err error) error {
 // of, each at its first mention, depth first: while a callee is processed its
 // caller waits (bpf_object__reloc_code in tools/lib/bpf/libbpf.c).
 func (l *linker) place(fn int) error {
-	if _, ok := l.start[fn]; ok {
+	if l.start[fn] != notPlaced {
 		return nil
 	}
 	if err := l.appendCode(fn); err != nil {
 		return err
 	}
-	stack := []*cursor{l.cursor(fn)}
+	stack := []cursor{l.cursor(fn)}
 	for len(stack) > 0 {
-		c := stack[len(stack)-1]
+		c := &stack[len(stack)-1]
 		callee, err := l.advance(c)
 		if err != nil {
 			return err
@@ -113,10 +122,10 @@ type cursor struct {
 }
 
 // cursor returns one at the start of a function.
-func (l *linker) cursor(fn int) *cursor {
+func (l *linker) cursor(fn int) cursor {
 	f := &l.o.funcs[fn]
 	lo, hi := uint64(f.off)*bytecode.SlotSize, uint64(f.off+f.len)*bytecode.SlotSize
-	return &cursor{fn: fn, slot: f.off, relocs: l.o.f.sections[f.sec].relocsIn(lo, hi)}
+	return cursor{fn: fn, slot: f.off, relocs: l.o.f.sections[f.sec].relocsIn(lo, hi)}
 }
 
 // pcOf returns where a slot of a section has come to lie, by the function that
@@ -179,7 +188,7 @@ func (l *linker) advance(c *cursor) (int, error) {
 		if op.kind != operandCall && op.kind != operandFunc {
 			continue
 		}
-		if _, ok := l.start[op.fn]; !ok {
+		if l.start[op.fn] == notPlaced {
 			return op.fn, nil
 		}
 		l.setCallee(pc, op.fn)

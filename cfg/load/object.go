@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -20,6 +21,8 @@ type object struct {
 	// entries are the functions that become programs, as indices of funcs.
 	entries []int
 	textual bool // the entries are functions of .text
+	// start is where the program that is being linked has the functions.
+	start []bytecode.PC
 	types   *btfTypes
 	ext     *btfExt
 	maps    mapSet
@@ -68,6 +71,7 @@ func newObject(name string, f *elfFile) (*object, error) {
 	if err := o.findEntries(); err != nil {
 		return nil, err
 	}
+	o.start = slices.Repeat([]bytecode.PC{notPlaced}, len(o.funcs))
 	o.loadTypes()
 	o.findMaps()
 	return o, nil

@@ -129,7 +129,7 @@ func (l *linker) codePointer(c cell) bytecode.CodePointer {
 		return ptr
 	}
 	ptr.Func = l.o.isStart(fn, c)
-	if start, ok := l.start[fn]; ok {
+	if start := l.start[fn]; start != notPlaced {
 		ptr.Target = start + bytecode.PC(c.target/bytecode.SlotSize) - l.o.funcs[fn].off
 	}
 	return ptr
