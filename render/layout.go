@@ -66,15 +66,17 @@ type Loop struct {
 // Y + o*H/Len.
 type Strip struct {
 	Rect
-	Len    int       `json:"len"`
-	Pieces []Rect    `json:"pieces"` // of Image.Pieces
-	Funcs  []Rect    `json:"funcs"`  // brackets of Image.Funcs
-	Arcs   []Arc     `json:"arcs"`   // of Image.Jumps
-	Links  []Link    `json:"links"`  // from blocks to pieces
-	Points [][]Aim   `json:"points"` // for each table where its rows point to
+	Len    int     `json:"len"`
+	Pieces []Rect  `json:"pieces"` // of Image.Pieces
+	Funcs  []Rect  `json:"funcs"`  // brackets of Image.Funcs
+	Arcs   []Arc   `json:"arcs"`   // of Image.Jumps
+	Links  []Link  `json:"links"`  // from blocks to pieces
+	Aims   [][]Aim `json:"aims"`   // for each table where its rows point to
+	Feeds  [][]Aim `json:"feeds"`  // for each table the jumps that select from it
 }
 
-// Arc is a jump inside the strip, from (X, Y0) to (X, Y1) by way of X+Bulge.
+// Arc is a jump inside the strip, from (X, Y0) to (X, Y1) by way of X+Bulge;
+// all zero for one that is drawn otherwise.
 type Arc struct {
 	X     int `json:"x"`
 	Y0    int `json:"y0"`
@@ -92,7 +94,8 @@ type Link struct {
 	Y1    int `json:"y1"`
 }
 
-// Aim is where a row of a table, from the top, points to in the strip.
+// Aim is a line between a table and the strip: where a row points to, or with
+// Row -1 where a jump leads to the table.
 type Aim struct {
 	Row int `json:"row"`
 	Y0  int `json:"y0"` // at the table

@@ -75,7 +75,7 @@ const maxMismatches = 12
 // placed is a function with its place.
 type placed struct {
 	fn     int
-	blocks []int // scene blocks, by node of the graph
+	blocks []int   // scene blocks, by node of the graph
 	edges  [][]int // scene edges, by edge of the graph
 	toHub  []bool  // by edge of the graph: it ends at a hub
 	hubs   []Hub

@@ -8,9 +8,7 @@ import (
 // Sizes of the machine code half in pixels.
 const (
 	gutter     = 120 // between the halves, for links
-	offsetCol  = 62  // offsets left of the strip
-	funcCol    = 16  // brackets of functions
-	stripW     = 124
+	stripW     = 180
 	maxLanes   = 24
 	laneW      = 8
 	tableGap   = 40
@@ -32,16 +30,16 @@ func (l *Layout) placeStrip(s *Scene, x, top, bottom int) (right, newBottom int)
 	// To scale, and so high that most pieces can have a label.
 	h := max(bottom-top-24, 11*len(m.Pieces), 200)
 	h = min(h, 8*m.Len)
-	st.Rect = Rect{x + offsetCol + funcCol, top + 24, stripW, h}
+	st.Rect = Rect{x, top + 24, stripW, h}
 	for _, p := range m.Pieces {
 		y0, y1 := st.at(p.Offset), st.at(p.Offset+p.Len)
 		st.Pieces = append(st.Pieces, Rect{st.X, y0, stripW, y1 - y0})
 	}
 	for _, f := range m.Funcs {
 		y0, y1 := st.at(f.Offset), st.at(f.Offset+f.Len)
-		st.Funcs = append(st.Funcs, Rect{x, y0, funcCol, y1 - y0})
+		st.Funcs = append(st.Funcs, Rect{st.X, y0, stripW, y1 - y0})
 	}
-	right = st.X + stripW + st.placeArcs(m)
+	right = st.X + stripW + st.placeArcs(s)
 	right, newBottom = l.placeTables(s, right, st.Y, max(bottom, st.Y+h+8))
 	l.placeLinks(s)
 	return right + 8, newBottom
@@ -58,11 +56,18 @@ func (st *Strip) at(offset int) int {
 // placeArcs draws the jumps as arcs on the right of the strip and returns the
 // width taken: short jumps near the strip, longer ones around them. Jumps
 // beyond maxLanes share the outermost lane.
-func (st *Strip) placeArcs(m *Image) int {
+//
+// An indirect jump by way of a table has no arc: it has a line to the table,
+// whose rows point to the targets.
+func (st *Strip) placeArcs(s *Scene) int {
+	m := s.Image
 	st.Arcs = make([]Arc, len(m.Jumps))
-	order := make([]int, len(m.Jumps))
-	for i := range order {
-		order[i] = i
+	var order []int
+	tabled := s.tabledJumps()
+	for i := range m.Jumps {
+		if !tabled[i] {
+			order = append(order, i)
+		}
 	}
 	length := func(i int) int { j := m.Jumps[i]; return max(j.From-j.To, j.To-j.From) }
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(length(a), length(b)) })
@@ -133,7 +138,7 @@ func (ls *lanes) set(i, a, b, lo, hi, n int) {
 // placeTables puts the tables right of the strip, below each other.
 func (l *Layout) placeTables(s *Scene, right, top, bottom int) (int, int) {
 	st := l.Strip
-	st.Points = make([][]Aim, len(s.Tables))
+	st.Aims, st.Feeds = make([][]Aim, len(s.Tables)), make([][]Aim, len(s.Tables))
 	if len(s.Tables) == 0 {
 		return right, bottom
 	}
@@ -144,8 +149,11 @@ func (l *Layout) placeTables(s *Scene, right, top, bottom int) (int, int) {
 		l.Tables = append(l.Tables, Rect{x, y, tableW, h})
 		for i, r := range rows {
 			if r.offset >= 0 {
-				st.Points[t] = append(st.Points[t], Aim{Row: i, Y0: y + tableHead + tableRow*i + tableRow/2, Y1: st.at(r.offset)})
+				st.Aims[t] = append(st.Aims[t], Aim{Row: i, Y0: y + tableHead + tableRow*i + tableRow/2, Y1: st.at(r.offset)})
 			}
+		}
+		for _, o := range s.feeds(t) {
+			st.Feeds[t] = append(st.Feeds[t], Aim{Row: -1, Y0: y + 12, Y1: st.at(o)})
 		}
 		y += h + 16
 	}
@@ -167,8 +175,7 @@ func (l *Layout) placeLinks(s *Scene) {
 		}
 		seen[p.Block] = true
 		r, b := st.Pieces[i], l.Blocks[p.Block]
-		x := st.X - offsetCol - funcCol
-		st.Links = append(st.Links, Link{Block: p.Block, Piece: i, X0: x - gutter + 40, Y0: b.Y + min(b.H/2, 40), X1: x - 4, Y1: r.Y + r.H/2})
+		st.Links = append(st.Links, Link{Block: p.Block, Piece: i, X0: st.X - gutter + 40, Y0: b.Y + min(b.H/2, 40), X1: st.X, Y1: r.Y + r.H/2})
 	}
 	slices.SortStableFunc(st.Links, func(a, b Link) int {
 		return cmp.Or(cmp.Compare(a.Y0, b.Y0), cmp.Compare(l.Blocks[a.Block].X, l.Blocks[b.Block].X))

@@ -69,6 +69,7 @@ type drawing struct {
 	links []int   // link of each block, -1
 	parts [][]int // pieces of each block
 	jumps [][]int // jumps of the strip drawn in each block's group
+	ins   [][]int // x of the lines that end at each block, ascending
 }
 
 func (d *drawing) f(format string, args ...any) { fmt.Fprintf(&d.Buffer, format, args...) }
@@ -110,7 +111,11 @@ func (d *drawing) titles() {
 	}
 	y := margin + titleH
 	d.rect(Rect{margin, y, max(d.l.Legend.W, 600), mismatchHeight(s) - 12}, "bad", 4)
-	d.text(margin+10, y+16, "badtext", fmt.Sprintf("%d differences", len(s.Mismatches)))
+	n := fmt.Sprintf("%d differences", len(s.Mismatches))
+	if len(s.Mismatches) == 1 {
+		n = "1 difference"
+	}
+	d.text(margin+10, y+16, "badtext", n)
 	for i, m := range s.Mismatches {
 		if i == maxMismatches-1 && len(s.Mismatches) > maxMismatches {
 			d.text(margin+10, y+16+noteH*(i+1), "", fmt.Sprintf("… %d more", len(s.Mismatches)-i))
@@ -197,7 +202,7 @@ func (d *drawing) loops() {
 		}
 		d.s(`Z"/>`)
 		if l.Header >= 0 {
-			d.text(l.Bands[0].X+4, l.Bands[0].Y+10, "loopname", "loop "+d.scene.Blocks[l.Header].Name)
+			d.text(l.Bands[0].X+4, l.Bands[0].Y+9, "loopname", "loop "+d.scene.Blocks[l.Header].Name)
 		}
 		d.s("\n")
 	}

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -57,6 +58,16 @@ func (d *drawing) prepareLines() {
 		if w.First > 0 || w.Last < len(w.Points)-1 {
 			d.whole[b] = append(d.whole[b], i)
 		}
+	}
+	d.ins = make([][]int, n)
+	for i := range d.l.Lines {
+		w := &d.l.Lines[i]
+		if to := d.scene.Edges[w.Edges[0]].To; !w.ToHub && to != Outside {
+			d.ins[to] = append(d.ins[to], w.Points[len(w.Points)-1].X)
+		}
+	}
+	for _, xs := range d.ins {
+		slices.Sort(xs)
 	}
 	d.prepareStrip()
 }
@@ -175,14 +186,7 @@ func (d *drawing) head(w *Wire, style int) {
 // label writes the label of an edge: case values at the target of an indirect
 // jump, a condition at the source of others.
 func (d *drawing) label(w *Wire, e *Edge) {
-	if e.Label == "" || w.ToHub {
-		return
-	}
-	p, dx, dy := w.Points[0], 6, 12
-	if e.Kind == Indirect {
-		p, dx, dy = w.Points[len(w.Points)-1], 8, -5
-	}
-	if len(w.Edges) > 1 {
+	if e.Label == "" || w.ToHub || !d.sameLabel(w) {
 		return
 	}
 	t, cut := clip(Visible(e.Label), 18)
@@ -191,5 +195,35 @@ func (d *drawing) label(w *Wire, e *Edge) {
 		d.title(e.Label)
 		defer d.s("</g>")
 	}
-	d.text(p.X+dx, p.Y+dy, "lab", t)
+	if e.Kind != Indirect {
+		d.text(w.Points[0].X+6, w.Points[0].Y+11, "lab", t)
+		return
+	}
+	p := w.Points[len(w.Points)-1]
+	if d.roomRight(e.To, p.X) < textWidth(columns(t))+8 {
+		d.f(`<text x="%d" y="%d" class="lab" text-anchor="end">%s</text>`, p.X-8, p.Y-5, xmlText(t))
+		return
+	}
+	d.text(p.X+8, p.Y-5, "lab", t)
+}
+
+// sameLabel reports whether all edges of a line have one label.
+func (d *drawing) sameLabel(w *Wire) bool {
+	for _, i := range w.Edges {
+		if d.scene.Edges[i].Label != d.scene.Edges[w.Edges[0]].Label {
+			return false
+		}
+	}
+	return true
+}
+
+// roomRight returns the distance from x to the next line that ends at the
+// block.
+func (d *drawing) roomRight(block, x int) int {
+	for _, other := range d.ins[block] {
+		if other > x {
+			return other - x
+		}
+	}
+	return 1 << 20
 }

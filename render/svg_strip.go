@@ -66,12 +66,10 @@ func (d *drawing) piece(i int, class, name string) {
 	d.rect(r, "piece "+class, 0)
 	if r.H >= 10 {
 		y := r.Y + r.H/2 + 4
-		t, _ := clip(Visible(name), 10)
-		d.text(r.X+6, y, "small", t)
+		t, _ := clip(Visible(name), 17)
+		d.text(r.X+8, y, "small", t)
+		d.f(`<text x="%d" y="%d" class="off small" text-anchor="end">+0x%x</text>`, r.X+r.W-46, y, p.Offset)
 		d.f(`<text x="%d" y="%d" class="small" text-anchor="end">%d B</text>`, r.X+r.W-6, y, p.Len)
-	}
-	if r.H >= 9 || p.Offset == 0 {
-		d.f(`<text x="%d" y="%d" class="off small" text-anchor="end">+0x%x</text>`, r.X-6, r.Y+8, p.Offset)
 	}
 	d.s("</g>")
 }
@@ -79,6 +77,9 @@ func (d *drawing) piece(i int, class, name string) {
 // arc draws a jump of the strip with its head at the target.
 func (d *drawing) arc(i int) {
 	a, j := d.l.Strip.Arcs[i], d.scene.Image.Jumps[i]
+	if a == (Arc{}) {
+		return
+	}
 	k := kindStyle(j.Kind)
 	x := a.X + a.Bulge
 	d.f(`<path class="arc h%d" d="M%d %dC%d %d %d %d %d %d"><title>%s +0x%x → +0x%x</title></path>`,
@@ -94,24 +95,17 @@ func (d *drawing) stripBack() {
 	}
 	m := d.scene.Image
 	d.text(st.X, st.Y-10, "name", fmt.Sprintf("%d bytes", m.Len))
-	for i, f := range m.Funcs {
-		r := st.Funcs[i]
-		d.s("<g>")
-		d.title(fmt.Sprintf("%s: +0x%x, %d bytes, prologue %d", Visible(f.Name), f.Offset, f.Len, f.Prologue))
-		d.f(`<path class="mark" d="M%d %dh-6v%dh6"/>`, r.X+r.W-4, r.Y+1, max(1, r.H-2))
-		name, _ := clip(Visible(f.Name), max(2, r.H/8))
-		if r.H > 30 {
-			d.f(`<text class="small" transform="translate(%d %d) rotate(-90)" text-anchor="middle">%s</text>`, r.X+3, r.Y+r.H/2, xmlText(name))
-		}
-		d.s("</g>")
-	}
 	for i, p := range m.Pieces {
 		switch p.Kind {
 		case PieceBlock:
 		case PiecePadding:
 			d.piece(i, "hatch", "padding")
 		default:
-			d.piece(i, "plain", string(p.Kind))
+			name := string(p.Kind)
+			if f := m.funcAt(p.Offset); f >= 0 && m.Funcs[f].Name != "" && p.Kind == PiecePrologue {
+				name = m.Funcs[f].Name + " prologue"
+			}
+			d.piece(i, "plain", name)
 		}
 	}
 	for i, j := range m.Jumps {
@@ -127,6 +121,11 @@ func (d *drawing) stripFront() {
 	st := d.l.Strip
 	if st == nil {
 		return
+	}
+	for i, f := range d.scene.Image.Funcs {
+		r := st.Funcs[i]
+		d.f(`<path class="funcline" d="M%d %dh%d"><title>%s: +0x%x, %d bytes, prologue %d</title></path>`,
+			r.X-8, r.Y, r.W+16, xmlText(f.Name), f.Offset, f.Len, f.Prologue)
 	}
 	for _, o := range d.scene.Image.Endbr {
 		d.f(`<path class="endbr" d="M%d %dl6 3l-6 3z"><title>endbr64 at +0x%x</title></path>`, st.X-1, st.at(o)-1, o)
@@ -149,13 +148,23 @@ func (d *drawing) tables() {
 		for i, row := range tableRows(tab) {
 			d.tableRow(r, r.Y+tableHead+tableRow*i+11, row)
 		}
-		for _, a := range d.l.Strip.Points[t] {
-			x1 := d.l.Strip.X + stripW
-			mid := (r.X + x1) / 2
-			d.f(`<path class="aim" d="M%d %dC%d %d %d %d %d %d"/>`, r.X, a.Y0, mid, a.Y0, mid, a.Y1, x1, a.Y1)
-			d.f(`<path class="a3" d="M%d %dl5-2v4z"/>`, x1, a.Y1)
-		}
+		d.aims(t, r.X)
 		d.s("</g>\n")
+	}
+}
+
+// aims draws the lines between a table at x and the strip.
+func (d *drawing) aims(t, x int) {
+	st := d.l.Strip
+	x1 := st.X + stripW
+	mid := (x + x1) / 2
+	for _, a := range st.Feeds[t] {
+		d.f(`<path class="feed" d="M%d %dC%d %d %d %d %d %d"/>`, x1, a.Y1, mid, a.Y1, mid, a.Y0, x-6, a.Y0)
+		d.f(`<path class="a3" d="M%d %dl-7-4v8z"/>`, x, a.Y0)
+	}
+	for _, a := range st.Aims[t] {
+		d.f(`<path class="aim" d="M%d %dC%d %d %d %d %d %d"/>`, x, a.Y0, mid, a.Y0, mid, a.Y1, x1+6, a.Y1)
+		d.f(`<path class="a3" d="M%d %dl7-3v6z"/>`, x1, a.Y1)
 	}
 }
 
@@ -183,4 +192,14 @@ func (d *drawing) tableRow(r Rect, y int, row tableLine) {
 	if row.block != Outside {
 		d.s("</a>")
 	}
+}
+
+// funcAt returns the function that contains the offset, or -1.
+func (m *Image) funcAt(offset int) int {
+	for i, f := range m.Funcs {
+		if offset >= f.Offset && offset < f.Offset+f.Len {
+			return i
+		}
+	}
+	return -1
 }

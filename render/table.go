@@ -77,14 +77,34 @@ func selectedEntries(t *Table) int {
 	return n
 }
 
-// offsets returns the sorted distinct offsets that the table points to.
-func (t *Table) offsets() []int {
+// feeds returns the offsets of the indirect jumps that select from table t.
+func (s *Scene) feeds(t int) []int {
+	jumps := map[int]bool{}
+	for _, b := range s.Tables[t].Jumps {
+		jumps[b] = true
+	}
 	var o []int
-	for _, e := range t.Entries {
-		if e.Offset >= 0 {
-			o = append(o, e.Offset)
+	for _, j := range s.Image.Jumps {
+		if j.Edge >= 0 && j.Kind == Indirect && jumps[s.Edges[j.Edge].From] {
+			o = append(o, j.From)
 		}
 	}
 	slices.Sort(o)
 	return slices.Compact(o)
+}
+
+// tabledJumps reports for each jump of the image whether it goes by way of a
+// table.
+func (s *Scene) tabledJumps() []bool {
+	hasTable := make([]bool, len(s.Blocks))
+	for _, t := range s.Tables {
+		for _, b := range t.Jumps {
+			hasTable[b] = true
+		}
+	}
+	out := make([]bool, len(s.Image.Jumps))
+	for i, j := range s.Image.Jumps {
+		out[i] = j.Kind == Indirect && j.Edge >= 0 && hasTable[s.Edges[j.Edge].From]
+	}
+	return out
 }

@@ -268,7 +268,7 @@ func (m *mover) wants(k int, ws []want) []want {
 			for _, i := range links {
 				l := m.c.links[i]
 				if o := m.of[l.a+l.b-v]; o != k {
-					ws = append(ws, want{m.x[o], min(l.weight, weightOnly)})
+					ws = append(ws, want{m.x[o], pull(l.weight)})
 				}
 			}
 		}
@@ -277,6 +277,18 @@ func (m *mover) wants(k int, ws []want) []want {
 		}
 	}
 	return ws
+}
+
+// pull is how much a link attracts its chains: trunks run far and are no
+// reason to move boxes.
+func pull(weight int) int {
+	switch weight {
+	case weightStraight:
+		return 24
+	case weightTrunk:
+		return weightOnly
+	}
+	return weight
 }
 
 // weightedMedian returns the middle place; the mean of two middle ones.

@@ -23,6 +23,8 @@ type piece struct {
 	bots  []pin // ends at the row below
 	l, r  int   // extent
 	track int   // from 1, downwards; 0 for a straight piece
+	lane  int   // in a channel that is cut: lane of the gutter, from 1
+	after int   // and the track behind the cut, from 1
 }
 
 func (p *piece) straight() bool {
@@ -35,9 +37,13 @@ type channels struct {
 	c      *cells
 	opt    Options
 	pieces []piece
-	in     [][]int   // pieces of each channel
-	tracks []int     // number of tracks of each channel
-	jogs   []bool    // the channel needs a track for jogs
+	in     [][]int // pieces of each channel
+	tracks []int   // number of tracks of each channel
+	jogs   []bool  // the channel needs a track for jogs
+	after  []int   // number of tracks behind the cut of each channel
+	lanes  []int   // number of lanes in the gutter at the cut
+	gutter []int   // x of that gutter
+	cols   columns
 	rowY   []int     // top of each row
 	rowH   []int     // height of each row
 	outX   []portMap // for each box the x at which each net leaves it
@@ -54,7 +60,12 @@ func makeChannels(c *cells, opt Options) *channels {
 	for i := range ch.in {
 		ch.assignTracks(i)
 	}
+	ch.after, ch.lanes = make([]int, len(ch.in)), make([]int, len(ch.in))
+	ch.cols = columns{of: make([]int, len(c.rows)), cut: make([]bool, len(ch.in))}
 	ch.assignY()
+	ch.divide()
+	ch.assignY()
+	ch.spreadColumns()
 	return ch
 }
 

@@ -63,9 +63,13 @@ type Edge struct {
 type Options struct {
 	NodeGap  int // pixels between boxes of a row, default 40
 	TrackGap int // pixels between parallel lines, default 10
-	ChanTop  int // pixels from a row to its first track below, default 14
+	ChanTop  int // pixels from a row to its first track below, default 18
 	ChanEnd  int // pixels from the last track to the row below: arrow heads, labels; default 22
 	MaxWidth int // pixels that a row of boxes may take before it is broken, default from the area
+
+	// MaxHeight is the height in pixels at which the drawing is cut into columns;
+	// negative for never. By default drawings much higher than wide are.
+	MaxHeight int
 
 	// MaxCells bounds the places that long edges take in rows they pass. Edges
 	// that do not fit, longest first, get no route: the caller shows them as
@@ -127,6 +131,7 @@ func Layout(g Graph, opt Options) Placement {
 	ranks := assignRanks(g, d, loops, opt.MaxWidth, opt.NodeGap)
 	c := makeCells(g, d, loops, ranks, opt)
 	order(c, opt.Sweeps)
+	centre(c)
 	assignX(c, opt)
 	ch := makeChannels(c, opt)
 	return ch.placement()
@@ -140,7 +145,7 @@ func (o Options) withDefaults(g Graph) Options {
 	}
 	def(&o.NodeGap, 40)
 	def(&o.TrackGap, 10)
-	def(&o.ChanTop, 14)
+	def(&o.ChanTop, 18)
 	def(&o.ChanEnd, 22)
 	def(&o.MaxCells, 8*(len(g.Nodes)+len(g.Edges))+20_000)
 	def(&o.MaxWidth, defaultWidth(g, o.NodeGap))
@@ -149,7 +154,7 @@ func (o Options) withDefaults(g Graph) Options {
 }
 
 // defaultWidth is the row width at which a drawing of this area is about half
-// as wide again as high, and not less than eight ordinary boxes.
+// as wide again as high, and not less than five ordinary boxes.
 func defaultWidth(g Graph, gap int) int {
 	area, widest, sum := 0, 0, 0
 	for _, n := range g.Nodes {
@@ -157,7 +162,7 @@ func defaultWidth(g Graph, gap int) int {
 		sum += n.W + gap
 		widest = max(widest, n.W)
 	}
-	return max(isqrt(area+area/2), 8*sum/len(g.Nodes), widest)
+	return max(isqrt(area+area/2), 5*sum/len(g.Nodes), widest)
 }
 
 // isqrt returns the integer square root, by Newton's method.

@@ -61,6 +61,17 @@ func TestRandom(t *testing.T) {
 	}
 }
 
+func TestColumns(t *testing.T) {
+	for seed := range uint64(200) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		g := randomCFG(r, 5+r.IntN(60))
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			p := Layout(g, Options{MaxHeight: 200 + r.IntN(1500)})
+			check(t, g, p)
+		})
+	}
+}
+
 func BenchmarkLayout(b *testing.B) {
 	for _, n := range []int{10, 100, 1000, 5000, 50_000} {
 		g := randomCFG(rand.New(rand.NewPCG(uint64(n), 1)), n)

@@ -202,11 +202,11 @@ func (c *cells) addDummies(opt Options) {
 	}
 }
 
-// Weights of links: how much a straight line is worth. A bend in a trunk is
-// worst, then one in a fall-through edge.
+// Weights of links: how much a straight line is worth. The line of fall-through
+// edges is the spine of a function: it bends only for three trunks or more.
 const (
+	weightStraight = 160
 	weightTrunk    = 64
-	weightStraight = 48
 	weightOnly     = 12 // between a box and a trunk, or the only edge of both boxes
 	weightPlain    = 6
 	weightFan      = 2

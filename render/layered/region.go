@@ -39,19 +39,25 @@ func (ch *channels) regions() []Region {
 			if s := &rows[l][i]; s.x1 < 0 { // only lines that were given up
 				*s = rows[l][max(0, i-1)]
 			}
-			s := rows[l][i]
+			s, dx := rows[l][i], ch.dx(h+i)
 			y0, y1 := ch.rowY[h+i]-pad, ch.rowY[h+i]+ch.rowH[h+i]+pad
-			if i == 0 {
-				y0 = max(0, min(y0, ends[l].top-pad))
-			} else {
+			switch {
+			case i == 0:
+				y0 = max(0, min(y0, ends[l].top-pad-8))
+			case ch.cols.cut[h+i]:
+				out = append(out, r)
+				r.Bands = nil
+			default:
 				up := rows[l][i-1]
 				last := r.Bands[len(r.Bands)-1]
-				r.Bands = append(r.Bands, Band{max(0, min(s.x0, up.x0)), last.Y1, max(s.x1, up.x1), y0})
+				r.Bands = append(r.Bands, Band{max(0, min(s.x0, up.x0)+dx), last.Y1, max(s.x1, up.x1) + dx, y0})
 			}
 			if i == len(rows[l])-1 {
-				y1 = max(y1, ends[l].bottom+pad)
+				if ends[l].channel == h+i+1 {
+					y1 = max(y1, ends[l].bottom+pad)
+				}
 			}
-			r.Bands = append(r.Bands, Band{max(0, s.x0), y0, s.x1, y1})
+			r.Bands = append(r.Bands, Band{max(0, s.x0+dx), y0, s.x1 + dx, y1})
 		}
 		out = append(out, r)
 	}
@@ -59,7 +65,11 @@ func (ch *channels) regions() []Region {
 }
 
 // laneEnd is the y of the highest and lowest turns of a loop's lanes.
-type laneEnd struct{ top, bottom int }
+type laneEnd struct {
+	top     int
+	bottom  int
+	channel int // of bottom
+}
 
 func (ch *channels) laneEnds() []laneEnd {
 	ends := make([]laneEnd, len(ch.c.f.header))
@@ -72,8 +82,15 @@ func (ch *channels) laneEnds() []laneEnd {
 			continue
 		}
 		e := &ends[n.loop]
-		e.top = min(e.top, ch.trackY(n.chLo, ch.pieces[n.piece].track))
-		e.bottom = max(e.bottom, ch.trackY(n.chHi, ch.pieces[n.piece+n.chHi-n.chLo].track))
+		if n.chLo == ch.c.cell[ch.c.f.header[n.loop]].row {
+			e.top = min(e.top, ch.lowerY(n.chLo, &ch.pieces[n.piece]))
+		}
+		y := ch.upperY(n.chHi, &ch.pieces[n.piece+n.chHi-n.chLo])
+		if n.chHi > e.channel {
+			e.bottom, e.channel = y, n.chHi
+		} else if n.chHi == e.channel {
+			e.bottom = max(e.bottom, y)
+		}
 	}
 	return ends
 }

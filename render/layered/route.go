@@ -5,19 +5,25 @@ import (
 	"slices"
 )
 
-// assignY stacks rows and channels. A channel is as high as its tracks need.
+// assignY stacks rows and channels, each column from the top. A channel is as
+// high as its tracks need.
 func (ch *channels) assignY() {
 	c := ch.c
 	ch.rowY, ch.rowH = make([]int, len(c.rows)), make([]int, len(c.rows))
-	y := ch.channelHeight(0)
+	y := 0
 	for r, row := range c.rows {
+		if ch.cols.cut[r] {
+			y = ch.opt.ChanTop + ch.opt.TrackGap*ch.after[r] + ch.opt.ChanEnd
+		} else {
+			y += ch.channelHeight(r)
+		}
 		ch.rowY[r] = y
 		for _, x := range row {
 			if v := c.cell[x].node; v >= 0 {
 				ch.rowH[r] = max(ch.rowH[r], c.g.Nodes[v].H)
 			}
 		}
-		y += ch.rowH[r] + ch.channelHeight(r+1)
+		y += ch.rowH[r]
 	}
 }
 
@@ -44,6 +50,20 @@ func (ch *channels) trackY(k, track int) int {
 	return y + ch.opt.TrackGap*track
 }
 
+// upperY and lowerY return the y of a piece's track as seen from the row above
+// and the row below its channel.
+func (ch *channels) upperY(k int, p *piece) int { return ch.trackY(k, p.track) }
+
+func (ch *channels) lowerY(k int, p *piece) int {
+	if ch.cols.cut[k] {
+		return ch.opt.ChanTop + ch.opt.TrackGap*(p.after-1)
+	}
+	return ch.trackY(k, p.track)
+}
+
+// dx returns what to add to an x of a row, for its column.
+func (ch *channels) dx(row int) int { return ch.cols.dx[ch.cols.of[row]] }
+
 // placement collects the result.
 func (ch *channels) placement() Placement {
 	c := ch.c
@@ -52,7 +72,7 @@ func (ch *channels) placement() Placement {
 		Rows: len(c.rows), Cells: len(c.cell),
 	}
 	for v, n := range c.g.Nodes {
-		p.Nodes[v] = Point{c.cell[v].x - n.W/2, ch.rowY[c.cell[v].row]}
+		p.Nodes[v] = Point{c.cell[v].x - n.W/2 + ch.dx(c.cell[v].row), ch.rowY[c.cell[v].row]}
 		p.W = max(p.W, p.Nodes[v].X+n.W)
 		p.H = max(p.H, p.Nodes[v].Y+n.H)
 	}
@@ -83,7 +103,7 @@ func (ch *channels) route(n *net, i int) []Point {
 	e := c.g.Edges[i]
 	net := c.netOf[i]
 	from, to := c.cell[e.From].row, c.cell[e.To].row
-	r := path{{ch.outX[e.From].find(net), ch.rowY[from] + c.g.Nodes[e.From].H}}
+	r := path{{ch.outX[e.From].find(net) + ch.dx(from), ch.rowY[from] + c.g.Nodes[e.From].H}}
 	if n.up {
 		ch.cross(&r, n, from+1, e.From, n.dummy(from), true, true)
 		for k := from; k > to; k-- {
@@ -110,19 +130,31 @@ func (ch *channels) route(n *net, i int) []Point {
 func (ch *channels) cross(r *path, n *net, k, from, to int, fromTop, toTop bool) {
 	p := &ch.pieces[n.piece+k-n.chLo]
 	a, b := ch.pin(p, from, fromTop), ch.pin(p, to, toTop)
-	if p.straight() {
+	if p.straight() && !ch.cols.cut[k] {
 		return
 	}
-	y := ch.trackY(k, p.track)
-	if a.jog != 0 {
-		r.to(a.x, ch.trackY(k, 0))
-		r.to(a.x+a.jog, ch.trackY(k, 0))
+	turn := func(q pin, top bool) (x, y, dx int) {
+		if top {
+			return q.x, ch.upperY(k, p), ch.dx(k - 1)
+		}
+		return q.x, ch.lowerY(k, p), ch.dx(k)
 	}
-	r.to(a.x+a.jog, y)
-	r.to(b.x+b.jog, y)
+	ax, ay, adx := turn(a, fromTop)
+	bx, by, bdx := turn(b, toTop)
+	if a.jog != 0 {
+		r.to(ax+adx, ch.trackY(k, 0))
+		r.to(ax+adx+a.jog, ch.trackY(k, 0))
+	}
+	r.to(ax+adx+a.jog, ay)
+	if ch.cols.cut[k] && fromTop != toTop {
+		lane := ch.gutter[k] + ch.opt.TrackGap*(p.lane-1)
+		r.to(lane, ay)
+		r.to(lane, by)
+	}
+	r.to(bx+bdx+b.jog, by)
 	if b.jog != 0 {
-		r.to(b.x+b.jog, ch.trackY(k, 0))
-		r.to(b.x, ch.trackY(k, 0))
+		r.to(bx+bdx+b.jog, ch.trackY(k, 0))
+		r.to(bx+bdx, ch.trackY(k, 0))
 	}
 }
 
