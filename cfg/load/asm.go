@@ -1,0 +1,197 @@
+package load
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+)
+
+// FromAsm makes a program of instructions of cilium/ebpf, for users who have
+// them from its collections or builders. References by symbol are resolved:
+// calls, function addresses and jumps. Maps that are referred to by name become
+// maps of which nothing else is known. Source lines are taken over; their
+// positions are lost where they are not BTF lines. Symbols that nothing calls
+// are taken for labels, unless they carry BTF of a function.
+//
+// The fields of every instruction arrive as they are, also where the Marshal of
+// cilium/ebpf 0.22 drops them (offsets of moves and atomic operations).
+func FromAsm(insns asm.Instructions) (*bytecode.Program, error) {
+	p := &bytecode.Program{Name: insns.Name()}
+	symbols := map[string]bytecode.PC{}
+	pc := bytecode.PC(0)
+	for i := range insns {
+		if s := insns[i].Symbol(); s != "" {
+			if _, ok := symbols[s]; ok {
+				return nil, fmt.Errorf("instruction %d: symbol %q for the second time", i, s)
+			}
+			symbols[s] = pc
+		}
+		pc += asmSlots(&insns[i])
+	}
+	if pc == 0 {
+		return nil, fmt.Errorf("no instructions: %w", ErrNoPrograms)
+	}
+	if pc > MaxInsns {
+		return nil, fmt.Errorf("%d slots, the limit is %d: %w", pc, MaxInsns, ErrTooLarge)
+	}
+	names := map[bytecode.PC]string{0: insns.Name()}
+	maps := map[string]int{}
+	for i := range insns {
+		in := &insns[i]
+		pc := p.Len()
+		if btf.FuncMetadata(in) != nil {
+			names[pc] = in.Symbol()
+		}
+		p.Insns = append(p.Insns, fromAsm(in)...)
+		if err := resolveAsm(p, pc, in, symbols, maps); err != nil {
+			return nil, fmt.Errorf("instruction %d: %w", i, err)
+		}
+		if in.Source() != nil {
+			p.Lines = append(p.Lines, asmLine(pc, in))
+		}
+	}
+	callees := map[bytecode.PC]bool{}
+	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+		if f := p.Flow(pc); f.Kind == bytecode.FlowCall || f.Kind == bytecode.FlowFuncAddr {
+			callees[f.Callee] = true
+		}
+		if _, known := p.RefAt(pc); !known {
+			if ref, ok := plainRef(p, pc); ok {
+				p.Refs = append(p.Refs, ref)
+			}
+		}
+	}
+	slices.SortFunc(p.Refs, func(a, b bytecode.Ref) int { return int(a.PC - b.PC) })
+	for name, pc := range symbols {
+		if callees[pc] {
+			names[pc] = name
+		}
+	}
+	splitSubprograms(p, names)
+	return p, nil
+}
+
+// asmSlots returns the number of slots of an instruction.
+func asmSlots(in *asm.Instruction) bytecode.PC {
+	if in.OpCode.IsDWordLoad() {
+		return 2
+	}
+	return 1
+}
+
+// fromAsm returns the slots of an instruction. Cilium keeps sub-opcodes that
+// the encoding has in Off or Imm in the upper bits of its opcode.
+func fromAsm(in *asm.Instruction) []bytecode.Insn {
+	out := bytecode.Insn{
+		Code: uint8(in.OpCode), Dst: bytecode.Reg(in.Dst & 15), Src: bytecode.Reg(in.Src & 15),
+		Off: in.Offset, Imm: int32(in.Constant),
+	}
+	switch {
+	case in.OpCode.IsDWordLoad():
+		return []bytecode.Insn{out, {Imm: int32(in.Constant >> 32)}}
+	case in.OpCode.Class().IsALU():
+		switch in.OpCode.ALUOp() {
+		case asm.SDiv, asm.SMod:
+			out.Off = 1
+		case asm.MovSX8:
+			out.Off = 8
+		case asm.MovSX16:
+			out.Off = 16
+		case asm.MovSX32:
+			out.Off = 32
+		}
+	case in.OpCode.AtomicOp() != asm.InvalidAtomic && in.Constant == 0:
+		out.Imm = int32(in.OpCode.AtomicOp() >> 8)
+	}
+	return []bytecode.Insn{out}
+}
+
+// resolveAsm fills in what an instruction refers to by name, by the rules of
+// cilium/ebpf: -1 stands for a distance that is not known yet.
+func resolveAsm(p *bytecode.Program, pc bytecode.PC, in *asm.Instruction,
+	symbols map[string]bytecode.PC, maps map[string]int) error {
+	name := in.Reference()
+	if name == "" {
+		return nil
+	}
+	out := &p.Insns[pc]
+	isGotol := out.Code == bytecode.CodeGotol
+	switch {
+	case in.IsLoadFromMap():
+		i, ok := maps[name]
+		if !ok {
+			i = len(p.Maps)
+			maps[name] = i
+			p.Maps = append(p.Maps, bytecode.Map{Name: name})
+		}
+		ref := bytecode.Ref{PC: pc, Kind: bytecode.RefMap, Index: i}
+		if out.Src == bytecode.LdMapValue {
+			ref.Kind, ref.Off = bytecode.RefMapValue, int64(uint32(p.Insns[pc+1].Imm))
+		}
+		p.Refs = append(p.Refs, ref)
+		out.Imm = 0
+	case (in.IsFunctionReference() || isGotol) && in.Constant == -1:
+		target, ok := symbols[name]
+		if !ok {
+			return fmt.Errorf("undefined symbol %q", name)
+		}
+		out.Imm = int32(target - pc - 1)
+		if out.IsWide() {
+			p.Insns[pc+1].Imm = 0
+		}
+	case in.OpCode.Class().IsJump() && in.Offset == -1:
+		target, ok := symbols[name]
+		if !ok {
+			return fmt.Errorf("undefined symbol %q", name)
+		}
+		if d := target - pc - 1; d < math.MinInt16 || d > math.MaxInt16 {
+			return fmt.Errorf("symbol %q is %d slots away, too far for a jump", name, d)
+		}
+		out.Off = int16(target - pc - 1)
+	}
+	return nil
+}
+
+// asmLine returns the source line of an instruction.
+func asmLine(pc bytecode.PC, in *asm.Instruction) bytecode.Line {
+	if l, ok := in.Source().(*btf.Line); ok {
+		return bytecode.Line{
+			PC: pc, File: l.FileName(), Line: int(l.LineNumber()), Col: int(l.LineColumn()), Text: l.Line(),
+		}
+	}
+	return bytecode.Line{PC: pc, Text: in.Source().String()}
+}
+
+// ToAsm makes instructions of cilium/ebpf of a program: the first of each
+// subprogram carries the subprogram's name as its symbol, loads of maps refer
+// to the map's name.
+//
+// What cilium/ebpf has no notion of is lost: jump tables (whose loads look like
+// plain loads of a map), code pointers in data, and all else in Program beside
+// the instructions. It refuses wide loads with set reserved bits. The Marshal of
+// version 0.22 loses offsets of moves, so do not go through it to the kernel.
+func ToAsm(p *bytecode.Program) (asm.Instructions, error) {
+	code := bytes.NewReader(bytecode.Encode(p.Insns, binary.LittleEndian))
+	insns, err := asm.AppendInstructions(nil, code, binary.LittleEndian, "linux")
+	if err != nil {
+		return nil, fmt.Errorf("program %q: %w", p.Name, err)
+	}
+	pc, sub := bytecode.PC(0), 0
+	for i := range insns {
+		if sub < len(p.Subprogs) && p.Subprogs[sub].Start == pc {
+			insns[i] = insns[i].WithSymbol(p.Subprogs[sub].Name)
+			sub++
+		}
+		if ref, ok := p.RefAt(pc); ok && (ref.Kind == bytecode.RefMap || ref.Kind == bytecode.RefMapValue) {
+			insns[i] = insns[i].WithReference(p.Maps[ref.Index].Name)
+		}
+		pc += asmSlots(&insns[i])
+	}
+	return insns, nil
+}
