@@ -29,6 +29,9 @@ func checkProgram(p *Program, prof *Profile) error {
 	if err := checkOrder(p); err != nil {
 		return err
 	}
+	if err := checkFeatures(p, prof); err != nil {
+		return err
+	}
 	ck := checker{p: p, prof: prof, ver: parseVersion(prof.Version)}
 	for i := range p.Funcs {
 		if err := ck.function(&p.Funcs[i]); err != nil {
@@ -62,6 +65,30 @@ func checkFuncs(p *Program) error {
 	}
 	if int(next) != len(p.Insns) {
 		return fmt.Errorf("jit: %w: functions end at slot %d of %d", ErrInput, next, len(p.Insns))
+	}
+	return nil
+}
+
+// checkFeatures checks that the profile's kernel has what functions use.
+func checkFeatures(p *Program, prof *Profile) error {
+	ver := parseVersion(prof.Version)
+	fail := func(i int, what, since string) error {
+		return fmt.Errorf("jit: %w: function %d has %s, which need %s", ErrInput, i, what, since)
+	}
+	for i, f := range p.Funcs {
+		switch {
+		case (f.ExceptionBoundary || f.ExceptionCallback) && ver < sinceExcept:
+			return fail(i, "exceptions", "Linux "+sinceExcept.String())
+		case f.PrivateStack && ver < sincePrivate:
+			return fail(i, "private stacks", "Linux "+sincePrivate.String())
+		case f.OutStackArgs > 0 && !prof.StackArgs:
+			return fail(i, "stack arguments", "Linux "+sinceArgs.String())
+		case f.PrivateStack && f.OutStackArgs > 0:
+			return fail(i, "stack arguments and a private stack", "the same register")
+		}
+	}
+	if len(p.ArenaArgs) > 0 && ver < sinceArgs {
+		return fmt.Errorf("jit: %w: arena arguments of kfuncs need Linux %v", ErrInput, sinceArgs)
 	}
 	return nil
 }
