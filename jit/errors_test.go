@@ -92,9 +92,11 @@ func TestMalformed(t *testing.T) {
 		"arguments":      {Insns: two, Funcs: []jit.Func{{Start: 0, End: 2, OutStackArgs: 1 << 40}}},
 		"marks":          {Insns: two, Funcs: []jit.Func{{Start: 0, End: 2}}, IndirectTarget: []bool{true}},
 		"table":          {Insns: two, Funcs: []jit.Func{{Start: 0, End: 2}}, Tables: [][]bytecode.PC{{2}}},
-		"order":          {Insns: two, Funcs: []jit.Func{{Start: 0, End: 2}}, Refs: []bytecode.Ref{{PC: 1}, {PC: 0}}},
-		"half a load":    {Insns: wide[:1], Funcs: []jit.Func{{Start: 0, End: 1}}},
-		"into a load":    {Insns: wide, Funcs: []jit.Func{{Start: 0, End: 4}}},
+		"stack arguments and private stack": {Insns: two,
+			Funcs: []jit.Func{{Start: 0, End: 2, PrivateStack: true, OutStackArgs: 7}}},
+		"order":       {Insns: two, Funcs: []jit.Func{{Start: 0, End: 2}}, Refs: []bytecode.Ref{{PC: 1}, {PC: 0}}},
+		"half a load": {Insns: wide[:1], Funcs: []jit.Func{{Start: 0, End: 1}}},
+		"into a load": {Insns: wide, Funcs: []jit.Func{{Start: 0, End: 4}}},
 		"too large": {Insns: make([]bytecode.Insn, jit.MaxSlots+1),
 			Funcs: []jit.Func{{Start: 0, End: jit.MaxSlots + 1}}},
 		"far function": {
@@ -110,6 +112,17 @@ func TestMalformed(t *testing.T) {
 	for name, p := range tests {
 		if img, err := jit.Compile(p, prof); img != nil || !errors.Is(err, jit.ErrInput) {
 			t.Errorf("%s: %v, %v", name, img, err)
+		}
+	}
+	old, err := jit.LookupProfile("linux-6.6")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []jit.Func{{PrivateStack: true}, {ExceptionBoundary: true}, {OutStackArgs: 2}} {
+		f.End = 2
+		p := &jit.Program{Insns: two, Funcs: []jit.Func{f}}
+		if img, err := jit.Compile(p, old); img != nil || !errors.Is(err, jit.ErrInput) {
+			t.Errorf("%+v on 6.6: %v, %v", f, img, err)
 		}
 	}
 	if _, err := jit.Compile(&jit.Program{Insns: two}, jit.Profile{}); !errors.Is(err, jit.ErrProfile) {

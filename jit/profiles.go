@@ -287,7 +287,7 @@ func ParseProfile(data []byte) (Profile, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return Profile{}, fmt.Errorf("%w: text behind the profile", ErrProfile)
 	}
-	if err := p.Profile.check(); err != nil {
+	if err := p.check(); err != nil {
 		return Profile{}, err
 	}
 	return p.Profile, nil
