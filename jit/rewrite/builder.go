@@ -98,9 +98,18 @@ func (b *builder) addRef(kind bytecode.RefKind, index int, name string) int32 {
 	return int32(len(b.refs) - 1)
 }
 
+// moved returns what b.at holds for an old slot. What a pass before left
+// pointing behind the program stays there.
+func (b *builder) moved(old int32) int32 {
+	if int(old) >= len(b.at) {
+		return int32(len(b.out))
+	}
+	return b.at[old]
+}
+
 // jumpTarget returns where a jump to an old slot leads.
 func (b *builder) jumpTarget(old int32) int32 {
-	to := b.at[old]
+	to := b.moved(old)
 	if to < 0 {
 		return ^to
 	}
@@ -119,7 +128,7 @@ func (b *builder) finish() *image {
 		case isCallLike(s.in):
 			// A call of a function that is gone stays out of range and is
 			// found when the program is encoded.
-			if s.target = b.at[s.target]; s.target < 0 {
+			if s.target = b.moved(s.target); s.target < 0 {
 				s.target = int32(len(b.out))
 			}
 		default:
