@@ -158,6 +158,7 @@ func TestNotBPF(t *testing.T) {
 func TestStripped(t *testing.T) {
 	var b objectBuilder
 	sec := b.section("xdp", elf.SHT_PROGBITS, execFlags, straight(2))
+	b.sections[sec].Name = name(&b.names, ".text")
 	b.function("f", elf.STB_LOCAL, sec, 0, 16)
 	if _, err := ELF("x.o", b.bytes()); !errors.Is(err, ErrNoPrograms) || !strings.Contains(err.Error(), "no static") {
 		t.Errorf("static only: %v", err)

@@ -194,9 +194,9 @@ func TestRefused(t *testing.T) {
 		{"broken.o", "failed to find BTF for extern", "good", `undefined symbol "not_here"`, ""},
 		{"legacy.o", "legacy map definitions", "use", "", "old style"},
 		{"linked.o", "invalid jump table value 0x40 at offset 112", "a", "off by one constant, as bpftool gen object", ""},
-		{"sections.o", "is static and not supported", "prog elsewhere", "", `static function "beside" outside of .text`},
+		{"sections.o", "is static and not supported", "prog elsewhere tail", "", `static functions outside of .text, which libbpf refuses: "beside", "tail"`},
 		{"library.o", "", "outer outermost", "", "all functions are in .text"},
-		{"untyped.o", "", "f g", "", "not marked as functions"},
+		{"untyped.o", "", "f g", "", "not marked as functions, which libbpf needs, in sections \"socket\""},
 	} {
 		if !strings.Contains(refused[c.object], c.says) {
 			t.Errorf("%s: libbpf says %q, not %q", c.object, refused[c.object], c.says)

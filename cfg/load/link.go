@@ -18,10 +18,11 @@ type linker struct {
 	placed []int           // functions by slot
 	ops    []placedOperand // relocated instructions, in order of placing
 	maps   map[int]int     // map of the object → map of the program
-	tables map[uint64]int  // offset in .jumptables → table of the program
+	tables map[place]int   // place in .jumptables → table of the program
 	callx  bool            // the program has an indirect call
 
-	exception int // exception callback, -1 if there is none
+	told      map[string]bool // oddities in Diags, so that each is told once
+	exception int             // exception callback, -1 if there is none
 }
 
 // notPlaced is the slot of a function that the program does not have.
@@ -46,8 +47,8 @@ func (o *object) link(fn int) (*bytecode.Program, error) {
 		o:     o,
 		p:     &bytecode.Program{Name: f.name, Section: sec},
 		start: o.start,
-		maps:  map[int]int{}, tables: map[uint64]int{},
-		exception: -1,
+		maps:  map[int]int{}, tables: map[place]int{},
+		told: map[string]bool{}, exception: -1,
 	}
 	defer func() { // the next program places its own
 		for _, fn := range l.placed {
@@ -181,7 +182,8 @@ func (l *linker) advance(c *cursor) (int, error) {
 			continue
 		}
 		pc := l.pcOf(c.fn, slot)
-		if op.odd != "" {
+		if op.odd != "" && !l.told[op.odd] {
+			l.told[op.odd] = true
 			l.diag("slot %d: %s", pc, op.odd)
 		}
 		l.ops = append(l.ops, placedOperand{pc, op})

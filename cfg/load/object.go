@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -22,7 +23,7 @@ type object struct {
 	entries []int
 	textual bool // the entries are functions of .text
 	// start is where the program that is being linked has the functions.
-	start []bytecode.PC
+	start   []bytecode.PC
 	types   *btfTypes
 	ext     *btfExt
 	maps    mapSet
@@ -68,13 +69,10 @@ func newObject(name string, f *elfFile) (*object, error) {
 		return nil, fmt.Errorf("no section with instructions: %w", ErrNoPrograms)
 	}
 	o.findFunctions()
-	if err := o.findEntries(); err != nil {
-		return nil, err
-	}
 	o.start = slices.Repeat([]bytecode.PC{notPlaced}, len(o.funcs))
 	o.loadTypes()
 	o.findMaps()
-	return o, nil
+	return o, o.findEntries()
 }
 
 // diag notes something odd about the object.
@@ -106,10 +104,15 @@ func (o *object) findFunctions() {
 			o.addFunction(sym, sym.Size)
 		}
 	}
+	var untyped []string
 	for i := range o.f.sections {
-		if o.code[i] != nil && !typed[i] {
-			o.addUntyped(i)
+		if o.code[i] != nil && !typed[i] && o.addUntyped(i) {
+			untyped = append(untyped, strconv.Quote(o.f.sections[i].name))
 		}
+	}
+	if len(untyped) > 0 {
+		o.diag("symbols are not marked as functions, which libbpf needs, in sections %s: "+
+			"compile with a newer clang, or use .type", some(untyped))
 	}
 	sort.SliceStable(o.funcs, func(a, b int) bool {
 		x, y := &o.funcs[a], &o.funcs[b]
@@ -145,8 +148,9 @@ func (o *object) addFunction(sym elf.Sym64, size uint64) {
 
 // addUntyped makes functions of a section that has no function symbols, as
 // compilers before LLVM 7 and assembler files without .type leave it: each
-// global symbol starts one. Libbpf finds no program there.
-func (o *object) addUntyped(sec int) {
+// global symbol starts one. It reports whether there were any. Libbpf finds no
+// program there.
+func (o *object) addUntyped(sec int) bool {
 	var starts []elf.Sym64
 	for _, i := range o.f.defined[sec] {
 		sym := o.f.symbols[i]
@@ -154,11 +158,6 @@ func (o *object) addUntyped(sec int) {
 			starts = append(starts, sym)
 		}
 	}
-	if len(starts) == 0 {
-		return
-	}
-	o.diag("section %q: symbols are not marked as functions, which libbpf needs: compile with a newer clang, or use .type",
-		o.f.sections[sec].name)
 	sort.SliceStable(starts, func(a, b int) bool { return starts[a].Value < starts[b].Value })
 	for i, sym := range starts {
 		end := uint64(len(o.f.sections[sec].data))
@@ -167,17 +166,35 @@ func (o *object) addUntyped(sec int) {
 		}
 		o.addFunction(sym, max(end, sym.Value)-sym.Value)
 	}
+	return len(starts) > 0
 }
 
-// findEntries chooses the functions that become programs: global ones outside
-// of .text, else global ones in it.
+// findEntries chooses the functions that become programs: those outside of
+// .text, except static ones that something refers to, or else the global ones
+// in it.
+//
+// Static functions outside of .text come from loaders before libbpf: programs
+// that are reached by tail calls only, and functions called by their neighbours.
 func (o *object) findEntries() error {
+	var static []string
+	var callees map[int]bool
 	for i, fn := range o.funcs {
-		if fn.sec != o.text && fn.global {
+		if fn.sec == o.text {
+			continue
+		}
+		if !fn.global {
+			if callees == nil {
+				callees = o.callees()
+			}
+			static = append(static, strconv.Quote(fn.name))
+		}
+		if fn.global || !callees[i] {
 			o.entries = append(o.entries, i)
 		}
 	}
-	o.warnStatic()
+	if len(static) > 0 {
+		o.diag("static functions outside of .text, which libbpf refuses: %s", some(static))
+	}
 	if len(o.entries) > 0 {
 		return nil
 	}
@@ -195,13 +212,40 @@ func (o *object) findEntries() error {
 	return nil
 }
 
-// warnStatic tells about static functions in program sections.
-func (o *object) warnStatic() {
-	for _, fn := range o.funcs {
-		if fn.sec != o.text && !fn.global {
-			o.diag("section %q: static function %q outside of .text, which libbpf refuses", o.f.sections[fn.sec].name, fn.name)
+// some joins the first few of many strings.
+func some(list []string) string {
+	const few = 5
+	if len(list) <= few {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:few], ", "), len(list)-few)
+}
+
+// callees returns the functions that any instruction of the object calls or
+// takes the address of.
+func (o *object) callees() map[int]bool {
+	res := map[int]bool{}
+	for sec := range o.f.sections {
+		relocs := o.f.sections[sec].relocs
+		for slot, in := range o.code[sec] {
+			off := uint64(slot) * bytecode.SlotSize
+			for len(relocs) > 0 && relocs[0].off < off {
+				relocs = relocs[1:]
+			}
+			switch {
+			case in.Code != bytecode.CodeCall && !in.IsWide():
+			case len(relocs) > 0 && relocs[0].off == off:
+				if op, err := o.resolve(in, relocs[0]); err == nil && (op.kind == operandCall || op.kind == operandFunc) {
+					res[op.fn] = true
+				}
+			case in.IsSubprogramCall():
+				if fn := o.funcAt(sec, int64(slot)+int64(in.Imm)+1); fn >= 0 {
+					res[fn] = true
+				}
+			}
 		}
 	}
+	return res
 }
 
 // funcAt returns the index of the function that contains a slot of a section,

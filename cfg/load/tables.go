@@ -21,7 +21,8 @@ const entrySize = 8
 // along with the function. Nothing in the table says so; LLVM resolves the
 // difference of the labels itself and leaves no relocation.
 func (l *linker) table(op placedOperand) (int, error) {
-	if i, ok := l.tables[op.table.Value]; ok {
+	at := place{int(op.table.Shndx), op.table.Value}
+	if i, ok := l.tables[at]; ok {
 		return i, nil
 	}
 	raw, err := l.o.tableBytes(op.table)
@@ -68,7 +69,7 @@ func (l *linker) table(op placedOperand) (int, error) {
 		l.diag("jump table %q: entry %d is not a multiple of 8 bytes, libbpf drops the rest", op.name, odd)
 	}
 	i := len(l.p.Tables)
-	l.tables[op.table.Value] = i
+	l.tables[at] = i
 	l.p.Tables = append(l.p.Tables, t)
 	return i, nil
 }

@@ -1,5 +1,6 @@
 /* What libbpf refuses, though it is clear: a static function in a program's
- * section, a call to a function in a section of its own, a static map.
+ * section, a call to a function in a section of its own, a static map, a static
+ * function as a program.
  */
 #include "t.h"
 SEC("xdp") static NOINLINE u64 beside(u64 x) { return x * 5; }
@@ -12,3 +13,4 @@ SEC("xdp") int prog(struct args *c)
 	lookup(&b, &k);
 	return beside(c->v[0]) + elsewhere(c->v[1]);
 }
+SEC("2/1") static int tail(struct args *c) { return 4; }
