@@ -129,7 +129,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args [6]*Value) []*State 
 	}
 	outs := make([]*State, 0, len(ctx.exits))
 	for _, x := range ctx.exits {
-		out := &State{frames: append([]*frame(nil), s.frames...), ids: s.ids}
+		out := &State{frames: s.frames, ids: s.ids}
 		out.regs[0] = rebase(shift(x.regs[0], -1), s.ids)
 		if visible {
 			out.frames = shiftFrames(x.frames, -1)

@@ -7,17 +7,37 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Limits of the fixpoint. They bound its cost: a block is carried out for at
-// most maxVisits states and then for one that is joined and widened, which ends
-// soon.
+// Limits of the fixpoint. They bound its cost: a block is carried out for a
+// number of states and then for one that is joined and widened, which ends soon.
 const (
-	maxStates = 16 // states of a block that are kept apart
-	maxVisits = 64 // states that are carried out before they are joined into one
+	maxStates = 16 // states of a block that are kept apart, at most
 	maxExits  = 8  // states behind a subprogram that are kept apart
 	maxForks  = 32 // times that a state is split inside a block
-	softWiden = 8  // times that a joined state grows to thresholds
-	hardWiden = 16 // times until what still grows is given up
+	softWiden = 5  // times that a joined state grows to thresholds
+	hardWiden = 8  // times until what still grows is given up
 )
+
+// levels says how many states of a block are kept apart (states), and how many
+// are carried out before all are joined into one (visits), while fewer than joins
+// have been joined in the whole program. Where precision is being lost all the
+// time, keeping more states costs much and gains little.
+var levels = [...]struct{ joins, states, visits int }{
+	{512, maxStates, 64}, {4096, 8, 24}, {16384, 4, 12}, {1 << 62, 2, 6},
+}
+
+// width returns how many states of a block are kept apart and how many are
+// carried out.
+func (a *analyzer) width() (states, visits int) {
+	if a.fuel <= 0 {
+		return 1, 1
+	}
+	for _, l := range levels {
+		if a.joins < l.joins {
+			return l.states, l.visits
+		}
+	}
+	panic("bug: no level")
+}
 
 // analyzer is what the analyses of all subprograms share.
 type analyzer struct {
@@ -26,6 +46,9 @@ type analyzer struct {
 	opt  Options
 	f    *Facts
 	live []uint16 // of each block, the registers that may be read from its start on
+
+	relevant []uint16 // of each block, those that may decide where control goes
+	joins    int      // states that have been joined
 
 	order [][]cfg.BlockID // of each subprogram, its blocks in reverse postorder
 	pos   []int32         // of each block, its index there
@@ -181,30 +204,36 @@ func (r *run) carryOut(b cfg.BlockID) {
 // insert adds a state to the entry of a block, joining it with others when
 // there are too many. It takes the state over.
 func (r *run) insert(b cfg.BlockID, s *State) {
+	bs := &r.blocks[b-r.lo]
+	const crowd = 4 // states from which on only what is relevant tells them apart
+	if len(bs.entries) >= crowd {
+		s.forget(r.a.relevant[b])
+	}
 	s.trim(r.a.live[b] | bit(bytecode.R10))
 	s.owned = 0
-	bs := &r.blocks[b-r.lo]
 	for i := range bs.entries {
 		if s.leq(bs.entries[i].s) {
 			return
 		}
 	}
+	states, visits := r.a.width()
 	switch {
-	case bs.visits >= maxVisits || r.a.fuel <= 0 && len(bs.entries) > 0:
+	case len(bs.entries) == 0:
+	case int(bs.visits) >= visits:
+		r.a.joins++
 		s = r.collapse(bs, s)
-		bs.entries = append(bs.entries[:0], entry{s: s})
-	case len(bs.entries) >= maxStates:
+		bs.entries = bs.entries[:0]
+	case len(bs.entries) >= states:
+		r.a.joins++
 		s = joinStates(nearest(bs.entries, s), s, (*Value).join)
-		fallthrough
-	default:
-		kept := bs.entries[:0]
-		for _, e := range bs.entries {
-			if !e.s.leq(s) {
-				kept = append(kept, e)
-			}
-		}
-		bs.entries = append(kept, entry{s: s})
 	}
+	kept := bs.entries[:0]
+	for _, e := range bs.entries {
+		if !e.s.leq(s) {
+			kept = append(kept, e)
+		}
+	}
+	bs.entries = append(kept, entry{s: s})
 	r.push(b)
 }
 
@@ -230,7 +259,7 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 	}
 	bs.growth++
 	switch {
-	case bs.growth <= 2:
+	case bs.growth <= 1:
 		return joinStates(old, s, (*Value).join)
 	case bs.growth <= softWiden:
 		stops := r.a.thresholds(r.sub)
@@ -256,7 +285,8 @@ func (r *run) exit(s *State, r0 *Value) {
 			return
 		}
 	}
-	if len(r.exits) < maxExits && r.a.fuel > 0 {
+	states, _ := r.a.width()
+	if len(r.exits) < min(maxExits, states) {
 		r.exits = append(r.exits, x)
 		return
 	}

@@ -78,10 +78,12 @@ func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 func (a *analyzer) prepare() {
 	n := len(a.p.Subprogs)
 	order := cfg.ReversePostorder(a.g)
-	a.live = liveness(a.g, allBlocks(a.g, order))
+	blocks := allBlocks(a.g, order)
+	a.live = liveness(a.g, blocks)
+	a.relevant = relevance(a.g, blocks)
 	a.order = make([][]cfg.BlockID, n)
 	a.pos = make([]int32, a.g.NumBlocks())
-	for _, b := range allBlocks(a.g, order) {
+	for _, b := range blocks {
 		sub := a.g.Blocks[b].Sub
 		a.pos[b] = int32(len(a.order[sub]))
 		a.order[sub] = append(a.order[sub], b)
@@ -90,7 +92,7 @@ func (a *analyzer) prepare() {
 	a.contexts = make([][]*run, n)
 	a.shared = make([]map[int]*run, n)
 	a.active = make([]bool, n)
-	a.fuel = 4_000_000 + 8*int(a.p.Len())
+	a.fuel = 2_000_000 + 4*int(a.p.Len())
 }
 
 // allBlocks returns the blocks in reverse postorder, then those that are not

@@ -14,20 +14,26 @@ type State struct {
 	// frames holds the stack frames that can be reached from here: [0] is the
 	// current one, then the callers' if one of their addresses was handed on.
 	frames []*frame
-	owned  uint32 // bit set of the frames that no other state shares
+	owned  uint32 // bit set of the frames that no other state shares, and ownSlice
 	ids    uint32 // ids of values are at most this
 }
 
+// ownSlice in State.owned says that no other state shares the slice frames.
+const ownSlice = 1 << 31
+
 // fork returns a copy that may be changed independently.
 func (s *State) fork() *State {
+	s.owned = 0
 	c := *s
-	c.frames = append([]*frame(nil), s.frames...)
-	c.owned, s.owned = 0, 0
 	return &c
 }
 
 // edit returns frame i for change.
 func (s *State) edit(i int) *frame {
+	if s.owned&ownSlice == 0 {
+		s.frames = append([]*frame(nil), s.frames...)
+		s.owned |= ownSlice
+	}
 	if s.owned>>i&1 == 0 {
 		s.frames[i] = s.frames[i].clone()
 		s.owned |= 1 << i
