@@ -17,7 +17,7 @@ import (
 func Visible(s string) string {
 	plain := true
 	for _, r := range s {
-		plain = plain && r != utf8.RuneError && seen(r)
+		plain = plain && seen(r)
 	}
 	if plain {
 		return s
@@ -52,7 +52,7 @@ func seen(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r >= ' ' && r != 0x7f
 	}
-	return unicode.IsPrint(r) && !unicode.In(r, unicode.Mn, unicode.Me) && !rightToLeft(r)
+	return r != utf8.RuneError && unicode.IsPrint(r) && !unicode.In(r, unicode.Mn, unicode.Me) && !rightToLeft(r)
 }
 
 // rightToLeft reports whether the character belongs to a block of

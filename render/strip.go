@@ -13,9 +13,8 @@ const (
 	laneW      = 8
 	tableGap   = 40
 	tableW     = 240
-	tableRow   = 15
 	tableHead  = 40
-	tableLimit = 400 // rows of a table
+	tableLimit = 1000 // rows of a table
 )
 
 // placeStrip places the machine code half right of x, between top and the
@@ -27,8 +26,15 @@ func (l *Layout) placeStrip(s *Scene, x, top, bottom int) (right, newBottom int)
 	if len(l.Funcs) > 0 {
 		x += gutter
 	}
-	// To scale, and so high that most pieces can have a label.
-	h := max(bottom-top-24, 11*len(m.Pieces), 200)
+	// To scale, as high as the other half, and more if that gives most pieces
+	// room for a label.
+	h := max(bottom-top-24, 200)
+	if len(m.Pieces) < 2000 {
+		h = max(h, min(11*len(m.Pieces), h+h/2))
+	}
+	if len(l.Funcs) == 0 {
+		h = max(h, min(11*len(m.Pieces), 30_000))
+	}
 	h = min(h, 8*m.Len)
 	st.Rect = Rect{x, top + 24, stripW, h}
 	for _, p := range m.Pieces {
@@ -145,6 +151,7 @@ func (l *Layout) placeTables(s *Scene, right, top, bottom int) (int, int) {
 	x, y := right+tableGap, top
 	for t := range s.Tables {
 		rows := tableRows(&s.Tables[t])
+		tableRow := tableRowHeight(len(rows), st.H)
 		h := tableHead + tableRow*len(rows) + 6
 		l.Tables = append(l.Tables, Rect{x, y, tableW, h})
 		for i, r := range rows {
@@ -158,6 +165,12 @@ func (l *Layout) placeTables(s *Scene, right, top, bottom int) (int, int) {
 		y += h + 16
 	}
 	return x + tableW, max(bottom, y)
+}
+
+// tableRowHeight returns the height of a table's rows: less where they would
+// not fit beside the strip.
+func tableRowHeight(rows, stripHeight int) int {
+	return min(15, max(11, (stripHeight-tableHead)/max(rows, 1)))
 }
 
 // placeLinks ties each block to its first piece with a line through the

@@ -83,7 +83,7 @@ func (d *drawing) row(r Rect, y int, row row) {
 
 // chipRow writes a reference, as a link where it leads somewhere.
 func (d *drawing) chipRow(r Rect, x, y int, row row) {
-	if row.link != "" {
+	if row.link != "" && (len(d.l.Tables) > 0 || !strings.HasPrefix(row.link, "#t")) {
 		d.f(`<a href="%s">`, xmlText(row.link))
 		defer d.s("</a>")
 	}

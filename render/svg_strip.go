@@ -28,6 +28,10 @@ func (d *drawing) prepareStrip() {
 	}
 }
 
+// manyTables is the number of tables from which their lines show only under
+// the pointer.
+const manyTables = 6
+
 // manyLinks is the number of blocks from which links show only under the
 // pointer.
 const manyLinks = 60
@@ -137,7 +141,11 @@ func (d *drawing) stripFront() {
 func (d *drawing) tables() {
 	for t, r := range d.l.Tables {
 		tab := &d.scene.Tables[t]
-		d.f(`<g class="t" id="t%d">`, t)
+		class := "t"
+		if len(d.l.Tables) > manyTables {
+			class = "t many"
+		}
+		d.f(`<g class="%s" id="t%d">`, class, t)
 		d.rect(r, "hub", 4)
 		d.clipped(r.X+8, r.Y+16, "name", tab.Name, 30)
 		sub := fmt.Sprintf("%d entries, %d selected", len(tab.Entries), selectedEntries(tab))
@@ -145,8 +153,10 @@ func (d *drawing) tables() {
 			sub = tab.Range + ", " + sub
 		}
 		d.clipped(r.X+8, r.Y+32, "sub small", sub, 36)
-		for i, row := range tableRows(tab) {
-			d.tableRow(r, r.Y+tableHead+tableRow*i+11, row)
+		rows := tableRows(tab)
+		high := tableRowHeight(len(rows), d.l.Strip.H)
+		for i, row := range rows {
+			d.tableRow(r, r.Y+tableHead+high*i+high/2+4, row)
 		}
 		d.aims(t, r.X)
 		d.s("</g>\n")
@@ -160,11 +170,11 @@ func (d *drawing) aims(t, x int) {
 	mid := (x + x1) / 2
 	for _, a := range st.Feeds[t] {
 		d.f(`<path class="feed" d="M%d %dC%d %d %d %d %d %d"/>`, x1, a.Y1, mid, a.Y1, mid, a.Y0, x-6, a.Y0)
-		d.f(`<path class="a3" d="M%d %dl-7-4v8z"/>`, x, a.Y0)
+		d.f(`<path class="a3 feedhead" d="M%d %dl-7-4v8z"/>`, x, a.Y0)
 	}
 	for _, a := range st.Aims[t] {
 		d.f(`<path class="aim" d="M%d %dC%d %d %d %d %d %d"/>`, x, a.Y0, mid, a.Y0, mid, a.Y1, x1+6, a.Y1)
-		d.f(`<path class="a3" d="M%d %dl7-3v6z"/>`, x1, a.Y1)
+		d.f(`<path class="a3 aimhead" d="M%d %dl7-3v6z"/>`, x1, a.Y1)
 	}
 }
 

@@ -56,6 +56,9 @@ func (m *mover) chain() {
 	c := m.c
 	m.above, m.below, m.of = fill(len(c.cell)), fill(len(c.cell)), fill(len(c.cell))
 	for r := range len(c.rows) - 1 {
+		if c.cut != nil && c.cut[r+1] {
+			continue
+		}
 		for _, i := range c.straightLinks(r) {
 			m.below[c.links[i].a], m.above[c.links[i].b] = i, i
 		}
@@ -136,6 +139,9 @@ func (c *cells) straightness(i int) int { return 16*c.links[i].weight + c.links[
 
 // gradeLinks sets middle of every link, by the final order.
 func (c *cells) gradeLinks() {
+	for i := range c.links {
+		c.links[i].middle = 0
+	}
 	for v := range c.cell {
 		for _, links := range [][]int{c.up[v], c.down[v]} {
 			slices.SortFunc(links, func(i, j int) int {

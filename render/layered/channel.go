@@ -50,23 +50,48 @@ type channels struct {
 	inX    []portMap // and enters it
 }
 
-// makeChannels decides where lines meet boxes and which track each takes.
+// makeChannels decides where lines meet boxes and which track each takes, and
+// where the drawing is cut.
 func makeChannels(c *cells, opt Options) *channels {
-	ch := &channels{c: c, opt: opt, in: make([][]int, len(c.rows)+1)}
+	ch := newChannels(c, opt)
+	ch.assignY()
+	ch.divide()
+	ch.finish()
+	return ch
+}
+
+// makeChannelsCut is makeChannels with the cuts given.
+func makeChannelsCut(c *cells, opt Options, cuts columns) *channels {
+	ch := newChannels(c, opt)
+	ch.cols = cuts
+	ch.finish()
+	return ch
+}
+
+func newChannels(c *cells, opt Options) *channels {
+	n := len(c.rows) + 1
+	ch := &channels{
+		c: c, opt: opt, in: make([][]int, n), tracks: make([]int, n), jogs: make([]bool, n),
+		after: make([]int, n), lanes: make([]int, n), gutter: make([]int, n),
+	}
+	ch.cols = columns{of: make([]int, n-1), cut: make([]bool, n)}
 	ch.makePieces()
 	ch.assignPorts()
-	ch.tracks = make([]int, len(ch.in))
-	ch.jogs = make([]bool, len(ch.in))
 	for i := range ch.in {
 		ch.assignTracks(i)
 	}
-	ch.after, ch.lanes = make([]int, len(ch.in)), make([]int, len(ch.in))
-	ch.cols = columns{of: make([]int, len(c.rows)), cut: make([]bool, len(ch.in))}
-	ch.assignY()
-	ch.divide()
+	return ch
+}
+
+// finish fixes all coordinates.
+func (ch *channels) finish() {
+	for k, cut := range ch.cols.cut {
+		if cut {
+			ch.cutTracks(k)
+		}
+	}
 	ch.assignY()
 	ch.spreadColumns()
-	return ch
 }
 
 // makePieces lists for each net and channel the cells that it meets.

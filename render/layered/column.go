@@ -43,7 +43,6 @@ func (ch *channels) divide() {
 		ch.cols.dx = append(ch.cols.dx, 0)
 		if at < rows {
 			ch.cols.cut[at] = true
-			ch.cutTracks(at)
 		}
 	}
 }
@@ -163,7 +162,6 @@ func (ch *channels) spreadColumns() {
 		hi[k] = max(hi[k], x.x+x.w/2)
 	}
 	at := 0
-	ch.gutter = make([]int, len(ch.in))
 	for r, k := range ch.cols.of {
 		if ch.cols.cut[r] {
 			at += 2 * grid
@@ -175,4 +173,15 @@ func (ch *channels) spreadColumns() {
 			at += hi[k] - lo[k] + 2*grid
 		}
 	}
+}
+
+// unlink removes the links over the cuts: they do not pull.
+func (c *cells) unlink(cut []bool) {
+	keep := func(list []int) []int {
+		return slices.DeleteFunc(list, func(i int) bool { return cut[c.cell[c.links[i].b].row] })
+	}
+	for v := range c.cell {
+		c.up[v], c.down[v] = keep(c.up[v]), keep(c.down[v])
+	}
+	c.cut = cut
 }

@@ -134,6 +134,13 @@ func Layout(g Graph, opt Options) Placement {
 	centre(c)
 	assignX(c, opt)
 	ch := makeChannels(c, opt)
+	if len(ch.cols.dx) > 1 {
+		// Each column for itself now: it need not line up with the others.
+		cuts := ch.cols
+		c.unlink(cuts.cut)
+		assignX(c, opt)
+		ch = makeChannelsCut(c, opt, cuts)
+	}
 	return ch.placement()
 }
 

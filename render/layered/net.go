@@ -120,6 +120,7 @@ type cells struct {
 	first []int   // first[r] is the index in links of the first link from row r down
 	down  [][]int // links below each cell
 	up    [][]int // links above each cell
+	cut   []bool  // rows before which the drawing is cut; nil before that is known
 	// side lists for a lane the boxes of its own row that it ends at.
 	side map[int][]int
 }

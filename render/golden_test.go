@@ -1,0 +1,208 @@
+package render_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/bpfcfg/bpfcfg/render"
+	"github.com/bpfcfg/bpfcfg/render/rendertest"
+)
+
+var update = flag.Bool("update", false, "rewrite the goldens in testdata")
+
+// TestGolden compares the layout and the drawing of each sample with those
+// kept in testdata, which were looked at.
+func TestGolden(t *testing.T) {
+	for _, s := range rendertest.Samples() {
+		t.Run(s.Name, func(t *testing.T) {
+			l, err := render.Place(s.Scene, render.PlaceOptions{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, s.Name+".layout.json", render.LayoutJSON(l))
+			golden(t, s.Name+".svg", render.SVG(s.Scene, l))
+		})
+	}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs; go test -update rewrites it, then look at the picture:\n%s",
+			name, cmp.Diff(strings.Split(string(want), "\n"), strings.Split(string(got), "\n")))
+	}
+}
+
+// checkSVG parses a drawing and reports what must not be in it: scripts,
+// references to the outside, characters that do not show, coordinates that are
+// no integers.
+func checkSVG(t *testing.T, svg []byte) {
+	t.Helper()
+	d := xml.NewDecoder(bytes.NewReader(svg))
+	ids := map[string]bool{}
+	var refs []string
+	for {
+		tok, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatalf("not XML: %v", err)
+		}
+		switch tok := tok.(type) {
+		case xml.StartElement:
+			switch tok.Name.Local {
+			case "script", "foreignObject", "image", "use", "iframe":
+				t.Errorf("element %s", tok.Name.Local)
+			}
+			for _, a := range tok.Attr {
+				checkAttr(t, a)
+				switch a.Name.Local {
+				case "id":
+					if ids[a.Value] {
+						t.Errorf("id %q twice", a.Value)
+					}
+					ids[a.Value] = true
+				case "href":
+					refs = append(refs, a.Value)
+				}
+			}
+		case xml.CharData:
+			checkText(t, string(tok))
+		}
+	}
+	for _, r := range refs {
+		if !ids[strings.TrimPrefix(r, "#")] {
+			t.Errorf("reference %q leads nowhere", r)
+		}
+	}
+}
+
+func checkAttr(t *testing.T, a xml.Attr) {
+	t.Helper()
+	checkText(t, a.Value)
+	if strings.HasPrefix(a.Name.Local, "on") {
+		t.Errorf("handler %s", a.Name.Local)
+	}
+	if a.Name.Local == "href" && !strings.HasPrefix(a.Value, "#") {
+		t.Errorf("reference to the outside: %q", a.Value)
+	}
+	switch a.Name.Local {
+	case "x", "y", "width", "height", "d", "viewBox":
+		if strings.ContainsAny(a.Value, ".eE") {
+			t.Errorf("%s=%q is no list of integers", a.Name.Local, a.Value)
+		}
+	}
+}
+
+func checkText(t *testing.T, s string) {
+	t.Helper()
+	for _, r := range s {
+		if r != '\n' && !unicode.IsPrint(r) {
+			t.Errorf("character %U in %q", r, s)
+			return
+		}
+	}
+}
+
+func TestSVGIsClean(t *testing.T) {
+	scenes := append(rendertest.Samples(),
+		rendertest.Sample{Name: "hostile", Scene: rendertest.Hostile("</text><script>alert(1)</script>&\"'\x00\x1b[31m\u202eevil\xff]]>")},
+		rendertest.Sample{Name: "fan", Scene: rendertest.Switch(300)},
+		rendertest.Sample{Name: "random", Scene: rendertest.Random(1000, 1)})
+	for _, s := range scenes {
+		for _, v := range []render.View{render.ViewBoth, render.ViewCFG, render.ViewLayout} {
+			t.Run(s.Name+"/"+string(v), func(t *testing.T) {
+				l, err := render.Place(s.Scene, render.PlaceOptions{View: v})
+				if err != nil {
+					t.Fatal(err)
+				}
+				svg := render.SVG(s.Scene, l)
+				checkSVG(t, svg)
+				again, err := render.Place(s.Scene, render.PlaceOptions{View: v})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !bytes.Equal(svg, render.SVG(s.Scene, again)) {
+					t.Error("drawing twice gives different bytes")
+				}
+			})
+		}
+	}
+}
+
+// FuzzNames draws a program whose names are all the given text.
+func FuzzNames(f *testing.F) {
+	for _, s := range []string{"", "f", "<&>\"'", "\x00\r\n\t", "\u202e\u2066\u200b\ufeff", "a\u0301", "\xff\xfe", "漢字", "שלום", "]]>", "-->", "\ufffe\uffff", "&#0;"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		scene := rendertest.Hostile(s)
+		l, err := render.Place(scene, render.PlaceOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkSVG(t, render.SVG(scene, l))
+	})
+}
+
+func TestPlaceRefuses(t *testing.T) {
+	ok := func() *render.Scene { return rendertest.Three() }
+	for name, spoil := range map[string]func(*render.Scene){
+		"block without function": func(s *render.Scene) { s.Blocks[1].Func = 3 },
+		"edge to nowhere":        func(s *render.Scene) { s.Edges[0].To = 99 },
+		"edge from outside":      func(s *render.Scene) { s.Edges[0].From = render.Outside },
+		"entry":                  func(s *render.Scene) { s.Funcs[0].Entry = -1 },
+		"piece outside":          func(s *render.Scene) { s.Image.Pieces[0].Len = 1 << 62 },
+		"pieces overlap":         func(s *render.Scene) { s.Image.Pieces[1].Offset = 0 },
+		"jump outside":           func(s *render.Scene) { s.Image.Jumps[0].To = -5 },
+		"endbr outside":          func(s *render.Scene) { s.Image.Endbr = []int{1 << 40} },
+		"entry of other func":    func(s *render.Scene) { s.Funcs = append(s.Funcs, render.Func{Entry: 7}) },
+	} {
+		s := ok()
+		spoil(s)
+		if l, err := render.Place(s, render.PlaceOptions{}); err == nil || l != nil {
+			t.Errorf("%s: layout %v, error %v", name, l != nil, err)
+		}
+	}
+}
+
+func BenchmarkSVG(b *testing.B) {
+	for _, n := range []int{10, 100, 1000, 5000, 50_000} {
+		s := rendertest.Random(n, 1)
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			for b.Loop() {
+				l, err := render.Place(s, render.PlaceOptions{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.SetBytes(int64(len(render.SVG(s, l))))
+			}
+		})
+	}
+}
