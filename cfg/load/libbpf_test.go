@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -88,7 +89,7 @@ func decodeHex(t testing.TB, code string) []bytecode.Insn {
 // call the functions that their tables point at.
 func TestLibbpf(t *testing.T) {
 	progs, _ := readSubmitted(t)
-	if len(progs) < 15 {
+	if len(progs) < 35 {
 		t.Fatalf("%d programs in testdata/libbpf.txt", len(progs))
 	}
 	for _, want := range progs {
@@ -131,6 +132,9 @@ func hasCallx(p *bytecode.Program) bool {
 	return slices.ContainsFunc(p.Insns, bytecode.Insn.IsCallx)
 }
 
+// objectPrefix matches the object's name before those of the main data sections.
+var objectPrefix = regexp.MustCompile(` [^ ]+(\.rodata|\.data|\.bss|\.kconfig) `)
+
 // compareSubmitted compares instructions and the maps they refer to.
 func compareSubmitted(t *testing.T, name string, p *bytecode.Program, want submitted) {
 	t.Helper()
@@ -155,10 +159,8 @@ func compareSubmitted(t *testing.T, name string, p *bytecode.Program, want submi
 			t.Errorf("%s: slot %d is %+v, want %+v", name, pc, g, w)
 		}
 	}
-	// Names of the main data sections start with the object's.
-	base, _, _ := strings.Cut(want.object, ".")
 	for i, m := range want.maps {
-		want.maps[i] = strings.Replace(m, " "+base+".", " .", 1)
+		want.maps[i] = objectPrefix.ReplaceAllString(m, " $1 ")
 	}
 	if d := cmp.Diff(want.maps, maps); d != "" {
 		t.Errorf("%s: maps: %s", name, d)
@@ -181,6 +183,9 @@ func describeMap(p *bytecode.Program, ref bytecode.Ref) string {
 		ref.PC, m.Name, m.Type, m.KeySize, m.ValueSize, m.MaxEntries, flags)
 }
 
+// badObject is where the shared objects are that some loader refuses.
+const badObject = "../../../testdata/corpus/bad/"
+
 // TestRefused checks that for what libbpf refuses there is an error, or a
 // diagnostic if it makes sense all the same.
 func TestRefused(t *testing.T) {
@@ -195,6 +200,11 @@ func TestRefused(t *testing.T) {
 		{"legacy.o", "legacy map definitions", "use", "", "old style"},
 		{"linked.o", "invalid jump table value 0x40 at offset 112", "a", "off by one constant, as bpftool gen object", ""},
 		{"sections.o", "is static and not supported", "prog elsewhere tail", "", `static functions outside of .text, which libbpf refuses: "beside", "tail"`},
+		{badObject + "b06_zero_size_symbol.o", "can't create jump table: sym_off 0", "", "size 0", ""},
+		{badObject + "b01_outside_function.o", "", "prog other", "", `entry 1 is outside of function "prog"`},
+		{badObject + "b04_misaligned_entry.o", "", "prog", "", "entry 1 is not a multiple of 8 bytes"},
+		{badObject + "b03_mid_ldimm64.o", "", "prog", "", ""},
+		{badObject + "b14_reserved_fields.o", "", "src off imm", "", ""},
 		{"library.o", "", "outer outermost", "", "all functions are in .text"},
 		{"untyped.o", "", "f g", "", "not marked as functions, which libbpf needs, in sections \"socket\""},
 	} {

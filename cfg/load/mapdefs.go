@@ -1,0 +1,133 @@
+package load
+
+import (
+	"debug/elf"
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// addLegacyMaps adds the maps of a section in the style before BTF: a structure
+// of 32-bit words for each symbol. Libbpf 1.0 and later refuse such objects;
+// their maps are as good to analyse as others.
+func (o *object) addLegacyMaps(sec int) {
+	s := &o.f.sections[sec]
+	word := func(off uint64, i int) uint32 { return o.f.order.Uint32(s.data[off+uint64(4*i):]) }
+	found := 0
+	for _, i := range o.f.defined[sec] {
+		sym := o.f.symbols[i]
+		if elf.ST_TYPE(sym.Info) == elf.STT_SECTION {
+			continue
+		}
+		size := uint64(len(s.data))
+		if sym.Value > size || size-sym.Value < 16 {
+			o.diag("section %q: map %q crosses the end", s.name, o.f.symName(sym))
+			continue
+		}
+		m := bytecode.Map{
+			Name: o.f.symName(sym), Type: word(sym.Value, 0), KeySize: word(sym.Value, 1),
+			ValueSize: word(sym.Value, 2), MaxEntries: word(sym.Value, 3),
+		}
+		if size-sym.Value >= 20 {
+			m.Flags = word(sym.Value, 4)
+		}
+		o.maps.at[place{sec, sym.Value}] = o.addMap(m)
+		found++
+	}
+	if found > 0 {
+		o.diag("section %q: map definitions in the old style, which libbpf 1.0 and later refuse: "+
+			"define maps in .maps", s.name)
+	}
+}
+
+// addBTFMaps adds the maps of section .maps, whose BTF says what they are.
+func (o *object) addBTFMaps(sec int) {
+	vars := map[string]uint32{} // by name: clang leaves the offsets zero
+	if id, ok := o.types.find(kindDatasec, ".maps"); ok {
+		t := o.types.at(id)
+		for i := range t.vlen {
+			v := o.types.variable(t, i)
+			vars[v.name] = v.typ
+		}
+	}
+	for _, i := range o.f.defined[sec] {
+		sym := o.f.symbols[i]
+		if elf.ST_TYPE(sym.Info) != elf.STT_OBJECT {
+			continue
+		}
+		m := bytecode.Map{Name: o.f.symName(sym)}
+		if id, ok := vars[m.Name]; ok {
+			if err := o.types.mapDef(&m, id); err != nil {
+				o.diag("map %q: %v", m.Name, err)
+			}
+		} else {
+			o.diag("map %q: type and sizes are unknown without BTF, compile with -g", m.Name)
+		}
+		i := o.addMap(m)
+		o.maps.at[place{sec, sym.Value}] = i
+		if m.Type == mapTypeArena {
+			o.maps.arena = i
+		}
+	}
+}
+
+// mapDef fills in a map from the type of its variable, an anonymous structure
+// whose members are called type, key, value, … (parse_btf_map_def in libbpf).
+// Numbers are coded as lengths of arrays, types as pointers to them.
+func (b *btfTypes) mapDef(m *bytecode.Map, variable uint32) error {
+	def := b.at(b.strip(b.at(variable).size))
+	if def.kind != kindStruct {
+		return fmt.Errorf("definition is no structure: %w", errBTF)
+	}
+	for i := range def.vlen {
+		f := b.member(def, i)
+		t := b.at(b.strip(f.typ))
+		n, isNumber := b.mapNumber(t)
+		switch f.name {
+		case "type":
+			m.Type = n
+		case "max_entries":
+			m.MaxEntries = n
+		case "map_flags":
+			m.Flags = n
+		case "key_size":
+			m.KeySize = n
+		case "value_size":
+			m.ValueSize = n
+		case "key", "value":
+			size, ok := b.sizeOf(t.size)
+			if t.kind != kindPtr || !ok {
+				return fmt.Errorf("member %q points at nothing of known size: %w", f.name, errBTF)
+			}
+			if f.name == "key" {
+				m.KeySize = size
+			} else {
+				m.ValueSize = size
+			}
+			continue
+		case "values": // of an array of programs or maps: descriptors
+			m.ValueSize = 4
+			continue
+		default:
+			continue
+		}
+		if !isNumber {
+			return fmt.Errorf("member %q is no number: %w", f.name, errBTF)
+		}
+	}
+	return nil
+}
+
+// mapNumber returns the number that a member of a map definition stands for:
+// __uint(name, 5) declares a pointer to an array of 5, __ulong an enumeration.
+func (b *btfTypes) mapNumber(t btfType) (uint32, bool) {
+	if t.kind == kindPtr {
+		if a := b.at(b.strip(t.size)); a.kind == kindArray {
+			return b.word(a, 2), true
+		}
+	}
+	if t.kind == kindEnum && t.vlen > 0 {
+		return b.word(t, 1), true
+	}
+	return 0, false
+}
