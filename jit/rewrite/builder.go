@@ -126,10 +126,8 @@ func (b *builder) finish() *image {
 			s.marks &^= markNew
 		case s.target == none:
 		case isCallLike(s.in):
-			// A call of a function that is gone stays out of range and is
-			// found when the program is encoded.
 			if s.target = b.moved(s.target); s.target < 0 {
-				s.target = int32(len(b.out))
+				s.target = ^s.target
 			}
 		default:
 			s.target = b.jumpTarget(s.target)

@@ -50,6 +50,9 @@ func encode(st *state, im *image) (*jit.Program, error) {
 		if err != nil {
 			return nil, err
 		}
+		if s.target != none && isCallLike(in) && im.funcs[im.funcAt(s.target)].start != s.target {
+			return nil, fmt.Errorf("slot %d: the function that it refers to was removed", s.orig)
+		}
 		if in.IsWide() && s.marks&markSecond == 0 && in.Src != bytecode.LdFunc && len(im.funcs) == 1 {
 			in.Src = bytecode.LdImm64
 		}
@@ -110,7 +113,7 @@ func distance(s slot, i, n int32) (bytecode.Insn, error) {
 		return in, nil
 	}
 	if s.target >= n {
-		return in, fmt.Errorf("slot %d: the function that it refers to was removed", s.orig)
+		return in, fmt.Errorf("slot %d: what it leads to was removed", s.orig)
 	}
 	d := s.target - i - 1
 	switch {
