@@ -58,6 +58,7 @@ func (s *sample) compare(res *Result, prof jit.Profile, file *learned) {
 		return
 	}
 	res.Code, res.Offsets = recorded(img, r.prog), img.Offsets
+	res.Program, res.Image, res.Machine = r.prog, img, prof
 	res.Insns = len(s.dump)
 	if res.Diff = s.firstDiff(img, r.prog); res.Diff != nil {
 		res.Reason = res.Diff.String()

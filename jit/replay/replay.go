@@ -58,6 +58,12 @@ type Result struct {
 
 	// Recovered names the inputs that were read from the recorded code itself.
 	Recovered []string
+	// Program and Image are what was compiled and what came out, nil without
+	// code to compare with. With Match Same the image has the kernel's bytes.
+	// Machine is the profile.
+	Program *jit.Program
+	Image   *jit.Image
+	Machine jit.Profile
 	// Diff is the first difference, nil without one.
 	Diff *Diff
 	// Insns and Funcs count what was compared, Bytes the recorded code.

@@ -220,7 +220,7 @@ func (c *checker) exit(b *body) {
 			c.fail(b.pc, b.start, "a later exit is no single jmp")
 			return
 		}
-		if to, _ := x[0].Target(); to != c.cleanup && !(to < c.cleanup && c.at[to] >= 0 && c.x86[c.at[to]].IsEndbr()) {
+		if to, ok := x[0].Target(); !ok || to != c.cleanup {
 			c.fail(b.pc, x[0].Offset, "%s, should go to the epilogue at +%#x", x[0].Text, c.cleanup)
 		}
 		return
