@@ -109,7 +109,8 @@ func compareExt(t *testing.T, path string, o *object, sec int, ext *btf.ExtInfos
 		want = append(want, fmt.Sprint("function ", f.Offset, f.Func.Name))
 	}
 	for _, l := range o.ext.lines[sec] {
-		got = append(got, fmt.Sprint(l.slot, " ", o.types.str(l.file), " ", l.pos>>10, " ", l.pos&0x3ff, " ", o.types.str(l.text)))
+		got = append(got, fmt.Sprint(l.slot, " ", o.types.str(l.file), " ", l.pos>>10, " ", l.pos&0x3ff, " ",
+			o.types.str(l.text)))
 	}
 	for _, l := range lines {
 		want = append(want, fmt.Sprint(l.Offset, " ", l.Line.FileName(), " ", l.Line.LineNumber(), " ",
@@ -210,4 +211,51 @@ func TestContextArgs(t *testing.T) {
 			t.Errorf("parameters for type %q are %q, want %q", typ, got, want)
 		}
 	}
+}
+
+// FuzzBTF asks everything of damaged type information: nothing may panic, and
+// every answer comes in bounded time.
+func FuzzBTF(f *testing.F) {
+	for _, name := range []string{"order", "data", "kernel", "exception"} {
+		data, err := os.ReadFile("testdata/" + name + ".o")
+		if err != nil {
+			f.Fatal(err)
+		}
+		e, err := parseELF(data)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(e.sections[e.sectionNamed(".BTF")].data, e.sections[e.sectionNamed(".BTF.ext")].data, false)
+	}
+	f.Fuzz(func(t *testing.T, types, ext []byte, big bool) {
+		var order binary.ByteOrder = binary.LittleEndian
+		if big {
+			order = binary.BigEndian
+		}
+		b, err := parseBTF(types, order)
+		if (b == nil) == (err == nil) {
+			t.Fatalf("%v and %v", b, err)
+		}
+		if err != nil {
+			return
+		}
+		for id := range uint32(min(len(b.start), 1000) + 1) {
+			b.sizeOf(id)
+			b.alignOf(id)
+			b.args(id, "xdp")
+			b.args(id, "kprobe")
+			if err := b.mapDef(&bytecode.Map{}, id); err != nil && !errors.Is(err, errBTF) {
+				t.Fatal(err)
+			}
+		}
+		e, err := parseBTFExt(ext, b, func(name string) int { return len(name) })
+		if err != nil {
+			return
+		}
+		for _, infos := range e.core {
+			for _, c := range infos[:min(len(infos), 100)] {
+				b.corePath(c)
+			}
+		}
+	})
 }

@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -132,8 +133,8 @@ func (b *btfTypes) memberPath(typ uint32, path string) string {
 	id := b.strip(typ)
 	for _, step := range steps {
 		t := b.at(id)
-		i := 0
-		if _, err := fmt.Sscanf(step, "%d", &i); err != nil || i < 0 || i >= t.vlen ||
+		i, err := strconv.Atoi(step)
+		if err != nil || i < 0 || i >= t.vlen ||
 			t.kind != kindStruct && t.kind != kindUnion && t.kind != kindEnum {
 			sb.WriteString(":" + step)
 			id = 0

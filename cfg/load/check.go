@@ -70,7 +70,7 @@ func checkRefs(p *bytecode.Program) error {
 
 // checkRef checks that a reference is to something that exists.
 func checkRef(p *bytecode.Program, r bytecode.Ref) error {
-	bound := -1
+	var bound int
 	switch r.Kind {
 	case bytecode.RefMap, bytecode.RefMapValue:
 		bound = len(p.Maps)

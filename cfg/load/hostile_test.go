@@ -248,6 +248,33 @@ func TestLinkedSize(t *testing.T) {
 	}
 }
 
+// TestManyPrograms checks the limit on programs.
+func TestManyPrograms(t *testing.T) {
+	var b objectBuilder
+	sec := b.section("xdp", elf.SHT_PROGBITS, execFlags, straight(2))
+	for range MaxPrograms + 1 {
+		b.symbols = append(b.symbols, elf.Sym64{Info: elf.ST_INFO(elf.STB_GLOBAL, elf.STT_FUNC), Shndx: sec, Size: 16})
+	}
+	if o, err := ELF("x.o", b.bytes()); o != nil || !errors.Is(err, ErrTooLarge) {
+		t.Errorf("%v, %v", o, err)
+	}
+}
+
+// TestManyOddities checks the limit on diagnostics.
+func TestManyOddities(t *testing.T) {
+	var b objectBuilder
+	sec := b.section("xdp", elf.SHT_PROGBITS, execFlags, straight(2))
+	b.function("f", elf.STB_GLOBAL, sec, 0, 16)
+	maps := b.section(".maps", elf.SHT_PROGBITS, elf.SHF_ALLOC, make([]byte, 8))
+	for range 2 * MaxDiags {
+		b.symbols = append(b.symbols, elf.Sym64{Info: elf.ST_INFO(elf.STB_GLOBAL, elf.STT_OBJECT), Shndx: maps})
+	}
+	o, err := ELF("x.o", b.bytes())
+	if err != nil || len(o.Diags) != MaxDiags {
+		t.Errorf("%v, %d diagnostics", err, len(o.Diags))
+	}
+}
+
 // TestHugeZeroes checks that a section of zeros costs no memory it is not given.
 func TestHugeZeroes(t *testing.T) {
 	for _, size := range []uint64{MaxZeroed + 1, 1 << 40, 1<<64 - 1} {

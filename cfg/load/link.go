@@ -75,9 +75,7 @@ func (o *object) link(fn int) (*bytecode.Program, error) {
 }
 
 // diag notes something odd about the program.
-func (l *linker) diag(format string, args ...any) {
-	l.p.Diags = append(l.p.Diags, fmt.Sprintf(format, args...))
-}
+func (l *linker) diag(format string, args ...any) { addDiag(&l.p.Diags, format, args...) }
 
 // at puts the place of an instruction before an error.
 func (l *linker) at(fn int, slot bytecode.PC, err error) error {
@@ -272,11 +270,9 @@ func (l *linker) placeException() error {
 	if len(names) != 1 {
 		return nil
 	}
-	for i, f := range l.o.funcs {
-		if f.name == names[0] && f.sec == l.o.text && f.global && !f.hidden {
-			l.exception = i
-			return l.place(i)
-		}
+	if fn, ok := l.o.visible[names[0]]; ok {
+		l.exception = fn
+		return l.place(fn)
 	}
 	return fmt.Errorf("exception callback %q is not a global function in .text", names[0])
 }

@@ -46,6 +46,12 @@ const (
 	// slots, table entries and code pointers together. Without a bound a small
 	// file could ask for a huge result, by many programs that call one long function.
 	MaxLinked = 16_000_000
+	// MaxFunctions and MaxPrograms bound the functions of an object and those that
+	// become programs, which cost more than their symbols in the file.
+	MaxFunctions = 1_000_000
+	MaxPrograms  = 100_000
+	// MaxDiags bounds the diagnostics of an object, and of each program.
+	MaxDiags = 1000
 	// MaxZeroed is the size of the largest .bss section whose initial zeros are
 	// kept as a value, in bytes; larger ones have an unknown value.
 	MaxZeroed = 16 << 20

@@ -78,7 +78,9 @@ func (o *object) loadTypes() {
 		return
 	}
 	o.ext = e
-	o.diags = append(o.diags, e.odd...)
+	for _, odd := range e.odd {
+		o.diag("%s", odd)
+	}
 }
 
 // findMaps collects the maps of the object: definitions first, then data

@@ -22,6 +22,8 @@ type object struct {
 	// entries are the functions that become programs, as indices of funcs.
 	entries []int
 	textual bool // the entries are functions of .text
+	// visible are the functions of .text that an exception callback can be, by name.
+	visible map[string]int
 	// start is where the program that is being linked has the functions.
 	start   []bytecode.PC
 	types   *btfTypes
@@ -49,7 +51,7 @@ func newObject(name string, f *elfFile) (*object, error) {
 	o := &object{name: name, f: f, text: -1, code: map[int][]bytecode.Insn{}, left: MaxLinked}
 	for i := range f.sections {
 		s := &f.sections[i]
-		if s.typ == elf.SHT_RELA && len(s.data) > 0 {
+		if s.typ == elf.SHT_RELA && len(s.data) > 0 { //nolint:misspell // the ELF specification's name
 			o.diag("section %q: relocations with addends are not used in BPF objects and were ignored", s.name)
 		}
 		if !s.isExec() {
@@ -69,15 +71,33 @@ func newObject(name string, f *elfFile) (*object, error) {
 		return nil, fmt.Errorf("no section with instructions: %w", ErrNoPrograms)
 	}
 	o.findFunctions()
+	if n := len(o.funcs); n > MaxFunctions {
+		return nil, fmt.Errorf("%d functions, the limit is %d: %w", n, MaxFunctions, ErrTooLarge)
+	}
 	o.start = slices.Repeat([]bytecode.PC{notPlaced}, len(o.funcs))
 	o.loadTypes()
 	o.findMaps()
-	return o, o.findEntries()
+	if err := o.findEntries(); err != nil {
+		return nil, err
+	}
+	if n := len(o.entries); n > MaxPrograms {
+		return nil, fmt.Errorf("%d programs, the limit is %d: %w", n, MaxPrograms, ErrTooLarge)
+	}
+	return o, nil
 }
 
 // diag notes something odd about the object.
-func (o *object) diag(format string, args ...any) {
-	o.diags = append(o.diags, fmt.Sprintf(format, args...))
+func (o *object) diag(format string, args ...any) { addDiag(&o.diags, format, args...) }
+
+// addDiag appends a diagnostic to a list of no more than MaxDiags, the last of
+// which says that there are more.
+func addDiag(diags *[]string, format string, args ...any) {
+	switch n := len(*diags); {
+	case n < MaxDiags-1:
+		*diags = append(*diags, fmt.Sprintf(format, args...))
+	case n == MaxDiags-1:
+		*diags = append(*diags, "and more of this kind, left out")
+	}
 }
 
 // license returns the contents of section "license" up to its first zero byte.
@@ -99,7 +119,7 @@ func (o *object) license() string {
 func (o *object) findFunctions() {
 	typed := map[int]bool{} // sections with function symbols
 	for _, sym := range o.f.symbols {
-		if elf.ST_TYPE(sym.Info) == elf.STT_FUNC && o.code[int(sym.Shndx)] != nil {
+		if elf.ST_TYPE(sym.Info) == elf.STT_FUNC && o.code[int(sym.Shndx)] != nil && len(o.funcs) <= MaxFunctions {
 			typed[int(sym.Shndx)] = true
 			o.addFunction(sym, sym.Size)
 		}
@@ -121,6 +141,12 @@ func (o *object) findFunctions() {
 		}
 		return x.off < y.off
 	})
+	o.visible = map[string]int{}
+	for i, fn := range o.funcs {
+		if fn.sec == o.text && fn.global && !fn.hidden {
+			o.visible[fn.name] = i
+		}
+	}
 }
 
 // addFunction adds the function of a symbol, size bytes long.
@@ -159,7 +185,7 @@ func (o *object) addUntyped(sec int) bool {
 		}
 	}
 	sort.SliceStable(starts, func(a, b int) bool { return starts[a].Value < starts[b].Value })
-	for i, sym := range starts {
+	for i, sym := range starts[:min(len(starts), MaxFunctions+1)] {
 		end := uint64(len(o.f.sections[sec].data))
 		if i+1 < len(starts) {
 			end = starts[i+1].Value

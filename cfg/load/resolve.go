@@ -47,7 +47,8 @@ func (o *object) resolve(in bytecode.Insn, r reloc) (operand, error) {
 	name := o.f.symName(sym)
 	isCall := in.Code == bytecode.CodeCall
 	if !isCall && !in.IsWide() {
-		return operand{}, fmt.Errorf("relocation against %q on opcode %#02x, which takes none: %w", name, in.Code, ErrTruncated)
+		return operand{}, fmt.Errorf("relocation against %q on opcode %#02x, which takes none: %w",
+			name, in.Code, ErrTruncated)
 	}
 	if isExtern(sym) {
 		return o.resolveExtern(name, isCall)

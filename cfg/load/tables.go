@@ -93,8 +93,8 @@ func (o *object) tableBytes(sym elf.Sym64) ([]byte, error) {
 }
 
 // errLinkerFault tells of the fault that linkerFault recognises.
-var errLinkerFault = errors.New("all entries are off by one constant, as bpftool gen object leaves them when it joins " +
-	"objects (libbpf 1.8 does not adjust .jumptables): load the objects one by one")
+var errLinkerFault = errors.New("all entries are off by one constant, as bpftool gen object leaves them " +
+	"when it joins objects (libbpf 1.8 does not adjust .jumptables): load the objects one by one")
 
 // linkerFault reports whether a table with entries outside of its function
 // looks like one that the static linker of libbpf 1.8 left behind when it moved
