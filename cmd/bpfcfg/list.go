@@ -56,15 +56,15 @@ func listText(w io.Writer, s source) error {
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	for _, p := range s.programs {
 		jumps, calls := indirectCount(p)
-		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\t%s\n", visible.Text(p.Name), visible.Text(p.Section),
-			plural(len(p.Insns), "insn"), plural(jumps, "gotox"), plural(calls, "callx"))
+		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\n", visible.Text(p.Name), visible.Text(p.Section),
+			plural(len(p.Insns), "insn"), indirectText(jumps, calls))
 		for i, sub := range p.Subprogs {
 			if len(p.Subprogs) > 1 {
-				fmt.Fprintf(tw, "    func %s\t\t%s\tfrom %d\t\n", funcName(p, i), plural(int(sub.End-sub.Start), "insn"), sub.Start)
+				fmt.Fprintf(tw, "    func %s\t\t%s\tfrom %d\n", funcName(p, i), plural(int(sub.End-sub.Start), "insn"), sub.Start)
 			}
 		}
 		for _, t := range p.Tables {
-			fmt.Fprintf(tw, "    table %s\t\t%d entries\t%d distinct\t\n", visible.Text(t.Name), len(t.Targets), distinct(t.Targets))
+			fmt.Fprintf(tw, "    table %s\t\t%d entries\t%d distinct\n", visible.Text(t.Name), len(t.Targets), distinct(t.Targets))
 		}
 	}
 	if err := tw.Flush(); err != nil {
@@ -87,6 +87,18 @@ func indirectCount(p *bytecode.Program) (jumps, calls int) {
 		}
 	}
 	return jumps, calls
+}
+
+// indirectText counts indirect jumps and calls in words.
+func indirectText(jumps, calls int) string {
+	switch {
+	case calls == 0:
+		return fmt.Sprintf("%d gotox", jumps)
+	case jumps == 0:
+		return fmt.Sprintf("%d callx", calls)
+	default:
+		return fmt.Sprintf("%d gotox, %d callx", jumps, calls)
+	}
 }
 
 // distinct returns the number of different slots.

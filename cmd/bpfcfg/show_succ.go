@@ -8,6 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/pipeline"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
+	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
 // succText prints the answers on each indirect jump and call.
@@ -20,7 +21,7 @@ func succText(w io.Writer, v *view) error {
 		}
 	}
 	title(w, v.program, fmt.Sprintf(", %d of %s reachable, %s", reached, plural(len(a.Graph.Blocks), "block"),
-		plural(len(a.Succ.Indirect), "indirect jump or call")))
+		indirectText(countOps(a))))
 	for _, in := range a.Succ.Indirect {
 		fmt.Fprintf(w, "  insn %d  %s %s  %s\n", in.PC, in.Op, in.Reg, in.Status)
 		if l, ok := v.program.LineAt(in.PC); ok {
@@ -38,17 +39,30 @@ func succText(w io.Writer, v *view) error {
 		}
 	}
 	k := kernelVerdict(a)
-	if k.Verdict != "unknown" {
-		fmt.Fprintf(w, "  kernel %s: %s", k.Rules, k.Verdict)
-		if k.Message != "" {
-			fmt.Fprintf(w, ": %s", visible.Text(k.Message))
+	fmt.Fprintf(w, "  rules of %s: %s", k.Rules, k.Verdict)
+	if k.Message != "" {
+		fmt.Fprintf(w, ": %s", visible.Text(k.Message))
+		if k.Insn >= 0 {
+			fmt.Fprintf(w, " (insn %d)", k.Insn)
 		}
-		fmt.Fprintln(w)
 	}
+	fmt.Fprintln(w)
 	for _, d := range diagnostics(a) {
 		fmt.Fprintf(w, "  note: %s\n", visible.Text(d))
 	}
 	return nil
+}
+
+// countOps returns the number of indirect jumps and calls.
+func countOps(a *pipeline.Analysis) (jumps, calls int) {
+	for _, in := range a.Succ.Indirect {
+		if in.Op == "callx" {
+			calls++
+		} else {
+			jumps++
+		}
+	}
+	return jumps, calls
 }
 
 func succJSON(v *view) (any, error) { return succDocOf(v.a, kernelVerdict(v.a)), nil }
@@ -106,5 +120,9 @@ func runs(s []int) string {
 // kernelVerdict returns what the rule set of the default kernel says of the
 // program.
 func kernelVerdict(a *pipeline.Analysis) verdictDoc {
-	return verdictDoc{Rules: "linux-7.3", Verdict: "unknown", Insn: -1}
+	v := rules.Check(a.Program, a.Succ)
+	if v.Accept {
+		return verdictDoc{Rules: rules.Name, Verdict: "accept", Insn: -1}
+	}
+	return verdictDoc{Rules: rules.Name, Verdict: "reject", Message: v.Message, Insn: int(v.PC)}
 }
