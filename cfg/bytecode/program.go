@@ -2,9 +2,10 @@
 // instructions of an entry function and of the subprograms it needs, linked
 // into one index space, with maps, jump tables and source lines beside them.
 //
-//	p, err := load.ELF("x.o", file)            // package cfg/load makes Programs
-//	for pc := bytecode.PC(0); int(pc) < len(p[0].Insns); pc += p[0].Insns[pc].Slots() {
-//		fmt.Println(pc, p[0].Text(pc))     // 8 gotox r2
+//	o, err := load.ELF("x.o", data)                // package cfg/load makes Programs
+//	p := o.Programs[0]
+//	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+//		fmt.Println(pc, p.Text(pc))            // 8 gotox r2
 //	}
 //
 // A Program is plain data and is not changed after it has been made. The
