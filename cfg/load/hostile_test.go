@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -50,6 +51,15 @@ func (b *objectBuilder) function(s string, bind elf.SymBind, sec uint16, off, si
 		Value: uint64(off), Size: uint64(size),
 	})
 	return uint32(len(b.symbols) - 1)
+}
+
+// reloc adds a relocation section with one relocation of an instruction.
+func (b *objectBuilder) reloc(sec uint16, slot int, sym uint32) {
+	rel := make([]byte, sizeRel)
+	binary.LittleEndian.PutUint64(rel, uint64(slot*bytecode.SlotSize))
+	binary.LittleEndian.PutUint64(rel[8:], uint64(sym)<<32|1)
+	i := b.section(".rel", elf.SHT_REL, 0, rel)
+	b.sections[i].Info, b.sections[i].Entsize = uint32(sec), sizeRel
 }
 
 // bytes lays the file out.
@@ -244,6 +254,51 @@ func TestLinkedSize(t *testing.T) {
 	for _, f := range o.Failed {
 		if !errors.Is(f, ErrTooLarge) {
 			t.Fatal(f)
+		}
+	}
+}
+
+// TestLinkerFaultInSubprogram checks that the static linker's fault is also
+// noticed where libbpf does not: in a function behind the entry, whose entries
+// then point into the entry. The same table, moved as it should be, is fine.
+func TestLinkerFaultInSubprogram(t *testing.T) {
+	for _, c := range []struct {
+		shift   uint64 // what the linker should have added, in bytes
+		targets []bytecode.PC
+		diag    string
+	}{
+		{0, []bytecode.PC{3, 5}, "off by one constant"},
+		{80, []bytecode.PC{13, 15}, ""},
+	} {
+		insns := make([]bytecode.Insn, 26)
+		insns[0] = bytecode.Insn{Code: bytecode.CodeCall, Src: bytecode.CallSubprogram, Imm: 9}
+		insns[9] = bytecode.Insn{Code: bytecode.CodeExit}
+		insns[10] = bytecode.Insn{Code: bytecode.CodeLdImm64, Dst: 1}
+		insns[25] = bytecode.Insn{Code: bytecode.CodeExit}
+		var table []byte
+		for _, slot := range []uint64{3, 5} {
+			table = binary.LittleEndian.AppendUint64(table, 8*slot+c.shift)
+		}
+		var b objectBuilder
+		text := b.section(".text", elf.SHT_PROGBITS, execFlags, bytecode.Encode(insns, binary.LittleEndian))
+		tables := b.section(tablesSection, elf.SHT_PROGBITS, 0, table)
+		b.function("entry", elf.STB_GLOBAL, text, 0, 80)
+		b.function("callee", elf.STB_LOCAL, text, 80, 128)
+		b.symbols = append(b.symbols, elf.Sym64{
+			Name: name(&b.symNames, "jt"), Info: elf.ST_INFO(elf.STB_GLOBAL, elf.STT_OBJECT), Shndx: tables, Size: 16,
+		})
+		b.reloc(text, 10, uint32(len(b.symbols)-1))
+		o, err := ELF("x.o", b.bytes())
+		if err != nil || len(o.Programs) != 1 {
+			t.Fatalf("%v, %+v", err, o)
+		}
+		p := o.Programs[0]
+		if len(p.Tables) != 1 || !slices.Equal(p.Tables[0].Targets, c.targets) {
+			t.Errorf("shift %d: tables %v, want %v", c.shift, p.Tables, c.targets)
+		}
+		diags := strings.Join(p.Diags, "\n")
+		if !strings.Contains(diags, c.diag) || (c.diag == "") == strings.Contains(diags, "jump table") {
+			t.Errorf("shift %d: diagnostics %q, want %q", c.shift, diags, c.diag)
 		}
 	}
 }
