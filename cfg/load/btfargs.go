@@ -122,11 +122,16 @@ func (b *btfTypes) typeName(id uint32) string {
 	return name
 }
 
+// maxPath is the number of steps of the longest access path that libbpf takes
+// (BPF_CORE_SPEC_MAX_LEN); the rest of longer ones is left out.
+const maxPath = 64
+
 // memberPath turns the access path "0:4:1" into ".member.member"; from where
 // it cannot be followed, ":4:1" is left.
 func (b *btfTypes) memberPath(typ uint32, path string) string {
 	var sb strings.Builder
-	steps := strings.Split(path, ":")
+	steps := strings.SplitN(path, ":", maxPath+1)
+	steps = steps[:min(len(steps), maxPath)]
 	if len(steps) > 0 && steps[0] == "0" {
 		steps = slices.Delete(steps, 0, 1)
 	}

@@ -23,7 +23,8 @@ type object struct {
 	entries []int
 	textual bool // the entries are functions of .text
 	// visible are the functions of .text that an exception callback can be, by name.
-	visible map[string]int
+	visible   map[string]int
+	coreNames map[coreInfo]string // by relocation, without its slot
 	// start is where the program that is being linked has the functions.
 	start   []bytecode.PC
 	types   *btfTypes
@@ -48,7 +49,8 @@ type function struct {
 // newObject finds functions, maps and types. It fails if there is nothing to
 // make a program from.
 func newObject(name string, f *elfFile) (*object, error) {
-	o := &object{name: name, f: f, text: -1, code: map[int][]bytecode.Insn{}, left: MaxLinked}
+	o := &object{name: name, f: f, text: -1, code: map[int][]bytecode.Insn{}, left: MaxLinked,
+		coreNames: map[coreInfo]string{}}
 	for i := range f.sections {
 		s := &f.sections[i]
 		if s.typ == elf.SHT_RELA && len(s.data) > 0 { //nolint:misspell // the ELF specification's name

@@ -23,8 +23,7 @@ func (l *linker) fill() error {
 	}
 	l.addSubprograms()
 	l.addLines()
-	l.addCORE()
-	return nil
+	return l.addCORE()
 }
 
 // functionAt returns the function of the object that a slot was copied from.
@@ -194,9 +193,9 @@ func (l *linker) addLines() {
 
 // addCORE adds references for the CO-RE relocations, which the loader leaves
 // alone: they need the BTF of the kernel that the program is to run on.
-func (l *linker) addCORE() {
+func (l *linker) addCORE() error {
 	if l.o.ext == nil || len(l.o.ext.core) == 0 {
-		return
+		return nil
 	}
 	known := len(l.p.Refs)
 	for _, fn := range l.placed {
@@ -210,10 +209,27 @@ func (l *linker) addCORE() {
 				l.diag("slot %d: CO-RE relocation beside another relocation", pc)
 				continue
 			}
+			name, err := l.coreName(info)
+			if err != nil {
+				return err
+			}
 			l.p.Refs = append(l.p.Refs, bytecode.Ref{
-				PC: pc, Kind: bytecode.RefCORE, Index: int(info.kind), Name: l.o.types.corePath(info),
+				PC: pc, Kind: bytecode.RefCORE, Index: int(info.kind), Name: name,
 			})
 		}
 	}
 	sort.Slice(l.p.Refs, func(i, j int) bool { return l.p.Refs[i].PC < l.p.Refs[j].PC })
+	return nil
+}
+
+// coreName returns what a CO-RE relocation is about. Names are made once for
+// the object, because they can be much longer than what they are made of.
+func (l *linker) coreName(info coreInfo) (string, error) {
+	info.slot = 0
+	if name, ok := l.o.coreNames[info]; ok {
+		return name, nil
+	}
+	name := l.o.types.corePath(info)
+	l.o.coreNames[info] = name
+	return name, l.spend(len(name) / bytecode.SlotSize)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"sort"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
@@ -49,7 +50,7 @@ func (l *linker) table(op placedOperand) (int, error) {
 		// Wraps around for entries before the function, as in libbpf.
 		target := slot - uint64(f.off) + uint64(l.start[fn])
 		if target > math.MaxUint32 && fault == nil {
-			fault = fmt.Errorf("entry %d is byte offset %#x, before function %q", i, entry, f.name)
+			fault = fmt.Errorf("entry %d is byte offset %#x, outside of function %q", i, entry, f.name)
 		}
 		t.Targets = append(t.Targets, bytecode.PC(target))
 	}
@@ -111,10 +112,11 @@ func (o *object) linkerFault(raw []byte, fn int) bool {
 	if hi >= end {
 		return false
 	}
-	for i := fn; i >= 0 && o.funcs[i].sec == f.sec && o.funcs[i].off > 0; i-- {
-		if d := uint64(o.funcs[i].off) * bytecode.SlotSize; lo+d >= start && hi+d < end {
-			return true
-		}
-	}
-	return false
+	// The distances that put all entries inside are [from, end-hi).
+	from := max(start, lo) - lo
+	i := sort.Search(len(o.funcs), func(i int) bool {
+		g := &o.funcs[i]
+		return g.sec > f.sec || g.sec == f.sec && g.off > 0 && uint64(g.off)*bytecode.SlotSize >= from
+	})
+	return i <= fn && uint64(o.funcs[i].off)*bytecode.SlotSize < end-hi
 }
