@@ -1,6 +1,8 @@
 package scalar
 
 import (
+	"math/bits"
+
 	"github.com/bpfcfg/bpfcfg/abstract/arc"
 	"github.com/bpfcfg/bpfcfg/abstract/tnum"
 )
@@ -63,7 +65,34 @@ func extra(op Op, is32 bool, dst, src S) S {
 		return lowOnly(r, t)
 	}
 	r, t := known(op, operandOf(dst.R64, dst.Var, 64), operandOf(src.R64, src.Var, 64))
-	return S{Var: t, R64: r, R32: arc.Full[uint32]()}
+	return S{Var: t, R64: r.Meet(fromLow(op, dst, src)), R32: arc.Full[uint32]()}
+}
+
+// fromLow returns what the low half of dst tells of a 64-bit operation by a
+// constant that keeps nothing else: compilers zero-extend by a mask, or by
+// shifting up and down again.
+func fromLow(op Op, dst, src S) arc.U64 {
+	c, ok := src.IsConst()
+	switch {
+	case !ok:
+	case op == And && c != 0 && c&(c+1) == 0 && c < 1<<32:
+		lo, hi := lowRange(dst, uint(bits.Len64(c)))
+		return arc.URange(lo, hi)
+	case op == Lsh && c&63 >= 32:
+		// A low half that wraps is right, too: 2^32 << 32 is 0.
+		return arc.U64{Base: uint64(dst.R32.Base), Size: uint64(dst.R32.Size)}.Scale(1 << (c & 63))
+	}
+	return arc.Full[uint64]()
+}
+
+// lowRange returns the range of the low bits (1 to 32 of them) of the members
+// of s, by whichever arc tells one.
+func lowRange(s S, bits uint) (lo, hi uint64) {
+	lo, hi, ok := arc.Truncate(s.R64, bits)
+	if !ok && s.R32.Size != ^uint32(0) {
+		lo, hi, _ = arc.Truncate(arc.U64{Base: uint64(s.R32.Base), Size: uint64(s.R32.Size)}, bits)
+	}
+	return lo, hi
 }
 
 // lowOnly is a 32-bit result, zero-extended.
@@ -74,24 +103,20 @@ func lowOnly(a arc.U32, t tnum.T) S {
 // truncate is Narrow by the ends of an arc: exact, if the low bytes of its
 // members are one range.
 func truncate(s S, bytes int, signed bool) S {
-	bits := uint(8 * bytes)
+	width := uint(8 * bytes)
 	r := Unknown()
-	a := s.R64
-	if bytes == 4 && s.R32.Size != ^uint32(0) {
-		a = arc.U64{Base: uint64(s.R32.Base), Size: uint64(s.R32.Size)}
-	}
 	if !signed {
 		r.Var = s.Var.Cast(bytes)
-		lo, hi, _ := arc.Truncate(a, bits)
-		r.R64 = arc.URange(lo, hi)
+		r.R64 = arc.URange(lowRange(s, width))
 		return r
 	}
 	r.Var = s.Var.SignExtend(bytes)
 	// Adding half the range turns the order of signed numbers into that of
 	// unsigned ones.
-	half := uint64(1) << (bits - 1)
-	a.Base += half
-	lo, hi, _ := arc.Truncate(a, bits)
+	half := uint64(1) << (width - 1)
+	s.R64 = s.R64.Add(arc.Const(half))
+	s.R32 = s.R32.Add(arc.Const(uint32(half)))
+	lo, hi := lowRange(s, width)
 	r.R64 = arc.URange(lo-half, hi-half)
 	r.R32 = arc.Low(r.R64)
 	return r

@@ -235,7 +235,14 @@ func TestOwnRules(t *testing.T) {
 		{"r &= 3; r += 8; r &= 7", Range(0, 3)},                                // kernel: 0 to 7, by range alone
 		{"r &= 3; r <<= 4; r |= 5", Meet(Range(5, 0x35), known01(0x05, 0x30))}, //
 		{"r &= 3; r -= 5; r *= -8", Meet(Range(16, 40), known01(0, 0x38))},     //
-		{"not r > 300; not r < 290; r = (s8) r", Range(34, 44)},                //
+		{"not r > 300; not r < 290; r = (s8) r", Range(34, 44)},
+		{"not w > 9; not w < 5; r &= 0xffffffff", Range(5, 9)}, // kernel: 0 to 9
+		{"not w > 9; not w < 5; r &= 15", Range(5, 9)},
+		{"not w > 9; not w < 5; r <<= 40; r >>= 40", Range(5, 9)},
+		{"not w s> 9; not w s< -5; r <<= 32; r s>>= 32", SRange(-5, 9)},
+		{"not w s> 9; not w s< -5; r = (s32) r", SRange(-5, 9)},
+		{"not w s> 9; not w s< -5; r = (s8) r", SRange(-5, 9)},
+		//
 	} {
 		if got := ownRules.run(t, Unknown(), c.steps); got != c.want {
 			t.Errorf("%s: %v, want %v", c.steps, got, c.want)
