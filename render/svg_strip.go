@@ -70,9 +70,9 @@ func (d *drawing) piece(i int, class, name string) {
 	d.rect(r, "piece "+class, 0)
 	if r.H >= 10 {
 		y := r.Y + r.H/2 + 4
-		t, _ := clip(Visible(name), 17)
+		t, _ := clip(Visible(name), 15)
 		d.text(r.X+8, y, "small", t)
-		d.f(`<text x="%d" y="%d" class="off small" text-anchor="end">+0x%x</text>`, r.X+r.W-46, y, p.Offset)
+		d.f(`<text x="%d" y="%d" class="small dim" text-anchor="end">+0x%x</text>`, r.X+r.W-46, y, p.Offset)
 		d.f(`<text x="%d" y="%d" class="small" text-anchor="end">%d B</text>`, r.X+r.W-6, y, p.Len)
 	}
 	d.s("</g>")
