@@ -4,81 +4,39 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
-	"testing"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/record"
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/cilium/ebpf/asm"
 )
 
-// TestCompiled compiles predicted programs and compares the machine code with
-// the recorded one, addresses apart. That checks what a dump does not show:
-// stack depths, tail calls, private stacks, targets of indirect jumps.
-func TestCompiled(t *testing.T) {
-	for _, file := range testenv.Glob(t, "records/*.jsonl.gz") {
-		name := strings.TrimSuffix(filepath.Base(file), ".jsonl.gz")
-		var profile string
-		switch {
-		case strings.HasSuffix(name, "7.3.4.off"):
-			profile = "linux-7.3+plain"
-		case strings.HasSuffix(name, "7.3.4.default"):
-			profile = "linux-7.3"
-		case strings.HasSuffix(name, "6.19.14.off"):
-			profile = "linux-6.19+plain"
-		case strings.HasSuffix(name, "6.19.14.default"):
-			profile = "linux-6.19"
-		default:
-			continue
-		}
-		t.Run(name, func(t *testing.T) {
+// codeProfile returns the profile of the machine that a record file comes from,
+// and whether it is one whose code is compared here.
+func codeProfile(name string) (jit.Profile, bool) {
+	for suffix, profile := range map[string]string{
+		"7.3.4.off": "linux-7.3+plain", "7.3.4.default": "linux-7.3",
+		"6.19.14.off": "linux-6.19+plain", "6.19.14.default": "linux-6.19",
+	} {
+		if strings.HasSuffix(name, suffix) {
 			prof, err := jit.LookupProfile(profile)
-			if err != nil {
-				t.Fatal(err)
-			}
-			r, err := record.Open(file, record.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer r.Close()
-			same, skipped := 0, 0
-			for rec, err := range r.Records() {
-				if err != nil {
-					t.Fatal(err)
-				}
-				if rec.Kind != record.KindResult || rec.Result.Prog == nil || len(rec.Result.Prog.Jited) == 0 {
-					continue
-				}
-				switch why := compareCode(rec, prof); why {
-				case "":
-					same++
-				case "skip":
-					skipped++
-				default:
-					t.Errorf("%s: %s", rec.Job.Name, why)
-				}
-			}
-			t.Logf("%d same code, %d skipped", same, skipped)
-		})
+			return prof, err == nil
+		}
 	}
+	return jit.Profile{}, false
 }
 
-// compareCode returns how the machine code of the predicted program differs
-// from the recorded one.
-func compareCode(rec *record.Record, prof jit.Profile) string {
-	p, err := rec.Job.Program()
-	if err != nil {
-		return err.Error()
-	}
-	f := factsOf(rec, p, prof)
+// compareCode compiles the predicted program and says how its machine code
+// differs from the recorded one, addresses apart: "skip" when that says
+// nothing. The code shows what a dump does not: stack depths, tail calls,
+// private stacks, targets of indirect jumps.
+func compareCode(rec *record.Record, p *bytecode.Program, f rewrite.Facts, prof jit.Profile) string {
 	f.IndirectTarget = targetsInLog(rec.Result.Load.Log, p)
 	f.StackDepth = depthsInCode(rec, p)
-	if blinded(rec) || f.IndirectTarget == nil {
+	if blinded(rec) || f.IndirectTarget == nil || len(rec.Result.Prog.Jited) == 0 {
 		return "skip"
 	}
 	res, err := rewrite.Predict(p, f, prof, rewrite.Options{})
@@ -146,22 +104,16 @@ func targetsInLog(log string, p *bytecode.Program) []bool {
 	for line := range strings.Lines(rest) {
 		var from, to int
 		switch {
-		case strings.HasPrefix(line, " "):
-		case scan(line, "from %d to %d", &from, &to):
+		case strings.HasPrefix(line, "from ") && scan(line, "from %d to %d", &from, &to):
+			last = -1
 			if from < len(out) && to < len(out) && p.Insns[from].IsGotox() {
 				out[to] = true
 			}
-		case strings.Contains(line, ": safe") && scan(line, "%d: safe", &to), scan(line, "%d: (", &to):
+		case line[0] >= '0' && line[0] <= '9' && (scan(line, "%d: safe", &to) || scan(line, "%d: (", &to)):
 			if last >= 0 && last < len(out) && to < len(out) && p.Insns[last].IsGotox() {
 				out[to] = true
 			}
 			last = to
-			continue
-		case strings.HasPrefix(line, "mark_precise"), line == "\n":
-			continue
-		}
-		if strings.HasPrefix(line, "from ") {
-			last = -1
 		}
 	}
 	return out

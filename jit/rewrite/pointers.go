@@ -67,7 +67,11 @@ func tracePointers(st *state, im *image) {
 	t := &tracer{blocks: st.folds.blocks, st: st}
 	t.in, t.work = make([]pointers, t.nodes()), newQueue(t.nodes())
 	t.funcs, t.isTaken = make([]traced, len(im.funcs)), make([]bool, len(im.funcs))
+	block := int32(none)
 	for i, s := range im.slots {
+		if t.block[i] != none {
+			block = t.block[i]
+		}
 		if s.marks&markSecond != 0 {
 			continue
 		}
@@ -79,11 +83,11 @@ func tracePointers(st *state, im *image) {
 		}
 		if s.target != none && isCallLike(s.in) && !s.in.IsWide() {
 			callee := &t.funcs[im.funcAt(s.target)]
-			callee.callers = append(callee.callers, t.blockOf(int32(i)))
+			callee.callers = append(callee.callers, block)
 		}
 		if s.in.Class() == asm.LdXClass && s.in.Src == bytecode.R10 {
 			fn := &t.funcs[im.funcAt(int32(i))]
-			fn.blocks = append(fn.blocks, t.blockOf(int32(i)))
+			fn.blocks = append(fn.blocks, block)
 		}
 	}
 	for fn, f := range im.funcs {
@@ -114,14 +118,6 @@ func argPointers(s bytecode.Subprogram) pointers {
 		}
 	}
 	return p
-}
-
-// blockOf returns the block that contains a slot.
-func (t *tracer) blockOf(i int32) int32 {
-	for t.block[i] == none {
-		i--
-	}
-	return t.block[i]
 }
 
 // join merges a state into that of a node.

@@ -182,6 +182,7 @@ func sameTables(res *rewrite.Result, p *bytecode.Program, rec *record.Record) st
 // tally counts programs by outcome.
 type tally struct {
 	equal, unpredicted, differ, refused int
+	code                                int // with the same machine code
 	wrong                               []string
 
 	own *tally // without facts about pointers
@@ -194,33 +195,16 @@ func (t *tally) String() string {
 		t.equal, t.unpredicted, t.differ, t.refused)
 }
 
+// TestRecords predicts every recorded program that was accepted, from what the
+// record says the verifier learned, and compares the program, its tables and
+// its machine code.
 func TestRecords(t *testing.T) {
 	for _, file := range testenv.Glob(t, "records/*.jsonl.gz") {
 		name := strings.TrimSuffix(filepath.Base(file), ".jsonl.gz")
-		kernel := "7.3"
-		if strings.Contains(name, "6.19") {
-			kernel = "6.19"
-		}
 		t.Run(name, func(t *testing.T) {
-			prof, err := jit.LookupProfile("linux-" + kernel)
-			if err != nil {
-				t.Fatal(err)
-			}
 			sum := tally{own: &tally{}}
-			r, err := record.Open(file, record.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer r.Close()
-			for rec, err := range r.Records() {
-				if err != nil {
-					t.Fatal(err)
-				}
-				if rec.Kind == record.KindResult && rec.Result.Prog != nil && len(rec.Result.Prog.Xlated) > 0 {
-					compareRecord(&sum, rec, prof, !strings.HasSuffix(name, ".off"))
-				}
-			}
-			t.Logf("%s; without facts about pointers: %s", &sum, sum.own)
+			sum.file(t, file, name)
+			t.Logf("%s; %d with the same code; without facts about pointers: %s", &sum, sum.code, sum.own)
 			for _, why := range sum.wrong {
 				t.Error(why)
 			}
@@ -231,25 +215,65 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// compareRecord predicts the program of a record and counts the outcome.
-func compareRecord(sum *tally, rec *record.Record, prof jit.Profile, mitigated bool) {
-	p, err := rec.Job.Program()
-	if err != nil {
-		sum.note(err.Error(), rec.Job.Name)
-		return
+// file compares the programs of one record file.
+func (t *tally) file(tb testing.TB, file, name string) {
+	kernel := "linux-7.3"
+	if strings.Contains(name, "6.19") {
+		kernel = "linux-6.19"
 	}
+	prof, err := jit.LookupProfile(kernel)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	r, err := record.Open(file, record.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer r.Close()
+	codeProf, comparable := codeProfile(name)
+	for rec, err := range r.Records() {
+		if err != nil {
+			tb.Fatal(err)
+		}
+		if rec.Kind != record.KindResult || rec.Result.Prog == nil || len(rec.Result.Prog.Xlated) == 0 {
+			continue
+		}
+		p, err := rec.Job.Program()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		facts := factsOf(rec, p, prof)
+		compareRecord(t, rec, p, facts, prof, optionsOf(rec, !strings.HasSuffix(name, ".off")))
+		if !comparable {
+			continue
+		}
+		switch why := compareCode(rec, p, facts, codeProf); why {
+		case "":
+			t.code++
+		case "skip":
+		default:
+			t.note("code: "+why, rec.Job.Name)
+		}
+	}
+}
+
+// compareRecord predicts the program of a record and counts the outcome.
+func compareRecord(sum *tally, rec *record.Record, p *bytecode.Program, facts rewrite.Facts, prof jit.Profile,
+	opt rewrite.Options,
+) {
 	xlated, err := record.Decode(rec.Result.Prog.Xlated)
 	if err != nil {
 		sum.note(err.Error(), rec.Job.Name)
 		return
 	}
-	opt := optionsOf(rec, mitigated)
-	facts := factsOf(rec, p, prof)
 	res, err := rewrite.Predict(p, facts, prof, opt)
 	if err != nil {
 		sum.refused++
 		sum.note("refused: "+err.Error(), rec.Job.Name)
 		return
+	}
+	if len(res.Unpredicted) > 0 && !opt.Blind && !opt.NoCapPerfmon && len(facts.Accesses.Ctx) == 0 {
+		sum.note(fmt.Sprintf("slots %v are unpredicted for no reason", res.Unpredicted), rec.Job.Name)
 	}
 	if why := sameTables(res, p, rec); why != "" && len(res.Unpredicted) == 0 {
 		sum.note(why, rec.Job.Name)

@@ -223,6 +223,9 @@ func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Resu
 		if err != nil {
 			return fmt.Errorf("%s: %w", ps.name, err)
 		}
+		if len(next.slots) == 0 {
+			return fmt.Errorf("%s: no instruction is left", ps.name)
+		}
 		im = next
 		res.Passes = append(res.Passes, PassNote{Name: ps.name, Changed: changed, Slots: len(im.slots)})
 		return nil

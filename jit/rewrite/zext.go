@@ -43,12 +43,12 @@ func isCmpxchg32(in bytecode.Insn) bool {
 // folder.
 func highLive(im *image, f *folder, onlySeen bool) []bool {
 	n := len(im.slots)
-	after := make([]bool, n)
 	preds := predecessors(im, f)
+	after := make([]bool, preds.nodes())
 	var work []int32
-	wake := func(i int32) { // the high half is live in front of slot i
+	wake := func(i int32) { // the high half is live in front of node i
 		for _, p := range preds.of(i) {
-			if onlySeen && im.slots[p].marks&markSeen == 0 {
+			if onlySeen && int(p) < n && im.slots[p].marks&markSeen == 0 {
 				continue
 			}
 			if !after[p] {
@@ -65,54 +65,36 @@ func highLive(im *image, f *folder, onlySeen bool) []bool {
 	for len(work) > 0 {
 		i := work[len(work)-1]
 		work = work[:len(work)-1]
-		if !writesR0(im.slots[i].in) {
+		if int(i) >= n || !writesR0(im.slots[i].in) {
 			wake(i)
 		}
 	}
-	return after
+	return after[:n]
 }
 
-// links holds lists of slots by slot, in one array. Slots from hub on stand for
-// functions: all gotox of a function come before its hub, the hub before all of
-// their targets.
+// links holds the predecessors of nodes in one list. Nodes are slots, and
+// behind them for each function a hub between its gotox instructions and their
+// targets.
 type links struct {
-	first []int32
+	first []int32 // by node: where its predecessors begin
 	list  []int32
-	hub   int
 }
 
-// of returns the predecessors of a slot. A hub counts as the gotox
-// instructions of its function.
-func (l *links) of(i int32) []int32 {
-	direct := l.list[l.first[i]:l.first[i+1]]
-	for k, p := range direct {
-		if int(p) < l.hub {
-			continue
-		}
-		out := append([]int32(nil), direct[:k]...)
-		for _, h := range direct[k:] {
-			if int(h) >= l.hub {
-				out = append(out, l.list[l.first[h]:l.first[h+1]]...)
-			} else {
-				out = append(out, h)
-			}
-		}
-		return out
-	}
-	return direct
-}
+// nodes returns the number of nodes.
+func (l *links) nodes() int { return len(l.first) - 1 }
+
+// of returns the predecessors of a node.
+func (l *links) of(i int32) []int32 { return l.list[l.first[i]:l.first[i+1]] }
 
 // predecessors turns the control-flow graph of the folder around, with the
 // targets that jumps have in im.
 func predecessors(im *image, f *folder) *links {
-	n := len(im.slots)
-	l := &links{first: make([]int32, n+len(im.funcs)+1), hub: n}
-	count := func(from, to int32) { l.first[to+1]++ }
-	eachEdge(im, f, count)
-	for i := range l.first[1:] {
+	l := &links{first: make([]int32, len(im.slots)+len(im.funcs)+1)}
+	eachEdge(im, f, func(_, to int32) { l.first[to+1]++ })
+	for i := range l.nodes() {
 		l.first[i+1] += l.first[i]
 	}
-	l.list = make([]int32, l.first[len(l.first)-1])
+	l.list = make([]int32, l.first[l.nodes()])
 	next := append([]int32(nil), l.first...)
 	eachEdge(im, f, func(from, to int32) {
 		l.list[next[to]] = from
