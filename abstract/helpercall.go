@@ -150,6 +150,9 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 		r.a.enqueue(sub, entryState(args))
 		return
 	}
+	if reaches(args[:]) {
+		s.unlinkFrames()
+	}
 	// Each round adds what one more call may have done to the stack.
 	const rounds = 8
 	for i := 0; ; i++ {
@@ -185,6 +188,20 @@ func (r *run) elementOf(s *State) *Value {
 		return pointer(MapValue, int(m.Obj), 0)
 	}
 	return &Value{Alt: Alt{Kind: Other, Off: unknown}}
+}
+
+// unlinkFrames takes the links from all values on stacks: the callee may change
+// one of those that are linked.
+func (s *State) unlinkFrames() {
+	for i := range s.frames {
+		if !s.frames[i].links() {
+			continue
+		}
+		f := s.edit(i)
+		for j := range f.slots {
+			f.slots[j].val = f.slots[j].val.unlinked()
+		}
+	}
 }
 
 // joinAllFrames joins two stacks of frames, links aside.

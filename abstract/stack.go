@@ -186,11 +186,10 @@ func leqSlot(s, t *slot, leq func(a, b *Value) bool, lost bool) bool {
 	if t.val != nil {
 		n := t.spilled()
 		switch {
+		case s.val == nil && s.all(byteZero):
+			return n == 8 && leq(constant(0), t.val)
 		case s.val == nil:
-			if n != 8 || !s.all(byteZero) || !leq(constant(0), t.val) {
-				return n == 8 && t.val.leqAnything()
-			}
-			return true
+			return n == 8 && leq(unknownNumber, t.val)
 		case s.spilled() != n || !leq(s.val, t.val):
 			return false
 		}
@@ -205,9 +204,6 @@ func leqSlot(s, t *slot, leq func(a, b *Value) bool, lost bool) bool {
 	return true
 }
 
-// leqAnything reports whether an unknown number is one of the value's.
-func (v *Value) leqAnything() bool { return unknownNumber.leq(v) }
-
 // all reports whether every byte of the slot is of kind k.
 func (s *slot) all(k byteKind) bool {
 	for _, b := range s.bytes {
@@ -221,7 +217,7 @@ func (s *slot) all(k byteKind) bool {
 // joinFrames returns what is known of a stack that f or g describes; join joins
 // two values.
 func joinFrames(f, g *frame, join func(a, b *Value) *Value) *frame {
-	if f == g {
+	if f == g && !f.links() {
 		return f
 	}
 	out := &frame{lost: f.lost || g.lost, slots: make([]slot, 0, min(len(f.slots), len(g.slots)))}
@@ -245,6 +241,11 @@ func joinFrames(f, g *frame, join func(a, b *Value) *Value) *frame {
 		}
 	}
 	return out
+}
+
+// links reports whether a value in the frame is linked to others.
+func (f *frame) links() bool {
+	return slices.ContainsFunc(f.slots, func(s slot) bool { return s.val != nil && s.val.id != 0 })
 }
 
 // joinSlots joins two slots, either of which may be nil, and reports whether

@@ -23,6 +23,14 @@ type Asm struct {
 	refs   []bytecode.Ref
 	subs   []bytecode.Subprogram
 	maps   []bytecode.Map
+	code   []codeCell
+}
+
+// codeCell is a cell of a map that holds a function's address.
+type codeCell struct {
+	m     int
+	off   int64
+	label string
 }
 
 // fixup is a jump, call or function address whose target is not known yet.
@@ -155,6 +163,9 @@ func (a *Asm) Program(name string) *bytecode.Program {
 		if f.fn {
 			a.refs = append(a.refs, bytecode.Ref{PC: f.pc, Kind: bytecode.RefFunc, Index: int(at(f.label))})
 		}
+	}
+	for _, c := range a.code {
+		a.maps[c.m].Code = append(a.maps[c.m].Code, bytecode.CodePointer{Off: c.off, Target: at(c.label), Func: true})
 	}
 	p := &bytecode.Program{Name: name, Type: "syscall", Insns: a.insns, Subprogs: a.subs, Maps: a.maps, Refs: a.refs}
 	for _, t := range a.tables {

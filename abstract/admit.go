@@ -1,0 +1,122 @@
+package abstract
+
+import (
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Concrete is a moment of an execution, to compare facts with.
+type Concrete interface {
+	// Reg returns what a register holds.
+	Reg(r bytecode.Reg) uint64
+	// Base returns the address of an object, to which the offset of a pointer
+	// of this kind is added. For Stack, obj counts frames from the current one
+	// and the address is that of the frame's top.
+	Base(k Kind, obj int) uint64
+	// Cell returns the code address that the byte offset of an entry of a table
+	// (Insn) or data section (Code) holds, and whether there is one.
+	Cell(k Kind, obj int, off uint64) (uint64, bool)
+	// StackWord returns eight aligned bytes of a frame: those that begin 8*num
+	// below its top.
+	StackWord(frame, num int) uint64
+}
+
+// Admits reports whether one of the states at the entry of a block describes a
+// moment of an execution. It is for tests: for a moment that happens it must be
+// true.
+func (f *Facts) Admits(b cfg.BlockID, c Concrete) bool {
+	for _, s := range f.states[b] {
+		if s.refuses(c) == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// Refusals returns for each state at the entry of a block the first register or
+// stack slot that does not fit a moment of an execution, "" for none.
+func (f *Facts) Refusals(b cfg.BlockID, c Concrete) []string {
+	var out []string
+	for _, s := range f.states[b] {
+		out = append(out, s.refuses(c))
+	}
+	return out
+}
+
+// refuses is Refusals for one state.
+func (s *State) refuses(c Concrete) string {
+	base := make(map[uint32]uint64) // of links: the number without its delta
+	for r, v := range s.regs {
+		if x := c.Reg(bytecode.Reg(r)); v != nil && !v.admits(x, c, base) {
+			return fmt.Sprintf("r%d=%v is %#x", r, v, x)
+		}
+	}
+	for i, f := range s.frames {
+		for j := range f.slots {
+			sl := &f.slots[j]
+			if x := c.StackWord(i, int(sl.num)); !sl.admits(x, c, base) {
+				return fmt.Sprintf("fp[%d]-%d=%s is %#x", i, 8*sl.num, sl.text(), x)
+			}
+		}
+	}
+	return ""
+}
+
+// admits reports whether the slot may hold these eight bytes.
+func (s *slot) admits(word uint64, c Concrete, base map[uint32]uint64) bool {
+	for i, b := range s.bytes {
+		if b == byteZero && byte(word>>(8*i)) != 0 {
+			return false
+		}
+	}
+	if s.val == nil {
+		return true
+	}
+	n := s.spilled()
+	if n == 8 {
+		return s.val.admits(word, c, base)
+	}
+	// The slot has the low bytes of the value, whose high ones are lost.
+	low := word & (1<<(8*n) - 1)
+	off := s.val.Off.Narrow(n, false)
+	return off.Contains(low)
+}
+
+// admits reports whether the value may be the number x.
+func (v *Value) admits(x uint64, c Concrete, base map[uint32]uint64) bool {
+	if v.id != 0 && v.is(Number) {
+		b := x - uint64(int64(v.delta))
+		if v.add == 32 {
+			b = uint64(uint32(b))
+		}
+		if old, ok := base[v.id]; ok && old != b {
+			return false
+		}
+		base[v.id] = b
+	}
+	return v.has(func(a *Alt) bool { return a.admits(x, c) })
+}
+
+// admits reports whether the alternative may be the number x.
+func (a *Alt) admits(x uint64, c Concrete) bool {
+	if a.flags&maybeNull != 0 && x == 0 {
+		return true
+	}
+	switch a.Kind {
+	case Number:
+		return a.Off.Contains(x)
+	case Other:
+		return true
+	case Insn, Code:
+		offs, ok := a.Off.Enumerate(1 << 16)
+		for _, off := range offs {
+			if addr, is := c.Cell(a.Kind, int(a.Obj), off); is && addr == x {
+				return true
+			}
+		}
+		return !ok
+	}
+	return a.Off.Contains(x - c.Base(a.Kind, int(a.Obj)))
+}
