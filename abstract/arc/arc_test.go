@@ -73,6 +73,33 @@ func TestRanges(t *testing.T) {
 	}
 }
 
+// TestWords: the methods on real words, of which the rules are tested on small
+// circles.
+func TestWords(t *testing.T) {
+	a, b := SRange[uint64](-5, 7), URange[uint64](10, 20)
+	for _, c := range []struct {
+		name      string
+		got, want U64
+	}{
+		{"add", a.Add(b), URange[uint64](5, 27)},
+		{"sub", b.Sub(a), URange[uint64](3, 25)},
+		{"neg", a.Neg(), SRange[uint64](-7, 5)},
+		{"scale", a.Scale(8), SRange[uint64](-40, 56)},
+		{"scale too far", a.Scale(1 << 62), Full[uint64]()},
+		{"join", a.Join(b), SRange[uint64](-5, 20)},
+		{"join around", SRange[uint64](-9, -7).Join(Const[uint64](3)), SRange[uint64](-9, 3)},
+		{"meet", URange[uint64](0, 12).Meet(b), URange[uint64](10, 12)},
+		{"meet nothing", a.Meet(b), Empty[uint64]()},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, c.got, c.want)
+		}
+	}
+	if !a.Includes(Const[uint64](0)) || a.Includes(b) || !Const[uint32](3).IsConst() || a.Last() != 7 {
+		t.Error("queries")
+	}
+}
+
 func BenchmarkIntersect(b *testing.B) {
 	x, y := SRange[uint64](-5, 70), URange[uint64](3, 1000)
 	for b.Loop() {

@@ -160,27 +160,18 @@ func KernelRefine(c Cond, is32 bool, a, b S) (S, S) {
 	return KernelSync(a), KernelSync(b)
 }
 
-// flip returns the condition that holds of (b, a) when c holds of (a, b).
+// flip returns the condition that holds of (b, a) when c, one of the four that
+// ask for a greater a, holds of (a, b).
 func flip(c Cond) Cond {
 	switch c {
 	case JGE:
 		return JLE
 	case JGT:
 		return JLT
-	case JLE:
-		return JGE
-	case JLT:
-		return JGT
 	case JSGE:
 		return JSLE
-	case JSGT:
-		return JSLT
-	case JSLE:
-		return JSGE
-	case JSLT:
-		return JSGT
 	}
-	return c
+	return JSLT
 }
 
 func refineRaw(c Cond, is32 bool, a, b S) (S, S) {

@@ -215,8 +215,5 @@ func signedRemainder[T uint32 | uint64](x, y operand[T]) arc.Arc[T] {
 	// -m is the magnitude of the longest divisor as a negative number, which
 	// does not overflow.
 	m := min(y.Smin(), -max(y.Smax(), 0)) + 1
-	if m > 0 {
-		m = 0
-	}
 	return arc.SRange[T](max(lo, m), min(hi, -m))
 }

@@ -257,6 +257,41 @@ func TestContradictions(t *testing.T) {
 	}
 }
 
+// TestContradictoryParts: operands whose parts contradict one another, which
+// nothing here makes but a caller may, do no harm.
+func TestContradictoryParts(t *testing.T) {
+	g := newGen(8)
+	for range rounds {
+		a := S{g.raw(g.word()).Var, g.raw(g.word()).R64, g.raw(g.word()).R32}
+		b := S{g.raw(g.word()).Var, g.raw(g.word()).R64, g.raw(g.word()).R32}
+		is32 := g.IntN(2) == 0
+		op, c := Op(1+g.IntN(int(opsCount)-1)), Cond(g.IntN(int(condsCount)))
+		ALU(op, is32, a, b)
+		KernelALU(op, is32, a, b)
+		Decide(c, is32, a, b, false)
+		KernelDecide(c, is32, a, b, false)
+		Refine(c, is32, a, b)
+		if m := Meet(a, b); !m.Leq(a) {
+			t.Fatalf("%+v meet %+v: %v", a, b, m)
+		}
+		j, w := Join(a, b), Widen(a, b, 5)
+		if !a.Leq(j) || !b.Leq(j) || !j.Leq(w) && !b.Leq(a) {
+			t.Fatalf("%+v, %+v joined %v, widened %v", a, b, j, w)
+		}
+		a.Narrow(1<<g.IntN(4), is32)
+		members, ok := a.Enumerate(10)
+		n, ok2 := a.Count(10)
+		if ok != ok2 || ok && n != len(members) {
+			t.Fatalf("%+v: %d counted, %d enumerated", a, n, len(members))
+		}
+		for _, v := range members {
+			if !a.Contains(v) {
+				t.Fatalf("%+v: %#x is no member", a, v)
+			}
+		}
+	}
+}
+
 // TestKernelFork: only a value known to be 0 or -1, and a constant, fork.
 func TestKernelFork(t *testing.T) {
 	both := SRange(-1, 0)
