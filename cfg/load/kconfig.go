@@ -48,11 +48,15 @@ func (o *object) addKconfig() {
 	var off int64
 	for _, v := range vals {
 		off = (off + v.align - 1) / v.align * v.align
+		if v.size > maxMapValue-off {
+			o.diag("external variables in .kconfig from %q on are too large for a map", v.name)
+			break
+		}
 		m.Symbols = append(m.Symbols, bytecode.DataSymbol{Name: v.name, Off: off, Size: v.size})
 		o.externs.kconfig[v.name] = off
 		off += v.size
 	}
-	m.ValueSize = uint32(min(off, 1<<32-1))
+	m.ValueSize = uint32(off)
 	o.maps.kconfig = o.addMap(m)
 }
 

@@ -16,6 +16,9 @@ const (
 	flagRdonlyProg = 1 << 7  // BPF_F_RDONLY_PROG
 )
 
+// maxMapValue is the size of the largest map value that makes sense, in bytes.
+const maxMapValue = 1 << 31
+
 // pageSize is what arenas are counted in on x86-64, in bytes.
 const pageSize = 4096
 
@@ -136,7 +139,7 @@ func isReadOnly(name string) bool {
 // addDataMap adds the map of a data section.
 func (o *object) addDataMap(sec int) {
 	s := &o.f.sections[sec]
-	if s.size > 1<<31 {
+	if s.size > maxMapValue {
 		o.diag("section %q: %d bytes are too large for a map", s.name, s.size)
 		return
 	}
