@@ -31,5 +31,12 @@ func TestLook(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(*lookDir, s.Name+".svg"), render.SVG(s.Scene, l), 0o644); err != nil {
 			t.Fatal(err)
 		}
+		page, err := render.HTML(s.Scene, l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(*lookDir, s.Name+".html"), page, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
