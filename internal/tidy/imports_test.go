@@ -34,6 +34,8 @@ var layers = map[string][]string{
 	"internal/record":  {"cfg/bytecode"},
 	"internal/interp":  {"cfg/bytecode", "abstract/scalar"},
 	"internal/progen":  {"cfg/bytecode"},
+	"internal/runvec":  {},
+	"internal/native":  {"cfg/bytecode", "jit"},
 	"internal/visible": {},
 }
 

@@ -1,0 +1,106 @@
+package native_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/cpu"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/native"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+)
+
+// childEnv marks a process that runs images.
+const childEnv = "BPFCFG_NATIVE_CHILD"
+
+// inChild runs the test in a process of its own, because a wrong image ends the
+// process, and reports whether this is that process. In the parent it has the
+// child's output logged, and a child that crashed fails the test.
+func inChild(t *testing.T) bool {
+	t.Helper()
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skipf("images are for linux/amd64, this is %s/%s", runtime.GOOS, runtime.GOARCH)
+	}
+	if os.Getenv(childEnv) != "" {
+		return true
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=10m")
+	// Signals that stop a goroutine for the scheduler find an unknown stack;
+	// the runtime copes, but nothing is gained by them here.
+	cmd.Env = append(os.Environ(), childEnv+"=1", "GODEBUG=asyncpreemptoff=1")
+	out, err := cmd.CombinedOutput()
+	text := strings.TrimSpace(string(out))
+	switch {
+	case err != nil:
+		t.Fatalf("running images: %v\n%s", err, tail(text, 4000))
+	case strings.Contains(text, "--- SKIP"):
+		t.Skip(text)
+	}
+	t.Log(text)
+	return false
+}
+
+// tail returns the end of a text.
+func tail(s string, n int) string {
+	if len(s) > n {
+		return "…" + s[len(s)-n:]
+	}
+	return s
+}
+
+// profiles are the ones whose code runs outside of a kernel: no thunks.
+var profiles = []string{"linux-7.3+plain", "linux-7.3+plain-ibt-sls-bmi2", "linux-6.19+plain", "linux-6.18+plain+ret"}
+
+// profile looks a profile up.
+func profile(t testing.TB, name string) jit.Profile {
+	t.Helper()
+	prof, err := jit.LookupProfile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return prof
+}
+
+// place predicts and loads a program. why says what stands in the way when that
+// is no fault of ours.
+func place(t testing.TB, p *bytecode.Program, prof jit.Profile) (code *native.Code, why string) {
+	t.Helper()
+	a, err := pipeline.Run(p, prof, rewrite.Options{})
+	if err != nil {
+		t.Fatalf("%s: %v", p.Name, err)
+	}
+	switch {
+	case a.XlatedErr != nil:
+		return nil, "no xlated program: " + a.XlatedErr.Error()
+	case len(a.Xlated.Unpredicted) > 0:
+		return nil, "unpredicted instructions, such as accesses to a kernel's context"
+	}
+	code, err = native.Load(p, a.Xlated.Program, prof, native.Options{})
+	switch {
+	case errors.Is(err, native.ErrUnsupported):
+		t.Skip(err)
+	case errors.Is(err, native.ErrMissing):
+		return nil, err.Error()
+	case err != nil:
+		t.Fatalf("%s: %v", p.Name, err)
+	}
+	return code, ""
+}
+
+// skipBMI2 reports whether the profile's code needs instructions that this CPU
+// does not have.
+func skipBMI2(t testing.TB, prof jit.Profile) bool {
+	t.Helper()
+	if prof.BMI2 && !cpu.X86.HasBMI2 {
+		t.Logf("%s: not run, the CPU has no BMI2", prof.Name)
+		return true
+	}
+	return false
+}
