@@ -70,8 +70,8 @@ func trapDead(im *image) (*image, int, error) {
 	return out, changed, nil
 }
 
-// removeNops removes `goto +0` and `may_goto +0` (bpf_opt_remove_nops). gotol
-// +0 stays.
+// removeNops removes `goto +0` and, since Linux 6.15, `may_goto +0`
+// (bpf_opt_remove_nops). gotol +0 stays.
 //
 // The kernel goes on at the slot that took the place of a removed one, and
 // after a removed may_goto looks at the one before it once more, which its
@@ -95,7 +95,7 @@ func removeNops(st *state, im *image) (*image, int, error) {
 				prev[at] = last
 			}
 			mayGoto, isNop := nopKind(s, at, next)
-			if isNop && st.rules.keepTargetNops && s.marks&markIndirect != 0 {
+			if mayGoto && !st.rules.timedMayGoto || st.rules.keepTargetNops && s.marks&markIndirect != 0 {
 				isNop = false
 			}
 			if !isNop {

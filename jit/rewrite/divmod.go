@@ -8,8 +8,9 @@ import (
 // guardDivision returns what replaces a division or remainder that could trap:
 // one by a register, and a signed one by the constant -1. By RFC 9669 section
 // 4.1, x / 0 is 0, x % 0 is x, and the most negative number by -1 is itself
-// (kernel/bpf/fixups.c bpf_do_misc_fixups). It returns nil for others.
-func guardDivision(s slot, ax bytecode.Reg) []slot {
+// (kernel/bpf/fixups.c bpf_do_misc_fixups). It returns nil for others. Before
+// Linux 6.12 the divisor -1 is not looked at.
+func guardDivision(s slot, ax bytecode.Reg, minusOne bool) []slot {
 	in := s.in
 	class := in.Class()
 	if class != asm.ALUClass && class != asm.ALU64Class {
@@ -20,7 +21,7 @@ func guardDivision(s slot, ax bytecode.Reg) []slot {
 	if !isDiv && in.ALUOp() != asm.Mod {
 		return nil
 	}
-	signed := in.Off == 1
+	signed := in.Off == 1 && minusOne
 	switch {
 	case in.Source() == asm.ImmSource && signed && in.Imm == -1:
 		if isDiv {

@@ -20,6 +20,9 @@ import (
 // its stack. Accesses that name r10 are looked at here; when the address of the
 // stack is computed, the outcome is marked as unpredicted.
 func removeFastcallSpills(st *state, im *image) (*image, int, error) {
+	if !st.rules.fastcall {
+		return im, 0, nil
+	}
 	var out *image
 	changed := 0
 	for fn := range im.funcs {

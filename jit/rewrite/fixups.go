@@ -68,16 +68,19 @@ func (f *fixer) fix(i int, s slot) []slot {
 		s.in.Code = in.Code&^7 | w32
 		return []slot{s}
 	}
-	if with := guardDivision(s, f.ax); with != nil {
+	if with := guardDivision(s, f.ax, f.rules.signedGuards); with != nil {
 		return with
 	}
 	if isPacketLoad(in) {
 		return f.packetLoad(s)
 	}
 	if in.Code == bytecode.CodeMayGoto {
-		f.b.funcs[f.fn].stackExtra = mayGotoBytes
 		depth := f.b.old.funcs[f.fn].stackDepth
-		f.b.funcs[f.fn].stackDepth = depth + mayGotoBytes
+		if !f.rules.timedMayGoto {
+			f.useStack(mayGotoBytes / 2)
+			return plainMayGoto(f.ax, depth, s.target)
+		}
+		f.useStack(mayGotoBytes)
 		return mayGotoBody(f.b, f.ax, depth, s.target)
 	}
 	if in.Code != bytecode.CodeCall || in.Src == bytecode.CallSubprogram {
@@ -90,6 +93,12 @@ func (f *fixer) fix(i int, s slot) []slot {
 		return f.helper(i, s)
 	}
 	return nil
+}
+
+// useStack makes room for the loop counter of the function at hand.
+func (f *fixer) useStack(bytes int) {
+	f.b.funcs[f.fn].stackExtra = bytes
+	f.b.funcs[f.fn].stackDepth = f.b.old.funcs[f.fn].stackDepth + bytes
 }
 
 // castAddressSpace makes the cast of an arena pointer to a kernel pointer a

@@ -26,18 +26,25 @@ func (f *fixer) helper(i int, s slot) []slot {
 	case asm.FnJiffies64:
 		return append(f.b.address64(bytecode.R0, bytecode.RefKsym, "jiffies"), raw(ldxD, bytecode.R0, bytecode.R0, 0, 0))
 	case asm.FnGetSmpProcessorId:
-		return f.processorID()
+		if f.rules.inlinePercpu {
+			return f.processorID()
+		}
 	case asm.FnGetCurrentTask, asm.FnGetCurrentTaskBtf:
 		if f.rules.inlineCurrent {
 			return f.percpuRead("current_task", ldxD)
 		}
 	case asm.FnKptrXchg:
+		if !f.rules.inlineXchg {
+			return []slot{f.plainCall(s)}
+		}
 		return []slot{
 			raw(w64|opMov|byReg, bytecode.R0, bytecode.R2, 0, 0),
 			raw(uint8(asm.StXClass)|uint8(asm.AtomicMode)|uint8(asm.DWord), bytecode.R1, bytecode.R0, 0, atomicXchg),
 		}
 	case asm.FnGetBranchSnapshot:
-		return f.branchSnapshot()
+		if f.rules.inlinePercpu { // since Linux 6.10 as well
+			return f.branchSnapshot()
+		}
 	case asm.FnPerCpuPtr, asm.FnThisCpuPtr:
 		// Whether the pointer is to memory of bpf_percpu_obj_new decides.
 		return []slot{f.plainCall(s).unpredicted()}

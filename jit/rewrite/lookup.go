@@ -59,6 +59,9 @@ func (f *fixer) mapCall(s slot) []slot {
 func (f *fixer) lookup(m bytecode.Map) []slot {
 	r0 := bytecode.R0
 	element := int32(htabKey + (m.KeySize+7)&^7)
+	if !f.rules.inlinePercpu && (m.Type == mapPercpuArray || m.Type == mapPercpuHash) {
+		return nil
+	}
 	switch m.Type {
 	case mapArray:
 		if m.Flags&innerMap != 0 {

@@ -32,6 +32,18 @@ func mayGotoBody(b *builder, ax bytecode.Reg, depth int, target int32) []slot {
 	}
 }
 
+// plainMayGoto is mayGotoBody for kernels before Linux 6.15, which count to 2^23
+// and know no clock.
+func plainMayGoto(ax bytecode.Reg, depth int, target int32) []slot {
+	count := int16(-depth - mayGotoBytes/2)
+	return []slot{
+		raw(ldxD, ax, bytecode.R10, count, 0),
+		jumpTo(j64|jeq, ax, 0, target),
+		raw(w64|opSub, ax, 0, 0, 1),
+		raw(stxD, bytecode.R10, ax, count, 0),
+	}
+}
+
 // insertLoopCounters sets up the counter at the start of each function with a
 // may_goto. Jumps to the start of the function pass over that; entries of
 // instruction arrays do not, up to Linux 7.3.
@@ -49,9 +61,13 @@ func insertLoopCounters(st *state, im *image) (*image, int, error) {
 			continue
 		}
 		count := int16(-f.stackDepth)
-		b.insertBefore(i,
-			raw(stD, bytecode.R10, 0, count, maxTimedLoops),
-			raw(stD, bytecode.R10, 0, count+8, 0))
+		if st.rules.timedMayGoto {
+			b.insertBefore(i,
+				raw(stD, bytecode.R10, 0, count, maxTimedLoops),
+				raw(stD, bytecode.R10, 0, count+8, 0))
+		} else {
+			b.insertBefore(i, raw(stD, bytecode.R10, 0, count, maxLoops))
+		}
 		changed++
 	}
 	if changed == 0 {

@@ -122,7 +122,7 @@ func (s *slow) fix() {
 	for i := 0; i < len(s.insns); i++ {
 		in := s.insns[i]
 		var with []bytecode.Insn
-		for _, w := range guardDivision(slot{in: in, target: none}, s.ax) {
+		for _, w := range guardDivision(slot{in: in, target: none}, s.ax, true) {
 			with = append(with, w.in)
 		}
 		if in.Code == bytecode.CodeMayGoto {

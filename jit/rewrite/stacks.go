@@ -31,7 +31,7 @@ func surveyStacks(st *state, im *image) (*image, int, error) {
 	}
 
 	st.private = make([]bool, len(im.funcs))
-	if anyTail || !privateType(st) {
+	if anyTail || !st.rules.privateStack || !privateType(st) {
 		return out, 0, nil
 	}
 	async := make([]bool, len(im.funcs))

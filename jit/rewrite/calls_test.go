@@ -1,0 +1,281 @@
+package rewrite
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/cilium/ebpf/asm"
+)
+
+// mapCallProgram calls a helper with a map in R1, or R2 for a tail call.
+func mapCallProgram(m bytecode.Map, reg bytecode.Reg, helper int32) *bytecode.Program {
+	p := program(
+		bytecode.Insn{Code: bytecode.CodeLdImm64, Dst: reg, Src: bytecode.LdMapFD}, bytecode.Insn{},
+		movK(bytecode.R3, 2),
+		helperCall(helper),
+		exit())
+	p.Maps = []bytecode.Map{m}
+	p.Refs = []bytecode.Ref{{PC: 0, Kind: bytecode.RefMap}}
+	return p
+}
+
+// Numbers of slots and what they end with are those of map_gen_lookup in
+// kernel/bpf/arraymap.c and kernel/bpf/hashtab.c (Linux 7.3). Array and hash
+// lookups are compared with kernels in TestVectors and TestRecords.
+func TestLookups(t *testing.T) {
+	jit64 := bytecode.Insn{Code: w64 | opMov | byReg, Off: -1}
+	for _, c := range []struct {
+		name   string
+		m      bytecode.Map
+		masked bool
+		slots  int
+		has    bytecode.Insn
+	}{
+		{"array", bytecode.Map{Type: mapArray, ValueSize: 8, MaxEntries: 4}, false, 7,
+			bytecode.Insn{Code: w64 | opLsh, Imm: 3}},
+		{"array of odd size", bytecode.Map{Type: mapArray, ValueSize: 20, MaxEntries: 4}, false, 7,
+			bytecode.Insn{Code: w64 | opMul, Imm: 24}},
+		{"masked array", bytecode.Map{Type: mapArray, ValueSize: 8, MaxEntries: 5}, true, 8,
+			bytecode.Insn{Code: w32 | opAnd, Imm: 7}},
+		{"per-CPU array", bytecode.Map{Type: mapPercpuArray, ValueSize: 100, MaxEntries: 4}, false, 9, jit64},
+		{"masked per-CPU array", bytecode.Map{Type: mapPercpuArray, ValueSize: 100, MaxEntries: 4}, true, 10,
+			bytecode.Insn{Code: w32 | opAnd, Imm: 3}},
+		{"array of maps", bytecode.Map{Type: mapArrayOfMaps, ValueSize: 4, MaxEntries: 4}, false, 9,
+			bytecode.Insn{Code: j64 | jeq, Off: 1}},
+		{"masked array of maps", bytecode.Map{Type: mapArrayOfMaps, ValueSize: 4, MaxEntries: 1}, true, 10,
+			bytecode.Insn{Code: w32 | opAnd, Imm: 0}},
+		{"hash", bytecode.Map{Type: mapHash, KeySize: 5, ValueSize: 8}, false, 3,
+			bytecode.Insn{Code: w64 | opAdd, Imm: 56}},
+		{"LRU hash", bytecode.Map{Type: mapLruHash, KeySize: 8, ValueSize: 8}, false, 6,
+			bytecode.Insn{Code: w64 | opAdd, Imm: 56}},
+		{"per-CPU hash", bytecode.Map{Type: mapPercpuHash, KeySize: 9, ValueSize: 8}, false, 5, jit64},
+		{"hash of maps", bytecode.Map{Type: mapHashOfMaps, KeySize: 4, ValueSize: 4}, false, 4,
+			bytecode.Insn{Code: ldxD}},
+		{"inner map", bytecode.Map{Type: mapArray, ValueSize: 8, MaxEntries: 4, Flags: innerMap}, false, 1,
+			bytecode.Insn{Code: bytecode.CodeCall}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := mapCallProgram(c.m, bytecode.R1, int32(asm.FnMapLookupElem))
+			res := predict(t, p, Facts{}, Options{NoCapPerfmon: c.masked})
+			got := res.Program.Insns[3 : len(res.Program.Insns)-1]
+			if len(got) != c.slots {
+				t.Errorf("%d slots, want %d: %v", len(got), c.slots, got)
+			}
+			// A plain call keeps the helper's number beside its reference.
+			found := slices.ContainsFunc(got, func(in bytecode.Insn) bool {
+				if in.Code == bytecode.CodeCall {
+					in.Imm = 0
+				}
+				return in == c.has
+			})
+			if !found {
+				t.Errorf("%v is not in %v", c.has, got)
+			}
+			for i, in := range got {
+				if to := i + 1 + int(in.Off); isCondJump(in) && (to < i || to > len(got)) {
+					t.Errorf("jump out of the patch: %v", in)
+				}
+			}
+		})
+	}
+}
+
+func TestMapUnknown(t *testing.T) {
+	p := mapCallProgram(bytecode.Map{Type: mapHash}, bytecode.R1, int32(asm.FnMapLookupElem))
+	p.Insns[0], p.Insns[1] = movK(1, 0), movK(2, 0)
+	p.Refs = nil
+	// The constants do not tell the map: the verifier may know it or not.
+	if res := predict(t, p, Facts{}, Options{}); !slices.Equal(res.Unpredicted, []bytecode.PC{3}) {
+		t.Errorf("unpredicted %v", res.Unpredicted)
+	}
+	// It is known that there is none: the helper is called.
+	f := Facts{Calls: []CallFact{{PC: 3, Map: NoMap}}}
+	res := predict(t, p, f, Options{})
+	if len(res.Unpredicted) != 0 || res.Program.Refs[0].Name != "bpf_map_lookup_elem" {
+		t.Errorf("unpredicted %v, references %+v", res.Unpredicted, res.Program.Refs)
+	}
+	// It is known which.
+	f.Calls[0].Map = 0
+	if res := predict(t, p, f, Options{}); res.Program.Refs[0].Name != "__htab_map_lookup_elem" {
+		t.Errorf("references %+v", res.Program.Refs)
+	}
+}
+
+// Direct and indirect tail calls: kernel/bpf/fixups.c bpf_do_misc_fixups.
+func TestTailCalls(t *testing.T) {
+	progs := bytecode.Map{Type: 3, MaxEntries: 3}
+	known := mapCallProgram(progs, bytecode.R2, bytecode.HelperTailCall)
+	beyond := mapCallProgram(bytecode.Map{Type: 3, MaxEntries: 2}, bytecode.R2, bytecode.HelperTailCall)
+	unknown := mapCallProgram(progs, bytecode.R2, bytecode.HelperTailCall)
+	unknown.Insns[2] = bytecode.Insn{Code: w64 | opMov | byReg, Dst: 3, Src: 1}
+	differs := Facts{Calls: []CallFact{{PC: 3, Map: 0, Key: -1}}}
+	direct := []bytecode.Insn{{Code: bytecode.CodeTailCall, Imm: 1}}
+	indirect := []bytecode.Insn{{Code: bytecode.CodeTailCall}}
+	for _, c := range []struct {
+		name   string
+		p      *bytecode.Program
+		f      Facts
+		opt    Options
+		want   []bytecode.Insn
+		unsure bool
+	}{
+		{"direct", known, Facts{}, Options{}, direct, false},
+		{"beyond the map", beyond, Facts{}, Options{}, indirect, false},
+		{"unknown index", unknown, Facts{}, Options{}, indirect, true},
+		{"different indices", unknown, differs, Options{}, indirect, false},
+		{"without CAP_PERFMON", known, Facts{}, Options{NoCapPerfmon: true}, []bytecode.Insn{
+			{Code: j64 | jge, Dst: 3, Off: 2, Imm: 3}, {Code: w32 | opAnd, Dst: 3, Imm: 3}, {Code: bytecode.CodeTailCall},
+		}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			res := predict(t, c.p, c.f, c.opt)
+			if got := res.Program.Insns[3 : len(res.Program.Insns)-1]; !slices.Equal(got, c.want) {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+			if got := len(res.Unpredicted) > 0; got != c.unsure {
+				t.Errorf("unpredicted %v", res.Unpredicted)
+			}
+			if got := len(res.Program.TailCalls) == 1; got != (c.name == "direct") {
+				t.Errorf("direct tail calls %+v", res.Program.TailCalls)
+			}
+			if !res.Program.Funcs[0].TailCallReachable {
+				t.Error("function 0 does not reach its tail call")
+			}
+		})
+	}
+	res := predict(t, known, Facts{}, Options{Blind: true})
+	if i := slices.IndexFunc(res.Program.Insns, func(in bytecode.Insn) bool { return in.Code == bytecode.CodeTailCall }); i < 0 ||
+		res.Program.Insns[i].Imm != 0 || len(res.Program.TailCalls) != 0 {
+		t.Errorf("a blinded tail call is direct: %v", res.Program.Insns)
+	}
+}
+
+// A function gets a private stack from 49 bytes on (kernel/bpf/verifier.c
+// check_max_stack_depth_subprog), in a program without tail calls.
+func TestPrivateStack(t *testing.T) {
+	for _, c := range []struct {
+		progType string
+		depth    int
+		helper   int32
+		want     bool
+	}{
+		{"kprobe", 48, 5, false},
+		{"kprobe", 49, 5, true},
+		{"kprobe", 49, bytecode.HelperTailCall, false},
+		{"syscall", 512, 5, false},
+		{"struct_ops", 512, 5, false},
+	} {
+		p := mapCallProgram(bytecode.Map{Type: 3, MaxEntries: 3}, bytecode.R2, c.helper)
+		p.Type = c.progType
+		res := predict(t, p, Facts{StackDepth: []int{c.depth}}, Options{})
+		if got := res.Program.Funcs[0].PrivateStack; got != c.want {
+			t.Errorf("%+v: private stack %v", c, got)
+		}
+	}
+}
+
+// Without CAP_BPF, dead code becomes jumps to itself (sanitize_dead_code), and
+// nothing is removed.
+func TestUnprivileged(t *testing.T) {
+	p := program(
+		bytecode.Insn{Code: bytecode.CodeGoto},
+		bytecode.Insn{Code: j64 | jeq, Off: 2},
+		bytecode.Insn{Code: bytecode.CodeLdImm64, Dst: 1}, bytecode.Insn{},
+		exit())
+	f := Facts{Seen: []bool{true, true, false, false, true}}
+	res := predict(t, p, f, Options{NoCapBPF: true})
+	trap := bytecode.Insn{Code: bytecode.CodeGoto, Off: -1}
+	want := []bytecode.Insn{p.Insns[0], p.Insns[1], trap, trap, exit()}
+	if !slices.Equal(res.Program.Insns, want) {
+		t.Errorf("got %v, want %v", res.Program.Insns, want)
+	}
+}
+
+// Blinding with known numbers (kernel/bpf/core.c bpf_jit_blind_insn).
+func TestBlind(t *testing.T) {
+	p := program(
+		movK(0, 0),
+		bytecode.Insn{Code: w32 | opAdd, Imm: 3},
+		bytecode.Insn{Code: w64 | opLsh, Imm: 3},
+		bytecode.Insn{Code: bytecode.CodeLdImm64, Dst: 1, Imm: 1}, bytecode.Insn{Imm: 2},
+		bytecode.Insn{Code: j32 | jeq, Off: -6, Imm: 7},
+		bytecode.Insn{Code: stD, Dst: 10, Off: -8, Imm: 9},
+		exit())
+	random := uint32(0)
+	opt := Options{Blind: true, Random: func() uint32 { random += 0x100; return random }}
+	ax := bytecode.Reg(12)
+	pair := func(class uint8, imm, rnd int32) []bytecode.Insn {
+		return []bytecode.Insn{{Code: class | opMov, Dst: ax, Imm: imm ^ rnd}, {Code: class | opXor, Dst: ax, Imm: rnd}}
+	}
+	want := slices.Concat(
+		[]bytecode.Insn{{Code: w64 | opXor | byReg}},
+		pair(w32, 3, 0x200), []bytecode.Insn{{Code: w32 | opAdd | byReg, Src: ax}},
+		[]bytecode.Insn{{Code: w64 | opLsh, Imm: 3}},
+		pair(w64, 2, 0x400), []bytecode.Insn{{Code: w64 | opLsh, Dst: ax, Imm: 32}, {Code: w64 | opMov | byReg, Dst: 1, Src: ax}},
+		pair(w32, 1, 0x500), []bytecode.Insn{{Code: w64 | opOr | byReg, Dst: 1, Src: ax}},
+		pair(w32, 7, 0x600), []bytecode.Insn{{Code: j32 | jeq | byReg, Src: ax, Off: -15}},
+		pair(w64, 9, 0x700), []bytecode.Insn{{Code: stxD, Dst: 10, Src: ax, Off: -8}},
+		[]bytecode.Insn{exit()})
+	res := predict(t, p, Facts{}, opt)
+	if !slices.Equal(res.Program.Insns, want) {
+		t.Errorf("got  %v\nwant %v", res.Program.Insns, want)
+	}
+	if len(res.Unpredicted) != 0 {
+		t.Errorf("unpredicted %v", res.Unpredicted)
+	}
+	if res := predict(t, p, Facts{}, Options{Blind: true}); len(res.Unpredicted) != 10 {
+		t.Errorf("unpredicted without numbers: %v", res.Unpredicted)
+	}
+}
+
+func TestRefused(t *testing.T) {
+	ok := program(movK(0, 0), exit())
+	table := program(movK(0, 0), exit())
+	table.Tables = []bytecode.JumpTable{{Targets: []bytecode.PC{2}}}
+	far := program(slices.Concat(
+		[]bytecode.Insn{{Code: j64 | jeq, Off: 32000}},
+		slices.Repeat([]bytecode.Insn{{Code: w64 | opDiv | byReg, Src: 1}}, 32000),
+		[]bytecode.Insn{exit()})...)
+	for _, c := range []struct {
+		name string
+		p    *bytecode.Program
+		f    Facts
+		ver  string
+		want string
+	}{
+		{"old kernel", ok, Facts{}, "6.1", "rewrites of Linux 6.1 are not known"},
+		{"no version", ok, Facts{}, "next", "no kernel version"},
+		{"empty", program(), Facts{}, "7.3", "program has 0 slots"},
+		{"half a load", program(bytecode.Insn{Code: bytecode.CodeLdImm64}), Facts{}, "7.3", "without its second slot"},
+		{"wild jump", program(bytecode.Insn{Code: bytecode.CodeGoto, Off: 5}), Facts{}, "7.3", "target 6 is outside"},
+		{"into a load", program(bytecode.Insn{Code: bytecode.CodeLdImm64}, bytecode.Insn{},
+			bytecode.Insn{Code: bytecode.CodeGoto, Off: -2}), Facts{}, "7.3", "inside a 64-bit immediate load"},
+		{"static key", program(bytecode.Insn{Code: bytecode.CodeGoto, Src: 1}), Facts{}, "7.3", "static keys"},
+		{"callx", program(bytecode.Insn{Code: bytecode.CodeCallx, Dst: 1}), Facts{}, "7.3", "indirect calls"},
+		{"wild entry", table, Facts{}, "7.3", "table 0, entry 0: no instruction starts at slot 2"},
+		{"few facts", ok, Facts{Seen: []bool{true}}, "7.3", "facts about 1 and 0 slots"},
+		{"unseen start", ok, Facts{Seen: []bool{false, true}}, "7.3", "slot 0 cannot be unseen"},
+		{"deep stack", ok, Facts{StackDepth: []int{513}}, "7.3", "stack depth of 513 bytes"},
+		{"wild access", ok, Facts{Accesses: &Accesses{Ctx: []bytecode.PC{2}}}, "7.3", "access at slot 2"},
+		{"wild map", ok, Facts{Calls: []CallFact{{Map: 0}}}, "7.3", "fact about map 0 of 0"},
+		{"long jump", far, Facts{}, "7.3", "insn 0 cannot be patched due to 16-bit range"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			prof, err := jit.LookupProfile("linux-7.3")
+			if err != nil {
+				t.Fatal(err)
+			}
+			prof.Version = c.ver
+			res, err := Predict(c.p, c.f, prof, Options{})
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+			if res != nil {
+				t.Error("result beside an error")
+			}
+		})
+	}
+}
