@@ -42,7 +42,7 @@ func convertAccesses(st *state, im *image) (*image, int, error) {
 		b.patch(i, barriers(s)...)
 	}
 	out := b.finish()
-	if st.facts.DirectWrite && unclones(st.src.Type) {
+	if (st.facts.DirectWrite || st.mayWrite) && unclones(st.src.Type) {
 		out.slots[0].marks |= markUnpredicted
 	}
 	return out, changed, nil

@@ -5,31 +5,33 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
+// kinds is a set of kinds of pointers.
+type kinds uint8
+
 // Without facts about the pointers that a program uses, those whose accesses
 // the kernel replaces are followed here, on the safe side: what may be one is
-// left unpredicted. There are two sorts, kept as sets of registers.
-type pointers struct {
-	ctx   uint16 // may be the context
-	other uint16 // may be into an arena, a socket, or an object known by its BTF type
-}
+// left unpredicted.
+const (
+	toCtx    kinds = 1 << iota // the context
+	toObject                   // into an arena, a socket, or an object known by its BTF type
+	toPacket                   // into packet data, found through the context
+)
 
-func (p pointers) union(q pointers) pointers { return pointers{p.ctx | q.ctx, p.other | q.other} }
+// pointers holds what each register may be.
+type pointers [16]kinds
 
-// of returns what the registers of a set may be, for use in other registers.
-func (p pointers) of(r bytecode.Reg) (ctx, other bool) {
-	return p.ctx>>r&1 != 0, p.other>>r&1 != 0
-}
-
-func (p *pointers) set(r bytecode.Reg, ctx, other bool) {
-	p.ctx &^= 1 << r
-	p.other &^= 1 << r
-	if ctx {
-		p.ctx |= 1 << r
+func (p *pointers) union(q *pointers) (changed bool) {
+	for r, k := range q {
+		if p[r]|k != p[r] {
+			p[r] |= k
+			changed = true
+		}
 	}
-	if other {
-		p.other |= 1 << r
-	}
+	return changed
 }
+
+// args returns what any of R1 to R5 may be.
+func (p *pointers) args() kinds { return p[1] | p[2] | p[3] | p[4] | p[5] }
 
 const argRegs = 0x3e // R1 to R5
 
@@ -45,16 +47,18 @@ type tracer struct {
 	funcs []traced
 	// stray reports whether a pointer was stored elsewhere than at a known
 	// place of the stack: then any load of 8 bytes may give it back.
-	stray pointers
+	stray kinds
 	// taken holds what functions whose address is taken may get as arguments.
-	taken   pointers
+	taken   kinds
 	isTaken []bool
+	// writes reports whether packet data may be written to.
+	writes bool
 }
 
 // traced is what is known of one function.
 type traced struct {
-	slots   [64]pointers // by 8-byte stack slot from r10 down: only bit 0 is used
-	returns pointers     // of R0
+	slots   [64]kinds // by 8-byte stack slot from r10 down
+	returns kinds
 	// addressed reports whether the address of its stack is made an operand, so
 	// that slots can be reached otherwise than by name.
 	addressed bool
@@ -93,10 +97,10 @@ func tracePointers(st *state, im *image) {
 	for fn, f := range im.funcs {
 		b := t.block[f.start]
 		if fn == 0 {
-			t.in[b].ctx = 1 << bytecode.R1
+			t.in[b][bytecode.R1] = toCtx
 		}
 		if f.source != none && fn > 0 {
-			t.in[b] = t.in[b].union(argPointers(st.src.Subprogs[f.source]))
+			t.in[b].union(argPointers(st.src.Subprogs[f.source]))
 		}
 		t.work.push(b)
 	}
@@ -104,26 +108,26 @@ func tracePointers(st *state, im *image) {
 		t.flow(t.work.pop())
 	}
 	t.mark(im)
+	st.mayWrite = t.writes
 }
 
 // argPointers returns what the arguments of a global function are by its BTF.
-func argPointers(s bytecode.Subprogram) pointers {
+func argPointers(s bytecode.Subprogram) *pointers {
 	var p pointers
-	for i, arg := range s.Args {
-		if i < 5 && arg == "ctx" {
-			p.ctx |= 2 << i
-		}
-		if i < 5 && arg == "other" {
-			p.other |= 2 << i
+	for i, arg := range s.Args[:min(len(s.Args), 5)] {
+		switch arg {
+		case "ctx":
+			p[1+i] = toCtx
+		case "other":
+			p[1+i] = toObject
 		}
 	}
-	return p
+	return &p
 }
 
 // join merges a state into that of a node.
-func (t *tracer) join(n int32, p pointers) {
-	if u := t.in[n].union(p); u != t.in[n] {
-		t.in[n] = u
+func (t *tracer) join(n int32, p *pointers) {
+	if t.in[n].union(p) {
 		t.work.push(n)
 	}
 }
@@ -131,7 +135,7 @@ func (t *tracer) join(n int32, p pointers) {
 // flow carries the state of a node to its successors.
 func (t *tracer) flow(n int32) {
 	p := t.in[n]
-	join := func(to int32) { t.join(to, p) }
+	join := func(to int32) { t.join(to, &p) }
 	if t.isHub(n) {
 		t.eachTarget(n, join)
 		return
@@ -175,24 +179,23 @@ func (t *tracer) walk(n int32, p *pointers, visit func(i int32, p *pointers)) {
 // transfer applies one instruction.
 func (t *tracer) transfer(i int32, p *pointers) {
 	in := t.im.slots[i].in
+	dst := &p[in.Dst&15]
 	switch in.Class() {
 	case asm.ALU64Class:
-		t.arithmetic(in, p)
+		arithmeticKinds(in, p)
 	case asm.ALUClass:
-		p.set(in.Dst&15, false, false)
+		*dst = 0
 	case asm.LdClass:
-		if in.IsWide() {
-			p.set(in.Dst&15, false, t.loadsObject(i))
-		} else {
-			p.set(bytecode.R0, false, false)
+		if !in.IsWide() {
+			p[bytecode.R0] = 0
+		} else if *dst = 0; t.loadsObject(i) {
+			*dst = toObject
 		}
 	case asm.LdXClass:
-		ctx, other := t.loaded(i, in, p)
-		p.set(in.Dst&15, ctx, other)
+		*dst = t.loaded(i, in, p)
 	case asm.StXClass:
 		if r, ok := atomicLoad(in); ok {
-			any := p.ctx|p.other != 0
-			p.set(r&15, any, any)
+			p[r&15] = t.stray | p[in.Dst&15]
 		} else if in.Mode() == asm.MemMode && in.Size() == asm.DWord {
 			t.store(i, in, p)
 		}
@@ -201,23 +204,19 @@ func (t *tracer) transfer(i int32, p *pointers) {
 	}
 }
 
-// arithmetic follows 64-bit arithmetic: a pointer plus something is one.
-func (t *tracer) arithmetic(in bytecode.Insn, p *pointers) {
-	if in.Source() != asm.RegSource {
-		if in.ALUOp() == asm.Mov {
-			p.set(in.Dst&15, false, false)
-		}
-		return
+// arithmeticKinds follows 64-bit arithmetic: a pointer plus something is one.
+func arithmeticKinds(in bytecode.Insn, p *pointers) {
+	dst := &p[in.Dst&15]
+	switch isMov := in.ALUOp() == asm.Mov; {
+	case isMov && in.Source() == asm.ImmSource:
+		*dst = 0
+	case isMov && in.Off == 1: // cast between address spaces
+		*dst = p[in.Src&15] | toObject
+	case isMov:
+		*dst = p[in.Src&15]
+	case in.Source() == asm.RegSource:
+		*dst |= p[in.Src&15]
 	}
-	ctx, other := p.of(in.Src & 15)
-	if in.ALUOp() != asm.Mov {
-		c, o := p.of(in.Dst & 15)
-		ctx, other = ctx || c, other || o
-	}
-	if in.ALUOp() == asm.Mov && in.Off == 1 { // cast between address spaces
-		other = true
-	}
-	p.set(in.Dst&15, ctx, other)
 }
 
 // loadsObject reports whether a 64-bit immediate load loads the address of a
@@ -237,22 +236,29 @@ func (t *tracer) loadsObject(i int32) bool {
 }
 
 // loaded returns what a load may give.
-func (t *tracer) loaded(i int32, in bytecode.Insn, p *pointers) (ctx, other bool) {
+func (t *tracer) loaded(i int32, in bytecode.Insn, p *pointers) kinds {
+	base := p[in.Src&15]
+	if in.Size() == asm.Word && base&toCtx != 0 && isPacketField(in.Off) {
+		return toPacket
+	}
 	if in.Size() != asm.DWord {
-		return false, false
+		return 0
 	}
-	ctx, other = t.stray.of(0)
 	if in.Src == bytecode.R10 {
-		fn := &t.funcs[t.im.funcAt(i)]
 		if k := stackSlot(in.Off); k >= 0 {
-			c, o := fn.slots[k].of(0)
-			return ctx || c, other || o
+			return t.stray | t.funcs[t.im.funcAt(i)].slots[k]
 		}
-		return ctx, other
+		return t.stray
 	}
-	fromCtx, fromOther := p.of(in.Src & 15)
-	return ctx, other || fromOther || fromCtx && contextHoldsObjects(t.st.src.Type)
+	if base&toObject != 0 || base&toCtx != 0 && contextHoldsObjects(t.st.src.Type) {
+		return t.stray | toObject
+	}
+	return t.stray
 }
+
+// isPacketField reports whether the offset is that of data or data_meta in
+// struct __sk_buff (include/uapi/linux/bpf.h).
+func isPacketField(off int16) bool { return off == 76 || off == 140 }
 
 // contextHoldsObjects reports whether loads of 8 bytes from the context of a
 // program type may give pointers to kernel objects.
@@ -275,33 +281,32 @@ func stackSlot(off int16) int {
 
 // store follows a store of 8 bytes.
 func (t *tracer) store(i int32, in bytecode.Insn, p *pointers) {
-	ctx, other := p.of(in.Src & 15)
-	if !ctx && !other {
+	value := p[in.Src&15]
+	if value == 0 {
 		return
 	}
-	var value pointers
-	value.set(0, ctx, other)
-	if k := stackSlot(in.Off); in.Dst == bytecode.R10 && k >= 0 {
-		fn := &t.funcs[t.im.funcAt(i)]
-		if u := fn.slots[k].union(value); u != fn.slots[k] {
-			fn.slots[k] = u
-			for _, b := range fn.blocks {
-				t.work.push(b)
-			}
-		}
-		// Its address may be passed on, so another function may load it.
-		if t.funcs[t.im.funcAt(i)].addressed {
-			t.addStray(value)
-		}
+	fn := &t.funcs[t.im.funcAt(i)]
+	k := stackSlot(in.Off)
+	if in.Dst != bytecode.R10 || k < 0 {
+		t.addStray(value)
 		return
 	}
-	t.addStray(value)
+	if fn.slots[k]|value != fn.slots[k] {
+		fn.slots[k] |= value
+		for _, b := range fn.blocks {
+			t.work.push(b)
+		}
+	}
+	// Its address may be passed on, so another function may load it.
+	if fn.addressed {
+		t.addStray(value)
+	}
 }
 
 // addStray notes that a load from anywhere may give a pointer.
-func (t *tracer) addStray(value pointers) {
-	if u := t.stray.union(value); u != t.stray {
-		t.stray = u
+func (t *tracer) addStray(value kinds) {
+	if t.stray|value != t.stray {
+		t.stray |= value
 		for b := range t.start {
 			t.work.push(int32(b))
 		}
@@ -310,52 +315,51 @@ func (t *tracer) addStray(value pointers) {
 
 // jump follows calls and exits.
 func (t *tracer) jump(i int32, in bytecode.Insn, p *pointers) {
-	fn := t.im.funcAt(i)
 	switch {
 	case in.Code == bytecode.CodeExit:
-		ctx, other := p.of(bytecode.R0)
-		var value pointers
-		value.set(0, ctx, other)
-		if u := t.funcs[fn].returns.union(value); u != t.funcs[fn].returns {
-			t.funcs[fn].returns = u
-			for _, b := range t.funcs[fn].callers {
+		fn := &t.funcs[t.im.funcAt(i)]
+		if fn.returns|p[bytecode.R0] != fn.returns {
+			fn.returns |= p[bytecode.R0]
+			for _, b := range fn.callers {
 				t.work.push(b)
 			}
 		}
 	case in.IsSubprogramCall():
 		to := t.im.slots[i].target
-		t.join(t.block[to], pointers{p.ctx & argRegs, p.other & argRegs})
-		ctx, other := t.funcs[t.im.funcAt(to)].returns.of(0)
-		t.afterCall(p, ctx, other)
+		var passed pointers
+		copy(passed[1:6], p[1:6])
+		t.join(t.block[to], &passed)
+		afterCall(p, t.funcs[t.im.funcAt(to)].returns)
 	case in.Code == bytecode.CodeCall:
-		t.passToCallbacks(p)
-		t.afterCall(p, false, t.returnsObject(i))
+		t.passToCallbacks(p.args())
+		if t.returnsObject(i) {
+			afterCall(p, toObject)
+		} else {
+			afterCall(p, 0)
+		}
 	}
 }
 
 // afterCall clears what a call does not keep.
-func (t *tracer) afterCall(p *pointers, ctx, other bool) {
-	p.ctx &^= argRegs
-	p.other &^= argRegs
-	p.set(bytecode.R0, ctx, other)
+func afterCall(p *pointers, result kinds) {
+	clear(p[1:6])
+	p[bytecode.R0] = result
 }
 
 // passToCallbacks follows the arguments of a helper or kernel function into the
 // functions that it may call back.
-func (t *tracer) passToCallbacks(p *pointers) {
-	var got pointers
-	if p.ctx&argRegs != 0 {
-		got.ctx = argRegs
+func (t *tracer) passToCallbacks(args kinds) {
+	if t.taken|args == t.taken {
+		return
 	}
-	if p.other&argRegs != 0 {
-		got.other = argRegs
+	t.taken |= args
+	var passed pointers
+	for r := 1; r <= 5; r++ {
+		passed[r] = t.taken
 	}
-	if u := t.taken.union(got); u != t.taken {
-		t.taken = u
-		for fn, taken := range t.isTaken {
-			if taken {
-				t.join(t.block[t.im.funcs[fn].start], u)
-			}
+	for fn, taken := range t.isTaken {
+		if taken {
+			t.join(t.block[t.im.funcs[fn].start], &passed)
 		}
 	}
 }
@@ -402,19 +406,21 @@ func (t *tracer) mark(im *image) {
 		p := t.in[n]
 		t.walk(int32(n), &p, func(i int32, p *pointers) {
 			in := im.slots[i].in
-			base := in.Dst & 15
+			base := in.Dst
 			switch in.Class() {
 			case asm.LdXClass:
-				base = in.Src & 15
+				base = in.Src
 			case asm.StClass, asm.StXClass:
+				if p[base&15]&toPacket != 0 && im.slots[i].marks&markSeen != 0 {
+					t.writes = true
+				}
 			default:
 				return
 			}
-			ctx, other := p.of(base)
-			if ctx {
+			if p[base&15]&toCtx != 0 {
 				im.slots[i].marks |= markCtx
 			}
-			if other {
+			if p[base&15]&toObject != 0 {
 				im.slots[i].marks |= markOtherCtx
 			}
 		})

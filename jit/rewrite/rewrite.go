@@ -55,9 +55,10 @@ type Facts struct {
 	Accesses *Accesses
 
 	// DirectWrite reports whether the program writes to packet data, which
-	// gives some program types a prologue.
+	// gives some program types a prologue. Without Accesses, it is found out.
 	DirectWrite bool
-	// Throws reports whether a call of bpf_throw can execute.
+	// Throws reports whether a call of bpf_throw can execute, besides those
+	// that Program.Refs names.
 	Throws bool
 	// AsyncCallback reports for each subprogram whether a timer or workqueue
 	// can call it. Nil means none.
@@ -159,7 +160,8 @@ type state struct {
 	calls map[bytecode.PC]CallFact
 	folds *folder // constants of the source program
 
-	mustCtx map[int32]bool // source slots of loads that are through the context on all paths
+	mustCtx  map[int32]bool // source slots of loads that are through the context on all paths
+	mayWrite bool           // packet data may be written to
 
 	throws       bool
 	private      []bool         // by source subprogram: uses a private stack
@@ -209,7 +211,7 @@ func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Resu
 	if im.slots[0].marks&markSeen == 0 {
 		return nil, fmt.Errorf("slot 0 cannot be unseen")
 	}
-	st := &state{src: p, facts: f, prof: prof, opt: opt, rules: r, throws: f.Throws}
+	st := &state{src: p, facts: f, prof: prof, opt: opt, rules: r, throws: f.Throws || throws(im)}
 	st.calls = make(map[bytecode.PC]CallFact, len(f.Calls))
 	for _, c := range f.Calls {
 		if c.Map != NoMap && (c.Map < 0 || c.Map >= len(p.Maps)) {
@@ -244,4 +246,16 @@ func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Resu
 		}
 	}
 	return res.finish(st, im)
+}
+
+// throws reports whether a call of bpf_throw can execute.
+func throws(im *image) bool {
+	for _, s := range im.slots {
+		if s.in.IsKfuncCall() && s.marks&markSeen != 0 {
+			if ref, ok := im.refAt(s); ok && ref.Name == "bpf_throw" {
+				return true
+			}
+		}
+	}
+	return false
 }
