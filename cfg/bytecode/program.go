@@ -32,6 +32,11 @@ type Program struct {
 
 	// Sleepable and the like are loader flags (BPF_F_* of BPF_PROG_LOAD).
 	Flags uint32
+
+	// Rewritten reports whether Insns are those of a program that a kernel's
+	// verifier has rewritten, as running kernels show it. Such a program is not
+	// to be rewritten again.
+	Rewritten bool
 }
 
 // Subprogram is a function of a Program.

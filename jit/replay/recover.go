@@ -114,7 +114,7 @@ func compile(s *sample, prof jit.Profile, file *learned) (*jit.Image, *recovery,
 
 // functionStarts returns the first slot of each function: calls and function
 // addresses in a dump hold the number of their function and, if it fits, the
-// distance; line records tell the others.
+// distance; line records and function records tell the others.
 func functionStarts(s *sample) ([]bytecode.PC, error) {
 	starts := make([]bytecode.PC, len(s.funcs))
 	for i := range starts {
@@ -139,6 +139,9 @@ func functionStarts(s *sample) ([]bytecode.PC, error) {
 		if l.off == 0 {
 			set(l.fn, l.slot)
 		}
+	}
+	for i, pc := range s.starts {
+		set(i, pc)
 	}
 	for i, pc := range starts {
 		if pc < 0 {

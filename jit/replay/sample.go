@@ -29,8 +29,9 @@ type sample struct {
 	arena    bool            // the program has an arena map
 	userVM   uint64          // its user address, 0 when unknown
 	symbols  map[string]uint64
-	names    []string // of functions
-	callback int      // function that is the exception callback; -1 when none is named
+	names    []string      // of functions
+	starts   []bytecode.PC // first slots of functions where known, else -1; nil when none is
+	callback int           // function that is the exception callback; -1 when none is named
 }
 
 // span is one function of a sample.

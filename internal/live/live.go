@@ -1,0 +1,98 @@
+// Package live reads programs of the running kernel: the rewritten program, its
+// machine code, what ties the two together, and the instruction arrays.
+//
+//	p, err := live.Open("name=xdp_pass", live.NewKernel())
+//	fmt.Println(p.Program.Name, p.Program.Len(), len(p.Capture.Code))
+//	res := p.Capture.Compare(profile)       // our code against the kernel's
+//
+// What a kernel shows is the program after the verifier, so a Program of this
+// package has Rewritten set: it is not to be rewritten again. The dump hides
+// some things, and Program.Diags says which: whether a tail call is direct,
+// which loads may fault, what was there before rewriting. Maps, subprograms,
+// called functions and source lines come from what else the kernel tells.
+//
+// Package live also loads programs for a moment (Load), to see what the kernel
+// makes of them. It never attaches or pins one, and changes no setting.
+// Everything needs Linux on x86-64 and the right to use bpf(2).
+//
+// Sources: bpf_prog_get_info_by_fd and bpf_insn_prepare_dump in
+// kernel/bpf/syscall.c, kernel/bpf/bpf_insn_array.c, Linux 6.18 and 7.3.
+package live
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf/btf"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit/replay"
+)
+
+// Errors that callers tell apart. What is returned wraps one of them.
+var (
+	ErrUnsupported = errors.New("the running kernel can only be read on Linux on x86-64")
+	ErrNoSuch      = errors.New("no such program: bpftool prog lists those that there are")
+	ErrPermission  = errors.New("not permitted: run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN")
+	ErrNoBPF       = errors.New("this kernel has no bpf(2): it was built without CONFIG_BPF_SYSCALL")
+	ErrRefused     = errors.New("the kernel refused the program")
+	ErrHidden      = errors.New("the kernel hides its programs from this user: run as root, and see kernel.kptr_restrict")
+)
+
+// Program is a program of the running kernel.
+type Program struct {
+	ID      uint32
+	Tag     string // 16 hexadecimal digits, as in the names of its symbols
+	Program *bytecode.Program
+	Capture *replay.Capture
+	// Symbols holds the name of each function as stack traces show it, without
+	// "bpf_prog_" and the tag.
+	Symbols []string
+
+	lineNumbers []int // by line of Capture
+}
+
+// LoadOptions says how Load loads a program.
+type LoadOptions struct {
+	License    string    // "GPL" when empty
+	Types      *btf.Spec // of the object, nil when it has none
+	AttachType uint32    // 0 takes that of the section
+}
+
+// Selector says which program is meant.
+type Selector struct {
+	ID   uint32 // not 0
+	Name string // not empty
+	Pin  string // not empty
+}
+
+// ParseSelector reads "17", "name=NAME" or "pin=PATH".
+func ParseSelector(s string) (Selector, error) {
+	if name, ok := strings.CutPrefix(s, "name="); ok && name != "" {
+		return Selector{Name: name}, nil
+	}
+	if path, ok := strings.CutPrefix(s, "pin="); ok && path != "" {
+		return Selector{Pin: path}, nil
+	}
+	id, err := strconv.ParseUint(s, 10, 32)
+	if err != nil || id == 0 {
+		return Selector{}, fmt.Errorf("live:%s: want live:ID, live:name=NAME or live:pin=PATH", s)
+	}
+	return Selector{ID: uint32(id)}, nil
+}
+
+// Open reads the program that the selector names; see ParseSelector. Of several
+// programs with the same name none is taken: the error lists their numbers.
+func Open(selector string, k *Kernel) (*Program, error) {
+	sel, err := ParseSelector(selector)
+	if err != nil {
+		return nil, err
+	}
+	p, err := open(sel, k)
+	if err != nil {
+		return nil, fmt.Errorf("live:%s: %w", selector, err)
+	}
+	return p, nil
+}

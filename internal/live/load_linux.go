@@ -1,0 +1,396 @@
+//go:build linux && amd64
+
+package live
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf/btf"
+	"golang.org/x/sys/unix"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/internal/sysbpf"
+	"github.com/bpfcfg/bpfcfg/jit/replay"
+)
+
+// Load loads a program with its maps, reads what the kernel made of it, and
+// unloads all of it before it returns. Nothing is attached or pinned. Each
+// instruction gets a line record of its own, so that Capture.Lines tells for
+// each submitted slot where it went; the tables in the Capture are in the order
+// of the program's.
+//
+// An error that wraps ErrRefused is the kernel's verdict on the program.
+func Load(p *bytecode.Program, opt LoadOptions, k *Kernel) (*Program, error) {
+	l := &loader{p: p, opt: opt, kernel: k}
+	defer l.close()
+	for _, step := range []func() error{l.createMaps, l.createTables, l.patch, l.addTypes} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	fd, err := l.load()
+	if err != nil {
+		return nil, err
+	}
+	defer fd.Close()
+	out, err := Read(fd, k)
+	if err != nil {
+		return nil, err
+	}
+	return out, l.relate(out)
+}
+
+// loader is the work of one Load.
+type loader struct {
+	p      *bytecode.Program
+	opt    LoadOptions
+	kernel *Kernel
+	vmBTF  *btf.Spec // of the kernel, nil before it is needed
+
+	insns  []bytecode.Insn
+	maps   []sysbpf.FD // by map of the program
+	tables []sysbpf.FD // by table of the program
+	idOf   []uint32    // map numbers of tables
+	types  sysbpf.FD   // 0 for none
+	funcs  []sysbpf.FuncInfo
+}
+
+// close closes all descriptors, which unloads what they are of.
+func (l *loader) close() {
+	for _, fd := range append(append([]sysbpf.FD(nil), l.maps...), l.tables...) {
+		fd.Close()
+	}
+	if l.types > 0 {
+		l.types.Close()
+	}
+}
+
+// Map types that are treated specially (enum bpf_map_type).
+const (
+	mapPerfEventArray = 4
+	mapArrayOfMaps    = 12
+	mapHashOfMaps     = 13
+	mapStructOps      = 26
+)
+
+// mapName returns a name that the kernel takes.
+func mapName(name string) string {
+	clean := strings.Map(func(c rune) rune {
+		if c == '_' || c == '.' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
+			return c
+		}
+		return '_'
+	}, name)
+	return clean[:min(len(clean), 15)]
+}
+
+// createMaps creates the maps with their initial values.
+func (l *loader) createMaps() error {
+	for i := range l.p.Maps {
+		m := &l.p.Maps[i]
+		fd, err := l.createMap(m)
+		if err != nil {
+			return fmt.Errorf("map %q: %w", m.Name, err)
+		}
+		l.maps = append(l.maps, fd)
+		if err := fill(fd, m); err != nil {
+			return fmt.Errorf("map %q: %w", m.Name, err)
+		}
+	}
+	return nil
+}
+
+// createMap creates one map.
+func (l *loader) createMap(m *bytecode.Map) (sysbpf.FD, error) {
+	spec := sysbpf.Map{
+		Type: m.Type, KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags,
+		Name: mapName(m.Name),
+	}
+	switch m.Type {
+	case 0:
+		return -1, errors.New("its definition is not known")
+	case mapStructOps:
+		return -1, errors.New("maps of type struct_ops are not supported here")
+	case mapArrayOfMaps, mapHashOfMaps:
+		return -1, errors.New("maps of maps are not supported here: the prototype of the inner map is not known")
+	case mapPerfEventArray:
+		if spec.MaxEntries == 0 {
+			spec.MaxEntries = 1
+		}
+	case record.MapArray:
+		if m.Name == ".kconfig" && m.Value == nil {
+			return -1, errors.New("values of the kernel's configuration are not filled in here")
+		}
+	}
+	fd, err := sysbpf.CreateMap(&spec)
+	if err != nil {
+		return -1, explain("create", err)
+	}
+	return fd, nil
+}
+
+// fill sets the initial value of a map, and freezes one that is constant.
+func fill(fd sysbpf.FD, m *bytecode.Map) error {
+	if m.Value != nil && m.Type == record.MapArray {
+		if err := sysbpf.Update(fd, make([]byte, 4), m.Value); err != nil {
+			return fmt.Errorf("set value: %w", err)
+		}
+	}
+	if m.ReadOnly && m.Value != nil {
+		if err := sysbpf.Freeze(fd); err != nil {
+			return fmt.Errorf("freeze: %w", err)
+		}
+	}
+	return nil
+}
+
+// createTables creates the jump tables as instruction arrays.
+func (l *loader) createTables() error {
+	for _, t := range l.p.Tables {
+		spec := sysbpf.Map{Type: record.MapInsnArray, KeySize: 4, ValueSize: 16, MaxEntries: uint32(len(t.Targets)),
+			Name: mapName(t.Name)}
+		fd, err := sysbpf.CreateMap(&spec)
+		if errors.Is(err, unix.EINVAL) {
+			return fmt.Errorf("jump table %q: %w: this kernel, %s, has no instruction arrays (Linux 6.19)", t.Name,
+				ErrRefused, l.kernel.Release())
+		}
+		if err != nil {
+			return explain(fmt.Sprintf("jump table %q: create", t.Name), err)
+		}
+		l.tables = append(l.tables, fd)
+		key, value := make([]byte, 4), make([]byte, 16)
+		for i, pc := range t.Targets {
+			binary.LittleEndian.PutUint32(key, uint32(i))
+			binary.LittleEndian.PutUint32(value, uint32(pc))
+			if err := sysbpf.Update(fd, key, value); err != nil {
+				return fmt.Errorf("jump table %q: entry %d: %w", t.Name, i, err)
+			}
+		}
+		if !t.Unfrozen {
+			if err := sysbpf.Freeze(fd); err != nil {
+				return fmt.Errorf("jump table %q: freeze: %w", t.Name, err)
+			}
+		}
+		info, err := sysbpf.ReadMap(fd)
+		if err != nil {
+			return fmt.Errorf("jump table %q: %w", t.Name, err)
+		}
+		l.idOf = append(l.idOf, info.ID)
+	}
+	return nil
+}
+
+// patch puts descriptors, type numbers and addresses into the instructions.
+func (l *loader) patch() error {
+	l.insns = append([]bytecode.Insn(nil), l.p.Insns...)
+	for _, r := range l.p.Refs {
+		if err := l.patchOne(r); err != nil {
+			return fmt.Errorf("slot %d: %w", r.PC, err)
+		}
+	}
+	return nil
+}
+
+// patchOne patches the operand of one instruction.
+func (l *loader) patchOne(r bytecode.Ref) error {
+	in := &l.insns[r.PC]
+	switch r.Kind {
+	case bytecode.RefMap, bytecode.RefMapValue:
+		in.Imm = int32(l.maps[r.Index])
+		in.Src = asDescriptor(in.Src)
+	case bytecode.RefTable, bytecode.RefTableMap:
+		in.Imm = int32(l.tables[r.Index])
+		in.Src = asDescriptor(in.Src)
+	case bytecode.RefFunc, bytecode.RefHelper:
+	case bytecode.RefKfunc:
+		id, err := l.kernelType(r.Name, new(*btf.Func))
+		if err != nil {
+			return fmt.Errorf("kernel function %q: %w", r.Name, err)
+		}
+		in.Imm, in.Off = int32(id), 0
+	case bytecode.RefKsym:
+		return l.patchKsym(r, in)
+	case bytecode.RefCORE:
+		return errors.New("field relocations (CO-RE) are not applied here: load the program with another loader " +
+			"and use live:ID")
+	default:
+		return fmt.Errorf("nothing is known of %q", r.Name)
+	}
+	return nil
+}
+
+// asDescriptor turns a map reference by index in fd_array into one by
+// descriptor.
+func asDescriptor(src bytecode.Reg) bytecode.Reg {
+	switch src {
+	case bytecode.LdMapIdx:
+		return bytecode.LdMapFD
+	case bytecode.LdMapIdxValue:
+		return bytecode.LdMapValue
+	}
+	return src
+}
+
+// patchKsym puts in a kernel variable: by its type, or by its address.
+func (l *loader) patchKsym(r bytecode.Ref, in *bytecode.Insn) error {
+	if in.Src == bytecode.LdBTFID {
+		id, err := l.kernelType(r.Name, new(*btf.Var))
+		if err != nil {
+			return fmt.Errorf("kernel variable %q: %w", r.Name, err)
+		}
+		in.Imm = int32(id)
+		return nil
+	}
+	addr, ok := l.kernel.Address(r.Name)
+	if !ok {
+		return fmt.Errorf("kernel symbol %q: its address is unknown", r.Name)
+	}
+	in.Imm, l.insns[r.PC+1].Imm = int32(uint32(addr)), int32(addr>>32)
+	return nil
+}
+
+// kernelType returns the number of a type of the running kernel.
+func (l *loader) kernelType(name string, typ any) (btf.TypeID, error) {
+	if l.vmBTF == nil {
+		spec, err := btf.LoadKernelSpec()
+		if err != nil {
+			return 0, fmt.Errorf("types of the kernel: %w", err)
+		}
+		l.vmBTF = spec
+	}
+	if err := l.vmBTF.TypeByName(name, typ); err != nil {
+		return 0, err
+	}
+	switch t := typ.(type) {
+	case **btf.Func:
+		return l.vmBTF.TypeID(*t)
+	case **btf.Var:
+		return l.vmBTF.TypeID(*t)
+	case **btf.Typedef:
+		return l.vmBTF.TypeID(*t)
+	}
+	panic("bug: a kind of type that no caller asks for")
+}
+
+// logSize is room for the verifier's log in bytes.
+const logSize = 1 << 20
+
+// load loads the program.
+func (l *loader) load() (sysbpf.FD, error) {
+	typ, err := progType(l.p.Type)
+	if err != nil {
+		return -1, err
+	}
+	req := &sysbpf.Load{
+		Type: typ, AttachType: attachType(l.p.Section), Flags: l.p.Flags, Name: mapName(l.p.Name),
+		License: l.opt.License, Insns: bytecode.Encode(l.insns, binary.LittleEndian),
+		BTF: l.types, Funcs: l.funcs, Lines: l.lines(), LogSize: logSize,
+	}
+	if l.opt.AttachType != 0 {
+		req.AttachType = l.opt.AttachType
+	}
+	if req.License == "" {
+		req.License = "GPL"
+	}
+	if req.AttachBTF, err = l.attachID(); err != nil {
+		return -1, err
+	}
+	for i, t := range l.p.Tables {
+		if t.FDArray {
+			req.FDArray = append(req.FDArray, int32(l.tables[i]))
+		}
+	}
+	fd, log, err := sysbpf.LoadProg(req)
+	if err == nil {
+		return fd, nil
+	}
+	if errors.Is(err, unix.EPERM) && log == "" {
+		return -1, explain("load", err)
+	}
+	return -1, fmt.Errorf("%w: %s%s", ErrRefused, unix.ErrnoName(errnoOf(err)), verdict(log))
+}
+
+// errnoOf returns the number of a system call's error.
+func errnoOf(err error) unix.Errno {
+	var n unix.Errno
+	errors.As(err, &n)
+	return n
+}
+
+// verdict returns the line of a verifier log that says why, with ": " in front.
+func verdict(log string) string {
+	var last string
+	for text := range strings.Lines(log) {
+		text = strings.TrimSpace(text)
+		if text != "" && !strings.HasPrefix(text, "processed ") && !strings.HasPrefix(text, "verification time") &&
+			!strings.HasPrefix(text, "stack depth") {
+			last = text
+		}
+	}
+	if last == "" {
+		return ""
+	}
+	return ": " + last
+}
+
+// attachID returns the type of what a tracing program attaches to, 0 for other
+// programs.
+func (l *loader) attachID() (uint32, error) {
+	name, needed := attachTarget(l.p.Section)
+	if !needed {
+		return 0, nil
+	}
+	var id btf.TypeID
+	var err error
+	if strings.HasPrefix(name, "btf_trace_") {
+		id, err = l.kernelType(name, new(*btf.Typedef))
+	} else {
+		id, err = l.kernelType(name, new(*btf.Func))
+	}
+	if err != nil {
+		return 0, fmt.Errorf("section %q: kernel function %q: %w", l.p.Section, name, err)
+	}
+	return uint32(id), nil
+}
+
+// progType returns the number of a program type.
+func progType(name string) (uint32, error) {
+	if name == "" {
+		return 0, errors.New("the program's type is not known: its section has no name that libbpf knows")
+	}
+	for n := range uint64(64) {
+		if record.ProgTypeName(strconv.FormatUint(n, 10)) == name {
+			return uint32(n), nil
+		}
+	}
+	return 0, fmt.Errorf("no program type is called %q", name)
+}
+
+// relate replaces line records by slots as submitted, and puts tables in the
+// order of the source.
+func (l *loader) relate(out *Program) error {
+	c := out.Capture
+	for i := range c.Lines {
+		c.Lines[i].Insn = out.lineNumbers[i]
+	}
+	c.Source = l.p.Insns
+	c.Tables = nil
+	for i, fd := range l.tables {
+		m, err := (&reader{}).readMap(fd)
+		if err != nil {
+			return fmt.Errorf("read jump table %q: %w", l.p.Tables[i].Name, err)
+		}
+		c.Tables = append(c.Tables, replay.CapturedTable{Name: l.p.Tables[i].Name, Entries: m.entries})
+	}
+	for i := range c.Funcs {
+		for _, s := range l.p.Subprogs {
+			c.Funcs[i].Exception = c.Funcs[i].Exception || s.Exception && s.Name == c.Funcs[i].Name
+		}
+	}
+	return nil
+}

@@ -1,0 +1,14 @@
+//go:build !linux || !amd64
+
+package live
+
+import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
+
+// open fails: there is nothing to read.
+func open(Selector, *Kernel) (*Program, error) { return nil, ErrUnsupported }
+
+// IDs fails: there is nothing to list.
+func IDs() ([]uint32, error) { return nil, ErrUnsupported }
+
+// Load fails: there is no kernel to load into.
+func Load(*bytecode.Program, LoadOptions, *Kernel) (*Program, error) { return nil, ErrUnsupported }
