@@ -24,8 +24,9 @@ func assignX(c *cells, opt Options) {
 	c.gradeLinks()
 	m := &mover{c: c, opt: opt}
 	m.chain()
-	m.pack()
-	m.settle()
+	m.sortChains()
+	m.narrow()
+	m.settleBest()
 	least := 0
 	for i, x := range c.cell {
 		if left := x.x - x.w/2; i == 0 || left < least {
@@ -63,10 +64,16 @@ func (m *mover) chain() {
 			m.below[c.links[i].a], m.above[c.links[i].b] = i, i
 		}
 	}
-	for _, row := range c.rows {
+	m.join()
+}
+
+// join makes the chains of the links selected.
+func (m *mover) join() {
+	m.list = m.list[:0]
+	for _, row := range m.c.rows {
 		for _, x := range row {
 			if m.above[x] >= 0 {
-				m.of[x] = m.of[c.links[m.above[x]].a]
+				m.of[x] = m.of[m.c.links[m.above[x]].a]
 				m.list[m.of[x]] = append(m.list[m.of[x]], x)
 				continue
 			}
@@ -170,10 +177,9 @@ func (m *mover) gap(a, b int) int {
 	return (d + grid - 1) / grid * grid
 }
 
-// pack places the chains at the mean of their leftmost and rightmost places.
-func (m *mover) pack() {
-	m.sortChains()
-	left, right := make([]int, len(m.list)), make([]int, len(m.list))
+// packed returns the leftmost and the rightmost place of each chain.
+func (m *mover) packed() (left, right []int) {
+	left, right = make([]int, len(m.list)), make([]int, len(m.list))
 	widest := 0
 	for _, k := range m.order {
 		left[k] = m.bound(k, left, true, 0)
@@ -182,15 +188,49 @@ func (m *mover) pack() {
 	for _, k := range slices.Backward(m.order) {
 		right[k] = m.bound(k, right, false, widest)
 	}
-	m.x = left
+	return left, right
+}
+
+// settleBest lets chains settle from the left, the right and the mean of both,
+// and takes the result with the shortest lines for its width. Large drawings
+// are settled from the mean only.
+func (m *mover) settleBest() {
+	left, right := m.packed()
+	mid := make([]int, len(left))
 	for k := range left {
-		m.x[k] = (left[k] + right[k]) / (2 * grid) * grid
+		mid[k] = (left[k] + right[k]) / (2 * grid) * grid
 	}
+	starts := [][]int{mid, left, right}
+	if len(m.c.cell) > 20_000 {
+		starts = starts[:1]
+	}
+	best := -1
+	for _, x := range starts {
+		m.x = x
+		m.settle()
+		if cost := m.cost(); best < 0 || cost < best {
+			best = cost
+			for v := range m.c.cell {
+				m.c.cell[v].x = m.x[m.of[v]]
+			}
+		}
+	}
+}
+
+// cost is the length of the level lines, and the width for each row.
+func (m *mover) cost() int {
+	sum := 0
+	for _, l := range m.c.links {
+		sum += abs(m.x[m.of[l.a]] - m.x[m.of[l.b]])
+	}
+	lo, hi := slices.Min(m.x), slices.Max(m.x)
+	return sum + (hi-lo)*len(m.c.rows)
 }
 
 // sortChains finds an order in which each chain follows its left neighbours.
 // There is one: chosen links do not cross, so "left of" has no cycle.
 func (m *mover) sortChains() {
+	m.order = m.order[:0]
 	waits := make([]int, len(m.list))
 	for _, row := range m.c.rows {
 		for _, x := range row[1:] {
@@ -239,7 +279,11 @@ func (m *mover) bound(k int, x []int, fromLeft bool, open int) int {
 func (m *mover) settle() {
 	const far = 1 << 40
 	var wants []want
-	for round := range 16 {
+	rounds := 16
+	if len(m.c.cell) < 5000 {
+		rounds = 60
+	}
+	for round := range rounds {
 		moved := false
 		for i := range m.order {
 			k := m.order[i]
@@ -258,9 +302,6 @@ func (m *mover) settle() {
 		if !moved {
 			break
 		}
-	}
-	for v := range m.c.cell {
-		m.c.cell[v].x = m.x[m.of[v]]
 	}
 }
 

@@ -275,8 +275,11 @@ func (c *cells) linkEdge(n *net, i int, add func(a, b, weight int)) {
 		return
 	}
 	w := weightOnly
-	if e.Straight {
+	switch {
+	case e.Straight:
 		w = weightStraight
+	case len(n.edges) > 1:
+		w = weightFan // the trunk is where it is for the others' sake, too
 	}
 	// The trunk may begin above the source (a confluence) or end below the
 	// target (a fan).

@@ -1,0 +1,95 @@
+package layered
+
+// narrow cuts chains where they make the drawing wide. Chains that pass each
+// other in different rows push one another aside like stairs:
+//
+//	A B          the drawing is five cells wide, because B, C and D
+//	  B C        are straight, and would be two if they had bends
+//	    C D
+//	      D E
+//
+// While the drawing is more than a quarter wider than its widest row, the
+// weakest link on the path of chains that makes it so is given up.
+func (m *mover) narrow() {
+	cuts := min(400, 4_000_000/(1+len(m.c.cell)))
+	limit := m.widestRow() * 5 / 4
+	for range cuts {
+		left, _ := m.packed()
+		i := m.weakest(left, limit)
+		if i < 0 {
+			return
+		}
+		m.below[m.c.links[i].a], m.above[m.c.links[i].b] = -1, -1
+		m.join()
+		m.sortChains()
+	}
+}
+
+// widestRow returns the distance of the first and last centre in the widest
+// row, packed.
+func (m *mover) widestRow() int {
+	widest := 0
+	for _, row := range m.c.rows {
+		w := 0
+		for i := range len(row) - 1 {
+			w += m.gap(row[i], row[i+1])
+		}
+		widest = max(widest, w)
+	}
+	return widest
+}
+
+// weakest returns the lightest link that the rightmost chain's place depends
+// on, -1 when that place is within the limit or depends on one row alone.
+func (m *mover) weakest(left []int, limit int) int {
+	k := 0
+	for i := range left {
+		if left[i] > left[k] {
+			k = i
+		}
+	}
+	if left[k] <= limit {
+		return -1
+	}
+	best := -1
+	row := -1 // row in which chain k pushes the one to its right
+	for {
+		v, next := m.pusher(k, left)
+		if row >= 0 {
+			at := row
+			if v >= 0 {
+				at = m.c.cell[v].row
+			}
+			best = m.lightest(k, min(at, row), max(at, row), best)
+		}
+		if v < 0 {
+			return best
+		}
+		row, k = m.c.cell[v].row, next
+	}
+}
+
+// pusher returns the cell of chain k whose left neighbour decides the chain's
+// place, and that neighbour's chain; -1 for none.
+func (m *mover) pusher(k int, left []int) (cell, chain int) {
+	for _, v := range m.list[k] {
+		row, p := m.c.rows[m.c.cell[v].row], m.c.pos[v]
+		if p > 0 && left[m.of[row[p-1]]]+m.gap(row[p-1], v) == left[k] {
+			return v, m.of[row[p-1]]
+		}
+	}
+	return -1, -1
+}
+
+// lightest returns the lightest link of chain k between two rows, or best if
+// that is as light.
+func (m *mover) lightest(k, from, to, best int) int {
+	for _, v := range m.list[k] {
+		if i := m.below[v]; i >= 0 && m.c.cell[v].row >= from && m.c.cell[v].row < to {
+			if best < 0 || m.c.links[i].weight < m.c.links[best].weight {
+				best = i
+			}
+		}
+	}
+	return best
+}
