@@ -26,6 +26,8 @@ type cli struct {
 	List    listCmd    `cmd:"" help:"List programs, subprograms, instructions and jump tables."`
 	Render  renderCmd  `cmd:"" help:"Draw the control-flow graph beside the block layout of the machine code."`
 	Show    showCmd    `cmd:"" help:"Print a stage of the analysis as text or JSON."`
+	Check   checkCmd   `cmd:"" help:"Find what a kernel would refuse or crash on, for CI: text, JSON, SARIF, JUnit, GitHub."`
+	Merge   mergeCmd   `cmd:"" help:"Join the JSON of the parts of a check."`
 	Replay  replayCmd  `cmd:"" help:"Compile recorded programs and compare with what the kernel produced."`
 	Version versionCmd `cmd:"" help:"Print the version, the profiles and the schema."`
 }
@@ -81,7 +83,7 @@ func run(args []string, std streams) int {
 		return exitUsage
 	}
 	if err := ctx.Run(); err != nil {
-		if err != error(errDiffers) {
+		if !errors.Is(err, errDiffers) && !errors.Is(err, errFindings) {
 			fmt.Fprintf(std.err, "bpfcfg: %s\n", message(err))
 		}
 		return statusOf(err)

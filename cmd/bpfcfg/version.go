@@ -16,14 +16,18 @@ func (versionCmd) Help() string { return "Example:\n  bpfcfg version" }
 
 // Run implements the verb.
 func (versionCmd) Run(std streams) error {
-	version := "(devel)"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		version = info.Main.Version
-	}
-	fmt.Fprintf(std.out, "bpfcfg %s\nschema %s\nlayout format %d\nprofiles", version, schema, golden.FormatVersion)
+	fmt.Fprintf(std.out, "bpfcfg %s\nschema %s\nlayout format %d\nprofiles", buildVersion(), schema, golden.FormatVersion)
 	for _, name := range jit.ProfileNames() {
 		fmt.Fprintf(std.out, " %s", name)
 	}
 	_, err := fmt.Fprintln(std.out)
 	return err
+}
+
+// buildVersion returns the module's version as the linker knows it.
+func buildVersion() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "(devel)"
 }

@@ -1,0 +1,314 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/bpfcfg/bpfcfg/internal/atomicfile"
+	"github.com/bpfcfg/bpfcfg/internal/check"
+	"github.com/bpfcfg/bpfcfg/internal/policy"
+	"github.com/bpfcfg/bpfcfg/internal/report"
+)
+
+// checkCmd is the gate for CI.
+type checkCmd struct {
+	Input         []string `arg:"" optional:"" help:"Objects, directories, raw:FILE, record:FILE#NAME, or - for standard input."`
+	Prog          []string `help:"Only programs whose name matches GLOB; may be given several times." placeholder:"GLOB"`
+	Profile       string   `help:"Kernel and mitigations to compile for (default linux-7.3; for a record, the recorded machine's)." placeholder:"PROFILE"`
+	Config        string   `help:"Policy file (default .bpfcfg.yaml, if there is one)." placeholder:"FILE"`
+	Set           []string `help:"Assume that a constant of .rodata has this value." placeholder:"NAME=VALUE"`
+	Baseline      string   `help:"Accept the findings that FILE lists." placeholder:"FILE"`
+	WriteBaseline bool     `help:"Write today's findings to the baseline FILE and accept them."`
+	Shard         string   `help:"Check the i-th of n parts of the inputs, split by their content; join with bpfcfg merge." placeholder:"i/n"`
+	Jobs          int      `help:"Inputs analysed at a time (default: one for each processor)." placeholder:"N"`
+	SourceRoot    string   `help:"Name C files relative to DIR (default: the working directory)." placeholder:"DIR"`
+	Explain       string   `help:"Describe the finding ID, or all, and exit." placeholder:"ID"`
+	outputFlags
+}
+
+// outputFlags say what a report looks like and when it fails.
+type outputFlags struct {
+	Format []string `help:"text, json, sarif, junit or github; FORMAT=FILE writes to a file. May be given several times (default text)." placeholder:"FORMAT[=FILE]" sep:"none"`
+	FailOn string   `enum:"error,warning,note,never," default:"" help:"Lowest level that fails: error (default), warning, note or never." placeholder:"LEVEL"`
+	Show   string   `enum:"error,warning,note" default:"warning" help:"Lowest level that text lists: error, warning or note." placeholder:"LEVEL"`
+}
+
+// Help returns the examples of --help.
+func (checkCmd) Help() string {
+	return `Examples:
+  bpfcfg check prog.o
+  bpfcfg check build/ --prog 'xdp_*' --fail-on warning
+  bpfcfg check build/ --format sarif=out.sarif --format text
+  bpfcfg check build/ --baseline bpfcfg.baseline --write-baseline
+  bpfcfg check prog.o --set enable_ipv6=0 --show note     what is dead without IPv6
+  bpfcfg check build/ --shard 2/4 --format json=part2.json
+  bpfcfg check --explain nop-target`
+}
+
+// errFindings is returned when the analysis worked and findings fail; they have
+// been printed.
+var errFindings = &statusError{exitFindings, errors.New("findings")}
+
+// Run implements the verb.
+func (c *checkCmd) Run(std streams) error {
+	if c.Explain != "" {
+		return explainFinding(std.out, c.Explain)
+	}
+	run, err := c.prepare(std)
+	if err != nil {
+		return err
+	}
+	r, err := run.all(std)
+	if err != nil {
+		return err
+	}
+	if err := c.baseline(r); err != nil {
+		return err
+	}
+	return c.finish(std, r)
+}
+
+// prepare judges the command line and reads what the check depends on.
+func (c *checkCmd) prepare(std streams) (*checkRun, error) {
+	if len(c.Input) == 0 {
+		return nil, usagef("check needs an input: an object or a directory")
+	}
+	if c.WriteBaseline && (c.Baseline == "" || c.Shard != "") {
+		return nil, usagef("--write-baseline needs --baseline FILE, and all inputs (no --shard)")
+	}
+	if _, err := c.outputs(); err != nil {
+		return nil, err
+	}
+	run := &checkRun{prog: c.Prog, root: c.SourceRoot, stdin: std.in, jobs: c.Jobs}
+	for _, g := range c.Prog {
+		if _, err := filepath.Match(g, ""); err != nil {
+			return nil, usagef("--prog %s: not a glob: %w", g, err)
+		}
+	}
+	var err error
+	if run.shard, run.shards, err = parseShard(c.Shard); err != nil {
+		return nil, err
+	}
+	if run.root == "" {
+		run.root, _ = os.Getwd() // without one, files keep the names that they have
+	} else if run.root, err = filepath.Abs(run.root); err != nil {
+		return nil, usagef("--source-root: %w", err)
+	}
+	if run.jobs <= 0 {
+		run.jobs = runtime.GOMAXPROCS(0)
+	}
+	if c.Profile != "" {
+		prof, err := lookupProfile(c.Profile)
+		if err != nil {
+			return nil, err
+		}
+		run.profile = &prof
+	}
+	if run.policy, err = c.readPolicy(); err != nil {
+		return nil, err
+	}
+	if run.names, err = expandAll(c.Input); err != nil {
+		return nil, err
+	}
+	return run, nil
+}
+
+// defaultPolicy is read when it is there.
+const defaultPolicy = ".bpfcfg.yaml"
+
+// readPolicy reads the policy file and adds what the flags ask for.
+func (c *checkCmd) readPolicy() (*policy.Policy, error) {
+	file := c.Config
+	if file == "" {
+		if _, err := os.Stat(defaultPolicy); err == nil {
+			file = defaultPolicy
+		}
+	}
+	p := &policy.Policy{}
+	if file != "" {
+		data, err := readInput(file, nil)
+		if err != nil {
+			return nil, usagef("policy %w", err)
+		}
+		if p, err = policy.Parse(file, data); err != nil {
+			return nil, usagef("policy %w", err)
+		}
+	}
+	for _, s := range c.Set {
+		if err := p.AddSet(s); err != nil {
+			return nil, usagef("--set %s: %w", s, err)
+		}
+	}
+	if c.FailOn == "" && p.FailOn != "" {
+		c.FailOn = string(p.FailOn)
+		if p.FailOn == check.Off {
+			c.FailOn = "never"
+		}
+	}
+	return p, nil
+}
+
+// parseShard reads "i/n"; an empty text is all inputs.
+func parseShard(s string) (i, n int, err error) {
+	if s == "" {
+		return 1, 1, nil
+	}
+	a, b, _ := strings.Cut(s, "/")
+	i, err1 := strconv.Atoi(a)
+	n, err2 := strconv.Atoi(b)
+	if err1 != nil || err2 != nil || i < 1 || i > n {
+		return 0, 0, usagef("--shard %s: write i/n with 1 <= i <= n, as in 2/4", s)
+	}
+	return i, n, nil
+}
+
+// failOn returns the level that fails, check.Off for none.
+func (o *outputFlags) failOn() check.Level {
+	switch o.FailOn {
+	case "":
+		return check.Error
+	case "never":
+		return check.Off
+	}
+	return check.Level(o.FailOn)
+}
+
+// baseline accepts what the baseline lists, or writes it.
+func (c *checkCmd) baseline(r *report.Report) error {
+	r.FailOn = c.failOn()
+	if c.Baseline == "" {
+		return nil
+	}
+	if c.WriteBaseline {
+		entries := r.Baseline()
+		data, err := report.EncodeBaseline(entries)
+		if err != nil {
+			return err
+		}
+		if err := atomicfile.Write(c.Baseline, data); err != nil {
+			return inputError(err)
+		}
+		r.Accept(entries)
+		return nil
+	}
+	data, err := readInput(c.Baseline, nil)
+	if err != nil {
+		return inputError(fmt.Errorf("baseline %w", err))
+	}
+	entries, err := report.ReadBaseline(data)
+	if err != nil {
+		return inputError(fmt.Errorf("baseline %s: %w", c.Baseline, err))
+	}
+	r.Accept(entries)
+	return nil
+}
+
+// output is a format and where it goes: "" is standard output.
+type output struct{ format, file string }
+
+// outputs reads the --format flags.
+func (o *outputFlags) outputs() ([]output, error) {
+	formats := o.Format
+	if len(formats) == 0 {
+		formats = []string{"text"}
+	}
+	var out []output
+	onStdout := ""
+	files := map[string]bool{}
+	for _, f := range formats {
+		format, file, toFile := strings.Cut(f, "=")
+		known := false
+		for _, k := range report.Formats() {
+			known = known || k == format
+		}
+		switch {
+		case !known:
+			return nil, usagef("--format %s: one of %s, or FORMAT=FILE", f, strings.Join(report.Formats(), ", "))
+		case toFile && file == "":
+			return nil, usagef("--format %s: the file's name is missing", f)
+		case toFile && files[file]:
+			return nil, usagef("--format %s: two formats go to this file", f)
+		case !toFile && onStdout != "":
+			return nil, usagef("both %s and %s would go to standard output: write one to a file, as in --format %s=FILE",
+				onStdout, format, format)
+		case !toFile:
+			onStdout = format
+		}
+		files[file] = true
+		out = append(out, output{format, file})
+	}
+	return out, nil
+}
+
+// finish writes the report in all formats and returns what it comes to.
+func (o *outputFlags) finish(std streams, r *report.Report) error {
+	outs, err := o.outputs()
+	if err != nil {
+		return err
+	}
+	for _, out := range outs {
+		if err := o.write(std.out, r, out); err != nil {
+			return err
+		}
+	}
+	c := r.Count()
+	switch {
+	case c.FailedInputs+c.FailedProg > 0:
+		return inputError(fmt.Errorf("%s could not be analysed", plural(c.FailedInputs+c.FailedProg, "input or program")))
+	case c.Failing > 0:
+		return errFindings
+	}
+	return nil
+}
+
+// write writes a report in one format.
+func (o *outputFlags) write(stdout io.Writer, r *report.Report, out output) error {
+	opt := report.Options{Show: check.Level(o.Show), Version: buildVersion()}
+	if out.format == "github" {
+		if err := appendSummary(r); err != nil {
+			return err
+		}
+	}
+	if out.file == "" {
+		opt.Colour = coloured(stdout)
+		return report.Write(stdout, out.format, r, opt)
+	}
+	var b strings.Builder
+	if err := report.Write(&b, out.format, r, opt); err != nil {
+		return err
+	}
+	return inputError(atomicfile.Write(out.file, []byte(b.String())))
+}
+
+// coloured reports whether w is a terminal and the user did not ask for no
+// colour (https://no-color.org).
+func coloured(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
+}
+
+// appendSummary appends to the job summary of GitHub Actions, where there is
+// one.
+func appendSummary(r *report.Report) error {
+	file := os.Getenv("GITHUB_STEP_SUMMARY")
+	if file == "" {
+		return nil
+	}
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return inputError(fmt.Errorf("job summary: %w", cause(file, err)))
+	}
+	_, err = f.WriteString(report.Summary(r))
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return inputError(err)
+}

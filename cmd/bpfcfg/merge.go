@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/internal/report"
+)
+
+// mergeCmd joins the JSON of the parts of a check.
+type mergeCmd struct {
+	Part []string `arg:"" help:"Files written by bpfcfg check --format json=FILE, or - for standard input."`
+	outputFlags
+}
+
+// Help returns the examples of --help.
+func (mergeCmd) Help() string {
+	return `Examples:
+  bpfcfg merge part1.json part2.json
+  bpfcfg merge part*.json --format sarif=out.sarif --format text`
+}
+
+// Run implements the verb. The exit status is that of a check of everything.
+func (c *mergeCmd) Run(std streams) error {
+	if _, err := c.outputs(); err != nil {
+		return err
+	}
+	var parts []*report.Report
+	for _, file := range c.Part {
+		data, err := readInput(file, std.in)
+		if err != nil {
+			return inputError(err)
+		}
+		r, err := report.Read(data)
+		if err != nil {
+			return inputError(fmt.Errorf("%s: %w", file, err))
+		}
+		parts = append(parts, r)
+	}
+	r, err := report.Merge(parts)
+	if err != nil {
+		return inputError(err)
+	}
+	if c.FailOn != "" {
+		r.FailOn = c.failOn()
+	}
+	return c.finish(std, r)
+}

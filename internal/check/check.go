@@ -1,0 +1,131 @@
+// Package check turns the analysis of a program into findings: what a kernel
+// would refuse, what would crash it, and what a reader of the C source should
+// know, each at the line that it is about.
+//
+//	for _, f := range check.Findings(a, check.Expect{}) {
+//		fmt.Println(f.Location.File, f.Location.Line, f.Level, f.ID, f.Message)
+//	}
+//	// prog.c 42 error unreachable no control flow reaches insn 17 to 20: …
+//
+// A finding is data: where it is, what it says, what to do, the shortest
+// feasible path that leads there, and a fingerprint that stays when unrelated
+// instructions come or go. Catalogue describes every kind of finding.
+//
+// The package judges what other packages found out; it analyses nothing itself
+// but reachability along the edges of their graphs. It prints nothing: package
+// report does. What a user asks for beyond this (levels of his own, assertions)
+// is in package policy.
+package check
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+)
+
+// Level says how bad a finding is.
+type Level string
+
+// The levels, in words that SARIF knows, too.
+const (
+	Off     Level = "off" // not reported
+	Note    Level = "note"
+	Warning Level = "warning"
+	Error   Level = "error"
+)
+
+// Levels returns the levels that a finding can be given, rising.
+func Levels() []Level { return []Level{Off, Note, Warning, Error} }
+
+// Rank returns the level's place in Levels, -1 for a word that is no level.
+func (l Level) Rank() int { return slices.Index(Levels(), l) }
+
+// AtLeast reports whether the level is min or worse. Nothing is at least Off.
+func (l Level) AtLeast(min Level) bool { return min.Rank() > 0 && l.Rank() >= min.Rank() }
+
+// Location is a place in the C source. The zero value is no place.
+type Location struct {
+	File string // as the compiler recorded it
+	Line int    // from 1
+	Col  int    // from 1; 0 when unknown
+	Text string // the line itself, trimmed; empty when not recorded
+}
+
+// Known reports whether there is a place at all.
+func (l Location) Known() bool { return l.File != "" && l.Line > 0 }
+
+// Step is a block on a path.
+type Step struct {
+	Location
+	Block   cfg.BlockID
+	PC      bytecode.PC // last instruction of the block, which decides where to go
+	Text    string      // that instruction
+	Skipped int         // blocks left out of the path in front of this one
+}
+
+// Related is another place that a finding speaks of: a table, a target.
+type Related struct {
+	Location
+	PC      bytecode.PC // -1 when it is no instruction
+	Message string
+}
+
+// Finding is one thing that a program's author should know.
+type Finding struct {
+	ID       ID
+	Level    Level
+	Program  string      // name of the program
+	Function string      // name of the subprogram
+	PC       bytecode.PC // -1 when it is about the whole program
+	Block    cfg.BlockID // -1 with PC -1
+	Location Location
+	Message  string // what is wrong, in a sentence without a full stop
+	Fix      string // what to do about it; may be empty
+	Kernel   string // what Linux prints about it; empty when it prints nothing or more than one thing may come first
+	Related  []Related
+	Path     []Step // shortest feasible path from the program's entry, empty when there is none
+
+	// Fingerprint identifies the finding across versions of a program: 16
+	// hexadecimal digits.
+	Fingerprint string
+
+	key string // what tells the finding from others at an equal instruction
+}
+
+// Findings returns what there is to say about an analysed program and what is
+// expected of it, by instruction. Levels are those of the catalogue.
+func Findings(a *pipeline.Analysis, e Expect) []Finding {
+	c := newContext(a)
+	c.unreachable()
+	c.deadBranches()
+	c.unresolved()
+	c.tableEntries()
+	c.wideTables()
+	c.deadEntries()
+	c.foreignTargets()
+	c.movedTargets()
+	c.irreducible()
+	c.explosion()
+	c.layout()
+	c.expect(e)
+	c.verdict() // last: it adds the kernel's words to what is there already
+	return c.done()
+}
+
+// done puts the findings in order and fingerprints them.
+func (c *context) done() []Finding {
+	slices.SortStableFunc(c.found, func(x, y Finding) int {
+		return cmp.Or(cmp.Compare(x.PC, y.PC), cmp.Compare(y.Level.Rank(), x.Level.Rank()), cmp.Compare(x.ID, y.ID))
+	})
+	c.fingerprint()
+	return c.found
+}
+
+// Broken reports whether the findings explain why a program has no machine
+// code: a kernel would refuse it.
+func Broken(fs []Finding) bool {
+	return slices.ContainsFunc(fs, func(f Finding) bool { return f.Kernel != "" })
+}

@@ -1,0 +1,77 @@
+package check
+
+import (
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+)
+
+// context is what the single checks share.
+type context struct {
+	a     *pipeline.Analysis
+	p     *bytecode.Program
+	g     *cfg.Graph
+	found []Finding
+	tree  *tree // of shortest paths, made when first asked for
+}
+
+func newContext(a *pipeline.Analysis) *context {
+	return &context{a: a, p: a.Program, g: a.Graph}
+}
+
+// add records a finding at an instruction and returns it for more to be filled
+// in; -1 is the whole program. The pointer is good until the next call.
+func (c *context) add(id ID, pc bytecode.PC, message string) *Finding {
+	f := Finding{
+		ID: id, Level: id.Info().Level, Program: c.p.Name, Function: c.function(pc), PC: pc, Block: cfg.NoBlock,
+		Location: c.location(pc), Message: message, Fix: id.Info().Fix,
+	}
+	if b, ok := c.g.BlockAt(pc); ok {
+		f.Block = b
+		f.Path = c.pathTo(b)
+	}
+	c.found = append(c.found, f)
+	return &c.found[len(c.found)-1]
+}
+
+// function returns the name of the subprogram at pc; of the program's entry for
+// the whole program.
+func (c *context) function(pc bytecode.PC) string {
+	sub := c.p.SubprogAt(max(pc, 0))
+	if sub < 0 {
+		return c.p.Name
+	}
+	return FunctionName(c.p, sub)
+}
+
+// FunctionName returns a subprogram's name, or one made of where it starts.
+func FunctionName(p *bytecode.Program, sub int) string {
+	if n := p.Subprogs[sub].Name; n != "" {
+		return n
+	}
+	return "func_" + p.Subprogs[sub].Start.String()
+}
+
+// location returns the C place of an instruction, the zero value when there is
+// none. The whole program is at its first instruction.
+func (c *context) location(pc bytecode.PC) Location { return locate(c.p, pc) }
+
+func locate(p *bytecode.Program, pc bytecode.PC) Location {
+	l, ok := p.LineAt(max(pc, 0))
+	if !ok {
+		return Location{}
+	}
+	return Location{File: l.File, Line: l.Line, Col: l.Col, Text: strings.TrimSpace(l.Text)}
+}
+
+// reached reports whether an execution can reach the instruction.
+func (c *context) reached(pc bytecode.PC) bool { return c.a.Succ.Exact.Reached(pc) }
+
+// each calls f for every instruction of a range of slots.
+func (c *context) each(start, end bytecode.PC, f func(pc bytecode.PC)) {
+	for pc := start; pc < end; pc += c.p.Insns[pc].Slots() {
+		f(pc)
+	}
+}

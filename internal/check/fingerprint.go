@@ -1,0 +1,86 @@
+package check
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+)
+
+// fingerprint gives each finding an identity that no instruction number is part
+// of. It is made of the kind of finding, program and function, the instruction
+// without its numbers, the kinds of edge that leave its block, and the C line;
+// for code without source lines, of the whole block's instructions instead.
+// Equal ones in a function are counted, in program order.
+//
+// Dropped: hashing the block's neighbourhood, which changes whenever a nearby
+// branch does, and the line number, which changes with every edit above.
+func (c *context) fingerprint() {
+	seen := map[string]int{}
+	for i := range c.found {
+		f := &c.found[i]
+		id := c.identity(f)
+		n := seen[id]
+		seen[id]++
+		sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", id, n))
+		f.Fingerprint = hex.EncodeToString(sum[:8])
+	}
+}
+
+// identity returns what a fingerprint is made of.
+func (c *context) identity(f *Finding) string {
+	var b strings.Builder
+	field := func(s string) { io.WriteString(&b, s); b.WriteByte(0) }
+	field(string(f.ID))
+	field(f.Program)
+	field(f.Function)
+	field(shape(f.key))
+	if f.Block == cfg.NoBlock {
+		return b.String()
+	}
+	blk := c.g.Blocks[f.Block]
+	if f.Location.Text != "" {
+		field(f.Location.Text)
+		field(shape(c.p.Text(f.PC)))
+	} else {
+		for pc := blk.Start; pc < blk.End; pc += c.p.Insns[pc].Slots() {
+			field(shape(c.p.Text(pc)))
+		}
+	}
+	indirect := false
+	for _, e := range c.g.Succs(f.Block) {
+		if e.Kind == cfg.Indirect { // a table may grow
+			indirect = true
+			continue
+		}
+		field(e.Kind.String())
+	}
+	if indirect {
+		field(cfg.Indirect.String())
+	}
+	return b.String()
+}
+
+// shape returns a text with every number replaced by '#', so that registers,
+// offsets, constants and the numbers in compilers' symbols do not count.
+func shape(text string) string {
+	var b strings.Builder
+	in := false
+	for i := 0; i < len(text); i++ {
+		digit := text[i] >= '0' && text[i] <= '9'
+		hexa := in && (text[i] == 'x' || text[i] >= 'a' && text[i] <= 'f')
+		switch {
+		case digit && !in:
+			b.WriteByte('#')
+			in = true
+		case digit || hexa:
+		default:
+			in = false
+			b.WriteByte(text[i])
+		}
+	}
+	return strings.NewReplacer("+#", "#", "-#", "#").Replace(b.String())
+}

@@ -1,0 +1,187 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/succ"
+)
+
+// unreachable finds the code that no edge of the graph reaches which Linux's
+// control-flow pass walks: that of all entries of all tables. Where a jump's
+// targets are not known at all nothing can be said of its subprogram, and
+// other findings tell.
+func (c *context) unreachable() {
+	t := &cfg.Targets{}
+	for _, pc := range c.a.Succ.Targets.PCs() {
+		if !c.p.Insns[pc].IsGotox() {
+			t.Add(pc, c.a.Succ.Targets.Of(pc)...)
+		}
+	}
+	unknown := make([]bool, len(c.p.Subprogs))
+	for _, in := range c.a.Succ.Indirect {
+		sub := c.p.SubprogAt(in.PC)
+		if in.Op != "gotox" || sub < 0 {
+			continue
+		}
+		all := c.inProgram(succ.Union(c.p, sub))
+		unknown[sub] = unknown[sub] || len(all) == 0
+		t.Add(in.PC, all...)
+	}
+	g, err := cfg.Build(c.p, t)
+	if err != nil {
+		panic("bug: a program that has a graph has none with more targets: " + err.Error())
+	}
+	reached := cfg.ReachableStatic(g)
+	for b := 0; b < len(g.Blocks); b++ {
+		blk := g.Blocks[b]
+		if reached[b] || unknown[blk.Sub] {
+			continue
+		}
+		end := blk.End
+		for b+1 < len(g.Blocks) && !reached[b+1] && g.Blocks[b+1].Sub == blk.Sub {
+			b++
+			end = g.Blocks[b].End
+		}
+		c.add(Unreachable, blk.Start, "no control flow reaches "+slots(blk.Start, end))
+	}
+}
+
+// inProgram returns the slots that hold an instruction of the program.
+func (c *context) inProgram(pcs []bytecode.PC) []bytecode.PC {
+	return slices.DeleteFunc(slices.Clone(pcs), func(pc bytecode.PC) bool { return !c.g.InsnAt(pc) })
+}
+
+// slots names the instructions from start to before end.
+func slots(start, end bytecode.PC) string {
+	if end-start == 1 {
+		return fmt.Sprintf("insn %d", start)
+	}
+	return fmt.Sprintf("insn %d to %d", start, end-1)
+}
+
+// deadBranches finds conditional jumps of which the facts prove one way. The
+// compare is the finding's instruction; the blocks that are dead because of it
+// are in the message.
+func (c *context) deadBranches() {
+	exact, kernel := c.a.Succ.Exact, c.a.Succ.Facts
+	var dead []cfg.Edge
+	var first []int // findings, parallel to dead
+	for b := range c.g.Blocks {
+		last := c.g.Blocks[b].Last
+		lo, hi := c.g.SuccIDs(cfg.BlockID(b))
+		if c.p.Flow(last).Kind != bytecode.FlowCond || hi-lo != 2 || !exact.BlockReached(cfg.BlockID(b)) {
+			continue
+		}
+		if exact.EdgeFeasible(lo) == exact.EdgeFeasible(lo+1) {
+			continue
+		}
+		i, always := lo, "always"
+		if exact.EdgeFeasible(lo) {
+			i, always = lo+1, "never"
+		}
+		e := c.g.Edges()[i]
+		f := c.add(DeadBranch, last, fmt.Sprintf("the branch \"%s\" is %s taken", c.p.Text(last), always))
+		f.key = always
+		if kernel.EdgeFeasible(i) {
+			f.Message += " (Linux does not see that)"
+		}
+		dead, first = append(dead, e), append(first, len(c.found)-1)
+	}
+	c.deadBlocks(dead, first)
+}
+
+// deadBlocks tells for each dead edge which blocks only it reaches: those that
+// can be reached by edges and not by facts, from the edge on and not through
+// another dead edge. Each block is told of once, so the cost is linear.
+func (c *context) deadBlocks(dead []cfg.Edge, finding []int) {
+	seen := make([]bool, len(c.g.Blocks))
+	for i, e := range dead {
+		var got []cfg.BlockID
+		stack := []cfg.BlockID{e.To}
+		for len(stack) > 0 {
+			b := stack[len(stack)-1]
+			stack = stack[:len(stack)-1]
+			if seen[b] || c.a.Succ.Exact.BlockReached(b) {
+				continue
+			}
+			seen[b] = true
+			got = append(got, b)
+			for _, s := range c.g.Succs(b) {
+				stack = append(stack, s.To)
+			}
+		}
+		if len(got) == 0 {
+			continue
+		}
+		slices.Sort(got)
+		f := &c.found[finding[i]]
+		n := bytecode.PC(0)
+		for _, b := range got {
+			n += c.g.Blocks[b].End - c.g.Blocks[b].Start
+		}
+		f.Message += fmt.Sprintf(": %s (%s) never execute", count(len(got), "block"), count(int(n), "insn"))
+		if len(got) == 1 {
+			f.Message = f.Message[:len(f.Message)-len("execute")] + "executes"
+		}
+		start := c.g.Blocks[got[0]].Start
+		f.Related = append(f.Related, Related{c.location(start), start, "dead: first of " + count(len(got), "block")})
+	}
+}
+
+// count returns "1 block", "2 blocks".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// unresolved finds the indirect jumps and calls that could go anywhere.
+func (c *context) unresolved() {
+	for _, in := range c.a.Succ.Indirect {
+		if !in.Reached || in.Status != succ.Unresolved {
+			continue
+		}
+		id, what := UnresolvedJump, "jump"
+		if in.Op == "callx" {
+			id, what = UnresolvedCall, "call"
+		}
+		f := c.add(id, in.PC, fmt.Sprintf("the targets of this indirect %s through %s are unknown", what, in.Reg))
+		if in.Reason != "" {
+			f.Message += ": " + in.Reason
+		}
+	}
+}
+
+// irreducible finds the loops that can be entered at several places.
+func (c *context) irreducible() {
+	loops := cfg.Loops(c.g)
+	for i, l := range loops.All {
+		if !l.Irreducible || !c.a.Succ.Exact.BlockReached(l.Header) {
+			continue
+		}
+		head := c.g.Blocks[l.Header]
+		entries := 0
+		var rel []Related
+		for _, b := range loops.Blocks(i) {
+			from := slices.IndexFunc(c.g.Preds(b), func(e cfg.Edge) bool { return !loops.Contains(i, e.From) })
+			if from < 0 && b != c.g.Entry(head.Sub) {
+				continue
+			}
+			entries++
+			if len(rel) < maxRelated {
+				start := c.g.Blocks[b].Start
+				rel = append(rel, Related{c.location(start), start, fmt.Sprintf("entry at insn %d", start)})
+			}
+		}
+		f := c.add(IrreducibleLoop, head.Start, fmt.Sprintf("a loop of %s can be entered at %s",
+			count(len(loops.Blocks(i)), "block"), count(entries, "place")))
+		f.Related = rel
+	}
+}
+
+// maxRelated bounds the further places that a finding lists.
+const maxRelated = 10

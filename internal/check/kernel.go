@@ -1,0 +1,133 @@
+package check
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/succ"
+	"github.com/bpfcfg/bpfcfg/succ/rules"
+)
+
+// kinds says which finding a message of the kernel is, by a part of it. The
+// first that fits decides.
+func kinds() []struct {
+	part string
+	id   ID
+} {
+	return []struct {
+		part string
+		id   ID
+	}{
+		{"unreachable insn", Unreachable},
+		{"jump into the middle of ldimm64", TargetMidLoad},
+		{"points outside of the subprog", TargetOutside},
+		{"leaves the subprogram", ForeignTarget},
+		{"jump out of range from insn", TargetOutside},
+		{"no jump tables found", TableMissing},
+		{"Failed to properly initialize insn array", TableEntry},
+		{"expected PTR_TO_INSN", UnresolvedJump},
+		{"on insn prohibited", TablePointer},
+		{"mem access 'insn'", TablePointer},
+		{"value access", TableAccess},
+		{"map value", TableAccess},
+		{"write into map forbidden", TableAccess},
+		{"min value is negative", TableAccess},
+		{"unbounded memory access", TableAccess},
+		{"of 8 bytes from insn_array", TableAccess},
+		{"bytes from insn_array", TableAccess},
+	}
+}
+
+// kindOf returns the finding that a message of the kernel at an instruction is.
+func (c *context) kindOf(msg string, pc bytecode.PC) ID {
+	for _, k := range kinds() {
+		if strings.Contains(msg, k.part) {
+			return k.id
+		}
+	}
+	if pc >= 0 && pc < c.p.Len() && c.p.Insns[pc].IsGotox() && strings.Contains(msg, "!read_ok") {
+		return UnresolvedJump
+	}
+	return KernelRefuses
+}
+
+// verdict adds what Linux's rules say: its message to the finding that tells
+// the same, or a finding of its own.
+func (c *context) verdict() {
+	c.missingTables()
+	v := rules.Check(c.p, c.a.Succ)
+	if v.Accept {
+		return
+	}
+	c.refusal(v.Message, v.PC)
+	if !rules.Static(c.p).Accept {
+		return
+	}
+	for _, f := range c.a.Succ.Facts.Faults() {
+		if !f.Loose && (f.PC != v.PC || f.Text != v.Message) {
+			c.fault(f)
+		}
+	}
+}
+
+// fault adds a fault of values beside the one that Linux would stop at.
+func (c *context) fault(f abstract.Fault) {
+	if id := c.kindOf(f.Text, f.PC); id != KernelRefuses {
+		c.refusal(f.Text, f.PC)
+	}
+}
+
+// missingTables finds the functions that jump indirectly and have no table.
+func (c *context) missingTables() {
+	last := -1
+	for _, in := range c.a.Succ.Indirect {
+		sub := c.p.SubprogAt(in.PC)
+		if in.Op != "gotox" || sub == last || len(succ.Union(c.p, sub)) > 0 {
+			continue
+		}
+		last = sub
+		c.add(TableMissing, in.PC, fmt.Sprintf("function %s jumps indirectly and has no jump table", FunctionName(c.p, sub)))
+	}
+}
+
+// refusal records that Linux refuses the program with a message about an
+// instruction, or about none.
+func (c *context) refusal(msg string, pc bytecode.PC) {
+	id := c.kindOf(msg, pc)
+	if f := c.same(id, msg, pc); f != nil {
+		f.Kernel = msg
+		return
+	}
+	text := fmt.Sprintf("Linux refuses the program: %s", msg)
+	switch id {
+	case TableAccess:
+		text = fmt.Sprintf("Linux refuses this access to a jump table: %s", msg)
+	case TablePointer:
+		text = fmt.Sprintf("Linux refuses this use of a code address: %s", msg)
+	}
+	f := c.add(id, pc, text)
+	f.key = msg
+	if id != ForeignTarget { // Linux 7.3 does not check that one
+		f.Kernel = msg
+	}
+}
+
+// same returns the finding that a message of the kernel repeats.
+func (c *context) same(id ID, msg string, pc bytecode.PC) *Finding {
+	for i := range c.found {
+		f := &c.found[i]
+		switch {
+		case f.Kernel != "":
+		case strings.Contains(msg, "initialize insn array"):
+			if f.ID == TableEntry || f.ID == TableUnfrozen || f.ID == TargetMidLoad {
+				return f
+			}
+		case f.ID != id:
+		case id == TargetOutside && strings.Contains(msg, "points outside"), f.PC == pc:
+			return f
+		}
+	}
+	return nil
+}

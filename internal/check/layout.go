@@ -1,0 +1,25 @@
+package check
+
+import (
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit/verify"
+)
+
+// layout compares the predicted machine code with the program that it is made
+// from. A program without machine code has none to compare.
+func (c *context) layout() {
+	if c.a.Image == nil || c.a.Xlated == nil {
+		return
+	}
+	r := verify.Check(c.a.Xlated.Program, c.a.Image, c.a.Profile)
+	if r.OK() {
+		return
+	}
+	m := r.Mismatches[0]
+	pc := bytecode.PC(-1)
+	if m.PC >= 0 && int(m.PC) < len(c.a.Xlated.Original) {
+		pc = c.a.Xlated.Original[m.PC]
+	}
+	f := c.add(LayoutMismatch, pc, count(len(r.Mismatches), "place")+" in the machine code, first "+m.String())
+	f.key = m.Text
+}

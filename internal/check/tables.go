@@ -1,0 +1,211 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/succ"
+)
+
+// tableEntries finds what is wrong with the tables themselves: entries that are
+// no instruction, or that lie outside the function which Linux takes the table
+// for.
+func (c *context) tableEntries() {
+	for i := range c.p.Tables {
+		t := &c.p.Tables[i]
+		at := c.firstUse(i)
+		if at < 0 && !t.FDArray {
+			continue
+		}
+		if t.Unfrozen {
+			c.add(TableUnfrozen, at, fmt.Sprintf("table %s is not frozen when the program is loaded", t.Name)).key = t.Name
+		}
+		if len(t.Targets) == 0 {
+			c.add(TableEntry, at, fmt.Sprintf("table %s has no entry", t.Name)).key = t.Name
+			continue
+		}
+		c.entriesOf(t, at)
+	}
+}
+
+// entriesOf reports the bad entries of a table, those of a kind together.
+func (c *context) entriesOf(t *bytecode.JumpTable, at bytecode.PC) {
+	var outside, mid, foreign []int
+	home := c.p.SubprogAt(slices.Min(t.Targets))
+	for i, pc := range t.Targets {
+		switch {
+		case pc < 0 || pc >= c.p.Len():
+			outside = append(outside, i)
+		case !c.g.InsnAt(pc):
+			mid = append(mid, i)
+		case home >= 0 && c.p.SubprogAt(pc) != home:
+			foreign = append(foreign, i)
+		}
+	}
+	report := func(id ID, entries []int, what string) {
+		if len(entries) == 0 {
+			return
+		}
+		f := c.add(id, at, fmt.Sprintf("%s of table %s %s", entryList(entries), t.Name, what))
+		f.key = t.Name
+		f.Related = c.relatedTargets(t, entries)
+	}
+	report(TableEntry, outside, "outside the program")
+	report(TargetMidLoad, mid, "in the middle of a 64-bit load")
+	if home >= 0 {
+		report(TargetOutside, foreign, "outside function "+FunctionName(c.p, home)+", which the table belongs to")
+	}
+}
+
+// entryList names entries: "entry 3", "entries 3, 5-9".
+func entryList(entries []int) string {
+	word := "entries"
+	if len(entries) == 1 {
+		word = "entry"
+	}
+	return word + " " + runs(entries)
+}
+
+// runs lists ascending numbers with neighbours folded, up to a length.
+func runs(s []int) string {
+	const most = 8
+	var parts []string
+	for i := 0; i < len(s); {
+		j := i
+		for j+1 < len(s) && s[j+1] == s[j]+1 {
+			j++
+		}
+		if len(parts) == most {
+			return strings.Join(parts, ", ") + fmt.Sprintf(" … (%d in all)", len(s))
+		}
+		if j > i {
+			parts = append(parts, fmt.Sprintf("%d-%d", s[i], s[j]))
+		} else {
+			parts = append(parts, fmt.Sprint(s[i]))
+		}
+		i = j + 1
+	}
+	return strings.Join(parts, ", ")
+}
+
+// relatedTargets tells where entries of a table lead.
+func (c *context) relatedTargets(t *bytecode.JumpTable, entries []int) []Related {
+	var out []Related
+	for _, i := range entries[:min(len(entries), maxRelated)] {
+		pc := t.Targets[i]
+		r := Related{PC: pc, Message: fmt.Sprintf("%s[%d] is insn %d", t.Name, i, pc)}
+		if c.g.InsnAt(pc) {
+			r.Location = c.location(pc)
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// firstUse returns the first instruction that refers to a table, -1 for none.
+func (c *context) firstUse(table int) bytecode.PC {
+	for _, r := range c.p.Refs {
+		if (r.Kind == bytecode.RefTable || r.Kind == bytecode.RefTableMap) && r.Index == table {
+			return r.PC
+		}
+	}
+	return -1
+}
+
+// wideTables finds the jumps that the kernel's control-flow pass gives targets
+// which its own verifier never follows.
+func (c *context) wideTables() {
+	for _, in := range c.a.Succ.Indirect {
+		if in.Op != "gotox" || !in.Reached || in.Status == succ.Unresolved {
+			continue
+		}
+		extra := 0
+		for _, pc := range in.Kernel {
+			if _, ok := slices.BinarySearch(in.Range, pc); !ok {
+				extra++
+			}
+		}
+		if extra == 0 {
+			continue
+		}
+		f := c.add(WideTable, in.PC, fmt.Sprintf("Linux assumes %s for this jump, which has %d",
+			count(len(in.Kernel), "target"), len(in.Range)))
+		f.Related = c.relatedTables(in)
+	}
+}
+
+// relatedTables tells of the tables of a function: which the jump goes through,
+// and which it does not.
+func (c *context) relatedTables(in succ.Indirect) []Related {
+	used := map[int]bool{}
+	for _, u := range in.Tables {
+		used[u.Table] = true
+	}
+	sub := c.p.SubprogAt(in.PC)
+	var out []Related
+	for i := range c.p.Tables {
+		t := &c.p.Tables[i]
+		at := c.firstUse(i)
+		if len(t.Targets) == 0 || at < 0 || c.p.SubprogAt(slices.Min(t.Targets)) != sub || len(out) == maxRelated {
+			continue
+		}
+		what := "not used by this jump"
+		if used[i] {
+			what = "used by this jump"
+		}
+		out = append(out, Related{c.location(at), at, fmt.Sprintf("table %s, %s, %s", t.Name,
+			count(len(t.Targets), "entry"), what)})
+		out[len(out)-1].Message = strings.Replace(out[len(out)-1].Message, "entrys", "entries", 1)
+	}
+	return out
+}
+
+// deadEntries finds entries of used tables that no index selects.
+func (c *context) deadEntries() {
+	type use struct {
+		at       bytecode.PC
+		selected []bool
+	}
+	uses := map[int]*use{}
+	for _, in := range c.a.Succ.Indirect {
+		if !in.Reached {
+			continue
+		}
+		if in.Status == succ.Unresolved { // it may select anything
+			return
+		}
+		for _, t := range in.Tables {
+			if t.Table < 0 {
+				continue
+			}
+			u := uses[t.Table]
+			if u == nil {
+				u = &use{in.PC, make([]bool, t.Entries)}
+				uses[t.Table] = u
+			}
+			for _, i := range t.Selected {
+				u.selected[i] = true
+			}
+		}
+	}
+	for i := range c.p.Tables {
+		u := uses[i]
+		if u == nil {
+			continue
+		}
+		var dead []int
+		for e, ok := range u.selected {
+			if !ok {
+				dead = append(dead, e)
+			}
+		}
+		if len(dead) == 0 {
+			continue
+		}
+		t := &c.p.Tables[i]
+		f := c.add(DeadTableEntry, u.at, fmt.Sprintf("no index selects %s of table %s", entryList(dead), t.Name))
+		f.key, f.Related = t.Name, c.relatedTargets(t, dead)
+	}
+}

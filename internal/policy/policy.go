@@ -1,0 +1,214 @@
+// Package policy reads what a team asks of its programs: levels of findings,
+// assertions, limits and constants, for all programs or for those that a glob
+// names.
+//
+//	p, err := policy.Parse(".bpfcfg.yaml", data)  // errors point at the line
+//	s := p.For("xdp_filter")
+//	q, err := s.Apply(program)                    // with the constants of set:
+//	fs := s.Levels(check.Findings(a, s.Expect))
+//
+// The file is YAML:
+//
+//	fail-on: warning
+//	levels: {wide-table: note}
+//	programs:
+//	  - match: "xdp_*"
+//	    max-insns: 4096
+//	    set: {enable_ipv6: 0}
+//	    must-not-reach: [{helper: bpf_trace_printk}]
+//
+// Schema is its JSON schema. The package decides nothing about programs: it says
+// what is asked, and package check answers.
+package policy
+
+import (
+	_ "embed"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/check"
+)
+
+// Schema is the JSON schema (draft 2020-12) of a policy file.
+//
+//go:embed policy.schema.json
+var Schema string
+
+// Policy is the content of a policy file. The zero value asks for nothing.
+type Policy struct {
+	FailOn check.Level // lowest level that fails, empty when not stated, Off for never
+
+	file  string
+	rules []*rule // that of the top level, then those of programs, in order
+}
+
+// rule is what is asked of the programs that match.
+type rule struct {
+	match  []string // globs; empty is every program
+	levels map[check.ID]check.Level
+	expect check.Expect
+	set    []*constant
+	line   int
+	used   atomic.Bool
+}
+
+// constant is a variable of .rodata with the value to assume.
+type constant struct {
+	name  string
+	value uint64
+	neg   bool // the value is a negative number in two's complement
+	line  int  // 0: from the command line
+	used  atomic.Bool
+}
+
+// matches reports whether the rule is about a program.
+func (r *rule) matches(program string) bool {
+	return len(r.match) == 0 || slices.ContainsFunc(r.match, func(g string) bool {
+		ok, _ := path.Match(g, program)
+		return ok
+	})
+}
+
+// Settings is what a policy asks of one program.
+type Settings struct {
+	Expect check.Expect
+
+	levels map[check.ID]check.Level
+	set    []*constant
+}
+
+// For returns what is asked of the program of this name. Later rules win over
+// earlier ones; assertions add up.
+func (p *Policy) For(program string) *Settings {
+	s := &Settings{levels: map[check.ID]check.Level{}}
+	for _, r := range p.rules {
+		if !r.matches(program) {
+			continue
+		}
+		r.used.Store(true)
+		for id, l := range r.levels {
+			s.levels[id] = l
+		}
+		s.set = append(s.set, r.set...)
+		e := &s.Expect
+		e.MustReach = append(e.MustReach, r.expect.MustReach...)
+		e.MustNotReach = append(e.MustNotReach, r.expect.MustNotReach...)
+		later(&e.MaxInsns, r.expect.MaxInsns)
+		later(&e.MaxImage, r.expect.MaxImage)
+		later(&e.MaxTargets, r.expect.MaxTargets)
+	}
+	return s
+}
+
+// later takes over a limit that is stated.
+func later(to **int, v *int) {
+	if v != nil {
+		*to = v
+	}
+}
+
+// Levels gives findings the levels that are asked for and drops those that are
+// off.
+func (s *Settings) Levels(fs []check.Finding) []check.Finding {
+	out := fs[:0]
+	for _, f := range fs {
+		if l, ok := s.levels[f.ID]; ok {
+			f.Level = l
+		}
+		if f.Level != check.Off {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Apply returns the program with the constants that are asked for in place of
+// those that it was compiled with: the program itself when there is none. The
+// error is that a value does not fit its variable.
+func (s *Settings) Apply(p *bytecode.Program) (*bytecode.Program, error) {
+	if len(s.set) == 0 {
+		return p, nil
+	}
+	q := *p
+	q.Maps = slices.Clone(p.Maps)
+	cloned := make([]bool, len(q.Maps))
+	for _, c := range s.set {
+		for i := range q.Maps {
+			m := &q.Maps[i]
+			j := slices.IndexFunc(m.Symbols, func(d bytecode.DataSymbol) bool { return d.Name == c.name })
+			if j < 0 || !m.ReadOnly || m.Value == nil {
+				continue
+			}
+			if !cloned[i] {
+				m.Value, cloned[i] = slices.Clone(m.Value), true
+			}
+			if err := c.store(m.Value, m.Symbols[j]); err != nil {
+				return nil, err
+			}
+			c.used.Store(true)
+		}
+	}
+	return &q, nil
+}
+
+// store writes the value to its variable, least significant byte first.
+func (c *constant) store(value []byte, d bytecode.DataSymbol) error {
+	if d.Size != 1 && d.Size != 2 && d.Size != 4 && d.Size != 8 {
+		return fmt.Errorf("set %s: the variable has %d bytes: only numbers of 1, 2, 4 or 8 bytes can be set", c.name, d.Size)
+	}
+	if d.Off < 0 || d.Off+d.Size > int64(len(value)) {
+		return fmt.Errorf("set %s: the variable lies outside its section", c.name)
+	}
+	bits := uint(8 * d.Size)
+	fits := bits == 64 || c.value>>bits == 0
+	if c.neg {
+		fits = int64(c.value)>>(bits-1) == -1
+	}
+	if !fits {
+		return fmt.Errorf("set %s: the value does not fit in %d bytes", c.name, d.Size)
+	}
+	for i := range d.Size {
+		value[d.Off+i] = byte(c.value >> (8 * i))
+	}
+	return nil
+}
+
+// AddSet adds a constant for all programs, as NAME=VALUE.
+func (p *Policy) AddSet(text string) error {
+	name, value, ok := strings.Cut(text, "=")
+	if !ok || name == "" {
+		return fmt.Errorf("write NAME=VALUE")
+	}
+	c := &constant{name: name}
+	if !c.parse(value) {
+		return fmt.Errorf("%q is no number", value)
+	}
+	p.rules = append(p.rules, &rule{set: []*constant{c}})
+	return nil
+}
+
+// Unused says, after all programs have been judged, which parts of the policy
+// were about none: globs that matched nothing and constants that no program
+// has. Those of the command line come as asked.
+func (p *Policy) Unused() (file, asked []string) {
+	for _, r := range p.rules {
+		if !r.used.Load() && len(r.match) > 0 {
+			file = append(file, fmt.Sprintf("%s:%d: no program matches %s", p.file, r.line, strings.Join(r.match, ", ")))
+			continue
+		}
+		for _, c := range r.set {
+			switch text := "no program has a constant " + c.name + " in .rodata"; {
+			case c.used.Load():
+			case c.line == 0:
+				asked = append(asked, text)
+			default:
+				file = append(file, fmt.Sprintf("%s:%d: %s", p.file, c.line, text))
+			}
+		}
+	}
+	return file, asked
+}

@@ -1,0 +1,134 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/check"
+)
+
+// BaselineSchema identifies a baseline file.
+const BaselineSchema = "bpfcfg-baseline/1"
+
+// Accepted is a finding that a baseline accepts. Input, Program and Fingerprint
+// identify it; the rest is for people.
+type Accepted struct {
+	Input       string   `json:"input"` // last element of the input's name
+	Program     string   `json:"program"`
+	ID          check.ID `json:"id"`
+	Function    string   `json:"function"`
+	Fingerprint string   `json:"fingerprint"`
+	Message     string   `json:"message"`
+}
+
+// compare orders entries.
+func (a Accepted) compare(b Accepted) int {
+	return cmp.Or(cmp.Compare(a.Input, b.Input), cmp.Compare(a.Program, b.Program), cmp.Compare(a.ID, b.ID),
+		cmp.Compare(a.Function, b.Function), cmp.Compare(a.Fingerprint, b.Fingerprint), cmp.Compare(a.Message, b.Message))
+}
+
+// identity is what makes two entries the same.
+type identity struct{ input, program, fingerprint string }
+
+func (a Accepted) identity() identity { return identity{a.Input, a.Program, a.Fingerprint} }
+
+// baseName returns what a baseline knows an input by, so that it holds in any
+// directory: "bpf/x.o" and "x.o#f" are x.o.
+func baseName(input string) string {
+	return path.Base(strings.ReplaceAll(input, `\`, "/"))
+}
+
+// Baseline returns the entries that accept all findings of a report.
+func (r *Report) Baseline() []Accepted {
+	out := []Accepted{}
+	for _, in := range r.Inputs {
+		for _, p := range in.Programs {
+			for _, f := range p.Findings {
+				out = append(out, Accepted{baseName(in.Name), p.Name, f.ID, f.Function, f.Fingerprint, f.Message})
+			}
+		}
+	}
+	slices.SortFunc(out, Accepted.compare)
+	return slices.Compact(out)
+}
+
+// baselineFile is the content of a baseline file.
+type baselineFile struct {
+	Schema   string     `json:"schema"`
+	Findings []Accepted `json:"findings"`
+}
+
+// EncodeBaseline returns a baseline file: one finding a line, so that changes
+// of it read well.
+func EncodeBaseline(entries []Accepted) ([]byte, error) {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "{\"schema\": %q, \"findings\": [", BaselineSchema)
+	for i, e := range entries {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteByte('\n')
+		var line bytes.Buffer
+		enc := json.NewEncoder(&line)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(e); err != nil {
+			return nil, err
+		}
+		b.Write(bytes.TrimRight(line.Bytes(), "\n"))
+	}
+	b.WriteString("\n]}\n")
+	return b.Bytes(), nil
+}
+
+// ReadBaseline reads a baseline file.
+func ReadBaseline(data []byte) ([]Accepted, error) {
+	var f baselineFile
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, fmt.Errorf("not a baseline: %w", err)
+	}
+	if f.Schema != BaselineSchema {
+		return nil, fmt.Errorf("not a baseline: schema is %q, not %q", f.Schema, BaselineSchema)
+	}
+	return f.Findings, nil
+}
+
+// Accept marks the findings that the entries accept, and lists as removable the
+// entries of analysed programs that no finding matches. Of an input or program
+// that could not be analysed, or that was not looked at, nothing is removable.
+func (r *Report) Accept(entries []Accepted) {
+	known := map[identity]bool{}
+	for _, e := range entries {
+		known[e.identity()] = true
+	}
+	found := map[identity]bool{}
+	inputs := map[string]bool{}
+	failed := map[string]bool{}
+	for i := range r.Inputs {
+		in := &r.Inputs[i]
+		base := baseName(in.Name)
+		inputs[base] = true
+		failed[base] = failed[base] || in.Error != ""
+		for j := range in.Programs {
+			p := &in.Programs[j]
+			failed[base] = failed[base] || p.Error != ""
+			for k := range p.Findings {
+				f := &p.Findings[k]
+				id := identity{base, p.Name, f.Fingerprint}
+				f.Accepted = known[id]
+				found[id] = true
+			}
+		}
+	}
+	for _, e := range entries {
+		if !found[e.identity()] && inputs[e.Input] && !failed[e.Input] {
+			r.Removable = append(r.Removable, e)
+		}
+	}
+	slices.SortFunc(r.Removable, Accepted.compare)
+	r.Removable = slices.Compact(r.Removable)
+}

@@ -1,0 +1,141 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/check"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+)
+
+// writeGitHub writes workflow commands, which GitHub Actions shows as
+// annotations at the C line:
+//
+//	::error file=prog.c,line=12,col=3,title=unreachable::no control flow reaches insn 4
+//
+// Accepted findings are left out.
+func writeGitHub(w io.Writer, r *Report, _ Options) error {
+	for i := range r.Inputs {
+		in := &r.Inputs[i]
+		if in.Error != "" {
+			command(w, "error", "title=not analysed", in.Name+": "+in.Error)
+		}
+		for j := range in.Programs {
+			p := &in.Programs[j]
+			if p.Error != "" {
+				command(w, "error", "title=not analysed", in.Name+": "+p.label()+": "+p.Error)
+			}
+			for k := range p.Findings {
+				annotate(w, in, p, &p.Findings[k])
+			}
+		}
+	}
+	return nil
+}
+
+// annotate writes the command of a finding.
+func annotate(w io.Writer, in *Input, p *Program, f *Finding) {
+	if f.Accepted {
+		return
+	}
+	props := ""
+	if f.Line > 0 {
+		props = fmt.Sprintf("file=%s,line=%d,", property(f.File), f.Line)
+		if f.Col > 0 {
+			props += fmt.Sprintf("col=%d,", f.Col)
+		}
+	}
+	msg := fmt.Sprintf("%s %s", visible.Text(in.Name), p.label())
+	if f.Insn >= 0 {
+		msg += fmt.Sprintf(" insn %d", f.Insn)
+	}
+	msg += ": " + f.said()
+	if f.Fix != "" {
+		msg += "\nfix: " + f.Fix
+	}
+	name := string(f.Level)
+	if f.Level == check.Note {
+		name = "notice"
+	}
+	command(w, name, props+"title="+property("bpfcfg "+string(f.ID)), msg)
+}
+
+// command writes a workflow command.
+func command(w io.Writer, name, props, msg string) {
+	lines := strings.Split(msg, "\n")
+	for i := range lines {
+		lines[i] = visible.Text(lines[i])
+	}
+	msg = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(strings.Join(lines, "\n"))
+	fmt.Fprintf(w, "::%s %s::%s\n", name, props, msg)
+}
+
+// property escapes the value of a property of a workflow command.
+func property(s string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(visible.Text(s))
+}
+
+// maxSummaryRows bounds the table of a job summary: GitHub refuses one of more
+// than a mebibyte.
+const maxSummaryRows = 500
+
+// Summary returns a report in Markdown, for the job summary of GitHub Actions
+// (the file that GITHUB_STEP_SUMMARY names).
+func Summary(r *Report) string {
+	var b strings.Builder
+	c := r.Count()
+	verdict := "passed"
+	switch {
+	case c.FailedInputs+c.FailedProg > 0:
+		verdict = "could not analyse everything"
+	case c.Failing > 0:
+		verdict = "failed"
+	}
+	fmt.Fprintf(&b, "### bpfcfg check: %s\n\n%s, %s, %s in %s of %s", verdict, count(c.Errors, "error"),
+		count(c.Warnings, "warning"), count(c.Notes, "note"), count(c.Programs, "program"), count(c.Inputs, "input"))
+	if c.Accepted > 0 {
+		fmt.Fprintf(&b, ", %d accepted by the baseline", c.Accepted)
+	}
+	b.WriteString("\n")
+	rows := summaryRows(r)
+	if len(rows) > 0 {
+		b.WriteString("\n| level | finding | program | where | what |\n|---|---|---|---|---|\n")
+		b.WriteString(strings.Join(rows[:min(len(rows), maxSummaryRows)], ""))
+		if n := len(rows) - maxSummaryRows; n > 0 {
+			fmt.Fprintf(&b, "\nand %d more\n", n)
+		}
+	}
+	return b.String()
+}
+
+// summaryRows returns the rows of the table: what could not be analysed, then
+// findings that are not accepted.
+func summaryRows(r *Report) []string {
+	var failed, rows []string
+	row := func(cells ...string) string {
+		for i := range cells {
+			cells[i] = strings.NewReplacer("|", `\|`, "<", "&lt;", "`", "'").Replace(cells[i])
+		}
+		return "| " + strings.Join(cells, " | ") + " |\n"
+	}
+	for i := range r.Inputs {
+		in := &r.Inputs[i]
+		if in.Error != "" {
+			failed = append(failed, row("error", "not analysed", visible.Text(in.Name), "", visible.Text(in.Error)))
+		}
+		for j := range in.Programs {
+			p := &in.Programs[j]
+			name := visible.Text(in.Name) + " " + p.label()
+			if p.Error != "" {
+				failed = append(failed, row("error", "not analysed", name, "", visible.Text(p.Error)))
+			}
+			for k := range p.Findings {
+				if f := &p.Findings[k]; !f.Accepted {
+					rows = append(rows, row(string(f.Level), string(f.ID), name, f.where(), f.said()))
+				}
+			}
+		}
+	}
+	return append(failed, rows...)
+}

@@ -1,0 +1,190 @@
+// Package report holds the outcome of a check over many inputs and writes it in
+// the forms that people and CI systems read: text, JSON, SARIF 2.1.0, JUnit and
+// GitHub's annotations.
+//
+//	r := &report.Report{Profile: "linux-7.3", FailOn: check.Error}
+//	r.Add(report.Input{Name: "x.o", Programs: […]})
+//	err := report.Write(w, "sarif", r, report.Options{})
+//
+// A Report is plain data, and its JSON is the form that reports are stored in
+// and joined from (Merge). Nothing in it depends on time, machine or the order
+// of work: the same inputs give the same bytes. An input or program that could
+// not be analysed is in the report as such, and every format shows it.
+package report
+
+import (
+	"cmp"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/check"
+)
+
+// Report is the outcome of a check.
+type Report struct {
+	Schema  string      `json:"schema"` // of all JSON of bpfcfg
+	Kind    string      `json:"kind"`   // "check"
+	Profile string      `json:"profile"`
+	FailOn  check.Level `json:"fail_on"` // Off: findings never fail
+	Inputs  []Input     `json:"inputs"`  // by name
+	// Removable lists the entries of the baseline that no finding matches any
+	// more, of inputs that were analysed.
+	Removable []Accepted `json:"removable,omitempty"`
+}
+
+// Schema and Kind identify the JSON of a Report.
+const (
+	Schema = "bpfcfg/1"
+	Kind   = "check"
+)
+
+// Input is a file.
+type Input struct {
+	Name     string    `json:"input"`
+	Error    string    `json:"error,omitempty"` // why it could not be read
+	Programs []Program `json:"programs"`
+}
+
+// Program is a program of an input.
+type Program struct {
+	Name     string    `json:"name"`
+	Section  string    `json:"section"`
+	Insns    int       `json:"insns"`
+	Error    string    `json:"error,omitempty"` // why it could not be analysed
+	Findings []Finding `json:"findings"`
+}
+
+// Place is a place in the program, and in the C source when Line is not 0.
+type Place struct {
+	Insn int    `json:"insn"` // -1: the whole program
+	File string `json:"file,omitempty"`
+	Line int    `json:"line,omitempty"`
+	Col  int    `json:"column,omitempty"`
+	Text string `json:"text,omitempty"` // the C line
+}
+
+// Finding is a finding as check.Finding describes it.
+type Finding struct {
+	ID       check.ID    `json:"id"`
+	Level    check.Level `json:"level"`
+	Function string      `json:"function"`
+	Block    int         `json:"block"` // -1: the whole program
+	Place
+	Message     string    `json:"message"`
+	Fix         string    `json:"fix,omitempty"`
+	Kernel      string    `json:"kernel,omitempty"`
+	Related     []Related `json:"related,omitempty"`
+	Path        []Step    `json:"path,omitempty"`
+	Fingerprint string    `json:"fingerprint"`
+	Accepted    bool      `json:"accepted,omitempty"` // by the baseline
+}
+
+// Related is another place that a finding speaks of.
+type Related struct {
+	Place
+	Message string `json:"message"`
+}
+
+// Step is a block on the way to a finding.
+type Step struct {
+	Place
+	Block   int    `json:"block"`
+	Asm     string `json:"asm"`
+	Skipped int    `json:"skipped,omitempty"` // blocks left out in front
+}
+
+// Add adds inputs and puts all in order.
+func (r *Report) Add(in ...Input) {
+	r.Inputs = append(r.Inputs, in...)
+	slices.SortStableFunc(r.Inputs, func(a, b Input) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// Failing reports whether a finding makes the check fail.
+func (r *Report) Failing(f *Finding) bool { return !f.Accepted && f.Level.AtLeast(r.FailOn) }
+
+// Counts are the sums of a report.
+type Counts struct {
+	Inputs, Programs         int
+	Errors, Warnings, Notes  int // findings that are not accepted
+	Accepted                 int
+	Failing                  int
+	FailedInputs, FailedProg int // what could not be analysed
+}
+
+// Count returns the sums.
+func (r *Report) Count() Counts {
+	var c Counts
+	for i := range r.Inputs {
+		in := &r.Inputs[i]
+		c.Inputs++
+		if in.Error != "" {
+			c.FailedInputs++
+		}
+		for j := range in.Programs {
+			c.Programs++
+			if in.Programs[j].Error != "" {
+				c.FailedProg++
+			}
+			for k := range in.Programs[j].Findings {
+				c.add(r, &in.Programs[j].Findings[k])
+			}
+		}
+	}
+	return c
+}
+
+// add counts a finding.
+func (c *Counts) add(r *Report, f *Finding) {
+	switch {
+	case f.Accepted:
+		c.Accepted++
+	case f.Level == check.Error:
+		c.Errors++
+	case f.Level == check.Warning:
+		c.Warnings++
+	default:
+		c.Notes++
+	}
+	if r.Failing(f) {
+		c.Failing++
+	}
+}
+
+// Findings converts findings. Files below root are named relative to it; an
+// empty root leaves names as they are.
+func Findings(fs []check.Finding, root string) []Finding {
+	out := []Finding{}
+	for i := range fs {
+		f := &fs[i]
+		g := Finding{
+			ID: f.ID, Level: f.Level, Function: f.Function, Block: int(f.Block), Place: place(f.PC, f.Location, root),
+			Message: f.Message, Fix: f.Fix, Kernel: f.Kernel, Fingerprint: f.Fingerprint,
+		}
+		for _, x := range f.Related {
+			g.Related = append(g.Related, Related{place(x.PC, x.Location, root), x.Message})
+		}
+		for _, s := range f.Path {
+			g.Path = append(g.Path, Step{place(s.PC, s.Location, root), int(s.Block), s.Text, s.Skipped})
+		}
+		out = append(out, g)
+	}
+	return out
+}
+
+func place(pc bytecode.PC, l check.Location, root string) Place {
+	return Place{Insn: int(pc), File: relative(l.File, root), Line: l.Line, Col: l.Col, Text: l.Text}
+}
+
+// relative names a file relative to root when it lies below.
+func relative(file, root string) string {
+	if file == "" || root == "" || !filepath.IsAbs(file) {
+		return strings.TrimPrefix(file, "./")
+	}
+	rel, err := filepath.Rel(root, filepath.Clean(file))
+	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		return file
+	}
+	return filepath.ToSlash(rel)
+}

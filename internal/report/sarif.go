@@ -1,0 +1,212 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/check"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+)
+
+// The types are those of SARIF 2.1.0 (OASIS, section numbers in brackets), as
+// far as they are used.
+type (
+	sarifLog struct { // [3.13]
+		Schema  string     `json:"$schema"`
+		Version string     `json:"version"`
+		Runs    []sarifRun `json:"runs"`
+	}
+	sarifRun struct { // [3.14]
+		Tool        sarifTool         `json:"tool"`
+		Invocations []sarifInvocation `json:"invocations"`
+		Results     []sarifResult     `json:"results"`
+	}
+	sarifTool struct { // [3.18]
+		Driver sarifDriver `json:"driver"`
+	}
+	sarifDriver struct { // [3.19]
+		Name    string      `json:"name"`
+		Version string      `json:"version,omitempty"`
+		Rules   []sarifRule `json:"rules"`
+	}
+	sarifRule struct { // [3.49]
+		ID      check.ID    `json:"id"`
+		Short   sarifText   `json:"shortDescription"`
+		Full    sarifText   `json:"fullDescription"`
+		Help    sarifText   `json:"help"`
+		Default sarifConfig `json:"defaultConfiguration"`
+	}
+	sarifConfig struct { // [3.50]
+		Level check.Level `json:"level"`
+	}
+	sarifText struct { // [3.11], [3.12]
+		Text string `json:"text"`
+	}
+	sarifInvocation struct { // [3.20]
+		Successful    bool                `json:"executionSuccessful"`
+		Notifications []sarifNotification `json:"toolExecutionNotifications,omitempty"`
+	}
+	sarifNotification struct { // [3.58]
+		Level     check.Level     `json:"level"`
+		Message   sarifText       `json:"message"`
+		Locations []sarifLocation `json:"locations,omitempty"`
+	}
+	sarifResult struct { // [3.27]
+		RuleID       check.ID           `json:"ruleId"`
+		RuleIndex    int                `json:"ruleIndex"`
+		Level        check.Level        `json:"level"`
+		Message      sarifText          `json:"message"`
+		Locations    []sarifLocation    `json:"locations"`
+		Related      []sarifLocation    `json:"relatedLocations,omitempty"`
+		CodeFlows    []sarifFlow        `json:"codeFlows,omitempty"`
+		Fingerprints map[string]string  `json:"partialFingerprints"`
+		Suppressions []sarifSuppression `json:"suppressions,omitempty"`
+		Properties   *sarifProperties   `json:"properties,omitempty"`
+	}
+	sarifProperties struct { // [3.8], ours
+		Program string `json:"program"`
+		Insn    int    `json:"insn"`
+		Block   int    `json:"block"`
+	}
+	sarifSuppression struct { // [3.35]
+		Kind string `json:"kind"`
+	}
+	sarifLocation struct { // [3.28]
+		ID       *int           `json:"id,omitempty"`
+		Physical sarifPhysical  `json:"physicalLocation"`
+		Logical  []sarifLogical `json:"logicalLocations,omitempty"`
+		Message  *sarifText     `json:"message,omitempty"`
+	}
+	sarifPhysical struct { // [3.29]
+		Artifact sarifArtifact `json:"artifactLocation"`
+		Region   *sarifRegion  `json:"region,omitempty"`
+	}
+	sarifArtifact struct { // [3.4]
+		URI string `json:"uri"`
+	}
+	sarifRegion struct { // [3.30]
+		Line    int        `json:"startLine"`
+		Col     int        `json:"startColumn,omitempty"`
+		Snippet *sarifText `json:"snippet,omitempty"`
+	}
+	sarifLogical struct { // [3.33]
+		Name string `json:"name"`
+		Full string `json:"fullyQualifiedName"`
+		Kind string `json:"kind"`
+	}
+	sarifFlow struct { // [3.36]
+		Threads []sarifThread `json:"threadFlows"`
+	}
+	sarifThread struct { // [3.37]
+		Locations []sarifStep `json:"locations"`
+	}
+	sarifStep struct { // [3.38]
+		Location sarifLocation `json:"location"`
+	}
+)
+
+// fingerprintKey names the fingerprint; the number changes when what it is made
+// of does.
+const fingerprintKey = "bpfcfg/v1"
+
+// writeSARIF writes a SARIF log of one run. Findings that the baseline accepts
+// are suppressed results. A failure of the tool is an unsuccessful invocation.
+func writeSARIF(w io.Writer, r *Report, opt Options) error {
+	run := sarifRun{Tool: sarifTool{sarifDriver{Name: "bpfcfg", Version: opt.Version, Rules: []sarifRule{}}},
+		Results: []sarifResult{}}
+	index := map[check.ID]int{}
+	for i, info := range check.Catalogue() {
+		index[info.ID] = i
+		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{info.ID, sarifText{info.Title}, sarifText{info.What},
+			sarifText{"To fix: " + info.Fix + "."}, sarifConfig{info.Level}})
+	}
+	inv := sarifInvocation{Successful: true}
+	fail := func(in *Input, msg string) {
+		inv.Successful = false
+		inv.Notifications = append(inv.Notifications, sarifNotification{check.Error, sarifText{visible.Text(msg)},
+			[]sarifLocation{{Physical: physical(in, Place{Insn: -1})}}})
+	}
+	for i := range r.Inputs {
+		in := &r.Inputs[i]
+		if in.Error != "" {
+			fail(in, in.Error)
+		}
+		for j := range in.Programs {
+			p := &in.Programs[j]
+			if p.Error != "" {
+				fail(in, "program "+p.Name+": "+p.Error)
+			}
+			for k := range p.Findings {
+				f := &p.Findings[k]
+				run.Results = append(run.Results, result(in, p, f, index[f.ID]))
+			}
+		}
+	}
+	run.Invocations = []sarifInvocation{inv}
+	return encode(w, sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{run}})
+}
+
+// result converts a finding.
+func result(in *Input, p *Program, f *Finding, rule int) sarifResult {
+	loc := sarifLocation{Physical: physical(in, f.Place), Logical: []sarifLogical{
+		{visible.Text(f.Function), p.label() + "." + visible.Text(f.Function), "function"}}}
+	res := sarifResult{
+		RuleID: f.ID, RuleIndex: rule, Level: f.Level, Message: sarifText{f.said()},
+		Locations:    []sarifLocation{loc},
+		Fingerprints: map[string]string{fingerprintKey: f.Fingerprint},
+		Properties:   &sarifProperties{p.label(), f.Insn, f.Block},
+	}
+	if f.Fix != "" {
+		res.Message.Text += ". To fix: " + f.Fix + "."
+	}
+	for i, x := range f.Related {
+		id := i + 1
+		res.Related = append(res.Related, sarifLocation{ID: &id, Physical: physical(in, x.Place),
+			Message: &sarifText{visible.Text(x.Message)}})
+	}
+	if len(f.Path) > 0 {
+		res.CodeFlows = []sarifFlow{{[]sarifThread{{steps(in, f.Path)}}}}
+	}
+	if f.Accepted {
+		res.Suppressions = []sarifSuppression{{"external"}}
+	}
+	return res
+}
+
+// steps converts a path.
+func steps(in *Input, path []Step) []sarifStep {
+	var out []sarifStep
+	for _, s := range path {
+		text := fmt.Sprintf("b%d ends at insn %d: %s", s.Block, s.Insn, visible.Text(s.Asm))
+		if s.Skipped > 0 {
+			text = fmt.Sprintf("(%s left out) %s", count(s.Skipped, "block"), text)
+		}
+		out = append(out, sarifStep{sarifLocation{Physical: physical(in, s.Place), Message: &sarifText{text}}})
+	}
+	return out
+}
+
+// physical returns a place in a C file; a place without one is the object.
+func physical(in *Input, p Place) sarifPhysical {
+	if p.Line == 0 {
+		return sarifPhysical{Artifact: sarifArtifact{uri(in.Name)}}
+	}
+	region := &sarifRegion{Line: p.Line, Col: p.Col}
+	if p.Text != "" {
+		region.Snippet = &sarifText{visible.Text(p.Text)}
+	}
+	return sarifPhysical{sarifArtifact{uri(p.File)}, region}
+}
+
+// uri returns a file name as a URI reference.
+func uri(file string) string {
+	u := url.URL{Path: strings.ToValidUTF8(filepath.ToSlash(file), "?")}
+	if filepath.IsAbs(file) {
+		u.Scheme = "file"
+		return u.String()
+	}
+	return u.String()
+}

@@ -1,0 +1,145 @@
+package report
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/check"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+)
+
+// Options says how a report is written.
+type Options struct {
+	Colour  bool        // text: with terminal colours
+	Show    check.Level // text: the lowest level that is listed; lower ones are counted
+	Version string      // SARIF: of bpfcfg
+}
+
+// writers holds the formats.
+func writers() map[string]func(io.Writer, *Report, Options) error {
+	return map[string]func(io.Writer, *Report, Options) error{
+		"text": writeText, "json": writeJSON, "sarif": writeSARIF, "junit": writeJUnit, "github": writeGitHub,
+	}
+}
+
+// Formats returns the names of the formats.
+func Formats() []string { return []string{"text", "json", "sarif", "junit", "github"} }
+
+// Write writes a report in a format. The error is the writer's, or that there
+// is no such format.
+func Write(w io.Writer, format string, r *Report, opt Options) error {
+	f, ok := writers()[format]
+	if !ok {
+		return fmt.Errorf("no format is called %q: one of %s", format, strings.Join(Formats(), ", "))
+	}
+	var b bytes.Buffer // so that a reader of w sees all or nothing
+	if err := f(&b, r, opt); err != nil {
+		return err
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// writeJSON writes the report itself.
+func writeJSON(w io.Writer, r *Report, _ Options) error {
+	out := *r
+	out.Schema, out.Kind = Schema, Kind
+	if out.Inputs == nil {
+		out.Inputs = []Input{}
+	}
+	return encode(w, out)
+}
+
+// encode writes a value as JSON with one blank of indentation.
+func encode(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", " ")
+	return enc.Encode(v)
+}
+
+// Read reads the JSON of a report.
+func Read(data []byte) (*Report, error) {
+	var r Report
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("not the JSON of a check: %w", err)
+	}
+	if r.Schema != Schema || r.Kind != Kind {
+		return nil, fmt.Errorf("not the JSON of a check: schema %q, kind %q", r.Schema, r.Kind)
+	}
+	if r.FailOn.Rank() < 0 {
+		return nil, fmt.Errorf("fail_on is %q, which is no level", r.FailOn)
+	}
+	for _, in := range r.Inputs {
+		for _, p := range in.Programs {
+			for _, f := range p.Findings {
+				if f.Level.Rank() <= 0 {
+					return nil, fmt.Errorf("%s: finding %s has level %q, which is none", in.Name, f.ID, f.Level)
+				}
+			}
+		}
+	}
+	return &r, nil
+}
+
+// Merge joins reports of parts of a check. The profile and the level that fails
+// must be the same in all; an input may be in one of them only.
+func Merge(rs []*Report) (*Report, error) {
+	out := &Report{Schema: Schema, Kind: Kind}
+	seen := map[string]bool{}
+	for i, r := range rs {
+		if i == 0 {
+			out.Profile, out.FailOn = r.Profile, r.FailOn
+		}
+		if r.Profile != out.Profile || r.FailOn != out.FailOn {
+			return nil, fmt.Errorf("part %d was made with profile %s and --fail-on %s, the first with %s and %s",
+				i+1, r.Profile, r.FailOn, out.Profile, out.FailOn)
+		}
+		for _, in := range r.Inputs {
+			if seen[in.Name] {
+				return nil, fmt.Errorf("input %s is in two parts", in.Name)
+			}
+			seen[in.Name] = true
+		}
+		out.Add(r.Inputs...)
+		out.Removable = append(out.Removable, r.Removable...)
+	}
+	slices.SortFunc(out.Removable, Accepted.compare)
+	return out, nil
+}
+
+// where names a place for people: "prog.c:12:3", or "insn 7" without source.
+func (p Place) where() string {
+	switch {
+	case p.Line > 0 && p.Col > 0:
+		return fmt.Sprintf("%s:%d:%d", visible.Text(p.File), p.Line, p.Col)
+	case p.Line > 0:
+		return fmt.Sprintf("%s:%d", visible.Text(p.File), p.Line)
+	case p.Insn >= 0:
+		return fmt.Sprintf("insn %d", p.Insn)
+	default:
+		return "program"
+	}
+}
+
+// label names a program: "xdp/parse".
+func (p *Program) label() string {
+	if p.Section == "" {
+		return visible.Text(p.Name)
+	}
+	return visible.Text(p.Section) + "/" + visible.Text(p.Name)
+}
+
+// said returns the finding's message with the kernel's words, when they are not
+// in it already.
+func (f *Finding) said() string {
+	m := visible.Text(f.Message)
+	if k := visible.Text(f.Kernel); k != "" && !strings.Contains(m, k) {
+		m += " (Linux: " + k + ")"
+	}
+	return m
+}
