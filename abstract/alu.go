@@ -217,6 +217,7 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 	if p.flags&maybeNull != 0 {
 		r.fault(pc, p, "R%d pointer arithmetic on %s_or_null prohibited, null-check it first", reg, kindNames[p.Kind])
 	}
+	r.checkOffset(pc, p, n)
 	out := *p
 	out.Off = r.a.opt.Rules.offset(p.Off, n.Off, op == scalar.Sub)
 	out.flags |= n.flags & loose
@@ -224,6 +225,23 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 		out.org = n.org
 	}
 	return out
+}
+
+// checkOffset reports a number that the kernel does not let a program add to a
+// pointer (kernel/bpf/verifier.c check_reg_sane_offset_scalar, Linux 7.3).
+func (r *run) checkOffset(pc bytecode.PC, p, n *Alt) {
+	const limit = 1 << 29
+	smin := n.Off.Smin()
+	c, isConst := n.Off.IsConst()
+	switch {
+	case isConst && (int64(c) >= limit || int64(c) <= -limit):
+		r.fault(pc, n, "math between %s pointer and %d is not allowed", typeName(p), int64(c))
+	case isConst:
+	case smin == math.MinInt64:
+		r.fault(pc, n, "math between %s pointer and register with unbounded min value is not allowed", typeName(p))
+	case smin >= limit || smin <= -limit:
+		r.fault(pc, n, "value %d makes %s pointer be out of bounds", smin, typeName(p))
+	}
 }
 
 // faultALU reports an operation that pointers do not have.

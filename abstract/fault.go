@@ -13,6 +13,8 @@ import (
 type Fault struct {
 	PC   bytecode.PC
 	Text string // the kernel's message
+	// Detail is the line that the kernel prints before Text, empty if none.
+	Detail string
 	// Loose reports whether the fault may not be one: it was seen on paths that
 	// had been joined.
 	Loose bool
@@ -20,18 +22,33 @@ type Fault struct {
 
 // fault notes a fault of an instruction; a is what it was seen on.
 func (r *run) fault(pc bytecode.PC, a *Alt, format string, args ...any) {
+	if old, seen := r.a.f.faultAt[pc]; seen && (!r.a.f.faults[old].Loose || a.flags&loose != 0) {
+		return // before the text is made: there may be many
+	}
+	r.note(Fault{PC: pc, Text: fmt.Sprintf(format, args...), Loose: a.flags&loose != 0})
+}
+
+// note adds a fault, or puts it in the place of one that is less certain.
+func (r *run) note(n Fault) {
 	f := r.a.f
-	old, seen := f.faultAt[pc]
-	if seen && (!f.faults[old].Loose || a.flags&loose != 0) {
-		return
-	}
-	n := Fault{PC: pc, Text: fmt.Sprintf(format, args...), Loose: a.flags&loose != 0}
-	if seen {
+	old, seen := f.faultAt[n.PC]
+	switch {
+	case !seen:
+		f.faultAt[n.PC] = len(f.faults)
+		f.faults = append(f.faults, n)
+	case f.faults[old].Loose && !n.Loose:
 		f.faults[old] = n
-		return
 	}
-	f.faultAt[pc] = len(f.faults)
-	f.faults = append(f.faults, n)
+}
+
+// outside notes an access outside of a map's value of size bytes; end is "min"
+// or "max", off where that end of the offsets is.
+func (r *run) outside(acc access, a *Alt, size int64, end string, off int64) {
+	r.note(Fault{
+		PC: acc.pc, Loose: a.flags&loose != 0,
+		Text:   fmt.Sprintf("R%d %s value is outside of the allowed memory range", acc.reg, end),
+		Detail: fmt.Sprintf("invalid access to map value, value_size=%d off=%d size=%d", size, off, acc.size),
+	})
 }
 
 // Faults returns what a kernel verifier would refuse when it computes values,

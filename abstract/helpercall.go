@@ -15,6 +15,9 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) (more []*St
 		r.a.throw()
 		return nil, false
 	}
+	if m := s.get(bytecode.R1); m.is(TablePtr) && in.IsHelperCall() {
+		r.fault(pc, &m.Alt, "cannot pass map_type %d into func %s#%d", mapInsnArray, bytecode.HelperName(in.Imm), in.Imm)
+	}
 	if h.res == resTail {
 		r.exit(s, unknownNumber)
 	}
@@ -60,6 +63,7 @@ const (
 	mapSockMap     = 15
 	mapXSK         = 17
 	mapSockHash    = 18
+	mapInsnArray   = 34
 )
 
 // clobberArgs forgets the stack bytes that a helper may write to. It writes
@@ -79,6 +83,8 @@ func (r *run) clobberArgs(pc bytecode.PC, h helper, s *State) {
 				}
 			}
 			switch {
+			case a.Kind == Table && int(reg) == int(h.out):
+				r.fault(pc, a, "write into map forbidden, value_size=16 off=%d size=%d", a.Off.Smin(), size)
 			case a.Kind == Number && a.flags&maybeLocal != 0 && writes(h):
 				forgetFrames(s)
 			case a.Kind != Stack || int(a.Obj) >= len(s.frames):

@@ -199,16 +199,16 @@ func (r *run) checkTable(acc access, a *Alt, size int64) bool {
 	n := int64(acc.size)
 	switch {
 	case size < 8:
-		r.fault(acc.pc, a, "invalid access to map value, value_size=%d off=%d size=%d", size, lo, n)
+		r.outside(acc, a, size, "min", lo)
 		return false
 	case smin < 0 && (smin == math.MinInt64 || lo < 0):
 		r.fault(acc.pc, a, "R%d min value is negative, either use unsigned index or do a if (index >=0) check.", acc.reg)
 	case lo < 0 || lo+n > size:
-		r.fault(acc.pc, a, "invalid access to map value, value_size=%d off=%d size=%d", size, lo, n)
+		r.outside(acc, a, size, "min", lo)
 	case a.Off.Umax() >= 1<<29:
 		r.fault(acc.pc, a, "R%d unbounded memory access, make sure to bounds check any such access", acc.reg)
 	case hi+n > size:
-		r.fault(acc.pc, a, "invalid access to map value, value_size=%d off=%d size=%d", size, hi, n)
+		r.outside(acc, a, size, "max", hi)
 	case acc.size != 8:
 		r.fault(acc.pc, a, "Invalid read of %d bytes from insn_array", acc.size)
 	}

@@ -25,6 +25,14 @@ func (r *run) touch(frame int, lo int64) {
 	r.depth[frame] = max(r.depth[frame], int(min(-lo+7, stackSize))&^7)
 }
 
+// checkAligned reports an access to the stack that is not aligned
+// (kernel/bpf/verifier.c check_ptr_alignment, Linux 7.3).
+func (r *run) checkAligned(acc access, a *Alt) {
+	if !a.Off.Var.Add(constBits(acc.off)).IsAligned(uint64(acc.size)) {
+		r.fault(acc.pc, a, "misaligned stack access off %s+%d size %d", bitsText(a.Off.Var), acc.off, acc.size)
+	}
+}
+
 // loadStack returns what is known of a load from a stack frame.
 func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 	lo, hi, fixed := r.span(acc, a)
@@ -33,6 +41,7 @@ func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 		return anything
 	}
 	f := s.frames[a.Obj]
+	r.checkAligned(acc, a)
 	if !fixed {
 		return r.loadStackRange(acc, a, f, lo, hi)
 	}
@@ -66,6 +75,9 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 		return stackUnknown(f)
 	}
 	n := sl.spilled()
+	if n == 8 && acc.size < 8 && sl.val.has(func(a *Alt) bool { return a.Kind != Number }) {
+		r.fault(acc.pc, &sl.val.Alt, "invalid size of register fill")
+	}
 	switch {
 	case sl.val != nil && first == 0 && acc.size == 8 && n == 8:
 		return s.linkSlot(frame, num)
@@ -156,6 +168,7 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 	if fixed && (lo < -stackSize || lo+int64(acc.size) > 0) {
 		r.fault(acc.pc, a, "invalid write to stack R%d off=%d size=%d", acc.reg, lo, acc.size)
 	}
+	r.checkAligned(acc, a)
 	f := s.edit(int(a.Obj))
 	zero := val != nil && val.zero()
 	if val != nil && val.has(isLocal) && (!fixed || !only || acc.size != 8 || lo&7 != 0) {

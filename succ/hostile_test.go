@@ -1,0 +1,83 @@
+package succ_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/progen"
+	"github.com/bpfcfg/bpfcfg/succ"
+)
+
+// spoil changes fields of instructions, references and tables at random.
+func spoil(p *bytecode.Program, rnd *rand.Rand) {
+	for range 1 + rnd.IntN(12) {
+		in := &p.Insns[rnd.IntN(len(p.Insns))]
+		switch rnd.IntN(8) {
+		case 0:
+			in.Code = byte(rnd.Uint32())
+		case 1:
+			in.Dst = bytecode.Reg(rnd.IntN(16))
+		case 2:
+			in.Src = bytecode.Reg(rnd.IntN(16))
+		case 3:
+			in.Off = int16(rnd.Uint32())
+		case 4:
+			in.Imm = int32(rnd.Uint32()) >> rnd.IntN(32)
+		case 5:
+			*in = p.Insns[rnd.IntN(len(p.Insns))]
+		case 6:
+			if len(p.Tables) > 0 {
+				t := &p.Tables[rnd.IntN(len(p.Tables))]
+				t.Targets = slices.Clone(t.Targets[:rnd.IntN(len(t.Targets)+1)])
+				if len(t.Targets) > 0 {
+					t.Targets[0] = bytecode.PC(rnd.IntN(2*len(p.Insns))) - 5
+				}
+			}
+		case 7:
+			if len(p.Refs) > 0 {
+				ref := &p.Refs[rnd.IntN(len(p.Refs))]
+				ref.Off = int64(rnd.IntN(1<<20)) - 1<<19
+			}
+		}
+	}
+}
+
+// resolveSpoiled resolves a program that no compiler made.
+func resolveSpoiled(t testing.TB, seed uint64) {
+	rnd := rand.New(rand.NewPCG(seed, 3))
+	p := progen.Random(seed, 10+rnd.IntN(60))
+	spoil(p, rnd)
+	r, err := succ.Resolve(p, succ.Options{})
+	if err != nil {
+		return
+	}
+	if err := r.Graph.Check(); err != nil {
+		t.Fatalf("seed %d: %v", seed, err)
+	}
+	for _, d := range r.Indirect {
+		if len(d.Exact) > len(d.Range) || d.Reason == "" && d.Status != succ.Exact {
+			t.Fatalf("seed %d: %+v", seed, d)
+		}
+	}
+	for b := range r.Graph.Blocks {
+		r.Facts.EntryText(cfg.BlockID(b))
+	}
+	r.Facts.Faults()
+}
+
+// TestHostile resolves programs with random damage: they give an answer or an
+// error.
+func TestHostile(t *testing.T) {
+	for seed := range 400 {
+		resolveSpoiled(t, uint64(seed))
+	}
+}
+
+// FuzzHostile is TestHostile for any seed.
+func FuzzHostile(f *testing.F) {
+	f.Add(uint64(1))
+	f.Fuzz(func(t *testing.T, seed uint64) { resolveSpoiled(t, seed) })
+}
