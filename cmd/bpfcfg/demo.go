@@ -8,6 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/atomicfile"
 	"github.com/bpfcfg/bpfcfg/internal/picture"
 	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
@@ -19,14 +20,14 @@ var sampleObject []byte
 
 // demoCmd runs the main job on the embedded sample.
 type demoCmd struct {
-	Output string `short:"o" default:"demo.svg" help:"Picture to write (default ${default})." placeholder:"FILE"`
+	Output string `short:"o" default:"demo" help:"Files to write, without ending (default ${default}: demo.svg, demo.html)." placeholder:"NAME"`
 }
 
 // Help returns the examples of --help.
 func (demoCmd) Help() string {
 	return `Examples:
   bpfcfg demo
-  bpfcfg demo -o sample.svg
+  bpfcfg demo -o /tmp/sample       writes /tmp/sample.svg and /tmp/sample.html
 
 The sample is an XDP program with a switch: cmd/bpfcfg/sample/sample.c.`
 }
@@ -53,13 +54,18 @@ func (c *demoCmd) Run(std streams) error {
 	if err := layoutText(std.out, v); err != nil {
 		return err
 	}
-	svg, err := drawing{format: "svg", view: "both", engine: "layered"}.draw(picture.Scene(a, "sample.o"))
-	if err != nil {
-		return err
+	fmt.Fprintln(std.out)
+	scene := picture.Scene(a, "sample.o")
+	for _, format := range []string{"svg", "html"} {
+		data, err := drawing{format: format, view: "both", engine: "layered"}.draw(scene)
+		if err != nil {
+			return err
+		}
+		path := c.Output + "." + format
+		if err := atomicfile.Write(path, data); err != nil {
+			return inputError(err)
+		}
+		fmt.Fprintf(std.out, "wrote %s: open it in a browser\n", visible.Text(path))
 	}
-	if err := atomicfile.Write(c.Output, svg); err != nil {
-		return inputError(err)
-	}
-	_, err = fmt.Fprintf(std.out, "\nwrote %s: open it in a browser\n", c.Output)
-	return err
+	return nil
 }

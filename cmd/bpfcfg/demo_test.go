@@ -15,12 +15,12 @@ var update = flag.Bool("update", false, "rewrite files that hold this command's 
 func TestDemo(t *testing.T) {
 	var first []byte
 	for range 2 {
-		out := filepath.Join(t.TempDir(), "demo.svg")
+		out := filepath.Join(t.TempDir(), "demo")
 		var stdout, stderr bytes.Buffer
 		if status := run([]string{"demo", "-o", out}, streams{nil, &stdout, &stderr}); status != exitClean {
 			t.Fatalf("status %d: %s", status, stderr.String())
 		}
-		svg, err := os.ReadFile(out)
+		svg, err := os.ReadFile(out + ".svg")
 		if err != nil {
 			t.Fatal(err)
 		}

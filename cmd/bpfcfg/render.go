@@ -11,13 +11,14 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/render"
+	"github.com/bpfcfg/bpfcfg/render/dotengine"
 )
 
 // renderCmd draws pictures.
 type renderCmd struct {
 	Input  string `arg:"" help:"An object, raw:FILE, record:FILE#NAME, or - for standard input."`
 	Output string `short:"o" help:"File to write, - for standard output (default: INPUT.PROGRAM.FORMAT here)." placeholder:"FILE"`
-	Format string `enum:"svg,dot,json,mermaid," default:"" help:"svg, dot, json or mermaid (default: by the file's name, else svg)."`
+	Format string `enum:"svg,html,dot,json,mermaid," default:"" help:"svg, html, dot, json or mermaid (default: by the file's name, else svg)."`
 	View   string `enum:"both,cfg,layout" default:"both" help:"both, cfg or layout: which halves to draw."`
 	Engine string `enum:"layered,dot" default:"layered" help:"layered, or dot: Graphviz, in the helper program bpfcfg-dot."`
 	analysisFlags
@@ -29,6 +30,7 @@ func (renderCmd) Help() string {
   bpfcfg render prog.o                            one picture for each program: prog.NAME.svg
   bpfcfg render prog.o --prog f1 -o f1.svg
   bpfcfg render prog.o#f1 --view cfg -o - > f1.svg
+  bpfcfg render prog.o#f1 -o f1.html              a page with pan, zoom and search
   bpfcfg render prog.o#f1 -o f1.dot               for Graphviz
   bpfcfg render record:FILE.jsonl.gz#NAME -o record.svg`
 }
@@ -39,13 +41,38 @@ type drawing struct{ format, view, engine string }
 // draw returns the picture's bytes.
 func (d drawing) draw(s *render.Scene) ([]byte, error) {
 	switch d.format {
+	case "dot":
+		return render.DOT(s)
+	case "mermaid":
+		return render.Mermaid(s)
 	}
-	opt := render.PlaceOptions{View: render.View(d.view)}
-	l, err := render.Place(s, opt)
+	l, err := d.place(s)
 	if err != nil {
 		return nil, err
 	}
-	return render.SVG(s, l), nil
+	switch d.format {
+	case "json":
+		return render.LayoutJSON(l), nil
+	case "html":
+		return render.HTML(s, l)
+	default:
+		return render.SVG(s, l), nil
+	}
+}
+
+// place lays the scene out with the chosen engine.
+func (d drawing) place(s *render.Scene) (*render.Layout, error) {
+	opt := render.PlaceOptions{View: render.View(d.view)}
+	if d.engine != "dot" {
+		return render.Place(s, opt)
+	}
+	e, err := dotengine.New(dotengine.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("%w: install it with go install ./cmd/bpfcfg-dot, or leave --engine out", err)
+	}
+	defer e.Close()
+	opt.Engine = e
+	return render.Place(s, opt)
 }
 
 // Run implements the verb.
@@ -97,6 +124,8 @@ func (c *renderCmd) format() (string, error) {
 	switch ext := filepath.Ext(c.Output); ext {
 	case "", ".svg":
 		return "svg", nil
+	case ".html", ".htm":
+		return "html", nil
 	case ".dot", ".gv":
 		return "dot", nil
 	case ".json":
@@ -126,7 +155,7 @@ func (c *renderCmd) path(s source, i int, format string) string {
 	if c.Output != "" {
 		return c.Output
 	}
-	ext := map[string]string{"svg": ".svg", "dot": ".dot", "json": ".layout.json", "mermaid": ".mmd"}[format]
+	ext := map[string]string{"svg": ".svg", "html": ".html", "dot": ".dot", "json": ".layout.json", "mermaid": ".mmd"}[format]
 	stem := strings.TrimSuffix(visible.FileName(shortName(s.name)), ".o")
 	name := visible.FileName(s.programs[i].Name)
 	for j := range i { // a section's functions may share names after cleaning
