@@ -129,6 +129,7 @@ func (c *checkRun) input(name string) *report.Input {
 		in.Error = err.Error()
 		return in
 	}
+	in.Notes = s.diags
 	for _, f := range s.failed {
 		if c.selects(f.name) {
 			in.Programs = append(in.Programs, report.Program{Name: f.name, Section: f.section, Error: f.err.Error(),

@@ -25,6 +25,7 @@ const (
 	IrreducibleLoop ID = "irreducible-loop"
 	PathExplosion   ID = "path-explosion"
 	LayoutMismatch  ID = "layout-mismatch"
+	OddObject       ID = "odd-object"
 	MustReach       ID = "must-reach"
 	MustNotReach    ID = "must-not-reach"
 	MaxInsns        ID = "max-insns"
@@ -151,6 +152,10 @@ func hazards() []Info {
 				"what sets the counter of may_goto. The jump runs that code again.",
 			"  0: may_goto pc+9      the table's entry 0 is 0: each round resets the counter\n",
 			"put an instruction in front of the label, such as asm volatile(\"r0 = r0\")"},
+		{OddObject, Warning, "something odd about the object file",
+			"The loader found something that loaders drop, ignore or refuse, or that makes the analysis less certain.",
+			"  jump table \"jt\": entry 1 is not a multiple of 8 bytes, libbpf drops the rest\n",
+			"correct the source or how it is compiled"},
 		{DeadBranch, Note, "a branch that is never taken",
 			"The facts prove that a conditional jump always goes the same way. The blocks that only the other edge reaches " +
 				"never execute, and Linux removes what its own facts prove dead.",

@@ -99,6 +99,7 @@ type Finding struct {
 // expected of it, by instruction. Levels are those of the catalogue.
 func Findings(a *pipeline.Analysis, e Expect) []Finding {
 	c := newContext(a)
+	c.oddities()
 	c.unreachable()
 	c.deadBranches()
 	c.unresolved()

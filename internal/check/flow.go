@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -14,22 +15,7 @@ import (
 // targets are not known at all nothing can be said of its subprogram, and
 // other findings tell.
 func (c *context) unreachable() {
-	t := &cfg.Targets{}
-	for _, pc := range c.a.Succ.Targets.PCs() {
-		if !c.p.Insns[pc].IsGotox() {
-			t.Add(pc, c.a.Succ.Targets.Of(pc)...)
-		}
-	}
-	unknown := make([]bool, len(c.p.Subprogs))
-	for _, in := range c.a.Succ.Indirect {
-		sub := c.p.SubprogAt(in.PC)
-		if in.Op != "gotox" || sub < 0 {
-			continue
-		}
-		all := c.inProgram(succ.Union(c.p, sub))
-		unknown[sub] = unknown[sub] || len(all) == 0
-		t.Add(in.PC, all...)
-	}
+	t, unknown := c.assumed()
 	g, err := cfg.Build(c.p, t)
 	if err != nil {
 		panic("bug: a program that has a graph has none with more targets: " + err.Error())
@@ -47,6 +33,39 @@ func (c *context) unreachable() {
 		}
 		c.add(Unreachable, blk.Start, "no control flow reaches "+slots(blk.Start, end))
 	}
+}
+
+// assumed returns the targets that a pass without values has to assume: for a
+// gotox those of Linux's pass, for a callx every function whose address is in a
+// data section. It also tells the subprograms with a gotox that has none.
+func (c *context) assumed() (t *cfg.Targets, unknown []bool) {
+	t = &cfg.Targets{}
+	var funcs []bytecode.PC
+	for i := range c.p.Maps {
+		for _, cell := range c.p.Maps[i].Code {
+			if cell.Func && cell.Target >= 0 {
+				funcs = append(funcs, cell.Target)
+			}
+		}
+	}
+	unknown = make([]bool, len(c.p.Subprogs))
+	for _, in := range c.a.Succ.Indirect {
+		if in.Op == "callx" {
+			t.Add(in.PC, funcs...)
+			t.Add(in.PC, c.a.Succ.Targets.Of(in.PC)...)
+			continue
+		}
+		sub := c.p.SubprogAt(in.PC)
+		all := c.inProgram(succ.Union(c.p, sub))
+		unknown[sub] = unknown[sub] || len(all) == 0
+		t.Add(in.PC, all...)
+	}
+	for _, pc := range c.a.Succ.Targets.PCs() {
+		if c.p.Insns[pc].IsHelperCall() || c.p.Insns[pc].IsKfuncCall() {
+			t.Add(pc, c.a.Succ.Targets.Of(pc)...)
+		}
+	}
+	return t, unknown
 }
 
 // inProgram returns the slots that hold an instruction of the program.
@@ -180,6 +199,17 @@ func (c *context) irreducible() {
 		f := c.add(IrreducibleLoop, head.Start, fmt.Sprintf("a loop of %s can be entered at %s",
 			count(len(loops.Blocks(i)), "block"), count(entries, "place")))
 		f.Related = rel
+	}
+}
+
+// oddities reports what the loader found odd about the program.
+func (c *context) oddities() {
+	for _, d := range c.p.Diags {
+		f := c.add(OddObject, -1, d)
+		f.key = d
+		if strings.HasPrefix(d, "made of a function in .text") { // usual in libraries
+			f.Level = Note
+		}
 	}
 }
 

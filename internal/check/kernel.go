@@ -35,7 +35,7 @@ func kinds() []struct {
 		{"write into map forbidden", TableAccess},
 		{"min value is negative", TableAccess},
 		{"unbounded memory access", TableAccess},
-		{"of 8 bytes from insn_array", TableAccess},
+		{"outside of the allowed memory range", TableAccess},
 		{"bytes from insn_array", TableAccess},
 	}
 }
@@ -109,6 +109,9 @@ func (c *context) refusal(msg string, pc bytecode.PC) {
 	}
 	f := c.add(id, pc, text)
 	f.key = msg
+	if id == KernelRefuses && pc >= 0 && c.p.Insns[pc].IsCallx() {
+		f.Fix = "call the functions directly, or in a switch: no Linux up to 7.3 has indirect calls"
+	}
 	if id != ForeignTarget { // Linux 7.3 does not check that one
 		f.Kernel = msg
 	}

@@ -48,7 +48,7 @@ func (c *context) entriesOf(t *bytecode.JumpTable, at bytecode.PC) {
 		if len(entries) == 0 {
 			return
 		}
-		f := c.add(id, at, fmt.Sprintf("%s of table %s %s", entryList(entries), t.Name, what))
+		f := c.add(id, at, fmt.Sprintf("%s of table %s %s %s", entryList(entries), t.Name, verb(len(entries)), what))
 		f.key = t.Name
 		f.Related = c.relatedTargets(t, entries)
 	}
@@ -66,6 +66,14 @@ func entryList(entries []int) string {
 		word = "entry"
 	}
 	return word + " " + runs(entries)
+}
+
+// verb returns "is" or "are".
+func verb(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // runs lists ascending numbers with neighbours folded, up to a length.
@@ -155,9 +163,7 @@ func (c *context) relatedTables(in succ.Indirect) []Related {
 		if used[i] {
 			what = "used by this jump"
 		}
-		out = append(out, Related{c.location(at), at, fmt.Sprintf("table %s, %s, %s", t.Name,
-			count(len(t.Targets), "entry"), what)})
-		out[len(out)-1].Message = strings.Replace(out[len(out)-1].Message, "entrys", "entries", 1)
+		out = append(out, Related{c.location(at), at, fmt.Sprintf("table %s of size %d, %s", t.Name, len(t.Targets), what)})
 	}
 	return out
 }

@@ -44,6 +44,7 @@ const (
 type Input struct {
 	Name     string    `json:"input"`
 	Error    string    `json:"error,omitempty"` // why it could not be read
+	Notes    []string  `json:"notes,omitempty"` // what is odd about the file as a whole
 	Programs []Program `json:"programs"`
 }
 

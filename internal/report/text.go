@@ -52,6 +52,11 @@ func writeText(w io.Writer, r *Report, opt Options) error {
 		if in.Error != "" {
 			fmt.Fprintf(w, "%s: %s: %s\n", visible.Text(in.Name), t.paint.sgr("1;31", "not analysed"), visible.Text(in.Error))
 		}
+		if t.show == check.Note {
+			for _, n := range in.Notes {
+				fmt.Fprintf(w, "%s: %s\n", visible.Text(in.Name), visible.Text(n))
+			}
+		}
 		for j := range in.Programs {
 			t.program(in, &in.Programs[j])
 		}

@@ -1,0 +1,157 @@
+package check_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/internal/check"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+)
+
+// job is a recorded program with its findings.
+type job struct {
+	*record.Record
+	findings []check.Finding
+}
+
+// records checks the source programs of a record file with the profile of the
+// recorded machine.
+func records(t *testing.T, file string, f func(j job)) {
+	t.Helper()
+	r, err := record.Open(testenv.Path(t, "records/"+file), record.Options{SkipLogs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	prof, err := jit.LookupProfile(jit.DefaultProfile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for rec, err := range r.Records() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rec.Env != nil {
+			e := rec.Env
+			if prof, err = jit.ProfileForEnv(e.Release, e.Cmdline, e.CPUFlags, e.CPUBugs, e.Vulnerabilities); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if rec.Job == nil || rec.Result == nil {
+			continue
+		}
+		p, err := rec.Job.Program()
+		if err != nil {
+			continue
+		}
+		a, err := pipeline.Run(p, prof, rewrite.Options{})
+		if err != nil {
+			t.Errorf("%s: %v", rec.Job.Name, err)
+			continue
+		}
+		f(job{rec, check.Findings(a, check.Expect{})})
+		n++
+	}
+	if n == 0 {
+		t.Fatalf("%s: no job", file)
+	}
+}
+
+// with returns the findings of a kind.
+func (j job) with(id check.ID) []check.Finding {
+	var out []check.Finding
+	for _, f := range j.findings {
+		if f.ID == id {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// TestCrashes holds nop-target against what a kernel did: every program of a
+// set of random ones that took it down is flagged, and a program whose kernel
+// tables give an address to every entry that the verifier followed is not.
+func TestCrashes(t *testing.T) {
+	crashed, flagged := 0, 0
+	records(t, "random.7.3.4.off.jsonl.gz", func(j job) {
+		nops := j.with(check.NopTarget)
+		if len(nops) > 0 {
+			flagged++
+		}
+		if j.Kind == record.KindCrash {
+			crashed++
+			if len(nops) == 0 || nops[0].Level != check.Error {
+				t.Errorf("%s crashed the kernel, and nothing of it is flagged: %v", j.Job.Name, nops)
+			}
+			return
+		}
+		if j.Result.Load == nil || !j.Result.Load.OK {
+			return
+		}
+		for _, f := range nops {
+			if !deleted(j.Record, int(f.PC)) {
+				t.Errorf("%s: insn %d is flagged, and the kernel did not delete it", j.Job.Name, f.PC)
+			}
+		}
+	})
+	if crashed < 4 {
+		t.Fatalf("only %d programs crashed: the records are not the ones meant", crashed)
+	}
+	t.Logf("%d crashed, %d flagged", crashed, flagged)
+}
+
+// deleted reports whether a kernel's table says that it removed an instruction.
+func deleted(r *record.Record, pc int) bool {
+	for _, m := range r.Result.Maps {
+		for _, e := range m.Insns {
+			if int(e.Orig) == pc && e.Xlated == record.DeletedInsn {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// TestVerdicts holds the errors against the verdicts of a kernel: what it
+// accepted has no error but the hazards that it does not look for, and what it
+// refused for its control flow has one.
+func TestVerdicts(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(filepath.Dir(testenv.Path(t, "records/random.7.3.4.off.jsonl.gz")), "*7.3.4.off*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(err, files)
+	}
+	hazard := map[check.ID]bool{check.NopTarget: true, check.ForeignTarget: true}
+	for _, file := range files {
+		accepted, refused, missed := 0, 0, 0
+		records(t, filepath.Base(file), func(j job) {
+			if j.Result.Load == nil {
+				return
+			}
+			var errs []string
+			for _, f := range j.findings {
+				if f.Level == check.Error && !hazard[f.ID] {
+					errs = append(errs, string(f.ID)+": "+f.Message)
+				}
+			}
+			switch {
+			case j.Result.Load.OK && len(errs) > 0:
+				t.Errorf("%s: the kernel accepts %s: %s", filepath.Base(file), j.Job.Name, strings.Join(errs, "; "))
+			case j.Result.Load.OK:
+				accepted++
+			case len(errs) > 0:
+				refused++
+			default:
+				missed++
+				t.Logf("%s: %s is refused: %s", filepath.Base(file), j.Job.Name, j.Result.Load.Error)
+			}
+		})
+		t.Logf("%s: %d accepted and clean, %d refused and flagged, %d refused and not flagged", filepath.Base(file), accepted,
+			refused, missed)
+	}
+}
