@@ -10,11 +10,14 @@ import (
 // Limits of the fixpoint. They bound its cost: a block is carried out for a
 // number of states and then for one that is joined and widened, which ends soon.
 const (
-	maxStates = 16 // states of a block that are kept apart, at most
-	maxExits  = 8  // states behind a subprogram that are kept apart
-	maxForks  = 32 // times that a state is split inside a block
-	softWiden = 5  // times that a joined state grows to thresholds
-	hardWiden = 8  // times until what still grows is given up
+	maxStates = 16      // states of a block that are kept apart, at most
+	maxExits  = 8       // states behind a subprogram that are kept apart
+	minUnroll = 64      // states of a block that are carried out in a large subprogram
+	maxUnroll = 512     // and in a small one
+	allUnroll = 100_000 // and in a subprogram, as instructions
+	maxForks  = 32      // times that a state is split inside a block
+	softWiden = 5       // times that a joined state grows to thresholds
+	hardWiden = 8       // times until what still grows is given up
 )
 
 // levels says how many states of a block are kept apart (states), and how many
@@ -22,7 +25,7 @@ const (
 // have been joined in the whole program. Where precision is being lost all the
 // time, keeping more states costs much and gains little.
 var levels = [...]struct{ joins, states, visits int }{
-	{512, maxStates, 64}, {4096, 8, 24}, {16384, 4, 12}, {1 << 62, 2, 6},
+	{512, maxStates, minUnroll}, {4096, 8, 24}, {16384, 4, 12}, {1 << 62, 2, 6},
 }
 
 // width returns how many states of a block are kept apart and how many are
@@ -71,6 +74,7 @@ type job struct {
 // blockStates is what is known at the entry of a block in one context.
 type blockStates struct {
 	entries []entry
+	past    *State // covers states that were carried out and then forgotten
 	visits  int32
 	growth  int32 // times that the joined state has grown
 }
@@ -92,6 +96,7 @@ type run struct {
 	exits  []*State
 	grown  int   // times that exits were joined
 	depth  []int // bytes touched of each frame in sight
+	unroll int   // states of a block that may be carried out, at best
 	opened bool  // an indirect jump that may go anywhere has been met
 
 	forks int // times that the state may be split until the block ends
@@ -151,6 +156,8 @@ func (a *analyzer) analyse(sub int, at cfg.BlockID, e *State, nested int) *run {
 		a: a, sub: sub, entry: e, nested: nested, lo: lo,
 		blocks: make([]blockStates, hi-lo), queue: make([]uint64, (n+63)/64),
 	}
+	size := int(a.p.Subprogs[sub].End - a.p.Subprogs[sub].Start)
+	r.unroll = min(max(allUnroll/size, minUnroll), maxUnroll)
 	a.active[sub] = true
 	r.insert(at, e.fork())
 	for {
@@ -217,13 +224,16 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 		}
 	}
 	states, visits := r.a.width()
+	if visits == minUnroll {
+		visits = r.unroll
+	}
 	switch {
 	case len(bs.entries) == 0:
 	case int(bs.visits) >= visits:
 		r.a.joins++
 		s = r.collapse(bs, s)
 		bs.entries = bs.entries[:0]
-	case len(bs.entries) >= states:
+	case len(bs.entries) >= states && !bs.retire():
 		r.a.joins++
 		s = joinStates(nearest(bs.entries, s), s, (*Value).join)
 	}
@@ -235,6 +245,24 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 	}
 	bs.entries = append(kept, entry{s: s})
 	r.push(b)
+}
+
+// retire forgets the oldest state that has been carried out, and reports whether
+// there was one. What is lost is that it can cover others.
+func (bs *blockStates) retire() bool {
+	for i, e := range bs.entries {
+		if !e.done {
+			continue
+		}
+		if bs.past == nil {
+			bs.past = e.s
+		} else {
+			bs.past = joinStates(bs.past, e.s, (*Value).join)
+		}
+		bs.entries = append(bs.entries[:i], bs.entries[i+1:]...)
+		return true
+	}
+	return false
 }
 
 // nearest returns the state that differs least from s.
@@ -256,6 +284,10 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 	old := bs.entries[0].s
 	for _, e := range bs.entries[1:] {
 		old = joinStates(old, e.s, (*Value).join)
+	}
+	if bs.past != nil {
+		old = joinStates(old, bs.past, (*Value).join)
+		bs.past = nil
 	}
 	bs.growth++
 	switch {

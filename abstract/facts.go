@@ -114,6 +114,9 @@ func (f *Facts) record(r *run) {
 		for _, e := range r.blocks[i].entries {
 			f.addState(b, e.s)
 		}
+		if past := r.blocks[i].past; past != nil {
+			f.addState(b, past)
+		}
 	}
 	if len(r.depth) > 0 {
 		f.depth[r.sub] = max(f.depth[r.sub], r.depth[0])
