@@ -91,7 +91,7 @@ func (a *Asm) Call(label string) {
 	a.Emit(bytecode.CodeCall, 0, bytecode.CallSubprogram, 0, 0)
 }
 
-// Func address: FuncAddr loads the address of a subprogram.
+// FuncAddr loads the address of a subprogram.
 func (a *Asm) FuncAddr(dst bytecode.Reg, label string) {
 	a.jumps = append(a.jumps, fixup{pc: a.pc(), label: label, far: true, fn: true})
 	a.Wide(dst, bytecode.LdFunc, 0)
@@ -178,3 +178,13 @@ func (a *Asm) Program(name string) *bytecode.Program {
 	sortRefs(p.Refs)
 	return p
 }
+
+// Kfunc adds a call of a kernel function by name.
+func (a *Asm) Kfunc(name string) {
+	a.refs = append(a.refs, bytecode.Ref{PC: a.pc(), Kind: bytecode.RefKfunc, Name: name})
+	a.Emit(bytecode.CodeCall, 0, bytecode.CallKfunc, 0, 1)
+}
+
+// Exception makes the subprogram that is being written the program's exception
+// callback.
+func (a *Asm) Exception() { a.subs[len(a.subs)-1].Exception = true }

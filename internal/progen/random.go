@@ -12,7 +12,15 @@ import (
 // callbacks and indirect calls. The same seed gives the same program. It reads
 // no register that was not written, and ends.
 func Random(seed uint64, size int) *bytecode.Program {
-	g := &gen{rnd: rand.New(rand.NewPCG(seed, 7)), left: size}
+	return random(seed, size, false)
+}
+
+// RandomLoadable is Random without indirect calls, which no kernel accepts and
+// no JIT compiles (Linux 7.3).
+func RandomLoadable(seed uint64, size int) *bytecode.Program { return random(seed, size, true) }
+
+func random(seed uint64, size int, loadable bool) *bytecode.Program {
+	g := &gen{rnd: rand.New(rand.NewPCG(seed, 7)), left: size, loadable: loadable}
 	g.rodata = g.a.Map(g.constants())
 	g.array = g.a.Map(bytecode.Map{Name: "array", Type: 2, KeySize: 4, ValueSize: 64, MaxEntries: 4})
 	g.function(kindMain, "main", size/2)
@@ -45,6 +53,7 @@ type gen struct {
 		name string
 	}
 	rodata, array int
+	loadable      bool // no indirect calls
 
 	kind   funcKind
 	depth  int  // of nested pieces
@@ -163,7 +172,10 @@ func (g *gen) piece() {
 	if g.kind != kindLeaf && g.depth < 3 {
 		pieces = append(pieces, g.callLeaf, g.varStack, g.varStack)
 		if g.kind == kindMain {
-			pieces = append(pieces, g.call, g.callPointer, g.bpfLoop, g.callx, g.callTable)
+			pieces = append(pieces, g.call, g.callPointer, g.bpfLoop)
+			if !g.loadable {
+				pieces = append(pieces, g.callx, g.callTable)
+			}
 		}
 	}
 	pieces[g.rnd.IntN(len(pieces))]()
