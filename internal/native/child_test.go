@@ -2,8 +2,10 @@ package native_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -17,7 +19,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 
-// childEnv marks a process that runs images.
+// childEnv marks a process that runs images, and names the file where it notes
+// what it is at.
 const childEnv = "BPFCFG_NATIVE_CHILD"
 
 // inChild runs the test in a process of its own, because a wrong image ends the
@@ -34,17 +37,27 @@ func inChild(t *testing.T) bool {
 	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=10m")
 	// Signals that stop a goroutine for the scheduler find an unknown stack;
 	// the runtime copes, but nothing is gained by them here.
-	cmd.Env = append(os.Environ(), childEnv+"=1", "GODEBUG=asyncpreemptoff=1")
+	last := filepath.Join(t.TempDir(), "last")
+	cmd.Env = append(os.Environ(), childEnv+"="+last, "GODEBUG=asyncpreemptoff=1")
 	out, err := cmd.CombinedOutput()
 	text := strings.TrimSpace(string(out))
 	switch {
 	case err != nil:
-		t.Fatalf("running images: %v\n%s", err, tail(text, 4000))
+		about, _ := os.ReadFile(last) // absent when the child did not get far
+		t.Fatalf("running images: %v\nlast begun: %s\n%s", err, about, tail(text, 4000))
 	case strings.Contains(text, "--- SKIP"):
 		t.Skip(text)
 	}
 	t.Log(text)
 	return false
+}
+
+// begin notes what is about to be run, for the parent to tell after a crash.
+func begin(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if err := os.WriteFile(os.Getenv(childEnv), fmt.Appendf(nil, format, args...), 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // tail returns the end of a text.
@@ -72,7 +85,15 @@ func profile(t testing.TB, name string) jit.Profile {
 // is no fault of ours.
 func place(t testing.TB, p *bytecode.Program, prof jit.Profile) (code *native.Code, why string) {
 	t.Helper()
-	a, err := pipeline.Run(p, prof, rewrite.Options{})
+	return placeWith(t, p, prof, rewrite.Options{}, 0)
+}
+
+// placeWith is place with options for the rewrites, and with another number of
+// rounds for may_goto unless that is 0.
+func placeWith(t testing.TB, p *bytecode.Program, prof jit.Profile, opt rewrite.Options,
+	rounds int32) (code *native.Code, why string) {
+	t.Helper()
+	a, err := pipeline.Run(p, prof, opt)
 	if err != nil {
 		t.Fatalf("%s: %v", p.Name, err)
 	}
@@ -81,6 +102,19 @@ func place(t testing.TB, p *bytecode.Program, prof jit.Profile) (code *native.Co
 		return nil, "no xlated program: " + a.XlatedErr.Error()
 	case len(a.Xlated.Unpredicted) > 0:
 		return nil, "unpredicted instructions, such as accesses to a kernel's context"
+	}
+	for _, in := range a.Succ.Indirect {
+		for _, to := range in.Exact {
+			if in.Op == "gotox" && in.Reached && a.Xlated.Xlated[to] == jit.Deleted {
+				// Linux 7.3 jumps to address 0 there: it removes a jump that goes
+				// nowhere, and the table entry that leads to it with it
+				// (kernel/bpf/bpf_insn_array.c bpf_insn_array_adjust_after_remove).
+				return nil, "a gotox leads to an instruction that the kernel removes"
+			}
+		}
+	}
+	if rounds > 0 {
+		lowerMayGoto(a.Xlated, rounds)
 	}
 	code, err = native.Load(p, a.Xlated.Program, prof, native.Options{})
 	switch {
@@ -92,6 +126,16 @@ func place(t testing.TB, p *bytecode.Program, prof jit.Profile) (code *native.Co
 		t.Fatalf("%s: %v", p.Name, err)
 	}
 	return code, ""
+}
+
+// lowerMayGoto changes the number that the rewrites have may_goto's counter start
+// with, in what they put in front of a function: *(u64 *)(r10 - N) = 65535.
+func lowerMayGoto(x *rewrite.Result, rounds int32) {
+	for i, in := range x.Program.Insns {
+		if x.Original[i] < 0 && in.Code == 0x7a && in.Dst == bytecode.R10 && in.Imm == native.MayGoto {
+			x.Program.Insns[i].Imm = rounds
+		}
+	}
 }
 
 // skipBMI2 reports whether the profile's code needs instructions that this CPU

@@ -42,6 +42,7 @@ func TestCorpus(t *testing.T) {
 						left = append(left, fmt.Sprintf("%s#%s: %s", base, p.Name, why))
 						continue
 					}
+					begin(t, "%s, %s#%s", name, object, p.Name)
 					ran += runVectors(t, p, code, vectors, name)
 					code.Close()
 				}

@@ -70,6 +70,7 @@ func recordFile(t *testing.T, path, profName string) (programs, runs int, left [
 		}
 		programs++
 		name := filepath.Base(path) + ": " + rec.Job.Name
+		begin(t, "%s", name)
 		for _, m := range rec.Job.Maps {
 			for i := range p.Maps {
 				for _, op := range m.Ops {
