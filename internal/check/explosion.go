@@ -25,6 +25,7 @@ const countedRegs = 10
 type values struct {
 	version int64 // where the value was made; equal ones are the same value
 	n       float64
+	known   bool // all of them are constants
 	from    *change
 }
 
@@ -42,7 +43,8 @@ type counts [countedRegs]values
 // many combinations of branches: it counts, along forward edges, how many
 // values each register may have by the ways that lead to a point, and looks for
 // a compare, a memory access or an indirect jump that depends on such a one. A
-// loop is counted as one round, so this is an estimate from below.
+// loop is counted as one round, and what is computed from a value that no
+// constant is known of is one value, so this is an estimate from below.
 //
 // Numbers of paths alone say nothing: the verifier forgets a difference that
 // nothing depends on.
@@ -110,8 +112,7 @@ func (v *values) merge(w values, seen *[]int64, phi int64) {
 		return
 	}
 	*seen = append(*seen, w.version)
-	v.n = math.Min(v.n+w.n, 1e15)
-	v.version = phi
+	v.n, v.version, v.known = math.Min(v.n+w.n, 1e15), phi, v.known && w.known
 	if w.from.len() > v.from.len() {
 		v.from = w.from
 	}
@@ -191,11 +192,17 @@ func (s *counts) alu(pc bytecode.PC, in bytecode.Insn) {
 	d := &s[in.Dst]
 	byReg := in.Source() == asm.RegSource && in.ALUOp() != asm.Swap && in.ALUOp() != asm.Neg
 	if in.ALUOp() == asm.Mov {
-		if byReg && in.Src < countedRegs {
+		switch {
+		case byReg && in.Src < countedRegs:
 			*d = s[in.Src]
-		} else {
+		default:
 			s.fresh(in.Dst, pc)
+			d.known = !byReg
 		}
+		return
+	}
+	if !d.known || byReg && (in.Src >= countedRegs || !s[in.Src].known) {
+		s.fresh(in.Dst, pc)
 		return
 	}
 	n := d.n
@@ -206,7 +213,7 @@ func (s *counts) alu(pc bytecode.PC, in bytecode.Insn) {
 		n = math.Min(n, float64(in.Imm)+1)
 	}
 	from := &change{pc, d.from.len() + 1, d.from}
-	*d = values{version: int64(pc)*countedRegs + int64(in.Dst), n: n, from: from}
+	*d = values{version: int64(pc)*countedRegs + int64(in.Dst), n: n, known: true, from: from}
 }
 
 // reportExplosion tells of a register with too many values.
