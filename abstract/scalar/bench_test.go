@@ -83,7 +83,7 @@ func BenchmarkJoin(b *testing.B) {
 }
 
 func BenchmarkEnumerate(b *testing.B) {
-	s := known01(0, 0x7f8)
+	s := bitSet(0, 0x7f8)
 	for b.Loop() {
 		s.Enumerate(256)
 	}

@@ -349,7 +349,9 @@ func kernelSet32(s S, v uint32) S {
 
 // KernelPtrOffset returns the offset of a pointer after adding to it the
 // scalar v, or with sub subtracting it (adjust_ptr_min_max_vals): as for a
-// scalar, but the low half is found anew.
+// scalar, but the low half is found anew. What the kernel refuses, and that it
+// leaves out the final KernelSync for packet pointers which keep their range,
+// is the caller's to know.
 func KernelPtrOffset(off, v S, sub bool) S {
 	r := S{R32: arc.Full[uint32]()}
 	if sub {

@@ -2,11 +2,10 @@
 // what each instruction makes of it.
 //
 //	r1 := scalar.Unknown()
-//	_, _, taken := scalar.Refine(scalar.JGT, false, r1, scalar.Const(4)) // if r1 > 4
-//	r1, _, ok := scalar.Refine(scalar.JGT.Negate(), false, r1, scalar.Const(4))
-//	r1 = scalar.ALU(scalar.Lsh, false, r1, scalar.Const(3))              // r1 <<= 3
-//	r1.Umax(), r1.Var                                                    // 32, (0x0; 0x38)
-//	r1.Enumerate(10)                                                     // 0 8 16 24 32
+//	r1, _, ok := scalar.Refine(scalar.JGT.Negate(), false, r1, scalar.Const(4)) // if r1 > 4: fall-through
+//	r1 = scalar.ALU(scalar.Lsh, false, r1, scalar.Const(3))                     // r1 <<= 3
+//	r1.Umax(), r1.Var                                                           // 32, (0x0; 0x38)
+//	r1.Enumerate(10)                                                            // 0 8 16 24 32
 //
 // There are two rule sets. The functions KernelALU, KernelSync, KernelRefine
 // and so on give the verifier's own answers, bit for bit (Linux 7.3), because
@@ -20,6 +19,10 @@
 //   - JSET that is not taken keeps ranges, and clears bits known in a variable;
 //   - both edges of every branch are refined, also of one that is decided;
 //   - ends of ranges are members (a multiple of 8 below 13 is at most 8).
+//
+// Lies inside is meant part by part, which costs some precision: where two
+// arcs have two pieces in common, ours keeps the kernel's arc even if another
+// is smaller.
 //
 // Both are sound: the result holds Eval(op, x, y) for all x and y in the
 // operands. The package imports only the sets it is made of. It does not know
@@ -90,9 +93,9 @@ func (s S) IsConst() (uint64, bool) {
 	return 0, false
 }
 
-// Empty reports whether the set is known to have no members. What the
-// functions of this package that are ours return is always told right if an
-// arc tells it; a set that no member of Var fits is found when it is reduced.
+// Empty reports whether the set is known to have no members: an arc is empty.
+// The functions that are ours return Bottom if they find a contradiction
+// between the parts; in a set made otherwise it goes unnoticed.
 func (s S) Empty() bool { return s.R64.IsEmpty() || s.R32.IsEmpty() }
 
 // Umin returns a lower bound of the members as unsigned numbers.

@@ -225,16 +225,16 @@ func TestOwnRules(t *testing.T) {
 		want  S
 	}{
 		{"w >>= w2", Range(0, 1<<32-1)},                                        // kernel: wholly unknown
-		{"r &= 7; not r > 5; not r & 1", Meet(Range(0, 4), known01(0, 6))},     // kernel: up to 6
-		{"r &= 7; not r > 5; r <<= 3", Meet(Range(0, 40), known01(0, 0x38))},   //
-		{"r &= 0xf8; not r > 20", Meet(Range(0, 16), known01(0, 0x18))},        // kernel: up to 20
+		{"r &= 7; not r > 5; not r & 1", Meet(Range(0, 4), bitSet(0, 6))},     // kernel: up to 6
+		{"r &= 7; not r > 5; r <<= 3", Meet(Range(0, 40), bitSet(0, 0x38))},   //
+		{"r &= 0xf8; not r > 20", Meet(Range(0, 16), bitSet(0, 0x18))},        // kernel: up to 20
 		{"r &= 8; r |= 2; not r == 10", Const(2)},                              //
-		{"r &= 15; r %= 8", Meet(Range(0, 7), known01(0, 7))},                  //
+		{"r &= 15; r %= 8", Meet(Range(0, 7), bitSet(0, 7))},                  //
 		{"r &= 0xf0; r /= 16", Range(0, 15)},                                   //
 		{"r &= 3; r += 5; r /= 0", Const(0)},                                   //
 		{"r &= 3; r += 8; r &= 7", Range(0, 3)},                                // kernel: 0 to 7, by range alone
-		{"r &= 3; r <<= 4; r |= 5", Meet(Range(5, 0x35), known01(0x05, 0x30))}, //
-		{"r &= 3; r -= 5; r *= -8", Meet(Range(16, 40), known01(0, 0x38))},     //
+		{"r &= 3; r <<= 4; r |= 5", Meet(Range(5, 0x35), bitSet(0x05, 0x30))}, //
+		{"r &= 3; r -= 5; r *= -8", Meet(Range(16, 40), bitSet(0, 0x38))},     //
 		{"not r > 300; not r < 290; r = (s8) r", Range(34, 44)},
 		{"not w > 9; not w < 5; r &= 0xffffffff", Range(5, 9)}, // kernel: 0 to 9
 		{"not w > 9; not w < 5; r &= 15", Range(5, 9)},
@@ -255,7 +255,7 @@ func TestOwnRules(t *testing.T) {
 		want S
 	}{
 		{Div, Range(0, 2)}, {SDiv, Range(0, 2)}, {Mod, Range(0, 5)}, {SMod, Range(0, 5)},
-		{Lsh, Meet(Range(20, 5<<9), known01(0, 0xffc))}, {Rsh, Range(0, 1)}, {Arsh, Range(0, 1)},
+		{Lsh, Meet(Range(20, 5<<9), bitSet(0, 0xffc))}, {Rsh, Range(0, 1)}, {Arsh, Range(0, 1)},
 	} {
 		if got := ALU(c.op, false, five, variable); !got.Leq(c.want) {
 			t.Errorf("5 %v 2..9: %v, want %v", c.op, got, c.want)
@@ -266,4 +266,4 @@ func TestOwnRules(t *testing.T) {
 	}
 }
 
-func known01(value, mask uint64) S { return Bits(tnum.T{Value: value, Mask: mask}) }
+func bitSet(value, mask uint64) S { return Bits(tnum.T{Value: value, Mask: mask}) }
