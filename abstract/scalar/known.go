@@ -62,7 +62,7 @@ func masked[T uint32 | uint64](x, y operand[T]) arc.Arc[T] {
 		x, y = y, x
 	}
 	m := y.Value
-	if !y.T.IsConst() || m == 0 || m&(m+1) != 0 || m == ^uint64(0) {
+	if !y.T.IsConst() || m == 0 || m&(m+1) != 0 || m == uint64(^T(0)) {
 		return arc.Full[T]()
 	}
 	lo, hi, _ := arc.Truncate(arc.U64{Base: uint64(x.Base), Size: uint64(x.Size)}, uint(bits.Len64(m)))
@@ -159,11 +159,8 @@ func remainder[T uint32 | uint64](x, y operand[T]) (arc.Arc[T], tnum.T) {
 	case least == 0:
 		return arc.URange(0, x.Umax()), tnum.Unknown()
 	case y.Arc.IsConst() && c&(c-1) == 0:
-		r := arc.Full[T]()
-		if lo, hi, ok := arc.Truncate(arc.U64{Base: uint64(x.Base), Size: uint64(x.Size)}, uint(bits.Len64(uint64(c-1)))); ok {
-			r = arc.URange(T(lo), T(hi))
-		}
-		return r, x.T.And(tnum.Const(uint64(c - 1)))
+		mask := operand[T]{Arc: arc.Const(c - 1), T: tnum.Const(uint64(c - 1)), width: x.width}
+		return masked(x, mask), x.T.And(mask.T)
 	case y.Arc.IsConst() && x.Umin()/c == x.Umax()/c:
 		return arc.URange(x.Umin()%c, x.Umax()%c), tnum.Unknown()
 	}

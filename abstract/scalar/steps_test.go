@@ -224,15 +224,15 @@ func TestOwnRules(t *testing.T) {
 		steps string
 		want  S
 	}{
-		{"w >>= w2", Range(0, 1<<32-1)},                                        // kernel: wholly unknown
+		{"w >>= w2", Range(0, 1<<32-1)},                                       // kernel: wholly unknown
 		{"r &= 7; not r > 5; not r & 1", Meet(Range(0, 4), bitSet(0, 6))},     // kernel: up to 6
 		{"r &= 7; not r > 5; r <<= 3", Meet(Range(0, 40), bitSet(0, 0x38))},   //
 		{"r &= 0xf8; not r > 20", Meet(Range(0, 16), bitSet(0, 0x18))},        // kernel: up to 20
-		{"r &= 8; r |= 2; not r == 10", Const(2)},                              //
+		{"r &= 8; r |= 2; not r == 10", Const(2)},                             //
 		{"r &= 15; r %= 8", Meet(Range(0, 7), bitSet(0, 7))},                  //
-		{"r &= 0xf0; r /= 16", Range(0, 15)},                                   //
-		{"r &= 3; r += 5; r /= 0", Const(0)},                                   //
-		{"r &= 3; r += 8; r &= 7", Range(0, 3)},                                // kernel: 0 to 7, by range alone
+		{"r &= 0xf0; r /= 16", Range(0, 15)},                                  //
+		{"r &= 3; r += 5; r /= 0", Const(0)},                                  //
+		{"r &= 3; r += 8; r &= 7", Range(0, 3)},                               // kernel: 0 to 7, by range alone
 		{"r &= 3; r <<= 4; r |= 5", Meet(Range(5, 0x35), bitSet(0x05, 0x30))}, //
 		{"r &= 3; r -= 5; r *= -8", Meet(Range(16, 40), bitSet(0, 0x38))},     //
 		{"not r > 300; not r < 290; r = (s8) r", Range(34, 44)},
