@@ -14,6 +14,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/internal/live"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/jit"
 )
@@ -28,6 +29,10 @@ type source struct {
 	failed   []failure    // programs that could not be loaded
 	profile  *jit.Profile // the record's, nil for other inputs
 	diags    []string     // what is odd about the file as a whole
+
+	license string // of an object
+	object  []byte // of an object: the file
+	live    map[*bytecode.Program]*live.Program
 }
 
 // failure is a program that cannot be analysed.
@@ -98,8 +103,7 @@ func open(arg, prog string, stdin io.Reader) (source, error) {
 		s, err = openRecord(file, name)
 		prog = ""
 	case "live":
-		return s, inputError(fmt.Errorf("%s: reading programs of the running kernel is not supported yet: "+
-			"use an object file or a record", arg))
+		s, err = openLive(rest)
 	default:
 		s, prog, err = openObject(arg, prog, stdin)
 	}
@@ -139,7 +143,7 @@ func openObject(arg, prog string, stdin io.Reader) (source, string, error) {
 	if err != nil {
 		return source{}, prog, err
 	}
-	s := source{name: file, programs: o.Programs, diags: o.Diags}
+	s := source{name: file, programs: o.Programs, diags: o.Diags, license: o.License, object: data}
 	for _, f := range o.Failed {
 		s.failed = append(s.failed, failure{f.Name, f.Section, f.Err})
 	}

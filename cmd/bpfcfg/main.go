@@ -5,9 +5,11 @@
 //	bpfcfg render prog.o -o prog.svg   # control-flow graph beside the machine code
 //	bpfcfg show prog.o --stage succ    # the targets of each indirect jump
 //
-// It reads ELF objects, raw instructions and records of kernels. It never
-// loads a program and changes nothing on the machine but the files it is asked
-// to write. See docs/cli.md.
+// It reads ELF objects, raw instructions, records of kernels and programs of the
+// running kernel. It loads a program only to see what the kernel makes of it
+// (verify --load, profile host), for a moment and without attaching it, and
+// changes nothing on the machine but the files it is asked to write. See
+// docs/cli.md.
 package main
 
 import (
@@ -22,12 +24,14 @@ import (
 // cli is the command line: one field a verb.
 type cli struct {
 	Help    helpFlag   `short:"h" help:"Show help."`
-	Demo    demoCmd    `cmd:"" help:"The main job on an embedded sample: writes demo.svg."`
+	Demo    demoCmd    `cmd:"" help:"The main job on an embedded sample: writes demo.svg and demo.html."`
 	List    listCmd    `cmd:"" help:"List programs, subprograms, instructions and jump tables."`
 	Render  renderCmd  `cmd:"" help:"Draw the control-flow graph beside the block layout of the machine code."`
 	Show    showCmd    `cmd:"" help:"Print a stage of the analysis as text or JSON."`
 	Check   checkCmd   `cmd:"" help:"Find what a kernel would refuse or crash on, for CI: text, JSON, SARIF, JUnit, GitHub."`
 	Merge   mergeCmd   `cmd:"" help:"Join the JSON of the parts of a check."`
+	Verify  verifyCmd  `cmd:"" help:"Check machine code against bytecode, ours and the kernel's."`
+	Profile profileCmd `cmd:"" help:"Print a profile as JSON; host is this machine's."`
 	Replay  replayCmd  `cmd:"" help:"Compile recorded programs and compare with what the kernel produced."`
 	Version versionCmd `cmd:"" help:"Print the version, the profiles and the schema."`
 }

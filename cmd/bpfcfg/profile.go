@@ -2,15 +2,27 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
+	"text/tabwriter"
 
+	"github.com/bpfcfg/bpfcfg/internal/host"
+	"github.com/bpfcfg/bpfcfg/internal/live"
 	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
-// lookupProfile returns the built-in profile called name, or the one in the
-// JSON file of that name.
+// lookupProfile returns the built-in profile called name, that of the running
+// machine for "host", or the one in the JSON file of that name.
 func lookupProfile(name string) (jit.Profile, error) {
+	if name == host.Name {
+		r, err := hostProfile(live.NewKernel())
+		if err != nil {
+			return jit.Profile{}, err
+		}
+		return r.Profile, nil
+	}
 	if strings.HasSuffix(name, ".json") {
 		data, err := readInput(name, nil)
 		if err != nil {
@@ -29,7 +41,70 @@ func lookupProfile(name string) (jit.Profile, error) {
 	return prof, nil
 }
 
+// hostProfile returns the profile of the running machine.
+func hostProfile(k *live.Kernel) (*host.Result, error) {
+	r, err := host.Derive(k)
+	if err != nil {
+		return nil, inputError(fmt.Errorf("profile host: %w", err))
+	}
+	return r, nil
+}
+
 // envProfile returns the profile of a recorded machine.
 func envProfile(e *record.Env) (jit.Profile, error) {
 	return jit.ProfileForEnv(e.Release, e.Cmdline, e.CPUFlags, e.CPUBugs, e.Vulnerabilities)
+}
+
+// profileCmd prints a profile.
+type profileCmd struct {
+	Name    string `arg:"" help:"host, a name such as linux-7.3+plain, or FILE.json."`
+	Explain bool   `help:"For host: also say on standard error where each member comes from."`
+}
+
+// Help returns the examples of --help.
+func (profileCmd) Help() string {
+	return `Examples:
+  bpfcfg profile linux-7.3+stuff          a built-in profile with an option
+  bpfcfg profile host > host.json         that of this machine, to be used elsewhere
+  bpfcfg profile host --explain           what was probed and what is assumed
+
+For host, a few tiny programs are loaded, read and unloaded if this is permitted;
+nothing is attached.`
+}
+
+// Run implements the verb.
+func (c *profileCmd) Run(std streams) error {
+	if c.Name != host.Name {
+		prof, err := lookupProfile(c.Name)
+		if err != nil {
+			return err
+		}
+		return writeJSON(std.out, prof)
+	}
+	r, err := hostProfile(live.NewKernel())
+	if err != nil {
+		return err
+	}
+	if c.Explain {
+		if err := explainProfile(std.err, r); err != nil {
+			return err
+		}
+	}
+	return writeJSON(std.out, r.Profile)
+}
+
+// explainProfile says where the members of a profile come from.
+func explainProfile(w io.Writer, r *host.Result) error {
+	fmt.Fprintf(w, "like %s, with\n", visible.Text(r.Base))
+	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	for _, f := range r.Findings {
+		fmt.Fprintf(tw, "  %s\t%s\t%s\n", f.Member, f.From, visible.Text(f.Why))
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(w, "  note: %s\n", visible.Text(n))
+	}
+	return nil
 }

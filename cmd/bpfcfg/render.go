@@ -7,9 +7,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/internal/atomicfile"
 	"github.com/bpfcfg/bpfcfg/internal/picture"
-	"github.com/bpfcfg/bpfcfg/internal/pipeline"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
-	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/dotengine"
 )
@@ -98,7 +96,7 @@ func (c *renderCmd) Run(std streams) error {
 	}
 	failed := s.failed
 	for i, p := range s.programs {
-		a, err := pipeline.Run(p, prof, rewrite.Options{})
+		a, err := s.analyse(p, prof)
 		if err != nil {
 			failed = append(failed, failure{p.Name, p.Section, err})
 			continue

@@ -10,7 +10,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/pipeline"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
-	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 
 // blockID is a block's index in a graph.
@@ -108,7 +107,7 @@ func (c *showCmd) show(std streams, s source, st stage, prof jit.Profile) error 
 	doc := document{Schema: schema, Input: s.name, Programs: []any{}, Notes: s.diags}
 	failed := s.failed
 	for i, p := range s.programs {
-		out, err := c.one(std.out, p, st, prof, i > 0)
+		out, err := c.one(std.out, s, p, st, prof, i > 0)
 		if err != nil {
 			failed = append(failed, failure{p.Name, p.Section, err})
 			continue
@@ -127,10 +126,10 @@ func (c *showCmd) show(std streams, s source, st stage, prof jit.Profile) error 
 }
 
 // one prints or returns one program.
-func (c *showCmd) one(w io.Writer, p *bytecode.Program, st stage, prof jit.Profile, gap bool) (any, error) {
+func (c *showCmd) one(w io.Writer, s source, p *bytecode.Program, st stage, prof jit.Profile, gap bool) (any, error) {
 	v := &view{program: p}
 	if st.analysed {
-		a, err := pipeline.Run(p, prof, rewrite.Options{})
+		a, err := s.analyse(p, prof)
 		if err != nil {
 			return nil, err
 		}

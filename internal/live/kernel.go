@@ -120,3 +120,10 @@ func (k *Kernel) jitSymbols() map[string]uint64 {
 	}
 	return out
 }
+
+// Blinds reports whether the kernel blinds constants of programs that this
+// process loads with all capabilities (net.core.bpf_jit_harden is 2).
+func Blinds() bool {
+	b, err := os.ReadFile("/proc/sys/net/core/bpf_jit_harden")
+	return err == nil && strings.TrimSpace(string(b)) == "2"
+}

@@ -42,6 +42,10 @@ func Run(p *bytecode.Program, prof jit.Profile, opt rewrite.Options) (*Analysis,
 		return nil, err
 	}
 	a := &Analysis{Program: p, Profile: prof, Succ: r, Graph: r.Graph}
+	if p.Rewritten {
+		a.XlatedErr, a.ImageErr = ErrRewritten, ErrRewritten
+		return a, nil
+	}
 	a.Xlated, a.XlatedErr = rewrite.Predict(p, Facts(p, r), prof, opt)
 	if a.XlatedErr != nil {
 		a.ImageErr = a.XlatedErr

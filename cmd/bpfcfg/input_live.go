@@ -1,0 +1,38 @@
+package main
+
+import (
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/live"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+)
+
+// openLive reads a program of the running kernel. The profile is that of the
+// running machine.
+func openLive(selector string) (source, error) {
+	s := source{name: "live:" + selector}
+	k := live.NewKernel()
+	p, err := live.Open(selector, k)
+	if err != nil {
+		return s, err
+	}
+	r, err := hostProfile(k)
+	if err != nil {
+		return s, err
+	}
+	s.profile = &r.Profile
+	s.programs = []*bytecode.Program{p.Program}
+	s.live = map[*bytecode.Program]*live.Program{p.Program: p}
+	s.diags = p.Program.Diags
+	return s, nil
+}
+
+// analyse runs the whole line on a program of the source. A program of the
+// running kernel is not predicted: its code is the kernel's.
+func (s source) analyse(p *bytecode.Program, prof jit.Profile) (*pipeline.Analysis, error) {
+	if lp := s.live[p]; lp != nil {
+		return pipeline.RunCompiled(p, lp.Capture.Compare(prof), lp.Capture.Code)
+	}
+	return pipeline.Run(p, prof, rewrite.Options{})
+}

@@ -1,0 +1,296 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/replay"
+	"github.com/bpfcfg/bpfcfg/jit/verify"
+)
+
+// verifyCmd checks machine code against bytecode, and predictions against
+// kernels.
+type verifyCmd struct {
+	Input  []string `arg:"" help:"Objects, directories, raw:FILE, record:FILE#NAME, live:ID, or - for standard input."`
+	Load   bool     `help:"Load the programs into the running kernel for a moment, compare, and unload them. Nothing is attached."`
+	Format string   `enum:"text,json" default:"text" help:"text or json."`
+	analysisFlags
+}
+
+// Help returns the examples of --help.
+func (verifyCmd) Help() string {
+	return `Examples:
+  bpfcfg verify prog.o                      our code has the control flow of the bytecode
+  bpfcfg verify record:FILE.jsonl.gz#NAME   the same for the kernel's code, and ours against it
+  sudo bpfcfg verify live:17                a program of the running kernel
+  sudo bpfcfg verify --load prog.o          what this kernel makes of it, against what was predicted
+
+The exit status is 4 when something differs, 3 when a program cannot be checked.`
+}
+
+// Outcomes of a check.
+const (
+	outcomeSame    = "same"
+	outcomeDiffers = "differs"
+	outcomeUnknown = "unknown"
+)
+
+// checkDoc is one comparison.
+type checkDoc struct {
+	What       string   `json:"what"`    // cfg, kernel-cfg, jit, rewriting, code or tables
+	Outcome    string   `json:"outcome"` // same, differs or unknown
+	Detail     string   `json:"detail"`
+	Mismatches []string `json:"mismatches"`
+}
+
+// verifyDoc is what is found out about a program.
+type verifyDoc struct {
+	head
+	Profile   string     `json:"profile"`
+	Same      bool       `json:"same"` // nothing differs
+	Checks    []checkDoc `json:"checks"`
+	Recovered []string   `json:"recovered"` // inputs that were read from the kernel's own code
+
+	failed error
+}
+
+// add appends a check.
+func (d *verifyDoc) add(c checkDoc) {
+	if c.Mismatches == nil {
+		c.Mismatches = []string{}
+	}
+	d.Same = d.Same && c.Outcome != outcomeDiffers
+	d.Checks = append(d.Checks, c)
+}
+
+// Run implements the verb.
+func (c *verifyCmd) Run(std streams) error {
+	sources, err := openInputs(c.Input, c.Prog, std.in)
+	if err != nil {
+		return err
+	}
+	var failed error
+	differs := false
+	for i, s := range sources {
+		if i > 0 && c.Format == "text" {
+			fmt.Fprintln(std.out)
+		}
+		docs, err := c.source(s)
+		if err != nil {
+			return err
+		}
+		if err := c.print(std, s, docs); err != nil {
+			failed = err
+		}
+		for _, d := range docs {
+			differs = differs || d.failed == nil && !d.Same
+		}
+	}
+	switch {
+	case failed != nil:
+		return failed
+	case differs:
+		return errDiffers
+	}
+	return nil
+}
+
+// source verifies the programs of a source.
+func (c *verifyCmd) source(s source) ([]*verifyDoc, error) {
+	name := c.Profile
+	if name == "" && c.Load {
+		name = "host"
+	}
+	prof, err := analysisFlags{Profile: name}.profile(s)
+	if err != nil {
+		return nil, err
+	}
+	var kernels kernelSide
+	if c.Load {
+		kernels, err = newLoader(s)
+	} else {
+		kernels, err = newRecorded(s)
+	}
+	if err != nil {
+		return nil, inputError(err)
+	}
+	var docs []*verifyDoc
+	for _, p := range s.programs {
+		d := &verifyDoc{head: headOf(p), Profile: prof.Name, Same: true, Checks: []checkDoc{}, Recovered: []string{}}
+		if lp := s.live[p]; lp != nil {
+			d.failed = d.kernel(lp.Capture.Compare(prof), lp.Capture.Code)
+		} else {
+			d.failed = d.program(p, prof, kernels)
+		}
+		docs = append(docs, d)
+	}
+	return docs, nil
+}
+
+// kernelSide is what a kernel made of programs. It may have made nothing of
+// some.
+type kernelSide interface {
+	// of returns the observation of the source's program, how the kernel's
+	// code compares with ours, and the code itself; nil and nil when there is
+	// nothing to compare with, for the reason given.
+	of(p *bytecode.Program, prof jit.Profile) (*observation, error)
+}
+
+// observation is what a kernel made of one program.
+type observation struct {
+	*pipeline.Observed
+	result  *replay.Result
+	why     string // why there is nothing to compare with
+	blinded bool   // loaded with random constants
+	attach  uint32 // expected_attach_type
+	unlike  string // why predictions do not speak of this load; empty if they do
+}
+
+// program verifies a program of which we have the source.
+func (d *verifyDoc) program(p *bytecode.Program, prof jit.Profile, kernels kernelSide) error {
+	o, err := kernels.of(p, prof)
+	if err != nil {
+		return err
+	}
+	a, err := pipeline.Run(p, prof, optionsOf(o))
+	if err != nil {
+		return err
+	}
+	if a.ImageErr != nil {
+		return a.ImageErr
+	}
+	d.add(checkFlow("cfg", verify.Check(a.Xlated.Program, a.Image, a.Profile)))
+	switch {
+	case o == nil:
+		return nil
+	case o.why != "":
+		d.add(checkDoc{What: "jit", Outcome: outcomeUnknown, Detail: o.why})
+		return nil
+	case o.unlike != "":
+		d.add(checkDoc{What: "rewriting", Outcome: outcomeUnknown, Detail: o.unlike})
+	default:
+		d.predictions(a, o)
+	}
+	if err := d.kernel(o.result, o.Code); err != nil {
+		d.add(checkDoc{What: "jit", Outcome: outcomeUnknown, Detail: err.Error()})
+	}
+	return nil
+}
+
+// predictions compares what was predicted from the source. Of a blinded program
+// the constants are random, and with them the sizes of moves.
+func (d *verifyDoc) predictions(a *pipeline.Analysis, o *observation) {
+	for _, c := range a.Compare(o.Observed) {
+		if o.blinded && c.What != "rewriting" {
+			continue
+		}
+		doc := checkDoc{What: c.What, Outcome: outcomeUnknown, Detail: c.Detail}
+		switch {
+		case c.Known && c.Same:
+			doc.Outcome = outcomeSame
+		case c.Known:
+			doc.Outcome, doc.Mismatches = outcomeDiffers, []string{c.Detail}
+		}
+		d.add(doc)
+	}
+}
+
+// kernel compares the kernel's code with ours of the same rewritten program,
+// and checks that the kernel's has the control flow of that program.
+func (d *verifyDoc) kernel(res *replay.Result, code []byte) error {
+	d.Recovered = append(d.Recovered, res.Recovered...)
+	switch res.Match {
+	case replay.Same:
+		d.add(checkDoc{What: "jit", Outcome: outcomeSame, Detail: fmt.Sprintf("%s, %s, %s",
+			plural(res.Bytes, "byte"), plural(res.Funcs, "function"), plural(res.Insns, "slot"))})
+	case replay.Differs:
+		d.add(checkDoc{What: "jit", Outcome: outcomeDiffers, Detail: res.Reason, Mismatches: []string{res.Reason}})
+	default:
+		return fmt.Errorf("nothing to compare with: %s", res.Reason)
+	}
+	img, err := pipeline.WithBytes(res, code)
+	if err != nil {
+		d.add(checkDoc{What: "kernel-cfg", Outcome: outcomeUnknown, Detail: err.Error()})
+		return nil
+	}
+	d.add(checkFlow("kernel-cfg", verify.Check(res.Program, img, res.Machine)))
+	return nil
+}
+
+// checkFlow returns the check of a report on control flow.
+func checkFlow(what string, r *verify.Report) checkDoc {
+	c := checkDoc{What: what, Outcome: outcomeSame, Detail: fmt.Sprintf("%s, %s, %s, %s, %s, %s, %s",
+		plural(r.Funcs, "function"), plural(r.Insns, "instruction"), plural(r.X86, "x86 instruction"),
+		plural(r.Jumps, "jump"), plural(r.Calls, "call"), plural(r.Indirect, "indirect jump"), plural(r.Entries, "table cell"))}
+	for _, m := range r.Mismatches {
+		c.Outcome = outcomeDiffers
+		c.Mismatches = append(c.Mismatches, m.String())
+	}
+	return c
+}
+
+// print prints what was found about a source, and returns an error when a
+// program of it could not be checked.
+func (c *verifyCmd) print(std streams, s source, docs []*verifyDoc) error {
+	failed := s.failed
+	out := document{Schema: schema, Input: s.name, Programs: []any{}, Notes: s.diags}
+	for i, d := range docs {
+		if d.failed != nil {
+			failed = append(failed, failure{d.Name, d.Section, d.failed})
+			continue
+		}
+		out.Programs = append(out.Programs, d)
+		if c.Format == "text" {
+			d.text(std.out, s.programs[i])
+		}
+	}
+	for _, f := range failed {
+		out.Programs = append(out.Programs, failedProgram{f.name, f.section, f.err.Error()})
+	}
+	if c.Format == "json" {
+		if err := writeJSON(std.out, out); err != nil {
+			return err
+		}
+	}
+	return failures(std.err, s.name, failed)
+}
+
+// whatText says in words what the checks compare.
+var whatText = map[string]string{
+	"cfg":        "control flow of our code",
+	"rewriting":  "rewritten program as predicted",
+	"code":       "machine code as predicted",
+	"tables":     "jump tables as predicted",
+	"jit":        "our code and the kernel's",
+	"kernel-cfg": "control flow of the kernel's code",
+}
+
+// maxMismatches bounds how many mismatches of a check are printed as text.
+const maxMismatches = 10
+
+// text prints what was found about a program.
+func (d *verifyDoc) text(w io.Writer, p *bytecode.Program) {
+	title(w, p, ", profile "+visible.Text(d.Profile))
+	for _, c := range d.Checks {
+		fmt.Fprintf(w, "  %-34s %-8s", whatText[c.What], c.Outcome)
+		if c.Outcome != outcomeDiffers {
+			fmt.Fprintf(w, " %s\n", visible.Text(c.Detail))
+			continue
+		}
+		fmt.Fprintf(w, " in %s\n", plural(len(c.Mismatches), "place"))
+		for i, m := range c.Mismatches {
+			if i == maxMismatches {
+				fmt.Fprintf(w, "    and %d more\n", len(c.Mismatches)-i)
+				break
+			}
+			fmt.Fprintf(w, "    %s\n", visible.Text(m))
+		}
+	}
+	for _, n := range d.Recovered {
+		fmt.Fprintf(w, "  read from the kernel's code, so not judged: %s\n", visible.Text(n))
+	}
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf/btf"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/live"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/replay"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+)
+
+// optionsOf returns how a program was loaded of which a kernel made o.
+func optionsOf(o *observation) rewrite.Options {
+	if o == nil {
+		return rewrite.Options{}
+	}
+	return rewrite.Options{Blind: o.blinded, AttachType: o.attach}
+}
+
+// noKernel is a kernelSide without observations.
+type noKernel struct{}
+
+func (noKernel) of(*bytecode.Program, jit.Profile) (*observation, error) { return nil, nil }
+
+// loader loads programs into the running kernel.
+type loader struct {
+	kernel *live.Kernel
+	opt    live.LoadOptions
+}
+
+// newLoader returns a loader for the programs of a source.
+func newLoader(s source) (kernelSide, error) {
+	if s.live != nil {
+		return nil, fmt.Errorf("%s: the program is loaded already: leave --load out", s.name)
+	}
+	l := loader{kernel: live.NewKernel(), opt: live.LoadOptions{License: s.license}}
+	if s.object != nil {
+		spec, err := btf.LoadSpecFromReader(bytes.NewReader(s.object))
+		if err != nil && !errors.Is(err, btf.ErrNotFound) {
+			return nil, fmt.Errorf("%s: types: %w", s.name, err)
+		}
+		l.opt.Types = spec
+	}
+	return l, nil
+}
+
+// of implements kernelSide.
+func (l loader) of(p *bytecode.Program, prof jit.Profile) (*observation, error) {
+	lp, err := live.Load(p, l.opt, l.kernel)
+	if err != nil {
+		return nil, err
+	}
+	c := lp.Capture
+	o := &observation{
+		Observed: &pipeline.Observed{Xlated: c.Dump, Code: c.Code},
+		result:   c.Compare(prof), blinded: live.Blinds(),
+	}
+	for _, t := range c.Tables {
+		var list []pipeline.Entry
+		for _, e := range t.Entries {
+			list = append(list, pipeline.Entry{Xlated: e.Xlated, Jitted: e.Jitted})
+		}
+		o.Tables = append(o.Tables, list)
+	}
+	return o, nil
+}
+
+// recorded holds what kernels did with the programs of a record file, by name.
+// Of several records with the same name the last counts.
+type recorded struct {
+	records map[string]*record.Record
+	results map[string]*replay.Result
+	env     map[string]*record.Env
+}
+
+// newRecorded returns the observations of a source: those of its record file,
+// none for another source.
+func newRecorded(s source) (kernelSide, error) {
+	file, ok := strings.CutPrefix(s.name, "record:")
+	if !ok {
+		return noKernel{}, nil
+	}
+	wanted := map[string]bool{}
+	for _, p := range s.programs {
+		wanted[p.Name] = true
+	}
+	r := recorded{map[string]*record.Record{}, map[string]*replay.Result{}, map[string]*record.Env{}}
+	f, err := record.Open(file, record.Options{SkipLogs: true})
+	if err != nil {
+		return nil, cause(file, err)
+	}
+	defer f.Close()
+	var env *record.Env
+	for rec, err := range f.Records() {
+		if err != nil {
+			return nil, fmt.Errorf("record %s: %w", file, err)
+		}
+		if rec.Env != nil {
+			env = rec.Env
+		}
+		if rec.Job != nil && wanted[rec.Job.Name] {
+			r.records[rec.Job.Name], r.env[rec.Job.Name] = rec, env
+		}
+	}
+	left := len(r.records)
+	for res, err := range replay.File(file, replay.Options{}) {
+		if err != nil {
+			return nil, err
+		}
+		if _, done := r.results[res.Name]; !done && wanted[res.Name] {
+			left--
+		}
+		if wanted[res.Name] {
+			r.results[res.Name] = res
+		}
+		if left == 0 && len(wanted) == 1 {
+			break
+		}
+	}
+	return r, nil
+}
+
+// of implements kernelSide.
+func (r recorded) of(p *bytecode.Program, _ jit.Profile) (*observation, error) {
+	rec, res, env := r.records[p.Name], r.results[p.Name], r.env[p.Name]
+	if rec == nil || res == nil {
+		return nil, nil
+	}
+	o := &observation{result: res, attach: rec.Job.AttachType}
+	if res.Match == replay.Unknown && (rec.Result == nil || rec.Result.Prog == nil) {
+		o.why = res.Reason
+		return o, nil
+	}
+	dump, err := record.Decode(rec.Result.Prog.Xlated)
+	if err != nil {
+		return nil, err
+	}
+	o.Observed = &pipeline.Observed{Xlated: dump, Code: rec.Result.Prog.Jited, Tables: make([][]pipeline.Entry, len(p.Tables))}
+	for _, m := range rec.Result.Maps {
+		i := slices.IndexFunc(p.Tables, func(t bytecode.JumpTable) bool { return t.Name == m.Name })
+		if i < 0 {
+			continue
+		}
+		for _, e := range m.Insns {
+			o.Tables[i] = append(o.Tables[i], pipeline.Entry{Xlated: e.Xlated, Jitted: e.Jited})
+		}
+	}
+	harden := ""
+	if env != nil {
+		harden = env.Sysctl["net.core.bpf_jit_harden"]
+	}
+	if v, ok := rec.Job.Sysctl["net.core.bpf_jit_harden"]; ok {
+		harden = v
+	}
+	o.blinded = harden == "2"
+	if len(rec.Job.DropCaps) > 0 {
+		o.unlike = "it was loaded without all capabilities, for which nothing is predicted"
+	}
+	return o, nil
+}

@@ -1,0 +1,190 @@
+package pipeline
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+)
+
+// Observed is what a kernel made of the program that an Analysis is of.
+type Observed struct {
+	Xlated []bytecode.Insn // as dumped
+	Code   []byte          // machine code of all functions that it shows
+	// Tables holds the instruction arrays in the order of Program.Tables; nil
+	// where one was not read.
+	Tables [][]Entry
+}
+
+// Entry is an element of an instruction array, in the kernel's words: Xlated is
+// 0xffffffff for a removed instruction.
+type Entry struct{ Xlated, Jitted uint32 }
+
+// Outcome is the result of comparing one thing.
+type Outcome struct {
+	What   string // "rewriting", "code" or "tables"
+	Same   bool
+	Known  bool   // false: there is nothing to compare, Detail says why
+	Detail string // both sides of the first difference, or what was compared
+}
+
+// Compare compares what was predicted from the source of a program with what a
+// kernel made of it: the rewritten program as the kernel dumps it, the machine
+// code outside relocation sites, and the instruction arrays. Where the Analysis
+// itself says that a prediction is incomplete, nothing is compared.
+func (a *Analysis) Compare(o *Observed) []Outcome {
+	if a.XlatedErr != nil {
+		return []Outcome{{What: "rewriting", Detail: a.XlatedErr.Error()}}
+	}
+	if n := len(a.Xlated.Unpredicted); n > 0 {
+		first := a.Xlated.Unpredicted[0]
+		return []Outcome{{What: "rewriting", Detail: fmt.Sprintf("%d instructions depend on what only the kernel knows, "+
+			"the first is slot %d: %s", n, first, bytecode.Text(a.Xlated.Program.Insns, first))}}
+	}
+	out := []Outcome{a.compareXlated(o)}
+	if a.ImageErr != nil {
+		return append(out, Outcome{What: "code", Detail: a.ImageErr.Error()})
+	}
+	return append(out, a.compareCode(o), a.compareTables(o))
+}
+
+// compareXlated compares the rewritten program.
+func (a *Analysis) compareXlated(o *Observed) Outcome {
+	out := Outcome{What: "rewriting", Known: true}
+	d := a.Xlated.Dump(a.Profile)
+	at, err := d.Differs(o.Xlated)
+	switch {
+	case err != nil:
+		out.Detail = fmt.Sprintf("predicted %d slots, the kernel has %d%s", len(d.Insns), len(o.Xlated),
+			firstOther(d, o.Xlated))
+	case len(at) > 0:
+		out.Detail = fmt.Sprintf("slot %d: predicted %s, the kernel has %s; %d slots differ", at[0],
+			bytecode.Text(d.Insns, at[0]), bytecode.Text(o.Xlated, at[0]), len(at))
+	default:
+		out.Same = true
+		out.Detail = fmt.Sprintf("%d slots", len(o.Xlated))
+	}
+	return out
+}
+
+// firstOther says where two programs of different length part.
+func firstOther(d rewrite.Dumped, real []bytecode.Insn) string {
+	for i := range min(len(d.Insns), len(real)) {
+		x, y := d.Insns[i], real[i]
+		if d.Masked[i] {
+			x.Imm, y.Imm = 0, 0
+		}
+		// Distances of jumps differ as soon as lengths do.
+		if x.Code != y.Code || x.Dst != y.Dst || x.Src != y.Src {
+			pc := bytecode.PC(i)
+			return fmt.Sprintf("; slot %d: predicted %s, the kernel has %s", i, bytecode.Text(d.Insns, pc), bytecode.Text(real, pc))
+		}
+	}
+	return ""
+}
+
+// compareCode compares machine code outside relocation sites.
+func (a *Analysis) compareCode(o *Observed) Outcome {
+	out := Outcome{What: "code"}
+	if len(o.Code) == 0 {
+		out.Detail = "the kernel shows no machine code"
+		return out
+	}
+	out.Known = true
+	ours, theirs := a.shown(), bytes.Clone(o.Code)
+	if len(ours) != len(theirs) {
+		out.Detail = fmt.Sprintf("predicted %d bytes, the kernel has %d", len(ours), len(theirs))
+	}
+	masked := 0
+	for _, r := range a.Image.Relocs {
+		for i := r.Offset; i < r.Offset+r.Size && i < min(len(ours), len(theirs)); i++ {
+			ours[i], theirs[i] = 0, 0
+			masked++
+		}
+	}
+	n := min(len(ours), len(theirs))
+	for i := range n {
+		if ours[i] != theirs[i] {
+			where := a.placeOf(i)
+			out.Detail = fmt.Sprintf("%s: byte +%#x: predicted % x, the kernel has % x", where, i,
+				ours[i:min(i+8, len(ours))], theirs[i:min(i+8, len(theirs))])
+			return out
+		}
+	}
+	if out.Detail == "" {
+		out.Same = true
+		out.Detail = fmt.Sprintf("%d bytes, %d of them addresses that are not compared", n, masked)
+	}
+	return out
+}
+
+// shown returns a copy of the predicted code without functions that kernels do
+// not show.
+func (a *Analysis) shown() []byte {
+	n := 0
+	for i, f := range a.Image.Funcs {
+		if !a.Xlated.Program.Funcs[i].Hidden {
+			n = f.Offset + f.Len
+		}
+	}
+	return bytes.Clone(a.Image.Code[:n])
+}
+
+// placeOf names the instruction that a byte of the image belongs to.
+func (a *Analysis) placeOf(off int) string {
+	for f, fi := range a.Image.Funcs {
+		if off < fi.Offset || off >= fi.Offset+fi.Len {
+			continue
+		}
+		fn := a.Xlated.Program.Funcs[f]
+		slot := bytecode.PC(-1)
+		for pc := fn.Start; pc < fn.End && int(a.Image.Offsets[pc]) <= off-fi.Offset; pc += a.Xlated.Program.Insns[pc].Slots() {
+			slot = pc
+		}
+		if slot < 0 {
+			return "prologue of " + fi.Name
+		}
+		return fmt.Sprintf("slot %d, %s", slot, bytecode.Text(a.Xlated.Program.Insns, slot))
+	}
+	return "behind the code"
+}
+
+// compareTables compares the instruction arrays.
+func (a *Analysis) compareTables(o *Observed) Outcome {
+	out := Outcome{What: "tables", Known: true, Same: true}
+	entries := 0
+	for i, t := range o.Tables {
+		if t == nil {
+			continue
+		}
+		ours, jitted := a.Xlated.Program.Tables[i], a.Image.Tables[i]
+		if len(ours) != len(t) {
+			return Outcome{What: "tables", Known: true,
+				Detail: fmt.Sprintf("table %d: %d entries, the kernel has %d", i, len(ours), len(t))}
+		}
+		for j, e := range t {
+			entries++
+			if uint32(ours[j]) != e.Xlated || uint32(jitted[j]) != e.Jitted {
+				return Outcome{What: "tables", Known: true, Detail: fmt.Sprintf(
+					"table %s, entry %d: predicted %s, the kernel has %s", a.Program.Tables[i].Name, j,
+					entryText(uint32(ours[j]), uint32(jitted[j])), entryText(e.Xlated, e.Jitted))}
+			}
+		}
+	}
+	out.Detail = fmt.Sprintf("%d entries", entries)
+	out.Known = entries > 0
+	if !out.Known {
+		out.Same, out.Detail = false, "the program has no jump tables"
+	}
+	return out
+}
+
+// entryText describes a table entry.
+func entryText(xlated, jitted uint32) string {
+	if int32(xlated) == int32(jit.Deleted) {
+		return "deleted"
+	}
+	return fmt.Sprintf("slot %d at +%#x", xlated, jitted)
+}

@@ -1,0 +1,56 @@
+package pipeline
+
+import (
+	"errors"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/replay"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/bpfcfg/bpfcfg/succ"
+)
+
+// ErrRewritten says why a program that a kernel has rewritten already is not
+// rewritten again.
+var ErrRewritten = errors.New("the program is the kernel's own, rewritten already: its code is the kernel's, " +
+	"and is not predicted")
+
+// RunCompiled is Run for a program as a running kernel shows it, with the
+// result of comparing the kernel's code with ours: there is nothing to predict.
+// The analysis has the kernel's program in place of the rewritten one, and an
+// image with the kernel's bytes. That image is known if our code is the same,
+// or at least as long: otherwise nothing tells where its instructions begin.
+func RunCompiled(p *bytecode.Program, res *replay.Result, code []byte) (*Analysis, error) {
+	r, err := succ.Resolve(p, succ.Options{})
+	if err != nil {
+		return nil, err
+	}
+	a := &Analysis{Program: p, Profile: res.Machine, Succ: r, Graph: r.Graph}
+	if res.Program == nil || res.Image == nil {
+		a.XlatedErr = errors.New(res.Reason)
+		a.ImageErr = a.XlatedErr
+		return a, nil
+	}
+	n := p.Len()
+	x := &rewrite.Result{Program: res.Program, Original: make([]bytecode.PC, n), Xlated: make([]bytecode.PC, n)}
+	for i := range n {
+		x.Original[i], x.Xlated[i] = i, i
+	}
+	a.Xlated = x
+	a.Image, a.ImageErr = WithBytes(res, code)
+	return a, nil
+}
+
+// WithBytes returns the image of a comparison with the kernel's bytes, if ours
+// are as many.
+func WithBytes(res *replay.Result, code []byte) (*jit.Image, error) {
+	if res.Match == replay.Same {
+		return res.Image, nil
+	}
+	img := *res.Image
+	if len(img.Code) < len(code) || len(res.Code) != len(code) {
+		return nil, errors.New("where instructions begin in the kernel's code is not known: " + res.Reason)
+	}
+	img.Code = append(append([]byte(nil), code...), img.Code[len(code):]...)
+	return &img, nil
+}
