@@ -33,9 +33,9 @@ func (vm *VM) run(pc bytecode.PC, regs Regs) (uint64, error) {
 		if err != nil {
 			var inner *Error
 			if errors.As(err, &inner) {
-				return 0, err // from a callback
+				return regs[bytecode.R0], err // from a callback
 			}
-			return 0, &Error{pc, err}
+			return regs[bytecode.R0], &Error{pc, err}
 		}
 		if next == leave {
 			call := vm.pop(&regs)

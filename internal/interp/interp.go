@@ -48,6 +48,10 @@ var ErrSteps = errors.New("step limit reached")
 // does. Steps are not counted anew.
 var ErrRestart = errors.New("program starts again")
 
+// ErrExit is for Helpers to return: the run ends at once with the helper's result
+// in R0, however deep the call.
+var ErrExit = errors.New("program ends")
+
 // Error is why a run stopped before its end.
 type Error struct {
 	PC  bytecode.PC // the instruction that cannot be carried out
@@ -86,6 +90,9 @@ type Config struct {
 	Steps   int               // instructions per Run; 0 is DefaultSteps
 	MayGoto int               // how often may_goto goes on, per frame; 0 is DefaultMayGoto
 
+	// CallNumbers makes an indirect call of a small number a call of the helper
+	// with this number, as interpreters outside of the kernel have it.
+	CallNumbers bool
 	// Key decides a static key; nil takes the default that its flags state.
 	Key func(pc bytecode.PC) (jumps bool)
 	// Stack fills a new stack frame, and Clobber sets the registers that a call
@@ -206,6 +213,8 @@ func (vm *VM) Run(in Input) (uint64, error) {
 		switch {
 		case errors.Is(err, ErrRestart):
 			pc, regs = 0, start
+		case errors.Is(err, ErrExit):
+			return r0, nil
 		case errors.As(err, &thrown):
 			if pc = vm.exceptionCallback(); pc < 0 {
 				return thrown.cookie, nil

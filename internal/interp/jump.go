@@ -33,6 +33,9 @@ func (vm *VM) jump(pc bytecode.PC, in bytecode.Insn, regs *Regs) (bytecode.PC, E
 	case bytecode.FlowCallx:
 		r := in.CallxReg()
 		to, ok := vm.codeAt(regs[r])
+		if h := vm.cfg.Helpers[int32(regs[r])]; vm.cfg.CallNumbers && h != nil && regs[r]>>31 == 0 {
+			return f.Next, Next, vm.callHelper(h, pc, regs)
+		}
 		if !ok {
 			return 0, 0, fmt.Errorf("call of %#x, which is no instruction", regs[r])
 		}
@@ -100,6 +103,11 @@ func (vm *VM) helper(pc bytecode.PC, in bytecode.Insn, regs *Regs) error {
 	if h == nil {
 		return fmt.Errorf("%s is not modelled", name)
 	}
+	return vm.callHelper(h, pc, regs)
+}
+
+// callHelper carries out a helper or kfunc.
+func (vm *VM) callHelper(h Helper, pc bytecode.PC, regs *Regs) error {
 	vm.pc = pc
 	r0, err := h(vm, [5]uint64(regs[bytecode.R1:bytecode.R6]))
 	if vm.cfg.Clobber != nil {

@@ -13,9 +13,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
-// enter calls code with arg as its first argument on a stack that ends at stack,
-// and returns rax. It is in enter_linux_amd64.s.
-func enter(code, stack, arg uintptr) (rax uint64)
+// enter calls code with two arguments on a stack that ends at stack, and returns
+// rax. It is in enter_linux_amd64.s.
+func enter(code, stack, arg1, arg2 uintptr) (rax uint64)
 
 // Sizes in bytes.
 const (
@@ -243,7 +243,22 @@ func (c *Code) Run(ctx []byte) (uint64, error) {
 	}
 	clear(c.ctx)
 	copy(c.ctx, ctx)
-	r0 := c.call()
+	r0 := c.call(addr(c.ctx), 0)
+	copy(ctx, c.ctx)
+	return r0, nil
+}
+
+// RunPlain is Run with the length of the context in R2, and 0 in R1 without a
+// context: how bpf_conformance starts programs.
+func (c *Code) RunPlain(ctx []byte) (uint64, error) {
+	if len(ctx) == 0 {
+		return c.call(0, 0), nil
+	}
+	if len(ctx) > len(c.ctx) {
+		return 0, fmt.Errorf("context of %d bytes, more than %d", len(ctx), len(c.ctx))
+	}
+	copy(c.ctx, ctx)
+	r0 := c.call(addr(c.ctx), uintptr(len(ctx)))
 	copy(ctx, c.ctx)
 	return r0, nil
 }
@@ -261,15 +276,15 @@ func (c *Code) RunPacket(packet []byte) (uint64, error) {
 	binary.LittleEndian.PutUint64(c.ctx[0:], data)
 	binary.LittleEndian.PutUint64(c.ctx[8:], data+uint64(len(packet)))
 	binary.LittleEndian.PutUint64(c.ctx[16:], data)
-	r0 := c.call()
+	r0 := c.call(addr(c.ctx), 0)
 	copy(packet, c.packet)
 	return r0, nil
 }
 
-// call enters the image with R1 pointing to the context.
-func (c *Code) call() uint64 {
+// call enters the image with R1 and R2.
+func (c *Code) call(r1, r2 uintptr) uint64 {
 	entry := c.img.Funcs[0].Offset + c.img.Funcs[0].Entry
-	return enter(c.start+uintptr(entry), addr(c.stack)+uintptr(len(c.stack)), addr(c.ctx))
+	return enter(c.start+uintptr(entry), addr(c.stack)+uintptr(len(c.stack)), r1, r2)
 }
 
 // Value returns the value of element 0 of the map with this index, nil when the

@@ -18,6 +18,9 @@ func Load(*bytecode.Program, *jit.Program, jit.Profile, Options) (*Code, error) 
 // Run calls the program.
 func (c *Code) Run([]byte) (uint64, error) { return 0, ErrUnsupported }
 
+// RunPlain calls the program in the manner of bpf_conformance.
+func (c *Code) RunPlain([]byte) (uint64, error) { return 0, ErrUnsupported }
+
 // RunPacket calls the program for a packet.
 func (c *Code) RunPacket([]byte) (uint64, error) { return 0, ErrUnsupported }
 
