@@ -112,7 +112,7 @@ func (c *checkRun) input(name string) *report.Input {
 	if c.shards > 1 {
 		mine, err := c.mine(name)
 		if err != nil {
-			in.Error = err.Error()
+			in.Error = strings.TrimPrefix(err.Error(), name+": ")
 			return in
 		}
 		if !mine {
@@ -121,12 +121,12 @@ func (c *checkRun) input(name string) *report.Input {
 	}
 	s, err := guard(func() (source, error) { return open(name, "", c.stdin) })
 	if err != nil {
-		in.Error = err.Error()
+		in.Error = strings.TrimPrefix(err.Error(), name+": ")
 		return in
 	}
 	prof, err := c.profileFor(s)
 	if err != nil {
-		in.Error = err.Error()
+		in.Error = strings.TrimPrefix(err.Error(), name+": ")
 		return in
 	}
 	in.Notes = s.diags

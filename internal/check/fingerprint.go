@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
 // fingerprint gives each finding an identity that no instruction number is part
 // of. It is made of the kind of finding, program and function, the instruction
 // without its numbers, the kinds of edge that leave its block, and the C line;
-// for code without source lines, of the whole block's instructions instead.
-// Equal ones in a function are counted, in program order.
+// for code without source lines, of the few instructions before it in the block
+// instead. Equal ones in a function are counted, in program order.
 //
 // Dropped: hashing the block's neighbourhood, which changes whenever a nearby
 // branch does, and the line number, which changes with every edit above.
@@ -46,8 +47,10 @@ func (c *context) identity(f *Finding) string {
 		field(f.Location.Text)
 		field(shape(c.p.Text(f.PC)))
 	} else {
-		for pc := blk.Start; pc < blk.End; pc += c.p.Insns[pc].Slots() {
-			field(shape(c.p.Text(pc)))
+		var texts []string
+		c.each(blk.Start, f.PC+1, func(pc bytecode.PC) { texts = append(texts, shape(c.p.Text(pc))) })
+		for _, t := range texts[max(0, len(texts)-4):] {
+			field(t)
 		}
 	}
 	indirect := false

@@ -14,8 +14,8 @@ import (
 //
 //	::error file=prog.c,line=12,col=3,title=unreachable::no control flow reaches insn 4
 //
-// Accepted findings are left out.
-func writeGitHub(w io.Writer, r *Report, _ Options) error {
+// Accepted findings are left out, and those below the level that is shown.
+func writeGitHub(w io.Writer, r *Report, opt Options) error {
 	for i := range r.Inputs {
 		in := &r.Inputs[i]
 		if in.Error != "" {
@@ -27,7 +27,9 @@ func writeGitHub(w io.Writer, r *Report, _ Options) error {
 				command(w, "error", "title=not analysed", in.Name+": "+p.label()+": "+p.Error)
 			}
 			for k := range p.Findings {
-				annotate(w, in, p, &p.Findings[k])
+				if f := &p.Findings[k]; !f.Accepted && (f.Level.AtLeast(opt.lowest()) || r.Failing(f)) {
+					annotate(w, in, p, f)
+				}
 			}
 		}
 	}
@@ -36,9 +38,6 @@ func writeGitHub(w io.Writer, r *Report, _ Options) error {
 
 // annotate writes the command of a finding.
 func annotate(w io.Writer, in *Input, p *Program, f *Finding) {
-	if f.Accepted {
-		return
-	}
 	props := ""
 	if f.Line > 0 {
 		props = fmt.Sprintf("file=%s,line=%d,", property(f.File), f.Line)
@@ -98,6 +97,9 @@ func Summary(r *Report) string {
 		fmt.Fprintf(&b, ", %d accepted by the baseline", c.Accepted)
 	}
 	b.WriteString("\n")
+	if n := len(r.Removable); n > 0 {
+		fmt.Fprintf(&b, "\n%s of the baseline can be removed: what they accept is fixed.\n", count(n, "line"))
+	}
 	rows := summaryRows(r)
 	if len(rows) > 0 {
 		b.WriteString("\n| level | finding | program | where | what |\n|---|---|---|---|---|\n")

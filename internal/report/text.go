@@ -43,10 +43,7 @@ type texter struct {
 //	  prog.c:59:2  warning  wide-table  Linux assumes 31 targets of this jump where 15 are possible
 //	               switch (h->next) {
 func writeText(w io.Writer, r *Report, opt Options) error {
-	t := &texter{w, r, opt.Show, painter(opt.Colour), map[check.ID]bool{}}
-	if t.show.Rank() <= 0 {
-		t.show = check.Note
-	}
+	t := &texter{w, r, opt.lowest(), painter(opt.Colour), map[check.ID]bool{}}
 	for i := range r.Inputs {
 		in := &r.Inputs[i]
 		if in.Error != "" {

@@ -15,8 +15,16 @@ import (
 // Options says how a report is written.
 type Options struct {
 	Colour  bool        // text: with terminal colours
-	Show    check.Level // text: the lowest level that is listed; lower ones are counted
+	Show    check.Level // text, GitHub: the lowest level that is listed; all when empty
 	Version string      // SARIF: of bpfcfg
+}
+
+// lowest returns the lowest level that is listed.
+func (o Options) lowest() check.Level {
+	if o.Show.Rank() <= 0 {
+		return check.Note
+	}
+	return o.Show
 }
 
 // writers holds the formats.

@@ -1,0 +1,271 @@
+package report
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"encoding/xml"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/bpfcfg/bpfcfg/internal/check"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// write returns a report in a format.
+func write(t *testing.T, format string, r *Report, opt Options) string {
+	t.Helper()
+	var b strings.Builder
+	if err := Write(&b, format, r, opt); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestGolden(t *testing.T) {
+	outs := map[string]string{"summary.md": Summary(fixture())}
+	for _, f := range Formats() {
+		outs[f] = write(t, f, fixture(), Options{Show: check.Note, Version: "v1"})
+	}
+	outs["colour"] = write(t, "text", fixture(), Options{Colour: true})
+	for name, got := range outs {
+		file := filepath.Join("testdata", "golden."+name)
+		if *update {
+			if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		want, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(want), got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestHarmless checks that no name from a file reaches the output as it is.
+func TestHarmless(t *testing.T) {
+	for _, f := range []string{"text", "junit", "github", "sarif"} {
+		out := write(t, f, fixture(), Options{Show: check.Note})
+		if c := controls(out); c != "" {
+			t.Errorf("%s prints %q", f, c)
+		}
+		if f == "github" {
+			for line := range strings.Lines(out) {
+				if !strings.HasPrefix(line, "::error ") && !strings.HasPrefix(line, "::warning ") && !strings.HasPrefix(line, "::notice ") {
+					t.Errorf("github: %q is no command of ours", line)
+				}
+			}
+		}
+	}
+}
+
+// schema compiles the JSON schema of SARIF.
+func schema(t *testing.T) *jsonschema.Schema {
+	t.Helper()
+	data, err := os.ReadFile("testdata/sarif-schema-2.1.0.json.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("sarif.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	s, err := c.Compile("sarif.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestSARIFSchema(t *testing.T) {
+	s := schema(t)
+	for name, r := range map[string]*Report{"full": fixture(), "empty": {FailOn: check.Error}} {
+		doc, err := jsonschema.UnmarshalJSON(strings.NewReader(write(t, "sarif", r, Options{Version: "v1"})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Validate(doc); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		// The schema must be one that can fail.
+		doc.(map[string]any)["runs"].([]any)[0].(map[string]any)["results"] = []any{map[string]any{"level": "bad"}}
+		if s.Validate(doc) == nil {
+			t.Errorf("%s: the schema takes anything", name)
+		}
+	}
+}
+
+// TestJUnitCounts reads the XML back: what the attributes count is there.
+func TestJUnitCounts(t *testing.T) {
+	var got junitSuites
+	if err := xml.Unmarshal([]byte(write(t, "junit", fixture(), Options{})), &got); err != nil {
+		t.Fatal(err)
+	}
+	if got.Tests != 5 || got.Failures != 1 || got.Errors != 2 {
+		t.Errorf("tests %d, failures %d, errors %d: want 5, 1, 2", got.Tests, got.Failures, got.Errors)
+	}
+	if n := len(got.Suites); n != 3 {
+		t.Errorf("%d suites, want one for each input", n)
+	}
+}
+
+func TestJSONRoundTrip(t *testing.T) {
+	text := write(t, "json", fixture(), Options{})
+	r, err := Read([]byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again := write(t, "json", r, Options{}); again != text {
+		t.Errorf("reading and writing again changes the report:\n%s", cmp.Diff(text, again))
+	}
+}
+
+func TestReadRefuses(t *testing.T) {
+	for _, bad := range []string{
+		"", "[]", "{}", `{"schema":"bpfcfg/2","kind":"check"}`, `{"schema":"bpfcfg/1","kind":"check","fail_on":"bad"}`,
+		`{"schema":"bpfcfg/1","kind":"check","fail_on":"off","inputs":[{"programs":[{"findings":[{"level":"off"}]}]}]}`,
+	} {
+		if r, err := Read([]byte(bad)); err == nil {
+			t.Errorf("%q gives %v", bad, r)
+		}
+	}
+}
+
+// TestMerge checks that the parts of a report joined are the report.
+func TestMerge(t *testing.T) {
+	whole := fixture()
+	want := write(t, "json", whole, Options{})
+	var parts []*Report
+	for i := len(whole.Inputs) - 1; i >= 0; i-- {
+		p := &Report{Profile: whole.Profile, FailOn: whole.FailOn, Inputs: whole.Inputs[i : i+1]}
+		if i == 1 {
+			p.Removable = whole.Removable
+		}
+		parts = append(parts, p)
+	}
+	parts = append(parts, &Report{Profile: whole.Profile, FailOn: whole.FailOn})
+	got, err := Merge(parts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, write(t, "json", got, Options{})); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := Merge([]*Report{whole, whole}); err == nil || !strings.Contains(err.Error(), "in two parts") {
+		t.Errorf("the same part twice: %v", err)
+	}
+	if _, err := Merge([]*Report{whole, {Profile: "linux-6.19", FailOn: whole.FailOn}}); err == nil {
+		t.Error("parts of different profiles were joined")
+	}
+}
+
+func TestBaseline(t *testing.T) {
+	r := fixture()
+	data, err := EncodeBaseline(r.Baseline())
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := ReadBaseline(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(entries) != 4 {
+		t.Fatalf("%d entries, want 4:\n%s", len(entries), data)
+	}
+	// Instructions move, and the object lies elsewhere: still accepted.
+	moved := fixture()
+	moved.Removable = nil
+	moved.Inputs[1].Name = "build/other/b.o"
+	for i := range moved.Inputs[1].Programs[1].Findings {
+		moved.Inputs[1].Programs[1].Findings[i].Insn += 100
+	}
+	moved.Inputs[1].Programs[2].Error = "" // now it is analysed
+	moved.Accept(append(entries, Accepted{Input: "b.o", Program: "filter", ID: check.NopTarget, Fingerprint: "gone"},
+		Accepted{Input: "a.o", Program: "p", Fingerprint: "not analysed"},
+		Accepted{Input: "elsewhere.o", Program: "p", Fingerprint: "not looked at"}))
+	if c := moved.Count(); c.Failing != 0 || c.Accepted != 4 {
+		t.Errorf("%+v: want all four accepted and none failing", c)
+	}
+	if len(moved.Removable) != 1 || moved.Removable[0].Fingerprint != "gone" {
+		t.Errorf("removable: %+v", moved.Removable)
+	}
+	for _, bad := range []string{"", "{}", `{"schema":"other"}`} {
+		if _, err := ReadBaseline([]byte(bad)); err == nil {
+			t.Errorf("%q is taken for a baseline", bad)
+		}
+	}
+}
+
+func TestRelative(t *testing.T) {
+	for _, c := range []struct{ file, root, want string }{
+		{"/src/bpf/x.c", "/src", "bpf/x.c"},
+		{"/src/bpf/../y.c", "/src", "y.c"},
+		{"/srcs/x.c", "/src", "/srcs/x.c"},
+		{"/x.c", "/src", "/x.c"},
+		{"./x.c", "/src", "x.c"},
+		{"../x.c", "/src", "../x.c"},
+		{"x.c", "", "x.c"},
+		{"", "/src", ""},
+	} {
+		if got := relative(c.file, c.root); got != c.want {
+			t.Errorf("relative(%q, %q) = %q, want %q", c.file, c.root, got, c.want)
+		}
+	}
+}
+
+// TestURI checks names that are no URIs as they are.
+func TestURI(t *testing.T) {
+	for file, want := range map[string]string{
+		"a b.c": "a%20b.c", "/abs/x.c": "file:///abs/x.c", "50%.c": "50%25.c", "x.o#f": "x.o%23f", "a:b.c": "./a:b.c", "ü.c": "%C3%BC.c",
+	} {
+		if got := uri(file); got != want {
+			t.Errorf("uri(%q) = %q, want %q", file, got, want)
+		}
+	}
+}
+
+// TestSARIFIndex checks that every result points at its rule, and that what the
+// baseline accepts is suppressed.
+func TestSARIFIndex(t *testing.T) {
+	var log sarifLog
+	if err := json.Unmarshal([]byte(write(t, "sarif", fixture(), Options{})), &log); err != nil {
+		t.Fatal(err)
+	}
+	run := log.Runs[0]
+	suppressed := 0
+	for _, r := range run.Results {
+		if run.Tool.Driver.Rules[r.RuleIndex].ID != r.RuleID {
+			t.Errorf("result %s points at rule %s", r.RuleID, run.Tool.Driver.Rules[r.RuleIndex].ID)
+		}
+		suppressed += len(r.Suppressions)
+	}
+	if suppressed != 1 || run.Invocations[0].Successful || len(run.Invocations[0].Notifications) != 2 {
+		t.Errorf("%d suppressed, successful %v, %d notifications", suppressed, run.Invocations[0].Successful,
+			len(run.Invocations[0].Notifications))
+	}
+}
