@@ -212,6 +212,7 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 	case Insn, Code, Func, MapPtr, TablePtr:
 		r.fault(pc, p, "R%d pointer arithmetic on %s prohibited", reg, kindNames[p.Kind])
 		any.flags |= maybePtr
+		any.org = origin{int32(pc) + 1, uint8(in.Dst), arithmetic}
 		return any
 	}
 	if p.flags&maybeNull != 0 {

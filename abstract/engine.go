@@ -57,11 +57,14 @@ type analyzer struct {
 	pos   []int32         // of each block, its index there
 	stops [][]uint64      // of each subprogram, where to widen to; nil until needed
 
-	contexts [][]*run       // of each subprogram, by entry state
-	shared   []map[int]*run // of each subprogram, by number of frames: for the entry states beyond maxContexts
-	active   []bool         // of each subprogram, whether it is being analysed
-	pending  []job          // functions to analyse on their own
-	fuel     int            // instructions that may be carried out before states are joined at once
+	contexts [][]*run                   // of each subprogram, by entry state
+	shared   []map[int]*run             // of each subprogram, by number of frames: for the entry states beyond maxContexts
+	active   []bool                     // of each subprogram, whether it is being analysed
+	selected map[entryKey][]bytecode.PC // by range of entries, their targets
+	entries  int                        // table entries that indirect jumps have selected
+	taken    [][]bytecode.PC            // of each subprogram, the slots that tables lead to; nil until needed
+	pending  []job                      // functions to analyse on their own
+	fuel     int                        // instructions that may be carried out before states are joined at once
 }
 
 // job is a function to analyse on its own.

@@ -88,6 +88,7 @@ func (a *analyzer) prepare() {
 		a.pos[b] = int32(len(a.order[sub]))
 		a.order[sub] = append(a.order[sub], b)
 	}
+	a.selected = make(map[entryKey][]bytecode.PC)
 	a.stops = make([][]uint64, n)
 	a.contexts = make([][]*run, n)
 	a.shared = make([]map[int]*run, n)

@@ -66,12 +66,17 @@ func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 		if why == "" && len(ts) == 0 {
 			why = "no entry of the table can be loaded"
 		}
+		if why == "" && !ind.afford(r.a, a, len(ts)) {
+			why = tooMany
+		}
 		if a.Kind != Insn {
 			r.fault(pc, a, "R%d has type %s, expected PTR_TO_INSN", in.Dst, typeName(a))
 		}
 		if why != "" {
 			ind.fail(why)
-			ind.add(r.open(s))
+			if taken := r.open(s); ind.afford(r.a, a, len(taken)) {
+				ind.add(taken)
+			}
 			return
 		}
 		ind.alts = addAlt(ind.alts, *a)
@@ -86,6 +91,28 @@ func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 		r.jump(b, t, s.fork())
 	}
 	ind.add(to)
+}
+
+// maxEntries bounds the table entries that all indirect jumps of a program may
+// select, each counted for itself. Linux refuses programs with more than a
+// million edges of indirect jumps (since 7.4), and 7.3 runs out of its limit of
+// 8192 waiting states long before.
+const maxEntries = 8 << 20
+
+// tooMany is why a jump is not resolved when there are more.
+const tooMany = "the program's indirect jumps have too many targets"
+
+// afford reports whether n more entries for a jump are within the limit. What
+// the jump has paid for by the same alternative is free.
+func (d *Indirect) afford(a *analyzer, x *Alt, n int) bool {
+	if slices.ContainsFunc(d.alts, func(y Alt) bool { return x.leq(&y) }) {
+		return true
+	}
+	if a.entries+n > maxEntries {
+		return false
+	}
+	a.entries += n
+	return true
 }
 
 // fail notes why targets are unknown; the first reason stays.
@@ -122,11 +149,7 @@ func (a *analyzer) indirect(pc bytecode.PC) *Indirect {
 func (a *analyzer) targets(x *Alt) (to []bytecode.PC, why string) {
 	switch x.Kind {
 	case Insn:
-		t := &a.p.Tables[x.Obj]
-		for _, i := range a.Entries(x.Off, len(t.Targets)) {
-			to = append(to, t.Targets[i])
-		}
-		return to, ""
+		return a.entryTargets(x), ""
 	case Code:
 		m := &a.p.Maps[x.Obj]
 		for _, i := range codeCells(m, x.Off) {
@@ -139,17 +162,59 @@ func (a *analyzer) targets(x *Alt) (to []bytecode.PC, why string) {
 	case Func:
 		return nil, "the register holds the address of a function"
 	case Number:
-		if x.org.pc != 0 && x.flags&maybePtr != 0 && x.Off == unknown {
-			return nil, "the address was loaded at " + bytecode.PC(x.org.pc-1).String() + " from memory that can be written"
-		}
-		return nil, "the register does not hold an address from a table"
+		return nil, x.notCode("an address from a table")
 	}
 	return nil, "the register holds a pointer (" + kindNames[x.Kind] + ")"
 }
 
-// Entries returns the indices of the table entries that byte offsets select, by
+// entryKey is a range of entries of a table.
+type entryKey struct {
+	table int32
+	off   scalar.S
+}
+
+// entryTargets returns the slots in the entries of a table that an alternative
+// selects, ascending and without duplicates. What was asked before is kept.
+func (a *analyzer) entryTargets(x *Alt) []bytecode.PC {
+	key := entryKey{x.Obj, x.Off}
+	if to, ok := a.selected[key]; ok {
+		return to
+	}
+	t := a.p.Tables[x.Obj].Targets
+	idx := a.indices(x.Off, len(t))
+	to := make([]bytecode.PC, len(idx))
+	for j, i := range idx {
+		to[j] = t[i]
+	}
+	slices.Sort(to)
+	to = slices.Compact(to)
+	a.fuel -= len(idx) / 8
+	if len(a.selected) > 1<<10 {
+		clear(a.selected)
+	}
+	a.selected[key] = to
+	return to
+}
+
+// notCode says why a number cannot be followed; wanted is what it should be.
+func (a *Alt) notCode(wanted string) string {
+	at := bytecode.PC(a.org.pc - 1).String()
+	switch a.org.side {
+	case writable:
+		return "the address was loaded at " + at + " from memory that can be written"
+	case arithmetic:
+		return "the address was computed at " + at + " from a code address"
+	case misaligned:
+		return "the load at " + at + " may miss the start of an entry"
+	case narrow:
+		return "the load at " + at + " takes only a part of an entry"
+	}
+	return "the register does not hold " + wanted
+}
+
+// indices returns the indices of the table entries that byte offsets select, by
 // the analysis's rules, of n entries.
-func (a *analyzer) Entries(off scalar.S, n int) []int {
+func (a *analyzer) indices(off scalar.S, n int) []int {
 	if a.opt.Rules == Kernel {
 		return rangeEntries(off, n)
 	}
@@ -269,7 +334,7 @@ func (r *run) jump(b cfg.BlockID, to bytecode.PC, s *State) {
 // subprogram whose address is in a table, or any block at all if there is none.
 // It returns the former, which the graph is to have edges to.
 func (r *run) open(s *State) []bytecode.PC {
-	taken := r.a.addressTaken(r.sub)
+	taken := r.a.addressTaken()[r.sub]
 	if r.opened {
 		return taken
 	}
@@ -289,14 +354,16 @@ func (r *run) open(s *State) []bytecode.PC {
 	return taken
 }
 
-// addressTaken returns the slots of a subprogram that a jump table or a label
-// in data leads to, ascending.
-func (a *analyzer) addressTaken(sub int) []bytecode.PC {
-	s := a.p.Subprogs[sub]
-	var out []bytecode.PC
+// addressTaken returns for each subprogram the slots in it that a jump table or
+// a label in data leads to, ascending.
+func (a *analyzer) addressTaken() [][]bytecode.PC {
+	if a.taken != nil {
+		return a.taken
+	}
+	a.taken = make([][]bytecode.PC, len(a.p.Subprogs))
 	add := func(pc bytecode.PC) {
-		if pc >= s.Start && pc < s.End && a.g.InsnAt(pc) {
-			out = append(out, pc)
+		if sub := a.p.SubprogAt(pc); sub >= 0 && a.g.InsnAt(pc) {
+			a.taken[sub] = append(a.taken[sub], pc)
 		}
 	}
 	for i := range a.p.Tables {
@@ -311,8 +378,11 @@ func (a *analyzer) addressTaken(sub int) []bytecode.PC {
 			}
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	for sub := range a.taken {
+		slices.Sort(a.taken[sub])
+		a.taken[sub] = slices.Compact(a.taken[sub])
+	}
+	return a.taken
 }
 
 // callx carries out an indirect call.
@@ -376,11 +446,8 @@ func (a *analyzer) callees(x *Alt) (subs []int, why string) {
 		}
 		return subs, ""
 	}
-	if x.Kind == Number && x.org.pc != 0 && x.flags&maybePtr != 0 && x.Off == unknown {
-		return nil, "the address was loaded at " + bytecode.PC(x.org.pc-1).String() + " from memory that can be written"
-	}
 	if x.Kind == Number {
-		return nil, "the register does not hold the address of a function"
+		return nil, x.notCode("the address of a function")
 	}
 	return nil, "the register holds a pointer (" + kindNames[x.Kind] + ")"
 }

@@ -1,6 +1,8 @@
 package abstract
 
 import (
+	"slices"
+
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
@@ -110,15 +112,30 @@ func liveness(g *cfg.Graph, order []cfg.BlockID) []uint16 {
 	for b := range g.Blocks {
 		use[b], def[b] = blockUseDef(g, &g.Blocks[b])
 	}
+	return backward(g, order, func(b cfg.BlockID, out uint16) uint16 { return use[b] | out&^def[b] })
+}
+
+// backward solves a dataflow problem on sets of registers that only grow. It
+// starts in an order against which few edges go, and comes back to a block only
+// when a successor's set has grown: at most once for each register and edge.
+func backward(g *cfg.Graph, order []cfg.BlockID, transfer func(b cfg.BlockID, out uint16) uint16) []uint16 {
 	in := make([]uint16, g.NumBlocks())
-	// Backward over a reverse postorder: as many rounds as loops are nested,
-	// and at most as many as there are registers to add to all blocks.
-	for changed := true; changed; {
-		changed = false
-		for i := len(order) - 1; i >= 0; i-- {
-			b := order[i]
-			if n := use[b] | liveOut(g, b, in)&^def[b]; n != in[b] {
-				in[b], changed = n, true
+	todo := slices.Clone(order)
+	waits := make([]bool, g.NumBlocks())
+	for b := range waits {
+		waits[b] = true
+	}
+	for len(todo) > 0 {
+		b := todo[len(todo)-1]
+		todo, waits[b] = todo[:len(todo)-1], false
+		n := transfer(b, liveOut(g, b, in))
+		if n == in[b] {
+			continue
+		}
+		in[b] = n
+		for _, e := range g.Preds(b) {
+			if g.Local(e) && !waits[e.From] {
+				todo, waits[e.From] = append(todo, e.From), true
 			}
 		}
 	}

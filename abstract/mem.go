@@ -127,9 +127,7 @@ func (r *run) loadMap(acc access, a *Alt) *Value {
 	if !m.ReadOnly || m.Value == nil {
 		v := r.loaded(acc)
 		if acc.size == 8 && len(m.Code) > 0 {
-			w := *v
-			w.org = origin{int32(acc.pc) + 1, uint8(acc.reg), noSide}
-			return &w
+			return v.spoilt(acc.pc, acc.reg, writable)
 		}
 		return v
 	}
@@ -168,8 +166,11 @@ func (r *run) loadTable(acc access, a *Alt) *Value {
 	if acc.off == 0 {
 		off = a.Off
 	}
-	if !r.checkTable(acc, a, size) || acc.size != 8 {
-		return r.loaded(acc)
+	if !r.checkTable(acc, a, size) {
+		return r.loaded(acc).spoilt(acc.pc, acc.reg, misaligned)
+	}
+	if acc.size != 8 {
+		return r.loaded(acc).spoilt(acc.pc, acc.reg, narrow)
 	}
 	out := Alt{Kind: Insn, Obj: a.Obj, Off: off, flags: a.flags & loose, org: a.org}
 	if off.Umax() > uint64(size-8) {
@@ -213,6 +214,13 @@ func (r *run) checkTable(acc access, a *Alt, size int64) bool {
 		r.fault(acc.pc, a, "Invalid read of %d bytes from insn_array", acc.size)
 	}
 	return true
+}
+
+// spoilt returns the value with a note of why it is no code address.
+func (v *Value) spoilt(pc bytecode.PC, reg bytecode.Reg, why side) *Value {
+	w := *v
+	w.org = origin{int32(pc) + 1, uint8(reg), why}
+	return &w
 }
 
 // store carries out an ST or STX instruction.

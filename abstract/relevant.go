@@ -18,17 +18,7 @@ import (
 // Invariance of Approximative Semantics with Respect to Program Transformations,
 // 1981.
 func relevance(g *cfg.Graph, order []cfg.BlockID) []uint16 {
-	in := make([]uint16, g.NumBlocks())
-	for changed := true; changed; {
-		changed = false
-		for i := len(order) - 1; i >= 0; i-- {
-			b := order[i]
-			if n := relevantIn(g, &g.Blocks[b], liveOut(g, b, in)); n != in[b] {
-				in[b], changed = n, true
-			}
-		}
-	}
-	return in
+	return backward(g, order, func(b cfg.BlockID, out uint16) uint16 { return relevantIn(g, &g.Blocks[b], out) })
 }
 
 // relevantIn carries a set of relevant registers from the end of a block to its

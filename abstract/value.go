@@ -54,16 +54,21 @@ type Alt struct {
 type origin struct {
 	pc   int32 // slot plus 1, so that zero means none
 	reg  uint8 // the register that was bounded
-	side side  // of a conditional jump, the edge on which it was
+	side side
 }
 
-// side is an edge of a conditional jump.
+// side says on which edge of a conditional jump an Alt was bounded, or what
+// spoilt a code address.
 type side uint8
 
 const (
-	noSide side = iota
-	takenSide
-	fallSide
+	noSide     side = iota
+	takenSide       // the edge of the jump
+	fallSide        // the fall-through
+	writable        // loaded from a table that can be written
+	arithmetic      // computed from a code address
+	misaligned      // perhaps loaded from the middle of an entry
+	narrow          // loaded in part
 )
 
 // Value is what a register or stack slot may hold: one of a small set of

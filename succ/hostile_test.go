@@ -1,6 +1,7 @@
 package succ_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -80,4 +81,47 @@ func TestHostile(t *testing.T) {
 func FuzzHostile(f *testing.F) {
 	f.Add(uint64(1))
 	f.Fuzz(func(t *testing.T, seed uint64) { resolveSpoiled(t, seed) })
+}
+
+// TestTooManyTargets checks that the work for tables that many jumps select
+// whole has a limit, behind which jumps are unresolved and all entries reached.
+func TestTooManyTargets(t *testing.T) {
+	var a progen.Asm
+	const jumps, entries = 200, 50_000
+	labels := make([]string, entries)
+	for i := range labels {
+		labels[i] = []string{"a", "b", "c"}[i%3]
+	}
+	a.Emit(0x79, 2, 1, 0, 0)
+	a.If(0x25, 2, 0, entries-1, "c")
+	a.Emit(0x67, 2, 0, 0, 3)
+	for i := range jumps {
+		a.Table(3, labels...)
+		a.Emit(0x0f, 3, 2, 0, 0)
+		a.Emit(0x79, 4, 3, 0, 0)
+		a.If(0x15, 2, 0, 8, fmt.Sprint("next", i))
+		a.Emit(bytecode.CodeGotox, 4, 0, 0, 0)
+		a.Label(fmt.Sprint("next", i))
+	}
+	for _, l := range []string{"a", "b", "c"} {
+		a.Label(l)
+		a.Emit(0xb7, 0, 0, 0, 0)
+	}
+	a.Emit(bytecode.CodeExit, 0, 0, 0, 0)
+	r, err := succ.Resolve(a.Program("many"), succ.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[succ.Status]int{}
+	for _, d := range r.Indirect {
+		count[d.Status]++
+	}
+	if count[succ.Exact] == 0 || count[succ.Unresolved] == 0 || len(r.Indirect) != jumps {
+		t.Errorf("%d jumps: %v", len(r.Indirect), count)
+	}
+	for b, blk := range r.Graph.Blocks {
+		if !r.Facts.Reached(blk.Start) {
+			t.Errorf("b%d is not reached", b)
+		}
+	}
 }

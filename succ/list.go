@@ -10,17 +10,14 @@ import (
 // list makes the answers for all indirect jumps and calls of a program.
 func (r *Result) list(p *bytecode.Program) []Indirect {
 	byKernel, exact := byPC(r.Facts), byPC(r.Exact)
+	unions := unions(p)
 	var out []Indirect
 	for sub, s := range p.Subprogs {
-		var union []bytecode.PC
 		for pc := s.Start; pc < s.End; pc += p.Insns[pc].Slots() {
 			in := p.Insns[pc]
 			switch {
 			case in.IsGotox():
-				if union == nil {
-					union = Union(p, sub)
-				}
-				d := Indirect{PC: pc, Op: "gotox", Reg: in.Dst, Kernel: union}
+				d := Indirect{PC: pc, Op: "gotox", Reg: in.Dst, Kernel: unions[sub]}
 				r.answer(&d, p, byKernel[pc], exact[pc])
 				out = append(out, d)
 			case in.IsCallx():
@@ -45,24 +42,32 @@ func byPC(f *abstract.Facts) map[bytecode.PC]*abstract.Indirect {
 // Union returns the targets that Linux's control-flow pass assumes for every
 // gotox of a subprogram: all entries of all tables whose smallest entry lies in
 // the subprogram, ascending. An entry outside makes Linux refuse the program,
-// and is given all the same.
+// and is given all the same. The cost is that of looking at all tables.
 //
 // Source: kernel/bpf/cfg.c create_jt, jt_from_subprog and jt_from_map, Linux
 // 7.3.
-func Union(p *bytecode.Program, sub int) []bytecode.PC {
-	s := p.Subprogs[sub]
-	out := []bytecode.PC{}
+func Union(p *bytecode.Program, sub int) []bytecode.PC { return unions(p)[sub] }
+
+// unions is Union for all subprograms.
+func unions(p *bytecode.Program) [][]bytecode.PC {
+	out := make([][]bytecode.PC, len(p.Subprogs))
+	for sub := range out {
+		out[sub] = []bytecode.PC{}
+	}
 	for i := range p.Tables {
 		t := p.Tables[i].Targets
 		if len(t) == 0 {
 			continue
 		}
-		if lo := slices.Min(t); lo >= s.Start && lo < s.End {
-			out = append(out, t...)
+		if sub := p.SubprogAt(slices.Min(t)); sub >= 0 {
+			out[sub] = append(out[sub], t...)
 		}
 	}
-	slices.Sort(out)
-	return slices.Compact(out)
+	for sub := range out {
+		slices.Sort(out[sub])
+		out[sub] = slices.Compact(out[sub])
+	}
+	return out
 }
 
 // answer fills in what the facts by either rule say.
