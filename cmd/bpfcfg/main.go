@@ -31,6 +31,7 @@ type cli struct {
 	Check   checkCmd   `cmd:"" help:"Find what a kernel would refuse or crash on, for CI: text, JSON, SARIF, JUnit, GitHub."`
 	Merge   mergeCmd   `cmd:"" help:"Join the JSON of the parts of a check."`
 	Verify  verifyCmd  `cmd:"" help:"Check machine code against bytecode, ours and the kernel's."`
+	Where   whereCmd   `cmd:"" help:"Map an offset in machine code to block, instruction and source line."`
 	Profile profileCmd `cmd:"" help:"Print a profile as JSON; host is this machine's."`
 	Replay  replayCmd  `cmd:"" help:"Compile recorded programs and compare with what the kernel produced."`
 	Version versionCmd `cmd:"" help:"Print the version, the profiles and the schema."`

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/pipeline"
@@ -37,12 +39,15 @@ const (
 	outcomeSame    = "same"
 	outcomeDiffers = "differs"
 	outcomeUnknown = "unknown"
+	// The two sides differ only in code that the kernel's verifier, older than
+	// the rules that predictions go by, does not prove dead.
+	outcomeExplained = "explained"
 )
 
 // checkDoc is one comparison.
 type checkDoc struct {
 	What       string   `json:"what"`    // cfg, kernel-cfg, jit, rewriting, code or tables
-	Outcome    string   `json:"outcome"` // same, differs or unknown
+	Outcome    string   `json:"outcome"` // same, differs, explained or unknown
 	Detail     string   `json:"detail"`
 	Mismatches []string `json:"mismatches"`
 }
@@ -147,6 +152,7 @@ type observation struct {
 	why     string // why there is nothing to compare with
 	blinded bool   // loaded with random constants
 	attach  uint32 // expected_attach_type
+	kept    []bool // source slots that are left; nil when unknown
 	unlike  string // why predictions do not speak of this load; empty if they do
 }
 
@@ -161,6 +167,9 @@ func (d *verifyDoc) program(p *bytecode.Program, prof jit.Profile, kernels kerne
 		return err
 	}
 	if a.ImageErr != nil {
+		if o != nil && o.why != "" {
+			return fmt.Errorf("%w; %s", a.ImageErr, o.why)
+		}
 		return a.ImageErr
 	}
 	d.add(checkFlow("cfg", verify.Check(a.Xlated.Program, a.Image, a.Profile)))
@@ -173,7 +182,9 @@ func (d *verifyDoc) program(p *bytecode.Program, prof jit.Profile, kernels kerne
 	case o.unlike != "":
 		d.add(checkDoc{What: "rewriting", Outcome: outcomeUnknown, Detail: o.unlike})
 	default:
-		d.predictions(a, o)
+		if err := d.predictions(a, o); err != nil {
+			return err
+		}
 	}
 	if err := d.kernel(o.result, o.Code); err != nil {
 		d.add(checkDoc{What: "jit", Outcome: outcomeUnknown, Detail: err.Error()})
@@ -181,15 +192,34 @@ func (d *verifyDoc) program(p *bytecode.Program, prof jit.Profile, kernels kerne
 	return nil
 }
 
-// predictions compares what was predicted from the source. Of a blinded program
-// the constants are random, and with them the sizes of moves.
-func (d *verifyDoc) predictions(a *pipeline.Analysis, o *observation) {
-	for _, c := range a.Compare(o.Observed) {
+// predictions compares what was predicted from the source. Where that differs
+// and the kernel is older than the rules of the analysis, it asks whether the
+// kernel's own view of dead code is all there is to it.
+func (d *verifyDoc) predictions(a *pipeline.Analysis, o *observation) error {
+	list := a.Compare(o.Observed)
+	why := ""
+	if anyDiffers(list) && !newestRules(a.Profile) && o.kept != nil {
+		b, other, err := a.WithKept(o.kept, optionsOf(o))
+		if err != nil {
+			return err
+		}
+		if again := b.Compare(o.Observed); len(other) > 0 && !anyDiffers(again) {
+			list = again
+			why = fmt.Sprintf("; this kernel's verifier judges otherwise than that of %s whether %s can execute, "+
+				"the first is slot %d: %s",
+				jit.DefaultProfile, plural(len(other), "instruction"), other[0], bytecode.Text(a.Program.Insns, other[0]))
+		}
+	}
+	for _, c := range list {
+		// Of a blinded program the constants are random, and with them the
+		// sizes of moves.
 		if o.blinded && c.What != "rewriting" {
 			continue
 		}
 		doc := checkDoc{What: c.What, Outcome: outcomeUnknown, Detail: c.Detail}
 		switch {
+		case c.Known && c.Same && why != "":
+			doc.Outcome, doc.Detail = outcomeExplained, c.Detail+why
 		case c.Known && c.Same:
 			doc.Outcome = outcomeSame
 		case c.Known:
@@ -197,6 +227,19 @@ func (d *verifyDoc) predictions(a *pipeline.Analysis, o *observation) {
 		}
 		d.add(doc)
 	}
+	return nil
+}
+
+// anyDiffers reports whether any of the comparisons found a difference.
+func anyDiffers(list []pipeline.Outcome) bool {
+	return slices.ContainsFunc(list, func(c pipeline.Outcome) bool { return c.Known && !c.Same })
+}
+
+// newestRules reports whether the profile is of the version whose rules the
+// analysis follows, so that there is no excuse for predicting something else.
+func newestRules(prof jit.Profile) bool {
+	newest, err := jit.LookupProfile(jit.DefaultProfile)
+	return err == nil && strings.HasPrefix(prof.Version+".", newest.Version+".")
 }
 
 // kernel compares the kernel's code with ours of the same rewritten program,

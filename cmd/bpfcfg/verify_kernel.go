@@ -62,7 +62,12 @@ func (l loader) of(p *bytecode.Program, prof jit.Profile) (*observation, error) 
 	c := lp.Capture
 	o := &observation{
 		Observed: &pipeline.Observed{Xlated: c.Dump, Code: c.Code},
-		result:   c.Compare(prof), blinded: live.Blinds(),
+		result:   c.Compare(prof), blinded: live.Blinds(), kept: make([]bool, p.Len()),
+	}
+	for _, l := range c.Lines {
+		if l.Insn >= 0 && l.Insn < len(o.kept) {
+			o.kept[l.Insn] = true
+		}
 	}
 	for _, t := range c.Tables {
 		var list []pipeline.Entry
@@ -152,6 +157,14 @@ func (r recorded) of(p *bytecode.Program, _ jit.Profile) (*observation, error) {
 		}
 		for _, e := range m.Insns {
 			o.Tables[i] = append(o.Tables[i], pipeline.Entry{Xlated: e.Xlated, Jitted: e.Jited})
+		}
+	}
+	if !rec.Result.Prog.LinesWrong && len(rec.Result.Prog.Lines) > 0 {
+		o.kept = make([]bool, p.Len())
+		for _, l := range rec.Result.Prog.Lines {
+			if int(l.Insn) < len(o.kept) {
+				o.kept[l.Insn] = true
+			}
 		}
 	}
 	harden := ""

@@ -188,3 +188,34 @@ func entryText(xlated, jitted uint32) string {
 	}
 	return fmt.Sprintf("slot %d at +%#x", xlated, jitted)
 }
+
+// WithKept returns the analysis again with the kernel's word on dead code: kept
+// reports for each source slot whether the kernel has kept it. It also returns
+// the slots about which the kernel's verifier and the analysis disagree. The
+// analysis decides by the rules of Linux 7.3; older verifiers know less of some
+// operations, and keep code that newer ones remove.
+func (a *Analysis) WithKept(kept []bool, opt rewrite.Options) (*Analysis, []bytecode.PC, error) {
+	if a.XlatedErr != nil || len(kept) != len(a.Program.Insns) {
+		return a, nil, a.XlatedErr
+	}
+	facts := Facts(a.Program, a.Succ)
+	var other []bytecode.PC
+	for pc := bytecode.PC(0); pc < a.Program.Len(); pc += a.Program.Insns[pc].Slots() {
+		// What was seen and removed all the same, a no-op, has left no trace.
+		seen := kept[pc] || facts.Seen[pc] && a.Xlated.Xlated[pc] == jit.Deleted
+		if seen != facts.Seen[pc] {
+			facts.Seen[pc] = seen
+			other = append(other, pc)
+		}
+	}
+	if len(other) == 0 {
+		return a, nil, nil
+	}
+	b := *a
+	if b.Xlated, b.XlatedErr = rewrite.Predict(a.Program, facts, a.Profile, opt); b.XlatedErr != nil {
+		b.ImageErr = b.XlatedErr
+		return &b, other, nil
+	}
+	b.Image, b.ImageErr = jit.Compile(b.Xlated.Program, a.Profile)
+	return &b, other, nil
+}
