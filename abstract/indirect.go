@@ -66,7 +66,7 @@ func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 		if why == "" && len(ts) == 0 {
 			why = "no entry of the table can be loaded"
 		}
-		if why == "" && !ind.afford(r.a, a, len(ts)) {
+		if why == "" && !ind.afford(r.a, a, max(len(ts), a.cells())) {
 			why = tooMany
 		}
 		if a.Kind != Insn {
@@ -113,6 +113,11 @@ func (d *Indirect) afford(a *analyzer, x *Alt, n int) bool {
 	}
 	a.entries += n
 	return true
+}
+
+// cells returns how many cells of a table lie between the offsets of a.
+func (a *Alt) cells() int {
+	return int(min(a.Off.Umax()/8-a.Off.Umin()/8, maxEntries)) + 1
 }
 
 // fail notes why targets are unknown; the first reason stays.

@@ -99,7 +99,8 @@ func TestTooManyTargets(t *testing.T) {
 		a.Table(3, labels...)
 		a.Emit(0x0f, 3, 2, 0, 0)
 		a.Emit(0x79, 4, 3, 0, 0)
-		a.If(0x15, 2, 0, 8, fmt.Sprint("next", i))
+		a.Emit(0x79, 5, 1, 8, 0)
+		a.If(0x15, 5, 0, 0, fmt.Sprint("next", i))
 		a.Emit(bytecode.CodeGotox, 4, 0, 0, 0)
 		a.Label(fmt.Sprint("next", i))
 	}
