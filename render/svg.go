@@ -201,9 +201,12 @@ func (d *drawing) loops() {
 			d.f("H%dV%d", b.X, b.Y)
 		}
 		d.s(`Z"/>`)
-		if l.Header >= 0 {
-			d.text(l.Bands[0].X+4, l.Bands[0].Y+9, "loopname", "loop "+d.scene.Blocks[l.Header].Name)
+		// Of an irreducible loop the layout may know another header.
+		name := "loop"
+		if l.Header >= 0 && d.scene.Blocks[l.Header].LoopHeader {
+			name += " " + d.scene.Blocks[l.Header].Name
 		}
+		d.text(l.Bands[0].X+4, l.Bands[0].Y+9, "loopname", name)
 		d.s("\n")
 	}
 }

@@ -221,6 +221,9 @@ func (m *mover) settleBest() {
 func (m *mover) cost() int {
 	sum := 0
 	for _, l := range m.c.links {
+		if m.c.cut != nil && m.c.cut[m.c.cell[l.b].row] {
+			continue
+		}
 		sum += abs(m.x[m.of[l.a]] - m.x[m.of[l.b]])
 	}
 	lo, hi := slices.Min(m.x), slices.Max(m.x)
