@@ -1,16 +1,29 @@
 // Package golden writes the layout of a program's machine code as text that a
-// person reviews and a file holds: small, symbolic, a line a block, no address.
+// person reviews and a file holds, reads it back, and says why two differ.
 //
-//	text := golden.Text(golden.Input{Program: p, Succ: r, Xlated: x.Xlated, Funcs: x.Program.Funcs, Image: img})
+//	l := golden.Of(golden.Input{Program: p, Succ: r, Xlated: x.Xlated, Funcs: x.Program.Funcs, Image: img})
+//	fmt.Print(l.Text())
 //
 //	# bpfcfg layout 1
 //	profile linux-7.3
-//	program dispatch  insns 50  xlated 50  image 212  sha256 1f0c…
-//	func dispatch  code +0x0  212
-//	b0   insn 0..3  code +0x0..+0x2f  47  if w1 > 0xe → b17 | b1
+//	program dispatch  insns 50  xlated 50  image 212  sha256 1f0c5b…  code 77ab02…
+//	func dispatch  code +0x0..+0xd4  212
+//	b0    insn 0..3  code +0x14..+0x2f  27  5a0be3c1  if w1 > 0xe → b17 | b1
+//	b1    insn 4..8  code +0x2f..+0x51  34  9d41f00c  gotox r2 → b2 b3 b4 (15 of 15, table BPF.JT.0.0[0..14])
+//	…
+//	table BPF.JT.0.0  15 entries
+//	  0  b2 b3 b4 …
 //
-// Offsets are bytes from the start of the image, insn numbers are slots of the
-// program as submitted. The package neither reads nor writes files.
+//	old, err := golden.Parse(file)
+//	for _, c := range golden.Compare(old, l) {
+//		fmt.Println(c) // b7 grew 4 bytes: its jump to b12 became long because b9 gained 6 bytes
+//	}
+//
+// The text is small and symbolic: a line a block, no address, no C line number
+// (those change with every comment). Offsets are bytes from the start of the
+// image, insn numbers are slots of the program as submitted. The hash of a block
+// is package shape's, so that a block is found again when its number changes.
+// The package neither reads nor writes files.
 package golden
 
 import (
@@ -24,7 +37,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
-	"github.com/bpfcfg/bpfcfg/jit/layout"
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
@@ -38,107 +50,85 @@ type Input struct {
 	Xlated  []bytecode.PC // first xlated slot of each slot, or jit.Deleted
 	Funcs   []jit.Func    // those the image was made from
 	Image   *jit.Image
+	// Unpredicted counts the xlated slots in whose place the kernel has
+	// something else; then sizes are not certain.
+	Unpredicted int
+}
+
+// Layout is the content of a golden file. Names are in the form that Word gives.
+type Layout struct {
+	Profile string
+	Program string
+	Insns   int    // slots as submitted
+	Xlated  int    // slots after the verifier's rewrites
+	Image   int    // bytes
+	Hash    string // of the program as submitted: see Hash
+	Code    string // of the machine code, with zeros at relocation sites
+
+	Unpredicted int // see Input
+
+	Funcs  []Func
+	Blocks []Block // of all functions, in order
+	Tables []Table
+}
+
+// Func is a function of a Layout.
+type Func struct {
+	Name string
+	// Offset and Len are its bytes in the image; Offset is -1 when the verifier
+	// removes the function.
+	Offset, Len int
+	// First and Last are its blocks, Last exclusive. A function that the
+	// verifier added has none.
+	First, Last int
 }
 
 // Block is where a basic block went.
 type Block struct {
 	ID         cfg.BlockID
 	Start, End bytecode.PC // slots, End exclusive
-	Reachable  bool
+	Reachable  bool        // not in the text: a block that is not is removed
 	// Offset and Len are the bytes of the block in the image. Offset is -1 when
 	// the verifier removes the block. A block in several pieces has the first
 	// piece's offset and the sum of their lengths.
 	Offset, Len int
-	Ending      string // how it ends, symbolic: "if w1 > 0xe → b17 | b1"
+	Hash        string // of its instructions, without distances: 8 hexadecimal digits
+	Ending      Ending
 }
+
+// Ending says how a block ends, by block names instead of distances.
+type Ending struct {
+	Op string // "if w1 > 0xe", "goto", "gotox r2", "exit", "call step", empty when it runs on
+	// To are the blocks that it leads away to, More whether there are others;
+	// Next those behind it: fall-through, or the return of a call.
+	To, Next []cfg.BlockID
+	More     bool
+	Long     bool   // the jump takes the long form, with a distance of 32 bits
+	Detail   string // "15 of 15, table BPF.JT.0.0[0..14]"
+}
+
+// Table is a jump table of a Layout.
+type Table struct {
+	Name    string
+	Entries []Entry
+}
+
+// Entry is an entry of a Table.
+type Entry struct {
+	Block cfg.BlockID // target, cfg.NoBlock outside the program
+	Slots int         // distance of the target from the block's start
+	// Removed reports that the verifier removed the target. Otherwise Offset is
+	// the byte in the image that the entry points at when that is not where the
+	// block's code begins, and -1 when it is.
+	Removed bool
+	Offset  int
+}
+
+// Text returns the layout of an analysed program in the golden form.
+func Text(in Input) string { return Of(in).Text() }
 
 // Blocks returns where each block went, in order.
-func Blocks(in Input) []Block {
-	g := in.Succ.Graph
-	l := layout.Of(g, in.Xlated, in.Funcs, in.Image)
-	out := make([]Block, len(g.Blocks))
-	for i, b := range g.Blocks {
-		out[i] = Block{
-			ID: cfg.BlockID(i), Start: b.Start, End: b.End, Offset: l.Code[i],
-			Reachable: in.Succ.Facts.Reached(b.Start), Ending: ending(in, cfg.BlockID(i)),
-		}
-	}
-	for _, p := range l.Pieces {
-		if p.Block != cfg.NoBlock {
-			out[p.Block].Len += p.Len
-		}
-	}
-	return out
-}
-
-// Text returns the layout in the golden form.
-func Text(in Input) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "# bpfcfg layout %d\n", FormatVersion)
-	fmt.Fprintf(&b, "profile %s\n", visible.Text(in.Image.Profile))
-	fmt.Fprintf(&b, "program %s  insns %d  xlated %d  image %d  sha256 %s\n", visible.Text(in.Program.Name),
-		len(in.Program.Insns), len(in.Image.Offsets), len(in.Image.Code), Hash(in.Program))
-	for _, f := range in.Image.Funcs {
-		fmt.Fprintf(&b, "func %s  code +0x%x  %d\n", visible.Text(f.Name), f.Offset, f.Len)
-	}
-	for _, blk := range Blocks(in) {
-		where := fmt.Sprintf("code +0x%x..+0x%x  %d", blk.Offset, blk.Offset+blk.Len, blk.Len)
-		if blk.Offset < 0 {
-			where = "removed"
-		}
-		fmt.Fprintf(&b, "%-5s insn %d..%d  %s  %s\n", blk.ID, blk.Start, blk.End-1, where, blk.Ending)
-	}
-	tables(&b, in)
-	return b.String()
-}
-
-// tables writes a line for each table that an indirect jump uses.
-func tables(b *strings.Builder, in Input) {
-	g := in.Succ.Graph
-	for i, t := range in.Program.Tables {
-		fmt.Fprintf(b, "table %s ", visible.Text(t.Name))
-		for j, pc := range t.Targets {
-			to := "-"
-			if blk, ok := g.BlockAt(pc); ok {
-				to = blk.String()
-				if d := pc - g.Blocks[blk].Start; d > 0 {
-					to += fmt.Sprintf("+%d", d)
-				}
-			}
-			fmt.Fprintf(b, " %d:%s+0x%x", j, to, in.Image.Tables[i][j])
-		}
-		b.WriteByte('\n')
-	}
-}
-
-// ending says how a block ends, by block names instead of distances.
-func ending(in Input, id cfg.BlockID) string {
-	g := in.Succ.Graph
-	last := g.Blocks[id].Last
-	text := visible.Text(in.Program.Text(last))
-	f := in.Program.Flow(last)
-	switch f.Kind {
-	case bytecode.FlowNext, bytecode.FlowFuncAddr, bytecode.FlowHelper:
-		text = ""
-	case bytecode.FlowGoto, bytecode.FlowCond, bytecode.FlowKey:
-		if i := strings.LastIndex(text, "goto"); i >= 0 {
-			text = strings.TrimSpace(text[:i])
-		}
-		if f.Kind == bytecode.FlowGoto {
-			text = "goto"
-		}
-	case bytecode.FlowCall:
-		text = "call"
-	}
-	var to []string
-	for _, e := range g.Succs(id) {
-		to = append(to, e.To.String())
-	}
-	if len(to) > 0 {
-		text = strings.TrimSpace(text + " → " + strings.Join(to, " "))
-	}
-	return text
-}
+func Blocks(in Input) []Block { return Of(in).Blocks }
 
 // Hash returns the first 16 hexadecimal digits of the SHA-256 of a program's
 // instructions and tables, as submitted: it tells whether two layouts are of
@@ -153,4 +143,52 @@ func Hash(p *bytecode.Program) string {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// hashBytes returns the first 16 hexadecimal digits of the SHA-256 of data.
+func hashBytes(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])[:16]
+}
+
+// Word returns a name from a file as one word of a line: safe to print, without
+// spaces and arrows, which separate words, and never empty.
+func Word(name string) string {
+	if name == "" {
+		return `\-`
+	}
+	return strings.NewReplacer(" ", `\x20`, "→", `\u2192`).Replace(visible.Text(name))
+}
+
+// String returns the ending as the text has it.
+func (e Ending) String() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	if len(e.To)+len(e.Next) > 0 {
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString("→")
+	}
+	for _, id := range e.To {
+		b.WriteByte(' ')
+		b.WriteString(id.String())
+	}
+	if e.More {
+		b.WriteString(" …")
+	}
+	if e.Long {
+		b.WriteString(" long")
+	}
+	if e.Op != "" && len(e.Next) > 0 {
+		b.WriteString(" |")
+	}
+	for _, id := range e.Next {
+		b.WriteByte(' ')
+		b.WriteString(id.String())
+	}
+	if e.Detail != "" {
+		b.WriteString(" (" + e.Detail + ")")
+	}
+	return b.String()
 }

@@ -13,7 +13,7 @@ func goldenInput(a *pipeline.Analysis) (golden.Input, error) {
 		return golden.Input{}, a.ImageErr
 	}
 	return golden.Input{Program: a.Program, Succ: a.Succ, Xlated: a.Xlated.Xlated, Funcs: a.Xlated.Program.Funcs,
-		Image: a.Image}, nil
+		Image: a.Image, Unpredicted: len(a.Xlated.Unpredicted)}, nil
 }
 
 // layoutText prints the golden form.
@@ -47,7 +47,7 @@ func layoutJSON(v *view) (any, error) {
 		Blocks  []placeDoc `json:"blocks"`
 	}{headOf(v.program), in.Image.Profile, golden.Hash(in.Program), len(in.Image.Code), []placeDoc{}}
 	for _, b := range golden.Blocks(in) {
-		out.Blocks = append(out.Blocks, placeDoc{int(b.ID), int(b.Start), int(b.End), b.Offset, b.Len, b.Ending})
+		out.Blocks = append(out.Blocks, placeDoc{int(b.ID), int(b.Start), int(b.End), b.Offset, b.Len, b.Ending.String()})
 	}
 	return out, nil
 }

@@ -1,0 +1,258 @@
+package golden
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+)
+
+// Kind names what a Cause is about. The order is that of Compare's answer: what
+// comes from the source first, what follows from it later.
+type Kind string
+
+// The kinds of cause.
+const (
+	ProfileChanged Kind = "profile"      // compiled for another kernel or other mitigations
+	ProgramChanged Kind = "program"      // other instructions were submitted
+	CompilerOther  Kind = "compiler"     // same program and profile, other machine code
+	FuncAdded      Kind = "func-added"   //
+	FuncRemoved    Kind = "func-removed" //
+	BlockAdded     Kind = "block-added"
+	BlockRemoved   Kind = "block-removed"
+	BlockMoved     Kind = "block-moved"  // same instructions in another place
+	Instructions   Kind = "instructions" // the block's instructions changed
+	Liveness       Kind = "reachable"    // the verifier removes the block, or no longer does
+	Prologue       Kind = "prologue"     // another function entry
+	CodeSize       Kind = "code"         // same instructions, other code
+	JumpSize       Kind = "jump-size"    // a jump became long or short
+	Successors     Kind = "successors"   // leads elsewhere
+	TableChanged   Kind = "table"
+	Shifted        Kind = "shifted" // blocks that only lie elsewhere
+	Other          Kind = "other"
+)
+
+// order holds the kinds as Compare sorts them.
+var order = [...]Kind{ProfileChanged, ProgramChanged, CompilerOther, FuncAdded, FuncRemoved, BlockAdded, BlockRemoved,
+	BlockMoved, Instructions, Liveness, Prologue, CodeSize, JumpSize, Successors, TableChanged, Shifted, Other}
+
+// Cause is one reason why two layouts differ.
+type Cause struct {
+	Kind     Kind
+	Old, New cfg.BlockID // the block in either layout, cfg.NoBlock for none
+	Text     string      // a clause: "b7 grew 4 bytes: its jump to b12 became long because b9 gained 6 bytes"
+}
+
+// String returns the text.
+func (c Cause) String() string { return c.Text }
+
+// comparison is two layouts on their way to be explained.
+type comparison struct {
+	old, new *Layout
+	*matching
+	out []Cause
+}
+
+// Compare says why two layouts differ, in causes. There is none if and only if
+// the layouts have the same Text. Block names in the texts are those of new,
+// with the old one behind when it is another.
+func Compare(old, new *Layout) []Cause {
+	if old.Text() == new.Text() {
+		return nil
+	}
+	c := &comparison{old: old, new: new, matching: match(old, new)}
+	c.functions()
+	for n := range new.Blocks {
+		c.block(n)
+	}
+	for o := range old.Blocks {
+		if b := &old.Blocks[o]; c.toNew[o] == cfg.NoBlock {
+			c.add(BlockRemoved, o, -1, "b%d of the golden file is gone (%s)", o, sizeText(b))
+		}
+	}
+	c.tables()
+	c.shifted()
+	c.head()
+	slices.SortStableFunc(c.out, func(a, b Cause) int {
+		return cmp.Compare(slices.Index(order[:], a.Kind), slices.Index(order[:], b.Kind))
+	})
+	return c.out
+}
+
+// add appends a cause; o and n are block numbers or -1.
+func (c *comparison) add(k Kind, o, n int, format string, args ...any) {
+	c.out = append(c.out, Cause{k, cfg.BlockID(o), cfg.BlockID(n), fmt.Sprintf(format, args...)})
+}
+
+// head compares the first lines.
+func (c *comparison) head() {
+	o, n := c.old, c.new
+	if o.Profile != n.Profile {
+		c.add(ProfileChanged, -1, -1, "compiled for %s, the golden file is for %s", n.Profile, o.Profile)
+	}
+	switch {
+	case o.Program != n.Program:
+		c.add(ProgramChanged, -1, -1, "the golden file is of program %s", o.Program)
+	case o.Hash != n.Hash:
+		c.add(ProgramChanged, -1, -1, "the program changed: %s, %s of machine code", change(o.Insns, n.Insns, "insns"),
+			change(o.Image, n.Image, "bytes"))
+	case o.Profile == n.Profile && len(c.out) > 0:
+		c.add(CompilerOther, -1, -1, "program and profile are the same: bpfcfg's rules changed, or what the profile holds")
+	}
+	if len(c.out) == 0 {
+		c.add(Other, -1, -1, "same layout, other content: %s", firstDifference(o.Text(), n.Text()))
+	}
+}
+
+// firstDifference shows the first line in which two texts differ.
+func firstDifference(a, b string) string {
+	if a == b {
+		panic("bug: the texts are the same")
+	}
+	at := common(a, b)
+	start := 1 + strings.LastIndexByte(a[:at], '\n')
+	line := func(s string) string {
+		s, _, _ = strings.Cut(s[start:], "\n")
+		return fmt.Sprintf("%.160q", s)
+	}
+	return fmt.Sprintf("line %d is %s, was %s", 1+strings.Count(a[:at], "\n"), line(b), line(a))
+}
+
+// change writes "50 → 53 insns" or "still 50 insns".
+func change(a, b int, unit string) string {
+	if a == b {
+		return fmt.Sprintf("still %d %s", a, unit)
+	}
+	return fmt.Sprintf("%d → %d %s", a, b, unit)
+}
+
+// functions reports functions that came, went, or begin otherwise.
+func (c *comparison) functions() {
+	for _, i := range c.freshFuncs {
+		f := c.new.Funcs[i]
+		c.add(FuncAdded, -1, c.entry(c.new, f), "function %s is new: %s", f.Name, funcSize(f))
+	}
+	for _, i := range c.goneFuncs {
+		f := c.old.Funcs[i]
+		c.add(FuncRemoved, c.entry(c.old, f), -1, "function %s is gone: %s", f.Name, funcSize(f))
+	}
+	for _, p := range c.funcs {
+		of, nf := c.old.Funcs[p.A], c.new.Funcs[p.B]
+		if a, b := before(c.old, of), before(c.new, nf); a != b && a >= 0 && b >= 0 {
+			c.add(Prologue, c.entry(c.old, of), c.entry(c.new, nf), "function %s: %s in front of its first block", nf.Name,
+				change(a, b, "bytes"))
+		}
+	}
+}
+
+// entry returns the first block of a function, -1 when it has none.
+func (c *comparison) entry(l *Layout, f Func) int {
+	if f.First < f.Last && f.First < len(l.Blocks) {
+		return f.First
+	}
+	return -1
+}
+
+// funcSize tells the size of a function.
+func funcSize(f Func) string {
+	if f.Offset < 0 {
+		return "removed by the verifier"
+	}
+	return fmt.Sprintf("%d bytes, %d blocks", f.Len, f.Last-f.First)
+}
+
+// before returns the bytes of a function in front of its first block's code, -1
+// when that is not known.
+func before(l *Layout, f Func) int {
+	if f.Offset < 0 || f.First >= f.Last || l.Blocks[f.First].Offset < 0 {
+		return -1
+	}
+	return l.Blocks[f.First].Offset - f.Offset
+}
+
+// shifted counts the blocks that are as they were but for their place.
+func (c *comparison) shifted() {
+	n, first, by := 0, -1, 0
+	for i := range c.new.Blocks {
+		b := &c.new.Blocks[i]
+		if c.toOld[i] == cfg.NoBlock || b.Offset < 0 {
+			continue
+		}
+		o := &c.old.Blocks[c.toOld[i]]
+		if o.Offset < 0 || o.Offset == b.Offset || o.Len != b.Len || o.Hash != b.Hash {
+			continue
+		}
+		if n++; first < 0 {
+			first, by = i, b.Offset-o.Offset
+		}
+	}
+	if n > 0 {
+		c.add(Shifted, int(c.toOld[first]), first, "%s the same code in another place, from b%d on (%+d bytes there)",
+			count(n, "block has", "blocks have"), first, by)
+	}
+}
+
+// count writes "1 block has" or "4 blocks have".
+func count(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// tables compares jump tables by name.
+func (c *comparison) tables() {
+	byName := map[string]*Table{}
+	for i := range c.old.Tables {
+		byName[c.old.Tables[i].Name] = &c.old.Tables[i]
+	}
+	for i := range c.new.Tables {
+		n := &c.new.Tables[i]
+		o := byName[n.Name]
+		if o == nil {
+			c.add(TableChanged, -1, -1, "table %s is new: %d entries", n.Name, len(n.Entries))
+			continue
+		}
+		delete(byName, n.Name)
+		c.table(o, n)
+	}
+	for i := range c.old.Tables {
+		if o := &c.old.Tables[i]; byName[o.Name] == o {
+			c.add(TableChanged, -1, -1, "table %s is gone: %d entries", o.Name, len(o.Entries))
+		}
+	}
+}
+
+// maxEntries bounds how many changed entries of a table are told.
+const maxEntries = 4
+
+// table compares the entries of two tables.
+func (c *comparison) table(o, n *Table) {
+	if len(o.Entries) != len(n.Entries) {
+		c.add(TableChanged, -1, -1, "table %s: %s", n.Name, change(len(o.Entries), len(n.Entries), "entries"))
+	}
+	told := 0
+	for i := range min(len(o.Entries), len(n.Entries)) {
+		a, b := o.Entries[i], n.Entries[i]
+		was := a.Block
+		if a.Block >= 0 && int(a.Block) < len(c.toNew) {
+			a.Block = c.toNew[a.Block]
+		}
+		if a.Offset >= 0 && b.Offset >= 0 {
+			a.Offset = b.Offset // where both are displaced, the place says nothing
+		}
+		if a == b {
+			continue
+		}
+		if told++; told > maxEntries {
+			continue
+		}
+		a.Block = was
+		c.add(TableChanged, int(was), int(b.Block), "table %s[%d] leads to %s, was %s in the golden file", n.Name, i, b, a)
+	}
+	if told > maxEntries {
+		c.add(TableChanged, -1, -1, "table %s: %d more entries lead elsewhere", n.Name, told-maxEntries)
+	}
+}

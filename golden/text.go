@@ -1,0 +1,75 @@
+package golden
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+)
+
+// rowEntries is how many entries of a table a line holds. The rows begin at
+// fixed indices, so that one changed entry changes one line.
+const rowEntries = 16
+
+// Text returns the layout in the golden form. Parse is the inverse.
+func (l *Layout) Text() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# bpfcfg layout %d\n", FormatVersion)
+	fmt.Fprintf(&b, "profile %s\n", l.Profile)
+	fmt.Fprintf(&b, "program %s  insns %d  xlated %d  image %d  sha256 %s  code %s", l.Program, l.Insns, l.Xlated, l.Image,
+		l.Hash, l.Code)
+	if l.Unpredicted > 0 {
+		fmt.Fprintf(&b, "  unpredicted %d", l.Unpredicted)
+	}
+	b.WriteByte('\n')
+	for _, f := range l.Funcs {
+		fmt.Fprintf(&b, "func %s  %s\n", f.Name, place(f.Offset, f.Len))
+		for i := f.First; i < f.Last; i++ {
+			blk := &l.Blocks[i]
+			fmt.Fprintf(&b, "%-5s insn %d..%d  %s  %s  %s\n", blk.ID, blk.Start, blk.End-1, place(blk.Offset, blk.Len),
+				blk.Hash, blk.Ending)
+		}
+	}
+	for _, t := range l.Tables {
+		fmt.Fprintf(&b, "table %s  %d entries\n", t.Name, len(t.Entries))
+		for i, e := range t.Entries {
+			if i%rowEntries == 0 {
+				fmt.Fprintf(&b, "  %d ", i)
+			}
+			b.WriteByte(' ')
+			b.WriteString(e.String())
+			if i%rowEntries == rowEntries-1 || i == len(t.Entries)-1 {
+				b.WriteByte('\n')
+			}
+		}
+	}
+	return b.String()
+}
+
+// place writes where code lies.
+func place(off, n int) string {
+	if off < 0 {
+		return "removed"
+	}
+	return fmt.Sprintf("code +0x%x..+0x%x  %d", off, off+n, n)
+}
+
+// String returns the entry as the text has it: "b2", "b2+3" in the middle of
+// b2, "b2:removed", "b2@+0x40" when it points at another byte than the block's
+// first, "-" outside the program.
+func (e Entry) String() string {
+	if e.Block == cfg.NoBlock {
+		return "-"
+	}
+	s := e.Block.String()
+	if e.Slots > 0 {
+		s += fmt.Sprintf("+%d", e.Slots)
+	}
+	if e.Removed {
+		return s + ":removed"
+	}
+	if e.Offset >= 0 {
+		s += fmt.Sprintf("@+0x%x", e.Offset)
+	}
+	return s
+}
