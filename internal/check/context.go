@@ -15,10 +15,17 @@ type context struct {
 	g     *cfg.Graph
 	found []Finding
 	tree  *tree // of shortest paths, made when first asked for
+
+	tables  []tableInfo           // of Program.Tables
+	forward []cfg.BlockID         // scratch of join
+	seen    []int64               // scratch of join
+	byPC    map[bytecode.PC][]int // findings before the kernel's words are added
 }
 
 func newContext(a *pipeline.Analysis) *context {
-	return &context{a: a, p: a.Program, g: a.Graph}
+	c := &context{a: a, p: a.Program, g: a.Graph}
+	c.tables = c.tableInfos()
+	return c
 }
 
 // add records a finding at an instruction and returns it for more to be filled

@@ -72,30 +72,31 @@ func (c *context) explosion() {
 
 // join returns the values at the start of a block.
 func (c *context) join(order *cfg.Order, out []counts, b cfg.BlockID) counts {
-	var s counts
-	first := true
-	var seen [countedRegs][]int64
+	from := c.forward[:0]
 	ids := c.g.PredIDs(b)
 	for i, e := range c.g.Preds(b) {
-		if !c.g.Local(e) || order.Num[e.From] < 0 || order.Num[e.From] >= order.Num[b] ||
-			!c.a.Succ.Exact.EdgeFeasible(int(ids[i])) {
-			continue
-		}
-		from := &out[e.From]
-		if first {
-			s, first = *from, false
-			for r := range s {
-				seen[r] = append(seen[r], s[r].version)
-			}
-			continue
-		}
-		for r := range s {
-			s[r].merge(from[r], &seen[r], -1-(int64(b)*countedRegs+int64(r)))
+		if c.g.Local(e) && order.Num[e.From] >= 0 && order.Num[e.From] < order.Num[b] &&
+			c.a.Succ.Exact.EdgeFeasible(int(ids[i])) {
+			from = append(from, e.From)
 		}
 	}
-	if first {
+	c.forward = from
+	phi := func(r int) int64 { return -1 - (int64(b)*countedRegs + int64(r)) }
+	if len(from) == 0 {
+		var s counts
 		for r := range s {
-			s[r] = values{version: -1 - (int64(b)*countedRegs + int64(r)), n: 1}
+			s[r] = values{version: phi(r), n: 1}
+		}
+		return s
+	}
+	s := out[from[0]]
+	if len(from) == 1 {
+		return s
+	}
+	for r := range s {
+		c.seen = append(c.seen[:0], s[r].version)
+		for _, f := range from[1:] {
+			s[r].merge(out[f][r], &c.seen, phi(r))
 		}
 	}
 	return s

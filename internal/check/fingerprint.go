@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
-	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
 // fingerprint gives each finding an identity that no instruction number is part
@@ -47,10 +46,11 @@ func (c *context) identity(f *Finding) string {
 		field(f.Location.Text)
 		field(shape(c.p.Text(f.PC)))
 	} else {
-		var texts []string
-		c.each(blk.Start, f.PC+1, func(pc bytecode.PC) { texts = append(texts, shape(c.p.Text(pc))) })
-		for _, t := range texts[max(0, len(texts)-4):] {
-			field(t)
+		for pc, n := f.PC, 0; pc >= blk.Start && n < 4; pc-- {
+			if c.g.InsnAt(pc) {
+				field(shape(c.p.Text(pc)))
+				n++
+			}
 		}
 	}
 	indirect := false

@@ -15,12 +15,7 @@ import (
 // targets are not known at all nothing can be said of its subprogram, and
 // other findings tell.
 func (c *context) unreachable() {
-	t, unknown := c.assumed()
-	g, err := cfg.Build(c.p, t)
-	if err != nil {
-		panic("bug: a program that has a graph has none with more targets: " + err.Error())
-	}
-	reached := cfg.ReachableStatic(g)
+	g, reached, unknown := c.reachStatic()
 	for b := 0; b < len(g.Blocks); b++ {
 		blk := g.Blocks[b]
 		if reached[b] || unknown[blk.Sub] {
@@ -35,11 +30,68 @@ func (c *context) unreachable() {
 	}
 }
 
-// assumed returns the targets that a pass without values has to assume: for a
-// gotox those of Linux's pass, for a callx every function whose address is in a
-// data section. It also tells the subprograms with a gotox that has none.
-func (c *context) assumed() (t *cfg.Targets, unknown []bool) {
-	t = &cfg.Targets{}
+// reachStatic reports which blocks of a graph can be reached when every gotox
+// goes to all targets that Linux's pass assumes, and which subprograms have a
+// gotox without any. All jumps of a subprogram have the same targets then, so
+// one that is reached has the edges for all of them: the graph stays linear.
+// When the one chosen turns out not to be reached and another is, that other
+// one is taken instead, at most once for each subprogram.
+func (c *context) reachStatic() (g *cfg.Graph, reached, unknown []bool) {
+	carrier := make([]bytecode.PC, len(c.p.Subprogs))
+	for i := range carrier {
+		carrier[i] = -1
+	}
+	for _, in := range c.a.Succ.Indirect {
+		if sub := c.p.SubprogAt(in.PC); in.Op == "gotox" && (carrier[sub] < 0 || in.Reached && !c.reached(carrier[sub])) {
+			carrier[sub] = in.PC
+		}
+	}
+	union := make([][]bytecode.PC, len(carrier))
+	unknown = make([]bool, len(carrier))
+	for sub, pc := range carrier {
+		if pc >= 0 {
+			union[sub] = c.inProgram(succ.Union(c.p, sub))
+			unknown[sub] = len(union[sub]) == 0
+		}
+	}
+	for again := true; again; {
+		t := c.callees()
+		for sub, pc := range carrier {
+			if pc >= 0 {
+				t.Add(pc, union[sub]...)
+			}
+		}
+		var err error
+		if g, err = cfg.Build(c.p, t); err != nil {
+			panic("bug: a program that has a graph has none with more targets: " + err.Error())
+		}
+		reached = cfg.ReachableStatic(g)
+		again = c.moveCarriers(g, reached, carrier)
+	}
+	return g, reached, unknown
+}
+
+// moveCarriers takes a reached gotox for one that is not, and reports whether
+// it did.
+func (c *context) moveCarriers(g *cfg.Graph, reached []bool, carrier []bytecode.PC) bool {
+	at := func(pc bytecode.PC) bool {
+		b, _ := g.BlockAt(pc)
+		return reached[b]
+	}
+	moved := false
+	for _, in := range c.a.Succ.Indirect {
+		if sub := c.p.SubprogAt(in.PC); in.Op == "gotox" && at(in.PC) && !at(carrier[sub]) {
+			carrier[sub], moved = in.PC, true
+		}
+	}
+	return moved
+}
+
+// callees returns the targets of indirect calls and callbacks that a pass
+// without values has to assume: for a callx every function whose address is in
+// a data section.
+func (c *context) callees() *cfg.Targets {
+	t := &cfg.Targets{}
 	var funcs []bytecode.PC
 	for i := range c.p.Maps {
 		for _, cell := range c.p.Maps[i].Code {
@@ -48,24 +100,17 @@ func (c *context) assumed() (t *cfg.Targets, unknown []bool) {
 			}
 		}
 	}
-	unknown = make([]bool, len(c.p.Subprogs))
 	for _, in := range c.a.Succ.Indirect {
 		if in.Op == "callx" {
 			t.Add(in.PC, funcs...)
-			t.Add(in.PC, c.a.Succ.Targets.Of(in.PC)...)
-			continue
 		}
-		sub := c.p.SubprogAt(in.PC)
-		all := c.inProgram(succ.Union(c.p, sub))
-		unknown[sub] = unknown[sub] || len(all) == 0
-		t.Add(in.PC, all...)
 	}
 	for _, pc := range c.a.Succ.Targets.PCs() {
-		if c.p.Insns[pc].IsHelperCall() || c.p.Insns[pc].IsKfuncCall() {
+		if !c.p.Insns[pc].IsGotox() {
 			t.Add(pc, c.a.Succ.Targets.Of(pc)...)
 		}
 	}
-	return t, unknown
+	return t
 }
 
 // inProgram returns the slots that hold an instruction of the program.
@@ -175,31 +220,41 @@ func (c *context) unresolved() {
 	}
 }
 
-// irreducible finds the loops that can be entered at several places.
+// irreducible finds the loops that can be entered at several places. Loops that
+// nest deeper than a compiler nests them would make looking at the blocks of
+// each quadratic: past a budget the places are not told.
 func (c *context) irreducible() {
 	loops := cfg.Loops(c.g)
+	budget := 100*len(c.g.Blocks) + 1_000_000
 	for i, l := range loops.All {
 		if !l.Irreducible || !c.a.Succ.Exact.BlockReached(l.Header) {
 			continue
 		}
-		head := c.g.Blocks[l.Header]
-		entries := 0
-		var rel []Related
-		for _, b := range loops.Blocks(i) {
-			from := slices.IndexFunc(c.g.Preds(b), func(e cfg.Edge) bool { return !loops.Contains(i, e.From) })
-			if from < 0 && b != c.g.Entry(head.Sub) {
-				continue
-			}
-			entries++
-			if len(rel) < maxRelated {
-				start := c.g.Blocks[b].Start
-				rel = append(rel, Related{c.location(start), start, fmt.Sprintf("entry at insn %d", start)})
-			}
+		blocks := loops.Blocks(i)
+		msg := fmt.Sprintf("a loop of %s can be entered at ", count(len(blocks), "block"))
+		if budget -= len(blocks); budget < 0 {
+			c.add(IrreducibleLoop, c.g.Blocks[l.Header].Start, msg+"several places")
+			continue
 		}
-		f := c.add(IrreducibleLoop, head.Start, fmt.Sprintf("a loop of %s can be entered at %s",
-			count(len(loops.Blocks(i)), "block"), count(entries, "place")))
-		f.Related = rel
+		entries := c.entriesInto(loops, i)
+		f := c.add(IrreducibleLoop, c.g.Blocks[l.Header].Start, msg+count(len(entries), "place"))
+		for _, b := range entries[:min(len(entries), maxRelated)] {
+			start := c.g.Blocks[b].Start
+			f.Related = append(f.Related, Related{c.location(start), start, fmt.Sprintf("entry at insn %d", start)})
+		}
 	}
+}
+
+// entriesInto returns the blocks of a loop that are entered from outside.
+func (c *context) entriesInto(loops *cfg.LoopForest, i int) []cfg.BlockID {
+	var out []cfg.BlockID
+	for _, b := range loops.Blocks(i) {
+		outside := slices.ContainsFunc(c.g.Preds(b), func(e cfg.Edge) bool { return !loops.Contains(i, e.From) })
+		if outside || b == c.g.Entry(c.g.Blocks[b].Sub) {
+			out = append(out, b)
+		}
+	}
+	return out
 }
 
 // oddities reports what the loader found odd about the program.

@@ -49,46 +49,35 @@ func (c *context) movedTargets() {
 	if x == nil {
 		return
 	}
-	type mark struct{ nop, entry bool }
-	done := map[bytecode.PC]mark{}
+	nops, entries := map[bytecode.PC]int{}, map[bytecode.PC]bool{}
 	for _, in := range c.gotox() {
 		for _, pc := range in.Range {
 			if !c.g.InsnAt(pc) || int(pc) >= len(x.Xlated) {
 				continue
 			}
-			m := done[pc]
-			_, selected := slices.BinarySearch(in.Exact, pc)
-			at := x.Xlated[pc]
-			if at == jit.Deleted && (!m.nop || selected) {
-				c.nopTarget(in, pc, selected, m.nop)
-				m.nop = true
-			}
-			if !m.entry && at >= 0 && int(at) < len(x.Original) && x.Original[at] < 0 {
+			switch at := x.Xlated[pc]; {
+			case at == jit.Deleted:
+				c.nopTarget(nops, in, pc)
+			case !entries[pc] && at >= 0 && int(at) < len(x.Original) && x.Original[at] < 0:
+				entries[pc] = true
 				f := c.add(EntryTarget, pc, fmt.Sprintf("the jump at insn %d can come here, in front of which Linux inserts code",
 					in.PC))
 				f.Related = []Related{{c.location(in.PC), in.PC, "jump"}}
-				m.entry = true
 			}
-			done[pc] = m
 		}
 	}
 }
 
-// nopTarget reports a deleted target, once for each: again only to raise its
-// level.
-func (c *context) nopTarget(in succ.Indirect, pc bytecode.PC, selected, again bool) {
-	if again {
-		for i := range c.found {
-			if f := &c.found[i]; f.ID == NopTarget && f.PC == pc {
-				f.Level = Error
-			}
-		}
-		return
+// nopTarget reports a deleted target, once for each; seen holds the findings.
+// The level is raised when an execution can select the target.
+func (c *context) nopTarget(seen map[bytecode.PC]int, in succ.Indirect, pc bytecode.PC) {
+	if _, ok := seen[pc]; !ok {
+		f := c.add(NopTarget, pc, fmt.Sprintf("Linux deletes \"%s\", and the jump at insn %d then goes to address 0",
+			c.p.Text(pc), in.PC))
+		f.Related = []Related{{c.location(in.PC), in.PC, "jump"}}
+		seen[pc] = len(c.found) - 1
 	}
-	f := c.add(NopTarget, pc, fmt.Sprintf("Linux deletes \"%s\", and the jump at insn %d then goes to address 0",
-		c.p.Text(pc), in.PC))
-	f.Related = []Related{{c.location(in.PC), in.PC, "jump"}}
-	if selected {
-		f.Level = Error
+	if _, selected := slices.BinarySearch(in.Exact, pc); selected {
+		c.found[seen[pc]].Level = Error
 	}
 }

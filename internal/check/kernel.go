@@ -59,6 +59,10 @@ func (c *context) kindOf(msg string, pc bytecode.PC) ID {
 // facts here do and would be contradicted on real programs.
 func (c *context) verdict() {
 	c.missingTables()
+	c.byPC = map[bytecode.PC][]int{}
+	for i := range c.found {
+		c.byPC[c.found[i].PC] = append(c.byPC[c.found[i].PC], i)
+	}
 	if v := rules.Static(c.p); !v.Accept {
 		c.refusal(v.Message, v.PC)
 		return
@@ -75,10 +79,12 @@ func (c *context) missingTables() {
 	last := -1
 	for _, in := range c.a.Succ.Indirect {
 		sub := c.p.SubprogAt(in.PC)
-		if in.Op != "gotox" || sub == last || len(succ.Union(c.p, sub)) > 0 {
+		if in.Op != "gotox" || sub == last {
 			continue
 		}
-		last = sub
+		if last = sub; len(in.Kernel) > 0 || len(succ.Union(c.p, sub)) > 0 {
+			continue
+		}
 		c.add(TableMissing, in.PC, fmt.Sprintf("function %s jumps indirectly and has no jump table", FunctionName(c.p, sub)))
 	}
 }
@@ -108,20 +114,26 @@ func (c *context) refusal(msg string, pc bytecode.PC) {
 	}
 }
 
-// same returns the finding that a message of the kernel repeats.
+// same returns the finding that a message of the kernel repeats. One about
+// binding a table, or about the tables of a function, may be reported at
+// another instruction than here; there is at most one of those.
 func (c *context) same(id ID, msg string, pc bytecode.PC) *Finding {
+	binding := strings.Contains(msg, "initialize insn array")
+	for _, i := range c.byPC[pc] {
+		if f := &c.found[i]; f.Kernel == "" && (f.ID == id || binding && f.ID.binds()) {
+			return f
+		}
+	}
+	if !binding && !strings.Contains(msg, "points outside") {
+		return nil
+	}
 	for i := range c.found {
-		f := &c.found[i]
-		switch {
-		case f.Kernel != "":
-		case strings.Contains(msg, "initialize insn array"):
-			if f.ID == TableEntry || f.ID == TableUnfrozen || f.ID == TargetMidLoad {
-				return f
-			}
-		case f.ID != id:
-		case id == TargetOutside && strings.Contains(msg, "points outside"), f.PC == pc:
+		if f := &c.found[i]; f.Kernel == "" && (f.ID == id || binding && f.ID.binds()) {
 			return f
 		}
 	}
 	return nil
 }
+
+// binds reports whether the finding keeps Linux from binding a table.
+func (id ID) binds() bool { return id == TableEntry || id == TableUnfrozen || id == TargetMidLoad }

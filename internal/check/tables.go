@@ -15,7 +15,7 @@ import (
 func (c *context) tableEntries() {
 	for i := range c.p.Tables {
 		t := &c.p.Tables[i]
-		at := c.firstUse(i)
+		at := c.tables[i].use
 		if at < 0 && !t.FDArray {
 			continue
 		}
@@ -26,14 +26,13 @@ func (c *context) tableEntries() {
 			c.add(TableEntry, at, fmt.Sprintf("table %s has no entry", t.Name)).key = t.Name
 			continue
 		}
-		c.entriesOf(t, at)
+		c.entriesOf(t, at, c.tables[i].home)
 	}
 }
 
 // entriesOf reports the bad entries of a table, those of a kind together.
-func (c *context) entriesOf(t *bytecode.JumpTable, at bytecode.PC) {
+func (c *context) entriesOf(t *bytecode.JumpTable, at bytecode.PC, home int) {
 	var outside, mid, foreign []int
-	home := c.p.SubprogAt(slices.Min(t.Targets))
 	for i, pc := range t.Targets {
 		switch {
 		case pc < 0 || pc >= c.p.Len():
@@ -112,14 +111,27 @@ func (c *context) relatedTargets(t *bytecode.JumpTable, entries []int) []Related
 	return out
 }
 
-// firstUse returns the first instruction that refers to a table, -1 for none.
-func (c *context) firstUse(table int) bytecode.PC {
-	for _, r := range c.p.Refs {
-		if (r.Kind == bytecode.RefTable || r.Kind == bytecode.RefTableMap) && r.Index == table {
-			return r.PC
+// tableInfo is what the checks ask of a table.
+type tableInfo struct {
+	use  bytecode.PC // first instruction that refers to it, -1 for none
+	home int         // subprogram of its smallest entry, which Linux takes it for; -1 for none
+}
+
+// tableInfos looks at all tables once.
+func (c *context) tableInfos() []tableInfo {
+	out := make([]tableInfo, len(c.p.Tables))
+	for i := range out {
+		out[i] = tableInfo{-1, -1}
+		if t := c.p.Tables[i].Targets; len(t) > 0 {
+			out[i].home = c.p.SubprogAt(slices.Min(t))
 		}
 	}
-	return -1
+	for _, r := range c.p.Refs {
+		if (r.Kind == bytecode.RefTable || r.Kind == bytecode.RefTableMap) && out[r.Index].use < 0 {
+			out[r.Index].use = r.PC
+		}
+	}
+	return out
 }
 
 // wideTables finds the jumps that the kernel's control-flow pass gives targets
@@ -129,10 +141,10 @@ func (c *context) wideTables() {
 		if in.Op != "gotox" || !in.Reached || in.Status == succ.Unresolved {
 			continue
 		}
-		extra := 0
-		for _, pc := range in.Kernel {
-			if _, ok := slices.BinarySearch(in.Range, pc); !ok {
-				extra++
+		extra := len(in.Kernel)
+		for _, pc := range in.Range { // the shorter list
+			if _, ok := slices.BinarySearch(in.Kernel, pc); ok {
+				extra--
 			}
 		}
 		if extra == 0 {
@@ -151,19 +163,27 @@ func (c *context) relatedTables(in succ.Indirect) []Related {
 	for _, u := range in.Tables {
 		used[u.Table] = true
 	}
-	sub := c.p.SubprogAt(in.PC)
 	var out []Related
-	for i := range c.p.Tables {
-		t := &c.p.Tables[i]
-		at := c.firstUse(i)
-		if len(t.Targets) == 0 || at < 0 || c.p.SubprogAt(slices.Min(t.Targets)) != sub || len(out) == maxRelated {
-			continue
-		}
+	for _, i := range c.tablesOf(c.p.SubprogAt(in.PC)) {
 		what := "not used by this jump"
 		if used[i] {
 			what = "used by this jump"
 		}
+		at, t := c.tables[i].use, &c.p.Tables[i]
 		out = append(out, Related{c.location(at), at, fmt.Sprintf("table %s of size %d, %s", t.Name, len(t.Targets), what)})
+	}
+	return out
+}
+
+// tablesOf returns the first few tables that Linux takes for a subprogram's.
+func (c *context) tablesOf(sub int) []int {
+	var out []int
+	for i := range c.tables {
+		if c.tables[i].home == sub && c.tables[i].use >= 0 {
+			if out = append(out, i); len(out) == maxRelated {
+				break
+			}
+		}
 	}
 	return out
 }
