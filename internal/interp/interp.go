@@ -97,7 +97,7 @@ type Config struct {
 	Key func(pc bytecode.PC) (jumps bool)
 	// Stack fills a new stack frame, and Clobber sets the registers that a call
 	// leaves undefined: R1 to R5 behind it, R6 to R9 at the start of a
-	// subprogram. A program may not depend on either, and analyses must allow any
+	// subprogram, R2 to R5 at that of the program. A program may not depend on either, and analyses must allow any
 	// value. Nil leaves zeros in the frame and the registers as they are.
 	Stack   func(frame []byte)
 	Clobber func(regs []uint64)
@@ -202,6 +202,9 @@ func (vm *VM) Run(in Input) (uint64, error) {
 		if len(in.Ctx) == 0 {
 			regs[bytecode.R1] = 0
 		}
+	}
+	if vm.cfg.Clobber != nil && !in.Plain {
+		vm.cfg.Clobber(regs[bytecode.R2:bytecode.R6])
 	}
 	for start := regs; ; {
 		vm.frames = vm.frames[:0]

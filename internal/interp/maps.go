@@ -56,7 +56,7 @@ func (m *Map) elem(i uint32) *region {
 	}
 	r := m.byIdx[i]
 	if r == nil {
-		r = m.vm.mem.addValue(fmt.Sprintf("map %s[%d]", m.def.Name, i), m.def.ValueSize, m.def.ReadOnly)
+		r = m.vm.mem.addValue(m, fmt.Sprintf("map %s[%d]", m.def.Name, i), m.def.ValueSize, m.def.ReadOnly)
 	}
 	if r != nil {
 		m.byIdx[i] = r
@@ -81,7 +81,7 @@ func (m *Map) Value(i uint32) []byte {
 func (m *Map) Update(key, value []byte) bool {
 	r := m.lookup(key)
 	if r == nil && !m.isArray() && len(m.byKey) < int(m.def.MaxEntries) {
-		r = m.vm.mem.addValue(fmt.Sprintf("map %s[%x]", m.def.Name, key), m.def.ValueSize, false)
+		r = m.vm.mem.addValue(m, fmt.Sprintf("map %s[%x]", m.def.Name, key), m.def.ValueSize, false)
 		if r != nil {
 			m.byKey[string(key)] = r
 		}

@@ -24,6 +24,7 @@ type region struct {
 	data     []byte
 	readOnly bool
 	stands   *Map // the map that the address stands for
+	value    *Map // the map whose value it is
 }
 
 // memory is an address space.
@@ -42,12 +43,14 @@ func (m *memory) add(name string, data []byte, readOnly bool) *region {
 }
 
 // addValue makes a region for a map value, nil when there is no room for one.
-func (m *memory) addValue(name string, size uint32, readOnly bool) *region {
+func (m *memory) addValue(of *Map, name string, size uint32, readOnly bool) *region {
 	if len(m.regions) >= maxRegions || int(size) > maxBytes-m.bytes {
 		return nil
 	}
 	m.bytes += int(size)
-	return m.add(name, make([]byte, size), readOnly)
+	r := m.add(name, make([]byte, size), readOnly)
+	r.value = of
+	return r
 }
 
 // find returns the region that an address belongs to, perhaps outside of its

@@ -1,0 +1,102 @@
+package soundness
+
+import (
+	"encoding/binary"
+
+	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/interp"
+)
+
+// moment shows a machine in the middle of a run to the facts
+// (abstract.Concrete).
+type moment struct {
+	vm   *interp.VM
+	regs *interp.Regs
+	// value is the address of the element that pointers into each map are
+	// taken to point to.
+	value map[int]uint64
+}
+
+// Reg returns what a register holds.
+func (m *moment) Reg(r bytecode.Reg) uint64 { return m.regs[r] }
+
+// Base returns the address of an object.
+func (m *moment) Base(k abstract.Kind, obj int) uint64 {
+	switch k {
+	case abstract.Ctx:
+		return m.vm.CtxAddr()
+	case abstract.Stack:
+		top, _ := m.vm.FrameTop(obj)
+		return top
+	case abstract.MapPtr:
+		return m.vm.MapAddr(obj)
+	case abstract.MapValue:
+		return m.value[obj]
+	case abstract.Table:
+		return m.vm.TableAddr(obj)
+	case abstract.TablePtr:
+		return m.vm.TableMapAddr(obj)
+	case abstract.Func:
+		return m.vm.CodeAddr(m.vm.Program().Subprogs[obj].Start)
+	}
+	return 0
+}
+
+// Cell returns the code address in a cell of a table or data section.
+func (m *moment) Cell(k abstract.Kind, obj int, off uint64) (uint64, bool) {
+	p := m.vm.Program()
+	if k == abstract.Insn {
+		t := p.Tables[obj].Targets
+		if off%8 != 0 || off/8 >= uint64(len(t)) {
+			return 0, false
+		}
+		return m.vm.CodeAddr(t[off/8]), true
+	}
+	for _, c := range p.Maps[obj].Code {
+		if uint64(c.Off) == off {
+			return m.vm.CodeAddr(c.Target), true
+		}
+	}
+	return 0, false
+}
+
+// StackWord returns the eight bytes of a frame that begin 8*num below its top.
+func (m *moment) StackWord(frame, num int) uint64 {
+	top, ok := m.vm.FrameTop(frame)
+	if !ok {
+		return 0
+	}
+	b, err := m.vm.Bytes(top-8*uint64(num), 8, false)
+	if err != nil {
+		return 0
+	}
+	return binary.LittleEndian.Uint64(b)
+}
+
+// elements returns for each map the addresses of those of its elements that
+// registers and the spills of the current frame point into.
+func (m *moment) elements() map[int][]uint64 {
+	out := map[int][]uint64{}
+	note := func(addr uint64) {
+		i, start, ok := m.vm.ValueAt(addr)
+		if !ok {
+			return
+		}
+		for _, have := range out[i] {
+			if have == start {
+				return
+			}
+		}
+		out[i] = append(out[i], start)
+	}
+	for _, v := range m.regs[:bytecode.R10] {
+		note(v)
+	}
+	for frame := range m.vm.Frames() {
+		for num := 1; num <= interp.FrameSize/8; num++ {
+			note(m.StackWord(frame, num))
+		}
+	}
+	return out
+}

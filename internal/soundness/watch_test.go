@@ -1,0 +1,148 @@
+package soundness
+
+import (
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/interp"
+	"github.com/bpfcfg/bpfcfg/succ"
+)
+
+// watcher checks what a machine does against what was found out about the
+// program. It keeps the first contradiction.
+type watcher struct {
+	r       *succ.Result
+	vm      *interp.VM
+	targets map[bytecode.PC]map[bytecode.PC]bool // Exact of each gotox and callx
+	open    map[bytecode.PC]bool                 // jumps whose targets are unresolved
+	steps   int
+	edges   int
+	moments int
+	why     string
+}
+
+// watch returns a watcher for a program.
+func watch(r *succ.Result) *watcher {
+	w := &watcher{r: r, targets: map[bytecode.PC]map[bytecode.PC]bool{}, open: map[bytecode.PC]bool{}}
+	for _, in := range r.Indirect {
+		w.open[in.PC] = in.Status == succ.Unresolved
+		w.targets[in.PC] = map[bytecode.PC]bool{}
+		for _, pc := range in.Exact {
+			w.targets[in.PC][pc] = true
+		}
+	}
+	return w
+}
+
+func (w *watcher) fail(format string, args ...any) {
+	if w.why == "" {
+		w.why = fmt.Sprintf(format, args...)
+	}
+}
+
+// step checks the instruction that is about to be executed.
+func (w *watcher) step(pc bytecode.PC, regs *interp.Regs) {
+	if w.why != "" {
+		return
+	}
+	w.steps++
+	b, ok := w.r.Graph.BlockAt(pc)
+	if !ok {
+		w.fail("slot %d is executed and in no block", pc)
+		return
+	}
+	for name, facts := range w.both() {
+		if !facts.Reached(pc) {
+			w.fail("slot %d is executed, and %s facts do not reach it", pc, name)
+		}
+	}
+	if w.why == "" && w.r.Graph.Blocks[b].Start == pc {
+		w.moments++
+		w.admits(b, pc, regs)
+	}
+}
+
+// both returns the two sets of facts by name.
+func (w *watcher) both() map[string]*abstract.Facts {
+	return map[string]*abstract.Facts{"kernel": w.r.Facts, "exact": w.r.Exact}
+}
+
+// admits checks registers and stack at the start of a block.
+func (w *watcher) admits(b cfg.BlockID, pc bytecode.PC, regs *interp.Regs) {
+	m := &moment{vm: w.vm, regs: regs, value: map[int]uint64{}}
+	for i := range w.vm.Program().Maps {
+		if v := w.vm.ValueAddr(i); v != 0 {
+			m.value[i] = v
+		}
+	}
+	several := -1
+	elements := m.elements()
+	for i, starts := range elements {
+		m.value[i] = starts[0]
+		if len(starts) > 1 {
+			several = i
+		}
+	}
+	for name, facts := range w.both() {
+		ok := facts.Admits(b, m)
+		if several >= 0 {
+			for _, start := range elements[several] {
+				m.value[several] = start
+				ok = ok || facts.Admits(b, m)
+			}
+		}
+		if !ok {
+			w.fail("slot %d: %s facts %q admit no such moment: registers %x; %v",
+				pc, name, facts.EntryText(b), *regs, facts.Refusals(b, m))
+		}
+	}
+}
+
+// kinds translates the steps of the machine into edges of the graph.
+var kinds = map[interp.EdgeKind]cfg.Kind{
+	interp.Next: cfg.FallThrough, interp.Taken: cfg.Taken, interp.Jump: cfg.Goto, interp.Indirect: cfg.Indirect,
+	interp.Call: cfg.Call, interp.Callback: cfg.Callback, interp.Return: cfg.Return,
+}
+
+// edge checks a step from slot to slot.
+func (w *watcher) edge(from, to bytecode.PC, kind interp.EdgeKind) {
+	if w.why != "" {
+		return
+	}
+	g := w.r.Graph
+	b, _ := g.BlockAt(from)
+	c, ok := g.BlockAt(to)
+	if !ok {
+		w.fail("control goes from slot %d to %d, which is in no block", from, to)
+		return
+	}
+	if t, indirect := w.targets[from]; indirect && (kind == interp.Indirect || kind == interp.Call) {
+		if !t[to] && !w.open[from] {
+			w.fail("slot %d jumps to %d, which is not among its exact targets", from, to)
+		}
+	}
+	if b == c && kind == interp.Next && g.Blocks[b].Last != from {
+		return // inside of a block
+	}
+	if g.Blocks[b].Last != from || g.Blocks[c].Start != to {
+		w.fail("control goes from slot %d to %d, from the middle of a block or into it", from, to)
+		return
+	}
+	w.edges++
+	lo, hi := g.SuccIDs(b)
+	for i := lo; i < hi; i++ {
+		if e := g.Edges()[i]; e.To == c && (e.Kind == kinds[kind] || kind == interp.Call && e.Kind == cfg.Indirect) {
+			for name, facts := range w.both() {
+				if !facts.EdgeFeasible(i) {
+					w.fail("the edge from slot %d to %d is taken, and %s facts exclude it", from, to, name)
+				}
+			}
+			return
+		}
+	}
+	if !w.open[from] {
+		w.fail("the graph has no %v edge from slot %d to %d", kinds[kind], from, to)
+	}
+}
