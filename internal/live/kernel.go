@@ -127,3 +127,9 @@ func Blinds() bool {
 	b, err := os.ReadFile("/proc/sys/net/core/bpf_jit_harden")
 	return err == nil && strings.TrimSpace(string(b)) == "2"
 }
+
+// jitOn reports whether the kernel compiles programs, as far as it tells.
+func (k *Kernel) jitOn() bool {
+	b, err := os.ReadFile("/proc/sys/net/core/bpf_jit_enable")
+	return err != nil || strings.TrimSpace(string(b)) != "0"
+}

@@ -59,6 +59,9 @@ type LoadOptions struct {
 	License    string    // "GPL" when empty
 	Types      *btf.Spec // of the object, nil when it has none
 	AttachType uint32    // 0 takes that of the section
+	// SourceLines gives the kernel the program's source lines, as other loaders
+	// do, in place of a record for each instruction.
+	SourceLines bool
 }
 
 // Selector says which program is meant.

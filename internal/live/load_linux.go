@@ -26,23 +26,40 @@ import (
 //
 // An error that wraps ErrRefused is the kernel's verdict on the program.
 func Load(p *bytecode.Program, opt LoadOptions, k *Kernel) (*Program, error) {
+	out, unload, err := Hold(p, opt, k)
+	if err != nil {
+		return nil, err
+	}
+	unload()
+	return out, nil
+}
+
+// Hold is Load without unloading: the caller calls unload. The end of the
+// process does the same.
+func Hold(p *bytecode.Program, opt LoadOptions, k *Kernel) (out *Program, unload func(), err error) {
 	l := &loader{p: p, opt: opt, kernel: k}
-	defer l.close()
+	defer func() {
+		if err != nil {
+			l.close()
+		}
+	}()
 	for _, step := range []func() error{l.createMaps, l.createTables, l.patch, l.addTypes} {
 		if err := step(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	fd, err := l.load()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	defer fd.Close()
-	out, err := Read(fd, k)
-	if err != nil {
-		return nil, err
+	l.maps = append(l.maps, fd)
+	if out, err = Read(fd, k); err != nil {
+		return nil, nil, err
 	}
-	return out, l.relate(out)
+	if err = l.relate(out); err != nil {
+		return nil, nil, err
+	}
+	return out, l.close, nil
 }
 
 // loader is the work of one Load.
@@ -58,6 +75,8 @@ type loader struct {
 	idOf   []uint32    // map numbers of tables
 	types  sysbpf.FD   // 0 for none
 	funcs  []sysbpf.FuncInfo
+
+	sourceLines []sysbpf.LineInfo
 }
 
 // close closes all descriptors, which unloads what they are of.
@@ -376,7 +395,9 @@ func progType(name string) (uint32, error) {
 func (l *loader) relate(out *Program) error {
 	c := out.Capture
 	for i := range c.Lines {
-		c.Lines[i].Insn = out.lineNumbers[i]
+		if !l.opt.SourceLines {
+			c.Lines[i].Insn = out.lineNumbers[i]
+		}
 	}
 	c.Source = l.p.Insns
 	c.Tables = nil

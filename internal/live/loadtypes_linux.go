@@ -5,6 +5,8 @@ package live
 import (
 	"encoding/binary"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/cilium/ebpf/btf"
 
@@ -33,6 +35,9 @@ func (l *loader) addTypes() error {
 	if err != nil {
 		return fmt.Errorf("types: %w", err)
 	}
+	if l.opt.SourceLines {
+		data = l.addSourceLines(data)
+	}
 	if l.types, err = sysbpf.LoadBTF(data); err != nil {
 		return explain("load types", err)
 	}
@@ -55,11 +60,37 @@ func (l *loader) typeOf(i int) *btf.Func {
 	if !isIdentifier(name) {
 		name = fmt.Sprintf("func_%d", int(s.Start))
 	}
-	number := &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}
-	return &btf.Func{Name: name, Type: &btf.FuncProto{
-		Return: number,
-		Params: []btf.FuncParam{{Name: "ctx", Type: &btf.Pointer{Target: &btf.Void{}}}},
-	}}
+	f := &btf.Func{Name: name}
+	proto := &btf.FuncProto{Return: intType()}
+	if s.Args == nil {
+		proto.Params = []btf.FuncParam{{Name: "ctx", Type: &btf.Pointer{Target: (*btf.Void)(nil)}}}
+	}
+	for n, arg := range s.Args {
+		typ, tags := argType(arg)
+		proto.Params = append(proto.Params, btf.FuncParam{Name: fmt.Sprintf("arg%d", n+1), Type: typ})
+		f.ParamTags = append(f.ParamTags, tags)
+	}
+	f.Type = proto
+	return f
+}
+
+// intType returns a type of its own for int.
+func intType() *btf.Int { return &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed} }
+
+// argType returns a parameter's type for the kernel to take as arg, which is in
+// the words of bytecode.Subprogram.Args, and its declaration tags.
+func argType(arg string) (btf.Type, []string) {
+	kind, size, _ := strings.Cut(arg, ":")
+	n, err := strconv.ParseUint(size, 10, 32)
+	switch {
+	case kind == "ctx":
+		return &btf.Pointer{Target: (*btf.Void)(nil)}, []string{"arg:ctx"}
+	case kind == "mem" && err == nil:
+		return &btf.Pointer{Target: &btf.Struct{Name: "mem" + size, Size: uint32(n)}}, nil
+	case kind == "nonnull" && err == nil:
+		return &btf.Pointer{Target: &btf.Struct{Name: "mem" + size, Size: uint32(n)}}, []string{"arg:nonnull"}
+	}
+	return intType(), nil
 }
 
 // isIdentifier reports whether the kernel takes the name for a function.
@@ -76,9 +107,37 @@ func isIdentifier(s string) bool {
 // lines returns a record for each instruction, with its slot for a line number.
 // The kernel keeps the record with the instruction through all its rewrites.
 func (l *loader) lines() []sysbpf.LineInfo {
+	if l.opt.SourceLines {
+		return l.sourceLines
+	}
 	var out []sysbpf.LineInfo
 	for pc := bytecode.PC(0); pc < l.p.Len(); pc += l.p.Insns[pc].Slots() {
 		out = append(out, sysbpf.LineInfo{Slot: uint32(pc), Pos: uint32(pc) << 10})
 	}
 	return out
+}
+
+// addSourceLines makes records of the program's source lines, and appends their
+// texts to the strings of a type object, which are its end (struct btf_header).
+func (l *loader) addSourceLines(data []byte) []byte {
+	size := binary.LittleEndian.Uint32(data[20:])
+	seen := map[string]uint32{"": 0}
+	place := func(s string) uint32 {
+		off, ok := seen[s]
+		if !ok {
+			off = size
+			seen[s] = off
+			data = append(append(data, s...), 0)
+			size += uint32(len(s)) + 1
+		}
+		return off
+	}
+	for _, line := range l.p.Lines {
+		l.sourceLines = append(l.sourceLines, sysbpf.LineInfo{
+			Slot: uint32(line.PC), File: place(line.File), Text: place(line.Text),
+			Pos: uint32(line.Line)<<10 | uint32(line.Col)&0x3ff,
+		})
+	}
+	binary.LittleEndian.PutUint32(data[20:], size)
+	return data
 }

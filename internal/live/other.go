@@ -12,3 +12,8 @@ func IDs() ([]uint32, error) { return nil, ErrUnsupported }
 
 // Load fails: there is no kernel to load into.
 func Load(*bytecode.Program, LoadOptions, *Kernel) (*Program, error) { return nil, ErrUnsupported }
+
+// Hold fails: there is no kernel to load into.
+func Hold(*bytecode.Program, LoadOptions, *Kernel) (*Program, func(), error) {
+	return nil, nil, ErrUnsupported
+}

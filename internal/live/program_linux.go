@@ -230,12 +230,8 @@ func (r *reader) losses() []string {
 	if _, ok := r.kernel.Address("__bpf_call_base"); !ok {
 		out = append(out, "names of called functions are unknown: /proc/kallsyms shows no addresses")
 	}
-	switch {
-	case r.info.CodeLen == 0:
-		out = append(out, "the program has no machine code: the JIT is off (net.core.bpf_jit_enable)")
-	case len(r.info.Code) == 0 || len(r.info.Ksyms) == 0:
-		out = append(out, "the kernel hides machine code or its addresses from this user: "+
-			"see kernel.kptr_restrict and kernel.perf_event_paranoid")
+	if why := r.noCode(); why != "" {
+		out = append(out, why)
 	}
 	if len(r.info.Lines) == 0 {
 		out = append(out, "the program was loaded without source lines")
@@ -243,11 +239,26 @@ func (r *reader) losses() []string {
 	return out
 }
 
+// noCode says why there is no machine code; empty when there is.
+func (r *reader) noCode() string {
+	switch {
+	case r.info.CodeLen == 0 && !r.kernel.jitOn():
+		return "the program has no machine code: the JIT is off (net.core.bpf_jit_enable)"
+	case len(r.info.Code) == 0 || len(r.info.Ksyms) == 0 || len(r.info.FuncLens) == 0:
+		return "the kernel hides machine code and addresses from this user: run as root or with CAP_SYSLOG " +
+			"(see kernel.kptr_restrict and kernel.perf_event_paranoid)"
+	}
+	return ""
+}
+
 // capture returns the program in the form that is compared with our compiler,
 // and for each of its line records the line's number.
 func (r *reader) capture(name string) (*replay.Capture, []int) {
 	c := &replay.Capture{
-		Name: name, Kernel: r.kernel.Release(), Dump: r.dump, Code: r.info.Code, Symbols: r.kernel.jitSymbols(),
+		Name: name, Kernel: r.kernel.Release(), Dump: r.dump, NoCode: r.noCode(), Symbols: r.kernel.jitSymbols(),
+	}
+	if c.NoCode == "" {
+		c.Code = r.info.Code
 	}
 	off := 0
 	for i, n := range r.info.FuncLens {

@@ -46,8 +46,8 @@ func open(sel Selector, k *Kernel) (*Program, error) {
 		if errors.Is(err, unix.ENOENT) {
 			return nil, fmt.Errorf("no such file")
 		}
-		if errors.Is(err, unix.EINVAL) {
-			return nil, fmt.Errorf("the file is not in a BPF file system")
+		if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EACCES) {
+			return nil, fmt.Errorf("the file is not in a BPF file system, or may not be read")
 		}
 	default:
 		fd, err = sysbpf.ProgByID(sel.ID)

@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -17,6 +18,7 @@ type Capture struct {
 	Kernel string          // release
 	Dump   []bytecode.Insn // the rewritten program as dumped
 	Code   []byte          // of all functions, one after the other
+	NoCode string          // why Code is empty, if it is
 	Funcs  []CapturedFunc  // in order
 	Lines  []CapturedLine
 	Tables []CapturedTable
@@ -58,14 +60,13 @@ type CapturedEntry struct{ Orig, Xlated, Jitted uint32 }
 // as from a record, and compares code, line records and tables with it.
 func (c *Capture) Compare(prof jit.Profile) *Result {
 	res := &Result{Name: c.Name, Kernel: c.Kernel, Profile: prof.Name}
-	s, err := c.sample()
-	if err != nil {
-		res.Match = Unknown
-		res.Reason = "what the kernel shows contradicts itself: " + err.Error()
+	if len(c.Code) == 0 {
+		res.Reason = cmp.Or(c.NoCode, "the kernel shows no machine code")
 		return res
 	}
-	if len(c.Code) == 0 {
-		res.Reason = "the kernel shows no machine code"
+	s, err := c.sample()
+	if err != nil {
+		res.Reason = "what the kernel shows contradicts itself: " + err.Error()
 		return res
 	}
 	file := newLearned()
