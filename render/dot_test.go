@@ -21,7 +21,8 @@ func TestDOT(t *testing.T) {
 		t.Skip("Graphviz is not installed: DOT is not checked against it")
 	}
 	hostile := `\N \l \G "quoted" <b>&amp; &lt; back\` + "\x00\u202e"
-	for _, s := range append(rendertest.Samples(), rendertest.Sample{Name: "hostile", Scene: rendertest.Hostile(hostile)}) {
+	samples := append(rendertest.Samples(), rendertest.Sample{Name: "hostile", Scene: rendertest.Hostile(hostile)})
+	for _, s := range samples {
 		t.Run(s.Name, func(t *testing.T) {
 			src, err := render.DOT(s.Scene)
 			if err != nil {

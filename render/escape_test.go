@@ -25,7 +25,8 @@ func TestVisible(t *testing.T) {
 }
 
 func TestXMLText(t *testing.T) {
-	if got, want := xmlText(`<a b="c" d='e'>&amp;`+"\x00"), `&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;amp;\x00`; got != want {
+	got := xmlText(`<a b="c" d='e'>&amp;` + "\x00")
+	if want := `&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;amp;\x00`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

@@ -132,7 +132,8 @@ func checkText(t *testing.T, s string) {
 
 func TestSVGIsClean(t *testing.T) {
 	scenes := append(rendertest.Samples(),
-		rendertest.Sample{Name: "hostile", Scene: rendertest.Hostile("</text><script>alert(1)</script>&\"'\x00\x1b[31m\u202eevil\xff]]>")},
+		rendertest.Sample{Name: "hostile", Scene: rendertest.Hostile(
+			"</text><script>alert(1)</script>&\"'\x00\x1b[31m\u202eevil\xff]]>")},
 		rendertest.Sample{Name: "fan", Scene: rendertest.Switch(300)},
 		rendertest.Sample{Name: "random", Scene: rendertest.Random(1000, 1)})
 	for _, s := range scenes {
@@ -158,7 +159,8 @@ func TestSVGIsClean(t *testing.T) {
 
 // FuzzNames draws a program whose names are all the given text.
 func FuzzNames(f *testing.F) {
-	for _, s := range []string{"", "f", "<&>\"'", "\x00\r\n\t", "\u202e\u2066\u200b\ufeff", "a\u0301", "\xff\xfe", "漢字", "שלום", "]]>", "-->", "\ufffe\uffff", "&#0;"} {
+	for _, s := range []string{"", "f", "<&>\"'", "\x00\r\n\t", "\u202e\u2066\u200b\ufeff",
+		"a\u0301", "\xff\xfe", "漢字", "שלום", "]]>", "-->", "\ufffe\uffff", "&#0;"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -109,7 +109,10 @@ func newPageData(s *Scene, l *Layout) pageData {
 			Lines: []pageLine{}, Pieces: [][2]int{},
 		}
 		for _, n := range b.Lines {
-			pb.Lines = append(pb.Lines, pageLine{n.Slot, Visible(n.Text), Visible(n.Source), Visible(n.File), n.LineNo, Visible(n.Note)})
+			pb.Lines = append(pb.Lines, pageLine{
+				Slot: n.Slot, Text: Visible(n.Text), Source: Visible(n.Source), File: Visible(n.File),
+				Line: n.LineNo, Note: Visible(n.Note),
+			})
 		}
 		d.Blocks = append(d.Blocks, pb)
 	}

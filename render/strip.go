@@ -188,7 +188,8 @@ func (l *Layout) placeLinks(s *Scene) {
 		}
 		seen[p.Block] = true
 		r, b := st.Pieces[i], l.Blocks[p.Block]
-		st.Links = append(st.Links, Link{Block: p.Block, Piece: i, X0: st.X - gutter + 40, Y0: b.Y + min(b.H/2, 40), X1: st.X, Y1: r.Y + r.H/2})
+		st.Links = append(st.Links, Link{Block: p.Block, Piece: i,
+			X0: st.X - gutter + 40, Y0: b.Y + min(b.H/2, 40), X1: st.X, Y1: r.Y + r.H/2})
 	}
 	slices.SortStableFunc(st.Links, func(a, b Link) int {
 		return cmp.Or(cmp.Compare(a.Y0, b.Y0), cmp.Compare(l.Blocks[a.Block].X, l.Blocks[b.Block].X))

@@ -19,7 +19,8 @@ const dpi = 72
 // sizes are ours, and no label can be lost or misread.
 func writeDOT(g render.Graph) []byte {
 	var b bytes.Buffer
-	b.WriteString("digraph {\nnode [shape=box fixedsize=true label=\"\"]\nedge [arrowhead=none tailport=s headport=n]\nranksep=0.5\nnodesep=0.4\n")
+	b.WriteString("digraph {\nnode [shape=box fixedsize=true label=\"\"]\n" +
+		"edge [arrowhead=none tailport=s headport=n]\nranksep=0.5\nnodesep=0.4\n")
 	if len(g.Nodes) > 250 {
 		// Found by measuring: only these together keep 1000 boxes to seconds.
 		b.WriteString("nslimit=0.5\nnslimit1=0.5\nmclimit=0.1\nsplines=line\n")

@@ -69,7 +69,6 @@ func (m *mover) chain() {
 
 // join makes the chains of the links selected.
 func (m *mover) join() {
-	m.list = m.list[:0]
 	for _, row := range m.c.rows {
 		for _, x := range row {
 			if m.above[x] >= 0 {
@@ -179,16 +178,22 @@ func (m *mover) gap(a, b int) int {
 
 // packed returns the leftmost and the rightmost place of each chain.
 func (m *mover) packed() (left, right []int) {
-	left, right = make([]int, len(m.list)), make([]int, len(m.list))
-	widest := 0
-	for _, k := range m.order {
-		left[k] = m.bound(k, left, true, 0)
-		widest = max(widest, left[k])
-	}
+	left, right = m.packLeft(nil), make([]int, len(m.list))
+	widest := slices.Max(left)
 	for _, k := range slices.Backward(m.order) {
 		right[k] = m.bound(k, right, false, widest)
 	}
 	return left, right
+}
+
+// packLeft returns the leftmost place of each chain, in the slice given if it
+// is large enough.
+func (m *mover) packLeft(left []int) []int {
+	left = slices.Grow(left[:0], len(m.list))[:len(m.list)]
+	for _, k := range m.order {
+		left[k] = m.bound(k, left, true, 0)
+	}
+	return left
 }
 
 // settleBest lets chains settle from the left, the right and the mean of both,
@@ -233,7 +238,6 @@ func (m *mover) cost() int {
 // sortChains finds an order in which each chain follows its left neighbours.
 // There is one: chosen links do not cross, so "left of" has no cycle.
 func (m *mover) sortChains() {
-	m.order = m.order[:0]
 	waits := make([]int, len(m.list))
 	for _, row := range m.c.rows {
 		for _, x := range row[1:] {

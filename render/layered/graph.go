@@ -73,7 +73,7 @@ type Options struct {
 
 	// MaxCells bounds the places that long edges take in rows they pass. Edges
 	// that do not fit, longest first, get no route: the caller shows them as
-	// references. Default 8 for each node and edge, and 20,000.
+	// references. Default 4 for each node and edge, and 20,000.
 	MaxCells int
 	// Sweeps is how often rows are reordered, default 24 and less for large
 	// graphs.
@@ -154,7 +154,7 @@ func (o Options) withDefaults(g Graph) Options {
 	def(&o.TrackGap, 10)
 	def(&o.ChanTop, 18)
 	def(&o.ChanEnd, 22)
-	def(&o.MaxCells, 8*(len(g.Nodes)+len(g.Edges))+20_000)
+	def(&o.MaxCells, 4*(len(g.Nodes)+len(g.Edges))+20_000)
 	def(&o.MaxWidth, defaultWidth(g, o.NodeGap))
 	def(&o.Sweeps, min(24, 2+400_000/(1+len(g.Nodes)+len(g.Edges))))
 	return o

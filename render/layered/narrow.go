@@ -1,5 +1,7 @@
 package layered
 
+import "slices"
+
 // narrow cuts chains where they make the drawing wide. Chains that pass each
 // other in different rows push one another aside like stairs:
 //
@@ -11,18 +13,33 @@ package layered
 // While the drawing is more than a quarter wider than its widest row, the
 // weakest link on the path of chains that makes it so is given up.
 func (m *mover) narrow() {
-	cuts := min(400, 4_000_000/(1+len(m.c.cell)))
+	cuts := min(400, 8_000_000/(1+len(m.c.cell)))
 	limit := m.widestRow() * 5 / 4
+	var left []int
 	for range cuts {
-		left, _ := m.packed()
+		left = m.packLeft(left)
 		i := m.weakest(left, limit)
 		if i < 0 {
 			return
 		}
-		m.below[m.c.links[i].a], m.above[m.c.links[i].b] = -1, -1
-		m.join()
-		m.sortChains()
+		m.split(i)
 	}
+}
+
+// split cuts the chain of a link in two. The lower part may follow the upper
+// one in the order: its left neighbours were before the whole.
+func (m *mover) split(link int) {
+	l := m.c.links[link]
+	m.below[l.a], m.above[l.b] = -1, -1
+	k := m.of[l.a]
+	at := slices.Index(m.list[k], l.b)
+	tail := m.list[k][at:]
+	m.list[k] = m.list[k][:at:at]
+	for _, v := range tail {
+		m.of[v] = len(m.list)
+	}
+	m.order = slices.Insert(m.order, slices.Index(m.order, k)+1, len(m.list))
+	m.list = append(m.list, tail)
 }
 
 // widestRow returns the distance of the first and last centre in the widest

@@ -26,12 +26,13 @@ func shapes() map[string]Graph {
 		return es
 	}
 	s := map[string]Graph{
-		"one":      {Nodes: boxes(1)},
-		"self":     {Nodes: boxes(1), Edges: []Edge{{From: 0, To: 0}, {From: 0, To: 0, Class: 1}}},
-		"lone":     {Nodes: boxes(40)},
-		"chain":    {Nodes: boxes(20_000), Edges: chain(20_000)},
-		"entry":    {Nodes: boxes(5), Entry: 3, Edges: chain(5)},
-		"parallel": {Nodes: boxes(2), Edges: []Edge{{To: 1}, {To: 1}, {To: 1, Class: 1}, {To: 1, Class: 1}, {To: 1, Straight: true}, {To: 1, Fan: true}, {To: 1, Fan: true}}},
+		"one":   {Nodes: boxes(1)},
+		"self":  {Nodes: boxes(1), Edges: []Edge{{From: 0, To: 0}, {From: 0, To: 0, Class: 1}}},
+		"lone":  {Nodes: boxes(40)},
+		"chain": {Nodes: boxes(20_000), Edges: chain(20_000)},
+		"entry": {Nodes: boxes(5), Entry: 3, Edges: chain(5)},
+		"parallel": {Nodes: boxes(2), Edges: []Edge{{To: 1}, {To: 1}, {To: 1, Class: 1}, {To: 1, Class: 1},
+			{To: 1, Straight: true}, {To: 1, Fan: true}, {To: 1, Fan: true}}},
 	}
 	fan := Graph{Nodes: boxes(302)}
 	for i := 1; i <= 300; i++ {

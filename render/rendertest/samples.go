@@ -135,7 +135,8 @@ func Threaded(n int) *render.Scene {
 	b.Block(f, "r6 = r1", "r2 = *(u64 *)(r6 +0)", "gotox r2")
 	var hs []int
 	for i := range n {
-		hs = append(hs, b.Block(f, fmt.Sprintf("// op_%d: NEXT;", i), fmt.Sprintf("r0 += %d", i), "r2 = *(u64 *)(r6 +8)", "gotox r2"))
+		hs = append(hs, b.Block(f,
+			fmt.Sprintf("// op_%d: NEXT;", i), fmt.Sprintf("r0 += %d", i), "r2 = *(u64 *)(r6 +8)", "gotox r2"))
 	}
 	end := b.Block(f, "// op_halt: return acc;", "exit")
 	targets := append(hs, end)
@@ -156,7 +157,9 @@ func Random(n int, seed uint64) *render.Scene {
 	r := rand.New(rand.NewPCG(seed, 7))
 	b := New(fmt.Sprintf("random %d", n))
 	f := b.Func("main")
-	ops := []string{"r1 += r2", "w3 = w1", "r2 = *(u32 *)(r10 -16)", "*(u64 *)(r10 -8) = r1", "r4 <<= 32", "call bpf_map_lookup_elem#1"}
+	ops := []string{
+		"r1 += r2", "w3 = w1", "r2 = *(u32 *)(r10 -16)", "*(u64 *)(r10 -8) = r1", "r4 <<= 32", "call bpf_map_lookup_elem#1",
+	}
 	for i := range n {
 		var insns []string
 		for range 1 + r.IntN(7) {
