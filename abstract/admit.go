@@ -2,6 +2,7 @@ package abstract
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -15,9 +16,9 @@ type Concrete interface {
 	// of this kind is added. For Stack, obj counts frames from the current one
 	// and the address is that of the frame's top.
 	Base(k Kind, obj int) uint64
-	// Cell returns the code address that the byte offset of an entry of a table
-	// (Insn) or data section (Code) holds, and whether there is one.
-	Cell(k Kind, obj int, off uint64) (uint64, bool)
+	// Cells returns the byte offsets of the entries of a table (Insn) or of the
+	// code addresses of a data section (Code) that hold this code address.
+	Cells(k Kind, obj int, addr uint64) []uint64
 	// StackWord returns eight aligned bytes of a frame: those that begin 8*num
 	// below its top.
 	StackWord(frame, num int) uint64
@@ -110,13 +111,7 @@ func (a *Alt) admits(x uint64, c Concrete) bool {
 	case Other:
 		return true
 	case Insn, Code:
-		offs, ok := a.Off.Enumerate(1 << 16)
-		for _, off := range offs {
-			if addr, is := c.Cell(a.Kind, int(a.Obj), off); is && addr == x {
-				return true
-			}
-		}
-		return !ok
+		return slices.ContainsFunc(c.Cells(a.Kind, int(a.Obj), x), a.Off.Contains)
 	}
 	return a.Off.Contains(x - c.Base(a.Kind, int(a.Obj)))
 }

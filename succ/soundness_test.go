@@ -36,20 +36,21 @@ func (c moment) Base(k abstract.Kind, obj int) uint64 {
 	return 0
 }
 
-func (c moment) Cell(k abstract.Kind, obj int, off uint64) (uint64, bool) {
+func (c moment) Cells(k abstract.Kind, obj int, addr uint64) (offs []uint64) {
 	if k == abstract.Insn {
-		t := c.m.P.Tables[obj].Targets
-		if off%8 != 0 || off/8 >= uint64(len(t)) {
-			return 0, false
+		for i, to := range c.m.P.Tables[obj].Targets {
+			if codeAddr(to) == addr {
+				offs = append(offs, uint64(8*i))
+			}
 		}
-		return codeAddr(t[off/8]), true
+		return offs
 	}
 	for _, cell := range c.m.P.Maps[obj].Code {
-		if uint64(cell.Off) == off {
-			return codeAddr(cell.Target), true
+		if codeAddr(cell.Target) == addr {
+			offs = append(offs, uint64(cell.Off))
 		}
 	}
-	return 0, false
+	return offs
 }
 
 func (c moment) StackWord(frame, num int) uint64 {
