@@ -10,6 +10,9 @@ func (s *Scene) Check() error {
 		if !in(f.Entry, len(s.Blocks), false) {
 			return fmt.Errorf("scene: function %d: no block %d", i, f.Entry)
 		}
+		if s.Blocks[f.Entry].Func != i {
+			return fmt.Errorf("scene: function %d: block %d is of function %d", i, f.Entry, s.Blocks[f.Entry].Func)
+		}
 	}
 	for i, b := range s.Blocks {
 		if !in(b.Func, len(s.Funcs), false) {

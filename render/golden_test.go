@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bpfcfg/bpfcfg/render"
+	"github.com/bpfcfg/bpfcfg/render/layered"
 	"github.com/bpfcfg/bpfcfg/render/rendertest"
 )
 
@@ -184,13 +185,112 @@ func TestPlaceRefuses(t *testing.T) {
 		"pieces overlap":         func(s *render.Scene) { s.Image.Pieces[1].Offset = 0 },
 		"jump outside":           func(s *render.Scene) { s.Image.Jumps[0].To = -5 },
 		"endbr outside":          func(s *render.Scene) { s.Image.Endbr = []int{1 << 40} },
-		"entry of other func":    func(s *render.Scene) { s.Funcs = append(s.Funcs, render.Func{Entry: 7}) },
+		"entry of other func":    func(s *render.Scene) { s.Funcs = append(s.Funcs, render.Func{Entry: 1}) },
 	} {
 		s := ok()
 		spoil(s)
 		if l, err := render.Place(s, render.PlaceOptions{}); err == nil || l != nil {
 			t.Errorf("%s: layout %v, error %v", name, l != nil, err)
 		}
+	}
+}
+
+// TestEmpty draws what has nothing to draw.
+func TestEmpty(t *testing.T) {
+	for name, s := range map[string]*render.Scene{
+		"nothing":     {},
+		"no image":    {Title: "t", Funcs: []render.Func{{}}, Blocks: []render.Block{{Reachable: true}}},
+		"empty image": {Image: &render.Image{}},
+		"table only":  {Image: &render.Image{}, Tables: []render.Table{{}}},
+	} {
+		for _, v := range []render.View{"", render.ViewCFG, render.ViewLayout} {
+			t.Run(name+"/"+string(v), func(t *testing.T) {
+				l, err := render.Place(s, render.PlaceOptions{View: v})
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkSVG(t, render.SVG(s, l))
+			})
+		}
+	}
+}
+
+// TestDetail draws one scene at every level of detail: less of it is smaller.
+func TestDetail(t *testing.T) {
+	s := rendertest.Random(200, 2)
+	last := 1 << 40
+	for _, d := range []render.Detail{render.DetailFull, render.DetailMedium, render.DetailCompact} {
+		l, err := render.Place(s, render.PlaceOptions{Detail: d})
+		if err != nil {
+			t.Fatal(err)
+		}
+		svg := render.SVG(s, l)
+		checkSVG(t, svg)
+		if len(svg) >= last {
+			t.Errorf("%s: %d bytes, not fewer than %d", d, len(svg), last)
+		}
+		last = len(svg)
+	}
+}
+
+// TestFold checks that a long block keeps its first and last instructions and
+// says how many it leaves out.
+func TestFold(t *testing.T) {
+	b := rendertest.New("long")
+	f := b.Func("f")
+	var insns []string
+	for i := range 64 {
+		insns = append(insns, "r1 += "+strconv.Itoa(1000+i))
+	}
+	b.Block(f, insns...)
+	s := b.Scene()
+	l, err := render.Place(s, render.PlaceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	svg := string(render.SVG(s, l))
+	for _, want := range []string{"r1 += 1000<", "r1 += 1015<", "… 40 more", "16 r1 += 1016;", "r1 += 1056<", "r1 += 1063<"} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	for _, not := range []string{"r1 += 1016<", "r1 += 1055<"} {
+		if strings.Contains(svg, not) {
+			t.Errorf("%q is not folded", not)
+		}
+	}
+}
+
+// TestGivenEdges checks that edges without lines are named in their blocks.
+func TestGivenEdges(t *testing.T) {
+	s := rendertest.Random(300, 9)
+	e := render.Layered{Options: layered.Options{MaxCells: 100}}
+	l, err := render.Place(s, render.PlaceOptions{Engine: e, Detail: render.DetailFull})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(l.Given) == 0 {
+		t.Fatal("no edge was given up")
+	}
+	svg := string(render.SVG(s, l))
+	checkSVG(t, []byte(svg))
+	lines := map[int]bool{}
+	for _, w := range l.Lines {
+		for _, i := range w.Edges {
+			lines[i] = true
+		}
+	}
+	for _, i := range l.Given {
+		if lines[i] {
+			t.Errorf("edge %d has a line", i)
+		}
+		want := string(s.Edges[i].Kind) + " → " + s.Blocks[s.Edges[i].To].Name
+		if !strings.Contains(svg, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	if len(lines)+len(l.Given) != len(s.Edges) {
+		t.Errorf("%d edges with lines, %d without, of %d", len(lines), len(l.Given), len(s.Edges))
 	}
 }
 

@@ -95,13 +95,13 @@ func placeFuncs(s *Scene, opt PlaceOptions, l *Layout) ([]*placed, error) {
 		blocks[s.Blocks[b].Func] = append(blocks[s.Blocks[b].Func], b)
 	}
 	// A first layout tells which edges get no line; boxes then have references
-	// for them, which changes their sizes.
-	var fs []*placed
-	for range 2 {
+	// for them, which changes their sizes, and may cost another edge its line.
+	// Each round but the last adds an edge to the list.
+	for {
 		v := newViewer(s, opt.Detail, l.Given)
-		fs = fs[:0]
+		var fs []*placed
 		b := newFuncBuilder(v)
-		given := len(l.Given)
+		before := len(l.Given)
 		for f := range s.Funcs {
 			if len(blocks[f]) == 0 {
 				continue
@@ -113,12 +113,11 @@ func placeFuncs(s *Scene, opt PlaceOptions, l *Layout) ([]*placed, error) {
 			l.Given = append(l.Given, p.given()...)
 			fs = append(fs, p)
 		}
-		if len(l.Given) == given {
-			break
-		}
 		slices.Sort(l.Given)
+		if l.Given = slices.Compact(l.Given); len(l.Given) == before {
+			return fs, nil
+		}
 	}
-	return fs, nil
 }
 
 // given returns the scene edges without a route.
