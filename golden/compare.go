@@ -249,6 +249,12 @@ func (c *comparison) table(o, n *Table) {
 		if told++; told > maxEntries {
 			continue
 		}
+		if x := b; x.Removed {
+			if x.Removed, x.Offset = false, a.Offset; x == a {
+				c.add(TableChanged, int(was), int(b.Block), "table %s[%d]: its target %s is removed now", n.Name, i, x)
+				continue
+			}
+		}
 		a.Block = was
 		c.add(TableChanged, int(was), int(b.Block), "table %s[%d] leads to %s, was %s in the golden file", n.Name, i, b, a)
 	}

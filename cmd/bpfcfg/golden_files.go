@@ -1,0 +1,189 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/golden"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+	"github.com/bpfcfg/bpfcfg/jit"
+)
+
+// layoutExt is how golden files end.
+const layoutExt = ".layout"
+
+// profiledProgram is a program and what it is compiled for.
+type profiledProgram struct {
+	program *bytecode.Program
+	profile jit.Profile
+}
+
+// goldenPlan is what a run works on.
+type goldenPlan struct {
+	jobs    []goldenJob
+	failed  []goldenFailure
+	objects map[string]*goldenObject // by directory under Dir, with slashes
+	mirror  bool                     // some input is a directory, so Dir has nothing but its objects
+}
+
+// goldenObject is an object's directory of golden files.
+type goldenObject struct {
+	whole bool            // all its programs are among the jobs
+	names map[string]bool // of its programs, also those that cannot be analysed, as golden.Word
+}
+
+// goldenFailure is a program that cannot be analysed, and its input.
+type goldenFailure struct {
+	source string
+	failure
+}
+
+// plan opens the inputs and names the golden file of each program and profile.
+func (c *goldenFlags) plan(stdin io.Reader) (*goldenPlan, error) {
+	plan := &goldenPlan{objects: map[string]*goldenObject{}}
+	owner := map[string]string{}
+	for _, arg := range c.Input {
+		names, err := expand(arg)
+		if err != nil {
+			return nil, err
+		}
+		st, err := os.Stat(arg)
+		dir := err == nil && st.IsDir()
+		plan.mirror = plan.mirror || dir
+		for _, name := range names {
+			s, err := open(name, c.Prog, stdin)
+			if err != nil {
+				return nil, err
+			}
+			object := shortName(s.name)
+			if dir {
+				if rel, err := filepath.Rel(arg, name); err == nil {
+					object = filepath.ToSlash(rel)
+				}
+			}
+			if err := c.addObject(plan, owner, s, safePath(object), c.Prog == "" && s.name == name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	plan.mirror = plan.mirror && c.Prog == ""
+	return plan, nil
+}
+
+// addObject adds the jobs of one source.
+func (c *goldenFlags) addObject(plan *goldenPlan, owner map[string]string, s source, object string, whole bool) error {
+	o := plan.objects[object]
+	if o == nil {
+		o = &goldenObject{names: map[string]bool{}}
+		plan.objects[object] = o
+	}
+	o.whole = o.whole || whole
+	for _, f := range s.failed {
+		o.names[golden.Word(f.name)] = true
+		plan.failed = append(plan.failed, goldenFailure{s.name, f})
+	}
+	profiles, err := c.profiles(s)
+	if err != nil {
+		return err
+	}
+	for _, p := range s.programs {
+		o.names[golden.Word(p.Name)] = true
+		for _, prof := range profiles {
+			path := filepath.Join(c.Dir, filepath.FromSlash(object), safeName(p.Name)+"."+safeName(prof.Name)+layoutExt)
+			if other, ok := owner[path]; ok {
+				return usagef("%s is the golden file of a program of %s and of one of %s: name a directory above both, "+
+					"or rename one", path, other, s.name)
+			}
+			owner[path] = s.name
+			plan.jobs = append(plan.jobs, goldenJob{s.name, path, profiledProgram{p, prof}})
+		}
+	}
+	return nil
+}
+
+// profiles returns the profiles to compile a source's programs for.
+func (c *goldenFlags) profiles(s source) ([]jit.Profile, error) {
+	if len(c.Profile) == 0 {
+		prof, err := analysisFlags{}.profile(s)
+		return []jit.Profile{prof}, err
+	}
+	var out []jit.Profile
+	for _, name := range c.Profile {
+		prof, err := lookupProfile(name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, prof)
+	}
+	return out, nil
+}
+
+// safeName returns a name as one element of a path. Another name never gives the
+// same: one that had to be changed has a hash behind it.
+func safeName(name string) string {
+	const most = 80
+	parts := strings.Split(name, "+") // stands between the options of a profile
+	for i := range parts {
+		if parts[i] != "" {
+			parts[i] = visible.FileName(parts[i])
+		}
+	}
+	safe := strings.Join(parts, "+")
+	if safe == name && name != "" && len(name) <= most {
+		return name
+	}
+	sum := sha256.Sum256([]byte(name))
+	return strings.TrimPrefix(safe[:min(len(safe), most)]+"-"+hex.EncodeToString(sum[:4]), "-")
+}
+
+// safePath is safeName for each element of a path with slashes. The result has
+// slashes, too.
+func safePath(path string) string {
+	parts := strings.Split(path, "/")
+	for i := range parts {
+		parts[i] = safeName(parts[i])
+	}
+	return strings.Join(parts, "/")
+}
+
+// stale returns the golden files whose programs are gone: in the directories of
+// objects that were given whole, and of all other objects where an input is a
+// directory. Files that are no layout are left alone.
+func (c *goldenFlags) stale(plan *goldenPlan) ([]string, error) {
+	var out []string
+	err := filepath.WalkDir(c.Dir, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case path == c.Dir && errors.Is(err, fs.ErrNotExist):
+			return filepath.SkipAll
+		case err != nil:
+			return err
+		case d.IsDir() && path != c.Dir && strings.HasPrefix(d.Name(), "."):
+			return filepath.SkipDir // .git
+		case !d.Type().IsRegular() || filepath.Ext(path) != layoutExt:
+			return nil
+		}
+		rel, err := filepath.Rel(c.Dir, filepath.Dir(path))
+		if err != nil {
+			return err
+		}
+		o := plan.objects[filepath.ToSlash(rel)]
+		if o == nil && !plan.mirror || o != nil && !o.whole {
+			return nil
+		}
+		if l, err := readGolden(path); err == nil && (o == nil || !o.names[l.Program]) {
+			out = append(out, path)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, inputError(err)
+	}
+	return out, nil
+}
