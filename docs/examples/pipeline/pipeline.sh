@@ -1,0 +1,16 @@
+#!/bin/sh
+# What a CI job runs: pipeline.sh [BUILD]. It fails when a program has a finding
+# that the policy in .bpfcfg.yaml calls an error, or when its block layout is not
+# the one in golden/. Both are told; the first status other than 0 is the script's.
+#
+# To accept a new layout: bpfcfg golden update build --dir golden, look at what it
+# prints, commit the files.
+set -u
+build=${1:-build}
+
+bpfcfg check "$build"
+status=$?
+bpfcfg golden check "$build" --dir golden
+golden=$?
+[ "$status" -ne 0 ] || status=$golden
+exit "$status"
