@@ -19,13 +19,19 @@ import (
 
 // probe loads tiny programs and reads in their code what no file tells.
 func (d *deriver) probe(k *live.Kernel) {
-	p := &prober{d: d, k: k, prof: &d.r.Profile}
+	p := &prober{d: d, k: running{k}, prof: &d.r.Profile}
+	p.all()
+}
+
+// all runs all probes. The program of the first is the smallest there is: if it
+// cannot be loaded, none can.
+func (p *prober) all() {
 	if !p.returns() {
 		return
 	}
 	for _, one := range []func() error{p.tailCall, p.shift, p.percpu, p.lookup, p.exchange, p.constant, p.hidden, p.gotox} {
 		if err := one(); err != nil {
-			d.note("a probe failed: %v", err)
+			p.d.note("a probe failed: %v", err)
 		}
 	}
 }
@@ -33,15 +39,39 @@ func (d *deriver) probe(k *live.Kernel) {
 // prober is the work of one probe.
 type prober struct {
 	d    *deriver
-	k    *live.Kernel
+	k    kernel
 	prof *jit.Profile
 }
+
+// compiled loads a program, reads it, and unloads it again.
+func (p *prober) compiled(insns ...bytecode.Insn) (*sysbpf.Prog, error) {
+	info, err := p.k.compile(insns)
+	if err == nil && (len(info.Code) == 0 || len(info.Ksyms) == 0) {
+		err = errors.New("the kernel hides machine code from this user")
+	}
+	return info, err
+}
+
+// kernel is what probes ask for. Tests have one that is no kernel.
+type kernel interface {
+	compile(insns []bytecode.Insn) (*sysbpf.Prog, error) // of type socket filter
+	newMap(m *sysbpf.Map) (fd sysbpf.FD, err error)      // closed by closeMap
+	newTable(target uint32) (fd sysbpf.FD, err error)    // an instruction array of one element, frozen
+	jitted(table sysbpf.FD) (offset uint32, err error)   // of the element
+	closeMap(fd sysbpf.FD)
+	symbol(addr uint64) (name string, ok bool)
+}
+
+// errNoTables is returned by newTable of a kernel that has no instruction arrays.
+var errNoTables = errors.New("the kernel has no instruction arrays")
+
+// running is the running kernel.
+type running struct{ *live.Kernel }
 
 // socketFilter is BPF_PROG_TYPE_SOCKET_FILTER.
 const socketFilter = 1
 
-// compiled loads a program, reads it, and unloads it again.
-func (p *prober) compiled(insns ...bytecode.Insn) (*sysbpf.Prog, error) {
+func (running) compile(insns []bytecode.Insn) (*sysbpf.Prog, error) {
 	fd, _, err := sysbpf.LoadProg(&sysbpf.Load{
 		Type: socketFilter, Name: "bpfcfg_probe", License: "GPL",
 		Insns: bytecode.Encode(insns, binary.LittleEndian),
@@ -50,11 +80,38 @@ func (p *prober) compiled(insns ...bytecode.Insn) (*sysbpf.Prog, error) {
 		return nil, err
 	}
 	defer fd.Close()
-	info, err := sysbpf.ReadProg(fd)
-	if err == nil && (len(info.Code) == 0 || len(info.Ksyms) == 0) {
-		err = errors.New("the kernel shows no machine code")
+	return sysbpf.ReadProg(fd)
+}
+
+func (running) newMap(m *sysbpf.Map) (sysbpf.FD, error) { return sysbpf.CreateMap(m) }
+func (running) closeMap(fd sysbpf.FD)                   { fd.Close() }
+func (k running) symbol(addr uint64) (string, bool)     { return k.Name(addr) }
+
+func (running) newTable(target uint32) (sysbpf.FD, error) {
+	fd, err := sysbpf.CreateMap(&sysbpf.Map{
+		Type: record.MapInsnArray, KeySize: 4, ValueSize: 16, MaxEntries: 1, Name: "bpfcfg_probe",
+	})
+	if errors.Is(err, unix.EINVAL) {
+		err = errNoTables
 	}
-	return info, err
+	if err != nil {
+		return fd, err
+	}
+	value := make([]byte, 16)
+	binary.LittleEndian.PutUint32(value, target)
+	if err = sysbpf.Update(fd, make([]byte, 4), value); err == nil {
+		err = sysbpf.Freeze(fd)
+	}
+	if err != nil {
+		fd.Close()
+	}
+	return fd, err
+}
+
+func (running) jitted(table sysbpf.FD) (uint32, error) {
+	value := make([]byte, 16)
+	err := sysbpf.Lookup(table, make([]byte, 4), value)
+	return binary.LittleEndian.Uint32(value[8:]), err
 }
 
 // Instructions of probes. All are of the ALU64, JMP, LD or memory classes.
@@ -82,8 +139,8 @@ func loadMap(reg, src bytecode.Reg, fd sysbpf.FD) [2]bytecode.Insn {
 
 var endbr = []byte{0xf3, 0x0f, 0x1e, 0xfa}
 
-// returns probes the form of functions: landing pads and returns. Its program
-// is the smallest there is: if it cannot be loaded, none can.
+// returns probes the form of functions: landing pads and returns. It reports
+// whether programs can be loaded at all.
 func (p *prober) returns() bool {
 	info, err := p.compiled(zero, exit)
 	switch {
@@ -118,7 +175,7 @@ func (p *prober) returns() bool {
 // is at an offset in the code.
 func (p *prober) target(info *sysbpf.Prog, end int) string {
 	rel := int32(binary.LittleEndian.Uint32(info.Code[end-4:]))
-	name, _ := p.k.Name(info.Ksyms[0] + uint64(end) + uint64(int64(rel)))
+	name, _ := p.k.symbol(info.Ksyms[0] + uint64(end) + uint64(int64(rel)))
 	return strings.TrimPrefix(name, "__pi_")
 }
 
@@ -138,11 +195,11 @@ func (p *prober) returnThunk(name string) {
 //	mov edx, edx; cmp [rsi+MAX], edx; …; mov rcx, [rsi+rdx*8+PTRS]; …
 //	mov rcx, [rcx+FUNC]; add rcx, n; jump to rcx
 func (p *prober) tailCall() error {
-	fd, err := sysbpf.CreateMap(&sysbpf.Map{Type: record.MapProgArray, KeySize: 4, ValueSize: 4, MaxEntries: 2, Name: "bpfcfg_probe"})
+	fd, err := p.k.newMap(&sysbpf.Map{Type: record.MapProgArray, KeySize: 4, ValueSize: 4, MaxEntries: 2, Name: "bpfcfg_probe"})
 	if err != nil {
 		return err
 	}
-	defer fd.Close()
+	defer p.k.closeMap(fd)
 	m := loadMap(bytecode.R2, bytecode.LdMapFD, fd)
 	length := bytecode.Insn{Code: 0x61, Dst: bytecode.R3, Src: bytecode.R1} // r3 = skb->len: not a constant
 	info, err := p.compiled(m[0], m[1], length, call(bytecode.HelperTailCall), zero, exit)
@@ -153,7 +210,7 @@ func (p *prober) tailCall() error {
 	limit := bytes.Index(code, []byte{0x89, 0xd2, 0x39, 0x56})
 	ptrs := bytes.Index(code, []byte{0x48, 0x8b, 0x8c, 0xd6})
 	entry := bytes.Index(code, []byte{0x48, 0x8b, 0x49})
-	if limit < 0 || ptrs < limit || entry < ptrs || entry+15 > len(code) {
+	if limit < 0 || ptrs < limit || entry < ptrs || entry+9 > len(code) {
 		return errors.New("tail calls have a form that is not known")
 	}
 	p.prof.OffMaxEntries = int(int8(code[limit+4]))
@@ -175,7 +232,7 @@ func (p *prober) indirect(info *sysbpf.Prog, at int) {
 		form = jit.IndirectPlain
 		p.prof.RetpolineBuild = len(code) > 2 && code[2] == 0xcc
 		p.d.found(Probed, "code of a tail call", "retpoline_build")
-	case code[0] == 0xe9:
+	case len(code) >= 5 && code[0] == 0xe9:
 		name := p.target(info, at+5)
 		switch {
 		case strings.Contains(name, "its_thunk"), strings.Contains(name, "paranoid_thunk"):
@@ -223,11 +280,11 @@ func (p *prober) percpu() error {
 // lookup probes for where an array's values begin: what the verifier makes of a
 // lookup adds that to the map's address.
 func (p *prober) lookup() error {
-	fd, err := sysbpf.CreateMap(&sysbpf.Map{Type: record.MapArray, KeySize: 4, ValueSize: 8, MaxEntries: 2, Name: "bpfcfg_probe"})
+	fd, err := p.k.newMap(&sysbpf.Map{Type: record.MapArray, KeySize: 4, ValueSize: 8, MaxEntries: 2, Name: "bpfcfg_probe"})
 	if err != nil {
 		return err
 	}
-	defer fd.Close()
+	defer p.k.closeMap(fd)
 	m := loadMap(bytecode.R1, bytecode.LdMapFD, fd)
 	const mapLookup = 1
 	info, err := p.compiled(key, r2Frame, r2Key, m[0], m[1], call(mapLookup), zero, exit)
@@ -292,22 +349,17 @@ func (p *prober) hidden() error {
 
 // gotox probes for indirect jumps, and for landing pads at their targets.
 func (p *prober) gotox() error {
-	spec := sysbpf.Map{Type: record.MapInsnArray, KeySize: 4, ValueSize: 16, MaxEntries: 1, Name: "bpfcfg_probe"}
-	fd, err := sysbpf.CreateMap(&spec)
-	if err != nil {
+	const target = 4 // slot of zero below
+	fd, err := p.k.newTable(target)
+	if errors.Is(err, errNoTables) {
 		p.prof.Gotox, p.prof.EndbrTargets = false, false
-		p.d.found(Probed, "the kernel has no instruction arrays", "gotox", "endbr_targets")
+		p.d.found(Probed, err.Error(), "gotox", "endbr_targets")
 		return nil
 	}
-	defer fd.Close()
-	value := make([]byte, 16)
-	binary.LittleEndian.PutUint32(value, 4)
-	if err := sysbpf.Update(fd, make([]byte, 4), value); err != nil {
+	if err != nil {
 		return err
 	}
-	if err := sysbpf.Freeze(fd); err != nil {
-		return err
-	}
+	defer p.k.closeMap(fd)
 	m := loadMap(bytecode.R1, bytecode.LdMapValue, fd)
 	load := bytecode.Insn{Code: 0x79, Dst: bytecode.R2, Src: bytecode.R1} // r2 = *(u64 *)(r1 + 0)
 	info, err := p.compiled(m[0], m[1], load, bytecode.Insn{Code: bytecode.CodeGotox, Dst: bytecode.R2}, zero, exit)
@@ -316,12 +368,10 @@ func (p *prober) gotox() error {
 	}
 	p.prof.Gotox = true
 	p.d.found(Probed, "a program with an indirect jump", "gotox")
-	if err := sysbpf.Lookup(fd, make([]byte, 4), value); err != nil {
-		return err
-	}
-	if at := int(binary.LittleEndian.Uint32(value[8:])); p.prof.IBT && at > 0 && at < len(info.Code) {
+	at, err := p.k.jitted(fd)
+	if err == nil && p.prof.IBT && at > 0 && int(at) < len(info.Code) {
 		p.prof.EndbrTargets = bytes.HasPrefix(info.Code[at:], endbr)
 		p.d.found(Probed, "a program with an indirect jump", "endbr_targets")
 	}
-	return nil
+	return err
 }
