@@ -53,7 +53,7 @@ func (vm *VM) run(pc bytecode.PC, regs Regs) (uint64, error) {
 
 // step carries out one instruction and returns the slot to go on at.
 func (vm *VM) step(pc bytecode.PC, in bytecode.Insn, regs *Regs) (bytecode.PC, EdgeKind, error) {
-	if in.Dst > bytecode.R11 || in.Src > bytecode.R11 && in.Class() != asm.LdClass {
+	if in.Dst > bytecode.R11 || in.Src > bytecode.R11 {
 		return 0, 0, fmt.Errorf("register %d or %d does not exist", in.Dst, in.Src)
 	}
 	next := pc + in.Slots()
@@ -212,7 +212,7 @@ func (vm *VM) packetLoad(in bytecode.Insn, regs *Regs) (ok bool, err error) {
 	switch in.Mode() {
 	case asm.AbsMode:
 	case asm.IndMode:
-		off = int64(int32(uint32(in.Imm) + uint32(regs[in.Src&15])))
+		off = int64(int32(uint32(in.Imm) + uint32(regs[in.Src])))
 	default:
 		return true, fmt.Errorf("no such load: code %#x", in.Code)
 	}

@@ -43,22 +43,24 @@ func (m *moment) Base(k abstract.Kind, obj int) uint64 {
 	return 0
 }
 
-// Cell returns the code address in a cell of a table or data section.
-func (m *moment) Cell(k abstract.Kind, obj int, off uint64) (uint64, bool) {
+// Cells returns the offsets of the cells of a table or data section that hold a
+// code address.
+func (m *moment) Cells(k abstract.Kind, obj int, addr uint64) (offs []uint64) {
 	p := m.vm.Program()
 	if k == abstract.Insn {
-		t := p.Tables[obj].Targets
-		if off%8 != 0 || off/8 >= uint64(len(t)) {
-			return 0, false
+		for i, to := range p.Tables[obj].Targets {
+			if m.vm.CodeAddr(to) == addr {
+				offs = append(offs, uint64(8*i))
+			}
 		}
-		return m.vm.CodeAddr(t[off/8]), true
+		return offs
 	}
 	for _, c := range p.Maps[obj].Code {
-		if uint64(c.Off) == off {
-			return m.vm.CodeAddr(c.Target), true
+		if m.vm.CodeAddr(c.Target) == addr {
+			offs = append(offs, uint64(c.Off))
 		}
 	}
-	return 0, false
+	return offs
 }
 
 // StackWord returns the eight bytes of a frame that begin 8*num below its top.
