@@ -30,6 +30,7 @@ type checkCmd struct {
 	Shard         string   `help:"Check the i-th of n parts of the inputs, split by their content; join with bpfcfg merge." placeholder:"i/n"`
 	Jobs          int      `help:"Inputs analysed at a time (default: one for each processor)." placeholder:"N"`
 	SourceRoot    string   `help:"Name C files relative to DIR (default: the working directory)." placeholder:"DIR"`
+	PolicySchema  bool     `help:"Print the JSON schema of policy files and exit."`
 	Explain       string   `help:"Describe the finding ID, or all, and exit." placeholder:"ID"`
 	outputFlags
 }
@@ -61,6 +62,10 @@ var errFindings = &statusError{exitFindings, errors.New("findings")}
 func (c *checkCmd) Run(std streams) error {
 	if c.Explain != "" {
 		return explainFinding(std.out, c.Explain)
+	}
+	if c.PolicySchema {
+		_, err := io.WriteString(std.out, policy.Schema)
+		return err
 	}
 	run, err := c.prepare(std)
 	if err != nil {

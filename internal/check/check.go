@@ -57,11 +57,11 @@ type Location struct {
 // Known reports whether there is a place at all.
 func (l Location) Known() bool { return l.File != "" && l.Line > 0 }
 
-// Step is a block on a path.
+// Step is a block on a path; the last one is that of the finding.
 type Step struct {
 	Location
 	Block   cfg.BlockID
-	PC      bytecode.PC // last instruction of the block, which decides where to go
+	PC      bytecode.PC // last instruction of the block, which decides where to go; the finding's in the last step
 	Text    string      // that instruction
 	Skipped int         // blocks left out of the path in front of this one
 }

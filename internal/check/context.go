@@ -37,7 +37,10 @@ func (c *context) add(id ID, pc bytecode.PC, message string) *Finding {
 	}
 	if b, ok := c.g.BlockAt(pc); ok {
 		f.Block = b
-		f.Path = c.pathTo(b)
+		if f.Path = c.pathTo(b); len(f.Path) > 0 { // it ends at the finding, not at the end of its block
+			end := &f.Path[len(f.Path)-1]
+			end.Location, end.PC, end.Text = f.Location, pc, c.p.Text(pc)
+		}
 	}
 	c.found = append(c.found, f)
 	return &c.found[len(c.found)-1]

@@ -146,10 +146,10 @@ func (s *Settings) Apply(p *bytecode.Program) (*bytecode.Program, error) {
 			if !cloned[i] {
 				m.Value, cloned[i] = slices.Clone(m.Value), true
 			}
+			c.used.Store(true)
 			if err := c.store(m.Value, m.Symbols[j]); err != nil {
 				return nil, err
 			}
-			c.used.Store(true)
 		}
 	}
 	return &q, nil
