@@ -143,7 +143,7 @@ func (r *run) last(b cfg.BlockID, pc bytecode.PC, s *State) {
 	case bytecode.FlowCallx:
 		r.callx(b, pc, in, s)
 	case bytecode.FlowHelper:
-		if _, returns := r.helperCall(pc, in, s); returns {
+		if r.helperCall(pc, in, s) {
 			r.follow(b, cfg.FallThrough, s)
 		}
 	default:

@@ -4,16 +4,16 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// helperCall carries out a call of a helper or kernel function. It returns
-// further states behind the call, and whether the call returns at all.
-func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) (more []*State, returns bool) {
+// helperCall carries out a call of a helper or kernel function. It reports
+// whether the call returns.
+func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 	h := helper{args: 5, how: cbOther}
 	if in.IsHelperCall() {
 		h = helperOf(in.Imm)
 	}
 	if ref, ok := r.a.p.RefAt(pc); ok && ref.Kind == bytecode.RefKfunc && ref.Name == "bpf_throw" {
 		r.a.throw()
-		return nil, false
+		return false
 	}
 	if m := s.get(bytecode.R1); m.is(TablePtr) && in.IsHelperCall() {
 		r.fault(pc, &m.Alt, "cannot pass map_type %d into func %s#%d", mapInsnArray, bytecode.HelperName(in.Imm), in.Imm)
@@ -30,7 +30,7 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) (more []*St
 		s.regs[reg] = nil
 	}
 	s.regs[bytecode.R0] = r0
-	return nil, true
+	return true
 }
 
 // returned returns what r0 holds behind a call.

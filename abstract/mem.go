@@ -97,7 +97,10 @@ func (r *run) loaded(acc access) *Value {
 // have pointers to packet data in fields of 4 bytes, which are loaded as 8.
 func (r *run) loadCtx(acc access, a *Alt) *Value {
 	off, ok := a.Off.IsConst()
-	if acc.size == 4 && (!ok || packetField(r.a.p.Type, int64(off)+acc.off)) {
+	switch typ := r.a.p.Type; {
+	case acc.size == 8 && typ == "syscall":
+		return unknownNumber
+	case acc.size == 4 && (!ok || packetField(typ, int64(off)+acc.off)):
 		return unknownPtr
 	}
 	return r.loaded(acc)
@@ -105,14 +108,15 @@ func (r *run) loadCtx(acc access, a *Alt) *Value {
 
 // packetField reports whether the 4 bytes at off in the context of a program of
 // this type may be loaded as a pointer: data, data_end and data_meta of struct
-// __sk_buff and struct xdp_md (include/uapi/linux/bpf.h).
+// __sk_buff and struct xdp_md (include/uapi/linux/bpf.h). Of types that are not
+// listed nothing is known.
 func packetField(progType string, off int64) bool {
 	switch progType {
-	case "syscall", "socket", "socket_filter", "raw_tp", "raw_tracepoint", "tracepoint", "tp", "kprobe", "perf_event":
+	case "syscall", "socket_filter", "raw_tracepoint", "raw_tracepoint_writable", "tracepoint", "kprobe", "perf_event":
 		return false
 	case "xdp":
 		return off <= 8
-	case "tc", "tcx", "classifier", "action", "sched_cls", "sched_act", "cgroup_skb":
+	case "sched_cls", "sched_act", "cgroup_skb", "lwt_in", "lwt_out", "lwt_xmit", "lwt_seg6local":
 		return off == 76 || off == 80 || off == 140
 	}
 	return true

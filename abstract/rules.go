@@ -62,7 +62,8 @@ func (r Rules) decide(c scalar.Cond, is32 bool, a, b scalar.S, same bool) scalar
 // refine returns what is known of a and b on the edge on which c holds.
 func (r Rules) refine(c scalar.Cond, is32 bool, a, b scalar.S) (x, y scalar.S) {
 	if r == Kernel {
-		return scalar.KernelRefine(c, is32, a, b)
+		x, y = scalar.KernelRefine(c, is32, a, b)
+		return sane(x), sane(y)
 	}
 	x, y, ok := scalar.Refine(c, is32, a, b)
 	if !ok {

@@ -119,7 +119,7 @@ func (a *Alt) text(v *Value) string {
 	case c != 0:
 		fields = append(fields, fmt.Sprintf("imm=%d", int64(c)))
 	}
-	if a.Kind == Number && a.flags&maybePtr != 0 {
+	if a.Kind == Number && a.flags&maybePtr != 0 && a.Off == unknown {
 		fields = append(fields, "or_ptr")
 	}
 	return typeName(a) + "(" + strings.Join(fields, ",") + ")"

@@ -1,0 +1,113 @@
+package abstract
+
+import (
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// callx carries out an indirect call.
+func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
+	reg := in.CallxReg()
+	v := r.read(pc, s, reg)
+	ind := r.a.indirect(pc)
+	var subs []int
+	why := ""
+	v.each(func(a *Alt) {
+		found, w := r.a.callees(a)
+		if w != "" {
+			why = w
+			return
+		}
+		if a.Kind == Func {
+			ind.direct = insertSorted(ind.direct, int(a.Obj))
+		} else {
+			ind.alts = addAlt(ind.alts, *a)
+		}
+		subs = append(subs, found...)
+	})
+	if len(ind.alts) > maxAccesses {
+		ind.alts = onePerObject(ind.alts)
+	}
+	if why != "" {
+		ind.fail(why)
+		r.a.anyFunc(pc)
+		out := s.fork()
+		forgetFrames(out)
+		out.regs = [numRegs]*Value{0: anything}
+		copy(out.regs[6:], s.regs[6:])
+		r.follow(b, cfg.Return, out)
+	}
+	slices.Sort(subs)
+	for _, sub := range slices.Compact(subs) {
+		ind.add([]bytecode.PC{r.a.p.Subprogs[sub].Start})
+		ind.Funcs = insertSorted(ind.Funcs, sub)
+		r.a.called(r.a.g, b, sub)
+		for _, out := range r.call(pc, sub, s.fork()) {
+			r.follow(b, cfg.Return, out)
+		}
+	}
+}
+
+// callees returns the subprograms that start at a code address, or why they are
+// not known.
+func (a *analyzer) callees(x *Alt) (subs []int, why string) {
+	switch x.Kind {
+	case Func:
+		return []int{int(x.Obj)}, ""
+	case Code:
+		m := &a.p.Maps[x.Obj]
+		for _, i := range codeCells(m, x.Off) {
+			c := m.Code[i]
+			sub := a.p.SubprogAt(c.Target)
+			if c.Target < 0 || sub < 0 || a.p.Subprogs[sub].Start != c.Target {
+				return nil, "an entry of " + m.Name + " is not the address of a function of the program"
+			}
+			subs = append(subs, sub)
+		}
+		return subs, ""
+	}
+	if x.Kind == Number {
+		return nil, x.notCode("the address of a function")
+	}
+	return nil, "the register holds a pointer (" + kindNames[x.Kind] + ")"
+}
+
+// anyFunc notes that any function whose address is taken may be called.
+func (a *analyzer) anyFunc(bytecode.PC) {
+	if a.f.anyFunc {
+		return
+	}
+	a.f.anyFunc = true
+	for pc := bytecode.PC(0); pc < a.p.Len(); pc += a.p.Insns[pc].Slots() {
+		if f := a.p.Flow(pc); f.Kind == bytecode.FlowFuncAddr {
+			if sub := a.p.SubprogAt(f.Callee); sub >= 0 && a.p.Subprogs[sub].Start == f.Callee {
+				a.enqueue(sub, topState())
+			}
+		}
+	}
+	for _, ref := range a.p.Refs {
+		if ref.Kind == bytecode.RefFunc && a.p.Insns[ref.PC].IsWide() {
+			if sub := a.p.SubprogAt(bytecode.PC(ref.Index)); sub >= 0 {
+				a.enqueue(sub, topState())
+			}
+		}
+	}
+	for i := range a.p.Maps {
+		for _, c := range a.p.Maps[i].Code {
+			if sub := a.p.SubprogAt(c.Target); c.Func && sub >= 0 {
+				a.enqueue(sub, topState())
+			}
+		}
+	}
+}
+
+// insertSorted adds a number to an ascending slice without duplicates.
+func insertSorted(to []int, n int) []int {
+	i, ok := slices.BinarySearch(to, n)
+	if ok {
+		return to
+	}
+	return slices.Insert(to, i, n)
+}

@@ -1,0 +1,163 @@
+package abstract
+
+import (
+	"slices"
+	"sort"
+
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// targets returns the slots that a code address may be, or why they are not
+// known.
+func (a *analyzer) targets(x *Alt) (to []bytecode.PC, why string) {
+	switch x.Kind {
+	case Insn:
+		return a.entryTargets(x), ""
+	case Code:
+		m := &a.p.Maps[x.Obj]
+		for _, i := range codeCells(m, x.Off) {
+			if m.Code[i].Target < 0 {
+				return nil, "an entry of " + m.Name + " leads out of the program"
+			}
+			to = append(to, m.Code[i].Target)
+		}
+		return to, ""
+	case Func:
+		return nil, "the register holds the address of a function"
+	case Number:
+		return nil, x.notCode("an address from a table")
+	}
+	return nil, "the register holds a pointer (" + kindNames[x.Kind] + ")"
+}
+
+// entryKey is a range of entries of a table.
+type entryKey struct {
+	table int32
+	off   scalar.S
+}
+
+// entryTargets returns the slots in the entries of a table that an alternative
+// selects, ascending and without duplicates. What was asked before is kept.
+func (a *analyzer) entryTargets(x *Alt) []bytecode.PC {
+	key := entryKey{x.Obj, x.Off}
+	if to, ok := a.selected[key]; ok {
+		return to
+	}
+	t := a.p.Tables[x.Obj].Targets
+	idx := a.indices(x.Off, len(t))
+	to := make([]bytecode.PC, len(idx))
+	for j, i := range idx {
+		to[j] = t[i]
+	}
+	slices.Sort(to)
+	to = slices.Compact(to)
+	a.fuel -= len(idx) / 8
+	if len(a.selected) > 1<<10 {
+		clear(a.selected)
+	}
+	a.selected[key] = to
+	return to
+}
+
+// notCode says why a number cannot be followed; wanted is what it should be.
+func (a *Alt) notCode(wanted string) string {
+	at := bytecode.PC(a.org.pc - 1).String()
+	switch a.org.side {
+	case writable:
+		return "the address was loaded at " + at + " from memory that can be written"
+	case arithmetic:
+		return "the address was computed at " + at + " from a code address"
+	case misaligned:
+		return "the load at " + at + " may miss the start of an entry"
+	case narrow:
+		return "the load at " + at + " takes only a part of an entry"
+	}
+	return "the register does not hold " + wanted
+}
+
+// indices returns the indices of the table entries that byte offsets select, by
+// the analysis's rules, of n entries.
+func (a *analyzer) indices(off scalar.S, n int) []int {
+	if a.opt.Rules == Kernel {
+		return rangeEntries(off, n)
+	}
+	return exactEntries(off, n)
+}
+
+// rangeEntries returns every index from the smallest offset to the largest
+// (kernel/bpf/verifier.c indirect_jump_min_max_index, Linux 7.3).
+func rangeEntries(off scalar.S, n int) []int {
+	if off.Empty() || n == 0 {
+		return nil
+	}
+	lo, hi := off.Umin()/8, min(off.Umax()/8, uint64(n-1))
+	var out []int
+	for i := lo; i <= hi; i++ {
+		out = append(out, int(i))
+	}
+	return out
+}
+
+// exactEntries returns the indices whose offsets are in the set.
+func exactEntries(off scalar.S, n int) []int {
+	if n == 0 {
+		return nil
+	}
+	in := scalar.Meet(off, scalar.Range(0, uint64(n-1)*8))
+	offs, _ := in.Enumerate(8 * n)
+	var out []int
+	for _, o := range offs {
+		if o%8 == 0 {
+			out = append(out, int(o/8))
+		}
+	}
+	return out
+}
+
+// codeCells returns the indices of the code addresses of a map at these byte
+// offsets.
+func codeCells(m *bytecode.Map, off scalar.S) []int {
+	if off.Empty() {
+		return nil
+	}
+	var out []int
+	i := sort.Search(len(m.Code), func(i int) bool { return uint64(m.Code[i].Off) >= off.Umin() })
+	for ; i < len(m.Code) && uint64(m.Code[i].Off) <= off.Umax(); i++ {
+		if off.Contains(uint64(m.Code[i].Off)) {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// loadCode returns what a load of 8 bytes yields from a map that holds code
+// addresses, nil when it loads none.
+func (r *run) loadCode(acc access, a *Alt, m *bytecode.Map) *Value {
+	off := a.Off
+	if acc.off != 0 {
+		off = r.a.opt.Rules.offset(a.Off, scalar.Const(uint64(acc.off)), false)
+	}
+	if len(m.Value) < 8 {
+		return nil
+	}
+	off = scalar.Meet(off, scalar.Range(0, uint64(len(m.Value)-8)))
+	cells := codeCells(m, off)
+	if len(cells) == 0 {
+		return nil
+	}
+	out := Alt{Kind: Code, Obj: a.Obj, Off: off, flags: a.flags & loose, org: a.org}
+	if offs, few := off.Enumerate(len(cells)); few && len(offs) == len(cells) {
+		return &Value{Alt: out}
+	}
+	// Code addresses among other things. Where the offset is bounded by the
+	// section alone, all that can be said is: one of them, or a number.
+	out.flags |= loose
+	return fromAlts([]Alt{out, {Kind: Number, flags: maybePtr, Off: unknown}})
+}
+
+// codeOverlaps reports whether a load would read a part of a code address.
+func codeOverlaps(m *bytecode.Map, at int64, size int) bool {
+	i := sort.Search(len(m.Code), func(i int) bool { return m.Code[i].Off+8 > at })
+	return i < len(m.Code) && m.Code[i].Off < at+int64(size)
+}
