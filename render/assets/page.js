@@ -134,7 +134,7 @@
       });
       for (const i of hits) document.getElementById("b" + i)?.classList.add("hit");
     }
-    count.textContent = want ? `${hits.length} blocks` : "";
+    count.textContent = want ? `${hits.length} ${hits.length === 1 ? "block" : "blocks"}` : "";
   }
 
   function step(d) {
