@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cilium/ebpf/asm"
 
@@ -10,15 +11,16 @@ import (
 
 // instructions checks register numbers, opcodes, fields that must be zero, and
 // references, one instruction after the other; instruction arrays are bound
-// when the first reference to one is met.
+// when the first reference to one is met. Kernels with LateFields look at
+// opcodes and references only, and at a load's immediate.
 //
 // Source: kernel/bpf/verifier.c check_and_resolve_insns and check_insn_fields,
-// Linux 7.3.
+// Linux 7.3; resolve_pseudo_ldimm64, Linux 6.19.
 func (c *checker) instructions() *Verdict {
 	c.second = make([]bool, c.p.Len())
 	for pc := bytecode.PC(0); pc < c.p.Len(); pc++ {
 		in := c.p.Insns[pc]
-		if msg := badRegister(in); msg != "" {
+		if msg := badRegister(in); msg != "" && !c.set.LateFields {
 			return reject(pc, msg)
 		}
 		if in.Code == bytecode.CodeLdImm64 {
@@ -29,12 +31,30 @@ func (c *checker) instructions() *Verdict {
 			c.second[pc] = true
 			continue
 		}
-		if !knownOpcode(in.Code) {
+		if !c.set.knownOpcode(in.Code) {
 			return reject(pc, fmt.Sprintf("unknown opcode %02x", in.Code))
 		}
-		if msg := badFields(in); msg != "" {
+		if msg := badFields(in); msg != "" && (!c.set.LateFields || in.Class() == asm.LdXClass) {
 			return reject(pc, msg)
 		}
+	}
+	if !c.set.Indirect {
+		return c.noTables()
+	}
+	return nil
+}
+
+// noTables refuses a program with instruction arrays for a kernel that has none:
+// the maps cannot be made, so that the program is never loaded. The message is
+// ours.
+func (c *checker) noTables() *Verdict {
+	for _, ref := range c.p.Refs {
+		if ref.Kind == bytecode.RefTable || ref.Kind == bytecode.RefTableMap {
+			return reject(ref.PC, "no map type 34 (insn_array)")
+		}
+	}
+	if slices.ContainsFunc(c.p.Tables, func(t bytecode.JumpTable) bool { return t.FDArray }) {
+		return reject(-1, "no map type 34 (insn_array)")
 	}
 	return nil
 }
@@ -66,9 +86,10 @@ func badRegister(in bytecode.Insn) string {
 	return ""
 }
 
-// knownOpcode reports whether Linux 7.3 has the opcode (kernel/bpf/core.c
-// bpf_opcode_in_insntable). 64-bit immediate loads are not asked about.
-func knownOpcode(code uint8) bool {
+// knownOpcode reports whether the kernel has the opcode (kernel/bpf/core.c
+// bpf_opcode_in_insntable, Linux 7.3). 64-bit immediate loads are not asked
+// about.
+func (s Set) knownOpcode(code uint8) bool {
 	op, source := code&0xf0, code&0x08
 	switch asm.Class(code & 0x07) {
 	case asm.ALUClass:
@@ -77,8 +98,8 @@ func knownOpcode(code uint8) bool {
 		return op <= 0x70 || op == 0x80 && source == 0 || op >= 0x90 && op <= 0xc0 || code == 0xd7
 	case asm.JumpClass:
 		return op >= 0x10 && op <= 0x70 || op >= 0xa0 && op <= 0xd0 || code == bytecode.CodeGoto ||
-			code == bytecode.CodeGotox || code == bytecode.CodeCall || code == bytecode.CodeExit ||
-			code == bytecode.CodeMayGoto
+			code == bytecode.CodeCall || code == bytecode.CodeExit || code == bytecode.CodeMayGoto ||
+			code == bytecode.CodeGotox && s.Indirect || code == bytecode.CodeCallx && s.StaticCallx
 	case asm.Jump32Class:
 		return op >= 0x10 && op <= 0x70 || op >= 0xa0 && op <= 0xd0 || code == bytecode.CodeGotol
 	}
@@ -181,6 +202,10 @@ func badJump(in bytecode.Insn) string {
 	case bytecode.CodeGotox:
 		if in.Src != 0 || in.Off != 0 || in.Imm != 0 {
 			return "BPF_JA|BPF_X uses reserved fields"
+		}
+	case bytecode.CodeCallx:
+		if in.Src != 0 || in.Off != 0 || in.Imm != 0 {
+			return "BPF_CALL|BPF_X uses reserved fields"
 		}
 	case bytecode.CodeMayGoto:
 		if in.Src != 0 || in.Dst != 0 || in.Imm != 0 {

@@ -1,25 +1,26 @@
-// Package rules says what Linux's control-flow rules make of a program: whether
-// the checks that come before value analysis let it pass, and if not, with
-// which message at which instruction.
+// Package rules says what the control-flow rules of a Linux kernel make of a
+// program: whether it passes, and if not, with which message at which
+// instruction.
 //
-//	v := rules.Static(p)
+//	s, err := rules.Lookup("linux-6.19")
+//	v := s.Static(p)                       // before values are computed
+//	v, err = s.Check(p)                    // and what values decide
 //	fmt.Println(v.Accept, v.Message, v.PC) // false unreachable insn 6 6
 //
-// The checks run in the kernel's order, because the first one that fails
-// decides the message: subprograms and jump ranges, instruction fields and
-// references (with the binding of instruction arrays), the depth-first walk
-// with its jump tables, recursion. They are those of Linux 7.3 for a loader
-// with CAP_BPF and CAP_PERFMON.
+// A Set is a kernel's rules as data. The checks run in the kernel's order,
+// because the first one that fails decides the message: subprograms and jump
+// ranges, instruction fields and references (with the binding of instruction
+// arrays), the depth-first walk with its jump tables, recursion, and then the
+// paths, in the order in which the kernel follows them. They are the rules for a
+// loader with CAP_BPF and CAP_PERFMON. docs/kernel-rules.md tells how often each
+// was compared with a real kernel.
 //
-// The package does no value analysis: what a register may hold at an indirect
-// jump is judged by package abstract. It knows nothing of program types, helper
-// arguments or memory bounds, so a program that passes may still be refused.
+// What a register may hold at an indirect jump is judged by package abstract.
+// Of program types, helper arguments and kernel objects little is known here, so
+// a program that passes may still be refused.
 package rules
 
 import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
-
-// Name names the rule set in output.
-const Name = "linux-7.3"
 
 // Verdict is the outcome of a check.
 type Verdict struct {
@@ -34,29 +35,49 @@ func reject(pc bytecode.PC, msg string) *Verdict {
 	return &Verdict{Message: msg, PC: pc, Errno: "EINVAL"}
 }
 
+// Static checks a program by everything that Linux 7.3 looks at before it
+// computes values. It is Set.Static of the default set.
+func Static(p *bytecode.Program) Verdict { return Linux73().Static(p) }
+
 // Static checks a program by everything that comes before value analysis.
 //
 // Source: the order of kernel/bpf/verifier.c bpf_check, Linux 7.3.
-func Static(p *bytecode.Program) Verdict {
-	c := &checker{p: p, bound: make([]bool, len(p.Tables))}
-	steps := []func() *Verdict{
-		c.lastInsn, c.bindFDArray, c.subprograms, c.jumpRanges, c.instructions, c.walk, c.recursion,
+func (s Set) Static(p *bytecode.Program) Verdict {
+	if v := newChecker(s, p).static(); v != nil {
+		return *v
 	}
-	for _, step := range steps {
-		if v := step(); v != nil {
-			return *v
-		}
-	}
-	return Verdict{Accept: true, PC: -1}
+	return accepted()
 }
+
+// accepted returns the verdict that lets a program pass.
+func accepted() Verdict { return Verdict{Accept: true, PC: -1} }
 
 // checker holds what the steps hand on.
 type checker struct {
+	set    Set
 	p      *bytecode.Program
 	starts []bytecode.PC // subprogram entries, then the program's length
 	bound  []bool        // of each table: claimed by the program so far
 	order  []int         // tables in the order of being claimed
 	second []bool        // of each slot: second half of a 64-bit load
+}
+
+func newChecker(s Set, p *bytecode.Program) *checker {
+	return &checker{set: s, p: p, bound: make([]bool, len(p.Tables))}
+}
+
+// static runs the checks before value analysis and returns the first refusal,
+// or nil.
+func (c *checker) static() *Verdict {
+	steps := []func() *Verdict{
+		c.lastInsn, c.bindFDArray, c.subprograms, c.jumpRanges, c.instructions, c.walk, c.recursion,
+	}
+	for _, step := range steps {
+		if v := step(); v != nil {
+			return v
+		}
+	}
+	return nil
 }
 
 // lastInsn refuses a program that ends in half a load.

@@ -69,8 +69,9 @@ func (c *checker) jumpRanges() *Verdict {
 		if pc != end-1 {
 			continue
 		}
-		switch c.p.Insns[pc].Code {
-		case bytecode.CodeExit, bytecode.CodeGoto, bytecode.CodeGotol, bytecode.CodeGotox:
+		switch in := c.p.Insns[pc]; {
+		case in.Code == bytecode.CodeExit, in.Code == bytecode.CodeGoto, in.Code == bytecode.CodeGotol:
+		case in.IsGotox() && c.set.LastGotox:
 		default:
 			return reject(pc, "last insn is not an exit or jmp")
 		}
@@ -79,13 +80,14 @@ func (c *checker) jumpRanges() *Verdict {
 	return nil
 }
 
-// jumpTarget returns where a jump that is not indirect leads by its offset
-// field, whatever else is in it: the kernel looks at class and operation only.
+// jumpTarget returns where a jump leads by its offset field, whatever else is in
+// it: the kernel looks at class and operation only. Kernels that do not tell
+// indirect jumps apart here take them for jumps, too.
 func (c *checker) jumpTarget(pc bytecode.PC) (to bytecode.PC, jumps bool) {
 	in := c.p.Insns[pc]
 	op := in.Code & 0xf0
 	isJump := in.Code&0x07 == 0x05 || in.Code&0x07 == 0x06
-	if !isJump || op == 0x80 || op == 0x90 || in.IsGotox() {
+	if !isJump || op == 0x80 || op == 0x90 || in.IsGotox() && c.set.LastGotox {
 		return 0, false
 	}
 	if in.Code == bytecode.CodeGotol {
@@ -99,13 +101,30 @@ func (c *checker) jumpTarget(pc bytecode.PC) (to bytecode.PC, jumps bool) {
 //
 // Source: kernel/bpf/verifier.c sort_subprogs_topo, Linux 7.3.
 func (c *checker) recursion() *Verdict {
+	if c.set.DeepRecursion {
+		return nil
+	}
+	if site, ok := c.cycle(c.directCalls()); ok {
+		return reject(site.pc, fmt.Sprintf("recursive call from %s() to %s()", c.name(site.from), c.name(site.to)))
+	}
+	return nil
+}
+
+// directCalls returns the direct calls of each subprogram, in slot order.
+func (c *checker) directCalls() [][]callSite {
 	calls := make([][]callSite, len(c.starts)-1)
 	for pc := bytecode.PC(0); pc < c.p.Len(); pc++ {
 		if f := c.p.Flow(pc); f.Kind == bytecode.FlowCall && !c.isSecond(pc) {
 			from, to := c.index(pc), c.index(f.Callee)
-			calls[from] = append(calls[from], callSite{pc, to})
+			calls[from] = append(calls[from], callSite{pc, from, to})
 		}
 	}
+	return calls
+}
+
+// cycle returns the first call that a depth-first search over calls finds to lead
+// back into a subprogram that is not left yet.
+func (c *checker) cycle(calls [][]callSite) (callSite, bool) {
 	const unseen, open, done = 0, 1, 2
 	state := make([]uint8, len(calls))
 	for root := range calls {
@@ -125,20 +144,20 @@ func (c *checker) recursion() *Verdict {
 			top.next++
 			switch state[site.to] {
 			case open:
-				return reject(site.pc, fmt.Sprintf("recursive call from %s() to %s()", c.name(top.sub), c.name(site.to)))
+				return site, true
 			case unseen:
 				state[site.to] = open
 				stack = append(stack, frame{sub: site.to})
 			}
 		}
 	}
-	return nil
+	return callSite{}, false
 }
 
-// callSite is a direct call.
+// callSite is a call.
 type callSite struct {
-	pc bytecode.PC
-	to int // index in starts
+	pc       bytecode.PC
+	from, to int // indices in starts
 }
 
 // frame is a subprogram on the way of the depth-first search.

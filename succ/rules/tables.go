@@ -33,7 +33,7 @@ func (c *checker) bindFDArray() *Verdict {
 // Source: kernel/bpf/verifier.c __add_used_map and
 // kernel/bpf/bpf_insn_array.c bpf_insn_array_init, Linux 7.3.
 func (c *checker) bind(table int, pc bytecode.PC) *Verdict {
-	if c.bound[table] {
+	if c.bound[table] || !c.set.Indirect {
 		return nil
 	}
 	t := c.p.Tables[table]
@@ -63,7 +63,7 @@ func (c *checker) load64(pc bytecode.PC) *Verdict {
 	if half.Code != 0 || half.Dst != 0 || half.Src != 0 || half.Off != 0 {
 		return reject(pc, "invalid bpf_ld_imm64 insn")
 	}
-	if in.Off != 0 {
+	if in.Off != 0 && !c.set.LateFields {
 		return reject(pc, "BPF_LD_IMM64 uses reserved fields")
 	}
 	if in.Src > bytecode.LdMapIdxValue {
@@ -83,7 +83,7 @@ func (c *checker) load64(pc bytecode.PC) *Verdict {
 		size := int64(len(c.p.Tables[ref.Index].Targets)) * 8
 		if off := int64(uint32(ref.Off)); off%8 != 0 || off >= size {
 			msg := fmt.Sprintf("invalid access to map value pointer, value_size=%d off=%d", insnArrayValueSize, off)
-			return &Verdict{Message: msg, PC: pc, Errno: "EACCES"}
+			return &Verdict{Message: msg, PC: pc, Errno: c.set.OffsetErrno}
 		}
 	}
 	return nil
@@ -103,6 +103,9 @@ func (c *checker) targets(pc, start, end bytecode.PC) ([]bytecode.PC, *Verdict) 
 			continue
 		}
 		if low := slices.Min(t); low >= start && low < end {
+			if c.set.PerSubprogram && slices.Max(t) >= end {
+				return nil, reject(pc, fmt.Sprintf("jump table of subprog starting at %d spans multiple subprogs", start))
+			}
 			union = append(union, t...)
 		}
 	}

@@ -7,9 +7,29 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
+// Check is Set.Check of the default set.
+func Check(p *bytecode.Program, r *succ.Result) Verdict { return Linux73().Check(p, r) }
+
+// Resolve is succ.Resolve as this kernel's verifier computes values.
+func (s Set) Resolve(p *bytecode.Program) (*succ.Result, error) {
+	return succ.Resolve(p, succ.Options{})
+}
+
+// Judge is Check without facts at hand. The error is that of succ.Resolve.
+func (s Set) Judge(p *bytecode.Program) (Verdict, error) {
+	if v := s.Static(p); !v.Accept {
+		return v, nil
+	}
+	r, err := s.Resolve(p)
+	if err != nil {
+		return Verdict{}, err
+	}
+	return s.Check(p, r), nil
+}
+
 // Check is Static and then the rules on values: what registers may hold at
 // loads from jump tables, at indirect jumps, and wherever a code address is
-// used. r is the result of succ.Resolve on the same program.
+// used. r is the result of Resolve on the same program.
 //
 // Of several faults of values the kernel reports the one that it meets first:
 // it follows the fall-through edge before the taken one, and the largest target
@@ -17,34 +37,55 @@ import (
 // check_cond_jmp_op and check_indirect_jump, Linux 7.3). A fault seen only where
 // paths were joined refuses nothing: the kernel, which joins none, may not have
 // it.
-func Check(p *bytecode.Program, r *succ.Result) Verdict {
-	if v := Static(p); !v.Accept {
-		return v
+func (s Set) Check(p *bytecode.Program, r *succ.Result) Verdict {
+	c := newChecker(s, p)
+	if v := c.static(); v != nil {
+		return *v
 	}
-	faults := map[bytecode.PC]abstract.Fault{}
-	for _, f := range r.Facts.Faults() {
-		if !f.Loose {
-			faults[f.PC] = f
-		}
+	w := newPaths(c, r)
+	if v := w.first(); v != nil {
+		return *v
 	}
-	if len(faults) == 0 {
-		return Verdict{Accept: true, PC: -1}
+	if v := w.afterPaths(); v != nil {
+		return *v
 	}
-	f, ok := firstMet(p, r, faults)
-	if !ok {
-		return Verdict{Accept: true, PC: -1}
-	}
-	return Verdict{Message: f.Text, PC: f.PC, Errno: errnoOf(f.Text)}
+	return accepted()
 }
 
-// firstMet returns the fault that a depth-first walk over feasible edges meets
-// first, in the kernel's order of paths.
-func firstMet(p *bytecode.Program, r *succ.Result, faults map[bytecode.PC]abstract.Fault) (abstract.Fault, bool) {
-	g := r.Graph
+// paths walks over feasible edges in the kernel's order.
+type paths struct {
+	c      *checker
+	p      *bytecode.Program
+	r      *succ.Result
+	faults map[bytecode.PC]abstract.Fault
+	jumps  map[bytecode.PC]*succ.Indirect
+	loops  map[cfg.BlockID]*loop // by block
+}
+
+func newPaths(c *checker, r *succ.Result) *paths {
+	w := &paths{
+		c: c, p: c.p, r: r, faults: map[bytecode.PC]abstract.Fault{}, jumps: map[bytecode.PC]*succ.Indirect{},
+	}
+	for _, f := range r.Facts.Faults() {
+		if !f.Loose {
+			w.faults[f.PC] = f
+		}
+	}
+	for i := range r.Indirect {
+		w.jumps[r.Indirect[i].PC] = &r.Indirect[i]
+	}
+	w.loops = endless(c.p, r)
+	return w
+}
+
+// first returns what a depth-first walk over feasible edges meets first, in the
+// kernel's order of paths, or nil.
+func (w *paths) first() *Verdict {
+	g := w.r.Graph
 	seen := make([]bool, len(g.Blocks))
 	stack := []cfg.BlockID{g.Entry(0)}
-	for i := range p.Subprogs { // global functions are verified after the main program
-		if i > 0 && p.Subprogs[i].Global {
+	for i := range w.p.Subprogs { // global functions are verified after the main program
+		if i > 0 && w.p.Subprogs[i].Global {
 			stack = append([]cfg.BlockID{g.Entry(i)}, stack...)
 		}
 	}
@@ -55,25 +96,63 @@ func firstMet(p *bytecode.Program, r *succ.Result, faults map[bytecode.PC]abstra
 			continue
 		}
 		seen[b] = true
-		for pc := g.Blocks[b].Start; pc < g.Blocks[b].End; pc++ {
-			if f, ok := faults[pc]; ok {
-				return f, true
-			}
+		if v := w.block(b); v != nil {
+			return v
 		}
-		stack = append(stack, inOrder(r, b)...)
+		if l := w.loops[b]; l != nil {
+			for _, b := range l.blocks {
+				if v := w.block(b); v != nil {
+					return v
+				}
+			}
+			return l.refusal()
+		}
+		stack = append(stack, w.inOrder(b)...)
 	}
-	return abstract.Fault{}, false
+	return nil
+}
+
+// block returns what the kernel has against a block that a path has reached, or
+// nil.
+func (w *paths) block(b cfg.BlockID) *Verdict {
+	g := w.r.Graph
+	for pc := g.Blocks[b].Start; pc < g.Blocks[b].End; pc += w.p.Insns[pc].Slots() {
+		if v := w.at(pc); v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
+// at returns what the kernel has against an instruction on a path, or nil.
+func (w *paths) at(pc bytecode.PC) *Verdict {
+	in := w.p.Insns[pc]
+	if w.c.set.LateFields {
+		if v := w.c.lateFields(pc); v != nil {
+			return v
+		}
+	}
+	if f, ok := w.faults[pc]; ok {
+		return w.c.set.fault(f)
+	}
+	switch {
+	case in.IsGotox() && w.c.set.PerSubprogram:
+		return w.leaves(pc)
+	case in.IsCallx():
+		return w.callx(pc)
+	}
+	return nil
 }
 
 // inOrder returns the successors of a block, the one that the kernel follows
 // first last. A call comes before what is behind it.
-func inOrder(r *succ.Result, b cfg.BlockID) []cfg.BlockID {
+func (w *paths) inOrder(b cfg.BlockID) []cfg.BlockID {
 	var out []cfg.BlockID
 	var first cfg.BlockID = cfg.NoBlock
-	lo, hi := r.Graph.SuccIDs(b)
+	lo, hi := w.r.Graph.SuccIDs(b)
 	for i := lo; i < hi; i++ {
-		e := r.Graph.Edges()[i]
-		if !r.Facts.EdgeFeasible(i) {
+		e := w.r.Graph.Edges()[i]
+		if !w.r.Facts.EdgeFeasible(i) {
 			continue
 		}
 		if e.Kind == cfg.FallThrough {

@@ -19,6 +19,7 @@ type walker struct {
 	c     *checker
 	mark  []uint8
 	stack []bytecode.PC
+	edges int                           // of indirect jumps so far
 	jt    map[bytecode.PC][]bytecode.PC // targets of each subprogram's indirect jumps, by its start
 }
 
@@ -128,6 +129,10 @@ func (w *walker) indirect(pc bytecode.PC) (bool, *Verdict) {
 			return false, v
 		}
 		w.jt[start] = targets
+	}
+	if w.edges += len(targets); w.c.set.MaxJumpEdges > 0 && w.edges > w.c.set.MaxJumpEdges {
+		msg := fmt.Sprintf("number of indirect jump edges in the program exceeds %d", w.c.set.MaxJumpEdges)
+		return false, &Verdict{Message: msg, PC: pc, Errno: "E2BIG"}
 	}
 	pushed := false
 	for _, to := range targets {

@@ -1,0 +1,125 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// leaves refuses an indirect jump out of its subprogram, which Linux 7.3 and
+// before do not look for.
+func (w *paths) leaves(pc bytecode.PC) *Verdict {
+	start, end := w.c.bounds(pc)
+	if in := w.jumps[pc]; in != nil {
+		for _, to := range in.Range {
+			if to < start || to >= end {
+				return reject(pc, fmt.Sprintf("indirect jump from insn %d to %d leaves the subprog [%d,%d)", pc, to, start, end))
+			}
+		}
+	}
+	return nil
+}
+
+// callx refuses an indirect call of a global function, whose arguments would be
+// checked by its types. What the register holds is a fault of values.
+func (w *paths) callx(pc bytecode.PC) *Verdict {
+	in := w.jumps[pc]
+	if in == nil {
+		return nil
+	}
+	for _, to := range in.Range {
+		if i := w.p.SubprogAt(to); i >= 0 && w.p.Subprogs[i].Global {
+			return reject(pc, "callback function not static")
+		}
+	}
+	return nil
+}
+
+// maxFrames is the depth of calls before Linux 7.3 (MAX_CALL_FRAMES).
+const maxFrames = 8
+
+// afterPaths returns what the kernel finds when it has followed all paths, or,
+// for recursion in old kernels, when a path has become too deep.
+func (w *paths) afterPaths() *Verdict {
+	switch set := w.c.set; {
+	case set.DeepRecursion:
+		if site, ok := w.c.cycle(w.reached(w.c.directCalls())); ok {
+			msg := fmt.Sprintf("the call stack of %d frames is too deep", maxFrames+1)
+			return &Verdict{Message: msg, PC: site.pc, Errno: "E2BIG"}
+		}
+	case set.StaticCallx:
+		return w.callGraph()
+	}
+	return nil
+}
+
+// reached drops the calls that no path reaches.
+func (w *paths) reached(calls [][]callSite) [][]callSite {
+	out := make([][]callSite, len(calls))
+	for i, sites := range calls {
+		for _, s := range sites {
+			if w.r.Facts.Reached(s.pc) {
+				out[i] = append(out[i], s)
+			}
+		}
+	}
+	return out
+}
+
+// callGraph refuses recursion through indirect calls, and tail calls in what is
+// called so.
+func (w *paths) callGraph() *Verdict {
+	c := w.c
+	calls := c.directCalls()
+	var called []callSite
+	for _, in := range w.r.Indirect {
+		if in.Op != "callx" {
+			continue
+		}
+		for _, to := range in.Range {
+			site := callSite{in.PC, c.index(in.PC), c.index(to)}
+			calls[site.from] = append(calls[site.from], site)
+			called = append(called, site)
+		}
+	}
+	if site, ok := c.cycle(calls); ok {
+		return reject(site.pc, fmt.Sprintf("recursive call from %s() to %s()", c.name(site.from), c.name(site.to)))
+	}
+	tail := w.tailCallers(calls)
+	for _, site := range called {
+		if tail[site.to] {
+			return reject(site.pc, "tail_calls are not allowed in functions called via callx")
+		}
+	}
+	return nil
+}
+
+// tailCallers tells the subprograms that make tail calls, or call one that does.
+func (w *paths) tailCallers(calls [][]callSite) []bool {
+	tail := make([]bool, len(calls))
+	callers := make([][]int, len(calls))
+	for _, sites := range calls {
+		for _, s := range sites {
+			callers[s.to] = append(callers[s.to], s.from)
+		}
+	}
+	var todo []int
+	for pc := bytecode.PC(0); pc < w.p.Len(); pc += w.p.Insns[pc].Slots() {
+		in := w.p.Insns[pc]
+		if sub := w.c.index(pc); in.IsHelperCall() && in.Imm == bytecode.HelperTailCall && !tail[sub] {
+			tail[sub] = true
+			todo = append(todo, sub)
+		}
+	}
+	for len(todo) > 0 {
+		sub := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, from := range callers[sub] {
+			if !tail[from] {
+				tail[from] = true
+				todo = append(todo, from)
+			}
+		}
+	}
+	return tail
+}

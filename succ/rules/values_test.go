@@ -1,0 +1,246 @@
+package rules
+
+import (
+	"cmp"
+	"encoding/binary"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/internal/testenv"
+)
+
+var update = flag.Bool("update", false, "write the table in docs/kernel-rules.md")
+
+// shortfall is a recorded program on which a set is known to differ from the
+// kernel.
+type shortfall struct {
+	set, program string // the program's name, or a prefix that ends in *
+	why          string
+}
+
+// shortfalls lists them. A test fails when one of them agrees.
+var shortfalls = []shortfall{
+	{"linux-6.19", "bad/register-11", "the kernel reads beyond the end of its registers and prints what it finds"},
+	{"linux-6.19", "03_threaded_vm/run", "the kernel gives up on the number of paths, which are not counted here"},
+	{"linux-6.19", "27_asm_corners/spill", "spills"},
+	{"linux-6.19", "good/switch-mod", "mod"},
+	{"linux-6.19", "good/load-negative-offset", "load offset"},
+	{"linux-6.19", "good/spill-fill", "spills"},
+	{"linux-6.19", "bad/index-negative", "fixed offset"},
+	{"linux-6.19", "bad/spill-partial-fill", "spills"},
+}
+
+// known returns the shortfall that a program is, or -1.
+func known(set, program string) int {
+	return slices.IndexFunc(shortfalls, func(s shortfall) bool {
+		prefix, open := strings.CutSuffix(s.program, "*")
+		return s.set == set && (s.program == program || open && strings.HasPrefix(program, prefix))
+	})
+}
+
+// recorded are the files that each set is compared with.
+var recorded = []struct{ set, glob string }{
+	{"linux-7.3", "records/*.7.3.4.*.jsonl.gz"},
+	{"linux-6.19", "records/*.6.19.14.*.jsonl.gz"},
+}
+
+// row counts the programs that a kernel accepted, or refused by one rule.
+type row struct {
+	set, rule                        string
+	programs, verdict, message, insn int // insn: of those whose log names one
+	withInsn                         int
+	crashed                          int
+}
+
+// TestVerdicts compares the verdicts of sets with those of real kernels: the
+// same decision, error and message at the same instruction.
+func TestVerdicts(t *testing.T) {
+	var rows []*row
+	used := map[int]bool{}
+	for _, c := range recorded {
+		set, err := Lookup(c.set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen := map[string]bool{}
+		for _, file := range testenv.Glob(t, c.glob) {
+			judge(t, set, file, seen, &rows, used)
+		}
+	}
+	for i, s := range shortfalls {
+		if !used[i] {
+			t.Errorf("%s agrees on %s, which is listed as a shortfall: %s", s.set, s.program, s.why)
+		}
+	}
+	sameTable(t, rows)
+}
+
+// judge compares a set with a file of records. The same program is recorded in
+// several files; each counts, but a program that the verdict of which is the same
+// as in another file is judged once.
+func judge(t *testing.T, set Set, file string, seen map[string]bool, rows *[]*row, used map[int]bool) {
+	r, err := record.Open(file, record.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for rec, err := range r.Records() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rec.Job == nil || rec.Result == nil || rec.Result.Load == nil || len(rec.Job.DropCaps)+len(rec.Job.Sysctl) > 0 {
+			continue
+		}
+		p, err := rec.Job.Program()
+		if err != nil {
+			t.Logf("%s %s: %v", filepath.Base(file), rec.Job.Name, err)
+			continue
+		}
+		load := rec.Result.Load
+		key := fmt.Sprint(bytecode.Encode(p.Insns, binary.LittleEndian), p.Tables, p.Maps, p.Refs, load.OK, load.Error)
+		if seen[key] {
+			continue
+		}
+		seen[key] = true
+		v, err := set.Judge(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compare(t, set, filepath.Base(file)+" ", rec, v, rows, used)
+	}
+}
+
+// compare counts a program and complains about a difference that is not known.
+func compare(t *testing.T, set Set, file string, rec *record.Record, v Verdict, rows *[]*row, used map[int]bool) {
+	load := rec.Result.Load
+	rule := "(accepted)"
+	if !load.OK {
+		rule = ruleOf(load.Error)
+	}
+	i := slices.IndexFunc(*rows, func(r *row) bool { return r.set == set.Name && r.rule == rule })
+	if i < 0 {
+		i = len(*rows)
+		*rows = append(*rows, &row{set: set.Name, rule: rule})
+	}
+	r := (*rows)[i]
+	r.programs++
+	pc, named := loggedInsn(load.Log, load.Error)
+	sameVerdict := v.Accept == load.OK
+	sameMessage := sameVerdict && v.Message == load.Error && v.Errno == load.Errno
+	sameInsn := sameMessage && (!named || int(v.PC) == pc)
+	r.verdict += count(sameVerdict)
+	r.message += count(sameMessage)
+	if named {
+		r.withInsn++
+		r.insn += count(sameInsn)
+	}
+	if sameInsn {
+		return
+	}
+	if i := known(set.Name, rec.Job.Name); i >= 0 {
+		used[i] = true
+		return
+	}
+	t.Errorf("%s%s: %s: accept %v, %s %q at %d; kernel says %s %q at %d", file, rec.Job.Name, set.Name, v.Accept, v.Errno,
+		v.Message, v.PC, load.Errno, load.Error, pc)
+}
+
+func count(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+var (
+	insnLine  = regexp.MustCompile(`^(\d+): \([0-9a-f]{2}\) `)
+	atInsn    = regexp.MustCompile(`(?:infinite loop detected at|unreachable|for|jump out of range from|middle of ldimm64) insn (\d+)`)
+	numbers   = regexp.MustCompile(`0x[0-9a-f]+|-?\d+`)
+	anyOpcode = regexp.MustCompile(`unknown opcode \w+`)
+	anyType   = regexp.MustCompile(`has type \S+,`)
+	anyOffset = regexp.MustCompile(`off (\(.*\))?\S+ size`)
+)
+
+// ruleOf makes messages of one rule the same.
+func ruleOf(msg string) string {
+	msg = anyOpcode.ReplaceAllString(msg, "unknown opcode NN")
+	msg = strings.ReplaceAll(msg, ">=0", ">= zero")
+	msg = anyType.ReplaceAllString(msg, "has type T,")
+	msg = anyOffset.ReplaceAllString(msg, "off N size")
+	return strings.ReplaceAll(numbers.ReplaceAllString(msg, "N"), ">= zero", ">=0")
+}
+
+// loggedInsn returns the instruction that a log gives for a message: the one in
+// the message, or the last that the verifier printed before it.
+func loggedInsn(log, msg string) (pc int, ok bool) {
+	if m := atInsn.FindStringSubmatch(msg); m != nil {
+		pc, _ = strconv.Atoi(m[1])
+		return pc, true
+	}
+	if msg == "" {
+		return -1, false
+	}
+	pc = -1
+	for line := range strings.Lines(log) {
+		if strings.TrimSpace(line) == msg {
+			return pc, pc >= 0
+		}
+		if m := insnLine.FindStringSubmatch(line); m != nil {
+			pc, _ = strconv.Atoi(m[1])
+		}
+	}
+	return -1, false
+}
+
+const (
+	tablePath  = "../../docs/kernel-rules.md"
+	tableBegin = "<!-- table of TestVerdicts -->\n"
+	tableEnd   = "<!-- end of the table -->\n"
+)
+
+// sameTable compares the counts with the table in the documentation, or writes
+// it there.
+func sameTable(t *testing.T, rows []*row) {
+	slices.SortFunc(rows, func(a, b *row) int {
+		return cmp.Or(-cmp.Compare(a.set, b.set), -cmp.Compare(a.programs, b.programs), cmp.Compare(a.rule, b.rule))
+	})
+	var b strings.Builder
+	b.WriteString("\n| rules | kernel's message | programs | same verdict | same message | same instruction |\n|---|---|---|---|---|---|\n")
+	for _, r := range rows {
+		insn := "–"
+		if r.withInsn > 0 {
+			insn = fmt.Sprintf("%d of %d", r.insn, r.withInsn)
+		}
+		rule := strings.ReplaceAll(r.rule, "|", "\\|")
+		fmt.Fprintf(&b, "| %s | %s | %d | %d | %d | %s |\n", r.set, rule, r.programs, r.verdict, r.message, insn)
+	}
+	b.WriteString("\n")
+	data, err := os.ReadFile(tablePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok1 := strings.Cut(string(data), tableBegin)
+	old, after, ok2 := strings.Cut(rest, tableEnd)
+	if !ok1 || !ok2 {
+		t.Fatalf("%s has no place for the table", tablePath)
+	}
+	if old == b.String() {
+		return
+	}
+	if !*update {
+		t.Fatalf("%s is not what the comparison gives: run go test ./succ/rules -run TestVerdicts -update\n%s", tablePath, b.String())
+	}
+	text := before + tableBegin + b.String() + tableEnd + after
+	if err := os.WriteFile(tablePath, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
