@@ -1,0 +1,80 @@
+package abstract
+
+import (
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Replay tells the facts in the middle of blocks, by carrying out instructions
+// again from the states at a block's entry.
+//
+//	r := abstract.NewReplay(facts, abstract.Options{})
+//	for _, s := range r.Before(17) {
+//		fmt.Println(s.Reg(bytecode.R2)) // scalar(umax=14)
+//	}
+//
+// It is for explanations and tests: Facts keep the entries of blocks only, which
+// is what all else needs.
+type Replay struct {
+	f *Facts
+	a *analyzer
+}
+
+// NewReplay prepares for telling facts that Analyze found with these options.
+// The cost is linear in the program.
+func NewReplay(f *Facts, opt Options) *Replay {
+	g := f.g
+	scratch := &Facts{ // what instructions note on the way, for nobody
+		g: g, states: make([][]*State, g.NumBlocks()), edges: make([]uint64, (g.NumEdges()+63)/64),
+		depth: make([]int, len(g.Program.Subprogs)), indirect: make(map[bytecode.PC]*Indirect),
+		callbacks: make(map[bytecode.PC][]int), faultAt: make(map[bytecode.PC]int), bounds: make(map[origin]Bound),
+	}
+	a := &analyzer{p: g.Program, g: g, opt: opt, f: scratch}
+	a.prepare()
+	return &Replay{f, a}
+}
+
+// maxBefore bounds the states that Before returns.
+const maxBefore = maxStates + maxForks
+
+// Before returns the states in which an execution can be just before the
+// instruction at pc, none when there is no instruction or none reaches it. Of
+// registers that nothing reads any more nothing is known. The cost is linear in
+// the block.
+func (r *Replay) Before(pc bytecode.PC) []*State {
+	b, ok := r.f.g.BlockAt(pc)
+	if !ok || !r.f.g.InsnAt(pc) {
+		return nil
+	}
+	blk := &r.f.g.Blocks[b]
+	var out []*State
+	for _, s := range r.f.states[b] {
+		x := &run{a: r.a, sub: blk.Sub, forks: maxForks}
+		todo := []point{{blk.Start, s.fork()}}
+		for len(todo) > 0 && len(out) < maxBefore {
+			p := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
+			for p.pc < pc {
+				if again := x.step(p.pc, p.s); again != nil {
+					todo = append(todo, point{p.pc, again})
+					x.forks--
+				}
+				p.pc += r.a.p.Insns[p.pc].Slots()
+			}
+			out = append(out, p.s)
+		}
+	}
+	return out
+}
+
+// Reg returns what a register holds, nil when it may hold anything at all or is
+// not initialised.
+func (s *State) Reg(r bytecode.Reg) *Value {
+	if r >= numRegs {
+		return nil
+	}
+	return s.regs[r]
+}
+
+// UseDef returns the registers that an instruction reads and those that it
+// overwrites: bit n for register n.
+func UseDef(p *bytecode.Program, pc bytecode.PC) (use, def uint16) { return useDef(p, pc) }
