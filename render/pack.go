@@ -8,12 +8,12 @@ import "github.com/bpfcfg/bpfcfg/render/layered"
 // whichever is more.
 func shelve(fs []*placed, maxWidth int) (w, h int) {
 	if maxWidth == 0 {
-		area := 0
+		var area int64
 		for _, f := range fs {
 			maxWidth = max(maxWidth, f.w)
-			area += (f.w + funcGap) * (f.h + funcGap)
+			area += int64(f.w+funcGap) * int64(f.h+funcGap)
 		}
-		for maxWidth*maxWidth < area+area/2 {
+		for int64(maxWidth)*int64(maxWidth) < area+area/2 {
 			maxWidth += 64
 		}
 	}

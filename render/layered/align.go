@@ -284,7 +284,6 @@ func (m *mover) bound(k int, x []int, fromLeft bool, open int) int {
 // settle moves chains towards their neighbours until nothing moves, from the
 // right, from the left, and so on: what wants to go right makes room first.
 func (m *mover) settle() {
-	const far = 1 << 40
 	var wants []want
 	rounds := 16
 	if len(m.c.cell) < 5000 {

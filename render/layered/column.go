@@ -51,7 +51,7 @@ func (ch *channels) divide() {
 func (ch *channels) columnHeight() int {
 	switch {
 	case ch.opt.MaxHeight < 0:
-		return 1 << 40
+		return far
 	case ch.opt.MaxHeight > 0:
 		return ch.opt.MaxHeight
 	}
@@ -61,9 +61,9 @@ func (ch *channels) columnHeight() int {
 		wide = max(wide, x.x+x.w/2)
 	}
 	if high <= 3*wide || high <= 2*minColumn {
-		return 1 << 40
+		return far
 	}
-	return max(minColumn, isqrt(high*wide*2/3))
+	return max(minColumn, isqrt(int64(high)*int64(wide)*2/3))
 }
 
 // cutAfter returns the first row of the next column: of the rows that end in
@@ -154,7 +154,7 @@ func (ch *channels) spreadColumns() {
 	n := len(ch.cols.dx)
 	lo, hi := make([]int, n), make([]int, n)
 	for i := range lo {
-		lo[i] = 1 << 40
+		lo[i] = far
 	}
 	for _, x := range ch.c.cell {
 		k := ch.cols.of[x.row]

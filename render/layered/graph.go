@@ -163,9 +163,10 @@ func (o Options) withDefaults(g Graph) Options {
 // defaultWidth is the row width at which a drawing of this area is about half
 // as wide again as high, and not less than five ordinary boxes.
 func defaultWidth(g Graph, gap int) int {
-	area, widest, sum := 0, 0, 0
+	var area int64
+	widest, sum := 0, 0
 	for _, n := range g.Nodes {
-		area += (n.W + gap) * (n.H + 2*gap)
+		area += int64(n.W+gap) * int64(n.H+2*gap)
 		sum += n.W + gap
 		widest = max(widest, n.W)
 	}
@@ -173,13 +174,16 @@ func defaultWidth(g Graph, gap int) int {
 }
 
 // isqrt returns the integer square root, by Newton's method.
-func isqrt(n int) int {
+func isqrt(n int64) int {
 	if n < 2 {
-		return n
+		return int(n)
 	}
 	x := n
 	for y := (x + 1) / 2; y < x; y = (x + n/x) / 2 {
 		x = y
 	}
-	return x
+	return int(x)
 }
+
+// far is beyond every coordinate.
+const far = 1 << 30

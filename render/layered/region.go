@@ -14,7 +14,7 @@ func (ch *channels) regions() []Region {
 			return
 		}
 		for len(rows[l]) <= r {
-			rows[l] = append(rows[l], span{1 << 40, -1})
+			rows[l] = append(rows[l], span{far, -1})
 		}
 		s := &rows[l][r]
 		pad := regionPad(c.f.depth[l])
@@ -74,7 +74,7 @@ type laneEnd struct {
 func (ch *channels) laneEnds() []laneEnd {
 	ends := make([]laneEnd, len(ch.c.f.header))
 	for l := range ends {
-		ends[l].top = 1 << 40
+		ends[l].top = far
 	}
 	for i := range ch.c.nets {
 		n := &ch.c.nets[i]
