@@ -181,10 +181,10 @@ func TestPlaceRefuses(t *testing.T) {
 		"edge to nowhere":        func(s *render.Scene) { s.Edges[0].To = 99 },
 		"edge from outside":      func(s *render.Scene) { s.Edges[0].From = render.Outside },
 		"entry":                  func(s *render.Scene) { s.Funcs[0].Entry = -1 },
-		"piece outside":          func(s *render.Scene) { s.Image.Pieces[0].Len = 1 << 62 },
+		"piece outside":          func(s *render.Scene) { s.Image.Pieces[0].Len = 1 << 30 },
 		"pieces overlap":         func(s *render.Scene) { s.Image.Pieces[1].Offset = 0 },
 		"jump outside":           func(s *render.Scene) { s.Image.Jumps[0].To = -5 },
-		"endbr outside":          func(s *render.Scene) { s.Image.Endbr = []int{1 << 40} },
+		"endbr outside":          func(s *render.Scene) { s.Image.Endbr = []int{1 << 30} },
 		"entry of other func":    func(s *render.Scene) { s.Funcs = append(s.Funcs, render.Func{Entry: 1}) },
 	} {
 		s := ok()
@@ -218,7 +218,7 @@ func TestEmpty(t *testing.T) {
 // TestDetail draws one scene at every level of detail: less of it is smaller.
 func TestDetail(t *testing.T) {
 	s := rendertest.Random(200, 2)
-	last := 1 << 40
+	last := 1 << 30
 	for _, d := range []render.Detail{render.DetailFull, render.DetailMedium, render.DetailCompact} {
 		l, err := render.Place(s, render.PlaceOptions{Detail: d})
 		if err != nil {
