@@ -131,6 +131,9 @@ func (c *checkRun) input(name string) *report.Input {
 		return in
 	}
 	in.Notes = s.diags
+	if prof.Name != c.profileName() {
+		in.Profile = prof.Name
+	}
 	for _, f := range s.failed {
 		if c.selects(f.name) {
 			in.Programs = append(in.Programs, report.Program{Name: f.name, Section: f.section, Error: f.err.Error(),

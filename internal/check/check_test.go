@@ -58,8 +58,14 @@ func ids(fs []check.Finding) []string {
 // objects loads the programs of object files.
 func objects(t testing.TB, pattern string) []*bytecode.Program {
 	t.Helper()
+	return fileObjects(t, testenv.Glob(t, pattern)...)
+}
+
+// fileObjects loads the programs of files.
+func fileObjects(t testing.TB, files ...string) []*bytecode.Program {
+	t.Helper()
 	var out []*bytecode.Program
-	for _, file := range testenv.Glob(t, pattern) {
+	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -358,5 +364,36 @@ func TestCatalogue(t *testing.T) {
 			t.Errorf("%s is described badly: %+v", i.ID, i)
 		}
 		seen[i.ID] = true
+	}
+}
+
+// TestFacts checks what a dead branch says of its reasons.
+func TestFacts(t *testing.T) {
+	known := func(fs []check.Finding) string {
+		for _, f := range fs {
+			for _, r := range f.Related {
+				if s, ok := strings.CutPrefix(r.Message, "known here: "); ok {
+					return s
+				}
+			}
+		}
+		return ""
+	}
+	var a progen.Asm
+	a.Emit(ldxDW, 2, 1, 0, 0)
+	a.If(jgtK, 2, 0, 10, "big")
+	a.If(jgtK, 2, 0, 20, "big")
+	leave(&a, "small", 1)
+	leave(&a, "big", 2)
+	got := known(check.Findings(analyse(t, a.Program("p")), check.Expect{}))
+	if !strings.HasPrefix(got, "r2=scalar(") || !strings.Contains(got, "umax=10") || !strings.HasSuffix(got, ")") {
+		t.Errorf("a bounded register: %q", got)
+	}
+	for _, p := range fileObjects(t, "testdata/features.o") {
+		if p.Name == "filter" {
+			if got := known(check.Findings(analyse(t, p), check.Expect{})); got != "r2 is the constant enable_ipv6, 1" {
+				t.Errorf("a constant: %q", got)
+			}
+		}
 	}
 }

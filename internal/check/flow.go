@@ -149,6 +149,7 @@ func (c *context) deadBranches() {
 		e := c.g.Edges()[i]
 		f := c.add(DeadBranch, last, fmt.Sprintf("the branch \"%s\" is %s taken", c.p.Text(last), always))
 		f.key = always
+		f.Related = c.facts(cfg.BlockID(b))
 		if kernel.EdgeFeasible(i) {
 			f.Message += " (Linux does not see that)"
 		}

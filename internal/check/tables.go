@@ -153,6 +153,9 @@ func (c *context) wideTables() {
 		f := c.add(WideTable, in.PC, fmt.Sprintf("Linux assumes %s for this jump, which has %d",
 			count(len(in.Kernel), "target"), len(in.Range)))
 		f.Related = c.relatedTables(in)
+		if len(c.tablesOf(c.p.SubprogAt(in.PC))) == 1 {
+			f.Fix = "make the table as small as the index"
+		}
 	}
 }
 

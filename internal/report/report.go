@@ -43,8 +43,9 @@ const (
 // Input is a file.
 type Input struct {
 	Name     string    `json:"input"`
-	Error    string    `json:"error,omitempty"` // why it could not be read
-	Notes    []string  `json:"notes,omitempty"` // what is odd about the file as a whole
+	Profile  string    `json:"profile,omitempty"` // when it is not the report's: that of a record
+	Error    string    `json:"error,omitempty"`   // why it could not be read
+	Notes    []string  `json:"notes,omitempty"`   // what is odd about the file as a whole
 	Programs []Program `json:"programs"`
 }
 
