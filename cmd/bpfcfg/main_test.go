@@ -1,11 +1,17 @@
 package main
 
 import (
+	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/cilium/ebpf/btf"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/internal/live"
 )
 
 // TestMain lets scripts run the command in a process of its own.
@@ -24,9 +30,48 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
+		Condition:           condition(live.Available()),
+		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"hold": hold},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TESTDATA", data)
 			return nil
 		},
 	})
+}
+
+// condition returns the conditions of scripts. [live]: programs can be loaded
+// into the running kernel, and their code read.
+func condition(unavailable error) func(string) (bool, error) {
+	return func(cond string) (bool, error) {
+		if cond != "live" {
+			return false, fmt.Errorf("no condition %q", cond)
+		}
+		return unavailable == nil, nil
+	}
+}
+
+// hold is the command "hold FILE PROGRAM": it loads a program of an object, with
+// its source lines, until the script ends, and sets ID to its number. Nothing is
+// attached.
+func hold(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: hold FILE PROGRAM")
+	}
+	data, err := os.ReadFile(ts.MkAbs(args[0]))
+	ts.Check(err)
+	o, err := load.ELF(args[0], data)
+	ts.Check(err)
+	types, err := btf.LoadSpecFromReader(bytes.NewReader(data))
+	ts.Check(err)
+	for _, p := range o.Programs {
+		if p.Name == args[1] {
+			opt := live.LoadOptions{License: o.License, Types: types, SourceLines: true}
+			lp, unload, err := live.Hold(p, opt, live.NewKernel())
+			ts.Check(err)
+			ts.Defer(unload)
+			ts.Setenv("ID", fmt.Sprint(lp.ID))
+			return
+		}
+	}
+	ts.Fatalf("%s has no program %q", args[0], args[1])
 }

@@ -118,7 +118,7 @@ func (c *verifyCmd) source(s source) ([]*verifyDoc, error) {
 	if c.Load {
 		kernels, err = newLoader(s)
 	} else {
-		kernels, err = newRecorded(s)
+		kernels, err = newRecorded(s, c.override(prof))
 	}
 	if err != nil {
 		return nil, inputError(err)
@@ -134,6 +134,14 @@ func (c *verifyCmd) source(s source) ([]*verifyDoc, error) {
 		docs = append(docs, d)
 	}
 	return docs, nil
+}
+
+// override returns the profile if the user asks for one.
+func (c *verifyCmd) override(prof jit.Profile) *jit.Profile {
+	if c.Profile == "" {
+		return nil
+	}
+	return &prof
 }
 
 // kernelSide is what a kernel made of programs. It may have made nothing of
@@ -251,7 +259,13 @@ func (d *verifyDoc) kernel(res *replay.Result, code []byte) error {
 		d.add(checkDoc{What: "jit", Outcome: outcomeSame, Detail: fmt.Sprintf("%s, %s, %s",
 			plural(res.Bytes, "byte"), plural(res.Funcs, "function"), plural(res.Insns, "slot"))})
 	case replay.Differs:
-		d.add(checkDoc{What: "jit", Outcome: outcomeDiffers, Detail: res.Reason, Mismatches: []string{res.Reason}})
+		c := checkDoc{What: "jit", Outcome: outcomeDiffers, Detail: res.Reason, Mismatches: []string{res.Reason}}
+		if res.Image != nil {
+			if cause := pipeline.Parting(res.Program, res.Image, code); cause != "" {
+				c.Mismatches = append(c.Mismatches, "what differs is "+cause)
+			}
+		}
+		d.add(c)
 	default:
 		return fmt.Errorf("nothing to compare with: %s", res.Reason)
 	}

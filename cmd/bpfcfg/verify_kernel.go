@@ -88,8 +88,9 @@ type recorded struct {
 }
 
 // newRecorded returns the observations of a source: those of its record file,
-// none for another source.
-func newRecorded(s source) (kernelSide, error) {
+// none for another source. With a profile, that is used in place of the recorded
+// machine's.
+func newRecorded(s source, prof *jit.Profile) (kernelSide, error) {
 	file, ok := strings.CutPrefix(s.name, "record:")
 	if !ok {
 		return noKernel{}, nil
@@ -117,7 +118,7 @@ func newRecorded(s source) (kernelSide, error) {
 		}
 	}
 	left := len(r.records)
-	for res, err := range replay.File(file, replay.Options{}) {
+	for res, err := range replay.File(file, replay.Options{Profile: prof}) {
 		if err != nil {
 			return nil, err
 		}

@@ -40,8 +40,8 @@ func (a *Analysis) Compare(o *Observed) []Outcome {
 	}
 	if n := len(a.Xlated.Unpredicted); n > 0 {
 		first := a.Xlated.Unpredicted[0]
-		return []Outcome{{What: "rewriting", Detail: fmt.Sprintf("%d instructions depend on what only the kernel knows, "+
-			"the first is slot %d: %s", n, first, bytecode.Text(a.Xlated.Program.Insns, first))}}
+		return []Outcome{{What: "rewriting", Detail: fmt.Sprintf("%d of its instructions depend on what only the kernel knows, "+
+			"the first at slot %d: %s", n, first, bytecode.Text(a.Xlated.Program.Insns, first))}}
 	}
 	out := []Outcome{a.compareXlated(o)}
 	if a.ImageErr != nil {
@@ -93,62 +93,41 @@ func (a *Analysis) compareCode(o *Observed) Outcome {
 		return out
 	}
 	out.Known = true
-	ours, theirs := a.shown(), bytes.Clone(o.Code)
-	if len(ours) != len(theirs) {
-		out.Detail = fmt.Sprintf("predicted %d bytes, the kernel has %d", len(ours), len(theirs))
-	}
-	masked := 0
-	for _, r := range a.Image.Relocs {
-		for i := r.Offset; i < r.Offset+r.Size && i < min(len(ours), len(theirs)); i++ {
-			ours[i], theirs[i] = 0, 0
-			masked++
+	n := a.shown()
+	ours, theirs := masked(a.Image, o.Code)
+	if bytes.Equal(ours[:n], theirs) {
+		sites := 0
+		for _, r := range a.Image.Relocs {
+			sites += r.Size
 		}
-	}
-	n := min(len(ours), len(theirs))
-	for i := range n {
-		if ours[i] != theirs[i] {
-			where := a.placeOf(i)
-			out.Detail = fmt.Sprintf("%s: byte +%#x: predicted % x, the kernel has % x", where, i,
-				ours[i:min(i+8, len(ours))], theirs[i:min(i+8, len(theirs))])
-			return out
-		}
-	}
-	if out.Detail == "" {
 		out.Same = true
-		out.Detail = fmt.Sprintf("%d bytes, %d of them addresses that are not compared", n, masked)
+		out.Detail = fmt.Sprintf("%d bytes, %d of them addresses that are not compared", n, sites)
+		return out
+	}
+	if out.Detail = Parting(a.Xlated.Program, a.Image, o.Code); out.Detail == "" {
+		at := 0
+		for at < min(n, len(theirs)) && ours[at] == theirs[at] {
+			at++
+		}
+		out.Detail = fmt.Sprintf("%s: byte +%#x: predicted % x, the kernel has % x", placeOf(a.Xlated.Program, a.Image, at), at,
+			ours[at:min(at+8, n)], theirs[at:min(at+8, len(theirs))])
+	}
+	if n != len(theirs) {
+		out.Detail += fmt.Sprintf("; predicted %d bytes, the kernel has %d", n, len(theirs))
 	}
 	return out
 }
 
-// shown returns a copy of the predicted code without functions that kernels do
-// not show.
-func (a *Analysis) shown() []byte {
+// shown returns how much of the predicted code kernels show: functions that the
+// verifier appends are left out.
+func (a *Analysis) shown() int {
 	n := 0
 	for i, f := range a.Image.Funcs {
 		if !a.Xlated.Program.Funcs[i].Hidden {
 			n = f.Offset + f.Len
 		}
 	}
-	return bytes.Clone(a.Image.Code[:n])
-}
-
-// placeOf names the instruction that a byte of the image belongs to.
-func (a *Analysis) placeOf(off int) string {
-	for f, fi := range a.Image.Funcs {
-		if off < fi.Offset || off >= fi.Offset+fi.Len {
-			continue
-		}
-		fn := a.Xlated.Program.Funcs[f]
-		slot := bytecode.PC(-1)
-		for pc := fn.Start; pc < fn.End && int(a.Image.Offsets[pc]) <= off-fi.Offset; pc += a.Xlated.Program.Insns[pc].Slots() {
-			slot = pc
-		}
-		if slot < 0 {
-			return "prologue of " + fi.Name
-		}
-		return fmt.Sprintf("slot %d, %s", slot, bytecode.Text(a.Xlated.Program.Insns, slot))
-	}
-	return "behind the code"
+	return n
 }
 
 // compareTables compares the instruction arrays.

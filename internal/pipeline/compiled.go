@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit"
@@ -37,7 +38,9 @@ func RunCompiled(p *bytecode.Program, res *replay.Result, code []byte) (*Analysi
 		x.Original[i], x.Xlated[i] = i, i
 	}
 	a.Xlated = x
-	a.Image, a.ImageErr = WithBytes(res, code)
+	if a.Image, a.ImageErr = WithBytes(res, code); a.ImageErr != nil {
+		a.ImageErr = fmt.Errorf("%w: %s", a.ImageErr, res.Reason)
+	}
 	return a, nil
 }
 
@@ -49,7 +52,7 @@ func WithBytes(res *replay.Result, code []byte) (*jit.Image, error) {
 	}
 	img := *res.Image
 	if len(img.Code) < len(code) || len(res.Code) != len(code) {
-		return nil, errors.New("where instructions begin in the kernel's code is not known: " + res.Reason)
+		return nil, errors.New("where instructions begin in the kernel's code is not known, for ours differs")
 	}
 	img.Code = append(append([]byte(nil), code...), img.Code[len(code):]...)
 	return &img, nil
