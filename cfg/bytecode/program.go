@@ -28,6 +28,7 @@ type Program struct {
 	Tables   []JumpTable  // in order of first reference
 	Refs     []Ref        // by PC; at most one for each PC
 	Lines    []Line       // by PC; each holds until the next
+	KeySites []KeySite    // by PC: jumps that the object's static keys control
 	Diags    []string     // what the loader found odd, in a fixed order
 
 	// Sleepable and the like are loader flags (BPF_F_* of BPF_PROG_LOAD).

@@ -15,12 +15,13 @@ import (
 //   - Subprogs are not empty and cover the slots without gap or overlap.
 //   - Refs are sorted, at most one for each slot, and refer to what exists.
 //   - Lines are sorted, at most one for each slot.
+//   - Static keys are sorted, at most one for each slot.
 //   - Code pointers, variables and their map agree in size.
 func Check(p *bytecode.Program) error {
 	if p == nil {
 		return errors.New("no program")
 	}
-	for _, check := range []func(*bytecode.Program) error{checkInsns, checkSubprogs, checkRefs, checkLines, checkMaps} {
+	for _, check := range []func(*bytecode.Program) error{checkInsns, checkSubprogs, checkRefs, checkLines, checkKeys, checkMaps} {
 		if err := check(p); err != nil {
 			return fmt.Errorf("program %q: %w", p.Name, err)
 		}
@@ -100,6 +101,17 @@ func checkLines(p *bytecode.Program) error {
 			return fmt.Errorf("line at slot %d behind one at %d", l.PC, last)
 		}
 		last = l.PC
+	}
+	return nil
+}
+
+func checkKeys(p *bytecode.Program) error {
+	last := bytecode.PC(-1)
+	for _, k := range p.KeySites {
+		if k.PC <= last || k.PC >= p.Len() {
+			return fmt.Errorf("static key at slot %d behind one at %d", k.PC, last)
+		}
+		last = k.PC
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ type object struct {
 	ext     *btfExt
 	maps    mapSet
 	externs externSet
+	keys    map[int][]keySite // static keys, by section of the code and slot
 	left    int // of MaxLinked
 	diags   []string
 }
@@ -79,6 +80,7 @@ func newObject(name string, f *elfFile) (*object, error) {
 	o.start = slices.Repeat([]bytecode.PC{notPlaced}, len(o.funcs))
 	o.loadTypes()
 	o.findMaps()
+	o.findKeys()
 	if err := o.findEntries(); err != nil {
 		return nil, err
 	}

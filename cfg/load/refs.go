@@ -23,6 +23,9 @@ func (l *linker) fill() error {
 	}
 	l.addSubprograms()
 	l.addLines()
+	if err := l.addKeys(); err != nil {
+		return err
+	}
 	return l.addCORE()
 }
 

@@ -12,3 +12,4 @@ for c in order data kernel; do
 done
 "$clang" --target=bpfel -O2 -mcpu=v4 -c order.c -o order.nobtf.o
 "$clang" --target=bpfel -c untyped.s -o untyped.o
+"$clang" --target=bpfel -c keys.s -o keys.o

@@ -1,0 +1,68 @@
+package bytecode
+
+import "sort"
+
+// KeySite is what an object says of an instruction: that a static key controls
+// it.
+type KeySite struct {
+	PC   PC
+	Name string // of the key, a map of the object
+}
+
+// Key is a static key as far as one program has it: jumps that are switched
+// together at run time, between jumping and doing nothing.
+type Key struct {
+	Name  string // empty for a jump that no key of the object names
+	Jumps []KeyJump
+}
+
+// KeyJump is a jump that a static key controls.
+type KeyJump struct {
+	PC     PC
+	Next   PC   // where it goes on as a nop
+	Target PC   // where it jumps to
+	Taken  bool // whether it jumps before anything is switched
+}
+
+// Keys returns the static keys of a program in the order of their first jumps,
+// and the jumps of each by slot. A jump that no key of the object names is a key
+// of its own without a name. Sites that are no such jump are left out.
+//
+// A key of an object may have jumps in several of its programs: those with the
+// same name are one key, of which each program has its own copy in the kernel.
+//
+// Source: the RFC series "BPF static keys" (2023 to 2025), of which no kernel has
+// anything yet.
+func Keys(p *Program) []Key {
+	name := make(map[PC]string, len(p.KeySites))
+	for _, s := range p.KeySites {
+		name[s.PC] = s.Name
+	}
+	var keys []Key
+	index := map[string]int{}
+	for pc := PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+		f := p.Flow(pc)
+		if f.Kind != FlowKey {
+			continue
+		}
+		j := KeyJump{PC: pc, Next: f.Next, Target: f.Target, Taken: f.Jumps}
+		n := name[pc]
+		if i, ok := index[n]; ok && n != "" {
+			keys[i].Jumps = append(keys[i].Jumps, j)
+			continue
+		}
+		index[n] = len(keys)
+		keys = append(keys, Key{Name: n, Jumps: []KeyJump{j}})
+	}
+	return keys
+}
+
+// KeyAt returns the name of the key that the object gives for the instruction at
+// pc, "" for none.
+func (p *Program) KeyAt(pc PC) string {
+	i := sort.Search(len(p.KeySites), func(i int) bool { return p.KeySites[i].PC >= pc })
+	if i < len(p.KeySites) && p.KeySites[i].PC == pc {
+		return p.KeySites[i].Name
+	}
+	return ""
+}
