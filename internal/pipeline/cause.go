@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"fmt"
+	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit"
@@ -22,7 +23,7 @@ func Parting(p *jit.Program, img *jit.Image, theirs []byte) string {
 	for i, j := 0, 0; i < len(ours) && j < len(kernel); {
 		x, err1 := disasm.Decode(img.Code, i)
 		y, err2 := disasm.Decode(theirs, j)
-		if err1 != nil || err2 != nil {
+		if err1 != nil || err2 != nil || strings.HasPrefix(y.Text, "prefix(") { // cut off
 			return ""
 		}
 		_, jump1 := x.Target()
