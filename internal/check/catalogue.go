@@ -116,7 +116,7 @@ func refusals() []Info {
 			"compute the index, not the address"},
 		{KernelRefuses, Error, "anything else that Linux's control-flow rules refuse",
 			"The program breaks a rule that is about neither tables nor targets: an unknown opcode, reserved fields, " +
-				"recursion, a function that does not end in a jump or exit.",
+				"recursion, a function that does not end in a jump or exit, a register that was never set, an endless loop.",
 			"  callx r1        unknown opcode 8d\n",
 			"see the kernel's message"},
 	}

@@ -36,6 +36,8 @@ func kinds() []struct {
 		{"unbounded memory access", TableAccess},
 		{"outside of the allowed memory range", TableAccess},
 		{"bytes from insn_array", TableAccess},
+		{"math between map_value", TableAccess},
+		{"points to outside of jump table", TableAccess},
 	}
 }
 
@@ -54,24 +56,60 @@ func (c *context) kindOf(msg string, pc bytecode.PC) ID {
 
 // verdict adds what Linux's rules say: its message to the finding that tells
 // the same, or a finding of its own. Of the rules on values only those about
-// jump tables, code addresses, indirect jumps and unset registers count: what memory a program
+// jump tables, code addresses, indirect jumps, unset registers and endless loops
+// count: what memory a program
 // may touch is a verifier's business, which knows more about pointers than the
 // facts here do and would be contradicted on real programs.
 func (c *context) verdict() {
 	c.missingTables()
+	c.told = map[refused]bool{}
 	c.byPC = map[bytecode.PC][]int{}
 	for i := range c.found {
 		c.byPC[c.found[i].PC] = append(c.byPC[c.found[i].PC], i)
 	}
-	if v := rules.Static(c.p); !v.Accept {
+	set := c.ruleSet()
+	if v := set.Static(c.p); !v.Accept {
 		c.refusal(v.Message, v.PC)
 		return
 	}
-	for _, f := range c.a.Succ.Facts.Faults() {
-		if !f.Loose && (c.kindOf(f.Text, f.PC) != KernelRefuses || strings.Contains(f.Text, "!read_ok")) {
+	r := c.a.Succ
+	if set.Name != rules.Name { // the analysis follows the default kernel's verifier
+		var err error
+		if r, err = set.Resolve(c.p); err != nil {
+			panic("bug: a program that has been analysed cannot be for " + set.Name + ": " + err.Error())
+		}
+	}
+	if v := set.Check(c.p, r); !v.Accept && c.counts(v.Message, v.PC) {
+		c.refusal(v.Message, v.PC)
+	}
+	for _, f := range r.Facts.Faults() {
+		if !f.Loose && c.counts(f.Text, f.PC) {
 			c.refusal(f.Text, f.PC)
 		}
 	}
+}
+
+// counts reports whether a message on values is one that this package passes
+// on. Linux 6.19 looks at fields only when values are computed.
+func (c *context) counts(msg string, pc bytecode.PC) bool {
+	if c.kindOf(msg, pc) != KernelRefuses {
+		return true
+	}
+	for _, part := range []string{"!read_ok", "infinite loop detected", "reserved fields", "invalid may_goto", "is invalid"} {
+		if strings.Contains(msg, part) {
+			return true
+		}
+	}
+	return false
+}
+
+// ruleSet returns the rules of the profile's kernel, or the default where that
+// kernel's are not known.
+func (c *context) ruleSet() rules.Set {
+	if set, err := rules.Lookup("linux-" + c.a.Profile.Version); err == nil {
+		return set
+	}
+	return rules.Linux73()
 }
 
 // missingTables finds the functions that jump indirectly and have no table.
@@ -89,10 +127,20 @@ func (c *context) missingTables() {
 	}
 }
 
+// refused is a message of the kernel at an instruction.
+type refused struct {
+	msg string
+	pc  bytecode.PC
+}
+
 // refusal records that Linux refuses the program with a message about an
 // instruction, or about none.
 func (c *context) refusal(msg string, pc bytecode.PC) {
 	id := c.kindOf(msg, pc)
+	if c.told[refused{msg, pc}] {
+		return
+	}
+	c.told[refused{msg, pc}] = true
 	if f := c.same(id, msg, pc); f != nil {
 		f.Kernel = msg
 		return

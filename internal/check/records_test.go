@@ -118,40 +118,63 @@ func deleted(r *record.Record, pc int) bool {
 	return false
 }
 
-// TestVerdicts holds the errors against the verdicts of a kernel: what it
+// TestVerdicts holds the errors against the verdicts of kernels: what one
 // accepted has no error but the hazards that it does not look for, and what it
-// refused for its control flow has one.
+// refused has one, mostly with the kernel's own words. Refusals for want of
+// privileges or of a compiler are not the program's fault, and those listed are
+// known not to be found.
 func TestVerdicts(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(filepath.Dir(testenv.Path(t, "records/random.7.3.4.off.jsonl.gz")), "*7.3.4.off*"))
-	if err != nil || len(files) == 0 {
-		t.Fatal(err, files)
-	}
 	hazard := map[check.ID]bool{check.NopTarget: true, check.ForeignTarget: true}
-	for _, file := range files {
-		accepted, refused, missed := 0, 0, 0
-		records(t, filepath.Base(file), func(j job) {
-			if j.Result.Load == nil {
-				return
-			}
-			var errs []string
-			for _, f := range j.findings {
-				if f.Level == check.Error && !hazard[f.ID] {
-					errs = append(errs, string(f.ID)+": "+f.Message)
+	missed := map[string]string{
+		"6.19 27_asm_corners/spill":             "6.19 forgets code addresses in the stack",
+		"6.19 good/spill-fill":                  "6.19 forgets code addresses in the stack",
+		"6.19 harden/good/spill-fill":           "6.19 forgets code addresses in the stack",
+		"6.19 good/switch-mod":                  "6.19 does not follow the remainder",
+		"6.19 harden/good/switch-mod":           "6.19 does not follow the remainder",
+		"6.19 good/load-negative-offset":        "6.19 drops the offset of the load",
+		"6.19 harden/good/load-negative-offset": "6.19 drops the offset of the load",
+		"6.19 03_threaded_vm/run":               "the verifier gives up, which depends on its order of paths",
+	}
+	words, other := 0, 0
+	for _, pattern := range []string{"records/*.7.3.4.off.jsonl.gz", "records/*.6.19.14.off.jsonl.gz"} {
+		for _, path := range testenv.Glob(t, pattern) {
+			file := filepath.Base(path)
+			accepted, refused := 0, 0
+			records(t, file, func(j job) {
+				if j.Result.Load == nil {
+					return
 				}
-			}
-			switch {
-			case j.Result.Load.OK && len(errs) > 0:
-				t.Errorf("%s: the kernel accepts %s: %s", filepath.Base(file), j.Job.Name, strings.Join(errs, "; "))
-			case j.Result.Load.OK:
-				accepted++
-			case len(errs) > 0:
-				refused++
-			default:
-				missed++
-				t.Logf("%s: %s is refused: %s", filepath.Base(file), j.Job.Name, j.Result.Load.Error)
-			}
-		})
-		t.Logf("%s: %d accepted and clean, %d refused and flagged, %d refused and not flagged", filepath.Base(file), accepted,
-			refused, missed)
+				var errs []string
+				quoted := false
+				for _, f := range j.findings {
+					if f.Level == check.Error && !hazard[f.ID] {
+						errs = append(errs, string(f.ID)+": "+f.Message)
+					}
+					quoted = quoted || f.Kernel != "" && strings.Contains(j.Result.Load.Error, f.Kernel)
+				}
+				name := j.Job.Name
+				switch ok := j.Result.Load.OK; {
+				case ok && len(errs) > 0:
+					t.Errorf("%s: the kernel accepts %s: %s", file, name, strings.Join(errs, "; "))
+				case ok:
+					accepted++
+				case len(errs) > 0:
+					refused++
+					if quoted {
+						words++
+					} else {
+						other++
+						t.Logf("%s: %s is refused with %q, not quoted: %s", file, name, j.Result.Load.Error, strings.Join(errs, "; "))
+					}
+				case strings.Contains(file, ".6.19.") && missed["6.19 "+name] != "":
+				case !strings.HasPrefix(name, "other/caps-") && name != "other/jit-off":
+					t.Errorf("%s: %s is refused (%s) and has no error", file, name, j.Result.Load.Error)
+				}
+			})
+			t.Logf("%s: %d accepted and clean, %d refused and flagged", file, accepted, refused)
+		}
+	}
+	if words < 200 || other > 10 {
+		t.Errorf("%d refusals are quoted, %d are not", words, other)
 	}
 }
