@@ -17,6 +17,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/live"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 
 // maxInput is the size limit of an input file in bytes.
@@ -29,6 +30,11 @@ type source struct {
 	failed   []failure    // programs that could not be loaded
 	profile  *jit.Profile // the record's, nil for other inputs
 	diags    []string     // what is odd about the file as a whole
+
+	// loaded tells how a record's programs were loaded, harden asks for
+	// constant blinding of all programs.
+	loaded map[*bytecode.Program]rewrite.Options
+	harden bool
 
 	license string // of an object
 	object  []byte // of an object: the file
@@ -189,11 +195,13 @@ func openRecord(file, name string) (source, error) {
 	if r.Kind() != record.FileRecords {
 		return s, fmt.Errorf("record %s: a file of %s has no source programs: use bpfcfg replay", file, r.Kind())
 	}
+	var env *record.Env
 	for rec, err := range r.Records() {
 		if err != nil {
 			return s, fmt.Errorf("record %s: %w", file, err)
 		}
-		if rec.Env != nil && s.profile == nil {
+		if rec.Env != nil && env == nil {
+			env = rec.Env
 			if prof, err := envProfile(rec.Env); err == nil {
 				s.profile = &prof
 			}
@@ -201,7 +209,7 @@ func openRecord(file, name string) (source, error) {
 		if rec.Job == nil || name != "" && rec.Job.Name != name {
 			continue
 		}
-		s.addJob(rec.Job)
+		s.addJob(env, rec.Job)
 	}
 	if len(s.programs)+len(s.failed) == 0 {
 		return s, fmt.Errorf("record %s: no program called %q", file, name)
@@ -211,7 +219,7 @@ func openRecord(file, name string) (source, error) {
 
 // addJob appends the program that a job submits; a job that only works on maps
 // has none.
-func (s *source) addJob(job *record.Job) {
+func (s *source) addJob(env *record.Env, job *record.Job) {
 	p, err := job.Program()
 	switch {
 	case errors.Is(err, record.ErrNoProgram):
@@ -219,7 +227,26 @@ func (s *source) addJob(job *record.Job) {
 		s.failed = append(s.failed, failure{name: job.Name, err: err})
 	default:
 		s.programs = append(s.programs, p)
+		if s.loaded == nil {
+			s.loaded = map[*bytecode.Program]rewrite.Options{}
+		}
+		s.loaded[p] = loadOptions(env, job)
 	}
+}
+
+// loadOptions returns how a recorded job was loaded.
+func loadOptions(env *record.Env, job *record.Job) rewrite.Options {
+	lacks := func(capability string) bool {
+		return slices.Contains(job.DropCaps, "all") || slices.Contains(job.DropCaps, capability)
+	}
+	o := rewrite.Options{AttachType: job.AttachType, NoCapBPF: lacks("CAP_BPF"), NoCapPerfmon: lacks("CAP_PERFMON")}
+	const harden = "net.core.bpf_jit_harden"
+	level, ok := job.Sysctl[harden]
+	if !ok && env != nil {
+		level = env.Sysctl[harden]
+	}
+	o.Blind = level == "2" || level == "1" && o.NoCapBPF
+	return o
 }
 
 // errTooLarge is the cause when an input exceeds maxInput.

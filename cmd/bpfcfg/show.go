@@ -38,6 +38,7 @@ type showCmd struct {
 	Input  []string `arg:"" help:"Objects, directories, raw:FILE, record:FILE#NAME, or - for standard input."`
 	Stage  string   `required:"" enum:"insns,cfg,facts,succ,tables,xlated,jit,layout" help:"One of ${enum}." placeholder:"STAGE"`
 	Format string   `enum:"text,json" default:"text" help:"text or json."`
+	Harden bool     `help:"As with net.core.bpf_jit_harden=2: constants blinded, with random numbers that are all zero."`
 	analysisFlags
 }
 
@@ -48,6 +49,7 @@ func (showCmd) Help() string {
   bpfcfg show prog.o --stage succ --format json  targets of indirect jumps, for tools
   bpfcfg show prog.o#f1 --stage tables           where each table entry ends up
   bpfcfg show prog.o --stage jit --profile linux-6.19+plain
+  bpfcfg show prog.o --stage tables --harden     the same with constant blinding
   bpfcfg show record:FILE.jsonl.gz#NAME --stage xlated`
 }
 
@@ -87,6 +89,7 @@ func (c *showCmd) Run(std streams) error {
 	st := stages()[c.Stage]
 	var failed error
 	for i, s := range sources {
+		s.harden = c.Harden
 		prof, err := c.profile(s)
 		if err != nil {
 			return err
