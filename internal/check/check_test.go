@@ -149,7 +149,7 @@ func TestFindings(t *testing.T) {
 			switch4(a, -1, "x", "y")
 			leave(a, "x", 1)
 			leave(a, "y", 1)
-		}, []string{"table-access@6"}},
+		}, []string{"table-access@5", "table-access@6"}},
 		{"arithmetic on a code address", func(a *progen.Asm) {
 			a.Table(3, "x", "y")
 			a.Emit(ldxDW, 3, 3, 0, 0)
