@@ -1,0 +1,139 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/internal/explain"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+)
+
+// explainCmd tells why the analysis says what it says.
+type explainCmd struct {
+	Input  string   `arg:"" help:"Object, raw:FILE, record:FILE#NAME, or - for standard input."`
+	At     []string `arg:"" optional:"" help:"gotox@N, callx@N, insn@N (slots) or block@N; all indirect jumps and dead code when left out."`
+	Format string   `enum:"text,json" default:"text" help:"text or json."`
+	analysisFlags
+}
+
+// Help returns the examples of --help.
+func (explainCmd) Help() string {
+	return `Examples:
+  bpfcfg explain prog.o gotox@17                 why the jump at slot 17 has these targets
+  bpfcfg explain prog.o --prog f block@8         why block b8 is dead, or what holds there
+  bpfcfg explain prog.o#f insn@23 --format json  the facts before slot 23
+  bpfcfg explain prog.o#f                        all indirect jumps and dead code`
+}
+
+// Run implements the verb.
+func (c *explainCmd) Run(std streams) error {
+	places, err := c.places()
+	if err != nil {
+		return err
+	}
+	sources, err := openInputs([]string{c.Input}, c.Prog, std.in)
+	if err != nil {
+		return err
+	}
+	if len(sources) != 1 {
+		return usagef("%s is a directory: name one object", c.Input)
+	}
+	s := sources[0]
+	if len(places) > 0 && len(s.programs) > 1 {
+		var names []string
+		for _, p := range s.programs {
+			names = append(names, p.Name)
+		}
+		return usagef("%s holds %d programs: choose with --prog (%s)", s.name, len(s.programs), listNames(names))
+	}
+	prof, err := c.profile(s)
+	if err != nil {
+		return err
+	}
+	doc := document{Schema: schema, Input: s.name, Programs: []any{}, Notes: s.diags}
+	failed := s.failed
+	for i, p := range s.programs {
+		a, err := pipeline.Run(p, prof, rewrite.Options{})
+		if err != nil {
+			failed = append(failed, failure{p.Name, p.Section, err})
+			continue
+		}
+		answers, err := answer(a, places)
+		if err != nil {
+			return err
+		}
+		if c.Format == "text" {
+			if i > 0 {
+				fmt.Fprintln(std.out)
+			}
+			if err := c.text(std, a, answers); err != nil {
+				return err
+			}
+		}
+		doc.Programs = append(doc.Programs, explainedProgram{headOf(p), answers})
+	}
+	for _, f := range failed {
+		doc.Programs = append(doc.Programs, failedProgram{f.name, f.section, f.err.Error()})
+	}
+	if c.Format == "json" {
+		if err := writeJSON(std.out, doc); err != nil {
+			return err
+		}
+	}
+	return failures(std.err, s.name, failed)
+}
+
+// explainedProgram is a program in the JSON of the verb.
+type explainedProgram struct {
+	head
+	Answers []*explain.Answer `json:"answers"`
+}
+
+// places reads the places on the command line.
+func (c *explainCmd) places() ([]explain.Place, error) {
+	var out []explain.Place
+	for _, s := range c.At {
+		p, err := explain.ParsePlace(s)
+		if err != nil {
+			return nil, usagef("%w", err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// answer explains the places, or all that there are in a program.
+func answer(a *pipeline.Analysis, places []explain.Place) ([]*explain.Answer, error) {
+	x := explain.New(a)
+	if len(places) == 0 {
+		places = x.Places()
+	}
+	out := []*explain.Answer{}
+	for _, at := range places {
+		ans, err := x.At(at)
+		if errors.Is(err, explain.ErrPlace) {
+			return nil, usagef("%s: %w", a.Program.Name, err)
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, ans)
+	}
+	return out, nil
+}
+
+// text prints the answers on a program.
+func (c *explainCmd) text(std streams, a *pipeline.Analysis, answers []*explain.Answer) error {
+	title(std.out, a.Program, "")
+	if len(answers) == 0 {
+		fmt.Fprintln(std.out, "no indirect jump or call, and no dead code")
+	}
+	for _, ans := range answers {
+		fmt.Fprintln(std.out)
+		if err := ans.Write(std.out); err != nil {
+			return err
+		}
+	}
+	return nil
+}

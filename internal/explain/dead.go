@@ -1,0 +1,123 @@
+package explain
+
+import (
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// dead says why nothing reaches a block: for each way into the dead code around
+// it, the instruction that closes it.
+func (x *Explainer) dead(b cfg.BlockID) []Reason {
+	facts := x.a.Succ.Facts
+	if facts.BlockReached(b) {
+		facts = x.a.Succ.Exact // the verifier comes here, executions do not
+	}
+	d := &deadCode{x: x, seen: map[cfg.BlockID]bool{b: true}}
+	tables := x.entries()
+	for queue := []cfg.BlockID{b}; len(queue) > 0 && len(d.out) < maxReasons; queue = queue[1:] {
+		at := queue[0]
+		blk := x.g.Blocks[at]
+		preds := x.g.PredIDs(at)
+		for _, i := range preds {
+			e := x.g.Edges()[i]
+			switch {
+			case facts.BlockReached(e.From):
+				d.edge(e)
+			case !d.seen[e.From] && len(d.seen) < maxDead:
+				d.seen[e.From] = true
+				queue = append(queue, e.From)
+			}
+		}
+		for i, t := range tables[blk.Start] {
+			if i == 0 || t.table != tables[blk.Start][i-1].table { // one entry of each table tells enough
+				d.table(t)
+			}
+		}
+		if len(preds) == 0 && len(tables[blk.Start]) == 0 {
+			d.alone(at)
+		}
+	}
+	return d.out
+}
+
+// Limits on what is told of dead code.
+const (
+	maxReasons = 12
+	maxDead    = 4096
+)
+
+// deadCode collects the reasons.
+type deadCode struct {
+	x    *Explainer
+	seen map[cfg.BlockID]bool
+	out  []Reason
+}
+
+// tableEntry is an entry of a jump table.
+type tableEntry struct{ table, index int }
+
+// entries returns the table entries by the slot they lead to.
+func (x *Explainer) entries() map[bytecode.PC][]tableEntry {
+	out := map[bytecode.PC][]tableEntry{}
+	for t := range x.p.Tables {
+		for i, pc := range x.p.Tables[t].Targets {
+			out[pc] = append(out[pc], tableEntry{t, i})
+		}
+	}
+	return out
+}
+
+// edge tells of an edge from live code that nothing takes.
+func (d *deadCode) edge(e cfg.Edge) {
+	x := d.x
+	pc := x.g.Blocks[e.From].Last
+	var text string
+	switch e.Kind {
+	case cfg.Taken:
+		text = fmt.Sprintf("insn %d in %v, %q, is never taken", pc, e.From, x.p.Text(pc))
+	case cfg.FallThrough:
+		text = fmt.Sprintf("insn %d in %v, %q, is always taken", pc, e.From, x.p.Text(pc))
+		if x.p.Flow(pc).Kind != bytecode.FlowCond {
+			text = fmt.Sprintf("insn %d in %v, %q, does not go on", pc, e.From, x.p.Text(pc))
+		}
+	case cfg.Return:
+		text = fmt.Sprintf("the call at insn %d in %v, %q, does not return", pc, e.From, x.p.Text(pc))
+	default:
+		text = fmt.Sprintf("insn %d in %v, %q, never leads to %v", pc, e.From, x.p.Text(pc), e.To)
+	}
+	d.out = append(d.out, Reason{Kind: "edge", Insn: int(pc), Text: text, Facts: x.factsBefore(pc), Source: x.source(pc)})
+}
+
+// table tells of a table entry that nothing selects.
+func (d *deadCode) table(t tableEntry) {
+	x := d.x
+	name := x.p.Tables[t.table].Name
+	for _, j := range x.a.Succ.Indirect {
+		for _, u := range j.Tables {
+			if u.Table != t.table {
+				continue
+			}
+			text := fmt.Sprintf("entry %d of %s leads here; insn %d, %s %v, selects entries %d to %d: %s", t.index, name, j.PC,
+				j.Op, j.Reg, u.Min, u.Max, j.Reason)
+			d.out = append(d.out, Reason{Kind: "table", Insn: int(j.PC), Text: text, Source: x.source(j.PC)})
+			return
+		}
+	}
+	d.out = append(d.out, Reason{Kind: "table", Insn: -1,
+		Text: fmt.Sprintf("entry %d of %s leads here; no indirect jump that can be reached uses the table", t.index, name)})
+}
+
+// alone tells of a block without any way in.
+func (d *deadCode) alone(b cfg.BlockID) {
+	x := d.x
+	blk := x.g.Blocks[b]
+	if x.g.Entry(blk.Sub) == b {
+		d.out = append(d.out, Reason{Kind: "not-called", Insn: -1, Source: x.source(blk.Start),
+			Text: fmt.Sprintf("nothing calls function %s", x.function(b))})
+		return
+	}
+	d.out = append(d.out, Reason{Kind: "no-way-in", Insn: -1, Source: x.source(blk.Start),
+		Text: fmt.Sprintf("no jump leads to %v and the instruction before it does not go on", b)})
+}

@@ -1,0 +1,383 @@
+// Package explain tells why the analysis says what it says of one place in a
+// program: why an indirect jump has these targets, why a block is dead, what is
+// known before an instruction.
+//
+//	x := explain.New(a)
+//	ans, err := x.At(explain.Place{Kind: "gotox", Number: 8})
+//	ans.Write(os.Stdout)
+//
+// An Answer is plain data with JSON names; docs/explain.md shows both forms. The
+// package computes no facts of its own: it picks those that matter from an
+// analysis and puts them in the order in which a person would look for them.
+package explain
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/layout"
+	"github.com/bpfcfg/bpfcfg/succ"
+)
+
+// Place names what to explain: gotox@8, callx@8, block@3, insn@8.
+type Place struct {
+	Kind   string // "gotox", "callx", "block" or "insn"
+	Number int    // slot, or number of the block
+}
+
+// String returns the place as ParsePlace reads it.
+func (p Place) String() string { return fmt.Sprintf("%s@%d", p.Kind, p.Number) }
+
+// ErrPlace is wrapped by errors about a Place.
+var ErrPlace = errors.New("no such place")
+
+// ParsePlace reads a place. Of a block the number may have a b in front.
+func ParsePlace(s string) (Place, error) {
+	kind, num, ok := strings.Cut(s, "@")
+	if !ok || !slices.Contains([]string{"gotox", "callx", "block", "insn"}, kind) {
+		return Place{}, fmt.Errorf("%w: %.60q: write gotox@8, callx@8, block@3 or insn@8", ErrPlace, s)
+	}
+	if kind == "block" {
+		num = strings.TrimPrefix(num, "b")
+	}
+	n, err := strconv.ParseInt(num, 10, 32)
+	if err != nil || n < 0 {
+		return Place{}, fmt.Errorf("%w: %.60q: the number behind @ is a slot or the number of a block", ErrPlace, s)
+	}
+	return Place{kind, int(n)}, nil
+}
+
+// Explainer answers questions on one analysis.
+type Explainer struct {
+	a      *pipeline.Analysis
+	g      *cfg.Graph
+	p      *bytecode.Program
+	replay *abstract.Replay // nil until needed
+	tree   []int            // of each block, the edge that the shortest way in comes by; -1 none
+	places *layout.Layout   // nil without machine code
+}
+
+// New prepares to answer.
+func New(a *pipeline.Analysis) *Explainer {
+	x := &Explainer{a: a, g: a.Graph, p: a.Program}
+	if a.Image != nil {
+		x.places = layout.Of(a.Graph, a.Xlated.Xlated, a.Xlated.Program.Funcs, a.Image)
+	}
+	return x
+}
+
+// Places returns what there is to wonder about in a program: its indirect jumps
+// and calls, then each dead block that live code borders on or whose address is
+// in a table.
+func (x *Explainer) Places() []Place {
+	var out []Place
+	for _, d := range x.a.Succ.Indirect {
+		out = append(out, Place{d.Op, int(d.PC)})
+	}
+	for b := range x.g.Blocks {
+		if !x.a.Succ.Facts.BlockReached(cfg.BlockID(b)) && x.borders(cfg.BlockID(b)) {
+			out = append(out, Place{"block", b})
+		}
+	}
+	return out
+}
+
+// borders reports whether a dead block is where one would begin to ask: live
+// code leads to it, or it has no way in at all.
+func (x *Explainer) borders(b cfg.BlockID) bool {
+	preds := x.g.Preds(b)
+	return len(preds) == 0 || slices.ContainsFunc(preds, func(e cfg.Edge) bool { return x.a.Succ.Facts.BlockReached(e.From) })
+}
+
+// Answer is the explanation of one place. Of the parts only those that there is
+// something to say on are set.
+type Answer struct {
+	Place    string  `json:"place"`    // "gotox@8"
+	Function string  `json:"function"` // C name
+	Block    int     `json:"block"`
+	Insn     int     `json:"insn"` // first slot of a block
+	Text     string  `json:"text"` // the instruction, or how the block ends
+	Source   *Source `json:"source,omitempty"`
+
+	Reachable bool   `json:"reachable"` // by the verifier's rules
+	Executed  bool   `json:"executed"`  // some execution may come here
+	Verdict   string `json:"verdict"`   // one sentence
+
+	Way      []Step     `json:"way,omitempty"`     // into the block, from the entry of the program
+	Origin   []Origin   `json:"origin,omitempty"`  // where the register of an indirect jump comes from
+	Facts    []string   `json:"facts,omitempty"`   // what holds there, a line for each state that is kept apart
+	Tables   []Table    `json:"tables,omitempty"`  // of an indirect jump or call
+	Targets  *Targets   `json:"targets,omitempty"` // of an indirect jump or call
+	In       []Way      `json:"in,omitempty"`      // edges into a block
+	Out      []Way      `json:"out,omitempty"`     // edges out of a block
+	Dead     []Reason   `json:"dead,omitempty"`    // why nothing reaches it
+	Code     *CodePlace `json:"code,omitempty"`    // where the verifier and the JIT put it
+	Rules    string     `json:"rules,omitempty"`   // what the kernel's rules say of the program, for indirect jumps
+	Rejected bool       `json:"rejected,omitempty"`
+}
+
+// Source is a line of C.
+type Source struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+	Text string `json:"text"`
+}
+
+// Step is a block on the way in.
+type Step struct {
+	Block  int     `json:"block"`
+	Insn   int     `json:"insn"` // its last instruction
+	Text   string  `json:"text"`
+	Kind   string  `json:"kind"` // of the edge that is followed, empty for the last step
+	To     int     `json:"to"`
+	Source *Source `json:"source,omitempty"`
+}
+
+// Origin is an instruction that makes or bounds the address jumped to, in the
+// order of execution.
+type Origin struct {
+	Insn   int     `json:"insn"`
+	Text   string  `json:"text"`
+	Role   string  `json:"role"`            // "defines", "bounds", "loads"
+	Reg    string  `json:"reg,omitempty"`   // register that it defines or bounds
+	Value  string  `json:"value,omitempty"` // what the register holds behind it
+	Source *Source `json:"source,omitempty"`
+}
+
+// Table is a table that an indirect jump or call reads.
+type Table struct {
+	Name     string  `json:"name"`
+	Entries  int     `json:"entries"`
+	Min      int     `json:"min"` // by the verifier's rule
+	Max      int     `json:"max"`
+	Selected int     `json:"selected"` // number of entries that an execution can select
+	Rows     []Entry `json:"rows"`
+}
+
+// Entry is a run of entries of a table with one target.
+type Entry struct {
+	First    int     `json:"first"`
+	Last     int     `json:"last"`
+	Target   int     `json:"target"` // slot
+	Block    int     `json:"block"`  // -1 outside the program
+	Selected bool    `json:"selected"`
+	Why      string  `json:"why,omitempty"` // when it is not
+	Source   *Source `json:"source,omitempty"`
+}
+
+// Targets are the three answers on an indirect jump or call, in slots.
+type Targets struct {
+	Status      string   `json:"status"` // exact, over-approximate, unresolved
+	Exact       []int    `json:"exact"`
+	Range       []int    `json:"range"`
+	Kernel      []int    `json:"kernel"`
+	Differences []string `json:"differences,omitempty"` // why they are not the same
+}
+
+// Way is an edge into or out of a block.
+type Way struct {
+	From     int    `json:"from"`
+	To       int    `json:"to"`
+	Kind     string `json:"kind"`
+	Text     string `json:"text"`
+	Feasible bool   `json:"feasible"`
+}
+
+// Reason is why one way into dead code is closed.
+type Reason struct {
+	Kind   string   `json:"kind"` // "edge", "table", "no-way-in", "not-called"
+	Insn   int      `json:"insn"` // that decides, -1 for none
+	Text   string   `json:"text"`
+	Facts  []string `json:"facts,omitempty"` // before that instruction
+	Source *Source  `json:"source,omitempty"`
+}
+
+// CodePlace is where an instruction or block went.
+type CodePlace struct {
+	Xlated int `json:"xlated"` // slot after the verifier's rewrites, -1 when it is removed
+	Offset int `json:"offset"` // byte in the image, -1 when it is removed
+	Len    int `json:"len"`    // bytes of a block, 0 for an instruction
+}
+
+// At explains a place. The error, which wraps ErrPlace, says what there is
+// instead.
+func (x *Explainer) At(at Place) (*Answer, error) {
+	switch at.Kind {
+	case "gotox", "callx":
+		for i := range x.a.Succ.Indirect {
+			if d := &x.a.Succ.Indirect[i]; int(d.PC) == at.Number && d.Op == at.Kind {
+				return x.indirect(at, d), nil
+			}
+		}
+		return nil, x.noIndirect(at)
+	case "block":
+		if at.Number >= len(x.g.Blocks) {
+			return nil, fmt.Errorf("%w: %v: the blocks are b0 to b%d", ErrPlace, at, len(x.g.Blocks)-1)
+		}
+		return x.block(at, cfg.BlockID(at.Number)), nil
+	case "insn":
+		if !x.g.InsnAt(bytecode.PC(at.Number)) {
+			return nil, fmt.Errorf("%w: %v: no instruction begins at that slot, the last slot is %d", ErrPlace, at, x.p.Len()-1)
+		}
+		return x.insn(at, bytecode.PC(at.Number)), nil
+	}
+	return nil, fmt.Errorf("%w: %v", ErrPlace, at)
+}
+
+// noIndirect says where there are indirect jumps or calls.
+func (x *Explainer) noIndirect(at Place) error {
+	const most = 10
+	var where []string
+	for _, d := range x.a.Succ.Indirect {
+		if d.Op == at.Kind {
+			where = append(where, strconv.Itoa(int(d.PC)))
+		}
+	}
+	switch {
+	case len(where) == 0:
+		return fmt.Errorf("%w: %v: the program has no %s", ErrPlace, at, at.Kind)
+	case len(where) > most:
+		where = append(where[:most], "…")
+	}
+	return fmt.Errorf("%w: %v: there is a %s at %s", ErrPlace, at, at.Kind, strings.Join(where, ", "))
+}
+
+// start fills in what all answers have.
+func (x *Explainer) start(at Place, b cfg.BlockID, pc bytecode.PC, shown bytecode.PC) *Answer {
+	return &Answer{
+		Place: at.String(), Function: x.function(b), Block: int(b), Insn: int(pc), Text: x.p.Text(shown),
+		Source: x.source(shown), Reachable: x.a.Succ.Facts.BlockReached(b), Executed: x.a.Succ.Exact.BlockReached(b),
+		Way: x.way(b),
+	}
+}
+
+// function returns the name of a block's subprogram.
+func (x *Explainer) function(b cfg.BlockID) string {
+	s := x.p.Subprogs[x.g.Blocks[b].Sub]
+	if s.Name == "" {
+		return fmt.Sprintf("func_%d", s.Start)
+	}
+	return s.Name
+}
+
+// source returns the C line of an instruction.
+func (x *Explainer) source(pc bytecode.PC) *Source {
+	l, ok := x.p.LineAt(pc)
+	if !ok {
+		return nil
+	}
+	return &Source{l.File, l.Line, strings.TrimSpace(l.Text)}
+}
+
+// before returns the states of executions before an instruction.
+func (x *Explainer) before(pc bytecode.PC) []*abstract.State {
+	if x.replay == nil {
+		x.replay = abstract.NewReplay(x.a.Succ.Exact, abstract.Options{Rules: abstract.Exact})
+	}
+	return x.replay.Before(pc)
+}
+
+// factsBefore returns the facts before an instruction as text.
+func (x *Explainer) factsBefore(pc bytecode.PC) []string {
+	var out []string
+	for _, s := range x.before(pc) {
+		if t := s.String(); !slices.Contains(out, t) {
+			out = append(out, t)
+		}
+	}
+	return out
+}
+
+// code returns where an instruction went, nil without machine code.
+func (x *Explainer) code(pc bytecode.PC) *CodePlace {
+	if x.places == nil {
+		return nil
+	}
+	c := &CodePlace{Xlated: int(x.a.Xlated.Xlated[pc]), Offset: -1}
+	for i, f := range x.a.Xlated.Program.Funcs {
+		if v := x.a.Xlated.Xlated[pc]; v >= f.Start && v < f.End {
+			c.Offset = x.a.Image.Funcs[i].Offset + int(x.a.Image.Offsets[v])
+		}
+	}
+	return c
+}
+
+// insn explains an instruction: what is known before it.
+func (x *Explainer) insn(at Place, pc bytecode.PC) *Answer {
+	b, _ := x.g.BlockAt(pc)
+	ans := x.start(at, b, pc, pc)
+	ans.Facts = x.factsBefore(pc)
+	ans.Code = x.code(pc)
+	ans.Verdict = liveness(ans)
+	if !ans.Executed {
+		ans.Dead = x.dead(b)
+	}
+	return ans
+}
+
+// liveness says in a sentence who comes to a place.
+func liveness(ans *Answer) string {
+	switch {
+	case ans.Executed:
+		return "an execution can reach it"
+	case ans.Reachable:
+		return "no execution reaches it, but the verifier follows a path to it: it stays in the program"
+	}
+	return "no execution reaches it: the verifier removes it"
+}
+
+// block explains a block: its facts and the edges around it, or why it is dead.
+func (x *Explainer) block(at Place, b cfg.BlockID) *Answer {
+	blk := x.g.Blocks[b]
+	ans := x.start(at, b, blk.Start, blk.Last)
+	ans.Source = x.source(blk.Start)
+	ans.Verdict = liveness(ans)
+	ans.Facts = x.a.Succ.Exact.EntryText(b)
+	if ans.Code = x.code(blk.Start); ans.Code != nil {
+		ans.Code.Offset = x.places.Code[b]
+		for _, p := range x.places.Pieces {
+			if p.Block == b {
+				ans.Code.Len += p.Len
+			}
+		}
+	}
+	for _, i := range x.g.PredIDs(b) {
+		ans.In = append(ans.In, x.wayOf(int(i)))
+	}
+	lo, hi := x.g.SuccIDs(b)
+	for i := lo; i < hi; i++ {
+		ans.Out = append(ans.Out, x.wayOf(i))
+	}
+	if !ans.Executed {
+		ans.Dead = x.dead(b)
+	}
+	return ans
+}
+
+// wayOf describes an edge.
+func (x *Explainer) wayOf(i int) Way {
+	e := x.g.Edges()[i]
+	return Way{
+		From: int(e.From), To: int(e.To), Kind: e.Kind.String(), Text: x.p.Text(x.g.Blocks[e.From].Last),
+		Feasible: x.a.Succ.Exact.EdgeFeasible(i),
+	}
+}
+
+// statusText is the status of an indirect jump in words.
+func statusText(d *succ.Indirect) string {
+	switch d.Status {
+	case succ.Exact:
+		return "exact: each of these targets is selected on a path that the analysis kept apart"
+	case succ.OverApproximate:
+		return "over-approximate: all targets are among these, perhaps with others"
+	default:
+		return "unresolved: there may be targets that are not listed"
+	}
+}
