@@ -11,8 +11,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// leave is the next slot of an exit.
-const leave bytecode.PC = -1
+// leave is the next slot of an exit: further away than any jump leads.
+const leave bytecode.PC = -1 << 40
 
 // run carries out the innermost frame from pc until that frame is left, and
 // returns R0.

@@ -26,7 +26,9 @@ func run(t *testing.T, p *bytecode.Program, cfg interp.Config, in interp.Input) 
 
 // TestErrors checks that what cannot be carried out is an error with its slot.
 func TestErrors(t *testing.T) {
-	array := []bytecode.Map{{Name: "m", Type: 2, KeySize: 4, ValueSize: 8, MaxEntries: 1, ReadOnly: true, Value: make([]byte, 8)}}
+	array := []bytecode.Map{{
+		Name: "m", Type: 2, KeySize: 4, ValueSize: 8, MaxEntries: 1, ReadOnly: true, Value: make([]byte, 8),
+	}}
 	value := []bytecode.Ref{{PC: 0, Kind: bytecode.RefMapValue}}
 	for _, c := range []struct {
 		name  string
@@ -35,6 +37,7 @@ func TestErrors(t *testing.T) {
 	}{
 		{"falls off the end", []bytecode.Insn{{Code: 0xb7}}, "slot 1: outside the program"},
 		{"jumps before the start", []bytecode.Insn{{Code: 0x05, Off: -5}}, "slot -4: outside the program"},
+		{"jumps just before the start", []bytecode.Insn{{Code: 0x05, Off: -2}}, "slot -1: outside the program"},
 		{"endless loop", []bytecode.Insn{{Code: 0x05, Off: -1}}, "slot 0: step limit reached"},
 		{"below the stack", []bytecode.Insn{{Code: 0x79, Src: 10, Off: -520}}, "offset -8 of stack frame 0"},
 		{"above the stack", []bytecode.Insn{{Code: 0x79, Src: 10, Off: -4}}, "8 bytes at offset 508 of stack frame 0"},
@@ -191,7 +194,10 @@ func TestHash(t *testing.T) {
 		t.Fatal(err)
 	}
 	h := vm.Map("h")
-	if h.Lookup([]byte{1, 1}) != 0 || !h.Update([]byte{1, 1}, []byte{9, 0, 0, 0}) || !h.Update([]byte{2, 2}, []byte{8, 0, 0, 0}) {
+	if h.Lookup([]byte{1, 1}) != 0 {
+		t.Error("an empty map has an element")
+	}
+	if !h.Update([]byte{1, 1}, []byte{9, 0, 0, 0}) || !h.Update([]byte{2, 2}, []byte{8, 0, 0, 0}) {
 		t.Fatal("two elements do not fit")
 	}
 	if h.Update([]byte{3, 3}, []byte{7, 0, 0, 0}) {
@@ -209,19 +215,30 @@ func TestHash(t *testing.T) {
 // FuzzRun checks that no program makes the interpreter panic or run for ever, and
 // that an error names a slot.
 func FuzzRun(f *testing.F) {
-	f.Add([]byte("\xb7\x00\x00\x00\x05\x00\x00\x00\x95\x00\x00\x00\x00\x00\x00\x00"), []byte("context!"))
-	f.Add([]byte("\x18\x12\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x8d\x01\x00\x00\x00\x00\x00\x00"), []byte{})
-	f.Add([]byte("X\xf8000000"), []byte("0")) // a register that does not exist, in a packet load
-	f.Add([]byte("\x85\x10\x00\x00\xff\xff\xff\xff\xc3\x1a\xf8\xff\x01\x01\x00\x00\xe5\x00\xfe\xff\x00\x00\x00\x00"), []byte{1})
+	for _, seed := range []struct{ code, ctx string }{
+		{"\xb7\x00\x00\x00\x05\x00\x00\x00\x95\x00\x00\x00\x00\x00\x00\x00", "context!"},
+		{"\x18\x12\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00" +
+			"\x8d\x01\x00\x00\x00\x00\x00\x00", ""},
+		{"X\xf8000000", "0"}, // a register that does not exist, in a packet load
+		{"\x85\x10\x00\x00\xff\xff\xff\xff\xc3\x1a\xf8\xff\x01\x01\x00\x00" +
+			"\xe5\x00\xfe\xff\x00\x00\x00\x00", "\x01"},
+	} {
+		f.Add([]byte(seed.code), []byte(seed.ctx))
+	}
 	f.Fuzz(func(t *testing.T, code, ctx []byte) {
 		p, err := load.Raw("fuzz", code, binary.LittleEndian)
 		if err != nil {
 			return
 		}
-		p.Maps = []bytecode.Map{{Name: "m", Type: 2, KeySize: 4, ValueSize: 8, MaxEntries: 3}, {Name: "h", Type: 1, KeySize: 4, ValueSize: 8, MaxEntries: 3}}
+		p.Maps = []bytecode.Map{
+			{Name: "m", Type: 2, KeySize: 4, ValueSize: 8, MaxEntries: 3},
+			{Name: "h", Type: 1, KeySize: 4, ValueSize: 8, MaxEntries: 3},
+		}
 		for pc, in := range p.Insns {
 			if in.IsWide() && in.Src != 0 {
-				p.Refs = append(p.Refs, bytecode.Ref{PC: bytecode.PC(pc), Kind: bytecode.RefKind(in.Src), Index: int(in.Imm), Off: int64(in.Off)})
+				p.Refs = append(p.Refs, bytecode.Ref{
+					PC: bytecode.PC(pc), Kind: bytecode.RefKind(in.Src), Index: int(in.Imm), Off: int64(in.Off),
+				})
 			}
 		}
 		vm, err := interp.New(p, interp.Config{

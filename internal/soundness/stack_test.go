@@ -20,7 +20,8 @@ func stackProgram(rnd *rand.Rand) *bytecode.Program {
 	g.emit(0x79, 8, 1, 16, 0)
 	g.emit(0xb7, 9, 0, 0, 0)
 	for range 10 + rnd.IntN(50) {
-		[]func(){g.store, g.store, g.store, g.load, g.load, g.variable, g.variable, g.known, g.spill, g.atomic}[rnd.IntN(10)]()
+		pieces := []func(){g.store, g.store, g.store, g.load, g.load, g.variable, g.variable, g.known, g.spill, g.atomic}
+		pieces[rnd.IntN(len(pieces))]()
 	}
 	g.emit(0xb7, 0, 0, 0, 0)
 	g.emit(bytecode.CodeExit, 0, 0, 0, 0)
