@@ -21,7 +21,10 @@ func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *S
 	if fromReg {
 		b = r.read(pc, s, in.Src)
 	}
-	c := &compare{r: r, pc: pc, cond: cond, is32: is32, a: a, b: b, dst: in.Dst, src: in.Src, same: fromReg && in.Dst == in.Src}
+	c := &compare{
+		r: r, pc: pc, cond: cond, is32: is32, a: a, b: b,
+		dst: in.Dst, src: in.Src, same: fromReg && in.Dst == in.Src,
+	}
 	if !fromReg {
 		c.src = noReg
 	}

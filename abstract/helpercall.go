@@ -45,7 +45,8 @@ func (r *run) returned(h helper, s *State) *Value {
 		if !m.is(MapPtr) {
 			return unknownPtr
 		}
-		if t := r.a.p.Maps[m.Obj].Type; t == mapArrayOfMaps || t == mapHashOfMaps || t == mapSockMap || t == mapSockHash || t == mapXSK {
+		switch r.a.p.Maps[m.Obj].Type {
+		case mapArrayOfMaps, mapHashOfMaps, mapSockMap, mapSockHash, mapXSK:
 			return unknownPtr
 		}
 		v := pointer(MapValue, int(m.Obj), 0)

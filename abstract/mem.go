@@ -272,12 +272,12 @@ func (r *run) storeTo(acc access, val *Value, s *State) {
 // atomic carries out an atomic operation (kernel/bpf/verifier.c
 // check_atomic_rmw, Linux 7.3).
 func (r *run) atomic(acc access, in bytecode.Insn, s *State) {
-	switch {
-	case in.Imm == atomicLoadAcq:
+	switch in.Imm {
+	case atomicLoadAcq:
 		acc.reg = in.Src
 		s.set(in.Dst, r.loadFrom(acc, s))
 		return
-	case in.Imm == atomicStoreRel:
+	case atomicStoreRel:
 		r.storeTo(acc, r.read(acc.pc, s, in.Src), s)
 		return
 	}

@@ -250,7 +250,7 @@ func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
 func distance(a, b *State) int {
 	d := 0
 	for r := range a.regs {
-		if a.regs[r] != b.regs[r] && !(a.regs[r].leq(b.regs[r]) && b.regs[r].leq(a.regs[r])) {
+		if a.regs[r] != b.regs[r] && (!a.regs[r].leq(b.regs[r]) || !b.regs[r].leq(a.regs[r])) {
 			d++
 		}
 	}

@@ -195,7 +195,7 @@ func (l *loopFinder) find(w int32) {
 			l.push(v, w)
 		}
 	}
-	for i := 0; i < len(l.todo); i++ {
+	for i := 0; i < len(l.todo); i++ { //nolint:intrange // push makes it longer
 		v := l.todo[i]
 		l.header[v] = w
 		l.push(l.t.parent[v], w)

@@ -20,7 +20,8 @@ func tables(p *bytecode.Program, k, e *abstract.Indirect) []TableUse {
 				return u
 			}
 		}
-		uses = append(uses, TableUse{Table: t, Map: m, Name: x.name, Entries: x.entries, Min: x.entries, Max: -1, Selected: []int{}})
+		uses = append(uses, TableUse{Table: t, Map: m, Name: x.name, Entries: x.entries,
+			Min: x.entries, Max: -1, Selected: []int{}})
 		return &uses[len(uses)-1]
 	}
 	each(p, k, abstract.Kernel, func(t, m int, x label) {

@@ -98,7 +98,7 @@ func (iv intervals) test(t *testing.T) {
 		t.Fatalf("%v %v (32: %v) %v: %v, want %v", a, iv.c, iv.is32, b, got, want)
 	}
 	x, y, ok := Refine(iv.c, iv.is32, a, b)
-	if ok != (want != Never) || ok && !(iv.hull(x, xs) && iv.hull(y, ys)) {
+	if ok != (want != Never) || ok && (!iv.hull(x, xs) || !iv.hull(y, ys)) {
 		t.Fatalf("%v %v (32: %v) %v: %v, %v %v, for %v and %v", a, iv.c, iv.is32, b, x, y, ok, xs, ys)
 	}
 }

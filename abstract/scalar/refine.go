@@ -61,7 +61,7 @@ func Refine(c Cond, is32 bool, a, b S) (a2, b2 S, ok bool) {
 		if x.Empty() || y.Empty() {
 			return Bottom(), Bottom(), false
 		}
-		if !(x.Leq(a) && y.Leq(b)) && KernelDecide(c, is32, a, b, false) != Both {
+		if (!x.Leq(a) || !y.Leq(b)) && KernelDecide(c, is32, a, b, false) != Both {
 			x, y = a, b // the kernel does not refine what it has decided
 		}
 	}

@@ -110,12 +110,11 @@ func readEntry(code []byte, prof *jit.Profile, first bool) entry {
 
 // readBases reads the loads of r12 and r9 at the end of a prologue.
 func (r *reader) readBases(e *entry) {
-	at := r.at
 	if v, n, ok := movImm64(r.b[r.at:], 12); e.savesArena && ok {
 		e.arena = v
 		r.at += n
 	}
-	at = r.at
+	at := r.at
 	v, n, ok := movImm64(r.b[r.at:], 9)
 	if !ok {
 		return

@@ -8,10 +8,9 @@ import (
 // fixer is the state of the pass that rewrites single instructions.
 type fixer struct {
 	*state
-	b    *builder
-	ax   bytecode.Reg
-	fn   int // function of the slot at hand
-	loop bool
+	b  *builder
+	ax bytecode.Reg
+	fn int // function of the slot at hand
 }
 
 // fixUp rewrites the instructions that JITs do not know, and helper calls that

@@ -122,7 +122,7 @@ func (im *image) resolve(p *bytecode.Program) error {
 			continue
 		}
 		flow := p.Flow(bytecode.PC(pc))
-		to := bytecode.PC(none)
+		var to bytecode.PC
 		switch flow.Kind {
 		case bytecode.FlowGoto, bytecode.FlowCond:
 			to = flow.Target

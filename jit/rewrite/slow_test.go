@@ -93,7 +93,7 @@ func (s *slow) run() {
 			s.insns[i] = bytecode.Insn{Code: bytecode.CodeGoto}
 		}
 	}
-	for i := 0; i < len(s.insns); i++ {
+	for i := 0; i < len(s.insns); i++ { //nolint:intrange // remove makes it shorter
 		n := 0
 		for i+n < len(s.insns) && !s.seen[i+n] {
 			n++

@@ -106,7 +106,7 @@ func predecessors(im *image, f *folder) *links {
 // eachEdge calls edge for each edge between slots and hubs.
 func eachEdge(im *image, f *folder, edge func(from, to int32)) {
 	n := int32(len(im.slots))
-	for i := int32(0); i < n; i++ {
+	for i := range n {
 		s := im.slots[i]
 		if s.marks&markSecond != 0 {
 			continue

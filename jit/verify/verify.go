@@ -88,7 +88,6 @@ type checker struct {
 	x86     []disasm.Insn // decoded
 	at      []int32       // index in x86 of the instruction at each offset, -1 between
 	cleanup int           // offset of the first exit's code, -1 before it
-	reloc   int           // first relocation of the image not before the function
 }
 
 // fail records a mismatch at an offset in the current function.
