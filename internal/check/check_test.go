@@ -397,3 +397,21 @@ func TestFacts(t *testing.T) {
 		}
 	}
 }
+
+// TestFingerprintsOfC compares a program with what it became after a week of
+// work: other registers, instructions, lines and tables, and the same findings.
+func TestFingerprintsOfC(t *testing.T) {
+	prints := func(file string) []string {
+		var out []string
+		for _, p := range fileObjects(t, file) {
+			for _, f := range check.Findings(analyse(t, p), check.Expect{}) {
+				out = append(out, string(f.ID)+" "+f.Fingerprint)
+			}
+		}
+		return out
+	}
+	before, after := prints("testdata/route.o"), prints("testdata/route.later.o")
+	if len(before) != 6 || !slices.Equal(before, after) {
+		t.Errorf("before %v\nafter %v", before, after)
+	}
+}
