@@ -5,6 +5,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/live"
 	"github.com/bpfcfg/bpfcfg/internal/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 
 // openLive reads a program of the running kernel. The profile is that of the
@@ -33,7 +34,12 @@ func (s source) analyse(p *bytecode.Program, prof jit.Profile) (*pipeline.Analys
 	if lp := s.live[p]; lp != nil {
 		return pipeline.RunCompiled(p, lp.Capture.Compare(prof), lp.Capture.Code)
 	}
+	return pipeline.Run(p, prof, s.options(p))
+}
+
+// options returns how a program of the source is loaded.
+func (s source) options(p *bytecode.Program) rewrite.Options {
 	opt := s.loaded[p]
 	opt.Blind = opt.Blind || s.harden
-	return pipeline.Run(p, prof, opt)
+	return opt
 }

@@ -10,6 +10,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/pipeline"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
 // blockID is a block's index in a graph.
@@ -39,6 +41,7 @@ type showCmd struct {
 	Stage  string   `required:"" enum:"insns,cfg,facts,succ,tables,xlated,jit,layout" help:"One of ${enum}." placeholder:"STAGE"`
 	Format string   `enum:"text,json" default:"text" help:"text or json."`
 	Harden bool     `help:"As with net.core.bpf_jit_harden=2: constants blinded, with random numbers that are all zero."`
+	Kernel string   `help:"Whose rules give the verdict of stage succ: linux-7.3, linux-6.19, linux-6.18 or linux-next." default:"linux-7.3" placeholder:"KERNEL"`
 	analysisFlags
 }
 
@@ -47,6 +50,7 @@ func (showCmd) Help() string {
 	return `Examples:
   bpfcfg show prog.o --stage insns               instructions with C lines
   bpfcfg show prog.o --stage succ --format json  targets of indirect jumps, for tools
+  bpfcfg show prog.o --stage succ --kernel linux-6.19   and whether that kernel takes it
   bpfcfg show prog.o#f1 --stage tables           where each table entry ends up
   bpfcfg show prog.o --stage jit --profile linux-6.19+plain
   bpfcfg show prog.o --stage tables --harden     the same with constant blinding
@@ -64,6 +68,10 @@ type stage struct {
 type view struct {
 	program *bytecode.Program
 	a       *pipeline.Analysis // nil for a stage that is not analysed
+
+	programs []*bytecode.Program // all of the input
+	options  rewrite.Options     // that the program was analysed with
+	rules    rules.Set
 }
 
 // stages holds the stages by name.
@@ -87,6 +95,9 @@ func (c *showCmd) Run(std streams) error {
 		return err
 	}
 	st := stages()[c.Stage]
+	if _, err := rules.Lookup(c.Kernel); err != nil {
+		return usagef("%w", err)
+	}
 	var failed error
 	for i, s := range sources {
 		s.harden = c.Harden
@@ -130,7 +141,8 @@ func (c *showCmd) show(std streams, s source, st stage, prof jit.Profile) error 
 
 // one prints or returns one program.
 func (c *showCmd) one(w io.Writer, s source, p *bytecode.Program, st stage, prof jit.Profile, gap bool) (any, error) {
-	v := &view{program: p}
+	v := &view{program: p, programs: s.programs, options: s.options(p)}
+	v.rules, _ = rules.Lookup(c.Kernel) // Run asked before
 	if st.analysed {
 		a, err := s.analyse(p, prof)
 		if err != nil {

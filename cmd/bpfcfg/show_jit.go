@@ -5,94 +5,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"strings"
 
-	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/pipeline"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/x86/disasm"
 )
-
-// tablesText prints where each table entry ends up.
-func tablesText(w io.Writer, v *view) error {
-	if v.a.ImageErr != nil {
-		return v.a.ImageErr
-	}
-	title(w, v.program, fmt.Sprintf(", %s, profile %s", plural(len(v.program.Tables), "table"), v.a.Profile.Name))
-	for i, t := range v.program.Tables {
-		fmt.Fprintf(w, "  table %s, %d entries\n", visible.Text(t.Name), len(t.Targets))
-		fmt.Fprintf(w, "    %5s  %8s  %7s  %7s  %-5s  %s\n", "index", "original", "xlated", "jitted", "block", "line")
-		for _, e := range entries(v.a, i) {
-			xl, ji := fmt.Sprint(e.Xlated), fmt.Sprintf("+0x%x", e.Jitted)
-			if e.Xlated < 0 {
-				xl, ji = "deleted", "-"
-			}
-			line := ""
-			if l, ok := v.program.LineAt(bytecode.PC(e.Original)); ok && e.Block >= 0 {
-				line = fmt.Sprintf("%s:%d", visible.Text(base(l.File)), l.Line)
-			}
-			row := fmt.Sprintf("    %5d  %8d  %7s  %7s  %-5s  %s", e.Index, e.Original, xl, ji, blockName(e.Block), line)
-			fmt.Fprintln(w, strings.TrimRight(row, " "))
-		}
-	}
-	return nil
-}
-
-// blockName names a block, or says that there is none.
-func blockName(b int) string {
-	if b < 0 {
-		return "-"
-	}
-	return cfg.BlockID(b).String()
-}
-
-// entryDoc is a table entry in the JSON of show --stage tables.
-type entryDoc struct {
-	Index    int `json:"index"`
-	Original int `json:"original"` // slot
-	Xlated   int `json:"xlated"`   // slot, -1 when deleted
-	Jitted   int `json:"jitted"`   // byte offset in the function, 0 when deleted
-	Block    int `json:"block"`    // -1 when the entry is outside the program
-}
-
-// entries returns the entries of table i. The block is the one that holds the
-// entry's instruction, which begins there only if some jump selects it.
-func entries(a *pipeline.Analysis, i int) []entryDoc {
-	var out []entryDoc
-	for j, pc := range a.Program.Tables[i].Targets {
-		d := entryDoc{Index: j, Original: int(pc), Xlated: -1, Block: -1}
-		if b, ok := a.Graph.BlockAt(pc); ok {
-			d.Block = int(b)
-		}
-		if x := a.Xlated.Program.Tables[i][j]; x != jit.Deleted {
-			d.Xlated, d.Jitted = int(x), int(a.Image.Tables[i][j])
-		}
-		out = append(out, d)
-	}
-	return out
-}
-
-func tablesJSON(v *view) (any, error) {
-	if v.a.ImageErr != nil {
-		return nil, v.a.ImageErr
-	}
-	type tableDoc struct {
-		Name    string     `json:"name"`
-		Kind    string     `json:"kind"`
-		Entries []entryDoc `json:"entries"`
-	}
-	out := struct {
-		head
-		Profile string     `json:"profile"`
-		Tables  []tableDoc `json:"tables"`
-	}{headOf(v.program), v.a.Profile.Name, []tableDoc{}}
-	for i, t := range v.program.Tables {
-		out.Tables = append(out.Tables, tableDoc{t.Name, "jump-table", append([]entryDoc{}, entries(v.a, i)...)})
-	}
-	return out, nil
-}
 
 // xlatedText prints the rewritten program with both indices.
 func xlatedText(w io.Writer, v *view) error {

@@ -8,7 +8,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/pipeline"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
-	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
 // succText prints the answers on each indirect jump and call.
@@ -38,7 +37,10 @@ func succText(w io.Writer, v *view) error {
 			fmt.Fprintf(w, "    why     %s\n", visible.Text(in.Reason))
 		}
 	}
-	k := kernelVerdict(a)
+	k, err := kernelVerdict(v)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(w, "  rules of %s: %s", k.Rules, k.Verdict)
 	if k.Message != "" {
 		fmt.Fprintf(w, ": %s", visible.Text(k.Message))
@@ -65,7 +67,13 @@ func countOps(a *pipeline.Analysis) (jumps, calls int) {
 	return jumps, calls
 }
 
-func succJSON(v *view) (any, error) { return succDocOf(v.a, kernelVerdict(v.a)), nil }
+func succJSON(v *view) (any, error) {
+	k, err := kernelVerdict(v)
+	if err != nil {
+		return nil, err
+	}
+	return succDocOf(v.a, k), nil
+}
 
 // targets lists slots: "→ 9 12 15 (3)".
 func targets(pcs []bytecode.PC) string {
@@ -117,12 +125,20 @@ func runs(s []int) string {
 	return b.String()
 }
 
-// kernelVerdict returns what the rule set of the default kernel says of the
-// program.
-func kernelVerdict(a *pipeline.Analysis) verdictDoc {
-	v := rules.Check(a.Program, a.Succ)
-	if v.Accept {
-		return verdictDoc{Rules: rules.Name, Verdict: "accept", Insn: -1}
+// kernelVerdict returns what the rule set that was asked for says of the program.
+// A kernel that computes values in another way than the default one is asked with
+// facts of its own.
+func kernelVerdict(v *view) (verdictDoc, error) {
+	res := v.a.Succ
+	if !v.rules.SameValues() {
+		var err error
+		if res, err = v.rules.Resolve(v.program); err != nil {
+			return verdictDoc{}, err
+		}
 	}
-	return verdictDoc{Rules: rules.Name, Verdict: "reject", Message: v.Message, Insn: int(v.PC)}
+	d := verdictDoc{Rules: v.rules.Name, Verdict: "accept", Insn: -1}
+	if r := v.rules.Check(v.program, res); !r.Accept {
+		d.Verdict, d.Message, d.Insn = "reject", r.Message, int(r.PC)
+	}
+	return d, nil
 }

@@ -37,12 +37,37 @@ func (c *checker) subprograms() *Verdict {
 	}
 	for _, s := range c.p.Subprogs {
 		if s.Exception && !seen[s.Start] {
+			seen[s.Start] = true
 			c.starts = append(c.starts, s.Start)
+		}
+	}
+	for _, ref := range c.p.Refs {
+		for _, start := range c.functionsIn(ref) {
+			if !seen[start] {
+				seen[start] = true
+				c.starts = append(c.starts, start)
+			}
 		}
 	}
 	slices.Sort(c.starts)
 	c.starts = append(c.starts, n)
 	return nil
+}
+
+// functionsIn returns the functions in the constant table that an instruction
+// refers to, for kernels with indirect calls: referring to it counts as calling
+// them.
+func (c *checker) functionsIn(ref bytecode.Ref) []bytecode.PC {
+	if !c.set.StaticCallx || ref.Kind != bytecode.RefMapValue || !c.p.Maps[ref.Index].ReadOnly {
+		return nil
+	}
+	var starts []bytecode.PC
+	for _, cell := range c.p.Maps[ref.Index].Code {
+		if cell.Func && cell.Target >= 0 && cell.Target < c.p.Len() {
+			starts = append(starts, cell.Target)
+		}
+	}
+	return starts
 }
 
 // bounds returns the subprogram that contains pc: start, and end exclusive.

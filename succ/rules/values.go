@@ -15,6 +15,10 @@ func (s Set) Resolve(p *bytecode.Program) (*succ.Result, error) {
 	return succ.Resolve(p, succ.Options{})
 }
 
+// SameValues reports whether Resolve is succ.Resolve with no options, so that its
+// result can be used for the default set as well.
+func (s Set) SameValues() bool { return true }
+
 // Judge is Check without facts at hand. The error is that of succ.Resolve.
 func (s Set) Judge(p *bytecode.Program) (Verdict, error) {
 	if v := s.Static(p); !v.Accept {

@@ -81,8 +81,27 @@ func (w *walker) visit(pc bytecode.PC) (pushed bool, v *Verdict) {
 	case bytecode.FlowCall, bytecode.FlowFuncAddr:
 		return w.both(pc, f.Next, f.Callee)
 	default:
-		return w.push(pc, f.Next, fallThrough)
+		if pushed, v := w.push(pc, f.Next, fallThrough); pushed || v != nil {
+			return pushed, v
+		}
+		return w.functions(pc), nil
 	}
+}
+
+// functions puts the functions on the stack whose addresses are in the table
+// that an instruction refers to.
+func (w *walker) functions(pc bytecode.PC) bool {
+	if w.mark[pc]&branch != 0 {
+		return false
+	}
+	w.mark[pc] |= branch
+	pushed := false
+	if ref, ok := w.c.p.RefAt(pc); ok {
+		for _, to := range w.c.functionsIn(ref) {
+			pushed = w.discover(to) || pushed
+		}
+	}
+	return pushed
 }
 
 // both takes the first of two edges that has not been walked.

@@ -1,0 +1,37 @@
+package pipeline
+
+import (
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+)
+
+// KeysAsJumps returns an analysis for a program with static keys in which these
+// are plain jumps when it is rewritten and compiled, while both ways on from them
+// stay part of the program: where the code would lie if a kernel took keys and
+// compiled each to a jump or to a nop of the same size. No kernel does, so that
+// is a prediction without a judge. It returns a itself for a program without
+// static keys.
+func (a *Analysis) KeysAsJumps(opt rewrite.Options) *Analysis {
+	p := *a.Program
+	p.Insns = slices.Clone(p.Insns)
+	keys := bytecode.Keys(a.Program)
+	if len(keys) == 0 {
+		return a
+	}
+	for _, k := range keys {
+		for _, j := range k.Jumps {
+			p.Insns[j.PC].Src = 0
+		}
+	}
+	out := *a
+	out.Xlated, out.XlatedErr = rewrite.Predict(&p, Facts(a.Program, a.Succ), a.Profile, opt)
+	if out.XlatedErr != nil {
+		out.Image, out.ImageErr = nil, out.XlatedErr
+		return &out
+	}
+	out.Image, out.ImageErr = jit.Compile(out.Xlated.Program, a.Profile)
+	return &out
+}
