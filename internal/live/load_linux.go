@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -72,9 +73,12 @@ type loader struct {
 	insns  []bytecode.Insn
 	maps   []sysbpf.FD // by map of the program
 	tables []sysbpf.FD // by table of the program
-	idOf   []uint32    // map numbers of tables
-	types  sysbpf.FD   // 0 for none
-	funcs  []sysbpf.FuncInfo
+	// fdArray begins with the bound descriptors, which the program claims
+	// whether or not an instruction refers to them.
+	fdArray []int32
+	bound   int
+	types   sysbpf.FD // 0 for none
+	funcs   []sysbpf.FuncInfo
 
 	sourceLines []sysbpf.LineInfo
 }
@@ -195,11 +199,6 @@ func (l *loader) createTables() error {
 				return fmt.Errorf("jump table %q: freeze: %w", t.Name, err)
 			}
 		}
-		info, err := sysbpf.ReadMap(fd)
-		if err != nil {
-			return fmt.Errorf("jump table %q: %w", t.Name, err)
-		}
-		l.idOf = append(l.idOf, info.ID)
 	}
 	return nil
 }
@@ -207,6 +206,12 @@ func (l *loader) createTables() error {
 // patch puts descriptors, type numbers and addresses into the instructions.
 func (l *loader) patch() error {
 	l.insns = append([]bytecode.Insn(nil), l.p.Insns...)
+	for i, t := range l.p.Tables {
+		if t.FDArray {
+			l.fdArray = append(l.fdArray, int32(l.tables[i]))
+		}
+	}
+	l.bound = len(l.fdArray)
 	for _, r := range l.p.Refs {
 		if err := l.patchOne(r); err != nil {
 			return fmt.Errorf("slot %d: %w", r.PC, err)
@@ -220,11 +225,9 @@ func (l *loader) patchOne(r bytecode.Ref) error {
 	in := &l.insns[r.PC]
 	switch r.Kind {
 	case bytecode.RefMap, bytecode.RefMapValue:
-		in.Imm = int32(l.maps[r.Index])
-		in.Src = asDescriptor(in.Src)
+		l.patchMap(in, l.maps[r.Index])
 	case bytecode.RefTable, bytecode.RefTableMap:
-		in.Imm = int32(l.tables[r.Index])
-		in.Src = asDescriptor(in.Src)
+		l.patchMap(in, l.tables[r.Index])
 	case bytecode.RefFunc, bytecode.RefHelper:
 	case bytecode.RefKfunc:
 		id, err := l.kernelType(r.Name, new(*btf.Func))
@@ -243,16 +246,19 @@ func (l *loader) patchOne(r bytecode.Ref) error {
 	return nil
 }
 
-// asDescriptor turns a map reference by index in fd_array into one by
-// descriptor.
-func asDescriptor(src bytecode.Reg) bytecode.Reg {
-	switch src {
-	case bytecode.LdMapIdx:
-		return bytecode.LdMapFD
-	case bytecode.LdMapIdxValue:
-		return bytecode.LdMapValue
+// patchMap puts in a map: its descriptor, or for a load by index the place of
+// its descriptor in fd_array.
+func (l *loader) patchMap(in *bytecode.Insn, fd sysbpf.FD) {
+	if in.Src != bytecode.LdMapIdx && in.Src != bytecode.LdMapIdxValue {
+		in.Imm = int32(fd)
+		return
 	}
-	return src
+	i := slices.Index(l.fdArray, int32(fd))
+	if i < 0 {
+		i = len(l.fdArray)
+		l.fdArray = append(l.fdArray, int32(fd))
+	}
+	in.Imm = int32(i)
 }
 
 // patchKsym puts in a kernel variable: by its type, or by its address.
@@ -308,7 +314,7 @@ func (l *loader) load() (sysbpf.FD, error) {
 	req := &sysbpf.Load{
 		Type: typ, AttachType: attachType(l.p.Section), Flags: l.p.Flags, Name: mapName(l.p.Name),
 		License: l.opt.License, Insns: bytecode.Encode(l.insns, binary.LittleEndian),
-		BTF: l.types, Funcs: l.funcs, Lines: l.lines(), LogSize: logSize,
+		BTF: l.types, Funcs: l.funcs, Lines: l.lines(), FDArray: l.fdArray, Bound: l.bound, LogSize: logSize,
 	}
 	if l.opt.AttachType != 0 {
 		req.AttachType = l.opt.AttachType
@@ -318,11 +324,6 @@ func (l *loader) load() (sysbpf.FD, error) {
 	}
 	if req.AttachBTF, err = l.attachID(); err != nil {
 		return -1, err
-	}
-	for i, t := range l.p.Tables {
-		if t.FDArray {
-			req.FDArray = append(req.FDArray, int32(l.tables[i]))
-		}
 	}
 	fd, log, err := sysbpf.LoadProg(req)
 	if err == nil {
@@ -399,7 +400,7 @@ func (l *loader) relate(out *Program) error {
 			c.Lines[i].Insn = out.lineNumbers[i]
 		}
 	}
-	c.Source = l.p.Insns
+	c.Source = l.insns
 	c.Tables = nil
 	for i, fd := range l.tables {
 		m, err := (&reader{}).readMap(fd)

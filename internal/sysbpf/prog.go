@@ -136,6 +136,7 @@ type Load struct {
 	Funcs      []FuncInfo
 	Lines      []LineInfo
 	FDArray    []int32
+	Bound      int // of FDArray's first maps that belong to the program in any case
 	LogSize    int // bytes for the verifier's log, 0 for none
 }
 
@@ -155,6 +156,9 @@ type loadAttr struct {
 	lineCnt, attachID uint32
 	attachFD, coreCnt uint32
 	fdArray           unsafe.Pointer
+	coreRelos         unsafe.Pointer
+	coreRec, logTrue  uint32
+	token, fdCount    uint32
 }
 
 // LoadProg loads a program and returns its descriptor. On failure the log is
@@ -163,7 +167,7 @@ func LoadProg(l *Load) (fd FD, log string, err error) {
 	attr := loadAttr{
 		typ: l.Type, insnCnt: uint32(len(l.Insns) / 8), insns: pointer(l.Insns),
 		license: pointer(append([]byte(l.License), 0)), flags: l.Flags, attach: l.AttachType, attachID: l.AttachBTF,
-		btfFD: uint32(l.BTF), fdArray: pointer(l.FDArray),
+		btfFD: uint32(l.BTF), fdArray: pointer(l.FDArray), fdCount: uint32(l.Bound),
 	}
 	copy(attr.name[:15], l.Name)
 	if len(l.Funcs) > 0 {
