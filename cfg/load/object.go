@@ -32,7 +32,7 @@ type object struct {
 	maps    mapSet
 	externs externSet
 	keys    map[int][]keySite // static keys, by section of the code and slot
-	left    int // of MaxLinked
+	left    int               // of MaxLinked
 	diags   []string
 }
 
