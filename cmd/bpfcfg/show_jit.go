@@ -20,7 +20,7 @@ func xlatedText(w io.Writer, v *view) error {
 	}
 	x := v.a.Xlated
 	title(w, v.program, fmt.Sprintf(", %d xlated, profile %s", len(x.Program.Insns), v.a.Profile.Name))
-	marks := unpredicted(v.a)
+	marks, named := unpredicted(v.a), v.a.XlatedProgram()
 	fmt.Fprintf(w, "  %6s  %8s\n", "xlated", "original")
 	for pc := bytecode.PC(0); int(pc) < len(x.Program.Insns); pc += x.Program.Insns[pc].Slots() {
 		orig := "+"
@@ -32,7 +32,7 @@ func xlatedText(w io.Writer, v *view) error {
 			mark = "  ; unpredicted"
 		}
 		fmt.Fprintf(w, "  %6d  %8s  (%02x) %s%s\n", pc, orig, x.Program.Insns[pc].Code,
-			visible.Text(bytecode.Text(x.Program.Insns, pc)), mark)
+			visible.Text(named.Text(pc)), mark)
 	}
 	return nil
 }
@@ -73,26 +73,27 @@ func jitText(w io.Writer, v *view) error {
 	a := v.a
 	title(w, v.program, fmt.Sprintf(", %d xlated, %d bytes, profile %s", len(a.Xlated.Program.Insns), len(a.Image.Code),
 		a.Profile.Name))
+	named := a.XlatedProgram()
 	for f, fi := range a.Image.Funcs {
 		fmt.Fprintf(w, "%s: +0x%x, %d bytes\n", visible.Text(fi.Name), fi.Offset, fi.Len)
 		fn := a.Xlated.Program.Funcs[f]
 		writeX86(w, a.Image, fi, fi.Offset, fi.Offset+fi.Prologue)
 		for pc := fn.Start; pc < fn.End; pc += a.Xlated.Program.Insns[pc].Slots() {
-			writeInsn(w, a, fi, fn, pc)
+			writeInsn(w, a, named, fi, fn, pc)
 		}
 	}
 	return nil
 }
 
 // writeInsn prints one xlated instruction and its code.
-func writeInsn(w io.Writer, a *pipeline.Analysis, fi jit.FuncImage, fn jit.Func, pc bytecode.PC) {
+func writeInsn(w io.Writer, a *pipeline.Analysis, named *bytecode.Program, fi jit.FuncImage, fn jit.Func, pc bytecode.PC) {
 	if o := a.Xlated.Original[pc]; o >= 0 {
 		if l, ok := a.Program.LineAt(o); ok && l.PC == o {
 			fmt.Fprintf(w, "%s\n", sourceLine(l))
 		}
 	}
 	fmt.Fprintf(w, "%6d: (%02x) %s\n", pc, a.Xlated.Program.Insns[pc].Code,
-		visible.Text(bytecode.Text(a.Xlated.Program.Insns, pc)))
+		visible.Text(named.Text(pc)))
 	end := fi.Offset + fi.Len
 	if next := pc + a.Xlated.Program.Insns[pc].Slots(); next < fn.End {
 		end = fi.Offset + int(a.Image.Offsets[next])

@@ -287,10 +287,10 @@ func slotsAt(a *pipeline.Analysis, f, at int) (xlated, original slotDoc, line *p
 	if slot < 0 {
 		return none, none, nil
 	}
-	xlated = slotDoc{int(slot), bytecode.Text(insns, slot)}
+	xlated = slotDoc{int(slot), a.XlatedProgram().Text(slot)}
 	orig := a.Xlated.Original[slot]
 	if a.Program.Rewritten {
-		xlated.Text, orig = bytecode.Text(a.Program.Insns, slot), slot
+		xlated.Text, orig = a.Program.Text(slot), slot
 	}
 	original = none
 	if orig >= 0 {
@@ -298,7 +298,7 @@ func slotsAt(a *pipeline.Analysis, f, at int) (xlated, original slotDoc, line *p
 			line = &placeLine{l.File, l.Line, l.Col, strings.TrimSpace(l.Text)}
 		}
 		if !a.Program.Rewritten {
-			original = slotDoc{int(orig), bytecode.Text(a.Program.Insns, orig)}
+			original = slotDoc{int(orig), a.Program.Text(orig)}
 		}
 	}
 	return xlated, original, line
