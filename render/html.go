@@ -1,11 +1,12 @@
 package render
 
 import (
-	"bytes"
 	"crypto/sha256"
 	_ "embed" // for the page's parts
 	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -19,24 +20,79 @@ var (
 	pageJS string
 )
 
+// Page is a program of an HTML page.
+type Page struct {
+	Scene  *Scene
+	Layout *Layout // of Scene
+}
+
 // HTML writes a page around the drawing of SVG that opens without a network:
-// pan, zoom, search, and all of a block at a click. Its content security
-// policy allows the page's own script and style sheets by their hashes and
-// nothing else.
+// pan, zoom, a small map, search, and all of a block at a click. Its content
+// security policy allows the page's own script and style sheets by their
+// hashes and nothing else.
 func HTML(s *Scene, l *Layout) ([]byte, error) {
-	data, err := json.Marshal(newPageData(s, l))
-	if err != nil {
-		return nil, err
+	return HTMLPages(s.Title, []Page{{s, l}})
+}
+
+// HTMLPages is HTML for several programs in one file, the first of which shows
+// at once. The address "#name/b7" is that of block 7 of the program with that
+// title; a title that an earlier program has too gets a number: "name~2".
+func HTMLPages(title string, pages []Page) ([]byte, error) {
+	if len(pages) == 0 {
+		return nil, errors.New("page: no program")
 	}
-	svg := SVG(s, l)
-	csp := "default-src 'none'; base-uri 'none'; form-action 'none'; style-src " +
-		cspHash(pageCSS) + " " + cspHash(svgStyle(svg)) + "; script-src " + cspHash(pageJS)
+	keys := pageKeys(pages)
+	var options, programs strings.Builder
+	hashes := cspHash(pageCSS)
+	first, shown := "", map[string]bool{}
+	for i, p := range pages {
+		data, err := json.Marshal(newPageData(p.Scene, p.Layout, keys[i]))
+		if err != nil {
+			return nil, err
+		}
+		svg := string(SVG(p.Scene, p.Layout))
+		if h := cspHash(svgStyle(svg)); !shown[h] {
+			shown[h] = true
+			hashes += " " + h
+		}
+		if i == 0 {
+			first = svg
+		} else {
+			fmt.Fprintf(&programs, "<template id=\"svg%d\">%s</template>\n", i, strings.TrimSpace(svg))
+		}
+		// JSON has no "<", it is escaped.
+		fmt.Fprintf(&programs, "<script type=\"application/json\" id=\"data%d\">%s</script>\n", i, data)
+		fmt.Fprintf(&options, "<option>%s</option>", xmlText(keys[i]))
+	}
+	one := ""
+	if len(pages) == 1 {
+		one = " hidden"
+	}
+	csp := "default-src 'none'; base-uri 'none'; form-action 'none'; style-src " + hashes +
+		"; script-src " + cspHash(pageJS)
 	// Each part is put in once, in one pass: a name in the picture that looks
-	// like a place holder stays what it is. JSON has no "<", it is escaped.
+	// like a place holder stays what it is.
 	page := strings.NewReplacer(
-		"{{csp}}", csp, "{{title}}", xmlText(s.Title), "{{css}}", pageCSS, "{{js}}", pageJS,
-		"{{svg}}", string(svg), "{{data}}", string(data)).Replace(pageHTML)
+		"{{csp}}", csp, "{{title}}", xmlText(title), "{{css}}", pageCSS, "{{js}}", pageJS, "{{one}}", one,
+		"{{options}}", options.String(), "{{svg}}", first, "{{programs}}", programs.String()).Replace(pageHTML)
 	return []byte(page), nil
+}
+
+// pageKeys returns a name for each program that no other has.
+func pageKeys(pages []Page) []string {
+	seen := map[string]bool{}
+	out := make([]string, len(pages))
+	for i, p := range pages {
+		// A select's values come without the spaces around them.
+		name := strings.Join(strings.Fields(Visible(p.Scene.Title)), " ")
+		key := name
+		for n := 2; seen[key] || key == ""; n++ {
+			key = fmt.Sprintf("%s~%d", name, n)
+		}
+		seen[key] = true
+		out[i] = key
+	}
+	return out
 }
 
 // cspHash returns the source expression that allows an inline element with
@@ -47,89 +103,8 @@ func cspHash(content string) string {
 }
 
 // svgStyle returns the content of the drawing's style element.
-func svgStyle(svg []byte) string {
-	_, rest, _ := bytes.Cut(svg, []byte("<style>"))
-	style, _, _ := bytes.Cut(rest, []byte("</style>"))
-	return string(style)
-}
-
-// pageData is what the page's script knows of the scene. Strings are Visible.
-type pageData struct {
-	Funcs   []string    `json:"funcs"`
-	Entries []int       `json:"entries"`
-	Blocks  []pageBlock `json:"blocks"`
-	Edges   []pageEdge  `json:"edges"`
-	Boxes   []Rect      `json:"boxes"`
-}
-
-type pageBlock struct {
-	Name      string     `json:"name"`
-	Func      int        `json:"func"`
-	Lines     []pageLine `json:"lines"`
-	Reachable bool       `json:"reachable"`
-	Entry     bool       `json:"entry"`
-	Exit      bool       `json:"exit"`
-	Header    bool       `json:"header"`
-	Depth     int        `json:"depth"`
-	Status    string     `json:"status"`
-	Reason    string     `json:"reason"`
-	Pieces    [][2]int   `json:"pieces"`
-}
-
-type pageLine struct {
-	Slot   int    `json:"slot"`
-	Text   string `json:"text"`
-	Source string `json:"source"`
-	File   string `json:"file"`
-	Line   int    `json:"line"`
-	Note   string `json:"note"`
-}
-
-type pageEdge struct {
-	From  int      `json:"from"`
-	To    int      `json:"to"`
-	Kind  EdgeKind `json:"kind"`
-	Label string   `json:"label"`
-	Dead  bool     `json:"dead"`
-}
-
-func newPageData(s *Scene, l *Layout) pageData {
-	d := pageData{Funcs: []string{}, Entries: []int{}, Blocks: []pageBlock{}, Edges: []pageEdge{}, Boxes: l.Blocks}
-	if len(d.Boxes) == 0 {
-		d.Boxes = make([]Rect, len(s.Blocks))
-	}
-	for i, f := range s.Funcs {
-		d.Funcs = append(d.Funcs, funcName(f, i))
-		d.Entries = append(d.Entries, f.Entry)
-	}
-	for _, b := range s.Blocks {
-		pb := pageBlock{
-			Name: Visible(b.Name), Func: b.Func, Reachable: b.Reachable, Entry: b.Entry, Exit: b.Exit,
-			Header: b.LoopHeader, Depth: b.LoopDepth, Status: Visible(b.Status), Reason: Visible(b.Reason),
-			Lines: []pageLine{}, Pieces: [][2]int{},
-		}
-		for _, n := range b.Lines {
-			pb.Lines = append(pb.Lines, pageLine{
-				Slot: n.Slot, Text: Visible(n.Text), Source: Visible(n.Source), File: Visible(n.File),
-				Line: n.LineNo, Note: Visible(n.Note),
-			})
-		}
-		d.Blocks = append(d.Blocks, pb)
-	}
-	for _, e := range s.Edges {
-		d.Edges = append(d.Edges, pageEdge{e.From, e.To, EdgeKind(Visible(string(e.Kind))), Visible(e.Label), e.Dead})
-	}
-	if l.Strip != nil {
-		for i, p := range s.Image.Pieces {
-			if p.Kind != PieceBlock {
-				continue
-			}
-			pb := &d.Blocks[p.Block]
-			pb.Pieces = append(pb.Pieces, [2]int{p.Offset, p.Len})
-			if len(l.Blocks) == 0 && len(pb.Pieces) == 1 {
-				d.Boxes[p.Block] = l.Strip.Pieces[i]
-			}
-		}
-	}
-	return d
+func svgStyle(svg string) string {
+	_, rest, _ := strings.Cut(svg, "<style>")
+	style, _, _ := strings.Cut(rest, "</style>")
+	return style
 }

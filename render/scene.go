@@ -44,6 +44,18 @@ type Block struct {
 	Status string
 	// Reason is a sentence on Status, or on why the block is unreachable.
 	Reason string
+
+	// Count is how often the block was visited, where something counted: runs,
+	// or walks of a verifier. It is drawn behind the name and as a tint.
+	Count *uint64
+	// Details is what more there is to tell. Only pages of HTML show it.
+	Details []Section
+}
+
+// Section is a titled list of lines.
+type Section struct {
+	Title string
+	Lines []string
 }
 
 // Line is an instruction in a block.

@@ -2,17 +2,37 @@
 // page as text nodes only, never as markup.
 "use strict";
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const picture = document.getElementById("picture");
-  const svg = picture.querySelector("svg");
-  const details = document.getElementById("details");
-  const search = document.getElementById("search");
-  const count = document.getElementById("count");
-  const keys = document.getElementById("keys");
-  const full = svg.viewBox.baseVal;
-  const size = { w: full.width, h: full.height };
+  const byId = (id) => document.getElementById(id);
+  const picture = byId("picture"), details = byId("details"), search = byId("search"), count = byId("count");
+  const keys = byId("keys"), programs = byId("programs"), minimap = byId("minimap");
+  const canvas = minimap.querySelector("canvas"), frame = minimap.querySelector("div");
   const view = { x: 0, y: 0, scale: 1 }; // left top corner in picture units, screen pixels per unit
+  const parsed = [];
+  const total = programs.options.length;
+  const first = picture.querySelector("svg");
+  let shown = -1, data, svg, size = { w: 1, h: 1 };
   let hits = [], at = -1, current = -1, pending = false;
+
+  // program returns what the page knows of program p.
+  function program(p) {
+    return parsed[p] ??= JSON.parse(byId("data" + p).textContent);
+  }
+
+  // open shows another program.
+  function open(p) {
+    if (p === shown) return;
+    shown = p;
+    programs.selectedIndex = p;
+    data = program(p);
+    svg = p === 0 ? first : byId("svg" + p).content.firstElementChild.cloneNode(true);
+    picture.replaceChildren(svg);
+    size = { w: Number(svg.getAttribute("width")), h: Number(svg.getAttribute("height")) };
+    current = -1;
+    details.hidden = true;
+    drawMap();
+    mark();
+    home();
+  }
 
   // show writes the view into the viewBox, once for each frame.
   function show() {
@@ -21,16 +41,36 @@
     requestAnimationFrame(() => {
       pending = false;
       const r = picture.getBoundingClientRect();
-      svg.setAttribute("viewBox", `${view.x} ${view.y} ${r.width / view.scale} ${r.height / view.scale}`);
-      picture.classList.toggle("small", view.scale < 0.22);
+      const w = r.width / view.scale, h = r.height / view.scale;
+      svg.setAttribute("viewBox", `${view.x} ${view.y} ${w} ${h}`);
+      picture.classList.toggle("small", view.scale < 0.3);
+      picture.classList.toggle("tiny", view.scale < 0.1 && data.blocks.length > 1000);
+      const k = canvas.width / size.w;
+      Object.assign(frame.style, { left: view.x * k + "px", top: view.y * k + "px", width: w * k + "px", height: h * k + "px" });
+      minimap.classList.toggle("whole", w >= size.w && h >= size.h);
     });
   }
 
+  const whole = () => { const r = picture.getBoundingClientRect(); return Math.min(r.width / size.w, r.height / size.h); };
+
   function fit() {
     const r = picture.getBoundingClientRect();
-    view.scale = Math.min(r.width / size.w, r.height / size.h, 1);
+    view.scale = Math.min(whole(), 1.5);
     view.x = (size.w - r.width / view.scale) / 2;
     view.y = (size.h - r.height / view.scale) / 2;
+    show();
+  }
+
+  // home is the first look: everything, or where that could not be read the
+  // beginning.
+  function home() {
+    fit();
+    const entry = data.boxes[data.entries[0]];
+    if (view.scale >= 0.5 || !entry) return;
+    const r = picture.getBoundingClientRect();
+    view.scale = 0.8;
+    view.x = Math.max(0, entry.x + entry.w / 2 - r.width / view.scale / 2);
+    view.y = Math.max(0, entry.y - 120);
     show();
   }
 
@@ -38,21 +78,37 @@
   function zoom(factor, px, py) {
     const r = picture.getBoundingClientRect();
     const dx = (px === undefined ? r.width / 2 : px - r.left), dy = (py === undefined ? r.height / 2 : py - r.top);
-    const scale = Math.min(8, Math.max(0.002, view.scale * factor));
+    const scale = Math.min(8, Math.max(Math.min(0.002, whole()), view.scale * factor));
     view.x += dx / view.scale - dx / scale;
     view.y += dy / view.scale - dy / scale;
     view.scale = scale;
     show();
   }
 
-  function centre(block) {
-    const box = data.boxes[block];
+  function centre(box) {
     if (!box || !box.w) return;
     const r = picture.getBoundingClientRect();
     view.scale = Math.max(view.scale, 0.7);
     view.x = box.x + box.w / 2 - r.width / view.scale / 2;
     view.y = box.y + box.h / 2 - r.height / view.scale / 2;
     show();
+  }
+
+  // drawMap draws all blocks small; the frame over them is what the window shows.
+  function drawMap() {
+    const k = Math.min(220 / size.w, 220 / size.h);
+    canvas.width = Math.max(8, Math.round(size.w * k));
+    canvas.height = Math.max(8, Math.round(size.h * k));
+    const c = canvas.getContext("2d");
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    c.fillStyle = dark ? "#161b22" : "#f6f8fa";
+    c.fillRect(0, 0, canvas.width, canvas.height);
+    data.boxes.forEach((b, i) => {
+      c.fillStyle = !data.blocks[i].reachable ? "#b1bac4" : dark ? "#6e7681" : "#57606a";
+      c.fillRect(b.x * k, b.y * k, Math.max(1, b.w * k), Math.max(1, b.h * k));
+    });
+    c.fillStyle = dark ? "#f0883e" : "#bc4c00";
+    c.fillRect(data.strip.x * k, data.strip.y * k, data.strip.w * k, data.strip.h * k);
   }
 
   function element(tag, cls, ...children) {
@@ -62,92 +118,120 @@
     return e;
   }
 
+  const address = (p, block) => "#" + encodeURIComponent(program(p).key) + "/b" + block;
+
   function link(block) {
     const a = element("a", "", data.blocks[block].name);
-    a.href = "#b" + block;
+    a.href = address(shown, block);
     return a;
+  }
+
+  // section appends a part of the details that can be folded.
+  function section(title, ...children) {
+    const d = element("details", "", element("summary", "", title), ...children);
+    d.open = true;
+    details.append(d);
   }
 
   // choose shows a block's details and names it in the address.
   function choose(block, move) {
+    svg.querySelector(".chosen")?.classList.remove("chosen");
     current = block;
+    byId("b" + block)?.classList.add("chosen");
     const b = data.blocks[block];
     const close = element("button", "close", "close");
-    close.onclick = () => { details.hidden = true; show(); };
-    const name = data.funcs[b.func];
-    details.replaceChildren(close, element("h2", "", b.name + "  " + name));
+    close.onclick = shut;
+    details.replaceChildren(close, element("h2", "", b.name + "  " + data.funcs[b.func]));
     const marks = [];
     if (!b.reachable) marks.push("unreachable");
     if (b.entry) marks.push("entry");
     if (b.exit) marks.push("exit");
     if (b.header) marks.push("loop header");
     if (b.depth) marks.push("loop depth " + b.depth);
+    if (b.count !== undefined) marks.push(`${b.count} ${b.count === 1 ? "visit" : "visits"}`);
     if (b.status) marks.push(b.status);
     if (b.reason) marks.push(b.reason);
     details.append(element("p", "state", marks.join(", ")));
-    const code = element("pre", "");
-    let source = "";
-    for (const l of b.lines) {
-      const where = l.file || l.line ? (l.file + ":" + l.line + ": ") : "";
-      if (l.source && where + l.source !== source) {
-        source = where + l.source;
-        code.append(element("span", "src", source + "\n"));
-      }
-      code.append(element("span", "slot", String(l.slot).padStart(5) + "  "), l.text + (l.note ? "  " + l.note : "") + "\n");
-    }
-    details.append(element("h3", "", "instructions"), code);
     edges("to", data.edges.filter((e) => e.from === block), (e) => e.to);
     edges("from", data.edges.filter((e) => e.to === block), (e) => e.from);
-    if (b.pieces.length) {
-      details.append(element("h3", "", "machine code"));
-      for (const p of b.pieces) {
-        details.append(element("div", "", `+0x${p[0].toString(16)}..+0x${(p[0] + p[1]).toString(16)}, ${p[1]} bytes`));
-      }
+    section("instructions", code(b));
+    for (const s of b.details ?? []) section(s.title, element("pre", "", s.lines.join("\n")));
+    if (b.pieces) {
+      section("bytes", ...b.pieces.map((p) =>
+        element("div", "", `+0x${p[0].toString(16)}..+0x${(p[0] + p[1]).toString(16)}, ${p[1]} bytes`)));
     }
     details.hidden = false;
-    if (location.hash !== "#b" + block) location.hash = "b" + block;
-    if (move) centre(block); else show();
+    details.scrollTop = 0;
+    if (location.hash !== address(shown, block)) location.hash = address(shown, block);
+    if (move) centre(data.boxes[block]); else show();
+  }
+
+  // code returns a block's instructions below their C lines.
+  function code(b) {
+    const pre = element("pre", "");
+    let source = "";
+    for (const l of b.lines) {
+      const where = l.line ? data.files[l.file ?? 0] + ":" + l.line + ": " : "";
+      if (l.source && where + l.source !== source) {
+        source = where + l.source;
+        pre.append(element("span", "src", source + "\n"));
+      }
+      pre.append(element("span", "slot", String(l.slot).padStart(5) + "  "), l.text + (l.note ? "  " + l.note : "") + "\n");
+    }
+    return pre;
   }
 
   function edges(title, list, other) {
     if (!list.length) return;
-    details.append(element("h3", "", title));
-    for (const e of list) {
-      const line = element("div", "", e.kind + " ");
+    section(title, ...list.map((e) => {
       const o = other(e);
-      line.append(o >= 0 ? link(o) : "outside");
-      if (e.label) line.append(" " + e.label);
-      if (e.dead) line.append(" (never taken)");
-      details.append(line);
-    }
+      return element("div", "", e.kind + " ", o >= 0 ? link(o) : "outside", e.label ? " " + e.label : "", e.dead ? " (never taken)" : "");
+    }));
   }
 
+  function shut() {
+    details.hidden = true;
+    picture.focus();
+    show();
+  }
+
+  // find looks in all programs, the one shown first.
   function find(text) {
-    for (const e of svg.querySelectorAll(".hit")) e.classList.remove("hit");
     hits = [];
     at = -1;
     const want = text.trim().toLowerCase();
-    if (want) {
-      data.blocks.forEach((b, i) => {
-        b.text ??= [b.name, data.funcs[b.func], ...b.lines.flatMap((l) => [l.slot + " " + l.text, l.source, l.file + ":" + l.line])].join("\n").toLowerCase();
-        if (b.text.includes(want)) hits.push(i);
+    for (let i = 0; want && i < total; i++) {
+      const p = (shown + i) % total, d = program(p);
+      d.blocks.forEach((b, i) => {
+        b.find ??= [b.name, d.funcs[b.func], ...b.lines.map((l) =>
+          `${l.slot} ${l.text}\n${l.source ?? ""}\n${d.files[l.file ?? 0] ?? ""}:${l.line ?? ""}`)].join("\n").toLowerCase();
+        if (b.find.includes(want)) hits.push({ p, b: i });
       });
-      for (const i of hits) document.getElementById("b" + i)?.classList.add("hit");
     }
-    count.textContent = want ? `${hits.length} ${hits.length === 1 ? "block" : "blocks"}` : "";
+    mark();
+    const n = hits.length === 1 ? "1 block" : `${hits.length} blocks`;
+    const here = hits.filter((h) => h.p === shown).length;
+    count.textContent = !want ? "" : here < hits.length ? `${n}, ${here} here` : n;
+  }
+
+  // mark lights up the results in the program shown.
+  function mark() {
+    for (const e of svg.querySelectorAll(".hit")) e.classList.remove("hit");
+    for (const h of hits) if (h.p === shown) byId("b" + h.b)?.classList.add("hit");
   }
 
   function step(d) {
     if (!hits.length) return;
-    at = (at + d + hits.length) % hits.length;
+    at = (at < 0 && d < 0 ? hits.length - 1 : at + d + hits.length) % hits.length;
     count.textContent = `${at + 1} of ${hits.length} blocks`;
-    choose(hits[at], true);
+    open(hits[at].p);
+    choose(hits[at].b, true);
   }
 
-  // blockOf returns the block that an element of the picture belongs to.
-  function blockOf(target) {
-    const g = target.closest?.(".b");
-    return g ? Number(g.id.slice(1)) : -1;
+  // along goes over the first edge of the chosen block.
+  function along(from, to) {
+    const e = data.edges.find((e) => e[from] === current && e[to] >= 0 && !e.dead);
+    if (e) choose(e[to], true);
   }
 
   const pointers = new Map();
@@ -186,18 +270,27 @@
   picture.addEventListener("pointerup", up);
   picture.addEventListener("pointercancel", up);
   picture.addEventListener("click", (e) => {
-    if (moved > 4) {
-      e.preventDefault();
-      return;
-    }
-    if (e.target.closest("a")) return;
-    const b = blockOf(e.target);
-    if (b >= 0) choose(b, false);
+    const a = e.target.closest("a");
+    if (a || moved > 4) e.preventDefault();
+    if (moved > 4) return;
+    const g = e.target.closest(".b");
+    if (a) go(a.getAttribute("href"));
+    else if (g) choose(Number(g.id.slice(1)), false);
   });
   picture.addEventListener("wheel", (e) => {
     e.preventDefault();
     zoom(Math.exp(-e.deltaY * (e.deltaMode ? 0.05 : 0.0015)), e.clientX, e.clientY);
   }, { passive: false });
+
+  const jump = (e) => {
+    if (!(e.buttons & 1)) return;
+    const r = canvas.getBoundingClientRect(), p = picture.getBoundingClientRect(), k = canvas.width / size.w;
+    view.x = (e.clientX - r.left) / k - p.width / view.scale / 2;
+    view.y = (e.clientY - r.top) / k - p.height / view.scale / 2;
+    show();
+  };
+  minimap.addEventListener("pointerdown", (e) => { minimap.setPointerCapture(e.pointerId); jump(e); });
+  minimap.addEventListener("pointermove", jump);
 
   search.addEventListener("input", () => find(search.value));
   search.addEventListener("keydown", (e) => {
@@ -205,13 +298,16 @@
     if (e.key === "Escape") { search.value = ""; find(""); picture.focus(); }
     e.stopPropagation();
   });
+  const toggleMap = () => byId("map").setAttribute("aria-pressed", String(!minimap.toggleAttribute("hidden")));
+  const turn = (d) => { open((shown + d + total) % total); };
   addEventListener("keydown", (e) => {
-    if (e.ctrlKey || e.metaKey || e.altKey || keys.open) return;
+    if (e.ctrlKey || e.metaKey || e.altKey || keys.open || e.target === programs) return;
     const far = 80 / view.scale;
     const acts = {
       "/": () => search.focus(), "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), "0": fit,
-      "1": () => zoom(1 / view.scale), "?": () => keys.showModal(), "Escape": () => { details.hidden = true; show(); },
+      "1": () => zoom(1 / view.scale), "?": () => keys.showModal(), "Escape": shut, "m": toggleMap,
       "n": () => choose(Math.min(current + 1, data.blocks.length - 1), true), "p": () => choose(Math.max(current - 1, 0), true),
+      "s": () => along("from", "to"), "r": () => along("to", "from"), "[": () => turn(-1), "]": () => turn(1),
       "ArrowLeft": () => { view.x -= far; show(); }, "ArrowRight": () => { view.x += far; show(); },
       "ArrowUp": () => { view.y -= far; show(); }, "ArrowDown": () => { view.y += far; show(); },
     };
@@ -221,30 +317,39 @@
       act();
     }
   });
-  document.getElementById("zoomin").onclick = () => zoom(1.25);
-  document.getElementById("zoomout").onclick = () => zoom(0.8);
-  document.getElementById("fit").onclick = fit;
-  document.getElementById("actual").onclick = () => zoom(1 / view.scale);
-  document.getElementById("help").onclick = () => keys.showModal();
+  byId("zoomin").onclick = () => zoom(1.25);
+  byId("zoomout").onclick = () => zoom(0.8);
+  byId("fit").onclick = fit;
+  byId("actual").onclick = () => zoom(1 / view.scale);
+  byId("map").onclick = toggleMap;
+  byId("help").onclick = () => keys.showModal();
+  programs.onchange = () => open(programs.selectedIndex);
   addEventListener("resize", show);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawMap);
+  addEventListener("beforeprint", () => svg.setAttribute("viewBox", `0 0 ${size.w} ${size.h}`));
+  addEventListener("afterprint", show);
 
-  // The address chooses a block, a function or a table.
-  function follow() {
-    const m = /^#([bft])(\d+)$/.exec(location.hash);
+  // go follows an address: of a block, a function or a table, "#b7", or of
+  // those in a program, "#name/b7".
+  function go(hash) {
+    const m = /^#(?:(.*)\/)?([bft])(\d+)$/.exec(hash);
     if (!m) return;
-    const i = Number(m[2]);
-    if (m[1] === "b" && i < data.blocks.length && i !== current) choose(i, true);
-    if (m[1] === "f" && i < data.entries.length) choose(data.entries[i], true);
-    if (m[1] === "t") {
-      const e = document.getElementById("t" + i);
-      if (!e) return;
-      const box = e.getBBox(), r = picture.getBoundingClientRect();
-      view.x = box.x + box.width / 2 - r.width / view.scale / 2;
-      view.y = box.y - 40 / view.scale;
-      show();
+    if (m[1] !== undefined) {
+      let key = m[1];
+      try { key = decodeURIComponent(key); } catch { /* not ours */ }
+      const p = [...programs.options].findIndex((o) => o.value === key);
+      if (p < 0) return;
+      open(p);
+    }
+    const i = Number(m[3]);
+    if (m[2] === "b" && i < data.blocks.length && i !== current) choose(i, true);
+    if (m[2] === "f" && i < data.entries.length) choose(data.entries[i], true);
+    if (m[2] === "t") {
+      const box = byId("t" + i)?.getBBox();
+      if (box) centre({ x: box.x, y: box.y, w: box.width, h: Math.min(box.height, 400) });
     }
   }
-  addEventListener("hashchange", follow);
-  fit();
-  follow();
+  addEventListener("hashchange", () => go(location.hash));
+  open(0);
+  go(location.hash);
 })();
