@@ -130,10 +130,11 @@ func (f *frame) weak(lo, hi int64, zero bool) {
 	}
 }
 
-// leqFrame reports whether every stack that f describes is one of g's, links
-// aside; leq compares two values.
+// leqFrame reports whether every stack that f describes is one of g's; leq
+// compares two values, and what they are linked to outside of the frame. That can
+// differ for one and the same frame.
 func leqFrame(f, g *frame, leq func(a, b *Value) bool) bool {
-	if f == g {
+	if f == g && !g.links() {
 		return true
 	}
 	if f.lost && !g.lost {

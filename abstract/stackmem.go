@@ -141,7 +141,7 @@ func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value 
 	}
 	for at := lo; at < hi+int64(acc.size); at++ {
 		sl := f.get(int16((-at + 7) / 8))
-		zero = zero && at < 0 && sl != nil && (sl.bytes[at&7] == byteZero || sl.val != nil && sl.val.zero())
+		zero = zero && at < 0 && sl != nil && (sl.bytes[at&7] == byteZero || sl.bytes[at&7] == byteSpill && sl.val.zero())
 	}
 	switch {
 	case zero:
@@ -170,6 +170,7 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 	}
 	r.checkAligned(acc, a)
 	f := s.edit(int(a.Obj))
+	val = r.a.opt.Quirks.stored(val)
 	zero := val != nil && val.zero()
 	if val != nil && val.has(isLocal) && (!fixed || !only || acc.size != 8 || lo&7 != 0) {
 		f.lost = true
