@@ -62,6 +62,9 @@ func TestRandom(t *testing.T) {
 	for i := range n {
 		seed := uint64(first + i)
 		p := progen.RandomLoadable(seed, 10+i%90)
+		if i%7 == 0 {
+			p = progen.Stack(seed, false)
+		}
 		v := variants[i%len(variants)]
 		begin(t, "seed %d, size %d, %+v", seed, 10+i%90, v)
 		c.program(t, p, seed, v)
