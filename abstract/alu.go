@@ -53,7 +53,7 @@ func (v *Value) with(s scalar.S) *Value {
 // adjust_scalar_min_max_vals and, for links, adjust_reg_min_max_vals).
 func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) *Value {
 	out := &Value{Alt: dst.Alt}
-	out.Off = r.a.opt.Rules.alu(op, is32, dst.Off, src.Off)
+	out.Off = r.a.opt.Quirks.number(op, r.a.opt.Rules.alu(op, is32, dst.Off, src.Off))
 	out.flags |= src.flags & loose
 	if op == scalar.Add || op == scalar.Sub {
 		out.flags |= src.flags

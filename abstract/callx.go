@@ -18,6 +18,9 @@ func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 		found, w := r.a.callees(a)
 		if w != "" {
 			why = w
+			if a.Kind != Code {
+				r.fault(pc, a, "R%d has type %s, expected func", reg, typeName(a))
+			}
 			return
 		}
 		if a.Kind == Func {

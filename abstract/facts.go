@@ -29,7 +29,8 @@ import (
 
 // Options of Analyze. The zero value is what executions can do.
 type Options struct {
-	Rules Rules
+	Rules  Rules
+	Quirks Quirks // of an older kernel, with rules Kernel
 }
 
 // Facts is what Analyze found out about a program. It is not changed

@@ -15,6 +15,9 @@ type Fault struct {
 	Text string // the kernel's message
 	// Detail is the line that the kernel prints before Text, empty if none.
 	Detail string
+	// Fixed reports whether the offset of the pointer that it is about, if it is
+	// about one, is a constant.
+	Fixed bool
 	// Loose reports whether the fault may not be one: it was seen on paths that
 	// had been joined.
 	Loose bool
@@ -25,7 +28,8 @@ func (r *run) fault(pc bytecode.PC, a *Alt, format string, args ...any) {
 	if old, seen := r.a.f.faultAt[pc]; seen && (!r.a.f.faults[old].Loose || a.flags&loose != 0) {
 		return // before the text is made: there may be many
 	}
-	r.note(Fault{PC: pc, Text: fmt.Sprintf(format, args...), Loose: a.flags&loose != 0})
+	_, fixed := a.Off.IsConst()
+	r.note(Fault{PC: pc, Text: fmt.Sprintf(format, args...), Loose: a.flags&loose != 0, Fixed: fixed})
 }
 
 // note adds a fault, or puts it in the place of one that is less certain.

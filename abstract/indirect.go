@@ -70,6 +70,8 @@ func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 		}
 		if a.Kind != Insn {
 			r.fault(pc, a, "R%d has type %s, expected PTR_TO_INSN", in.Dst, typeName(a))
+		} else if r.a.opt.Quirks.NoLoadOffset {
+			r.checkEntries(pc, in.Dst, a)
 		}
 		if why != "" {
 			ind.fail(why)

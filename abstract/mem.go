@@ -167,7 +167,7 @@ func (r *run) extend(v uint64, acc access) uint64 {
 func (r *run) loadTable(acc access, a *Alt) *Value {
 	size := int64(len(r.a.p.Tables[a.Obj].Targets)) * 8
 	off := r.a.opt.Rules.offset(a.Off, scalar.Const(uint64(acc.off)), false)
-	if acc.off == 0 {
+	if acc.off == 0 || r.a.opt.Quirks.NoLoadOffset {
 		off = a.Off
 	}
 	if !r.checkTable(acc, a, size) {
@@ -177,7 +177,7 @@ func (r *run) loadTable(acc access, a *Alt) *Value {
 		return r.loaded(acc).spoilt(acc.pc, acc.reg, narrow)
 	}
 	out := Alt{Kind: Insn, Obj: a.Obj, Off: off, flags: a.flags & loose, org: a.org}
-	if off.Umax() > uint64(size-8) {
+	if off.Umax() > uint64(size-8) && !r.a.opt.Quirks.NoLoadOffset {
 		// The program is refused, or reads beside its table: all that is
 		// left to say is what lies in the table.
 		out.Off = scalar.Meet(off, scalar.Range(0, uint64(size-8)))

@@ -24,8 +24,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Options of Resolve. There are none yet.
-type Options struct{}
+// Options of Resolve. The zero value is Linux 7.3.
+type Options struct {
+	Quirks abstract.Quirks // how an older kernel computes Facts and Range
+}
 
 // Result is what Resolve found out.
 type Result struct {
@@ -81,13 +83,14 @@ type TableUse struct {
 
 // Resolve finds the targets of all indirect jumps and calls of a program and of
 // all callbacks. The error is that of cfg.Build.
-func Resolve(p *bytecode.Program, _ Options) (*Result, error) {
+func Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 	leaders := scaffold(p)
 	g, err := cfg.Build(p, leaders)
 	if err != nil {
 		return nil, err
 	}
-	facts := abstract.Analyze(p, g, abstract.Options{Rules: abstract.Kernel})
+	kernel := abstract.Options{Rules: abstract.Kernel, Quirks: opt.Quirks}
+	facts := abstract.Analyze(p, g, kernel)
 	r := &Result{Graph: g, Targets: &cfg.Targets{}, Facts: facts, Exact: facts}
 	if !add(r.Targets, p, facts) && len(leaders.PCs()) == 0 {
 		r.Indirect = r.list(p)
@@ -97,7 +100,7 @@ func Resolve(p *bytecode.Program, _ Options) (*Result, error) {
 		if r.Graph, err = cfg.Build(p, r.Targets); err != nil {
 			return nil, err
 		}
-		r.Facts = abstract.Analyze(p, r.Graph, abstract.Options{Rules: abstract.Kernel})
+		r.Facts = abstract.Analyze(p, r.Graph, kernel)
 		r.Exact = r.Facts
 		again = add(r.Targets, p, r.Facts)
 		if len(r.Facts.Indirect()) > 0 {

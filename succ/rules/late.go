@@ -39,7 +39,7 @@ func (c *checker) lateFields(pc bytecode.PC) *Verdict {
 func (s Set) fault(f abstract.Fault) *Verdict {
 	text := f.Text
 	if s.FixedOffsets {
-		text = fixedOffset(text, f.Detail)
+		text = fixedOffset(text, f.Fixed)
 	}
 	return &Verdict{Message: text, PC: f.PC, Errno: errnoOf(text)}
 }
@@ -54,14 +54,17 @@ var misaligned = regexp.MustCompile(`^misaligned (\w+) access off (\(0x[0-9a-f]+
 //
 // Source: kernel/bpf/verifier.c check_generic_ptr_alignment and
 // check_mem_region_access, Linux 6.19.
-func fixedOffset(text, detail string) string {
+func fixedOffset(text string, fixed bool) string {
+	if reg, ok := strings.CutSuffix(text, " min value is negative, either use unsigned index or do a if (index >=0) check."); ok && fixed {
+		return reg + " min value is outside of the allowed memory range"
+	}
 	if m := misaligned.FindStringSubmatch(text); m != nil {
-		bits, fixed := m[2], "0"
+		bits, constant := m[2], "0"
 		if !strings.HasPrefix(bits, "(") {
-			bits, fixed = "0", m[2]
+			bits, constant = "0", m[2]
 		}
 		end := text[len(m[0]):]
-		return fmt.Sprintf("misaligned %s access off %s+%s+%s size%s", m[1], bits, fixed, m[3], end)
+		return fmt.Sprintf("misaligned %s access off %s+%s+%s size%s", m[1], bits, constant, m[3], end)
 	}
 	return text
 }

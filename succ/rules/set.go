@@ -3,6 +3,8 @@ package rules
 import (
 	"fmt"
 	"strings"
+
+	"github.com/bpfcfg/bpfcfg/abstract"
 )
 
 // Name names the default rule set in output.
@@ -35,6 +37,11 @@ type Set struct {
 	// FixedOffsets reports whether the constant part of a pointer's offset is
 	// kept apart from the variable part, which shows in messages.
 	FixedOffsets bool
+	// KeepsTargets reports whether rewriting neither deletes the targets of
+	// indirect jumps nor puts code in front of them where they then lead.
+	KeepsTargets bool
+	// Quirks are how values are computed otherwise.
+	Quirks abstract.Quirks
 	// DeepRecursion reports whether recursion is found only when calls nest too
 	// deep, not before values are computed.
 	DeepRecursion bool
@@ -55,15 +62,17 @@ func sets() []Set {
 		{
 			Name: "linux-6.19", About: "compared with programs that Linux 6.19.14 accepted and refused",
 			Indirect: true, LateFields: true, OffsetErrno: "EINVAL", FixedOffsets: true, DeepRecursion: true,
+			Quirks: abstract.Quirks{NoDivision: true, LostCode: true, NoLoadOffset: true},
 		},
 		{
 			Name: "linux-6.18", About: "Linux 6.19's rules without indirect jumps, which came after it",
 			LateFields: true, OffsetErrno: "EINVAL", FixedOffsets: true, DeepRecursion: true,
+			Quirks: abstract.Quirks{NoDivision: true},
 		},
 		{
 			Name: "linux-next", About: "development trees after Linux 7.3, by reading: no kernel was asked",
 			Indirect: true, LastGotox: true, OffsetErrno: "EACCES", PerSubprogram: true, MaxJumpEdges: 1_000_000,
-			StaticCallx: true,
+			StaticCallx: true, KeepsTargets: true,
 		},
 	}
 }

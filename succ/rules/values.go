@@ -12,12 +12,12 @@ func Check(p *bytecode.Program, r *succ.Result) Verdict { return Linux73().Check
 
 // Resolve is succ.Resolve as this kernel's verifier computes values.
 func (s Set) Resolve(p *bytecode.Program) (*succ.Result, error) {
-	return succ.Resolve(p, succ.Options{})
+	return succ.Resolve(p, succ.Options{Quirks: s.Quirks})
 }
 
 // SameValues reports whether Resolve is succ.Resolve with no options, so that its
 // result can be used for the default set as well.
-func (s Set) SameValues() bool { return true }
+func (s Set) SameValues() bool { return s.Quirks == abstract.Quirks{} }
 
 // Judge is Check without facts at hand. The error is that of succ.Resolve.
 func (s Set) Judge(p *bytecode.Program) (Verdict, error) {

@@ -31,12 +31,6 @@ type shortfall struct {
 var shortfalls = []shortfall{
 	{"linux-6.19", "bad/register-11", "the kernel reads beyond the end of its registers and prints what it finds"},
 	{"linux-6.19", "03_threaded_vm/run", "the kernel gives up on the number of paths, which are not counted here"},
-	{"linux-6.19", "27_asm_corners/spill", "spills"},
-	{"linux-6.19", "good/switch-mod", "mod"},
-	{"linux-6.19", "good/load-negative-offset", "load offset"},
-	{"linux-6.19", "good/spill-fill", "spills"},
-	{"linux-6.19", "bad/index-negative", "fixed offset"},
-	{"linux-6.19", "bad/spill-partial-fill", "spills"},
 }
 
 // known returns the shortfall that a program is, or -1.

@@ -1,0 +1,64 @@
+package abstract
+
+import (
+	"math"
+
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Quirks are ways in which a kernel's verifier computes values otherwise than
+// Linux 7.3's. They go with rules Kernel: what executions can do is another
+// matter, and facts with quirks may be wrong about it, as the kernel is.
+type Quirks struct {
+	// NoDivision: nothing is known of a quotient or remainder (before Linux 7.0).
+	NoDivision bool
+	// LostCode: a code address from a table is not known any more once it has been
+	// stored on the stack (Linux 6.19).
+	LostCode bool
+	// NoLoadOffset: the offset in the instruction that loads from a table does not
+	// count for which entry is loaded (Linux 6.19).
+	NoLoadOffset bool
+}
+
+// number returns the result of a computation, as far as the kernel knows it.
+func (q Quirks) number(op scalar.Op, s scalar.S) scalar.S {
+	switch op {
+	case scalar.Div, scalar.SDiv, scalar.Mod, scalar.SMod:
+		if q.NoDivision {
+			return unknown
+		}
+	}
+	return s
+}
+
+// stored returns what the stack keeps of a value.
+func (q Quirks) stored(v *Value) *Value {
+	switch {
+	case !q.LostCode || v == nil || !v.has(func(a *Alt) bool { return a.Kind == Insn }):
+		return v
+	case codeOnly(v):
+		return unknownNumber
+	}
+	return unknownPtr
+}
+
+// checkEntries reports the fault of an indirect jump whose entries are outside of
+// the table, which only happens when the load's offset was not counted.
+//
+// Source: kernel/bpf/verifier.c indirect_jump_min_max_index, Linux 6.19.
+func (r *run) checkEntries(pc bytecode.PC, reg bytecode.Reg, a *Alt) {
+	n := uint64(len(r.a.p.Tables[a.Obj].Targets))
+	lo, hi := a.Off.Umin(), a.Off.Umax()
+	const limit = math.MaxUint32 * 8
+	switch off, fixed := a.Off.IsConst(); {
+	case fixed && off > limit:
+		r.fault(pc, a, "the sum of R%d umin_value 0 and off %d is too big", reg, uint32(off))
+	case lo > limit:
+		r.fault(pc, a, "the sum of R%d umin_value %d and off 0 is too big", reg, lo)
+	case hi > limit:
+		r.fault(pc, a, "the sum of R%d umax_value %d and off 0 is too big", reg, hi)
+	case hi/8 >= n:
+		r.fault(pc, a, "R%d points to outside of jump table: [%d,%d] max_entries %d", reg, lo/8, hi/8, n)
+	}
+}
