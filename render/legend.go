@@ -1,5 +1,7 @@
 package render
 
+import "fmt"
+
 // legend explains the lines and signs that the picture has.
 func (d *drawing) legend() {
 	r := d.l.Legend
@@ -42,6 +44,15 @@ func (d *drawing) legend() {
 	sign(exit, "exit", `<path class="solidmark" d="M%d %dm2-4h8v8h-8z"/>`)
 	sign(loop, "loop header", `<path class="mark" d="M%d %dm11 0a4 4 0 1 1-3-2m0-3v4h4"/>`)
 	sign(loop, "loop depth", `<path class="mark" d="M%d %dm4-4v8m3-8v8"/>`)
+	if d.scene.Counted != "" {
+		what, _ := clip(Visible(d.scene.Counted), 60)
+		what += fmt.Sprintf(", 0 to %d", d.hottest)
+		item(18+12*heatLevels, what, func() {
+			for i := range heatLevels + 1 {
+				d.f(`<path class="piece q%d" d="M%d %dh10v12h-10z"/>`, i, x+12*i, y-10)
+			}
+		})
+	}
 	sign(dead, "unreachable", `<path class="hatch" d="M%d %dm0-6h14v12h-14z"/>`)
 	d.s("\n")
 }

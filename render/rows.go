@@ -85,7 +85,7 @@ type row struct {
 // blockRows returns the rows of a block at a level of detail.
 func (v *viewer) blockRows(b int) []row {
 	blk := &v.scene.Blocks[b]
-	rows := []row{{kind: headText, text: v.heading(b)}}
+	rows := []row{{kind: headText, text: v.heading(b), note: countText(blk.Count)}}
 	head, tail := len(blk.Lines), len(blk.Lines)
 	if n := v.lim.lines; len(blk.Lines) > n {
 		// Keep the end: it says where control goes.
@@ -252,7 +252,7 @@ func (v *viewer) rowColumns(r row) int {
 	n := columns(r.text)
 	switch r.kind {
 	case headText:
-		n += 12 // bold, and marks at the right
+		n += 12 + columns(r.note) // bold, and marks at the right
 	case insnText:
 		n += v.slotCols + 2
 		if r.note != "" {

@@ -16,6 +16,10 @@ type Scene struct {
 	Tables []Table
 	Image  *Image // nil: there is no layout half
 
+	// Counted says what the counts of the blocks are, "visits in run.log"; empty
+	// without.
+	Counted string
+
 	Notes      []string // remarks below the picture
 	Mismatches []string // what a comparison found different; drawn as a warning
 }

@@ -22,7 +22,7 @@ var pictureCSS string
 // that a style sheet alone can light up the whole and "#b7" in an address leads
 // to it.
 func SVG(s *Scene, l *Layout) []byte {
-	d := &drawing{viewer: newViewer(s, l.Detail, l.Given), l: l}
+	d := &drawing{viewer: newViewer(s, l.Detail, l.Given), l: l, hottest: s.hottest()}
 	d.f(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" xml:space="preserve">`,
 		l.W, l.H, l.W, l.H)
 	d.f("\n<title>%s</title>\n<style>%s</style>\n", xmlText(s.Title), strings.TrimSpace(shrinkCSS(pictureCSS)))
@@ -70,6 +70,8 @@ type drawing struct {
 	parts [][]int // pieces of each block
 	jumps [][]int // jumps of the strip drawn in each block's group
 	ins   [][]int // x of the lines that end at each block, ascending
+
+	hottest uint64 // greatest count
 }
 
 func (d *drawing) f(format string, args ...any) { fmt.Fprintf(&d.Buffer, format, args...) }

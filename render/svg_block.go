@@ -35,7 +35,8 @@ func (d *drawing) box(b int, blk *Block) {
 	if !blk.Reachable {
 		d.rect(r, "hatch", 4)
 	} else {
-		d.f(`<path class="head" d="M%d %dv-%dq0-3 3-3h%dq3 0 3 3v%dz"/>`, r.X+1, r.Y+headRow, headRow-4, r.W-8, headRow-4)
+		class := "head" + d.heat(blk.Count)
+		d.f(`<path class="%s" d="M%d %dv-%dq0-3 3-3h%dq3 0 3 3v%dz"/>`, class, r.X+1, r.Y+headRow, headRow-4, r.W-8, headRow-4)
 	}
 	d.f(`<path class="c%d" d="M%d %dh5v%dh-5z"/>`, b%palette, r.X+1, r.Y+headRow, r.H-headRow-4)
 	d.marks(r, blk)
@@ -62,6 +63,9 @@ func (d *drawing) row(r Rect, y int, row row) {
 		d.f(`<text x="%d" y="%d"><tspan class="name">%s</tspan>`, x, y, xmlText(name))
 		if slots != "" {
 			d.f(`<tspan class="slot">  %s</tspan>`, xmlText(slots))
+		}
+		if row.note != "" {
+			d.f(`<tspan class="visits">  %s</tspan>`, row.note)
 		}
 		d.s("</text>")
 	case sourceText:

@@ -1,6 +1,9 @@
 package render
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // prepareStrip finds what of the strip belongs to each block.
 func (d *drawing) prepareStrip() {
@@ -56,6 +59,10 @@ func (d *drawing) stripParts(b int) {
 	}
 	for _, i := range d.parts[b] {
 		d.piece(i, fmt.Sprintf("c%d", b%palette), d.scene.Blocks[b].Name)
+		if heat := d.heat(d.scene.Blocks[b].Count); heat != "" {
+			r := st.Pieces[i]
+			d.rect(Rect{r.X + r.W - 5, r.Y, 5, r.H}, strings.TrimSpace(heat), 0)
+		}
 	}
 	for _, i := range d.jumps[b] {
 		d.arc(i)

@@ -56,6 +56,7 @@ func (c *demoCmd) Run(std streams) error {
 	}
 	fmt.Fprintln(std.out)
 	scene := picture.Scene(a, "sample.o")
+	picture.AddDetails(scene, a)
 	for _, format := range []string{"svg", "html"} {
 		data, err := drawing{format: format, view: "both", engine: "layered"}.draw(scene)
 		if err != nil {

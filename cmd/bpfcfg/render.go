@@ -2,23 +2,28 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/atomicfile"
 	"github.com/bpfcfg/bpfcfg/internal/picture"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
+	"github.com/bpfcfg/bpfcfg/internal/visits"
+	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/dotengine"
 )
 
 // renderCmd draws pictures.
 type renderCmd struct {
-	Input  string `arg:"" help:"An object, raw:FILE, record:FILE#NAME, or - for standard input."`
-	Output string `short:"o" help:"File to write, - for standard output (default: INPUT.PROGRAM.FORMAT here)." placeholder:"FILE"`
-	Format string `enum:"svg,html,dot,json,mermaid," default:"" help:"svg, html, dot, json or mermaid (default: by the file's name, else svg)."`
-	View   string `enum:"both,cfg,layout" default:"both" help:"both, cfg or layout: which halves to draw."`
-	Engine string `enum:"layered,dot" default:"layered" help:"layered, or dot: Graphviz, in the helper program bpfcfg-dot."`
+	Input   string `arg:"" help:"An object, raw:FILE, record:FILE#NAME, or - for standard input."`
+	Output  string `short:"o" help:"File to write, - for standard output (default: INPUT.PROGRAM.FORMAT here)." placeholder:"FILE"`
+	Format  string `enum:"svg,html,dot,json,mermaid," default:"" help:"svg, html, dot, json or mermaid (default: by the file's name, else svg)."`
+	View    string `enum:"both,cfg,layout" default:"both" help:"both, cfg or layout: which halves to draw."`
+	Overlay string `help:"Paint visit counts: a verifier log of level 2, or lines SLOT COUNT. HTML and SVG." placeholder:"FILE"`
+	Engine  string `enum:"layered,dot" default:"layered" help:"layered, or dot: Graphviz, in the helper program bpfcfg-dot."`
 	analysisFlags
 }
 
@@ -28,7 +33,8 @@ func (renderCmd) Help() string {
   bpfcfg render prog.o                            one picture for each program: prog.NAME.svg
   bpfcfg render prog.o --prog f1 -o f1.svg
   bpfcfg render prog.o#f1 --view cfg -o - > f1.svg
-  bpfcfg render prog.o#f1 -o f1.html              a page with pan, zoom and search
+  bpfcfg render prog.o -o prog.html               a page with pan, zoom and search, all programs in it
+  bpfcfg render prog.o#f1 --overlay f1.log        visits of the verifier: veristat -v -l 2 prog.o > f1.log
   bpfcfg render prog.o#f1 -o f1.dot               for Graphviz
   bpfcfg render record:FILE.jsonl.gz#NAME -o record.svg`
 }
@@ -87,30 +93,89 @@ func (c *renderCmd) Run(std streams) error {
 		return usagef("%s is a directory: name one object", c.Input)
 	}
 	s := sources[0]
-	if err := c.oneOutput(s); err != nil {
+	if err := c.oneOutput(s, format); err != nil {
 		return err
 	}
 	prof, err := c.profile(s)
 	if err != nil {
 		return err
 	}
+	return c.draw(std, s, prof, drawing{format, c.View, c.Engine})
+}
+
+// draw writes a picture for each program, or a page of all.
+func (c *renderCmd) draw(std streams, s source, prof jit.Profile, d drawing) error {
+	var pages []render.Page
 	failed := s.failed
 	for i, p := range s.programs {
-		a, err := s.analyse(p, prof)
+		if len(s.programs) > 1 || len(p.Insns) > 20_000 {
+			progress(std.err, i, len(s.programs), p.Name)
+		}
+		scene, err := c.scene(s, p, prof, d.format)
+		if err == nil && c.together(d.format) {
+			var l *render.Layout
+			if l, err = d.place(scene); err == nil {
+				pages = append(pages, render.Page{Scene: scene, Layout: l})
+				continue
+			}
+		}
+		var data []byte
+		if err == nil {
+			data, err = d.draw(scene)
+		}
 		if err != nil {
 			failed = append(failed, failure{p.Name, p.Section, err})
 			continue
 		}
-		data, err := drawing{format, c.View, c.Engine}.draw(picture.Scene(a, shortName(s.name)))
-		if err != nil {
-			failed = append(failed, failure{p.Name, p.Section, err})
-			continue
+		progressDone(std.err)
+		if err := c.write(std, c.path(s, i, d.format), data); err != nil {
+			return err
 		}
-		if err := c.write(std, c.path(s, i, format), data); err != nil {
+	}
+	progressDone(std.err)
+	if len(pages) > 0 {
+		title := pages[0].Scene.Title
+		if len(pages) > 1 {
+			title = shortName(s.name)
+		}
+		data, err := render.HTMLPages(title, pages)
+		if err != nil {
+			return err
+		}
+		if err := c.write(std, c.Output, data); err != nil {
 			return err
 		}
 	}
 	return failures(std.err, s.name, failed)
+}
+
+// together reports whether all programs go into one file.
+func (c *renderCmd) together(format string) bool { return format == "html" && c.Output != "" }
+
+// scene analyses a program and returns what to draw.
+func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, format string) (*render.Scene, error) {
+	a, err := s.analyse(p, prof)
+	if err != nil {
+		return nil, err
+	}
+	scene := picture.Scene(a, shortName(s.name))
+	if format == "html" {
+		picture.AddDetails(scene, a)
+	}
+	if c.Overlay == "" {
+		return scene, nil
+	}
+	f, err := os.Open(c.Overlay)
+	if err != nil {
+		return nil, inputError(err)
+	}
+	defer f.Close()
+	counts, err := visits.Read(f, p.Name, len(p.Insns))
+	if err != nil {
+		return nil, inputError(err)
+	}
+	picture.AddCounts(scene, a, counts, "visits in "+filepath.Base(c.Overlay))
+	return scene, nil
 }
 
 // format returns the format asked for, or the one that the output's name ends
@@ -135,16 +200,16 @@ func (c *renderCmd) format() (string, error) {
 	}
 }
 
-// oneOutput refuses one output file for several programs.
-func (c *renderCmd) oneOutput(s source) error {
-	if c.Output == "" || len(s.programs) <= 1 {
+// oneOutput refuses one output file for several programs, unless it is a page.
+func (c *renderCmd) oneOutput(s source, format string) error {
+	if c.Output == "" || len(s.programs) <= 1 || c.together(format) {
 		return nil
 	}
 	var names []string
 	for _, p := range s.programs {
 		names = append(names, p.Name)
 	}
-	return usagef("%s holds %d programs and -o names one file: choose with --prog (%s), or leave -o out", s.name,
+	return usagef("%s holds %d programs and -o names one file: choose with --prog (%s), write a page (.html), or leave -o out", s.name,
 		len(names), listNames(names))
 }
 

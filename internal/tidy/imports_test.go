@@ -42,6 +42,7 @@ var layers = map[string][]string{
 	"internal/policy":   {"cfg/bytecode", "internal/check"},
 	"internal/report":   {"cfg/bytecode", "internal/check"},
 	"internal/visible":  {},
+	"internal/visits":   {},
 	"internal/sysbpf":   {},
 	"internal/live":     {"cfg/bytecode", "jit/replay", "internal/record", "internal/sysbpf"},
 	"internal/host":     {"cfg/bytecode", "jit", "internal/live", "internal/record", "internal/sysbpf"},
