@@ -81,11 +81,14 @@ func (r *Result) answer(d *Indirect, p *bytecode.Program, k, e *abstract.Indirec
 	d.Range = k.Selected(p, abstract.Kernel)
 	if e == nil {
 		d.Status, d.Reason = Exact, "no execution reaches it, though the verifier does"
-		d.Tables = tables(p, k, nil)
+		d.Tables = tables(p, k, nil, r.errs)
 		return
 	}
-	d.Exact = both(e.Selected(p, abstract.Exact), d.Range)
-	d.Tables = tables(p, k, e)
+	d.Exact = e.Selected(p, abstract.Exact)
+	if !r.errs {
+		d.Exact = both(d.Exact, d.Range)
+	}
+	d.Tables = tables(p, k, e, r.errs)
 	d.Status = status(e)
 	d.Reason = r.reason(p, d, e)
 }

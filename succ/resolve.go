@@ -43,6 +43,8 @@ type Result struct {
 
 	// Indirect holds all indirect jumps and calls, by PC, reached or not.
 	Indirect []Indirect
+
+	errs bool // Facts may lack what executions do
 }
 
 // Status says how well the targets of an indirect jump or call are known.
@@ -91,7 +93,7 @@ func Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 	}
 	kernel := abstract.Options{Rules: abstract.Kernel, Quirks: opt.Quirks}
 	facts := abstract.Analyze(p, g, kernel)
-	r := &Result{Graph: g, Targets: &cfg.Targets{}, Facts: facts, Exact: facts}
+	r := &Result{Graph: g, Targets: &cfg.Targets{}, Facts: facts, Exact: facts, errs: opt.Quirks.NoLoadOffset}
 	if !add(r.Targets, p, facts) && len(leaders.PCs()) == 0 {
 		r.Indirect = r.list(p)
 		return r, nil

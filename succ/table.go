@@ -11,8 +11,8 @@ import (
 
 // tables describes the tables that an indirect jump or call goes through: their
 // range by the verifier's rule from k, what can be selected from e, which may be
-// nil.
-func tables(p *bytecode.Program, k, e *abstract.Indirect) []TableUse {
+// nil. Both hold what an execution selects, unless the verifier errs.
+func tables(p *bytecode.Program, k, e *abstract.Indirect, errs bool) []TableUse {
 	uses := []TableUse{}
 	use := func(t, m int, x label) *TableUse {
 		for i := range uses {
@@ -30,7 +30,7 @@ func tables(p *bytecode.Program, k, e *abstract.Indirect) []TableUse {
 	})
 	if e != nil {
 		each(p, e, abstract.Exact, func(t, m int, x label) {
-			if u := use(t, m, x); x.index >= u.Min && x.index <= u.Max {
+			if u := use(t, m, x); errs || x.index >= u.Min && x.index <= u.Max {
 				u.Selected = append(u.Selected, x.index)
 			}
 		})

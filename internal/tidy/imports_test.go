@@ -22,6 +22,7 @@ var layers = map[string][]string{
 	"abstract":          {"cfg/bytecode", "cfg", "abstract/tnum", "abstract/arc", "abstract/scalar"},
 	"succ":              {"cfg/bytecode", "cfg", "abstract", "abstract/scalar"},
 	"succ/rules":        {"cfg/bytecode", "cfg", "abstract", "succ"},
+	"succ/hazard":       {"cfg/bytecode", "cfg", "succ", "succ/rules", "jit", "jit/rewrite"},
 	"jit/x86":           {},
 	"jit":               {"cfg/bytecode", "jit/x86"},
 	"jit/rewrite":       {"cfg/bytecode", "jit"},

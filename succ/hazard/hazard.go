@@ -1,0 +1,202 @@
+// Package hazard finds programs that a kernel accepts and then executes in
+// another way than they say, because of what it does to the targets of their
+// indirect jumps.
+//
+//	set, _ := rules.Lookup("linux-7.3")
+//	for _, h := range hazard.Find(p, r, x, set) {
+//		fmt.Println(h.Kind, h.PC, h.Target, h.Path, h.Text)
+//	}
+//
+// It takes the predicted program for what the kernel makes, and the targets from
+// package succ. Whether the kernel accepts the program at all is for package
+// succ/rules; a program that it refuses has no hazards to speak of, and is
+// searched all the same. That a path is given does not mean that an execution can
+// take all of it: each of its edges can be taken.
+package hazard
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/bpfcfg/bpfcfg/succ"
+	"github.com/bpfcfg/bpfcfg/succ/rules"
+)
+
+// Kind says what is wrong.
+type Kind string
+
+// The kinds of hazard.
+const (
+	// Deleted: rewriting removes the target, which leaves the table's entry
+	// without an address. The jump goes to address 0 and the machine crashes
+	// (kernel/bpf/fixups.c bpf_opt_remove_nops and bpf_opt_remove_dead_code,
+	// kernel/bpf/bpf_insn_array.c bpf_insn_array_ready, Linux 7.3).
+	Deleted Kind = "deleted-target"
+	// Moved: rewriting puts code in front of the target, a prologue or what sets
+	// the counter of may_goto, and the jump executes it again
+	// (kernel/bpf/bpf_insn_array.c, Linux 7.3).
+	Moved Kind = "moved-target"
+	// Unverified: an execution can select an entry that the verifier did not
+	// follow (kernel/bpf/verifier.c check_mem_access, Linux 6.19, which forgets
+	// the offset of the load).
+	Unverified Kind = "unverified-target"
+	// Foreign: the target is in another subprogram, whose code then runs in the
+	// frame of the one that jumped (kernel/bpf/verifier.c check_indirect_jump,
+	// Linux 7.3). Linux 6.19 crashes when it verifies the program.
+	Foreign Kind = "foreign-target"
+)
+
+// Hazard is a target of an indirect jump that a kernel gets wrong.
+type Hazard struct {
+	Kind   Kind
+	PC     bytecode.PC // the indirect jump
+	Target bytecode.PC // what it should go to
+
+	Table   string // name of a table with the target, empty if there is none
+	Entries []int  // indices of the target there, ascending
+
+	// Selected reports whether an execution can select the target, as far as is
+	// known. Otherwise only the verifier thinks so.
+	Selected bool
+	// Path leads from the program's start to the jump and the target: the first
+	// slots of the blocks in between, the jump, the target. It is empty when no
+	// path to the jump is known.
+	Path []bytecode.PC
+	Text string // one sentence
+}
+
+// Find returns the hazards of a program on a kernel, by jump, target and kind. r
+// is from set.Resolve, x the program as that kernel rewrites it, nil when that is
+// not known: then hazards that come of rewriting are left out.
+func Find(p *bytecode.Program, r *succ.Result, x *rewrite.Result, set rules.Set) []Hazard {
+	if !set.Indirect {
+		return nil
+	}
+	f := &finder{p: p, r: r, x: x, set: set}
+	var found []Hazard
+	for i := range r.Indirect {
+		in := &r.Indirect[i]
+		if in.Op != "gotox" || !in.Reached || in.Status == succ.Unresolved {
+			continue
+		}
+		all := slices.Concat(in.Range, in.Exact)
+		slices.Sort(all)
+		for _, to := range slices.Compact(all) {
+			if to >= 0 && to < p.Len() && r.Graph.InsnAt(to) {
+				found = append(found, f.target(in, to)...)
+			}
+		}
+	}
+	return found
+}
+
+// finder holds what Find hands on.
+type finder struct {
+	p    *bytecode.Program
+	r    *succ.Result
+	x    *rewrite.Result
+	set  rules.Set
+	prev []cfg.BlockID // block before each on a shortest path, NoBlock at its start; nil until asked for
+}
+
+// target returns the hazards of one target.
+func (f *finder) target(in *succ.Indirect, to bytecode.PC) []Hazard {
+	h := Hazard{PC: in.PC, Target: to}
+	_, h.Selected = slices.BinarySearch(in.Exact, to)
+	h.Table, h.Entries = f.entries(in, to, h.Selected)
+	var found []Hazard
+	add := func(k Kind, format string, args ...any) {
+		h.Kind, h.Text = k, fmt.Sprintf(format, args...)
+		if h.Path == nil {
+			h.Path = f.path(in.PC, to)
+		}
+		found = append(found, h)
+	}
+	from, sub := f.p.SubprogAt(in.PC), f.p.SubprogAt(to)
+	if from != sub && !f.set.PerSubprogram {
+		add(Foreign, "%s leads to insn %d of %s, which then runs in the stack frame of %s", f.what(&h), to, f.name(sub),
+			f.name(from))
+	}
+	if _, followed := slices.BinarySearch(in.Range, to); h.Selected && !followed && !f.set.SameValues() {
+		add(Unverified, "%s leads to insn %d, and %s has verified other targets only", f.what(&h), to, f.set.Name)
+	}
+	if f.x == nil || f.set.KeepsTargets || int(to) >= len(f.x.Xlated) {
+		return found
+	}
+	switch at := f.x.Xlated[to]; {
+	case at == jit.Deleted:
+		add(Deleted, "%s leads to \"%s\" at %d, which %s deletes: the jump goes to address 0", f.what(&h), f.p.Text(to), to,
+			f.set.Name)
+	case int(at) < len(f.x.Original) && f.x.Original[at] < 0:
+		add(Moved, "%s leads to insn %d, in front of which %s inserts code that the jump runs again", f.what(&h), to,
+			f.set.Name)
+	}
+	return found
+}
+
+// what names the entries that lead to a target.
+func (f *finder) what(h *Hazard) string {
+	if len(h.Entries) == 0 {
+		return fmt.Sprintf("the jump at %d", h.PC)
+	}
+	const most = 4
+	var list []string
+	for _, i := range h.Entries[:min(len(h.Entries), most)] {
+		list = append(list, fmt.Sprint(i))
+	}
+	word, more := "entry", ""
+	if len(h.Entries) > 1 {
+		word = "entries"
+	}
+	if len(h.Entries) > most {
+		more = ", …"
+	}
+	verb := "of"
+	return fmt.Sprintf("%s %s%s %s %s", word, strings.Join(list, ", "), more, verb, h.Table)
+}
+
+// entries returns a table that a jump goes through and the indices there that
+// hold the target: those that an execution can select, or else those that the
+// verifier follows.
+func (f *finder) entries(in *succ.Indirect, to bytecode.PC, selected bool) (string, []int) {
+	for _, u := range in.Tables {
+		if u.Table < 0 || u.Table >= len(f.p.Tables) {
+			continue
+		}
+		var out []int
+		targets := f.p.Tables[u.Table].Targets
+		if selected {
+			for _, i := range u.Selected {
+				if targets[i] == to {
+					out = append(out, i)
+				}
+			}
+		} else {
+			for i := max(u.Min, 0); i <= min(u.Max, len(targets)-1); i++ {
+				if targets[i] == to {
+					out = append(out, i)
+				}
+			}
+		}
+		if len(out) > 0 {
+			return u.Name, out
+		}
+	}
+	return "", nil
+}
+
+// name returns a subprogram's name, or where it starts.
+func (f *finder) name(sub int) string {
+	switch {
+	case sub < 0:
+		return "no function"
+	case f.p.Subprogs[sub].Name != "":
+		return f.p.Subprogs[sub].Name
+	}
+	return fmt.Sprintf("the function at %d", f.p.Subprogs[sub].Start)
+}
