@@ -58,6 +58,7 @@ type succDoc struct {
 	Blocks      []blockDoc    `json:"blocks"`
 	Indirect    []indirectDoc `json:"indirect"`
 	Kernel      verdictDoc    `json:"kernel"`
+	Hazards     []hazardDoc   `json:"hazards"`
 	Diagnostics []string      `json:"diagnostics"`
 }
 

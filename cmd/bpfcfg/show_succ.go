@@ -37,7 +37,7 @@ func succText(w io.Writer, v *view) error {
 			fmt.Fprintf(w, "    why     %s\n", visible.Text(in.Reason))
 		}
 	}
-	k, err := kernelVerdict(v)
+	k, hazards, err := kernelVerdict(v)
 	if err != nil {
 		return err
 	}
@@ -49,6 +49,9 @@ func succText(w io.Writer, v *view) error {
 		}
 	}
 	fmt.Fprintln(w)
+	for _, h := range hazards {
+		fmt.Fprintf(w, "  %s: %s\n    path %s\n", h.Kind, visible.Text(h.Text), pathText(h.Path))
+	}
 	for _, d := range diagnostics(a) {
 		fmt.Fprintf(w, "  note: %s\n", visible.Text(d))
 	}
@@ -68,11 +71,13 @@ func countOps(a *pipeline.Analysis) (jumps, calls int) {
 }
 
 func succJSON(v *view) (any, error) {
-	k, err := kernelVerdict(v)
+	k, hazards, err := kernelVerdict(v)
 	if err != nil {
 		return nil, err
 	}
-	return succDocOf(v.a, k), nil
+	d := succDocOf(v.a, k)
+	d.Hazards = hazardDocs(hazards)
+	return d, nil
 }
 
 // targets lists slots: "→ 9 12 15 (3)".
@@ -123,22 +128,4 @@ func runs(s []int) string {
 		i = j + 1
 	}
 	return b.String()
-}
-
-// kernelVerdict returns what the rule set that was asked for says of the program.
-// A kernel that computes values in another way than the default one is asked with
-// facts of its own.
-func kernelVerdict(v *view) (verdictDoc, error) {
-	res := v.a.Succ
-	if !v.rules.SameValues() {
-		var err error
-		if res, err = v.rules.Resolve(v.program); err != nil {
-			return verdictDoc{}, err
-		}
-	}
-	d := verdictDoc{Rules: v.rules.Name, Verdict: "accept", Insn: -1}
-	if r := v.rules.Check(v.program, res); !r.Accept {
-		d.Verdict, d.Message, d.Insn = "reject", r.Message, int(r.PC)
-	}
-	return d, nil
 }
