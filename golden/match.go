@@ -108,47 +108,18 @@ func (m *matching) between(old, new *Layout, of, nf Func) {
 	}
 }
 
-// maxTable bounds the product of the blocks of a gap that are compared each with
-// each.
-const maxTable = 1 << 14
-
 // gap pairs the blocks of a gap that look alike.
 func (m *matching) gap(old, new *Layout, o, n [2]int) {
 	rows, cols := o[1]-o[0], n[1]-n[0]
 	if rows <= 0 || cols <= 0 {
 		return
 	}
-	if rows*cols > maxTable {
-		for _, p := range align.Pairs(endings(old, o), endings(new, n)) {
-			m.pair(o[0]+p.A, n[0]+p.B)
-		}
-		return
+	pairs := align.Best(rows, cols, func(i, j int) int { return alike(&old.Blocks[o[0]+i], &new.Blocks[n[0]+j]) })
+	if rows > align.MaxBest/cols {
+		pairs = align.Pairs(endings(old, o), endings(new, n))
 	}
-	// best[i][j] is the most that blocks from i and j on can be alike in order
-	// (Needleman and Wunsch, A general method applicable to the search for
-	// similarities in the amino acid sequence of two proteins, 1970).
-	best := make([][]int, rows+1)
-	for i := range best {
-		best[i] = make([]int, cols+1)
-	}
-	for i := rows - 1; i >= 0; i-- {
-		for j := cols - 1; j >= 0; j-- {
-			pair := best[i+1][j+1] + alike(&old.Blocks[o[0]+i], &new.Blocks[n[0]+j])
-			best[i][j] = max(pair, best[i+1][j], best[i][j+1])
-		}
-	}
-	for i, j := 0, 0; i < rows && j < cols; {
-		s := alike(&old.Blocks[o[0]+i], &new.Blocks[n[0]+j])
-		switch {
-		case s > 0 && best[i][j] == best[i+1][j+1]+s:
-			m.pair(o[0]+i, n[0]+j)
-			i++
-			j++
-		case best[i][j] == best[i+1][j]:
-			i++
-		default:
-			j++
-		}
+	for _, p := range pairs {
+		m.pair(o[0]+p.A, n[0]+p.B)
 	}
 }
 

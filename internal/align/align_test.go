@@ -74,6 +74,34 @@ func TestPairsProperties(t *testing.T) {
 	})
 }
 
+// TestBest: with a score of 1 for equal elements the pairs are a longest common
+// subsequence.
+func TestBest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a := rapid.SliceOfN(rapid.Uint64Range(0, 4), 0, 12).Draw(t, "a")
+		b := rapid.SliceOfN(rapid.Uint64Range(0, 4), 0, 12).Draw(t, "b")
+		got := Best(len(a), len(b), func(i, j int) int {
+			if a[i] == b[j] {
+				return 1
+			}
+			return -1
+		})
+		prev := Pair{-1, -1}
+		for _, p := range got {
+			if p.A <= prev.A || p.B <= prev.B || a[p.A] != b[p.B] {
+				t.Fatalf("%v after %v for %v and %v", p, prev, a, b)
+			}
+			prev = p
+		}
+		if want := lcs(a, b); len(got) != want {
+			t.Fatalf("%d pairs for %v and %v, want %d", len(got), a, b, want)
+		}
+	})
+	if Best(MaxBest, 2, func(int, int) int { return 1 }) != nil {
+		t.Error("no limit")
+	}
+}
+
 // BenchmarkPairs aligns sequences with few different keys, of which every
 // hundredth differs.
 func BenchmarkPairs(b *testing.B) {

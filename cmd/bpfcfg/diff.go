@@ -1,0 +1,149 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/atomicfile"
+	"github.com/bpfcfg/bpfcfg/internal/diff"
+	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+)
+
+// diffCmd compares two builds.
+type diffCmd struct {
+	Old      string   `arg:"" help:"Object, directory, raw:FILE or record:FILE#NAME of before."`
+	New      string   `arg:"" help:"The same of after."`
+	Format   []string `help:"text, markdown, json or html; FORMAT=FILE writes to a file. May be given several times (default text)." placeholder:"FORMAT[=FILE]" sep:"none"`
+	All      bool     `help:"Tell all numbers and blocks, not only what differs and the first few."`
+	ExitCode bool     `help:"Exit with status 4 when there is a difference."`
+	analysisFlags
+}
+
+// Help returns the examples of --help.
+func (diffCmd) Help() string {
+	return `Examples:
+  bpfcfg diff old.o new.o
+  bpfcfg diff old.o#f new.o#f --all
+  bpfcfg diff build.main/ build/ --format markdown=comment.md --format html=diff.html --format text`
+}
+
+// diffFormats holds how a report is written, by the format's name.
+func diffFormats(all bool) map[string]func(io.Writer, *diff.Report) error {
+	opt := diff.Options{All: all}
+	return map[string]func(io.Writer, *diff.Report) error{
+		"text":     func(w io.Writer, r *diff.Report) error { return r.Text(w, opt) },
+		"markdown": func(w io.Writer, r *diff.Report) error { return r.Markdown(w, opt) },
+		"json": func(w io.Writer, r *diff.Report) error {
+			return writeJSON(w, struct {
+				Schema string `json:"schema"`
+				Same   bool   `json:"same"`
+				*diff.Report
+			}{schema, r.Same(), r})
+		},
+		"html": diffHTML,
+	}
+}
+
+// Run implements the verb.
+func (c *diffCmd) Run(std streams) error {
+	if len(c.Format) == 0 {
+		c.Format = []string{"text"}
+	}
+	formats := diffFormats(c.All)
+	for _, f := range c.Format {
+		name, _, _ := strings.Cut(f, "=")
+		if formats[name] == nil {
+			return usagef("--format %s: there is text, markdown, json and html", f)
+		}
+	}
+	if c.Old == "-" && c.New == "-" {
+		return usagef("standard input can be one side only")
+	}
+	old, oldFailed, err := c.side(std, c.Old)
+	if err != nil {
+		return err
+	}
+	now, nowFailed, err := c.side(std, c.New)
+	if err != nil {
+		return err
+	}
+	r := diff.Compare(old, now)
+	for _, f := range c.Format {
+		name, file, _ := strings.Cut(f, "=")
+		if err := writeOutput(std.out, file, func(w io.Writer) error { return formats[name](w, r) }); err != nil {
+			return err
+		}
+	}
+	last := failures(std.err, c.Old, oldFailed)
+	if err := failures(std.err, c.New, nowFailed); err != nil {
+		last = err
+	}
+	if last == nil && c.ExitCode && !r.Same() {
+		return errDiffers
+	}
+	return last
+}
+
+// writeOutput writes to a file, or to w when no file is named.
+func writeOutput(w io.Writer, file string, write func(io.Writer) error) error {
+	if file == "" || file == "-" {
+		return write(w)
+	}
+	var b bytes.Buffer
+	if err := write(&b); err != nil {
+		return err
+	}
+	return inputError(atomicfile.Write(file, b.Bytes()))
+}
+
+// side analyses all programs of one side. Those of the objects of a directory
+// are called by the object's path in it, too.
+func (c *diffCmd) side(std streams, arg string) (diff.Side, []failure, error) {
+	side := diff.Side{Input: arg}
+	sources, err := openInputs([]string{arg}, "", std.in)
+	if err != nil {
+		return side, nil, err
+	}
+	st, err := os.Stat(arg)
+	dir := err == nil && st.IsDir()
+	var failed []failure
+	var names []string
+	for i, s := range sources {
+		progress(std.err, i, len(sources), s.name)
+		prof, err := c.profile(s)
+		if err != nil {
+			return side, nil, err
+		}
+		prefix := ""
+		if rel, err := filepath.Rel(arg, s.name); dir && err == nil {
+			prefix = filepath.ToSlash(rel) + "#"
+		}
+		for _, f := range s.failed {
+			if names = append(names, f.name); c.Prog == "" || f.name == c.Prog {
+				failed = append(failed, f)
+			}
+		}
+		for _, p := range s.programs {
+			if names = append(names, p.Name); c.Prog != "" && p.Name != c.Prog {
+				continue
+			}
+			a, err := pipeline.Run(p, prof, rewrite.Options{})
+			if err != nil {
+				failed = append(failed, failure{p.Name, p.Section, err})
+				continue
+			}
+			side.Programs = append(side.Programs, diff.Compiled{Key: prefix + p.Name, Analysis: a})
+		}
+	}
+	progressDone(std.err)
+	if c.Prog != "" && !slices.Contains(names, c.Prog) {
+		return side, nil, inputError(fmt.Errorf("%s: no program called %q, only %s", arg, c.Prog, listNames(names)))
+	}
+	return side, failed, nil
+}
