@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"strings"
+
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -71,7 +73,7 @@ func newPaths(c *checker, r *succ.Result) *paths {
 		c: c, p: c.p, r: r, faults: map[bytecode.PC]abstract.Fault{}, jumps: map[bytecode.PC]*succ.Indirect{},
 	}
 	for _, f := range r.Facts.Faults() {
-		if !f.Loose {
+		if !f.Loose && aboutControlFlow(f.Text) {
 			w.faults[f.PC] = f
 		}
 	}
@@ -80,6 +82,18 @@ func newPaths(c *checker, r *succ.Result) *paths {
 	}
 	w.loops = endless(c.p, r)
 	return w
+}
+
+// aboutControlFlow reports whether a fault is one of the rules of this package.
+// What memory a program may touch through pointers that are no table, code
+// address or stack is not: the kernel knows more about them (types, packet
+// ranges, references) than the facts do, and would be contradicted on real
+// programs.
+func aboutControlFlow(msg string) bool {
+	if strings.Contains(msg, "invalid mem access") {
+		return strings.Contains(msg, "'insn'")
+	}
+	return !strings.Contains(msg, "_or_null prohibited")
 }
 
 // first returns what a depth-first walk over feasible edges meets first, in the
