@@ -202,3 +202,71 @@ func TestDocumentPathsExist(t *testing.T) {
 		t.Error("no document names a path: the pattern is wrong")
 	}
 }
+
+// TestArchitectureNamesPackages asks for a row of docs/architecture.md for each
+// package, so that a reader finds what it is for.
+func TestArchitectureNamesPackages(t *testing.T) {
+	doc, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range packages(t) {
+		if !strings.Contains(string(doc), "\n| `"+p.rel+"` | ") {
+			t.Errorf("docs/architecture.md has no row for package %s", p.rel)
+		}
+	}
+}
+
+// symbolInDoc matches what docs/library.md, docs/limits.md and docs/features.md
+// quote as a name of a package of the library.
+var symbolInDoc = regexp.MustCompile("`(bytecode|load|cfg|abstract|succ|rules|rewrite|jit|verify|golden|render)" +
+	"\\.([A-Z][A-Za-z0-9]*)")
+
+func TestDocumentSymbolsExist(t *testing.T) {
+	exported := map[string]bool{}
+	for _, p := range packages(t) {
+		for _, f := range p.files {
+			for _, d := range f.Decls {
+				for _, name := range declared(d) {
+					exported[f.Name.Name+"."+name] = true
+				}
+			}
+		}
+	}
+	n := 0
+	walk(t, ".md", func(doc string, src []byte) {
+		for _, m := range symbolInDoc.FindAllStringSubmatch(string(src), -1) {
+			n++
+			if name := m[1] + "." + m[2]; !exported[name] {
+				t.Errorf("%s names %s, which does not exist", doc, name)
+			}
+		}
+	})
+	if n < 20 {
+		t.Errorf("only %d names of the library were found: the pattern is wrong", n)
+	}
+}
+
+// declared returns the names that a declaration at the top of a file makes,
+// methods left out.
+func declared(d ast.Decl) []string {
+	var out []string
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		if d.Recv == nil {
+			out = append(out, d.Name.Name)
+		}
+	case *ast.GenDecl:
+		for _, s := range d.Specs {
+			switch s := s.(type) {
+			case *ast.TypeSpec:
+				out = append(out, s.Name.Name)
+			case *ast.ValueSpec:
+				for _, id := range s.Names {
+					out = append(out, id.Name)
+				}
+			}
+		}
+	}
+	return out
+}
