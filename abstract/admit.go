@@ -107,11 +107,14 @@ func (a *Alt) admits(x uint64, c Concrete) bool {
 	}
 	switch a.Kind {
 	case Number:
-		return a.Off.Contains(x)
+		return a.contains(x)
 	case Other:
 		return true
 	case Insn, Code:
-		return slices.ContainsFunc(c.Cells(a.Kind, int(a.Obj), x), a.Off.Contains)
+		return slices.ContainsFunc(c.Cells(a.Kind, int(a.Obj), x), a.contains)
 	}
-	return a.Off.Contains(x - c.Base(a.Kind, int(a.Obj)))
+	return a.contains(x - c.Base(a.Kind, int(a.Obj)))
 }
+
+// contains reports whether off is one of the alternative's offsets.
+func (a *Alt) contains(off uint64) bool { return a.Off.Contains(off) && a.str.has(off) }

@@ -45,7 +45,7 @@ func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 // with returns the value as a number with other bounds.
 func (v *Value) with(s scalar.S) *Value {
 	w := *v
-	w.Off = s
+	w.Off, w.str = s, stride{}
 	return &w
 }
 
@@ -54,6 +54,10 @@ func (v *Value) with(s scalar.S) *Value {
 func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) *Value {
 	out := &Value{Alt: dst.Alt}
 	out.Off = r.a.opt.Quirks.number(op, r.a.opt.Rules.alu(op, is32, dst.Off, src.Off))
+	out.str = stride{}
+	if !is32 {
+		out.str = strideOf(op, &dst.Alt, &src.Alt, out.Off)
+	}
 	out.flags |= src.flags & loose
 	if op == scalar.Add || op == scalar.Sub {
 		out.flags |= src.flags
@@ -221,6 +225,7 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 	r.checkOffset(pc, p, n)
 	out := *p
 	out.Off = r.a.opt.Rules.offset(p.Off, n.Off, op == scalar.Sub)
+	out.str = strideOf(op, p, n, out.Off)
 	out.flags |= n.flags & loose
 	if n.org.pc != 0 {
 		out.org = n.org

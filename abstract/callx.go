@@ -61,7 +61,7 @@ func (a *analyzer) callees(x *Alt) (subs []int, why string) {
 		return []int{int(x.Obj)}, ""
 	case Code:
 		m := &a.p.Maps[x.Obj]
-		for _, i := range codeCells(m, x.Off) {
+		for _, i := range codeCells(m, x.Off, x.str) {
 			c := m.Code[i]
 			sub := a.p.SubprogAt(c.Target)
 			if c.Target < 0 || sub < 0 || a.p.Subprogs[sub].Start != c.Target {

@@ -48,6 +48,7 @@ type Access struct {
 	BoundReg bytecode.Reg
 
 	org origin
+	str stride
 }
 
 // gotox carries out an indirect jump.

@@ -20,7 +20,7 @@ func (a *Access) Indices(p *bytecode.Program, rules Rules) []int {
 	if a.Map < 0 {
 		return nil
 	}
-	return codeCells(&p.Maps[a.Map], a.Off)
+	return codeCells(&p.Maps[a.Map], a.Off, a.str)
 }
 
 // Selected returns the slots that an indirect jump or call can go to by either

@@ -16,7 +16,7 @@ func (a *analyzer) targets(x *Alt) (to []bytecode.PC, why string) {
 		return a.entryTargets(x), ""
 	case Code:
 		m := &a.p.Maps[x.Obj]
-		for _, i := range codeCells(m, x.Off) {
+		for _, i := range codeCells(m, x.Off, x.str) {
 			if m.Code[i].Target < 0 {
 				return nil, "an entry of " + m.Name + " leads out of the program"
 			}
@@ -117,14 +117,14 @@ func exactEntries(off scalar.S, n int) []int {
 
 // codeCells returns the indices of the code addresses of a map at these byte
 // offsets.
-func codeCells(m *bytecode.Map, off scalar.S) []int {
+func codeCells(m *bytecode.Map, off scalar.S, str stride) []int {
 	if off.Empty() {
 		return nil
 	}
 	var out []int
 	i := sort.Search(len(m.Code), func(i int) bool { return uint64(m.Code[i].Off) >= off.Umin() })
 	for ; i < len(m.Code) && uint64(m.Code[i].Off) <= off.Umax(); i++ {
-		if off.Contains(uint64(m.Code[i].Off)) {
+		if at := uint64(m.Code[i].Off); off.Contains(at) && str.has(at) {
 			out = append(out, i)
 		}
 	}
@@ -141,19 +141,32 @@ func (r *run) loadCode(acc access, a *Alt, m *bytecode.Map) *Value {
 	if len(m.Value) < 8 {
 		return nil
 	}
+	str := strideOf(scalar.Add, a, &constant(uint64(acc.off)).Alt, off)
 	off = scalar.Meet(off, scalar.Range(0, uint64(len(m.Value)-8)))
-	cells := codeCells(m, off)
+	cells := codeCells(m, off, str)
 	if len(cells) == 0 {
 		return nil
 	}
-	out := Alt{Kind: Code, Obj: a.Obj, Off: off, flags: a.flags & loose, org: a.org}
-	if offs, few := off.Enumerate(len(cells)); few && len(offs) == len(cells) {
+	out := Alt{Kind: Code, Obj: a.Obj, Off: off, str: str, flags: a.flags & loose, org: a.org}
+	if onlyCells(off, str, len(cells)) {
 		return &Value{Alt: out}
 	}
 	// Code addresses among other things. Where the offset is bounded by the
 	// section alone, all that can be said is: one of them, or a number.
 	out.flags |= loose
 	return fromAlts([]Alt{out, {Kind: Number, flags: maybePtr, Off: unknown}})
+}
+
+// onlyCells reports whether n numbers of off have the stride, no more.
+func onlyCells(off scalar.S, str stride, n int) bool {
+	const most = 1 << 16
+	offs, few := off.Enumerate(min(n*max(1, int(str.step)), most))
+	for _, at := range offs {
+		if str.has(at) {
+			n--
+		}
+	}
+	return few && n == 0
 }
 
 // codeOverlaps reports whether a load would read a part of a code address.

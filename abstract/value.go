@@ -47,6 +47,7 @@ type Alt struct {
 	flags flags
 	Obj   int32    // see Kind
 	Off   scalar.S // the number itself, or the pointer's byte offset from the start of its object
+	str   stride   // of Off
 	org   origin
 }
 
@@ -257,6 +258,7 @@ next:
 // mergeAlts joins two alternatives of the same kind and object.
 func mergeAlts(a, b Alt) Alt {
 	off, exact := joinNumbers(a.Off, b.Off)
+	a.str = joinStrides(&a, &b, off)
 	a.Off = off
 	a.flags |= b.flags
 	if !exact {
@@ -272,7 +274,7 @@ func mergeAlts(a, b Alt) Alt {
 // count: it tells of how b came about.
 func (a *Alt) leq(b *Alt) bool {
 	return a.Kind == b.Kind && a.Obj == b.Obj && a.flags&^b.flags&^loose == 0 &&
-		(a.Off == b.Off || a.Off.Leq(b.Off))
+		(a.Off == b.Off || a.Off.Leq(b.Off)) && a.leqStride(b)
 }
 
 // leq reports whether every value of v is one of w, links aside.

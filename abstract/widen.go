@@ -83,6 +83,7 @@ func widenAlt(v *Value, a Alt, stops []uint64, all bool) Alt {
 		return a
 	}
 	a.flags |= loose
+	a.str = joinStrides(old, &a, a.Off)
 	if all {
 		a.Off = unknown
 		return a
