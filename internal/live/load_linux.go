@@ -343,8 +343,12 @@ func errnoOf(err error) unix.Errno {
 }
 
 // verdict returns the line of a verifier log that says why, with ": " in front.
+// Since Linux 7.1 an explanation of several paragraphs may follow that line.
 func verdict(log string) string {
 	var last string
+	if i := strings.Index(log, "\nVerification failed:"); i >= 0 {
+		log = log[:i]
+	}
 	for text := range strings.Lines(log) {
 		text = strings.TrimSpace(text)
 		if text != "" && !strings.HasPrefix(text, "processed ") && !strings.HasPrefix(text, "verification time") &&

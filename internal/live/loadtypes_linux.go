@@ -5,6 +5,7 @@ package live
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -51,8 +52,7 @@ func (l *loader) typeOf(i int) *btf.Func {
 		found, err := l.opt.Types.AnyTypesByName(s.Name)
 		for _, t := range found {
 			if f, ok := t.(*btf.Func); ok && err == nil {
-				c := *f
-				return &c
+				return named(f)
 			}
 		}
 	}
@@ -72,6 +72,26 @@ func (l *loader) typeOf(i int) *btf.Func {
 	}
 	f.Type = proto
 	return f
+}
+
+// named returns a copy of a function's type in which all parameters have names:
+// the kernel refuses a type object with a function that has nameless ones, which
+// compilers make of naked functions (btf_func_check in kernel/bpf/btf.c).
+func named(f *btf.Func) *btf.Func {
+	c := *f
+	proto, ok := f.Type.(*btf.FuncProto)
+	if !ok {
+		return &c
+	}
+	p := *proto
+	p.Params = slices.Clone(proto.Params)
+	for i := range p.Params {
+		if variadic := p.Params[i].Type == nil; p.Params[i].Name == "" && !variadic {
+			p.Params[i].Name = fmt.Sprintf("arg%d", i+1)
+		}
+	}
+	c.Type = &p
+	return &c
 }
 
 // intType returns a type of its own for int.
