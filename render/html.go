@@ -68,15 +68,23 @@ func HTMLPages(title string, pages []Page) ([]byte, error) {
 	if len(pages) == 1 {
 		one = " hidden"
 	}
+	class := ""
+	if len(pages[0].Scene.Blocks) > manyBlocks {
+		class = ` class="large"`
+	}
 	csp := "default-src 'none'; base-uri 'none'; form-action 'none'; style-src " + hashes +
 		"; script-src " + cspHash(pageJS)
 	// Each part is put in once, in one pass: a name in the picture that looks
 	// like a place holder stays what it is.
 	page := strings.NewReplacer(
-		"{{csp}}", csp, "{{title}}", xmlText(title), "{{css}}", pageCSS, "{{js}}", pageJS, "{{one}}", one,
+		"{{csp}}", csp, "{{title}}", xmlText(title), "{{css}}", pageCSS, "{{js}}", pageJS, "{{one}}", one, "{{large}}", class,
 		"{{options}}", options.String(), "{{svg}}", first, "{{programs}}", programs.String()).Replace(pageHTML)
 	return []byte(page), nil
 }
+
+// manyBlocks is the number of blocks above which a page shows text only of
+// those in the window, as the page's script has it.
+const manyBlocks = 1000
 
 // pageKeys returns a name for each program that no other has.
 func pageKeys(pages []Page) []string {

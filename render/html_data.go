@@ -10,6 +10,7 @@ type pageData struct {
 	Edges   []pageEdge  `json:"edges"`
 	Boxes   []Rect      `json:"boxes"`
 	Strip   Rect        `json:"strip"`
+	Len     int         `json:"len"` // bytes that the strip shows
 }
 
 type pageBlock struct {
@@ -105,7 +106,7 @@ func newPageBlock(b *Block) pageBlock {
 
 // strip adds where the machine code lies.
 func (d *pageData) strip(s *Scene, l *Layout) {
-	d.Strip = l.Strip.Rect
+	d.Strip, d.Len = l.Strip.Rect, l.Strip.Len
 	for i, p := range s.Image.Pieces {
 		if p.Kind != PieceBlock {
 			continue

@@ -11,7 +11,11 @@ const palette = 8
 // block draws everything of a block as one group.
 func (d *drawing) block(b int) {
 	blk := &d.scene.Blocks[b]
-	d.f(`<g class="b" id="b%d">`, b)
+	d.f(`<g class="b" id="b%d"`, b)
+	if d.l.Detail != DetailCompact {
+		d.f(` role="group" aria-label="%s"`, xmlText(spoken(blk)))
+	}
+	d.s(">")
 	for _, w := range d.wires[b] {
 		d.wire(w)
 	}
@@ -23,6 +27,27 @@ func (d *drawing) block(b int) {
 	}
 	d.stripParts(b)
 	d.s("</g>\n")
+}
+
+// spoken describes a block for those who do not see it.
+func spoken(blk *Block) string {
+	name, _ := clip(Visible(blk.Name), 24)
+	parts := []string{name}
+	if n := len(blk.Lines); n > 0 {
+		parts = append(parts, fmt.Sprintf("instructions %d to %d", blk.Lines[0].Slot, blk.Lines[n-1].Slot))
+	}
+	for _, m := range []struct {
+		on   bool
+		what string
+	}{{blk.Entry, "entry"}, {blk.Exit, "exit"}, {blk.LoopHeader, "loop header"}, {!blk.Reachable, "unreachable"}} {
+		if m.on {
+			parts = append(parts, m.what)
+		}
+	}
+	if blk.Count != nil {
+		parts = append(parts, fmt.Sprintf("%d visits", *blk.Count))
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (d *drawing) box(b int, blk *Block) {
@@ -62,7 +87,11 @@ func (d *drawing) row(r Rect, y int, row row) {
 		name, slots, _ := strings.Cut(row.text, "  ")
 		d.f(`<text x="%d" y="%d"><tspan class="name">%s</tspan>`, x, y, xmlText(name))
 		if slots != "" {
-			d.f(`<tspan class="slot">  %s</tspan>`, xmlText(slots))
+			class := ` class="slot"`
+			if row.note != "" {
+				class = "" // grey is hard to read on a tint
+			}
+			d.f(`<tspan%s>  %s</tspan>`, class, xmlText(slots))
 		}
 		if row.note != "" {
 			d.f(`<tspan class="visits">  %s</tspan>`, row.note)

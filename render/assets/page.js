@@ -10,7 +10,8 @@
   const parsed = [];
   const total = programs.options.length;
   const first = picture.querySelector("svg");
-  let shown = -1, data, svg, size = { w: 1, h: 1 };
+  let shown = -1, data, svg, size = { w: 1, h: 1 }, large = false;
+  let texts = new Set(); // blocks of a large picture with text
   let hits = [], at = -1, current = -1, pending = false;
 
   // program returns what the page knows of program p.
@@ -24,6 +25,9 @@
     shown = p;
     programs.selectedIndex = p;
     data = program(p);
+    large = data.blocks.length > 1000;
+    texts = new Set();
+    picture.className = large ? "large" : "";
     svg = p === 0 ? first : byId("svg" + p).content.firstElementChild.cloneNode(true);
     picture.replaceChildren(svg);
     size = { w: Number(svg.getAttribute("width")), h: Number(svg.getAttribute("height")) };
@@ -34,7 +38,8 @@
     home();
   }
 
-  // show writes the view into the viewBox, once for each frame.
+  // show moves the picture to the view, once for each frame. A transform costs
+  // less than another viewBox, after which all of the picture is laid out anew.
   function show() {
     if (pending) return;
     pending = true;
@@ -42,13 +47,35 @@
       pending = false;
       const r = picture.getBoundingClientRect();
       const w = r.width / view.scale, h = r.height / view.scale;
-      svg.setAttribute("viewBox", `${view.x} ${view.y} ${w} ${h}`);
-      picture.classList.toggle("small", view.scale < 0.3);
-      picture.classList.toggle("tiny", view.scale < 0.1 && data.blocks.length > 1000);
+      svg.style.transform = `translate(${-view.x * view.scale}px, ${-view.y * view.scale}px) scale(${view.scale})`;
+      picture.scrollTo(0, 0);
+      if (large) nearby(w, h);
+      else picture.classList.toggle("small", view.scale < smallest);
       const k = canvas.width / size.w;
       Object.assign(frame.style, { left: view.x * k + "px", top: view.y * k + "px", width: w * k + "px", height: h * k + "px" });
-      minimap.classList.toggle("whole", w >= size.w && h >= size.h);
+      minimap.classList.toggle("whole", view.x <= 0 && view.y <= 0 && view.x + w >= size.w && view.y + h >= size.h);
     });
+  }
+
+  const smallest = 0.3; // scale below which text is not drawn
+
+  // nearby shows the text of the blocks in and around the window, of w by h:
+  // laying out that of all takes a browser seconds when there are thousands.
+  function nearby(w, h) {
+    const near = new Set();
+    const y0 = view.y - h / 2, y1 = view.y + 1.5 * h, x0 = view.x - w / 2, x1 = view.x + 1.5 * w;
+    const strip = data.strip, k = strip.h / (data.len || 1);
+    const inStrip = strip.x < x1 && strip.x + strip.w > x0;
+    if (view.scale >= smallest) {
+      data.boxes.forEach((b, i) => {
+        const box = b.x < x1 && b.x + b.w > x0 && b.y < y1 && b.y + b.h > y0;
+        const piece = inStrip && data.blocks[i].pieces?.some((p) => strip.y + p[0] * k < y1 && strip.y + (p[0] + p[1]) * k > y0);
+        if (box || piece) near.add(i);
+      });
+    }
+    for (const i of texts) if (!near.has(i)) byId("b" + i)?.classList.remove("near");
+    for (const i of near) if (!texts.has(i)) byId("b" + i)?.classList.add("near");
+    texts = near;
   }
 
   const whole = () => { const r = picture.getBoundingClientRect(); return Math.min(r.width / size.w, r.height / size.h); };
@@ -326,8 +353,6 @@
   programs.onchange = () => open(programs.selectedIndex);
   addEventListener("resize", show);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawMap);
-  addEventListener("beforeprint", () => svg.setAttribute("viewBox", `0 0 ${size.w} ${size.h}`));
-  addEventListener("afterprint", show);
 
   // go follows an address: of a block, a function or a table, "#b7", or of
   // those in a program, "#name/b7".

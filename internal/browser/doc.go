@@ -1,0 +1,10 @@
+// Package browser tests the page of package render in a browser: that it loads
+// without an error or a request, finds, shows, moves, prints and answers keys.
+//
+// It makes nothing; its tests are the product. They need Chromium on PATH and
+// are skipped without:
+//
+//	apt-get install chromium
+//	go test ./internal/browser
+//	PAGE_BLOCKS=10000 go test ./internal/browser -run Large -v   # with times
+package browser
