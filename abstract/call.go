@@ -160,7 +160,7 @@ func (s *State) rebaseFrames(base uint32, came bool) {
 	}
 	s.owned = 0
 	for i := range s.frames {
-		for j := 0; j < len(s.frames[i].slots); j++ {
+		for j := range s.frames[i].slots {
 			if v := s.frames[i].slots[j].val; v != nil && v.id != 0 {
 				s.edit(i).slots[j].val = rebase(v, base)
 			}

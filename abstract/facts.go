@@ -67,7 +67,7 @@ func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 	if opt.Rules == Kernel {
 		a.throw() // the kernel verifies the exception callback in any case
 	}
-	for i := 0; i < len(a.pending); i++ {
+	for i := 0; i < len(a.pending); i++ { //nolint:intrange // analyse makes it longer
 		j := a.pending[i]
 		a.analyse(j.sub, j.block, j.entry, 0)
 	}

@@ -72,7 +72,7 @@ func (s *State) eachValue(f func(*Value) *Value) {
 		}
 	}
 	for i := range s.frames {
-		for j := 0; j < len(s.frames[i].slots); j++ {
+		for j := range s.frames[i].slots {
 			v := s.frames[i].slots[j].val
 			if v == nil {
 				continue

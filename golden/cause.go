@@ -36,7 +36,8 @@ func (c *comparison) block(n int) {
 // liveness explains a block that the verifier removes in one layout only.
 func (c *comparison) liveness(o, n int) {
 	if b := &c.new.Blocks[n]; b.Offset < 0 {
-		c.add(Liveness, o, n, "%s is removed: no execution reaches it any more (it had %d bytes)", c.name(n), c.old.Blocks[o].Len)
+		c.add(Liveness, o, n, "%s is removed: no execution reaches it any more (it had %d bytes)", c.name(n),
+			c.old.Blocks[o].Len)
 		return
 	}
 	c.add(Liveness, o, n, "%s is no longer removed: an execution reaches it (%d bytes)", c.name(n), c.new.Blocks[n].Len)

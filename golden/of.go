@@ -199,7 +199,8 @@ func (m *maker) detail(pc bytecode.PC) string {
 		parts = append(parts, string(d.Status))
 	}
 	for _, u := range d.Tables {
-		parts = append(parts, fmt.Sprintf("%d of %d, table %s[%d..%d]", len(u.Selected), u.Entries, Word(u.Name), u.Min, u.Max))
+		parts = append(parts, fmt.Sprintf("%d of %d, table %s[%d..%d]", len(u.Selected), u.Entries, Word(u.Name), u.Min,
+			u.Max))
 	}
 	return strings.Join(parts, "; ")
 }

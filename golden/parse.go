@@ -192,7 +192,8 @@ func (p *parser) block(s string) error {
 	if err := errors.Join(err1, err2, err3); err != nil || !ok || !ok2 || int(id) != len(p.l.Blocks) {
 		return errForm
 	}
-	b := Block{ID: id, Start: bytecode.PC(start), End: bytecode.PC(last + 1), Offset: off, Len: n, Hash: hash, Reachable: off >= 0}
+	b := Block{ID: id, Start: bytecode.PC(start), End: bytecode.PC(last + 1), Offset: off, Len: n, Hash: hash,
+		Reachable: off >= 0}
 	if b.Ending, err = parseEnding(ending); err != nil {
 		return err
 	}

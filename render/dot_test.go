@@ -3,6 +3,7 @@ package render_test
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -66,7 +67,7 @@ func readGraphviz(t *testing.T, svg []byte) (texts map[string]bool, nodes, edges
 	var text strings.Builder
 	for {
 		tok, err := d.Token()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return texts, nodes, edges
 		}
 		if err != nil {

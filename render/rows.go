@@ -77,7 +77,6 @@ type row struct {
 	text  string // visible text
 	title string // full text, when text is cut
 	note  string
-	to    int // for chipText: block or function that it names, see toFunc
 	link  string
 	edge  EdgeKind
 }

@@ -61,7 +61,8 @@ func (d *drawing) box(b int, blk *Block) {
 		d.rect(r, "hatch", 4)
 	} else {
 		class := "head" + d.heat(blk.Count)
-		d.f(`<path class="%s" d="M%d %dv-%dq0-3 3-3h%dq3 0 3 3v%dz"/>`, class, r.X+1, r.Y+headRow, headRow-4, r.W-8, headRow-4)
+		d.f(`<path class="%s" d="M%d %dv-%dq0-3 3-3h%dq3 0 3 3v%dz"/>`, class, r.X+1, r.Y+headRow, headRow-4, r.W-8,
+			headRow-4)
 	}
 	d.f(`<path class="c%d" d="M%d %dh5v%dh-5z"/>`, b%palette, r.X+1, r.Y+headRow, r.H-headRow-4)
 	d.marks(r, blk)

@@ -53,10 +53,10 @@ func Ranges(indices []int) string {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		switch {
-		case j == i:
+		switch j {
+		case i:
 			fmt.Fprint(&b, indices[i])
-		case j == i+1:
+		case i + 1:
 			fmt.Fprintf(&b, "%d, %d", indices[i], indices[j])
 		default:
 			fmt.Fprintf(&b, "%d–%d", indices[i], indices[j])

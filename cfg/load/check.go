@@ -21,7 +21,8 @@ func Check(p *bytecode.Program) error {
 	if p == nil {
 		return errors.New("no program")
 	}
-	for _, check := range []func(*bytecode.Program) error{checkInsns, checkSubprogs, checkRefs, checkLines, checkKeys, checkMaps} {
+	for _, check := range []func(*bytecode.Program) error{checkInsns, checkSubprogs, checkRefs, checkLines, checkKeys,
+		checkMaps} {
 		if err := check(p); err != nil {
 			return fmt.Errorf("program %q: %w", p.Name, err)
 		}

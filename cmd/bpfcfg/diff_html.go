@@ -32,7 +32,8 @@ func diffHTML(w io.Writer, r *diff.Report) error {
 	b.WriteString("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n" +
 		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; " +
 		"base-uri 'none'; form-action 'none'\">\n")
-	fmt.Fprintf(&b, "<title>%s → %s</title>\n<style>\n%s</style></head><body>\n", safeHTML(r.Old), safeHTML(r.New), diffCSS)
+	fmt.Fprintf(&b, "<title>%s → %s</title>\n<style>\n%s</style></head><body>\n", safeHTML(r.Old), safeHTML(r.New),
+		diffCSS)
 	fmt.Fprintf(&b, "<h1>%s → %s</h1>\n<p>%s</p>\n", safeHTML(r.Old), safeHTML(r.New), safeHTML(r.Profile))
 	same := 0
 	for i := range r.Programs {
@@ -86,7 +87,8 @@ func diffProgram(b *bytes.Buffer, p *diff.Program) error {
 		return err
 	}
 	_, list, _ := strings.Cut(text.String(), "\n  blocks: ")
-	fmt.Fprintf(b, "<details><summary>In words</summary><pre>%s</pre></details>\n<div class=\"two\">\n", html.EscapeString(list))
+	fmt.Fprintf(b, "<details><summary>In words</summary><pre>%s</pre></details>\n<div class=\"two\">\n",
+		html.EscapeString(list))
 	for side, a := range []*pipeline.Analysis{p.Old, p.New} {
 		svg, err := diffSVG(p, a, side)
 		if err != nil {
@@ -94,7 +96,8 @@ func diffProgram(b *bytes.Buffer, p *diff.Program) error {
 		}
 		title := [...]string{"old", "new"}[side]
 		fmt.Fprintf(b, "<figure><figcaption>%s</figcaption><iframe title=%q srcdoc=\"%s\"></iframe></figure>\n", title, title,
-			html.EscapeString("<!doctype html><meta charset=\"utf-8\"><style>body{margin:0}svg{width:100%;min-width:700px;height:auto}</style>"+string(svg)))
+			html.EscapeString("<!doctype html><meta charset=\"utf-8\"><style>body{margin:0}"+
+				"svg{width:100%;min-width:700px;height:auto}</style>"+string(svg)))
 	}
 	b.WriteString("</div>\n")
 	return nil

@@ -68,7 +68,8 @@ func (goldenUpdateCmd) Help() string {
 // nothing, so it has to ask twice.
 func (c *goldenUpdateCmd) Run(std streams) error {
 	if ci := os.Getenv("CI"); ci != "" && ci != "false" && ci != "0" && !c.Force {
-		return usagef("golden update does not run where CI is set: run it on your machine and commit the files, or give --force")
+		return usagef("golden update does not run where CI is set: " +
+			"run it on your machine and commit the files, or give --force")
 	}
 	return c.run(std, c.updateFile)
 }

@@ -64,7 +64,8 @@ func listText(w io.Writer, s source) error {
 			}
 		}
 		for _, t := range p.Tables {
-			fmt.Fprintf(tw, "    table %s\t\t%d entries\t%d distinct\n", visible.Text(t.Name), len(t.Targets), distinct(t.Targets))
+			fmt.Fprintf(tw, "    table %s\t\t%d entries\t%d distinct\n", visible.Text(t.Name), len(t.Targets),
+				distinct(t.Targets))
 		}
 	}
 	if err := tw.Flush(); err != nil {

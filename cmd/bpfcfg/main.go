@@ -70,7 +70,8 @@ func run(args []string, std streams) int {
 	var c cli
 	k, err := kong.New(&c,
 		kong.Name("bpfcfg"),
-		kong.Description("Shows where an eBPF program can go, before and after the x86-64 JIT, and proves that the two agree."),
+		kong.Description("Shows where an eBPF program can go, before and after the x86-64 JIT, "+
+			"and proves that the two agree."),
 		kong.NoDefaultHelp(),
 		kong.Writers(std.out, std.err),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),

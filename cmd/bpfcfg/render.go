@@ -209,8 +209,8 @@ func (c *renderCmd) oneOutput(s source, format string) error {
 	for _, p := range s.programs {
 		names = append(names, p.Name)
 	}
-	return usagef("%s holds %d programs and -o names one file: choose with --prog (%s), write a page (.html), or leave -o out", s.name,
-		len(names), listNames(names))
+	return usagef("%s holds %d programs and -o names one file: choose with --prog (%s), "+
+		"write a page (.html), or leave -o out", s.name, len(names), listNames(names))
 }
 
 // path returns the file that program i is written to.
@@ -218,7 +218,8 @@ func (c *renderCmd) path(s source, i int, format string) string {
 	if c.Output != "" {
 		return c.Output
 	}
-	ext := map[string]string{"svg": ".svg", "html": ".html", "dot": ".dot", "json": ".layout.json", "mermaid": ".mmd"}[format]
+	ext := map[string]string{"svg": ".svg", "html": ".html", "dot": ".dot", "json": ".layout.json",
+		"mermaid": ".mmd"}[format]
 	stem := strings.TrimSuffix(visible.FileName(shortName(s.name)), ".o")
 	name := visible.FileName(s.programs[i].Name)
 	for j := range i { // a section's functions may share names after cleaning

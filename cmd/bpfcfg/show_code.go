@@ -56,7 +56,8 @@ func insnsJSON(v *view) (any, error) {
 	}{headOf(p), subprogDocs(p), []insnDoc{}, append([]string{}, p.Diags...)}
 	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
 		end := min(pc+p.Insns[pc].Slots(), p.Len())
-		d := insnDoc{PC: int(pc), Bytes: hex.EncodeToString(bytecode.Encode(p.Insns[pc:end], binary.LittleEndian)), Text: p.Text(pc)}
+		d := insnDoc{PC: int(pc), Bytes: hex.EncodeToString(bytecode.Encode(p.Insns[pc:end], binary.LittleEndian)),
+			Text: p.Text(pc)}
 		if l, ok := p.LineAt(pc); ok {
 			d.Line = &lineDoc{l.File, l.Line, l.Col, l.Text}
 		}

@@ -86,7 +86,8 @@ func jitText(w io.Writer, v *view) error {
 }
 
 // writeInsn prints one xlated instruction and its code.
-func writeInsn(w io.Writer, a *pipeline.Analysis, named *bytecode.Program, fi jit.FuncImage, fn jit.Func, pc bytecode.PC) {
+func writeInsn(w io.Writer, a *pipeline.Analysis, named *bytecode.Program, fi jit.FuncImage, fn jit.Func,
+	pc bytecode.PC) {
 	if o := a.Xlated.Original[pc]; o >= 0 {
 		if l, ok := a.Program.LineAt(o); ok && l.PC == o {
 			fmt.Fprintf(w, "%s\n", sourceLine(l))

@@ -165,7 +165,8 @@ func tablesText(w io.Writer, v *view) error {
 		fmt.Fprintf(w, "    %5s  %8s  %7s  %7s  %-5s  %s\n", "index", "original", "xlated", "jitted", "block", "line")
 		for _, e := range t.Entries {
 			xl, ji := places(e)
-			row := fmt.Sprintf("    %5d  %8d  %7s  %7s  %-5s  %s", e.Index, e.Original, xl, ji, blockName(e.Block), entryLine(v, e))
+			row := fmt.Sprintf("    %5d  %8d  %7s  %7s  %-5s  %s", e.Index, e.Original, xl, ji, blockName(e.Block),
+				entryLine(v, e))
 			fmt.Fprintln(w, strings.TrimRight(row, " "))
 		}
 	}
@@ -197,11 +198,13 @@ func keyText(w io.Writer, v *view, t tableDoc) {
 	if len(t.Programs) > 0 {
 		fmt.Fprintf(w, ", shared by programs %s", visible.Text(strings.Join(t.Programs, ", ")))
 	}
-	fmt.Fprintf(w, "\n    %5s  %8s  %7s  %7s  %-5s  %-7s  %6s  %6s  %s\n", "index", "original", "xlated", "jitted", "block",
+	fmt.Fprintf(w, "\n    %5s  %8s  %7s  %7s  %-5s  %-7s  %6s  %6s  %s\n", "index", "original", "xlated", "jitted",
+		"block",
 		"default", "jump", "nop", "line")
 	for _, e := range t.Entries {
 		xl, ji := places(e)
-		row := fmt.Sprintf("    %5d  %8d  %7s  %7s  %-5s  %-7s  %6d  %6d  %s", e.Index, e.Original, xl, ji, blockName(e.Block),
+		row := fmt.Sprintf("    %5d  %8d  %7s  %7s  %-5s  %-7s  %6d  %6d  %s", e.Index, e.Original, xl, ji,
+			blockName(e.Block),
 			e.Key.Default, e.Key.Target, e.Key.Next, entryLine(v, e))
 		fmt.Fprintln(w, strings.TrimRight(row, " "))
 	}

@@ -282,7 +282,8 @@ func (d *verifyDoc) kernel(res *replay.Result, code []byte) error {
 func checkFlow(what string, r *verify.Report) checkDoc {
 	c := checkDoc{What: what, Outcome: outcomeSame, Detail: fmt.Sprintf("%s, %s, %s, %s, %s, %s, %s",
 		plural(r.Funcs, "function"), plural(r.Insns, "instruction"), plural(r.X86, "x86 instruction"),
-		plural(r.Jumps, "jump"), plural(r.Calls, "call"), plural(r.Indirect, "indirect jump"), plural(r.Entries, "table cell"))}
+		plural(r.Jumps, "jump"), plural(r.Calls, "call"), plural(r.Indirect, "indirect jump"), plural(r.Entries,
+			"table cell"))}
 	for _, m := range r.Mismatches {
 		c.Outcome = outcomeDiffers
 		c.Mismatches = append(c.Mismatches, m.String())

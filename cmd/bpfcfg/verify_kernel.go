@@ -150,7 +150,8 @@ func (r recorded) of(p *bytecode.Program, _ jit.Profile) (*observation, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Observed = &pipeline.Observed{Xlated: dump, Code: rec.Result.Prog.Jited, Tables: make([][]pipeline.Entry, len(p.Tables))}
+	o.Observed = &pipeline.Observed{Xlated: dump, Code: rec.Result.Prog.Jited, Tables: make([][]pipeline.Entry,
+		len(p.Tables))}
 	for _, m := range rec.Result.Maps {
 		i := slices.IndexFunc(p.Tables, func(t bytecode.JumpTable) bool { return t.Name == m.Name })
 		if i < 0 {

@@ -47,8 +47,9 @@ type position struct {
 
 // The forms of a position: "bpf_prog_<tag>_name+0x8a0/0x900 [bpf]" and shorter.
 var (
-	positionForm = regexp.MustCompile(`^(?:bpf_prog_([0-9a-f]{16})(?:_|\+))?([^+\s]*)\+?(0x[0-9a-fA-F]+|[0-9]+)(?:/0x[0-9a-fA-F]+)?(?:\s*\[bpf\])?$`)
-	addressForm  = regexp.MustCompile(`^0x[0-9a-fA-F]{9,16}$`)
+	positionForm = regexp.MustCompile(`^(?:bpf_prog_([0-9a-f]{16})(?:_|\+))?([^+\s]*)\+?` +
+		`(0x[0-9a-fA-F]+|[0-9]+)(?:/0x[0-9a-fA-F]+)?(?:\s*\[bpf\])?$`)
+	addressForm = regexp.MustCompile(`^0x[0-9a-fA-F]{9,16}$`)
 )
 
 // parsePosition reads a position.
@@ -119,7 +120,8 @@ func (s source) locate(pos position, prof jit.Profile) (*pipeline.Analysis, int,
 			continue
 		}
 		if found != nil {
-			return nil, 0, 0, usagef("%s: several programs have such a function: choose with --prog (%s)", s.name, listNames(names))
+			return nil, 0, 0, usagef("%s: several programs have such a function: choose with --prog (%s)", s.name,
+				listNames(names))
 		}
 		found, fn = p, i
 	}
@@ -349,6 +351,7 @@ func (d *placeDoc) insns(w io.Writer, xlated, original slotDoc, line *placeLine)
 		fmt.Fprintln(w, "original  none: the verifier inserted it")
 	}
 	if line != nil {
-		fmt.Fprintf(w, "source    %s:%d:%d: %s\n", visible.Text(base(line.File)), line.Line, line.Column, visible.Text(line.Text))
+		fmt.Fprintf(w, "source    %s:%d:%d: %s\n", visible.Text(base(line.File)), line.Line, line.Column,
+			visible.Text(line.Text))
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
@@ -33,7 +32,7 @@ func (c *context) fingerprint() {
 // identity returns what a fingerprint is made of.
 func (c *context) identity(f *Finding) string {
 	var b strings.Builder
-	field := func(s string) { io.WriteString(&b, s); b.WriteByte(0) }
+	field := func(s string) { b.WriteString(s); b.WriteByte(0) }
 	field(string(f.ID))
 	field(f.Program)
 	field(f.Function)
@@ -72,7 +71,7 @@ func (c *context) identity(f *Finding) string {
 func shape(text string) string {
 	var b strings.Builder
 	in := false
-	for i := 0; i < len(text); i++ {
+	for i := range len(text) {
 		digit := text[i] >= '0' && text[i] <= '9'
 		hexa := in && (text[i] == 'x' || text[i] >= 'a' && text[i] <= 'f')
 		switch {

@@ -95,7 +95,8 @@ func (c *context) counts(msg string, pc bytecode.PC) bool {
 	if c.kindOf(msg, pc) != KernelRefuses {
 		return true
 	}
-	for _, part := range []string{"!read_ok", "infinite loop detected", "reserved fields", "invalid may_goto", "is invalid"} {
+	for _, part := range []string{"!read_ok", "infinite loop detected", "reserved fields", "invalid may_goto",
+		"is invalid"} {
 		if strings.Contains(msg, part) {
 			return true
 		}

@@ -162,9 +162,11 @@ func (p *Program) changedFuncs() []string {
 	for _, f := range p.Funcs {
 		switch {
 		case f.Insns[0] < 0:
-			out = append(out, fmt.Sprintf("+ function %s: %d slots, %s bytes", visible.Text(f.Name), f.Insns[1], value(f.Bytes[1])))
+			out = append(out, fmt.Sprintf("+ function %s: %d slots, %s bytes", visible.Text(f.Name), f.Insns[1],
+				value(f.Bytes[1])))
 		case f.Insns[1] < 0:
-			out = append(out, fmt.Sprintf("- function %s: %d slots, %s bytes", visible.Text(f.OldName), f.Insns[0], value(f.Bytes[0])))
+			out = append(out, fmt.Sprintf("- function %s: %d slots, %s bytes", visible.Text(f.OldName), f.Insns[0],
+				value(f.Bytes[0])))
 		case f.Insns[0] != f.Insns[1] || f.Bytes[0] != f.Bytes[1] || f.Stack[0] != f.Stack[1] || f.Name != f.OldName:
 			name := visible.Text(f.Name)
 			if f.Name != f.OldName {
@@ -210,7 +212,8 @@ func (b *Block) headline() string {
 		if b.ID[0] != b.ID[1] {
 			name = fmt.Sprintf("%s b%d → b%d", sign, b.ID[0], b.ID[1])
 		}
-		parts = append(parts, name, span(b.Start[1], b.End[1]), fmt.Sprintf("%s → %s bytes", value(b.Bytes[0]), value(b.Bytes[1])))
+		parts = append(parts, name, span(b.Start[1], b.End[1]), fmt.Sprintf("%s → %s bytes", value(b.Bytes[0]),
+			value(b.Bytes[1])))
 	}
 	switch {
 	case b.Change == Moved:

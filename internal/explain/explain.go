@@ -93,7 +93,8 @@ func (x *Explainer) Places() []Place {
 // code leads to it, or it has no way in at all.
 func (x *Explainer) borders(b cfg.BlockID) bool {
 	preds := x.g.Preds(b)
-	return len(preds) == 0 || slices.ContainsFunc(preds, func(e cfg.Edge) bool { return x.a.Succ.Facts.BlockReached(e.From) })
+	return len(preds) == 0 || slices.ContainsFunc(preds,
+		func(e cfg.Edge) bool { return x.a.Succ.Facts.BlockReached(e.From) })
 }
 
 // Answer is the explanation of one place. Of the parts only those that there is

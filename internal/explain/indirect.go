@@ -146,7 +146,8 @@ func (x *Explainer) wide(d *succ.Indirect) string {
 			others = append(others, t.Name)
 		}
 	}
-	text := fmt.Sprintf("the kernel's control-flow pass assumes %d more, before it knows any index: ", len(d.Kernel)-len(d.Range))
+	text := fmt.Sprintf("the kernel's control-flow pass assumes %d more, before it knows any index: ",
+		len(d.Kernel)-len(d.Range))
 	var why []string
 	if holes > 0 {
 		why = append(why, "entries outside the range")

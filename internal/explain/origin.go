@@ -142,7 +142,8 @@ func (s *slicer) branch(c chained, next bytecode.PC, use uint16) {
 // add appends a step with what the register holds behind it.
 func (s *slicer) add(pc, next bytecode.PC, role string, reg bytecode.Reg) {
 	s.out = append(s.out, Origin{
-		Insn: int(pc), Text: s.x.p.Text(pc), Role: role, Reg: reg.String(), Value: s.x.value(next, reg), Source: s.x.source(pc),
+		Insn: int(pc), Text: s.x.p.Text(pc), Role: role, Reg: reg.String(),
+		Value: s.x.value(next, reg), Source: s.x.source(pc),
 	})
 }
 

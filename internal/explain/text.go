@@ -103,7 +103,8 @@ func (w writer) way(steps []Step) {
 			}
 			continue
 		}
-		w.f("  b%-4d → b%-4d %-12s %4d  %-36s %s\n", s.Block, s.To, s.Kind, s.Insn, visible.Text(s.Text), sourceText(s.Source))
+		w.f("  b%-4d → b%-4d %-12s %4d  %-36s %s\n", s.Block, s.To, s.Kind, s.Insn, visible.Text(s.Text),
+			sourceText(s.Source))
 	}
 }
 

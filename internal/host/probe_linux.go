@@ -29,7 +29,8 @@ func (p *prober) all() {
 	if !p.returns() {
 		return
 	}
-	for _, one := range []func() error{p.tailCall, p.shift, p.percpu, p.lookup, p.exchange, p.constant, p.hidden, p.gotox} {
+	for _, one := range []func() error{p.tailCall, p.shift, p.percpu, p.lookup, p.exchange, p.constant, p.hidden,
+		p.gotox} {
 		if err := one(); err != nil {
 			p.d.note("a probe failed: %v", err)
 		}
@@ -195,7 +196,8 @@ func (p *prober) returnThunk(name string) {
 //	mov edx, edx; cmp [rsi+MAX], edx; …; mov rcx, [rsi+rdx*8+PTRS]; …
 //	mov rcx, [rcx+FUNC]; add rcx, n; jump to rcx
 func (p *prober) tailCall() error {
-	fd, err := p.k.newMap(&sysbpf.Map{Type: record.MapProgArray, KeySize: 4, ValueSize: 4, MaxEntries: 2, Name: "bpfcfg_probe"})
+	fd, err := p.k.newMap(&sysbpf.Map{Type: record.MapProgArray, KeySize: 4, ValueSize: 4, MaxEntries: 2,
+		Name: "bpfcfg_probe"})
 	if err != nil {
 		return err
 	}
@@ -280,7 +282,8 @@ func (p *prober) percpu() error {
 // lookup probes for where an array's values begin: what the verifier makes of a
 // lookup adds that to the map's address.
 func (p *prober) lookup() error {
-	fd, err := p.k.newMap(&sysbpf.Map{Type: record.MapArray, KeySize: 4, ValueSize: 8, MaxEntries: 2, Name: "bpfcfg_probe"})
+	fd, err := p.k.newMap(&sysbpf.Map{Type: record.MapArray, KeySize: 4, ValueSize: 8, MaxEntries: 2,
+		Name: "bpfcfg_probe"})
 	if err != nil {
 		return err
 	}

@@ -244,7 +244,8 @@ func (r *reader) readMap(fd sysbpf.FD) (*mapOf, error) {
 				return nil, err
 			}
 			le := binary.LittleEndian
-			m.entries = append(m.entries, replay.CapturedEntry{Orig: le.Uint32(v), Xlated: le.Uint32(v[4:]), Jitted: le.Uint32(v[8:])})
+			m.entries = append(m.entries, replay.CapturedEntry{Orig: le.Uint32(v), Xlated: le.Uint32(v[4:]),
+				Jitted: le.Uint32(v[8:])})
 		}
 	}
 	return m, nil

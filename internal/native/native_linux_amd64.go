@@ -88,13 +88,13 @@ func (c *Code) allocate(src *bytecode.Program, x *jit.Program, prof jit.Profile,
 	var err error
 	const rw = unix.PROT_READ | unix.PROT_WRITE
 	if c.data, err = unix.Mmap(-1, 0, size, rw, unix.MAP_PRIVATE|unix.MAP_ANON); err != nil {
-		return fmt.Errorf("%w: %v", ErrUnsupported, err)
+		return fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}
 	if c.stack, err = unix.Mmap(-1, 0, guard+stackBytes, rw, unix.MAP_PRIVATE|unix.MAP_ANON); err != nil {
-		return fmt.Errorf("%w: %v", ErrUnsupported, err)
+		return fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}
 	if err := unix.Mprotect(c.stack[:guard], unix.PROT_NONE); err != nil {
-		return fmt.Errorf("%w: %v", ErrUnsupported, err)
+		return fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}
 	free := c.data
 	take := func(n int) []byte {

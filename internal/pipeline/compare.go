@@ -40,8 +40,8 @@ func (a *Analysis) Compare(o *Observed) []Outcome {
 	}
 	if n := len(a.Xlated.Unpredicted); n > 0 {
 		first := a.Xlated.Unpredicted[0]
-		return []Outcome{{What: "rewriting", Detail: fmt.Sprintf("%d of its instructions depend on what only the kernel knows, "+
-			"the first at slot %d: %s", n, first, bytecode.Text(a.Xlated.Program.Insns, first))}}
+		return []Outcome{{What: "rewriting", Detail: fmt.Sprintf(
+			"%d of its instructions depend on what only the kernel knows, the first at slot %d: %s", n, first, bytecode.Text(a.Xlated.Program.Insns, first))}}
 	}
 	out := []Outcome{a.compareXlated(o)}
 	if a.ImageErr != nil {
@@ -79,7 +79,8 @@ func firstOther(d rewrite.Dumped, real []bytecode.Insn) string {
 		// Distances of jumps differ as soon as lengths do.
 		if x.Code != y.Code || x.Dst != y.Dst || x.Src != y.Src {
 			pc := bytecode.PC(i)
-			return fmt.Sprintf("; slot %d: predicted %s, the kernel has %s", i, bytecode.Text(d.Insns, pc), bytecode.Text(real, pc))
+			return fmt.Sprintf("; slot %d: predicted %s, the kernel has %s", i, bytecode.Text(d.Insns, pc),
+				bytecode.Text(real, pc))
 		}
 	}
 	return ""
@@ -109,7 +110,8 @@ func (a *Analysis) compareCode(o *Observed) Outcome {
 		for at < min(n, len(theirs)) && ours[at] == theirs[at] {
 			at++
 		}
-		out.Detail = fmt.Sprintf("%s: byte +%#x: predicted % x, the kernel has % x", placeOf(a.Xlated.Program, a.Image, at), at,
+		out.Detail = fmt.Sprintf("%s: byte +%#x: predicted % x, the kernel has % x", placeOf(a.Xlated.Program, a.Image,
+			at), at,
 			ours[at:min(at+8, n)], theirs[at:min(at+8, len(theirs))])
 	}
 	if n != len(theirs) {

@@ -24,7 +24,7 @@ func random(seed uint64, size int, loadable bool) *bytecode.Program {
 	g.rodata = g.a.Map(g.constants())
 	g.array = g.a.Map(bytecode.Map{Name: "array", Type: 2, KeySize: 4, ValueSize: 64, MaxEntries: 4})
 	g.function(kindMain, "main", size/2)
-	for i := 0; i < len(g.wanted); i++ {
+	for i := 0; i < len(g.wanted); i++ { //nolint:intrange // function makes it longer
 		w := g.wanted[i]
 		g.function(w.kind, w.name, 2+g.rnd.IntN(max(size/8, 1)))
 	}
@@ -167,7 +167,8 @@ func (g *gen) piece() {
 		g.atomic, g.rodataLoad, g.helper, g.lookup, g.split, g.copied,
 	}
 	if g.depth < 4 {
-		pieces = append(pieces, g.branch, g.branch, g.branch, g.branch, g.branch, g.table, g.table, g.table, g.loop, g.mayGoto)
+		pieces = append(pieces, g.branch, g.branch, g.branch, g.branch, g.branch, g.table, g.table, g.table, g.loop,
+			g.mayGoto)
 	}
 	if g.kind != kindLeaf && g.depth < 3 {
 		pieces = append(pieces, g.callLeaf, g.varStack, g.varStack)

@@ -80,7 +80,8 @@ func ReadProg(fd FD) (*Prog, error) {
 	}
 	if head.jitedLen > maxCode || head.xlatedLen > maxCode ||
 		max(head.nrMaps, head.nrKsyms, head.nrLens, head.nrFuncs, head.nrLines, head.nrJitedLines) > maxCount {
-		return nil, fmt.Errorf("the kernel claims %d bytes of code and %d line records: not believed", head.jitedLen, head.nrLines)
+		return nil, fmt.Errorf("the kernel claims %d bytes of code and %d line records: not believed", head.jitedLen,
+			head.nrLines)
 	}
 	p := &Prog{
 		Xlated: make([]byte, head.xlatedLen), Code: make([]byte, head.jitedLen),

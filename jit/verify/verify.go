@@ -201,7 +201,7 @@ func (c *checker) start(pc bytecode.PC) int {
 // end only, and begins with ENDBR64 in an IBT build.
 func (c *checker) prologue(fn jit.Func) {
 	end := c.start(fn.Start)
-	for i := int32(0); i < c.at[end]; i++ {
+	for i := range c.at[end] {
 		in := c.x86[i]
 		if to, ok := in.Target(); ok && (to < 0 || to > end) && c.relocAt(in.Offset, in.Len) == nil {
 			c.fail(-1, in.Offset, "the prologue jumps out of itself, to +%#x", to)

@@ -86,7 +86,7 @@ func TestPlace(t *testing.T) {
 	if q := layered.Measure(g, p.Placement); q.Overlaps != 0 || q.Given != 1 {
 		t.Errorf("%+v", q)
 	}
-	if !(p.Nodes[0].Y < p.Nodes[1].Y && p.Nodes[1].Y < p.Nodes[2].Y) || !p.Routes[3].Retreating {
+	if p.Nodes[0].Y >= p.Nodes[1].Y || p.Nodes[1].Y >= p.Nodes[2].Y || !p.Routes[3].Retreating {
 		t.Errorf("order of boxes: %+v", p.Nodes)
 	}
 	for i, r := range p.Routes[:5] {
@@ -213,7 +213,7 @@ func TestBadPrograms(t *testing.T) {
 				t.Fatal(err)
 			}
 			timeout := 30 * time.Second
-			if c.want == ErrTimeout {
+			if errors.Is(c.want, ErrTimeout) {
 				timeout = 300 * time.Millisecond
 			}
 			e := engine(t, Options{Path: path, Timeout: timeout})

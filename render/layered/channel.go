@@ -222,7 +222,7 @@ func (ch *channels) improve(order []int) {
 	if len(order) > maxPairwise {
 		return
 	}
-	for range len(order) {
+	for range order {
 		swapped := false
 		for i := 0; i+1 < len(order); i++ {
 			a, b := &ch.pieces[order[i]], &ch.pieces[order[i+1]]

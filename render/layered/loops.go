@@ -79,7 +79,7 @@ func loopBody(g Graph, t *tree, set *union, h int) []int {
 			add(g.Edges[e].From)
 		}
 	}
-	for i := 0; i < len(body); i++ {
+	for i := 0; i < len(body); i++ { //nolint:intrange // add makes it longer
 		for _, e := range t.in[body[i]] {
 			if !t.retreating[e] {
 				add(g.Edges[e].From)

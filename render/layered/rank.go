@@ -83,8 +83,7 @@ func (s *schedule) run(maxWidth, gap int) bool {
 	ready := &readyHeap{pre: s.t.pre}
 	var fresh []int // nodes that get ready for the next row
 	done := 0
-	var finish func(job, row int)
-	finish = func(job, row int) {
+	finish := func(job, row int) {
 		work := []int{job} // ends of loops take no row and finish at once
 		for len(work) > 0 {
 			j := work[len(work)-1]

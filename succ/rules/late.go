@@ -44,6 +44,10 @@ func (s Set) fault(f abstract.Fault) *Verdict {
 	return &Verdict{Message: text, PC: f.PC, Errno: errnoOf(text)}
 }
 
+// negativeIndex is how a message on an index that may be negative ends.
+const negativeIndex = " min value is negative, " +
+	"either use unsigned index or do a if (index >=0) check."
+
 // misaligned matches the place in a message on alignment: known bits of the
 // variable offset, and the rest.
 var misaligned = regexp.MustCompile(`^misaligned (\w+) access off (\(0x[0-9a-f]+; 0x[0-9a-f]+\)|-?\d+)\+(-?\d+) size`)
@@ -55,7 +59,7 @@ var misaligned = regexp.MustCompile(`^misaligned (\w+) access off (\(0x[0-9a-f]+
 // Source: kernel/bpf/verifier.c check_generic_ptr_alignment and
 // check_mem_region_access, Linux 6.19.
 func fixedOffset(text string, fixed bool) string {
-	if reg, ok := strings.CutSuffix(text, " min value is negative, either use unsigned index or do a if (index >=0) check."); ok && fixed {
+	if reg, ok := strings.CutSuffix(text, negativeIndex); ok && fixed {
 		return reg + " min value is outside of the allowed memory range"
 	}
 	if m := misaligned.FindStringSubmatch(text); m != nil {

@@ -166,7 +166,7 @@ func (w *paths) at(pc bytecode.PC) *Verdict {
 // first last. A call comes before what is behind it.
 func (w *paths) inOrder(b cfg.BlockID) []cfg.BlockID {
 	var out []cfg.BlockID
-	var first cfg.BlockID = cfg.NoBlock
+	first := cfg.NoBlock
 	lo, hi := w.r.Graph.SuccIDs(b)
 	for i := lo; i < hi; i++ {
 		e := w.r.Graph.Edges()[i]

@@ -52,7 +52,6 @@ type row struct {
 	set, rule                        string
 	programs, verdict, message, insn int // insn: of those whose log names one
 	withInsn                         int
-	crashed                          int
 }
 
 // TestVerdicts compares the verdicts of sets with those of real kernels: the
