@@ -225,7 +225,11 @@ func TestOpen(t *testing.T) {
 	needKernel(t)
 	k := live.NewKernel()
 	prof := hostProfile(t, k)
-	for _, o := range objects(t, "corpus/out-plain/1[39]_*.o") {
+	list := objects(t, "corpus/out-plain/1[39]_*.o")
+	if prof.Gotox {
+		list = append(list, objects(t, "corpus/out/19_*.o")...) // with a jump table
+	}
+	for _, o := range list {
 		p := o.Programs[0]
 		lp, unload, err := live.Hold(p, live.LoadOptions{License: o.License, Types: o.types, SourceLines: true}, k)
 		if err != nil {
@@ -294,6 +298,11 @@ func runsThrough(t *testing.T, lp *live.Program, prof jit.Profile) {
 	}
 	if string(a.Image.Code) != string(lp.Capture.Code) {
 		t.Error("the image does not have the kernel's bytes")
+	}
+	for _, in := range a.Succ.Indirect {
+		if len(in.Range) == 0 {
+			t.Errorf("the indirect jump at %d has no targets: %s", in.PC, in.Reason)
+		}
 	}
 	for i, b := range a.Graph.Blocks {
 		if !a.Succ.Facts.Reached(b.Start) {

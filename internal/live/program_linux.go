@@ -187,7 +187,7 @@ func helperNumber(name string) (int32, bool) {
 // such a load is left as unknown.
 func (r *reader) tableLoad(p *bytecode.Program, pc bytecode.PC, ref *bytecode.Ref) bool {
 	v := uint64(uint32(p.Insns[pc].Imm)) | uint64(uint32(p.Insns[pc+1].Imm))<<32
-	if v>>47 != 1<<17-1 { // no kernel address
+	if v>>56 != 0xff { // no kernel address: with 5-level paging they begin at 0xff00000000000000
 		return false
 	}
 	if len(p.Tables) > 1 {
