@@ -23,7 +23,8 @@ var pictureCSS string
 // to it.
 func SVG(s *Scene, l *Layout) []byte {
 	d := &drawing{viewer: newViewer(s, l.Detail, l.Given), l: l, hottest: s.hottest()}
-	d.f(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" xml:space="preserve" role="graphics-document">`,
+	d.f(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d"`+
+		` xml:space="preserve" role="graphics-document">`,
 		l.W, l.H, l.W, l.H)
 	d.f("\n<title>%s</title>\n<style>%s</style>\n", xmlText(s.Title), strings.TrimSpace(shrinkCSS(pictureCSS)))
 	d.s(`<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">` +

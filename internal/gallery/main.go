@@ -32,8 +32,10 @@ func programs() []shown {
 		{"08_two_tables_one_gotox.o", "pick", "Two tables, one indirect jump."},
 		{"02_syscall_dispatch.o", "classify", "A switch over system calls, with a default."},
 		{"11_bpf_loop_switch.o", "spin", "A callback of bpf_loop with a switch: functions side by side."},
-		{"23_unreachable_default.o", "guarded", "Switches behind guards: what no execution reaches is hatched, and has no machine code."},
-		{"03_threaded_vm.o", "run", "A threaded interpreter: every handler jumps to every handler, so the table is a box of its own."},
+		{"23_unreachable_default.o", "guarded", "Switches behind guards: " +
+			"what no execution reaches is hatched, and has no machine code."},
+		{"03_threaded_vm.o", "run", "A threaded interpreter: " +
+			"every handler jumps to every handler, so the table is a box of its own."},
 		{"12_may_goto_switch.o", "walk", "A loop under may_goto around a switch."},
 		{"01_ipproto_xdp.o", "parse", "A parser with two large switches over protocol numbers."},
 		{"13_subprog_switch.o", "main_", "Three functions, each with a switch of its own."},

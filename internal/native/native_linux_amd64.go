@@ -150,7 +150,7 @@ func (c *Code) place(x jit.Program, prof jit.Profile) error {
 	// kernel's module area.
 	const flags = unix.MAP_PRIVATE | unix.MAP_ANON | unix.MAP_32BIT
 	if c.text, err = unix.Mmap(-1, 0, room, unix.PROT_READ|unix.PROT_WRITE, flags); err != nil {
-		return fmt.Errorf("%w: %v", ErrUnsupported, err)
+		return fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}
 	for i, s := range stubs {
 		copy(c.text[i*stubSpacing:][:stubSpacing], s.code)
@@ -193,7 +193,7 @@ func (c *Code) finish(x *jit.Program, img *jit.Image) error {
 		}
 	}
 	if err := unix.Mprotect(c.text, unix.PROT_READ|unix.PROT_EXEC); err != nil {
-		return fmt.Errorf("%w: %v", ErrUnsupported, err)
+		return fmt.Errorf("%w: %w", ErrUnsupported, err)
 	}
 	return nil
 }

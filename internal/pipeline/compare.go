@@ -41,7 +41,8 @@ func (a *Analysis) Compare(o *Observed) []Outcome {
 	if n := len(a.Xlated.Unpredicted); n > 0 {
 		first := a.Xlated.Unpredicted[0]
 		return []Outcome{{What: "rewriting", Detail: fmt.Sprintf(
-			"%d of its instructions depend on what only the kernel knows, the first at slot %d: %s", n, first, bytecode.Text(a.Xlated.Program.Insns, first))}}
+			"%d of its instructions depend on what only the kernel knows, the first at slot %d: %s",
+			n, first, bytecode.Text(a.Xlated.Program.Insns, first))}}
 	}
 	out := []Outcome{a.compareXlated(o)}
 	if a.ImageErr != nil {

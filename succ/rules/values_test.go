@@ -99,7 +99,7 @@ func judge(t *testing.T, set Set, file string, seen map[string]bool, rows *[]*ro
 			continue
 		}
 		load := rec.Result.Load
-		key := fmt.Sprint(bytecode.Encode(p.Insns, binary.LittleEndian), p.Tables, p.Maps, p.Refs, load.OK, load.Error)
+		key := fmt.Sprint(string(bytecode.Encode(p.Insns, binary.LittleEndian)), p.Tables, p.Maps, p.Refs, load.OK, load.Error)
 		if seen[key] {
 			continue
 		}
