@@ -54,13 +54,14 @@ func (v *Value) with(s scalar.S) *Value {
 func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) *Value {
 	out := &Value{Alt: dst.Alt}
 	out.Off = r.a.opt.Quirks.number(op, r.a.opt.Rules.alu(op, is32, dst.Off, src.Off))
+	out.flags &^= datum
 	out.str = stride{}
 	if !is32 {
 		out.str = strideOf(op, &dst.Alt, &src.Alt, out.Off)
 	}
 	out.flags |= src.flags & loose
 	if op == scalar.Add || op == scalar.Sub {
-		out.flags |= src.flags
+		out.flags |= src.flags &^ datum
 	} else {
 		out.flags &^= maybePtr | maybeLocal
 	}
@@ -213,8 +214,13 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 		return any
 	}
 	switch p.Kind {
-	case Insn, Code, Func, MapPtr, TablePtr:
+	case Insn, Code, Func, MapPtr, TablePtr, Label:
 		r.fault(pc, p, "R%d pointer arithmetic on %s prohibited", reg, kindNames[p.Kind])
+		if p.Kind == Insn || p.Kind == Code || p.Kind == Label {
+			if l, ok := r.label(pc, in.Dst, op, p, n); ok {
+				return l
+			}
+		}
 		any.flags |= maybePtr
 		any.org = origin{int32(pc) + 1, uint8(in.Dst), arithmetic}
 		return any

@@ -101,6 +101,8 @@ type run struct {
 	depth  []int // bytes touched of each frame in sight
 	unroll int   // states of a block that may be carried out, at best
 	opened bool  // an indirect jump that may go anywhere has been met
+	// openedAll: it may go to instructions whose address is in no table, too.
+	openedAll bool
 
 	forks int // times that the state may be split until the block ends
 

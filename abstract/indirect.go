@@ -47,6 +47,11 @@ type Access struct {
 	BoundPC  bytecode.PC
 	BoundReg bytecode.Reg
 
+	// Label reports whether the address was computed: then there is no table, and
+	// Off is the distance of targets from the program's first slot, in bytes.
+	// BoundPC is the computation.
+	Label bool
+
 	org origin
 	str stride
 }
@@ -76,7 +81,7 @@ func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 		}
 		if why != "" {
 			ind.fail(why)
-			if taken := r.open(s); ind.afford(r.a, a, len(taken)) {
+			if taken := r.open(s, a.org.side == arithmetic); ind.afford(r.a, a, len(taken)) {
 				ind.add(taken)
 			}
 			return
@@ -184,21 +189,26 @@ func (r *run) jump(b cfg.BlockID, to bytecode.PC, s *State) {
 }
 
 // open is what follows an indirect jump to an unknown address: any slot of the
-// subprogram whose address is in a table, or any block at all if there is none.
-// It returns the former, which the graph is to have edges to.
-func (r *run) open(s *State) []bytecode.PC {
+// subprogram whose address is in a table, or any block at all if there is none or
+// the address was computed. It returns the former, which the graph is to have
+// edges to.
+func (r *run) open(s *State, computed bool) []bytecode.PC {
 	taken := r.a.addressTaken()[r.sub]
-	if r.opened {
+	all := computed || len(taken) == 0
+	if r.openedAll || r.opened && !all {
 		return taken
 	}
-	r.opened = true
+	r.opened, r.openedAll = true, all
 	top := giveUp(s)
+	for i := range bytecode.R10 { // faults of what a register holds are not certain
+		top.regs[i] = &Value{Alt: Alt{Kind: Number, flags: maybePtr | maybeLocal | loose, Off: unknown}}
+	}
 	for _, pc := range taken {
 		if b, ok := r.a.g.BlockAt(pc); ok && r.a.g.Blocks[b].Start == pc {
 			r.insert(b, top.fork())
 		}
 	}
-	if len(taken) == 0 {
+	if all {
 		lo, hi := r.a.g.SubBlocks(r.sub)
 		for b := lo; b < hi; b++ {
 			r.insert(b, top.fork())

@@ -141,15 +141,16 @@ func (r *run) loadMap(acc access, a *Alt) *Value {
 		}
 	}
 	off, ok := a.Off.IsConst()
+	if !ok {
+		if v := r.constants(acc, a, m); v != nil {
+			return v
+		}
+	}
 	at := int64(off) + acc.off
 	if !ok || at < 0 || at+int64(acc.size) > int64(len(m.Value)) || codeOverlaps(m, at, acc.size) {
 		return r.loaded(acc)
 	}
-	var v uint64
-	for i := range acc.size {
-		v |= uint64(m.Value[at+int64(i)]) << (8 * i)
-	}
-	return constant(r.extend(v, acc))
+	return &Value{Alt: Alt{Kind: Number, Off: scalar.Const(r.valueAt(acc, m, at)), flags: datum}}
 }
 
 // extend widens the bytes of a load to a register.

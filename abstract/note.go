@@ -75,6 +75,8 @@ func (f *Facts) access(a *Alt) Access {
 		acc.Table = int(a.Obj)
 	case Code:
 		acc.Map = int(a.Obj)
+	case Label:
+		acc.Label = true
 	}
 	return acc
 }

@@ -29,6 +29,10 @@ func (d *Indirect) Selected(p *bytecode.Program, rules Rules) []bytecode.PC {
 	out := []bytecode.PC{}
 	for i := range d.Accesses {
 		a := &d.Accesses[i]
+		if a.Label {
+			to, _ := labelSlots(p, a.Off, a.str)
+			out = append(out, to...)
+		}
 		for _, j := range a.Indices(p, rules) {
 			if a.Table >= 0 {
 				out = append(out, p.Tables[a.Table].Targets[j])

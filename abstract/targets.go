@@ -23,6 +23,8 @@ func (a *analyzer) targets(x *Alt) (to []bytecode.PC, why string) {
 			to = append(to, m.Code[i].Target)
 		}
 		return to, ""
+	case Label:
+		return a.labelTargets(x)
 	case Func:
 		return nil, "the register holds the address of a function"
 	case Number:

@@ -23,12 +23,13 @@ const (
 	Insn             // code address loaded from Tables[Obj], byte offset Off (PTR_TO_INSN)
 	Code             // code address loaded from Maps[Obj].Value, byte offset Off
 	Func             // address of the subprogram Subprogs[Obj]
+	Label            // code address that was computed: byte offset Off from the program's first slot
 )
 
 // kindNames holds the kinds in the words of kernel/bpf/log.c reg_type_str,
 // Linux 7.3, where the kernel has the kind.
 var kindNames = [...]string{
-	"?", "scalar", "ptr", "ctx", "fp", "map_ptr", "map_value", "map_value", "map_ptr", "insn", "code", "func",
+	"?", "scalar", "ptr", "ctx", "fp", "map_ptr", "map_value", "map_value", "map_ptr", "insn", "code", "func", "code",
 }
 
 // flags qualify an Alt.
@@ -39,6 +40,7 @@ const (
 	maybePtr                     // a Number that may be a pointer nobody follows
 	maybeLocal                   // a Number that may be a pointer to stack or context
 	loose                        // more values than the paths have: joined, widened or cut
+	datum                        // a Number that a table of constants holds
 )
 
 // Alt is one alternative of what a register or stack slot may hold.
@@ -210,7 +212,7 @@ func fromAlts(alts []Alt) *Value {
 
 // apart reports whether alternatives of this kind and one object keep their
 // offsets apart.
-func apart(k Kind) bool { return k == Table || k == Insn || k == Code }
+func apart(k Kind) bool { return k == Table || k == Insn || k == Code || k == Label }
 
 // addAlt adds an alternative to a set in place.
 func addAlt(set []Alt, a Alt) []Alt {
@@ -270,10 +272,10 @@ func mergeAlts(a, b Alt) Alt {
 	return a
 }
 
-// leq reports whether every value of a is one of b. The flag loose does not
-// count: it tells of how b came about.
+// leq reports whether every value of a is one of b. The flags loose and datum do
+// not count: they tell of how b came about.
 func (a *Alt) leq(b *Alt) bool {
-	return a.Kind == b.Kind && a.Obj == b.Obj && a.flags&^b.flags&^loose == 0 &&
+	return a.Kind == b.Kind && a.Obj == b.Obj && a.flags&^b.flags&^(loose|datum) == 0 &&
 		(a.Off == b.Off || a.Off.Leq(b.Off)) && a.leqStride(b)
 }
 

@@ -85,10 +85,13 @@ func (r *Result) answer(d *Indirect, p *bytecode.Program, k, e *abstract.Indirec
 		return
 	}
 	d.Exact = e.Selected(p, abstract.Exact)
-	if !r.errs {
+	switch {
+	case k.Unresolved != "" && e.Unresolved == "": // the verifier has no range, and refuses the jump
+		d.Range = d.Exact
+	case !r.errs:
 		d.Exact = both(d.Exact, d.Range)
 	}
-	d.Tables = tables(p, k, e, r.errs)
+	d.Tables = tables(p, k, e, r.errs || k.Unresolved != "")
 	d.Status = status(e)
 	d.Reason = r.reason(p, d, e)
 }

@@ -34,7 +34,11 @@ func (r *Result) reason(p *bytecode.Program, d *Indirect, e *abstract.Indirect) 
 	}
 	loose := false
 	for _, a := range e.Accesses {
+		if a.Label {
+			add(fmt.Sprintf("the address computed at %d from a code address, by bytes of this program", a.BoundPC))
+		}
 		if a.Table < 0 && a.Map < 0 {
+			loose = loose || a.Loose
 			continue
 		}
 		loose = loose || a.Loose

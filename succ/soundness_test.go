@@ -32,6 +32,8 @@ func (c moment) Base(k abstract.Kind, obj int) uint64 {
 		return tableAddr(obj)
 	case abstract.Func:
 		return codeAddr(c.m.P.Subprogs[obj].Start)
+	case abstract.Label:
+		return codeAddr(0)
 	}
 	return 0
 }

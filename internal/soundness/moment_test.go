@@ -39,6 +39,8 @@ func (m *moment) Base(k abstract.Kind, obj int) uint64 {
 		return m.vm.TableMapAddr(obj)
 	case abstract.Func:
 		return m.vm.CodeAddr(m.vm.Program().Subprogs[obj].Start)
+	case abstract.Label:
+		return m.vm.CodeAddr(0)
 	}
 	return 0
 }
