@@ -64,9 +64,9 @@ func HTMLPages(title string, pages []Page) ([]byte, error) {
 		fmt.Fprintf(&programs, "<script type=\"application/json\" id=\"data%d\">%s</script>\n", i, data)
 		fmt.Fprintf(&options, "<option>%s</option>", xmlText(keys[i]))
 	}
-	one := ""
+	one, name := "", ""
 	if len(pages) == 1 {
-		one = " hidden"
+		one, name = " hidden", "<strong>"+xmlText(keys[0])+"</strong>"
 	}
 	class := ""
 	if len(pages[0].Scene.Blocks) > manyBlocks {
@@ -77,7 +77,7 @@ func HTMLPages(title string, pages []Page) ([]byte, error) {
 	// Each part is put in once, in one pass: a name in the picture that looks
 	// like a place holder stays what it is.
 	page := strings.NewReplacer(
-		"{{csp}}", csp, "{{title}}", xmlText(title), "{{css}}", pageCSS, "{{js}}", pageJS, "{{one}}", one, "{{large}}", class,
+		"{{csp}}", csp, "{{title}}", xmlText(title), "{{css}}", pageCSS, "{{js}}", pageJS, "{{one}}", one, "{{large}}", class, "{{name}}", name,
 		"{{options}}", options.String(), "{{svg}}", first, "{{programs}}", programs.String()).Replace(pageHTML)
 	return []byte(page), nil
 }

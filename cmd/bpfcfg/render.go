@@ -1,8 +1,8 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -105,13 +105,20 @@ func (c *renderCmd) Run(std streams) error {
 
 // draw writes a picture for each program, or a page of all.
 func (c *renderCmd) draw(std streams, s source, prof jit.Profile, d drawing) error {
+	var overlay []byte
+	if c.Overlay != "" {
+		var err error
+		if overlay, err = readInput(c.Overlay, std.in); err != nil {
+			return inputError(err)
+		}
+	}
 	var pages []render.Page
 	failed := s.failed
 	for i, p := range s.programs {
 		if len(s.programs) > 1 || len(p.Insns) > 20_000 {
 			progress(std.err, i, len(s.programs), p.Name)
 		}
-		scene, err := c.scene(s, p, prof, d.format)
+		scene, err := c.scene(s, p, prof, d.format, overlay)
 		if err == nil && c.together(d.format) {
 			var l *render.Layout
 			if l, err = d.place(scene); err == nil {
@@ -153,7 +160,8 @@ func (c *renderCmd) draw(std streams, s source, prof jit.Profile, d drawing) err
 func (c *renderCmd) together(format string) bool { return format == "html" && c.Output != "" }
 
 // scene analyses a program and returns what to draw.
-func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, format string) (*render.Scene, error) {
+func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, format string,
+	overlay []byte) (*render.Scene, error) {
 	a, err := s.analyse(p, prof)
 	if err != nil {
 		return nil, err
@@ -165,14 +173,9 @@ func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, forma
 	if c.Overlay == "" {
 		return scene, nil
 	}
-	f, err := os.Open(c.Overlay)
+	counts, err := visits.Read(bytes.NewReader(overlay), p.Name, len(p.Insns))
 	if err != nil {
-		return nil, inputError(err)
-	}
-	defer f.Close()
-	counts, err := visits.Read(f, p.Name, len(p.Insns))
-	if err != nil {
-		return nil, inputError(err)
+		return nil, inputError(fmt.Errorf("%s: %w", c.Overlay, err))
 	}
 	picture.AddCounts(scene, a, counts, "visits in "+filepath.Base(c.Overlay))
 	return scene, nil

@@ -42,14 +42,14 @@ func Read(r io.Reader, program string, slots int) ([]uint64, error) {
 			err = c.line(line)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("visits: line %d: %w", n, err)
+			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
 	}
 	if !c.found {
 		if c.named {
-			return nil, fmt.Errorf("visits: no log of a program %q: those that are there name others", program)
+			return nil, fmt.Errorf("no log of a program %q: those that are there name others", program)
 		}
-		return nil, errors.New(`visits: no counts: neither a verifier log of level 2 nor lines "SLOT COUNT"`)
+		return nil, errors.New(`no counts: neither a verifier log of level 2 nor lines "SLOT COUNT"`)
 	}
 	return c.visits, nil
 }
