@@ -35,7 +35,8 @@ func (r *Result) reason(p *bytecode.Program, d *Indirect, e *abstract.Indirect) 
 	loose := false
 	for _, a := range e.Accesses {
 		if a.Label {
-			add(fmt.Sprintf("the address computed at %d from a code address, by bytes of this program", a.BoundPC))
+			add(fmt.Sprintf("label difference added at %d, in slots of 8 bytes; Linux refuses arithmetic on code addresses",
+				a.BoundPC))
 		}
 		if a.Table < 0 && a.Map < 0 {
 			loose = loose || a.Loose

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strconv"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
@@ -21,6 +22,7 @@ func (l *linker) fill() error {
 	if err := l.addCells(); err != nil {
 		return err
 	}
+	l.tellLabels()
 	l.addSubprograms()
 	l.addLines()
 	if err := l.addKeys(); err != nil {
@@ -121,6 +123,41 @@ func (l *linker) addCells() error {
 		l.p.Maps[j].Code = ptrs
 	}
 	return nil
+}
+
+// tellLabels tells of the labels of the program that are in its data sections.
+func (l *linker) tellLabels() {
+	for i := range l.p.Maps {
+		m := &l.p.Maps[i]
+		labels, tables := 0, []string{}
+		for _, c := range m.Code {
+			if c.Func || c.Target < 0 {
+				continue
+			}
+			labels++
+			name := symbolAt(m, c.Off)
+			if name != "" && (len(tables) == 0 || tables[len(tables)-1] != name) {
+				tables = append(tables, name)
+			}
+		}
+		if labels > 0 {
+			for j, name := range tables {
+				tables[j] = strconv.Quote(name)
+			}
+			l.diag("section %q has %d addresses of labels of this program (%s): libbpf makes jump tables of section %s only, "+
+				"so Linux finds none and refuses a jump through them", m.Name, labels, some(tables), tablesSection)
+		}
+	}
+}
+
+// symbolAt returns the variable of a data section that a byte belongs to, "" if
+// none is known.
+func symbolAt(m *bytecode.Map, off int64) string {
+	i := sort.Search(len(m.Symbols), func(i int) bool { return m.Symbols[i].Off > off }) - 1
+	if i >= 0 && off < m.Symbols[i].Off+m.Symbols[i].Size {
+		return m.Symbols[i].Name
+	}
+	return ""
 }
 
 // codePointer says where a code pointer points in the program.
