@@ -20,6 +20,7 @@ const (
 	CompilerOther  Kind = "compiler"     // same program and profile, other machine code
 	FuncAdded      Kind = "func-added"   //
 	FuncRemoved    Kind = "func-removed" //
+	FuncRenamed    Kind = "func-renamed" //
 	BlockAdded     Kind = "block-added"
 	BlockRemoved   Kind = "block-removed"
 	BlockMoved     Kind = "block-moved"  // same instructions in another place
@@ -35,8 +36,8 @@ const (
 )
 
 // order holds the kinds as Compare sorts them.
-var order = [...]Kind{ProfileChanged, ProgramChanged, CompilerOther, FuncAdded, FuncRemoved, BlockAdded, BlockRemoved,
-	BlockMoved, Instructions, Liveness, Prologue, CodeSize, JumpSize, Successors, TableChanged, Shifted, Other}
+var order = [...]Kind{ProfileChanged, ProgramChanged, CompilerOther, FuncAdded, FuncRemoved, FuncRenamed, BlockAdded,
+	BlockRemoved, BlockMoved, Instructions, Liveness, Prologue, CodeSize, JumpSize, Successors, TableChanged, Shifted, Other}
 
 // Cause is one reason why two layouts differ.
 type Cause struct {
@@ -98,7 +99,7 @@ func (c *comparison) head() {
 	case o.Hash != n.Hash:
 		c.add(ProgramChanged, -1, -1, "the program changed: %s, %s of machine code", change(o.Insns, n.Insns, "insns"),
 			change(o.Image, n.Image, "bytes"))
-	case o.Profile == n.Profile && len(c.out) > 0:
+	case o.Profile == n.Profile && o.Code != n.Code && len(c.out) > 0:
 		c.add(CompilerOther, -1, -1, "program and profile are the same: bpfcfg's rules changed, or what the profile holds")
 	}
 	if len(c.out) == 0 {
@@ -140,6 +141,9 @@ func (c *comparison) functions() {
 	}
 	for _, p := range c.funcs {
 		of, nf := c.old.Funcs[p.A], c.new.Funcs[p.B]
+		if of.Name != nf.Name {
+			c.add(FuncRenamed, c.entry(c.old, of), c.entry(c.new, nf), "function %s was called %s", nf.Name, of.Name)
+		}
 		if a, b := before(c.old, of), before(c.new, nf); a != b && a >= 0 && b >= 0 {
 			c.add(Prologue, c.entry(c.old, of), c.entry(c.new, nf), "function %s: %s in front of its first block", nf.Name,
 				change(a, b, "bytes"))
@@ -160,7 +164,7 @@ func funcSize(f Func) string {
 	if f.Offset < 0 {
 		return "removed by the verifier"
 	}
-	return fmt.Sprintf("%d bytes, %d blocks", f.Len, f.Last-f.First)
+	return fmt.Sprintf("%d bytes, %s", f.Len, count(f.Last-f.First, "block", "blocks"))
 }
 
 // before returns the bytes of a function in front of its first block's code, -1

@@ -150,6 +150,7 @@ func TestCompareText(t *testing.T) {
 		{"target gone", []string{"→ b2 b3 (", "→ b2 ("}, "b1 no longer leads to b3", golden.Successors},
 		{"dead", []string{"code +0x38..+0x3a  2  22222222", "removed  22222222"}, "b2 is removed: no execution reaches it any more (it had 2 bytes)", golden.Liveness},
 		{"machine code only", []string{"8899aabbccddeeff", "0000000000000000"}, "same layout, other content: line 3", golden.Other},
+		{"renamed", []string{"func f  code", "func g  code"}, "function g was called f", golden.FuncRenamed},
 		{"compiler", []string{"+0x3a..+0x3c  2 ", "+0x3a..+0x3d  3 "}, "b3 grew 1 byte: the compiler makes other code for the same instructions", golden.CodeSize},
 	} {
 		text := strings.NewReplacer(c.edits...).Replace(small)

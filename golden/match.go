@@ -42,7 +42,7 @@ func none(n int) []cfg.BlockID {
 }
 
 // matchFuncs pairs functions with the same name, the first of them when there
-// are several.
+// are several. The entry function is the entry function whatever its name.
 func (m *matching) matchFuncs(old, new *Layout) {
 	byName := map[string]int{}
 	for i := len(old.Funcs) - 1; i >= 0; i-- {
@@ -50,7 +50,10 @@ func (m *matching) matchFuncs(old, new *Layout) {
 	}
 	used := make([]bool, len(old.Funcs))
 	for j, f := range new.Funcs {
-		if i, ok := byName[f.Name]; ok && !used[i] {
+		if j == 0 && len(old.Funcs) > 0 {
+			used[0] = true
+			m.funcs = append(m.funcs, align.Pair{})
+		} else if i, ok := byName[f.Name]; ok && !used[i] {
 			used[i] = true
 			m.funcs = append(m.funcs, align.Pair{A: i, B: j})
 		} else {

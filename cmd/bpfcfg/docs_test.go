@@ -23,6 +23,7 @@ import (
 // standIns replaces words of the documents by what is there when they run.
 var standIns = strings.NewReplacer(
 	"prog.o#f1", "prog.o#classify", "--prog f1", "--prog classify", "gotox@17", "gotox@19",
+	"old.o#f new.o#f", "old.o#filter new.o#filter",
 	"prog.o#f ", "prog.o#classify ", "--prog f ", "--prog classify ", "prog.o#xdp_main", "prog.o#classify",
 	"prog.o#handler +0x8a0", "testdata/corpus/out/13_subprog_switch.o#main_ +0x8a",
 	"prog.o --prog handler helper+0x1c", "testdata/corpus/out/13_subprog_switch.o --prog main_ inner+0x1c",
@@ -71,9 +72,12 @@ func world(t *testing.T) {
 		}
 	}
 	for to, from := range map[string]string{
-		"prog.o":         "cmd/bpfcfg/sample/sample.o",
-		"build/filter.o": "docs/examples/pipeline/build/filter.o",
-		"build/other.o":  "cmd/bpfcfg/sample/sample.o",
+		"prog.o":              "cmd/bpfcfg/sample/sample.o",
+		"build/filter.o":      "docs/examples/pipeline/build/filter.o",
+		"build/other.o":       "cmd/bpfcfg/sample/sample.o",
+		"old.o":               "docs/examples/pipeline/build/filter.o",
+		"new.o":               "docs/examples/pipeline/change/filter.o",
+		"build.main/filter.o": "docs/examples/pipeline/change/filter.o",
 	} {
 		data, err := os.ReadFile(from)
 		if err != nil {
@@ -133,7 +137,7 @@ func words(line string) []string {
 var (
 	commandForm = regexp.MustCompile(`^(?:    |\t|  )?(?:\$ |sudo )?(?:bpfcfg|go run \./cmd/bpfcfg) (.*)$`)
 	commentForm = regexp.MustCompile(`(?: {2,}(?:#.*|(?:[a-z]+,?|[A-Z][a-z]+|JSON|C) [^-].*)| +# .*)$`)
-	synopsis    = regexp.MustCompile(`(?:^|[ \[|=])[A-Z]{4,}`)
+	synopsis    = regexp.MustCompile(`(?:^|[ \[|=])(?:[A-Z]{4,}|OLD NEW)`)
 	flagForm    = regexp.MustCompile(`--[a-z-]+`)
 )
 

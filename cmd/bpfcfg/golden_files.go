@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -94,6 +95,9 @@ func (c *goldenFlags) addObject(plan *goldenPlan, owner map[string]string, s sou
 		return err
 	}
 	for _, p := range s.programs {
+		if strings.HasPrefix(s.name, "raw:") { // called by its path, which is no part of the program
+			p = called(p, filepath.Base(p.Name))
+		}
 		o.names[golden.Word(p.Name)] = true
 		for _, prof := range profiles {
 			path := filepath.Join(c.Dir, filepath.FromSlash(object), safeName(p.Name)+"."+safeName(prof.Name)+layoutExt)
@@ -106,6 +110,17 @@ func (c *goldenFlags) addObject(plan *goldenPlan, owner map[string]string, s sou
 		}
 	}
 	return nil
+}
+
+// called returns a program under another name.
+func called(p *bytecode.Program, name string) *bytecode.Program {
+	out := *p
+	out.Subprogs = slices.Clone(p.Subprogs)
+	if len(out.Subprogs) > 0 && out.Subprogs[0].Name == p.Name {
+		out.Subprogs[0].Name = name
+	}
+	out.Name = name
+	return &out
 }
 
 // profiles returns the profiles to compile a source's programs for.
