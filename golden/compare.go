@@ -37,7 +37,8 @@ const (
 
 // order holds the kinds as Compare sorts them.
 var order = [...]Kind{ProfileChanged, ProgramChanged, CompilerOther, FuncAdded, FuncRemoved, FuncRenamed, BlockAdded,
-	BlockRemoved, BlockMoved, Instructions, Liveness, Prologue, CodeSize, JumpSize, Successors, TableChanged, Shifted, Other}
+	BlockRemoved, BlockMoved, Instructions, Liveness, Prologue, CodeSize, JumpSize, Successors, TableChanged, Shifted,
+	Other}
 
 // Cause is one reason why two layouts differ.
 type Cause struct {
