@@ -77,7 +77,8 @@ func HTMLPages(title string, pages []Page) ([]byte, error) {
 	// Each part is put in once, in one pass: a name in the picture that looks
 	// like a place holder stays what it is.
 	page := strings.NewReplacer(
-		"{{csp}}", csp, "{{title}}", xmlText(title), "{{css}}", pageCSS, "{{js}}", pageJS, "{{one}}", one, "{{large}}", class, "{{name}}", name,
+		"{{csp}}", csp, "{{title}}", xmlText(title), "{{css}}", pageCSS, "{{js}}", pageJS, "{{one}}", one,
+		"{{large}}", class, "{{name}}", name,
 		"{{options}}", options.String(), "{{svg}}", first, "{{programs}}", programs.String()).Replace(pageHTML)
 	return []byte(page), nil
 }
