@@ -85,14 +85,10 @@ func (c *renderCmd) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	sources, err := openInputs([]string{c.Input}, c.Prog, std.in)
+	s, err := openOne(c.Input, c.Prog, std.in)
 	if err != nil {
 		return err
 	}
-	if len(sources) != 1 {
-		return usagef("%s is a directory: name one object", c.Input)
-	}
-	s := sources[0]
 	if err := c.oneOutput(s, format); err != nil {
 		return err
 	}
@@ -177,7 +173,11 @@ func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, forma
 	if err != nil {
 		return nil, inputError(fmt.Errorf("%s: %w", c.Overlay, err))
 	}
-	picture.AddCounts(scene, a, counts, "visits in "+filepath.Base(c.Overlay))
+	source := "visits in " + filepath.Base(c.Overlay)
+	if seen := counts.Total + counts.Pruned; counts.Walked > seen {
+		source += fmt.Sprintf(" (only %d of %d)", seen, counts.Walked)
+	}
+	picture.AddCounts(scene, a, counts.Slots, source)
 	return scene, nil
 }
 

@@ -1,13 +1,15 @@
 // Package visits reads how often the instructions of a program were visited:
 // from a log of the kernel's verifier, or from a file of counts.
 //
-//	n, err := visits.Read(f, "classify", 57)
-//	n[19] // visits of slot 19
+//	c, err := visits.Read(f, "classify", 57)
+//	c.Slots[19] // visits of slot 19
 //
 // A log is what BPF_PROG_LOAD returns at log level 2, in which the verifier
 // prints "19: (0d) gotox r2" at every visit (kernel/bpf/verifier.c, do_check).
-// veristat and libbpf print logs of several programs with a line above each
-// that names it; only those of the program asked for count. A file of counts
+// Before its walk, recent kernels list the program in the same form; the walk
+// begins with the state of the registers, "0: R1=ctx() R10=fp0". veristat and
+// libbpf print logs of several programs with a line above each that names it;
+// only those of the program asked for count. A file of counts
 // has lines "SLOT COUNT" and comments behind "#".
 //
 // The package does not know programs: whether a log is of this build of a
@@ -29,9 +31,20 @@ import (
 // instruction may be longer; they are skipped.
 const maxLine = 4096
 
-// Read returns the visits of each of a program's slots.
-func Read(r io.Reader, program string, slots int) ([]uint64, error) {
-	c := &counter{program: program, visits: make([]uint64, slots)}
+// Counts is how often each slot of a program was visited.
+type Counts struct {
+	Slots []uint64
+	Total uint64 // visits of all slots
+	// Walked is how many visits the log says there were, 0 when it does not:
+	// those of slots, and the Pruned, at which the walk ended since the state was
+	// a known one. It is more when the log's buffer was too small for all.
+	Walked, Pruned uint64
+}
+
+// Read returns the visits of a program with so many slots.
+func Read(r io.Reader, program string, slots int) (*Counts, error) {
+	c := &counter{program: program}
+	c.Slots = make([]uint64, slots)
 	in := bufio.NewReaderSize(r, maxLine)
 	for n := 1; ; n++ {
 		line, err := readLine(in)
@@ -51,7 +64,7 @@ func Read(r io.Reader, program string, slots int) ([]uint64, error) {
 		}
 		return nil, errors.New(`no counts: neither a verifier log of level 2 nor lines "SLOT COUNT"`)
 	}
-	return c.visits, nil
+	return &c.Counts, nil
 }
 
 // readLine returns the next line without its end, cut off at maxLine bytes.
@@ -66,11 +79,12 @@ func readLine(in *bufio.Reader) (string, error) {
 
 // counter adds up visits.
 type counter struct {
+	Counts
 	program string
-	visits  []uint64
 	format  format
 	named   bool // a line named a program
 	other   bool // the log is another program's
+	walking bool // the listings in front of the walk are over
 	found   bool
 }
 
@@ -102,13 +116,48 @@ func (c *counter) line(line string) error {
 		}
 	}
 	if name, ok := heading(line); ok {
-		c.named, c.other = true, name != c.program
+		c.named, c.other, c.walking = true, name != c.program, false
 		return nil
 	}
-	if slot, ok := visited(line); ok && !c.other {
-		return c.add(slot, 1)
+	if c.other {
+		return nil
+	}
+	if c.walking && strings.HasSuffix(line, ": safe") {
+		c.Pruned++
+		return nil
+	}
+	number, rest, _ := strings.Cut(line, ": ")
+	if slot, err := strconv.ParseUint(number, 10, 64); err == nil {
+		c.walking = c.walking || state(rest)
+		if c.walking && visit(rest) {
+			return c.add(slot, 1)
+		}
+		return nil
+	}
+	if rest, ok := strings.CutPrefix(line, "processed "); ok {
+		number, _, _ := strings.Cut(rest, " insns")
+		if n, err := strconv.ParseUint(number, 10, 64); err == nil {
+			c.Walked += n
+		}
 	}
 	return nil
+}
+
+// state reports whether text is a state of registers: "R1=ctx() R10=fp0".
+func state(text string) bool {
+	reg, _, ok := strings.Cut(text, "=")
+	number, r := strings.CutPrefix(reg, "R")
+	_, err := strconv.ParseUint(strings.TrimSuffix(number, "_w"), 10, 8)
+	return ok && r && err == nil
+}
+
+// visit reports whether text is an instruction: "(0d) gotox r2".
+func visit(text string) bool {
+	if len(text) < 4 || text[0] != '(' || text[3] != ')' {
+		return false
+	}
+	_, err := strconv.ParseUint(text[1:3], 16, 8)
+	return err == nil
 }
 
 // heading returns the program that a line above a log names, in the words of
@@ -125,28 +174,21 @@ func heading(line string) (string, bool) {
 	return "", false
 }
 
-// visited returns the slot of a line "19: (0d) …".
-func visited(line string) (uint64, bool) {
-	number, rest, ok := strings.Cut(line, ": (")
-	if !ok || len(rest) < 3 || rest[2] != ')' {
-		return 0, false
-	}
-	if _, err := strconv.ParseUint(rest[:2], 16, 8); err != nil {
-		return 0, false
-	}
-	slot, err := strconv.ParseUint(number, 10, 64)
-	return slot, err == nil
-}
-
 func (c *counter) add(slot, n uint64) error {
-	if slot >= uint64(len(c.visits)) {
-		return fmt.Errorf("slot %d: the program has %d: is it another's?", slot, len(c.visits))
+	if slot >= uint64(len(c.Slots)) {
+		return fmt.Errorf("slot %d: the program has %d: is it another's?", slot, len(c.Slots))
 	}
 	c.found = true
-	sum, over := bits.Add64(c.visits[slot], n, 0)
-	if over != 0 {
-		sum = math.MaxUint64
-	}
-	c.visits[slot] = sum
+	c.Slots[slot] = sum(c.Slots[slot], n)
+	c.Total = sum(c.Total, n)
 	return nil
+}
+
+// sum adds, and stays at the greatest number.
+func sum(a, b uint64) uint64 {
+	s, over := bits.Add64(a, b, 0)
+	if over != 0 {
+		return math.MaxUint64
+	}
+	return s
 }
