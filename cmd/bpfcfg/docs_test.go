@@ -90,6 +90,9 @@ func world(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if err := os.WriteFile("f1.log", []byte("0: (b7) r0 = 0\n1: (95) exit\n"), 0o644); err != nil { // a verifier's
+		t.Fatal(err)
+	}
 	for _, line := range []string{
 		"bpfcfg check build/ --shard 1/3 --format json=part1.json",
 		"bpfcfg check build/ --shard 2/3 --format json=part2.json",

@@ -32,14 +32,10 @@ func (c *explainCmd) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	sources, err := openInputs([]string{c.Input}, c.Prog, std.in)
+	s, err := openOne(c.Input, c.Prog, std.in)
 	if err != nil {
 		return err
 	}
-	if len(sources) != 1 {
-		return usagef("%s is a directory: name one object", c.Input)
-	}
-	s := sources[0]
 	if len(places) > 0 && len(s.programs) > 1 {
 		var names []string
 		for _, p := range s.programs {

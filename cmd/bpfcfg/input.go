@@ -67,33 +67,46 @@ func openInputs(args []string, prog string, stdin io.Reader) ([]source, error) {
 	return out, nil
 }
 
+// openOne loads an input of a verb that takes one file.
+func openOne(arg, prog string, stdin io.Reader) (source, error) {
+	sources, err := openInputs([]string{arg}, prog, stdin)
+	if err != nil {
+		return source{}, err
+	}
+	if len(sources) != 1 {
+		return source{}, usagef("%s is a directory: name one object", arg)
+	}
+	return sources[0], nil
+}
+
 // expand returns the inputs that arg stands for: the objects below a directory
 // in lexical order, or arg itself.
 func expand(arg string) ([]string, error) {
-	if arg == "-" || strings.Contains(arg, ":") {
-		if st, err := os.Stat(arg); err != nil || !st.IsDir() {
-			return []string{arg}, nil
-		}
-	}
-	st, err := os.Stat(arg)
-	if err != nil || !st.IsDir() {
+	if st, err := os.Stat(arg); err != nil || !st.IsDir() {
 		return []string{arg}, nil
 	}
-	var names []string
-	err = filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() && filepath.Ext(path) == ".o" {
-			names = append(names, path)
+	return filesBelow(arg, func(name string) bool { return filepath.Ext(name) == ".o" },
+		"file that ends in .o: name an object")
+}
+
+// filesBelow returns the regular files below a directory whose name is wanted, in
+// lexical order. That there is none is an error, which says what is missing.
+func filesBelow(dir string, wanted func(name string) bool, what string) ([]string, error) {
+	var out []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && wanted(path) {
+			out = append(out, path)
 		}
 		return err
 	})
 	if err != nil {
-		return nil, inputError(fmt.Errorf("read directory %s: %w", arg, err))
+		return nil, inputError(fmt.Errorf("read directory %s: %w", dir, err))
 	}
-	if len(names) == 0 {
-		return nil, inputError(fmt.Errorf("directory %s holds no file that ends in .o: name an object", arg))
+	if len(out) == 0 {
+		return nil, inputError(fmt.Errorf("directory %s holds no %s", dir, what))
 	}
-	slices.Sort(names)
-	return names, nil
+	slices.Sort(out)
+	return out, nil
 }
 
 // open loads one input and keeps the programs that prog selects.

@@ -4,10 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -45,21 +43,13 @@ func recordFiles(args []string) ([]string, error) {
 			out = append(out, arg)
 			continue
 		}
-		var found []string
-		err = filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
-			name := strings.TrimSuffix(path, ".gz")
-			if err == nil && d.Type().IsRegular() && (strings.HasSuffix(name, ".jsonl") || strings.HasSuffix(name, ".json")) {
-				found = append(found, path)
-			}
-			return err
-		})
+		found, err := filesBelow(arg, func(name string) bool {
+			name = strings.TrimSuffix(name, ".gz")
+			return strings.HasSuffix(name, ".jsonl") || strings.HasSuffix(name, ".json")
+		}, "record file (.jsonl, .json, or with .gz)")
 		if err != nil {
-			return nil, inputError(fmt.Errorf("read directory %s: %w", arg, err))
+			return nil, err
 		}
-		if len(found) == 0 {
-			return nil, inputError(fmt.Errorf("directory %s holds no record file (.jsonl, .json, or with .gz)", arg))
-		}
-		slices.Sort(found)
 		out = append(out, found...)
 	}
 	return out, nil

@@ -76,14 +76,10 @@ func (c *whereCmd) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	sources, err := openInputs([]string{c.Input}, c.Prog, std.in)
+	s, err := openOne(c.Input, c.Prog, std.in)
 	if err != nil {
 		return err
 	}
-	if len(sources) != 1 {
-		return usagef("%s is a directory: name one object", c.Input)
-	}
-	s := sources[0]
 	prof, err := c.profile(s)
 	if err != nil {
 		return err
