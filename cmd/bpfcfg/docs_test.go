@@ -217,6 +217,9 @@ func documented(t *testing.T) map[string][]string {
 }
 
 func TestDocumentedCommands(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs a hundred commands")
+	}
 	texts := documented(t)
 	ran := 0
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
