@@ -2,13 +2,18 @@ package render_test
 
 import (
 	"bytes"
+	"context"
 	"os/exec"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/rendertest"
 )
+
+// dotLimit is how long dot may take for a graph.
+const dotLimit = 20 * time.Second
 
 // BenchmarkAgainstDot draws the same graphs, without machine code, here and
 // with Graphviz's dot -Tsvg, the start of whose process counts.
@@ -34,9 +39,15 @@ func BenchmarkAgainstDot(b *testing.B) {
 				b.Fatal(err)
 			}
 			for b.Loop() {
-				cmd := exec.Command(dot, "-Tsvg")
+				ctx, cancel := context.WithTimeout(b.Context(), dotLimit)
+				cmd := exec.CommandContext(ctx, dot, "-Tsvg")
 				cmd.Stdin = bytes.NewReader(in)
 				out, err := cmd.Output()
+				slow := ctx.Err() != nil
+				cancel()
+				if slow {
+					b.Skipf("dot takes more than %v", dotLimit)
+				}
 				if err != nil {
 					b.Fatal(err)
 				}
