@@ -114,7 +114,7 @@ func TestCompare(t *testing.T) {
 
 // TestWithKept takes a kernel's word for a branch that the analysis decides.
 func TestWithKept(t *testing.T) {
-	a := analysed(t, "linux-6.18",
+	a := analysed(t, "linux-7.3",
 		"7910000000000000", // r0 = *(u64 *)(r1 + 0)
 		"9700000014000000", // r0 %= 20
 		"2500010014000000", // if r0 > 20 goto +1

@@ -27,7 +27,11 @@ func (a *Analysis) KeysAsJumps(opt rewrite.Options) *Analysis {
 		}
 	}
 	out := *a
-	out.Xlated, out.XlatedErr = rewrite.Predict(&p, Facts(a.Program, a.Succ), a.Profile, opt)
+	facts, err := kernelFacts(a.Program, a.Succ, a.Profile)
+	if err == nil {
+		out.Xlated, err = rewrite.Predict(&p, facts, a.Profile, opt)
+	}
+	out.XlatedErr = err
 	if out.XlatedErr != nil {
 		out.Image, out.ImageErr = nil, out.XlatedErr
 		return &out

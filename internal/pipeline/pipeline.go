@@ -46,7 +46,11 @@ func Run(p *bytecode.Program, prof jit.Profile, opt rewrite.Options) (*Analysis,
 		a.XlatedErr, a.ImageErr = ErrRewritten, ErrRewritten
 		return a, nil
 	}
-	a.Xlated, a.XlatedErr = rewrite.Predict(p, Facts(p, r), prof, opt)
+	facts, err := kernelFacts(p, r, prof)
+	if err != nil {
+		return nil, err
+	}
+	a.Xlated, a.XlatedErr = rewrite.Predict(p, facts, prof, opt)
 	if a.XlatedErr != nil {
 		a.ImageErr = a.XlatedErr
 		return a, nil
@@ -62,7 +66,11 @@ func Predict(p *bytecode.Program, prof jit.Profile) (*jit.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, err := rewrite.Predict(p, Facts(p, r), prof, rewrite.Options{})
+	facts, err := kernelFacts(p, r, prof)
+	if err != nil {
+		return nil, err
+	}
+	x, err := rewrite.Predict(p, facts, prof, rewrite.Options{})
 	if err != nil {
 		return nil, err
 	}

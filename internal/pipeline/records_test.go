@@ -34,15 +34,6 @@ func options(f *record.Env, j *record.Job) *rewrite.Options {
 	return o
 }
 
-// ignoredOffset holds the programs that Linux 6.19.14 takes for others than they
-// are: it forgets the offset field of the load from the jump table, so it
-// follows and keeps the wrong targets. Loads with an offset are right since 7.3.
-// The analysis follows what the program does.
-var ignoredOffset = map[string]bool{
-	"good/load-offset": true, "bad/used-twice": true, "edge/load-acquire": true, "edge/pointer-to-context": true,
-	"edge/pointer-null-check": true, "edge/pointer-compare": true,
-}
-
 // TestPredictions runs the whole line on the source of each recorded program
 // that loaded, and compares xlated code, machine code and table entries with
 // the kernel's. Addresses are masked. Programs with instructions that only the
@@ -70,10 +61,7 @@ func TestPredictions(t *testing.T) {
 				sum[kernel] = &tally{}
 			}
 			if why := sum[kernel].compare(env, rec); why != "" {
-				name := strings.TrimPrefix(rec.Job.Name, "harden/")
-				if kernel != "6.19.14" || !ignoredOffset[name] {
-					t.Errorf("%s %s: %s", filepath.Base(file), rec.Job.Name, why)
-				}
+				t.Errorf("%s %s: %s", filepath.Base(file), rec.Job.Name, why)
 			}
 		}
 		r.Close()

@@ -53,7 +53,7 @@ var layers = map[string][]string{
 	"internal/sysbpf":   {},
 	"internal/live":     {"cfg/bytecode", "jit/replay", "internal/record", "internal/sysbpf"},
 	"internal/host":     {"cfg/bytecode", "jit", "internal/live", "internal/record", "internal/sysbpf"},
-	"internal/pipeline": {"cfg/bytecode", "cfg", "succ", "jit", "jit/rewrite", "jit/replay", "jit/x86/disasm"},
+	"internal/pipeline": {"cfg/bytecode", "cfg", "succ", "succ/rules", "jit", "jit/rewrite", "jit/replay", "jit/x86/disasm"},
 }
 
 // shared may be imported by every package but the leaves.
