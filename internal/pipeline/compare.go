@@ -174,13 +174,17 @@ func entryText(xlated, jitted uint32) string {
 // WithKept returns the analysis again with the kernel's word on dead code: kept
 // reports for each source slot whether the kernel has kept it. It also returns
 // the slots about which the kernel's verifier and the analysis disagree. The
-// analysis decides by the rules of Linux 7.3; older verifiers know less of some
-// operations, and keep code that newer ones remove.
+// analysis decides by the rules of the profile's kernel where package rules has
+// them, else by those of Linux 7.3; older verifiers know less of some operations,
+// and keep code that newer ones remove.
 func (a *Analysis) WithKept(kept []bool, opt rewrite.Options) (*Analysis, []bytecode.PC, error) {
 	if a.XlatedErr != nil || len(kept) != len(a.Program.Insns) {
 		return a, nil, a.XlatedErr
 	}
-	facts := Facts(a.Program, a.Succ)
+	facts, err := kernelFacts(a.Program, a.Succ, a.Profile)
+	if err != nil {
+		return nil, nil, err
+	}
 	var other []bytecode.PC
 	for pc := bytecode.PC(0); pc < a.Program.Len(); pc += a.Program.Insns[pc].Slots() {
 		// What was seen and removed all the same, a no-op, has left no trace.
