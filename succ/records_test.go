@@ -71,6 +71,9 @@ func survivors(t *testing.T, pattern, kernel string) {
 			t.Errorf("%s: %s: %v", file, rec.Job.Name, err)
 			return
 		}
+		if !r.Facts.Complete() || !r.Exact.Complete() {
+			t.Errorf("%s: %s: facts admit a target that the graph has no edge for", file, rec.Job.Name)
+		}
 		lives := make([]bool, p.Len())
 		for _, l := range rec.Result.Prog.Lines {
 			lives[l.Insn] = true
