@@ -1,6 +1,10 @@
 package render
 
-import "github.com/bpfcfg/bpfcfg/render/layered"
+import (
+	"context"
+
+	"github.com/bpfcfg/bpfcfg/render/layered"
+)
 
 // Graph is one function as a layout engine sees it: boxes and lines.
 type Graph = layered.Graph
@@ -22,6 +26,15 @@ type Engine interface {
 	Place(g Graph) (Placed, error)
 }
 
+// ContextEngine is an Engine that can be stopped and tells how far it is.
+type ContextEngine interface {
+	Engine
+	// PlaceContext places the graph like Place. It returns the context's error
+	// when that ends first. Progress, if not nil, hears how much of the work
+	// is done.
+	PlaceContext(ctx context.Context, g Graph, progress func(phase string, done, total int)) (Placed, error)
+}
+
 // Layered is the default Engine, package layered.
 type Layered struct {
 	Options layered.Options
@@ -30,7 +43,30 @@ type Layered struct {
 // Name returns "layered".
 func (Layered) Name() string { return "layered" }
 
-// Place calls layered.Layout. It does not fail.
+// Place calls layered.LayoutContext. It does not fail.
 func (e Layered) Place(g Graph) (Placed, error) {
-	return Placed{Placement: layered.Layout(g, e.Options)}, nil
+	return e.PlaceContext(context.Background(), g, nil)
+}
+
+// PlaceContext calls layered.LayoutContext. It fails when the context ends.
+func (e Layered) PlaceContext(
+	ctx context.Context, g Graph, progress func(phase string, done, total int),
+) (Placed, error) {
+	opt := e.Options
+	if progress != nil {
+		opt.Progress = progress
+	}
+	p, err := layered.LayoutContext(ctx, g, opt)
+	return Placed{Placement: p}, err
+}
+
+// enginePlace calls the engine, with context and progress if it can use them.
+func enginePlace(ctx context.Context, e Engine, g Graph, progress func(phase string, done, total int)) (Placed, error) {
+	if err := ctx.Err(); err != nil {
+		return Placed{}, err
+	}
+	if ce, ok := e.(ContextEngine); ok {
+		return ce.PlaceContext(ctx, g, progress)
+	}
+	return e.Place(g)
 }

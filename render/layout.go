@@ -120,4 +120,8 @@ type PlaceOptions struct {
 	// MaxWidth is the width in pixels at which functions are put below each
 	// other, default from the area.
 	MaxWidth int
+	// Progress, if not nil, is called as the work goes on: done of total parts,
+	// phase naming the step at hand. Total stays the same and done never goes
+	// back; the last call has done equal to total. It must return soon.
+	Progress func(phase string, done, total int)
 }

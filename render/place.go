@@ -1,6 +1,7 @@
 package render
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -23,6 +24,12 @@ const (
 // Place decides where everything goes. It fails when the scene is not
 // consistent or the engine does.
 func Place(s *Scene, opt PlaceOptions) (*Layout, error) {
+	return PlaceContext(context.Background(), s, opt)
+}
+
+// PlaceContext decides where everything goes, like Place. When the context
+// ends first it returns the context's error.
+func PlaceContext(ctx context.Context, s *Scene, opt PlaceOptions) (*Layout, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
@@ -36,7 +43,7 @@ func Place(s *Scene, opt PlaceOptions) (*Layout, error) {
 	top := margin + titleH + mismatchHeight(s)
 	right, bottom := margin, top
 	if opt.View != ViewLayout {
-		fs, err := placeFuncs(s, opt, l)
+		fs, err := placeFuncs(ctx, s, opt, l)
 		if err != nil {
 			return nil, err
 		}
@@ -81,43 +88,49 @@ type placed struct {
 	hubs   []Hub
 	nodes  []Node
 	p      Placed
-	w, h   int // of the frame
-	x, y   int // of the frame, set by shelve
+	again  bool // edges were given up that its boxes do not know of
+	w, h   int  // of the frame
+	x, y   int  // of the frame, set by shelve
 }
 
 // Node is a box of a Graph.
 type Node = layered.Node
 
 // placeFuncs lays out every function for itself.
-func placeFuncs(s *Scene, opt PlaceOptions, l *Layout) ([]*placed, error) {
+func placeFuncs(ctx context.Context, s *Scene, opt PlaceOptions, l *Layout) ([]*placed, error) {
 	blocks := make([][]int, len(s.Funcs))
 	for b := range s.Blocks {
 		blocks[s.Blocks[b].Func] = append(blocks[s.Blocks[b].Func], b)
 	}
+	bar := &progressBar{report: opt.Progress, blocks: max(1, len(s.Blocks))}
+	fs := make([]*placed, len(s.Funcs))
 	// A first layout tells which edges get no line; boxes then have references
 	// for them, which changes their sizes, and may cost another edge its line.
-	// Each round but the last adds an edge to the list.
-	for {
-		v := newViewer(s, opt.Detail, l.Given)
-		var fs []*placed
-		b := newFuncBuilder(v)
-		before := len(l.Given)
+	// Each round but the last adds an edge to the list. Functions without new
+	// ones stay as they are.
+	for more := true; more; {
+		b := newFuncBuilder(newViewer(s, opt.Detail, l.Given))
+		more = false
 		for f := range s.Funcs {
-			if len(blocks[f]) == 0 {
+			if len(blocks[f]) == 0 || fs[f] != nil && !fs[f].again {
 				continue
 			}
-			p, err := b.place(f, blocks[f], opt.Engine)
+			p, err := b.place(ctx, f, blocks[f], opt.Engine, bar.part(len(blocks[f])))
 			if err != nil {
 				return nil, fmt.Errorf("place function %q: %w", Visible(s.Funcs[f].Name), err)
 			}
-			l.Given = append(l.Given, p.given()...)
-			fs = append(fs, p)
-		}
-		slices.Sort(l.Given)
-		if l.Given = slices.Compact(l.Given); len(l.Given) == before {
-			return fs, nil
+			fs[f] = p
+			for _, e := range p.given() {
+				if !b.v.given[e] {
+					l.Given = append(l.Given, e)
+					p.again, more = true, true
+				}
+			}
 		}
 	}
+	slices.Sort(l.Given)
+	bar.end()
+	return slices.DeleteFunc(fs, func(p *placed) bool { return p == nil }), nil
 }
 
 // given returns the scene edges without a route.
@@ -148,7 +161,9 @@ func newFuncBuilder(v *viewer) *funcBuilder {
 	return b
 }
 
-func (fb *funcBuilder) place(f int, blocks []int, engine Engine) (*placed, error) {
+func (fb *funcBuilder) place(
+	ctx context.Context, f int, blocks []int, engine Engine, report func(phase string, done, total int),
+) (*placed, error) {
 	p := &placed{fn: f, blocks: blocks}
 	for i, b := range blocks {
 		fb.node[b] = i
@@ -159,7 +174,7 @@ func (fb *funcBuilder) place(f int, blocks []int, engine Engine) (*placed, error
 	g.Edges = fb.edges(p)
 	g.Nodes = p.nodes
 	var err error
-	if p.p, err = engine.Place(g); err != nil {
+	if p.p, err = enginePlace(ctx, engine, g, report); err != nil {
 		return nil, err
 	}
 	name := columns(Visible(fb.v.scene.Funcs[f].Name)) + columns(Visible(fb.v.scene.Funcs[f].Note))

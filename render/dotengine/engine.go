@@ -56,7 +56,7 @@ type Engine struct {
 	tmp string // private folder, removed by Close
 }
 
-var _ render.Engine = (*Engine)(nil)
+var _ render.ContextEngine = (*Engine)(nil)
 
 // New finds the program and makes its folder.
 func New(opt Options) (*Engine, error) {
@@ -112,20 +112,28 @@ func (e *Engine) Name() string { return "dot" }
 
 // Place lays out one function.
 func (e *Engine) Place(g render.Graph) (render.Placed, error) {
+	return e.PlaceContext(context.Background(), g, nil)
+}
+
+// PlaceContext lays out one function and stops the program when the context
+// ends. Graphviz does not tell how far it is.
+func (e *Engine) PlaceContext(
+	ctx context.Context, g render.Graph, _ func(phase string, done, total int),
+) (render.Placed, error) {
 	if len(g.Nodes) > e.opt.MaxNodes {
 		return render.Placed{}, fmt.Errorf("%w: %d of at most %d", ErrTooLarge, len(g.Nodes), e.opt.MaxNodes)
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	src := writeDOT(g)
-	out, err := e.run(src)
-	if err != nil && !errors.Is(err, ErrTimeout) {
+	out, err := e.run(ctx, src)
+	if err != nil && !errors.Is(err, ErrTimeout) && ctx.Err() == nil {
 		// A cache that was damaged, by a process that was stopped, kills the
 		// program before its first line. Without one it may live.
 		if cleared := e.clear(); cleared != nil {
 			return render.Placed{}, errors.Join(err, cleared)
 		}
-		out, err = e.run(src)
+		out, err = e.run(ctx, src)
 	}
 	if err != nil {
 		return render.Placed{}, err
@@ -145,8 +153,8 @@ func (e *Engine) clear() error {
 const maxAnswer = 256 << 20
 
 // run starts the program once.
-func (e *Engine) run(src []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), e.opt.Timeout)
+func (e *Engine) run(parent context.Context, src []byte) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(parent, e.opt.Timeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, e.opt.Path, "-format", "plain", "-memory", fmt.Sprint(e.opt.Memory))
 	cmd.Env = []string{"TMPDIR=" + e.tmp, "TMP=" + e.tmp, "TEMP=" + e.tmp, "PATH=" + os.Getenv("PATH")}
@@ -160,6 +168,8 @@ func (e *Engine) run(src []byte) ([]byte, error) {
 	cmd.WaitDelay = 2 * time.Second
 	err := cmd.Run()
 	switch {
+	case parent.Err() != nil:
+		return nil, parent.Err()
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("%w: more than %v", ErrTimeout, e.opt.Timeout)
 	case out.over:

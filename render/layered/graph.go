@@ -33,6 +33,8 @@
 // The package knows no text, no colour and no instructions.
 package layered
 
+import "context"
+
 // Graph is what to place. Parallel edges and self edges are allowed.
 type Graph struct {
 	Nodes []Node
@@ -78,6 +80,10 @@ type Options struct {
 	// Sweeps is how often rows are reordered, default 24 and less for large
 	// graphs.
 	Sweeps int
+
+	// Progress, if not nil, is called as the work goes on: done of total parts.
+	// Phase names what follows. It must return soon.
+	Progress func(phase string, done, total int)
 }
 
 // Point is a place in pixels, y growing down.
@@ -122,26 +128,49 @@ type Band struct {
 
 // Layout places the graph. Edges must name nodes of the graph.
 func Layout(g Graph, opt Options) Placement {
+	p, err := LayoutContext(context.Background(), g, opt)
+	if err != nil {
+		panic("bug: layered: " + err.Error())
+	}
+	return p
+}
+
+// LayoutContext places the graph like Layout. When the context ends first it
+// returns its error, soon: the steps between which it looks are a part of a
+// second for 100,000 nodes.
+func LayoutContext(ctx context.Context, g Graph, opt Options) (Placement, error) {
 	if len(g.Nodes) == 0 {
-		return Placement{Routes: make([]Route, len(g.Edges))}
+		return Placement{Routes: make([]Route, len(g.Edges))}, ctx.Err()
 	}
 	opt = opt.withDefaults(g)
+	w := &work{ctx: ctx, report: opt.Progress}
+	w.at(phaseRows, 0)
 	d := search(g)
 	loops := findLoops(g, d)
 	ranks := assignRanks(g, d, loops, opt.MaxWidth, opt.NodeGap)
 	c := makeCells(g, d, loops, ranks, opt)
-	order(c, opt.Sweeps)
+	order(c, opt.Sweeps, w)
+	w.at(phasePlaces, 0)
+	if w.ended() {
+		return Placement{}, ctx.Err()
+	}
 	centre(c)
 	assignX(c, opt)
 	ch := makeChannels(c, opt)
-	if len(ch.cols.dx) > 1 {
+	if len(ch.cols.dx) > 1 && !w.ended() {
 		// Each column for itself now: it need not line up with the others.
 		cuts := ch.cols
 		c.unlink(cuts.cut)
 		assignX(c, opt)
 		ch = makeChannelsCut(c, opt, cuts)
 	}
-	return ch.placement()
+	w.at(phaseLines, 0)
+	if w.ended() {
+		return Placement{}, ctx.Err()
+	}
+	p := ch.placement()
+	w.at(phaseDone, 0)
+	return p, nil
 }
 
 func (o Options) withDefaults(g Graph) Options {

@@ -16,11 +16,12 @@ import (
 // every depth of nesting, with the lanes of the loop's back edges to their
 // left. So loops have areas of their own, and lines up and lines down do not
 // mingle.
-func order(c *cells, sweeps int) {
+func order(c *cells, sweeps int, w *work) {
 	s := &sorter{c: c, key: make([]int64, len(c.cell)), loops: make([]loopKey, len(c.f.header))}
 	s.sweep(true)
 	best, bestRows := c.crossings(), cloneRows(c.rows)
-	for i, stale := 0, 0; i < sweeps && best > 0 && stale < 6; i++ {
+	for i, stale := 0, 0; i < sweeps && best > 0 && stale < 6 && !w.ended(); i++ {
+		w.at(phaseOrder, 1000*i/sweeps)
 		s.sweep(i%2 == 1)
 		if len(c.cell) < 20_000 {
 			s.transpose()
