@@ -1,6 +1,7 @@
 package dotengine
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -143,7 +144,7 @@ func TestDamagedCache(t *testing.T) {
 	if err != nil || damaged == 0 {
 		t.Fatalf("%d files damaged: %v", damaged, err)
 	}
-	if _, err := e.run(writeDOT(graph())); err == nil {
+	if _, err := e.run(t.Context(), writeDOT(graph())); err == nil {
 		t.Log("the program survives a damaged cache by itself")
 	}
 	if _, err := e.Place(graph()); err != nil {
@@ -225,5 +226,15 @@ func TestBadPrograms(t *testing.T) {
 				t.Errorf("escape sequence in %q", err)
 			}
 		})
+	}
+}
+
+// TestCancel checks that the engine heeds its caller's context.
+func TestCancel(t *testing.T) {
+	e := engine(t, Options{Path: build(t)})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := e.PlaceContext(ctx, graph(), nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
 	}
 }
