@@ -6,7 +6,7 @@
 //	fmt.Printf("%x\n", img.Code[img.Funcs[0].Offset:])
 //
 // A Program is what the verifier leaves: package jit/rewrite predicts it,
-// package jit/replay takes it from recorded kernels. A Profile is what else
+// package internal/replay takes it from recorded kernels. A Profile is what else
 // decides the code: kernel version, build options, mitigations, structure
 // offsets. Addresses that are not given are zeros in the Image and listed as
 // relocations. docs/jit.md says which rules are modelled and on what evidence.

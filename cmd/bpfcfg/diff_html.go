@@ -9,10 +9,10 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/diff"
-	"github.com/bpfcfg/bpfcfg/internal/picture"
-	"github.com/bpfcfg/bpfcfg/internal/pipeline"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/render"
+	"github.com/bpfcfg/bpfcfg/render/picture"
 )
 
 // diffCSS is the style of the page, diffMarks that of changed blocks.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/bpfcfg/bpfcfg/internal/explain"
-	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 

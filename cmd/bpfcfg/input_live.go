@@ -2,9 +2,10 @@ package main
 
 import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/compare"
 	"github.com/bpfcfg/bpfcfg/internal/live"
-	"github.com/bpfcfg/bpfcfg/internal/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 
@@ -32,7 +33,7 @@ func openLive(selector string) (source, error) {
 // running kernel is not predicted: its code is the kernel's.
 func (s source) analyse(p *bytecode.Program, prof jit.Profile) (*pipeline.Analysis, error) {
 	if lp := s.live[p]; lp != nil {
-		return pipeline.RunCompiled(p, lp.Capture.Compare(prof), lp.Capture.Code)
+		return compare.Compiled(p, lp.Capture.Compare(prof), lp.Capture.Code)
 	}
 	return pipeline.Run(p, prof, s.options(p))
 }

@@ -6,7 +6,7 @@ import (
 	"io"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
 
 // schema names the version of all JSON documents; docs/formats.md describes

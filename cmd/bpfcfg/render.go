@@ -8,12 +8,12 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/atomicfile"
-	"github.com/bpfcfg/bpfcfg/internal/picture"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/internal/visits"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/dotengine"
+	"github.com/bpfcfg/bpfcfg/render/picture"
 )
 
 // renderCmd draws pictures.

@@ -4,7 +4,7 @@ import (
 	"io"
 
 	"github.com/bpfcfg/bpfcfg/golden"
-	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
 
 // goldenInput returns what the layout of an analysed program is made of.

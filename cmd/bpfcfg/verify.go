@@ -7,10 +7,11 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/internal/compare"
+	"github.com/bpfcfg/bpfcfg/internal/replay"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
-	"github.com/bpfcfg/bpfcfg/jit/replay"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/verify"
 )
 
@@ -155,7 +156,7 @@ type kernelSide interface {
 
 // observation is what a kernel made of one program.
 type observation struct {
-	*pipeline.Observed
+	*compare.Observed
 	result  *replay.Result
 	why     string // why there is nothing to compare with
 	blinded bool   // loaded with random constants
@@ -204,14 +205,14 @@ func (d *verifyDoc) program(p *bytecode.Program, prof jit.Profile, kernels kerne
 // and the kernel is older than the rules of the analysis, it asks whether the
 // kernel's own view of dead code is all there is to it.
 func (d *verifyDoc) predictions(a *pipeline.Analysis, o *observation) error {
-	list := a.Compare(o.Observed)
+	list := compare.Predicted(a, o.Observed)
 	why := ""
 	if anyDiffers(list) && !newestRules(a.Profile) && o.kept != nil {
-		b, other, err := a.WithKept(o.kept, optionsOf(o))
+		b, other, err := compare.WithKept(a, o.kept, optionsOf(o))
 		if err != nil {
 			return err
 		}
-		if again := b.Compare(o.Observed); len(other) > 0 && !anyDiffers(again) {
+		if again := compare.Predicted(b, o.Observed); len(other) > 0 && !anyDiffers(again) {
 			list = again
 			why = fmt.Sprintf("; this kernel's verifier judges otherwise than that of %s whether %s can execute, "+
 				"the first is slot %d: %s",
@@ -239,8 +240,8 @@ func (d *verifyDoc) predictions(a *pipeline.Analysis, o *observation) error {
 }
 
 // anyDiffers reports whether any of the comparisons found a difference.
-func anyDiffers(list []pipeline.Outcome) bool {
-	return slices.ContainsFunc(list, func(c pipeline.Outcome) bool { return c.Known && !c.Same })
+func anyDiffers(list []compare.Outcome) bool {
+	return slices.ContainsFunc(list, func(c compare.Outcome) bool { return c.Known && !c.Same })
 }
 
 // newestRules reports whether the profile is of the version whose rules the
@@ -261,7 +262,7 @@ func (d *verifyDoc) kernel(res *replay.Result, code []byte) error {
 	case replay.Differs:
 		c := checkDoc{What: "jit", Outcome: outcomeDiffers, Detail: res.Reason, Mismatches: []string{res.Reason}}
 		if res.Image != nil {
-			if cause := pipeline.Parting(res.Program, res.Image, code); cause != "" {
+			if cause := compare.Parting(res.Program, res.Image, code); cause != "" {
 				c.Mismatches = append(c.Mismatches, "what differs is "+cause)
 			}
 		}
@@ -269,7 +270,7 @@ func (d *verifyDoc) kernel(res *replay.Result, code []byte) error {
 	default:
 		return fmt.Errorf("nothing to compare with: %s", res.Reason)
 	}
-	img, err := pipeline.WithBytes(res, code)
+	img, err := compare.WithBytes(res, code)
 	if err != nil {
 		d.add(checkDoc{What: "kernel-cfg", Outcome: outcomeUnknown, Detail: err.Error()})
 		return nil

@@ -10,11 +10,11 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/compare"
 	"github.com/bpfcfg/bpfcfg/internal/live"
-	"github.com/bpfcfg/bpfcfg/internal/pipeline"
 	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/internal/replay"
 	"github.com/bpfcfg/bpfcfg/jit"
-	"github.com/bpfcfg/bpfcfg/jit/replay"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 
@@ -61,7 +61,7 @@ func (l loader) of(p *bytecode.Program, prof jit.Profile) (*observation, error) 
 	}
 	c := lp.Capture
 	o := &observation{
-		Observed: &pipeline.Observed{Xlated: c.Dump, Code: c.Code},
+		Observed: &compare.Observed{Xlated: c.Dump, Code: c.Code},
 		result:   c.Compare(prof), blinded: live.Blinds(), kept: make([]bool, p.Len()),
 	}
 	for _, l := range c.Lines {
@@ -70,9 +70,9 @@ func (l loader) of(p *bytecode.Program, prof jit.Profile) (*observation, error) 
 		}
 	}
 	for _, t := range c.Tables {
-		var list []pipeline.Entry
+		var list []compare.Entry
 		for _, e := range t.Entries {
-			list = append(list, pipeline.Entry{Xlated: e.Xlated, Jitted: e.Jitted})
+			list = append(list, compare.Entry{Xlated: e.Xlated, Jitted: e.Jitted})
 		}
 		o.Tables = append(o.Tables, list)
 	}
@@ -150,7 +150,7 @@ func (r recorded) of(p *bytecode.Program, _ jit.Profile) (*observation, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.Observed = &pipeline.Observed{Xlated: dump, Code: rec.Result.Prog.Jited, Tables: make([][]pipeline.Entry,
+	o.Observed = &compare.Observed{Xlated: dump, Code: rec.Result.Prog.Jited, Tables: make([][]compare.Entry,
 		len(p.Tables))}
 	for _, m := range rec.Result.Maps {
 		i := slices.IndexFunc(p.Tables, func(t bytecode.JumpTable) bool { return t.Name == m.Name })
@@ -158,7 +158,7 @@ func (r recorded) of(p *bytecode.Program, _ jit.Profile) (*observation, error) {
 			continue
 		}
 		for _, e := range m.Insns {
-			o.Tables[i] = append(o.Tables[i], pipeline.Entry{Xlated: e.Xlated, Jitted: e.Jited})
+			o.Tables[i] = append(o.Tables[i], compare.Entry{Xlated: e.Xlated, Jitted: e.Jited})
 		}
 	}
 	if !rec.Result.Prog.LinesWrong && len(rec.Result.Prog.Lines) > 0 {

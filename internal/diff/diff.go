@@ -18,8 +18,8 @@ package diff
 
 import (
 	"github.com/bpfcfg/bpfcfg/cfg"
-	"github.com/bpfcfg/bpfcfg/internal/pipeline"
 	"github.com/bpfcfg/bpfcfg/internal/shape"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
 
 // Side is one of the two builds.

@@ -6,9 +6,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/align"
-	"github.com/bpfcfg/bpfcfg/internal/pipeline"
 	"github.com/bpfcfg/bpfcfg/internal/shape"
 	"github.com/bpfcfg/bpfcfg/jit/layout"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
 
 // version is one side of a program, with what its blocks are matched by.

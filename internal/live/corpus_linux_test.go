@@ -16,12 +16,13 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/internal/compare"
 	"github.com/bpfcfg/bpfcfg/internal/host"
 	"github.com/bpfcfg/bpfcfg/internal/live"
-	"github.com/bpfcfg/bpfcfg/internal/pipeline"
+	"github.com/bpfcfg/bpfcfg/internal/replay"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
 	"github.com/bpfcfg/bpfcfg/jit"
-	"github.com/bpfcfg/bpfcfg/jit/replay"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/jit/verify"
 )
@@ -157,11 +158,11 @@ func asPredicted(t *testing.T, p *bytecode.Program, lp *live.Program, prof jit.P
 		t.Fatalf("%v %v", err, a.ImageErr)
 	}
 	c := lp.Capture
-	seen := &pipeline.Observed{Xlated: c.Dump, Code: c.Code}
+	seen := &compare.Observed{Xlated: c.Dump, Code: c.Code}
 	for _, table := range c.Tables {
-		var list []pipeline.Entry
+		var list []compare.Entry
 		for _, e := range table.Entries {
-			list = append(list, pipeline.Entry{Xlated: e.Xlated, Jitted: e.Jitted})
+			list = append(list, compare.Entry{Xlated: e.Xlated, Jitted: e.Jitted})
 		}
 		seen.Tables = append(seen.Tables, list)
 	}
@@ -170,12 +171,12 @@ func asPredicted(t *testing.T, p *bytecode.Program, lp *live.Program, prof jit.P
 		for _, l := range c.Lines {
 			kept[l.Insn] = true
 		}
-		if a, _, err = a.WithKept(kept, rewrite.Options{Blind: live.Blinds()}); err != nil {
+		if a, _, err = compare.WithKept(a, kept, rewrite.Options{Blind: live.Blinds()}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	known := false
-	for _, o := range a.Compare(seen) {
+	for _, o := range compare.Predicted(a, seen) {
 		known = known || o.Known
 		if o.Known && !o.Same && !live.Blinds() {
 			t.Errorf("%s: %s", o.What, o.Detail)
@@ -292,7 +293,7 @@ func asSource(t *testing.T, got, src *bytecode.Program) {
 // with the kernel's own code at its end.
 func runsThrough(t *testing.T, lp *live.Program, prof jit.Profile) {
 	t.Helper()
-	a, err := pipeline.RunCompiled(lp.Program, lp.Capture.Compare(prof), lp.Capture.Code)
+	a, err := compare.Compiled(lp.Program, lp.Capture.Compare(prof), lp.Capture.Code)
 	if err != nil || a.ImageErr != nil {
 		t.Fatalf("%v %v", err, a.ImageErr)
 	}

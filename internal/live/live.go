@@ -28,7 +28,7 @@ import (
 	"github.com/cilium/ebpf/btf"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/jit/replay"
+	"github.com/bpfcfg/bpfcfg/internal/replay"
 )
 
 // Errors that callers tell apart. What is returned wraps one of them.

@@ -15,8 +15,8 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/internal/replay"
 	"github.com/bpfcfg/bpfcfg/internal/sysbpf"
-	"github.com/bpfcfg/bpfcfg/jit/replay"
 )
 
 // Load loads a program with its maps, reads what the kernel made of it, and

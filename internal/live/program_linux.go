@@ -10,7 +10,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/record"
-	"github.com/bpfcfg/bpfcfg/jit/replay"
+	"github.com/bpfcfg/bpfcfg/internal/replay"
 )
 
 // flagRdonlyProg is BPF_F_RDONLY_PROG (include/uapi/linux/bpf.h).

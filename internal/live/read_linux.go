@@ -13,8 +13,8 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/internal/replay"
 	"github.com/bpfcfg/bpfcfg/internal/sysbpf"
-	"github.com/bpfcfg/bpfcfg/jit/replay"
 )
 
 // explain gives an error of the system call in words.

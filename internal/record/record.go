@@ -15,7 +15,7 @@
 // with gzip. Unknown keys are ignored.
 //
 // The package reads files; it compiles nothing and judges no result. See
-// jit/replay for the comparison with this project's own code.
+// internal/replay for the comparison with this project's own code.
 package record
 
 import (

@@ -5,8 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/internal/replay"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
-	"github.com/bpfcfg/bpfcfg/jit/replay"
 )
 
 // TestRecords checks the machine code of real kernels: every recorded image of

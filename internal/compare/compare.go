@@ -1,4 +1,4 @@
-package pipeline
+package compare
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 
@@ -30,11 +31,11 @@ type Outcome struct {
 	Detail string // both sides of the first difference, or what was compared
 }
 
-// Compare compares what was predicted from the source of a program with what a
+// Predicted compares what was predicted from the source of a program with what a
 // kernel made of it: the rewritten program as the kernel dumps it, the machine
 // code outside relocation sites, and the instruction arrays. Where the Analysis
 // itself says that a prediction is incomplete, nothing is compared.
-func (a *Analysis) Compare(o *Observed) []Outcome {
+func Predicted(a *pipeline.Analysis, o *Observed) []Outcome {
 	if a.XlatedErr != nil {
 		return []Outcome{{What: "rewriting", Detail: a.XlatedErr.Error()}}
 	}
@@ -44,15 +45,15 @@ func (a *Analysis) Compare(o *Observed) []Outcome {
 			"%d of its instructions depend on what only the kernel knows, the first at slot %d: %s",
 			n, first, bytecode.Text(a.Xlated.Program.Insns, first))}}
 	}
-	out := []Outcome{a.compareXlated(o)}
+	out := []Outcome{compareXlated(a, o)}
 	if a.ImageErr != nil {
 		return append(out, Outcome{What: "code", Detail: a.ImageErr.Error()})
 	}
-	return append(out, a.compareCode(o), a.compareTables(o))
+	return append(out, compareCode(a, o), compareTables(a, o))
 }
 
 // compareXlated compares the rewritten program.
-func (a *Analysis) compareXlated(o *Observed) Outcome {
+func compareXlated(a *pipeline.Analysis, o *Observed) Outcome {
 	out := Outcome{What: "rewriting", Known: true}
 	d := a.Xlated.Dump(a.Profile)
 	at, err := d.Differs(o.Xlated)
@@ -88,14 +89,14 @@ func firstOther(d rewrite.Dumped, real []bytecode.Insn) string {
 }
 
 // compareCode compares machine code outside relocation sites.
-func (a *Analysis) compareCode(o *Observed) Outcome {
+func compareCode(a *pipeline.Analysis, o *Observed) Outcome {
 	out := Outcome{What: "code"}
 	if len(o.Code) == 0 {
 		out.Detail = "the kernel shows no machine code"
 		return out
 	}
 	out.Known = true
-	n := a.shown()
+	n := shown(a)
 	ours, theirs := masked(a.Image, o.Code)
 	if bytes.Equal(ours[:n], theirs) {
 		sites := 0
@@ -123,7 +124,7 @@ func (a *Analysis) compareCode(o *Observed) Outcome {
 
 // shown returns how much of the predicted code kernels show: functions that the
 // verifier appends are left out.
-func (a *Analysis) shown() int {
+func shown(a *pipeline.Analysis) int {
 	n := 0
 	for i, f := range a.Image.Funcs {
 		if !a.Xlated.Program.Funcs[i].Hidden {
@@ -134,7 +135,7 @@ func (a *Analysis) shown() int {
 }
 
 // compareTables compares the instruction arrays.
-func (a *Analysis) compareTables(o *Observed) Outcome {
+func compareTables(a *pipeline.Analysis, o *Observed) Outcome {
 	out := Outcome{What: "tables", Known: true, Same: true}
 	entries := 0
 	for i, t := range o.Tables {
@@ -177,11 +178,11 @@ func entryText(xlated, jitted uint32) string {
 // analysis decides by the rules of the profile's kernel where package rules has
 // them, else by those of Linux 7.3; older verifiers know less of some operations,
 // and keep code that newer ones remove.
-func (a *Analysis) WithKept(kept []bool, opt rewrite.Options) (*Analysis, []bytecode.PC, error) {
+func WithKept(a *pipeline.Analysis, kept []bool, opt rewrite.Options) (*pipeline.Analysis, []bytecode.PC, error) {
 	if a.XlatedErr != nil || len(kept) != len(a.Program.Insns) {
 		return a, nil, a.XlatedErr
 	}
-	facts, err := kernelFacts(a.Program, a.Succ, a.Profile)
+	facts, err := pipeline.KernelFacts(a.Program, a.Succ, a.Profile)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -27,7 +27,7 @@ func (a *Analysis) KeysAsJumps(opt rewrite.Options) *Analysis {
 		}
 	}
 	out := *a
-	facts, err := kernelFacts(a.Program, a.Succ, a.Profile)
+	facts, err := KernelFacts(a.Program, a.Succ, a.Profile)
 	if err == nil {
 		out.Xlated, err = rewrite.Predict(&p, facts, a.Profile, opt)
 	}

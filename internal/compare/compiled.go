@@ -1,32 +1,28 @@
-package pipeline
+package compare
 
 import (
 	"errors"
 	"fmt"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/replay"
 	"github.com/bpfcfg/bpfcfg/jit"
-	"github.com/bpfcfg/bpfcfg/jit/replay"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
-// ErrRewritten says why a program that a kernel has rewritten already is not
-// rewritten again.
-var ErrRewritten = errors.New("the program is the kernel's own, rewritten already: its code is the kernel's, " +
-	"and is not predicted")
-
-// RunCompiled is Run for a program as a running kernel shows it, with the
+// Compiled is pipeline.Run for a program as a running kernel shows it, with the
 // result of comparing the kernel's code with ours: there is nothing to predict.
 // The analysis has the kernel's program in place of the rewritten one, and an
 // image with the kernel's bytes. That image is known if our code is the same,
 // or at least as long: otherwise nothing tells where its instructions begin.
-func RunCompiled(p *bytecode.Program, res *replay.Result, code []byte) (*Analysis, error) {
+func Compiled(p *bytecode.Program, res *replay.Result, code []byte) (*pipeline.Analysis, error) {
 	r, err := succ.Resolve(p, succ.Options{})
 	if err != nil {
 		return nil, err
 	}
-	a := &Analysis{Program: p, Profile: res.Machine, Succ: r, Graph: r.Graph}
+	a := &pipeline.Analysis{Program: p, Profile: res.Machine, Succ: r, Graph: r.Graph}
 	if res.Program == nil || res.Image == nil {
 		a.XlatedErr = errors.New(res.Reason)
 		a.ImageErr = a.XlatedErr

@@ -1,4 +1,4 @@
-package pipeline
+package compare
 
 import (
 	"bytes"
@@ -11,11 +11,12 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 
 // analysed returns the analysis of instructions in hexadecimal.
-func analysed(t *testing.T, profile string, hex ...string) *Analysis {
+func analysed(t *testing.T, profile string, hex ...string) *pipeline.Analysis {
 	t.Helper()
 	p, err := load.Raw("test", []byte(strings.Join(hex, "\n")), binary.LittleEndian)
 	if err != nil {
@@ -26,7 +27,7 @@ func analysed(t *testing.T, profile string, hex ...string) *Analysis {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := Run(p, prof, rewrite.Options{})
+	a, err := pipeline.Run(p, prof, rewrite.Options{})
 	if err != nil || a.ImageErr != nil {
 		t.Fatal(err, a.ImageErr)
 	}
@@ -34,7 +35,7 @@ func analysed(t *testing.T, profile string, hex ...string) *Analysis {
 }
 
 // sample is a branch over a division.
-func sample(t *testing.T, profile string) *Analysis {
+func sample(t *testing.T, profile string) *pipeline.Analysis {
 	return analysed(t, profile,
 		"7912000000000000", // r2 = *(u64 *)(r1 + 0)
 		"b700000007000000", // r0 = 7
@@ -71,7 +72,7 @@ func TestCompare(t *testing.T) {
 		return &Observed{Xlated: slices.Clone(a.Xlated.Dump(a.Profile).Insns), Code: bytes.Clone(a.Image.Code)}
 	}
 	outcome := func(o *Observed, what string) Outcome {
-		for _, c := range a.Compare(o) {
+		for _, c := range Predicted(a, o) {
 			if c.What == what {
 				return c
 			}
@@ -125,14 +126,14 @@ func TestWithKept(t *testing.T) {
 		t.Fatalf("slot 4 is at %d: the example has lost its point", x)
 	}
 	kept := []bool{true, true, true, true, true, true}
-	b, other, err := a.WithKept(kept, rewrite.Options{})
+	b, other, err := WithKept(a, kept, rewrite.Options{})
 	if err != nil || b.ImageErr != nil {
 		t.Fatal(err, b.ImageErr)
 	}
 	if !slices.Equal(other, []bytecode.PC{4, 5}) || b.Xlated.Xlated[4] == jit.Deleted {
 		t.Errorf("slots %v, slot 4 is at %d", other, b.Xlated.Xlated[4])
 	}
-	if same, other, _ := b.WithKept([]bool{true}, rewrite.Options{}); same != b || other != nil {
+	if same, other, _ := WithKept(b, []bool{true}, rewrite.Options{}); same != b || other != nil {
 		t.Errorf("a list of another length changed something")
 	}
 }
@@ -141,8 +142,8 @@ func TestRewritten(t *testing.T) {
 	a := sample(t, "linux-7.3")
 	p := *a.Program
 	p.Rewritten = true
-	b, err := Run(&p, a.Profile, rewrite.Options{})
-	if err != nil || !errors.Is(b.XlatedErr, ErrRewritten) || !errors.Is(b.ImageErr, ErrRewritten) || b.Graph == nil {
+	b, err := pipeline.Run(&p, a.Profile, rewrite.Options{})
+	if err != nil || !errors.Is(b.XlatedErr, pipeline.ErrRewritten) || !errors.Is(b.ImageErr, pipeline.ErrRewritten) || b.Graph == nil {
 		t.Errorf("%v %v %v", err, b.XlatedErr, b.ImageErr)
 	}
 }

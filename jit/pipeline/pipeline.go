@@ -46,7 +46,7 @@ func Run(p *bytecode.Program, prof jit.Profile, opt rewrite.Options) (*Analysis,
 		a.XlatedErr, a.ImageErr = ErrRewritten, ErrRewritten
 		return a, nil
 	}
-	facts, err := kernelFacts(p, r, prof)
+	facts, err := KernelFacts(p, r, prof)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ func Predict(p *bytecode.Program, prof jit.Profile) (*jit.Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	facts, err := kernelFacts(p, r, prof)
+	facts, err := KernelFacts(p, r, prof)
 	if err != nil {
 		return nil, err
 	}

@@ -13,8 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/internal/replay"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
-	"github.com/bpfcfg/bpfcfg/jit/replay"
 )
 
 var update = flag.Bool("update", false, "rewrite the table in docs/jit.md")
@@ -87,7 +87,7 @@ func line(b *strings.Builder, kernel, profile string, n *tally) {
 }
 
 const (
-	tableBegin = "<!-- replay table: go test ./jit/replay -run TestTable -update -->\n"
+	tableBegin = "<!-- replay table: go test ./internal/replay -run TestTable -update -->\n"
 	tableEnd   = "<!-- end of replay table -->\n"
 )
 

@@ -1,4 +1,4 @@
-package pipeline
+package compare
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
 	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/jit/verify"
 )
@@ -102,7 +103,7 @@ func (s *tally) compare(env *record.Env, rec *record.Record) string {
 		return ""
 	}
 	s.programs++
-	a, err := Run(p, prof, *opt)
+	a, err := pipeline.Run(p, prof, *opt)
 	if err != nil || a.ImageErr != nil {
 		s.failed++
 		return fmt.Sprintf("no prediction: %v %v", err, a.ImageErr)
@@ -122,17 +123,17 @@ func (s *tally) compare(env *record.Env, rec *record.Record) string {
 
 // unpredicted reports whether the program has instructions that only the
 // kernel can predict, for other reasons than blinding.
-func unpredicted(a *Analysis, p *bytecode.Program, prof jit.Profile, opt rewrite.Options) bool {
+func unpredicted(a *pipeline.Analysis, p *bytecode.Program, prof jit.Profile, opt rewrite.Options) bool {
 	if !opt.Blind {
 		return len(a.Xlated.Unpredicted) > 0
 	}
 	opt.Blind = false
-	x, err := rewrite.Predict(p, Facts(p, a.Succ), prof, opt)
+	x, err := rewrite.Predict(p, pipeline.Facts(p, a.Succ), prof, opt)
 	return err != nil || len(x.Unpredicted) > 0
 }
 
 // xlatedEqual compares the rewritten program with the kernel's dump.
-func (s *tally) xlatedEqual(a *Analysis, rec *record.Record) string {
+func (s *tally) xlatedEqual(a *pipeline.Analysis, rec *record.Record) string {
 	real, err := record.Decode(rec.Result.Prog.Xlated)
 	if err != nil {
 		return err.Error()
@@ -147,7 +148,7 @@ func (s *tally) xlatedEqual(a *Analysis, rec *record.Record) string {
 }
 
 // jittedEqual compares machine code outside relocation sites.
-func (s *tally) jittedEqual(a *Analysis, rec *record.Record) string {
+func (s *tally) jittedEqual(a *pipeline.Analysis, rec *record.Record) string {
 	ours := bytes.Clone(a.Image.Code)
 	theirs := bytes.Clone(rec.Result.Prog.Jited)
 	if len(theirs) == 0 {
@@ -171,7 +172,7 @@ func (s *tally) jittedEqual(a *Analysis, rec *record.Record) string {
 
 // dumpedLen returns how much of the image a kernel shows: hidden functions are
 // left out.
-func dumpedLen(a *Analysis) int {
+func dumpedLen(a *pipeline.Analysis) int {
 	n := 0
 	for i, f := range a.Image.Funcs {
 		if !a.Xlated.Program.Funcs[i].Hidden {
@@ -182,7 +183,7 @@ func dumpedLen(a *Analysis) int {
 }
 
 // tablesEqual compares {orig, xlated, jitted} of each table entry.
-func (s *tally) tablesEqual(a *Analysis, rec *record.Record, blind bool) string {
+func (s *tally) tablesEqual(a *pipeline.Analysis, rec *record.Record, blind bool) string {
 	byName := map[string]int{}
 	for i, t := range a.Program.Tables {
 		byName[t.Name] = i

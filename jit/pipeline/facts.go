@@ -8,9 +8,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
-// kernelFacts is Facts as the profile's kernel computes them: an older one follows
+// KernelFacts is Facts as the profile's kernel computes them: an older one follows
 // other paths than r, and removes from the program what it does not follow.
-func kernelFacts(p *bytecode.Program, r *succ.Result, prof jit.Profile) (rewrite.Facts, error) {
+func KernelFacts(p *bytecode.Program, r *succ.Result, prof jit.Profile) (rewrite.Facts, error) {
 	set, err := rules.Lookup("linux-" + prof.Version)
 	if err == nil && !set.SameValues() {
 		if r, err = set.Resolve(p); err != nil {
