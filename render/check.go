@@ -39,8 +39,13 @@ func (s *Scene) Check() error {
 			}
 		}
 	}
-	if s.Image != nil {
-		return s.Image.check(len(s.Blocks), len(s.Funcs), len(s.Edges))
+	for _, m := range []*Image{s.Image, s.Before} {
+		if m == nil {
+			continue
+		}
+		if err := m.check(len(s.Blocks), len(s.Funcs), len(s.Edges)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -69,6 +74,11 @@ func (m *Image) check(blocks, funcs, edges int) error {
 	for i, j := range m.Jumps {
 		if j.From < 0 || j.From > m.Len || j.To < 0 || j.To > m.Len || j.Edge < -1 || j.Edge >= edges {
 			return fmt.Errorf("scene: image jump %d: %d to %d, edge %d: outside", i, j.From, j.To, j.Edge)
+		}
+	}
+	for i, k := range m.Marks {
+		if k.Offset < 0 || k.Len < 0 || k.Len > m.Len || k.Offset > m.Len-k.Len {
+			return fmt.Errorf("scene: image mark %d: bytes %d+%d outside", i, k.Offset, k.Len)
 		}
 	}
 	for _, o := range m.Endbr {

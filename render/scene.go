@@ -20,9 +20,27 @@ type Scene struct {
 	// without.
 	Counted string
 
+	// Checked says what comparisons found no difference, "control flow of the
+	// machine code"; empty when none was made or one found something.
+	Checked string
+
 	Notes      []string // remarks below the picture
 	Mismatches []string // what a comparison found different; drawn as a warning
+
+	// Before is the machine code of an older version of the program, whose
+	// pieces name the same Blocks. It is drawn left of Image, and says nothing of
+	// jumps and tables. Without Image it is not drawn.
+	Before *Image
 }
+
+// What Mark fields say. A word that is none of these is drawn all the same.
+const (
+	MarkAdded    = "added"    // the newer version alone has it
+	MarkRemoved  = "removed"  // the older version alone has it
+	MarkChanged  = "changed"  // it does something else
+	MarkMoved    = "moved"    // it does the same at another place
+	MarkMismatch = "mismatch" // machine code and bytecode, or prediction and kernel, disagree
+)
 
 // Func is a subprogram.
 type Func struct {
@@ -52,6 +70,10 @@ type Block struct {
 	// Count is how often the block was visited, where something counted: runs,
 	// or walks of a verifier. It is drawn behind the name and as a tint.
 	Count *uint64
+	// Mark is a word that is drawn in the head, with a colour and a row in the
+	// legend, empty for none; Why is a sentence on it.
+	Mark string
+	Why  string
 	// Details is what more there is to tell. Only pages of HTML show it.
 	Details []Section
 }
@@ -72,6 +94,7 @@ type Line struct {
 	File   string // file of Source
 	LineNo int    // line of Source in File, from 1
 	Note   string // short mark behind the text: "unpredicted", "deleted"
+	Mark   string // MarkAdded, MarkRemoved or empty: drawn as a sign and a tint
 }
 
 // EdgeKind says why control may pass along an edge. The values are the words
@@ -103,6 +126,8 @@ type Edge struct {
 	Kind  EdgeKind //
 	Label string   // condition, case values of an indirect jump ("0, 3-5"), name of an outside target
 	Dead  bool     // proved never taken
+	Mark  string   // MarkAdded, MarkRemoved or empty
+	Count *uint64  // how often control passed along it, where something counted
 	Back  bool     // the target dominates the source
 }
 
@@ -117,10 +142,11 @@ type Table struct {
 
 // TableEntry is an element of a Table.
 type TableEntry struct {
-	Block    int  // target, or Outside
-	Offset   int  // target's byte offset in the image, -1 when there is none
-	Selected bool // some index that the program computes selects it
-	Deleted  bool // the verifier removed the target instruction
+	Block    int    // target, or Outside
+	Offset   int    // target's byte offset in the image, -1 when there is none
+	Selected bool   // some index that the program computes selects it
+	Deleted  bool   // the verifier removed the target instruction
+	Note     string // short mark behind the target: "was b7"
 }
 
 // Image is the machine code: bytes from 0 to Len. Offsets count from its
@@ -130,8 +156,27 @@ type Image struct {
 	Funcs  []ImageFunc // by Offset, without overlap
 	Pieces []Piece     // by Offset, without overlap
 	Jumps  []Jump
-	Endbr  []int // offsets of ENDBR64 instructions
+	Endbr  []int      // offsets of ENDBR64 instructions
+	Marks  []ByteMark // by Offset
 }
+
+// ByteMark marks bytes of an Image. Marks may overlap.
+type ByteMark struct {
+	Kind   ByteMarkKind
+	Offset int
+	Len    int
+	Text   string // what there is to say, may be empty
+}
+
+// ByteMarkKind says why bytes are marked.
+type ByteMarkKind string
+
+// The kinds of byte marks.
+const (
+	BytesEpilogue ByteMarkKind = "epilogue" // shared exit code of a function
+	BytesPadding  ByteMarkKind = "padding"  // nops inside the code
+	BytesMismatch ByteMarkKind = "mismatch" // bytes that a comparison objects to
+)
 
 // ImageFunc is a function in an Image.
 type ImageFunc struct {
@@ -140,7 +185,6 @@ type ImageFunc struct {
 	Offset   int
 	Len      int
 	Prologue int // bytes before the first block's code
-	Epilogue int // bytes of the shared exit code at Piece "epilogue", 0 without
 }
 
 // PieceKind says what the bytes of a Piece are.
