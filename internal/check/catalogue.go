@@ -5,32 +5,33 @@ type ID string
 
 // The kinds of finding.
 const (
-	Unreachable     ID = "unreachable"
-	DeadBranch      ID = "dead-branch"
-	UnresolvedJump  ID = "unresolved-jump"
-	UnresolvedCall  ID = "unresolved-call"
-	TargetOutside   ID = "target-outside-subprogram"
-	TargetMidLoad   ID = "target-mid-ldimm64"
-	TableMissing    ID = "table-missing"
-	TableEntry      ID = "table-entry"
-	TableUnfrozen   ID = "table-unfrozen"
-	TableAccess     ID = "table-access"
-	TablePointer    ID = "table-pointer"
-	KernelRefuses   ID = "kernel-refuses"
-	WideTable       ID = "wide-table"
-	DeadTableEntry  ID = "dead-table-entry"
-	NopTarget       ID = "nop-target"
-	EntryTarget     ID = "entry-target"
-	ForeignTarget   ID = "foreign-target"
-	IrreducibleLoop ID = "irreducible-loop"
-	PathExplosion   ID = "path-explosion"
-	LayoutMismatch  ID = "layout-mismatch"
-	OddObject       ID = "odd-object"
-	MustReach       ID = "must-reach"
-	MustNotReach    ID = "must-not-reach"
-	MaxInsns        ID = "max-insns"
-	MaxImage        ID = "max-image"
-	MaxTargets      ID = "max-targets"
+	Unreachable      ID = "unreachable"
+	DeadBranch       ID = "dead-branch"
+	UnresolvedJump   ID = "unresolved-jump"
+	UnresolvedCall   ID = "unresolved-call"
+	TargetOutside    ID = "target-outside-subprogram"
+	TargetMidLoad    ID = "target-mid-ldimm64"
+	TableMissing     ID = "table-missing"
+	TableEntry       ID = "table-entry"
+	TableUnfrozen    ID = "table-unfrozen"
+	TableAccess      ID = "table-access"
+	TablePointer     ID = "table-pointer"
+	KernelRefuses    ID = "kernel-refuses"
+	WideTable        ID = "wide-table"
+	DeadTableEntry   ID = "dead-table-entry"
+	NopTarget        ID = "nop-target"
+	EntryTarget      ID = "entry-target"
+	ForeignTarget    ID = "foreign-target"
+	UnverifiedTarget ID = "unverified-target"
+	IrreducibleLoop  ID = "irreducible-loop"
+	PathExplosion    ID = "path-explosion"
+	LayoutMismatch   ID = "layout-mismatch"
+	OddObject        ID = "odd-object"
+	MustReach        ID = "must-reach"
+	MustNotReach     ID = "must-not-reach"
+	MaxInsns         ID = "max-insns"
+	MaxImage         ID = "max-image"
+	MaxTargets       ID = "max-targets"
 )
 
 // Info describes a kind of finding.
@@ -137,6 +138,11 @@ func hazards() []Info {
 				"goes on in the wrong stack frame.",
 			"  void *l = t[i]; other(l);     other() does goto *l\n",
 			"jump in the function that loads the address"},
+		{UnverifiedTarget, Error, "a jump to what the verifier has not followed",
+			"An execution can select a table entry that the kernel's verifier has not followed: Linux 6.19 forgets the offset " +
+				"of the load from the table. The code there runs with registers that nothing has checked.",
+			"  r1 = *(u64 *)(r2 +8)      6.19 takes the entry at +0\n  gotox r1\n",
+			"add the offset to the pointer before the load; Linux 7.3 follows it either way"},
 		{LayoutMismatch, Error, "machine code that does something else",
 			"The machine code that bpfcfg predicts, decoded again, does not have the control flow of the program. This is " +
 				"a fault of bpfcfg or of the kernel's compiler that it imitates.",

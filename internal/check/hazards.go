@@ -2,82 +2,54 @@ package check
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/jit"
-	"github.com/bpfcfg/bpfcfg/succ"
+	"github.com/bpfcfg/bpfcfg/succ/hazard"
 )
 
-// foreignTargets finds indirect jumps that leave their function. Linux compares
-// the tables with the function that they are taken for, not with the one that
-// jumps (kernel/bpf/verifier.c check_indirect_jump, Linux 7.3).
-func (c *context) foreignTargets() {
-	for _, in := range c.gotox() {
-		sub := c.p.SubprogAt(in.PC)
-		for _, pc := range in.Range {
-			to := c.p.SubprogAt(pc)
-			if to < 0 || to == sub {
-				continue
+// hazardous reports what package hazard finds for the profile's kernel, which
+// has one entry a jump and target: here jumps into another function count once a
+// jump and function, targets that rewriting spoils once a target.
+func (c *context) hazardous() {
+	set, r := c.kernel()
+	seen := map[string]int{} // by what counts once, to its place in found
+	for _, h := range hazard.Find(c.p, r, c.a.Xlated, set) {
+		id, pc, key, text := c.hazard(h)
+		at, told := seen[string(id)+key]
+		if !told {
+			f := c.add(id, pc, text)
+			other := Related{c.location(h.PC), h.PC, "jump"}
+			if pc == h.PC {
+				f.key = key
+				other = Related{c.location(h.Target), h.Target, "target"}
 			}
-			f := c.add(ForeignTarget, in.PC, fmt.Sprintf("this jump can go to insn %d of %s, in the stack frame of %s", pc,
-				FunctionName(c.p, to), FunctionName(c.p, sub)))
-			f.key = FunctionName(c.p, to)
-			f.Related = []Related{{c.location(pc), pc, "target"}}
-			break
+			f.Related = []Related{other}
+			at = len(c.found) - 1
+			seen[string(id)+key] = at
+		}
+		if h.Kind == hazard.Deleted && h.Selected {
+			c.found[at].Level = Error
 		}
 	}
 }
 
-// gotox returns the indirect jumps that the verifier reaches and whose targets
-// are known.
-func (c *context) gotox() []succ.Indirect {
-	return slices.DeleteFunc(slices.Clone(c.a.Succ.Indirect), func(in succ.Indirect) bool {
-		return in.Op != "gotox" || !in.Reached || in.Status == succ.Unresolved
-	})
-}
-
-// movedTargets finds targets that the verifier's rewrites delete, which leaves
-// a table entry without an address, and targets in front of which they insert
-// code. It takes the predicted program for what the kernel makes; without one
-// there is nothing to say.
-//
-// Source: kernel/bpf/fixups.c opt_remove_nops and kernel/bpf/bpf_insn_array.c,
-// Linux 7.3; programs with such an entry crash it when run.
-func (c *context) movedTargets() {
-	x := c.a.Xlated
-	if x == nil {
-		return
+// hazard returns the finding that a hazard is: its kind, where it is reported,
+// what tells it from others of the kind, and its message.
+func (c *context) hazard(h hazard.Hazard) (id ID, pc bytecode.PC, key, text string) {
+	switch h.Kind {
+	case hazard.Foreign:
+		from, to := FunctionName(c.p, c.p.SubprogAt(h.PC)), FunctionName(c.p, c.p.SubprogAt(h.Target))
+		return ForeignTarget, h.PC, to, fmt.Sprintf("this jump can go to insn %d of %s, in the stack frame of %s", h.Target,
+			to, from)
+	case hazard.Unverified:
+		return UnverifiedTarget, h.PC, h.PC.String(), fmt.Sprintf("this jump can go to insn %d, and the verifier has followed "+
+			"other targets only", h.Target)
+	case hazard.Deleted:
+		return NopTarget, h.Target, h.Target.String(), fmt.Sprintf("Linux deletes \"%s\", and the jump at insn %d then goes "+
+			"to address 0", c.p.Text(h.Target), h.PC)
+	case hazard.Moved:
+		return EntryTarget, h.Target, h.Target.String(), fmt.Sprintf("the jump at insn %d can come here, in front of which "+
+			"Linux inserts code", h.PC)
 	}
-	nops, entries := map[bytecode.PC]int{}, map[bytecode.PC]bool{}
-	for _, in := range c.gotox() {
-		for _, pc := range in.Range {
-			if !c.g.InsnAt(pc) || int(pc) >= len(x.Xlated) {
-				continue
-			}
-			switch at := x.Xlated[pc]; {
-			case at == jit.Deleted:
-				c.nopTarget(nops, in, pc)
-			case !entries[pc] && at >= 0 && int(at) < len(x.Original) && x.Original[at] < 0:
-				entries[pc] = true
-				f := c.add(EntryTarget, pc, fmt.Sprintf("the jump at insn %d can come here, in front of which Linux inserts code",
-					in.PC))
-				f.Related = []Related{{c.location(in.PC), in.PC, "jump"}}
-			}
-		}
-	}
-}
-
-// nopTarget reports a deleted target, once for each; seen holds the findings.
-// The level is raised when an execution can select the target.
-func (c *context) nopTarget(seen map[bytecode.PC]int, in succ.Indirect, pc bytecode.PC) {
-	if _, ok := seen[pc]; !ok {
-		f := c.add(NopTarget, pc, fmt.Sprintf("Linux deletes \"%s\", and the jump at insn %d then goes to address 0",
-			c.p.Text(pc), in.PC))
-		f.Related = []Related{{c.location(in.PC), in.PC, "jump"}}
-		seen[pc] = len(c.found) - 1
-	}
-	if _, selected := slices.BinarySearch(in.Exact, pc); selected {
-		c.found[seen[pc]].Level = Error
-	}
+	panic("bug: unknown hazard " + string(h.Kind))
 }

@@ -72,13 +72,7 @@ func (c *context) verdict() {
 		c.refusal(v.Message, v.PC)
 		return
 	}
-	r := c.a.Succ
-	if set.Name != rules.Name { // the analysis follows the default kernel's verifier
-		var err error
-		if r, err = set.Resolve(c.p); err != nil {
-			panic("bug: a program that has been analysed cannot be for " + set.Name + ": " + err.Error())
-		}
-	}
+	set, r := c.kernel()
 	if v := set.Check(c.p, r); !v.Accept && c.counts(v.Message, v.PC) {
 		c.refusal(v.Message, v.PC)
 	}
@@ -102,6 +96,24 @@ func (c *context) counts(msg string, pc bytecode.PC) bool {
 		}
 	}
 	return false
+}
+
+// kernel returns the rules of the profile's kernel and what its verifier makes of
+// the program. The analysis at hand follows the default kernel's; that of another
+// is made when first asked for.
+func (c *context) kernel() (rules.Set, *succ.Result) {
+	set := c.ruleSet()
+	if set.Name == rules.Name {
+		return set, c.a.Succ
+	}
+	if c.resolved == nil {
+		r, err := set.Resolve(c.p)
+		if err != nil {
+			panic("bug: a program that has been analysed cannot be for " + set.Name + ": " + err.Error())
+		}
+		c.resolved = r
+	}
+	return set, c.resolved
 }
 
 // ruleSet returns the rules of the profile's kernel, or the default where that
