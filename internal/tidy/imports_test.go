@@ -45,7 +45,7 @@ var layers = map[string][]string{
 	"internal/progen":  {"cfg/bytecode"},
 	"internal/runvec":  {},
 	"internal/native":  {"cfg/bytecode", "jit"},
-	"internal/check":   {"cfg/bytecode", "cfg", "succ", "succ/rules", "jit", "jit/verify", "jit/pipeline"},
+	"internal/check":   {"cfg/bytecode", "cfg", "succ", "succ/rules", "succ/hazard", "jit", "jit/verify", "jit/pipeline"},
 	"internal/policy":  {"cfg/bytecode", "internal/check"},
 	"internal/report":  {"cfg/bytecode", "internal/check"},
 	"internal/visible": {},
