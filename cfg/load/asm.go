@@ -20,7 +20,10 @@ import (
 // are taken for labels, unless they carry BTF of a function.
 //
 // The fields of every instruction arrive as they are, also where the Marshal of
-// cilium/ebpf 0.22 drops them (offsets of moves and atomic operations).
+// cilium/ebpf 0.22 drops them (offsets of moves and atomic operations). What has
+// no encoding, or two readings, is an error that wraps ErrAsm. Functions that
+// carry BTF are marked Global by its linkage; Subprogram.Args needs the program
+// type as well: see FuncArgs and package cfg/load/ebpfspec.
 func FromAsm(insns asm.Instructions) (*bytecode.Program, error) {
 	p := &bytecode.Program{Name: insns.Name()}
 	symbols := map[string]bytecode.PC{}
@@ -42,11 +45,15 @@ func FromAsm(insns asm.Instructions) (*bytecode.Program, error) {
 	}
 	names := map[bytecode.PC]string{0: insns.Name()}
 	maps := map[string]int{}
+	typed := map[bytecode.PC]*btf.Func{}
 	for i := range insns {
 		in := &insns[i]
 		pc := p.Len()
-		if btf.FuncMetadata(in) != nil {
-			names[pc] = in.Symbol()
+		if fn := btf.FuncMetadata(in); fn != nil {
+			names[pc], typed[pc] = in.Symbol(), fn
+		}
+		if err := checkAsm(in); err != nil {
+			return nil, fmt.Errorf("instruction %d: %w", i, err)
 		}
 		p.Insns = append(p.Insns, fromAsm(in)...)
 		if err := resolveAsm(p, pc, in, symbols, maps); err != nil {
@@ -56,6 +63,19 @@ func FromAsm(insns asm.Instructions) (*bytecode.Program, error) {
 			p.Lines = append(p.Lines, asmLine(pc, in))
 		}
 	}
+	nameAsm(p, symbols, names)
+	splitSubprograms(p, names)
+	for i := range p.Subprogs {
+		if fn := typed[p.Subprogs[i].Start]; fn != nil {
+			p.Subprogs[i].Global = fn.Linkage == btf.GlobalFunc
+		}
+	}
+	return p, nil
+}
+
+// nameAsm adds references that instructions make by their own bits, and takes
+// symbols that something calls for names of functions.
+func nameAsm(p *bytecode.Program, symbols map[string]bytecode.PC, names map[bytecode.PC]string) {
 	callees := map[bytecode.PC]bool{}
 	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
 		if f := p.Flow(pc); f.Kind == bytecode.FlowCall || f.Kind == bytecode.FlowFuncAddr {
@@ -73,8 +93,6 @@ func FromAsm(insns asm.Instructions) (*bytecode.Program, error) {
 			names[pc] = name
 		}
 	}
-	splitSubprograms(p, names)
-	return p, nil
 }
 
 // asmSlots returns the number of slots of an instruction.
@@ -136,6 +154,11 @@ func resolveAsm(p *bytecode.Program, pc bytecode.PC, in *asm.Instruction,
 		}
 		p.Refs = append(p.Refs, ref)
 		out.Imm = 0
+	case in.IsKfuncCall():
+		p.Refs = append(p.Refs, bytecode.Ref{PC: pc, Kind: bytecode.RefKfunc, Name: name})
+		out.Imm = 0
+	case out.IsWide() && out.Src == bytecode.LdImm64 && btf.CORERelocationMetadata(in) == nil:
+		p.Refs = append(p.Refs, bytecode.Ref{PC: pc, Kind: bytecode.RefKsym, Name: name})
 	case (in.IsFunctionReference() || isGotol) && in.Constant == -1:
 		target, ok := symbols[name]
 		if !ok {

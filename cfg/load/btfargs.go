@@ -7,6 +7,27 @@ import (
 	"strings"
 )
 
+// typedFunc is a function's type as a program of a type takes it.
+type typedFunc struct {
+	id       uint32
+	progType string
+}
+
+// argsOf is args, worked out once: any number of functions may have one type.
+func (o *object) argsOf(fn uint32, progType string) []string {
+	key := typedFunc{fn, progType}
+	res, ok := o.args[key]
+	if !ok {
+		res = o.types.args(fn, progType)
+		o.args[key] = res
+	}
+	return res
+}
+
+// maxArgs is one more than the parameters that the kernel takes
+// (MAX_BPF_FUNC_REG_ARGS): the rest of a longer list is left out.
+const maxArgs = 6
+
 // args describes the parameters of a global function as the kernel takes them
 // for a program of the type (btf_prepare_func_args in kernel/bpf/btf.c, Linux
 // 7.3): see bytecode.Subprogram.Args. Nil when the type is damaged.
@@ -15,8 +36,9 @@ func (b *btfTypes) args(fn uint32, progType string) []string {
 	if proto.kind != kindFuncProto {
 		return nil
 	}
-	res := make([]string, 0, proto.vlen)
-	for i := range proto.vlen {
+	count := min(proto.vlen, maxArgs)
+	res := make([]string, 0, count)
+	for i := range count {
 		res = append(res, b.arg(b.word(proto, 2*i+1), b.tags[tagged{fn, int32(i)}], progType))
 	}
 	return res

@@ -72,13 +72,26 @@ func parseBTFExt(data []byte, b *btfTypes, sectionNamed func(string) int) (*btfE
 	for _, v := range e.funcs {
 		sort.SliceStable(v, func(i, j int) bool { return v[i].slot < v[j].slot })
 	}
-	for _, v := range e.lines {
+	for sec, v := range e.lines {
 		sort.SliceStable(v, func(i, j int) bool { return v[i].slot < v[j].slot })
+		e.lines[sec] = lastOfSlot(v)
 	}
 	for _, v := range e.core {
 		sort.SliceStable(v, func(i, j int) bool { return v[i].slot < v[j].slot })
 	}
 	return e, nil
+}
+
+// lastOfSlot drops all but the last record of each slot, in place, so that a
+// program has no more of them to look at than it has slots.
+func lastOfSlot(v []lineInfo) []lineInfo {
+	kept := v[:0]
+	for i, info := range v {
+		if i+1 == len(v) || v[i+1].slot != info.slot {
+			kept = append(kept, info)
+		}
+	}
+	return kept
 }
 
 // slotOf converts the byte offset of an instruction to its slot.

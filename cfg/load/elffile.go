@@ -142,10 +142,17 @@ func (f *elfFile) readSections(hdr elf.Header64) error {
 	}
 	raw := make([]elf.Section64, count)
 	f.sections = make([]section, count)
+	claimed := uint64(0)
 	for i := range raw {
 		f.decode(f.data[hdr.Shoff+uint64(i)*sizeSection:], &raw[i])
 		if err := f.fillSection(&f.sections[i], &raw[i]); err != nil {
 			return fmt.Errorf("section %d: %w", i, err)
+		}
+		// What is read of the sections is bounded by the file only if they do not
+		// overlap, which no linker writes: a thousand headers on one extent would
+		// ask for a thousand copies of it.
+		if claimed += uint64(len(f.sections[i].data)); claimed > size {
+			return fmt.Errorf("section %d: sections overlap, %d bytes in a file of %d: %w", i, claimed, size, ErrTruncated)
 		}
 	}
 	if uint64(names) >= count {

@@ -22,6 +22,17 @@ type objectBuilder struct {
 	names    []byte
 	symbols  []elf.Sym64
 	symNames []byte
+	shared   map[int]int // sections that claim the bytes of another one
+}
+
+// share adds a section that claims the bytes of section of.
+func (b *objectBuilder) share(s string, typ elf.SectionType, flags elf.SectionFlag, of uint16) uint16 {
+	if b.shared == nil {
+		b.shared = map[int]int{}
+	}
+	i := b.section(s, typ, flags, nil)
+	b.shared[int(i)] = int(of)
+	return i
 }
 
 // name appends a name to a string table and returns its offset.
@@ -85,6 +96,9 @@ func (b *objectBuilder) bytes() []byte {
 	for i, c := range b.contents {
 		b.sections[i].Off = off
 		off += uint64(len(c))
+	}
+	for i, of := range b.shared {
+		b.sections[i].Off, b.sections[i].Size = b.sections[of].Off, b.sections[of].Size
 	}
 	hdr.Shoff = off
 	encode(&file, hdr)

@@ -34,10 +34,10 @@ type placedOperand struct {
 	operand
 }
 
-// errTooMuch tells that an object asks for more than MaxLinked; it is the same
-// for all programs that come later.
-var errTooMuch = fmt.Errorf("programs of the object exceed %d slots, table entries and code pointers together: "+
-	"load fewer programs at once: %w", MaxLinked, ErrTooLarge)
+// errTooMuch tells that an object asks for more than MaxLinked, or for much more
+// than it is; it is the same for all programs that come later.
+var errTooMuch = fmt.Errorf("programs of the object exceed 2 slots, table entries and code pointers for each byte of "+
+	"the file, or %d in all: load fewer programs at once: %w", MaxLinked, ErrTooLarge)
 
 // link makes the program whose entry is the function fn.
 func (o *object) link(fn int) (*bytecode.Program, error) {
@@ -75,7 +75,17 @@ func (o *object) link(fn int) (*bytecode.Program, error) {
 }
 
 // diag notes something odd about the program.
-func (l *linker) diag(format string, args ...any) { addDiag(&l.p.Diags, format, args...) }
+func (l *linker) diag(format string, args ...any) {
+	n := len(l.p.Diags)
+	if l.o.told >= MaxAllDiags {
+		if n == 0 {
+			l.p.Diags = []string{"diagnostics left out: the programs of this object have too many"}
+		}
+		return
+	}
+	addDiag(&l.p.Diags, format, args...)
+	l.o.told += len(l.p.Diags) - n
+}
 
 // at puts the place of an instruction before an error.
 func (l *linker) at(fn int, slot bytecode.PC, err error) error {
@@ -283,11 +293,15 @@ func (o *object) callbacks(entry string) []string {
 	if !ok {
 		return nil
 	}
-	var names []string
+	names, ok := o.callback[id]
+	if ok { // any number of functions may have one name
+		return names
+	}
 	for _, tag := range o.types.tags[tagged{id, -1}] {
 		if name, ok := strings.CutPrefix(tag, tagException); ok {
 			names = append(names, name)
 		}
 	}
+	o.callback[id] = names
 	return names
 }

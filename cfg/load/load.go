@@ -45,15 +45,19 @@ const (
 	// MaxLinked bounds what linking an object may produce over all programs:
 	// slots, table entries and code pointers together. Without a bound a small
 	// file could ask for a huge result, by many programs that call one long function.
-	MaxLinked = 16_000_000
+	// An object may produce freeLinked, and two for each byte of the file.
+	MaxLinked  = 16_000_000
+	freeLinked = 1_000_000
 	// MaxFunctions and MaxPrograms bound the functions of an object and those that
 	// become programs, which cost more than their symbols in the file.
 	MaxFunctions = 1_000_000
 	MaxPrograms  = 100_000
-	// MaxDiags bounds the diagnostics of an object, and of each program.
-	MaxDiags = 1000
-	// MaxZeroed is the size of the largest .bss section whose initial zeros are
-	// kept as a value, in bytes; larger ones have an unknown value.
+	// MaxDiags bounds the diagnostics of an object, and of each program;
+	// MaxAllDiags those of all its programs together.
+	MaxDiags    = 1000
+	MaxAllDiags = 20_000
+	// MaxZeroed is the size of the .bss sections of an object whose initial zeros
+	// are kept as a value, in bytes; those beyond it have an unknown value.
 	MaxZeroed = 16 << 20
 )
 
@@ -65,6 +69,7 @@ var (
 	ErrNotBPF     = errors.New("not a relocatable BPF object: compile with clang --target=bpf -c")
 	ErrTooLarge   = errors.New("too large")
 	ErrNoPrograms = errors.New("no BPF programs in it")
+	ErrAsm        = errors.New("not an instruction of cilium/ebpf that has one meaning")
 )
 
 // Object is a loaded object file.

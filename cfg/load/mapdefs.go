@@ -57,9 +57,16 @@ func (o *object) addBTFMaps(sec int) {
 		}
 		m := bytecode.Map{Name: o.f.symName(sym)}
 		if id, ok := vars[m.Name]; ok {
-			if err := o.types.mapDef(&m, id); err != nil {
-				o.diag("map %q: %v", m.Name, err)
+			def, ok := o.maps.defs[id]
+			if !ok {
+				def.err = o.types.mapDef(&def.m, id)
+				o.maps.defs[id] = def
 			}
+			if def.err != nil {
+				o.diag("map %q: %v", m.Name, def.err)
+			}
+			def.m.Name = m.Name
+			m = def.m
 		} else {
 			o.diag("map %q: type and sizes are unknown without BTF, compile with -g", m.Name)
 		}

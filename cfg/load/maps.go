@@ -39,6 +39,15 @@ type mapSet struct {
 	arena   int            // the arena map, -1 if there is none
 	// arenaData is where the variables of the arena start in it, in bytes.
 	arenaData uint32
+	zeroed    uint64                // of MaxZeroed, in bytes
+	defs      map[uint32]definition // by BTF id of the variable
+}
+
+// definition is what BTF says of a map variable. It is read once, because any
+// number of symbols may have one name.
+type definition struct {
+	m   bytecode.Map
+	err error
 }
 
 // cell is a code pointer in a data section, before linking.
@@ -90,7 +99,8 @@ func (o *object) loadTypes() {
 // sections, then the map of kernel configuration values.
 func (o *object) findMaps() {
 	o.findKsyms()
-	o.maps = mapSet{at: map[place]int{}, data: map[int]int{}, cells: map[int][]cell{}, kconfig: -1, arena: -1}
+	o.maps = mapSet{at: map[place]int{}, data: map[int]int{}, cells: map[int][]cell{}, kconfig: -1, arena: -1,
+		defs: map[uint32]definition{}}
 	for i := range o.f.sections {
 		switch name := o.f.sections[i].name; {
 		case name == ".maps":
@@ -153,10 +163,11 @@ func (o *object) addDataMap(sec int) {
 	switch {
 	case s.typ != elf.SHT_NOBITS:
 		m.Value = append([]byte{}, s.data...)
-	case s.size <= MaxZeroed:
+	case s.size <= MaxZeroed-o.maps.zeroed:
 		m.Value = make([]byte, s.size)
+		o.maps.zeroed += s.size
 	default:
-		o.diag("section %q: %d bytes, the contents are not kept beyond %d", s.name, s.size, MaxZeroed)
+		o.diag("section %q: %d bytes, the contents of an object's zeros are not kept beyond %d", s.name, s.size, MaxZeroed)
 	}
 	for _, i := range o.f.defined[sec] {
 		sym := o.f.symbols[i]

@@ -25,6 +25,8 @@ type object struct {
 	// visible are the functions of .text that an exception callback can be, by name.
 	visible   map[string]int
 	coreNames map[coreInfo]string // by relocation, without its slot
+	args      map[typedFunc][]string
+	callback  map[uint32][]string // names of exception callbacks, by BTF id of the entry
 	// start is where the program that is being linked has the functions.
 	start   []bytecode.PC
 	types   *btfTypes
@@ -32,8 +34,9 @@ type object struct {
 	maps    mapSet
 	externs externSet
 	keys    map[int][]keySite // static keys, by section of the code and slot
-	left    int               // of MaxLinked
+	left    int               // of MaxLinked, for this file
 	diags   []string
+	told    int // diagnostics of programs, of MaxAllDiags
 }
 
 // function is a function of the object, in a section with instructions.
@@ -50,8 +53,9 @@ type function struct {
 // newObject finds functions, maps and types. It fails if there is nothing to
 // make a program from.
 func newObject(name string, f *elfFile) (*object, error) {
-	o := &object{name: name, f: f, text: -1, code: map[int][]bytecode.Insn{}, left: MaxLinked,
-		coreNames: map[coreInfo]string{}}
+	o := &object{name: name, f: f, text: -1, code: map[int][]bytecode.Insn{},
+		left: min(MaxLinked, freeLinked+2*len(f.data)),
+		coreNames: map[coreInfo]string{}, args: map[typedFunc][]string{}, callback: map[uint32][]string{}}
 	for i := range f.sections {
 		s := &f.sections[i]
 		if s.typ == elf.SHT_RELA && len(s.data) > 0 { //nolint:misspell // the ELF specification's name

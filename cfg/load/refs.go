@@ -184,7 +184,7 @@ func (l *linker) addSubprograms() {
 			t := l.o.types.at(id)
 			s.Global = t.kind == kindFunc && t.vlen == btfGlobal && !f.hidden
 			if s.Global && fn != l.placed[0] { // the kernel gives the entry its context
-				s.Args = l.o.types.args(id, l.p.Type)
+				s.Args = l.o.argsOf(id, l.p.Type)
 			}
 		}
 		l.p.Subprogs = append(l.p.Subprogs, s)
@@ -207,8 +207,7 @@ func (o *object) funcType(f *function) (uint32, bool) {
 	return infos[0].typ, true
 }
 
-// addLines adds the source lines. Of several records on one slot the last
-// counts, so there are never more than slots.
+// addLines adds the source lines, of which there are never more than slots.
 func (l *linker) addLines() {
 	if l.o.ext == nil {
 		return
@@ -216,10 +215,7 @@ func (l *linker) addLines() {
 	for _, fn := range l.placed {
 		f := &l.o.funcs[fn]
 		infos := inRange(l.o.ext.lines[f.sec], func(i lineInfo) bytecode.PC { return i.slot }, f.off, f.off+f.len)
-		for i, info := range infos {
-			if i+1 < len(infos) && infos[i+1].slot == info.slot {
-				continue
-			}
+		for _, info := range infos {
 			l.p.Lines = append(l.p.Lines, bytecode.Line{
 				PC:   l.start[fn] + info.slot - f.off,
 				File: l.o.types.str(info.file),
@@ -241,6 +237,9 @@ func (l *linker) addCORE() error {
 	for _, fn := range l.placed {
 		f := &l.o.funcs[fn]
 		infos := inRange(l.o.ext.core[f.sec], func(i coreInfo) bytecode.PC { return i.slot }, f.off, f.off+f.len)
+		if err := l.spend(len(infos)); err != nil {
+			return err
+		}
 		for i, info := range infos {
 			pc := l.start[fn] + info.slot - f.off
 			_, taken := slices.BinarySearchFunc(l.p.Refs[:known], pc,
