@@ -54,7 +54,7 @@ type function struct {
 // make a program from.
 func newObject(name string, f *elfFile) (*object, error) {
 	o := &object{name: name, f: f, text: -1, code: map[int][]bytecode.Insn{},
-		left: min(MaxLinked, freeLinked+2*len(f.data)),
+		left:      min(MaxLinked, freeLinked+2*len(f.data)),
 		coreNames: map[coreInfo]string{}, args: map[typedFunc][]string{}, callback: map[uint32][]string{}}
 	for i := range f.sections {
 		s := &f.sections[i]
