@@ -1,9 +1,16 @@
 // Package atomicfile writes whole files: a reader sees the old content or the
 // new, never a part.
 //
-//	err := atomicfile.Write("cfg.svg", svg)
+//	var files atomicfile.Files
+//	err := files.Write("cfg.svg", svg)
 //
-// It does not create directories and does not follow symbolic links.
+// A process that is told to stop calls Stop from wherever it hears so, and no
+// temporary file is left:
+//
+//	go func() { <-interrupted; files.Stop(); os.Exit(130) }()
+//
+// It does not create directories, does not follow symbolic links and does not
+// listen to signals by itself.
 package atomicfile
 
 import (
@@ -11,35 +18,68 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/signal"
 	"path/filepath"
+	"sync"
 )
 
-// ErrNotRegular is wrapped by Write when the path exists and is not a regular
-// file.
-var ErrNotRegular = errors.New("not a regular file")
+// Errors that callers tell apart.
+var (
+	// ErrNotRegular is wrapped by Write when the path exists and is not a
+	// regular file.
+	ErrNotRegular = errors.New("not a regular file")
+	// ErrStopped is wrapped by Write when Stop was called before the new
+	// content was in place.
+	ErrStopped = errors.New("stopped before the file was complete")
+)
 
-// Write replaces the file at path with data, with permissions 0644 less the
+// Files writes files. The zero value is ready. Its methods may be called
+// concurrently.
+type Files struct {
+	mu      sync.Mutex
+	open    map[*os.File]bool // temporary files that exist
+	stopped bool
+}
+
+// Write is Files.Write for a process that handles no signals.
+func Write(path string, data []byte) error {
+	var f Files
+	return f.Write(path, data)
+}
+
+// Write replaces the file at path with data, with permissions 0666 less the
 // umask. On error the old content, or absence, of the file is unchanged and no
-// temporary file is left. An interrupt from the keyboard is held back while the
-// file is written, which is short since data is complete.
-func Write(path string, data []byte) (err error) {
+// temporary file is left.
+func (f *Files) Write(path string, data []byte) error {
 	if err := checkTarget(path); err != nil {
 		return err
 	}
-	held := make(chan os.Signal, 1)
-	signal.Notify(held, os.Interrupt)
-	defer func() {
-		signal.Stop(held)
-		select {
-		case <-held:
-			if err == nil {
-				err = fmt.Errorf("write %s: interrupted after the file was complete", path)
-			}
-		default:
+	if err := f.replace(path, data); err != nil {
+		// The system names the temporary file, which says nothing to a reader.
+		var p *fs.PathError
+		var l *os.LinkError
+		switch {
+		case errors.As(err, &p):
+			err = p.Err
+		case errors.As(err, &l):
+			err = l.Err
 		}
-	}()
-	return replace(path, data)
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// Stop removes the temporary files that exist and lets no file be replaced any
+// more. It does not wait for what Write may be doing: a slow disk does not hold
+// up the end of the process.
+func (f *Files) Stop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stopped = true
+	for tmp := range f.open {
+		tmp.Close() // some systems do not remove open files
+		os.Remove(tmp.Name())
+	}
+	clear(f.open)
 }
 
 // checkTarget refuses what a rename would silently replace.
@@ -73,21 +113,43 @@ func kind(m fs.FileMode) string {
 }
 
 // replace writes a temporary file beside path and renames it.
-func replace(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".bpfcfg-*")
+func (f *Files) replace(path string, data []byte) error {
+	tmp, err := f.create(filepath.Dir(path))
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return err
 	}
-	tmp := f.Name()
-	if err := fill(f, data); err != nil {
-		os.Remove(tmp)
-		return fmt.Errorf("write %s: %w", path, err)
+	err = fill(tmp, data)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped {
+		return ErrStopped // Stop has removed it
 	}
-	if err := os.Rename(tmp, path); err != nil {
-		os.Remove(tmp)
-		return fmt.Errorf("write %s: %w", path, err)
+	delete(f.open, tmp)
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
 	}
-	return nil
+	if err != nil {
+		os.Remove(tmp.Name())
+	}
+	return err
+}
+
+// create makes a temporary file that Stop knows from its first moment on.
+func (f *Files) create(dir string) (*os.File, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.stopped {
+		return nil, ErrStopped
+	}
+	tmp, err := os.CreateTemp(dir, ".bpfcfg-*")
+	if err != nil {
+		return nil, err
+	}
+	if f.open == nil {
+		f.open = map[*os.File]bool{}
+	}
+	f.open[tmp] = true
+	return tmp, nil
 }
 
 // fill writes data to f, makes it durable and closes f.
@@ -99,5 +161,8 @@ func fill(f *os.File, data []byte) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	return errors.Join(err, f.Close())
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
 }
