@@ -10,9 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/term"
-
-	"github.com/bpfcfg/bpfcfg/internal/atomicfile"
 	"github.com/bpfcfg/bpfcfg/internal/check"
 	"github.com/bpfcfg/bpfcfg/internal/policy"
 	"github.com/bpfcfg/bpfcfg/internal/report"
@@ -59,7 +56,7 @@ func (checkCmd) Help() string {
 var errFindings = &statusError{exitFindings, errors.New("findings")}
 
 // Run implements the verb.
-func (c *checkCmd) Run(std streams) error {
+func (c *checkCmd) Run(std streams, p *process) error {
 	if c.Explain != "" {
 		return explainFinding(std.out, c.Explain)
 	}
@@ -75,10 +72,10 @@ func (c *checkCmd) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	if err := c.baseline(r); err != nil {
+	if err := c.baseline(r, p); err != nil {
 		return err
 	}
-	return c.finish(std, r)
+	return c.finish(std, p, r)
 }
 
 // prepare judges the command line and reads what the check depends on.
@@ -187,7 +184,7 @@ func (o *outputFlags) failOn() check.Level {
 }
 
 // baseline accepts what the baseline lists, or writes it.
-func (c *checkCmd) baseline(r *report.Report) error {
+func (c *checkCmd) baseline(r *report.Report, p *process) error {
 	r.FailOn = c.failOn()
 	if c.Baseline == "" {
 		return nil
@@ -198,8 +195,8 @@ func (c *checkCmd) baseline(r *report.Report) error {
 		if err != nil {
 			return err
 		}
-		if err := atomicfile.Write(c.Baseline, data); err != nil {
-			return inputError(err)
+		if err := p.write(c.Baseline, data); err != nil {
+			return err
 		}
 		r.Accept(entries)
 		return nil
@@ -254,13 +251,13 @@ func (o *outputFlags) outputs() ([]output, error) {
 }
 
 // finish writes the report in all formats and returns what it comes to.
-func (o *outputFlags) finish(std streams, r *report.Report) error {
+func (o *outputFlags) finish(std streams, p *process, r *report.Report) error {
 	outs, err := o.outputs()
 	if err != nil {
 		return err
 	}
 	for _, out := range outs {
-		if err := o.write(std.out, r, out); err != nil {
+		if err := o.write(std.out, p, r, out); err != nil {
 			return err
 		}
 	}
@@ -275,7 +272,7 @@ func (o *outputFlags) finish(std streams, r *report.Report) error {
 }
 
 // write writes a report in one format.
-func (o *outputFlags) write(stdout io.Writer, r *report.Report, out output) error {
+func (o *outputFlags) write(stdout io.Writer, p *process, r *report.Report, out output) error {
 	opt := report.Options{Show: check.Level(o.Show), Version: buildVersion()}
 	if out.format == "github" {
 		if err := appendSummary(r); err != nil {
@@ -290,14 +287,7 @@ func (o *outputFlags) write(stdout io.Writer, r *report.Report, out output) erro
 	if err := report.Write(&b, out.format, r, opt); err != nil {
 		return err
 	}
-	return inputError(atomicfile.Write(out.file, []byte(b.String())))
-}
-
-// coloured reports whether w is a terminal and the user did not ask for no
-// colour (https://no-color.org).
-func coloured(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
+	return p.write(out.file, []byte(b.String()))
 }
 
 // appendSummary appends to the job summary of GitHub Actions, where there is

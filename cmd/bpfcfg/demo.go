@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/bpfcfg/bpfcfg/cfg/load"
-	"github.com/bpfcfg/bpfcfg/internal/atomicfile"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
@@ -33,7 +32,7 @@ The sample is an XDP program with a switch: cmd/bpfcfg/sample/sample.c.`
 }
 
 // Run implements the verb.
-func (c *demoCmd) Run(std streams) error {
+func (c *demoCmd) Run(std streams, proc *process) error {
 	o, err := load.ELF("sample.o", sampleObject)
 	if err != nil {
 		return err
@@ -63,8 +62,8 @@ func (c *demoCmd) Run(std streams) error {
 			return err
 		}
 		path := c.Output + "." + format
-		if err := atomicfile.Write(path, data); err != nil {
-			return inputError(err)
+		if err := proc.write(path, data); err != nil {
+			return err
 		}
 		fmt.Fprintf(std.out, "wrote %s: open it in a browser\n", visible.Text(path))
 	}

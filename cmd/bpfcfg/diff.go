@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/bpfcfg/bpfcfg/internal/atomicfile"
 	"github.com/bpfcfg/bpfcfg/internal/diff"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
@@ -51,7 +50,7 @@ func diffFormats(all bool) map[string]func(io.Writer, *diff.Report) error {
 }
 
 // Run implements the verb.
-func (c *diffCmd) Run(std streams) error {
+func (c *diffCmd) Run(std streams, p *process) error {
 	if len(c.Format) == 0 {
 		c.Format = []string{"text"}
 	}
@@ -76,7 +75,7 @@ func (c *diffCmd) Run(std streams) error {
 	r := diff.Compare(old, now)
 	for _, f := range c.Format {
 		name, file, _ := strings.Cut(f, "=")
-		if err := writeOutput(std.out, file, func(w io.Writer) error { return formats[name](w, r) }); err != nil {
+		if err := writeOutput(std.out, p, file, func(w io.Writer) error { return formats[name](w, r) }); err != nil {
 			return err
 		}
 	}
@@ -91,7 +90,7 @@ func (c *diffCmd) Run(std streams) error {
 }
 
 // writeOutput writes to a file, or to w when no file is named.
-func writeOutput(w io.Writer, file string, write func(io.Writer) error) error {
+func writeOutput(w io.Writer, p *process, file string, write func(io.Writer) error) error {
 	if file == "" || file == "-" {
 		return write(w)
 	}
@@ -99,7 +98,7 @@ func writeOutput(w io.Writer, file string, write func(io.Writer) error) error {
 	if err := write(&b); err != nil {
 		return err
 	}
-	return inputError(atomicfile.Write(file, b.Bytes()))
+	return p.write(file, b.Bytes())
 }
 
 // side analyses all programs of one side. Those of the objects of a directory

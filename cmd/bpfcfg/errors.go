@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
@@ -14,6 +15,10 @@ const (
 	exitUsage    = 2 // the command line is wrong
 	exitInput    = 3 // an input could not be analysed
 	exitDiffers  = 4 // a golden file, record or kernel differs
+
+	// exitSignal is added to the number of the signal that ended a run, as shells
+	// do: 130 after an interrupt from the keyboard.
+	exitSignal = 128
 )
 
 // statusError is an error that decides the exit status.
@@ -36,6 +41,16 @@ func inputError(err error) error {
 		return nil
 	}
 	return &statusError{exitInput, err}
+}
+
+// systemError returns what the system says of a failed call, without the name
+// of the file, or err itself.
+func systemError(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
 }
 
 // errDiffers is returned when everything worked and the answer is that two

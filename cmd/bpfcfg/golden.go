@@ -12,7 +12,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/golden"
-	"github.com/bpfcfg/bpfcfg/internal/atomicfile"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
@@ -66,12 +65,14 @@ func (goldenUpdateCmd) Help() string {
 
 // Run implements the verb. A pipeline that accepts its own result checks
 // nothing, so it has to ask twice.
-func (c *goldenUpdateCmd) Run(std streams) error {
+func (c *goldenUpdateCmd) Run(std streams, p *process) error {
 	if ci := os.Getenv("CI"); ci != "" && ci != "false" && ci != "0" && !c.Force {
 		return usagef("golden update does not run where CI is set: " +
 			"run it on your machine and commit the files, or give --force")
 	}
-	return c.run(std, c.updateFile)
+	return c.run(std, func(path string, l *golden.Layout, lines lineOf) (goldenResult, error) {
+		return c.updateFile(p, path, l, lines)
+	})
 }
 
 // goldenStatus says what became of a golden file.
@@ -206,7 +207,7 @@ func checkFile(path string, l *golden.Layout, lines lineOf) (goldenResult, error
 }
 
 // updateFile makes one golden file hold a layout; without one it is removed.
-func (c *goldenFlags) updateFile(path string, l *golden.Layout, lines lineOf) (goldenResult, error) {
+func (c *goldenFlags) updateFile(p *process, path string, l *golden.Layout, lines lineOf) (goldenResult, error) {
 	r := goldenResult{File: path}
 	if l == nil {
 		r.Status, r.Note = goldenRemoved, "its program no longer exists"
@@ -228,7 +229,7 @@ func (c *goldenFlags) updateFile(path string, l *golden.Layout, lines lineOf) (g
 	if err := makeDirs(c.Dir, filepath.Dir(path)); err != nil {
 		return goldenResult{}, err
 	}
-	if err := atomicfile.Write(path, []byte(l.Text())); err != nil {
+	if err := p.write(path, []byte(l.Text())); err != nil {
 		return goldenResult{}, err
 	}
 	return r, nil

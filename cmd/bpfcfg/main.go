@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 )
@@ -67,6 +68,28 @@ func main() {
 // run is the whole command: it parses the arguments, runs the verb and returns
 // the exit status.
 func run(args []string, std streams) int {
+	out, console := &sink{w: std.out}, newConsole(std.err)
+	p, release := newProcess(console)
+	err := command(args, streams{std.in, out, console}, p)
+	console.clear()
+	release()
+	switch {
+	case brokenPipe(out.err):
+		return exitSignal + int(syscall.SIGPIPE) // as if the signal were not ignored
+	case out.err != nil:
+		fmt.Fprintf(console, "bpfcfg: standard output: %s\n", message(systemError(out.err)))
+		return exitInput
+	case err == nil:
+		return exitClean
+	}
+	if !errors.Is(err, errDiffers) && !errors.Is(err, errFindings) {
+		fmt.Fprintf(console, "bpfcfg: %s\n", message(err))
+	}
+	return statusOf(err)
+}
+
+// command parses the arguments and runs the verb.
+func command(args []string, std streams, p *process) error {
 	var c cli
 	k, err := kong.New(&c,
 		kong.Name("bpfcfg"),
@@ -75,7 +98,7 @@ func run(args []string, std streams) int {
 		kong.NoDefaultHelp(),
 		kong.Writers(std.out, std.err),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
-		kong.Bind(std),
+		kong.Bind(std, p),
 	)
 	if err != nil {
 		panic("bug: the command line is declared wrongly: " + err.Error())
@@ -85,17 +108,10 @@ func run(args []string, std streams) int {
 	}
 	ctx, err := k.Parse(args)
 	if errors.Is(err, errHelp) {
-		return exitClean
+		return nil
 	}
 	if err != nil {
-		fmt.Fprintf(std.err, "bpfcfg: %s (see bpfcfg --help)\n", message(err))
-		return exitUsage
+		return usagef("%w (see bpfcfg --help)", err)
 	}
-	if err := ctx.Run(); err != nil {
-		if !errors.Is(err, errDiffers) && !errors.Is(err, errFindings) {
-			fmt.Fprintf(std.err, "bpfcfg: %s\n", message(err))
-		}
-		return statusOf(err)
-	}
-	return exitClean
+	return ctx.Run()
 }

@@ -20,7 +20,7 @@ func (mergeCmd) Help() string {
 }
 
 // Run implements the verb. The exit status is that of a check of everything.
-func (c *mergeCmd) Run(std streams) error {
+func (c *mergeCmd) Run(std streams, p *process) error {
 	if _, err := c.outputs(); err != nil {
 		return err
 	}
@@ -43,5 +43,5 @@ func (c *mergeCmd) Run(std streams) error {
 	if c.FailOn != "" {
 		r.FailOn = c.failOn()
 	}
-	return c.finish(std, r)
+	return c.finish(std, p, r)
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/internal/atomicfile"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/internal/visits"
 	"github.com/bpfcfg/bpfcfg/jit"
@@ -80,7 +79,7 @@ func (d drawing) place(s *render.Scene) (*render.Layout, error) {
 }
 
 // Run implements the verb.
-func (c *renderCmd) Run(std streams) error {
+func (c *renderCmd) Run(std streams, p *process) error {
 	format, err := c.format()
 	if err != nil {
 		return err
@@ -96,11 +95,11 @@ func (c *renderCmd) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	return c.draw(std, s, prof, drawing{format, c.View, c.Engine})
+	return c.draw(std, p, s, prof, drawing{format, c.View, c.Engine})
 }
 
 // draw writes a picture for each program, or a page of all.
-func (c *renderCmd) draw(std streams, s source, prof jit.Profile, d drawing) error {
+func (c *renderCmd) draw(std streams, proc *process, s source, prof jit.Profile, d drawing) error {
 	var overlay []byte
 	if c.Overlay != "" {
 		var err error
@@ -131,7 +130,7 @@ func (c *renderCmd) draw(std streams, s source, prof jit.Profile, d drawing) err
 			continue
 		}
 		progressDone(std.err)
-		if err := c.write(std, c.path(s, i, d.format), data); err != nil {
+		if err := c.write(std, proc, c.path(s, i, d.format), data); err != nil {
 			return err
 		}
 	}
@@ -145,7 +144,7 @@ func (c *renderCmd) draw(std streams, s source, prof jit.Profile, d drawing) err
 		if err != nil {
 			return err
 		}
-		if err := c.write(std, c.Output, data); err != nil {
+		if err := c.write(std, proc, c.Output, data); err != nil {
 			return err
 		}
 	}
@@ -246,13 +245,13 @@ func shortName(input string) string {
 }
 
 // write writes a picture and says where.
-func (c *renderCmd) write(std streams, path string, data []byte) error {
+func (c *renderCmd) write(std streams, p *process, path string, data []byte) error {
 	if path == "-" {
 		_, err := std.out.Write(data)
 		return err
 	}
-	if err := atomicfile.Write(path, data); err != nil {
-		return inputError(err)
+	if err := p.write(path, data); err != nil {
+		return err
 	}
 	_, err := fmt.Fprintf(std.out, "wrote %s (%d kB): open it in a browser\n", visible.Text(path), (len(data)+1023)/1024)
 	return err

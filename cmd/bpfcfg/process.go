@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/bpfcfg/bpfcfg/internal/atomicfile"
+)
+
+// process is what a run has that must be put in order when it is told to stop:
+// by the keyboard, by a service manager, by a terminal that closes.
+type process struct {
+	// Context ends when the run is told to stop. Work that holds more than files
+	// (a program that was started, a directory) heeds it, between hold and
+	// release.
+	context.Context
+	files  atomicfile.Files
+	held   atomic.Int32 // pieces of work between hold and release
+	caught atomic.Int32 // the signal, 0 for none
+}
+
+// stopGrace is how long work that heeds the context may take to put its things
+// away. All other work is simply left where it is.
+const stopGrace = 3 * time.Second
+
+// newProcess returns a process that ends, with everything in order, when a signal
+// asks for it. Release makes it deaf again.
+func newProcess(console *console) (p *process, release func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	p = &process{Context: ctx}
+	heard := make(chan os.Signal, 1)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // nohup, and shells for work in the background, mean it
+			signal.Notify(heard, s)
+		}
+	}
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-done:
+			return
+		case s := <-heard:
+			number := syscall.SIGINT
+			if n, ok := s.(syscall.Signal); ok {
+				number = n
+			}
+			p.caught.Store(int32(number))
+			cancel()
+			p.files.Stop()
+			for end := time.Now().Add(stopGrace); p.held.Load() > 0 && time.Now().Before(end); {
+				time.Sleep(5 * time.Millisecond)
+			}
+			console.clear()
+			os.Exit(exitSignal + int(number))
+		}
+	}()
+	return p, func() {
+		signal.Stop(heard)
+		close(done)
+		if p.caught.Load() != 0 {
+			select {} // the process is ending
+		}
+		cancel()
+	}
+}
+
+// hold says that work goes on which heeds the context. It returns what to call
+// when the work has put its things away.
+func (p *process) hold() (release func()) {
+	p.held.Add(1)
+	return func() { p.held.Add(-1) }
+}
+
+// write replaces a file's content.
+func (p *process) write(path string, data []byte) error {
+	return inputError(p.files.Write(path, data))
+}
+
+// brokenPipe reports whether a write failed because nobody reads any more.
+func brokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
