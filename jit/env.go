@@ -90,7 +90,7 @@ func (e *env) returnThunk() string {
 	case e.has("retbleed", "Mitigation: Stuffing"):
 		return thunkCallDepth
 	case e.has("spec_rstack_overflow", "Safe RET") && slices.Contains(e.bugs, "retbleed"):
-		return thunkSRSO // family 17h, which alone has Retbleed, too
+		return thunkSRSO // family 17h, which alone has Retbleed, too; later ones than 19h are taken for 19h
 	case e.has("spec_rstack_overflow", "Safe RET"):
 		return thunkSRSOAlias
 	case e.has("retbleed", "untrained return thunk"):

@@ -152,8 +152,8 @@ func options() []option {
 		indirect(IndirectITS, "indirect jumps through ITS thunks"),
 		thunk("itsret", thunkITS, "returns through the ITS thunk"),
 		thunk("unret", thunkUnret, "returns through the Retbleed thunk (AMD Zen 1 and 2)"),
-		thunk("srso", thunkSRSO, "returns through the SRSO thunk (AMD Zen 3)"),
-		thunk("srsoalias", thunkSRSOAlias, "returns through the other SRSO thunk (AMD Zen 4)"),
+		thunk("srso", thunkSRSO, "returns through the SRSO thunk (AMD, families but 19h)"),
+		thunk("srsoalias", thunkSRSOAlias, "returns through the SRSO alias thunk (AMD family 19h: Zen 3 and 4)"),
 		{"ret", "plain returns", func(p *Profile) { p.ReturnThunk = "" }, nil},
 	}
 	opts = append(opts, depthOptions()...)
