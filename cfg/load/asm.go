@@ -59,6 +59,9 @@ func FromAsm(insns asm.Instructions) (*bytecode.Program, error) {
 		if err := resolveAsm(p, pc, in, symbols, maps); err != nil {
 			return nil, fmt.Errorf("instruction %d: %w", i, err)
 		}
+		if relo := btf.CORERelocationMetadata(in); relo != nil && in.Reference() == "" {
+			p.Refs = append(p.Refs, bytecode.Ref{PC: pc, Kind: bytecode.RefCORE, Name: relo.String()})
+		}
 		if in.Source() != nil {
 			p.Lines = append(p.Lines, asmLine(pc, in))
 		}
