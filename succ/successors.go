@@ -1,0 +1,43 @@
+package succ
+
+import (
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Successor is an instruction that may be executed directly after another.
+type Successor struct {
+	PC   bytecode.PC
+	Kind cfg.Kind // how control gets there; see package cfg for calls
+	// Feasible is false for a way that no execution takes, by the facts: a branch
+	// that is always decided the other way, or any way on from dead code.
+	Feasible bool
+}
+
+// Successors answers what may be executed directly after the instruction at pc,
+// indirect jumps and calls included, in the order of the graph's edges. It is
+// empty behind an exit. After a call of a subprogram that is both the callee and
+// the instruction behind the call, for when the callee returns.
+//
+// Complete reports whether that is all: false for an indirect jump or call with
+// targets that could not be bounded, for a jump out of its function (see
+// cfg.Graph.Problems), and for a pc at which no instruction begins.
+func (r *Result) Successors(pc bytecode.PC) (list []Successor, complete bool) {
+	g := r.Graph
+	b, ok := g.BlockAt(pc)
+	if !ok || !g.InsnAt(pc) {
+		return nil, false
+	}
+	if next := pc + g.Program.Insns[pc].Slots(); pc != g.Blocks[b].Last {
+		return []Successor{{PC: next, Kind: cfg.FallThrough, Feasible: r.Exact.Reached(next)}}, true
+	}
+	lo, hi := g.SuccIDs(b)
+	for i, e := range g.Edges()[lo:hi] {
+		list = append(list, Successor{PC: g.Blocks[e.To].Start, Kind: e.Kind, Feasible: r.Exact.EdgeFeasible(lo + i)})
+	}
+	i, indirect := slices.BinarySearchFunc(r.Indirect, pc, func(in Indirect, pc bytecode.PC) int { return int(in.PC - pc) })
+	_, broken := slices.BinarySearchFunc(g.Problems, pc, func(p cfg.Problem, pc bytecode.PC) int { return int(p.PC - pc) })
+	return list, !broken && !(indirect && r.Indirect[i].Status == Unresolved)
+}
