@@ -1,7 +1,9 @@
 // Package golden writes the layout of a program's machine code as text that a
 // person reviews and a file holds, reads it back, and says why two differ.
 //
-//	l := golden.Of(golden.Input{Program: p, Succ: r, Xlated: x.Xlated, Funcs: x.Program.Funcs, Image: img})
+//	a, err := pipeline.Run(p, profile, rewrite.Options{})
+//	in, err := golden.InputOf(a)
+//	l := golden.Of(in)
 //	fmt.Print(l.Text())
 //
 //	# bpfcfg layout 1

@@ -169,7 +169,7 @@ func (j *goldenJob) do(act goldenAction) (goldenResult, error) {
 	if err != nil {
 		return goldenResult{}, err
 	}
-	in, err := goldenInput(a)
+	in, err := golden.InputOf(a)
 	if err != nil {
 		return goldenResult{}, err
 	}

@@ -4,21 +4,11 @@ import (
 	"io"
 
 	"github.com/bpfcfg/bpfcfg/golden"
-	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
-
-// goldenInput returns what the layout of an analysed program is made of.
-func goldenInput(a *pipeline.Analysis) (golden.Input, error) {
-	if a.ImageErr != nil {
-		return golden.Input{}, a.ImageErr
-	}
-	return golden.Input{Program: a.Program, Succ: a.Succ, Xlated: a.Xlated.Xlated, Funcs: a.Xlated.Program.Funcs,
-		Image: a.Image, Unpredicted: len(a.Xlated.Unpredicted)}, nil
-}
 
 // layoutText prints the golden form.
 func layoutText(w io.Writer, v *view) error {
-	in, err := goldenInput(v.a)
+	in, err := golden.InputOf(v.a)
 	if err != nil {
 		return err
 	}
@@ -27,7 +17,7 @@ func layoutText(w io.Writer, v *view) error {
 }
 
 func layoutJSON(v *view) (any, error) {
-	in, err := goldenInput(v.a)
+	in, err := golden.InputOf(v.a)
 	if err != nil {
 		return nil, err
 	}

@@ -4,16 +4,15 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/jit/verify"
-	"github.com/bpfcfg/bpfcfg/succ"
 )
 
-// The whole line from an object to machine code that is checked: load, resolve,
-// rewrite as the verifier does, compile, verify.
+// Machine code is checked against the program that it was made from, and a
+// changed bit is found.
 func Example() {
 	data, err := os.ReadFile("../../cmd/bpfcfg/sample/sample.o")
 	if err != nil {
@@ -26,39 +25,17 @@ func Example() {
 		return
 	}
 	p := obj.Programs[0]
-	r, err := succ.Resolve(p, succ.Options{})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	// What the verifier learned: where the program can be, how much stack it uses.
-	facts := rewrite.Facts{Seen: make([]bool, p.Len()), IndirectTarget: make([]bool, p.Len())}
-	for i := range p.Subprogs {
-		facts.StackDepth = append(facts.StackDepth, r.Facts.StackDepth(i))
-	}
-	for pc := range facts.Seen {
-		facts.Seen[pc] = r.Facts.Reached(bytecode.PC(pc))
-	}
-	for _, in := range r.Indirect {
-		for _, to := range in.Range {
-			facts.IndirectTarget[to] = true
-		}
-	}
 	prof, err := jit.LookupProfile("linux-7.3")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	x, err := rewrite.Predict(p, facts, prof, rewrite.Options{})
-	if err != nil {
-		fmt.Println(err)
+	a, err := pipeline.Run(p, prof, rewrite.Options{})
+	if err != nil || a.ImageErr != nil {
+		fmt.Println(err, a.ImageErr)
 		return
 	}
-	img, err := jit.Compile(x.Program, prof)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	x, img := a.Xlated, a.Image
 	fmt.Println(p.Len(), "slots,", len(x.Program.Insns), "after rewriting,", len(img.Code), "bytes of x86-64")
 	fmt.Println(len(verify.Check(x.Program, img, prof).Mismatches), "mismatches")
 

@@ -1,0 +1,15 @@
+package golden
+
+import "github.com/bpfcfg/bpfcfg/jit/pipeline"
+
+// InputOf returns what the layout of an analysed program is made of. The error
+// says why there is no machine code.
+func InputOf(a *pipeline.Analysis) (Input, error) {
+	if a.Image == nil {
+		return Input{}, a.ImageErr
+	}
+	return Input{
+		Program: a.Program, Succ: a.Succ, Xlated: a.Xlated.Xlated, Funcs: a.Xlated.Program.Funcs, Image: a.Image,
+		Unpredicted: len(a.Xlated.Unpredicted),
+	}, nil
+}
