@@ -3,7 +3,6 @@ package load
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
@@ -293,15 +292,5 @@ func (o *object) callbacks(entry string) []string {
 	if !ok {
 		return nil
 	}
-	names, ok := o.callback[id]
-	if ok { // any number of functions may have one name
-		return names
-	}
-	for _, tag := range o.types.tags[tagged{id, -1}] {
-		if name, ok := strings.CutPrefix(tag, tagException); ok {
-			names = append(names, name)
-		}
-	}
-	o.callback[id] = names
-	return names
+	return o.callbacksOf(id)
 }

@@ -94,8 +94,7 @@ func splitSubprograms(p *bytecode.Program, names map[bytecode.PC]string) {
 			continue
 		}
 		if f.Callee < 0 || f.Callee >= p.Len() {
-			p.Diags = append(p.Diags, fmt.Sprintf("slot %d: refers to a function at slot %d, outside of the program",
-				pc, f.Callee))
+			addDiag(&p.Diags, "slot %d: refers to a function at slot %d, outside of the program", pc, f.Callee)
 			continue
 		}
 		starts = append(starts, f.Callee)

@@ -14,19 +14,16 @@ func (b *builder) place(name string) (mapPlace, error) {
 	if at, ok := b.maps[name]; ok {
 		return at, nil
 	}
-	for i := range b.job.Maps {
-		m := &b.job.Maps[i]
-		if m.Name != name {
-			continue
-		}
-		at, err := b.add(m)
-		if err != nil {
-			return at, fmt.Errorf("map %q: %w", name, err)
-		}
-		b.maps[name] = at
-		return at, nil
+	m, ok := b.byName[name]
+	if !ok {
+		return mapPlace{}, fmt.Errorf("the job has no map %q", name)
 	}
-	return mapPlace{}, fmt.Errorf("the job has no map %q", name)
+	at, err := b.add(m)
+	if err != nil {
+		return at, fmt.Errorf("map %q: %w", name, err)
+	}
+	b.maps[name] = at
+	return at, nil
 }
 
 // add makes the map part of the program.
@@ -37,10 +34,11 @@ func (b *builder) add(m *Map) (mapPlace, error) {
 	}
 	s := mapState{job: m}
 	if typ == MapInsnArray {
-		targets, err := s.table()
+		targets, err := s.table(maxTables - b.cells)
 		if err != nil {
 			return mapPlace{}, err
 		}
+		b.cells += len(targets)
 		b.prog.Tables = append(b.prog.Tables, bytecode.JumpTable{
 			Name: m.Name, Targets: targets, Unfrozen: !s.frozen,
 		})
@@ -107,14 +105,18 @@ func (s *mapState) value(limit uint64) []byte {
 
 // table returns the elements of an instruction array. An update that sets the
 // fields which belong to the kernel is refused by it, and has no effect here
-// (kernel/bpf/bpf_insn_array.c insn_array_update_elem, Linux 7.3).
-func (s *mapState) table() ([]bytecode.PC, error) {
+// (kernel/bpf/bpf_insn_array.c insn_array_update_elem, Linux 7.3). More elements
+// than limit are an error.
+func (s *mapState) table(limit int) ([]bytecode.PC, error) {
 	n := s.job.MaxEntries
 	if n == 0 {
 		n = uint32(len(s.job.Targets))
 	}
 	if n > maxTable {
 		return nil, fmt.Errorf("%d elements: more than any program has instructions", n)
+	}
+	if int(n) > limit {
+		return nil, fmt.Errorf("%d elements: with them the tables of the program would have more than %d", n, maxTables)
 	}
 	targets := make([]bytecode.PC, n)
 	for i, t := range s.job.Targets {

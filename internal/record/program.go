@@ -14,12 +14,19 @@ var ErrNoProgram = errors.New("the job has no program")
 
 // maxTable bounds the elements of an instruction array that Program fills in:
 // the most instructions that a program may have (BPF_COMPLEXITY_LIMIT_INSNS,
-// Linux 7.3).
-const maxTable = 1_000_000
+// Linux 7.3). maxTables bounds those of all arrays of a program together: a few
+// bytes ask for an array.
+const (
+	maxTable  = 1_000_000
+	maxTables = 4_000_000
+)
 
 // maxValues bounds the values of the maps that Program takes over, in bytes for
 // all maps of a program together.
-const maxValues = 64 << 20
+const maxValues = 16 << 20
+
+// maxDiags bounds what is said to be odd about a program.
+const maxDiags = 1000
 
 // Map flags (include/uapi/linux/bpf.h).
 const (
@@ -44,7 +51,12 @@ func (j *Job) Program() (*bytecode.Program, error) {
 	if p.Insns, err = Decode(j.Insns); err != nil {
 		return nil, err
 	}
-	b := builder{job: j, prog: p, maps: map[string]mapPlace{}}
+	b := builder{job: j, prog: p, maps: map[string]mapPlace{}, byName: map[string]*Map{}}
+	for i := range j.Maps {
+		if m := &j.Maps[i]; b.byName[m.Name] == nil { // the first of a name counts
+			b.byName[m.Name] = m
+		}
+	}
 	for _, step := range []func() error{b.references, b.bound, b.functions} {
 		if err := step(); err != nil {
 			return nil, err
@@ -67,10 +79,12 @@ func Decode(slots []Hex) ([]bytecode.Insn, error) {
 
 // builder makes the Program of a job.
 type builder struct {
-	job  *Job
-	prog *bytecode.Program
-	maps map[string]mapPlace
-	size uint64 // bytes of map values so far
+	job    *Job
+	prog   *bytecode.Program
+	byName map[string]*Map     // maps of the job
+	maps   map[string]mapPlace // those that are in the program
+	size   uint64              // bytes of map values so far
+	cells  int                 // elements of tables so far
 }
 
 // mapPlace is where a map of the job went: to Tables or to Maps.
@@ -81,7 +95,12 @@ type mapPlace struct {
 
 // diag notes what is odd about the program.
 func (b *builder) diag(format string, args ...any) {
-	b.prog.Diags = append(b.prog.Diags, fmt.Sprintf(format, args...))
+	switch n := len(b.prog.Diags); {
+	case n < maxDiags-1:
+		b.prog.Diags = append(b.prog.Diags, fmt.Sprintf(format, args...))
+	case n == maxDiags-1:
+		b.prog.Diags = append(b.prog.Diags, "and more of this kind, left out")
+	}
 }
 
 // references patches the operands that the job relocates, and notes what they

@@ -68,13 +68,14 @@ type Reader struct {
 // NewReader returns a Reader of r, which may be compressed, and finds out the
 // kind of the file. An error says that the file is none of the three.
 func NewReader(r io.Reader, opts Options) (*Reader, error) {
-	buf := bufio.NewReaderSize(r, sniffSize)
+	packed := &counter{in: r}
+	buf := bufio.NewReaderSize(packed, sniffSize)
 	if magic, _ := buf.Peek(2); len(magic) == 2 && magic[0] == 0x1f && magic[1] == 0x8b {
 		z, err := gzip.NewReader(buf)
 		if err != nil {
 			return nil, fmt.Errorf("gzip: %w", err)
 		}
-		buf = bufio.NewReaderSize(z, sniffSize)
+		buf = bufio.NewReaderSize(&unpacked{in: z, packed: packed}, sniffSize)
 	}
 	head, err := buf.Peek(sniffSize)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, bufio.ErrBufferFull) {
