@@ -31,7 +31,7 @@ func Parse(file string, data []byte) (*Policy, error) {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))
 	}
-	r := &reader{file: file}
+	r := &reader{file: file, left: len(data)}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%s: holds more than one YAML document", file)
 	}
@@ -47,6 +47,15 @@ func Parse(file string, data []byte) (*Policy, error) {
 type reader struct {
 	file string
 	err  error
+	left int // elements that may still be read
+}
+
+// spend counts an element. A file has fewer than bytes, unless aliases name the
+// same ones over and over: two levels of them make billions of a megabyte.
+func (r *reader) spend(n *yaml.Node) {
+	if r.left--; r.left < 0 {
+		r.fail(n, "aliases make more elements than the file has bytes")
+	}
 }
 
 // fail records an error at a node.
@@ -76,6 +85,7 @@ func (r *reader) pairs(n *yaml.Node, what string, f func(key string, k, v *yaml.
 	}
 	seen := map[string]bool{}
 	for i := 0; i+1 < len(m.Content) && r.err == nil; i += 2 {
+		r.spend(m.Content[i])
 		k, v := deref(m.Content[i]), m.Content[i+1]
 		if k.Kind != yaml.ScalarNode || seen[k.Value] {
 			r.fail(m.Content[i], "%q stands twice in %s, or is no name", k.Value, what)
@@ -94,6 +104,9 @@ func (r *reader) items(n *yaml.Node, what string, f func(v *yaml.Node)) {
 		return
 	}
 	for _, v := range l.Content {
+		if r.spend(v); r.err != nil {
+			return
+		}
 		f(v)
 	}
 }
@@ -173,13 +186,16 @@ func (r *reader) failOn(v *yaml.Node, p *Policy) {
 	}
 }
 
+// maxGlob bounds a glob, in bytes: names of programs are no longer than 1024.
+const maxGlob = 4096
+
 // match reads a glob or a list of them.
 func (r *reader) match(v *yaml.Node) []string {
 	var out []string
 	add := func(v *yaml.Node) {
 		g := r.text(v, "match")
-		if _, err := path.Match(g, ""); err != nil || g == "" {
-			r.fail(v, "match: %q is no glob", g)
+		if _, err := path.Match(g, ""); err != nil || g == "" || len(g) > maxGlob {
+			r.fail(v, "match: %.40q is no glob, or longer than %d bytes", g, maxGlob)
 		}
 		out = append(out, g)
 	}

@@ -266,3 +266,17 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestAliasBomb gives a file whose aliases make 40 billion places of a megabyte.
+func TestAliasBomb(t *testing.T) {
+	text := "programs:\n- match: &l [" + strings.Repeat("x,", 200_000) + "x]\n" +
+		strings.Repeat("- {match: *l}\n", 10_000)
+	_, err := Parse("p.yaml", []byte(text))
+	if err == nil || !strings.HasPrefix(err.Error(), "p.yaml:") || !strings.Contains(err.Error(), "aliases") {
+		t.Errorf("%v", err)
+	}
+	long := "programs:\n- match: \"" + strings.Repeat("*a", maxGlob) + "\"\n"
+	if _, err := Parse("p.yaml", []byte(long)); err == nil || len(err.Error()) > 200 {
+		t.Errorf("%v", err)
+	}
+}
