@@ -60,6 +60,9 @@ type Loop struct {
 	Header int    `json:"header"` // block
 	Depth  int    `json:"depth"`
 	Bands  []Rect `json:"bands"`
+	// Holes are rectangles in the area that are not of the loop: blocks that
+	// leave it and stay below the case of a switch that they come from.
+	Holes []Rect `json:"holes,omitempty"`
 }
 
 // Strip is the machine code drawn to scale: byte offset o is at
@@ -67,31 +70,38 @@ type Loop struct {
 type Strip struct {
 	Rect
 	Len    int     `json:"len"`
-	Pieces []Rect  `json:"pieces"` // of Image.Pieces
-	Funcs  []Rect  `json:"funcs"`  // brackets of Image.Funcs
-	Arcs   []Arc   `json:"arcs"`   // of Image.Jumps
-	Links  []Link  `json:"links"`  // from blocks to pieces
-	Aims   [][]Aim `json:"aims"`   // for each table where its rows point to
-	Feeds  [][]Aim `json:"feeds"`  // for each table the jumps that select from it
+	Pieces []Rect  `json:"pieces"`           // of Image.Pieces
+	Funcs  []Rect  `json:"funcs"`            // brackets of Image.Funcs
+	Arcs   []Arc   `json:"arcs"`             // of Image.Jumps
+	Links  []Link  `json:"links"`            // from blocks to pieces
+	Aims   [][]Aim `json:"aims"`             // for each table where its rows point to
+	Feeds  [][]Aim `json:"feeds"`            // for each table the jumps that select from it
+	Before *Strip  `json:"before,omitempty"` // of Scene.Before: only Rect, Len, Pieces and Funcs
 }
 
-// Arc is a jump inside the strip, from (X, Y0) to (X, Y1) by way of X+Bulge;
-// all zero for one that is drawn otherwise.
+// Arc is a jump inside the strip: from (X, Y0) over to the rail at X+Bulge,
+// along it, and back to (X, Y1). Jumps of one kind to one target share a rail.
+// On it, another jump's line goes on at Stem; that with Stem at Y1 has the head.
+// All zero for one that is drawn otherwise.
 type Arc struct {
 	X     int `json:"x"`
 	Y0    int `json:"y0"`
 	Y1    int `json:"y1"`
 	Bulge int `json:"bulge"`
+	Stem  int `json:"stem"`
+	// Far says that there was no lane left: the jump shows under the pointer only.
+	Far bool `json:"far,omitempty"`
 }
 
 // Link ties a block in the CFG half to a piece of the strip.
 type Link struct {
-	Block int `json:"block"`
-	Piece int `json:"piece"`
-	X0    int `json:"x0"`
-	Y0    int `json:"y0"`
-	X1    int `json:"x1"`
-	Y1    int `json:"y1"`
+	Block  int  `json:"block"`
+	Piece  int  `json:"piece"`
+	Before bool `json:"before,omitempty"` // a piece of Strip.Before
+	X0     int  `json:"x0"`
+	Y0     int  `json:"y0"`
+	X1     int  `json:"x1"`
+	Y1     int  `json:"y1"`
 }
 
 // Aim is a line between a table and the strip: where a row points to, or with

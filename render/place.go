@@ -15,7 +15,6 @@ const (
 	funcHead  = 34 // name of a function
 	funcPad   = 16 // around the blocks of a function
 	funcGap   = 28 // between functions
-	legendH   = 46
 	noteH     = 17
 	hubWidth  = 160
 	hubHeight = 24
@@ -54,7 +53,8 @@ func PlaceContext(ctx context.Context, s *Scene, opt PlaceOptions) (*Layout, err
 	if opt.View != ViewCFG && s.Image != nil {
 		right, bottom = l.placeStrip(s, right, top, bottom)
 	}
-	l.Legend = Rect{margin, bottom + 16, max(right-margin, 600), legendH}
+	l.Legend = Rect{margin, bottom + 16, max(right-margin, 600), 0}
+	l.Legend.H = legendHeight(s, l)
 	bottom = l.Legend.Y + l.Legend.H
 	if len(s.Notes) > 0 {
 		l.Notes = Rect{margin, bottom + 8, l.Legend.W, 8 + noteH*len(s.Notes)}
@@ -65,7 +65,7 @@ func PlaceContext(ctx context.Context, s *Scene, opt PlaceOptions) (*Layout, err
 }
 
 func titleWidth(s *Scene) int {
-	return margin + max(columns(Visible(s.Title))*12, textWidth(columns(Visible(s.Subtitle))+len(s.Profile)+4))
+	return margin + max(columns(Visible(s.Title))*12, textWidth(columns(Visible(s.Subtitle))+len(s.Profile)+columns(Visible(s.Checked))+18))
 }
 
 // mismatchHeight is the height of the warning below the title.

@@ -77,6 +77,7 @@ type row struct {
 	text  string // visible text
 	title string // full text, when text is cut
 	note  string
+	mark  string // of the block or the instruction
 	link  string
 	edge  EdgeKind
 }
@@ -84,7 +85,7 @@ type row struct {
 // blockRows returns the rows of a block at a level of detail.
 func (v *viewer) blockRows(b int) []row {
 	blk := &v.scene.Blocks[b]
-	rows := []row{{kind: headText, text: v.heading(b), note: countText(blk.Count)}}
+	rows := []row{{kind: headText, text: v.heading(b), note: countText(blk.Count), mark: blk.Mark}}
 	head, tail := len(blk.Lines), len(blk.Lines)
 	if n := v.lim.lines; len(blk.Lines) > n {
 		// Keep the end: it says where control goes.
@@ -104,7 +105,7 @@ func (v *viewer) blockRows(b int) []row {
 			last = l
 		}
 		text, cut := clip(Visible(l.Text), v.lim.cols)
-		r := row{kind: insnText, slot: fmt.Sprint(l.Slot), text: text, note: Visible(l.Note)}
+		r := row{kind: insnText, slot: fmt.Sprint(l.Slot), text: text, note: Visible(l.Note), mark: l.Mark}
 		if cut {
 			r.title = l.Text
 		}
@@ -252,6 +253,9 @@ func (v *viewer) rowColumns(r row) int {
 	switch r.kind {
 	case headText:
 		n += 12 + columns(r.note) // bold, and marks at the right
+		if r.mark != "" {
+			n += 2 + columns(markText(r.mark))
+		}
 	case insnText:
 		n += v.slotCols + 2
 		if r.note != "" {

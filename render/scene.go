@@ -174,7 +174,7 @@ type ByteMarkKind string
 // The kinds of byte marks.
 const (
 	BytesEpilogue ByteMarkKind = "epilogue" // shared exit code of a function
-	BytesPadding  ByteMarkKind = "padding"  // nops inside the code
+	BytesPadding  ByteMarkKind = "padding"  // nops behind a prologue: padding, places to patch
 	BytesMismatch ByteMarkKind = "mismatch" // bytes that a comparison objects to
 )
 

@@ -7,22 +7,20 @@ import (
 
 // Sizes of the machine code half in pixels.
 const (
-	gutter     = 120 // between the halves, for links
-	stripW     = 180
+	gutter     = 130 // between the halves, for links
+	stripW     = 200
+	beforeGap  = 90 // between the strips of two versions
 	maxLanes   = 24
-	laneW      = 8
-	tableGap   = 40
-	tableW     = 240
+	tableGap   = 76
 	tableHead  = 40
 	tableLimit = 1000 // rows of a table
+	linkGap    = 13   // between the names at the left ends of links
 )
 
 // placeStrip places the machine code half right of x, between top and the
 // bottom of the other half, and returns the new right and bottom.
 func (l *Layout) placeStrip(s *Scene, x, top, bottom int) (right, newBottom int) {
 	m := s.Image
-	st := &Strip{Len: m.Len}
-	l.Strip = st
 	if len(l.Funcs) > 0 {
 		x += gutter
 	}
@@ -30,13 +28,32 @@ func (l *Layout) placeStrip(s *Scene, x, top, bottom int) (right, newBottom int)
 	// room for a label.
 	h := max(bottom-top-24, 200)
 	if len(m.Pieces) < 2000 {
-		h = max(h, min(11*len(m.Pieces), h+h/2))
+		h = max(h, min(12*len(m.Pieces), h+h/2))
 	}
 	if len(l.Funcs) == 0 {
-		h = max(h, min(11*len(m.Pieces), 30_000))
+		h = max(h, min(12*len(m.Pieces), 30_000))
 	}
 	h = min(h, 8*m.Len)
-	st.Rect = Rect{x, top + 24, stripW, h}
+	var before *Strip
+	if s.Before != nil { // both to one scale
+		longest := max(m.Len, s.Before.Len, 1)
+		before = newStrip(s.Before, x, top+24, int(int64(h)*int64(s.Before.Len)/int64(longest)))
+		h = int(int64(h) * int64(m.Len) / int64(longest))
+		bottom = max(bottom, before.Y+before.H+8)
+		x += stripW + beforeGap
+	}
+	st := newStrip(m, x, top+24, h)
+	st.Before = before
+	l.Strip = st
+	right = st.X + stripW + st.placeArcs(s)
+	right, newBottom = l.placeTables(s, right, st.Y, max(bottom, st.Y+h+8))
+	l.placeLinks(s)
+	return right + 8, newBottom
+}
+
+// newStrip places the pieces and functions of an image.
+func newStrip(m *Image, x, y, h int) *Strip {
+	st := &Strip{Len: m.Len, Rect: Rect{x, y, stripW, h}}
 	for _, p := range m.Pieces {
 		y0, y1 := st.at(p.Offset), st.at(p.Offset+p.Len)
 		st.Pieces = append(st.Pieces, Rect{st.X, y0, stripW, y1 - y0})
@@ -45,10 +62,7 @@ func (l *Layout) placeStrip(s *Scene, x, top, bottom int) (right, newBottom int)
 		y0, y1 := st.at(f.Offset), st.at(f.Offset+f.Len)
 		st.Funcs = append(st.Funcs, Rect{st.X, y0, stripW, y1 - y0})
 	}
-	right = st.X + stripW + st.placeArcs(s)
-	right, newBottom = l.placeTables(s, right, st.Y, max(bottom, st.Y+h+8))
-	l.placeLinks(s)
-	return right + 8, newBottom
+	return st
 }
 
 // at returns the y of a byte offset.
@@ -59,31 +73,76 @@ func (st *Strip) at(offset int) int {
 	return st.Y + int(int64(offset)*int64(st.H)/int64(st.Len))
 }
 
-// placeArcs draws the jumps as arcs on the right of the strip and returns the
-// width taken: short jumps near the strip, longer ones around them. Jumps
-// beyond maxLanes share the outermost lane.
+// rail is the line that the jumps of one kind to one target share.
+type rail struct {
+	jumps  []int // by their offset
+	lo, hi int   // y
+}
+
+// rails groups the jumps that have arcs, shortest rails first.
+func (st *Strip) rails(s *Scene) []rail {
+	type key struct{ to, style int }
+	at := map[key]int{}
+	var rs []rail
+	tabled := s.tabledJumps()
+	for i, j := range s.Image.Jumps {
+		if tabled[i] {
+			continue
+		}
+		k := key{j.To, kindStyle(j.Kind)}
+		r, ok := at[k]
+		if !ok {
+			r = len(rs)
+			at[k] = r
+			rs = append(rs, rail{lo: st.at(j.To), hi: st.at(j.To)})
+		}
+		rs[r].jumps = append(rs[r].jumps, i)
+		rs[r].lo, rs[r].hi = min(rs[r].lo, st.at(j.From)), max(rs[r].hi, st.at(j.From))
+	}
+	for _, r := range rs {
+		slices.SortStableFunc(r.jumps, func(a, b int) int {
+			return cmp.Compare(s.Image.Jumps[a].From, s.Image.Jumps[b].From)
+		})
+	}
+	slices.SortStableFunc(rs, func(a, b rail) int { return cmp.Compare(a.hi-a.lo, b.hi-b.lo) })
+	return rs
+}
+
+// placeArcs draws the jumps on the right of the strip and returns the width
+// taken. Those of one kind to one target run together on a rail, as fifty
+// branches to one exit would be a blot; short rails are near the strip, longer
+// ones around them. Jumps for which maxLanes are not enough have no line.
 //
 // An indirect jump by way of a table has no arc: it has a line to the table,
 // whose rows point to the targets.
 func (st *Strip) placeArcs(s *Scene) int {
-	m := s.Image
-	st.Arcs = make([]Arc, len(m.Jumps))
-	var order []int
-	tabled := s.tabledJumps()
-	for i := range m.Jumps {
-		if !tabled[i] {
-			order = append(order, i)
+	st.Arcs = make([]Arc, len(s.Image.Jumps))
+	rs := st.rails(s)
+	lanes := newLanes(st.H + 9)
+	lane, used := make([]int, len(rs)), 0
+	for i, r := range rs {
+		lane[i] = lanes.take(r.lo-st.Y, r.hi-st.Y+8) // 8: lines in one lane stay apart
+		if lane[i] <= maxLanes {
+			used = max(used, lane[i])
 		}
 	}
-	length := func(i int) int { j := m.Jumps[i]; return max(j.From-j.To, j.To-j.From) }
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(length(a), length(b)) })
-	lanes := newLanes(m.Len + 1)
-	used := 0
-	for _, i := range order {
-		j := m.Jumps[i]
-		lane := min(maxLanes, lanes.take(min(j.From, j.To), max(j.From, j.To)))
-		used = max(used, lane)
-		st.Arcs[i] = Arc{X: st.X + stripW, Y0: st.at(j.From), Y1: st.at(j.To), Bulge: 10 + laneW*lane}
+	laneW := 8
+	if used > 12 {
+		laneW = 6
+	}
+	for i, r := range rs {
+		for n, k := range r.jumps {
+			j := s.Image.Jumps[k]
+			a := Arc{X: st.X + stripW, Y0: st.at(j.From), Y1: st.at(j.To), Far: lane[i] > maxLanes,
+				Bulge: 10 + laneW*min(lane[i], used+1)}
+			a.Stem = a.Y1
+			if j.From < j.To && n+1 < len(r.jumps) && s.Image.Jumps[r.jumps[n+1]].From < j.To {
+				a.Stem = st.at(s.Image.Jumps[r.jumps[n+1]].From)
+			} else if j.From >= j.To && n > 0 && s.Image.Jumps[r.jumps[n-1]].From >= j.To {
+				a.Stem = st.at(s.Image.Jumps[r.jumps[n-1]].From)
+			}
+			st.Arcs[k] = a
+		}
 	}
 	return 12 + laneW*(used+1)
 }
@@ -141,30 +200,65 @@ func (ls *lanes) set(i, a, b, lo, hi, n int) {
 	ls.set(2*i+1, mid+1, b, lo, hi, n)
 }
 
-// placeTables puts the tables right of the strip, below each other.
+// placeTables puts the tables right of the strip, each as near to the code that
+// it points to as the others leave room for.
 func (l *Layout) placeTables(s *Scene, right, top, bottom int) (int, int) {
 	st := l.Strip
-	st.Aims, st.Feeds = make([][]Aim, len(s.Tables)), make([][]Aim, len(s.Tables))
-	if len(s.Tables) == 0 {
+	n := len(s.Tables)
+	st.Aims, st.Feeds = make([][]Aim, n), make([][]Aim, n)
+	if n == 0 {
 		return right, bottom
 	}
-	x, y := right+tableGap, top
+	x, widest := right+tableGap, 0
+	l.Tables = make([]Rect, n)
+	order, want := make([]int, n), make([]int, n)
 	for t := range s.Tables {
 		rows := tableRows(&s.Tables[t])
-		tableRow := tableRowHeight(len(rows), st.H)
-		h := tableHead + tableRow*len(rows) + 6
-		l.Tables = append(l.Tables, Rect{x, y, tableW, h})
-		for i, r := range rows {
-			if r.offset >= 0 {
-				st.Aims[t] = append(st.Aims[t], Aim{Row: i, Y0: y + tableHead + tableRow*i + tableRow/2, Y1: st.at(r.offset)})
-			}
-		}
-		for _, o := range s.feeds(t) {
-			st.Feeds[t] = append(st.Feeds[t], Aim{Row: -1, Y0: y + 12, Y1: st.at(o)})
-		}
-		y += h + 16
+		idx, name := tableColumns(s, rows)
+		l.Tables[t] = Rect{x, 0, tableWidth(idx, name), tableHead + tableRowHeight(len(rows), st.H)*len(rows) + 6}
+		widest = max(widest, l.Tables[t].W)
+		order[t], want[t] = t, st.middle(rows)
 	}
-	return x + tableW, max(bottom, y)
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(want[a], want[b]) })
+	places, gaps := make([]int, n), make([]int, n)
+	for i, t := range order {
+		places[i] = want[t] - l.Tables[t].H/2
+		gaps[i] = l.Tables[t].H + 16
+	}
+	spread(places, gaps, top, bottom)
+	for i, t := range order {
+		l.Tables[t].Y = places[i]
+		l.Tables[t].W = widest
+		bottom = max(bottom, places[i]+gaps[i])
+		l.aimTable(s, t)
+	}
+	return x + widest, bottom
+}
+
+// middle returns the mean height of what the rows of a table point to.
+func (st *Strip) middle(rows []tableLine) int {
+	sum, n := 0, 0
+	for _, r := range rows {
+		if r.offset >= 0 {
+			sum, n = sum+st.at(r.offset), n+1
+		}
+	}
+	return sum / max(n, 1)
+}
+
+// aimTable sets the ends of the lines between a table and the strip.
+func (l *Layout) aimTable(s *Scene, t int) {
+	st, r := l.Strip, l.Tables[t]
+	rows := tableRows(&s.Tables[t])
+	high := tableRowHeight(len(rows), st.H)
+	for i, row := range rows {
+		if row.offset >= 0 {
+			st.Aims[t] = append(st.Aims[t], Aim{Row: i, Y0: r.Y + tableHead + high*i + high/2, Y1: st.at(row.offset)})
+		}
+	}
+	for _, o := range s.feeds(t) {
+		st.Feeds[t] = append(st.Feeds[t], Aim{Row: -1, Y0: r.Y + 12, Y1: st.at(o)})
+	}
 }
 
 // tableRowHeight returns the height of a table's rows: less where they would
@@ -174,30 +268,68 @@ func tableRowHeight(rows, stripHeight int) int {
 }
 
 // placeLinks ties each block to its first piece with a line through the
-// gutter. The ends on the left are in the order of the blocks' places, moved
-// apart where they would be nearer than a line of text.
+// gutter: of the older image, if that has one. The ends on the left are in the
+// order of the blocks' places, moved apart as little as their names need.
 func (l *Layout) placeLinks(s *Scene) {
 	st := l.Strip
 	if len(l.Funcs) == 0 {
 		return
 	}
 	seen := make([]bool, len(s.Blocks))
-	for i, p := range s.Image.Pieces {
-		if p.Kind != PieceBlock || seen[p.Block] {
-			continue
+	left := st.X
+	add := func(st *Strip, m *Image, before bool) {
+		for i, p := range m.Pieces {
+			if p.Kind != PieceBlock || seen[p.Block] {
+				continue
+			}
+			seen[p.Block] = true
+			r, b := st.Pieces[i], l.Blocks[p.Block]
+			l.Strip.Links = append(l.Strip.Links, Link{Block: p.Block, Piece: i, Before: before,
+				X0: left - gutter + 50, Y0: b.Y + min(b.H/2, 40), X1: st.X, Y1: r.Y + r.H/2})
 		}
-		seen[p.Block] = true
-		r, b := st.Pieces[i], l.Blocks[p.Block]
-		st.Links = append(st.Links, Link{Block: p.Block, Piece: i,
-			X0: st.X - gutter + 40, Y0: b.Y + min(b.H/2, 40), X1: st.X, Y1: r.Y + r.H/2})
 	}
+	if st.Before != nil {
+		left = st.Before.X
+		add(st.Before, s.Before, true)
+	}
+	add(st, s.Image, false)
 	slices.SortStableFunc(st.Links, func(a, b Link) int {
 		return cmp.Or(cmp.Compare(a.Y0, b.Y0), cmp.Compare(l.Blocks[a.Block].X, l.Blocks[b.Block].X))
 	})
-	y := 0
+	ys, gaps := make([]int, len(st.Links)), make([]int, len(st.Links))
+	for i, k := range st.Links {
+		ys[i], gaps[i] = k.Y0, linkGap
+	}
+	if 0 < len(ys) && len(ys) <= manyLinks { // else they have no names
+		spread(ys, gaps, st.Y, max(st.Y+st.H, ys[len(ys)-1]+linkGap))
+	}
 	for i := range st.Links {
-		y = max(y, st.Links[i].Y0)
-		st.Links[i].Y0 = y
-		y += 11
+		st.Links[i].Y0 = ys[i]
+	}
+}
+
+// spread moves ascending places apart so that each is at least its gap before
+// the next, by the least sum of squares (pool adjacent violators: M. Ayer et al.,
+// "An empirical distribution function for sampling with incomplete information",
+// 1955), and then between lo and hi as far as there is room.
+func spread(places, gaps []int, lo, hi int) {
+	type pool struct{ sum, n int } // of place minus the gaps before it
+	var pools []pool
+	before := make([]int, len(places)+1)
+	for i, y := range places {
+		before[i+1] = before[i] + gaps[i]
+		pools = append(pools, pool{y - before[i], 1})
+		for k := len(pools) - 1; k > 0 && pools[k-1].sum*pools[k].n >= pools[k].sum*pools[k-1].n; k-- {
+			pools[k-1] = pool{pools[k-1].sum + pools[k].sum, pools[k-1].n + pools[k].n}
+			pools = pools[:k]
+		}
+	}
+	i, last := 0, hi-before[len(places)]
+	for _, p := range pools {
+		at := max(min(p.sum/p.n, last), lo)
+		for range p.n {
+			places[i] = at + before[i]
+			i++
+		}
 	}
 }

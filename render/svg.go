@@ -70,7 +70,9 @@ type drawing struct {
 	links []int   // link of each block, -1
 	parts [][]int // pieces of each block
 	jumps [][]int // jumps of the strip drawn in each block's group
-	ins   [][]int // x of the lines that end at each block, ascending
+
+	partsBefore [][]int // pieces of each block in Scene.Before
+	ins         [][]int // x of the lines that end at each block, ascending
 
 	hottest uint64 // greatest count
 }
@@ -108,6 +110,10 @@ func (d *drawing) titles() {
 		sub += " · " + s.Profile
 	}
 	d.text(margin, margin+40, "sub", sub)
+	if s.Checked != "" && len(s.Mismatches) == 0 {
+		d.f(`<text x="%d" y="%d" class="good">✓ verified: %s</text>`, margin+textWidth(columns(Visible(sub))+2), margin+40,
+			xmlText(s.Checked))
+	}
 	d.s("\n")
 	if len(s.Mismatches) == 0 {
 		return
@@ -203,7 +209,11 @@ func (d *drawing) loops() {
 			b := l.Bands[i]
 			d.f("H%dV%d", b.X, b.Y)
 		}
-		d.s(`Z"/>`)
+		d.s("Z")
+		for _, b := range l.Holes { // outlines run the other way round
+			d.f("M%d %dV%dH%dV%dZ", b.X, b.Y, b.Y+b.H, b.X+b.W, b.Y)
+		}
+		d.s(`"/>`)
 		// Of an irreducible loop the layout may know another header.
 		name := "loop"
 		if l.Header >= 0 && d.scene.Blocks[l.Header].LoopHeader {

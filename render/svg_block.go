@@ -47,28 +47,39 @@ func spoken(blk *Block) string {
 	if blk.Count != nil {
 		parts = append(parts, fmt.Sprintf("%d visits", *blk.Count))
 	}
+	if blk.Mark != "" {
+		parts = append(parts, Visible(blk.Mark))
+	}
 	return strings.Join(parts, ", ")
 }
 
 func (d *drawing) box(b int, blk *Block) {
 	r := d.l.Blocks[b]
-	class := "box"
+	mark := markClass(blk.Mark)
+	class := "box" + mark
 	if !blk.Reachable {
 		class += " deadbox"
 	}
 	d.rect(r, class, 4)
-	if !blk.Reachable {
+	head := fmt.Sprintf("M%d %dv-%dq0-3 3-3h%dq3 0 3 3v%dz", r.X+1, r.Y+headRow, headRow-4, r.W-8, headRow-4)
+	switch {
+	case !blk.Reachable:
 		d.rect(r, "hatch", 4)
-	} else {
-		class := "head" + d.heat(blk.Count)
-		d.f(`<path class="%s" d="M%d %dv-%dq0-3 3-3h%dq3 0 3 3v%dz"/>`, class, r.X+1, r.Y+headRow, headRow-4, r.W-8,
-			headRow-4)
+		if mark != "" {
+			d.f(`<path class="head%s" d="%s"/>`, mark, head)
+		}
+	case mark != "":
+		d.f(`<path class="head%s" d="%s"/>`, mark, head)
+	default:
+		d.f(`<path class="head%s" d="%s"/>`, d.heat(blk.Count), head)
 	}
 	d.f(`<path class="c%d" d="M%d %dh5v%dh-5z"/>`, b%palette, r.X+1, r.Y+headRow, r.H-headRow-4)
 	d.marks(r, blk)
 	y := r.Y + 14
 	for i, row := range d.blockRows(b) {
-		if i > 0 {
+		if i == 0 {
+			row.title = blk.Why
+		} else {
 			y = r.Y + headRow + rowHeight*i - 4
 		}
 		d.row(r, y, row)
@@ -89,7 +100,7 @@ func (d *drawing) row(r Rect, y int, row row) {
 		d.f(`<text x="%d" y="%d"><tspan class="name">%s</tspan>`, x, y, xmlText(name))
 		if slots != "" {
 			class := ` class="slot"`
-			if row.note != "" {
+			if row.note != "" || row.mark != "" {
 				class = "" // grey is hard to read on a tint
 			}
 			d.f(`<tspan%s>  %s</tspan>`, class, xmlText(slots))
@@ -97,10 +108,17 @@ func (d *drawing) row(r Rect, y int, row row) {
 		if row.note != "" {
 			d.f(`<tspan class="visits">  %s</tspan>`, row.note)
 		}
+		if row.mark != "" {
+			d.f(`<tspan class="name">  %s</tspan>`, xmlText(markText(row.mark)))
+		}
 		d.s("</text>")
 	case sourceText:
 		d.text(x, y, "src", row.text)
 	case insnText:
+		if row.mark != "" {
+			d.rect(Rect{r.X + 6, y - 12, r.W - 7, rowHeight}, strings.TrimSpace("line"+markClass(row.mark)), 0)
+			d.text(r.X+r.W-14, y, "name", markSign(row.mark))
+		}
 		d.f(`<text x="%d" y="%d"><tspan class="slot">%*s</tspan>  %s`, x, y, d.slotCols, row.slot, xmlText(row.text))
 		if row.note != "" {
 			d.f(`<tspan class="state"> %s</tspan>`, xmlText(row.note))

@@ -91,6 +91,19 @@ func (d *drawing) wire(i int) {
 	if e.Dead {
 		title += ", never taken"
 	}
+	mark := ""
+	if !w.ToHub {
+		mark = markClass(d.sameMark(w))
+	}
+	if mark != "" {
+		title += ", " + Visible(e.Mark)
+	}
+	if e.Count != nil && len(w.Edges) == 1 {
+		title += fmt.Sprintf(", passed %d times", *e.Count)
+	}
+	if mark != "" { // a broad line below: dashes and head still tell the kind
+		d.f(`<path class="glow%s" d="%s"/>`, mark, path)
+	}
 	d.f(`<path class="e k%d" d="%s"><title>%s</title></path>`, k, path, xmlText(title))
 	if w.Last == len(w.Points)-1 {
 		d.head(w, k)
@@ -184,27 +197,94 @@ func (d *drawing) head(w *Wire, style int) {
 }
 
 // label writes the label of an edge: case values at the target of an indirect
-// jump, a condition at the source of others.
+// jump, a condition at the source of others, in as many lines as there is room
+// for.
 func (d *drawing) label(w *Wire, e *Edge) {
-	if e.Label == "" || w.ToHub || !d.sameLabel(w) {
+	text := e.Label
+	if !d.sameLabel(w) {
+		text = ""
+	}
+	if e.Count != nil && len(w.Edges) == 1 {
+		text = strings.TrimSpace(text + " " + countText(e.Count))
+	}
+	if sign := d.sameMark(w); sign != "" && !w.ToHub {
+		text = strings.TrimSpace(markSign(sign) + " " + text)
+	}
+	if text == "" || w.ToHub {
 		return
 	}
-	t, cut := clip(Visible(e.Label), 18)
+	n := len(w.Points)
+	p := w.Points[0]
+	if e.Kind == Indirect {
+		p = w.Points[n-1]
+	}
+	room := d.roomRight(e.To, p.X)
+	atLeft := e.Kind == Indirect && room < smallWidth(min(columns(Visible(text)), labelCols))+12
+	lines, cut := []string{text}, false
+	if e.Kind != Indirect || w.Curve {
+		lines[0], cut = clip(Visible(text), labelCols)
+	} else {
+		// The last bend is where the line leaves its trunk.
+		lines, cut = labelLines(Visible(text), max(1, min(3, (p.Y-w.Points[n-2].Y-12)/10)))
+	}
 	if cut {
 		d.s("<g>")
-		d.title(e.Label)
+		d.title(text)
 		defer d.s("</g>")
 	}
-	if e.Kind != Indirect {
-		d.text(w.Points[0].X+6, w.Points[0].Y+11, "lab", t)
-		return
+	for i, t := range lines {
+		switch y := p.Y - 5 - 10*(len(lines)-1-i); {
+		case e.Kind != Indirect:
+			d.text(p.X+6, p.Y+11, "lab", t)
+		case atLeft:
+			d.f(`<text x="%d" y="%d" class="lab" text-anchor="end">%s</text>`, p.X-8, y, xmlText(t))
+		default:
+			d.text(p.X+8, y, "lab", t)
+		}
 	}
-	p := w.Points[len(w.Points)-1]
-	if d.roomRight(e.To, p.X) < textWidth(columns(t))+8 {
-		d.f(`<text x="%d" y="%d" class="lab" text-anchor="end">%s</text>`, p.X-8, p.Y-5, xmlText(t))
-		return
+}
+
+// labelCols is the width of a line of a label in cells.
+const labelCols = 24
+
+// labelLines breaks visible text behind ";" and "," into at most most lines.
+// Parts that end in ";" begin lines of their own.
+func labelLines(text string, most int) (lines []string, cut bool) {
+	var parts []string
+	for _, table := range strings.SplitAfter(text, "; ") {
+		parts = append(parts, strings.SplitAfter(table, ", ")...)
 	}
-	d.text(p.X+8, p.Y-5, "lab", t)
+	line := ""
+	for _, p := range parts {
+		if line != "" && (strings.HasSuffix(line, "; ") && most > 1 || columns(line+strings.TrimSpace(p)) > labelCols) {
+			lines = append(lines, strings.TrimSuffix(strings.TrimSpace(line), ";"))
+			line = ""
+		}
+		line += p
+	}
+	lines = append(lines, strings.TrimSpace(line))
+	if len(lines) > most {
+		lines, cut = lines[:most], true
+		if columns(lines[most-1]) >= labelCols {
+			lines[most-1], _ = clip(lines[most-1], labelCols-1)
+		}
+		lines[most-1] = strings.TrimSuffix(lines[most-1], "…") + "…"
+	}
+	for i := range lines {
+		t, c := clip(lines[i], labelCols)
+		lines[i], cut = t, cut || c
+	}
+	return lines, cut
+}
+
+// sameMark returns the mark that all edges of a line have.
+func (d *drawing) sameMark(w *Wire) string {
+	for _, i := range w.Edges {
+		if d.scene.Edges[i].Mark != d.scene.Edges[w.Edges[0]].Mark {
+			return ""
+		}
+	}
+	return d.scene.Edges[w.Edges[0]].Mark
 }
 
 // sameLabel reports whether all edges of a line have one label.

@@ -13,6 +13,7 @@ type tableLine struct {
 	indices  []int
 	selected bool // some index is selected
 	deleted  bool
+	note     string
 	more     int // targets left out after this row's
 }
 
@@ -23,15 +24,17 @@ func tableRows(t *Table) []tableLine {
 	type key struct {
 		block, offset     int
 		selected, deleted bool
+		note              string
 	}
 	at := map[key]int{}
 	for i, e := range t.Entries {
-		k := key{e.Block, e.Offset, e.Selected, e.Deleted}
+		k := key{e.Block, e.Offset, e.Selected, e.Deleted, e.Note}
 		j, ok := at[k]
 		if !ok {
 			j = len(rows)
 			at[k] = j
-			rows = append(rows, tableLine{block: e.Block, offset: e.Offset, selected: e.Selected, deleted: e.Deleted})
+			rows = append(rows, tableLine{block: e.Block, offset: e.Offset, selected: e.Selected, deleted: e.Deleted,
+				note: e.Note})
 		}
 		rows[j].indices = append(rows[j].indices, i)
 	}
@@ -41,6 +44,48 @@ func tableRows(t *Table) []tableLine {
 	}
 	return rows
 }
+
+// Widths of the columns of a table in cells of its small font, and of such a
+// cell in tenths of a pixel.
+const (
+	indexCols = 42
+	nameCols  = 26
+	smallCell = 61
+)
+
+// smallWidth returns the width of a number of cells of small text in pixels.
+func smallWidth(cols int) int { return (cols*smallCell + 9) / 10 }
+
+// target names what a row leads to.
+func (r *tableLine) target(s *Scene) string {
+	name := "outside"
+	if r.block != Outside {
+		name = Visible(s.Blocks[r.block].Name)
+	}
+	switch {
+	case r.deleted:
+		name += " (deleted)"
+	case !r.selected:
+		name += " (never)"
+	}
+	if r.note != "" {
+		name += " (" + Visible(r.note) + ")"
+	}
+	return name
+}
+
+// tableColumns returns the cells that the two columns of a table need.
+func tableColumns(s *Scene, rows []tableLine) (idx, name int) {
+	idx, name = 12, 12
+	for i := range rows {
+		idx = max(idx, columns(Ranges(rows[i].indices)))
+		name = max(name, 2+columns(rows[i].target(s)))
+	}
+	return min(idx, indexCols), min(name, nameCols)
+}
+
+// tableWidth returns the width of a table in pixels.
+func tableWidth(idx, name int) int { return max(200, smallWidth(idx+name+2)+16) }
 
 // Ranges writes ascending indices as "0, 3–5, 9".
 func Ranges(indices []int) string {

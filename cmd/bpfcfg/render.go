@@ -24,6 +24,8 @@ type renderCmd struct {
 	Overlay string `help:"Paint visit counts: a verifier log of level 2, or lines SLOT COUNT. HTML and SVG." placeholder:"FILE"`
 	Engine  string `enum:"layered,dot" default:"layered" help:"layered, or dot: Graphviz, in the helper program bpfcfg-dot."`
 	analysisFlags
+
+	kernel kernelSide // what a recorded kernel made of the programs
 }
 
 // Help returns the examples of --help.
@@ -95,6 +97,9 @@ func (c *renderCmd) Run(std streams, p *process) error {
 	if err != nil {
 		return err
 	}
+	if c.kernel, err = newRecorded(s, nil); err != nil {
+		return inputError(err)
+	}
 	return c.draw(std, p, s, prof, drawing{format, c.View, c.Engine})
 }
 
@@ -162,6 +167,9 @@ func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, forma
 		return nil, err
 	}
 	scene := picture.Scene(a, shortName(s.name))
+	if err := c.check(scene, a, s); err != nil {
+		return nil, err
+	}
 	if format == "html" {
 		picture.AddDetails(scene, a)
 	}

@@ -182,6 +182,11 @@ func (d *verifyDoc) program(p *bytecode.Program, prof jit.Profile, kernels kerne
 		return a.ImageErr
 	}
 	d.add(checkFlow("cfg", verify.Check(a.Xlated.Program, a.Image, a.Profile)))
+	return d.kernels(a, o)
+}
+
+// kernels compares an analysis with what a kernel made of the program, if it did.
+func (d *verifyDoc) kernels(a *pipeline.Analysis, o *observation) error {
 	switch {
 	case o == nil:
 		return nil

@@ -175,7 +175,7 @@ func edges(a *pipeline.Analysis, loops *cfg.LoopForest) []render.Edge {
 type jump struct{ from, to bytecode.PC }
 
 // caseLabels returns for each target of an indirect jump the indices that
-// select it: "0, 3-5". With several tables each is named.
+// select it: "0, 3–5". With several tables each is named: "JT.0.0[0]; JT.0.1[4]".
 func caseLabels(a *pipeline.Analysis) map[jump]string {
 	out := map[jump]string{}
 	for _, in := range a.Succ.Indirect {
@@ -194,10 +194,11 @@ func caseLabels(a *pipeline.Analysis) map[jump]string {
 				k := jump{in.PC, to}
 				text := render.Ranges(idx)
 				if len(in.Tables) > 1 {
-					text = u.Name + "[" + text + "]"
+					// LLVM calls all its tables BPF.JT.function.table.
+					text = strings.TrimPrefix(u.Name, "BPF.") + "[" + text + "]"
 				}
 				if out[k] != "" {
-					text = out[k] + " " + text
+					text = out[k] + "; " + text
 				}
 				out[k] = text
 			}
@@ -278,6 +279,7 @@ func image(a *pipeline.Analysis, edges []render.Edge) *render.Image {
 	}
 	img.Jumps = jumps(a, l, edges)
 	img.Endbr = endbrs(a)
+	img.Marks = codeMarks(a)
 	return img
 }
 

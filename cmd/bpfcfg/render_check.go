@@ -1,0 +1,71 @@
+package main
+
+import (
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/verify"
+	"github.com/bpfcfg/bpfcfg/render"
+	"github.com/bpfcfg/bpfcfg/render/picture"
+)
+
+// check verifies what is drawn as verify does, and says in the scene what it
+// found: that the machine code has the bytecode's control flow and, of a
+// recorded program, that it is what the kernel made of it.
+func (c *renderCmd) check(scene *render.Scene, a *pipeline.Analysis, s source) error {
+	if a.Image == nil || c.View == "cfg" {
+		return nil
+	}
+	picture.AddVerified(scene, a, verify.Check(a.Xlated.Program, a.Image, a.Profile))
+	if c.Profile != "" {
+		return nil // another machine's code has nothing to do with the record
+	}
+	o, err := c.kernel.of(a.Program, a.Profile)
+	if err != nil || o == nil {
+		return err
+	}
+	d := verifyDoc{Same: true}
+	if err := d.kernels(a, o); err != nil {
+		return err
+	}
+	code := ""
+	for _, k := range d.Checks {
+		switch {
+		case k.Outcome == outcomeDiffers && k.What == "kernel-cfg":
+			// The kernel's own code, of which the picture shows nothing.
+			scene.Mismatches = append(scene.Mismatches, prefixed(k)...)
+		case k.Outcome == outcomeDiffers && k.What == "code":
+			code = k.Outcome
+			picture.AddKernelCode(scene, a, o.Code, prefixed(k)...)
+		case k.Outcome == outcomeDiffers:
+			scene.Mismatches = append(scene.Mismatches, prefixed(k)...)
+		case k.Outcome == outcomeSame && k.What == "code":
+			code = k.Outcome
+			picture.AddSame(scene, "bytes of the recorded kernel")
+		case k.Outcome == outcomeExplained:
+			code = k.Outcome
+			scene.Notes = append(scene.Notes, whatText[k.What]+": "+k.Detail)
+		}
+	}
+	if code == "" {
+		scene.Notes = append(scene.Notes, "not compared with the recorded kernel's bytes"+whyNot(d.Checks))
+	}
+	return nil
+}
+
+// prefixed returns the mismatches of a check with what was compared.
+func prefixed(k checkDoc) []string {
+	var out []string
+	for _, m := range k.Mismatches {
+		out = append(out, whatText[k.What]+": "+m)
+	}
+	return out
+}
+
+// whyNot returns the first reason why something was not compared.
+func whyNot(checks []checkDoc) string {
+	for _, k := range checks {
+		if k.Outcome == outcomeUnknown && k.Detail != "" {
+			return ": " + k.Detail
+		}
+	}
+	return ""
+}

@@ -1,0 +1,74 @@
+package render
+
+// markSigns are the signs in front of mark words, also seen without colour.
+var markSigns = [...]struct{ mark, sign, meaning string }{
+	{MarkAdded, "+", "added"},
+	{MarkRemoved, "−", "removed"},
+	{MarkChanged, "~", "changed"},
+	{MarkMoved, ">", "moved"},
+	{MarkMismatch, "≠", "does not agree, see above"},
+}
+
+// markText is what a block's head says of its mark.
+func markText(mark string) string {
+	if mark == "" {
+		return ""
+	}
+	return markSign(mark) + " " + Visible(mark)
+}
+
+// markSign returns the sign of a mark.
+func markSign(mark string) string {
+	for _, m := range markSigns {
+		if m.mark == mark {
+			return m.sign
+		}
+	}
+	return "*"
+}
+
+// markMeaning is what the legend says of one of markSigns.
+func markMeaning(mark string) string {
+	for _, m := range markSigns {
+		if m.mark == mark {
+			return m.meaning
+		}
+	}
+	panic("bug: mark without a meaning")
+}
+
+// markClass returns the style sheet's class of a mark with a space in front,
+// "" without one. Words from elsewhere share a class: they may hold anything.
+func markClass(mark string) string {
+	if mark == "" {
+		return ""
+	}
+	for _, m := range markSigns {
+		if m.mark == mark {
+			return " m-" + mark
+		}
+	}
+	return " m-other"
+}
+
+// marksUsed returns the marks that blocks, edges and lines of the scene have, in
+// the order of markSigns.
+func (s *Scene) marksUsed() []string {
+	has := map[string]bool{}
+	for i := range s.Blocks {
+		has[s.Blocks[i].Mark] = true
+		for j := range s.Blocks[i].Lines {
+			has[s.Blocks[i].Lines[j].Mark] = true
+		}
+	}
+	for i := range s.Edges {
+		has[s.Edges[i].Mark] = true
+	}
+	var out []string
+	for _, m := range markSigns {
+		if has[m.mark] {
+			out = append(out, m.mark)
+		}
+	}
+	return out
+}
