@@ -20,7 +20,7 @@ func (c *checker) call(b *body, callee bytecode.PC) {
 		case isJump(in):
 			c.nullCheck(b, in)
 		case in.Inst.Op == x86asm.RET || in.Inst.Op == x86asm.LEAVE:
-			c.fail(b.pc, in.Offset, "%s in a call", in.Text)
+			c.fail(b.pc, in.Offset, "%s in a call", in)
 		}
 	}
 	if len(calls) != 1 {
@@ -32,7 +32,7 @@ func (c *checker) call(b *body, callee bytecode.PC) {
 		return
 	}
 	if r := c.relocAt(calls[0].Offset, calls[0].Len); r == nil || !c.resolvedRight(r, calls[0]) {
-		c.fail(b.pc, calls[0].Offset, "%s: does not lead to a kernel function", calls[0].Text)
+		c.fail(b.pc, calls[0].Offset, "%s: does not lead to a kernel function", calls[0])
 	}
 }
 
@@ -43,7 +43,7 @@ func (c *checker) callee(b *body, call disasm.Insn, callee bytecode.PC) {
 	f := c.funcAt(callee)
 	to, ok := call.Target()
 	if f < 0 || !ok {
-		c.fail(b.pc, call.Offset, "%s: no function begins at slot %d", call.Text, callee)
+		c.fail(b.pc, call.Offset, "%s: no function begins at slot %d", call, callee)
 		return
 	}
 	addrs := c.p.Addresses.Funcs
@@ -56,7 +56,7 @@ func (c *checker) callee(b *body, call disasm.Insn, callee bytecode.PC) {
 		return
 	}
 	if r == nil || r.PC != b.pc || !c.resolvedRight(r, call) {
-		c.fail(b.pc, call.Offset, "%s: should be a call of %s", call.Text, c.img.Funcs[f].Name)
+		c.fail(b.pc, call.Offset, "%s: should be a call of %s", call, c.img.Funcs[f].Name)
 	}
 }
 
@@ -99,13 +99,13 @@ func (c *checker) through(b *body, in disasm.Insn, reg x86asm.Reg) {
 	plain := c.prof.Indirect == "plain" || c.prof.Indirect == "lfence"
 	if plain {
 		if in.Inst.Args[0] != x86asm.Arg(reg) {
-			c.fail(b.pc, in.Offset, "%s: should jump through %s", in.Text, reg)
+			c.fail(b.pc, in.Offset, "%s: should jump through %s", in, reg)
 		}
 		return
 	}
 	rl := c.relocAt(in.Offset, in.Len)
 	if rl == nil || !strings.HasSuffix(rl.Target, "_"+strings.ToLower(reg.String())) || !c.resolvedRight(rl, in) {
-		c.fail(b.pc, in.Offset, "%s: should go to the thunk of %s", in.Text, reg)
+		c.fail(b.pc, in.Offset, "%s: should go to the thunk of %s", in, reg)
 	}
 }
 
@@ -114,7 +114,7 @@ func (c *checker) through(b *body, in disasm.Insn, reg x86asm.Reg) {
 func (c *checker) nullCheck(b *body, in disasm.Insn) {
 	const conversion = 3 // length of an addition of two 64-bit registers
 	if to, ok := in.Target(); !ok || in.Inst.Op != x86asm.JE || to != in.Offset+in.Len+conversion || to > b.end {
-		c.fail(b.pc, in.Offset, "%s: a jump that does not belong in a call", in.Text)
+		c.fail(b.pc, in.Offset, "%s: a jump that does not belong in a call", in)
 	}
 }
 
@@ -130,7 +130,7 @@ func (c *checker) tailCall(b *body) {
 		case isJump(in) || in.IsNop():
 			items = append(items, in)
 		case in.Inst.Op == x86asm.RET || in.Inst.Op == x86asm.CALL || in.Inst.Op == x86asm.LEAVE:
-			c.fail(b.pc, in.Offset, "%s in a tail call", in.Text)
+			c.fail(b.pc, in.Offset, "%s in a tail call", in)
 		}
 	}
 	over := []x86asm.Op{x86asm.JBE, x86asm.JAE, x86asm.JE}
@@ -144,7 +144,7 @@ func (c *checker) tailCall(b *body) {
 	}
 	for i, op := range over {
 		if to, _ := items[i].Target(); items[i].Inst.Op != op || to != b.end {
-			c.fail(b.pc, items[i].Offset, "%s: should be %s to +%#x", items[i].Text, op, b.end)
+			c.fail(b.pc, items[i].Offset, "%s: should be %s to +%#x", items[i], op, b.end)
 		}
 	}
 	rest := items[len(over):]
@@ -169,6 +169,6 @@ func (c *checker) patched(b *body, rest []disasm.Insn) {
 	empty := rest[0].Inst.Op == x86asm.JMP && skip == b.end && rest[1].IsNop()
 	filled := rest[0].IsNop() && rest[1].Inst.Op == x86asm.JMP && c.relocAt(rest[1].Offset, 5) != nil
 	if !empty && !filled {
-		c.fail(b.pc, rest[0].Offset, "%s, %s: neither an empty nor a filled slot", rest[0].Text, rest[1].Text)
+		c.fail(b.pc, rest[0].Offset, "%s, %s: neither an empty nor a filled slot", rest[0], rest[1])
 	}
 }

@@ -57,7 +57,7 @@ func (c *checker) cond(b *body, fn jit.Func, target bytecode.PC) {
 	}
 	c.comparison(b, x[0])
 	if x[1].Inst.Op != conditions[b.in.JumpOp()] {
-		c.fail(b.pc, x[1].Offset, "%s: the condition should be %s", x[1].Text, conditions[b.in.JumpOp()])
+		c.fail(b.pc, x[1].Offset, "%s: the condition should be %s", x[1], conditions[b.in.JumpOp()])
 	}
 	c.leads(b, x[1], want)
 }
@@ -81,7 +81,7 @@ func (c *checker) comparison(b *body, x disasm.Insn) {
 		op, second = x86asm.TEST, dst
 	}
 	if x.Inst.Op != op || x.Inst.Args[0] != x86asm.Arg(dst) || !sameOperand(x.Inst.Args[1], second, wide) {
-		c.fail(b.pc, x.Offset, "%s: should be %s of %s and %s", x.Text, op, dst, second)
+		c.fail(b.pc, x.Offset, "%s: should be %s of %s and %s", x, op, dst, second)
 	}
 }
 

@@ -24,7 +24,7 @@ type body struct {
 func (c *checker) insn(fn jit.Func, pc bytecode.PC) {
 	in := c.p.Insns[pc]
 	b := &body{pc: pc, in: in, start: c.start(pc), end: c.start(pc + in.Slots())}
-	b.x86 = c.x86[c.at[b.start]:c.at[b.end]]
+	b.x86 = c.between(b.start, b.end)
 	c.endbr(b)
 	c.nops(b)
 	f := bytecode.FlowAt(c.p.Insns, pc)
@@ -122,7 +122,7 @@ func (c *checker) plain(b *body) {
 	for _, in := range b.x86 {
 		switch {
 		case in.Inst.Op == x86asm.RET || in.Inst.Op == x86asm.CALL || in.Inst.Op == x86asm.INT || in.Inst.Op == x86asm.LEAVE:
-			c.fail(b.pc, in.Offset, "%s in an instruction that does not leave its place", in.Text)
+			c.fail(b.pc, in.Offset, "%s in an instruction that does not leave its place", in)
 		case isJump(in):
 			jumps = append(jumps, in)
 		}
@@ -165,11 +165,11 @@ const (
 func (c *checker) innerJumps(b *body, have []disasm.Insn, want []innerJump) {
 	for i, in := range have {
 		if i >= len(want) {
-			c.fail(b.pc, in.Offset, "%s: a jump that does not belong here", in.Text)
+			c.fail(b.pc, in.Offset, "%s: a jump that does not belong here", in)
 			continue
 		}
 		if to, ok := in.Target(); !ok || to != want[i].to || in.Inst.Op != want[i].op {
-			c.fail(b.pc, in.Offset, "%s: should be %s to +%#x", in.Text, want[i].op, want[i].to)
+			c.fail(b.pc, in.Offset, "%s: should be %s to +%#x", in, want[i].op, want[i].to)
 		}
 	}
 	for _, w := range want[min(len(have), len(want)):] {
@@ -189,7 +189,7 @@ func (c *checker) jump(b *body, fn jit.Func, target bytecode.PC) {
 	case len(x) == 0:
 		c.fail(b.pc, b.start, "falls through, should jump to +%#x", want)
 	case len(x) > 1 || x[0].Inst.Op != x86asm.JMP:
-		c.fail(b.pc, b.start, "%s where one jmp is expected", x[0].Text)
+		c.fail(b.pc, b.start, "%s where one jmp is expected", x[0])
 	default:
 		c.leads(b, x[0], want)
 	}
@@ -207,7 +207,7 @@ func (c *checker) targetStart(b *body, fn jit.Func, target bytecode.PC) (int, bo
 // leads checks the target of a direct jump.
 func (c *checker) leads(b *body, in disasm.Insn, want int) {
 	if to, ok := in.Target(); !ok || to != want {
-		c.fail(b.pc, in.Offset, "%s, should go to +%#x", in.Text, want)
+		c.fail(b.pc, in.Offset, "%s, should go to +%#x", in, want)
 	}
 }
 
@@ -221,7 +221,7 @@ func (c *checker) exit(b *body) {
 			return
 		}
 		if to, ok := x[0].Target(); !ok || to != c.cleanup {
-			c.fail(b.pc, x[0].Offset, "%s, should go to the epilogue at +%#x", x[0].Text, c.cleanup)
+			c.fail(b.pc, x[0].Offset, "%s, should go to the epilogue at +%#x", x[0], c.cleanup)
 		}
 		return
 	}
@@ -239,7 +239,7 @@ func (c *checker) exit(b *body) {
 	ret := x[len(x)-1]
 	thunk := ret.Inst.Op == x86asm.JMP && c.goesTo(ret, c.prof.ReturnThunk)
 	if plain := ret.Inst.Op == x86asm.RET; plain != (c.prof.ReturnThunk == "") || !plain && !thunk {
-		c.fail(b.pc, ret.Offset, "%s: not the return of this profile", ret.Text)
+		c.fail(b.pc, ret.Offset, "%s: not the return of this profile", ret)
 	}
 }
 

@@ -85,9 +85,28 @@ type checker struct {
 
 	fn      int           // current function
 	code    []byte        // its bytes
-	x86     []disasm.Insn // decoded
-	at      []int32       // index in x86 of the instruction at each offset, -1 between
+	starts  []uint64      // bit set of the offsets at which an x86 instruction begins, and of the end
+	x86     []disasm.Insn // of the instruction at hand: decoded instructions are large
 	cleanup int           // offset of the first exit's code, -1 before it
+}
+
+// begins reports whether an x86 instruction begins at an offset, or the code ends
+// there.
+func (c *checker) begins(off int) bool { return c.starts[off>>6]>>(off&63)&1 != 0 }
+
+// between returns the x86 instructions from one offset to another, both of which
+// begin one. The slice is used again for the next.
+func (c *checker) between(start, end int) []disasm.Insn {
+	c.x86 = c.x86[:0]
+	for off := start; off < end; {
+		in, err := disasm.Scan(c.code, off)
+		if err != nil {
+			panic("bug: what was decoded once cannot be decoded: " + err.Error())
+		}
+		c.x86 = append(c.x86, in)
+		off += in.Len
+	}
+	return c.x86
 }
 
 // fail records a mismatch at an offset in the current function.
@@ -155,22 +174,20 @@ func (c *checker) function(f int) {
 
 // decode decodes the function's bytes; they must be instructions to the end.
 func (c *checker) decode() bool {
-	var err error
-	c.x86, err = disasm.All(c.code)
-	c.r.X86 += len(c.x86)
-	if err != nil {
-		c.fail(-1, 0, "%v", err)
-		return false
+	c.starts = make([]uint64, len(c.code)/64+1)
+	for off := 0; ; {
+		c.starts[off>>6] |= 1 << (off & 63)
+		if off == len(c.code) {
+			return true
+		}
+		in, err := disasm.Scan(c.code, off)
+		if err != nil {
+			c.fail(-1, 0, "%v", err)
+			return false
+		}
+		c.r.X86++
+		off += in.Len
 	}
-	c.at = make([]int32, len(c.code)+1)
-	for i := range c.at {
-		c.at[i] = -1
-	}
-	for i, in := range c.x86 {
-		c.at[in.Offset] = int32(i)
-	}
-	c.at[len(c.code)] = int32(len(c.x86))
-	return true
 }
 
 // offsets checks that the offset map does not decrease and names starts of x86
@@ -179,7 +196,7 @@ func (c *checker) offsets(fn jit.Func) bool {
 	prev := 0
 	for pc := fn.Start; pc < fn.End; pc += c.p.Insns[pc].Slots() {
 		off := int(c.img.Offsets[pc])
-		if off < prev || off > len(c.code) || c.at[off] < 0 {
+		if off < prev || off > len(c.code) || !c.begins(off) {
 			c.fail(pc, off, "no x86 instruction begins here, or it lies before +%#x", prev)
 			return false
 		}
@@ -201,14 +218,14 @@ func (c *checker) start(pc bytecode.PC) int {
 // end only, and begins with ENDBR64 in an IBT build.
 func (c *checker) prologue(fn jit.Func) {
 	end := c.start(fn.Start)
-	for i := range c.at[end] {
-		in := c.x86[i]
+	for _, in := range c.between(0, end) {
 		if to, ok := in.Target(); ok && (to < 0 || to > end) && c.relocAt(in.Offset, in.Len) == nil {
 			c.fail(-1, in.Offset, "the prologue jumps out of itself, to +%#x", to)
 		}
 	}
 	entry := c.img.Funcs[c.fn].Entry
-	if c.prof.IBT && c.prof.CFI == "off" && (c.at[entry] < 0 || !c.x86[c.at[entry]].IsEndbr()) {
+	if in, err := disasm.Scan(c.code, entry); c.prof.IBT && c.prof.CFI == "off" &&
+		(err != nil || !c.begins(entry) || !in.IsEndbr()) {
 		c.fail(-1, entry, "the function does not begin with endbr64")
 	}
 }

@@ -59,6 +59,16 @@ var hints = []struct {
 // Decode decodes the instruction at code[off:]. The error names the offset and
 // the first bytes.
 func Decode(code []byte, off int) (Insn, error) {
+	in, err := Scan(code, off)
+	if err == nil {
+		in.Text = in.String()
+	}
+	return in, err
+}
+
+// Scan is Decode without Text, which takes most of the time; nops and hints have
+// it all the same.
+func Scan(code []byte, off int) (Insn, error) {
 	if off < 0 || off >= len(code) {
 		return Insn{}, fmt.Errorf("decode x86 at +0x%x: outside the code of %d bytes", off, len(code))
 	}
@@ -75,14 +85,21 @@ func Decode(code []byte, off int) (Insn, error) {
 	in := Insn{Offset: off, Len: inst.Len, Inst: inst}
 	if inst.Op == x86asm.NOP {
 		in.Text = nopText(inst.Len)
-		return in, nil
-	}
-	in.Text = x86asm.GNUSyntax(inst, uint64(off), nil)
-	if to, ok := in.Target(); ok {
-		name, _, _ := strings.Cut(in.Text, " ")
-		in.Text = fmt.Sprintf("%s %#x", name, to)
 	}
 	return in, nil
+}
+
+// String returns the instruction as Text has it, of one from Scan too.
+func (in Insn) String() string {
+	if in.Text != "" {
+		return in.Text
+	}
+	text := x86asm.GNUSyntax(in.Inst, uint64(in.Offset), nil)
+	if to, ok := in.Target(); ok {
+		name, _, _ := strings.Cut(text, " ")
+		return fmt.Sprintf("%s %#x", name, to)
+	}
+	return text
 }
 
 // nopText names a nop by its length, as objdump does by its operand.
