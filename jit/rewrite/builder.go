@@ -6,7 +6,9 @@ import (
 )
 
 // builder makes the image that a pass returns: the pass goes over the old
-// slots in order and keeps, drops or patches each.
+// slots in order and keeps, drops or patches each. Most passes change nothing in
+// most programs, so nothing is copied before the first change: until then out and
+// at are nil.
 type builder struct {
 	old *image
 	out []slot
@@ -25,26 +27,53 @@ type builder struct {
 func newBuilder(im *image) *builder {
 	return &builder{
 		old:   im,
-		out:   make([]slot, 0, len(im.slots)+len(im.slots)/8+8),
-		at:    make([]int32, len(im.slots)),
 		funcs: append([]function(nil), im.funcs...),
 		refs:  im.refs[:len(im.refs):len(im.refs)],
 	}
 }
 
+// change prepares for the first change: slots before i have been kept.
+func (b *builder) change(i int) {
+	if b.at != nil {
+		return
+	}
+	n := len(b.old.slots)
+	b.out, b.at = make([]slot, 0, n+n/8+8), make([]int32, n)
+	for k := range i {
+		b.keep(k)
+	}
+}
+
 // keep copies a slot.
 func (b *builder) keep(i int) {
+	if b.at != nil {
+		b.at[i] = int32(len(b.out))
+		b.out = append(b.out, b.old.slots[i])
+	}
+}
+
+// replace puts a slot in the place of another, which is no patch.
+func (b *builder) replace(i int, s slot) {
+	if s == b.old.slots[i] {
+		b.keep(i)
+		return
+	}
+	b.change(i)
 	b.at[i] = int32(len(b.out))
-	b.out = append(b.out, b.old.slots[i])
+	b.out = append(b.out, s)
 }
 
 // drop leaves a slot out.
-func (b *builder) drop(i int) { b.at[i] = ^int32(len(b.out)) }
+func (b *builder) drop(i int) {
+	b.change(i)
+	b.at[i] = ^int32(len(b.out))
+}
 
 // patch replaces a slot by others, as bpf_patch_insn_data does: the new slots
 // execute when the old one did, and a gotox that led to it leads to the first
 // of them (kernel/bpf/fixups.c adjust_insn_aux_data, Linux 7.3).
 func (b *builder) patch(i int, with ...slot) {
+	b.change(i)
 	old := b.old.slots[i]
 	base := int32(len(b.out))
 	b.at[i] = base
@@ -84,6 +113,7 @@ func (b *builder) insertBefore(i int, with ...slot) {
 
 // appendFunc adds a hidden function at the end of the program.
 func (b *builder) appendFunc(with ...slot) {
+	b.change(len(b.old.slots))
 	b.funcs = append(b.funcs, function{start: ^int32(len(b.out)), source: none, hidden: true})
 	for _, s := range with {
 		s.orig = none
@@ -118,6 +148,9 @@ func (b *builder) jumpTarget(old int32) int32 {
 
 // finish makes the image.
 func (b *builder) finish() *image {
+	if b.at == nil {
+		return b.old
+	}
 	b.shiftGotox()
 	for i := range b.out {
 		s := &b.out[i]

@@ -34,8 +34,7 @@ func convertAccesses(st *state, im *image) (*image, int, error) {
 			s.marks |= markUnpredicted
 		}
 		if !with && s.marks&(markBarrierPre|markBarrierPost) == 0 {
-			b.keep(i)
-			b.out[len(b.out)-1] = s
+			b.replace(i, s)
 			continue
 		}
 		changed++
@@ -43,6 +42,9 @@ func convertAccesses(st *state, im *image) (*image, int, error) {
 	}
 	out := b.finish()
 	if (st.facts.DirectWrite || st.mayWrite) && unclones(st.src.Type) {
+		if out == im {
+			out = im.clone()
+		}
 		out.slots[0].marks |= markUnpredicted
 	}
 	return out, changed, nil

@@ -14,10 +14,9 @@ func hardWire(st *state, im *image) (*image, int, error) {
 	if st.opt.NoCapBPF {
 		return im, 0, nil
 	}
-	out, changed := im.clone(), 0
+	out, changed := im, 0
 	seen := func(i int) bool { return i < len(im.slots) && im.slots[i].marks&markSeen != 0 }
-	for i := range out.slots {
-		s := &out.slots[i]
+	for i, s := range im.slots {
 		if s.marks&markSecond != 0 || !isCondJump(s.in) || s.target == none {
 			continue
 		}
@@ -29,6 +28,10 @@ func hardWire(st *state, im *image) (*image, int, error) {
 		default:
 			continue
 		}
+		if changed == 0 {
+			out = im.clone()
+		}
+		out.slots[i] = s
 		changed++
 	}
 	return out, changed, nil

@@ -35,8 +35,7 @@ func inlineLoops(st *state, im *image) (*image, int, error) {
 			case s.marks&markSeen == 0:
 				b.keep(i)
 			case !ok:
-				b.at[i] = int32(len(b.out))
-				b.out = append(b.out, s.unpredicted())
+				b.replace(i, s.unpredicted())
 			case fact.FlagsZero && fact.Callback >= 0 && fact.Callback < len(im.funcs):
 				b.patch(i, loopBody(int16(-depth-24), im.funcs[fact.Callback].start)...)
 				inlined = true

@@ -18,7 +18,7 @@ func findPointers(st *state, im *image) (*image, int, error) {
 	}
 	out := im.clone()
 	tracePointers(st, out)
-	st.mustCtx = map[int32]bool{}
+	st.mustCtx = make([]bool, len(im.slots))
 	st.folds.each(func(i int32, c *cells) {
 		in := im.slots[i].in
 		if in.Class() == asm.LdXClass && in.Src <= bytecode.R10 && c[in.Src].kind == cellCtx {
@@ -36,13 +36,16 @@ func pruneBranches(st *state, im *image) (*image, int, error) {
 	if !st.rules.pruneBranches {
 		return im, 0, nil
 	}
-	out, changed := im.clone(), 0
+	out, changed := im, 0
 	st.folds.each(func(i int32, c *cells) {
-		s := &out.slots[i]
-		taken, ok := decide(s.in, c)
-		if !ok || s.target == none {
+		taken, ok := decide(im.slots[i].in, c)
+		if !ok || im.slots[i].target == none {
 			return
 		}
+		if changed == 0 {
+			out = im.clone()
+		}
+		s := &out.slots[i]
 		if s.in = nop; !taken {
 			s.target = i + 1
 		}
@@ -54,8 +57,9 @@ func pruneBranches(st *state, im *image) (*image, int, error) {
 // each calls visit for each instruction that control may reach, in order, with
 // the state in front of it.
 func (f *folder) each(visit func(i int32, c *cells)) {
+	var c cells // one for all blocks: visit makes it escape
 	for b, i := range f.start {
-		c := f.in[b]
+		c = f.in[b]
 		if c[0].kind == cellUnvisited {
 			continue
 		}

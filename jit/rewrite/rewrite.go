@@ -160,7 +160,7 @@ type state struct {
 	calls map[bytecode.PC]CallFact
 	folds *folder // constants of the source program
 
-	mustCtx  map[int32]bool // source slots of loads that are through the context on all paths
+	mustCtx  []bool // by source slot: a load that is through the context on all paths; nil when not known
 	mayWrite bool           // packet data may be written to
 
 	throws       bool

@@ -25,7 +25,8 @@ func surveyStacks(st *state, im *image) (*image, int, error) {
 	}
 	st.tailReaching = reaching(calls, tails)
 	st.zext = findCmpxchg(st, im)
-	out := im.clone()
+	st.folds = nil // what is known of constants is large, and has been used
+	out := &image{slots: im.slots, funcs: append([]function(nil), im.funcs...), refs: im.refs, entries: im.entries}
 	for i := range out.funcs {
 		out.funcs[i].stackArgs = outStackArgs(im, i)
 	}
