@@ -18,11 +18,14 @@ const (
 	opAndK   = 0x57
 	opOrK    = 0x47
 	opLshK   = 0x67
+	opLdxW   = 0x61
+	opLdxH   = 0x69
 	opLdxDW  = 0x79
 	opStxDW  = 0x7b
 	opJeqK   = 0x15
 	opJgtK   = 0x25
 	opJltK   = 0xa5
+	opJleX   = 0xbd
 )
 
 func sortRefs(refs []bytecode.Ref) {
