@@ -49,7 +49,7 @@ func tableRows(t *Table) []tableLine {
 // cell in tenths of a pixel.
 const (
 	indexCols = 42
-	nameCols  = 26
+	nameCols  = 36
 	smallCell = 61
 )
 
@@ -62,14 +62,18 @@ func (r *tableLine) target(s *Scene) string {
 	if r.block != Outside {
 		name = Visible(s.Blocks[r.block].Name)
 	}
+	var marks []string
 	switch {
 	case r.deleted:
-		name += " (deleted)"
+		marks = append(marks, "deleted")
 	case !r.selected:
-		name += " (never)"
+		marks = append(marks, "never")
 	}
 	if r.note != "" {
-		name += " (" + Visible(r.note) + ")"
+		marks = append(marks, Visible(r.note))
+	}
+	if len(marks) > 0 {
+		name += " (" + strings.Join(marks, ", ") + ")"
 	}
 	return name
 }

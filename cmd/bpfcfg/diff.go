@@ -18,7 +18,7 @@ import (
 type diffCmd struct {
 	Old      string   `arg:"" help:"Object, directory, raw:FILE or record:FILE#NAME of before."`
 	New      string   `arg:"" help:"The same of after."`
-	Format   []string `help:"text, markdown, json or html; FORMAT=FILE writes to a file. May be given several times (default text)." placeholder:"FORMAT[=FILE]" sep:"none"`
+	Format   []string `help:"text, markdown, json, html or svg; FORMAT=FILE writes to a file. May be given several times (default text)." placeholder:"FORMAT[=FILE]" sep:"none"`
 	All      bool     `help:"Tell all numbers and blocks, not only what differs and the first few."`
 	ExitCode bool     `help:"Exit with status 4 when there is a difference."`
 	analysisFlags
@@ -29,6 +29,7 @@ func (diffCmd) Help() string {
 	return `Examples:
   bpfcfg diff old.o new.o
   bpfcfg diff old.o#f new.o#f --all
+  bpfcfg diff old.o new.o --prog f --format svg=f.svg       both versions in one picture
   bpfcfg diff build.main/ build/ --format markdown=comment.md --format html=diff.html --format text`
 }
 
@@ -46,6 +47,7 @@ func diffFormats(all bool) map[string]func(io.Writer, *diff.Report) error {
 			}{schema, r.Same(), r})
 		},
 		"html": diffHTML,
+		"svg":  diffSVG,
 	}
 }
 
@@ -58,7 +60,7 @@ func (c *diffCmd) Run(std streams, p *process) error {
 	for _, f := range c.Format {
 		name, _, _ := strings.Cut(f, "=")
 		if formats[name] == nil {
-			return usagef("--format %s: there is text, markdown, json and html", f)
+			return usagef("--format %s: there is text, markdown, json, html and svg", f)
 		}
 	}
 	if c.Old == "-" && c.New == "-" {

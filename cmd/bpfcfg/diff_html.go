@@ -10,21 +10,16 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/internal/diff"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
-	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/render"
-	"github.com/bpfcfg/bpfcfg/render/picture"
 )
 
-// diffCSS is the style of the page, diffMarks that of changed blocks.
-var (
-	//go:embed page/diff.css
-	diffCSS string
-	//go:embed page/marks.css
-	diffMarks string
-)
+// diffCSS is the style of the page.
+//
+//go:embed page/diff.css
+var diffCSS string
 
-// diffHTML writes a page that opens without a network: numbers, and the two
-// graphs of each program that differs side by side. It has no script. Each
+// diffHTML writes a page that opens without a network: numbers, and one picture
+// of both versions of each program that differs. It has no script. Each
 // drawing is a document of its own, so that names of blocks stay apart; the
 // content security policy, which allows no script, holds in them, too.
 func diffHTML(w io.Writer, r *diff.Report) error {
@@ -42,7 +37,7 @@ func diffHTML(w io.Writer, r *diff.Report) error {
 			same++
 			continue
 		}
-		if err := diffProgram(&b, p); err != nil {
+		if err := diffProgram(&b, r, p); err != nil {
 			return err
 		}
 	}
@@ -64,7 +59,7 @@ func diffHTML(w io.Writer, r *diff.Report) error {
 func safeHTML(s string) string { return html.EscapeString(visible.Text(s)) }
 
 // diffProgram writes one program.
-func diffProgram(b *bytes.Buffer, p *diff.Program) error {
+func diffProgram(b *bytes.Buffer, r *diff.Report, p *diff.Program) error {
 	name := p.Name
 	if p.OldName != p.Name {
 		name = p.OldName + " → " + p.Name
@@ -78,8 +73,7 @@ func diffProgram(b *bytes.Buffer, p *diff.Program) error {
 		fmt.Fprintf(b, "<tr%s><td>%s<td>%s<td>%s<td>%s</tr>\n", class, m.Name, known(m.Old), known(m.New), m.Delta())
 	}
 	fmt.Fprintf(b, "</table>\n<p>Blocks: %s. ", p.Counts)
-	b.WriteString(`<span class="k changed">changed</span> <span class="k removed">removed</span> ` +
-		"<span class=\"k added\">added</span> <span class=\"k moved\">moved</span></p>\n")
+	b.WriteString("</p>\n")
 	var one diff.Report
 	one.Programs = []diff.Program{*p}
 	var text bytes.Buffer
@@ -87,19 +81,13 @@ func diffProgram(b *bytes.Buffer, p *diff.Program) error {
 		return err
 	}
 	_, list, _ := strings.Cut(text.String(), "\n  blocks: ")
-	fmt.Fprintf(b, "<details><summary>In words</summary><pre>%s</pre></details>\n<div class=\"two\">\n",
-		html.EscapeString(list))
-	for side, a := range []*pipeline.Analysis{p.Old, p.New} {
-		svg, err := diffSVG(p, a, side)
-		if err != nil {
-			return err
-		}
-		title := [...]string{"old", "new"}[side]
-		fmt.Fprintf(b, "<figure><figcaption>%s</figcaption><iframe title=%q srcdoc=\"%s\"></iframe></figure>\n", title, title,
-			html.EscapeString("<!doctype html><meta charset=\"utf-8\"><style>body{margin:0}"+
-				"svg{width:100%;min-width:700px;height:auto}</style>"+string(svg)))
+	fmt.Fprintf(b, "<details><summary>In words</summary><pre>%s</pre></details>\n", html.EscapeString(list))
+	svg, err := drawUnion(r, p)
+	if err != nil {
+		return err
 	}
-	b.WriteString("</div>\n")
+	fmt.Fprintf(b, "<iframe title=\"both versions\" srcdoc=\"%s\"></iframe>\n", html.EscapeString("<!doctype html>"+
+		"<meta charset=\"utf-8\"><style>body{margin:0}</style>"+string(svg)))
 	return nil
 }
 
@@ -111,53 +99,38 @@ func known(n int) string {
 	return fmt.Sprint(n)
 }
 
-// diffSVG draws one side with its changed blocks marked: by a note on the
-// instructions concerned and, for the eye, the look of the box.
-func diffSVG(p *diff.Program, a *pipeline.Analysis, side int) ([]byte, error) {
-	s := picture.Scene(a, a.Program.Name)
-	css := diffMarks
-	for i := range p.Blocks {
-		blk := &p.Blocks[i]
-		id := blk.ID[side]
-		if id < 0 {
-			continue
+// diffSVG writes the picture of the one program that differs, or of the only one.
+func diffSVG(w io.Writer, r *diff.Report) error {
+	var differ []*diff.Program
+	var names []string
+	for i := range r.Programs {
+		if p := &r.Programs[i]; !p.Same || len(r.Programs) == 1 {
+			differ = append(differ, p)
+			names = append(names, p.Name)
 		}
-		css += fmt.Sprintf("#b%d { --mark: var(--%s); }\n#b%d > .box { stroke: var(--mark); stroke-width: 4; }\n"+
-			"#b%d > .head { fill: var(--mark); }\n", id, blk.Change, id, id)
-		markLines(&s.Blocks[id], blk, side)
 	}
-	l, err := render.Place(s, render.PlaceOptions{View: "cfg"})
+	switch {
+	case len(differ) == 0:
+		return usagef("no program differs: choose one of the %d with --prog to draw it", len(r.Programs))
+	case len(differ) > 1:
+		return usagef("%d programs differ and a picture shows one: choose with --prog (%s), or use --format html",
+			len(differ), listNames(names))
+	}
+	svg, err := drawUnion(r, differ[0])
+	if err == nil {
+		_, err = w.Write(svg)
+	}
+	return err
+}
+
+// drawUnion draws both versions of a program as one picture.
+func drawUnion(r *diff.Report, p *diff.Program) ([]byte, error) {
+	s := unionScene(p, fmt.Sprintf("%s → %s", shortName(r.Old), shortName(r.New)))
+	l, err := render.Place(s, render.PlaceOptions{})
 	if err != nil {
 		return nil, err
 	}
-	svg := render.SVG(s, l)
-	end := []byte("</svg>")
-	at := bytes.LastIndex(svg, end)
-	if at < 0 {
-		panic("bug: a drawing without an end")
-	}
-	return append(append(svg[:at:at], "<style>"+css+"</style>"...), svg[at:]...), nil
-}
-
-// markLines notes on the instructions of a block what became of them.
-func markLines(scene *render.Block, blk *diff.Block, side int) {
-	op := [...]string{"-", "+"}[side]
-	word := map[string]string{"-": "removed", "+": "added"}[op]
-	if blk.Change != diff.Changed && len(scene.Lines) > 0 {
-		scene.Lines[0].Note = join(scene.Lines[0].Note, string(blk.Change))
-		return
-	}
-	here := map[int]bool{}
-	for _, l := range blk.Lines {
-		if l.Op == op {
-			here[l.Insn] = true
-		}
-	}
-	for i := range scene.Lines {
-		if l := &scene.Lines[i]; here[l.Slot] {
-			l.Note = join(l.Note, word)
-		}
-	}
+	return render.SVG(s, l), nil
 }
 
 // join puts two notes together.

@@ -68,6 +68,11 @@ type Program struct {
 
 	Old *pipeline.Analysis `json:"-"`
 	New *pipeline.Analysis `json:"-"`
+
+	// OldBlock holds for each block of New the block of Old that it is a version
+	// of, OldFunc the same for functions; -1 for none.
+	OldBlock []int `json:"-"`
+	OldFunc  []int `json:"-"`
 }
 
 // Metric is a number of a program. Unknown is -1.
@@ -237,6 +242,16 @@ func compare(o, n Compiled) Program {
 		Name: n.Key, OldName: o.Key, Old: o.Analysis, New: n.Analysis,
 		Metrics: metrics(m.old, m.new), Verdict: [2]string{verdict(o.Analysis), verdict(n.Analysis)},
 		Funcs: m.functions(), Blocks: []Block{}, Jumps: []Jump{},
+	}
+	for _, o := range m.new.to {
+		p.OldBlock = append(p.OldBlock, int(o)) // cfg.NoBlock is -1
+	}
+	p.OldFunc = make([]int, len(n.Analysis.Program.Subprogs))
+	for i := range p.OldFunc {
+		p.OldFunc[i] = -1
+	}
+	for _, f := range m.funcs {
+		p.OldFunc[f.B] = f.A
 	}
 	m.blocks(&p)
 	p.Jumps = append(p.Jumps, m.jumps()...)

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/internal/diff"
+	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/render"
+)
+
+// sideOf analyses an object as one side of a difference.
+func sideOf(t *testing.T, path string) diff.Side {
+	t.Helper()
+	side, failed, err := (&diffCmd{}).side(streams{}, path)
+	if err != nil || len(failed) > 0 {
+		t.Fatal(path, err, failed)
+	}
+	return side
+}
+
+// count counts marks.
+func count(s *render.Scene) (blocks, edges map[string]int) {
+	blocks, edges = map[string]int{}, map[string]int{}
+	for _, b := range s.Blocks {
+		blocks[b.Mark]++
+	}
+	for _, e := range s.Edges {
+		edges[e.Mark]++
+	}
+	return blocks, edges
+}
+
+// TestUnion states that the picture of a difference has every block, edge and
+// byte of both versions, for every object of the corpus against its version
+// without jump tables, both ways round.
+func TestUnion(t *testing.T) {
+	for _, plain := range testenv.Glob(t, "corpus/out-plain/*.o") {
+		name := filepath.Base(plain)
+		if name == "15_thousand_cases.o" {
+			continue // as many seconds as all others together
+		}
+		sides := []diff.Side{sideOf(t, testenv.Path(t, "corpus/out/"+name)), sideOf(t, plain)}
+		for range 2 {
+			r := diff.Compare(sides[0], sides[1])
+			for i := range r.Programs {
+				checkUnion(t, name, &r.Programs[i])
+			}
+			sides[0], sides[1] = sides[1], sides[0]
+		}
+	}
+}
+
+func checkUnion(t *testing.T, name string, p *diff.Program) {
+	t.Helper()
+	s := unionScene(p, name)
+	blocks, edges := count(s)
+	if got, want := len(s.Blocks)-blocks[render.MarkRemoved], len(p.New.Graph.Blocks); got != want {
+		t.Errorf("%s %s: %d blocks of the new version, want %d", name, p.Name, got, want)
+	}
+	if got, want := len(s.Blocks)-blocks[render.MarkAdded], len(p.Old.Graph.Blocks); got != want {
+		t.Errorf("%s %s: %d blocks of the old version, want %d", name, p.Name, got, want)
+	}
+	for mark, want := range map[string]int{render.MarkAdded: p.Counts.Added, render.MarkRemoved: p.Counts.Removed,
+		render.MarkChanged: p.Counts.Changed} {
+		if blocks[mark] != want {
+			t.Errorf("%s %s: %d blocks %s, want %d", name, p.Name, blocks[mark], mark, want)
+		}
+	}
+	if got, want := len(s.Edges)-edges[render.MarkRemoved], p.New.Graph.NumEdges(); got != want {
+		t.Errorf("%s %s: %d edges of the new version, want %d", name, p.Name, got, want)
+	}
+	if got, want := len(s.Edges)-edges[render.MarkAdded], p.Old.Graph.NumEdges(); got != want {
+		t.Errorf("%s %s: %d edges of the old version, want %d", name, p.Name, got, want)
+	}
+	for _, m := range []struct {
+		img  *render.Image
+		want int
+	}{{s.Image, len(p.New.Image.Code)}, {s.Before, len(p.Old.Image.Code)}} {
+		n := 0
+		for _, piece := range m.img.Pieces {
+			n += piece.Len
+		}
+		if n != m.want {
+			t.Errorf("%s %s: pieces of %d bytes, want %d", name, p.Name, n, m.want)
+		}
+	}
+	if _, err := render.Place(s, render.PlaceOptions{}); err != nil {
+		t.Errorf("%s %s: %v", name, p.Name, err)
+	}
+}
+
+// TestMergeLines merges the instructions of two versions of a block.
+func TestMergeLines(t *testing.T) {
+	lines := func(slots ...int) []render.Line {
+		var out []render.Line
+		for _, s := range slots {
+			out = append(out, render.Line{Slot: s})
+		}
+		return out
+	}
+	type change = diff.Line
+	for _, c := range []struct {
+		old, now []int
+		changes  []change
+		want     string
+	}{
+		{[]int{0, 1, 2}, []int{5, 6, 7}, nil, "   "},
+		{[]int{0, 1, 2}, []int{5, 6}, []change{{Op: "-", Insn: 1}}, " - "},
+		{[]int{0, 1}, []int{5, 6}, []change{{Op: "-", Insn: 1}, {Op: "+", Insn: 6}}, " -+"},
+		{[]int{0}, []int{5, 6, 7}, []change{{Op: "+", Insn: 5}, {Op: "+", Insn: 7}}, "+ +"},
+		{[]int{0, 1, 2}, []int{5}, nil, " --"}, // a list that was cut off
+		{nil, []int{5}, nil, "+"},
+	} {
+		got := ""
+		for _, l := range mergeLines(lines(c.old...), lines(c.now...), c.changes) {
+			got += map[string]string{"": " ", render.MarkAdded: "+", render.MarkRemoved: "-"}[l.Mark]
+		}
+		if got != c.want {
+			t.Errorf("%v and %v by %v: %q, want %q", c.old, c.now, c.changes, got, c.want)
+		}
+	}
+}
