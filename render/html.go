@@ -2,9 +2,8 @@ package render
 
 import (
 	"crypto/sha256"
-	_ "embed" // for the page's parts
+	"embed"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -16,8 +15,8 @@ var (
 	pageHTML string
 	//go:embed assets/page.css
 	pageCSS string
-	//go:embed assets/page.js
-	pageJS string
+	//go:embed assets/page/*.js
+	pageJS embed.FS
 )
 
 // Page is a program of an HTML page.
@@ -46,46 +45,62 @@ func HTMLPages(title string, pages []Page) ([]byte, error) {
 	hashes := cspHash(pageCSS)
 	first, shown := "", map[string]bool{}
 	for i, p := range pages {
-		data, err := json.Marshal(newPageData(p.Scene, p.Layout, keys[i]))
-		if err != nil {
-			return nil, err
-		}
 		svg := string(SVG(p.Scene, p.Layout))
 		if h := cspHash(svgStyle(svg)); !shown[h] {
 			shown[h] = true
 			hashes += " " + h
 		}
-		if i == 0 {
+		data := payloads{program: i}
+		if err := data.addProgram(p, keys[i], svg); err != nil {
+			return nil, err
+		}
+		switch {
+		case windowed(p.Scene):
+		case i == 0:
 			first = svg
-		} else {
+		default:
 			fmt.Fprintf(&programs, "<template id=\"svg%d\">%s</template>\n", i, strings.TrimSpace(svg))
 		}
-		// JSON has no "<", it is escaped.
-		fmt.Fprintf(&programs, "<script type=\"application/json\" id=\"data%d\">%s</script>\n", i, data)
+		programs.WriteString(data.String())
 		fmt.Fprintf(&options, "<option>%s</option>", xmlText(keys[i]))
 	}
 	one, name := "", ""
 	if len(pages) == 1 {
 		one, name = " hidden", "<strong>"+xmlText(keys[0])+"</strong>"
 	}
-	class := ""
-	if len(pages[0].Scene.Blocks) > manyBlocks {
-		class = ` class="large"`
-	}
+	js := pageScript()
 	csp := "default-src 'none'; base-uri 'none'; form-action 'none'; style-src " + hashes +
-		"; script-src " + cspHash(pageJS)
+		"; script-src " + cspHash(js)
 	// Each part is put in once, in one pass: a name in the picture that looks
 	// like a place holder stays what it is.
 	page := strings.NewReplacer(
-		"{{csp}}", csp, "{{title}}", xmlText(title), "{{css}}", pageCSS, "{{js}}", pageJS, "{{one}}", one,
-		"{{large}}", class, "{{name}}", name,
+		"{{csp}}", csp, "{{title}}", xmlText(title), "{{css}}", pageCSS, "{{js}}", js, "{{one}}", one,
+		"{{name}}", name,
 		"{{options}}", options.String(), "{{svg}}", first, "{{programs}}", programs.String()).Replace(pageHTML)
 	return []byte(page), nil
 }
 
-// manyBlocks is the number of blocks above which a page shows text only of
-// those in the window, as the page's script has it.
-const manyBlocks = 1000
+// windowBlocks is the number of blocks above which a program is windowed.
+const windowBlocks = 600
+
+// windowed reports whether a browser gets a scene's blocks only near the
+// window.
+func windowed(s *Scene) bool { return len(s.Blocks) > windowBlocks }
+
+// pageScript joins the files of the page's script into one function.
+func pageScript() string {
+	var b strings.Builder
+	b.WriteString("(() => {\n\"use strict\";\n")
+	for _, name := range []string{"payload", "view", "far", "layers", "details", "search", "input", "main"} {
+		text, err := pageJS.ReadFile("assets/page/" + name + ".js")
+		if err != nil {
+			panic("bug: " + err.Error())
+		}
+		b.Write(text)
+	}
+	b.WriteString("})();\n")
+	return b.String()
+}
 
 // pageKeys returns a name for each program that no other has.
 func pageKeys(pages []Page) []string {

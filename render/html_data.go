@@ -1,120 +1,222 @@
 package render
 
-// pageData is what the page's script knows of a scene. Strings are Visible.
+import "strconv"
+
+// pageData is what the page's script knows of a program as soon as it shows it:
+// places, edges and marks. Lists of numbers are flat, several numbers an
+// element as the comments say, because a browser reads 100,000 numbers in the
+// time of 5,000 objects. All strings are Visible.
 type pageData struct {
-	Key     string      `json:"key"`
-	Funcs   []string    `json:"funcs"`
-	Entries []int       `json:"entries"`
-	Files   []string    `json:"files"`
-	Blocks  []pageBlock `json:"blocks"`
-	Edges   []pageEdge  `json:"edges"`
-	Boxes   []Rect      `json:"boxes"`
-	Strip   Rect        `json:"strip"`
-	Len     int         `json:"len"` // bytes that the strip shows
+	Key        string         `json:"key"`
+	Windowed   bool           `json:"windowed"` // blocks are drawn when the window comes near
+	W          int            `json:"w"`
+	H          int            `json:"h"`
+	Funcs      []string       `json:"funcs"`
+	Entries    []int          `json:"entries"`         // block of each function
+	Frames     []int          `json:"frames"`          // x, y, w, h of each function
+	Names      map[int]string `json:"names,omitempty"` // of blocks that are not called "b" and their index
+	Func       []int          `json:"func"`            // of each block
+	Flags      []int          `json:"flags"`           // of each block, bits as below
+	Depth      map[int]int    `json:"depth,omitempty"` // of blocks in loops
+	Slots      []int          `json:"slots"`           // first and last slot of each block, -1 without
+	Counts     map[int]uint64 `json:"counts,omitempty"`
+	Status     map[int]string `json:"status,omitempty"` // of indirect jumps
+	Reasons    map[int]string `json:"reasons,omitempty"`
+	Marks      map[int]string `json:"marks,omitempty"`
+	Whys       map[int]string `json:"whys,omitempty"`
+	Boxes      []int          `json:"boxes"`  // x, y, w, h of each block
+	Pieces     []int          `json:"pieces"` // block, offset, length, y, height
+	Strip      []int          `json:"strip"`  // x, y, w, h of the machine code
+	Len        int            `json:"len"`    // bytes that the strip shows
+	Kinds      []string       `json:"kinds"`  // of edges
+	Edges      []int          `json:"edges"`  // from, to, kind, 1 if dead
+	Labels     map[int]string `json:"labels,omitempty"`
+	EdgeMarks  map[int]string `json:"edgemarks,omitempty"`
+	EdgeCounts map[int]uint64 `json:"edgecounts,omitempty"`
+	Mismatches []string       `json:"mismatches,omitempty"`
+	Wrong      []int          `json:"wrong,omitempty"` // offset and length of bytes that a comparison objects to
+
+	Far *farData `json:"far,omitempty"` // for windowed programs
 }
 
-type pageBlock struct {
-	Name      string     `json:"name"`
-	Func      int        `json:"func"`
-	Lines     []pageLine `json:"lines"`
-	Details   []pagePart `json:"details,omitempty"`
-	Reachable bool       `json:"reachable"`
-	Entry     bool       `json:"entry,omitempty"`
-	Exit      bool       `json:"exit,omitempty"`
-	Header    bool       `json:"header,omitempty"`
-	Depth     int        `json:"depth,omitempty"`
-	Status    string     `json:"status,omitempty"`
-	Reason    string     `json:"reason,omitempty"`
-	Count     *uint64    `json:"count,omitempty"`
-	Pieces    [][2]int   `json:"pieces,omitempty"`
+// Bits of pageData.Flags.
+const (
+	pageReachable = 1 << iota
+	pageEntry
+	pageExit
+	pageHeader
+)
+
+// pageLines are the instructions of a program.
+type pageLines struct {
+	Files []string `json:"files"`
+	Texts []string `json:"texts"` // each text once; the first is empty
+	Count []int    `json:"count"` // lines of each block
+	Lines []int    `json:"lines"` // slot, text, source, file, line, note, mark
 }
 
-type pageLine struct {
-	Slot   int    `json:"slot"`
-	Text   string `json:"text"`
-	Source string `json:"source,omitempty"`
-	File   int    `json:"file,omitempty"` // index in Files
-	Line   int    `json:"line,omitempty"`
-	Note   string `json:"note,omitempty"`
-}
-
+// pagePart is a titled list of a block's details.
 type pagePart struct {
 	Title string   `json:"title"`
 	Lines []string `json:"lines"`
 }
 
-type pageEdge struct {
-	From  int      `json:"from"`
-	To    int      `json:"to"`
-	Kind  EdgeKind `json:"kind"`
-	Label string   `json:"label,omitempty"`
-	Dead  bool     `json:"dead,omitempty"`
-}
-
-func newPageData(s *Scene, l *Layout, key string) pageData {
-	d := pageData{Key: key, Funcs: []string{}, Entries: []int{}, Files: []string{}, Blocks: []pageBlock{},
-		Edges: []pageEdge{}, Boxes: l.Blocks}
-	if len(d.Boxes) == 0 {
-		d.Boxes = make([]Rect, len(s.Blocks))
-	}
+func newPageData(s *Scene, l *Layout, key string) *pageData {
+	d := &pageData{Key: key, W: l.W, H: l.H, Funcs: []string{}, Entries: []int{}, Frames: []int{}, Func: []int{},
+		Flags: []int{}, Slots: []int{}, Boxes: []int{}, Pieces: []int{}, Strip: []int{0, 0, 0, 0}, Kinds: []string{}, Edges: []int{},
+		Names: map[int]string{}, Depth: map[int]int{}, Counts: map[int]uint64{}, Status: map[int]string{},
+		Reasons: map[int]string{}, Marks: map[int]string{}, Whys: map[int]string{}, Labels: map[int]string{},
+		EdgeMarks: map[int]string{}, EdgeCounts: map[int]uint64{}}
 	for i, f := range s.Funcs {
 		d.Funcs = append(d.Funcs, funcName(f, i))
 		d.Entries = append(d.Entries, f.Entry)
 	}
-	files := map[string]int{}
-	for i := range s.Blocks {
-		pb := newPageBlock(&s.Blocks[i])
-		for _, n := range s.Blocks[i].Lines {
-			file, ok := files[n.File]
-			if !ok {
-				file = len(d.Files)
-				files[n.File] = file
-				d.Files = append(d.Files, Visible(n.File))
-			}
-			pb.Lines = append(pb.Lines, pageLine{
-				Slot: n.Slot, Text: Visible(n.Text), Source: Visible(n.Source), File: file,
-				Line: n.LineNo, Note: Visible(n.Note),
-			})
-		}
-		d.Blocks = append(d.Blocks, pb)
+	for _, r := range l.Funcs {
+		d.Frames = append(d.Frames, r.X, r.Y, r.W, r.H)
 	}
-	for _, e := range s.Edges {
-		d.Edges = append(d.Edges, pageEdge{e.From, e.To, EdgeKind(Visible(string(e.Kind))), Visible(e.Label), e.Dead})
+	for i := range s.Blocks {
+		var box Rect
+		if i < len(l.Blocks) {
+			box = l.Blocks[i]
+		}
+		d.Boxes = append(d.Boxes, box.X, box.Y, box.W, box.H)
+		d.block(i, &s.Blocks[i])
+	}
+	kinds := map[EdgeKind]int{}
+	for i := range s.Edges {
+		d.edge(i, &s.Edges[i], kinds)
 	}
 	if l.Strip != nil {
 		d.strip(s, l)
 	}
+	for _, m := range s.Mismatches {
+		d.Mismatches = append(d.Mismatches, Visible(m))
+	}
 	return d
 }
 
-// newPageBlock returns a block without its lines.
-func newPageBlock(b *Block) pageBlock {
-	pb := pageBlock{
-		Name: Visible(b.Name), Func: b.Func, Reachable: b.Reachable, Entry: b.Entry, Exit: b.Exit,
-		Header: b.LoopHeader, Depth: b.LoopDepth, Status: Visible(b.Status), Reason: Visible(b.Reason),
-		Lines: []pageLine{}, Count: b.Count,
-	}
-	for _, s := range b.Details {
-		part := pagePart{Title: Visible(s.Title), Lines: make([]string, len(s.Lines))}
-		for i, t := range s.Lines {
-			part.Lines[i] = Visible(t)
+// block adds block i.
+func (d *pageData) block(i int, b *Block) {
+	flags := 0
+	for _, f := range []struct {
+		on  bool
+		bit int
+	}{{b.Reachable, pageReachable}, {b.Entry, pageEntry}, {b.Exit, pageExit}, {b.LoopHeader, pageHeader}} {
+		if f.on {
+			flags |= f.bit
 		}
-		pb.Details = append(pb.Details, part)
 	}
-	return pb
+	d.Func, d.Flags = append(d.Func, b.Func), append(d.Flags, flags)
+	first, last := -1, -1
+	if n := len(b.Lines); n > 0 {
+		first, last = b.Lines[0].Slot, b.Lines[n-1].Slot
+	}
+	d.Slots = append(d.Slots, first, last)
+	if name := Visible(b.Name); name != "b"+strconv.Itoa(i) {
+		d.Names[i] = name
+	}
+	if b.LoopDepth != 0 {
+		d.Depth[i] = b.LoopDepth
+	}
+	if b.Count != nil {
+		d.Counts[i] = *b.Count
+	}
+	set(d.Status, i, b.Status)
+	set(d.Reasons, i, b.Reason)
+	set(d.Marks, i, b.Mark)
+	set(d.Whys, i, b.Why)
+}
+
+// edge adds edge i.
+func (d *pageData) edge(i int, e *Edge, kinds map[EdgeKind]int) {
+	kind, ok := kinds[e.Kind]
+	if !ok {
+		kind = len(d.Kinds)
+		kinds[e.Kind] = kind
+		d.Kinds = append(d.Kinds, Visible(string(e.Kind)))
+	}
+	dead := 0
+	if e.Dead {
+		dead = 1
+	}
+	d.Edges = append(d.Edges, e.From, e.To, kind, dead)
+	set(d.Labels, i, e.Label)
+	set(d.EdgeMarks, i, e.Mark)
+	if e.Count != nil {
+		d.EdgeCounts[i] = *e.Count
+	}
+}
+
+func set(m map[int]string, i int, s string) {
+	if s != "" {
+		m[i] = Visible(s)
+	}
 }
 
 // strip adds where the machine code lies.
 func (d *pageData) strip(s *Scene, l *Layout) {
-	d.Strip, d.Len = l.Strip.Rect, l.Strip.Len
+	st := l.Strip
+	d.Strip, d.Len = []int{st.X, st.Y, st.W, st.H}, st.Len
+	seen := make([]bool, len(s.Blocks))
 	for i, p := range s.Image.Pieces {
 		if p.Kind != PieceBlock {
 			continue
 		}
-		pb := &d.Blocks[p.Block]
-		pb.Pieces = append(pb.Pieces, [2]int{p.Offset, p.Len})
-		if len(l.Blocks) == 0 && len(pb.Pieces) == 1 {
-			d.Boxes[p.Block] = l.Strip.Pieces[i]
+		r := st.Pieces[i]
+		d.Pieces = append(d.Pieces, p.Block, p.Offset, p.Len, r.Y, r.H)
+		if len(l.Blocks) == 0 && !seen[p.Block] {
+			copy(d.Boxes[4*p.Block:], []int{r.X, r.Y, r.W, r.H})
+		}
+		seen[p.Block] = true
+	}
+	for _, m := range s.Image.Marks {
+		if m.Kind == BytesMismatch {
+			d.Wrong = append(d.Wrong, m.Offset, m.Len)
 		}
 	}
+}
+
+// newPageLines returns the instructions of a scene.
+func newPageLines(s *Scene) *pageLines {
+	p := &pageLines{Files: []string{}, Texts: []string{""}, Count: []int{}, Lines: []int{}}
+	texts, files := map[string]int{"": 0}, map[string]int{}
+	text := func(s string) int {
+		i, ok := texts[s]
+		if !ok {
+			i = len(p.Texts)
+			texts[s] = i
+			p.Texts = append(p.Texts, Visible(s))
+		}
+		return i
+	}
+	for _, b := range s.Blocks {
+		p.Count = append(p.Count, len(b.Lines))
+		for _, n := range b.Lines {
+			file, ok := files[n.File]
+			if !ok {
+				file = len(p.Files)
+				files[n.File] = file
+				p.Files = append(p.Files, Visible(n.File))
+			}
+			p.Lines = append(p.Lines, n.Slot, text(n.Text), text(n.Source), file, n.LineNo, text(n.Note), text(n.Mark))
+		}
+	}
+	return p
+}
+
+// newPageDetails returns the details of the blocks from lo to hi.
+func newPageDetails(s *Scene, lo, hi int) [][]pagePart {
+	out := make([][]pagePart, 0, hi-lo)
+	for i := lo; i < hi; i++ {
+		parts := []pagePart{}
+		for _, sec := range s.Blocks[i].Details {
+			part := pagePart{Title: Visible(sec.Title), Lines: make([]string, len(sec.Lines))}
+			for j, t := range sec.Lines {
+				part.Lines[j] = Visible(t)
+			}
+			parts = append(parts, part)
+		}
+		out = append(out, parts)
+	}
+	return out
 }

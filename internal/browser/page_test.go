@@ -5,8 +5,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -233,18 +234,27 @@ func TestLarge(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes seconds")
 	}
-	blocks := 2000
-	if n, err := strconv.Atoi(os.Getenv("PAGE_BLOCKS")); err == nil {
-		blocks = n
+	out := []byte(nil)
+	if path := os.Getenv("PAGE_FILE"); path != "" {
+		var err error
+		if out, err = os.ReadFile(path); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		blocks := 2000
+		if n, err := strconv.Atoi(os.Getenv("PAGE_BLOCKS")); err == nil {
+			blocks = n
+		}
+		var err error
+		if out, err = render.HTMLPages("test", []render.Page{page(t, rendertest.Random(blocks, 1))}); err != nil {
+			t.Fatal(err)
+		}
 	}
-	p := page(t, rendertest.Random(blocks, 1))
-	start := time.Now()
-	b := open(t, p)
-	eval[bool](b, "true")
-	t.Logf("browser started and page shown after %v", time.Since(start).Round(time.Millisecond))
+	b := openFile(t, out)
+	t.Logf("%d kB, usable after %.0f ms", len(out)/1000, eval[float64](b, "performance.now()"))
 	timed := func(what, js string) {
-		ms := eval[float64](b, `(async () => { const t = performance.now(); `+js+`; await new Promise((ok) =>
-			requestAnimationFrame(() => setTimeout(ok))); return performance.now() - t; })()`)
+		ms := eval[float64](b, `(async () => { const t = performance.now(); `+js+`; do await new Promise((ok) =>
+			requestAnimationFrame(() => setTimeout(ok))); while (!(`+settled+`)); return performance.now() - t; })()`)
 		t.Logf("%-24s %6.0f ms", what, ms)
 	}
 	key := func(k string) string { return `dispatchEvent(new KeyboardEvent("keydown", { key: "` + k + `" }))` }
@@ -259,4 +269,17 @@ func TestLarge(t *testing.T) {
 	timed("search", `const s = document.getElementById("search"); s.value = "bpf_map_lookup"; s.dispatchEvent(new Event("input"))`)
 	want(b, `Number(document.getElementById("count").textContent.split(" ")[0]) > 0`, true)
 	b.shot("large")
+	if _, err := chromedp.Call(b.ctx, performance.Enable, performance.EnableParams{}); err != nil {
+		t.Fatal(err)
+	}
+	m, err := chromedp.Call(b.ctx, performance.GetMetrics, cdp.Empty{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range m.Metrics {
+		switch v.Name {
+		case "Nodes", "JSHeapUsedSize", "JSHeapTotalSize":
+			t.Logf("%s %.0f", v.Name, v.Value)
+		}
+	}
 }

@@ -75,8 +75,25 @@ func openFile(t *testing.T, page []byte) *tab {
 	}
 	b.do(chromedp.EmulateViewport(1400, 900), chromedp.Navigate(b.url))
 	t.Cleanup(b.close)
+	b.settle()
 	return b
 }
+
+// settled is true when the page has drawn all that the window shows.
+const settled = `document.getElementById("picture").getAttribute("aria-busy") === "false"`
+
+// settle waits until the page has drawn all that the window shows.
+func (b *tab) settle() {
+	b.Helper()
+	if _, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](untilSettled+`.then(() => true)`, chromedp.EvalAwaitPromise)); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// untilSettled is a promise of a frame after which the page has drawn all that
+// the window shows.
+const untilSettled = `(async () => { do await new Promise((ok) => requestAnimationFrame(() => requestAnimationFrame(ok)));
+	while (!(` + settled + `)); })()`
 
 // event notes what no page of ours may do.
 func (b *tab) event(ev any) {
@@ -116,10 +133,10 @@ func (b *tab) do(steps ...chromedp.Action[chromedp.Void]) {
 	}
 }
 
-// eval returns the value of an expression in the page after the next frame.
+// eval returns the value of an expression in the page after all is drawn.
 func eval[T any](b *tab, js string) T {
 	b.Helper()
-	js = "new Promise((ok) => requestAnimationFrame(() => requestAnimationFrame(() => ok(" + js + "))))"
+	js = untilSettled + ".then(() => (" + js + "))"
 	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](js, chromedp.EvalAwaitPromise))
 	if err != nil {
 		b.Fatalf("%s: %v", js, err)

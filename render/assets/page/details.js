@@ -1,0 +1,133 @@
+// The details of a block: everything that is known of it. Text reaches the page
+// as text nodes only, never as markup.
+
+function element(tag, cls, ...children) {
+  const e = document.createElement(tag);
+  if (cls) e.className = cls;
+  e.append(...children);
+  return e;
+}
+
+const address = (p, block) => "#" + encodeURIComponent(programs.options[p].value) + "/b" + block;
+
+function link(block) {
+  const a = element("a", "", nameOf(data, block));
+  a.href = address(shown, block);
+  return a;
+}
+
+// section makes a part of the details that can be folded.
+function section(title, ...children) {
+  const d = element("details", "", element("summary", "", title), ...children);
+  d.open = true;
+  return d;
+}
+
+// choose shows a block's details and names it in the address.
+function choose(block, move) {
+  current = block;
+  layer.redress();
+  const d = data, p = shown;
+  const close = element("button", "close", "close");
+  close.title = "close ( Esc )";
+  close.onclick = shut;
+  const state = [...marksOf(d, block)];
+  if (d.depth?.[block]) state.push("loop depth " + d.depth[block]);
+  if (d.status?.[block]) state.push(d.status[block]);
+  const rest = element("div", "rest");
+  details.replaceChildren(close, element("h2", "", nameOf(d, block) + "  " + (d.funcs[d.func[block]] ?? "")),
+    element("p", "state", state.join(", ")),
+    ...[d.reasons?.[block], d.whys?.[block]].filter(Boolean).map((t) => element("p", "why", t)), ...edges(block), rest);
+  details.hidden = false;
+  details.scrollTop = 0;
+  said.textContent = spoken(d, block);
+  if (location.hash !== address(p, block)) {
+    location.hash = address(p, block);
+  }
+  fillDetails(rest, p, d, block);
+  measure();
+  if (move) centre(boxOf(d, block)); else show();
+}
+
+// fillDetails adds what is unpacked at a click.
+async function fillDetails(rest, p, d, block) {
+  const chunk = d.far?.chunk ?? d.flags.length;
+  const [lines, parts] = await Promise.all([load("lines", p, 0, readLines), load("details", p, Math.floor(block / chunk))]);
+  if (p !== shown || block !== current) return;
+  rest.append(section("instructions", code(lines, block)));
+  for (const s of parts?.[block % chunk] ?? []) rest.append(section(s.title, element("pre", "", s.lines.join("\n"))));
+  const pieces = [];
+  for (let i = 0; i < d.pieces.length; i += 5) if (d.pieces[i] === block) pieces.push([d.pieces[i + 1], d.pieces[i + 2]]);
+  if (pieces.length) rest.append(section("bytes", ...pieces.map(([at, n]) => element("div", "", range(at, n)))));
+  const wrong = wrongBytes(d, pieces);
+  if (wrong.length) rest.append(section("bytes that differ", ...wrong.map(([at, n]) => element("div", "bad", range(at, n)))));
+}
+
+const range = (at, n) => `+0x${at.toString(16)}..+0x${(at + n).toString(16)}, ${n} ${n === 1 ? "byte" : "bytes"}`;
+
+// wrongBytes returns the bytes of pieces that a comparison objects to.
+function wrongBytes(d, pieces) {
+  const out = [], w = d.wrong ?? [];
+  for (let i = 0; i < w.length; i += 2) {
+    if (pieces.some(([at, n]) => w[i] < at + n && w[i] + Math.max(1, w[i + 1]) > at)) out.push([w[i], w[i + 1]]);
+  }
+  return out;
+}
+
+// readLines unpacks the instructions of a program, with the first of each block.
+function readLines(text) {
+  const l = JSON.parse(text);
+  l.first = [0];
+  for (const n of l.count) l.first.push(l.first.at(-1) + n);
+  return l;
+}
+
+// linesOf calls f with each instruction of a block.
+function linesOf(l, block, f) {
+  for (let i = 7 * l.first[block]; i < 7 * l.first[block + 1]; i += 7) {
+    const t = l.texts, n = l.lines;
+    f({ slot: n[i], text: t[n[i + 1]], source: t[n[i + 2]], file: l.files[n[i + 3]] ?? "", line: n[i + 4], note: t[n[i + 5]], mark: t[n[i + 6]] });
+  }
+}
+
+// code returns a block's instructions below their C lines.
+function code(lines, block) {
+  const pre = element("pre", "");
+  let source = "";
+  linesOf(lines, block, (l) => {
+    const where = l.line ? l.file + ":" + l.line + ": " : "";
+    if (l.source && where + l.source !== source) {
+      source = where + l.source;
+      pre.append(element("span", "src", source + "\n"));
+    }
+    const row = element("span", l.mark ? "line " + (l.mark === "removed" ? "removed" : "added") : "line",
+      element("span", "slot", String(l.slot).padStart(5) + "  "), l.text);
+    for (const t of [l.note, l.mark]) if (t) row.append(element("span", "state", "  " + t));
+    pre.append(row, "\n");
+  });
+  return pre;
+}
+
+// edges returns sections of the edges out of and into a block.
+function edges(block) {
+  const e = data.edges, out = [[], []];
+  for (let i = 0; i < e.length; i += 4) {
+    for (const side of [0, 1]) {
+      if (e[i + side] !== block) continue;
+      const o = e[i + 1 - side], n = i / 4, words = [];
+      if (data.labels?.[n]) words.push(data.labels[n]);
+      if (data.edgecounts?.[n] !== undefined) words.push(`×${data.edgecounts[n]}`);
+      if (data.edgemarks?.[n]) words.push(data.edgemarks[n]);
+      if (e[i + 3]) words.push("(never taken)");
+      out[side].push(element("div", "", data.kinds[e[i + 2]] + " ", o >= 0 ? link(o) : "outside", words.length ? " " + words.join(" ") : ""));
+    }
+  }
+  return ["to", "from"].flatMap((title, side) => out[side].length ? [section(title, ...out[side])] : []);
+}
+
+function shut() {
+  details.hidden = true;
+  picture.focus();
+  measure();
+  show();
+}

@@ -1,0 +1,109 @@
+// Pointer and keys.
+
+const pointers = new Map();
+let moved = 0;
+
+picture.addEventListener("pointerdown", (e) => {
+  if (e.button !== 0) return;
+  measure();
+  pointers.set(e.pointerId, e);
+  moved = 0;
+});
+picture.addEventListener("pointermove", (e) => {
+  const last = pointers.get(e.pointerId);
+  if (!last) {
+    layer.hover?.(e.target, e);
+    return;
+  }
+  const dx = e.clientX - last.clientX, dy = e.clientY - last.clientY;
+  moved += Math.abs(dx) + Math.abs(dy);
+  if (e.shiftKey) return; // selects text
+  if (moved > 4 && !picture.hasPointerCapture(e.pointerId)) picture.setPointerCapture(e.pointerId);
+  if (pointers.size === 2) {
+    const o = [...pointers.values()].find((p) => p.pointerId !== e.pointerId);
+    const before = Math.hypot(last.clientX - o.clientX, last.clientY - o.clientY);
+    const after = Math.hypot(e.clientX - o.clientX, e.clientY - o.clientY);
+    if (before > 0) zoom(after / before, (e.clientX + o.clientX) / 2, (e.clientY + o.clientY) / 2);
+  } else if (moved > 4) {
+    picture.classList.add("moving");
+    getSelection().removeAllRanges();
+    view.x -= dx / view.scale;
+    view.y -= dy / view.scale;
+    show();
+  }
+  pointers.set(e.pointerId, e);
+});
+const up = (e) => {
+  pointers.delete(e.pointerId);
+  picture.classList.remove("moving");
+};
+picture.addEventListener("pointerup", up);
+picture.addEventListener("pointercancel", up);
+picture.addEventListener("click", (e) => {
+  const a = e.target.closest("a");
+  if (a || moved > 4) e.preventDefault();
+  if (moved > 4) return;
+  const b = layer.blockAt(e.target, e);
+  if (a) go(a.getAttribute("href"));
+  else if (b >= 0) choose(b, false);
+});
+picture.addEventListener("dblclick", (e) => { if (layer.isFar) zoom(0.8 / view.scale, e.clientX, e.clientY); });
+picture.addEventListener("wheel", (e) => {
+  e.preventDefault();
+  zoom(Math.exp(-e.deltaY * (e.deltaMode ? 0.05 : 0.0015)), e.clientX, e.clientY);
+}, { passive: false });
+
+const jump = (e) => {
+  if (!(e.buttons & 1)) return;
+  const r = mapCanvas.getBoundingClientRect(), k = r.width / data.w;
+  view.x = (e.clientX - r.left) / k - win.w / view.scale / 2;
+  view.y = (e.clientY - r.top) / k - win.h / view.scale / 2;
+  show();
+};
+minimap.addEventListener("pointerdown", (e) => { minimap.setPointerCapture(e.pointerId); jump(e); });
+minimap.addEventListener("pointermove", jump);
+
+search.addEventListener("input", () => find(search.value));
+search.addEventListener("keydown", (e) => {
+  if (e.key === "Enter") step(e.shiftKey ? -1 : 1);
+  if (e.key === "Escape") { search.value = ""; find(""); picture.focus(); }
+  e.stopPropagation();
+});
+
+// along goes over an edge of the chosen block: the first, or the last.
+function along(from, last) {
+  const e = data.edges, found = [];
+  for (let i = 0; i < e.length; i += 4) if (e[i + from] === current && e[i + 1 - from] >= 0 && !e[i + 3]) found.push(e[i + 1 - from]);
+  if (found.length) choose(found.at(last ? -1 : 0), true);
+}
+
+const toggleMap = () => byId("map").setAttribute("aria-pressed", String(!minimap.toggleAttribute("hidden")));
+const turn = (d) => open((shown + d + total) % total);
+const next = (d) => choose(Math.max(0, Math.min(current + d, data.flags.length - 1)), true);
+const pan = (dx, dy) => { view.x += dx * 80 / view.scale; view.y += dy * 80 / view.scale; show(); };
+const acts = {
+  "/": () => search.focus(), "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), "0": fit,
+  "1": () => zoom(1 / view.scale), "?": () => keys.showModal(), "Escape": shut, "m": toggleMap,
+  "n": () => next(1), "p": () => next(-1), "c": () => { if (current >= 0) centre(boxOf(data, current)); },
+  "s": () => along(0, false), "S": () => along(0, true), "r": () => along(1, false), "R": () => along(1, true),
+  "[": () => turn(-1), "]": () => turn(1),
+  "ArrowLeft": () => pan(-1, 0), "ArrowRight": () => pan(1, 0), "ArrowUp": () => pan(0, -1), "ArrowDown": () => pan(0, 1),
+};
+addEventListener("keydown", (e) => {
+  if (e.ctrlKey || e.metaKey || e.altKey || keys.open || e.target === programs || !layer) return;
+  if (e.key.startsWith("Arrow") && e.target instanceof Element && e.target.closest("#details")) return; // scroll them
+  if (!Object.hasOwn(acts, e.key)) return;
+  e.preventDefault();
+  acts[e.key]();
+});
+byId("zoomin").onclick = acts["+"];
+byId("zoomout").onclick = acts["-"];
+byId("fit").onclick = fit;
+byId("actual").onclick = acts["1"];
+byId("map").onclick = toggleMap;
+byId("help").onclick = acts["?"];
+programs.onchange = () => open(programs.selectedIndex);
+new ResizeObserver(() => {
+  measure();
+  if (layer) show();
+}).observe(picture);

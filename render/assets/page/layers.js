@@ -1,0 +1,311 @@
+// Layers: what of a program is in the document. A small program is there as a
+// whole. Of a large one are there the blocks near the window, and from afar a
+// canvas: a browser needs seconds to lay out the text of 10,000 blocks.
+
+let hits = []; // of a search: program and block
+
+const hitsHere = () => hits.filter((h) => h.p === shown).map((h) => h.b);
+
+// dress gives a block's group the looks of being found or chosen.
+function dress(e, b, found) {
+  e.classList.toggle("hit", found.has(b));
+  e.classList.toggle("chosen", b === current);
+}
+
+// Whole is a drawing that is in the document with all of its blocks.
+class Whole {
+  constructor(svg) {
+    this.svg = svg;
+    picture.className = "";
+    picture.replaceChildren(svg);
+  }
+
+  element(b) { return byId("b" + b); }
+
+  frame() {
+    this.svg.style.transform = `translate(${-view.x * view.scale}px, ${-view.y * view.scale}px) scale(${view.scale})`;
+    picture.classList.toggle("small", view.scale < smallest);
+    return true;
+  }
+
+  // redress shows what is found and chosen now.
+  redress() {
+    const found = new Set(hitsHere());
+    for (const e of this.svg.querySelectorAll(".hit, .chosen")) e.classList.remove("hit", "chosen");
+    for (const b of current < 0 ? found : new Set([...found, current])) {
+      const e = this.element(b);
+      if (e) dress(e, b, found);
+    }
+  }
+
+  blockAt(target) {
+    const g = target.closest(".b");
+    return g ? Number(g.id.slice(1)) : -1;
+  }
+
+  table(t) {
+    const box = byId("t" + t)?.getBBox();
+    return box && { x: box.x, y: box.y, w: box.width, h: Math.min(box.height, 400) };
+  }
+
+  recolour() {}
+  print() {}
+}
+
+// most is the number of blocks above which the window is seen from afar.
+const most = 400;
+
+// Windowed is a drawing with the blocks in and around the window.
+class Windowed {
+  constructor(p, [under, over]) {
+    this.p = p;
+    this.shape(data.far);
+    picture.className = "windowed";
+    picture.innerHTML = under + `<g></g><g></g>` + over + "</svg>"; // our own markup; its texts are escaped
+    this.svg = picture.querySelector("svg");
+    [this.loopGroup, this.blockGroup] = [...this.svg.children].filter((e) => e.tagName === "g" && !e.attributes.length && !e.children.length);
+    this.canvas = document.createElement("canvas");
+    this.spots = [0, 1].map(() => element("div", "spot"));
+    picture.prepend(this.canvas);
+    picture.append(...this.spots);
+    this.inside = new Map(); // item → its element
+    this.hovered = -1;
+  }
+
+  // shape turns the lists of numbers into arrays that are quick to search.
+  // Items are blocks, then tables.
+  shape(far) {
+    this.blocks = data.flags.length;
+    this.items = this.blocks + far.reach.length / 4;
+    const wires = far.wires, starts = [], points = [];
+    for (let i = 0; i < wires.length;) {
+      const n = wires[i + 2];
+      let x = 0, y = 0, x0 = Infinity, y0 = Infinity, x1 = -Infinity, y1 = -Infinity;
+      const at = points.length;
+      for (let j = 0; j < n; j++) {
+        x += wires[i + 3 + 2 * j];
+        y += wires[i + 4 + 2 * j];
+        points.push(x, y);
+        x0 = Math.min(x0, x); x1 = Math.max(x1, x); y0 = Math.min(y0, y); y1 = Math.max(y1, y);
+      }
+      starts.push(wires[i], wires[i + 1], at, at + 2 * n, x0, y0, x1, y1);
+      i += 3 + 2 * n;
+    }
+    this.wires = Int32Array.from(starts); // style, block, points from, to, x0, y0, x1, y1
+    this.points = Int32Array.from(points);
+    far.wires = null;
+    const loops = far.loops, areas = [];
+    for (let i = 0; i < loops.length;) {
+      const header = loops[i], n = loops[i + 1], bands = new Int32Array(4 * n);
+      let x = 0, y = 0, x0 = Infinity, x1 = -Infinity;
+      for (let j = 0; j < 4 * n; j += 4) {
+        x += loops[i + 2 + j];
+        y += loops[i + 3 + j];
+        bands.set([x, y, loops[i + 4 + j], loops[i + 5 + j]], j);
+        x0 = Math.min(x0, x);
+        x1 = Math.max(x1, x + loops[i + 4 + j]);
+        y += loops[i + 5 + j];
+      }
+      areas.push({ header, bands, x0, x1, y0: bands[1], y1: y });
+      i += 2 + 4 * n;
+    }
+    this.areas = areas;
+    far.loops = null;
+    this.near = new Uint8Array(this.items);
+  }
+
+  // loops and lines paint themselves for paintFar.
+  loops(px, w, h) {
+    const { x, y, scale } = px.at;
+    for (const a of this.areas) {
+      if (a.x0 > x + w || a.y0 > y + h || a.x1 < x || a.y1 < y || (a.y1 - a.y0) * scale < 2) continue;
+      for (let j = 0, b = a.bands; j < b.length; j += 4) px.rect(b[j], b[j + 1], b[j + 2], b[j + 3], ink.loop, 24);
+    }
+  }
+
+  // drawLoops draws the loops in a rectangle, cut to it.
+  drawLoops(x0, y0, x1, y1) {
+    let markup = "";
+    for (const a of this.areas) {
+      if (a.x0 > x1 || a.y0 > y1 || a.x1 < x0 || a.y1 < y0) continue;
+      const left = [], right = [];
+      for (let j = 0, b = a.bands; j < b.length; j += 4) {
+        const top = Math.max(b[j + 1], y0), bottom = Math.min(b[j + 1] + b[j + 3], y1);
+        if (top >= bottom) continue;
+        const l = Math.round(Math.min(Math.max(b[j], x0), x1)), r = Math.round(Math.max(Math.min(b[j] + b[j + 2], x1), x0));
+        right.push(`${r} ${Math.round(top)}L${r} ${Math.round(bottom)}`);
+        left.push(`${l} ${Math.round(bottom)}L${l} ${Math.round(top)}`);
+      }
+      if (!left.length) continue;
+      markup += `<path class="loop" d="M${[...right, ...left.reverse()].join("L")}Z"/>`;
+      const name = a.header >= 0 && data.flags[a.header] & HEADER ? "loop " + nameOf(data, a.header) : "loop";
+      if (a.y0 >= y0) markup += `<text x="${a.bands[0] + 4}" y="${a.bands[1] + 9}" class="loopname">${escaped(name)}</text>`;
+    }
+    if (markup !== this.loopMarkup) this.loopGroup.innerHTML = this.loopMarkup = markup;
+  }
+
+  lines(px, w, h) {
+    const ws = this.wires, pts = this.points, { x, y, scale } = px.at;
+    const weight = Math.round(Math.min(256, Math.max(90, 256 * scale * 8)));
+    for (let i = 0; i < ws.length; i += 8) {
+      if (ws[i + 4] > x + w || ws[i + 5] > y + h || ws[i + 6] < x || ws[i + 7] < y) continue;
+      if ((ws[i + 6] - ws[i + 4] + ws[i + 7] - ws[i + 5]) * scale < 2) continue;
+      const colour = ink["k" + ws[i]];
+      for (let j = ws[i + 2] + 2; j < ws[i + 3]; j += 2) px.line(pts[j - 2], pts[j - 1], pts[j], pts[j + 1], colour, weight);
+    }
+  }
+
+  // mark sets near to level for the items of which a part is in the rectangle,
+  // and returns their number.
+  mark(level, x0, y0, x1, y1) {
+    const near = this.near, boxes = data.boxes, p = data.pieces, ws = this.wires, pts = this.points;
+    for (let b = 0, i = 0; i < boxes.length; b++, i += 4) {
+      if (boxes[i] < x1 && boxes[i + 1] < y1 && boxes[i] + boxes[i + 2] > x0 && boxes[i + 1] + boxes[i + 3] > y0) near[b] = level;
+    }
+    for (let i = 0; i < ws.length; i += 8) {
+      if (ws[i + 4] > x1 || ws[i + 5] > y1 || ws[i + 6] < x0 || ws[i + 7] < y0 || near[ws[i + 1]] === level) continue;
+      for (let j = ws[i + 2] + 2; j < ws[i + 3]; j += 2) {
+        const a = pts[j - 2], b = pts[j - 1], c = pts[j], d = pts[j + 1];
+        if (Math.min(a, c) <= x1 && Math.max(a, c) >= x0 && Math.min(b, d) <= y1 && Math.max(b, d) >= y0) {
+          near[ws[i + 1]] = level;
+          break;
+        }
+      }
+    }
+    const [sx, , sw] = data.strip, arcs = data.far.arcs;
+    if (sx < x1 && sx + sw > x0) {
+      for (let i = 0; i < p.length; i += 5) if (p[i + 3] < y1 && p[i + 3] + p[i + 4] > y0) near[p[i]] = level;
+    }
+    if (data.far.arcx < x1) {
+      for (let i = 0; i < arcs.length; i += 4) {
+        if (Math.min(arcs[i + 1], arcs[i + 2]) < y1 && Math.max(arcs[i + 1], arcs[i + 2]) > y0 && data.far.arcx + arcs[i + 3] > x0) near[arcs[i]] = level;
+      }
+    }
+    const e = data.far.reach;
+    for (let i = 0; i < e.length; i += 4) {
+      if (e[i] < x1 && e[i + 1] < y1 && e[i] + e[i + 2] > x0 && e[i + 1] + e[i + 3] > y0) near[this.blocks + i / 4] = level;
+    }
+    let n = 0;
+    for (let i = 0; i < this.blocks; i++) if (near[i] === level) n++;
+    return n;
+  }
+
+  // frame draws the view, and reports whether it is complete.
+  frame() {
+    const w = win.w / view.scale, h = win.h / view.scale;
+    this.spot(-1);
+    this.near.fill(0);
+    const n = view.scale < smallest ? Infinity : this.mark(3, view.x, view.y, view.x + w, view.y + h);
+    this.isFar = n > most;
+    this.svg.style.visibility = this.isFar ? "hidden" : "";
+    if (this.isFar) {
+      this.canvas.style.display = "";
+      paintFar(this.canvas, this);
+      return true;
+    }
+    this.svg.style.transform = `translate(${-view.x * view.scale}px, ${-view.y * view.scale}px) scale(${view.scale})`;
+    const seen = new Uint8Array(this.near);
+    this.mark(1, view.x - w, view.y - h, view.x + 2 * w, view.y + 2 * h);
+    for (const [i, e] of this.inside) {
+      if (this.near[i]) continue;
+      e.remove();
+      this.inside.delete(i);
+    }
+    this.drawLoops(view.x - w / 2, view.y - h / 2, view.x + 1.5 * w, view.y + 1.5 * h);
+    const missing = this.fill(seen);
+    if (!missing) this.canvas.style.display = "none";
+    return !missing;
+  }
+
+  // fill puts the blocks that the window shows into the document, and reports
+  // whether the markup of some is still to be unpacked.
+  fill(seen) {
+    const want = [];
+    let missing = false;
+    for (let i = 0; i < this.items; i++) if (seen[i] === 3 && !this.inside.has(i)) want.push(i);
+    const text = [], into = [];
+    for (const i of want) {
+      const kind = i < this.blocks ? "draw" : "table", at = i < this.blocks ? i : i - this.blocks, n = Math.floor(at / data.far.chunk);
+      const lines = loaded(kind, this.p, n);
+      if (!lines) {
+        missing = true;
+        load(kind, this.p, n, splitLines).then(() => { if (layer === this) show(); });
+        continue;
+      }
+      text.push(lines[at % data.far.chunk]);
+      into.push(i);
+    }
+    if (!text.length) return missing;
+    const found = new Set(hitsHere()), group = this.blockGroup, from = group.children.length;
+    group.insertAdjacentHTML("beforeend", text.join("")); // our own markup, as above
+    let e = group.children[from];
+    for (const i of into) {
+      this.inside.set(i, e);
+      if (i < this.blocks) {
+        dress(e, i, found);
+        e.setAttribute("role", "group");
+        e.setAttribute("aria-label", spoken(data, i));
+      }
+      e = e.nextElementSibling;
+    }
+    return missing;
+  }
+
+  element(b) { return this.inside.get(b); }
+
+  redress() {
+    const found = new Set(hitsHere());
+    for (const [i, e] of this.inside) if (i < this.blocks) dress(e, i, found);
+    show();
+  }
+
+  // blockAt returns the block under the pointer.
+  blockAt(target, e) {
+    const g = target.closest(".b");
+    if (g) return Number(g.id.slice(1));
+    if (!this.isFar) return -1;
+    const x = view.x + (e.clientX - win.x) / view.scale, y = view.y + (e.clientY - win.y) / view.scale, { boxes, pieces } = data;
+    for (let b = 0, i = 0; i < boxes.length; b++, i += 4) {
+      if (x >= boxes[i] && x < boxes[i] + boxes[i + 2] && y >= boxes[i + 1] && y < boxes[i + 1] + boxes[i + 3]) return b;
+    }
+    const [sx, , sw] = data.strip;
+    if (x < sx || x >= sx + sw) return -1;
+    for (let i = 0; i < pieces.length; i += 5) if (y >= pieces[i + 3] && y < pieces[i + 3] + Math.max(1, pieces[i + 4])) return pieces[i];
+    return -1;
+  }
+
+  // hover lights up both halves of a block seen from afar.
+  hover(target, e) {
+    if (this.isFar) this.spot(this.blockAt(target, e));
+  }
+
+  spot(b) {
+    if (b === this.hovered) return;
+    this.hovered = b;
+    picture.title = b < 0 ? "" : spoken(data, b);
+    const at = data.pieces.findIndex((v, i) => i % 5 === 0 && v === b);
+    const box = b < 0 ? null : boxOf(data, b), [sx, , sw] = data.strip;
+    const piece = b < 0 || at < 0 ? null : { x: sx, y: data.pieces[at + 3], w: sw, h: data.pieces[at + 4] };
+    [box, piece].forEach((r, i) => {
+      const s = this.spots[i].style;
+      s.display = r ? "block" : "none";
+      if (!r) return;
+      const w = Math.max(6, r.w * view.scale), h = Math.max(6, r.h * view.scale);
+      Object.assign(s, { left: (r.x + r.w / 2 - view.x) * view.scale - w / 2 + "px", top: (r.y + r.h / 2 - view.y) * view.scale - h / 2 + "px",
+        width: w + "px", height: h + "px" });
+    });
+  }
+
+  table(t) {
+    const [x, y, w, h] = data.far.tables.slice(4 * t, 4 * t + 4);
+    return { x, y, w, h: Math.min(h, 400) };
+  }
+
+  recolour() { show(); }
+
+  // print makes what the window shows the whole drawing.
+  print(on) {
+    const box = on ? [view.x, view.y, win.w / view.scale, win.h / view.scale] : [0, 0, data.w, data.h];
+    this.svg.setAttribute("viewBox", box.map(Math.round).join(" "));
+  }
+}

@@ -1,0 +1,61 @@
+// Payloads: data blocks of the page, unpacked when they are needed.
+
+const byId = (id) => document.getElementById(id);
+const payloads = new Map(); // id → value, or the promise of it
+
+// load returns the promise of payload n of a kind of program p, made from its
+// text by parse; of null when there is none.
+function load(kind, p, n, parse = JSON.parse) {
+  const id = `${kind}${p}-${n}`;
+  if (!payloads.has(id)) {
+    const value = unpack(byId(id)).then((text) => text === null ? null : parse(text));
+    payloads.set(id, value);
+    value.then((v) => payloads.set(id, v), () => {}); // the one who waits hears of an error
+  }
+  return Promise.resolve(payloads.get(id));
+}
+
+// loaded returns a payload that is there, else undefined.
+function loaded(kind, p, n) {
+  const v = payloads.get(`${kind}${p}-${n}`);
+  return v instanceof Promise ? undefined : v;
+}
+
+// unpack returns the text of an element: as it is, or out of base64 and gzip.
+async function unpack(e) {
+  if (!e) return null;
+  if (e.type === "application/json") return e.textContent;
+  const raw = atob(e.textContent), bytes = new Uint8Array(raw.length);
+  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+  e.remove(); // the page keeps the value instead
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+}
+
+const escaped = (text) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+
+const splitLines = (text) => text.split("\n");
+
+// Bits of a block's flags.
+const REACHABLE = 1, ENTRY = 2, EXIT = 4, HEADER = 8;
+
+const nameOf = (d, b) => d.names?.[b] ?? "b" + b;
+
+const boxOf = (d, b) => ({ x: d.boxes[4 * b], y: d.boxes[4 * b + 1], w: d.boxes[4 * b + 2], h: d.boxes[4 * b + 3] });
+
+// marksOf returns what there is to say of a block in a word or two each.
+function marksOf(d, b) {
+  const flags = d.flags[b], out = [];
+  if (d.marks?.[b]) out.push(d.marks[b]);
+  if (flags & ENTRY) out.push("entry");
+  if (flags & EXIT) out.push("exit");
+  if (flags & HEADER) out.push("loop header");
+  if (!(flags & REACHABLE)) out.push("unreachable");
+  if (d.counts?.[b] !== undefined) out.push(`${d.counts[b]} ${d.counts[b] === 1 ? "visit" : "visits"}`);
+  return out;
+}
+
+// spoken describes a block to those who do not see it.
+function spoken(d, b) {
+  const lo = d.slots[2 * b], hi = d.slots[2 * b + 1];
+  return [nameOf(d, b), ...(lo < 0 ? [] : [`instructions ${lo} to ${hi}`]), ...marksOf(d, b)].join(", ");
+}

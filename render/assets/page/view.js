@@ -1,0 +1,73 @@
+// The view: which part of the picture the window shows.
+
+const picture = byId("picture"), details = byId("details"), search = byId("search"), count = byId("count");
+const keys = byId("keys"), programs = byId("programs"), minimap = byId("minimap"), said = byId("said");
+const total = programs.options.length;
+const view = { x: 0, y: 0, scale: 1 }; // left top corner in picture units, screen pixels per unit
+const win = { x: 0, y: 0, w: 1, h: 1 }; // the window, in screen pixels
+const smallest = 0.3; // scale below which text is not drawn
+
+let shown = -1, data, layer, current = -1, pending = false;
+
+// measure reads the place of the window, which details and the header change.
+function measure() {
+  const r = picture.getBoundingClientRect();
+  Object.assign(win, { x: r.x, y: r.y, w: Math.max(1, r.width), h: Math.max(1, r.height) });
+}
+
+// show draws the view, once for each frame. The picture is moved by a transform:
+// another viewBox costs a layout of all of it.
+function show() {
+  picture.setAttribute("aria-busy", "true");
+  if (pending) return;
+  pending = true;
+  requestAnimationFrame(() => {
+    pending = false;
+    picture.scrollTo(0, 0);
+    const done = layer.frame();
+    showFrame();
+    if (done) picture.setAttribute("aria-busy", "false");
+  });
+}
+
+const whole = () => Math.min(win.w / data.w, win.h / data.h);
+
+function fit() {
+  measure();
+  view.scale = Math.min(whole(), 1.5);
+  view.x = (data.w - win.w / view.scale) / 2;
+  view.y = (data.h - win.h / view.scale) / 2;
+  show();
+}
+
+// home is the first look: everything, or where that could not be read the
+// beginning.
+function home() {
+  fit();
+  const b = data.entries[0];
+  if (view.scale >= 0.5 || b === undefined) return;
+  const entry = boxOf(data, b);
+  view.scale = 0.8;
+  view.x = Math.max(0, entry.x + entry.w / 2 - win.w / view.scale / 2);
+  view.y = Math.max(0, entry.y - 120);
+  show();
+}
+
+// zoom keeps the point of the picture at (px, py) of the screen in place.
+function zoom(factor, px, py) {
+  const dx = px === undefined ? win.w / 2 : px - win.x, dy = py === undefined ? win.h / 2 : py - win.y;
+  const scale = Math.min(8, Math.max(Math.min(0.002, whole()), view.scale * factor));
+  view.x += dx / view.scale - dx / scale;
+  view.y += dy / view.scale - dy / scale;
+  view.scale = scale;
+  show();
+}
+
+function centre(box) {
+  if (!box || !box.w) return;
+  measure();
+  view.scale = Math.max(view.scale, 0.7);
+  view.x = box.x + box.w / 2 - win.w / view.scale / 2;
+  view.y = box.y + box.h / 2 - win.h / view.scale / 2;
+  show();
+}

@@ -1,0 +1,158 @@
+package render
+
+import (
+	"strconv"
+	"strings"
+)
+
+// A windowed program is one with so many blocks that a browser takes seconds
+// for a drawing of all. Its page holds the markup of each block as text and
+// puts those near the window into the document; from afar the script paints
+// boxes and lines on a canvas. This file cuts the drawing into such parts.
+
+// farData is what the script of a page needs to paint a windowed program from
+// afar, and to know which of its parts are near the window.
+type farData struct {
+	// Wires are the lines: style, block in whose markup it is, number of points,
+	// x and y of the first point and of each further one from the one before.
+	Wires []int `json:"wires"`
+	Arcs  []int `json:"arcs"` // block, y of both ends, bulge, of the strip's jumps
+	ArcX  int   `json:"arcx"` // their x
+	// Loops are areas: header or -1, number of bands, and of each band x less
+	// that of the band above, y less where that one ends, w, h. The script draws
+	// them, cut to the window: their outlines are dashed, and a browser makes the
+	// millions of dashes of a large one though it shows few.
+	Loops  []int `json:"loops"`
+	Hubs   []int `json:"hubs"`   // x, y, w, h
+	Tables []int `json:"tables"` // x, y, w, h
+	Reach  []int `json:"reach"`  // of each table with its lines: x, y, w, h
+	Chunk  int   `json:"chunk"`  // number of blocks, or tables, in one payload
+}
+
+// pageChunk blocks have their markup in one payload, some 100 kB: a browser
+// unpacks that in 2 ms, and a window shows blocks of few payloads.
+const pageChunk = 64
+
+// farParts is the drawing of a windowed program in pieces.
+type farParts struct {
+	under, over string   // what is drawn before and after blocks, always in the document
+	blocks      []string // group of each block
+	tables      []string // group of each table
+}
+
+// cutSVG takes a drawing of SVG apart by lines: a block, a table and a loop
+// have a line each.
+func cutSVG(svg string, l *Layout) (farParts, *farData) {
+	p := farParts{blocks: make([]string, 0, len(l.Blocks))}
+	d := &farData{Wires: []int{}, Arcs: []int{}, Loops: []int{}, Hubs: []int{}, Tables: []int{}, Reach: []int{},
+		Chunk: pageChunk}
+	var under, over strings.Builder
+	rest := &under
+	for line := range strings.Lines(svg) {
+		text := strings.TrimSuffix(line, "\n")
+		switch {
+		case strings.HasPrefix(line, `<g class="b`) && blockIndex(line) == len(p.blocks):
+			p.blocks = append(p.blocks, text)
+			rest = &over
+		case strings.HasPrefix(line, `<path class="loop"`):
+		case strings.HasPrefix(line, `<g class="t`) && len(p.tables) < len(l.Tables):
+			p.tables = append(p.tables, text)
+		case line == "</svg>\n":
+		default:
+			rest.WriteString(line)
+		}
+	}
+	p.under, p.over = under.String(), over.String()
+	for _, loop := range l.Loops {
+		d.addLoop(&loop)
+	}
+	for _, h := range l.Hubs {
+		d.Hubs = append(d.Hubs, h.X, h.Y, h.W, h.H)
+	}
+	for i, r := range l.Tables {
+		d.Tables = append(d.Tables, r.X, r.Y, r.W, r.H)
+		r = tableArea(l, i)
+		d.Reach = append(d.Reach, r.X, r.Y, r.W, r.H)
+	}
+	return p, d
+}
+
+// blockIndex returns the number of the id "b7" in a line, -1 without.
+func blockIndex(line string) int {
+	_, rest, ok := strings.Cut(line, ` id="b`)
+	num, _, _ := strings.Cut(rest, `"`)
+	n, err := strconv.Atoi(num)
+	if !ok || err != nil {
+		return -1
+	}
+	return n
+}
+
+func (d *farData) addLoop(loop *Loop) {
+	if len(loop.Bands) == 0 {
+		return
+	}
+	d.Loops = append(d.Loops, loop.Header, len(loop.Bands))
+	x, y := 0, 0
+	for _, b := range loop.Bands {
+		d.Loops = append(d.Loops, b.X-x, b.Y-y, b.W, b.H)
+		x, y = b.X, b.Y+b.H
+	}
+}
+
+// tableArea returns the box of a table and of its lines to the strip.
+func tableArea(l *Layout, t int) Rect {
+	r, st := l.Tables[t], l.Strip
+	if st == nil {
+		return r
+	}
+	y0, y1 := r.Y, r.Y+r.H
+	for _, aims := range [][]Aim{st.Aims[t], st.Feeds[t]} {
+		for _, a := range aims {
+			y0, y1 = min(y0, a.Y1), max(y1, a.Y1)
+		}
+	}
+	x := min(r.X, st.X+st.W)
+	return Rect{x, y0, r.X + r.W - x, y1 - y0}
+}
+
+// addWires adds the lines, each to the block whose markup it is in.
+func (d *farData) addWires(s *Scene, l *Layout) {
+	for i := range l.Lines {
+		w := &l.Lines[i]
+		e := &s.Edges[w.Edges[0]]
+		style := kindStyle(e.Kind)
+		if e.Dead {
+			style = styleDead
+		}
+		pts := w.Points[w.First : w.Last+1]
+		if w.Curve {
+			pts = w.Points
+		}
+		d.Wires = append(d.Wires, style, wireBlock(s, w), len(pts))
+		var at Pt
+		for _, p := range pts {
+			d.Wires = append(d.Wires, p.X-at.X, p.Y-at.Y)
+			at = p
+		}
+	}
+	if l.Strip == nil {
+		return
+	}
+	for i, a := range l.Strip.Arcs {
+		if j := s.Image.Jumps[i]; a != (Arc{}) && j.Edge >= 0 {
+			d.ArcX = a.X
+			d.Arcs = append(d.Arcs, s.Edges[j.Edge].From, a.Y0, a.Y1, a.Bulge)
+		}
+	}
+}
+
+// wireBlock returns the block in whose group a line is drawn: its source, or
+// its target when it leaves a hub.
+func wireBlock(s *Scene, w *Wire) int {
+	e := &s.Edges[w.Edges[0]]
+	if len(w.Edges) > 1 && !w.ToHub {
+		return e.To
+	}
+	return e.From
+}
