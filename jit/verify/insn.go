@@ -220,12 +220,12 @@ func (c *checker) exit(b *body) {
 			c.fail(b.pc, b.start, "a later exit is no single jmp")
 			return
 		}
-		if to, ok := x[0].Target(); !ok || to != c.cleanup {
+		if to, ok := x[0].Target(); !ok || to != c.cleanup && to != c.landing {
 			c.fail(b.pc, x[0].Offset, "%s, should go to the epilogue at +%#x", x[0], c.cleanup)
 		}
 		return
 	}
-	c.cleanup = b.end
+	c.cleanup, c.landing = b.end, b.start
 	if len(b.x86) > 0 {
 		c.cleanup = b.x86[0].Offset
 	}

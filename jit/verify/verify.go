@@ -88,6 +88,10 @@ type checker struct {
 	starts  []uint64      // bit set of the offsets at which an x86 instruction begins, and of the end
 	x86     []disasm.Insn // of the instruction at hand: decoded instructions are large
 	cleanup int           // offset of the first exit's code, -1 before it
+	// landing is the same but for a leading ENDBR64, which is there when indirect
+	// jumps go to that exit. Linux lets later exits jump to it (cleanup_addr in
+	// do_jit, arch/x86/net/bpf_jit_comp.c, Linux 7.3); it does nothing then.
+	landing int
 }
 
 // begins reports whether an x86 instruction begins at an offset, or the code ends
