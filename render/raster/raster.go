@@ -1,0 +1,102 @@
+// Package raster paints drawings as PNG files, with no program or font of the
+// machine.
+//
+//	d, err := display.Read(svg, display.Light)
+//	err = raster.PNG(ctx, w, d, raster.Options{Scale: 2})
+//
+// The picture is painted in bands of rows, each compressed when it is complete:
+// memory does not grow with the picture's height. All sums over pixels are in
+// integers, so that the pixels are the same on every machine.
+//
+// Why not a library: those for Go that draw SVG know only part of what package
+// render writes, or bring dozens of modules along; one C library in wasm takes as
+// long to start as a picture to paint.
+package raster
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/bpfcfg/bpfcfg/render/display"
+)
+
+// Limits on the size of a picture. Viewers allocate four bytes a pixel, and some
+// take no sides beyond 2^16.
+const (
+	MaxPixels = 1 << 27
+	MaxSide   = 1<<16 - 1
+)
+
+// TooLargeError says that a picture has more pixels than MaxPixels, or a longer
+// side than MaxSide.
+type TooLargeError struct {
+	W, H int     // pixels asked for
+	Fits float64 // a scale that fits
+}
+
+// Error says what was too large, and what fits.
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("the picture would have %d by %d pixels, more than %d or a side of %d: scale %.3g fits",
+		e.W, e.H, MaxPixels, MaxSide, e.Fits)
+}
+
+// Options choose how a picture is painted.
+type Options struct {
+	Scale float64 // pixels for each pixel of the drawing; 0 is 1
+	// Progress, if not nil, is called as the work goes on.
+	Progress func(done, total int)
+}
+
+// Stats says what is noteworthy of a picture.
+type Stats struct {
+	W, H    int    // pixels
+	Missing []rune // characters drawn as frames with their numbers, each once
+}
+
+// Size returns the size of a drawing in pixels at a scale, and an error of type
+// TooLargeError when that is too much.
+func Size(d *display.Drawing, scale float64) (w, h int, err error) {
+	fw, fh := math.Ceil(d.W*scale), math.Ceil(d.H*scale)
+	if fw > MaxSide || fh > MaxSide || fw*fh > MaxPixels {
+		fits := min(MaxSide/d.W, MaxSide/d.H, math.Sqrt(MaxPixels/d.W/d.H))
+		fits = math.Floor(fits*1000) / 1000 // room for rounding up
+		return 0, 0, &TooLargeError{int(min(fw, 1e9)), int(min(fh, 1e9)), fits}
+	}
+	return max(int(fw), 1), max(int(fh), 1), nil
+}
+
+// bandPixels is how many pixels are in memory at a time.
+const bandPixels = 8 << 20
+
+// PNG writes a drawing as a PNG file: eight bits for each of red, green and blue,
+// no alpha. It fails when the picture is too large, the context ends or w does.
+func PNG(ctx context.Context, w io.Writer, d *display.Drawing, opt Options) (Stats, error) {
+	if opt.Scale == 0 {
+		opt.Scale = 1
+	}
+	var st Stats
+	var err error
+	if st.W, st.H, err = Size(d, opt.Scale); err != nil {
+		return st, err
+	}
+	rows := min(max(bandPixels/st.W, 64), st.H)
+	p := newPainter(d, opt.Scale, st.W)
+	out := newEncoder(w, st.W, st.H, opt.Scale)
+	for top := 0; top < st.H; top += rows {
+		if err := ctx.Err(); err != nil {
+			return st, err
+		}
+		if opt.Progress != nil {
+			opt.Progress(top, st.H)
+		}
+		n := min(rows, st.H-top)
+		p.paint(top, n)
+		for y := range n {
+			out.row(p.pix[3*st.W*y : 3*st.W*(y+1)])
+		}
+	}
+	st.Missing = p.missing()
+	return st, out.end()
+}

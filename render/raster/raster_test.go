@@ -1,0 +1,331 @@
+package raster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"image"
+	"image/png"
+	"math"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/render"
+	"github.com/bpfcfg/bpfcfg/render/display"
+	"github.com/bpfcfg/bpfcfg/render/rendertest"
+)
+
+func svgOf(t testing.TB, s *render.Scene) []byte {
+	t.Helper()
+	l, err := render.Place(s, render.PlaceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return render.SVG(s, l)
+}
+
+func read(t testing.TB, svg []byte, scheme display.Scheme) *display.Drawing {
+	t.Helper()
+	d, err := display.Read(svg, scheme)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func paint(t testing.TB, d *display.Drawing, scale float64) *image.NRGBA {
+	t.Helper()
+	var b bytes.Buffer
+	st, err := PNG(t.Context(), &b, d, Options{Scale: scale})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := png.Decode(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Bounds().Dx() != st.W || m.Bounds().Dy() != st.H {
+		t.Fatalf("picture of %v, stated %d by %d", m.Bounds(), st.W, st.H)
+	}
+	return nrgba(m)
+}
+
+func nrgba(m image.Image) *image.NRGBA {
+	out := image.NewNRGBA(m.Bounds())
+	for y := range m.Bounds().Dy() {
+		for x := range m.Bounds().Dx() {
+			out.Set(x, y, m.At(x, y))
+		}
+	}
+	return out
+}
+
+var textElement = regexp.MustCompile(`(?s)<text .*?</text>`)
+
+// TestAgainstRSVG compares pictures with those that librsvg makes of the same
+// files: averages over squares of 8 pixels. Lines and areas must be the same but
+// for rounding. Letters are of another font there, so with them the tolerance is
+// that of a font's weight.
+func TestAgainstRSVG(t *testing.T) {
+	if _, err := exec.LookPath("rsvg-convert"); err != nil {
+		t.Skip("rsvg-convert is not installed: nothing to compare with")
+	}
+	for _, s := range rendertest.Samples() {
+		if len(s.Scene.Blocks) > 40 {
+			continue // the same signs again, for seconds
+		}
+		svg := svgOf(t, s.Scene)
+		for _, c := range []struct {
+			name               string
+			svg                []byte
+			meanMax, squareMax float64
+		}{
+			{"shapes", textElement.ReplaceAll(svg, nil), 0.3, 6},
+			{"text", svg, 0.8, 45},
+		} {
+			t.Run(s.Name+" "+c.name, func(t *testing.T) {
+				ours, theirs := paint(t, read(t, c.svg, display.Light), 1), rsvg(t, c.svg)
+				if ours.Bounds() != theirs.Bounds() {
+					t.Fatalf("size %v, librsvg has %v", ours.Bounds(), theirs.Bounds())
+				}
+				mean, most, where := compare(ours, theirs)
+				t.Logf("mean difference %.3f, most %.1f at %v", mean, most, where)
+				if mean > c.meanMax || most > c.squareMax {
+					t.Errorf("mean difference %.2f of 255, at most %.1f around %v; tolerated %v and %v",
+						mean, most, where, c.meanMax, c.squareMax)
+				}
+			})
+		}
+	}
+}
+
+func rsvg(t *testing.T, svg []byte) *image.NRGBA {
+	t.Helper()
+	cmd := exec.Command("rsvg-convert", "--format=png")
+	cmd.Stdin = bytes.NewReader(svg)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := png.Decode(bytes.NewReader(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return nrgba(m)
+}
+
+// compare returns the mean and the greatest difference of the colours of squares,
+// and where that is.
+func compare(a, b *image.NRGBA) (mean, most float64, where image.Point) {
+	const side = 8
+	n := 0
+	for y := 0; y+side <= a.Bounds().Dy(); y += side {
+		for x := 0; x+side <= a.Bounds().Dx(); x += side {
+			for c := range 3 {
+				sum := 0
+				for dy := range side {
+					for dx := range side {
+						i := a.PixOffset(x+dx, y+dy) + c
+						sum += int(a.Pix[i]) - int(b.Pix[i])
+					}
+				}
+				d := math.Abs(float64(sum)) / (side * side)
+				mean += d
+				n++
+				if d > most {
+					most, where = d, image.Pt(x, y)
+				}
+			}
+		}
+	}
+	return mean / float64(n), most, where
+}
+
+// TestBands paints a picture in bands of several heights: a pixel does not depend
+// on where the bands lie.
+func TestBands(t *testing.T) {
+	d := read(t, svgOf(t, rendertest.Loops()), display.Light)
+	const scale = 1.3
+	w, h, err := Size(d, scale)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole := newPainter(d, scale, w)
+	whole.paint(0, h)
+	for _, rows := range []int{1, 17, 64, 200} {
+		p := newPainter(d, scale, w)
+		for top := 0; top < h; top += rows {
+			n := min(rows, h-top)
+			p.paint(top, n)
+			if !bytes.Equal(p.pix[:3*w*n], whole.pix[3*w*top:3*w*(top+n)]) {
+				t.Fatalf("bands of %d rows: another picture at row %d", rows, top)
+			}
+		}
+	}
+}
+
+// TestSame paints twice and compares all bytes.
+func TestSame(t *testing.T) {
+	svg := svgOf(t, rendertest.Switch(12))
+	var a, b bytes.Buffer
+	for _, to := range []*bytes.Buffer{&a, &b} {
+		if _, err := PNG(t.Context(), to, read(t, svg, display.Dark), Options{Scale: 2}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !bytes.Equal(a.Bytes(), b.Bytes()) {
+		t.Error("the same drawing gave two files")
+	}
+}
+
+const head = `<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40" viewBox="0 0 40 40">` +
+	`<style>.page { fill: #ffffff; } .f { fill: #102030; } .h { fill: #ffffff; fill-opacity: 50%; } .s { fill: none; stroke: #000000; stroke-width: 2; }` +
+	` .d { stroke-dasharray: 4 6; }</style><rect class="page" width="40" height="40"/>`
+
+// TestPixels checks single pixels, by hand.
+func TestPixels(t *testing.T) {
+	d := read(t, []byte(head+`<rect class="f" x="5" y="5" width="10" height="10"/>`+
+		`<rect class="h" x="5" y="5" width="5" height="10"/>`+
+		`<path class="s" d="M20 10H35V30"/><path class="s d" d="M5 25H30"/></svg>`), display.Light)
+	m := paint(t, d, 1)
+	for _, c := range []struct {
+		x, y int
+		want uint8 // red
+		what string
+	}{
+		{4, 4, 255, "outside"}, {14, 14, 0x10, "inside"}, {15, 14, 255, "right of it"},
+		{6, 6, 136, "under half of white"},                              // 16 + (255-16)·128/255
+		{20, 9, 0, "upper half of a stroke"}, {20, 10, 0, "lower half"}, // width 2 around y = 10
+		{20, 11, 255, "below the stroke"}, {19, 10, 255, "before its start"}, {35, 9, 0, "its mitred corner"},
+		{35, 29, 0, "its end"}, {35, 30, 255, "behind its end"},
+		{5, 24, 0, "first dash"}, {8, 24, 0, "end of the first dash"}, {9, 24, 255, "gap"}, {15, 24, 0, "second dash"},
+		{19, 24, 255, "second gap"},
+	} {
+		if got := m.NRGBAAt(c.x, c.y).R; got != c.want {
+			t.Errorf("pixel %d, %d (%s) is %d, want %d", c.x, c.y, c.what, got, c.want)
+		}
+	}
+}
+
+// TestCoverage compares the coverage of random triangles with counts of 64 by 64
+// points in each pixel.
+func TestCoverage(t *testing.T) {
+	const size, points = 12, 64
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 60 {
+		var tri [3]pt
+		for i := range tri {
+			tri[i] = pt{rng.Int64N(size*unit*3/2) - size*unit/4, rng.Int64N(size*unit*3/2) - size*unit/4}
+		}
+		s := newScan(size)
+		s.band(0, size)
+		s.polygon(tri[:])
+		var got [size][size]uint8
+		s.sweep(func(row, x, n int, cover uint8) {
+			for i := range n {
+				got[row][x+i] = cover
+			}
+		})
+		for y := range size {
+			for x := range size {
+				n := 0
+				for k := range points * points {
+					px := float64(x) + (float64(k%points)+0.5)/points
+					py := float64(y) + (float64(k/points)+0.5)/points
+					if inside(tri, px*unit, py*unit) {
+						n++
+					}
+				}
+				want := float64(n) / (points * points) * 255
+				if math.Abs(want-float64(got[y][x])) > 6 {
+					t.Fatalf("triangle %v: pixel %d, %d is %d, want %.0f", tri, x, y, got[y][x], want)
+				}
+			}
+		}
+	}
+}
+
+func inside(tri [3]pt, x, y float64) bool {
+	pos, neg := false, false
+	for i, a := range tri {
+		b := tri[(i+1)%3]
+		side := (float64(b.x-a.x))*(y-float64(a.y)) - (float64(b.y-a.y))*(x-float64(a.x))
+		pos, neg = pos || side > 0, neg || side < 0
+	}
+	return !(pos && neg)
+}
+
+func TestTooLarge(t *testing.T) {
+	d := &display.Drawing{W: 30000, H: 20000}
+	var large *TooLargeError
+	if _, err := PNG(t.Context(), &bytes.Buffer{}, d, Options{}); !errors.As(err, &large) {
+		t.Fatalf("error %v", err)
+	}
+	if w, h, err := Size(d, large.Fits); err != nil || w*h < MaxPixels*9/10 {
+		t.Errorf("scale %v gives %d by %d, %v", large.Fits, w, h, err)
+	}
+}
+
+// TestStops ends the context, and fails to write.
+func TestStops(t *testing.T) {
+	d := read(t, svgOf(t, rendertest.Three()), display.Light)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := PNG(ctx, &bytes.Buffer{}, d, Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v, want that of the context", err)
+	}
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("no /dev/full here")
+	}
+	defer full.Close()
+	if _, err := PNG(t.Context(), full, d, Options{}); err == nil {
+		t.Error("a full disk is no error")
+	}
+}
+
+// TestMissing names what the fonts lack.
+func TestMissing(t *testing.T) {
+	d := read(t, svgOf(t, rendertest.Hostile("漢字 é → ש")), display.Light)
+	st, err := PNG(t.Context(), &bytes.Buffer{}, d, Options{})
+	if err != nil || !strings.Contains(string(st.Missing), "漢") || strings.ContainsAny(string(st.Missing), "é→") {
+		t.Errorf("missing %q, %v", string(st.Missing), err)
+	}
+}
+
+// TestLook writes the samples as PNG files into the directory of the variable
+// LOOK, for looking at.
+func TestLook(t *testing.T) {
+	dir := os.Getenv("LOOK")
+	if dir == "" {
+		t.Skip("LOOK names no directory")
+	}
+	for _, s := range rendertest.Samples() {
+		for _, scheme := range []display.Scheme{display.Light, display.Dark} {
+			f, err := os.Create(filepath.Join(dir, s.Name+"."+string(scheme)+".png"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := PNG(t.Context(), f, read(t, svgOf(t, s.Scene), scheme), Options{}); err != nil {
+				t.Error(err)
+			}
+			f.Close()
+		}
+	}
+}
+
+func BenchmarkPNG(b *testing.B) {
+	d := read(b, svgOf(b, rendertest.Random(150, 1)), display.Light)
+	for b.Loop() {
+		st, err := PNG(b.Context(), &bytes.Buffer{}, d, Options{Scale: 1})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(int64(st.W * st.H))
+	}
+}
