@@ -74,5 +74,8 @@ func (p *placed) loop(r layered.Region, dx, dy int) Loop {
 	for _, b := range r.Bands {
 		l.Bands = append(l.Bands, Rect{dx + b.X0, dy + b.Y0, b.X1 - b.X0, b.Y1 - b.Y0})
 	}
+	for _, b := range r.Holes {
+		l.Holes = append(l.Holes, Rect{dx + b.X0, dy + b.Y0, b.X1 - b.X0, b.Y1 - b.Y0})
+	}
 	return l
 }

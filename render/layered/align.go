@@ -96,7 +96,9 @@ func fill(n int) []int {
 func (c *cells) straightLinks(r int) []int {
 	ls := make([]int, 0, c.first[r+1]-c.first[r])
 	for i := c.first[r]; i < c.first[r+1]; i++ {
-		ls = append(ls, i)
+		if c.mayChain(&c.links[i]) {
+			ls = append(ls, i)
+		}
 	}
 	// Of links with one upper cell at most one may be taken: descending lower
 	// positions keep a sequence from taking two.
@@ -137,6 +139,19 @@ func (c *cells) straightLinks(r int) []int {
 		out = append(out, i)
 	}
 	return out
+}
+
+// mayChain reports whether a link may join its cells to a chain. The trunk of a
+// confluence goes by none of its sources, and does not hold the box that it
+// ends at: that one has its place below its dominator.
+func (c *cells) mayChain(l *link) bool {
+	switch {
+	case l.weight == weightStraight:
+		return true
+	case l.weight == weightFan:
+		return c.cell[l.a].kind != boxCell
+	}
+	return c.cell[l.a].kind == boxCell || c.joins(l.b) < 0
 }
 
 // straightness is the weight of a link, finely graded by how near the middle
@@ -325,11 +340,27 @@ func (m *mover) wants(k int, ws []want) []want {
 				}
 			}
 		}
+		if d := m.c.joins(v); d >= 0 && m.of[d] != k {
+			ws = append(ws, want{m.x[m.of[d]], weightJoin})
+		}
 		for _, o := range m.c.side[v] {
 			ws = append(ws, want{m.x[m.of[o]], weightPlain})
 		}
 	}
 	return ws
+}
+
+// joins returns the immediate dominator of a box in which ways meet again,
+// else -1. What follows a switch is wanted below what led to it.
+func (c *cells) joins(v int) int {
+	if c.cell[v].kind != boxCell || len(c.up[v]) < 2 {
+		return -1
+	}
+	d := c.gr.idom[v]
+	if d < 0 || c.cut != nil && c.cols != nil && c.cols[c.cell[d].row] != c.cols[c.cell[v].row] {
+		return -1
+	}
+	return d
 }
 
 // pull is how much a link attracts its chains: trunks run far and are no

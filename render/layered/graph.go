@@ -119,6 +119,9 @@ type Region struct {
 	Header int // node that the loop is entered by
 	Depth  int // 1 for an outermost loop
 	Bands  []Band
+	// Holes are around boxes among the bands that are not of the loop: ways out
+	// that stay below the case they come from.
+	Holes []Band
 }
 
 // Band is a rectangle from (X0, Y0) to (X1, Y1).
@@ -147,8 +150,10 @@ func LayoutContext(ctx context.Context, g Graph, opt Options) (Placement, error)
 	w.at(phaseRows, 0)
 	d := search(g)
 	loops := findLoops(g, d)
-	ranks := assignRanks(g, d, loops, opt.MaxWidth, opt.NodeGap)
-	c := makeCells(g, d, loops, ranks, opt)
+	idom := dominators(g, d)
+	gr := findGroups(g, d, loops, idom)
+	ranks := assignRanks(g, d, gr, idom, opt.MaxWidth, opt.NodeGap)
+	c := makeCells(g, d, gr, ranks, opt)
 	order(c, opt.Sweeps, w)
 	w.at(phasePlaces, 0)
 	if w.ended() {
@@ -160,7 +165,7 @@ func LayoutContext(ctx context.Context, g Graph, opt Options) (Placement, error)
 	if len(ch.cols.dx) > 1 && !w.ended() {
 		// Each column for itself now: it need not line up with the others.
 		cuts := ch.cols
-		c.unlink(cuts.cut)
+		c.unlink(cuts)
 		assignX(c, opt)
 		ch = makeChannelsCut(c, opt, cuts)
 	}
@@ -189,8 +194,9 @@ func (o Options) withDefaults(g Graph) Options {
 	return o
 }
 
-// defaultWidth is the row width at which a drawing of this area is about half
-// as wide again as high, and not less than five ordinary boxes.
+// defaultWidth is the row width of a drawing of this area that is two and a half
+// times as wide as high, were all rows full, and not less than five ordinary
+// boxes. Rows are not: drawings come out half as wide again as high.
 func defaultWidth(g Graph, gap int) int {
 	var area int64
 	widest, sum := 0, 0
@@ -199,7 +205,7 @@ func defaultWidth(g Graph, gap int) int {
 		sum += n.W + gap
 		widest = max(widest, n.W)
 	}
-	return max(isqrt(area+area/2), 5*sum/len(g.Nodes), widest)
+	return max(isqrt(area*5/2), 5*sum/len(g.Nodes), widest)
 }
 
 // isqrt returns the integer square root, by Newton's method.

@@ -7,11 +7,9 @@ const maxDepth = 16
 
 // forest is the loop nesting: a loop for each target of a retreating edge.
 type forest struct {
+	nest
 	header []int // node of each loop
-	parent []int // enclosing loop, -1
-	depth  []int // 1 for an outermost loop
 	of     []int // for each node the innermost loop that contains it, -1
-	ends   []int // for each edge that retreats the loop that it closes, -1
 }
 
 // findLoops builds the nesting from the inside out.
@@ -22,7 +20,7 @@ type forest struct {
 // passed over here, so that the loop is the part below its header.
 func findLoops(g Graph, t *tree) *forest {
 	n := len(g.Nodes)
-	f := &forest{of: make([]int, n), ends: make([]int, len(g.Edges))}
+	f := &forest{of: make([]int, n)}
 	parent := make([]int, n) // innermost header above each node
 	set := newUnion(n)
 	loopOf := make([]int, n)
@@ -44,13 +42,7 @@ func findLoops(g Graph, t *tree) *forest {
 			}
 		}
 	}
-	f.nest(t, parent, loopOf)
-	for i, e := range g.Edges {
-		f.ends[i] = -1
-		if t.retreating[i] {
-			f.ends[i] = f.of[e.To]
-		}
-	}
+	f.place(t, parent, loopOf)
 	return f
 }
 
@@ -89,9 +81,9 @@ func loopBody(g Graph, t *tree, set *union, h int) []int {
 	return body
 }
 
-// nest numbers parents and depths. Headers were found in descending preorder,
+// place numbers parents and depths. Headers were found in descending preorder,
 // so a loop's parent has a greater index.
-func (f *forest) nest(t *tree, parent, loopOf []int) {
+func (f *forest) place(t *tree, parent, loopOf []int) {
 	f.parent = make([]int, len(f.header))
 	f.depth = make([]int, len(f.header))
 	for l := len(f.header) - 1; l >= 0; l-- {
@@ -109,30 +101,6 @@ func (f *forest) nest(t *tree, parent, loopOf []int) {
 			f.of[v] = loopOf[parent[v]]
 		}
 	}
-}
-
-// common returns the innermost loop that contains both, -1 for none. Either
-// may be -1.
-func (f *forest) common(a, b int) int {
-	for a != b {
-		if a < 0 || b < 0 {
-			return -1
-		}
-		if f.depth[a] >= f.depth[b] {
-			a = f.parent[a]
-		} else {
-			b = f.parent[b]
-		}
-	}
-	return a
-}
-
-// shallow returns the loop or the ancestor of it at maxDepth.
-func (f *forest) shallow(l int) int {
-	for l >= 0 && f.depth[l] > maxDepth {
-		l = f.parent[l]
-	}
-	return l
 }
 
 // union is a disjoint-set forest with path halving. The representative of a

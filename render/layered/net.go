@@ -16,6 +16,8 @@ type net struct {
 	chLo  int  // first channel; channel c is above row c
 	chHi  int  // last channel
 	loop  int  // loop that the dummies belong to
+	group int  // and group
+	inner int  // last row in which dummies of a fan belong to its root's group
 	piece int  // index of the net's piece in channel chLo; the others follow
 	given bool // given up: no route
 }
@@ -38,7 +40,7 @@ type netKey struct {
 }
 
 // makeNets groups the edges, in order of their first edge.
-func makeNets(g Graph, t *tree, f *forest, ranks []int) (nets []net, of []int) {
+func makeNets(g Graph, t *tree, gr *groups, ranks []int) (nets []net, of []int) {
 	index := map[netKey]int{}
 	of = make([]int, len(g.Edges))
 	for i, e := range g.Edges {
@@ -59,22 +61,33 @@ func makeNets(g Graph, t *tree, f *forest, ranks []int) (nets []net, of []int) {
 		of[i] = j
 	}
 	for j := range nets {
-		nets[j].span(g, f, ranks)
+		nets[j].span(g, gr, ranks)
 	}
 	return nets, of
 }
 
-// span computes rows, channels and loop of the net.
-func (n *net) span(g Graph, f *forest, ranks []int) {
+// span computes rows, channels, loop and group of the net.
+func (n *net) span(g Graph, gr *groups, ranks []int) {
+	f := gr.f
 	top, bottom := len(g.Nodes), -1 // rows of all ends
 	for _, i := range n.edges {
 		e := g.Edges[i]
 		for _, v := range []int{e.From, e.To} {
 			top, bottom = min(top, ranks[v]), max(bottom, ranks[v])
 			if n.loop == -2 {
-				n.loop = f.of[v]
+				n.loop, n.group = f.of[v], gr.of[v]
 			}
 			n.loop = f.common(n.loop, f.of[v])
+			n.group = gr.common(n.group, gr.of[v])
+		}
+	}
+	n.inner = -1
+	if e := g.Edges[n.edges[0]]; e.Fan && !n.up && gr.of[e.From] >= 0 {
+		// The trunk stays among the cases, wherever the default may be.
+		for _, i := range n.edges {
+			if to := g.Edges[i].To; gr.common(gr.of[e.From], gr.of[to]) == gr.of[e.From] {
+				n.inner = max(n.inner, ranks[to])
+			}
 		}
 	}
 	if n.up {
@@ -97,13 +110,14 @@ const (
 
 // cell is a place in a row: a box, or where a line passes.
 type cell struct {
-	kind cellKind
-	node int // box, -1 for others
-	net  int // -1 for boxes
-	row  int
-	w    int // width in pixels
-	loop int // innermost loop, at most maxDepth deep
-	x    int // centre, multiple of grid
+	kind  cellKind
+	node  int // box, -1 for others
+	net   int // -1 for boxes
+	row   int
+	w     int // width in pixels
+	loop  int // innermost loop, at most maxDepth deep; -1
+	group int // innermost group, likewise
+	x     int // centre, multiple of grid
 }
 
 // cells is the graph in rows.
@@ -111,6 +125,7 @@ type cells struct {
 	g     Graph
 	t     *tree
 	f     *forest
+	gr    *groups
 	nets  []net
 	netOf []int // net of each edge
 	cell  []cell
@@ -120,6 +135,7 @@ type cells struct {
 	first []int   // first[r] is the index in links of the first link from row r down
 	down  [][]int // links below each cell
 	up    [][]int // links above each cell
+	cols  []int   // column of each row, likewise
 	cut   []bool  // rows before which the drawing is cut; nil before that is known
 	// side lists for a lane the boxes of its own row that it ends at.
 	side map[int][]int
@@ -133,13 +149,15 @@ type link struct {
 }
 
 // makeCells adds dummies and links. The boxes are cells with the same index.
-func makeCells(g Graph, t *tree, f *forest, ranks []int, opt Options) *cells {
-	c := &cells{g: g, t: t, f: f, side: map[int][]int{}}
-	c.nets, c.netOf = makeNets(g, t, f, ranks)
+func makeCells(g Graph, t *tree, gr *groups, ranks []int, opt Options) *cells {
+	f := gr.f
+	c := &cells{g: g, t: t, f: f, gr: gr, side: map[int][]int{}}
+	c.nets, c.netOf = makeNets(g, t, gr, ranks)
 	giveUp(c.nets, opt.MaxCells)
 	rows := 0
 	for v, n := range g.Nodes {
-		c.cell = append(c.cell, cell{kind: boxCell, node: v, net: -1, row: ranks[v], w: n.W, loop: f.shallow(f.of[v])})
+		c.cell = append(c.cell, cell{kind: boxCell, node: v, net: -1, row: ranks[v], w: n.W,
+			loop: f.shallow(f.of[v]), group: gr.shallow(gr.of[v])})
 		rows = max(rows, ranks[v]+1)
 	}
 	c.rows = make([][]int, rows)
@@ -196,9 +214,15 @@ func (c *cells) addDummies(opt Options) {
 		if n.up {
 			kind = laneCell
 		}
+		from := c.g.Edges[n.edges[0]].From
 		for r := n.lo; r <= n.hi; r++ {
+			loop, group := n.loop, n.group
+			if r <= n.inner {
+				loop, group = c.f.of[from], c.gr.of[from]
+			}
 			c.rows[r] = append(c.rows[r], len(c.cell))
-			c.cell = append(c.cell, cell{kind: kind, node: -1, net: i, row: r, w: opt.TrackGap, loop: c.f.shallow(n.loop)})
+			c.cell = append(c.cell, cell{kind: kind, node: -1, net: i, row: r, w: opt.TrackGap,
+				loop: c.f.shallow(loop), group: c.gr.shallow(group)})
 		}
 	}
 }
@@ -211,6 +235,8 @@ const (
 	weightOnly     = 12 // between a box and a trunk, or the only edge of both boxes
 	weightPlain    = 6
 	weightFan      = 2
+	weightSpine    = 5  // between the trunk of a fan and its boxes
+	weightJoin     = 24 // between a box where ways meet and its dominator
 )
 
 func (c *cells) addLinks() {
@@ -267,7 +293,7 @@ func (c *cells) linkEdge(n *net, i int, add func(a, b, weight int)) {
 		case e.Straight:
 			w = weightStraight
 		case e.Fan:
-			w = weightFan
+			w = weightSpine
 		case len(c.t.out[e.From]) == 1 && len(c.t.in[e.To]) == 1:
 			w = weightOnly
 		}
@@ -278,6 +304,8 @@ func (c *cells) linkEdge(n *net, i int, add func(a, b, weight int)) {
 	switch {
 	case e.Straight:
 		w = weightStraight
+	case e.Fan:
+		w = weightSpine
 	case len(n.edges) > 1:
 		w = weightFan // the trunk is where it is for the others' sake, too
 	}

@@ -12,12 +12,12 @@ import (
 //
 // Source: E. Gansner, E. Koutsofios, S. North, K. Vo, "A technique for drawing
 // directed graphs" (IEEE TSE 19, 1993), section 3, with barycentres as in
-// Sugiyama's. One departure: the cells of a loop stay together in every row, at
-// every depth of nesting, with the lanes of the loop's back edges to their
+// Sugiyama's. One departure: the cells of a group stay together in every row,
+// at every depth of nesting, with the lanes of a loop's back edges to their
 // left. So loops have areas of their own, and lines up and lines down do not
 // mingle.
 func order(c *cells, sweeps int, w *work) {
-	s := &sorter{c: c, key: make([]int64, len(c.cell)), loops: make([]loopKey, len(c.f.header))}
+	s := &sorter{c: c, key: make([]int64, len(c.cell)), groups: make([]groupKey, len(c.gr.parent))}
 	s.sweep(true)
 	best, bestRows := c.crossings(), cloneRows(c.rows)
 	for i, stale := 0, 0; i < sweeps && best > 0 && stale < 6 && !w.ended(); i++ {
@@ -51,23 +51,23 @@ func (c *cells) setRow(r int, row []int) {
 	}
 }
 
+// straightPull is how many other neighbours one that falls through counts for.
+const straightPull = 8
+
 // sorter sorts rows.
 type sorter struct {
-	c     *cells
-	key   []int64   // wanted place of each cell, see place
-	loops []loopKey // wanted place of each loop in the row at hand
-	row   int
+	c      *cells
+	key    []int64    // wanted place of each cell, see place
+	groups []groupKey // wanted place of each group
 }
 
-// loopKey sums the keys of a loop's cells in one row.
-type loopKey struct {
-	row    int // row+1 that the sums are for
-	sum, n int64
-	first  int // least position of the cells
-}
+// groupKey sums the keys of a group's cells in all rows: the group has one side
+// of its neighbours for all of its height.
+type groupKey struct{ sum, n int64 }
 
 // sweep sorts all rows by the row above, or by the row below.
 func (s *sorter) sweep(down bool) {
+	s.placeGroups()
 	n := len(s.c.rows)
 	for i := 1; i < n; i++ {
 		if down {
@@ -76,7 +76,49 @@ func (s *sorter) sweep(down bool) {
 			s.sortRow(n-1-i, s.c.down)
 		}
 	}
-	s.sortRow(0, make([][]int, len(s.c.cell))) // bring the first row's loops together
+	s.sortRow(0, make([][]int, len(s.c.cell))) // bring the first row's groups together
+}
+
+// placeGroups sets the keys of the groups to where their cells are drawn.
+func (s *sorter) placeGroups() {
+	c := s.c
+	clear(s.groups)
+	for x := range c.cell {
+		if c.cell[x].group < 0 {
+			continue
+		}
+		var w weighted
+		w.add(c, x, c.up[x])
+		w.add(c, x, c.down[x])
+		key := w.mean(c.place(x))
+		for l := c.cell[x].group; l >= 0; l = c.gr.parent[l] {
+			s.groups[l].sum += key
+			s.groups[l].n++
+		}
+	}
+}
+
+// weighted sums places.
+type weighted struct{ sum, n int64 }
+
+// add adds the places at the other ends of cell x's links.
+func (w *weighted) add(c *cells, x int, links []int) {
+	for _, l := range links {
+		k := int64(1)
+		if c.links[l].weight == weightStraight {
+			k = straightPull
+		}
+		w.sum += k * c.place(c.links[l].a+c.links[l].b-x)
+		w.n += k
+	}
+}
+
+// mean returns the mean place, or the one given when there is none.
+func (w *weighted) mean(none int64) int64 {
+	if w.n == 0 {
+		return none
+	}
+	return w.sum / w.n
 }
 
 // place is the position of a cell as a fraction of its row, in 2^20ths: rows
@@ -89,39 +131,23 @@ func (c *cells) place(x int) int64 {
 // links given.
 func (s *sorter) sortRow(r int, links [][]int) {
 	c := s.c
-	s.row = r
 	for _, x := range c.rows[r] {
-		var sum, n int64
-		for _, l := range links[x] {
-			sum += c.place(c.links[l].a + c.links[l].b - x)
-			n++
-		}
-		s.key[x] = c.place(x)
-		if n > 0 {
-			s.key[x] = sum / n
-		}
-		for l := c.cell[x].loop; l >= 0; l = c.f.parent[l] {
-			k := &s.loops[l]
-			if k.row != r+1 {
-				*k = loopKey{row: r + 1, first: c.pos[x]}
-			}
-			k.sum += s.key[x]
-			k.n++
-			k.first = min(k.first, c.pos[x])
-		}
+		var w weighted
+		w.add(c, x, links[x])
+		s.key[x] = w.mean(c.place(x))
 	}
 	row := slices.Clone(c.rows[r])
 	slices.SortFunc(row, s.compare)
 	c.setRow(r, row)
 }
 
-// compare orders two cells of a row: below their common loop each stands for
-// the loop that contains it there, or for itself.
+// compare orders two cells of a row: below their common group each stands for
+// the group that contains it there, or for itself.
 func (s *sorter) compare(a, b int) int {
 	if a == b {
 		return 0
 	}
-	in := s.c.f.common(s.c.cell[a].loop, s.c.cell[b].loop)
+	in := s.c.gr.common(s.c.cell[a].group, s.c.cell[b].group)
 	laneA, keyA, tieA := s.unit(a, in)
 	laneB, keyB, tieB := s.unit(b, in)
 	if laneA != laneB {
@@ -133,21 +159,21 @@ func (s *sorter) compare(a, b int) int {
 	return cmp.Or(cmp.Compare(keyA, keyB), cmp.Compare(tieA, tieB), cmp.Compare(a, b))
 }
 
-// unit returns what stands for cell x among the members of a loop: whether it
-// is a lane of that loop, its key and its tie break.
+// unit returns what stands for cell x among the members of a group: whether it
+// is a lane of that group, its key and its tie break.
 func (s *sorter) unit(x, in int) (lane bool, key int64, tie int) {
-	l := s.c.cell[x].loop
+	l := s.c.cell[x].group
 	if l == in {
 		return in >= 0 && s.c.cell[x].kind == laneCell, s.key[x], s.c.pos[x]
 	}
-	for s.c.f.parent[l] != in {
-		l = s.c.f.parent[l]
+	for s.c.gr.parent[l] != in {
+		l = s.c.gr.parent[l]
 	}
-	k := s.loops[l]
-	return false, k.sum / k.n, k.first
+	k := s.groups[l]
+	return false, k.sum / k.n, l
 }
 
-// transpose swaps neighbours of the same loop while that removes crossings.
+// transpose swaps neighbours of the same group while that removes crossings.
 func (s *sorter) transpose() {
 	c := s.c
 	for range 4 {
@@ -155,7 +181,7 @@ func (s *sorter) transpose() {
 		for _, row := range c.rows {
 			for i := 0; i+1 < len(row); i++ {
 				a, b := row[i], row[i+1]
-				if c.cell[a].loop != c.cell[b].loop || (c.cell[a].kind == laneCell) != (c.cell[b].kind == laneCell) {
+				if c.cell[a].group != c.cell[b].group || (c.cell[a].kind == laneCell) != (c.cell[b].kind == laneCell) {
 					continue
 				}
 				if c.pairCrossings(b, a) < c.pairCrossings(a, b) {

@@ -1,6 +1,9 @@
 package layered
 
-import "container/heap"
+import (
+	"container/heap"
+	"slices"
+)
 
 // assignRanks gives each node a row such that edges which do not retreat lead
 // down.
@@ -10,17 +13,20 @@ import "container/heap"
 // the nodes whose predecessors are all placed, in preorder, while they fit. So
 // a row is the longest path from the entry unless it would be too wide; the
 // 300 cases of a switch become a block of rows, and the blocks of a case stay
-// together. Longest-path rows alone, tried first, made such pictures 60,000
-// pixels wide.
+// together: a node that only a fall-through leads to has its place below the
+// one before it, whatever else is ready. Longest-path rows alone, tried first,
+// made such pictures 60,000 pixels wide.
 //
-// Code behind a loop is placed below the whole loop, not beside it. This makes
-// drawings a little longer and loops much plainer.
-func assignRanks(g Graph, t *tree, f *forest, maxWidth, gap int) []int {
-	s := newSchedule(g, t, f, true)
-	if !s.run(maxWidth, gap) {
+// Code behind a group is placed below the whole group, not beside it. This
+// makes drawings a little longer and loops much plainer.
+func assignRanks(g Graph, t *tree, gr *groups, idom []int, maxWidth, gap int) []int {
+	s := newSchedule(g, t, gr, true)
+	s.pools = makePools(g, t, gr, idom, maxWidth, gap)
+	if !s.run(gap) {
 		// An irreducible loop whose exit leads to its own other entry.
-		s = newSchedule(g, t, f, false)
-		if !s.run(maxWidth, gap) {
+		s = newSchedule(g, t, gr, false)
+		s.pools = makePools(g, t, gr, idom, maxWidth, gap)
+		if !s.run(gap) {
 			panic("bug: layered: cycle without a retreating edge")
 		}
 	}
@@ -30,103 +36,206 @@ func assignRanks(g Graph, t *tree, f *forest, maxWidth, gap int) []int {
 }
 
 // schedule is a graph without cycles, in which jobs wait for others. Jobs are
-// the nodes, followed by the end of each loop.
+// the nodes, followed by the end of each group.
 type schedule struct {
-	g     Graph
-	t     *tree
-	nodes int
-	next  [][]int // jobs that wait for this one
-	waits []int   // number of jobs waited for
-	rank  []int
+	g      Graph
+	t      *tree
+	nodes  int
+	next   lists // jobs that wait for each
+	waits  []int // number of jobs waited for
+	rank   []int
+	pools  *pools
+	follow []int // node that takes the place below each, -1
+	colW   []int // width of each node's column
+	active []int // pools with nodes that are ready
+	fresh  []int // nodes that get ready for the next row
+	done   int
 }
 
-func newSchedule(g Graph, t *tree, f *forest, ends bool) *schedule {
+func newSchedule(g Graph, t *tree, gr *groups, ends bool) *schedule {
 	n := len(g.Nodes)
-	jobs := n + len(f.header)
-	s := &schedule{g: g, t: t, nodes: n,
-		next: make([][]int, jobs), waits: make([]int, jobs), rank: make([]int, jobs)}
-	for i, e := range g.Edges {
-		if !t.retreating[i] {
-			s.before(e.From, e.To)
+	jobs := n + len(gr.parent)
+	s := &schedule{g: g, t: t, nodes: n, waits: make([]int, jobs), rank: make([]int, jobs)}
+	before := func(add func(a, b int)) {
+		for i, e := range g.Edges {
+			if t.retreating[i] {
+				continue
+			}
+			add(e.From, e.To)
+			if !ends {
+				continue
+			}
+			if l := gr.outermostExited(gr.of[e.From], gr.of[e.To]); l >= 0 {
+				add(n+l, e.To)
+			}
 		}
-		if !ends {
-			continue
+		for v, l := range gr.of {
+			if l >= 0 {
+				add(v, n+l)
+			}
 		}
-		if l := f.ends[i]; l >= 0 {
-			s.before(e.From, n+l)
-		} else if l := outermostExited(f, f.of[e.From], f.of[e.To]); l >= 0 {
-			s.before(n+l, e.To)
-		}
-	}
-	return s
-}
-
-func (s *schedule) before(a, b int) {
-	s.next[a] = append(s.next[a], b)
-	s.waits[b]++
-}
-
-// outermostExited returns the largest loop around the source that does not
-// contain the target, -1 for none. Loops inside it end before it does.
-func outermostExited(f *forest, from, to int) int {
-	both := f.common(from, to)
-	for l := from; l >= 0 && l != both; l = f.parent[l] {
-		if f.parent[l] == both {
-			return l
-		}
-	}
-	return -1
-}
-
-// run assigns rows; it reports false when jobs wait for each other.
-func (s *schedule) run(maxWidth, gap int) bool {
-	ready := &readyHeap{pre: s.t.pre}
-	var fresh []int // nodes that get ready for the next row
-	done := 0
-	finish := func(job, row int) {
-		work := []int{job} // ends of loops take no row and finish at once
-		for len(work) > 0 {
-			j := work[len(work)-1]
-			work = work[:len(work)-1]
-			done++
-			for _, w := range s.next[j] {
-				if s.waits[w]--; s.waits[w] > 0 {
-					continue
-				}
-				if w < s.nodes {
-					fresh = append(fresh, w)
-				} else {
-					work = append(work, w)
-				}
+		for l, p := range gr.parent {
+			if p >= 0 {
+				add(n+l, n+p)
 			}
 		}
 	}
+	s.next = makeLists(jobs, before)
+	before(func(_, b int) { s.waits[b]++ })
+	return s
+}
+
+// run assigns rows; it reports false when jobs wait for each other.
+func (s *schedule) run(gap int) bool {
+	s.columns(gap)
 	for j := range s.waits {
 		if s.waits[j] != 0 {
 			continue
 		}
 		if j < s.nodes {
-			fresh = append(fresh, j)
+			s.fresh = append(s.fresh, j)
 		} else {
-			finish(j, 0)
+			s.finish(j)
 		}
 	}
-	for row := 0; len(fresh) > 0 || ready.Len() > 0; row++ {
-		for _, v := range fresh {
-			heap.Push(ready, v)
+	var forced []int // nodes that have their place in this row
+	for row := 0; len(s.fresh)+len(forced)+len(s.active) > 0; row++ {
+		s.push()
+		placed := len(forced) > 0
+		for _, v := range forced {
+			s.pools.list[s.pools.of[v]].take(row, s.colW[v])
 		}
-		fresh = fresh[:0]
-		for width := 0; ready.Len() > 0; {
-			width += s.g.Nodes[ready.nodes[0]].W + gap
-			if width > maxWidth && width > s.g.Nodes[ready.nodes[0]].W+gap {
-				break
+		now := forced
+		forced = nil
+		for _, v := range now {
+			forced = s.place(v, row, forced)
+		}
+		for _, k := range s.active {
+			q := &s.pools.list[k]
+			for q.ready.Len() > 0 && s.fits(k, q.ready.nodes[0], row, false) {
+				forced = s.place(heap.Pop(&q.ready).(int), row, forced)
+				placed = true
 			}
-			v := heap.Pop(ready).(int)
-			s.rank[v] = row
-			finish(v, row)
+		}
+		if !placed && len(s.active) > 0 {
+			// Everything waits for room that something else has.
+			q := &s.pools.list[s.active[0]]
+			s.fits(s.active[0], q.ready.nodes[0], row, true)
+			forced = s.place(heap.Pop(&q.ready).(int), row, forced)
+		}
+		s.active = slices.DeleteFunc(s.active, func(k int) bool {
+			q := &s.pools.list[k]
+			q.active = q.ready.Len() > 0
+			return !q.active
+		})
+	}
+	return s.done == len(s.waits)
+}
+
+// columns finds which node follows which in a column, and how wide columns
+// are.
+func (s *schedule) columns(gap int) {
+	s.follow, s.colW = fill(s.nodes), make([]int, s.nodes)
+	for i := s.nodes - 1; i >= 0; i-- {
+		v := s.t.order[i]
+		s.colW[v] = s.g.Nodes[v].W + gap
+		if len(s.t.out[v]) == 0 || s.pools.root[v] > 0 {
+			continue
+		}
+		e := s.t.out[v][0] // straight edges come first
+		w := s.g.Edges[e].To
+		if s.g.Edges[e].Straight && !s.t.retreating[e] && s.waits[w] == 1 &&
+			s.pools.root[w] == 0 && s.pools.of[v] == s.pools.of[w] && s.t.pre[w] > s.t.pre[v] {
+			s.follow[v] = w
+			s.colW[v] = max(s.colW[v], s.colW[w])
 		}
 	}
-	return done == len(s.next)
+	for _, v := range s.t.order {
+		if w := s.follow[v]; w >= 0 {
+			s.colW[w] = s.colW[v]
+		}
+	}
+}
+
+// push makes the fresh nodes ready.
+func (s *schedule) push() {
+	before := len(s.active)
+	for _, v := range s.fresh {
+		k := s.pools.of[v]
+		if s.pools.root[v] > 0 {
+			k = s.pools.list[k].parent
+		}
+		q := &s.pools.list[k]
+		q.ready.pre = s.t.pre
+		heap.Push(&q.ready, v)
+		if !q.active {
+			q.active = true
+			s.active = append(s.active, k)
+		}
+	}
+	s.fresh = s.fresh[:0]
+	if len(s.active) > before {
+		slices.Sort(s.active)
+	}
+}
+
+// fits reports whether a node has room in a row, and takes it. A node alone in
+// the row always has.
+func (s *schedule) fits(k, v, row int, force bool) bool {
+	if r := s.pools.root[v]; r > 0 {
+		if !s.pools.open(r, row, force) {
+			return false
+		}
+		s.pools.list[r].take(row, s.colW[v])
+		return true
+	}
+	q := &s.pools.list[k]
+	room := q.room(row)
+	if room < s.colW[v] && q.used+q.reserved > 0 && !force {
+		return false
+	}
+	q.take(row, s.colW[v])
+	return true
+}
+
+// place puts a node into a row, and adds the one that must follow it to
+// forced.
+func (s *schedule) place(v, row int, forced []int) []int {
+	s.rank[v] = row
+	s.finish(v)
+	if w := s.follow[v]; w >= 0 {
+		forced = append(forced, w)
+	}
+	for k := s.pools.of[v]; k > 0; k = s.pools.list[k].parent {
+		q := &s.pools.list[k]
+		if q.left--; q.left > 0 {
+			break
+		}
+		s.pools.list[q.parent].reserved -= q.width
+	}
+	return forced
+}
+
+// finish takes a job off those that wait for it. Ends of groups take no row
+// and finish at once.
+func (s *schedule) finish(job int) {
+	work := []int{job}
+	for len(work) > 0 {
+		j := work[len(work)-1]
+		work = work[:len(work)-1]
+		s.done++
+		for _, w := range s.next.of(j) {
+			if s.waits[w]--; s.waits[w] > 0 {
+				continue
+			}
+			switch {
+			case w < s.nodes && (j >= s.nodes || s.follow[j] != w):
+				s.fresh = append(s.fresh, w)
+			case w >= s.nodes:
+				work = append(work, w)
+			}
+		}
+	}
 }
 
 // readyHeap holds nodes, least preorder number first.

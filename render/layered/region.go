@@ -61,7 +61,40 @@ func (ch *channels) regions() []Region {
 		}
 		out = append(out, r)
 	}
+	ch.holes(out)
 	return out
+}
+
+// holes adds the holes for guests to the areas.
+func (ch *channels) holes(areas []Region) {
+	c := ch.c
+	of := map[int][]int{} // areas of each loop, by header
+	for i := range areas {
+		of[areas[i].Header] = append(of[areas[i].Header], i)
+	}
+	const pad = 6
+	for v, guest := range c.gr.guest {
+		if !guest {
+			continue
+		}
+		row := c.cell[v].row
+		x, y := c.cell[v].x+ch.dx(row), ch.rowY[row]
+		hole := Band{x - c.cell[v].w/2 - pad, y - pad, x + (c.cell[v].w+1)/2 + pad, y + c.g.Nodes[v].H + pad}
+		for in := c.cell[v].group; in >= 0; in = c.gr.parent[in] {
+			l := c.gr.loop[in]
+			if c.gr.root[in] >= 0 || c.f.common(l, c.f.of[v]) == l {
+				continue
+			}
+			for _, i := range of[c.f.header[l]] {
+				for _, b := range areas[i].Bands {
+					if b.X0 < hole.X1 && hole.X0 < b.X1 && b.Y0 < hole.Y1 && hole.Y0 < b.Y1 {
+						areas[i].Holes = append(areas[i].Holes, hole)
+						break
+					}
+				}
+			}
+		}
+	}
 }
 
 // laneEnd is the y of the highest and lowest turns of a loop's lanes.

@@ -6,6 +6,7 @@ type tree struct {
 	pre        []int   // preorder number of each node
 	last       []int   // greatest preorder number among the node's descendants
 	order      []int   // nodes by preorder number
+	parent     []int   // node that the search came from, -1
 	retreating []bool  // for each edge: it leads to an ancestor or the node itself
 	reached    []bool  // for each node: the entry leads to it
 	onPath     []bool  // for each node: on the current search path
@@ -18,7 +19,7 @@ type tree struct {
 func search(g Graph) *tree {
 	n := len(g.Nodes)
 	t := &tree{
-		pre: make([]int, n), last: make([]int, n), order: make([]int, 0, n),
+		parent: make([]int, n), pre: make([]int, n), last: make([]int, n), order: make([]int, 0, n),
 		retreating: make([]bool, len(g.Edges)), onPath: make([]bool, n),
 	}
 	t.out, t.in = adjacency(g)
@@ -76,6 +77,7 @@ func (t *tree) visit(g Graph, root int) {
 		return frame{node: v}
 	}
 	stack := []frame{enter(root)}
+	t.parent[root] = -1
 	for len(stack) > 0 {
 		f := &stack[len(stack)-1]
 		if f.next == len(t.out[f.node]) {
@@ -89,6 +91,7 @@ func (t *tree) visit(g Graph, root int) {
 		to := g.Edges[e].To
 		switch {
 		case t.pre[to] < 0:
+			t.parent[to] = f.node
 			stack = append(stack, enter(to))
 		case t.onPath[to]:
 			t.retreating[e] = true

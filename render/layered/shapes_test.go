@@ -157,9 +157,10 @@ func TestLoopsTogether(t *testing.T) {
 			for v, at := range p.Nodes {
 				inside := f.common(f.of[v], l) == l
 				mid := Point{at.X + g.Nodes[v].W/2, at.Y + 1}
-				covered := slices.ContainsFunc(r.Bands, func(b Band) bool {
+				holds := func(b Band) bool {
 					return b.X0 <= mid.X && mid.X < b.X1 && b.Y0 <= mid.Y && mid.Y < b.Y1
-				})
+				}
+				covered := slices.ContainsFunc(r.Bands, holds) && !slices.ContainsFunc(r.Holes, holds)
 				if inside != covered {
 					t.Fatalf("seed %d: loop %d, node %d: inside %v, in the area %v", seed, r.Header, v, inside, covered)
 				}
@@ -270,7 +271,9 @@ func someCells(g Graph) *cells {
 	d := search(g)
 	f := findLoops(g, d)
 	opt := Options{}.withDefaults(g)
-	return makeCells(g, d, f, assignRanks(g, d, f, opt.MaxWidth, opt.NodeGap), opt)
+	idom := dominators(g, d)
+	gr := findGroups(g, d, f, idom)
+	return makeCells(g, d, gr, assignRanks(g, d, gr, idom, opt.MaxWidth, opt.NodeGap), opt)
 }
 
 // TestStraightLinks compares the weight of the links chosen with that of the
@@ -313,6 +316,9 @@ func (c *cells) subsetWeight(first, set int) int {
 			continue
 		}
 		a := c.links[first+i]
+		if !c.mayChain(&a) {
+			return -1
+		}
 		sum += c.straightness(first + i)
 		for j := range i {
 			b := c.links[first+j]

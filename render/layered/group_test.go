@@ -1,0 +1,132 @@
+package layered
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// TestDominators compares with the definition: d dominates v when v cannot be
+// reached without it.
+func TestDominators(t *testing.T) {
+	for seed := range uint64(100) {
+		g := randomCFG(rand.New(rand.NewPCG(seed, 9)), 30)
+		d := search(g)
+		idom := dominators(g, d)
+		dominates := func(a, b int) bool {
+			for ; b >= 0; b = idom[b] {
+				if a == b {
+					return true
+				}
+			}
+			return false
+		}
+		for a := range g.Nodes {
+			if !d.reached[a] {
+				continue
+			}
+			seen := make([]bool, len(g.Nodes))
+			var work []int
+			if a != g.Entry {
+				seen[g.Entry] = true
+				work = append(work, g.Entry)
+			}
+			for len(work) > 0 {
+				v := work[len(work)-1]
+				work = work[:len(work)-1]
+				for _, e := range d.out[v] {
+					if w := g.Edges[e].To; w != a && !seen[w] {
+						seen[w] = true
+						work = append(work, w)
+					}
+				}
+			}
+			for b := range g.Nodes {
+				if d.reached[b] && dominates(a, b) == seen[b] {
+					t.Fatalf("seed %d: %d dominates %d: %v", seed, a, b, !seen[b])
+				}
+			}
+		}
+	}
+}
+
+// TestGroups checks that groups nest as loops do: a node is in all loops that
+// are around its group, unless it is a guest.
+func TestGroups(t *testing.T) {
+	guests, fans := 0, 0
+	for seed := range uint64(300) {
+		g := randomCFG(rand.New(rand.NewPCG(seed, 10)), 60)
+		d := search(g)
+		f := findLoops(g, d)
+		s := findGroups(g, d, f, dominators(g, d))
+		fans += len(s.parent) - len(f.header)
+		for v := range g.Nodes {
+			if s.guest[v] {
+				guests++
+				continue
+			}
+			if got := s.of[v]; got >= 0 && s.loop[got] != f.of[v] || got < 0 && f.of[v] >= 0 {
+				t.Fatalf("seed %d: node %d of loop %d is in group %d", seed, v, f.of[v], got)
+			}
+			for in := s.of[v]; in >= 0; in = s.parent[in] {
+				if l := s.loop[in]; l >= 0 && f.common(l, f.of[v]) != l {
+					t.Fatalf("seed %d: node %d is not of loop %d around its group", seed, v, l)
+				}
+			}
+		}
+	}
+	if guests < 20 || fans < 100 {
+		t.Errorf("only %d guests and %d fans", guests, fans)
+	}
+}
+
+// TestCasesFall checks that what a case of a wrapped switch falls through to
+// stays straight below the case, in a loop also the way out.
+func TestCasesFall(t *testing.T) {
+	const cases = 20
+	g := Graph{Nodes: boxes(2 + 2*cases + 1)}
+	end := 2 + 2*cases
+	g.Edges = append(g.Edges, Edge{From: 0, To: 1, Straight: true}, Edge{From: 0, To: end, Class: 2})
+	for i := range cases {
+		c := 2 + 2*i
+		g.Edges = append(g.Edges, Edge{From: 1, To: c, Fan: true, Class: 1}, Edge{From: c, To: 0, Class: 2},
+			Edge{From: c, To: c + 1, Straight: true}, Edge{From: c + 1, To: end, Class: 3})
+	}
+	p := Layout(g, Options{})
+	check(t, g, p)
+	rows := map[int]bool{}
+	for i := range cases {
+		c, w := p.Nodes[2+2*i], p.Nodes[3+2*i]
+		rows[c.Y] = true
+		if c.X != w.X || w.Y <= c.Y || w.Y > c.Y+200 {
+			t.Errorf("case %d at %v, what follows at %v", i, c, w)
+		}
+	}
+	if len(rows) < 3 {
+		t.Errorf("%d rows of cases", len(rows))
+	}
+}
+
+// TestSwitchesApart checks that the cases of two switches that run beside each
+// other do not mingle in a row.
+func TestSwitchesApart(t *testing.T) {
+	const cases = 30
+	g := Graph{Nodes: boxes(4 + 2*cases)}
+	g.Edges = append(g.Edges, Edge{From: 0, To: 1, Straight: true}, Edge{From: 0, To: 2, Class: 2})
+	for i := range 2 * cases {
+		g.Edges = append(g.Edges, Edge{From: 1 + i/cases, To: 4 + i, Fan: true, Class: 1},
+			Edge{From: 4 + i, To: 3, Class: 3})
+	}
+	p := Layout(g, Options{})
+	check(t, g, p)
+	ends := [2][2]int{{far, -1}, {far, -1}} // extents of both
+	for i := range 2 * cases {
+		e := &ends[i/cases]
+		e[0], e[1] = min(e[0], p.Nodes[4+i].X), max(e[1], p.Nodes[4+i].X)
+	}
+	if ends[0][1] > ends[1][0] && ends[1][1] > ends[0][0] {
+		t.Errorf("the switches take %v", ends)
+	}
+	if at := p.Nodes[3].Y; at < p.Nodes[3+cases].Y || at < p.Nodes[3+2*cases].Y {
+		t.Error("the way out is not below both")
+	}
+}
