@@ -65,7 +65,8 @@ func PlaceContext(ctx context.Context, s *Scene, opt PlaceOptions) (*Layout, err
 }
 
 func titleWidth(s *Scene) int {
-	return margin + max(columns(Visible(s.Title))*12, textWidth(columns(Visible(s.Subtitle))+len(s.Profile)+columns(Visible(s.Checked))+18))
+	sub := columns(Visible(s.Subtitle)) + len(s.Profile) + columns(Visible(s.Checked)) + 18
+	return margin + max(columns(Visible(s.Title))*12, textWidth(sub))
 }
 
 // mismatchHeight is the height of the warning below the title.
