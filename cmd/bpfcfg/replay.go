@@ -91,7 +91,7 @@ func (c *replayCmd) Run(std streams) error {
 
 // file replays one file.
 func (c *replayCmd) file(std streams, file string, opt replay.Options, sum *summary) error {
-	enc := json.NewEncoder(std.out)
+	enc := json.NewEncoder(visible.JSONWriter(std.out))
 	explained := 0
 	for res, err := range replay.File(file, opt) {
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/check"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // BaselineSchema identifies a baseline file.
@@ -74,7 +75,7 @@ func EncodeBaseline(entries []Accepted) ([]byte, error) {
 		}
 		b.WriteByte('\n')
 		var line bytes.Buffer
-		enc := json.NewEncoder(&line)
+		enc := json.NewEncoder(visible.JSONWriter(&line))
 		enc.SetEscapeHTML(false)
 		if err := enc.Encode(e); err != nil {
 			return nil, err

@@ -64,7 +64,7 @@ func writeJSON(w io.Writer, r *Report, _ Options) error {
 
 // encode writes a value as JSON with one blank of indentation.
 func encode(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(visible.JSONWriter(w))
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", " ")
 	return enc.Encode(v)

@@ -65,7 +65,8 @@ func printable(r rune) bool { return r == ' ' || unicode.IsPrint(r) }
 
 // FileName returns s as a name that is safe as one element of a file path: only
 // letters, digits, '.', '_' and '-' remain, others become '_', a leading dot
-// is replaced, and the length is limited to 100 bytes.
+// is replaced, and the length is limited to 100 bytes. Names of devices in
+// Windows (CON, COM1.txt) get a '_' in front.
 func FileName(s string) string {
 	const limit = 100
 	b := make([]byte, 0, min(len(s), limit))
@@ -80,5 +81,20 @@ func FileName(s string) string {
 	if len(b) == 0 {
 		return "_"
 	}
-	return string(b)
+	if name := string(b); !device(name) {
+		return name
+	}
+	return "_" + string(b)
+}
+
+// device reports whether a file name stands for a device in Windows, where what
+// follows the first dot does not count.
+func device(name string) bool {
+	stem, _, _ := strings.Cut(strings.ToLower(name), ".")
+	switch stem {
+	case "con", "prn", "aux", "nul":
+		return true
+	}
+	numbered := strings.HasPrefix(stem, "com") || strings.HasPrefix(stem, "lpt")
+	return numbered && len(stem) == 4 && stem[3] >= '0' && stem[3] <= '9'
 }

@@ -49,6 +49,7 @@ func TestFileName(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"", "_"}, {"f1", "f1"}, {"../../etc/passwd", "_._.._etc_passwd"},
 		{".hidden", "_hidden"}, {"a/b\\c\x00d", "a_b_c_d"}, {"..", "_."},
+		{"con", "_con"}, {"CON.layout", "_CON.layout"}, {"lpt9.x.y", "_lpt9.x.y"}, {"com", "com"}, {"console", "console"},
 	} {
 		if got := FileName(c.in); got != c.want {
 			t.Errorf("FileName(%q) = %q, want %q", c.in, got, c.want)
