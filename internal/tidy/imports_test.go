@@ -50,6 +50,7 @@ var layers = map[string][]string{
 	"internal/policy":  {"cfg/bytecode", "internal/check"},
 	"internal/report":  {"cfg/bytecode", "internal/check"},
 	"internal/visible": {},
+	"internal/damage":  {},
 	"internal/visits":  {},
 	"internal/sysbpf":  {},
 	"internal/live":    {"cfg/bytecode", "internal/replay", "internal/record", "internal/sysbpf"},
