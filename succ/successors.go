@@ -37,7 +37,9 @@ func (r *Result) Successors(pc bytecode.PC) (list []Successor, complete bool) {
 	for i, e := range g.Edges()[lo:hi] {
 		list = append(list, Successor{PC: g.Blocks[e.To].Start, Kind: e.Kind, Feasible: r.Exact.EdgeFeasible(lo + i)})
 	}
-	i, indirect := slices.BinarySearchFunc(r.Indirect, pc, func(in Indirect, pc bytecode.PC) int { return int(in.PC - pc) })
-	_, broken := slices.BinarySearchFunc(g.Problems, pc, func(p cfg.Problem, pc bytecode.PC) int { return int(p.PC - pc) })
-	return list, !broken && !(indirect && r.Indirect[i].Status == Unresolved)
+	i, indirect := slices.BinarySearchFunc(r.Indirect, pc,
+		func(in Indirect, pc bytecode.PC) int { return int(in.PC - pc) })
+	_, broken := slices.BinarySearchFunc(g.Problems, pc,
+		func(p cfg.Problem, pc bytecode.PC) int { return int(p.PC - pc) })
+	return list, !broken && (!indirect || r.Indirect[i].Status != Unresolved)
 }
