@@ -164,7 +164,7 @@ func (c *cells) gradeLinks() {
 		c.links[i].middle = 0
 	}
 	for v := range c.cell {
-		for _, links := range [][]int{c.up[v], c.down[v]} {
+		for _, links := range [][]int{c.up.of(v), c.down.of(v)} {
 			slices.SortFunc(links, func(i, j int) int {
 				return cmp.Compare(c.pos[c.links[i].a+c.links[i].b-v], c.pos[c.links[j].a+c.links[j].b-v])
 			})
@@ -191,50 +191,20 @@ func (m *mover) gap(a, b int) int {
 	return (d + grid - 1) / grid * grid
 }
 
-// packed returns the leftmost and the rightmost place of each chain.
-func (m *mover) packed() (left, right []int) {
-	left, right = m.packLeft(nil), make([]int, len(m.list))
-	widest := slices.Max(left)
-	for _, k := range slices.Backward(m.order) {
-		right[k] = m.bound(k, right, false, widest)
-	}
-	return left, right
-}
-
 // packLeft returns the leftmost place of each chain, in the slice given if it
 // is large enough.
 func (m *mover) packLeft(left []int) []int {
 	left = slices.Grow(left[:0], len(m.list))[:len(m.list)]
 	for _, k := range m.order {
-		left[k] = m.bound(k, left, true, 0)
-	}
-	return left
-}
-
-// settleBest lets chains settle from the left, the right and the mean of both,
-// and takes the result with the shortest lines for its width. Large drawings
-// are settled from the mean only.
-func (m *mover) settleBest() {
-	left, right := m.packed()
-	mid := make([]int, len(left))
-	for k := range left {
-		mid[k] = (left[k] + right[k]) / (2 * grid) * grid
-	}
-	starts := [][]int{mid, left, right}
-	if len(m.c.cell) > 20_000 {
-		starts = starts[:1]
-	}
-	best := -1
-	for _, x := range starts {
-		m.x = x
-		m.settle()
-		if cost := m.cost(); best < 0 || cost < best {
-			best = cost
-			for v := range m.c.cell {
-				m.c.cell[v].x = m.x[m.of[v]]
+		at := 0
+		for _, v := range m.list[k] {
+			if row, p := m.c.rows[m.c.cell[v].row], m.c.pos[v]; p > 0 {
+				at = max(at, left[m.of[row[p-1]]]+m.gap(row[p-1], v))
 			}
 		}
+		left[k] = at
 	}
+	return left
 }
 
 // cost is the length of the level lines, and the width for each row.
@@ -280,80 +250,10 @@ func (m *mover) sortChains() {
 	}
 }
 
-// bound returns the least place of a chain right of its left neighbours, or
-// the greatest place left of its right neighbours; open where it has none.
-func (m *mover) bound(k int, x []int, fromLeft bool, open int) int {
-	at := open
-	for _, v := range m.list[k] {
-		row, p := m.c.rows[m.c.cell[v].row], m.c.pos[v]
-		if fromLeft && p > 0 {
-			at = max(at, x[m.of[row[p-1]]]+m.gap(row[p-1], v))
-		}
-		if !fromLeft && p+1 < len(row) {
-			at = min(at, x[m.of[row[p+1]]]-m.gap(v, row[p+1]))
-		}
-	}
-	return at
-}
-
-// settle moves chains towards their neighbours until nothing moves, from the
-// right, from the left, and so on: what wants to go right makes room first.
-func (m *mover) settle() {
-	var wants []want
-	rounds := 16
-	if len(m.c.cell) < 5000 {
-		rounds = 60
-	}
-	for round := range rounds {
-		moved := false
-		for i := range m.order {
-			k := m.order[i]
-			if round%2 == 0 {
-				k = m.order[len(m.order)-1-i]
-			}
-			wants = m.wants(k, wants[:0])
-			if len(wants) == 0 {
-				continue
-			}
-			at := weightedMedian(wants) / grid * grid
-			at = max(m.bound(k, m.x, true, -far), min(m.bound(k, m.x, false, far), at))
-			moved = moved || at != m.x[k]
-			m.x[k] = at
-		}
-		if !moved {
-			break
-		}
-	}
-}
-
-// want is a place and how much it is wanted.
-type want struct{ x, weight int }
-
-// wants lists the places of the cells linked to chain k.
-func (m *mover) wants(k int, ws []want) []want {
-	for _, v := range m.list[k] {
-		for _, links := range [][]int{m.c.up[v], m.c.down[v]} {
-			for _, i := range links {
-				l := m.c.links[i]
-				if o := m.of[l.a+l.b-v]; o != k {
-					ws = append(ws, want{m.x[o], pull(l.weight)})
-				}
-			}
-		}
-		if d := m.c.joins(v); d >= 0 && m.of[d] != k {
-			ws = append(ws, want{m.x[m.of[d]], weightJoin})
-		}
-		for _, o := range m.c.side[v] {
-			ws = append(ws, want{m.x[m.of[o]], weightPlain})
-		}
-	}
-	return ws
-}
-
 // joins returns the immediate dominator of a box in which ways meet again,
 // else -1. What follows a switch is wanted below what led to it.
 func (c *cells) joins(v int) int {
-	if c.cell[v].kind != boxCell || len(c.up[v]) < 2 {
+	if c.cell[v].kind != boxCell || len(c.up.of(v)) < 2 {
 		return -1
 	}
 	d := c.gr.idom[v]
@@ -361,36 +261,4 @@ func (c *cells) joins(v int) int {
 		return -1
 	}
 	return d
-}
-
-// pull is how much a link attracts its chains: trunks run far and are no
-// reason to move boxes.
-func pull(weight int) int {
-	switch weight {
-	case weightStraight:
-		return 24
-	case weightTrunk:
-		return weightOnly
-	}
-	return weight
-}
-
-// weightedMedian returns the middle place; the mean of two middle ones.
-func weightedMedian(ws []want) int {
-	slices.SortFunc(ws, func(a, b want) int { return cmp.Or(cmp.Compare(a.x, b.x), cmp.Compare(a.weight, b.weight)) })
-	total := 0
-	for _, w := range ws {
-		total += w.weight
-	}
-	sum := 0
-	for i, w := range ws {
-		sum += w.weight
-		if 2*sum > total {
-			return w.x
-		}
-		if 2*sum == total {
-			return (w.x + ws[i+1].x) / 2
-		}
-	}
-	panic("bug: layered: empty median")
 }

@@ -61,10 +61,10 @@ func (c *cells) moveBefore(x, before int) {
 func (c *cells) keepSides(x, above int, move bool) {
 	var left, right []int // boxes that hang from the left and from the right
 	for _, o := range c.rows[c.cell[x].row] {
-		if c.cell[o].group != c.cell[x].group || c.cell[o].kind != boxCell || len(c.up[o]) != 1 {
+		if c.cell[o].group != c.cell[x].group || c.cell[o].kind != boxCell || len(c.up.of(o)) != 1 {
 			continue
 		}
-		if l := c.links[c.up[o][0]]; l.weight != weightStraight {
+		if l := c.links[c.up.of(o)[0]]; l.weight != weightStraight {
 			continue
 		} else if c.pos[l.a] < c.pos[above] {
 			left = append(left, o)

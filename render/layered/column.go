@@ -177,12 +177,6 @@ func (ch *channels) spreadColumns() {
 
 // unlink removes the links over the cuts: they do not pull.
 func (c *cells) unlink(cols columns) {
-	cut := cols.cut
-	keep := func(list []int) []int {
-		return slices.DeleteFunc(list, func(i int) bool { return cut[c.cell[c.links[i].b].row] })
-	}
-	for v := range c.cell {
-		c.up[v], c.down[v] = keep(c.up[v]), keep(c.down[v])
-	}
-	c.cut, c.cols = cut, cols.of
+	c.cut, c.cols = cols.cut, cols.of
+	c.indexLinks()
 }

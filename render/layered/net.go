@@ -133,8 +133,8 @@ type cells struct {
 	pos   []int   // index of each cell in its row
 	links []link  // by upper row
 	first []int   // first[r] is the index in links of the first link from row r down
-	down  [][]int // links below each cell
-	up    [][]int // links above each cell
+	down  lists   // links below each cell
+	up    lists   // links above each cell
 	cols  []int   // column of each row, likewise
 	cut   []bool  // rows before which the drawing is cut; nil before that is known
 	// side lists for a lane the boxes of its own row that it ends at.
@@ -214,15 +214,18 @@ func (c *cells) addDummies(opt Options) {
 		if n.up {
 			kind = laneCell
 		}
-		from := c.g.Edges[n.edges[0]].From
+		loop, group := c.f.shallow(n.loop), c.gr.shallow(n.group)
+		inLoop, inGroup := loop, group
+		if from := c.g.Edges[n.edges[0]].From; n.inner >= n.lo {
+			inLoop, inGroup = c.cell[from].loop, c.cell[from].group
+		}
 		for r := n.lo; r <= n.hi; r++ {
-			loop, group := n.loop, n.group
+			x := cell{kind: kind, node: -1, net: i, row: r, w: opt.TrackGap, loop: loop, group: group}
 			if r <= n.inner {
-				loop, group = c.f.of[from], c.gr.of[from]
+				x.loop, x.group = inLoop, inGroup
 			}
 			c.rows[r] = append(c.rows[r], len(c.cell))
-			c.cell = append(c.cell, cell{kind: kind, node: -1, net: i, row: r, w: opt.TrackGap,
-				loop: c.f.shallow(loop), group: c.gr.shallow(group)})
+			c.cell = append(c.cell, x)
 		}
 	}
 }
@@ -240,49 +243,98 @@ const (
 )
 
 func (c *cells) addLinks() {
-	seen := map[[2]int]bool{}
-	byRow := make([][]link, len(c.rows))
-	add := func(a, b, weight int) {
-		if a < 0 || b < 0 || seen[[2]int{a, b}] {
-			return
-		}
-		seen[[2]int{a, b}] = true
-		byRow[c.cell[a].row] = append(byRow[c.cell[a].row], link{a: a, b: b, weight: weight})
-	}
+	b := &linker{c: c, seen: map[[2]int]bool{}}
+	b.out, b.in = fill(len(c.g.Nodes)), fill(len(c.g.Nodes))
 	for i := range c.nets {
 		n := &c.nets[i]
 		if n.given {
 			continue
 		}
-		for r := n.lo; r < n.hi; r++ {
-			add(n.cells+r-n.lo, n.cells+r-n.lo+1, weightTrunk)
+		for k := range n.hi - n.lo {
+			b.links = append(b.links, link{a: n.cells + k, b: n.cells + k + 1, weight: weightTrunk})
 		}
 		for _, e := range n.edges {
-			c.linkEdge(n, e, add)
+			b.linkEdge(i, n, e)
 		}
 	}
-	c.down, c.up = make([][]int, len(c.cell)), make([][]int, len(c.cell))
+	byRow := makeLists(len(c.rows), func(add func(row, link int)) {
+		for i := range b.links {
+			add(c.cell[b.links[i].a].row, i)
+		}
+	})
+	c.links = make([]link, len(b.links))
 	c.first = make([]int, len(c.rows)+1)
-	for r, ls := range byRow {
-		c.first[r] = len(c.links)
-		for _, l := range ls {
-			c.down[l.a] = append(c.down[l.a], len(c.links))
-			c.up[l.b] = append(c.up[l.b], len(c.links))
-			c.links = append(c.links, l)
+	for i, l := range byRow.items {
+		c.links[i] = b.links[l]
+	}
+	for r := range c.first {
+		c.first[r] = int(byRow.start[r])
+	}
+	c.indexLinks()
+}
+
+// indexLinks lists the links of each cell, but for those over a cut.
+func (c *cells) indexLinks() {
+	each := func(upper bool) func(add func(cell, link int)) {
+		return func(add func(cell, link int)) {
+			for i := range c.links {
+				l := &c.links[i]
+				if c.cut != nil && c.cut[c.cell[l.b].row] {
+					continue
+				}
+				if upper {
+					add(l.a, i)
+				} else {
+					add(l.b, i)
+				}
+			}
 		}
 	}
-	c.first[len(c.rows)] = len(c.links)
+	c.down, c.up = makeLists(len(c.cell), each(true)), makeLists(len(c.cell), each(false))
+}
+
+// linker collects links, each once.
+type linker struct {
+	c       *cells
+	links   []link
+	seen    map[[2]int]bool // pairs of boxes that are linked
+	out, in []int           // net that linked each box with its trunk last
+}
+
+// boxes links two boxes.
+func (b *linker) boxes(from, to, weight int) {
+	if k := [2]int{from, to}; !b.seen[k] {
+		b.seen[k] = true
+		b.links = append(b.links, link{a: from, b: to, weight: weight})
+	}
+}
+
+// toTrunk links a box with the dummy of a net below it, if there is one.
+func (b *linker) toTrunk(net, box, dummy, weight int) {
+	if dummy >= 0 && b.out[box] != net {
+		b.out[box] = net
+		b.links = append(b.links, link{a: box, b: dummy, weight: weight})
+	}
+}
+
+// fromTrunk links a box with the dummy of a net above it, if there is one.
+func (b *linker) fromTrunk(net, dummy, box, weight int) {
+	if dummy >= 0 && b.in[box] != net {
+		b.in[box] = net
+		b.links = append(b.links, link{a: dummy, b: box, weight: weight})
+	}
 }
 
 // linkEdge links the ends of an edge to each other or to the trunk.
-func (c *cells) linkEdge(n *net, i int, add func(a, b, weight int)) {
+func (b *linker) linkEdge(net int, n *net, i int) {
+	c := b.c
 	e := c.g.Edges[i]
 	from, to := c.cell[e.From].row, c.cell[e.To].row
 	if n.up {
 		// The source is beside the lane, in the same row: draw it near the lane
 		// of the row below, if any.
-		add(e.From, n.dummy(from+1), weightFan)
-		add(n.dummy(to-1), e.To, weightFan)
+		b.toTrunk(net, e.From, n.dummy(from+1), weightFan)
+		b.fromTrunk(net, n.dummy(to-1), e.To, weightFan)
 		c.side[n.dummy(from)] = append(c.side[n.dummy(from)], e.From)
 		c.side[n.dummy(to)] = append(c.side[n.dummy(to)], e.To)
 		return
@@ -297,7 +349,7 @@ func (c *cells) linkEdge(n *net, i int, add func(a, b, weight int)) {
 		case len(c.t.out[e.From]) == 1 && len(c.t.in[e.To]) == 1:
 			w = weightOnly
 		}
-		add(e.From, e.To, w)
+		b.boxes(e.From, e.To, w)
 		return
 	}
 	w := weightOnly
@@ -311,6 +363,6 @@ func (c *cells) linkEdge(n *net, i int, add func(a, b, weight int)) {
 	}
 	// The trunk may begin above the source (a confluence) or end below the
 	// target (a fan).
-	add(e.From, n.dummy(from+1), w)
-	add(n.dummy(to-1), e.To, w)
+	b.toTrunk(net, e.From, n.dummy(from+1), w)
+	b.fromTrunk(net, n.dummy(to-1), e.To, w)
 }

@@ -71,12 +71,12 @@ func (s *sorter) sweep(down bool) {
 	n := len(s.c.rows)
 	for i := 1; i < n; i++ {
 		if down {
-			s.sortRow(i, s.c.up)
+			s.sortRow(i, &s.c.up)
 		} else {
-			s.sortRow(n-1-i, s.c.down)
+			s.sortRow(n-1-i, &s.c.down)
 		}
 	}
-	s.sortRow(0, make([][]int, len(s.c.cell))) // bring the first row's groups together
+	s.sortRow(0, nil) // bring the first row's groups together
 }
 
 // placeGroups sets the keys of the groups to where their cells are drawn.
@@ -88,8 +88,8 @@ func (s *sorter) placeGroups() {
 			continue
 		}
 		var w weighted
-		w.add(c, x, c.up[x])
-		w.add(c, x, c.down[x])
+		w.add(c, x, c.up.of(x))
+		w.add(c, x, c.down.of(x))
 		key := w.mean(c.place(x))
 		for l := c.cell[x].group; l >= 0; l = c.gr.parent[l] {
 			s.groups[l].sum += key
@@ -129,11 +129,13 @@ func (c *cells) place(x int) int64 {
 
 // sortRow sorts row r by the mean place of each cell's neighbours over the
 // links given.
-func (s *sorter) sortRow(r int, links [][]int) {
+func (s *sorter) sortRow(r int, links *lists) {
 	c := s.c
 	for _, x := range c.rows[r] {
 		var w weighted
-		w.add(c, x, links[x])
+		if links != nil {
+			w.add(c, x, links.of(x))
+		}
 		s.key[x] = w.mean(c.place(x))
 	}
 	row := slices.Clone(c.rows[r])
@@ -201,9 +203,9 @@ func (s *sorter) transpose() {
 // when a is left of b.
 func (c *cells) pairCrossings(a, b int) int {
 	n := 0
-	for _, links := range [][][]int{c.up, c.down} {
-		for _, i := range links[a] {
-			for _, j := range links[b] {
+	for _, links := range []*lists{&c.up, &c.down} {
+		for _, i := range links.of(a) {
+			for _, j := range links.of(b) {
 				if c.pos[c.links[i].a+c.links[i].b-a] > c.pos[c.links[j].a+c.links[j].b-b] {
 					n++
 				}
