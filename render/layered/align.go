@@ -191,20 +191,25 @@ func (m *mover) gap(a, b int) int {
 	return (d + grid - 1) / grid * grid
 }
 
-// packLeft returns the leftmost place of each chain, in the slice given if it
-// is large enough.
-func (m *mover) packLeft(left []int) []int {
-	left = slices.Grow(left[:0], len(m.list))[:len(m.list)]
+// packLeft returns the leftmost place of each chain.
+func (m *mover) packLeft() []int {
+	left := make([]int, len(m.list))
 	for _, k := range m.order {
-		at := 0
-		for _, v := range m.list[k] {
-			if row, p := m.c.rows[m.c.cell[v].row], m.c.pos[v]; p > 0 {
-				at = max(at, left[m.of[row[p-1]]]+m.gap(row[p-1], v))
-			}
-		}
-		left[k] = at
+		left[k] = m.leftmost(k, left)
 	}
 	return left
+}
+
+// leftmost returns the leftmost place of a chain, its left neighbours being
+// where they are.
+func (m *mover) leftmost(k int, left []int) int {
+	at := 0
+	for _, v := range m.list[k] {
+		if row, p := m.c.rows[m.c.cell[v].row], m.c.pos[v]; p > 0 {
+			at = max(at, left[m.of[row[p-1]]]+m.gap(row[p-1], v))
+		}
+	}
+	return at
 }
 
 // cost is the length of the level lines, and the width for each row.

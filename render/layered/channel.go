@@ -53,29 +53,34 @@ type channels struct {
 // makeChannels decides where lines meet boxes and which track each takes, and
 // where the drawing is cut.
 func makeChannels(c *cells, opt Options) *channels {
-	ch := newChannels(c, opt)
+	ch := newChannels(c, opt, nil)
 	ch.assignY()
 	ch.divide()
 	ch.finish()
 	return ch
 }
 
-// makeChannelsCut is makeChannels with the cuts given.
-func makeChannelsCut(c *cells, opt Options, cuts columns) *channels {
-	ch := newChannels(c, opt)
-	ch.cols = cuts
+// makeChannelsCut is makeChannels with the cuts of the channels given, whose
+// pieces it takes over.
+func makeChannelsCut(c *cells, opt Options, whole *channels) *channels {
+	ch := newChannels(c, opt, whole)
+	ch.cols = whole.cols
 	ch.finish()
 	return ch
 }
 
-func newChannels(c *cells, opt Options) *channels {
+func newChannels(c *cells, opt Options, old *channels) *channels {
 	n := len(c.rows) + 1
 	ch := &channels{
 		c: c, opt: opt, in: make([][]int, n), tracks: make([]int, n), jogs: make([]bool, n),
 		after: make([]int, n), lanes: make([]int, n), gutter: make([]int, n),
 	}
 	ch.cols = columns{of: make([]int, n-1), cut: make([]bool, n)}
-	ch.makePieces()
+	if old != nil {
+		ch.takePieces(old)
+	} else {
+		ch.makePieces()
+	}
 	ch.assignPorts()
 	for i := range ch.in {
 		ch.assignTracks(i)
@@ -94,10 +99,31 @@ func (ch *channels) finish() {
 	ch.spreadColumns()
 }
 
+// takePieces takes the pieces of channels of the same cells.
+func (ch *channels) takePieces(old *channels) {
+	ch.pieces, ch.in = old.pieces, old.in
+	for i := range ch.pieces {
+		p := &ch.pieces[i]
+		p.track = 0
+		for _, pins := range [2][]pin{p.tops, p.bots} {
+			for j := range pins {
+				pins[j].jog = 0
+			}
+		}
+	}
+}
+
 // makePieces lists for each net and channel the cells that it meets.
 func (ch *channels) makePieces() {
 	c := ch.c
-	outOf, into := fill(len(c.g.Nodes)), fill(len(c.g.Nodes)) // last net that has the box already
+	count := make([]int, len(ch.in))
+	all := 0
+	for i := range c.nets {
+		if n := &c.nets[i]; !n.given {
+			all += n.chHi - n.chLo + 1
+		}
+	}
+	ch.pieces = make([]piece, 0, all)
 	for i := range c.nets {
 		n := &c.nets[i]
 		if n.given {
@@ -105,34 +131,74 @@ func (ch *channels) makePieces() {
 		}
 		n.piece = len(ch.pieces)
 		for k := n.chLo; k <= n.chHi; k++ {
-			ch.in[k] = append(ch.in[k], len(ch.pieces))
+			count[k]++
 			ch.pieces = append(ch.pieces, piece{net: i})
 		}
+	}
+	for k, n := range count {
+		ch.in[k] = make([]int, 0, n)
+	}
+	for i := range ch.pieces {
+		n := &c.nets[ch.pieces[i].net]
+		k := n.chLo + i - n.piece
+		ch.in[k] = append(ch.in[k], i)
+	}
+	// Of the two slices of a piece the first pins are parts of one array, with
+	// room for what will be.
+	tops, bots := make([]int32, len(ch.pieces)), make([]int32, len(ch.pieces))
+	total := 0
+	ch.eachPin(func(piece, _ int, top bool) {
+		total++
+		if top {
+			tops[piece]++
+		} else {
+			bots[piece]++
+		}
+	})
+	pins := make([]pin, total)
+	part := func(n int32) []pin {
+		p := pins[:0:n]
+		pins = pins[n:]
+		return p
+	}
+	for i := range ch.pieces {
+		ch.pieces[i].tops, ch.pieces[i].bots = part(tops[i]), part(bots[i])
+	}
+	ch.eachPin(func(piece, cell int, top bool) {
+		p := &ch.pieces[piece]
+		if top {
+			p.tops = append(p.tops, pin{cell: cell})
+		} else {
+			p.bots = append(p.bots, pin{cell: cell})
+		}
+	})
+}
+
+// eachPin calls add for each cell that a piece meets, at the row above its
+// channel or below it.
+func (ch *channels) eachPin(add func(piece, cell int, top bool)) {
+	c := ch.c
+	outOf, into := fill(len(c.g.Nodes)), fill(len(c.g.Nodes)) // last net that has the box already
+	for i := range c.nets {
+		n := &c.nets[i]
+		if n.given {
+			continue
+		}
 		for r := n.lo; r <= n.hi; r++ {
-			ch.addPin(n, r, n.dummy(r), false)
-			ch.addPin(n, r+1, n.dummy(r), true)
+			add(n.piece+r-n.chLo, n.dummy(r), false)
+			add(n.piece+r+1-n.chLo, n.dummy(r), true)
 		}
 		for _, e := range n.edges {
 			from, to := c.g.Edges[e].From, c.g.Edges[e].To
 			if outOf[from] != i {
 				outOf[from] = i
-				ch.addPin(n, c.cell[from].row+1, from, true)
+				add(n.piece+c.cell[from].row+1-n.chLo, from, true)
 			}
 			if into[to] != i {
 				into[to] = i
-				ch.addPin(n, c.cell[to].row, to, false)
+				add(n.piece+c.cell[to].row-n.chLo, to, false)
 			}
 		}
-	}
-}
-
-// addPin adds a cell to the net's piece in a channel.
-func (ch *channels) addPin(n *net, channel, cell int, top bool) {
-	p := &ch.pieces[n.piece+channel-n.chLo]
-	if top {
-		p.tops = append(p.tops, pin{cell: cell})
-	} else {
-		p.bots = append(p.bots, pin{cell: cell})
 	}
 }
 

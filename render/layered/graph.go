@@ -114,7 +114,7 @@ type Route struct {
 	Retreating bool
 }
 
-// Region is the area of a loop: a band for each row, from the top down.
+// Region is the area of a loop: bands on top of each other, from the top down.
 type Region struct {
 	Header int // node that the loop is entered by
 	Depth  int // 1 for an outermost loop
@@ -164,10 +164,9 @@ func LayoutContext(ctx context.Context, g Graph, opt Options) (Placement, error)
 	ch := makeChannels(c, opt)
 	if len(ch.cols.dx) > 1 && !w.ended() {
 		// Each column for itself now: it need not line up with the others.
-		cuts := ch.cols
-		c.unlink(cuts)
+		c.unlink(ch.cols)
 		assignX(c, opt)
-		ch = makeChannelsCut(c, opt, cuts)
+		ch = makeChannelsCut(c, opt, ch)
 	}
 	w.at(phaseLines, 0)
 	if w.ended() {

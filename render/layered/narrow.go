@@ -15,14 +15,39 @@ import "slices"
 func (m *mover) narrow() {
 	cuts := min(400, 8_000_000/(1+len(m.c.cell)))
 	limit := m.widestRow() * 5 / 4
-	var left []int
+	left := m.packLeft()
+	dirty := make([]bool, len(m.list), len(m.list)+cuts)
 	for range cuts {
-		left = m.packLeft(left)
 		i := m.weakest(left, limit)
 		if i < 0 {
 			return
 		}
+		k := m.of[m.c.links[i].a]
 		m.split(i)
+		left, dirty = append(left, 0), append(dirty, true)
+		dirty[k] = true
+		m.repack(left, dirty, slices.Index(m.order, k))
+	}
+}
+
+// repack brings the leftmost places up to date, from a place in the order of
+// chains on, where they depend on chains that are dirty.
+func (m *mover) repack(left []int, dirty []bool, from int) {
+	for _, k := range m.order[from:] {
+		if !dirty[k] {
+			continue
+		}
+		dirty[k] = false
+		at := m.leftmost(k, left)
+		if at == left[k] && k < len(left)-1 {
+			continue
+		}
+		left[k] = at
+		for _, v := range m.list[k] {
+			if row, p := m.c.rows[m.c.cell[v].row], m.c.pos[v]; p+1 < len(row) {
+				dirty[m.of[row[p+1]]] = true
+			}
+		}
 	}
 }
 

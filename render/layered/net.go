@@ -1,6 +1,9 @@
 package layered
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // net is a set of edges drawn as one tree of lines: a fan out of one node, a
 // confluence into one node, or a single edge. Its trunk runs through a column
@@ -204,6 +207,20 @@ func giveUp(nets []net, maxCells int) {
 }
 
 func (c *cells) addDummies(opt Options) {
+	width := make([]int, len(c.rows))
+	all := len(c.cell)
+	for i := range c.nets {
+		if n := &c.nets[i]; !n.given {
+			all += n.hi - n.lo + 1
+			for r := n.lo; r <= n.hi; r++ {
+				width[r]++
+			}
+		}
+	}
+	c.cell = slices.Grow(c.cell, all-len(c.cell))
+	for r, row := range c.rows {
+		c.rows[r] = slices.Grow(row, width[r])
+	}
 	for i := range c.nets {
 		n := &c.nets[i]
 		if n.given {

@@ -8,6 +8,18 @@ func (ch *channels) regions() []Region {
 	c := ch.c
 	type span struct{ x0, x1 int }
 	rows := make([][]span, len(c.f.header)) // by loop, from its header's row down
+	height := make([]int, len(c.f.header))
+	for i := range c.cell {
+		if l := c.cell[i].loop; l >= 0 {
+			height[l] = max(height[l], c.cell[i].row+1)
+		}
+	}
+	for l, h := range height { // inner loops come first
+		if p := c.f.parent[l]; p >= 0 {
+			height[p] = max(height[p], h)
+		}
+		rows[l] = make([]span, 0, max(0, h-c.cell[c.f.header[l]].row))
+	}
 	grow := func(l int, x *cell, w int) {
 		r := x.row - c.cell[c.f.header[l]].row
 		if r < 0 {
@@ -50,19 +62,28 @@ func (ch *channels) regions() []Region {
 			default:
 				up := rows[l][i-1]
 				last := r.Bands[len(r.Bands)-1]
-				r.Bands = append(r.Bands, Band{max(0, min(s.x0, up.x0)+dx), last.Y1, max(s.x1, up.x1) + dx, y0})
+				r.add(Band{max(0, min(s.x0, up.x0)+dx), last.Y1, max(s.x1, up.x1) + dx, y0})
 			}
 			if i == len(rows[l])-1 {
 				if ends[l].channel == h+i+1 {
 					y1 = max(y1, ends[l].bottom+pad)
 				}
 			}
-			r.Bands = append(r.Bands, Band{max(0, s.x0+dx), y0, s.x1 + dx, y1})
+			r.add(Band{max(0, s.x0+dx), y0, s.x1 + dx, y1})
 		}
 		out = append(out, r)
 	}
 	ch.holes(out)
 	return out
+}
+
+// add adds a band at the bottom, to the last one if they have the same width.
+func (r *Region) add(b Band) {
+	if n := len(r.Bands); n > 0 && r.Bands[n-1].X0 == b.X0 && r.Bands[n-1].X1 == b.X1 {
+		r.Bands[n-1].Y1 = b.Y1
+		return
+	}
+	r.Bands = append(r.Bands, b)
 }
 
 // holes adds the holes for guests to the areas.
