@@ -195,3 +195,28 @@ func (c *tally) stages(t *testing.T, p *bytecode.Program, prof jit.Profile) erro
 	}
 	return nil
 }
+
+// FuzzFaults is TestFaults for any fault: the fuzzer looks for code that none of
+// them has reached.
+func FuzzFaults(f *testing.F) {
+	var objects [][]byte
+	for _, glob := range []string{"corpus/out/1*.o", "corpus/bad/*.o", "seed-callx/*.o"} {
+		for _, path := range testenv.Glob(f, glob) {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				f.Fatal(err)
+			}
+			if len(data) < 1<<17 {
+				objects = append(objects, data)
+			}
+		}
+	}
+	kinds := damage.Kinds()
+	for i := range kinds {
+		f.Add(uint8(i), uint8(i), uint64(i))
+	}
+	f.Fuzz(func(t *testing.T, kind, object uint8, seed uint64) {
+		var c tally
+		c.try(t, kinds[int(kind)%len(kinds)].Apply(objects[int(object)%len(objects)], seed))
+	})
+}
