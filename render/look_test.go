@@ -20,6 +20,7 @@ func TestLook(t *testing.T) {
 		t.Skip("no -look directory")
 	}
 	samples := append(rendertest.Samples(),
+		rendertest.Sample{Name: "fan3", Scene: rendertest.Switch(3)},
 		rendertest.Sample{Name: "fan300", Scene: rendertest.Switch(300)},
 		rendertest.Sample{Name: "random1000", Scene: rendertest.Random(1000, 5)},
 		rendertest.Sample{Name: "random10000", Scene: rendertest.Random(10000, 5)})

@@ -35,6 +35,10 @@ const maxLine = 4096
 type Counts struct {
 	Slots []uint64
 	Total uint64 // visits of all slots
+	// Passes is how often a visit of one slot, the first of the pair, led to a
+	// visit of the other, or would have but for a known state there. What a return
+	// leads to is left out. Nil for a file of counts.
+	Passes map[[2]int]uint64
 	// Walked is how many visits the log says there were, 0 when it does not:
 	// those of slots, and the Pruned, at which the walk ended since the state was
 	// a known one. It is more when the log's buffer was too small for all.
@@ -43,7 +47,7 @@ type Counts struct {
 
 // Read returns the visits of a program with so many slots.
 func Read(r io.Reader, program string, slots int) (*Counts, error) {
-	c := &counter{program: program}
+	c := &counter{program: program, prev: -1}
 	c.Slots = make([]uint64, slots)
 	in := bufio.NewReaderSize(r, maxLine)
 	for n := 1; ; n++ {
@@ -86,6 +90,7 @@ type counter struct {
 	other   bool // the log is another program's
 	walking bool // the listings in front of the walk are over
 	found   bool
+	prev    int // slot from which the walk goes on, -1 where it begins anew
 }
 
 type format uint8
@@ -122,15 +127,16 @@ func (c *counter) line(line string) error {
 	if c.other {
 		return nil
 	}
-	if c.walking && strings.HasSuffix(line, ": safe") {
-		c.Pruned++
-		return nil
+	if c.walking {
+		if c.walk(line) {
+			return nil
+		}
 	}
 	number, rest, _ := strings.Cut(line, ": ")
 	if slot, err := strconv.ParseUint(number, 10, 64); err == nil {
 		c.walking = c.walking || state(rest)
 		if c.walking && visit(rest) {
-			return c.add(slot, 1)
+			return c.visited(slot, rest)
 		}
 		return nil
 	}
@@ -141,6 +147,70 @@ func (c *counter) line(line string) error {
 		}
 	}
 	return nil
+}
+
+// walk reads a line of a walk that is no visit: where it is taken up, and where
+// it ends. It reports whether the line was one.
+func (c *counter) walk(line string) bool {
+	before, safe := strings.CutSuffix(line, ": safe")
+	if safe {
+		c.Pruned++
+	}
+	if strings.HasPrefix(line, "Validating ") { // a global function by itself
+		c.prev = -1
+		return true
+	}
+	if rest, ok := strings.CutPrefix(before, "from "); ok {
+		from, rest, _ := strings.Cut(rest, " to ")
+		to := rest[:digits(rest)]
+		i, err1 := strconv.Atoi(from)
+		j, err2 := strconv.Atoi(to)
+		if err1 == nil && err2 == nil {
+			c.pass(i, j)
+			c.prev = -1
+		}
+		return true
+	}
+	if safe {
+		if to, err := strconv.Atoi(before); err == nil {
+			c.pass(c.prev, to)
+		}
+		c.prev = -1
+	}
+	return safe
+}
+
+// digits returns the length of the number that text begins with.
+func digits(text string) int {
+	n := 0
+	for n < len(text) && text[n] >= '0' && text[n] <= '9' {
+		n++
+	}
+	return n
+}
+
+// visited counts a visit, and the way to it. text is the instruction.
+func (c *counter) visited(slot uint64, text string) error {
+	if err := c.add(slot, 1); err != nil {
+		return err
+	}
+	c.pass(c.prev, int(slot))
+	c.prev = int(slot)
+	if strings.HasPrefix(text, "(95)") { // exit: what follows is where something else went on
+		c.prev = -1
+	}
+	return nil
+}
+
+// pass counts a way between two slots of the program.
+func (c *counter) pass(from, to int) {
+	if from < 0 || from >= len(c.Slots) || to < 0 || to >= len(c.Slots) {
+		return
+	}
+	if c.Passes == nil {
+		c.Passes = map[[2]int]uint64{}
+	}
+	c.Passes[[2]int{from, to}]++
 }
 
 // state reports whether text is a state of registers: "R1=ctx() R10=fp0".

@@ -2,10 +2,13 @@ package visits
 
 import (
 	"math"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
 )
@@ -97,6 +100,11 @@ func TestKernelLogs(t *testing.T) {
 			if err != nil || c.Total+c.Pruned != c.Walked {
 				t.Errorf("%s: %s: %+v, %v", name, rec.Job.Name, c, err)
 			}
+			code, err := record.Decode(rec.Job.Insns)
+			if err != nil {
+				t.Fatal(err)
+			}
+			flow(t, name+": "+rec.Job.Name, c, code, log)
 			logs++
 		}
 	}
@@ -104,6 +112,38 @@ func TestKernelLogs(t *testing.T) {
 		t.Errorf("only %d logs", logs)
 	}
 }
+
+// flow states that the ways into a slot are as many as the visits of it and the
+// ends of walks at it, but for where walks begin and where calls return to; and
+// that a way leads to the next slot unless a jump or a call is at its start.
+func flow(t *testing.T, name string, c *Counts, code []bytecode.Insn, log string) {
+	t.Helper()
+	in := make([]uint64, len(c.Slots))
+	for k, n := range c.Passes {
+		in[k[1]] += n
+		class := code[k[0]].Code & 7
+		jump := class == 5 || class == 6 // BPF_JMP, BPF_JMP32 (RFC 9669, section 3)
+		if next := k[0] + int(code[k[0]].Slots()); k[1] != next && !jump {
+			t.Errorf("%s: %d ways from %d to %d", name, n, k[0], k[1])
+		}
+	}
+	ended := make([]uint64, len(c.Slots))
+	for _, m := range safeAt.FindAllStringSubmatch(log, -1) {
+		if at, err := strconv.Atoi(m[1]); err == nil && at < len(ended) {
+			ended[at]++
+		}
+	}
+	const call = 0x85
+	for at, n := range c.Slots {
+		begins := at == 0 || code[at-1].Code == bytecode.CodeExit || code[at-1].Code == call
+		if in[at] != n+ended[at] && !begins {
+			t.Errorf("%s: %d ways into slot %d, %d visits and %d ends", name, in[at], at, n, ended[at])
+		}
+	}
+}
+
+// safeAt finds the slot at which a walk ends: "12: safe", "from 3 to 12: safe".
+var safeAt = regexp.MustCompile(`(?m)(?:^|to )([0-9]+)(?: [^:\n]*)?: safe$`)
 
 func FuzzRead(f *testing.F) {
 	f.Add(aLog)

@@ -86,3 +86,26 @@ func AddCounts(s *render.Scene, a *pipeline.Analysis, visits []uint64, source st
 		s.Blocks[i].Count = &n
 	}
 }
+
+// AddPasses adds to each edge of the analysis's scene how often it was passed,
+// from the passes from slot to slot. Edges with the same ends are not told
+// apart, nor is a return: they get no count.
+func AddPasses(s *render.Scene, a *pipeline.Analysis, passes map[[2]int]uint64) {
+	ends := func(e *render.Edge) [2]int {
+		return [2]int{int(a.Graph.Blocks[e.From].Last), int(a.Graph.Blocks[e.To].Start)}
+	}
+	same := map[[2]int]int{}
+	for i := range s.Edges {
+		if e := &s.Edges[i]; e.To != render.Outside {
+			same[ends(e)]++
+		}
+	}
+	for i := range s.Edges {
+		e := &s.Edges[i]
+		if e.To == render.Outside || e.Kind == render.Return || same[ends(e)] > 1 {
+			continue
+		}
+		n := passes[ends(e)]
+		e.Count = &n
+	}
+}
