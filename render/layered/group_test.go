@@ -130,3 +130,20 @@ func TestSwitchesApart(t *testing.T) {
 		t.Error("the way out is not below both")
 	}
 }
+
+// TestDeadLoop checks that a loop which nothing leads to stays together, above
+// the code that it leads to, though its latch leads to its header alone.
+func TestDeadLoop(t *testing.T) {
+	const n = 40
+	g := Graph{Nodes: boxes(n + 2)}
+	for i := range n - 1 {
+		g.Edges = append(g.Edges, Edge{From: i, To: i + 1, Straight: true})
+	}
+	g.Edges = append(g.Edges, Edge{From: n, To: n + 1, Straight: true}, Edge{From: n + 1, To: n, Class: 1},
+		Edge{From: n, To: 10, Class: 1})
+	p := Layout(g, Options{})
+	check(t, g, p)
+	if a, b, live := p.Nodes[n].Y, p.Nodes[n+1].Y, p.Nodes[10].Y; a >= live || b > live+100 || b <= a {
+		t.Errorf("header at %d, latch at %d, what follows at %d", a, b, live)
+	}
+}

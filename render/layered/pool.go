@@ -115,16 +115,21 @@ func (p *pools) measure(g Graph, t *tree, idom []int, gap int) {
 }
 
 // open reserves a part of the parent's row for pool k. It reports false when
-// there is no room now, but may be later.
-func (p *pools) open(k, row int, force bool) bool {
+// there is no room now, but will be later. What is little beside the fan is not
+// counted: of fifty switches on end, each within the one before, the last has
+// the width of the first.
+func (p *pools) open(k int, force bool) bool {
 	q := &p.list[k]
 	up := &p.list[q.parent]
-	room := up.room(row)
+	room := up.width - up.reserved
 	least := min(q.least, up.width)
-	if room < least && !force {
+	if room < least && up.reserved > 0 && !force {
 		return false
 	}
-	share := int(float64(up.width) * float64(q.area) / float64(q.area+q.rest))
+	share := up.width
+	if q.rest > q.area/8 {
+		share = int(float64(up.width) * float64(q.area) / float64(q.area+q.rest))
+	}
 	q.width = max(least, min(share, room))
 	up.reserved += q.width
 	return true

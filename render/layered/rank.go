@@ -1,6 +1,7 @@
 package layered
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 )
@@ -20,15 +21,11 @@ import (
 // Code behind a group is placed below the whole group, not beside it. This
 // makes drawings a little longer and loops much plainer.
 func assignRanks(g Graph, t *tree, gr *groups, idom []int, maxWidth, gap int) []int {
-	s := newSchedule(g, t, gr, true)
+	s := newSchedule(g, t, gr)
 	s.pools = makePools(g, t, gr, idom, maxWidth, gap)
-	if !s.run(gap) {
-		// An irreducible loop whose exit leads to its own other entry.
-		s = newSchedule(g, t, gr, false)
-		s.pools = makePools(g, t, gr, idom, maxWidth, gap)
-		if !s.run(gap) {
-			panic("bug: layered: cycle without a retreating edge")
-		}
+	s.run(gap)
+	if s.done != len(s.waits) {
+		panic("bug: layered: cycle without a retreating edge")
 	}
 	ranks := s.rank[:len(g.Nodes)]
 	sinkUnreached(g, t, ranks)
@@ -52,20 +49,22 @@ type schedule struct {
 	done   int
 }
 
-func newSchedule(g Graph, t *tree, gr *groups, ends bool) *schedule {
+// newSchedule lists what waits for what. Behind an irreducible loop that is
+// left towards its own other entry, nodes and the end of the loop would wait for
+// each other: such nodes do not wait for the end.
+func newSchedule(g Graph, t *tree, gr *groups) *schedule {
 	n := len(g.Nodes)
 	jobs := n + len(gr.parent)
 	s := &schedule{g: g, t: t, nodes: n, waits: make([]int, jobs), rank: make([]int, jobs)}
+	var cycle []int32 // strongly connected component of each job
 	before := func(add func(a, b int)) {
 		for i, e := range g.Edges {
 			if t.retreating[i] {
 				continue
 			}
 			add(e.From, e.To)
-			if !ends {
-				continue
-			}
-			if l := gr.outermostExited(gr.of[e.From], gr.of[e.To]); l >= 0 {
+			l := gr.outermostExited(gr.of[e.From], gr.of[e.To])
+			if l >= 0 && (cycle == nil || cycle[n+l] != cycle[e.To]) {
 				add(n+l, e.To)
 			}
 		}
@@ -81,12 +80,14 @@ func newSchedule(g Graph, t *tree, gr *groups, ends bool) *schedule {
 		}
 	}
 	s.next = makeLists(jobs, before)
+	cycle = s.next.components()
+	s.next = makeLists(jobs, before)
 	before(func(_, b int) { s.waits[b]++ })
 	return s
 }
 
-// run assigns rows; it reports false when jobs wait for each other.
-func (s *schedule) run(gap int) bool {
+// run assigns rows.
+func (s *schedule) run(gap int) {
 	s.columns(gap)
 	for j := range s.waits {
 		if s.waits[j] != 0 {
@@ -129,7 +130,6 @@ func (s *schedule) run(gap int) bool {
 			return !q.active
 		})
 	}
-	return s.done == len(s.waits)
 }
 
 // columns finds which node follows which in a column, and how wide columns
@@ -179,11 +179,11 @@ func (s *schedule) push() {
 	}
 }
 
-// fits reports whether a node has room in a row, and takes it. A node alone in
-// the row always has.
+// fits reports whether a node has room in a row, and takes it. The first of its
+// pool always has, beside whatever fans there are.
 func (s *schedule) fits(k, v, row int, force bool) bool {
 	if r := s.pools.root[v]; r > 0 {
-		if !s.pools.open(r, row, force) {
+		if !s.pools.open(r, force) {
 			return false
 		}
 		s.pools.list[r].take(row, s.colW[v])
@@ -191,7 +191,7 @@ func (s *schedule) fits(k, v, row int, force bool) bool {
 	}
 	q := &s.pools.list[k]
 	room := q.room(row)
-	if room < s.colW[v] && q.used+q.reserved > 0 && !force {
+	if room < s.colW[v] && q.used > 0 && !force {
 		return false
 	}
 	q.take(row, s.colW[v])
@@ -258,6 +258,7 @@ func (h *readyHeap) Pop() any {
 // above what they lead to, and those that lead nowhere to the bottom. Left at
 // the top they would look like entries.
 func sinkUnreached(g Graph, t *tree, ranks []int) {
+	var dead []int
 	bottom := 0
 	for _, r := range ranks {
 		bottom = max(bottom, r)
@@ -274,6 +275,20 @@ func sinkUnreached(g Graph, t *tree, ranks []int) {
 			}
 		}
 		ranks[v] = max(ranks[v], min(lowest, bottom))
+		dead = append(dead, v)
+	}
+	// What they lead to follows close, though it may lead nowhere itself.
+	slices.SortFunc(dead, func(a, b int) int { return cmp.Or(cmp.Compare(ranks[a], ranks[b]), cmp.Compare(a, b)) })
+	for _, v := range dead {
+		above := -1
+		for _, e := range t.in[v] {
+			if !t.retreating[e] {
+				above = max(above, ranks[g.Edges[e].From])
+			}
+		}
+		if above >= 0 {
+			ranks[v] = min(ranks[v], above+1)
+		}
 	}
 }
 
