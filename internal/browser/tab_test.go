@@ -2,6 +2,7 @@ package browser
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -31,6 +32,35 @@ type tab struct {
 	requests int
 }
 
+// chromium starts the browser of all tests, each of which has a tab of its own;
+// nil without error when there is none on PATH. TestMain ends it.
+var chromium = sync.OnceValues(func() (context.Context, error) {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			continue
+		}
+		opt := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox,
+			chromedp.DisableGPU, chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+			chromedp.WindowSize(1400, 900))
+		ctx, _ := chromedp.NewExecAllocator(context.Background(), opt...)
+		ctx, _ = chromedp.NewContext(ctx)
+		return ctx, chromedp.Do(ctx) // starts it
+	}
+	return nil, nil
+})
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if ctx, err := chromium(); ctx != nil && err == nil {
+		err = chromedp.Cancel(ctx)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "the browser does not end:", err)
+		}
+	}
+	os.Exit(status)
+}
+
 // open shows the page of the programs. When the test ends the browser does,
 // and errors on its console and requests for anything but the page fail it.
 func open(t *testing.T, pages ...render.Page) *tab {
@@ -44,27 +74,20 @@ func open(t *testing.T, pages ...render.Page) *tab {
 
 func openFile(t *testing.T, page []byte) *tab {
 	t.Helper()
-	path := ""
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "chrome"} {
-		if p, err := exec.LookPath(name); err == nil {
-			path = p
-			break
-		}
+	parent, err := chromium()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if path == "" {
+	if parent == nil {
 		t.Skip("no Chromium on PATH: the page is not tested")
 	}
 	file := filepath.Join(t.TempDir(), "page.html")
 	if err := os.WriteFile(file, page, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	opt := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.WindowSize(1400, 900))
-	ctx, cancel := chromedp.NewExecAllocator(t.Context(), opt...)
+	ctx, cancel := chromedp.NewContext(parent)
 	t.Cleanup(cancel)
 	ctx, cancel = context.WithTimeout(ctx, 2*time.Minute)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
 	b := &tab{T: t, ctx: ctx, url: "file://" + file}
 	if err := chromedp.Listen(ctx, b.event); err != nil {
@@ -110,6 +133,9 @@ func (b *tab) event(ev any) {
 	case *runtime.EventConsoleAPICalled:
 		b.trouble = append(b.trouble, fmt.Sprintf("console: %s", e.Type))
 	case *log.EventEntryAdded:
+		if strings.Contains(e.Entry.Text, "willReadFrequently") {
+			return // the tests' own look at a canvas
+		}
 		b.trouble = append(b.trouble, "browser log: "+e.Entry.Text)
 	}
 }
@@ -156,6 +182,30 @@ func want[T comparable](b *tab, js string, v T) {
 func (b *tab) keys(s string) {
 	b.Helper()
 	b.do(chromedp.KeyEvent(s))
+	b.settle()
+}
+
+// hash changes the address as one does by hand.
+func (b *tab) hash(s string) {
+	b.Helper()
+	text, err := json.Marshal(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.do(chromedp.Evaluate[chromedp.Void](`void (location.hash = ` + string(text) + `)`))
+	b.settle()
+}
+
+// search puts a text into the search box and leaves the cursor there.
+func (b *tab) search(s string) {
+	b.Helper()
+	text, err := json.Marshal(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.do(chromedp.Evaluate[chromedp.Void](`(() => { const s = document.getElementById("search"); s.focus(); s.value = ` + string(text) +
+		`; s.dispatchEvent(new Event("input")); })()`))
+	b.settle()
 }
 
 // scheme chooses light or dark.

@@ -44,7 +44,7 @@ function choose(block, move) {
   if (location.hash !== address(p, block)) {
     location.hash = address(p, block);
   }
-  fillDetails(rest, p, d, block);
+  during(fillDetails(rest, p, d, block));
   measure();
   if (move) centre(boxOf(d, block)); else show();
 }

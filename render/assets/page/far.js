@@ -191,7 +191,14 @@ function paintNames(c, ratio, w, h) {
     const [x, y, fw, fh] = d.frames.slice(4 * f, 4 * f + 4);
     if (fw * k < 70 * ratio || x > view.x + w || x + fw < view.x || y > view.y + h || y + fh < view.y) continue;
     const at = Math.max(0, (x - view.x) * k) + 6 * ratio, room = (x + fw - view.x) * k - at;
-    if (room > 30 * ratio) c.fillText(d.funcs[f], at, Math.max(0, (y - view.y) * k) + 5 * ratio, room);
+    if (room < 30 * ratio) continue;
+    const top = Math.max(0, (y - view.y) * k) + 3 * ratio;
+    c.globalAlpha = 0.8;
+    c.fillStyle = css(ink.frame);
+    c.fillRect(at - 3 * ratio, top, Math.min(room, c.measureText(d.funcs[f]).width) + 6 * ratio, 18 * ratio);
+    c.globalAlpha = 1;
+    c.fillStyle = css(ink.text);
+    c.fillText(d.funcs[f], at, top + 3 * ratio, room);
   }
 }
 

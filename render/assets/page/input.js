@@ -44,7 +44,7 @@ picture.addEventListener("click", (e) => {
   if (a || moved > 4) e.preventDefault();
   if (moved > 4) return;
   const b = layer.blockAt(e.target, e);
-  if (a) go(a.getAttribute("href"));
+  if (a) during(go(a.getAttribute("href")));
   else if (b >= 0) choose(b, false);
 });
 picture.addEventListener("dblclick", (e) => { if (layer.isFar) zoom(0.8 / view.scale, e.clientX, e.clientY); });
@@ -65,7 +65,7 @@ minimap.addEventListener("pointermove", jump);
 
 search.addEventListener("input", () => find(search.value));
 search.addEventListener("keydown", (e) => {
-  if (e.key === "Enter") step(e.shiftKey ? -1 : 1);
+  if (e.key === "Enter") during(step(e.shiftKey ? -1 : 1));
   if (e.key === "Escape") { search.value = ""; find(""); picture.focus(); }
   e.stopPropagation();
 });
@@ -78,7 +78,7 @@ function along(from, last) {
 }
 
 const toggleMap = () => byId("map").setAttribute("aria-pressed", String(!minimap.toggleAttribute("hidden")));
-const turn = (d) => open((shown + d + total) % total);
+const turn = (d) => { location.hash = "#" + encodeURIComponent(programs.options[(shown + d + total) % total].value); };
 const next = (d) => choose(Math.max(0, Math.min(current + d, data.flags.length - 1)), true);
 const pan = (dx, dy) => { view.x += dx * 80 / view.scale; view.y += dy * 80 / view.scale; show(); };
 const acts = {
@@ -102,7 +102,7 @@ byId("fit").onclick = fit;
 byId("actual").onclick = acts["1"];
 byId("map").onclick = toggleMap;
 byId("help").onclick = acts["?"];
-programs.onchange = () => open(programs.selectedIndex);
+programs.onchange = () => { location.hash = "#" + encodeURIComponent(programs.value); };
 new ResizeObserver(() => {
   measure();
   if (layer) show();

@@ -55,11 +55,50 @@ class Whole {
 // most is the number of blocks above which the window is seen from afar.
 const most = 400;
 
+// shapeOf turns the lists of numbers of a windowed program into arrays that are
+// quick to search, and drops them. Items are blocks, then tables.
+function shapeOf(d) {
+  const far = d.far, blocks = d.flags.length, starts = [], points = [], areas = [];
+  for (let i = 0, list = far.wires; i < list.length; i += 3 + 2 * list[i + 2]) {
+    let x = 0, y = 0, x0 = Infinity, y0 = Infinity, x1 = -Infinity, y1 = -Infinity;
+    const n = list[i + 2], at = points.length;
+    for (let j = 0; j < n; j++) {
+      x += list[i + 3 + 2 * j];
+      y += list[i + 4 + 2 * j];
+      points.push(x, y);
+      x0 = Math.min(x0, x);
+      x1 = Math.max(x1, x);
+      y0 = Math.min(y0, y);
+      y1 = Math.max(y1, y);
+    }
+    starts.push(list[i], list[i + 1], at, at + 2 * n, x0, y0, x1, y1);
+  }
+  for (let i = 0, list = far.loops; i < list.length; i += 2 + 4 * list[i + 1]) {
+    const header = list[i], n = list[i + 1], bands = new Int32Array(4 * n);
+    let x = 0, y = 0, x0 = Infinity, x1 = -Infinity;
+    for (let j = 0; j < 4 * n; j += 4) {
+      x += list[i + 2 + j];
+      y += list[i + 3 + j];
+      bands.set([x, y, list[i + 4 + j], list[i + 5 + j]], j);
+      x0 = Math.min(x0, x);
+      x1 = Math.max(x1, x + list[i + 4 + j]);
+      y += list[i + 5 + j];
+    }
+    // Shades of many loops in each other would hide what they hold.
+    const deep = header >= 0 && d.depth?.[header] > 6;
+    areas.push({ header, bands, deep, x0, x1, y0: bands[1], y1: y });
+  }
+  far.wires = far.loops = null;
+  // Of a wire: style, block, points from, to, x0, y0, x1, y1.
+  return { blocks, items: blocks + far.reach.length / 4, wires: Int32Array.from(starts), points: Int32Array.from(points), areas };
+}
+
 // Windowed is a drawing with the blocks in and around the window.
 class Windowed {
   constructor(p, [under, over]) {
     this.p = p;
-    this.shape(data.far);
+    Object.assign(this, data.shape ??= shapeOf(data));
+    this.near = new Uint8Array(this.items);
     picture.className = "windowed";
     picture.innerHTML = under + `<g></g><g></g>` + over + "</svg>"; // our own markup; its texts are escaped
     this.svg = picture.querySelector("svg");
@@ -72,53 +111,11 @@ class Windowed {
     this.hovered = -1;
   }
 
-  // shape turns the lists of numbers into arrays that are quick to search.
-  // Items are blocks, then tables.
-  shape(far) {
-    this.blocks = data.flags.length;
-    this.items = this.blocks + far.reach.length / 4;
-    const wires = far.wires, starts = [], points = [];
-    for (let i = 0; i < wires.length;) {
-      const n = wires[i + 2];
-      let x = 0, y = 0, x0 = Infinity, y0 = Infinity, x1 = -Infinity, y1 = -Infinity;
-      const at = points.length;
-      for (let j = 0; j < n; j++) {
-        x += wires[i + 3 + 2 * j];
-        y += wires[i + 4 + 2 * j];
-        points.push(x, y);
-        x0 = Math.min(x0, x); x1 = Math.max(x1, x); y0 = Math.min(y0, y); y1 = Math.max(y1, y);
-      }
-      starts.push(wires[i], wires[i + 1], at, at + 2 * n, x0, y0, x1, y1);
-      i += 3 + 2 * n;
-    }
-    this.wires = Int32Array.from(starts); // style, block, points from, to, x0, y0, x1, y1
-    this.points = Int32Array.from(points);
-    far.wires = null;
-    const loops = far.loops, areas = [];
-    for (let i = 0; i < loops.length;) {
-      const header = loops[i], n = loops[i + 1], bands = new Int32Array(4 * n);
-      let x = 0, y = 0, x0 = Infinity, x1 = -Infinity;
-      for (let j = 0; j < 4 * n; j += 4) {
-        x += loops[i + 2 + j];
-        y += loops[i + 3 + j];
-        bands.set([x, y, loops[i + 4 + j], loops[i + 5 + j]], j);
-        x0 = Math.min(x0, x);
-        x1 = Math.max(x1, x + loops[i + 4 + j]);
-        y += loops[i + 5 + j];
-      }
-      areas.push({ header, bands, x0, x1, y0: bands[1], y1: y });
-      i += 2 + 4 * n;
-    }
-    this.areas = areas;
-    far.loops = null;
-    this.near = new Uint8Array(this.items);
-  }
-
   // loops and lines paint themselves for paintFar.
   loops(px, w, h) {
     const { x, y, scale } = px.at;
     for (const a of this.areas) {
-      if (a.x0 > x + w || a.y0 > y + h || a.x1 < x || a.y1 < y || (a.y1 - a.y0) * scale < 2) continue;
+      if (a.deep || a.x0 > x + w || a.y0 > y + h || a.x1 < x || a.y1 < y || (a.y1 - a.y0) * scale < 2) continue;
       for (let j = 0, b = a.bands; j < b.length; j += 4) px.rect(b[j], b[j + 1], b[j + 2], b[j + 3], ink.loop, 24);
     }
   }
@@ -137,7 +134,7 @@ class Windowed {
         left.push(`${l} ${Math.round(bottom)}L${l} ${Math.round(top)}`);
       }
       if (!left.length) continue;
-      markup += `<path class="loop" d="M${[...right, ...left.reverse()].join("L")}Z"/>`;
+      markup += `<path class="loop${a.deep ? " deep" : ""}" d="M${[...right, ...left.reverse()].join("L")}Z"/>`;
       const name = a.header >= 0 && data.flags[a.header] & HEADER ? "loop " + nameOf(data, a.header) : "loop";
       if (a.y0 >= y0) markup += `<text x="${a.bands[0] + 4}" y="${a.bands[1] + 9}" class="loopname">${escaped(name)}</text>`;
     }
@@ -265,11 +262,16 @@ class Windowed {
     if (g) return Number(g.id.slice(1));
     if (!this.isFar) return -1;
     const x = view.x + (e.clientX - win.x) / view.scale, y = view.y + (e.clientY - win.y) / view.scale, { boxes, pieces } = data;
+    let near = 4 / view.scale, found = -1; // boxes are small from afar: the nearest within 4 pixels will do
     for (let b = 0, i = 0; i < boxes.length; b++, i += 4) {
-      if (x >= boxes[i] && x < boxes[i] + boxes[i + 2] && y >= boxes[i + 1] && y < boxes[i + 1] + boxes[i + 3]) return b;
+      const away = Math.max(boxes[i] - x, x - boxes[i] - boxes[i + 2], boxes[i + 1] - y, y - boxes[i + 1] - boxes[i + 3], 0);
+      if (away < near && boxes[i + 2]) {
+        near = away;
+        found = b;
+      }
     }
     const [sx, , sw] = data.strip;
-    if (x < sx || x >= sx + sw) return -1;
+    if (found >= 0 || x < sx || x >= sx + sw) return found;
     for (let i = 0; i < pieces.length; i += 5) if (y >= pieces[i + 3] && y < pieces[i + 3] + Math.max(1, pieces[i + 4])) return pieces[i];
     return -1;
   }

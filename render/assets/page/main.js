@@ -7,8 +7,7 @@ let openings = 0;
 async function open(p) {
   if (p === shown) return true;
   const turn = ++openings;
-  picture.setAttribute("aria-busy", "true");
-  const d = await load("data", p, 0), frame = d.windowed ? await load("frame", p, 0) : null;
+  const d = await during(load("data", p, 0)), frame = d.windowed ? await during(load("frame", p, 0)) : null;
   if (turn !== openings) return false;
   shown = p;
   programs.selectedIndex = p;
@@ -23,21 +22,26 @@ async function open(p) {
   return true;
 }
 
-// go follows an address: of a block, a function or a table, "#b7", or of those
-// in a program, "#name/b7". What it does not find it says.
+// named returns the program of a name as an address has it, -1 without.
+function named(name) {
+  try { name = decodeURIComponent(name); } catch { /* not ours */ }
+  return [...programs.options].findIndex((o) => o.value === name);
+}
+
+// go follows an address: of a block, a function or a table, "#b7", of those in
+// a program, "#name/b7", or of a program, "#name". What it does not find it says.
 async function go(hash) {
   const m = /^#(?:(.*)\/)?([bft])(\d+)$/.exec(hash);
-  if (!m) return;
-  if (m[1] !== undefined) {
-    let key = m[1];
-    try { key = decodeURIComponent(key); } catch { /* not ours */ }
-    const p = [...programs.options].findIndex((o) => o.value === key);
+  const name = m ? m[1] : hash.slice(1) || undefined;
+  if (name !== undefined) {
+    const p = named(name);
     if (p < 0) {
       count.textContent = "no such program here";
       return;
     }
     if (!await open(p)) return;
   }
+  if (!m) return;
   const i = Number(m[3]), block = m[2] === "f" ? data.entries[i] : m[2] === "b" && i < data.flags.length ? i : undefined;
   const table = m[2] === "t" ? layer.table(i) : undefined;
   if (block !== undefined) choose(block, true);
@@ -46,13 +50,12 @@ async function go(hash) {
 }
 
 // The address changes by choose, too: then the block is chosen already.
-addEventListener("hashchange", () => { if (current < 0 || location.hash !== address(shown, current)) go(location.hash); });
+addEventListener("hashchange", () => { if (current < 0 || location.hash !== address(shown, current)) during(go(location.hash)); });
 
 const dark = matchMedia("(prefers-color-scheme: dark)"), paper = matchMedia("print");
 dark.addEventListener("change", () => { inks(); drawMap(); layer.recolour(); });
 paper.addEventListener("change", () => layer.print(paper.matches));
 
-open(0).then(() => go(location.hash)).catch((e) => {
+during(open(0).then(() => go(location.hash))).catch((e) => {
   picture.textContent = "This page needs a browser of 2023 or later: " + e.message;
-  picture.setAttribute("aria-busy", "false");
 });

@@ -1,6 +1,6 @@
 // The search: through instructions, C lines, names and marks of all programs.
 
-let at = -1, searches = 0;
+let at = -1, searches = 0, searching = Promise.resolve();
 
 // The questions "is:dead" and the like.
 const questions = {
@@ -49,7 +49,9 @@ function index(d, lines) {
 }
 
 // find looks in all programs, the one shown first.
-async function find(text) {
+const find = (text) => searching = during(findAll(text));
+
+async function findAll(text) {
   const turn = ++searches, { tests, unknown, want } = ask(text), found = [];
   count.textContent = "";
   if (unknown.length) {
@@ -77,7 +79,9 @@ async function find(text) {
   count.textContent = !want && !tests.length ? "" : here < hits.length ? `${n}, ${here} here` : n;
 }
 
+// step goes to the next result, or to the one before.
 async function step(d) {
+  await searching;
   if (!hits.length) return;
   at = (at < 0 && d < 0 ? hits.length - 1 : at + d + hits.length) % hits.length;
   const { p, b } = hits[at];

@@ -15,18 +15,33 @@ function measure() {
   Object.assign(win, { x: r.x, y: r.y, w: Math.max(1, r.width), h: Math.max(1, r.height) });
 }
 
+let work = 0, drawn = false; // searches and the like that run; whether the last frame was complete
+
+// busy tells those who wait, readers and tests, whether more is to come.
+function busy(more) {
+  work += more;
+  picture.setAttribute("aria-busy", String(work > 0 || !drawn));
+}
+
+// during counts as work until the promise ends.
+async function during(promise) {
+  busy(1);
+  try { return await promise; } finally { busy(-1); }
+}
+
 // show draws the view, once for each frame. The picture is moved by a transform:
 // another viewBox costs a layout of all of it.
 function show() {
-  picture.setAttribute("aria-busy", "true");
+  drawn = false;
+  busy(0);
   if (pending) return;
   pending = true;
   requestAnimationFrame(() => {
     pending = false;
     picture.scrollTo(0, 0);
-    const done = layer.frame();
+    drawn = layer.frame();
     showFrame();
-    if (done) picture.setAttribute("aria-busy", "false");
+    busy(0);
   });
 }
 
@@ -67,7 +82,11 @@ function centre(box) {
   if (!box || !box.w) return;
   measure();
   view.scale = Math.max(view.scale, 0.7);
-  view.x = box.x + box.w / 2 - win.w / view.scale / 2;
-  view.y = box.y + box.h / 2 - win.h / view.scale / 2;
+  view.x = inside(box.x + box.w / 2, win.w / view.scale, data.w);
+  view.y = inside(box.y + box.h / 2, win.h / view.scale, data.h);
   show();
 }
+
+// inside returns the start of a window of a length around a middle, moved so
+// that it shows less of what is beyond a picture of the size.
+const inside = (middle, length, size) => length > size ? (size - length) / 2 : Math.max(0, Math.min(middle - length / 2, size - length));
