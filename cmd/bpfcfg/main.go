@@ -39,6 +39,9 @@ type cli struct {
 	Profile profileCmd `cmd:"" help:"Print a profile as JSON; host is this machine's."`
 	Replay  replayCmd  `cmd:"" help:"Compile recorded programs and compare with what the kernel produced."`
 	Version versionCmd `cmd:"" help:"Print the version, the profiles and the schema."`
+
+	Completion completionCmd `cmd:"" help:"Print a completion script for a shell."`
+	Man        manCmd        `cmd:"" help:"Print the manual page."`
 }
 
 // helpFlag prints the usage of the selected verb.

@@ -49,6 +49,7 @@ var layers = map[string][]string{
 	"internal/check":   {"cfg/bytecode", "cfg", "succ", "succ/rules", "succ/hazard", "jit", "jit/verify", "jit/pipeline"},
 	"internal/policy":  {"cfg/bytecode", "internal/check"},
 	"internal/report":  {"cfg/bytecode", "internal/check"},
+	"internal/manual":  {},
 	"internal/visible": {},
 	"internal/damage":  {},
 	"internal/visits":  {},
