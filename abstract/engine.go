@@ -1,6 +1,7 @@
 package abstract
 
 import (
+	"math"
 	"math/bits"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
@@ -25,7 +26,7 @@ const (
 // have been joined in the whole program. Where precision is being lost all the
 // time, keeping more states costs much and gains little.
 var levels = [...]struct{ joins, states, visits int }{
-	{512, maxStates, minUnroll}, {4096, 8, 24}, {16384, 4, 12}, {1 << 62, 2, 6},
+	{512, maxStates, minUnroll}, {4096, 8, 24}, {16384, 4, 12}, {math.MaxInt, 2, 6},
 }
 
 // width returns how many states of a block are kept apart and how many are

@@ -2,6 +2,7 @@ package jit_test
 
 import (
 	"errors"
+	"math"
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -88,8 +89,8 @@ func TestMalformed(t *testing.T) {
 		"long":           {Insns: two, Funcs: []jit.Func{{Start: 0, End: 3}}},
 		"empty function": {Insns: two, Funcs: []jit.Func{{Start: 0, End: 0}, {Start: 0, End: 2}}},
 		"stack":          {Insns: two, Funcs: []jit.Func{{Start: 0, End: 2, StackDepth: -1}}},
-		"deep stack":     {Insns: two, Funcs: []jit.Func{{Start: 0, End: 2, StackDepth: 1 << 40}}},
-		"arguments":      {Insns: two, Funcs: []jit.Func{{Start: 0, End: 2, OutStackArgs: 1 << 40}}},
+		"deep stack":     {Insns: two, Funcs: []jit.Func{{Start: 0, End: 2, StackDepth: math.MaxInt}}},
+		"arguments":      {Insns: two, Funcs: []jit.Func{{Start: 0, End: 2, OutStackArgs: math.MaxInt}}},
 		"marks":          {Insns: two, Funcs: []jit.Func{{Start: 0, End: 2}}, IndirectTarget: []bool{true}},
 		"table":          {Insns: two, Funcs: []jit.Func{{Start: 0, End: 2}}, Tables: [][]bytecode.PC{{2}}},
 		"stack arguments and private stack": {Insns: two,

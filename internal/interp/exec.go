@@ -3,6 +3,7 @@ package interp
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"github.com/cilium/ebpf/asm"
@@ -11,8 +12,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// leave is the next slot of an exit: further away than any jump leads.
-const leave bytecode.PC = -1 << 40
+// leave is the next slot of an exit: further away than any jump leads, whose
+// distance is counted from the slot behind it.
+const leave bytecode.PC = math.MinInt32
 
 // run carries out the innermost frame from pc until that frame is left, and
 // returns R0.
