@@ -164,7 +164,7 @@ func makeCells(g Graph, t *tree, gr *groups, ranks []int, opt Options) *cells {
 		rows = max(rows, ranks[v]+1)
 	}
 	c.rows = make([][]int, rows)
-	for _, v := range t.order {
+	for _, v := range t.place.order {
 		c.rows[ranks[v]] = append(c.rows[ranks[v]], v)
 	}
 	c.addDummies(opt)

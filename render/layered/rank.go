@@ -166,7 +166,7 @@ func (s *schedule) push() {
 			k = s.pools.list[k].parent
 		}
 		q := &s.pools.list[k]
-		q.ready.pre = s.t.pre
+		q.ready.pre = s.t.place.pre
 		heap.Push(&q.ready, v)
 		if !q.active {
 			q.active = true

@@ -1,5 +1,7 @@
 package layered
 
+import "slices"
+
 // tree is the result of a depth-first search over the whole graph.
 type tree struct {
 	out, in    [][]int // edge indices of each node; out has Straight edges first
@@ -9,20 +11,38 @@ type tree struct {
 	parent     []int   // node that the search came from, -1
 	retreating []bool  // for each edge: it leads to an ancestor or the node itself
 	reached    []bool  // for each node: the entry leads to it
-	onPath     []bool  // for each node: on the current search path
+	place      *tree   // the search with Straight edges first: the order in which blocks are placed
+	next       func(v int) []int
+	onPath     []bool // for each node: on the current search path
 }
 
 // search visits every node: from the entry, then from nodes without
 // predecessors, then from the rest, by index. Removing the retreating edges
 // leaves no cycle. On a reducible graph these are the back edges, whichever
 // order is taken; the order matters only for irreducible loops.
+//
+// Of a node's edges the last is visited first, as package cfg does: so both
+// take the same entry of an irreducible loop for its header.
 func search(g Graph) *tree {
+	next := makeLists(len(g.Nodes), func(add func(node, edge int)) {
+		for i := range slices.Backward(g.Edges) {
+			add(g.Edges[i].From, i)
+		}
+	})
+	t := newTree(g, next.of)
+	t.place = newTree(g, func(v int) []int { return t.out[v] })
+	return t
+}
+
+// newTree searches with the edges of each node in the order given.
+func newTree(g Graph, next func(v int) []int) *tree {
 	n := len(g.Nodes)
 	t := &tree{
 		parent: make([]int, n), pre: make([]int, n), last: make([]int, n), order: make([]int, 0, n),
 		retreating: make([]bool, len(g.Edges)), onPath: make([]bool, n),
 	}
 	t.out, t.in = adjacency(g)
+	t.next = next
 	for v := range t.pre {
 		t.pre[v] = -1
 	}
@@ -80,13 +100,14 @@ func (t *tree) visit(g Graph, root int) {
 	t.parent[root] = -1
 	for len(stack) > 0 {
 		f := &stack[len(stack)-1]
-		if f.next == len(t.out[f.node]) {
+		next := t.next(f.node)
+		if f.next == len(next) {
 			t.last[f.node] = len(t.order) - 1
 			t.onPath[f.node] = false
 			stack = stack[:len(stack)-1]
 			continue
 		}
-		e := t.out[f.node][f.next]
+		e := next[f.next]
 		f.next++
 		to := g.Edges[e].To
 		switch {
