@@ -11,14 +11,14 @@ function inks() {
   const probe = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   probe.setAttribute("class", "probe");
   document.body.append(probe);
-  const read = (cls, what) => {
-    const e = probe.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "path"));
+  const read = (cls, what, tag = "path") => {
+    const e = probe.appendChild(document.createElementNS("http://www.w3.org/2000/svg", tag));
     e.setAttribute("class", cls);
     return getComputedStyle(e)[what].match(/[\d.]+/g)?.map(Number) ?? [128, 128, 128];
   };
   ink = { page: read("page", "fill"), frame: read("frame", "fill"), frameline: read("frame", "stroke"), box: read("box", "fill"),
     boxline: read("box", "stroke"), head: read("head", "fill"), hatch: read("hatchline", "stroke"), loop: read("loop", "stroke"),
-    hub: read("hub", "fill"), hubline: read("hub", "stroke"), plain: read("plain", "fill"), text: read("name", "fill"),
+    hub: read("hub", "fill"), hubline: read("hub", "stroke"), plain: read("plain", "fill"), text: read("name", "fill", "text"),
     hit: [191, 135, 0], chosen: read("pagechosen", "stroke") };
   for (let i = 0; i < 8; i++) ink["c" + i] = read("c" + i, "fill");
   for (let i = 0; i < 6; i++) ink["k" + i] = read("k" + i, "stroke");
@@ -204,10 +204,13 @@ function paintNames(c, ratio, w, h) {
 
 const mapCanvas = minimap.querySelector("canvas"), mapFrame = minimap.querySelector("div");
 
+let mapFor = 0; // size of the page that the map was drawn for
+
 // drawMap draws all blocks small; the frame over them is what the window shows.
 function drawMap() {
-  const most = Math.min(220, innerWidth / 4), ratio = Math.min(devicePixelRatio || 1, 2);
+  const most = Math.min(200, innerWidth / 6, innerHeight / 4), ratio = Math.min(devicePixelRatio || 1, 2);
   const k = Math.min(most / data.w, most / data.h);
+  mapFor = innerWidth + innerHeight;
   const w = Math.max(8, Math.round(data.w * k)), h = Math.max(8, Math.round(data.h * k));
   const px = new Pixels(mapCanvas, w * ratio, h * ratio, { x: 0, y: 0, scale: k * ratio });
   mapCanvas.style.width = w + "px";

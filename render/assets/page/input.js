@@ -105,5 +105,7 @@ byId("help").onclick = acts["?"];
 programs.onchange = () => { location.hash = "#" + encodeURIComponent(programs.value); };
 new ResizeObserver(() => {
   measure();
-  if (layer) show();
+  if (!layer) return;
+  if (mapFor !== innerWidth + innerHeight) drawMap();
+  show();
 }).observe(picture);
