@@ -1,7 +1,9 @@
 package tidy
 
 import (
+	"go/ast"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -106,4 +108,86 @@ func TestNothingImportsTheTop(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestNoInternalNamesInTheLibrary demands that what the library exports can be
+// named by its users: no type of an internal package in a signature, a field or
+// a variable.
+func TestNoInternalNamesInTheLibrary(t *testing.T) {
+	checked := 0
+	for _, p := range packages(t) {
+		if strings.HasPrefix(p.rel, "internal/") || strings.HasPrefix(p.rel, "cmd/") {
+			continue
+		}
+		checked++
+		for _, f := range p.files {
+			hidden := internalNames(f)
+			for _, d := range f.Decls {
+				for _, part := range exportedParts(d) {
+					ast.Inspect(part, func(n ast.Node) bool {
+						sel, ok := n.(*ast.SelectorExpr)
+						if !ok {
+							return true
+						}
+						if x, ok := sel.X.(*ast.Ident); ok && hidden[x.Name] {
+							t.Errorf("%s: %s.%s is internal, and part of what is exported", fset.Position(n.Pos()), x.Name, sel.Sel.Name)
+						}
+						return true
+					})
+				}
+			}
+		}
+	}
+	if checked < 15 {
+		t.Errorf("only %d packages of the library were found", checked)
+	}
+}
+
+// internalNames returns the names under which a file imports internal packages.
+func internalNames(f *ast.File) map[string]bool {
+	out := map[string]bool{}
+	for _, im := range f.Imports {
+		path, _ := strconv.Unquote(im.Path.Value)
+		if !strings.HasPrefix(path, module+"/internal/") {
+			continue
+		}
+		name := path[strings.LastIndexByte(path, '/')+1:]
+		if im.Name != nil {
+			name = im.Name.Name
+		}
+		out[name] = true
+	}
+	return out
+}
+
+// exportedParts returns the parts of a declaration that users see: signatures,
+// and types of exported fields, variables and constants.
+func exportedParts(d ast.Decl) []ast.Node {
+	var out []ast.Node
+	switch d := d.(type) {
+	case *ast.FuncDecl:
+		if d.Name.IsExported() && exportedReceiver(d) {
+			out = append(out, d.Type)
+		}
+	case *ast.GenDecl:
+		for _, s := range d.Specs {
+			switch s := s.(type) {
+			case *ast.TypeSpec:
+				if st, ok := s.Type.(*ast.StructType); s.Name.IsExported() && ok {
+					for _, field := range st.Fields.List {
+						if len(field.Names) == 0 || slices.ContainsFunc(field.Names, (*ast.Ident).IsExported) {
+							out = append(out, field.Type)
+						}
+					}
+				} else if s.Name.IsExported() {
+					out = append(out, s.Type)
+				}
+			case *ast.ValueSpec:
+				if s.Type != nil && slices.ContainsFunc(s.Names, (*ast.Ident).IsExported) {
+					out = append(out, s.Type)
+				}
+			}
+		}
+	}
+	return out
 }
