@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/bpfcfg/bpfcfg/cfg/load"
-	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
@@ -56,8 +55,10 @@ func (c *demoCmd) Run(std streams, proc *process) error {
 	fmt.Fprintln(std.out)
 	scene := picture.Scene(a, "sample.o")
 	picture.AddDetails(scene, a)
+	files := written{std: std}
+	defer files.hint()
 	for _, format := range []string{"svg", "html"} {
-		data, err := drawing{format: format, view: "both", engine: "layered"}.draw(scene)
+		data, err := drawing{format: format, view: "both", engine: "layered", proc: proc}.draw(scene)
 		if err != nil {
 			return err
 		}
@@ -65,7 +66,9 @@ func (c *demoCmd) Run(std streams, proc *process) error {
 		if err := proc.write(path, data); err != nil {
 			return err
 		}
-		fmt.Fprintf(std.out, "wrote %s: open it in a browser\n", visible.Text(path))
+		if err := files.add(path, format, len(data)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -71,7 +71,8 @@ func main() {
 // run is the whole command: it parses the arguments, runs the verb and returns
 // the exit status.
 func run(args []string, std streams) int {
-	out, console := &sink{w: std.out}, newConsole(std.err)
+	console := newConsole(std.err)
+	out := &sink{w: std.out, console: console}
 	p, release := newProcess(console)
 	err := command(args, streams{std.in, out, console}, p)
 	console.clear()

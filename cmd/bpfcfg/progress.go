@@ -34,21 +34,22 @@ func coloured(w io.Writer) bool {
 }
 
 // console is standard error: messages, and on a terminal a last line that
-// says how far long work has come. A message takes that line's place.
+// says how far long work has come. Whatever else is printed takes that line's
+// place.
 type console struct {
-	w   io.Writer
-	now func() time.Time
+	w    io.Writer
+	live bool // w is a terminal that can take a line away
 
 	mu      sync.Mutex
-	live    bool      // w is a terminal that can take a line away
-	started time.Time // of the work at hand
-	drawn   time.Time // when the line was last written
-	shown   bool      // the line is there
+	line    string    // to be shown; "" when no work is at hand
+	started time.Time // when there was a line first
+	shown   string    // on the terminal
+	timer   *time.Timer
 }
 
 // newConsole returns the console on w.
 func newConsole(w io.Writer) *console {
-	return &console{w: w, now: time.Now, live: terminal(w) != nil && os.Getenv("TERM") != "dumb"}
+	return &console{w: w, live: terminal(w) != nil && os.Getenv("TERM") != "dumb"}
 }
 
 // Write writes a message.
@@ -62,40 +63,57 @@ func (c *console) Write(p []byte) (int, error) {
 // The line appears when work takes longer than patience, and changes at most
 // once in each interval: terminals over a network are slow.
 const (
-	patience = 300 * time.Millisecond
+	patience = 500 * time.Millisecond
 	interval = 100 * time.Millisecond
 )
 
-// step tells how far the work has come.
+// step tells how far the work has come. It returns at once.
 func (c *console) step(line string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if !c.live {
 		return
 	}
-	now := c.now()
-	if c.started.IsZero() {
-		c.started = now
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.line = line
+	if c.timer == nil {
+		c.started = time.Now()
+		c.timer = time.AfterFunc(patience, c.tick)
 	}
-	if now.Sub(c.started) < patience || now.Sub(c.drawn) < interval {
+}
+
+// tick writes the line, and again as long as the work goes on.
+func (c *console) tick() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.timer == nil {
 		return
 	}
-	c.drawn, c.shown = now, true
-	fmt.Fprintf(c.w, "\r\x1b[K%s", clipLine(line, terminalWidth(c.w)-1))
+	c.timer.Reset(interval)
+	line := c.line
+	if s := time.Since(c.started) / time.Second; s >= 3 {
+		line += fmt.Sprintf("  %d s", s)
+	}
+	if line != c.shown {
+		fmt.Fprintf(c.w, "\r\x1b[K%s", clipLine(line, terminalWidth(c.w)-1))
+		c.shown = line
+	}
 }
 
 // clear takes the line away: the work is done.
 func (c *console) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil
+	}
 	c.erase()
-	c.started = time.Time{}
 }
 
 func (c *console) erase() {
-	if c.shown {
+	if c.shown != "" {
 		fmt.Fprint(c.w, "\r\x1b[K")
-		c.shown = false
+		c.shown = ""
 	}
 }
 
@@ -123,7 +141,11 @@ func terminalWidth(w io.Writer) int {
 // progress shows how far long work has come, on a terminal only.
 func progress(w io.Writer, done, of int, what string) {
 	if c, ok := w.(*console); ok {
-		c.step(fmt.Sprintf("%d of %d  %s", done+1, of, visible.Text(what)))
+		line := visible.Text(what)
+		if of > 1 {
+			line = fmt.Sprintf("%d of %d  %s", done+1, of, line)
+		}
+		c.step(line)
 	}
 }
 
@@ -139,6 +161,8 @@ func progressDone(w io.Writer) {
 type sink struct {
 	w   io.Writer
 	err error
+	// console shares the terminal: its line goes before something is printed.
+	console *console
 }
 
 // Write writes, or fails as it did before.
@@ -146,6 +170,7 @@ func (s *sink) Write(p []byte) (int, error) {
 	if s.err != nil {
 		return 0, s.err
 	}
+	s.console.clear()
 	n, err := s.w.Write(p)
 	s.err = err
 	return n, err

@@ -4,25 +4,25 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/internal/visits"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/render"
-	"github.com/bpfcfg/bpfcfg/render/dotengine"
 	"github.com/bpfcfg/bpfcfg/render/picture"
 )
 
 // renderCmd draws pictures.
 type renderCmd struct {
-	Input   string `arg:"" help:"An object, raw:FILE, record:FILE#NAME, or - for standard input."`
-	Output  string `short:"o" help:"File to write, - for standard output (default: INPUT.PROGRAM.FORMAT here)." placeholder:"FILE"`
-	Format  string `enum:"svg,html,dot,json,mermaid," default:"" help:"svg, html, dot, json or mermaid (default: by the file's name, else svg)."`
-	View    string `enum:"both,cfg,layout" default:"both" help:"both, cfg or layout: which halves to draw."`
-	Overlay string `help:"Paint visit counts: a verifier log of level 2, or lines SLOT COUNT. HTML and SVG." placeholder:"FILE"`
-	Engine  string `enum:"layered,dot" default:"layered" help:"layered, or dot: Graphviz, in the helper program bpfcfg-dot."`
+	Input   string  `arg:"" help:"An object, raw:FILE, record:FILE#NAME, or - for standard input."`
+	Output  string  `short:"o" help:"File to write, - for standard output (default: INPUT.PROGRAM.FORMAT here)." placeholder:"FILE"`
+	Format  string  `enum:"svg,html,png,pdf,dot,json,mermaid," default:"" help:"svg, html, png, pdf, dot, json or mermaid (default: by the file's name, else svg)."`
+	View    string  `enum:"both,cfg,layout" default:"both" help:"both, cfg or layout: which halves to draw."`
+	Overlay string  `help:"Paint visit counts: a verifier log of level 2, or lines SLOT COUNT. HTML and SVG." placeholder:"FILE"`
+	Engine  string  `enum:"layered,dot" default:"layered" help:"layered, or dot: Graphviz, in the helper program bpfcfg-dot."`
+	Scale   float64 `help:"Pixels of a PNG for each of the picture (default: 2, less for large pictures)." placeholder:"N"`
+	Scheme  string  `enum:"light,dark," default:"" help:"light or dark: colours of svg, png and pdf (default: svg follows the reader, else light)."`
 	analysisFlags
 
 	kernel kernelSide // what a recorded kernel made of the programs
@@ -36,48 +36,10 @@ func (renderCmd) Help() string {
   bpfcfg render prog.o#f1 --view cfg -o - > f1.svg
   bpfcfg render prog.o -o prog.html               a page with pan, zoom and search, all programs in it
   bpfcfg render prog.o#f1 --overlay f1.log        visits of the verifier: veristat -v -l 2 prog.o > f1.log
+  bpfcfg render prog.o#f1 -o f1.png --scheme dark
+  bpfcfg render prog.o#f1 -o f1.pdf               vector graphics, text can be selected
   bpfcfg render prog.o#f1 -o f1.dot               for Graphviz
   bpfcfg render record:FILE.jsonl.gz#NAME -o record.svg`
-}
-
-// drawing is how to draw a scene.
-type drawing struct{ format, view, engine string }
-
-// draw returns the picture's bytes.
-func (d drawing) draw(s *render.Scene) ([]byte, error) {
-	switch d.format {
-	case "dot":
-		return render.DOT(s)
-	case "mermaid":
-		return render.Mermaid(s)
-	}
-	l, err := d.place(s)
-	if err != nil {
-		return nil, err
-	}
-	switch d.format {
-	case "json":
-		return render.LayoutJSON(l), nil
-	case "html":
-		return render.HTML(s, l)
-	default:
-		return render.SVG(s, l), nil
-	}
-}
-
-// place lays the scene out with the chosen engine.
-func (d drawing) place(s *render.Scene) (*render.Layout, error) {
-	opt := render.PlaceOptions{View: render.View(d.view)}
-	if d.engine != "dot" {
-		return render.Place(s, opt)
-	}
-	e, err := dotengine.New(dotengine.Options{})
-	if err != nil {
-		return nil, fmt.Errorf("%w: install it with go install ./cmd/bpfcfg-dot, or leave --engine out", err)
-	}
-	defer e.Close()
-	opt.Engine = e
-	return render.Place(s, opt)
 }
 
 // Run implements the verb.
@@ -100,7 +62,9 @@ func (c *renderCmd) Run(std streams, p *process) error {
 	if c.kernel, err = newRecorded(s, nil); err != nil {
 		return inputError(err)
 	}
-	return c.draw(std, p, s, prof, drawing{format, c.View, c.Engine})
+	d := drawing{format: format, view: c.View, engine: c.Engine, scheme: c.Scheme, scale: c.Scale, proc: p}
+	d.console, _ = std.err.(*console)
+	return c.draw(std, p, s, prof, d)
 }
 
 // draw writes a picture for each program, or a page of all.
@@ -113,11 +77,12 @@ func (c *renderCmd) draw(std streams, proc *process, s source, prof jit.Profile,
 		}
 	}
 	var pages []render.Page
+	out := &pictures{verb: c, proc: proc, written: written{std: std}}
+	defer out.written.hint()
+	names := c.names(s, d.format)
 	failed := s.failed
 	for i, p := range s.programs {
-		if len(s.programs) > 1 || len(p.Insns) > 20_000 {
-			progress(std.err, i, len(s.programs), p.Name)
-		}
+		progress(std.err, i, len(s.programs), p.Name)
 		scene, err := c.scene(s, p, prof, d.format, overlay)
 		if err == nil && c.together(d.format) {
 			var l *render.Layout
@@ -135,7 +100,7 @@ func (c *renderCmd) draw(std streams, proc *process, s source, prof jit.Profile,
 			continue
 		}
 		progressDone(std.err)
-		if err := c.write(std, proc, c.path(s, i, d.format), data); err != nil {
+		if err := out.write(names[i], d.format, data); err != nil {
 			return err
 		}
 	}
@@ -149,11 +114,45 @@ func (c *renderCmd) draw(std streams, proc *process, s source, prof jit.Profile,
 		if err != nil {
 			return err
 		}
-		if err := c.write(std, proc, c.Output, data); err != nil {
+		if err := out.write(c.Output, d.format, data); err != nil {
 			return err
 		}
 	}
 	return failures(std.err, s.name, failed)
+}
+
+// names returns the file of each program's picture.
+func (c *renderCmd) names(s source, format string) []string {
+	if c.Output != "" {
+		return slices.Repeat([]string{c.Output}, len(s.programs))
+	}
+	var programs []string
+	for _, p := range s.programs {
+		programs = append(programs, p.Name)
+	}
+	return pictureNames(s.name, programs, format)
+}
+
+// pictures writes pictures.
+type pictures struct {
+	verb    *renderCmd
+	proc    *process
+	written written
+}
+
+// write writes a picture and says where.
+func (o *pictures) write(path, format string, data []byte) error {
+	if path == "-" {
+		_, err := o.written.std.out.Write(data)
+		return err
+	}
+	if overwrites(path, o.verb.Input) {
+		return usagef("%s is the input: name another file with -o", path)
+	}
+	if err := o.proc.write(path, data); err != nil {
+		return err
+	}
+	return o.written.add(path, format, len(data))
 }
 
 // together reports whether all programs go into one file.
@@ -185,29 +184,31 @@ func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, forma
 		source += fmt.Sprintf(" (only %d of %d)", seen, counts.Walked)
 	}
 	picture.AddCounts(scene, a, counts.Slots, source)
+	if counts.Passes != nil {
+		picture.AddPasses(scene, a, counts.Passes)
+	}
 	return scene, nil
 }
 
 // format returns the format asked for, or the one that the output's name ends
-// in.
+// in, and refuses flags that do nothing for it.
 func (c *renderCmd) format() (string, error) {
-	if c.Format != "" {
-		return c.Format, nil
+	format := c.Format
+	if format == "" {
+		var err error
+		if format, err = formatOf(c.Output); err != nil {
+			return "", err
+		}
 	}
-	switch ext := filepath.Ext(c.Output); ext {
-	case "", ".svg":
-		return "svg", nil
-	case ".html", ".htm":
-		return "html", nil
-	case ".dot", ".gv":
-		return "dot", nil
-	case ".json":
-		return "json", nil
-	case ".mmd":
-		return "mermaid", nil
-	default:
-		return "", usagef("no format has the ending %s: name one with --format", ext)
+	switch {
+	case c.Scale != 0 && format != "png":
+		return "", usagef("--scale is for PNG: %s has no pixels", format)
+	case c.Scale != 0 && !(c.Scale >= 0.01 && c.Scale <= 100):
+		return "", usagef("--scale %v: a number from 0.01 to 100", c.Scale)
+	case c.Scheme != "" && format != "svg" && format != "png" && format != "pdf":
+		return "", usagef("--scheme is for svg, png and pdf")
 	}
+	return format, nil
 }
 
 // oneOutput refuses one output file for several programs, unless it is a page.
@@ -221,46 +222,4 @@ func (c *renderCmd) oneOutput(s source, format string) error {
 	}
 	return usagef("%s holds %d programs and -o names one file: choose with --prog (%s), "+
 		"write a page (.html), or leave -o out", s.name, len(names), listNames(names))
-}
-
-// path returns the file that program i is written to.
-func (c *renderCmd) path(s source, i int, format string) string {
-	if c.Output != "" {
-		return c.Output
-	}
-	ext := map[string]string{"svg": ".svg", "html": ".html", "dot": ".dot", "json": ".layout.json",
-		"mermaid": ".mmd"}[format]
-	stem := strings.TrimSuffix(visible.FileName(shortName(s.name)), ".o")
-	name := visible.FileName(s.programs[i].Name)
-	for j := range i { // a section's functions may share names after cleaning
-		if visible.FileName(s.programs[j].Name) == name {
-			name += fmt.Sprintf("-%d", i)
-			break
-		}
-	}
-	return stem + "." + name + ext
-}
-
-// shortName returns the last element of an input's name without its prefix.
-func shortName(input string) string {
-	if input == "-" {
-		return "stdin"
-	}
-	for _, prefix := range []string{"raw:", "record:"} {
-		input = strings.TrimPrefix(input, prefix)
-	}
-	return filepath.Base(input)
-}
-
-// write writes a picture and says where.
-func (c *renderCmd) write(std streams, p *process, path string, data []byte) error {
-	if path == "-" {
-		_, err := std.out.Write(data)
-		return err
-	}
-	if err := p.write(path, data); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(std.out, "wrote %s (%d kB): open it in a browser\n", visible.Text(path), (len(data)+1023)/1024)
-	return err
 }

@@ -1,6 +1,10 @@
 package display
 
-import "strings"
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
 
 // rule is a CSS rule for one selector.
 type rule struct {
@@ -252,3 +256,26 @@ func (ru *rule) matches(e *element) bool {
 }
 
 func clip(s string) string { return s[:min(len(s), 60)] }
+
+// Fix returns an SVG file of package render with the colours of a scheme alone,
+// whatever the reader's: rules for the other scheme are gone, those for this one
+// hold always, also for programs that know no media queries.
+func Fix(svg []byte, scheme Scheme) []byte {
+	css, after, ok := bytes.Cut(svg, []byte("</style>"))
+	if !ok {
+		return svg
+	}
+	const query = "@media (prefers-color-scheme: dark)"
+	before, rest, ok := strings.Cut(string(css), query)
+	for ok {
+		_, body, _ := strings.Cut(rest, "{")
+		inner, behind := matchBrace(body)
+		if scheme == Dark {
+			before += strings.TrimSpace(inner)
+		}
+		var next string
+		next, rest, ok = strings.Cut(behind, query)
+		before += next
+	}
+	return slices.Concat([]byte(before), []byte("</style>"), after)
+}

@@ -110,14 +110,21 @@ func (c *content) pattern(p *display.Pattern) string {
 // shape paints a shape.
 func (c *content) shape(p *display.Path, s *display.Style) {
 	c.set(s)
-	writePath(&c.Buffer, p, 1, display.Pt{})
+	both := s.Fill.On && s.Stroke.On
 	switch {
-	case s.Fill.On && s.Stroke.On:
+	case both && s.Fill.Opacity == 255 && s.Stroke.Opacity == 255:
+		writePath(&c.Buffer, p, 1, display.Pt{})
 		c.WriteString("B\n")
-	case s.Fill.On:
+		return
+	case both: // as one, readers disagree on what is seen through (ISO 32000-1, 11.7.4.4)
+		writePath(&c.Buffer, p, 1, display.Pt{})
 		c.WriteString("f\n")
-	default:
+	}
+	writePath(&c.Buffer, p, 1, display.Pt{})
+	if s.Stroke.On {
 		c.WriteString("S\n")
+	} else {
+		c.WriteString("f\n")
 	}
 }
 

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+	"github.com/bpfcfg/bpfcfg/render"
+	"github.com/bpfcfg/bpfcfg/render/display"
+	"github.com/bpfcfg/bpfcfg/render/dotengine"
+	"github.com/bpfcfg/bpfcfg/render/pdf"
+	"github.com/bpfcfg/bpfcfg/render/raster"
+)
+
+// drawing is how to draw a scene.
+type drawing struct {
+	format, view, engine string
+
+	scheme  string   // light or dark; "" leaves it to who looks, or is light
+	scale   float64  // of a PNG; 0 chooses
+	proc    *process // nil: nothing can stop it
+	console *console // hears how far the work is, and remarks; nil: nobody does
+}
+
+// draw returns the picture's bytes.
+func (d drawing) draw(s *render.Scene) ([]byte, error) {
+	switch d.format {
+	case "dot":
+		return render.DOT(s)
+	case "mermaid":
+		return render.Mermaid(s)
+	}
+	l, err := d.place(s)
+	if err != nil {
+		return nil, err
+	}
+	switch d.format {
+	case "json":
+		return render.LayoutJSON(l), nil
+	case "html":
+		return render.HTML(s, l)
+	case "png":
+		return d.png(s, l)
+	case "pdf":
+		return d.pdf(s, l)
+	default:
+		svg := render.SVG(s, l)
+		if d.scheme != "" {
+			return display.Fix(svg, display.Scheme(d.scheme)), nil
+		}
+		return svg, nil
+	}
+}
+
+// place lays the scene out with the chosen engine.
+func (d drawing) place(s *render.Scene) (*render.Layout, error) {
+	opt := render.PlaceOptions{View: render.View(d.view)}
+	if d.console != nil {
+		name := visible.Text(s.Title)
+		opt.Progress = func(phase string, done, total int) {
+			d.console.step(fmt.Sprintf("%s: layout, %d%%, %s", name, 100*done/max(total, 1), phase))
+		}
+	}
+	if d.engine == "dot" {
+		if d.proc != nil { // Graphviz and its directory must not be left behind
+			defer d.proc.hold()()
+		}
+		e, err := dotengine.New(dotengine.Options{})
+		if err != nil {
+			return nil, fmt.Errorf("%w: install it with go install ./cmd/bpfcfg-dot, or leave --engine out", err)
+		}
+		defer e.Close()
+		opt.Engine = e
+	}
+	return render.PlaceContext(d.context(), s, opt)
+}
+
+func (d drawing) context() context.Context {
+	if d.proc == nil {
+		return context.Background()
+	}
+	return d.proc
+}
+
+// pngScale is the scale of a PNG that nobody asked another for: letters of 12
+// pixels are hard to read.
+const pngScale = 2
+
+// png paints the picture. Without --scale one that is too large gets smaller.
+func (d drawing) png(s *render.Scene, l *render.Layout) ([]byte, error) {
+	dr, err := d.read(s, l)
+	if err != nil {
+		return nil, err
+	}
+	opt := raster.Options{Scale: d.scale}
+	if opt.Scale == 0 {
+		opt.Scale = pngScale
+		var large *raster.TooLargeError
+		if _, _, err := raster.Size(dr, opt.Scale); errors.As(err, &large) {
+			opt.Scale = large.Fits
+			d.remark("%s: painted at scale %.3g, the most that fits %d pixels: SVG, PDF and HTML stay sharp",
+				s.Title, opt.Scale, raster.MaxPixels)
+		}
+	}
+	if d.console != nil {
+		opt.Progress = func(done, total int) {
+			d.console.step(fmt.Sprintf("%s: painted %d of %d rows", visible.Text(s.Title), done, total))
+		}
+	}
+	var b bytes.Buffer
+	st, err := raster.PNG(d.context(), &b, dr, opt)
+	if err != nil {
+		return nil, fmt.Errorf("%w: or write .svg, .pdf or .html", err)
+	}
+	d.remarkMissing(s, st.Missing)
+	return b.Bytes(), nil
+}
+
+// pdf writes the picture as a PDF file.
+func (d drawing) pdf(s *render.Scene, l *render.Layout) ([]byte, error) {
+	dr, err := d.read(s, l)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	st, err := pdf.Write(&b, dr)
+	if err != nil {
+		return nil, err
+	}
+	d.remarkMissing(s, st.Missing)
+	return b.Bytes(), nil
+}
+
+// read returns the picture as shapes and texts.
+func (d drawing) read(s *render.Scene, l *render.Layout) (*display.Drawing, error) {
+	dr, err := display.Read(render.SVG(s, l), display.Scheme(d.scheme))
+	if err == nil && len(dr.Unknown) > 0 {
+		d.remark("%s: left out of the picture: %s", s.Title, strings.Join(dr.Unknown, "; "))
+	}
+	return dr, err
+}
+
+// remark prints what is good to know about a picture.
+func (d drawing) remark(format string, args ...any) {
+	if d.console != nil {
+		fmt.Fprintf(d.console, "bpfcfg: note: %s\n", visible.Text(fmt.Sprintf(format, args...)))
+	}
+}
+
+// remarkMissing names characters that are drawn as their numbers.
+func (d drawing) remarkMissing(s *render.Scene, missing []rune) {
+	const most = 10
+	if len(missing) == 0 {
+		return
+	}
+	more := ""
+	if n := len(missing); n > most {
+		more = fmt.Sprintf(" and %d more", n-most)
+		missing = missing[:most]
+	}
+	d.remark("%s: the built-in font lacks %s%s: they are drawn as frames with their numbers", s.Title,
+		string(missing), more)
+}

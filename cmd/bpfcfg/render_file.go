@@ -1,0 +1,140 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+)
+
+// endings holds the end of the names of files by their format.
+var endings = map[string]string{
+	"svg": ".svg", "html": ".html", "png": ".png", "pdf": ".pdf", "dot": ".dot", "json": ".layout.json", "mermaid": ".mmd",
+}
+
+// formatOf returns the format that a file's name asks for.
+func formatOf(name string) (string, error) {
+	switch ext := strings.ToLower(filepath.Ext(name)); ext {
+	case "", ".svg":
+		return "svg", nil
+	case ".html", ".htm":
+		return "html", nil
+	case ".png", ".pdf", ".dot", ".json":
+		return ext[1:], nil
+	case ".gv":
+		return "dot", nil
+	case ".mmd":
+		return "mermaid", nil
+	default:
+		return "", usagef("no format has the ending %s: name one with --format", ext)
+	}
+}
+
+// pictureNames returns a name for the picture of each program, in this directory
+// whatever the names of the input and its programs: INPUT.PROGRAM.FORMAT. No two
+// are the same, also where case does not count.
+func pictureNames(input string, programs []string, format string) []string {
+	stem := strings.TrimSuffix(visible.FileName(shortName(input)), ".o")
+	if strings.HasPrefix(stem, "-") { // tools would take it for a flag
+		stem = "_" + stem
+	}
+	used := map[string]bool{}
+	var out []string
+	for _, p := range programs {
+		name := visible.FileName(p)
+		for n := 2; used[strings.ToLower(name)]; n++ {
+			name = fmt.Sprintf("%s-%d", visible.FileName(p), n)
+		}
+		used[strings.ToLower(name)] = true
+		out = append(out, stem+"."+name+endings[format])
+	}
+	return out
+}
+
+// shortName returns the last element of an input's name without its prefix.
+func shortName(input string) string {
+	if input == "-" {
+		return "stdin"
+	}
+	for _, prefix := range []string{"raw:", "record:"} {
+		input = strings.TrimPrefix(input, prefix)
+	}
+	return filepath.Base(input)
+}
+
+// overwrites reports whether an output would replace the input.
+func overwrites(output, input string) bool {
+	for _, prefix := range []string{"raw:", "record:"} {
+		input = strings.TrimPrefix(input, prefix)
+	}
+	a, err := os.Stat(output)
+	if err != nil {
+		return false
+	}
+	b, err := os.Stat(input)
+	return err == nil && os.SameFile(a, b)
+}
+
+// written tells of files that were written, and on a terminal how to see them.
+type written struct {
+	std   streams
+	files []string // that a browser or a viewer shows
+}
+
+// add tells of a file. Its format decides whether there is something to see.
+func (w *written) add(path, format string, size int) error {
+	if format != "dot" && format != "json" && format != "mermaid" {
+		w.files = append(w.files, path)
+	}
+	_, err := fmt.Fprintf(w.std.out, "wrote %s (%d kB)\n", visible.Text(path), (size+1023)/1024)
+	return err
+}
+
+// hint says how to open the first file, when somebody looks. Scripts need no
+// advice.
+func (w *written) hint() {
+	if len(w.files) == 0 || terminal(w.std.out) == nil {
+		return
+	}
+	path := w.files[0]
+	fmt.Fprintf(w.std.out, "open it: %s\n", visible.Text(openCommand(runtime.GOOS, os.Getenv, path)))
+}
+
+// openCommand returns a command line that shows the file, or its address where
+// no screen is near: in a session from afar, a terminal makes it a link.
+func openCommand(system string, env func(string) string, path string) string {
+	quoted := quote(path)
+	switch {
+	case system == "darwin":
+		return "open " + quoted
+	case system == "windows":
+		return `start "" "` + path + `"`
+	case env("WSL_DISTRO_NAME") != "":
+		return "explorer.exe " + quoted
+	case env("DISPLAY") != "" || env("WAYLAND_DISPLAY") != "":
+		return "xdg-open " + quoted
+	}
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return quoted
+	}
+	return (&url.URL{Scheme: "file", Path: filepath.ToSlash(abs)}).String()
+}
+
+// quote returns a word as a shell reads it.
+func quote(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:,@%", r)
+	}
+	if strings.HasPrefix(s, "-") {
+		s = "./" + s
+	}
+	if s != "" && strings.TrimFunc(s, plain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
