@@ -1,0 +1,151 @@
+package textgraph
+
+import "github.com/bpfcfg/bpfcfg/render"
+
+// style is how a line looks.
+type style uint8
+
+// The styles.
+const (
+	none style = iota
+	taken
+	jump // goto, and all that has no sign of its own
+	fan
+	dead
+	takenBack // back edges: heavy
+	jumpBack
+	styles
+)
+
+// styleOf returns the style of an edge.
+func styleOf(e *render.Edge) style {
+	s := jump
+	switch {
+	case e.Dead:
+		return dead
+	case e.Kind == render.Indirect:
+		return fan
+	case e.Kind == render.Taken:
+		s = taken
+	}
+	if e.Back {
+		s += takenBack - taken
+	}
+	return s
+}
+
+// weight is how bold the strokes of a style are, in corners and crossings.
+type weight uint8
+
+const (
+	light weight = iota
+	heavy
+	double
+)
+
+func (s style) weight() weight {
+	switch s {
+	case fan:
+		return double
+	case takenBack, jumpBack:
+		return heavy
+	}
+	return light
+}
+
+// arms are the directions in which a cell has strokes.
+type arms uint8
+
+const (
+	up arms = 1 << iota
+	down
+	left
+	right
+)
+
+// set is a set of characters.
+type set struct {
+	vertical, horizontal [styles]rune
+	// corners holds what has arms in two directions or more, by the weights of
+	// its vertical and horizontal strokes.
+	corner func(a arms, v, h weight, crossing bool) rune
+
+	head            rune // of a line that comes in
+	falls, dies     rune // between blocks: falls through, never does
+	top, side, foot rune // border of a block
+	leaves, last    rune // border where a line leaves; in the last row
+	deadTop, dead   rune // border of a block that is not reached
+	dots            string
+	to, from        string // arrows in text
+}
+
+var unicodeSet = &set{
+	vertical:   [styles]rune{' ', '┆', '│', '║', '┊', '┇', '┃'},
+	horizontal: [styles]rune{' ', '╌', '─', '═', '┈', '╍', '━'},
+	corner:     boxCorner,
+	head:       '►', falls: '▼', dies: '×',
+	top: '┌', side: '│', foot: '└', leaves: '┤', last: '┘', deadTop: '┌', dead: '┊',
+	dots: "…", to: "→", from: "←",
+}
+
+var asciiSet = &set{
+	vertical:   [styles]rune{' ', ':', '|', '#', '.', '^', '^'},
+	horizontal: [styles]rune{' ', '-', '-', '=', '.', '-', '-'},
+	corner:     asciiCorner,
+	head:       '>', falls: 'v', dies: 'x',
+	top: '[', side: '|', foot: '|', leaves: '|', last: '|', deadTop: '[', dead: '.',
+	dots: "...", to: "->", from: "<-",
+}
+
+// boxes holds the characters of the block Box Drawing (Unicode 1.1) by arms, for
+// the weights light and light, heavy down and light across, light and heavy,
+// heavy and heavy, double and light, light and double, double and double.
+var boxes = map[arms]string{
+	down | right:             "╭┎┍┏╓╒╔",
+	up | right:               "╰┖┕┗╙╘╚",
+	up | down | right:        "├┠┝┣╟╞╠",
+	left | right | down:      "┬┰┯┳╥╤╦",
+	left | right | up:        "┴┸┷┻╨╧╩",
+	up | down | left | right: "┼╂┿╋╫╪╬",
+}
+
+// boxCorner returns the character for arms in several directions. Where the line
+// of a fan branches to all sides that is ╬, whatever the weights, and nowhere else:
+// where two double strokes cross, the horizontal one is drawn light (╫). There is no
+// character for a heavy and a double stroke; the horizontal one gets light.
+func boxCorner(a arms, v, h weight, crossing bool) rune {
+	if a == up|down|left|right && !crossing {
+		return '╬'
+	}
+	if v != h && v != light && h != light || crossing && v == double && h == double {
+		h = light
+	}
+	i := map[[2]weight]int{{light, light}: 0, {heavy, light}: 1, {light, heavy}: 2, {heavy, heavy}: 3,
+		{double, light}: 4, {light, double}: 5, {double, double}: 6}[[2]weight{v, h}]
+	return []rune(boxes[a])[i]
+}
+
+// asciiCorner returns ',' for a line that goes down, '`' for one that comes from
+// above, '*' for both, and '+' for a crossing.
+func asciiCorner(a arms, _, _ weight, crossing bool) rune {
+	switch {
+	case crossing:
+		return '+'
+	case a&up == 0:
+		return ','
+	case a&down == 0:
+		return '`'
+	}
+	return '*'
+}
+
+// Colours of styles and of text, parameters of SGR. Eight colours, since every
+// terminal has those.
+var styleColour = [styles]string{"", "34", "35", "33", "90", "31", "31"}
+
+const (
+	boldText   = "1"
+	sourceText = "32"
+	faintText  = "90"
+	fallColour = "36"
+)
