@@ -85,6 +85,9 @@ type row struct {
 // blockRows returns the rows of a block at a level of detail.
 func (v *viewer) blockRows(b int) []row {
 	blk := &v.scene.Blocks[b]
+	if blk.Folded != nil {
+		return v.foldedRows(b)
+	}
 	rows := []row{{kind: headText, text: v.heading(b), note: countText(blk.Count), mark: blk.Mark}}
 	head, tail := len(blk.Lines), len(blk.Lines)
 	if n := v.lim.lines; len(blk.Lines) > n {

@@ -70,6 +70,9 @@ type Block struct {
 	// Count is how often the block was visited, where something counted: runs,
 	// or walks of a verifier. It is drawn behind the name and as a tint.
 	Count *uint64
+	// Folded is set when the block stands for several, see Fold; Lines are then
+	// the first and the last of all.
+	Folded *Folded
 	// Mark is a word that is drawn in the head, with a colour and a row in the
 	// legend, empty for none; Why is a sentence on it.
 	Mark string

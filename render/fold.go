@@ -1,0 +1,391 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+)
+
+// FoldAbove is the number of blocks above which pictures that nobody can zoom
+// into step by step are better folded.
+const FoldAbove = 4000
+
+// minFold is the least number of blocks that are folded into one.
+const minFold = 3
+
+// Folded says what a block stands for that Fold made of several.
+type Folded struct {
+	Kind       string // "chain", "loop" or "subprogram"
+	Blocks     int
+	Insns      int
+	Dead       int // blocks that are not reachable
+	Unresolved int // blocks that end with a jump or call whose targets are not all known
+}
+
+// Fold returns a scene with at most above blocks, if folding can do that: as
+// long as there are more, first chains of blocks with one way through become one
+// block each, then outermost loops, then chains again, at last subprograms. The
+// scene given is returned when it is small enough, and never changed.
+//
+// What is folded has one way in. Its block has the name and place of the one
+// that it is entered by, all edges out of it, and a Folded that counts what no
+// longer shows; edges inside are gone. Nothing is folded that has a mark, for
+// marks are to be seen. Indices of blocks and edges are other ones than before.
+func Fold(s *Scene, above int) *Scene {
+	if len(s.Blocks) <= above {
+		return s
+	}
+	before := len(s.Blocks)
+	for _, find := range []func(*folder){(*folder).chains, (*folder).loops, (*folder).chains, (*folder).subprograms} {
+		if len(s.Blocks) <= above {
+			break
+		}
+		f := newFolder(s)
+		find(f)
+		s = f.scene()
+	}
+	if len(s.Blocks) == before {
+		return s
+	}
+	s.Notes = append(slices.Clip(s.Notes),
+		fmt.Sprintf("%d blocks are drawn as %d: chains, loops or subprograms are folded", before, len(s.Blocks)))
+	return s
+}
+
+// folder folds a scene once.
+type folder struct {
+	s       *Scene
+	in, out [][]int  // local edges of each block
+	into    []int    // block that each becomes part of, itself when it stays
+	kind    []string // for blocks that others become part of
+}
+
+func newFolder(s *Scene) *folder {
+	n := len(s.Blocks)
+	f := &folder{s: s, in: make([][]int, n), out: make([][]int, n), into: make([]int, n), kind: make([]string, n)}
+	for b := range f.into {
+		f.into[b] = b
+	}
+	for i, e := range s.Edges {
+		if f.local(&s.Edges[i]) {
+			f.out[e.From] = append(f.out[e.From], i)
+			f.in[e.To] = append(f.in[e.To], i)
+		}
+	}
+	return f
+}
+
+// local reports whether control stays in the function along an edge.
+func (f *folder) local(e *Edge) bool {
+	return e.To != Outside && !crossing(e.Kind) && f.s.Blocks[e.From].Func == f.s.Blocks[e.To].Func
+}
+
+// fold makes the blocks one, the first of them being the way in, unless there
+// are too few, one has a mark, or there is another way in.
+func (f *folder) fold(kind string, blocks []int) {
+	if len(blocks) < minFold {
+		return
+	}
+	member := map[int]bool{}
+	for _, b := range blocks {
+		member[b] = true
+	}
+	for _, b := range blocks {
+		if f.s.Blocks[b].Mark != "" {
+			return
+		}
+		for _, i := range f.in[b] {
+			if b != blocks[0] && !member[f.s.Edges[i].From] {
+				return
+			}
+		}
+	}
+	f.kind[blocks[0]] = kind
+	for _, b := range blocks {
+		f.into[b] = blocks[0]
+	}
+}
+
+// chains folds blocks that follow each other with nothing else in or out.
+func (f *folder) chains() {
+	next := func(b int) int { // the block that alone follows b, -1
+		if len(f.out[b]) != 1 {
+			return -1
+		}
+		e := &f.s.Edges[f.out[b][0]]
+		if to := e.To; !e.Dead && len(f.in[to]) == 1 && to != b && !f.s.Blocks[to].Entry &&
+			f.s.Blocks[to].Reachable == f.s.Blocks[b].Reachable && f.s.Blocks[to].Mark == "" {
+			return to
+		}
+		return -1
+	}
+	follows := make([]bool, len(f.s.Blocks))
+	for b := range f.s.Blocks {
+		if to := next(b); to >= 0 {
+			follows[to] = true
+		}
+	}
+	for b := range f.s.Blocks {
+		if follows[b] { // also all of a ring without a way in
+			continue
+		}
+		chain := []int{b}
+		for to := next(b); to >= 0; to = next(to) {
+			chain = append(chain, to)
+		}
+		f.fold("chain", chain)
+	}
+}
+
+// loops folds outermost loops.
+func (f *folder) loops() {
+	seen := make([]bool, len(f.s.Blocks))
+	for h := range f.s.Blocks {
+		if blk := &f.s.Blocks[h]; !blk.LoopHeader || blk.LoopDepth != 1 || seen[h] {
+			continue
+		}
+		body := []int{h}
+		seen[h] = true
+		add := func(b int) {
+			if !seen[b] {
+				seen[b] = true
+				body = append(body, b)
+			}
+		}
+		for _, i := range f.in[h] {
+			if f.s.Edges[i].Back {
+				add(f.s.Edges[i].From)
+			}
+		}
+		for k := 1; k < len(body); k++ {
+			for _, i := range f.in[body[k]] {
+				// In a loop with two ways in this leads out of it; fold sees that.
+				if from := f.s.Edges[i].From; f.s.Blocks[from].LoopDepth > 0 {
+					add(from)
+				}
+			}
+		}
+		f.fold("loop", body)
+	}
+}
+
+// subprograms folds all functions but the first.
+func (f *folder) subprograms() {
+	of := make([][]int, len(f.s.Funcs))
+	for k := range of {
+		of[k] = append(of[k], f.s.Funcs[k].Entry)
+	}
+	for b := range f.s.Blocks {
+		if k := f.s.Blocks[b].Func; b != f.s.Funcs[k].Entry {
+			of[k] = append(of[k], b)
+		}
+	}
+	for k := 1; k < len(of); k++ {
+		f.fold("subprogram", of[k])
+	}
+}
+
+// scene makes the folded scene.
+func (f *folder) scene() *Scene {
+	s := *f.s
+	index := make([]int, len(f.s.Blocks))
+	parts := make([][]int, len(f.s.Blocks))
+	s.Blocks = nil
+	for b, into := range f.into {
+		parts[into] = append(parts[into], b)
+	}
+	for b, into := range f.into {
+		if b == into {
+			index[b] = len(s.Blocks)
+			s.Blocks = append(s.Blocks, f.block(b, parts[b]))
+		}
+	}
+	at := func(b int) int {
+		if b < 0 {
+			return b
+		}
+		return index[f.into[b]]
+	}
+	s.Funcs = slices.Clone(f.s.Funcs)
+	for i := range s.Funcs {
+		s.Funcs[i].Entry = at(s.Funcs[i].Entry)
+	}
+	var edge []int
+	s.Edges, edge = f.edges(at)
+	s.Tables = slices.Clone(f.s.Tables)
+	for i := range s.Tables {
+		t := &s.Tables[i]
+		t.Jumps = slices.Clone(t.Jumps)
+		for j := range t.Jumps {
+			t.Jumps[j] = at(t.Jumps[j])
+		}
+		slices.Sort(t.Jumps)
+		t.Jumps = slices.Compact(t.Jumps)
+		t.Entries = slices.Clone(t.Entries)
+		for j := range t.Entries {
+			t.Entries[j].Block = at(t.Entries[j].Block)
+		}
+	}
+	s.Image, s.Before = foldImage(s.Image, at, edge), foldImage(s.Before, at, edge)
+	return &s
+}
+
+// edges returns the edges between what is left, and for each old edge its new
+// index, -1 for those inside. Edges that have become the same are one.
+func (f *folder) edges(at func(b int) int) (edges []Edge, index []int) {
+	type key struct {
+		from, to int
+		kind     EdgeKind
+		dead     bool
+		outside  string
+	}
+	seen := map[key]int{}
+	index = make([]int, len(f.s.Edges))
+	for i, e := range f.s.Edges {
+		index[i] = -1
+		if f.local(&f.s.Edges[i]) && f.into[e.From] == f.into[e.To] && f.kind[f.into[e.From]] != "" {
+			continue
+		}
+		from := f.into[e.From]
+		e.From, e.To = at(e.From), at(e.To)
+		if f.kind[from] != "" {
+			k := key{e.From, e.To, e.Kind, e.Dead, ""}
+			if e.To == Outside {
+				k.outside = e.Label
+			}
+			if j, ok := seen[k]; ok {
+				if edges[j].Label != e.Label {
+					edges[j].Label = ""
+				}
+				edges[j].Back = edges[j].Back || e.Back
+				edges[j].Count = sumCounts(edges[j].Count, e.Count)
+				index[i] = j
+				continue
+			}
+			seen[k] = len(edges)
+		}
+		index[i] = len(edges)
+		edges = append(edges, e)
+	}
+	return edges, index
+}
+
+// block makes a block of its parts.
+func (f *folder) block(b int, parts []int) Block {
+	out := f.s.Blocks[b]
+	if f.kind[b] == "" {
+		return out
+	}
+	out.Folded = &Folded{Kind: f.kind[b]}
+	out.Reachable, out.Details = false, nil
+	if f.kind[b] == "loop" {
+		out.LoopHeader, out.LoopDepth = false, 0
+	}
+	var first, last *Line
+	worst := 0
+	for _, p := range parts {
+		blk := &f.s.Blocks[p]
+		out.Folded.add(blk)
+		out.Reachable = out.Reachable || blk.Reachable
+		out.Exit = out.Exit || blk.Exit
+		if blk.Count != nil && (out.Count == nil || *blk.Count > *out.Count) {
+			out.Count = blk.Count
+		}
+		if w := severity(blk.Status); w > worst {
+			worst, out.Status, out.Reason = w, blk.Status, blk.Reason
+		}
+		for i := range blk.Lines {
+			l := &blk.Lines[i]
+			if first == nil || l.Slot < first.Slot {
+				first = l
+			}
+			if last == nil || l.Slot > last.Slot {
+				last = l
+			}
+		}
+	}
+	out.Lines = nil
+	if first != nil {
+		out.Lines = []Line{*first, *last}
+	}
+	if out.Reachable && worst == 0 {
+		out.Reason = ""
+	}
+	return out
+}
+
+// add counts a block.
+func (d *Folded) add(b *Block) {
+	if in := b.Folded; in != nil {
+		d.Blocks += in.Blocks
+		d.Insns += in.Insns
+		d.Dead += in.Dead
+		d.Unresolved += in.Unresolved
+		return
+	}
+	d.Blocks++
+	d.Insns += len(b.Lines)
+	if !b.Reachable {
+		d.Dead++
+	}
+	if b.Status != "" && b.Status != "exact" {
+		d.Unresolved++
+	}
+}
+
+// sumCounts adds counts; of an unknown one nothing is known.
+func sumCounts(a, b *uint64) *uint64 {
+	if a == nil || b == nil {
+		return nil
+	}
+	sum := *a + *b
+	return &sum
+}
+
+// severity orders the words of Block.Status.
+func severity(status string) int {
+	switch status {
+	case "":
+		return 0
+	case "exact":
+		return 1
+	case "over-approximate":
+		return 2
+	}
+	return 3
+}
+
+func foldImage(m *Image, at func(b int) int, edge []int) *Image {
+	if m == nil {
+		return nil
+	}
+	out := *m
+	out.Pieces = slices.Clone(m.Pieces)
+	for i := range out.Pieces {
+		if out.Pieces[i].Kind == PieceBlock {
+			out.Pieces[i].Block = at(out.Pieces[i].Block)
+		}
+	}
+	out.Jumps = slices.Clone(m.Jumps)
+	for i := range out.Jumps {
+		if e := out.Jumps[i].Edge; e >= 0 {
+			out.Jumps[i].Edge = edge[e]
+		}
+	}
+	return &out
+}
+
+// foldedRows returns the rows of a block that stands for several.
+func (v *viewer) foldedRows(b int) []row {
+	d := v.scene.Blocks[b].Folded
+	rows := []row{
+		{kind: headText, text: v.heading(b), note: countText(v.scene.Blocks[b].Count)},
+		{kind: foldText, text: fmt.Sprintf("%s of %d blocks, %d instructions", d.Kind, d.Blocks, d.Insns)},
+	}
+	if d.Dead > 0 && v.scene.Blocks[b].Reachable {
+		rows = append(rows, v.state(fmt.Sprintf("%d of them unreachable", d.Dead), ""))
+	}
+	if d.Unresolved > 1 {
+		rows = append(rows, v.state(fmt.Sprintf("%d targets not exact", d.Unresolved), ""))
+	}
+	return append(rows, v.footRows(b)...)
+}

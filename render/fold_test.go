@@ -1,0 +1,158 @@
+package render_test
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/render"
+	"github.com/bpfcfg/bpfcfg/render/rendertest"
+)
+
+// census counts what folding must not lose.
+type census struct{ blocks, insns, dead, unresolved int }
+
+func count(s *render.Scene) (c census) {
+	for _, b := range s.Blocks {
+		if f := b.Folded; f != nil {
+			c.blocks += f.Blocks
+			c.insns += f.Insns
+			c.dead += f.Dead
+			c.unresolved += f.Unresolved
+			continue
+		}
+		c.blocks++
+		c.insns += len(b.Lines)
+		if !b.Reachable {
+			c.dead++
+		}
+		if b.Status != "" && b.Status != "exact" {
+			c.unresolved++
+		}
+	}
+	return c
+}
+
+// TestFold folds random programs as far as can be.
+func TestFoldRandom(t *testing.T) {
+	smaller := 0
+	for seed := range uint64(40) {
+		s := rendertest.Random(150, seed)
+		for i := range s.Blocks {
+			s.Blocks[i].Reachable = (i+int(seed))%17 != 0
+			if i%23 == 5 {
+				s.Blocks[i].Status = "unresolved"
+				s.Edges = append(s.Edges, render.Edge{From: i, To: render.Outside, Kind: render.Indirect, Label: "unknown"})
+			}
+			if i%31 == 7 {
+				s.Blocks[i].Mark = render.MarkChanged
+			}
+		}
+		before := rendertest.Random(150, seed)
+		out := render.Fold(s, 1)
+		if err := out.Check(); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := count(out), count(s); got != want {
+			t.Errorf("seed %d: %+v, want %+v", seed, got, want)
+		}
+		if len(out.Blocks) < len(s.Blocks) {
+			smaller++
+		}
+		if len(s.Edges)-len(before.Edges) < 0 || len(s.Blocks) != len(before.Blocks) {
+			t.Errorf("seed %d: the scene given has changed", seed)
+		}
+		if !reflect.DeepEqual(out, render.Fold(s, 1)) {
+			t.Errorf("seed %d: a second folding differs", seed)
+		}
+		checkFolded(t, s, out)
+		l, err := render.Place(out, render.PlaceOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := rendertest.Measure(out, l); m.Through != 0 {
+			t.Errorf("seed %d: lines run through boxes", seed)
+		}
+	}
+	if smaller < 30 {
+		t.Errorf("only %d programs got smaller", smaller)
+	}
+}
+
+// checkFolded checks that blocks with marks stay as they are, and that edges
+// between blocks that stay do.
+func checkFolded(t *testing.T, s, out *render.Scene) {
+	t.Helper()
+	stay := map[string]int{} // by name
+	for i, b := range out.Blocks {
+		if b.Folded == nil {
+			stay[b.Name] = i
+		}
+	}
+	have := map[string]int{}
+	for _, e := range out.Edges {
+		if e.To != render.Outside && out.Blocks[e.From].Folded == nil && out.Blocks[e.To].Folded == nil {
+			have[fmt.Sprint(out.Blocks[e.From].Name, out.Blocks[e.To].Name, e.Kind, e.Label)]++
+		}
+	}
+	for _, b := range s.Blocks {
+		if _, ok := stay[b.Name]; b.Mark != "" && !ok {
+			t.Errorf("%s has a mark and is folded", b.Name)
+		}
+	}
+	for _, e := range s.Edges {
+		if e.To == render.Outside {
+			continue
+		}
+		_, from := stay[s.Blocks[e.From].Name]
+		_, to := stay[s.Blocks[e.To].Name]
+		k := fmt.Sprint(s.Blocks[e.From].Name, s.Blocks[e.To].Name, e.Kind, e.Label)
+		if from && to && have[k] == 0 {
+			t.Errorf("edge %s is gone", k)
+		}
+		have[k]--
+	}
+}
+
+// TestFoldText checks what a folded loop says of what it holds.
+func TestFoldText(t *testing.T) {
+	b := rendertest.New("fold")
+	f := b.Func("main")
+	b.Block(f, "r1 = 0")
+	for i := range 4 {
+		b.Block(f, fmt.Sprintf("r1 += %d", i), "if r1 > 7 goto +9")
+	}
+	b.Block(f, "exit")
+	b.Dead(3, "r1 is small")
+	for i := range 4 {
+		b.Fall(i, i+1)
+		b.Taken(i+1, 5, "r1 > 7")
+	}
+	b.Taken(4, 1, "")
+	b.Loop(1, 2, 3, 4)
+	s := b.Scene()
+	for _, i := range []int{2, 4} {
+		s.Blocks[i].Status, s.Blocks[i].Reason = "unresolved", "r4 is not known"
+		s.Edges = append(s.Edges, render.Edge{From: i, To: render.Outside, Kind: render.Indirect, Label: "unknown"})
+	}
+	out := render.Fold(s, 3)
+	if len(out.Blocks) != 3 || !reflect.DeepEqual(out.Blocks[1].Folded,
+		&render.Folded{Kind: "loop", Blocks: 4, Insns: 8, Dead: 1, Unresolved: 2}) {
+		t.Fatalf("%d blocks, %+v", len(out.Blocks), out.Blocks[1].Folded)
+	}
+	l, err := render.Place(out, render.PlaceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	svg := string(render.SVG(out, l))
+	for _, want := range []string{"loop of 4 blocks, 8 instructions", "1 of them unreachable", "2 targets not exact",
+		"unresolved: r4 is not known", "indirect → unknown", "6 blocks are drawn as 3"} {
+		if !strings.Contains(svg, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	if render.Fold(s, 6) != s {
+		t.Error("a scene that is small enough is changed")
+	}
+}
