@@ -2,10 +2,11 @@ package render
 
 import "github.com/bpfcfg/bpfcfg/render/layered"
 
-// shelve puts functions side by side in rows, in order, and returns the size
-// of all. Rows end where the drawing would become wider than maxWidth; 0 means
+// shelve puts functions side by side on shelves, in order, and returns the size
+// of all. Shelves end where the drawing would become wider than maxWidth; 0 means
 // the width of the widest function or of a square half as wide again as high,
-// whichever is more.
+// whichever is more. Below a function that is lower than its shelf there is room
+// for those that follow, if they are no wider.
 func shelve(fs []*placed, maxWidth int) (w, h int) {
 	if maxWidth == 0 {
 		var area int64
@@ -17,17 +18,26 @@ func shelve(fs []*placed, maxWidth int) (w, h int) {
 			maxWidth += 64
 		}
 	}
-	x, y, rowH := 0, 0, 0
+	y, shelfH := 0, 0
+	x, colY, colW := 0, 0, 0 // of the column at hand, colY being its free room
 	for _, f := range fs {
-		if x > 0 && x+f.w > maxWidth {
-			x, y, rowH = 0, y+rowH+funcGap, 0
+		switch {
+		case colW > 0 && f.w <= colW && colY+f.h <= y+shelfH:
+		case colW > 0 && x+colW+funcGap+f.w > maxWidth:
+			x, y, shelfH = 0, y+shelfH+funcGap, 0
+			colY, colW = y, f.w
+		default:
+			if colW > 0 {
+				x += colW + funcGap
+			}
+			colY, colW = y, f.w
 		}
-		f.x, f.y = x, y
-		x += f.w + funcGap
-		rowH = max(rowH, f.h)
+		f.x, f.y = x, colY
+		colY += f.h + funcGap
+		shelfH = max(shelfH, f.y+f.h-y)
 		w = max(w, f.x+f.w)
 	}
-	return w, y + rowH
+	return w, y + shelfH
 }
 
 // assemble moves the functions to their places.
