@@ -219,7 +219,7 @@ func TestArchitectureNamesPackages(t *testing.T) {
 
 // symbolInDoc matches what docs/library.md, docs/limits.md and docs/features.md
 // quote as a name of a package of the library.
-var symbolInDoc = regexp.MustCompile("`(bytecode|load|cfg|abstract|succ|rules|rewrite|jit|verify|golden|render)" +
+var symbolInDoc = regexp.MustCompile("`(bytecode|load|ebpfspec|cfg|abstract|succ|rules|rewrite|jit|pipeline|verify|layout|golden|render|picture)" +
 	"\\.([A-Z][A-Za-z0-9]*)")
 
 func TestDocumentSymbolsExist(t *testing.T) {
