@@ -21,6 +21,7 @@ type renderCmd struct {
 	View    string  `enum:"both,cfg,layout" default:"both" help:"both, cfg or layout: which halves to draw."`
 	Overlay string  `help:"Paint visit counts: a verifier log of level 2, or lines SLOT COUNT. HTML and SVG." placeholder:"FILE"`
 	Engine  string  `enum:"layered,dot" default:"layered" help:"layered, or dot: Graphviz, in the helper program bpfcfg-dot."`
+	Fold    int     `default:"4000" help:"Fold chains, then loops, then subprograms while svg, png or pdf would show more blocks than N; 0 for never." placeholder:"N"`
 	Scale   float64 `help:"Pixels of a PNG for each of the picture (default: 2, less for large pictures)." placeholder:"N"`
 	Scheme  string  `enum:"light,dark," default:"" help:"light or dark: colours of svg, png and pdf (default: svg follows the reader, else light)."`
 	analysisFlags
@@ -62,7 +63,7 @@ func (c *renderCmd) Run(std streams, p *process) error {
 	if c.kernel, err = newRecorded(s, nil); err != nil {
 		return inputError(err)
 	}
-	d := drawing{format: format, view: c.View, engine: c.Engine, scheme: c.Scheme, scale: c.Scale, proc: p}
+	d := drawing{format: format, view: c.View, engine: c.Engine, fold: c.Fold, scheme: c.Scheme, scale: c.Scale, proc: p}
 	d.console, _ = std.err.(*console)
 	return c.draw(std, p, s, prof, d)
 }

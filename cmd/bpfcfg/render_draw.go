@@ -19,6 +19,7 @@ import (
 type drawing struct {
 	format, view, engine string
 
+	fold    int      // blocks above which static pictures are folded; 0 for never
 	scheme  string   // light or dark; "" leaves it to who looks, or is light
 	scale   float64  // of a PNG; 0 chooses
 	proc    *process // nil: nothing can stop it
@@ -32,6 +33,9 @@ func (d drawing) draw(s *render.Scene) ([]byte, error) {
 		return render.DOT(s)
 	case "mermaid":
 		return render.Mermaid(s)
+	}
+	if d.fold > 0 && d.format != "html" && d.format != "json" {
+		s = render.Fold(s, d.fold)
 	}
 	l, err := d.place(s)
 	if err != nil {
