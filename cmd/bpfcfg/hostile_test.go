@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -229,4 +230,55 @@ func wellFormed(format, s string) error {
 		return fmt.Errorf("markup in %q", s[max(0, m[0]-60):min(len(s), m[1]+60)])
 	}
 	return nil
+}
+
+// TestRecordBomb opens a file of records whose lines ask for 16 MiB of map values
+// each: programs beyond the limit fail, and say what to do.
+func TestRecordBomb(t *testing.T) {
+	line := `{"kind":"result","job":{"name":"a","prog_type":"xdp","insns":["b700000000000000","9500000000000000"],` +
+		`"maps":[{"name":"m","type":"array","max_entries":1,"value_size":16777216}],"fd_array":["m"]}}` + "\n"
+	file := filepath.Join(t.TempDir(), "bomb.jsonl")
+	if err := os.WriteFile(file, []byte(strings.Repeat(line, 1000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r := runHere("list", "record:"+file)
+	runtime.ReadMemStats(&after)
+	if r.status != exitInput || !strings.Contains(r.err, "name one") {
+		t.Errorf("status %d: %.200s", r.status, r.err)
+	}
+	if live := after.HeapSys - before.HeapSys; live > 1<<30 {
+		t.Errorf("%d bytes of heap", live)
+	}
+}
+
+// TestSpecialFiles reads and writes what is no regular file. Reading a pipe or a
+// device without an end must not wait, and no verb may replace a link.
+func TestSpecialFiles(t *testing.T) {
+	dir := t.TempDir()
+	link := filepath.Join(dir, "link.svg")
+	if err := os.Symlink(filepath.Join(dir, "elsewhere.svg"), link); err != nil {
+		t.Skip(err)
+	}
+	object := testenv.Path(t, "corpus/out/10_single_target.o")
+	for _, args := range [][]string{
+		{"list", os.DevNull}, {"list", "raw:" + os.DevNull}, {"list", "record:" + os.DevNull}, {"replay", os.DevNull},
+		{"list", "raw:" + dir}, {"list", "record:" + dir}, {"merge", os.DevNull}, {"list", object + "/x"},
+		{"check", "--baseline", os.DevNull, object}, {"render", "--overlay", os.DevNull, "-o", "-", object},
+		{"render", "-o", link, object}, {"render", "-o", os.DevNull, object}, {"render", "-o", dir, object},
+		{"check", "--format", "json=" + link, object}, {"check", "--write-baseline", "--baseline", link, object},
+		{"diff", "--format", "html=" + link, object, object}, {"golden", "update", "--dir", object, object},
+	} {
+		r := runHere(args...)
+		if r.status != exitInput && r.status != exitUsage || strings.Count(r.err, "\n") > 3 || r.err == "" {
+			t.Errorf("bpfcfg %q: status %d, %q", args, r.status, r.err)
+		}
+	}
+	if st, err := os.Lstat(link); err != nil || st.Mode()&fs.ModeSymlink == 0 {
+		t.Errorf("the link was replaced: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "elsewhere.svg")); err == nil {
+		t.Error("the link was followed")
+	}
 }

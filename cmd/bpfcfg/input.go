@@ -202,13 +202,14 @@ func openRecord(file, name string) (source, error) {
 	s := source{name: "record:" + file}
 	r, err := record.Open(file, record.Options{SkipLogs: true})
 	if err != nil {
-		return s, cause(file, err)
+		return s, err
 	}
 	defer r.Close()
 	if r.Kind() != record.FileRecords {
 		return s, fmt.Errorf("record %s: a file of %s has no source programs: use bpfcfg replay", file, r.Kind())
 	}
 	var env *record.Env
+	left := load.MaxLinked
 	for rec, err := range r.Records() {
 		if err != nil {
 			return s, fmt.Errorf("record %s: %w", file, err)
@@ -222,7 +223,7 @@ func openRecord(file, name string) (source, error) {
 		if rec.Job == nil || name != "" && rec.Job.Name != name {
 			continue
 		}
-		s.addJob(env, rec.Job)
+		s.addJob(env, rec.Job, &left)
 	}
 	if len(s.programs)+len(s.failed) == 0 {
 		return s, fmt.Errorf("record %s: no program called %q", file, name)
@@ -231,9 +232,16 @@ func openRecord(file, name string) (source, error) {
 }
 
 // addJob appends the program that a job submits; a job that only works on maps
-// has none.
-func (s *source) addJob(env *record.Env, job *record.Job) {
+// has none. What all programs of a file may take is bounded as for an object:
+// a line asks for a large map with a few bytes.
+func (s *source) addJob(env *record.Env, job *record.Job, left *int) {
 	p, err := job.Program()
+	if err == nil {
+		if *left -= weight(p); *left < 0 {
+			*left, err = 0, fmt.Errorf("the programs of this file have more than %d slots, table entries and words "+
+				"of map values together: name one, as in record:FILE#NAME", load.MaxLinked)
+		}
+	}
 	switch {
 	case errors.Is(err, record.ErrNoProgram):
 	case err != nil:
@@ -245,6 +253,18 @@ func (s *source) addJob(env *record.Env, job *record.Job) {
 		}
 		s.loaded[p] = loadOptions(env, job)
 	}
+}
+
+// weight is what a program takes, in slots, table entries and words of map values.
+func weight(p *bytecode.Program) int {
+	n := len(p.Insns)
+	for i := range p.Tables {
+		n += len(p.Tables[i].Targets)
+	}
+	for i := range p.Maps {
+		n += len(p.Maps[i].Value) / bytecode.SlotSize
+	}
+	return n
 }
 
 // loadOptions returns how a recorded job was loaded.

@@ -74,7 +74,7 @@ func (c *replayCmd) Run(std streams) error {
 		progress(std.err, i, len(files), file)
 		if err := c.file(std, file, opt, sum); err != nil {
 			progressDone(std.err)
-			return inputError(fmt.Errorf("replay %s: %w", file, err))
+			return inputError(fmt.Errorf("replay %w", err))
 		}
 	}
 	progressDone(std.err)

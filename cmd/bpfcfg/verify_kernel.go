@@ -102,7 +102,7 @@ func newRecorded(s source, prof *jit.Profile) (kernelSide, error) {
 	r := recorded{map[string]*record.Record{}, map[string]*replay.Result{}, map[string]*record.Env{}}
 	f, err := record.Open(file, record.Options{SkipLogs: true})
 	if err != nil {
-		return nil, cause(file, err)
+		return nil, err
 	}
 	defer f.Close()
 	var env *record.Env

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"runtime"
 	"strings"
 	"testing"
@@ -137,5 +138,15 @@ func TestDeepTypes(t *testing.T) {
 	btf = append(btf, "\x00f\x00"...)
 	if _, _, err := program(t, `"insns":[`+exit+`],"btf":{"data":"`+hex.EncodeToString(btf)+`","func_info":[[0,1]]}`); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestSpecialFiles opens what is no regular file. None of them may be waited for.
+func TestSpecialFiles(t *testing.T) {
+	for _, path := range []string{os.DevNull, t.TempDir(), "none.jsonl"} {
+		r, err := record.Open(path, record.Options{})
+		if r != nil || err == nil || !strings.HasPrefix(err.Error(), path+": ") || strings.Count(err.Error(), path) != 1 {
+			t.Errorf("%v", err)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"os"
 )
@@ -94,11 +95,16 @@ func NewReader(r io.Reader, opts Options) (*Reader, error) {
 	return &Reader{opts: opts, kind: kind, buf: buf}, nil
 }
 
-// Open returns a Reader of the file at path. Close it after use.
+// Open returns a Reader of the file at path. Close it after use. Errors begin
+// with the path. Devices and pipes are refused: they may have no end.
 func Open(path string, opts Options) (*Reader, error) {
-	f, err := os.Open(path)
+	f, err := openRegular(path)
 	if err != nil {
-		return nil, err
+		var p *fs.PathError
+		if errors.As(err, &p) {
+			err = p.Err
+		}
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	r, err := NewReader(f, opts)
 	if err != nil {
@@ -107,6 +113,18 @@ func Open(path string, opts Options) (*Reader, error) {
 	}
 	r.file = f
 	return r, nil
+}
+
+// openRegular opens a regular file, and does not wait for the other end of a pipe.
+func openRegular(path string) (*os.File, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !st.Mode().IsRegular() {
+		return nil, errors.New("not a regular file: copy it to one")
+	}
+	return os.Open(path)
 }
 
 // Close closes the file that Open opened.
