@@ -55,13 +55,13 @@ func (d *drawing) prepare() {
 		if w.lane < 0 {
 			continue
 		}
-		f := d.s.Blocks[w.from].Func
+		f := d.s.Blocks[d.s.Edges[w.edges[0]].From].Func
 		d.lanes[f] = max(d.lanes[f], w.lane+1)
 		most = max(most, w.lane+1)
-		d.at[tailOf(w.from)] = append(d.at[tailOf(w.from)], i)
 		for _, e := range w.edges {
 			d.drawn[e] = true
-			d.at[headOf(d.s.Edges[e].To)] = append(d.at[headOf(d.s.Edges[e].To)], i)
+			d.meet(tailOf(d.s.Edges[e].From), i)
+			d.meet(headOf(d.s.Edges[e].To), i)
 		}
 	}
 	d.lane = make([]int, most)
@@ -69,6 +69,13 @@ func (d *drawing) prepare() {
 		d.lane[i] = -1
 	}
 	d.labels()
+}
+
+// meet notes that a line has to do with a place.
+func (d *drawing) meet(place, wire int) {
+	if at := d.at[place]; len(at) == 0 || at[len(at)-1] != wire {
+		d.at[place] = append(at, wire)
+	}
 }
 
 // labels collects the values of indirect jumps by target, and how wide the numbers

@@ -100,14 +100,17 @@ var asciiSet = &set{
 // boxes holds the characters of the block Box Drawing (Unicode 1.1) by arms, for
 // the weights light and light, heavy down and light across, light and heavy,
 // heavy and heavy, double and light, light and double, double and double.
-var boxes = map[arms]string{
-	down | right:             "╭┎┍┏╓╒╔",
-	up | right:               "╰┖┕┗╙╘╚",
-	up | down | right:        "├┠┝┣╟╞╠",
-	left | right | down:      "┬┰┯┳╥╤╦",
-	left | right | up:        "┴┸┷┻╨╧╩",
-	up | down | left | right: "┼╂┿╋╫╪╬",
+var boxes = [16][]rune{
+	down | right:             []rune("╭┎┍┏╓╒╔"),
+	up | right:               []rune("╰┖┕┗╙╘╚"),
+	up | down | right:        []rune("├┠┝┣╟╞╠"),
+	left | right | down:      []rune("┬┰┯┳╥╤╦"),
+	left | right | up:        []rune("┴┸┷┻╨╧╩"),
+	up | down | left | right: []rune("┼╂┿╋╫╪╬"),
 }
+
+// boxOf is the place in boxes by the weights of vertical and horizontal strokes.
+var boxOf = [3][3]int{light: {0, 2, 5}, heavy: {1, 3, 1}, double: {4, 4, 6}}
 
 // boxCorner returns the character for arms in several directions. Where the line
 // of a fan branches to all sides that is ╬, whatever the weights, and nowhere else:
@@ -117,12 +120,10 @@ func boxCorner(a arms, v, h weight, crossing bool) rune {
 	if a == up|down|left|right && !crossing {
 		return '╬'
 	}
-	if v != h && v != light && h != light || crossing && v == double && h == double {
+	if crossing && v == double {
 		h = light
 	}
-	i := map[[2]weight]int{{light, light}: 0, {heavy, light}: 1, {light, heavy}: 2, {heavy, heavy}: 3,
-		{double, light}: 4, {light, double}: 5, {double, double}: 6}[[2]weight{v, h}]
-	return []rune(boxes[a])[i]
+	return boxes[a][boxOf[v][h]]
 }
 
 // asciiCorner returns ',' for a line that goes down, '`' for one that comes from

@@ -8,9 +8,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
-// wire is a line: that of one edge, or of the fan of an indirect jump.
+// wire is a line: the fan of an indirect jump, from one block to several, or the
+// edges of one style that come to one block from above, or from below.
 type wire struct {
-	from   int   // block
 	edges  []int // of the scene
 	style  style
 	lo, hi int // places of its ends, see place
@@ -33,10 +33,19 @@ func local(s *render.Scene, e *render.Edge) bool {
 	return e.To != render.Outside && s.Blocks[e.From].Func == s.Blocks[e.To].Func && e.Kind != render.Call
 }
 
-// wires makes the lines of a scene, by source. Edges of an indirect jump share
-// one; those never taken are named in the text alone.
+// bundle identifies edges that share a line into their target.
+type bundle struct {
+	to    int
+	style style
+	up    bool
+}
+
+// wires makes the lines of a scene, in the order of their first edges. Edges of an
+// indirect jump that are never taken are named in the text alone: they would be in
+// the way of the fan.
 func wires(s *render.Scene, out [][]int) []wire {
 	var ws []wire
+	joined := map[bundle]int{}
 	for b := range s.Blocks {
 		fan := -1
 		for _, i := range out[b] {
@@ -44,21 +53,23 @@ func wires(s *render.Scene, out [][]int) []wire {
 			if falls(s, e) || !local(s, e) || e.Dead && e.Kind == render.Indirect {
 				continue
 			}
-			if e.Kind == render.Indirect && fan >= 0 {
-				ws[fan].edges = append(ws[fan].edges, i)
-				continue
+			n, ok := fan, fan >= 0
+			k := bundle{e.To, styleOf(e), e.To <= b}
+			if e.Kind != render.Indirect {
+				n, ok = joined[k]
 			}
-			if e.Kind == render.Indirect {
-				fan = len(ws)
+			if !ok {
+				n = len(ws)
+				ws = append(ws, wire{style: styleOf(e), lo: tailOf(b), hi: tailOf(b), lane: -1})
+				if e.Kind == render.Indirect {
+					fan = n
+				} else {
+					joined[k] = n
+				}
 			}
-			ws = append(ws, wire{from: b, edges: []int{i}, style: styleOf(e), lane: -1})
-		}
-	}
-	for i := range ws {
-		w := &ws[i]
-		w.lo, w.hi = tailOf(w.from), tailOf(w.from)
-		for _, e := range w.edges {
-			w.lo, w.hi = min(w.lo, headOf(s.Edges[e].To)), max(w.hi, headOf(s.Edges[e].To))
+			w := &ws[n]
+			w.edges = append(w.edges, i)
+			w.lo, w.hi = min(w.lo, headOf(e.To), tailOf(b)), max(w.hi, headOf(e.To), tailOf(b))
 		}
 	}
 	return ws

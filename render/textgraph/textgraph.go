@@ -15,10 +15,10 @@
 //
 // A line leaves its block leftwards at the instruction that jumps, runs up or down
 // in a lane of its own, and comes in with a head at the first row of its target.
-// Lines never merge on the way: a branching cell belongs to one line, the fan of an
-// indirect jump; several lines may come in together in the row of their target; all
-// other cells where lines meet are crossings, where both go straight on. Falling
-// through is an arrow between two blocks.
+// Who follows it from its block comes to its target and no other block: edges share
+// a line only when they leave one block, as the fan of an indirect jump does, or
+// come to one block, from one side and in one style. Other lines cross, and both go
+// straight on. Falling through is an arrow between two blocks.
 //
 // Lanes are given to short lines first, the nearest to the blocks, so that most
 // lines cross none. A line that finds no lane in the width is left out: the block

@@ -97,8 +97,8 @@ func armsOf(r rune) (a arms, cross bool) {
 		return up | left | right, false
 	}
 	for a, all := range boxes {
-		if strings.ContainsRune(all, r) {
-			return a, false
+		if slices.Contains(all, r) {
+			return arms(a), false
 		}
 	}
 	return 0, false
@@ -184,6 +184,8 @@ func (c *canvas) follow(t *testing.T, y int) []int {
 			go1(true, 1, 0)
 			go1(p.dy > 0 && a&down != 0, 0, 1)
 			go1(p.dy < 0 && a&up != 0, 0, -1)
+		case c.isTail(p.y) && p.dy != 0: // another block's line joins
+			go1(p.dy > 0 && a&down != 0 || p.dy < 0 && a&up != 0, 0, p.dy)
 		case c.isTail(p.y): // lines leave: to all sides but the right
 			go1(a&left != 0 && c.more(p), -1, 0)
 			go1(a&up != 0, 0, -1)
@@ -417,8 +419,8 @@ func TestLanes(t *testing.T) {
 func TestBoxes(t *testing.T) {
 	seen := map[rune]bool{}
 	for _, all := range boxes {
-		if n := len([]rune(all)); n != 7 {
-			t.Errorf("%s has %d characters", all, n)
+		if n := len(all); n != 7 && n != 0 {
+			t.Errorf("%s has %d characters", string(all), n)
 		}
 		for _, r := range all {
 			if seen[r] {
