@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
@@ -11,6 +12,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/bpfcfg/bpfcfg/render/textgraph"
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
@@ -42,6 +44,7 @@ type showCmd struct {
 	Format string   `enum:"text,json" default:"text" help:"text or json."`
 	Harden bool     `help:"As with net.core.bpf_jit_harden=2: constants blinded, with random numbers that are all zero."`
 	Kernel string   `help:"Whose rules give the verdict of stage succ: linux-7.3, linux-6.19, linux-6.18 or linux-next." default:"linux-7.3" placeholder:"KERNEL"`
+	graphFlags
 	analysisFlags
 }
 
@@ -49,6 +52,8 @@ type showCmd struct {
 func (showCmd) Help() string {
 	return `Examples:
   bpfcfg show prog.o --stage insns               instructions with C lines
+  bpfcfg show prog.o#f1 --stage cfg              the graph, drawn in the terminal
+  bpfcfg show prog.o --stage cfg --brief         a line a block
   bpfcfg show prog.o --stage succ --format json  targets of indirect jumps, for tools
   bpfcfg show prog.o --stage succ --kernel linux-6.19   and whether that kernel takes it
   bpfcfg show prog.o#f1 --stage tables           where each table entry ends up
@@ -72,6 +77,9 @@ type view struct {
 	programs []*bytecode.Program // all of the input
 	options  rewrite.Options     // that the program was analysed with
 	rules    rules.Set
+
+	brief bool // stage cfg: no drawing
+	graph textgraph.Options
 }
 
 // stages holds the stages by name.
@@ -95,6 +103,10 @@ func (c *showCmd) Run(std streams) error {
 		return err
 	}
 	st := stages()[c.Stage]
+	graph, err := c.graphFlags.options(std.out, os.Getenv)
+	if err != nil {
+		return err
+	}
 	if _, err := rules.Lookup(c.Kernel); err != nil {
 		return usagef("%w", err)
 	}
@@ -108,7 +120,7 @@ func (c *showCmd) Run(std streams) error {
 		if c.Format == "text" && i > 0 {
 			fmt.Fprintln(std.out)
 		}
-		if err := c.show(std, s, st, prof); err != nil {
+		if err := c.show(std, s, st, prof, graph); err != nil {
 			failed = err
 		}
 	}
@@ -117,11 +129,13 @@ func (c *showCmd) Run(std streams) error {
 
 // show prints one source and returns an error when a program of it could not
 // be analysed; the others are printed all the same.
-func (c *showCmd) show(std streams, s source, st stage, prof jit.Profile) error {
+func (c *showCmd) show(std streams, s source, st stage, prof jit.Profile, graph textgraph.Options) error {
 	doc := document{Schema: schema, Input: s.name, Programs: []any{}, Notes: s.diags}
 	failed := s.failed
 	for i, p := range s.programs {
-		out, err := c.one(std.out, s, p, st, prof, i > 0)
+		progress(std.err, i, len(s.programs), p.Name)
+		v := &view{program: p, programs: s.programs, options: s.options(p), brief: c.Brief, graph: graph}
+		out, err := c.one(std.out, s, v, st, prof, i > 0)
 		if err != nil {
 			failed = append(failed, failure{p.Name, p.Section, err})
 			continue
@@ -140,11 +154,10 @@ func (c *showCmd) show(std streams, s source, st stage, prof jit.Profile) error 
 }
 
 // one prints or returns one program.
-func (c *showCmd) one(w io.Writer, s source, p *bytecode.Program, st stage, prof jit.Profile, gap bool) (any, error) {
-	v := &view{program: p, programs: s.programs, options: s.options(p)}
+func (c *showCmd) one(w io.Writer, s source, v *view, st stage, prof jit.Profile, gap bool) (any, error) {
 	v.rules, _ = rules.Lookup(c.Kernel) // Run asked before
 	if st.analysed {
-		a, err := s.analyse(p, prof)
+		a, err := s.analyse(v.program, prof)
 		if err != nil {
 			return nil, err
 		}
@@ -152,6 +165,12 @@ func (c *showCmd) one(w io.Writer, s source, p *bytecode.Program, st stage, prof
 	}
 	if c.Format == "json" {
 		return st.json(v)
+	}
+	if c.Stage == "cfg" { // it may be long, and fails only where writing does
+		if gap {
+			fmt.Fprintln(w)
+		}
+		return nil, st.text(w, v)
 	}
 	var b strings.Builder
 	if err := st.text(&b, v); err != nil {

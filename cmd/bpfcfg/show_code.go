@@ -66,8 +66,8 @@ func insnsJSON(v *view) (any, error) {
 	return out, nil
 }
 
-// cfgText prints a line a block.
-func cfgText(w io.Writer, v *view) error {
+// cfgBrief prints a line a block.
+func cfgBrief(w io.Writer, v *view) error {
 	g := v.a.Graph
 	loops := cfg.Loops(g)
 	title(w, v.program, fmt.Sprintf(", %s, %s", plural(len(g.Blocks), "block"), plural(g.NumEdges(), "edge")))

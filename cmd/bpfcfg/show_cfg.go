@@ -1,0 +1,71 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+	"github.com/bpfcfg/bpfcfg/render/picture"
+	"github.com/bpfcfg/bpfcfg/render/textgraph"
+)
+
+// graphFlags choose how show --stage cfg draws.
+type graphFlags struct {
+	Brief bool  `help:"Stage cfg: a line a block, no drawing."`
+	ASCII *bool `name:"ascii" negatable:"" help:"Stage cfg: draw in ASCII (default: as the locale says)."`
+	Width int   `help:"Stage cfg: columns of the drawing (default: the terminal's, else 100)." placeholder:"N"`
+}
+
+// options returns how to draw on w.
+func (f graphFlags) options(w io.Writer, env func(string) string) (textgraph.Options, error) {
+	const most = 10_000
+	if f.Width < 0 || f.Width > most {
+		return textgraph.Options{}, usagef("--width %d: a number of columns up to %d", f.Width, most)
+	}
+	opt := textgraph.Options{Width: f.Width, ASCII: asciiLocale(env, runtime.GOOS), Colour: coloured(w)}
+	if f.ASCII != nil {
+		opt.ASCII = *f.ASCII
+	}
+	if opt.Width == 0 {
+		if n, err := strconv.Atoi(env("COLUMNS")); err == nil && n > 0 && n <= most {
+			opt.Width = n
+		} else if terminal(w) != nil {
+			opt.Width = terminalWidth(w)
+		}
+	}
+	return opt, nil
+}
+
+// asciiLocale reports whether the locale names another set of characters than
+// UTF-8 (POSIX, "Internationalization Variables"). Where none is named, as in most
+// containers, UTF-8 is what all else here is written in.
+func asciiLocale(env func(string) string, system string) bool {
+	if system == "windows" {
+		return false
+	}
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if v := strings.ToLower(env(name)); v != "" {
+			return !strings.Contains(v, "utf-8") && !strings.Contains(v, "utf8")
+		}
+	}
+	return false
+}
+
+// cfgText draws the graph.
+func cfgText(w io.Writer, v *view) error {
+	if v.brief {
+		return cfgBrief(w, v)
+	}
+	g := v.a.Graph
+	title(w, v.program, fmt.Sprintf(", %s, %s", plural(len(g.Blocks), "block"), plural(g.NumEdges(), "edge")))
+	if err := textgraph.Write(w, picture.Scene(v.a, ""), v.graph); err != nil {
+		return err
+	}
+	for _, d := range diagnostics(v.a) {
+		fmt.Fprintf(w, "note: %s\n", visible.Text(d))
+	}
+	return nil
+}
