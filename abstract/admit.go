@@ -55,10 +55,9 @@ func (s *State) refuses(c Concrete) string {
 		}
 	}
 	for i, f := range s.frames {
-		for j := range f.slots {
-			sl := &f.slots[j]
-			if x := c.StackWord(i, int(sl.num)); !sl.admits(x, c, base) {
-				return fmt.Sprintf("fp[%d]-%d=%s is %#x", i, 8*sl.num, sl.text(), x)
+		for num, sl := range f.all {
+			if x := c.StackWord(i, int(num)); !sl.admits(x, c, base) {
+				return fmt.Sprintf("fp[%d]-%d=%s is %#x", i, 8*num, sl.text(), x)
 			}
 		}
 	}

@@ -17,12 +17,16 @@ func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 		s.set(in.Dst, unknownPtr)
 		return nil
 	}
-	src := constant(uint64(int64(in.Imm)))
-	if in.Source() == asm.RegSource && !op.Unary() {
+	var src *Value
+	switch {
+	case in.Source() == asm.RegSource && !op.Unary():
 		src = r.read(pc, s, in.Src)
+	case isMove(op):
+		src = constant(uint64(int64(in.Imm)))
+	default:
+		src = r.immediate(in)
 	}
-	switch op {
-	case scalar.Mov, scalar.MovSX8, scalar.MovSX16, scalar.MovSX32:
+	if isMove(op) {
 		r.move(op, is32, in, src, s)
 		return nil
 	}
@@ -40,6 +44,18 @@ func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 	}
 	s.set(in.Dst, r.numberALU(pc, in, op, is32, dst, src))
 	return again
+}
+
+// isMove reports whether the operation is MOV or one of its sign-extending forms.
+func isMove(op scalar.Op) bool {
+	return op == scalar.Mov || op == scalar.MovSX8 || op == scalar.MovSX16 || op == scalar.MovSX32
+}
+
+// immediate returns the immediate of an instruction as an operand. It holds until
+// the next one and is not to be stored: most are needed for a moment.
+func (r *run) immediate(in bytecode.Insn) *Value {
+	r.imm = Value{Alt: Alt{Kind: Number, Off: scalar.Const(uint64(int64(in.Imm)))}}
+	return &r.imm
 }
 
 // with returns the value as a number with other bounds.

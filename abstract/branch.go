@@ -16,10 +16,12 @@ func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *S
 		return s.fork(), s
 	}
 	a := r.read(pc, s, in.Dst)
-	b := constant(uint64(int64(in.Imm)))
+	var b *Value
 	fromReg := in.Source() == asm.RegSource
 	if fromReg {
 		b = r.read(pc, s, in.Src)
+	} else {
+		b = r.immediate(in)
 	}
 	c := &compare{
 		r: r, pc: pc, cond: cond, is32: is32, a: a, b: b,

@@ -69,13 +69,12 @@ func shiftFrames(frames []*frame, by int32) []*frame {
 	out := make([]*frame, len(frames))
 	for i, f := range frames {
 		out[i] = f
-		for j := range f.slots {
-			v := f.slots[j].val
-			if w := shift(v, by); w != v {
+		for num, sl := range f.all {
+			if w := shift(sl.val, by); w != sl.val {
 				if out[i] == f {
 					out[i] = f.clone()
 				}
-				out[i].slots[j].val = w
+				out[i].at(num).val = w
 			}
 		}
 	}
@@ -98,8 +97,9 @@ func (r *run) call(pc bytecode.PC, sub int, s *State) []*State {
 
 // enter follows a function with these arguments and returns the states of the
 // caller when it comes back: r0, the frames in sight, and no other register.
-// The state s is not changed.
+// The state s says the same afterwards.
 func (r *run) enter(pc bytecode.PC, sub int, s *State, args [6]*Value) []*State {
+	s.share() // the states of the callee and those behind the call have its frames, too
 	live := r.a.live[r.a.g.Entry(sub)]
 	for i := range args {
 		if live>>i&1 == 0 {
@@ -158,11 +158,11 @@ func (s *State) rebaseFrames(base uint32, came bool) {
 	if !came || base == 0 {
 		return
 	}
-	s.owned = 0
+	s.share()
 	for i := range s.frames {
-		for j := range s.frames[i].slots {
-			if v := s.frames[i].slots[j].val; v != nil && v.id != 0 {
-				s.edit(i).slots[j].val = rebase(v, base)
+		for num, sl := range s.frames[i].all {
+			if v := sl.val; v != nil && v.id != 0 {
+				s.edit(i).at(num).val = rebase(v, base)
 			}
 		}
 	}

@@ -52,7 +52,9 @@ type analyzer struct {
 	live []uint16 // of each block, the registers that may be read from its start on
 
 	relevant []uint16 // of each block, those that may decide where control goes
-	joins    int      // states that have been joined
+
+	indirects bool // the program has an indirect jump or call
+	joins     int  // states that have been joined
 
 	order [][]cfg.BlockID // of each subprogram, its blocks in reverse postorder
 	pos   []int32         // of each block, its index there
@@ -109,6 +111,11 @@ type run struct {
 
 	queue []uint64 // bit set of the blocks to carry out, by position
 	next  int      // no position before is in the queue
+
+	// For one block after the other, so that each need not allocate.
+	states []*State // to carry out
+	points []point  // in the middle of the block, to go on from
+	imm    Value    // see immediate
 }
 
 // summarize returns the analysis of a subprogram that covers an entry state.
@@ -176,7 +183,7 @@ func (a *analyzer) analyse(sub int, at cfg.BlockID, e *State, nested int) *run {
 	a.active[sub] = false
 	r.grown = 0
 	a.f.record(r)
-	r.blocks, r.queue = nil, nil
+	r.blocks, r.queue, r.states, r.points = nil, nil, nil, nil
 	return r
 }
 
@@ -201,14 +208,14 @@ func (r *run) pop() (cfg.BlockID, bool) {
 // carryOut carries out a block for its states that have not been.
 func (r *run) carryOut(b cfg.BlockID) {
 	bs := &r.blocks[b-r.lo]
-	var todo []*State
+	r.states = r.states[:0]
 	for i := range bs.entries {
 		if !bs.entries[i].done {
 			bs.entries[i].done = true
-			todo = append(todo, bs.entries[i].s)
+			r.states = append(r.states, bs.entries[i].s)
 		}
 	}
-	for _, s := range todo {
+	for _, s := range r.states {
 		bs.visits++
 		r.block(b, s.fork())
 	}
@@ -223,7 +230,6 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 		s.forget(r.a.relevant[b])
 	}
 	s.trim(r.a.live[b] | bit(bytecode.R10))
-	s.owned = 0
 	for i := range bs.entries {
 		if s.leq(bs.entries[i].s) {
 			return
@@ -312,7 +318,7 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 func (r *run) exit(s *State, r0 *Value) {
 	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids}
 	x.regs[0] = r0
-	s.owned = 0
+	s.share()
 	x.trim(1)
 	for i, y := range r.exits {
 		if x.leq(y) {

@@ -17,15 +17,15 @@ type point struct {
 // to its successors.
 func (r *run) block(b cfg.BlockID, s *State) {
 	blk := &r.a.g.Blocks[b]
-	todo := []point{{blk.Start, s}}
+	r.points = append(r.points[:0], point{blk.Start, s})
 	r.forks = maxForks
-	for len(todo) > 0 {
-		p := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
+	for len(r.points) > 0 {
+		p := r.points[len(r.points)-1]
+		r.points = r.points[:len(r.points)-1]
 		for p.pc < blk.Last {
 			r.a.fuel--
 			if again := r.step(p.pc, p.s); again != nil {
-				todo = append(todo, point{p.pc, again})
+				r.points = append(r.points, point{p.pc, again})
 				r.forks--
 			}
 			p.pc += r.a.p.Insns[p.pc].Slots()

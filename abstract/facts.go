@@ -89,6 +89,7 @@ func (a *analyzer) prepare() {
 		a.pos[b] = int32(len(a.order[sub]))
 		a.order[sub] = append(a.order[sub], b)
 	}
+	a.indirects = slices.ContainsFunc(a.p.Insns, func(in bytecode.Insn) bool { return in.IsGotox() || in.IsCallx() })
 	a.selected = make(map[entryKey][]bytecode.PC)
 	a.stops = make([][]uint64, n)
 	a.contexts = make([][]*run, n)

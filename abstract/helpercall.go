@@ -204,9 +204,10 @@ func (s *State) unlinkFrames() {
 		if !s.frames[i].links() {
 			continue
 		}
-		f := s.edit(i)
-		for j := range f.slots {
-			f.slots[j].val = f.slots[j].val.unlinked()
+		for num, sl := range s.frames[i].all {
+			if w := sl.val.unlinked(); w != sl.val {
+				s.edit(i).at(num).val = w
+			}
 		}
 	}
 }

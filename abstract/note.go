@@ -10,8 +10,12 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// bounded notes what an instruction bounds a register to.
+// bounded notes what an instruction bounds a register to, in a program where
+// somebody may ask for it (BoundOf).
 func (a *analyzer) bounded(o origin, s scalar.S) {
+	if !a.indirects {
+		return
+	}
 	b := Bound{s.Umin(), s.Umax()}
 	if old, ok := a.f.bounds[o]; ok {
 		b = Bound{min(b.Min, old.Min), max(b.Max, old.Max)}

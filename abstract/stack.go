@@ -16,12 +16,23 @@ const (
 	byteSpill                   // part of the slot's value
 )
 
-// slot is what is known of eight aligned bytes of a stack frame.
+// slot is what is known of eight aligned bytes of a stack frame. The zero slot is
+// one of which nothing is known, and which was never written.
 type slot struct {
-	num   int16       // bytes -8*num … -8*num+7 from the frame's top; from 1
 	bytes [8]byteKind // by address, lowest first
 	val   *Value      // of the bytes marked byteSpill, which begin at the lowest; nil without any
 }
+
+// A frame has 64 slots by number: slot num holds the bytes -8*num … -8*num+7 from
+// the frame's top, from 1 on.
+const (
+	maxSlots   = stackSize / 8
+	groupSlots = 8
+)
+
+// group is eight slots of a frame, which frames share: most states of a program
+// differ in few slots, and code that spills much has many states.
+type group [groupSlots]slot
 
 // spilled returns how many bytes of the slot belong to its value.
 func (s *slot) spilled() int {
@@ -32,46 +43,75 @@ func (s *slot) spilled() int {
 	return n
 }
 
-// frame is one stack frame: the slots of which something is known, by num. A
-// frame that a stored state holds is not changed; see State.edit.
+// frame is one stack frame. A frame that a stored state holds is not changed; see
+// State.edit. A group that another frame has, too, is not changed either.
 type frame struct {
-	slots []slot
+	groups [maxSlots / groupSlots]*group // nil where nothing is known
+	owned  uint8                         // bit set of the groups that no other frame has
 	// lost reports whether a pointer to a stack or the context has been in a
 	// byte of which nothing is known any more.
 	lost bool
 }
 
-// find returns the index of slot num and whether it is there.
-func (f *frame) find(num int16) (int, bool) {
-	for i := range f.slots {
-		if f.slots[i].num >= num {
-			return i, f.slots[i].num == num
-		}
+// present reports whether something was written to the slot.
+func (s *slot) present() bool { return s.bytes != [8]byteKind{} }
+
+// get returns slot num, nil when nothing was written to it or there is no such
+// slot.
+func (f *frame) get(num int16) *slot {
+	if num < 1 || num > maxSlots {
+		return nil
 	}
-	return len(f.slots), false
+	return f.groups[(num-1)/groupSlots].at(num)
 }
 
-// get returns slot num, nil when nothing is known of it.
-func (f *frame) get(num int16) *slot {
-	if i, ok := f.find(num); ok {
-		return &f.slots[i]
+// at returns slot num, which is one of the group's, nil when nothing was written
+// to it.
+func (g *group) at(num int16) *slot {
+	if g == nil {
+		return nil
+	}
+	if s := &g[(num-1)%groupSlots]; s.present() {
+		return s
 	}
 	return nil
 }
 
-// at returns slot num for change, adding it if need be. The frame must be
-// owned by the caller.
-func (f *frame) at(num int16) *slot {
-	i, ok := f.find(num)
-	if !ok {
-		f.slots = slices.Insert(f.slots, i, slot{num: num})
+// all yields the slots that were written to, by number.
+func (f *frame) all(yield func(num int16, s *slot) bool) {
+	for i, g := range f.groups {
+		if g == nil {
+			continue
+		}
+		for j := range g {
+			if g[j].present() && !yield(int16(i*groupSlots+j+1), &g[j]) {
+				return
+			}
+		}
 	}
-	return &f.slots[i]
 }
 
-// clone returns a copy that may be changed.
+// at returns slot num for change. The frame must be owned by the caller.
+func (f *frame) at(num int16) *slot {
+	i := (num - 1) / groupSlots
+	if f.owned>>i&1 == 0 {
+		g := new(group)
+		if f.groups[i] != nil {
+			*g = *f.groups[i]
+		}
+		f.groups[i] = g
+		f.owned |= 1 << i
+	}
+	return &f.groups[i][(num-1)%groupSlots]
+}
+
+// clone returns a copy that may be changed. From now on both have the groups.
 func (f *frame) clone() *frame {
-	return &frame{slots: slices.Clone(f.slots), lost: f.lost}
+	if f.owned != 0 { // else it may be one of finished facts, which several may read
+		f.owned = 0
+	}
+	c := *f
+	return &c
 }
 
 // forget makes all bytes from byte offset lo to before hi anything (byteMisc).
@@ -134,42 +174,34 @@ func (f *frame) weak(lo, hi int64, zero bool) {
 // compares two values, and what they are linked to outside of the frame. That can
 // differ for one and the same frame.
 func leqFrame(f, g *frame, leq func(a, b *Value) bool) bool {
-	if f == g && !g.links() {
-		return true
-	}
 	if f.lost && !g.lost {
 		return false
 	}
-	i := 0
-	for j := range g.slots {
-		t := &g.slots[j]
-		for ; i < len(f.slots) && f.slots[i].num < t.num; i++ {
-			if f.slots[i].hidesPointer(g) {
+	for i := range g.groups {
+		x, y := f.groups[i], g.groups[i]
+		if x == y && !y.links() {
+			continue
+		}
+		for num := int16(i*groupSlots + 1); num <= int16(i+1)*groupSlots; num++ {
+			if !leqSlots(x.at(num), y.at(num), leq, g.lost) {
 				return false
 			}
-		}
-		switch {
-		case i < len(f.slots) && f.slots[i].num == t.num:
-			if !leqSlot(&f.slots[i], t, leq, g.lost) {
-				return false
-			}
-			i++
-		case t.known():
-			return false
-		}
-	}
-	for ; i < len(f.slots); i++ {
-		if f.slots[i].hidesPointer(g) {
-			return false
 		}
 	}
 	return true
 }
 
-// hidesPointer reports whether the slot holds a pointer to a stack or the
-// context that would be forgotten, against what frame g says, if g knew
-// nothing of the slot.
-func (s *slot) hidesPointer(g *frame) bool { return !g.lost && s.val != nil && s.val.has(isLocal) }
+// leqSlots is leqFrame for two slots, either of which may be nil: nothing is known
+// of it. Lost is what the frame says that describes more.
+func leqSlots(s, t *slot, leq func(a, b *Value) bool, lost bool) bool {
+	switch {
+	case s == nil:
+		return t == nil || !t.known()
+	case t == nil:
+		return lost || s.val == nil || !s.val.has(isLocal) // else a pointer would be lost unnoticed
+	}
+	return leqSlot(s, t, leq, lost)
+}
 
 // known reports whether the slot says more than nothing: misc says no more than
 // invalid here, because reading either gives an unknown number.
@@ -221,32 +253,55 @@ func joinFrames(f, g *frame, join func(a, b *Value) *Value) *frame {
 	if f == g && !f.links() {
 		return f
 	}
-	out := &frame{lost: f.lost || g.lost, slots: make([]slot, 0, min(len(f.slots), len(g.slots)))}
-	i, j := 0, 0
-	for i < len(f.slots) || j < len(g.slots) {
-		var s, t *slot
-		if i < len(f.slots) && (j == len(g.slots) || f.slots[i].num <= g.slots[j].num) {
-			s = &f.slots[i]
-		}
-		if j < len(g.slots) && (s == nil || g.slots[j].num == s.num) {
-			t = &g.slots[j]
-		}
-		if s != nil {
-			i++
-		}
-		if t != nil {
-			j++
-		}
-		if r, ok := joinSlots(s, t, join); ok {
-			out.slots = append(out.slots, r)
+	out := &frame{lost: f.lost || g.lost}
+	for i := range out.groups {
+		if f.groups[i] != nil || g.groups[i] != nil {
+			out.groups[i] = joinGroups(f.groups[i], g.groups[i], join)
 		}
 	}
 	return out
 }
 
+// joinGroups is joinFrames for groups, either of which may be nil. The result is
+// one of them if it says the same.
+func joinGroups(x, y *group, join func(a, b *Value) *Value) *group {
+	var out group
+	for num := range int16(groupSlots) {
+		s, t := x.at(num+1), y.at(num+1)
+		if s == nil && t == nil {
+			continue
+		}
+		if r, ok := joinSlots(s, t, join); ok {
+			out[num] = r
+		}
+	}
+	switch {
+	case out == group{}:
+		return nil
+	case x != nil && out == *x:
+		return x
+	case y != nil && out == *y:
+		return y
+	}
+	g := out
+	return &g
+}
+
 // links reports whether a value in the frame is linked to others.
 func (f *frame) links() bool {
-	return slices.ContainsFunc(f.slots, func(s slot) bool { return s.val != nil && s.val.id != 0 })
+	return slices.ContainsFunc(f.groups[:], (*group).links)
+}
+
+// links reports whether a value in the group is linked to others.
+func (g *group) links() bool {
+	if g != nil {
+		for i := range g {
+			if v := g[i].val; v != nil && v.id != 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // joinSlots joins two slots, either of which may be nil, and reports whether
@@ -256,7 +311,7 @@ func joinSlots(s, t *slot, join func(a, b *Value) *Value) (slot, bool) {
 	if s == nil {
 		s, t = t, s
 	}
-	out := slot{num: s.num}
+	var out slot
 	sv, tv := s.whole(), (*Value)(nil)
 	if t != nil {
 		tv = t.whole()

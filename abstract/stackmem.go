@@ -107,7 +107,7 @@ func (s *State) linkSlot(frame int, num int16) *Value {
 		return v
 	}
 	v = v.linked(s.newID(), 0, 0)
-	s.edit(frame).get(num).val = v
+	s.edit(frame).at(num).val = v
 	return v
 }
 

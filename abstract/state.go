@@ -23,9 +23,23 @@ const ownSlice = 1 << 31
 
 // fork returns a copy that may be changed independently.
 func (s *State) fork() *State {
-	s.owned = 0
+	s.share()
 	c := *s
 	return &c
+}
+
+// share gives up what the state owns: from now on others may have it, too. A
+// state that owns nothing, as all stored ones, is not written to.
+func (s *State) share() {
+	if s.owned == 0 {
+		return
+	}
+	for i, f := range s.frames {
+		if s.owned>>i&1 != 0 {
+			f.owned = 0
+		}
+	}
+	s.owned = 0
 }
 
 // edit returns frame i for change.
@@ -72,13 +86,12 @@ func (s *State) eachValue(f func(*Value) *Value) {
 		}
 	}
 	for i := range s.frames {
-		for j := range s.frames[i].slots {
-			v := s.frames[i].slots[j].val
-			if v == nil {
+		for num, sl := range s.frames[i].all {
+			if sl.val == nil {
 				continue
 			}
-			if w := f(v); w != v {
-				s.edit(i).slots[j].val = w
+			if w := f(sl.val); w != sl.val {
+				s.edit(i).at(num).val = w
 			}
 		}
 	}
@@ -93,8 +106,8 @@ func (s *State) visit(f func(*Value) bool) bool {
 		}
 	}
 	for _, fr := range s.frames {
-		for j := range fr.slots {
-			if v := fr.slots[j].val; v != nil && !f(v) {
+		for _, sl := range fr.all {
+			if sl.val != nil && !f(sl.val) {
 				return false
 			}
 		}
@@ -104,8 +117,9 @@ func (s *State) visit(f func(*Value) bool) bool {
 
 // trim drops the registers that are not in the set live, then links that link
 // nothing any more, and numbers the rest from 1 in order of appearance, so that
-// equal states are equal.
+// equal states are equal. The state owns nothing afterwards: it is to be stored.
 func (s *State) trim(live uint16) {
+	defer s.share()
 	for r := range s.regs {
 		if live>>r&1 == 0 {
 			s.regs[r] = nil
@@ -119,18 +133,24 @@ func (s *State) trim(live uint16) {
 
 // renumber is the part of trim that deals with links.
 func (s *State) renumber() {
-	count := make(map[uint32]int, 8)
+	const few = 64 // ids that need no allocation
+	var counts, numbers [few]uint32
+	count, ids := counts[:], numbers[:] // how many values have an id, and its new number
+	if s.ids >= few {
+		count, ids = make([]uint32, s.ids+1), make([]uint32, s.ids+1)
+	}
+	any := false
 	s.visit(func(v *Value) bool {
 		if v.id != 0 {
 			count[v.id]++
+			any = true
 		}
 		return true
 	})
-	if len(count) == 0 {
+	if !any {
 		s.ids = 0
 		return
 	}
-	ids := make(map[uint32]uint32, len(count))
 	next := uint32(0)
 	s.eachValue(func(v *Value) *Value {
 		switch {
@@ -139,16 +159,14 @@ func (s *State) renumber() {
 		case count[v.id] == 1:
 			return v.unlinked()
 		}
-		id, ok := ids[v.id]
-		if !ok {
+		if ids[v.id] == 0 {
 			next++
-			id = next
-			ids[v.id] = id
+			ids[v.id] = next
 		}
-		if id == v.id {
+		if ids[v.id] == v.id {
 			return v
 		}
-		return v.linked(id, v.delta, v.add)
+		return v.linked(ids[v.id], v.delta, v.add)
 	})
 	s.ids = next
 }
@@ -242,6 +260,7 @@ func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
 	out.ids = uint32(len(m.pairs))
 	if out.ids != 0 {
 		out.renumber()
+		out.share()
 	}
 	return out
 }
@@ -263,17 +282,21 @@ func distance(a, b *State) int {
 }
 
 func frameDistance(f, g *frame) int {
-	d, j := 0, 0
-	for i := range f.slots {
-		s := &f.slots[i]
-		for j < len(g.slots) && g.slots[j].num < s.num {
-			j++
+	d := 0
+	for i, x := range f.groups {
+		y := g.groups[i]
+		if x == nil || x == y {
+			continue
 		}
-		switch {
-		case j == len(g.slots) || g.slots[j].num != s.num:
-			d++
-		case s.val != g.slots[j].val && (s.val == nil || g.slots[j].val == nil || !s.val.leq(g.slots[j].val)):
-			d++
+		for num := range int16(groupSlots) {
+			s, t := x.at(num+1), y.at(num+1)
+			switch {
+			case s == nil:
+			case t == nil:
+				d++
+			case s.val != t.val && (s.val == nil || t.val == nil || !s.val.leq(t.val)):
+				d++
+			}
 		}
 	}
 	return d

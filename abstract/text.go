@@ -37,14 +37,13 @@ func (s *State) String() string {
 		}
 	}
 	for i, f := range s.frames {
-		for j := range f.slots {
-			sl := &f.slots[j]
+		for num, sl := range f.all {
 			if !sl.known() {
 				continue
 			}
-			name := fmt.Sprintf("fp-%d", 8*sl.num)
+			name := fmt.Sprintf("fp-%d", 8*num)
 			if i > 0 {
-				name = fmt.Sprintf("fp[%d]-%d", i, 8*sl.num)
+				name = fmt.Sprintf("fp[%d]-%d", i, 8*num)
 			}
 			parts = append(parts, name+"="+sl.text())
 		}
