@@ -378,7 +378,7 @@ func foldImage(m *Image, at func(b int) int, edge []int) *Image {
 func (v *viewer) foldedRows(b int) []row {
 	d := v.scene.Blocks[b].Folded
 	rows := []row{
-		{kind: headText, text: v.heading(b), note: countText(v.scene.Blocks[b].Count)},
+		v.heading(b),
 		{kind: foldText, text: fmt.Sprintf("%s of %d blocks, %d instructions", d.Kind, d.Blocks, d.Insns)},
 	}
 	if d.Dead > 0 && v.scene.Blocks[b].Reachable {

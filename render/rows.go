@@ -73,7 +73,7 @@ const (
 // row is a line of text in a box.
 type row struct {
 	kind  rowKind
-	slot  string // slot number, for insnText
+	slot  string // slot number, for insnText; slots behind the name, for headText
 	text  string // visible text
 	title string // full text, when text is cut
 	note  string
@@ -88,7 +88,7 @@ func (v *viewer) blockRows(b int) []row {
 	if blk.Folded != nil {
 		return v.foldedRows(b)
 	}
-	rows := []row{{kind: headText, text: v.heading(b), note: countText(blk.Count), mark: blk.Mark}}
+	rows := []row{v.heading(b)}
 	head, tail := len(blk.Lines), len(blk.Lines)
 	if n := v.lim.lines; len(blk.Lines) > n {
 		// Keep the end: it says where control goes.
@@ -117,18 +117,21 @@ func (v *viewer) blockRows(b int) []row {
 	return append(rows, v.footRows(b)...)
 }
 
-// heading is the name of a block and its slots.
-func (v *viewer) heading(b int) string {
+// heading is the row of a block's head: its name, slots, visits and mark.
+func (v *viewer) heading(b int) row {
 	blk := &v.scene.Blocks[b]
 	name, _ := clip(Visible(blk.Name), 24)
+	r := row{kind: headText, text: name, note: countText(blk.Count), mark: blk.Mark}
 	if len(blk.Lines) == 0 {
-		return name
+		return r
 	}
 	first, last := blk.Lines[0].Slot, blk.Lines[len(blk.Lines)-1].Slot
-	if first == last {
-		return fmt.Sprintf("%s  %d", name, first)
+	r.slot = fmt.Sprintf("  %d", first)
+	if first != last {
+		r.slot += fmt.Sprintf("–%d", last)
 	}
-	return fmt.Sprintf("%s  %d–%d", name, first, last)
+	r.text += r.slot
+	return r
 }
 
 func (v *viewer) sourceRow(l Line) row {

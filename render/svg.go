@@ -26,7 +26,8 @@ func SVG(s *Scene, l *Layout) []byte {
 	d.f(`<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d"`+
 		` xml:space="preserve" role="graphics-document">`,
 		l.W, l.H, l.W, l.H)
-	d.f("\n<title>%s</title>\n<style>%s</style>\n", xmlText(s.Title), strings.TrimSpace(shrinkCSS(pictureCSS)))
+	d.f("\n<title>%s</title>\n<desc>%s</desc>\n<style>%s</style>\n", xmlText(s.Title), xmlText(s.describe(l)),
+		strings.TrimSpace(shrinkCSS(pictureCSS)))
 	d.s(`<defs><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">` +
 		`<path class="hatchline" d="M0 0V6"/></pattern></defs>` + "\n")
 	d.f(`<rect class="page" width="%d" height="%d"/>`+"\n", l.W, l.H)
@@ -45,6 +46,33 @@ func SVG(s *Scene, l *Layout) []byte {
 	d.notes()
 	d.s("</svg>\n")
 	return d.Bytes()
+}
+
+// describe says in a sentence what the picture shows, for those who do not see it.
+func (s *Scene) describe(l *Layout) string {
+	n := func(n int, what string) string {
+		if n == 1 {
+			return "1 " + what
+		}
+		return fmt.Sprintf("%d %ss", n, what)
+	}
+	var parts []string
+	if len(l.Blocks) > 0 {
+		parts = append(parts, fmt.Sprintf("control flow graph of %s with %s and %s", n(len(s.Funcs), "function"),
+			n(len(s.Blocks), "block"), n(len(s.Edges), "edge")))
+	}
+	if l.Strip != nil {
+		parts = append(parts, fmt.Sprintf("x86-64 code of %s", n(s.Image.Len, "byte")))
+	}
+	if len(s.Tables) > 0 {
+		parts = append(parts, n(len(s.Tables), "table"))
+	}
+	if len(s.Mismatches) > 0 {
+		parts = append(parts, n(len(s.Mismatches), "difference")+", listed at the top")
+	} else if s.Checked != "" {
+		parts = append(parts, "verified: "+s.Checked)
+	}
+	return strings.Join(parts, "; ")
 }
 
 // shrinkCSS drops comments and line ends.
@@ -155,7 +183,7 @@ func (d *drawing) frames() {
 			continue
 		}
 		f := d.scene.Funcs[i]
-		d.f(`<g id="f%d">`, i)
+		d.f(`<g id="f%d" role="group" aria-label="%s">`, i, xmlText("function "+funcName(f, i)))
 		d.rect(r, "frame", 6)
 		name := funcName(f, i)
 		d.text(r.X+funcPad, r.Y+22, "name", name)

@@ -32,6 +32,9 @@ func (d *drawing) block(b int) {
 // spoken describes a block for those who do not see it.
 func spoken(blk *Block) string {
 	name, _ := clip(Visible(blk.Name), 24)
+	if name == "" {
+		name = "block without a name"
+	}
 	parts := []string{name}
 	if n := len(blk.Lines); n > 0 {
 		parts = append(parts, fmt.Sprintf("instructions %d to %d", blk.Lines[0].Slot, blk.Lines[n-1].Slot))
@@ -96,14 +99,14 @@ func (d *drawing) row(r Rect, y int, row row) {
 	}
 	switch row.kind {
 	case headText:
-		name, slots, _ := strings.Cut(row.text, "  ")
+		name, slots := strings.TrimSuffix(row.text, row.slot), row.slot
 		d.f(`<text x="%d" y="%d"><tspan class="name">%s</tspan>`, x, y, xmlText(name))
 		if slots != "" {
 			class := ` class="slot"`
 			if row.note != "" || row.mark != "" {
 				class = "" // grey is hard to read on a tint
 			}
-			d.f(`<tspan%s>  %s</tspan>`, class, xmlText(slots))
+			d.f(`<tspan%s>%s</tspan>`, class, slots)
 		}
 		if row.note != "" {
 			d.f(`<tspan class="visits">  %s</tspan>`, row.note)
@@ -174,12 +177,13 @@ func (d *drawing) marks(r Rect, blk *Block) {
 // hubs draws the tables that several jumps share.
 func (d *drawing) hubs() {
 	for _, h := range d.l.Hubs {
+		d.f(`<g role="group" aria-label="table of %d edges">`, len(h.Edges))
 		d.rect(h.Rect, "hub", 10)
 		name := "indirect jumps"
 		if h.Table >= 0 {
 			name, _ = clip("table "+Visible(d.scene.Tables[h.Table].Name), 46)
 		}
 		d.f(`<text x="%d" y="%d" text-anchor="middle">%s</text>`, h.X+h.W/2, h.Y+16, xmlText(name))
-		d.s("\n")
+		d.s("</g>\n")
 	}
 }

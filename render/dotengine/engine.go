@@ -37,6 +37,7 @@ import (
 var (
 	ErrNotFound   = errors.New("bpfcfg-dot not found beside the executable or on PATH")
 	ErrTimeout    = errors.New("bpfcfg-dot took too long")
+	ErrMemory     = errors.New("bpfcfg-dot ran out of memory")
 	ErrIncomplete = errors.New("incomplete answer from bpfcfg-dot")
 	ErrTooLarge   = errors.New("too many blocks for the engine dot")
 )
@@ -127,7 +128,7 @@ func (e *Engine) PlaceContext(
 	defer e.mu.Unlock()
 	src := writeDOT(g)
 	out, err := e.run(ctx, src)
-	if err != nil && !errors.Is(err, ErrTimeout) && ctx.Err() == nil {
+	if err != nil && !errors.Is(err, ErrTimeout) && !errors.Is(err, ErrMemory) && ctx.Err() == nil {
 		// A cache that was damaged, by a process that was stopped, kills the
 		// program before its first line. Without one it may live.
 		if cleared := e.clear(); cleared != nil {
@@ -174,6 +175,8 @@ func (e *Engine) run(parent context.Context, src []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: more than %v", ErrTimeout, e.opt.Timeout)
 	case out.over:
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrIncomplete, maxAnswer)
+	case err != nil && bytes.Contains(msg.Bytes(), []byte("out of memory")): // of Go's runtime
+		return nil, fmt.Errorf("%w: more than %d MiB", ErrMemory, e.opt.Memory>>20)
 	case err != nil:
 		first, _, _ := strings.Cut(strings.TrimSpace(msg.String()), "\n")
 		return nil, fmt.Errorf("bpfcfg-dot: %w: %s", err, render.Visible(first))

@@ -166,6 +166,25 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
+// TestMemory sets a limit that a large graph does not keep within and a small one
+// does: allocation fails in the helper, not here, and at once.
+func TestMemory(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the limit of the address space is Linux's")
+	}
+	e := engine(t, Options{Path: build(t), Memory: 96 << 20})
+	if _, err := e.Place(graph()); err != nil {
+		t.Errorf("small graph: %v", err)
+	}
+	_, err := render.Place(rendertest.Random(1900, 1), render.PlaceOptions{Engine: e})
+	if !errors.Is(err, ErrMemory) || !strings.Contains(err.Error(), "more than 96 MiB") {
+		t.Errorf("large graph: %v", err)
+	}
+	if _, err := e.Place(graph()); err != nil {
+		t.Errorf("small graph after that: %v", err)
+	}
+}
+
 func TestTooLarge(t *testing.T) {
 	e := engine(t, Options{Path: build(t), MaxNodes: 2})
 	if _, err := e.Place(graph()); !errors.Is(err, ErrTooLarge) {
@@ -196,19 +215,33 @@ func TestBadPrograms(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("needs a shell")
 	}
+	const half = "graph 1 1 1\\nnode n0 1 1 1.7778 0.8333\\n"
 	for name, c := range map[string]struct {
 		script string
 		want   error
 	}{
-		"silent":  {"cat >/dev/null", ErrIncomplete},
-		"partial": {"cat >/dev/null; echo graph 1 1 1; echo node n0 1 1 1.7778 0.8333; echo stop", ErrIncomplete},
-		"endless": {"while :; do :; done", ErrTimeout},
-		"holds":   {"sleep 15 & exit 0", nil},
-		"fails":   {"echo 'no: \033[31m' >&2; exit 1", nil},
-		"floods":  {"yes graph 1 1 1 | head -c 300000000", ErrIncomplete},
-		"garbage": {"head -c 10000 /dev/urandom", ErrIncomplete},
+		"silent":            {"cat >/dev/null", ErrIncomplete},
+		"reads nothing":     {"exit 0", ErrIncomplete},
+		"partial":           {"cat >/dev/null; printf '" + half + "stop\\n'", ErrIncomplete},
+		"cut off":           {"cat >/dev/null; printf '" + half + "'", ErrIncomplete},
+		"half a word":       {"printf 'graph 1 1 1\\nno'", ErrIncomplete},
+		"other node":        {"printf 'graph 1 1 1\\nnode n9 1 1 1 1\\nstop\\n'", ErrIncomplete},
+		"no numbers":        {"printf 'graph 1 NaN Inf\\nstop\\n'", ErrIncomplete},
+		"one line":          {"head -c 100000000 /dev/zero | tr '\\0' x", ErrIncomplete},
+		"endless":           {"while :; do :; done", ErrTimeout},
+		"endless answer":    {"while :; do printf '" + half + "'; done", ErrTimeout},
+		"endless messages":  {"yes 'warning: something' >&2", ErrTimeout},
+		"endless and deaf":  {"trap '' TERM INT HUP; while :; do sleep 1; done", ErrTimeout},
+		"holds":             {"sleep 15 & exit 0", nil},
+		"fails":             {"echo 'no: \033[31m' >&2; exit 1", nil},
+		"fails with answer": {"printf '" + half + "stop\\n'; exit 3", nil},
+		"killed":            {"kill -9 $$", nil},
+		"floods":            {"yes graph 1 1 1 | head -c 300000000", ErrIncomplete},
+		"garbage":           {"head -c 10000 /dev/urandom", ErrIncomplete},
+		"long message":      {"head -c 10000000 /dev/zero | tr '\\0' x >&2; exit 1", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			path := filepath.Join(t.TempDir(), "dot")
 			if err := os.WriteFile(path, []byte("#!/bin/sh\n"+c.script+"\n"), 0o755); err != nil {
 				t.Fatal(err)
@@ -218,14 +251,53 @@ func TestBadPrograms(t *testing.T) {
 				timeout = 300 * time.Millisecond
 			}
 			e := engine(t, Options{Path: path, Timeout: timeout})
-			_, err := e.Place(graph())
+			start := time.Now()
+			p, err := e.Place(graph())
 			if err == nil || c.want != nil && !errors.Is(err, c.want) {
 				t.Fatalf("error %v, want %v", err, c.want)
 			}
-			if strings.ContainsRune(err.Error(), '\033') {
-				t.Errorf("escape sequence in %q", err)
+			if p.Nodes != nil || p.Routes != nil {
+				t.Error("an answer and an error")
+			}
+			if strings.ContainsRune(err.Error(), '\033') || len(err.Error()) > 5000 {
+				t.Errorf("escape sequence or too much in %.200q", err)
+			}
+			if d := time.Since(start); d > 25*time.Second {
+				t.Errorf("took %v", d)
 			}
 		})
+	}
+}
+
+// TestNoPrograms starts what cannot be started.
+func TestNoPrograms(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("modes of files are Unix's")
+	}
+	dir := t.TempDir()
+	write := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for name, path := range map[string]string{
+		"folder":         dir,
+		"not executable": write("plain", "#!/bin/sh\n", 0o644),
+		"no program":     write("text", "\x7fELF and no more", 0o755),
+		"no interpreter": write("odd", "#!/nowhere/sh\n", 0o755),
+		"removed":        write("gone", "#!/bin/sh\n", 0o755),
+	} {
+		e := engine(t, Options{Path: path})
+		if name == "removed" {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := e.Place(graph()); err == nil {
+			t.Errorf("%s: no error", name)
+		}
 	}
 }
 

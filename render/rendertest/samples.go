@@ -3,6 +3,7 @@ package rendertest
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 
 	"github.com/bpfcfg/bpfcfg/render"
 )
@@ -198,28 +199,62 @@ func Random(n int, seed uint64) *render.Scene {
 	return b.Scene()
 }
 
-// Hostile is a program whose every text tries to break out of a drawing.
+// Hostile is a program whose every text tries to break out of a drawing: each
+// string of the scene is the text, and of types of strings with a meaning, such
+// as kinds of edges, one value each.
 func Hostile(text string) *render.Scene {
 	b := New(text)
-	f := b.Func(text)
-	b.Block(f, text, "//"+text, text)
-	b.Block(f, text)
-	b.Switch(text, 0, 1, 1, 0)
-	b.Taken(0, 1, text)
-	b.s.Subtitle, b.s.Profile = text, text
-	b.s.Notes, b.s.Mismatches = []string{text}, []string{text}
-	b.s.Funcs[0].Note = text
-	for i := range b.s.Blocks {
-		blk := &b.s.Blocks[i]
-		blk.Name, blk.Status, blk.Reason, blk.Reachable = text, text, text, i == 0
-		for j := range blk.Lines {
-			blk.Lines[j].Note, blk.Lines[j].File = text, text
+	f := b.Func("f")
+	b.Block(f, "// c", "r1 = 0", "gotox r1")
+	b.Block(f, "exit")
+	b.Switch("t", 0, 1, 1, 0)
+	b.Taken(0, 1, "r1 == 0")
+	b.Edge(render.Edge{From: 1, To: render.Outside, Kind: render.TailCall, Label: "x"})
+	b.Edge(render.Edge{From: 1, To: render.Outside, Kind: render.EdgeKind(text), Label: "x"})
+	s := b.Scene()
+	s.Blocks[1].Reachable = false
+	for i := range s.Blocks {
+		n := uint64(i)
+		s.Blocks[i].Count = &n
+		s.Blocks[i].Details = []render.Section{{Title: "t", Lines: []string{"l"}}}
+	}
+	s.Notes, s.Mismatches = []string{"n"}, []string{"m"}
+	s.Image.Marks = []render.ByteMark{{Kind: render.BytesMismatch, Offset: 1, Len: 2},
+		{Kind: render.ByteMarkKind(text), Len: 1}}
+	last := s.Image.Pieces[len(s.Image.Pieces)-1]
+	s.Image.Pieces = append(s.Image.Pieces, render.Piece{Kind: render.PieceKind(text), Block: -1,
+		Offset: last.Offset + last.Len})
+	s.Image.Jumps = append(s.Image.Jumps, render.Jump{To: 30, Kind: render.EdgeKind(text), Edge: -1})
+	before := *s.Image
+	s.Before = &before
+	fill(reflect.ValueOf(s).Elem(), text)
+	return s
+}
+
+// fill sets every field of type string below v.
+func fill(v reflect.Value, text string) {
+	todo := []reflect.Value{v}
+	for len(todo) > 0 {
+		v, todo = todo[len(todo)-1], todo[:len(todo)-1]
+		switch v.Kind() {
+		case reflect.String:
+			if v.Type() == reflect.TypeFor[string]() {
+				v.SetString(text)
+			}
+		case reflect.Pointer:
+			if !v.IsNil() {
+				todo = append(todo, v.Elem())
+			}
+		case reflect.Slice:
+			for i := range v.Len() {
+				todo = append(todo, v.Index(i))
+			}
+		case reflect.Struct:
+			for i := range v.NumField() {
+				todo = append(todo, v.Field(i))
+			}
 		}
 	}
-	b.s.Tables[0].Range, b.s.Tables[0].Kind = text, text
-	b.Edge(render.Edge{From: 1, To: render.Outside, Kind: render.TailCall, Label: text})
-	b.Edge(render.Edge{From: 1, To: render.Outside, Kind: render.EdgeKind(text), Label: text})
-	return b.Scene()
 }
 
 // Sample is a scene with a file name.
