@@ -118,11 +118,12 @@ func targets(g Graph, t *tree, v int) int {
 type nest struct {
 	parent []int // enclosing group, -1
 	depth  []int // 1 for an outermost one
+	flat   []int // the group itself, or the ancestor of it at maxDepth
 }
 
-// measure sets the depths.
+// measure sets depth and flat.
 func (s *nest) measure() {
-	s.depth = make([]int, len(s.parent))
+	s.depth, s.flat = make([]int, len(s.parent)), make([]int, len(s.parent))
 	var path []int
 	for i := range s.parent {
 		for j := i; j >= 0 && s.depth[j] == 0; j = s.parent[j] {
@@ -133,6 +134,10 @@ func (s *nest) measure() {
 			s.depth[j] = 1
 			if p := s.parent[j]; p >= 0 {
 				s.depth[j] = s.depth[p] + 1
+			}
+			s.flat[j] = j
+			if s.depth[j] > maxDepth {
+				s.flat[j] = s.flat[s.parent[j]]
 			}
 		}
 	}
@@ -156,10 +161,10 @@ func (s *nest) common(a, b int) int {
 
 // shallow returns the group or the ancestor of it at maxDepth.
 func (s *nest) shallow(l int) int {
-	for l >= 0 && s.depth[l] > maxDepth {
-		l = s.parent[l]
+	if l < 0 {
+		return l
 	}
-	return l
+	return s.flat[l]
 }
 
 // outermostExited returns the largest group around the source that does not

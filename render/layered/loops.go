@@ -81,18 +81,17 @@ func loopBody(g Graph, t *tree, set *union, h int) []int {
 	return body
 }
 
-// place numbers parents and depths. Headers were found in descending preorder,
+// place sets parents and depths. Headers were found in descending preorder,
 // so a loop's parent has a greater index.
 func (f *forest) place(t *tree, parent, loopOf []int) {
 	f.parent = make([]int, len(f.header))
-	f.depth = make([]int, len(f.header))
 	for l := len(f.header) - 1; l >= 0; l-- {
-		f.parent[l], f.depth[l] = -1, 1
+		f.parent[l] = -1
 		if p := parent[f.header[l]]; p >= 0 {
 			f.parent[l] = loopOf[p]
-			f.depth[l] = f.depth[loopOf[p]] + 1
 		}
 	}
+	f.measure()
 	for _, v := range t.order {
 		switch {
 		case loopOf[v] >= 0:
