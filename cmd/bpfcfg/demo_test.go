@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -19,6 +20,9 @@ func TestDemo(t *testing.T) {
 		var stdout, stderr bytes.Buffer
 		if status := run([]string{"demo", "-o", out}, streams{nil, &stdout, &stderr}); status != exitClean {
 			t.Fatalf("status %d: %s", status, stderr.String())
+		}
+		if want := "rules of linux-7.3: accept\n"; !strings.Contains(stdout.String(), want) {
+			t.Fatalf("the demo does not say %q:\n%s", want, &stdout)
 		}
 		svg, err := os.ReadFile(out + ".svg")
 		if err != nil {
