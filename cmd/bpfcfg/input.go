@@ -235,11 +235,13 @@ func openRecord(file, name string) (source, error) {
 // has none. What all programs of a file may take is bounded as for an object:
 // a line asks for a large map with a few bytes.
 func (s *source) addJob(env *record.Env, job *record.Job, left *int) {
-	p, err := job.Program()
-	if err == nil {
-		if *left -= weight(p); *left < 0 {
-			*left, err = 0, fmt.Errorf("the programs of this file have more than %d slots, table entries and words "+
-				"of map values together: name one, as in record:FILE#NAME", load.MaxLinked)
+	var p *bytecode.Program
+	err := errTooMuch
+	if *left > 0 { // else it is not even made
+		if p, err = job.Program(); err == nil {
+			if *left -= weight(p); *left <= 0 {
+				err = errTooMuch
+			}
 		}
 	}
 	switch {
@@ -254,6 +256,10 @@ func (s *source) addJob(env *record.Env, job *record.Job, left *int) {
 		s.loaded[p] = loadOptions(env, job)
 	}
 }
+
+// errTooMuch is the cause when the programs of a file of records are too much.
+var errTooMuch = fmt.Errorf("the programs of this file have more than %d slots, table entries and words of map values "+
+	"together: name one, as in record:FILE#NAME", load.MaxLinked)
 
 // weight is what a program takes, in slots, table entries and words of map values.
 func weight(p *bytecode.Program) int {
