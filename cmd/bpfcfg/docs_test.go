@@ -23,7 +23,7 @@ import (
 // standIns replaces words of the documents by what is there when they run.
 var standIns = strings.NewReplacer(
 	"prog.o#f1", "prog.o#classify", "--prog f1", "--prog classify", "gotox@17", "gotox@19",
-	"old.o#f new.o#f", "old.o#filter new.o#filter",
+	"old.o#f new.o#f", "old.o#filter new.o#filter", "old.o new.o --prog f ", "old.o new.o --prog filter ",
 	"prog.o#f ", "prog.o#classify ", "--prog f ", "--prog classify ", "prog.o#xdp_main", "prog.o#classify",
 	"prog.o#handler +0x8a0", "testdata/corpus/out/13_subprog_switch.o#main_ +0x8a",
 	"prog.o --prog handler helper+0x1c", "testdata/corpus/out/13_subprog_switch.o --prog main_ inner+0x1c",

@@ -217,6 +217,67 @@ func TestArchitectureNamesPackages(t *testing.T) {
 	}
 }
 
+// TestDocumentIndex asks for a line of docs/README.md for each document.
+func TestDocumentIndex(t *testing.T) {
+	index, err := os.ReadFile(filepath.Join(root, "docs", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil || len(docs) < 10 {
+		t.Fatalf("%d documents, %v", len(docs), err)
+	}
+	for _, d := range docs {
+		if name := filepath.Base(d); name != "README.md" && !strings.Contains(string(index), "]("+name+")") {
+			t.Errorf("docs/README.md does not list %s", name)
+		}
+	}
+}
+
+// linkInDoc matches a link to a file, without the place in it.
+var linkInDoc = regexp.MustCompile(`\]\(([A-Za-z0-9_./-]+)(?:#[^)]*)?\)`)
+
+func TestDocumentLinks(t *testing.T) {
+	n := 0
+	walk(t, ".md", func(doc string, src []byte) {
+		for _, m := range linkInDoc.FindAllStringSubmatch(string(src), -1) {
+			n++
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(doc), m[1])); err != nil {
+				t.Errorf("%s links to %s, which does not exist", doc, m[1])
+			}
+		}
+	})
+	if n < 30 {
+		t.Errorf("only %d links were found", n)
+	}
+}
+
+// moduleLine matches a requirement of go.mod that is not indirect, without the
+// major version at its end.
+var moduleLine = regexp.MustCompile(`(?m)^\t(\S+?)(?:/v\d+)? v\S+$`)
+
+// TestRationaleNamesModules asks for the reason of each dependency.
+func TestRationaleNamesModules(t *testing.T) {
+	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := os.ReadFile(filepath.Join(root, "docs", "rationale.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := moduleLine.FindAllStringSubmatch(string(mod), -1)
+	for _, m := range modules {
+		name := m[1][strings.LastIndexByte(m[1], '/')+1:]
+		if !strings.Contains(string(doc), m[1]) && !regexp.MustCompile(`\b`+name+`\b`).Match(doc) {
+			t.Errorf("docs/rationale.md does not say what %s is for", m[1])
+		}
+	}
+	if len(modules) < 10 {
+		t.Errorf("only %d modules were found in go.mod", len(modules))
+	}
+}
+
 // symbolInDoc matches what docs/library.md, docs/limits.md and docs/features.md
 // quote as a name of a package of the library.
 var symbolInDoc = regexp.MustCompile("`(bytecode|load|ebpfspec|cfg|abstract|succ|rules|rewrite|jit|pipeline|verify|layout|golden|render|picture)" +
