@@ -1,6 +1,7 @@
 package abstract
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
@@ -166,15 +167,12 @@ func (r *run) jump(b cfg.BlockID, to bytecode.PC, s *State) {
 		r.a.f.missing = true // no block begins there yet
 		return
 	}
-	lo, hi := r.a.g.SuccIDs(b)
-	found := false
-	for i, e := range r.a.g.Edges()[lo:hi] {
-		if e.Kind == cfg.Indirect && e.To == t {
-			r.a.f.edge(lo + i)
-			found = true
-		}
-	}
-	if !found {
+	lo, hi := r.a.g.SuccIDs(b) // in the order of their targets, as there may be many
+	i, found := slices.BinarySearchFunc(r.a.g.Edges()[lo:hi], t,
+		func(e cfg.Edge, t cfg.BlockID) int { return cmp.Compare(e.To, t) })
+	if found {
+		r.a.f.edge(lo + i)
+	} else {
 		r.a.f.missing = true
 	}
 	if r.a.g.Blocks[t].Sub == r.sub {

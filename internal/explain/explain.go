@@ -24,6 +24,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/layout"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/succ"
+	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
 // Place names what to explain: gotox@8, callx@8, block@3, insn@8.
@@ -62,6 +63,7 @@ type Explainer struct {
 	replay *abstract.Replay // nil until needed
 	tree   []int            // of each block, the edge that the shortest way in comes by; -1 none
 	places *layout.Layout   // nil without machine code
+	rules  *rules.Verdict   // nil until needed
 }
 
 // New prepares to answer.
@@ -275,6 +277,15 @@ func (x *Explainer) source(pc bytecode.PC) *Source {
 		return nil
 	}
 	return &Source{l.File, l.Line, strings.TrimSpace(l.Text)}
+}
+
+// verdict returns what the kernel's rules say of the program.
+func (x *Explainer) verdict() *rules.Verdict {
+	if x.rules == nil {
+		v := rules.Check(x.p, x.a.Succ)
+		x.rules = &v
+	}
+	return x.rules
 }
 
 // before returns the states of executions before an instruction.

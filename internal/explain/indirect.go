@@ -20,7 +20,7 @@ func (x *Explainer) indirect(at Place, d *succ.Indirect) *Answer {
 		Status: string(d.Status), Exact: slots(d.Exact), Range: slots(d.Range), Kernel: slots(d.Kernel),
 		Differences: x.differences(d),
 	}
-	if v := rules.Check(x.p, x.a.Succ); v.Accept {
+	if v := x.verdict(); v.Accept {
 		ans.Rules = rules.Name + " accepts the program"
 	} else {
 		ans.Rejected = true

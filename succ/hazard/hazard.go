@@ -84,6 +84,7 @@ func Find(p *bytecode.Program, r *succ.Result, x *rewrite.Result, set rules.Set)
 		if in.Op != "gotox" || !in.Reached || in.Status == succ.Unresolved {
 			continue
 		}
+		f.at = [2]map[bytecode.PC]place{}
 		all := slices.Concat(in.Range, in.Exact)
 		slices.Sort(all)
 		for _, to := range slices.Compact(all) {
@@ -101,7 +102,8 @@ type finder struct {
 	r    *succ.Result
 	x    *rewrite.Result
 	set  rules.Set
-	prev []cfg.BlockID // block before each on a shortest path, NoBlock at its start; nil until asked for
+	at   [2]map[bytecode.PC]place // of the jump at hand, see entries; nil until asked for
+	prev []cfg.BlockID            // block before each on a shortest path, NoBlock at its start; nil until asked for
 }
 
 // target returns the hazards of one target.
@@ -160,34 +162,58 @@ func (f *finder) what(h *Hazard) string {
 	return fmt.Sprintf("%s %s%s %s %s", word, strings.Join(list, ", "), more, verb, h.Table)
 }
 
+// place is where a target is in a table.
+type place struct {
+	table   int // index in Indirect.Tables
+	entries []int
+}
+
 // entries returns a table that a jump goes through and the indices there that
 // hold the target: those that an execution can select, or else those that the
 // verifier follows.
 func (f *finder) entries(in *succ.Indirect, to bytecode.PC, selected bool) (string, []int) {
-	for _, u := range in.Tables {
+	which := 0
+	if selected {
+		which = 1
+	}
+	if f.at[which] == nil {
+		f.at[which] = f.places(in, selected)
+	}
+	if e, ok := f.at[which][to]; ok {
+		return in.Tables[e.table].Name, e.entries
+	}
+	return "", nil
+}
+
+// places makes what entries looks up: the first table with each target.
+func (f *finder) places(in *succ.Indirect, selected bool) map[bytecode.PC]place {
+	out := map[bytecode.PC]place{}
+	for k, u := range in.Tables {
 		if u.Table < 0 || u.Table >= len(f.p.Tables) {
 			continue
 		}
-		var out []int
 		targets := f.p.Tables[u.Table].Targets
+		add := func(i int) {
+			e, ok := out[targets[i]]
+			if !ok {
+				e.table = k
+			}
+			if e.table == k {
+				e.entries = append(e.entries, i)
+				out[targets[i]] = e
+			}
+		}
 		if selected {
 			for _, i := range u.Selected {
-				if targets[i] == to {
-					out = append(out, i)
-				}
+				add(i)
 			}
-		} else {
-			for i := max(u.Min, 0); i <= min(u.Max, len(targets)-1); i++ {
-				if targets[i] == to {
-					out = append(out, i)
-				}
-			}
+			continue
 		}
-		if len(out) > 0 {
-			return u.Name, out
+		for i := max(u.Min, 0); i <= min(u.Max, len(targets)-1); i++ {
+			add(i)
 		}
 	}
-	return "", nil
+	return out
 }
 
 // name returns a subprogram's name, or where it starts.

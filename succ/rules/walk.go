@@ -153,6 +153,9 @@ func (w *walker) indirect(pc bytecode.PC) (bool, *Verdict) {
 		msg := fmt.Sprintf("number of indirect jump edges in the program exceeds %d", w.c.set.MaxJumpEdges)
 		return false, &Verdict{Message: msg, PC: pc, Errno: "E2BIG"}
 	}
+	if ok {
+		return false, nil // an indirect jump of the subprogram was here before
+	}
 	pushed := false
 	for _, to := range targets {
 		pushed = w.discover(to) || pushed
