@@ -1,6 +1,9 @@
 package render
 
-import "strconv"
+import (
+	"fmt"
+	"strconv"
+)
 
 // pageData is what the page's script knows of a program as soon as it shows it:
 // places, edges and marks. Lists of numbers are flat, several numbers an
@@ -33,6 +36,7 @@ type pageData struct {
 	Labels     map[int]string `json:"labels,omitempty"`
 	EdgeMarks  map[int]string `json:"edgemarks,omitempty"`
 	EdgeCounts map[int]uint64 `json:"edgecounts,omitempty"`
+	Folded     map[int]string `json:"folded,omitempty"` // of blocks that stand for several: "loop of 7 blocks"
 	Mismatches []string       `json:"mismatches,omitempty"`
 	Wrong      []int          `json:"wrong,omitempty"` // offset and length of bytes that a comparison objects to
 
@@ -63,10 +67,11 @@ type pagePart struct {
 
 func newPageData(s *Scene, l *Layout, key string) *pageData {
 	d := &pageData{Key: key, W: l.W, H: l.H, Funcs: []string{}, Entries: []int{}, Frames: []int{}, Func: []int{},
-		Flags: []int{}, Slots: []int{}, Boxes: []int{}, Pieces: []int{}, Strip: []int{0, 0, 0, 0}, Kinds: []string{}, Edges: []int{},
+		Flags: []int{}, Slots: []int{}, Boxes: []int{}, Pieces: []int{}, Strip: []int{0, 0, 0, 0}, Kinds: []string{},
+		Edges: []int{},
 		Names: map[int]string{}, Depth: map[int]int{}, Counts: map[int]uint64{}, Status: map[int]string{},
 		Reasons: map[int]string{}, Marks: map[int]string{}, Whys: map[int]string{}, Labels: map[int]string{},
-		EdgeMarks: map[int]string{}, EdgeCounts: map[int]uint64{}}
+		Folded: map[int]string{}, EdgeMarks: map[int]string{}, EdgeCounts: map[int]uint64{}}
 	for i, f := range s.Funcs {
 		d.Funcs = append(d.Funcs, funcName(f, i))
 		d.Entries = append(d.Entries, f.Entry)
@@ -120,6 +125,9 @@ func (d *pageData) block(i int, b *Block) {
 	}
 	if b.Count != nil {
 		d.Counts[i] = *b.Count
+	}
+	if f := b.Folded; f != nil {
+		d.Folded[i] = Visible(fmt.Sprintf("%s of %d blocks", f.Kind, f.Blocks))
 	}
 	set(d.Status, i, b.Status)
 	set(d.Reasons, i, b.Reason)

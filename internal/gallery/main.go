@@ -2,7 +2,11 @@
 //
 //	go run ./internal/gallery            # in the top directory
 //
-// The programs are those of the corpus in testdata, chosen for their shapes.
+// Small programs are those of the corpus in testdata, chosen for their shapes,
+// as SVG. Large ones are a program of the corpus and generated ones, as PNG. All
+// of these are the same on every machine, and a test compares them. Where
+// Chromium is on PATH, pages of HTML are shot, too: those depend on its version
+// and on the fonts, and nothing compares them.
 package main
 
 import (
@@ -12,8 +16,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/internal/atomicfile"
+	"github.com/bpfcfg/bpfcfg/internal/progen"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
@@ -22,24 +28,45 @@ import (
 )
 
 // shown is a program of the gallery.
-type shown struct{ object, program, text string }
+type shown struct {
+	object, program string // in testdata/corpus/out; or
+	made            func() *bytecode.Program
+	name            string // of a program that is made, and how
+	text            string
+}
 
-// programs returns what the gallery shows, from the smallest.
-func programs() []shown {
+// small returns what the gallery shows as SVG, from the smallest.
+func small() []shown {
 	return []shown{
-		{"10_single_target.o", "one", "A switch whose table has one target: the indirect jump is a goto."},
-		{"25_irreducible.o", "enter", "A loop that is entered in two places."},
-		{"08_two_tables_one_gotox.o", "pick", "Two tables, one indirect jump."},
-		{"02_syscall_dispatch.o", "classify", "A switch over system calls, with a default."},
-		{"11_bpf_loop_switch.o", "spin", "A callback of bpf_loop with a switch: functions side by side."},
-		{"23_unreachable_default.o", "guarded", "Switches behind guards: " +
-			"what no execution reaches is hatched, and has no machine code."},
-		{"03_threaded_vm.o", "run", "A threaded interpreter: " +
-			"every handler jumps to every handler, so the table is a box of its own."},
-		{"12_may_goto_switch.o", "walk", "A loop under may_goto around a switch."},
-		{"01_ipproto_xdp.o", "parse", "A parser with two large switches over protocol numbers."},
-		{"13_subprog_switch.o", "main_", "Three functions, each with a switch of its own."},
+		{object: "10_single_target.o", program: "one",
+			text: "A switch whose table has one target: the indirect jump is a goto."},
+		{object: "25_irreducible.o", program: "enter", text: "A loop that is entered in two places."},
+		{object: "08_two_tables_one_gotox.o", program: "pick", text: "Two tables, one indirect jump."},
+		{object: "02_syscall_dispatch.o", program: "classify", text: "A switch over system calls, with a default."},
+		{object: "11_bpf_loop_switch.o", program: "spin",
+			text: "A callback of bpf_loop with a switch: functions side by side."},
+		{object: "23_unreachable_default.o", program: "guarded",
+			text: "Switches behind guards: what no execution reaches is hatched, and has no machine code."},
+		{object: "03_threaded_vm.o", program: "run",
+			text: "A threaded interpreter: every handler jumps to every handler, so the table is a box of its own."},
+		{object: "12_may_goto_switch.o", program: "walk", text: "A loop under may_goto around a switch."},
+		{object: "01_ipproto_xdp.o", program: "parse", text: "A parser with two large switches over protocol numbers."},
+		{object: "13_subprog_switch.o", program: "main_", text: "Three functions, each with a switch of its own."},
 	}
+}
+
+// large returns what the gallery shows as PNG.
+func large() []shown {
+	return []shown{
+		{object: "15_thousand_cases.o", program: "thousand", text: "A switch of a thousand cases."},
+		{made: func() *bytecode.Program { return progen.Loops(125, 3) }, name: "loops-1000",
+			text: "Generated: loops three deep, one after the other, in columns."},
+	}
+}
+
+// huge is what the gallery shows as pages only.
+func huge() shown {
+	return shown{made: func() *bytecode.Program { return progen.Loops(1250, 3) }, name: "loops-10000"}
 }
 
 func main() {
@@ -56,58 +83,98 @@ func run(root string) error {
 		return err
 	}
 	var page bytes.Buffer
-	page.WriteString("# Gallery\n\nPrograms of `testdata/corpus`, drawn by `go run ./internal/gallery`. What the signs\n" +
-		"mean is in [pictures.md](pictures.md). A browser shows a picture alone at full\nsize; links in it work there.\n")
-	for _, p := range programs() {
-		svg, blocks, err := p.draw(root)
+	page.WriteString("# Gallery\n\nPrograms of `testdata/corpus` and generated ones, drawn by\n" +
+		"`go run ./internal/gallery`. " +
+		"What the signs mean is in [pictures.md](pictures.md). A\nbrowser shows a picture alone at full size; " +
+		"links in it work there.\n")
+	for _, p := range small() {
+		s, err := p.scene(root)
 		if err != nil {
 			return err
 		}
-		name := strings.TrimSuffix(p.object, ".o") + "." + p.program
-		if err := atomicfile.Write(filepath.Join(dir, name+".svg"), svg); err != nil {
+		svg, err := drawSVG(s)
+		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&page, "\n## %s\n\n%s %d blocks.\n\n![%s](gallery/%s.svg)\n", name, p.text, blocks, name, name)
+		if err := atomicfile.Write(filepath.Join(dir, p.title()+".svg"), svg); err != nil {
+			return err
+		}
+		p.write(&page, len(s.Blocks), ".svg")
 	}
-	page.WriteString(`
-## Larger ones
-
-A page is made for these: it opens at the entry, with a small map, and shows the
-text of what is in the window.
-
-    bpfcfg render testdata/corpus/out/15_thousand_cases.o -o thousand.html
-`)
-	return atomicfile.Write(filepath.Join(root, "docs", "gallery.md"), page.Bytes())
+	for _, p := range large() {
+		s, err := p.scene(root)
+		if err != nil {
+			return err
+		}
+		png, err := drawPNG(s)
+		if err != nil {
+			return err
+		}
+		if err := atomicfile.Write(filepath.Join(dir, p.title()+".png"), png); err != nil {
+			return err
+		}
+		p.write(&page, len(s.Blocks), ".png")
+	}
+	pages(&page)
+	if err := atomicfile.Write(filepath.Join(root, "docs", "gallery.md"), page.Bytes()); err != nil {
+		return err
+	}
+	return shoot(root, dir)
 }
 
-// draw returns the picture of a program and its number of blocks.
-func (p shown) draw(root string) ([]byte, int, error) {
-	data, err := os.ReadFile(filepath.Join(root, "testdata", "corpus", "out", p.object))
-	if err != nil {
-		return nil, 0, err
+// title is the name of a program's picture without ending.
+func (p shown) title() string {
+	if p.made != nil {
+		return p.name
 	}
-	o, err := load.ELF(p.object, data)
+	return strings.TrimSuffix(p.object, ".o") + "." + p.program
+}
+
+// write adds a picture to the document.
+func (p shown) write(page *bytes.Buffer, blocks int, ending string) {
+	fmt.Fprintf(page, "\n## %s\n\n%s %d blocks.\n\n![%s](gallery/%s%s)\n", p.title(), p.text, blocks, p.title(),
+		p.title(), ending)
+}
+
+// scene analyses the program.
+func (p shown) scene(root string) (*render.Scene, error) {
+	prog, err := p.load(root)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	prof, err := jit.LookupProfile(jit.DefaultProfile)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
+	}
+	a, err := pipeline.Run(prog, prof, rewrite.Options{})
+	if err != nil {
+		return nil, err
+	}
+	input := p.object
+	if p.made != nil {
+		input = "generated"
+	}
+	s := picture.Scene(a, input)
+	picture.AddDetails(s, a)
+	return s, nil
+}
+
+func (p shown) load(root string) (*bytecode.Program, error) {
+	if p.made != nil {
+		return p.made(), nil
+	}
+	data, err := os.ReadFile(filepath.Join(root, "testdata", "corpus", "out", p.object))
+	if err != nil {
+		return nil, err
+	}
+	o, err := load.ELF(p.object, data)
+	if err != nil {
+		return nil, err
 	}
 	for _, prog := range o.Programs {
-		if prog.Name != p.program {
-			continue
+		if prog.Name == p.program {
+			return prog, nil
 		}
-		a, err := pipeline.Run(prog, prof, rewrite.Options{})
-		if err != nil {
-			return nil, 0, err
-		}
-		s := picture.Scene(a, p.object)
-		l, err := render.Place(s, render.PlaceOptions{})
-		if err != nil {
-			return nil, 0, err
-		}
-		return render.SVG(s, l), len(s.Blocks), nil
 	}
-	return nil, 0, fmt.Errorf("%s has no program %s", p.object, p.program)
+	return nil, fmt.Errorf("%s has no program %s", p.object, p.program)
 }

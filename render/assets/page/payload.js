@@ -46,6 +46,7 @@ const boxOf = (d, b) => ({ x: d.boxes[4 * b], y: d.boxes[4 * b + 1], w: d.boxes[
 function marksOf(d, b) {
   const flags = d.flags[b], out = [];
   if (d.marks?.[b]) out.push(d.marks[b]);
+  if (d.folded?.[b]) out.push(d.folded[b]);
   if (flags & ENTRY) out.push("entry");
   if (flags & EXIT) out.push("exit");
   if (flags & HEADER) out.push("loop header");
