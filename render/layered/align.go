@@ -145,10 +145,10 @@ func (c *cells) straightLinks(r int) []int {
 // confluence goes by none of its sources, and does not hold the box that it
 // ends at: that one has its place below its dominator.
 func (c *cells) mayChain(l *link) bool {
-	switch {
-	case l.weight == weightStraight:
+	switch l.weight {
+	case weightStraight:
 		return true
-	case l.weight == weightFan:
+	case weightFan:
 		return c.cell[l.a].kind != boxCell
 	}
 	return c.cell[l.a].kind == boxCell || c.joins(l.b) < 0

@@ -3,11 +3,13 @@ package layered
 // regionPad is the space around the cells of a loop, less for inner loops.
 func regionPad(depth int) int { return max(2, 15-3*depth) }
 
-// regions returns the area of each loop, outer ones first.
-func (ch *channels) regions() []Region {
+// rowSpan is what a loop takes of a row, from x0 to x1.
+type rowSpan struct{ x0, x1 int }
+
+// spans returns what each loop takes of the rows from its header's down.
+func (ch *channels) spans() [][]rowSpan {
 	c := ch.c
-	type span struct{ x0, x1 int }
-	rows := make([][]span, len(c.f.header)) // by loop, from its header's row down
+	rows := make([][]rowSpan, len(c.f.header))
 	height := make([]int, len(c.f.header))
 	for i := range c.cell {
 		if l := c.cell[i].loop; l >= 0 {
@@ -18,26 +20,30 @@ func (ch *channels) regions() []Region {
 		if p := c.f.parent[l]; p >= 0 {
 			height[p] = max(height[p], h)
 		}
-		rows[l] = make([]span, 0, max(0, h-c.cell[c.f.header[l]].row))
-	}
-	grow := func(l int, x *cell, w int) {
-		r := x.row - c.cell[c.f.header[l]].row
-		if r < 0 {
-			return
-		}
-		for len(rows[l]) <= r {
-			rows[l] = append(rows[l], span{far, -1})
-		}
-		s := &rows[l][r]
-		pad := regionPad(c.f.depth[l])
-		s.x0, s.x1 = min(s.x0, x.x-w/2-pad), max(s.x1, x.x+w/2+pad)
+		rows[l] = make([]rowSpan, 0, max(0, h-c.cell[c.f.header[l]].row))
 	}
 	for i := range c.cell {
 		x := &c.cell[i]
 		for l := x.loop; l >= 0; l = c.f.parent[l] {
-			grow(l, x, x.w)
+			r := x.row - c.cell[c.f.header[l]].row
+			if r < 0 {
+				continue
+			}
+			for len(rows[l]) <= r {
+				rows[l] = append(rows[l], rowSpan{far, -1})
+			}
+			s := &rows[l][r]
+			pad := regionPad(c.f.depth[l])
+			s.x0, s.x1 = min(s.x0, x.x-x.w/2-pad), max(s.x1, x.x+x.w/2+pad)
 		}
 	}
+	return rows
+}
+
+// regions returns the area of each loop, outer ones first.
+func (ch *channels) regions() []Region {
+	c := ch.c
+	rows := ch.spans()
 	ends := ch.laneEnds()
 	var out []Region
 	for l := len(rows) - 1; l >= 0; l-- {

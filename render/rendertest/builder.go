@@ -1,5 +1,5 @@
 // Package rendertest makes scenes for tests of package render and its engines,
-// and for looking at.
+// and for looking at, and measures layouts.
 //
 //	b := rendertest.New("three")
 //	f := b.Func("main")
