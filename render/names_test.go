@@ -183,7 +183,7 @@ func TestDOTNames(t *testing.T) {
 			continue
 		}
 		texts, nodes, _ := readGraphviz(t, out)
-		if nodes != 4 || !texts[render.Visible(open+name+end)] {
+		if nodes != 5 || !texts[render.Visible(open+name+end)] {
 			t.Errorf("%q: %d nodes, texts %v", name, nodes, texts)
 		}
 	}

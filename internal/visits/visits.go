@@ -47,7 +47,7 @@ type Counts struct {
 
 // Read returns the visits of a program with so many slots.
 func Read(r io.Reader, program string, slots int) (*Counts, error) {
-	c := &counter{program: program, prev: -1}
+	c := &counter{program: program, prev: -1, exits: map[int]bool{}}
 	c.Slots = make([]uint64, slots)
 	in := bufio.NewReaderSize(r, maxLine)
 	for n := 1; ; n++ {
@@ -90,6 +90,7 @@ type counter struct {
 	other   bool // the log is another program's
 	walking bool // the listings in front of the walk are over
 	found   bool
+	exits   map[int]bool
 	prev    int // slot from which the walk goes on, -1 where it begins anew
 }
 
@@ -198,13 +199,14 @@ func (c *counter) visited(slot uint64, text string) error {
 	c.prev = int(slot)
 	if strings.HasPrefix(text, "(95)") { // exit: what follows is where something else went on
 		c.prev = -1
+		c.exits[int(slot)] = true
 	}
 	return nil
 }
 
 // pass counts a way between two slots of the program.
 func (c *counter) pass(from, to int) {
-	if from < 0 || from >= len(c.Slots) || to < 0 || to >= len(c.Slots) {
+	if c.exits[from] || from < 0 || from >= len(c.Slots) || to < 0 || to >= len(c.Slots) {
 		return
 	}
 	if c.Passes == nil {

@@ -207,12 +207,14 @@ func Hostile(text string) *render.Scene {
 	f := b.Func("f")
 	b.Block(f, "// c", "r1 = 0", "gotox r1")
 	b.Block(f, "exit")
+	b.Block(f, "exit")
 	b.Switch("t", 0, 1, 1, 0)
 	b.Taken(0, 1, "r1 == 0")
 	b.Edge(render.Edge{From: 1, To: render.Outside, Kind: render.TailCall, Label: "x"})
 	b.Edge(render.Edge{From: 1, To: render.Outside, Kind: render.EdgeKind(text), Label: "x"})
 	s := b.Scene()
 	s.Blocks[1].Reachable = false
+	s.Blocks[2].Folded = &render.Folded{Kind: "loop"}
 	for i := range s.Blocks {
 		n := uint64(i)
 		s.Blocks[i].Count = &n
