@@ -50,6 +50,7 @@ func (c *explainCmd) Run(std streams) error {
 	doc := document{Schema: schema, Input: s.name, Programs: []any{}, Notes: s.diags}
 	failed := s.failed
 	for i, p := range s.programs {
+		progress(std.err, i, len(s.programs), p.Name)
 		a, err := pipeline.Run(p, prof, rewrite.Options{})
 		if err != nil {
 			failed = append(failed, failure{p.Name, p.Section, err})

@@ -175,3 +175,11 @@ func (s *sink) Write(p []byte) (int, error) {
 	s.err = err
 	return n, err
 }
+
+// lost returns why standard output can no longer be written, nil when it can.
+func lost(w io.Writer) error {
+	if s, ok := w.(*sink); ok {
+		return s.err
+	}
+	return nil
+}

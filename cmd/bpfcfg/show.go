@@ -136,6 +136,9 @@ func (c *showCmd) show(std streams, s source, st stage, prof jit.Profile, graph 
 		progress(std.err, i, len(s.programs), p.Name)
 		v := &view{program: p, programs: s.programs, options: s.options(p), brief: c.Brief, graph: graph}
 		out, err := c.one(std.out, s, v, st, prof, i > 0)
+		if err := lost(std.out); err != nil {
+			return err // no fault of the program
+		}
 		if err != nil {
 			failed = append(failed, failure{p.Name, p.Section, err})
 			continue

@@ -85,7 +85,7 @@ func (c *verifyCmd) Run(std streams) error {
 		if i > 0 && c.Format == "text" {
 			fmt.Fprintln(std.out)
 		}
-		docs, err := c.source(s)
+		docs, err := c.source(std, s)
 		if err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func (c *verifyCmd) Run(std streams) error {
 }
 
 // source verifies the programs of a source.
-func (c *verifyCmd) source(s source) ([]*verifyDoc, error) {
+func (c *verifyCmd) source(std streams, s source) ([]*verifyDoc, error) {
 	name := c.Profile
 	if name == "" && c.Load {
 		name = "host"
@@ -125,7 +125,8 @@ func (c *verifyCmd) source(s source) ([]*verifyDoc, error) {
 		return nil, inputError(err)
 	}
 	var docs []*verifyDoc
-	for _, p := range s.programs {
+	for i, p := range s.programs {
+		progress(std.err, i, len(s.programs), p.Name)
 		d := &verifyDoc{head: headOf(p), Profile: prof.Name, Same: true, Checks: []checkDoc{}, Recovered: []string{}}
 		if lp := s.live[p]; lp != nil {
 			d.failed = d.kernel(lp.Capture.Compare(prof), lp.Capture.Code)
