@@ -49,7 +49,13 @@ func atomicOf(imm int64) asm.AtomicOp { return asm.AtomicOp(imm<<8) & 0x1_ff00 }
 // cilium/ebpf, as the kernel takes them for a program of the type: see
 // bytecode.Subprogram.Args. The type is in libbpf's words ("xdp"). The error
 // says that the BTF cannot be read.
-func FuncArgs(fn *btf.Func, progType string) ([]string, error) {
+func FuncArgs(fn *btf.Func, progType string) (args []string, err error) {
+	// Types made by hand may have gaps, at which cilium/ebpf 0.22 panics.
+	defer func() {
+		if r := recover(); r != nil {
+			args, err = nil, fmt.Errorf("function %q: BTF: %v", fn.Name, r)
+		}
+	}()
 	b, err := btf.NewBuilder(nil, nil)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,69 @@
+package load
+
+import (
+	"testing"
+
+	"github.com/cilium/ebpf/asm"
+	"github.com/cilium/ebpf/btf"
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestFuncArgs describes parameters by BTF of cilium/ebpf. The kinds are those of
+// btf_prepare_func_args in Linux 7.3.
+func TestFuncArgs(t *testing.T) {
+	u32 := &btf.Int{Name: "u32", Size: 4}
+	fn := func(params ...btf.Type) *btf.Func {
+		proto := &btf.FuncProto{Return: u32}
+		for _, p := range params {
+			proto.Params = append(proto.Params, btf.FuncParam{Name: "p", Type: p})
+		}
+		return &btf.Func{Name: "f", Type: proto, Linkage: btf.GlobalFunc}
+	}
+	pair := &btf.Struct{Name: "pair", Size: 16}
+	context := &btf.Struct{Name: "xdp_md", Size: 24}
+	tagged := fn(&btf.Pointer{Target: pair})
+	tagged.ParamTags = [][]string{{"arg:nonnull"}}
+	for _, c := range []struct {
+		fn   *btf.Func
+		typ  string
+		want []string
+	}{
+		{fn(), "xdp", []string{}},
+		{fn(u32, &btf.Pointer{Target: pair}), "xdp", []string{"scalar", "mem:16"}},
+		{fn(&btf.Pointer{Target: context}), "xdp", []string{"ctx"}},
+		{fn(&btf.Pointer{Target: context}), "sched_cls", []string{"mem:24"}},
+		{fn(pair), "xdp", []string{"other"}},
+		{tagged, "xdp", []string{"nonnull:16"}},
+	} {
+		got, err := FuncArgs(c.fn, c.typ)
+		if err != nil || cmp.Diff(c.want, got) != "" {
+			t.Errorf("%v for %s: %q %v, want %q", c.fn, c.typ, got, err, c.want)
+		}
+	}
+	for _, odd := range []*btf.Func{{Name: "f"}, {Name: "f", Type: u32}, {}} {
+		if got, err := FuncArgs(odd, "xdp"); err == nil && got != nil {
+			t.Errorf("%v: %q", odd, got)
+		}
+	}
+}
+
+// TestFromAsmOdd gives instructions with odd annotations: an error or a program.
+func TestFromAsmOdd(t *testing.T) {
+	for _, in := range []asm.Instruction{
+		btf.WithFuncMetadata(asm.Mov.Imm(asm.R0, 0), &btf.Func{}),
+		asm.Mov.Imm(asm.R0, 0).WithReference("nowhere"),
+		asm.LoadImm(asm.R1, -1, asm.DWord).WithReference("ksym"),
+		asm.Call.Label("f"),
+		asm.Ja.Label(""),
+	} {
+		p, err := FromAsm(asm.Instructions{in.WithSymbol("f"), asm.Return()})
+		if (p == nil) == (err == nil) {
+			t.Errorf("%v: %v, %v", in, p, err)
+		}
+		if err == nil {
+			if err := Check(p); err != nil {
+				t.Errorf("%v: %v", in, err)
+			}
+		}
+	}
+}
