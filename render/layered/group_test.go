@@ -147,3 +147,51 @@ func TestDeadLoop(t *testing.T) {
 		t.Errorf("header at %d, latch at %d, what follows at %d", a, b, live)
 	}
 }
+
+// localCFG makes a long program whose jumps are short, with some irreducible
+// loops, and one exit that many blocks lead to.
+func localCFG(r *rand.Rand, n int) Graph {
+	g := Graph{Nodes: boxes(n)}
+	add := func(v, to int, e Edge) {
+		e.From, e.To = v, min(n-1, max(0, to))
+		g.Edges = append(g.Edges, e)
+	}
+	for v := range n - 1 {
+		k := r.IntN(40)
+		if k != 1 && k < 35 {
+			add(v, v+1, Edge{Straight: true})
+		}
+		switch {
+		case k == 0:
+			add(v, n-1, Edge{Class: 2})
+		case k == 1:
+			for range 5 + r.IntN(12) {
+				add(v, v+1+r.IntN(12), Edge{Fan: true, Class: 1})
+			}
+			add(v, v+1, Edge{Fan: true, Class: 1})
+		case k < 5:
+			add(v, v-r.IntN(8), Edge{Class: 2})
+		case k < 28:
+			add(v, v+2+r.IntN(5), Edge{Class: 2})
+		case k >= 35:
+			add(v, v+1, Edge{Class: 2})
+			add(v, v+2+r.IntN(4), Edge{Class: 3})
+		}
+	}
+	return g
+}
+
+// TestLocal checks that short jumps stay short: no node is placed far from
+// those that lead to it, because of a group around an irreducible loop or of a
+// row that is full. Jumps pass six blocks at most on their way, switches twelve;
+// eight places for each block are ample.
+func TestLocal(t *testing.T) {
+	for seed := range uint64(4) {
+		const n = 10_000
+		g := localCFG(rand.New(rand.NewPCG(seed, 11)), n)
+		p := Layout(g, Options{})
+		if p.Cells > 8*n {
+			t.Errorf("seed %d: %d places for %d nodes in %d rows", seed, p.Cells, n, p.Rows)
+		}
+	}
+}
