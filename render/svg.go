@@ -158,7 +158,7 @@ func (d *drawing) titles() {
 			d.text(margin+10, y+16+noteH*(i+1), "", fmt.Sprintf("… %d more", len(s.Mismatches)-i))
 			break
 		}
-		d.clipped(margin+10, y+16+noteH*(i+1), "", m, 120)
+		d.clipped(margin+10, y+16+noteH*(i+1), "", m, (max(d.l.Legend.W, 600)-20)*10/73)
 	}
 	d.s("\n")
 }

@@ -39,17 +39,20 @@ func (d *drawing) prepareStrip() {
 	}
 }
 
-// manyTables is the number of tables from which their lines show only under
-// the pointer.
-const manyTables = 6
+// manyAims is the number of targets of a table above which the lines to them
+// show only under the pointer.
+const manyAims = 64
 
 // manyLinks is the number of blocks from which links show only under the
 // pointer.
-const manyLinks = 60
+const manyLinks = 150
 
 // farLink is the distance in height from which a link shows only under the
 // pointer: many of them would run beside each other, and be told apart no more.
 const farLink = 500
+
+// remoteTable is the same for the lines of one of several tables.
+const remoteTable = 1500
 
 // stripParts draws a block's part of the strip.
 func (d *drawing) stripParts(b int) {
@@ -257,8 +260,11 @@ func (d *drawing) tables() {
 	for t, r := range d.l.Tables {
 		tab := &d.scene.Tables[t]
 		class := "t"
-		if len(d.l.Tables) > manyTables {
-			class = "t many"
+		if len(d.l.Strip.Aims[t]) > manyAims {
+			class += " many"
+		}
+		if d.remote(t) {
+			class += " remote"
 		}
 		d.f(`<g class="%s" id="t%d" role="group" aria-label="%s">`, class, t, xmlText("table "+tab.Name))
 		d.rect(r, "hub", 4)
@@ -279,6 +285,19 @@ func (d *drawing) tables() {
 		d.aims(t, r.X)
 		d.s("</g>\n")
 	}
+}
+
+// remote reports whether the other tables left a table no place near the jumps
+// and targets that it has lines to.
+func (d *drawing) remote(t int) bool {
+	for _, list := range [][]Aim{d.l.Strip.Feeds[t], d.l.Strip.Aims[t]} {
+		for _, a := range list {
+			if max(a.Y0-a.Y1, a.Y1-a.Y0) > remoteTable && len(d.l.Tables) > 1 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // aims draws the lines between a table at x and the strip: level past the arcs,
