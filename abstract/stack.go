@@ -265,6 +265,9 @@ func joinFrames(f, g *frame, join func(a, b *Value) *Value) *frame {
 // joinGroups is joinFrames for groups, either of which may be nil. The result is
 // one of them if it says the same.
 func joinGroups(x, y *group, join func(a, b *Value) *Value) *group {
+	if x == y && !x.links() && x.settled() {
+		return x
+	}
 	var out group
 	for num := range int16(groupSlots) {
 		s, t := x.at(num+1), y.at(num+1)
@@ -285,6 +288,19 @@ func joinGroups(x, y *group, join func(a, b *Value) *Value) *group {
 	}
 	g := out
 	return &g
+}
+
+// settled reports whether joining the group with itself would give it again, links
+// aside: no byte is unwritten (it would be anything), no slot is zero without a
+// value (it would have one), and none is unknown (it would be dropped).
+func (g *group) settled() bool {
+	for i := range g {
+		s := &g[i]
+		if s.present() && (slices.Contains(s.bytes[:], byteInvalid) || !s.known() || s.val == nil && s.all(byteZero)) {
+			return false
+		}
+	}
+	return true
 }
 
 // links reports whether a value in the frame is linked to others.
