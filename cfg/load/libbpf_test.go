@@ -244,6 +244,14 @@ func TestBigEndian(t *testing.T) {
 		if be.ByteOrder != binary.BigEndian || le.ByteOrder != binary.LittleEndian {
 			t.Errorf("%s: byte orders %v and %v", name, le.ByteOrder, be.ByteOrder)
 		}
+		for _, p := range be.Programs {
+			if len(p.Diags) == 0 || p.Diags[0] != OtherOrder {
+				t.Fatalf("%s: %s: diagnostics %q", name, p.Name, p.Diags)
+			}
+			if p.Diags = p.Diags[1:]; len(p.Diags) == 0 {
+				p.Diags = nil
+			}
+		}
 		for _, o := range []*Object{le, be} {
 			for _, p := range o.Programs {
 				for i := range p.Maps {

@@ -125,7 +125,16 @@ func ELF(name string, data []byte) (*Object, error) {
 			res.Failed = append(res.Failed, ProgramError{o.funcs[fn].name, sec, err})
 			continue
 		}
+		if f.order == binary.BigEndian {
+			p.Diags = append([]string{OtherOrder}, p.Diags...)
+		}
 		res.Programs = append(res.Programs, p)
 	}
 	return res, nil
 }
+
+// OtherOrder is the diagnostic of a program from a big-endian object. Everything
+// behind loading is for x86-64: a constant of a data section, a part of a stack
+// slot and the swaps of bytes are taken as a little-endian machine takes them.
+const OtherOrder = "compiled for a big-endian machine, where it may go other ways: " +
+	"facts, targets and machine code are those of a little-endian one"

@@ -57,6 +57,9 @@ func FromSpec(spec *ebpf.ProgramSpec) (*bytecode.Program, error) {
 		p.Name = spec.Name
 	}
 	p.Section, p.Type, p.Flags = spec.SectionName, typ, spec.Flags
+	if spec.ByteOrder == binary.BigEndian {
+		p.Diags = append([]string{load.OtherOrder}, p.Diags...)
+	}
 	if err := describe(p, spec.Instructions); err != nil {
 		return nil, fmt.Errorf("program %q: %w", p.Name, err)
 	}
