@@ -13,8 +13,9 @@ import (
 // farData is what the script of a page needs to paint a windowed program from
 // afar, and to know which of its parts are near the window.
 type farData struct {
-	// Wires are the lines: style, block in whose markup it is, number of points,
-	// x and y of the first point and of each further one from the one before.
+	// Wires are the lines: style, and 8 for a curve, block in whose markup it is,
+	// number of points, x and y of the first and of each further one from the one
+	// before.
 	Wires []int `json:"wires"`
 	Arcs  []int `json:"arcs"` // block, y of both ends, bulge, of the strip's jumps
 	ArcX  int   `json:"arcx"` // their x
@@ -127,7 +128,7 @@ func (d *farData) addWires(s *Scene, l *Layout) {
 		}
 		pts := w.Points[w.First : w.Last+1]
 		if w.Curve {
-			pts = w.Points
+			pts, style = w.Points, style|8
 		}
 		d.Wires = append(d.Wires, style, wireBlock(s, w), len(pts))
 		var at Pt

@@ -147,3 +147,39 @@ func TestPrintWindowed(t *testing.T) {
 	b.media("")
 	want(b, box, all)
 }
+
+// TestLongLines checks that of each long line the part near the window is drawn
+// where the drawing has it, and no line twice.
+func TestLongLines(t *testing.T) {
+	p := page(t, windowed())
+	b := open(t, p)
+	seen := 0
+	for i := range p.Layout.Lines {
+		w := &p.Layout.Lines[i]
+		length := 0
+		for j := w.First + 1; j <= w.Last; j++ {
+			length += max(w.Points[j].X-w.Points[j-1].X, w.Points[j-1].X-w.Points[j].X) +
+				max(w.Points[j].Y-w.Points[j-1].Y, w.Points[j-1].Y-w.Points[j].Y)
+		}
+		if length <= 4000 || w.First > 0 || w.Curve || w.ToHub || len(w.Edges) > 1 {
+			continue
+		}
+		from, to := p.Scene.Edges[w.Edges[0]].From, p.Scene.Edges[w.Edges[0]].To
+		start, end := w.Points[0], w.Points[len(w.Points)-1]
+		paths := `[...document.querySelectorAll("#picture > svg > g:not([id]):not(.b) > path.e")].map((e) => e.getAttribute("d"))`
+		b.hash(fmt.Sprintf("#b%d", from))
+		want(b, fmt.Sprintf(`%s.filter((d) => d.startsWith("M%d %dL")).length`, paths, start.X, start.Y), 1)
+		want(b, `[...document.querySelectorAll("#picture .chosen > .long")].filter((e) => getComputedStyle(e).display !== "none").length`, 0)
+		want(b, `document.querySelectorAll("#picture .chosen > .long").length > 0`, true)
+		if w.Last == len(w.Points)-1 {
+			b.hash(fmt.Sprintf("#b%d", to))
+			want(b, fmt.Sprintf(`%s.filter((d) => d.endsWith("L%d %d")).length > 0`, paths, end.X, end.Y), true)
+		}
+		if seen++; seen == 4 {
+			return
+		}
+	}
+	if seen == 0 {
+		t.Fatal("no line is long")
+	}
+}

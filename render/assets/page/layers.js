@@ -58,20 +58,25 @@ const most = 400;
 // shapeOf turns the lists of numbers of a windowed program into arrays that are
 // quick to search, and drops them. Items are blocks, then tables.
 function shapeOf(d) {
-  const far = d.far, blocks = d.flags.length, starts = [], points = [], areas = [];
+  const far = d.far, blocks = d.flags.length, starts = [], points = [], areas = [], wiresOf = new Map();
   for (let i = 0, list = far.wires; i < list.length; i += 3 + 2 * list[i + 2]) {
-    let x = 0, y = 0, x0 = Infinity, y0 = Infinity, x1 = -Infinity, y1 = -Infinity;
+    let x = 0, y = 0, x0 = Infinity, y0 = Infinity, x1 = -Infinity, y1 = -Infinity, length = 0;
     const n = list[i + 2], at = points.length;
     for (let j = 0; j < n; j++) {
       x += list[i + 3 + 2 * j];
       y += list[i + 4 + 2 * j];
+      if (j > 0) length += Math.abs(list[i + 3 + 2 * j]) + Math.abs(list[i + 4 + 2 * j]);
       points.push(x, y);
       x0 = Math.min(x0, x);
       x1 = Math.max(x1, x);
       y0 = Math.min(y0, y);
       y1 = Math.max(y1, y);
     }
-    starts.push(list[i], list[i + 1], at, at + 2 * n, x0, y0, x1, y1);
+    const block = list[i + 1];
+    if (!wiresOf.has(block)) wiresOf.set(block, []);
+    wiresOf.get(block).push(starts.length);
+    const style = list[i] & 7, curved = list[i] & 8;
+    starts.push(style, block, at, at + 2 * n, x0, y0, x1, y1, curved ? 0 : length);
   }
   for (let i = 0, list = far.loops; i < list.length; i += 2 + 4 * list[i + 1]) {
     const header = list[i], n = list[i + 1], bands = new Int32Array(4 * n);
@@ -89,9 +94,15 @@ function shapeOf(d) {
     areas.push({ header, bands, deep, x0, x1, y0: bands[1], y1: y });
   }
   far.wires = far.loops = null;
-  // Of a wire: style, block, points from, to, x0, y0, x1, y1.
-  return { blocks, items: blocks + far.reach.length / 4, wires: Int32Array.from(starts), points: Int32Array.from(points), areas };
+  // Of a wire: style, block, points from, to, x0, y0, x1, y1, length.
+  return { blocks, items: blocks + far.reach.length / 4, wires: Int32Array.from(starts), points: Int32Array.from(points), areas, wiresOf };
 }
+
+// longest is the length in pixels up to which a line of the drawing is in the
+// document. Of longer ones the part near the window is drawn: a browser makes
+// all dashes of a line though it shows few, and lines of large programs have
+// 100,000.
+const longest = 4000;
 
 // Windowed is a drawing with the blocks in and around the window.
 class Windowed {
@@ -100,9 +111,9 @@ class Windowed {
     Object.assign(this, data.shape ??= shapeOf(data));
     this.near = new Uint8Array(this.items);
     picture.className = "windowed";
-    picture.innerHTML = under + `<g></g><g></g>` + over + "</svg>"; // our own markup; its texts are escaped
+    picture.innerHTML = under + `<g></g><g></g><g></g>` + over + "</svg>"; // our own markup; its texts are escaped
     this.svg = picture.querySelector("svg");
-    [this.loopGroup, this.blockGroup] = [...this.svg.children].filter((e) => e.tagName === "g" && !e.attributes.length && !e.children.length);
+    [this.loopGroup, this.wireGroup, this.blockGroup] = [...this.svg.children].filter((e) => e.tagName === "g" && !e.attributes.length && !e.children.length);
     this.canvas = document.createElement("canvas");
     this.spots = [0, 1].map(() => element("div", "spot"));
     picture.prepend(this.canvas);
@@ -141,10 +152,47 @@ class Windowed {
     if (markup !== this.loopMarkup) this.loopGroup.innerHTML = this.loopMarkup = markup;
   }
 
+  // drawWires draws the long lines in a rectangle, cut to it.
+  drawWires(x0, y0, x1, y1) {
+    const ws = this.wires, out = [];
+    for (let i = 0; i < ws.length; i += 9) {
+      if (ws[i + 8] <= longest || ws[i + 4] > x1 || ws[i + 5] > y1 || ws[i + 6] < x0 || ws[i + 7] < y0) continue;
+      this.cut(this.points.subarray(ws[i + 2], ws[i + 3]), x0, y0, x1, y1, (d, length) =>
+        out.push(`<path class="e k${ws[i]}" stroke-dashoffset="${length}" d="${d}"/>`));
+    }
+    const markup = out.join("");
+    if (markup !== this.wireMarkup) this.wireGroup.innerHTML = this.wireMarkup = markup;
+  }
+
+  // cut calls f with each part of a line in a rectangle: as a path, and with its
+  // distance from the start of the line, by which dashes stay where they are.
+  cut(p, x0, y0, x1, y1, f) {
+    let run = "", start = 0, length = 0;
+    const clampX = (v) => Math.round(Math.max(x0, Math.min(x1, v))), clampY = (v) => Math.round(Math.max(y0, Math.min(y1, v)));
+    const end = () => { if (run) f(run, start); run = ""; };
+    for (let i = 2; i < p.length; i += 2) {
+      const ax = p[i - 2], ay = p[i - 1], bx = p[i], by = p[i + 1], n = Math.abs(bx - ax) + Math.abs(by - ay);
+      if (Math.max(ax, bx) < x0 || Math.min(ax, bx) > x1 || Math.max(ay, by) < y0 || Math.min(ay, by) > y1) end();
+      else {
+        const sx = clampX(ax), sy = clampY(ay), ex = clampX(bx), ey = clampY(by), corner = i + 2 < p.length && ex === bx && ey === by;
+        if (!run) {
+          run = `M${sx} ${sy}`;
+          start = length + Math.abs(sx - ax) + Math.abs(sy - ay);
+        }
+        const r = corner ? Math.min(6, n / 2, (Math.abs(p[i + 2] - bx) + Math.abs(p[i + 3] - by)) / 2) : 0;
+        run += `L${ex - Math.sign(bx - ax) * r} ${ey - Math.sign(by - ay) * r}`;
+        if (r) run += `Q${bx} ${by} ${bx + Math.sign(p[i + 2] - bx) * r} ${by + Math.sign(p[i + 3] - by) * r}`;
+        if (ex !== bx || ey !== by) end();
+      }
+      length += n;
+    }
+    end();
+  }
+
   lines(px, w, h) {
     const ws = this.wires, pts = this.points, { x, y, scale } = px.at;
     const weight = Math.round(Math.min(256, Math.max(90, 256 * scale * 8)));
-    for (let i = 0; i < ws.length; i += 8) {
+    for (let i = 0; i < ws.length; i += 9) {
       if (ws[i + 4] > x + w || ws[i + 5] > y + h || ws[i + 6] < x || ws[i + 7] < y) continue;
       if ((ws[i + 6] - ws[i + 4] + ws[i + 7] - ws[i + 5]) * scale < 2) continue;
       const colour = ink["k" + ws[i]];
@@ -159,8 +207,13 @@ class Windowed {
     for (let b = 0, i = 0; i < boxes.length; b++, i += 4) {
       if (boxes[i] < x1 && boxes[i + 1] < y1 && boxes[i] + boxes[i + 2] > x0 && boxes[i + 1] + boxes[i + 3] > y0) near[b] = level;
     }
-    for (let i = 0; i < ws.length; i += 8) {
+    for (let i = 0; i < ws.length; i += 9) {
       if (ws[i + 4] > x1 || ws[i + 5] > y1 || ws[i + 6] < x0 || ws[i + 7] < y0 || near[ws[i + 1]] === level) continue;
+      if (ws[i + 8] > longest) { // of which only the head is in the block's group
+        const x = pts[ws[i + 3] - 2], y = pts[ws[i + 3] - 1];
+        if (x + 20 > x0 && x - 20 < x1 && y + 20 > y0 && y - 20 < y1) near[ws[i + 1]] = level;
+        continue;
+      }
       for (let j = ws[i + 2] + 2; j < ws[i + 3]; j += 2) {
         const a = pts[j - 2], b = pts[j - 1], c = pts[j], d = pts[j + 1];
         if (Math.min(a, c) <= x1 && Math.max(a, c) >= x0 && Math.min(b, d) <= y1 && Math.max(b, d) >= y0) {
@@ -209,6 +262,7 @@ class Windowed {
       this.inside.delete(i);
     }
     this.drawLoops(view.x - w / 2, view.y - h / 2, view.x + 1.5 * w, view.y + 1.5 * h);
+    this.drawWires(view.x - w / 2, view.y - h / 2, view.x + 1.5 * w, view.y + 1.5 * h);
     const missing = this.fill(seen);
     if (!missing) this.canvas.style.display = "none";
     return !missing;
@@ -240,12 +294,23 @@ class Windowed {
       this.inside.set(i, e);
       if (i < this.blocks) {
         dress(e, i, found);
+        this.hideLong(e, i);
         e.setAttribute("role", "group");
         e.setAttribute("aria-label", spoken(data, i));
       }
       e = e.nextElementSibling;
     }
     return missing;
+  }
+
+  // hideLong hides the lines in a block's group that drawWires draws. They are
+  // in the order of the data.
+  hideLong(e, b) {
+    const mine = this.wiresOf.get(b) ?? [];
+    if (!mine.some((i) => this.wires[i + 8] > longest)) return;
+    e.querySelectorAll(":scope > .e:not(.hl)").forEach((path, k) => {
+      if (this.wires[mine[k] + 8] > longest) path.classList.add("long");
+    });
   }
 
   element(b) { return this.inside.get(b); }
