@@ -36,7 +36,7 @@ func DOT(s *Scene) ([]byte, error) {
 }
 
 func dotBlock(b *bytes.Buffer, i int, blk *Block) {
-	lines := []string{blk.Name}
+	lines := []string{strings.TrimSpace(blk.Name + "  " + markText(blk.Mark))}
 	for _, l := range blk.Lines {
 		lines = append(lines, fmt.Sprintf("%d: %s", l.Slot, l.Text))
 	}
@@ -75,10 +75,18 @@ func dotEdge(b *bytes.Buffer, i int, e *Edge) {
 		fmt.Fprintf(b, "%s [shape=plaintext label=%s]\n", to, dotString(outsideName(e)))
 	}
 	label := ""
-	if e.Label != "" && e.To != Outside {
-		label = " label=" + dotString(e.Label)
+	if text := edgeText(e); text != "" && e.To != Outside {
+		label = " label=" + dotString(text)
 	}
 	fmt.Fprintf(b, "b%d -> %s [%s%s]\n", e.From, to, dotStyles[style], label)
+}
+
+// edgeText is the label of an edge with the sign of its mark.
+func edgeText(e *Edge) string {
+	if e.Mark == "" {
+		return e.Label
+	}
+	return strings.TrimSpace(markSign(e.Mark) + " " + e.Label)
 }
 
 func outsideName(e *Edge) string {

@@ -275,6 +275,67 @@ func TestFold(t *testing.T) {
 	}
 }
 
+// TestMarks draws every mark, and looks for the word, the sign at lines and edges,
+// and the row of the legend; a block that is folded counts what it hides.
+func TestMarks(t *testing.T) {
+	marks := []string{render.MarkAdded, render.MarkRemoved, render.MarkChanged, render.MarkMoved, render.MarkMismatch, "odd"}
+	b := rendertest.New("marks")
+	f := b.Func("f")
+	for range marks {
+		b.Block(f, "r0 = 0", "r1 = 0")
+	}
+	var long []string
+	for range 60 {
+		long = append(long, "r2 += 1")
+	}
+	b.Block(f, long...)
+	for i := range marks {
+		b.Fall(i, i+1)
+	}
+	s := b.Scene()
+	for i, m := range marks {
+		s.Blocks[i].Mark, s.Blocks[i].Why = m, "why "+m
+		s.Blocks[i].Lines[1].Mark = m
+		s.Edges[i].Mark = m
+	}
+	for i := 20; i < 25; i++ {
+		s.Blocks[6].Lines[i].Mark = []string{render.MarkAdded, render.MarkRemoved}[i%2]
+	}
+	l, err := render.Place(s, render.PlaceOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	svg := render.SVG(s, l)
+	checkSVG(t, svg)
+	for i, want := range []string{"+ added", "− removed", "~ changed", "> moved", "≠ mismatch", "* odd"} {
+		want = strings.ReplaceAll(want, ">", "&gt;")
+		sign, _, _ := strings.Cut(want, " ")
+		for _, text := range []string{"  " + want + "<", "<title>why " + marks[i] + "</title>", `class="name">` + sign + "<",
+			`class="lab">` + sign + "<"} {
+			if !strings.Contains(string(svg), text) {
+				t.Errorf("%s: no %q", marks[i], text)
+			}
+		}
+	}
+	for _, want := range []string{`class="small">added<`, `class="small">removed<`, `class="small">changed<`,
+		`class="small">moved<`, `class="small">does not agree, see above<`, "… 36 more, +3, −2<"} {
+		if !strings.Contains(string(svg), want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	for name, write := range map[string]func(*render.Scene) ([]byte, error){"DOT": render.DOT, "Mermaid": render.Mermaid} {
+		out, err := write(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range marks {
+			if !strings.Contains(string(out), m) {
+				t.Errorf("%s: no %q", name, m)
+			}
+		}
+	}
+}
+
 // TestGivenEdges checks that edges without lines are named in their blocks.
 func TestGivenEdges(t *testing.T) {
 	s := rendertest.Random(300, 9)

@@ -29,7 +29,7 @@ func Mermaid(s *Scene) ([]byte, error) {
 		fmt.Fprintf(&b, "  subgraph f%d[\"%s\"]\n", f, mermaidString(s.Funcs[f].Name))
 		for _, i := range blocks[f] {
 			blk := &s.Blocks[i]
-			fmt.Fprintf(&b, "    b%d[\"%s", i, mermaidString(blk.Name))
+			fmt.Fprintf(&b, "    b%d[\"%s", i, mermaidString(strings.TrimSpace(blk.Name+"  "+markText(blk.Mark))))
 			if insns <= mermaidText {
 				for _, l := range blk.Lines {
 					fmt.Fprintf(&b, "<br/>%d: %s", l.Slot, mermaidString(l.Text))
@@ -58,7 +58,7 @@ func mermaidEdge(b *bytes.Buffer, i int, e *Edge) {
 	case e.Kind != FallThrough && e.Kind != Return:
 		arrow = "-.->"
 	}
-	label := e.Label
+	label := edgeText(e)
 	if e.Dead {
 		label = strings.TrimSpace(label + " never taken")
 	}

@@ -151,18 +151,34 @@ func (v *viewer) sourceRow(l Line) row {
 	return r
 }
 
-// foldRow stands for instructions left out. Its title lists the first of them.
+// foldRow stands for instructions left out, and counts those with marks. Its
+// title lists the first of them.
 func foldRow(lines []Line) row {
 	const most = 60
 	var b strings.Builder
+	signs := map[string]int{}
 	for i, l := range lines {
-		if i == most {
-			fmt.Fprintf(&b, "… %d more", len(lines)-most)
-			break
+		if l.Mark != "" {
+			signs[markSign(l.Mark)]++
 		}
-		fmt.Fprintf(&b, "%d %s; ", l.Slot, Visible(l.Text))
+		switch {
+		case i < most:
+			sign := ""
+			if l.Mark != "" {
+				sign = markSign(l.Mark) + " "
+			}
+			fmt.Fprintf(&b, "%s%d %s; ", sign, l.Slot, Visible(l.Text))
+		case i == most:
+			fmt.Fprintf(&b, "… %d more", len(lines)-most)
+		}
 	}
-	return row{kind: foldText, text: fmt.Sprintf("… %d more", len(lines)), title: b.String()}
+	text := fmt.Sprintf("… %d more", len(lines))
+	for _, m := range markSigns {
+		if n := signs[m.sign]; n > 0 {
+			text += fmt.Sprintf(", %s%d", m.sign, n)
+		}
+	}
+	return row{kind: foldText, text: text, title: b.String()}
 }
 
 // footRows tells what no line shows: calls, tail calls, unknown targets, edges
