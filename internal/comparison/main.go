@@ -183,7 +183,8 @@ func ourRow(s *sample) (row, error) {
 // flowTable returns the table of the document.
 func flowTable(rows []row, t *tools) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "\n| program | what it has | edges | bpfcfg | bpftool %s `visual` | llvm-objdump %s |\n", t.bpftoolV, t.llvmV)
+	fmt.Fprintf(&b, "\n| program | what it has | edges | bpfcfg | bpftool %s `visual` | llvm-objdump %s |\n",
+		t.bpftoolV, t.llvmV)
 	b.WriteString("|---|---|---|---|---|---|\n")
 	for _, r := range rows {
 		about := strings.TrimSuffix(r.sample.about, ".")

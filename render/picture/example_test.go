@@ -50,6 +50,6 @@ func ExampleScene() {
 	fmt.Println(scene.Title, len(scene.Blocks), "blocks", len(scene.Tables[0].Entries), "table entries")
 	fmt.Println("SVG:", bytes.HasPrefix(render.SVG(scene, layout), []byte("<svg")), "page:", bytes.Contains(page, []byte("<!DOCTYPE html>")))
 	// Output:
-	// sample 14 blocks 11 table entries
+	// classify 14 blocks 12 table entries
 	// SVG: true page: true
 }
