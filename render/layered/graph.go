@@ -33,7 +33,10 @@
 // The package knows no text, no colour and no instructions.
 package layered
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // Graph is what to place. Parallel edges and self edges are allowed.
 type Graph struct {
@@ -187,7 +190,13 @@ func (o Options) withDefaults(g Graph) Options {
 	def(&o.TrackGap, 10)
 	def(&o.ChanTop, 18)
 	def(&o.ChanEnd, 22)
-	def(&o.MaxCells, 4*(len(g.Nodes)+len(g.Edges))+20_000)
+	cells := 4*(len(g.Nodes)+len(g.Edges)) + 20_000
+	if slices.ContainsFunc(g.Edges, func(e Edge) bool { return e.Hidden }) {
+		// A second layout, with references in boxes for what the first gave up:
+		// rows may differ a little, and should not cost more edges.
+		cells += cells / 4
+	}
+	def(&o.MaxCells, cells)
 	def(&o.MaxWidth, defaultWidth(g, o.NodeGap))
 	def(&o.Sweeps, min(24, 2+400_000/(1+len(g.Nodes)+len(g.Edges))))
 	return o
@@ -195,7 +204,8 @@ func (o Options) withDefaults(g Graph) Options {
 
 // defaultWidth is the row width of a drawing of this area that is two and a half
 // times as wide as high, were all rows full, and not less than five ordinary
-// boxes. Rows are not: drawings come out half as wide again as high.
+// boxes. Rows are not: drawings come out half as wide again as high. Rows of
+// cases are full; where there is little else, half as wide again is enough.
 func defaultWidth(g Graph, gap int) int {
 	var area int64
 	widest, sum := 0, 0
@@ -204,7 +214,19 @@ func defaultWidth(g Graph, gap int) int {
 		sum += n.W + gap
 		widest = max(widest, n.W)
 	}
-	return max(isqrt(area*5/2), 5*sum/len(g.Nodes), widest)
+	cases := make([]bool, len(g.Nodes))
+	full := 0
+	for _, e := range g.Edges {
+		if e.Fan && !cases[e.To] {
+			cases[e.To] = true
+			full++
+		}
+	}
+	area += area / 2
+	if full*4 < 3*len(g.Nodes) {
+		area += area * 2 / 3
+	}
+	return max(isqrt(area), 5*sum/len(g.Nodes), widest)
 }
 
 // isqrt returns the integer square root, by Newton's method.

@@ -344,7 +344,7 @@ func TestQuality(t *testing.T) {
 		sum.Straightly += q.Straightly
 	}
 	t.Logf("%+v", sum)
-	if sum.Crossings > 4400 || sum.Bends > 11_700 || sum.Length > 2800 || sum.Straightly < 1750 {
+	if sum.Crossings > 4150 || sum.Bends > 9800 || sum.Length > 2900 || sum.Straightly < 1860 {
 		t.Errorf("worse than it was: %+v", sum)
 	}
 }
