@@ -39,14 +39,14 @@ var completions = []struct {
 	{"bpfcfg re", []string{"render", "replay"}},
 	{"bpfcfg golden ", []string{"check", "update"}},
 	{"bpfcfg completion ", []string{"bash", "zsh", "fish"}},
-	{"bpfcfg render --fo", []string{"--format"}},
+	{"bpfcfg render --form", []string{"--format"}},
 	{"bpfcfg render --engine ", []string{"layered", "dot"}},
 	{"bpfcfg show prog.o --stage j", []string{"jit"}},
 	{"bpfcfg check --explain unreach", []string{"unreachable"}},
 	{"bpfcfg golden update --for", []string{"--force", "--format"}},
 	{"bpfcfg render pr", []string{"prog.o"}},
 	{"bpfcfg render --output pr", []string{"prog.o"}},
-	{"bpfcfg list golden --fo", []string{"--format"}},
+	{"bpfcfg list golden --form", []string{"--format"}},
 	{"bpfcfg version pr", nil},
 }
 
