@@ -91,16 +91,20 @@ func TestClick(t *testing.T) {
 	want(b, panel+`.hidden`, true)
 }
 
-// TestHover checks that the pointer over the machine code lights up the block.
+// TestHover checks that the pointer over one half lights up the block in the
+// other.
 func TestHover(t *testing.T) {
 	b := open(t, two(t)...)
-	const width = `getComputedStyle(document.querySelector("#b2 .box")).strokeWidth`
-	before := eval[string](b, width)
-	xy := eval[[]float64](b, `(() => { const r = document.querySelector("#b2 .piece").getBoundingClientRect();
-		return [r.x + r.width / 2, r.y + r.height / 2]; })()`)
-	b.do(chromedp.MouseEvent("mouseMoved", xy[0], xy[1]))
-	if after := eval[string](b, width); after == before {
-		t.Errorf("the block's line stays %s", after)
+	for _, halves := range [][2]string{{".piece", ".box"}, {".box", ".piece"}} {
+		b.do(chromedp.MouseEvent("mouseMoved", 5, 5))
+		width := `getComputedStyle(document.querySelector("#b2 ` + halves[1] + `")).strokeWidth`
+		before := eval[string](b, width)
+		xy := eval[[]float64](b, `(() => { const r = document.querySelector("#b2 `+halves[0]+`").getBoundingClientRect();
+			return [r.x + r.width / 2, r.y + r.height / 2]; })()`)
+		b.do(chromedp.MouseEvent("mouseMoved", xy[0], xy[1]))
+		if after := eval[string](b, width); after == before {
+			t.Errorf("over the %s, the line of the %s stays %s", halves[0], halves[1], after)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@
 
 const first = picture.querySelector("svg");
 let openings = 0;
+document.documentElement.classList.add("live");
 
 // open shows another program, and returns whether it does: a later call wins.
 async function open(p) {
