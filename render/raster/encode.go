@@ -82,17 +82,26 @@ func (e *encoder) row(pix []byte) {
 	}
 }
 
-// filter writes the row as differences and returns how large they are.
+// filter writes the row as differences and returns how large they are. To has the
+// length of pix, as above has.
 func filter(f int, to, pix, above []byte) int {
+	to, above = to[:len(pix)], above[:len(pix)]
 	sum := 0
-	for i, v := range pix {
-		switch {
-		case f == 1 && i >= 3:
-			v -= pix[i-3]
-		case f == 2:
-			v -= above[i]
+	switch filters[f] {
+	case 0:
+		copy(to, pix)
+	case 1:
+		copy(to, pix[:3])
+		left := pix[:len(pix)-3]
+		for i, v := range pix[3:] {
+			to[i+3] = v - left[i]
 		}
-		to[i] = v
+	case 2:
+		for i, v := range pix {
+			to[i] = v - above[i]
+		}
+	}
+	for _, v := range to {
 		sum += max(int(int8(v)), -int(int8(v)))
 	}
 	return sum
