@@ -184,6 +184,9 @@ func (m *mover) gap(a, b int) int {
 	switch {
 	case ca.kind != boxCell && cb.kind != boxCell:
 		space = 0
+		if ca.loop != cb.loop {
+			space = grid / 2 // the rim of an area is between them
+		}
 	case ca.kind != boxCell || cb.kind != boxCell:
 		space = m.opt.NodeGap / 2
 	}

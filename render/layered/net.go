@@ -63,14 +63,26 @@ func makeNets(g Graph, t *tree, gr *groups, ranks []int) (nets []net, of []int) 
 		nets[j].edges = append(nets[j].edges, i)
 		of[i] = j
 	}
+	guests := gr.guestRows(ranks)
 	for j := range nets {
-		nets[j].span(g, gr, ranks)
+		nets[j].span(g, gr, ranks, guests)
 	}
 	return nets, of
 }
 
+// guestRows returns the last row in which each group has a guest.
+func (s *groups) guestRows(ranks []int) []int {
+	last := fill(len(s.parent))
+	for v, guest := range s.guest {
+		if guest {
+			last[s.of[v]] = max(last[s.of[v]], ranks[v])
+		}
+	}
+	return last
+}
+
 // span computes rows, channels, loop and group of the net.
-func (n *net) span(g Graph, gr *groups, ranks []int) {
+func (n *net) span(g Graph, gr *groups, ranks, guests []int) {
 	f := gr.f
 	top, bottom := len(g.Nodes), -1 // rows of all ends
 	for _, i := range n.edges {
@@ -87,6 +99,7 @@ func (n *net) span(g Graph, gr *groups, ranks []int) {
 	n.inner = -1
 	if e := g.Edges[n.edges[0]]; e.Fan && !n.up && gr.of[e.From] >= 0 {
 		// The trunk stays among the cases, wherever the default may be.
+		n.inner = guests[gr.of[e.From]]
 		for _, i := range n.edges {
 			if to := g.Edges[i].To; gr.common(gr.of[e.From], gr.of[to]) == gr.of[e.From] {
 				n.inner = max(n.inner, ranks[to])
