@@ -1,9 +1,12 @@
 // Package picture turns an analysis into a scene that package render draws.
 //
+//	a, err := pipeline.Run(p, profile, rewrite.Options{})
 //	scene := picture.Scene(a, "prog.o")
 //	l, err := render.Place(scene, render.PlaceOptions{})
+//	svg := render.SVG(scene, l)
 //
-// It chooses words and marks; where things go and how they look is render's.
+// It chooses words and marks; it does not analyse, and does not decide where
+// things go and how they look.
 package picture
 
 import (
