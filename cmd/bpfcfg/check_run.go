@@ -76,12 +76,14 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 	progressDone(std.err)
 	r := &report.Report{Schema: report.Schema, Kind: report.Kind, Profile: c.profileName()}
 	programs := 0
+	var all []report.Input
 	for _, in := range outs {
 		if in != nil {
-			r.Add(*in)
+			all = append(all, *in)
 			programs += len(in.Programs)
 		}
 	}
+	r.Add(all...)
 	failed := r.Count().FailedInputs > 0
 	if programs == 0 && !failed && c.shards == 1 {
 		return nil, inputError(fmt.Errorf("no program to check: nothing in the inputs matches --prog %v", c.prog))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -47,22 +48,35 @@ type failure struct {
 	err           error
 }
 
-// openInputs loads each input, a directory as the objects below it. It stops
-// at the first input that cannot be read.
+// inputs loads each input in turn, a directory as the objects below it, so that
+// any number of them needs the memory of one. It ends at the first that cannot be
+// read, with the error.
+func inputs(args []string, prog string, stdin io.Reader) iter.Seq2[source, error] {
+	return func(yield func(source, error) bool) {
+		for _, arg := range args {
+			names, err := expand(arg)
+			if err != nil {
+				yield(source{}, err)
+				return
+			}
+			for _, name := range names {
+				s, err := open(name, prog, stdin)
+				if !yield(s, err) || err != nil {
+					return
+				}
+			}
+		}
+	}
+}
+
+// openInputs loads all inputs. It stops at the first that cannot be read.
 func openInputs(args []string, prog string, stdin io.Reader) ([]source, error) {
 	var out []source
-	for _, arg := range args {
-		names, err := expand(arg)
+	for s, err := range inputs(args, prog, stdin) {
 		if err != nil {
 			return nil, err
 		}
-		for _, name := range names {
-			s, err := open(name, prog, stdin)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, s)
-		}
+		out = append(out, s)
 	}
 	return out, nil
 }

@@ -26,18 +26,19 @@ func (listCmd) Help() string {
 
 // Run implements the verb.
 func (c *listCmd) Run(std streams) error {
-	sources, err := openInputs(c.Input, c.Prog, std.in)
-	if err != nil {
-		return err
-	}
 	var failed error
-	for i, s := range sources {
+	first := true
+	for s, err := range inputs(c.Input, c.Prog, std.in) {
+		if err != nil {
+			return err
+		}
 		if c.Format == "json" {
 			err = writeJSON(std.out, listDoc(s))
 		} else {
-			if i > 0 {
+			if !first {
 				fmt.Fprintln(std.out)
 			}
+			first = false
 			err = listText(std.out, s)
 		}
 		if err != nil {

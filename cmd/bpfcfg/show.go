@@ -98,10 +98,6 @@ func stages() map[string]stage {
 
 // Run implements the verb.
 func (c *showCmd) Run(std streams) error {
-	sources, err := openInputs(c.Input, c.Prog, std.in)
-	if err != nil {
-		return err
-	}
 	st := stages()[c.Stage]
 	graph, err := c.graphFlags.options(std.out, os.Getenv)
 	if err != nil {
@@ -111,15 +107,20 @@ func (c *showCmd) Run(std streams) error {
 		return usagef("%w", err)
 	}
 	var failed error
-	for i, s := range sources {
+	first := true
+	for s, err := range inputs(c.Input, c.Prog, std.in) {
+		if err != nil {
+			return err
+		}
 		s.harden = c.Harden
 		prof, err := c.profile(s)
 		if err != nil {
 			return err
 		}
-		if c.Format == "text" && i > 0 {
+		if c.Format == "text" && !first {
 			fmt.Fprintln(std.out)
 		}
+		first = false
 		if err := c.show(std, s, st, prof, graph); err != nil {
 			failed = err
 		}

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"iter"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -135,18 +136,37 @@ func writeSARIF(w io.Writer, r *Report, opt Options) error {
 			fail(in, in.Error)
 		}
 		for j := range in.Programs {
-			p := &in.Programs[j]
-			if p.Error != "" {
+			if p := &in.Programs[j]; p.Error != "" {
 				fail(in, "program "+p.Name+": "+p.Error)
-			}
-			for k := range p.Findings {
-				f := &p.Findings[k]
-				run.Results = append(run.Results, result(in, p, f, index[f.ID]))
 			}
 		}
 	}
 	run.Invocations = []sarifInvocation{inv}
-	return encode(w, sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{run}})
+	log := sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{run}}
+	return encodeList(w, log, "results", 3, func(yield func(sarifResult) bool) {
+		for in, p := range r.programs() {
+			for k := range p.Findings {
+				f := &p.Findings[k]
+				if !yield(result(in, p, f, index[f.ID])) {
+					return
+				}
+			}
+		}
+	})
+}
+
+// programs yields all programs with their inputs.
+func (r *Report) programs() iter.Seq2[*Input, *Program] {
+	return func(yield func(*Input, *Program) bool) {
+		for i := range r.Inputs {
+			in := &r.Inputs[i]
+			for j := range in.Programs {
+				if !yield(in, &in.Programs[j]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // result converts a finding.

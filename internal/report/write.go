@@ -1,11 +1,14 @@
 package report
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/check"
@@ -44,6 +47,9 @@ func Write(w io.Writer, format string, r *Report, opt Options) error {
 	if !ok {
 		return fmt.Errorf("no format is called %q: one of %s", format, strings.Join(Formats(), ", "))
 	}
+	if format == "json" || format == "sarif" { // may be long, and fail only where w fails
+		return f(w, r, opt)
+	}
 	var b bytes.Buffer // so that a reader of w sees all or nothing
 	if err := f(&b, r, opt); err != nil {
 		return err
@@ -55,11 +61,14 @@ func Write(w io.Writer, format string, r *Report, opt Options) error {
 // writeJSON writes the report itself.
 func writeJSON(w io.Writer, r *Report, _ Options) error {
 	out := *r
-	out.Schema, out.Kind = Schema, Kind
-	if out.Inputs == nil {
-		out.Inputs = []Input{}
-	}
-	return encode(w, out)
+	out.Schema, out.Kind, out.Inputs = Schema, Kind, []Input{}
+	return encodeList(w, out, "inputs", 1, func(yield func(*Input) bool) {
+		for i := range r.Inputs {
+			if !yield(&r.Inputs[i]) {
+				return
+			}
+		}
+	})
 }
 
 // encode writes a value as JSON with one blank of indentation.
@@ -68,6 +77,45 @@ func encode(w io.Writer, v any) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", " ")
 	return enc.Encode(v)
+}
+
+// encodeList is encode for a document with a long list, of which it holds one
+// element at a time: doc is the document with the list empty, key the list's name
+// and depth how many lists and objects it is in.
+func encodeList[T any](w io.Writer, doc any, key string, depth int, list iter.Seq[T]) error {
+	var b bytes.Buffer
+	if err := encode(&b, doc); err != nil {
+		return err
+	}
+	indent := strings.Repeat(" ", depth)
+	head, tail, ok := strings.Cut(b.String(), "\n"+indent+strconv.Quote(key)+": []")
+	if !ok {
+		panic("bug: no empty list " + key)
+	}
+	out := bufio.NewWriter(w)
+	out.WriteString(head + "\n" + indent + strconv.Quote(key) + ": [") //nolint:errcheck // Flush returns it
+	var element bytes.Buffer
+	enc := json.NewEncoder(visible.JSONWriter(&element))
+	enc.SetEscapeHTML(false)
+	enc.SetIndent(indent+" ", " ")
+	end := "]"
+	for v := range list {
+		if end != "]" {
+			element.WriteByte(',')
+		}
+		end = "\n" + indent + "]"
+		element.WriteString("\n" + indent + " ")
+		if err := enc.Encode(v); err != nil {
+			return err
+		}
+		element.Truncate(element.Len() - 1) // a line break
+		if _, err := out.Write(element.Bytes()); err != nil {
+			return err
+		}
+		element.Reset()
+	}
+	out.WriteString(end + tail) //nolint:errcheck // Flush returns it
+	return out.Flush()
 }
 
 // Read reads the JSON of a report.
