@@ -249,3 +249,49 @@ func TestClosedPipe(t *testing.T) {
 		}
 	}
 }
+
+// TestSignalWhileGraphvizRuns stops the command while it waits for the engine dot,
+// for which a program stands that never answers: the program ends and its directory
+// goes, too.
+func TestSignalWhileGraphvizRuns(t *testing.T) {
+	bin, tmp := t.TempDir(), t.TempDir()
+	helper := "#!/bin/sh\necho $$ > " + filepath.Join(bin, "pid") + "\nexec sleep 60\n"
+	if err := os.WriteFile(filepath.Join(bin, "bpfcfg-dot"), []byte(helper), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := program(t, "render", testenv.Path(t, "corpus/out/17_range_checked.o"), "--prog", "below", "--engine", "dot", "-o", "x.svg")
+	cmd.Dir = t.TempDir()
+	cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "TMPDIR="+tmp)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var pid int
+	for range 2000 {
+		data, _ := os.ReadFile(filepath.Join(bin, "pid"))
+		if _, err := fmt.Sscan(string(data), &pid); err == nil {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	if pid == 0 {
+		_ = cmd.Process.Kill()
+		t.Fatal("the program was not started")
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 {
+		t.Errorf("status %d, want 130", code)
+	}
+	if left, _ := os.ReadDir(tmp); len(left) > 0 {
+		t.Errorf("%v is left", left)
+	}
+	for range 100 { // the system may take a moment
+		if errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("the program that was started still runs as %d", pid)
+}

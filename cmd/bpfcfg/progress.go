@@ -141,9 +141,9 @@ func terminalWidth(w io.Writer) int {
 // progress shows how far long work has come, on a terminal only.
 func progress(w io.Writer, done, of int, what string) {
 	if c, ok := w.(*console); ok {
-		line := visible.Text(what)
+		line := "analysing " + visible.Text(what)
 		if of > 1 {
-			line = fmt.Sprintf("%d of %d  %s", done+1, of, line)
+			line = fmt.Sprintf("%d of %d  %s", done+1, of, visible.Text(what))
 		}
 		c.step(line)
 	}

@@ -44,7 +44,7 @@ func TestProgress(t *testing.T) {
 	progress(c, 0, 1, "one")
 	c.started = time.Now().Add(-5 * time.Second)
 	c.tick()
-	if want := "\r\x1b[Kone  5 s"; b.String() != want {
+	if want := "\r\x1b[Kanalysing one  5 s"; b.String() != want {
 		t.Errorf("%q, want %q", b.String(), want)
 	}
 	c.clear()
