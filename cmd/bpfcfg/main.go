@@ -18,13 +18,16 @@ import (
 	"io"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/alecthomas/kong"
 )
 
 // cli is the command line: one field a verb.
 type cli struct {
-	Help    helpFlag   `short:"h" help:"Show help."`
+	Help    helpFlag      `short:"h" help:"Show help."`
+	Timeout time.Duration `help:"Give up after so long, with status 3 (30s, 5m; default: never)." placeholder:"TIME"`
+
 	Demo    demoCmd    `cmd:"" help:"The main job on an embedded sample: writes demo.svg and demo.html."`
 	List    listCmd    `cmd:"" help:"List programs, subprograms, instructions and jump tables."`
 	Render  renderCmd  `cmd:"" help:"Draw the control-flow graph beside the block layout of the machine code."`
@@ -117,5 +120,9 @@ func command(args []string, std streams, p *process) error {
 	if err != nil {
 		return usagef("%w (see bpfcfg --help)", err)
 	}
+	if c.Timeout < 0 {
+		return usagef("--timeout %v: must not be negative", c.Timeout)
+	}
+	defer p.giveUp(c.Timeout)()
 	return ctx.Run()
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -19,6 +20,9 @@ type process struct {
 	// (a program that was started, a directory) heeds it, between hold and
 	// release.
 	context.Context
+	cancel  context.CancelFunc
+	console *console
+
 	files  atomicfile.Files
 	held   atomic.Int32 // pieces of work between hold and release
 	caught atomic.Int32 // the signal, 0 for none
@@ -32,7 +36,7 @@ const stopGrace = 3 * time.Second
 // asks for it. Release makes it deaf again.
 func newProcess(console *console) (p *process, release func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	p = &process{Context: ctx}
+	p = &process{Context: ctx, cancel: cancel, console: console}
 	heard := make(chan os.Signal, 1)
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		if !signal.Ignored(s) { // nohup, and shells for work in the background, mean it
@@ -50,12 +54,7 @@ func newProcess(console *console) (p *process, release func()) {
 				number = n
 			}
 			p.caught.Store(int32(number))
-			cancel()
-			p.files.Stop()
-			for end := time.Now().Add(stopGrace); p.held.Load() > 0 && time.Now().Before(end); {
-				time.Sleep(5 * time.Millisecond)
-			}
-			console.clear()
+			p.stop()
 			os.Exit(exitSignal + int(number))
 		}
 	}()
@@ -67,6 +66,31 @@ func newProcess(console *console) (p *process, release func()) {
 		}
 		cancel()
 	}
+}
+
+// stop puts things in order before the process ends.
+func (p *process) stop() {
+	p.cancel()
+	p.files.Stop()
+	for end := time.Now().Add(stopGrace); p.held.Load() > 0 && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
+	p.console.clear()
+}
+
+// giveUp ends the process with exitInput after a time; 0 is never. It returns what
+// to call when the work is done. Analyses do not look at a clock, so that the same
+// input always has the same answer: it is this, or none.
+func (p *process) giveUp(after time.Duration) (done func()) {
+	if after == 0 {
+		return func() {}
+	}
+	t := time.AfterFunc(after, func() {
+		p.stop()
+		fmt.Fprintf(p.console, "bpfcfg: gave up after %v, as --timeout says: nothing of what is missing is known\n", after)
+		os.Exit(exitInput)
+	})
+	return func() { t.Stop() }
 }
 
 // hold says that work goes on which heeds the context. It returns what to call
