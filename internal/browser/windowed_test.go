@@ -144,6 +144,9 @@ func TestPrintWindowed(t *testing.T) {
 		t.Errorf("paper shows %s of %s", part, all)
 	}
 	want(b, `getComputedStyle(document.querySelector("#picture > svg")).transform`, "none")
+	const shape = `(() => { const s = document.querySelector("#picture > svg"), [, , w, h] = ` + box + `.split(" ");
+		return s.getAttribute("width") === w && s.getAttribute("height") === h && s.getBoundingClientRect().height > 300; })()`
+	want(b, shape, true)
 	b.media("")
 	want(b, box, all)
 }

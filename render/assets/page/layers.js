@@ -244,6 +244,7 @@ class Windowed {
   frame() {
     const w = win.w / view.scale, h = win.h / view.scale;
     this.spot(-1);
+    this.seen = [view.x, view.y, w, h];
     this.near.fill(0);
     const n = view.scale < smallest ? Infinity : this.mark(3, view.x, view.y, view.x + w, view.y + h);
     this.isFar = n > most;
@@ -370,9 +371,12 @@ class Windowed {
 
   recolour() { show(); }
 
-  // print makes what the window shows the whole drawing.
+  // print makes what the window showed last the whole drawing. The window itself
+  // is another one on paper.
   print(on) {
-    const box = on ? [view.x, view.y, win.w / view.scale, win.h / view.scale] : [0, 0, data.w, data.h];
+    const box = on ? this.seen : [0, 0, data.w, data.h];
     this.svg.setAttribute("viewBox", box.map(Math.round).join(" "));
+    this.svg.setAttribute("width", Math.round(box[2])); // they give the proportions on paper
+    this.svg.setAttribute("height", Math.round(box[3]));
   }
 }
