@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -120,6 +121,7 @@ func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 	if run.names, err = expandAll(c.Input); err != nil {
 		return nil, err
 	}
+	run.detailed = c.detailed()
 	return run, nil
 }
 
@@ -181,6 +183,19 @@ func (o *outputFlags) failOn() check.Level {
 		return check.Off
 	}
 	return check.Level(o.FailOn)
+}
+
+// detailed returns which findings are written with all that is known of them:
+// what JSON and SARIF hold of each, the other formats hold of those that they list.
+func (o *outputFlags) detailed() func(*report.Finding) bool {
+	outs, _ := o.outputs() // prepare asked before
+	if slices.ContainsFunc(outs, func(out output) bool { return out.format == "json" || out.format == "sarif" }) {
+		return func(*report.Finding) bool { return true }
+	}
+	show, fail := check.Level(o.Show), o.failOn()
+	return func(f *report.Finding) bool {
+		return f.Level.AtLeast(show) || fail != check.Off && f.Level.AtLeast(fail)
+	}
 }
 
 // baseline accepts what the baseline lists, or writes it.

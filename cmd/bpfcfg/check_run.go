@@ -33,6 +33,7 @@ type checkRun struct {
 	shard, shards int
 	jobs          int
 	stdin         io.Reader
+	detailed      func(*report.Finding) bool // whether its path and related places are needed
 }
 
 // expandAll returns the inputs that the arguments stand for, each once, by name.
@@ -217,6 +218,11 @@ func (c *checkRun) program(p *bytecode.Program, prof jit.Profile) report.Program
 		return set.Levels(fs), err
 	})
 	out.Findings = report.Findings(fs, c.root)
+	for i := range out.Findings {
+		if f := &out.Findings[i]; !c.detailed(f) {
+			f.Path, f.Related = nil, nil // most of a report's memory
+		}
+	}
 	if err != nil {
 		out.Error = err.Error()
 	}
