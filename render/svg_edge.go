@@ -219,13 +219,13 @@ func (d *drawing) label(w *Wire, e *Edge) {
 		p = w.Points[n-1]
 	}
 	room := d.roomRight(e.To, p.X)
-	atLeft := e.Kind == Indirect && room < smallWidth(min(columns(Visible(text)), labelCols))+12
+	atLeft := e.Kind == Indirect && room < min(columns(Visible(text)), labelCols)*labelCell/10+12
 	lines, cut := []string{text}, false
 	if e.Kind != Indirect || w.Curve {
 		lines[0], cut = clip(Visible(text), labelCols)
 	} else {
 		// The last bend is where the line leaves its trunk.
-		lines, cut = labelLines(Visible(text), max(1, min(3, (p.Y-w.Points[n-2].Y-12)/10)))
+		lines, cut = labelLines(Visible(text), max(1, min(3, (p.Y-w.Points[n-2].Y-10)/labelHeight)))
 	}
 	if cut {
 		d.s("<g>")
@@ -233,7 +233,7 @@ func (d *drawing) label(w *Wire, e *Edge) {
 		defer d.s("</g>")
 	}
 	for i, t := range lines {
-		switch y := p.Y - 5 - 10*(len(lines)-1-i); {
+		switch y := p.Y - 5 - labelHeight*(len(lines)-1-i); {
 		case e.Kind != Indirect:
 			d.text(p.X+6, p.Y+11, "lab", t)
 		case atLeft:
@@ -244,8 +244,12 @@ func (d *drawing) label(w *Wire, e *Edge) {
 	}
 }
 
-// labelCols is the width of a line of a label in cells.
-const labelCols = 24
+// Sizes of labels: cells of a line, tenths of a pixel of a cell, pixels of a line.
+const (
+	labelCols   = 24
+	labelCell   = 67
+	labelHeight = 11
+)
 
 // labelLines breaks visible text behind ";" and "," into at most most lines.
 // Parts that end in ";" begin lines of their own.
