@@ -103,7 +103,9 @@ func (p *pathReader) number() float64 {
 	n, dot := 0, false
 	for n < len(p.s) {
 		c := p.s[n]
-		if !(c >= '0' && c <= '9' || n == 0 && (c == '-' || c == '+') || c == '.' && !dot) {
+		digit := c >= '0' && c <= '9'
+		sign := n == 0 && (c == '-' || c == '+')
+		if !digit && !sign && (c != '.' || dot) {
 			break
 		}
 		dot = dot || c == '.'

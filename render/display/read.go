@@ -3,6 +3,7 @@ package display
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -80,7 +81,7 @@ func Read(svg []byte, scheme Scheme) (*Drawing, error) {
 	dec := xml.NewDecoder(bytes.NewReader(svg))
 	for {
 		tok, err := dec.RawToken()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err == nil {

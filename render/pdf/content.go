@@ -33,9 +33,12 @@ type state struct {
 	alpha        [2]uint8
 }
 
+// initial is the state of a page that nothing was said to.
+var initial = state{width: 1, dash: "[]", alpha: [2]uint8{255, 255}}
+
 func newContent(d *display.Drawing, scale, high float64) *content {
 	c := &content{d: d, scale: scale, high: high, lacks: map[rune]bool{}}
-	c.now = state{width: 1, dash: "[]", alpha: [2]uint8{255, 255}}
+	c.now = initial
 	fmt.Fprintf(c, "%s 0 0 %s 0 %s cm 4 M\n", num(scale), num(-scale), num(high)) // 4: miter limit of SVG
 	return c
 }
@@ -266,7 +269,7 @@ func (c *content) resources(f *file) string {
 		fmt.Fprintf(&b, "/G%d<</ca %s/CA %s>>", i, num(float64(a[0])/255), num(float64(a[1])/255))
 	}
 	b.WriteString(">>/Pattern<<")
-	for i := 0; i < len(c.patterns); i++ {
+	for i := range c.patterns {
 		fmt.Fprintf(&b, "/P%d %d 0 R", i, c.addPattern(f, c.patterns[i]))
 	}
 	b.WriteString(">>")
@@ -276,7 +279,7 @@ func (c *content) resources(f *file) string {
 // addPattern adds a pattern, whose matrix leads to the page and not to the
 // drawing (ISO 32000-1, 8.7.3.1).
 func (c *content) addPattern(f *file, p *display.Pattern) int {
-	tile := &content{d: &display.Drawing{Items: p.Items}, lacks: c.lacks, now: state{width: 1, dash: "[]", alpha: [2]uint8{255, 255}}}
+	tile := &content{d: &display.Drawing{Items: p.Items}, lacks: c.lacks, now: initial}
 	tile.paint()
 	k := c.scale
 	return f.stream(fmt.Sprintf("/Type/Pattern/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 %s %s]/XStep %s/YStep %s"+

@@ -89,13 +89,12 @@ func (f *file) add(body string) int {
 // reserve returns the number of an object that set makes.
 func (f *file) reserve() int           { return f.add("null") }
 func (f *file) set(n int, body string) { f.objects[n-1] = []byte(body) }
-func (f *file) ref(body string) string { return fmt.Sprintf("%d 0 R", f.add(body)) }
 
 // stream adds compressed data with more entries of its dictionary.
 func (f *file) stream(entries string, data []byte) int {
 	var z bytes.Buffer
 	zw := zlib.NewWriter(&z)
-	zw.Write(data) // into memory
+	_, _ = zw.Write(data) // into memory
 	zw.Close()
 	head := fmt.Sprintf("<<%s/Filter/FlateDecode/Length %d>>stream\n", entries, z.Len())
 	f.objects = append(f.objects, slices.Concat([]byte(head), z.Bytes(), []byte("\nendstream")))
@@ -116,7 +115,8 @@ func (f *file) write(w io.Writer, info int) error {
 	for _, o := range offsets {
 		fmt.Fprintf(&b, "%010d 00000 n \n", o)
 	}
-	fmt.Fprintf(&b, "trailer\n<</Size %d/Root 1 0 R/Info %d 0 R>>\nstartxref\n%d\n%%%%EOF\n", len(f.objects)+1, info, table)
+	fmt.Fprintf(&b, "trailer\n<</Size %d/Root 1 0 R/Info %d 0 R>>\nstartxref\n%d\n%%%%EOF\n",
+		len(f.objects)+1, info, table)
 	_, err := w.Write(b.Bytes())
 	return err
 }

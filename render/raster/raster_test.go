@@ -257,7 +257,7 @@ func inside(tri [3]pt, x, y float64) bool {
 		side := (float64(b.x-a.x))*(y-float64(a.y)) - (float64(b.y-a.y))*(x-float64(a.x))
 		pos, neg = pos || side > 0, neg || side < 0
 	}
-	return !(pos && neg)
+	return !pos || !neg
 }
 
 func TestTooLarge(t *testing.T) {

@@ -114,10 +114,10 @@ func (d *drawing) function(f int) {
 		name += " (" + render.Visible(fn.Note) + ")"
 	}
 	if f > 0 {
-		d.w.WriteByte('\n')
+		d.print("\n")
 	}
 	d.text(d.fit(name, d.opt.Width-1)+":", boldText)
-	d.w.WriteByte('\n')
+	d.print("\n")
 }
 
 // block prints a block and what follows it.
@@ -262,8 +262,11 @@ func (d *drawing) line(border cell, r row) {
 		i = j
 	}
 	d.text(r.text, r.colour)
-	d.w.WriteByte('\n')
+	d.print("\n")
 }
+
+// print prints. The buffer keeps the first error until Flush.
+func (d *drawing) print(s string) { _, _ = d.w.WriteString(s) }
 
 // text prints a text in a colour.
 func (d *drawing) text(s, colour string) {
@@ -271,10 +274,10 @@ func (d *drawing) text(s, colour string) {
 		return
 	}
 	if !d.opt.Colour || colour == "" {
-		d.w.WriteString(s)
+		d.print(s)
 		return
 	}
-	d.w.WriteString("\x1b[" + colour + "m" + s + "\x1b[m")
+	d.print("\x1b[" + colour + "m" + s + "\x1b[m")
 }
 
 // legend prints the signs that the drawing has.
@@ -298,10 +301,10 @@ func (d *drawing) legend() {
 			return
 		}
 		if gap {
-			d.w.WriteString("   ")
+			d.print("   ")
 		}
 		d.text(sign, colour)
-		d.w.WriteString(" " + what)
+		d.print(" " + what)
 		gap = true
 	}
 	item(falling, string(d.set.falls), "fall-through", fallColour)
@@ -311,6 +314,6 @@ func (d *drawing) legend() {
 	}
 	item(stopping, string(d.set.dies), "never falls through", styleColour[dead])
 	if gap {
-		d.w.WriteString("\n\n")
+		d.print("\n\n")
 	}
 }

@@ -173,7 +173,7 @@ func (c *canvas) follow(t *testing.T, y int) []int {
 		}
 		straight := cross || a == up|down || a == left|right
 		go1 := func(on bool, dx, dy int) {
-			if on && !(dx == -p.dx && dy == -p.dy) {
+			if on && (dx != -p.dx || dy != -p.dy) {
 				todo = append(todo, spot{p.x + dx, p.y + dy, dx, dy})
 			}
 		}
