@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"os"
@@ -170,11 +171,16 @@ func (c *showCmd) one(w io.Writer, s source, v *view, st stage, prof jit.Profile
 	if c.Format == "json" {
 		return st.json(v)
 	}
-	if c.Stage == "cfg" { // it may be long, and fails only where writing does
+	switch c.Stage {
+	case "cfg", "facts", "insns": // may be gigabytes, and fail only where writing does
 		if gap {
 			fmt.Fprintln(w)
 		}
-		return nil, st.text(w, v)
+		out := bufio.NewWriterSize(w, 1<<16)
+		if err := st.text(out, v); err != nil {
+			return nil, err
+		}
+		return nil, out.Flush()
 	}
 	var b strings.Builder
 	if err := st.text(&b, v); err != nil {

@@ -203,7 +203,9 @@ func factsText(w io.Writer, v *view) error {
 		}
 		fmt.Fprintf(w, "  b%d  insn %d\n", i, b.Start)
 		for _, t := range v.a.Succ.Facts.EntryText(cfg.BlockID(i)) {
-			fmt.Fprintf(w, "      %s\n", visible.Text(t))
+			if _, err := fmt.Fprintf(w, "      %s\n", visible.Text(t)); err != nil {
+				return err // nobody reads the rest, which may be long
+			}
 		}
 	}
 	return nil
