@@ -128,11 +128,13 @@ func (c *goldenFlags) run(std streams, act goldenAction) error {
 	}
 	var results []goldenResult
 	failed := files.failed
-	for i, j := range files.jobs {
-		progress(std.err, i, len(files.jobs), j.program.Name+" "+j.profile.Name)
-		r, err := j.do(act)
+	programs := lender{prog: c.Prog}
+	for i := range files.jobs {
+		j := &files.jobs[i]
+		progress(std.err, i, len(files.jobs), j.name+" "+j.profile.Name)
+		r, err := j.do(&programs, act)
 		if err != nil {
-			failed = append(failed, goldenFailure{j.source, failure{j.program.Name, j.program.Section, err}})
+			failed = append(failed, goldenFailure{j.source, failure{j.name, j.section, err}})
 		}
 		if r.Status != "" {
 			results = append(results, r)
@@ -156,16 +158,13 @@ func (c *goldenFlags) run(std streams, act goldenAction) error {
 	return goldenOutcome(std.err, results, failed)
 }
 
-// goldenJob is a program to be compared under one profile.
-type goldenJob struct {
-	source string
-	path   string
-	profiledProgram
-}
-
 // do analyses the program and hands its layout to the action.
-func (j *goldenJob) do(act goldenAction) (goldenResult, error) {
-	a, err := pipeline.Run(j.program, j.profile, rewrite.Options{})
+func (j *goldenJob) do(programs *lender, act goldenAction) (goldenResult, error) {
+	p, err := programs.program(j)
+	if err != nil {
+		return goldenResult{}, err
+	}
+	a, err := pipeline.Run(p, j.profile, rewrite.Options{})
 	if err != nil {
 		return goldenResult{}, err
 	}
@@ -177,9 +176,9 @@ func (j *goldenJob) do(act goldenAction) (goldenResult, error) {
 		if b < 0 || int(b) >= len(a.Graph.Blocks) {
 			return bytecode.Line{}, false
 		}
-		return j.program.LineAt(a.Graph.Blocks[b].Start)
+		return p.LineAt(a.Graph.Blocks[b].Start)
 	})
-	r.Input, r.Program, r.Profile = j.source, j.program.Name, j.profile.Name
+	r.Input, r.Program, r.Profile = j.source, j.name, j.profile.Name
 	return r, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -20,10 +21,49 @@ import (
 // layoutExt is how golden files end.
 const layoutExt = ".layout"
 
-// profiledProgram is a program and what it is compiled for.
-type profiledProgram struct {
-	program *bytecode.Program
-	profile jit.Profile
+// goldenJob is a program to be compared under one profile. It names the program
+// only, since all programs of many objects would fill the memory; see lender.
+type goldenJob struct {
+	source, path  string
+	name, section string
+	profile       jit.Profile
+
+	input string            // what open takes
+	index int               // of the program there
+	kept  *bytecode.Program // of an input that can be read but once
+}
+
+// lender opens the inputs of jobs again, one at a time.
+type lender struct {
+	prog, input string
+	s           source
+}
+
+// program returns the program of a job.
+func (l *lender) program(j *goldenJob) (*bytecode.Program, error) {
+	if j.kept != nil {
+		return j.kept, nil
+	}
+	if l.input != j.input {
+		s, err := open(j.input, l.prog, nil)
+		if err != nil {
+			return nil, err
+		}
+		l.input, l.s = j.input, s
+	}
+	if j.index >= len(l.s.programs) {
+		return nil, fmt.Errorf("%s has changed while it was read", j.source)
+	}
+	return named(&l.s, l.s.programs[j.index]), nil
+}
+
+// named returns a program as its golden file calls it: the path of a raw file is
+// no part of the program.
+func named(s *source, p *bytecode.Program) *bytecode.Program {
+	if strings.HasPrefix(s.name, "raw:") {
+		return called(p, filepath.Base(p.Name))
+	}
+	return p
 }
 
 // goldenPlan is what a run works on.
@@ -69,7 +109,7 @@ func (c *goldenFlags) plan(stdin io.Reader) (*goldenPlan, error) {
 					object = filepath.ToSlash(rel)
 				}
 			}
-			if err := c.addObject(plan, owner, s, safePath(object), c.Prog == "" && s.name == name); err != nil {
+			if err := c.addObject(plan, owner, s, name, safePath(object)); err != nil {
 				return nil, err
 			}
 		}
@@ -78,14 +118,14 @@ func (c *goldenFlags) plan(stdin io.Reader) (*goldenPlan, error) {
 	return plan, nil
 }
 
-// addObject adds the jobs of one source.
-func (c *goldenFlags) addObject(plan *goldenPlan, owner map[string]string, s source, object string, whole bool) error {
+// addObject adds the jobs of one source, which was opened by the name input.
+func (c *goldenFlags) addObject(plan *goldenPlan, owner map[string]string, s source, input, object string) error {
 	o := plan.objects[object]
 	if o == nil {
 		o = &goldenObject{names: map[string]bool{}}
 		plan.objects[object] = o
 	}
-	o.whole = o.whole || whole
+	o.whole = o.whole || c.Prog == "" && s.name == input
 	for _, f := range s.failed {
 		o.names[golden.Word(f.name)] = true
 		plan.failed = append(plan.failed, goldenFailure{s.name, f})
@@ -94,9 +134,11 @@ func (c *goldenFlags) addObject(plan *goldenPlan, owner map[string]string, s sou
 	if err != nil {
 		return err
 	}
-	for _, p := range s.programs {
-		if strings.HasPrefix(s.name, "raw:") { // called by its path, which is no part of the program
-			p = called(p, filepath.Base(p.Name))
+	for i, p := range s.programs {
+		p = named(&s, p)
+		var kept *bytecode.Program
+		if input == "-" {
+			kept = p
 		}
 		o.names[golden.Word(p.Name)] = true
 		for _, prof := range profiles {
@@ -106,7 +148,7 @@ func (c *goldenFlags) addObject(plan *goldenPlan, owner map[string]string, s sou
 					"or rename one", path, other, s.name)
 			}
 			owner[path] = s.name
-			plan.jobs = append(plan.jobs, goldenJob{s.name, path, profiledProgram{p, prof}})
+			plan.jobs = append(plan.jobs, goldenJob{s.name, path, p.Name, p.Section, prof, input, i, kept})
 		}
 	}
 	return nil
