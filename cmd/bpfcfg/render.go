@@ -26,7 +26,8 @@ type renderCmd struct {
 	Scheme  string  `enum:"light,dark," default:"" help:"light or dark: colours of svg, png and pdf (default: svg follows the reader, else light)."`
 	analysisFlags
 
-	kernel kernelSide // what a recorded kernel made of the programs
+	kernel  kernelSide // what a recorded kernel made of the programs
+	unheard error      // why that is not known
 }
 
 // Help returns the examples of --help.
@@ -61,7 +62,7 @@ func (c *renderCmd) Run(std streams, p *process) error {
 		return err
 	}
 	if c.kernel, err = newRecorded(s, nil); err != nil {
-		return inputError(err)
+		c.kernel, c.unheard = noKernel{}, err // the picture is there all the same
 	}
 	d := drawing{format: format, view: c.View, engine: c.Engine, fold: c.Fold, scheme: c.Scheme, scale: c.Scale, proc: p}
 	d.console, _ = std.err.(*console)
@@ -167,9 +168,7 @@ func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, forma
 		return nil, err
 	}
 	scene := picture.Scene(a, shortName(s.name))
-	if err := c.check(scene, a, s); err != nil {
-		return nil, err
-	}
+	c.check(scene, a)
 	if format == "html" {
 		picture.AddDetails(scene, a)
 	}

@@ -10,21 +10,28 @@ import (
 // check verifies what is drawn as verify does, and says in the scene what it
 // found: that the machine code has the bytecode's control flow and, of a
 // recorded program, that it is what the kernel made of it.
-func (c *renderCmd) check(scene *render.Scene, a *pipeline.Analysis, s source) error {
+func (c *renderCmd) check(scene *render.Scene, a *pipeline.Analysis) {
 	if a.Image == nil || c.View == "cfg" {
-		return nil
+		return
 	}
 	picture.AddVerified(scene, a, verify.Check(a.Xlated.Program, a.Image, a.Profile))
 	if c.Profile != "" {
-		return nil // another machine's code has nothing to do with the record
-	}
-	o, err := c.kernel.of(a.Program, a.Profile)
-	if err != nil || o == nil {
-		return err
+		return // another machine's code has nothing to do with the record
 	}
 	d := verifyDoc{Same: true}
-	if err := d.kernels(a, o); err != nil {
-		return err
+	o, err := c.kernel.of(a.Program, a.Profile)
+	if err == nil && o != nil {
+		err = d.kernels(a, o)
+	}
+	if c.unheard != nil {
+		err = c.unheard
+	}
+	if err != nil {
+		scene.Notes = append(scene.Notes, "not compared with the recorded kernel's bytes: "+err.Error())
+		return
+	}
+	if o == nil {
+		return
 	}
 	code := ""
 	for _, k := range d.Checks {
@@ -48,7 +55,6 @@ func (c *renderCmd) check(scene *render.Scene, a *pipeline.Analysis, s source) e
 	if code == "" {
 		scene.Notes = append(scene.Notes, "not compared with the recorded kernel's bytes"+whyNot(d.Checks))
 	}
-	return nil
 }
 
 // prefixed returns the mismatches of a check with what was compared.

@@ -59,6 +59,12 @@ func TestRenderRecord(t *testing.T) {
 	if strings.Contains(svg, "recorded kernel<") {
 		t.Error("said to have the kernel's bytes")
 	}
+	// A record without machine code: the picture is there, and claims nothing.
+	rest := whole[at[1]-8:] // from the first digit
+	svg = renderRecord(t, append(bytes.Clone(whole[:at[1]-8]), rest[bytes.IndexByte(rest, '"'):]...))
+	if strings.Contains(svg, "recorded kernel<") || !strings.Contains(svg, "not compared with the recorded kernel") {
+		t.Error("code that is not there is not said to be that")
+	}
 }
 
 // renderRecord draws the program dense/dense5 of a record file's content.
