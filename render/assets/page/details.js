@@ -98,7 +98,9 @@ function code(lines, block) {
     const where = l.line ? l.file + ":" + l.line + ": " : "";
     if (l.source && where + l.source !== source) {
       source = where + l.source;
-      pre.append(element("span", "src", source + "\n"));
+      const e = element("span", "src", where.slice(where.lastIndexOf("/") + 1) + l.source + "\n");
+      e.title = where + l.source;
+      pre.append(e);
     }
     const row = element("span", l.mark ? "line " + (l.mark === "removed" ? "removed" : "added") : "line",
       element("span", "slot", String(l.slot).padStart(5) + "  "), l.text);
