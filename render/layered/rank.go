@@ -56,6 +56,12 @@ func newSchedule(g Graph, t *tree, gr *groups) *schedule {
 	n := len(g.Nodes)
 	jobs := n + len(gr.parent)
 	s := &schedule{g: g, t: t, nodes: n, waits: make([]int, jobs), rank: make([]int, jobs)}
+	exits := fill(len(g.Edges)) // outermost group that each edge leaves, -1
+	for i, e := range g.Edges {
+		if !t.retreating[i] {
+			exits[i] = gr.outermostExited(gr.of[e.From], gr.of[e.To])
+		}
+	}
 	var cycle []int32 // strongly connected component of each job
 	before := func(add func(a, b int)) {
 		for i, e := range g.Edges {
@@ -63,8 +69,7 @@ func newSchedule(g Graph, t *tree, gr *groups) *schedule {
 				continue
 			}
 			add(e.From, e.To)
-			l := gr.outermostExited(gr.of[e.From], gr.of[e.To])
-			if l >= 0 && (cycle == nil || cycle[n+l] != cycle[e.To]) {
+			if l := exits[i]; l >= 0 && (cycle == nil || cycle[n+l] != cycle[e.To]) {
 				add(n+l, e.To)
 			}
 		}
