@@ -161,7 +161,7 @@ type state struct {
 	folds *folder // constants of the source program
 
 	mustCtx  []bool // by source slot: a load that is through the context on all paths; nil when not known
-	mayWrite bool           // packet data may be written to
+	mayWrite bool   // packet data may be written to
 
 	throws       bool
 	private      []bool         // by source subprogram: uses a private stack
