@@ -3,6 +3,7 @@
 //
 //	go run ./internal/benchtable                              # all shapes, 10k to 1M slots; takes minutes
 //	go run ./internal/benchtable -slots 10000,100000 -shapes loops,spills
+//	go run ./internal/benchtable -objects 50,500,5000 -bpfcfg ./bpfcfg   # many files in one run
 //
 // Each shape of package progen is analysed at each size in a process of its
 // own, stage by stage. The process reports time, allocations and, on Linux, the
@@ -28,7 +29,16 @@ func main() {
 	shapes := flag.String("shapes", "", "names of shapes, all when empty")
 	child := flag.String("child", "", "measure one SHAPE/SLOTS and print JSON")
 	stages := flag.Bool("stages", false, "print every stage of every shape")
+	objects := flag.String("objects", "", "measure the command on so many objects instead")
+	bpfcfg := flag.String("bpfcfg", "bpfcfg", "the command for -objects")
 	flag.Parse()
+	if *objects != "" {
+		if err := measureObjects(os.Stdout, *bpfcfg, *objects); err != nil {
+			fmt.Fprintln(os.Stderr, "benchtable:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if err := run(*slots, *shapes, *child, *stages); err != nil {
 		fmt.Fprintln(os.Stderr, "benchtable:", err)
 		os.Exit(1)

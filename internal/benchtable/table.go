@@ -37,7 +37,8 @@ func printShapes(w io.Writer, all []result, sizes []int) {
 			peaks += fmt.Sprintf("%s%d", sep, r.Peak>>20)
 		}
 		last := all[i+len(sizes)-1]
-		fmt.Fprintf(w, "| `%s` | %d | %d | %s | %s | %s | %s MB |\n", last.Shape, last.Slots, last.Blocks, times, bytes, allocs, peaks)
+		fmt.Fprintf(w, "| `%s` | %d | %d | %s | %s | %s | %s MB |\n", last.Shape, last.Slots, last.Blocks,
+			times, bytes, allocs, peaks)
 	}
 	fmt.Fprintln(w)
 }

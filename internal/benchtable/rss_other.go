@@ -1,0 +1,8 @@
+//go:build !unix
+
+package main
+
+import "os"
+
+// maxResident returns 0: the system does not tell.
+func maxResident(*os.ProcessState) int64 { return 0 }

@@ -1,0 +1,22 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+)
+
+// maxResident returns the largest resident size of a process that has ended, in
+// bytes.
+func maxResident(p *os.ProcessState) int64 {
+	usage, ok := p.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0
+	}
+	if runtime.GOOS == "darwin" { // in bytes there (getrusage(2)), in kB elsewhere
+		return int64(usage.Maxrss)
+	}
+	return int64(usage.Maxrss) << 10
+}
