@@ -19,7 +19,7 @@ func drawSVG(s *render.Scene) ([]byte, error) {
 }
 
 // pngWidth and pngHeight are the most pixels of a large program's picture.
-const pngWidth, pngHeight = 1100, 1100
+const pngWidth, pngHeight = 800, 800
 
 // drawPNG returns a picture made small.
 func drawPNG(s *render.Scene) ([]byte, error) {
