@@ -128,6 +128,12 @@ func (ch *channels) route(n *net, i int) []Point {
 // cross leads a path through channel k from one cell's pin to another's; the
 // flags say on which side of the channel each cell is.
 func (ch *channels) cross(r *path, n *net, k, from, to int, fromTop, toTop bool) {
+	if fromTop != toTop && !ch.jogs[k] && !ch.cols.cut[k] {
+		// Most of a long line: from dummy to dummy, straight on.
+		if a, b := &ch.c.cell[from], &ch.c.cell[to]; a.kind != boxCell && b.kind != boxCell && a.x == b.x {
+			return
+		}
+	}
 	p := &ch.pieces[n.piece+k-n.chLo]
 	a, b := ch.pin(p, from, fromTop), ch.pin(p, to, toTop)
 	if p.straight() && !ch.cols.cut[k] {
