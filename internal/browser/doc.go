@@ -7,4 +7,6 @@
 //	apt-get install chromium
 //	go test ./internal/browser
 //	PAGE_BLOCKS=10000 go test ./internal/browser -run Large -v   # with times
+//	PAGE_FILE=x.html go test ./internal/browser -run Large -v    # of another page
+//	PICTURES=/tmp/p go test ./internal/browser                   # what windows show
 package browser
