@@ -270,7 +270,7 @@ func TestLarge(t *testing.T) {
 	timed("step, everything", key("ArrowRight"))
 	timed("actual size", key("1"))
 	timed("choose", key("n"))
-	timed("search", `const s = document.getElementById("search"); s.value = "bpf_map_lookup"; s.dispatchEvent(new Event("input"))`)
+	timed("search", `const s = document.getElementById("search"); s.value = "exit"; s.dispatchEvent(new Event("input"))`)
 	want(b, `Number(document.getElementById("count").textContent.split(" ")[0]) > 0`, true)
 	b.shot("large")
 	if _, err := chromedp.Call(b.ctx, performance.Enable, performance.EnableParams{}); err != nil {
