@@ -18,6 +18,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/internal/damage"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
 )
@@ -280,5 +281,19 @@ func TestSpecialFiles(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "elsewhere.svg")); err == nil {
 		t.Error("the link was followed")
+	}
+}
+
+// TestManyOfOneName names pictures of as many programs as there can be, all of one
+// name: numbering each from the start took minutes.
+func TestManyOfOneName(t *testing.T) {
+	programs := slices.Repeat([]string{"f", "F", "f-2"}, load.MaxPrograms/3)
+	names := pictureNames("x.o", programs, "svg")
+	seen := map[string]bool{}
+	for _, n := range names {
+		seen[strings.ToLower(n)] = true
+	}
+	if len(seen) != len(programs) || names[0] != "x.f.svg" || names[1] != "x.F-2.svg" {
+		t.Errorf("%d names for %d programs: %q", len(seen), len(programs), names[:3])
 	}
 }

@@ -43,11 +43,14 @@ func pictureNames(input string, programs []string, format string) []string {
 		stem = "_" + stem
 	}
 	used := map[string]bool{}
+	last := map[string]int{} // number that a name got last: there may be 100,000 of one name
 	var out []string
 	for _, p := range programs {
-		name := visible.FileName(p)
-		for n := 2; used[strings.ToLower(name)]; n++ {
-			name = fmt.Sprintf("%s-%d", visible.FileName(p), n)
+		base := visible.FileName(p)
+		name, key := base, strings.ToLower(base)
+		for used[strings.ToLower(name)] {
+			last[key] = max(2, last[key]+1)
+			name = fmt.Sprintf("%s-%d", base, last[key])
 		}
 		used[strings.ToLower(name)] = true
 		out = append(out, stem+"."+name+endings[format])
@@ -90,7 +93,7 @@ func (w *written) add(path, format string, size int) error {
 	if format != "dot" && format != "json" && format != "mermaid" {
 		w.files = append(w.files, path)
 	}
-	_, err := fmt.Fprintf(w.std.out, "wrote %s (%d kB)\n", visible.Text(path), (size+1023)/1024)
+	_, err := fmt.Fprintf(w.std.out, "wrote %s (%d kB)\n", visible.Text(path), (size+999)/1000)
 	return err
 }
 
