@@ -79,7 +79,7 @@ func TestDamagedObjects(t *testing.T) {
 	paths := append(testenv.Glob(t, "corpus/out/1*.o"), testenv.Glob(t, "seed-callx/*.o")...)
 	runs := fuzzVerbs()
 	for i, k := range damage.Kinds() {
-		for j := range len(runs) {
+		for j := range runs {
 			data, err := os.ReadFile(paths[(i+j)%len(paths)])
 			if err != nil {
 				t.Fatal(err)

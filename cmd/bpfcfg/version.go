@@ -17,8 +17,8 @@ func (versionCmd) Help() string { return "Example:\n  bpfcfg version" }
 
 // Run implements the verb.
 func (versionCmd) Run(std streams) error {
-	fmt.Fprintf(std.out, "bpfcfg %s\nbuilt with %s for %s/%s\nschema %s\nlayout format %d\nprofiles", buildVersion(), runtime.Version(), runtime.GOOS,
-		runtime.GOARCH, schema, golden.FormatVersion)
+	fmt.Fprintf(std.out, "bpfcfg %s\nbuilt with %s for %s/%s\nschema %s\nlayout format %d\nprofiles", buildVersion(),
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, schema, golden.FormatVersion)
 	for _, name := range jit.ProfileNames() {
 		fmt.Fprintf(std.out, " %s", name)
 	}

@@ -16,7 +16,7 @@ func maxResident(p *os.ProcessState) int64 {
 		return 0
 	}
 	if runtime.GOOS == "darwin" { // in bytes there (getrusage(2)), in kB elsewhere
-		return int64(usage.Maxrss)
+		return int64(usage.Maxrss) //nolint:unconvert // 32 bits wide on some machines
 	}
-	return int64(usage.Maxrss) << 10
+	return int64(usage.Maxrss) << 10 //nolint:unconvert // as above
 }
