@@ -72,7 +72,7 @@ func curve(out []vec, p vec, a []vec, scale float64) []vec {
 			bend = max(bend, second(a[0], a[1], a[2]))
 			k = 0.75 // degree 3: 3·2/8
 		}
-		n = int(min(max(math.Ceil(math.Sqrt(k*bend*scale/flatness)), 1), 200))
+		n = int(min(max(math.Ceil(snap(math.Sqrt(k*bend*scale/flatness))), 1), 200))
 	}
 	for i := 1; i < n; i++ {
 		t := float64(i) / float64(n)
@@ -85,14 +85,18 @@ func curve(out []vec, p vec, a []vec, scale float64) []vec {
 			q.X = u*u*u*p.X + 3*u*u*t*a[0].X + 3*u*t*t*a[1].X + t*t*t*a[2].X
 			q.Y = u*u*u*p.Y + 3*u*u*t*a[0].Y + 3*u*t*t*a[1].Y + t*t*t*a[2].Y
 		}
-		out = append(out, q)
+		out = append(out, vec{X: snap(q.X), Y: snap(q.Y)})
 	}
 	return append(out, a[len(a)-1])
 }
 
-func second(a, b, c vec) float64 {
-	return math.Hypot(a.X-2*b.X+c.X, a.Y-2*b.Y+c.Y)
-}
+func second(a, b, c vec) float64 { return snap(math.Hypot(a.X-2*b.X+c.X, a.Y-2*b.Y+c.Y)) }
+
+// snap rounds to a grid that is too fine to be seen, and so coarse that it takes
+// away the last bits of a sum. They differ between processors, some of which
+// multiply and add in one step, and would decide what is exactly in the middle of
+// two steps of the scan converter, as the middle of a curve often is.
+func snap(x float64) float64 { return math.Round(x*(1<<20)) / (1 << 20) }
 
 // pen draws strokes as polygons, one for each line and one for each joint, which
 // all run the same way round.
@@ -150,7 +154,7 @@ func (p *pen) solid(pts []vec, closed bool) {
 func (p *pen) normal(a, b vec) vec {
 	dx, dy := b.X-a.X, b.Y-a.Y
 	k := p.half / math.Hypot(dx, dy)
-	return vec{X: -dy * k, Y: dx * k}
+	return vec{X: snap(-dy * k), Y: snap(dx * k)}
 }
 
 func (p *pen) segment(a, b vec) {
@@ -198,7 +202,7 @@ func (p *pen) dashes(pts []vec, closed bool) {
 	var cur []vec
 	for i := 0; i+1 < len(pts); i++ {
 		a, b := pts[i], pts[i+1]
-		length := math.Hypot(b.X-a.X, b.Y-a.Y)
+		length := snap(math.Hypot(b.X-a.X, b.Y-a.Y))
 		from, to := p.visible(a, b, length)
 		if from > 0 {
 			cur = p.flush(cur)
@@ -232,7 +236,9 @@ func (p *pen) flush(cur []vec) []vec {
 	return nil
 }
 
-func along(a, b vec, t float64) vec { return vec{X: a.X + (b.X-a.X)*t, Y: a.Y + (b.Y-a.Y)*t} }
+func along(a, b vec, t float64) vec {
+	return vec{X: snap(a.X + (b.X-a.X)*t), Y: snap(a.Y + (b.Y-a.Y)*t)}
+}
 
 // visible returns the part of a segment that is in reach of the band, as lengths
 // from its start.

@@ -132,7 +132,7 @@ func (p *painter) fixed(pts []vec) []pt {
 }
 
 func (p *painter) point(q vec) pt {
-	return pt{int64(math.Round(q.X * p.scale * unit)), int64(math.Round(q.Y * p.scale * unit))}
+	return pt{int64(math.Round(snap(q.X * p.scale * unit))), int64(math.Round(snap(q.Y * p.scale * unit)))}
 }
 
 // fill paints what the scan converter holds.
