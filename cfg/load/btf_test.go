@@ -39,7 +39,7 @@ func TestBTFAgainstCilium(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		o, err := newObject(path, f)
+		o, err := newObject(path, f, Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,7 +198,7 @@ func TestContextArgs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	obj, err := newObject("", e)
+	obj, err := newObject("", e, Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}

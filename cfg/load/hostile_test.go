@@ -416,3 +416,40 @@ func BenchmarkELF(b *testing.B) {
 		}
 	})
 }
+
+// TestLimits asks for less than the constants allow: exactly what a file has is
+// enough, one less is not, and nothing is more than the constants.
+func TestLimits(t *testing.T) {
+	path := testenv.Path(t, "corpus/out-plain/02_syscall_dispatch.o")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := ELF(path, data)
+	if err != nil || len(o.Programs) != 1 {
+		t.Fatal(err, o)
+	}
+	slots := len(o.Programs[0].Insns)
+	if o, err := (Limits{File: len(data), Insns: slots}).ELF(path, data); err != nil || len(o.Programs) != 1 {
+		t.Error(err)
+	}
+	if _, err := (Limits{File: len(data) - 1}).ELF(path, data); !errors.Is(err, ErrTooLarge) {
+		t.Error("file:", err)
+	}
+	if o, err := (Limits{Insns: slots - 1}).ELF(path, data); err != nil || len(o.Failed) != 1 ||
+		!errors.Is(o.Failed[0], ErrTooLarge) {
+		t.Error("slots:", err)
+	}
+	code := bytes.Repeat([]byte{0xb7, 0, 0, 0, 0, 0, 0, 0}, 4)
+	if _, err := (Limits{File: 32, Insns: 4}).Raw("x", code, binary.LittleEndian); err != nil {
+		t.Error(err)
+	}
+	for _, l := range []Limits{{File: 31}, {Insns: 3}} {
+		if _, err := l.Raw("x", code, binary.LittleEndian); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%+v: %v", l, err)
+		}
+	}
+	if l := (Limits{File: MaxFile + 1, Insns: -1}); l.file() != MaxFile || l.insns() != MaxInsns {
+		t.Errorf("%+v counts as %d, %d", l, l.file(), l.insns())
+	}
+}

@@ -149,8 +149,8 @@ func (l *linker) appendCode(fn int) error {
 		return fmt.Errorf("function %q: %w", f.name, f.err)
 	}
 	pc := l.p.Len()
-	if int(pc+f.len) > MaxInsns {
-		return fmt.Errorf("more than %d slots: %w", MaxInsns, ErrTooLarge)
+	if most := l.o.limits.insns(); int(pc+f.len) > most {
+		return fmt.Errorf("more than %d slots: %w", most, ErrTooLarge)
 	}
 	if err := l.spend(int(f.len)); err != nil {
 		return err

@@ -99,20 +99,42 @@ func (e ProgramError) Error() string { return e.Err.Error() }
 // Unwrap returns Err.
 func (e ProgramError) Unwrap() error { return e.Err }
 
+// Limits bound what a file may ask for, for those who want less than the
+// constants allow. What an object may produce follows from its size. A field that is not positive, or above its constant, counts as
+// the constant.
+type Limits struct {
+	File  int // bytes of a file: MaxFile
+	Insns int // slots of a program: MaxInsns
+}
+
+// or returns the limit that counts.
+func or(limit, most int) int {
+	if limit <= 0 {
+		return most
+	}
+	return min(limit, most)
+}
+
+func (l Limits) file() int  { return or(l.File, MaxFile) }
+func (l Limits) insns() int { return or(l.Insns, MaxInsns) }
+
 // ELF loads a BPF object file of either byte order. The name is for messages.
 //
 // The error is nil when at least one program was found, even if none of them
 // could be linked: see Object.Failed. The slices of the result may share memory
 // with each other but not with data.
-func ELF(name string, data []byte) (*Object, error) {
-	if len(data) > MaxFile {
-		return nil, fmt.Errorf("load %s: %d bytes, the limit is %d: %w", name, len(data), MaxFile, ErrTooLarge)
+func ELF(name string, data []byte) (*Object, error) { return Limits{}.ELF(name, data) }
+
+// ELF is the function of that name within limits.
+func (l Limits) ELF(name string, data []byte) (*Object, error) {
+	if len(data) > l.file() {
+		return nil, fmt.Errorf("load %s: %d bytes, the limit is %d: %w", name, len(data), l.file(), ErrTooLarge)
 	}
 	f, err := parseELF(data)
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", name, err)
 	}
-	o, err := newObject(name, f)
+	o, err := newObject(name, f, l)
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", name, err)
 	}

@@ -35,6 +35,7 @@ type object struct {
 	externs externSet
 	keys    map[int][]keySite // static keys, by section of the code and slot
 	left    int               // of MaxLinked, for this file
+	limits  Limits
 	diags   []string
 	told    int // diagnostics of programs, of MaxAllDiags
 }
@@ -52,8 +53,8 @@ type function struct {
 
 // newObject finds functions, maps and types. It fails if there is nothing to
 // make a program from.
-func newObject(name string, f *elfFile) (*object, error) {
-	o := &object{name: name, f: f, text: -1, code: map[int][]bytecode.Insn{},
+func newObject(name string, f *elfFile, limits Limits) (*object, error) {
+	o := &object{name: name, f: f, limits: limits, text: -1, code: map[int][]bytecode.Insn{},
 		left:      min(MaxLinked, freeLinked+2*len(f.data)),
 		coreNames: map[coreInfo]string{}, args: map[typedFunc][]string{}, callback: map[uint32][]string{}}
 	for i := range f.sections {

@@ -21,16 +21,21 @@ import (
 // (add_subprogs in kernel/bpf/verifier.c, Linux 7.3); calls out of the program
 // become diagnostics. Maps by descriptor become references of unknown meaning.
 func Raw(name string, data []byte, order binary.ByteOrder) (*bytecode.Program, error) {
-	p, err := raw(name, data, order)
+	return Limits{}.Raw(name, data, order)
+}
+
+// Raw is the function of that name within limits.
+func (l Limits) Raw(name string, data []byte, order binary.ByteOrder) (*bytecode.Program, error) {
+	p, err := raw(name, data, order, l)
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", name, err)
 	}
 	return p, nil
 }
 
-func raw(name string, data []byte, order binary.ByteOrder) (*bytecode.Program, error) {
-	if len(data) > MaxFile {
-		return nil, fmt.Errorf("%d bytes, the limit is %d: %w", len(data), MaxFile, ErrTooLarge)
+func raw(name string, data []byte, order binary.ByteOrder, limits Limits) (*bytecode.Program, error) {
+	if len(data) > limits.file() {
+		return nil, fmt.Errorf("%d bytes, the limit is %d: %w", len(data), limits.file(), ErrTooLarge)
 	}
 	digits := isHex(data)
 	if digits {
@@ -48,8 +53,8 @@ func raw(name string, data []byte, order binary.ByteOrder) (*bytecode.Program, e
 		return nil, fmt.Errorf("the file is empty: %w", ErrNoPrograms)
 	case !digits && bytes.HasPrefix(data, []byte("\x7fELF")):
 		return nil, errors.New("this is an ELF file: load it as an object, not as raw instructions")
-	case len(data)/bytecode.SlotSize > MaxInsns:
-		return nil, fmt.Errorf("%d slots, the limit is %d: %w", len(data)/bytecode.SlotSize, MaxInsns, ErrTooLarge)
+	case len(data)/bytecode.SlotSize > limits.insns():
+		return nil, fmt.Errorf("%d slots, the limit is %d: %w", len(data)/bytecode.SlotSize, limits.insns(), ErrTooLarge)
 	}
 	insns, err := bytecode.Decode(data, order)
 	if err != nil {

@@ -90,7 +90,7 @@ func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 	if _, err := c.outputs(); err != nil {
 		return nil, err
 	}
-	run := &checkRun{prog: c.Prog, root: c.SourceRoot, stdin: std.in, jobs: c.Jobs}
+	run := &checkRun{prog: c.Prog, root: c.SourceRoot, std: std, jobs: c.Jobs}
 	for _, g := range c.Prog {
 		if _, err := filepath.Match(g, ""); err != nil {
 			return nil, usagef("--prog %s: not a glob: %w", g, err)

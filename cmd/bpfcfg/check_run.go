@@ -32,7 +32,7 @@ type checkRun struct {
 	root          string
 	shard, shards int
 	jobs          int
-	stdin         io.Reader
+	std           streams
 	detailed      func(*report.Finding) bool // whether its path and related places are needed
 }
 
@@ -123,7 +123,7 @@ func (c *checkRun) input(name string) *report.Input {
 			return nil
 		}
 	}
-	s, err := guard(func() (source, error) { return open(name, "", c.stdin) })
+	s, err := guard(func() (source, error) { return open(name, "", c.std) })
 	if err != nil {
 		in.Error = strings.TrimPrefix(err.Error(), name+": ")
 		return in

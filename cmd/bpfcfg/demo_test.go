@@ -18,7 +18,7 @@ func TestDemo(t *testing.T) {
 	for range 2 {
 		out := filepath.Join(t.TempDir(), "demo")
 		var stdout, stderr bytes.Buffer
-		if status := run([]string{"demo", "-o", out}, streams{nil, &stdout, &stderr}); status != exitClean {
+		if status := run([]string{"demo", "-o", out}, streams{in: nil, out: &stdout, err: &stderr}); status != exitClean {
 			t.Fatalf("status %d: %s", status, stderr.String())
 		}
 		if want := "rules of linux-7.3: accept\n"; !strings.Contains(stdout.String(), want) {

@@ -107,7 +107,7 @@ func writeOutput(w io.Writer, p *process, file string, write func(io.Writer) err
 // are called by the object's path in it, too.
 func (c *diffCmd) side(std streams, arg string) (diff.Side, []failure, error) {
 	side := diff.Side{Input: arg}
-	sources, err := openInputs([]string{arg}, "", std.in)
+	sources, err := openInputs([]string{arg}, "", std)
 	if err != nil {
 		return side, nil, err
 	}

@@ -114,7 +114,7 @@ func runLine(t *testing.T, line string) {
 	if n := len(args); n > 2 && args[n-2] == ">" {
 		args, to = args[:n-2], args[n-1]
 	}
-	status := run(args, streams{strings.NewReader(""), &out, &errs})
+	status := run(args, streams{in: strings.NewReader(""), out: &out, err: &errs})
 	if status != statuses[line] {
 		t.Errorf("%s: exit status %d, want %d\n%s", line, status, statuses[line], errs.String())
 	}
@@ -198,7 +198,7 @@ func documented(t *testing.T) map[string][]string {
 		out[filepath.Base(file)] = commands(string(text), true)
 	}
 	var help bytes.Buffer
-	run([]string{"--help"}, streams{nil, &help, &help})
+	run([]string{"--help"}, streams{in: nil, out: &help, err: &help})
 	verbs := regexp.MustCompile(`(?m)^  ([a-z]+)(?: ([a-z]+))?  ?`).FindAllStringSubmatch(help.String(), -1)
 	if len(verbs) < 10 {
 		t.Fatalf("only %d verbs in\n%s", len(verbs), help.String())
@@ -206,7 +206,7 @@ func documented(t *testing.T) map[string][]string {
 	for _, v := range verbs {
 		var text bytes.Buffer
 		args := append(strings.Fields(v[1]+" "+v[2]), "--help")
-		if status := run(args, streams{nil, &text, &text}); status != 0 {
+		if status := run(args, streams{in: nil, out: &text, err: &text}); status != 0 {
 			t.Errorf("%q: exit status %d\n%s", args, status, text.String())
 		}
 		name := strings.Join(args, "-")
@@ -255,7 +255,7 @@ func checkSynopsis(t *testing.T, line string) {
 		verb = args[:2]
 	}
 	var help bytes.Buffer
-	if status := run(append(slices.Clone(verb), "--help"), streams{nil, &help, &help}); status != 0 {
+	if status := run(append(slices.Clone(verb), "--help"), streams{in: nil, out: &help, err: &help}); status != 0 {
 		t.Errorf("%s: no such verb\n%s", line, help.String())
 	}
 	for _, flag := range flagForm.FindAllString(line, -1) {

@@ -32,7 +32,7 @@ func (c *explainCmd) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	s, err := openOne(c.Input, c.Prog, std.in)
+	s, err := openOne(c.Input, c.Prog, std)
 	if err != nil {
 		return err
 	}

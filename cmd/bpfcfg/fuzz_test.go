@@ -67,7 +67,7 @@ func FuzzCommand(f *testing.F) {
 // runOn runs the command with data on standard input.
 func runOn(data []byte, args []string) ranVerb {
 	var out, errs bytes.Buffer
-	status := run(args, streams{bytes.NewReader(data), &out, &errs})
+	status := run(args, streams{in: bytes.NewReader(data), out: &out, err: &errs})
 	return ranVerb{args, status, out.String(), errs.String()}
 }
 

@@ -122,13 +122,13 @@ type lineOf func(cfg.BlockID) (bytecode.Line, bool)
 // run does the action for each program and profile, then reports files without
 // a program.
 func (c *goldenFlags) run(std streams, act goldenAction) error {
-	files, err := c.plan(std.in)
+	files, err := c.plan(std)
 	if err != nil {
 		return err
 	}
 	var results []goldenResult
 	failed := files.failed
-	programs := lender{prog: c.Prog}
+	programs := lender{prog: c.Prog, limits: std.limits}
 	for i := range files.jobs {
 		j := &files.jobs[i]
 		progress(std.err, i, len(files.jobs), j.name+" "+j.profile.Name)

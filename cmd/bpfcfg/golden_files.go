@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/golden"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
@@ -36,6 +36,7 @@ type goldenJob struct {
 // lender opens the inputs of jobs again, one at a time.
 type lender struct {
 	prog, input string
+	limits      load.Limits
 	s           source
 }
 
@@ -45,7 +46,7 @@ func (l *lender) program(j *goldenJob) (*bytecode.Program, error) {
 		return j.kept, nil
 	}
 	if l.input != j.input {
-		s, err := open(j.input, l.prog, nil)
+		s, err := open(j.input, l.prog, streams{limits: l.limits})
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +88,7 @@ type goldenFailure struct {
 }
 
 // plan opens the inputs and names the golden file of each program and profile.
-func (c *goldenFlags) plan(stdin io.Reader) (*goldenPlan, error) {
+func (c *goldenFlags) plan(std streams) (*goldenPlan, error) {
 	plan := &goldenPlan{objects: map[string]*goldenObject{}}
 	owner := map[string]string{}
 	for _, arg := range c.Input {
@@ -99,7 +100,7 @@ func (c *goldenFlags) plan(stdin io.Reader) (*goldenPlan, error) {
 		dir := err == nil && st.IsDir()
 		plan.mirror = plan.mirror || dir
 		for _, name := range names {
-			s, err := open(name, c.Prog, stdin)
+			s, err := open(name, c.Prog, std)
 			if err != nil {
 				return nil, err
 			}

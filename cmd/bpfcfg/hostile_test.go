@@ -57,7 +57,7 @@ type ranVerb struct {
 // runHere runs the command in this process.
 func runHere(args ...string) ranVerb {
 	var out, errs bytes.Buffer
-	status := run(args, streams{strings.NewReader(""), &out, &errs})
+	status := run(args, streams{in: strings.NewReader(""), out: &out, err: &errs})
 	return ranVerb{args, status, out.String(), errs.String()}
 }
 

@@ -51,7 +51,7 @@ type failure struct {
 // inputs loads each input in turn, a directory as the objects below it, so that
 // any number of them needs the memory of one. It ends at the first that cannot be
 // read, with the error.
-func inputs(args []string, prog string, stdin io.Reader) iter.Seq2[source, error] {
+func inputs(args []string, prog string, std streams) iter.Seq2[source, error] {
 	return func(yield func(source, error) bool) {
 		for _, arg := range args {
 			names, err := expand(arg)
@@ -60,7 +60,7 @@ func inputs(args []string, prog string, stdin io.Reader) iter.Seq2[source, error
 				return
 			}
 			for _, name := range names {
-				s, err := open(name, prog, stdin)
+				s, err := open(name, prog, std)
 				if !yield(s, err) || err != nil {
 					return
 				}
@@ -70,9 +70,9 @@ func inputs(args []string, prog string, stdin io.Reader) iter.Seq2[source, error
 }
 
 // openInputs loads all inputs. It stops at the first that cannot be read.
-func openInputs(args []string, prog string, stdin io.Reader) ([]source, error) {
+func openInputs(args []string, prog string, std streams) ([]source, error) {
 	var out []source
-	for s, err := range inputs(args, prog, stdin) {
+	for s, err := range inputs(args, prog, std) {
 		if err != nil {
 			return nil, err
 		}
@@ -82,8 +82,8 @@ func openInputs(args []string, prog string, stdin io.Reader) ([]source, error) {
 }
 
 // openOne loads an input of a verb that takes one file.
-func openOne(arg, prog string, stdin io.Reader) (source, error) {
-	sources, err := openInputs([]string{arg}, prog, stdin)
+func openOne(arg, prog string, std streams) (source, error) {
+	sources, err := openInputs([]string{arg}, prog, std)
 	if err != nil {
 		return source{}, err
 	}
@@ -124,25 +124,26 @@ func filesBelow(dir string, wanted func(name string) bool, what string) ([]strin
 }
 
 // open loads one input and keeps the programs that prog selects.
-func open(arg, prog string, stdin io.Reader) (source, error) {
+func open(arg, prog string, std streams) (source, error) {
 	var s source
 	var err error
 	kind, rest, _ := strings.Cut(arg, ":")
 	switch kind {
 	case "raw":
-		s, err = openRaw(rest)
+		s, err = openRaw(rest, std.limits)
 	case "record":
 		file, name, _ := splitProgram(rest)
-		s, err = openRecord(file, name)
+		s, err = openRecord(file, name, std.limits)
 		prog = ""
 	case "live":
 		s, err = openLive(rest)
 	default:
-		s, prog, err = openObject(arg, prog, stdin)
+		s, prog, err = openObject(arg, prog, std)
 	}
 	if err != nil {
 		return s, inputError(err)
 	}
+	s.keepWithin(std.limits)
 	return selectProgram(s, prog)
 }
 
@@ -158,21 +159,21 @@ func splitProgram(arg string) (file, prog string, ok bool) {
 }
 
 // openObject reads an ELF object from a file or standard input.
-func openObject(arg, prog string, stdin io.Reader) (source, string, error) {
+func openObject(arg, prog string, std streams) (source, string, error) {
 	file := arg
 	if arg != "-" {
 		if f, p, ok := splitProgram(arg); ok {
 			file, prog = f, p
 		}
 	}
-	data, err := readInput(file, stdin)
+	data, err := readWithin(file, std.in, std.limits)
 	if err != nil {
 		return source{}, prog, err
 	}
 	if hint := notAnObject(data); hint != "" {
 		return source{}, prog, fmt.Errorf("%s: not an ELF object: %s", file, hint)
 	}
-	o, err := load.ELF(file, data)
+	o, err := std.limits.ELF(file, data)
 	if err != nil {
 		return source{}, prog, err
 	}
@@ -198,12 +199,12 @@ func notAnObject(data []byte) string {
 }
 
 // openRaw reads a file of instruction slots.
-func openRaw(file string) (source, error) {
-	data, err := readInput(file, nil)
+func openRaw(file string, limits load.Limits) (source, error) {
+	data, err := readWithin(file, nil, limits)
 	if err != nil {
 		return source{}, err
 	}
-	p, err := load.Raw(file, data, binary.LittleEndian)
+	p, err := limits.Raw(file, data, binary.LittleEndian)
 	if err != nil {
 		return source{}, err
 	}
@@ -212,8 +213,11 @@ func openRaw(file string) (source, error) {
 
 // openRecord reads the source program called name of a record file, or all of
 // them when name is empty. The profile is that of the recorded machine.
-func openRecord(file, name string) (source, error) {
+func openRecord(file, name string, limits load.Limits) (source, error) {
 	s := source{name: "record:" + file}
+	if err := fits(file, limits); err != nil {
+		return s, err
+	}
 	r, err := record.Open(file, record.Options{SkipLogs: true})
 	if err != nil {
 		return s, err

@@ -28,7 +28,7 @@ func (listCmd) Help() string {
 func (c *listCmd) Run(std streams) error {
 	var failed error
 	first := true
-	for s, err := range inputs(c.Input, c.Prog, std.in) {
+	for s, err := range inputs(c.Input, c.Prog, std) {
 		if err != nil {
 			return err
 		}

@@ -21,12 +21,15 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/bpfcfg/bpfcfg/cfg/load"
 )
 
 // cli is the command line: one field a verb.
 type cli struct {
 	Help    helpFlag      `short:"h" help:"Show help."`
 	Timeout time.Duration `help:"Give up after so long, with status 3 (30s, 5m; default: never)." placeholder:"TIME"`
+	Limits  limitFlags    `embed:""`
 
 	Demo    demoCmd    `cmd:"" help:"The main job on an embedded sample: writes demo.svg and demo.html."`
 	List    listCmd    `cmd:"" help:"List programs, subprograms, instructions and jump tables."`
@@ -65,10 +68,11 @@ func (helpFlag) BeforeReset(ctx *kong.Context) error {
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
+	limits   load.Limits // of inputs
 }
 
 func main() {
-	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+	os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
 // run is the whole command: it parses the arguments, runs the verb and returns
@@ -77,7 +81,7 @@ func run(args []string, std streams) int {
 	console := newConsole(std.err)
 	out := &sink{w: std.out, console: console}
 	p, release := newProcess(console)
-	err := command(args, streams{std.in, out, console}, p)
+	err := command(args, streams{in: std.in, out: out, err: console}, p)
 	console.clear()
 	release()
 	switch {
@@ -105,7 +109,6 @@ func command(args []string, std streams, p *process) error {
 		kong.NoDefaultHelp(),
 		kong.Writers(std.out, std.err),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
-		kong.Bind(std, p),
 	)
 	if err != nil {
 		panic("bug: the command line is declared wrongly: " + err.Error())
@@ -123,6 +126,9 @@ func command(args []string, std streams, p *process) error {
 	if c.Timeout < 0 {
 		return usagef("--timeout %v: must not be negative", c.Timeout)
 	}
+	if std.limits, err = c.Limits.limits(); err != nil {
+		return err
+	}
 	defer p.giveUp(c.Timeout)()
-	return ctx.Run()
+	return ctx.Run(std, p)
 }

@@ -16,7 +16,7 @@ import (
 func printed(t *testing.T, args ...string) string {
 	t.Helper()
 	var out, errs bytes.Buffer
-	if status := run(args, streams{strings.NewReader(""), &out, &errs}); status != exitClean {
+	if status := run(args, streams{in: strings.NewReader(""), out: &out, err: &errs}); status != exitClean {
 		t.Fatalf("%q: status %d: %s", args, status, &errs)
 	}
 	return out.String()

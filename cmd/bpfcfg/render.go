@@ -50,7 +50,7 @@ func (c *renderCmd) Run(std streams, p *process) error {
 	if err != nil {
 		return err
 	}
-	s, err := openOne(c.Input, c.Prog, std.in)
+	s, err := openOne(c.Input, c.Prog, std)
 	if err != nil {
 		return err
 	}

@@ -77,7 +77,7 @@ func renderRecord(t *testing.T, records []byte) string {
 	}
 	var stdout, stderr bytes.Buffer
 	args := []string{"render", "record:" + file + "#dense/dense5", "-o", out}
-	if status := run(args, streams{nil, &stdout, &stderr}); status != exitClean {
+	if status := run(args, streams{in: nil, out: &stdout, err: &stderr}); status != exitClean {
 		t.Fatalf("status %d: %s", status, stderr.String())
 	}
 	svg, err := os.ReadFile(out)

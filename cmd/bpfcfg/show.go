@@ -109,7 +109,7 @@ func (c *showCmd) Run(std streams) error {
 	}
 	var failed error
 	first := true
-	for s, err := range inputs(c.Input, c.Prog, std.in) {
+	for s, err := range inputs(c.Input, c.Prog, std) {
 		if err != nil {
 			return err
 		}

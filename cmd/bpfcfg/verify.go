@@ -75,7 +75,7 @@ func (d *verifyDoc) add(c checkDoc) {
 
 // Run implements the verb.
 func (c *verifyCmd) Run(std streams) error {
-	sources, err := openInputs(c.Input, c.Prog, std.in)
+	sources, err := openInputs(c.Input, c.Prog, std)
 	if err != nil {
 		return err
 	}

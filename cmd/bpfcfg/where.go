@@ -76,7 +76,7 @@ func (c *whereCmd) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	s, err := openOne(c.Input, c.Prog, std.in)
+	s, err := openOne(c.Input, c.Prog, std)
 	if err != nil {
 		return err
 	}
