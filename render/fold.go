@@ -14,7 +14,7 @@ const minFold = 3
 
 // Folded says what a block stands for that Fold made of several.
 type Folded struct {
-	Kind       string // "chain", "loop" or "subprogram"
+	Kind       string // "chain", "loop", "region" or "subprogram"
 	Blocks     int
 	Insns      int
 	Dead       int // blocks that are not reachable
@@ -23,8 +23,9 @@ type Folded struct {
 
 // Fold returns a scene with at most above blocks, if folding can do that: as
 // long as there are more, first chains of blocks with one way through become one
-// block each, then outermost loops, then chains again, at last subprograms. The
-// scene given is returned when it is small enough, and never changed.
+// block each, then outermost loops, then chains again, then regions of like size
+// with one way in, at last subprograms. The scene given is returned when it is
+// small enough, and never changed.
 //
 // What is folded has one way in. Its block has the name and place of the one
 // that it is entered by, all edges out of it, and a Folded that counts what no
@@ -35,7 +36,9 @@ func Fold(s *Scene, above int) *Scene {
 		return s
 	}
 	before := len(s.Blocks)
-	for _, find := range []func(*folder){(*folder).chains, (*folder).loops, (*folder).chains, (*folder).subprograms} {
+	regions := func(f *folder) { f.regions(above) }
+	for _, find := range []func(*folder){(*folder).chains, (*folder).loops, (*folder).chains, regions, regions,
+		(*folder).subprograms} {
 		if len(s.Blocks) <= above {
 			break
 		}
@@ -47,7 +50,7 @@ func Fold(s *Scene, above int) *Scene {
 		return s
 	}
 	s.Notes = append(slices.Clip(s.Notes),
-		fmt.Sprintf("%d blocks are drawn as %d: chains, loops or subprograms are folded", before, len(s.Blocks)))
+		fmt.Sprintf("%d blocks are drawn as %d: chains, loops, regions or subprograms are folded", before, len(s.Blocks)))
 	return s
 }
 
@@ -166,6 +169,78 @@ func (f *folder) loops() {
 		}
 		f.fold("loop", body)
 	}
+}
+
+// regions folds blocks that can be entered through one of them only, in groups of
+// a size that leaves about half as many boxes as there may be. They are intervals
+// without their loops: a block joins the group that all edges into it come from
+// (F. Allen, J. Cocke, "A program data flow analysis procedure", CACM 19, 1976).
+func (f *folder) regions(above int) {
+	most := max(2*len(f.s.Blocks)/max(above, 1), minFold)
+	group := make([]int, len(f.s.Blocks)) // the block that its group is entered by, -1 when not known yet
+	for b := range group {
+		group[b] = -1
+	}
+	members := make([][]int, len(f.s.Blocks))
+	for _, b := range f.order() {
+		g := b
+		if blk := &f.s.Blocks[b]; !blk.Entry && blk.Mark == "" && len(f.in[b]) > 0 {
+			g = group[f.s.Edges[f.in[b][0]].From]
+			for _, i := range f.in[b] {
+				if from := group[f.s.Edges[i].From]; from < 0 || from != g {
+					g = -1
+					break
+				}
+			}
+			if g < 0 || len(members[g]) >= most || f.s.Blocks[g].Mark != "" {
+				g = b
+			}
+		}
+		group[b] = g
+		members[g] = append(members[g], b)
+	}
+	for _, m := range members {
+		f.fold("region", m)
+	}
+}
+
+// order returns all blocks, those that edges lead to behind those that they come
+// from, but for edges back: the reverse of the order in which a search leaves
+// them. It starts at the functions' entries, then at whatever is left.
+func (f *folder) order() []int {
+	type visit struct{ block, next int }
+	var stack []visit
+	var left []int
+	seen := make([]bool, len(f.s.Blocks))
+	search := func(b int) {
+		if seen[b] {
+			return
+		}
+		seen[b] = true
+		stack = append(stack, visit{b, 0})
+		for len(stack) > 0 {
+			v := &stack[len(stack)-1]
+			if v.next == len(f.out[v.block]) {
+				left = append(left, v.block)
+				stack = stack[:len(stack)-1]
+				continue
+			}
+			to := f.s.Edges[f.out[v.block][v.next]].To
+			v.next++
+			if !seen[to] {
+				seen[to] = true
+				stack = append(stack, visit{to, 0})
+			}
+		}
+	}
+	for i := range f.s.Funcs {
+		search(f.s.Funcs[i].Entry)
+	}
+	for b := range f.s.Blocks {
+		search(b)
+	}
+	slices.Reverse(left)
+	return left
 }
 
 // subprograms folds all functions but the first.
@@ -354,22 +429,34 @@ func severity(status string) int {
 	return 3
 }
 
+// foldImage gives bytes that follow each other and are of one box now one piece,
+// and leaves out the jumps inside of boxes.
 func foldImage(m *Image, at func(b int) int, edge []int) *Image {
 	if m == nil {
 		return nil
 	}
 	out := *m
-	out.Pieces = slices.Clone(m.Pieces)
-	for i := range out.Pieces {
-		if out.Pieces[i].Kind == PieceBlock {
-			out.Pieces[i].Block = at(out.Pieces[i].Block)
+	out.Pieces, out.Jumps = nil, nil
+	for _, p := range m.Pieces {
+		if p.Kind == PieceBlock {
+			p.Block = at(p.Block)
+			if n := len(out.Pieces); n > 0 {
+				last := &out.Pieces[n-1]
+				if last.Kind == PieceBlock && last.Block == p.Block && last.Offset+last.Len == p.Offset {
+					last.Len += p.Len // of the same box now
+					continue
+				}
+			}
 		}
+		out.Pieces = append(out.Pieces, p)
 	}
-	out.Jumps = slices.Clone(m.Jumps)
-	for i := range out.Jumps {
-		if e := out.Jumps[i].Edge; e >= 0 {
-			out.Jumps[i].Edge = edge[e]
+	for _, j := range m.Jumps {
+		if j.Edge >= 0 {
+			if j.Edge = edge[j.Edge]; j.Edge < 0 { // inside a box
+				continue
+			}
 		}
+		out.Jumps = append(out.Jumps, j)
 	}
 	return &out
 }

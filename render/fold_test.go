@@ -156,3 +156,62 @@ func TestFoldText(t *testing.T) {
 		t.Error("a scene that is small enough is changed")
 	}
 }
+
+// TestFoldRegions folds a row of branches that join again, which has neither
+// chains nor loops, beside a block that many leave to, and its image: the boxes
+// are few, each but that block is entered from one place, the bytes are covered
+// as before, and jumps inside of boxes are gone.
+func TestFoldRegions(t *testing.T) {
+	const n, above = 1000, 100
+	b := rendertest.New("regions")
+	f := b.Func("main")
+	for range n {
+		b.Block(f, "r0 = 1", "if r0 > r1 goto +2")
+		b.Block(f, "if r1 > r2 goto out")
+	}
+	out := b.Block(f, "exit")
+	for i := range n {
+		b.Fall(2*i, 2*i+1)
+		b.Taken(2*i, 2*i+2, "")
+		if i+1 < n {
+			b.Fall(2*i+1, 2*i+2)
+		}
+		b.Taken(2*i+1, out, "")
+	}
+	s := b.Scene()
+	s.Image = &render.Image{Len: 10 * len(s.Blocks)}
+	s.Image.Funcs = []render.ImageFunc{{Func: f, Len: s.Image.Len}}
+	for i := range s.Blocks {
+		s.Image.Pieces = append(s.Image.Pieces, render.Piece{Kind: render.PieceBlock, Block: i, Offset: 10 * i, Len: 10})
+	}
+	for i, e := range s.Edges {
+		if e.Kind == render.Taken {
+			s.Image.Jumps = append(s.Image.Jumps, render.Jump{From: 10*e.From + 8, To: 10 * e.To, Kind: e.Kind, Edge: i})
+		}
+	}
+	if err := s.Check(); err != nil {
+		t.Fatal(err)
+	}
+	small := render.Fold(s, above)
+	if err := small.Check(); err != nil {
+		t.Fatal(err)
+	}
+	if len(small.Blocks) > above || count(small) != count(s) {
+		t.Errorf("%d boxes, %+v; want %+v", len(small.Blocks), count(small), count(s))
+	}
+	end := 0
+	for _, p := range small.Image.Pieces {
+		if p.Offset != end {
+			t.Errorf("bytes from %d on are missing", end)
+		}
+		end += p.Len
+	}
+	if end != s.Image.Len || len(small.Image.Pieces) != len(small.Blocks) {
+		t.Errorf("%d pieces of %d boxes end at %d", len(small.Image.Pieces), len(small.Blocks), end)
+	}
+	for _, j := range small.Image.Jumps {
+		if j.Edge < 0 {
+			t.Errorf("the jump from %d to %d is inside of a box", j.From, j.To)
+		}
+	}
+}
