@@ -7,6 +7,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/diff"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
 	"github.com/bpfcfg/bpfcfg/render"
+	"github.com/bpfcfg/bpfcfg/render/picture"
 )
 
 // sideOf analyses an object as one side of a difference.
@@ -67,16 +68,21 @@ func checkUnion(t *testing.T, name string, p *diff.Program) {
 			t.Errorf("%s %s: %d blocks %s, want %d", name, p.Name, blocks[mark], mark, want)
 		}
 	}
-	if got, want := len(s.Edges)-edges[render.MarkRemoved], p.New.Graph.NumEdges(); got != want {
+	if got, want := len(s.Edges)-edges[render.MarkRemoved], len(picture.Scene(p.New, name).Edges); got != want {
 		t.Errorf("%s %s: %d edges of the new version, want %d", name, p.Name, got, want)
 	}
-	if got, want := len(s.Edges)-edges[render.MarkAdded], p.Old.Graph.NumEdges(); got != want {
+	if got, want := len(s.Edges)-edges[render.MarkAdded], len(picture.Scene(p.Old, name).Edges); got != want {
 		t.Errorf("%s %s: %d edges of the old version, want %d", name, p.Name, got, want)
 	}
-	for _, m := range []struct {
+	type code struct {
 		img  *render.Image
 		want int
-	}{{s.Image, len(p.New.Image.Code)}, {s.Before, len(p.Old.Image.Code)}} {
+	}
+	var images []code
+	if p.New.Image != nil && p.Old.Image != nil {
+		images = []code{{s.Image, len(p.New.Image.Code)}, {s.Before, len(p.Old.Image.Code)}}
+	}
+	for _, m := range images {
 		n := 0
 		for _, piece := range m.img.Pieces {
 			n += piece.Len

@@ -39,17 +39,11 @@ func fuzzVerbs() [][]string {
 // for the same input.
 func FuzzCommand(f *testing.F) {
 	runs := fuzzVerbs()
-	for i, glob := range []string{"corpus/bad/*.o", "corpus/out/1*.o", "seed-callx/*.o"} {
-		for j, path := range testenv.Glob(f, glob) {
-			data, err := os.ReadFile(path)
-			if err != nil {
-				f.Fatal(err)
-			}
-			f.Add(data, uint8(7*i+j))
-		}
+	for i, data := range smallObjects(f) {
+		f.Add(data, uint8(i))
 	}
 	f.Fuzz(func(t *testing.T, data []byte, which uint8) {
-		if len(data) > 1<<17 {
+		if len(data) > 1<<14 {
 			return
 		}
 		args := runs[int(which)%len(runs)]
