@@ -51,28 +51,34 @@ func write(t *testing.T, d *display.Drawing) []byte {
 // objects, each of which must begin where the table says; streams must unpack.
 func TestStructure(t *testing.T) {
 	for _, s := range rendertest.Samples() {
-		data := write(t, drawing(t, s.Scene))
-		m := regexp.MustCompile(`startxref\n(\d+)\n%%EOF\n$`).FindSubmatch(data)
-		if m == nil {
-			t.Fatalf("%s: no end", s.Name)
-		}
-		at, _ := strconv.Atoi(string(m[1]))
-		lines := strings.Split(string(data[at:]), "\n")
-		var n int
-		if _, err := fmt.Sscanf(lines[1], "0 %d", &n); err != nil || lines[0] != "xref" || n < 8 {
-			t.Fatalf("%s: table %q", s.Name, lines[:2])
-		}
-		for i := 1; i < n; i++ {
-			off, err := strconv.Atoi(lines[2+i][:10])
-			if want := fmt.Sprintf("%d 0 obj\n", i); err != nil || !bytes.HasPrefix(data[off:], []byte(want)) {
-				t.Fatalf("%s: object %d is not at %q", s.Name, i, lines[2+i])
-			}
-			if len(lines[2+i]) != 19 { // 20 with the line's end
-				t.Fatalf("%s: entry %q", s.Name, lines[2+i])
-			}
-			unpack(t, data[off:])
-		}
+		structure(t, s.Name, write(t, drawing(t, s.Scene)))
 	}
+}
+
+// structure reads a file, and returns its unpacked streams.
+func structure(t *testing.T, name string, data []byte) (streams [][]byte) {
+	t.Helper()
+	m := regexp.MustCompile(`startxref\n(\d+)\n%%EOF\n$`).FindSubmatch(data)
+	if m == nil {
+		t.Fatalf("%s: no end", name)
+	}
+	at, _ := strconv.Atoi(string(m[1]))
+	lines := strings.Split(string(data[at:]), "\n")
+	var n int
+	if _, err := fmt.Sscanf(lines[1], "0 %d", &n); err != nil || lines[0] != "xref" || n < 8 {
+		t.Fatalf("%s: table %q", name, lines[:2])
+	}
+	for i := 1; i < n; i++ {
+		off, err := strconv.Atoi(lines[2+i][:10])
+		if want := fmt.Sprintf("%d 0 obj\n", i); err != nil || !bytes.HasPrefix(data[off:], []byte(want)) {
+			t.Fatalf("%s: object %d is not at %q", name, i, lines[2+i])
+		}
+		if len(lines[2+i]) != 19 { // 20 with the line's end
+			t.Fatalf("%s: entry %q", name, lines[2+i])
+		}
+		streams = append(streams, unpack(t, data[off:]))
+	}
+	return streams
 }
 
 // unpack returns the stream of an object, nil when it has none.
