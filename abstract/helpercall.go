@@ -121,8 +121,10 @@ func (r *run) callbacks(pc bytecode.PC, h helper, s *State) {
 	v.each(func(a *Alt) {
 		if a.Kind == Func {
 			found = true
-			r.a.callback(pc, int(a.Obj))
-			r.callback(pc, h.how, int(a.Obj), s)
+			calls := h.how != cbLoop || !s.get(bytecode.R1).zero()
+			if r.a.callback(pc, int(a.Obj), calls); calls {
+				r.callback(pc, h.how, int(a.Obj), s)
+			}
 		}
 	})
 	if !found || !v.is(Func) {
@@ -141,9 +143,6 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 	var args [6]*Value
 	switch how {
 	case cbLoop:
-		if s.get(bytecode.R1).zero() {
-			return
-		}
 		args[1], args[2] = unknownNumber, s.regs[bytecode.R3]
 	case cbMap:
 		args[1], args[2], args[3], args[4] = s.regs[bytecode.R1], other, r.elementOf(s), s.regs[bytecode.R3]
@@ -240,7 +239,7 @@ func (r *run) escape(pc bytecode.PC, v *Value, calls bool) {
 	v.each(func(a *Alt) {
 		if a.Kind == Func {
 			if calls {
-				r.a.callback(pc, int(a.Obj))
+				r.a.callback(pc, int(a.Obj), true)
 			}
 			r.a.enqueue(int(a.Obj), topState())
 		}

@@ -23,21 +23,23 @@ func (a *analyzer) bounded(o origin, s scalar.S) {
 	a.f.bounds[o] = b
 }
 
-// callback notes that a helper call calls a subprogram.
-func (a *analyzer) callback(pc bytecode.PC, sub int) {
+// callback notes that a helper call is handed a subprogram to call, and whether it
+// may do so: bpf_loop with no rounds does not.
+func (a *analyzer) callback(pc bytecode.PC, sub int, calls bool) {
 	subs := a.f.callbacks[pc]
 	i, ok := slices.BinarySearch(subs, sub)
-	if ok {
-		return
+	if !ok {
+		a.f.callbacks[pc] = slices.Insert(subs, i, sub)
 	}
-	a.f.callbacks[pc] = slices.Insert(subs, i, sub)
 	// The edge of a callback is one of the graph's once the graph was built
 	// with it.
 	b, _ := a.g.BlockAt(pc)
 	lo, hi := a.g.SuccIDs(b)
 	for i := lo; i < hi; i++ {
 		if e := a.g.Edges()[i]; e.Kind == cfg.Callback && e.To == a.g.Entry(sub) && a.g.Blocks[b].Last == pc {
-			a.f.edge(i)
+			if calls {
+				a.f.edge(i)
+			}
 			return
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/internal/progen"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
@@ -196,6 +197,43 @@ func TestPlaces(t *testing.T) {
 	for _, at := range []Place{{"gotox", 0}, {"callx", 1}, {"block", 1}, {"insn", 2}} {
 		if _, err := x.At(at); !errors.Is(err, ErrPlace) {
 			t.Errorf("%v: %v", at, err)
+		}
+	}
+}
+
+// TestLoopOfNoRounds: the verifier does not enter the callback of a bpf_loop with no
+// rounds (kernel/bpf/verifier.c check_helper_call, Linux 7.3), so there is no way to it
+// and the edge is none that can be taken.
+func TestLoopOfNoRounds(t *testing.T) {
+	for rounds := range int32(2) {
+		var a progen.Asm
+		a.Func("main", true)
+		a.Emit(0xb7, bytecode.R1, 0, 0, rounds)
+		a.FuncAddr(bytecode.R2, "each")
+		a.Emit(0xb7, bytecode.R3, 0, 0, 0)
+		a.Emit(0xb7, bytecode.R4, 0, 0, 0)
+		a.Helper(181)
+		a.Emit(0xb7, bytecode.R0, 0, 0, 0)
+		a.Emit(bytecode.CodeExit, 0, 0, 0, 0)
+		a.Func("each", false)
+		a.Emit(0xb7, bytecode.R0, 0, 0, 0)
+		a.Emit(bytecode.CodeExit, 0, 0, 0, 0)
+		prof, err := jit.LookupProfile(jit.DefaultProfile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		an, err := pipeline.Run(a.Program("loop"), prof, rewrite.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ans, err := New(an).At(Place{"block", int(an.Graph.Entry(1))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		check(t, an, ans)
+		called := rounds > 0
+		if len(ans.In) != 1 || ans.In[0].Kind != "callback" || ans.In[0].Feasible != called || ans.Executed != called {
+			t.Errorf("%d rounds: executed %v, ways in %+v", rounds, ans.Executed, ans.In)
 		}
 	}
 }
