@@ -298,11 +298,7 @@ func (o *outputFlags) write(stdout io.Writer, p *process, r *report.Report, out 
 		opt.Colour = coloured(stdout)
 		return report.Write(stdout, out.format, r, opt)
 	}
-	var b strings.Builder
-	if err := report.Write(&b, out.format, r, opt); err != nil {
-		return err
-	}
-	return p.write(out.file, []byte(b.String()))
+	return p.writeFunc(out.file, func(w io.Writer) error { return report.Write(w, out.format, r, opt) })
 }
 
 // appendSummary appends to the job summary of GitHub Actions, where there is

@@ -55,14 +55,21 @@ func expandAll(args []string) ([]string, error) {
 func (c *checkRun) all(std streams) (*report.Report, error) {
 	outs := make([]*report.Input, len(c.names))
 	var mu sync.Mutex
-	done := 0
+	done, programs := 0, 0
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range min(c.jobs, len(c.names)) {
 		wg.Go(func() {
 			for i := range next {
-				outs[i] = c.input(c.names[i])
+				in := c.input(c.names[i])
+				n := 0
+				if in != nil {
+					n = len(in.Programs)
+					in.Pack() // with thousands of inputs it is what memory goes to
+				}
 				mu.Lock()
+				outs[i] = in
+				programs += n
 				progress(std.err, done, len(c.names), c.names[i])
 				done++
 				mu.Unlock()
@@ -76,12 +83,10 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 	wg.Wait()
 	progressDone(std.err)
 	r := &report.Report{Schema: report.Schema, Kind: report.Kind, Profile: c.profileName()}
-	programs := 0
 	var all []report.Input
 	for _, in := range outs {
 		if in != nil {
 			all = append(all, *in)
-			programs += len(in.Programs)
 		}
 	}
 	r.Add(all...)
@@ -220,7 +225,7 @@ func (c *checkRun) program(p *bytecode.Program, prof jit.Profile) report.Program
 	out.Findings = report.Findings(fs, c.root)
 	for i := range out.Findings {
 		if f := &out.Findings[i]; !c.detailed(f) {
-			f.Path, f.Related = nil, nil // most of a report's memory
+			f.Path, f.Related = nil, nil // most of a report
 		}
 	}
 	if err != nil {

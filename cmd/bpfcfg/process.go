@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"sync/atomic"
@@ -103,6 +104,11 @@ func (p *process) hold() (release func()) {
 // write replaces a file's content.
 func (p *process) write(path string, data []byte) error {
 	return inputError(p.files.Write(path, data))
+}
+
+// writeFunc replaces a file's content with what content writes.
+func (p *process) writeFunc(path string, content func(io.Writer) error) error {
+	return inputError(p.files.WriteFunc(path, content))
 }
 
 // brokenPipe reports whether a write failed because nobody reads any more.

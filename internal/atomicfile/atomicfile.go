@@ -16,6 +16,7 @@ package atomicfile
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -50,10 +51,19 @@ func Write(path string, data []byte) error {
 // umask. On error the old content, or absence, of the file is unchanged and no
 // temporary file is left.
 func (f *Files) Write(path string, data []byte) error {
+	return f.WriteFunc(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// WriteFunc is Write for content that content writes piece by piece, in large
+// pieces best. Its error is returned like one of the system.
+func (f *Files) WriteFunc(path string, content func(io.Writer) error) error {
 	if err := checkTarget(path); err != nil {
 		return err
 	}
-	if err := f.replace(path, data); err != nil {
+	if err := f.replace(path, content); err != nil {
 		// The system names the temporary file, which says nothing to a reader.
 		var p *fs.PathError
 		var l *os.LinkError
@@ -113,12 +123,12 @@ func kind(m fs.FileMode) string {
 }
 
 // replace writes a temporary file beside path and renames it.
-func (f *Files) replace(path string, data []byte) error {
+func (f *Files) replace(path string, content func(io.Writer) error) error {
 	tmp, err := f.create(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
-	err = fill(tmp, data)
+	err = fill(tmp, content)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.stopped {
@@ -152,9 +162,9 @@ func (f *Files) create(dir string) (*os.File, error) {
 	return tmp, nil
 }
 
-// fill writes data to f, makes it durable and closes f.
-func fill(f *os.File, data []byte) error {
-	_, err := f.Write(data)
+// fill writes content to f, makes it durable and closes f.
+func fill(f *os.File, content func(io.Writer) error) error {
+	err := content(f)
 	if err == nil {
 		err = f.Chmod(0o666 &^ umask())
 	}

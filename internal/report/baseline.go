@@ -47,7 +47,7 @@ func baseName(input string) string {
 // Baseline returns the entries that accept all findings of a report.
 func (r *Report) Baseline() []Accepted {
 	out := []Accepted{}
-	for _, in := range r.Inputs {
+	for in := range r.inputs() {
 		for _, p := range in.Programs {
 			for _, f := range p.Findings {
 				out = append(out, Accepted{baseName(in.Name), p.Name, f.ID, f.Function, f.Fingerprint, f.Message})
@@ -110,7 +110,7 @@ func (r *Report) Accept(entries []Accepted) {
 	inputs := map[string]bool{}
 	failed := map[string]bool{}
 	for i := range r.Inputs {
-		in := &r.Inputs[i]
+		in := r.Inputs[i].unpacked()
 		base := baseName(in.Name)
 		inputs[base] = true
 		failed[base] = failed[base] || in.Error != ""
@@ -123,6 +123,10 @@ func (r *Report) Accept(entries []Accepted) {
 				f.Accepted = known[id]
 				found[id] = true
 			}
+		}
+		if r.Inputs[i].packed != nil {
+			in.Pack()
+			r.Inputs[i] = *in
 		}
 	}
 	for _, e := range entries {

@@ -16,8 +16,7 @@ import (
 //
 // Accepted findings are left out, and those below the level that is shown.
 func writeGitHub(w io.Writer, r *Report, opt Options) error {
-	for i := range r.Inputs {
-		in := &r.Inputs[i]
+	for in := range r.inputs() {
 		if in.Error != "" {
 			command(w, "error", "title=not analysed", in.Name+": "+in.Error)
 		}
@@ -100,44 +99,48 @@ func Summary(r *Report) string {
 	if n := len(r.Removable); n > 0 {
 		fmt.Fprintf(&b, "\n%s of the baseline can be removed: what they accept is fixed.\n", count(n, "line"))
 	}
-	rows := summaryRows(r)
-	if len(rows) > 0 {
+	rows, all := summaryRows(r)
+	if all > 0 {
 		b.WriteString("\n| level | finding | program | where | what |\n|---|---|---|---|---|\n")
-		b.WriteString(strings.Join(rows[:min(len(rows), maxSummaryRows)], ""))
-		if n := len(rows) - maxSummaryRows; n > 0 {
+		b.WriteString(strings.Join(rows, ""))
+		if n := all - len(rows); n > 0 {
 			fmt.Fprintf(&b, "\nand %d more\n", n)
 		}
 	}
 	return b.String()
 }
 
-// summaryRows returns the rows of the table: what could not be analysed, then
-// findings that are not accepted.
-func summaryRows(r *Report) []string {
-	var failed, rows []string
-	row := func(cells ...string) string {
+// summaryRows returns the first rows of the table, and how many there are: what
+// could not be analysed, then findings that are not accepted.
+func summaryRows(r *Report) (rows []string, all int) {
+	var failed []string
+	add := func(rows *[]string, cells ...string) {
+		all++
+		if len(*rows) == maxSummaryRows {
+			return
+		}
 		for i := range cells {
 			cells[i] = strings.NewReplacer("|", `\|`, "<", "&lt;", "`", "'").Replace(cells[i])
 		}
-		return "| " + strings.Join(cells, " | ") + " |\n"
+		*rows = append(*rows, "| "+strings.Join(cells, " | ")+" |\n")
 	}
-	for i := range r.Inputs {
-		in := &r.Inputs[i]
+	for in := range r.inputs() {
 		if in.Error != "" {
-			failed = append(failed, row("error", "not analysed", visible.Text(in.Name), "", visible.Text(in.Error)))
+			add(&failed, "error", "not analysed", visible.Text(in.Name), "", visible.Text(in.Error))
 		}
 		for j := range in.Programs {
 			p := &in.Programs[j]
 			name := visible.Text(in.Name) + " " + p.label()
 			if p.Error != "" {
-				failed = append(failed, row("error", "not analysed", name, "", visible.Text(p.Error)))
+				add(&failed, "error", "not analysed", name, "", visible.Text(p.Error))
 			}
 			for k := range p.Findings {
 				if f := &p.Findings[k]; !f.Accepted {
-					rows = append(rows, row(string(f.Level), string(f.ID), name, f.where(), f.said()))
+					add(&rows, string(f.Level), string(f.ID), name, f.where(), f.said())
 				}
 			}
 		}
 	}
-	return append(failed, rows...)
+	rows = append(failed, rows...)
+	return rows[:min(len(rows), maxSummaryRows)], all
 }

@@ -4,21 +4,14 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// The elements of JUnit's XML as CI systems read it.
+// The elements of JUnit's XML as CI systems read it, below the root.
 type (
-	junitSuites struct {
-		XMLName  xml.Name     `xml:"testsuites"`
-		Name     string       `xml:"name,attr"`
-		Tests    int          `xml:"tests,attr"`
-		Failures int          `xml:"failures,attr"`
-		Errors   int          `xml:"errors,attr"`
-		Suites   []junitSuite `xml:"testsuite"`
-	}
 	junitSuite struct {
 		Name     string      `xml:"name,attr"`
 		Tests    int         `xml:"tests,attr"`
@@ -43,30 +36,55 @@ type (
 // writeJUnit writes a test suite for each input with a test case for each
 // program. A case fails by the findings at or above the level that fails; the
 // others are its output. What could not be analysed is an error.
+//
+// The counts stand in front of what they count, so the report is gone through twice.
 func writeJUnit(w io.Writer, r *Report, _ Options) error {
-	all := junitSuites{Name: "bpfcfg"}
-	for i := range r.Inputs {
-		in := &r.Inputs[i]
-		s := junitSuite{Name: visible.Text(in.Name)}
-		if in.Error != "" {
-			s.add(junitCase{Class: s.Name, Name: "input", Error: &junitProblem{visible.Text(in.Error), "not-analysed", ""}})
-		}
-		for j := range in.Programs {
-			s.add(programCase(r, s.Name, &in.Programs[j]))
-		}
-		all.Tests, all.Failures, all.Errors = all.Tests+s.Tests, all.Failures+s.Failures, all.Errors+s.Errors
-		all.Suites = append(all.Suites, s)
+	tests, failures, errors := 0, 0, 0
+	for in := range r.inputs() {
+		s := inputSuite(r, in)
+		tests, failures, errors = tests+s.Tests, failures+s.Failures, errors+s.Errors
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err
 	}
 	enc := xml.NewEncoder(w)
 	enc.Indent("", " ")
-	if err := enc.Encode(all); err != nil {
+	root := xml.StartElement{Name: xml.Name{Local: "testsuites"}, Attr: []xml.Attr{
+		{Name: xml.Name{Local: "name"}, Value: "bpfcfg"}, number("tests", tests), number("failures", failures),
+		number("errors", errors)}}
+	if err := enc.EncodeToken(root); err != nil {
+		return err
+	}
+	for in := range r.inputs() {
+		if err := enc.EncodeElement(inputSuite(r, in), xml.StartElement{Name: xml.Name{Local: "testsuite"}}); err != nil {
+			return err
+		}
+	}
+	if err := enc.EncodeToken(root.End()); err != nil {
+		return err
+	}
+	if err := enc.Close(); err != nil {
 		return err
 	}
 	_, err := io.WriteString(w, "\n")
 	return err
+}
+
+// number returns an attribute.
+func number(name string, n int) xml.Attr {
+	return xml.Attr{Name: xml.Name{Local: name}, Value: strconv.Itoa(n)}
+}
+
+// inputSuite returns the test suite of an input.
+func inputSuite(r *Report, in *Input) *junitSuite {
+	s := &junitSuite{Name: visible.Text(in.Name)}
+	if in.Error != "" {
+		s.add(junitCase{Class: s.Name, Name: "input", Error: &junitProblem{visible.Text(in.Error), "not-analysed", ""}})
+	}
+	for j := range in.Programs {
+		s.add(programCase(r, s.Name, &in.Programs[j]))
+	}
+	return s
 }
 
 // add adds a case to the suite and counts it.

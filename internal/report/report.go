@@ -47,6 +47,7 @@ type Input struct {
 	Error    string    `json:"error,omitempty"`   // why it could not be read
 	Notes    []string  `json:"notes,omitempty"`   // what is odd about the file as a whole
 	Programs []Program `json:"programs"`
+	packed   []byte    // the programs, after Pack
 }
 
 // Program is a program of an input.
@@ -118,8 +119,7 @@ type Counts struct {
 // Count returns the sums.
 func (r *Report) Count() Counts {
 	var c Counts
-	for i := range r.Inputs {
-		in := &r.Inputs[i]
+	for in := range r.inputs() {
 		c.Inputs++
 		if in.Error != "" {
 			c.FailedInputs++

@@ -135,7 +135,12 @@ func TestSARIFSchema(t *testing.T) {
 
 // TestJUnitCounts reads the XML back: what the attributes count is there.
 func TestJUnitCounts(t *testing.T) {
-	var got junitSuites
+	var got struct {
+		Tests    int          `xml:"tests,attr"`
+		Failures int          `xml:"failures,attr"`
+		Errors   int          `xml:"errors,attr"`
+		Suites   []junitSuite `xml:"testsuite"`
+	}
 	if err := xml.Unmarshal([]byte(write(t, "junit", fixture(), Options{})), &got); err != nil {
 		t.Fatal(err)
 	}

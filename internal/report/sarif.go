@@ -130,8 +130,7 @@ func writeSARIF(w io.Writer, r *Report, opt Options) error {
 		inv.Notifications = append(inv.Notifications, sarifNotification{check.Error, sarifText{visible.Text(msg)},
 			[]sarifLocation{{Physical: physical(in, Place{Insn: -1})}}})
 	}
-	for i := range r.Inputs {
-		in := &r.Inputs[i]
+	for in := range r.inputs() {
 		if in.Error != "" {
 			fail(in, in.Error)
 		}
@@ -158,8 +157,7 @@ func writeSARIF(w io.Writer, r *Report, opt Options) error {
 // programs yields all programs with their inputs.
 func (r *Report) programs() iter.Seq2[*Input, *Program] {
 	return func(yield func(*Input, *Program) bool) {
-		for i := range r.Inputs {
-			in := &r.Inputs[i]
+		for in := range r.inputs() {
 			for j := range in.Programs {
 				if !yield(in, &in.Programs[j]) {
 					return

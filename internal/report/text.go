@@ -44,8 +44,7 @@ type texter struct {
 //	               switch (h->next) {
 func writeText(w io.Writer, r *Report, opt Options) error {
 	t := &texter{w, r, opt.lowest(), painter(opt.Colour), map[check.ID]bool{}}
-	for i := range r.Inputs {
-		in := &r.Inputs[i]
+	for in := range r.inputs() {
 		if in.Error != "" {
 			fmt.Fprintf(w, "%s: %s: %s\n", visible.Text(in.Name), t.paint.sgr("1;31", "not analysed"), visible.Text(in.Error))
 		}
@@ -176,7 +175,7 @@ func (t *texter) summary() {
 // hidden returns how many findings are counted and not listed.
 func (t *texter) hidden() int {
 	n := 0
-	for _, in := range t.r.Inputs {
+	for in := range t.r.inputs() {
 		for _, p := range in.Programs {
 			for i := range p.Findings {
 				if f := &p.Findings[i]; !f.Accepted && !f.Level.AtLeast(t.show) && !t.r.Failing(f) {

@@ -40,35 +40,26 @@ func writers() map[string]func(io.Writer, *Report, Options) error {
 // Formats returns the names of the formats.
 func Formats() []string { return []string{"text", "json", "sarif", "junit", "github"} }
 
-// Write writes a report in a format. The error is the writer's, or that there
-// is no such format.
+// Write writes a report in a format, one input after the other: it holds neither
+// the whole document nor all that is packed. The error is the writer's, or that
+// there is no such format.
 func Write(w io.Writer, format string, r *Report, opt Options) error {
 	f, ok := writers()[format]
 	if !ok {
 		return fmt.Errorf("no format is called %q: one of %s", format, strings.Join(Formats(), ", "))
 	}
-	if format == "json" || format == "sarif" { // may be long, and fail only where w fails
-		return f(w, r, opt)
-	}
-	var b bytes.Buffer // so that a reader of w sees all or nothing
-	if err := f(&b, r, opt); err != nil {
+	out := bufio.NewWriter(w)
+	if err := f(out, r, opt); err != nil {
 		return err
 	}
-	_, err := w.Write(b.Bytes())
-	return err
+	return out.Flush()
 }
 
 // writeJSON writes the report itself.
 func writeJSON(w io.Writer, r *Report, _ Options) error {
 	out := *r
 	out.Schema, out.Kind, out.Inputs = Schema, Kind, []Input{}
-	return encodeList(w, out, "inputs", 1, func(yield func(*Input) bool) {
-		for i := range r.Inputs {
-			if !yield(&r.Inputs[i]) {
-				return
-			}
-		}
-	})
+	return encodeList(w, out, "inputs", 1, r.inputs())
 }
 
 // encode writes a value as JSON with one blank of indentation.
@@ -92,8 +83,9 @@ func encodeList[T any](w io.Writer, doc any, key string, depth int, list iter.Se
 	if !ok {
 		panic("bug: no empty list " + key)
 	}
-	out := bufio.NewWriter(w)
-	out.WriteString(head + "\n" + indent + strconv.Quote(key) + ": [") //nolint:errcheck // Flush returns it
+	if _, err := io.WriteString(w, head+"\n"+indent+strconv.Quote(key)+": ["); err != nil {
+		return err
+	}
 	var element bytes.Buffer
 	enc := json.NewEncoder(visible.JSONWriter(&element))
 	enc.SetEscapeHTML(false)
@@ -109,13 +101,13 @@ func encodeList[T any](w io.Writer, doc any, key string, depth int, list iter.Se
 			return err
 		}
 		element.Truncate(element.Len() - 1) // a line break
-		if _, err := out.Write(element.Bytes()); err != nil {
+		if _, err := w.Write(element.Bytes()); err != nil {
 			return err
 		}
 		element.Reset()
 	}
-	out.WriteString(end + tail) //nolint:errcheck // Flush returns it
-	return out.Flush()
+	_, err := io.WriteString(w, end+tail)
+	return err
 }
 
 // Read reads the JSON of a report.
@@ -130,7 +122,7 @@ func Read(data []byte) (*Report, error) {
 	if r.FailOn.Rank() < 0 {
 		return nil, fmt.Errorf("fail_on is %q, which is no level", r.FailOn)
 	}
-	for _, in := range r.Inputs {
+	for in := range r.inputs() {
 		for _, p := range in.Programs {
 			for _, f := range p.Findings {
 				if f.Level.Rank() <= 0 {
