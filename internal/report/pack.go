@@ -11,9 +11,9 @@ import (
 // after it.
 //
 // The form is the fields in order as numbers, and each text once: a line of C is
-// in dozens of paths. That makes it a tenth of the JSON; compress/flate on top
-// would halve it again, and was left out, since it takes longer than the rest and
-// a megabyte for each worker. It lives in memory only, so it has no version.
+// in dozens of paths. That makes it about a tenth of the JSON. A general compressor
+// on top is not worth its state for each worker. It lives in memory only, so it has
+// no version.
 func (in *Input) Pack() {
 	if in.packed != nil {
 		return
