@@ -78,12 +78,14 @@ var xmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`
 func columns(s string) int {
 	n := 0
 	for _, r := range s {
-		n += runeColumns(r)
+		n += Cells(r)
 	}
 	return n
 }
 
-func runeColumns(r rune) int {
+// Cells returns how many cells of a monospaced font a character of visible text
+// takes: two for wide ones (Unicode Standard Annex 11), one for all others.
+func Cells(r rune) int {
 	if r < 0x1100 {
 		return 1
 	}
@@ -101,7 +103,7 @@ func clip(s string, cols int) (out string, cut bool) {
 	}
 	n := 0
 	for i, r := range s {
-		if n += runeColumns(r); n > cols-1 {
+		if n += Cells(r); n > cols-1 {
 			return s[:i] + "…", true
 		}
 	}

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/text/width"
-
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
@@ -172,7 +170,7 @@ func (d *drawing) fit(s string, cols int) string {
 	}
 	n, room := 0, cols-len([]rune(d.set.dots))
 	for i, r := range s {
-		if n += runeColumns(r); n > room {
+		if n += render.Cells(r); n > room {
 			return s[:i] + d.set.dots
 		}
 	}
@@ -203,18 +201,7 @@ func (d *drawing) plain(s string) string {
 func (d *drawing) columns(s string) int {
 	n := 0
 	for _, r := range s {
-		n += runeColumns(r)
+		n += render.Cells(r)
 	}
 	return n
-}
-
-func runeColumns(r rune) int {
-	if r < 0x1100 {
-		return 1
-	}
-	switch width.LookupRune(r).Kind() {
-	case width.EastAsianWide, width.EastAsianFullwidth:
-		return 2
-	}
-	return 1
 }
