@@ -221,7 +221,7 @@ func (x *Explainer) At(at Place) (*Answer, error) {
 		}
 		return nil, x.noIndirect(at)
 	case "block":
-		if at.Number >= len(x.g.Blocks) {
+		if at.Number < 0 || at.Number >= len(x.g.Blocks) {
 			return nil, fmt.Errorf("%w: %v: the blocks are b0 to b%d", ErrPlace, at, len(x.g.Blocks)-1)
 		}
 		return x.block(at, cfg.BlockID(at.Number)), nil
