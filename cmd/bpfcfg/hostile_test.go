@@ -285,7 +285,7 @@ func TestSpecialFiles(t *testing.T) {
 }
 
 // TestManyOfOneName names pictures of as many programs as there can be, all of one
-// name: numbering each from the start took minutes.
+// name: numbering each from the start was quadratic.
 func TestManyOfOneName(t *testing.T) {
 	programs := slices.Repeat([]string{"f", "F", "f-2"}, load.MaxPrograms/3)
 	names := pictureNames("x.o", programs, "svg")
