@@ -100,8 +100,8 @@ func (e ProgramError) Error() string { return e.Err.Error() }
 func (e ProgramError) Unwrap() error { return e.Err }
 
 // Limits bound what a file may ask for, for those who want less than the
-// constants allow. What an object may produce follows from its size. A field that is not positive, or above its constant, counts as
-// the constant.
+// constants allow. What an object may produce follows from its size. A field that
+// is not positive, or above its constant, counts as the constant.
 type Limits struct {
 	File  int // bytes of a file: MaxFile
 	Insns int // slots of a program: MaxInsns
