@@ -11,7 +11,7 @@ func TestDominators(t *testing.T) {
 	for seed := range uint64(100) {
 		g := randomCFG(rand.New(rand.NewPCG(seed, 9)), 30)
 		d := search(g)
-		idom := dominators(g, d)
+		idom := immediate(g, d)
 		dominates := func(a, b int) bool {
 			for ; b >= 0; b = idom[b] {
 				if a == b {
@@ -57,7 +57,7 @@ func TestGroups(t *testing.T) {
 		g := randomCFG(rand.New(rand.NewPCG(seed, 10)), 60)
 		d := search(g)
 		f := findLoops(g, d)
-		s := findGroups(g, d, f, dominators(g, d))
+		s := findGroups(g, d, f, immediate(g, d))
 		fans += len(s.parent) - len(f.header)
 		for v := range g.Nodes {
 			if s.guest[v] {

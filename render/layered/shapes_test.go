@@ -271,7 +271,7 @@ func someCells(g Graph) *cells {
 	d := search(g)
 	f := findLoops(g, d)
 	opt := Options{}.withDefaults(g)
-	idom := dominators(g, d)
+	idom := immediate(g, d)
 	gr := findGroups(g, d, f, idom)
 	return makeCells(g, d, gr, assignRanks(g, d, gr, idom, opt.MaxWidth, opt.NodeGap), opt)
 }
