@@ -28,6 +28,9 @@ func flatten(p *display.Path, scale float64) []line {
 	var out []line
 	var cur line
 	end := func(closed bool) {
+		for i, q := range cur.pts {
+			cur.pts[i] = vec{X: snap(q.X), Y: snap(q.Y)}
+		}
 		if len(cur.pts) > 0 {
 			cur.closed = closed
 			out = append(out, cur)
@@ -85,7 +88,7 @@ func curve(out []vec, p vec, a []vec, scale float64) []vec {
 			q.X = u*u*u*p.X + 3*u*u*t*a[0].X + 3*u*t*t*a[1].X + t*t*t*a[2].X
 			q.Y = u*u*u*p.Y + 3*u*u*t*a[0].Y + 3*u*t*t*a[1].Y + t*t*t*a[2].Y
 		}
-		out = append(out, vec{X: snap(q.X), Y: snap(q.Y)})
+		out = append(out, q)
 	}
 	return append(out, a[len(a)-1])
 }

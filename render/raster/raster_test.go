@@ -329,3 +329,34 @@ func BenchmarkPNG(b *testing.B) {
 		b.SetBytes(int64(st.W * st.H))
 	}
 }
+
+// TestLastBits changes the last bits of all coordinates, as other processors do
+// that multiply and add in one step: the pixels stay the same.
+func TestLastBits(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	noise := func(x float64) float64 { return x * (1 + (r.Float64()-0.5)*4e-15) }
+	for _, s := range rendertest.Samples() {
+		svg := svgOf(t, s.Scene)
+		if len(svg) > 100_000 {
+			continue
+		}
+		d := read(t, svg, display.Light)
+		for _, scale := range []float64{2, 1.37} {
+			want := paint(t, d, scale)
+			moved := read(t, svg, display.Light)
+			for i := range moved.Items {
+				it := &moved.Items[i]
+				for k := range it.Path.Pts {
+					it.Path.Pts[k].X, it.Path.Pts[k].Y = noise(it.Path.Pts[k].X), noise(it.Path.Pts[k].Y)
+				}
+				if it.Text != nil {
+					it.Text.At.X, it.Text.At.Y = noise(it.Text.At.X), noise(it.Text.At.Y)
+				}
+			}
+			if got := paint(t, moved, scale); !bytes.Equal(got.Pix, want.Pix) {
+				_, most, where := compare(got, want)
+				t.Errorf("%s at scale %g: other pixels, by %g at %v", s.Name, scale, most, where)
+			}
+		}
+	}
+}
