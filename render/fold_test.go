@@ -80,12 +80,15 @@ func TestFoldRandom(t *testing.T) {
 	}
 }
 
-// checkFolded checks that blocks with marks stay as they are, and that edges
-// between blocks that stay do.
+// checkFolded checks that blocks with marks stay as they are, that edges between
+// blocks that stay do, and that those into a box lead to the block that it is
+// called after.
 func checkFolded(t *testing.T, s, out *render.Scene) {
 	t.Helper()
 	stay := map[string]int{} // by name
+	named := map[string]bool{}
 	for i, b := range out.Blocks {
+		named[b.Name] = true
 		if b.Folded == nil {
 			stay[b.Name] = i
 		}
@@ -107,6 +110,9 @@ func checkFolded(t *testing.T, s, out *render.Scene) {
 		}
 		_, from := stay[s.Blocks[e.From].Name]
 		_, to := stay[s.Blocks[e.To].Name]
+		if from && !named[s.Blocks[e.To].Name] {
+			t.Errorf("%s leads to %s in the middle of a box", s.Blocks[e.From].Name, s.Blocks[e.To].Name)
+		}
 		k := fmt.Sprint(s.Blocks[e.From].Name, s.Blocks[e.To].Name, e.Kind, e.Label)
 		if from && to && have[k] == 0 {
 			t.Errorf("edge %s is gone", k)
@@ -212,6 +218,35 @@ func TestFoldRegions(t *testing.T) {
 	for _, j := range small.Image.Jumps {
 		if j.Edge < 0 {
 			t.Errorf("the jump from %d to %d is inside of a box", j.From, j.To)
+		}
+	}
+}
+
+// TestFoldTwoWays folds nothing of a loop that is entered in two places.
+func TestFoldTwoWays(t *testing.T) {
+	b := rendertest.New("two ways")
+	f := b.Func("main")
+	for range 6 {
+		b.Block(f, "r1 += 1", "if r1 > 7 goto +1")
+	}
+	b.Fall(0, 1)
+	b.Taken(0, 2, "")
+	b.Fall(1, 2)
+	b.Fall(2, 3)
+	b.Taken(2, 5, "") // no chains
+	b.Fall(3, 4)
+	b.Taken(3, 5, "")
+	b.Taken(4, 1, "")
+	b.Fall(4, 5)
+	b.Loop(1, 2, 3, 4)
+	s := b.Scene()
+	for above := len(s.Blocks); above > 0; above-- {
+		out := render.Fold(s, above)
+		checkFolded(t, s, out)
+		for _, blk := range out.Blocks {
+			if blk.Folded != nil && blk.Folded.Kind == "loop" {
+				t.Errorf("above %d: %s is a folded loop", above, blk.Name)
+			}
 		}
 	}
 }
