@@ -8,6 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/bpfcfg/bpfcfg/jit/verify"
 	"github.com/bpfcfg/bpfcfg/render/picture"
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
@@ -56,6 +57,9 @@ func (c *demoCmd) Run(std streams, proc *process) error {
 	fmt.Fprintln(std.out)
 	scene := picture.Scene(a, "sample.o")
 	picture.AddDetails(scene, a)
+	if a.Image != nil {
+		picture.AddVerified(scene, a, verify.Check(a.Xlated.Program, a.Image, a.Profile))
+	}
 	files := written{std: std}
 	defer files.hint()
 	for _, format := range []string{"svg", "html"} {

@@ -23,6 +23,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/bpfcfg/bpfcfg/jit/verify"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/picture"
 )
@@ -46,7 +47,7 @@ func small() []shown {
 		{object: "11_bpf_loop_switch.o", program: "spin",
 			text: "A callback of bpf_loop with a switch: functions side by side."},
 		{object: "23_unreachable_default.o", program: "guarded",
-			text: "Switches behind guards: what no execution reaches is hatched, and has no machine code."},
+			text: "A switch without a default: a check in front of it bounds the index, and every entry is a case."},
 		{object: "03_threaded_vm.o", program: "run",
 			text: "A threaded interpreter: every handler jumps to every handler, so the table is a box of its own."},
 		{object: "12_may_goto_switch.o", program: "walk", text: "A loop under may_goto around a switch."},
@@ -156,6 +157,9 @@ func (p shown) scene(root string) (*render.Scene, error) {
 	}
 	s := picture.Scene(a, input)
 	picture.AddDetails(s, a)
+	if a.Image != nil {
+		picture.AddVerified(s, a, verify.Check(a.Xlated.Program, a.Image, a.Profile))
+	}
 	return s, nil
 }
 
