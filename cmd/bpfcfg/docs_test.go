@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bpfcfg/bpfcfg/internal/live"
+	"github.com/bpfcfg/bpfcfg/internal/testenv"
 )
 
 // The documents and the --help texts show commands; TestDocumentedCommands
@@ -45,8 +45,8 @@ func unrunnable(args []string) string {
 	for _, a := range args {
 		switch {
 		case strings.HasPrefix(a, "live:"), a == "--load", a == "host":
-			if err := live.Available(); err != nil {
-				return "needs a kernel that shows programs: " + err.Error()
+			if ok, why := testenv.Kernel(); !ok {
+				return "needs a kernel that shows programs: " + why
 			}
 			return "needs a program that is loaded: the scripts with [live] do this"
 		case strings.Contains(a, "…"), strings.HasPrefix(a, "$("):

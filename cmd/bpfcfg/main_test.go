@@ -12,6 +12,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/internal/live"
+	"github.com/bpfcfg/bpfcfg/internal/testenv"
 )
 
 // TestMain lets scripts run the command in a process of its own.
@@ -30,7 +31,7 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
-		Condition:           condition(live.Available()),
+		Condition:           condition(t),
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"hold": hold},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("TESTDATA", data)
@@ -41,12 +42,16 @@ func TestScripts(t *testing.T) {
 
 // condition returns the conditions of scripts. [live]: programs can be loaded
 // into the running kernel, and their code read.
-func condition(unavailable error) func(string) (bool, error) {
+func condition(t *testing.T) func(string) (bool, error) {
+	readable, why := testenv.Kernel()
+	if !readable && os.Getenv(testenv.LiveVariable) == "must" {
+		t.Fatalf("%s=must: %s", testenv.LiveVariable, why)
+	}
 	return func(cond string) (bool, error) {
 		if cond != "live" {
 			return false, fmt.Errorf("no condition %q", cond)
 		}
-		return unavailable == nil, nil
+		return readable, nil
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bpfcfg/bpfcfg/internal/live"
+	"github.com/bpfcfg/bpfcfg/internal/testenv"
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
@@ -141,9 +142,7 @@ func TestVersions(t *testing.T) {
 // files and types say, and what the machine's compiler does. They must agree
 // wherever two of them know.
 func TestRunningMachine(t *testing.T) {
-	if err := live.Available(); err != nil {
-		t.Skipf("no programs can be loaded here: %v", err)
-	}
+	testenv.NeedKernel(t)
 	k := live.NewKernel()
 	told, err := derive("/", k, false)
 	if err != nil {

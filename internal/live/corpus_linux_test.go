@@ -27,14 +27,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/verify"
 )
 
-// needKernel skips the test, aloud, where programs cannot be loaded and read.
-func needKernel(t *testing.T) {
-	t.Helper()
-	if err := live.Available(); err != nil {
-		t.Skipf("no programs can be loaded and read here: %v", err)
-	}
-}
-
 // object is a loaded object file with its types.
 type object struct {
 	name string
@@ -69,7 +61,7 @@ func objects(t *testing.T, pattern string) []object {
 // with its bytes, all of them; the control flow of its bytes with the rewritten
 // program's; and what was predicted from the source with both.
 func TestPlainCorpus(t *testing.T) {
-	needKernel(t)
+	testenv.NeedKernel(t)
 	programs, predicted := corpus(t, "corpus/out-plain/*.o")
 	const most = 6 // programs that access socket buffers, whose layout only a kernel knows
 	if programs < 18 || predicted < programs-most {
@@ -80,9 +72,9 @@ func TestPlainCorpus(t *testing.T) {
 // TestCorpus is the same for the corpus with indirect jumps, on kernels that have
 // them: jump tables are compared, too.
 func TestCorpus(t *testing.T) {
-	needKernel(t)
-	if r, err := host.Derive(live.NewKernel()); err != nil || !r.Profile.Gotox {
-		t.Skipf("this kernel has no indirect jumps (%v)", err)
+	testenv.NeedKernel(t)
+	if !hostProfile(t, live.NewKernel()).Gotox {
+		t.Skip("this kernel has no indirect jumps")
 	}
 	programs, predicted := corpus(t, "corpus/out/*.o")
 	const most = 11 // programs that access socket buffers
@@ -189,7 +181,7 @@ func asPredicted(t *testing.T, p *bytecode.Program, lp *live.Program, prof jit.P
 // of the kernel's code must be noticed, or be among the inputs that the result
 // says were read from the code itself.
 func TestChangedByteIsFound(t *testing.T) {
-	needKernel(t)
+	testenv.NeedKernel(t)
 	k := live.NewKernel()
 	prof := hostProfile(t, k)
 	o := objects(t, "corpus/out-plain/08_two_tables_one_gotox.o")[0]
@@ -223,7 +215,7 @@ func TestChangedByteIsFound(t *testing.T) {
 // back by number and by name: subprograms, lines and maps must be those of the
 // source. Nothing may be left when it is over.
 func TestOpen(t *testing.T) {
-	needKernel(t)
+	testenv.NeedKernel(t)
 	k := live.NewKernel()
 	prof := hostProfile(t, k)
 	list := objects(t, "corpus/out-plain/1[39]_*.o")
@@ -333,7 +325,7 @@ func gone(t *testing.T, id uint32) {
 
 // TestRefused demands clear words for what the kernel or the loader refuses.
 func TestRefused(t *testing.T) {
-	needKernel(t)
+	testenv.NeedKernel(t)
 	exit := bytecode.Insn{Code: bytecode.CodeExit}
 	one := func(p bytecode.Program) *bytecode.Program {
 		p.Subprogs = []bytecode.Subprogram{{Name: "f", End: bytecode.PC(len(p.Insns))}}

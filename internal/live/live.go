@@ -99,21 +99,3 @@ func Open(selector string, k *Kernel) (*Program, error) {
 	}
 	return p, nil
 }
-
-// Available returns why programs cannot be loaded and read here; nil when they
-// can. It loads the smallest program there is, and unloads it.
-func Available() error {
-	p := &bytecode.Program{
-		Name: "available", Type: "socket_filter",
-		Insns:    []bytecode.Insn{{Code: 0xb7}, {Code: bytecode.CodeExit}}, // r0 = 0; exit
-		Subprogs: []bytecode.Subprogram{{Name: "available", End: 2}},
-	}
-	out, err := Load(p, LoadOptions{}, NewKernel())
-	switch {
-	case err != nil:
-		return err
-	case out.Capture.NoCode != "":
-		return errors.New(out.Capture.NoCode)
-	}
-	return nil
-}

@@ -19,7 +19,7 @@ import (
 // for each form of instruction, and compares what this machine makes of them:
 // its mitigations need not be those of any recorded machine.
 func TestVectors(t *testing.T) {
-	needKernel(t)
+	testenv.NeedKernel(t)
 	r, err := record.Open(testenv.Path(t, "records/jit-vectors.json.gz"), record.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +112,7 @@ func vectorProgram(t *testing.T, v *record.Vector) *bytecode.Program {
 // TestWholePrograms loads the recorded whole programs: random ones, and chains of
 // jumps that make the compiler pad.
 func TestWholePrograms(t *testing.T) {
-	needKernel(t)
+	testenv.NeedKernel(t)
 	r, err := record.Open(testenv.Path(t, "records/jit-programs.json.gz"), record.Options{})
 	if err != nil {
 		t.Fatal(err)
