@@ -105,8 +105,8 @@ func (d drawing) png(s *render.Scene, l *render.Layout) ([]byte, error) {
 		var large *raster.TooLargeError
 		if _, _, err := raster.Size(dr, opt.Scale); errors.As(err, &large) {
 			opt.Scale = large.Fits
-			d.remark("%s: painted at scale %.3g, the most that fits %d pixels: SVG, PDF and HTML stay sharp",
-				s.Title, opt.Scale, raster.MaxPixels)
+			d.remark("%s: painted at scale %s, the most that fits %d pixels: SVG, PDF and HTML stay sharp",
+				s.Title, raster.ScaleText(opt.Scale), raster.MaxPixels)
 		}
 	}
 	if d.console != nil {

@@ -136,6 +136,34 @@ func TestPermalink(t *testing.T) {
 	want(b, chosen, "b4")
 }
 
+// TestNamesLikeAddresses opens programs that are called as blocks, functions and
+// tables are in addresses.
+func TestNamesLikeAddresses(t *testing.T) {
+	var pages []render.Page
+	names := []string{"arith", "b1", "f1", "t2", "b0"}
+	for _, name := range names {
+		s := rendertest.Three()
+		s.Title = name
+		pages = append(pages, page(t, s))
+	}
+	b := open(t, pages...)
+	for _, name := range names[1:] {
+		b.keys("]")
+		want(b, shownTitle, name)
+	}
+	for _, name := range names {
+		b.hash("#" + name)
+		want(b, shownTitle, name)
+		want(b, chosen, "")
+		b.do(chromedp.Evaluate[chromedp.Void](`(() => { const s = document.getElementById("programs"); s.value = "f1"; s.onchange(); })()`))
+		b.settle()
+		want(b, shownTitle, "f1")
+		b.hash("#" + name + "/b1")
+		want(b, shownTitle, name)
+		want(b, chosen, "b1")
+	}
+}
+
 func TestKeys(t *testing.T) {
 	b := open(t, two(t)...)
 	box := eval[string](b, place+`.join(" ")`)

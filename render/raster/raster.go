@@ -18,6 +18,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"strconv"
+	"strings"
 
 	"github.com/bpfcfg/bpfcfg/render/display"
 )
@@ -38,8 +40,14 @@ type TooLargeError struct {
 
 // Error says what was too large, and what fits.
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("the picture would have %d by %d pixels, more than %d or a side of %d: scale %.3g fits",
-		e.W, e.H, MaxPixels, MaxSide, e.Fits)
+	return fmt.Sprintf("the picture would have %d by %d pixels, more than %d or a side of %d: scale %s fits",
+		e.W, e.H, MaxPixels, MaxSide, ScaleText(e.Fits))
+}
+
+// ScaleText writes a scale so that reading it back gives no larger one.
+func ScaleText(scale float64) string {
+	s := strconv.FormatFloat(scale, 'f', 12, 64)
+	return strings.TrimRight(strings.TrimRight(s, "0"), ".")
 }
 
 // Options choose how a picture is painted.
@@ -55,13 +63,18 @@ type Stats struct {
 	Missing []rune // characters drawn as frames with their numbers, each once
 }
 
-// Size returns the size of a drawing in pixels at a scale, and an error of type
+// Size returns the size of a drawing in pixels at a scale, rounded down, and an error of type
 // TooLargeError when that is too much.
 func Size(d *display.Drawing, scale float64) (w, h int, err error) {
-	fw, fh := math.Ceil(d.W*scale), math.Ceil(d.H*scale)
+	fw, fh := math.Floor(d.W*scale), math.Floor(d.H*scale)
 	if fw > MaxSide || fh > MaxSide || fw*fh > MaxPixels {
 		fits := min(MaxSide/d.W, MaxSide/d.H, math.Sqrt(MaxPixels/d.W/d.H))
-		fits = math.Floor(fits*1000) / 1000 // room for rounding up
+		for unit := 0.001; unit > 1e-12; unit /= 10 { // short, and rounded down
+			if f := math.Floor(fits/unit) * unit; f > 0.99*fits {
+				fits = f
+				break
+			}
+		}
 		return 0, 0, &TooLargeError{int(min(fw, 1e9)), int(min(fh, 1e9)), fits}
 	}
 	return max(int(fw), 1), max(int(fh), 1), nil

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -268,6 +269,32 @@ func TestTooLarge(t *testing.T) {
 	}
 	if w, h, err := Size(d, large.Fits); err != nil || w*h < MaxPixels*9/10 {
 		t.Errorf("scale %v gives %d by %d, %v", large.Fits, w, h, err)
+	}
+}
+
+// TestFits asks for the scale that an error names, as a number and as its text:
+// both fit, also at sizes where rounding the sides matters.
+func TestFits(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	sizes := [][2]float64{{10495, 11254}, {1 << 20, 3}, {1 << 26, 1 << 26}}
+	for range 2000 {
+		sizes = append(sizes, [2]float64{float64(1 + rng.IntN(1<<18)), float64(1 + rng.IntN(1<<18))})
+	}
+	for _, s := range sizes {
+		d := &display.Drawing{W: s[0], H: s[1]}
+		var large *TooLargeError
+		if _, _, err := Size(d, 2); !errors.As(err, &large) {
+			continue
+		}
+		text, err := strconv.ParseFloat(ScaleText(large.Fits), 64)
+		if err != nil || text > large.Fits || text < 0.98*large.Fits {
+			t.Errorf("%v: scale %v is written %s", s, large.Fits, ScaleText(large.Fits))
+		}
+		for _, scale := range []float64{large.Fits, text} {
+			if w, h, err := Size(d, scale); err != nil {
+				t.Errorf("%v at scale %v: %d by %d, %v", s, scale, w, h, err)
+			}
+		}
 	}
 }
 

@@ -44,7 +44,7 @@ picture.addEventListener("click", (e) => {
   if (a || moved > 4) e.preventDefault();
   if (moved > 4) return;
   const b = layer.blockAt(e.target, e);
-  if (a) during(go(a.getAttribute("href")));
+  if (a) during(go(a.getAttribute("href"), true));
   else if (b >= 0) choose(b, false);
 });
 picture.addEventListener("dblclick", (e) => { if (layer.isFar) zoom(0.8 / view.scale, e.clientX, e.clientY); });

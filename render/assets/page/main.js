@@ -29,10 +29,13 @@ function named(name) {
   return [...programs.options].findIndex((o) => o.value === name);
 }
 
-// go follows an address: of a block, a function or a table, "#b7", of those in
-// a program, "#name/b7", or of a program, "#name". What it does not find it says.
-async function go(hash) {
-  const m = /^#(?:(.*)\/)?([bft])(\d+)$/.exec(hash);
+// go follows an address: of a program, "#name", of a block, a function or a table
+// in one, "#name/b7", or in the program shown, "#b7". A program may be called b7,
+// too: then "#b7" is the program. Only within a picture it is always the block.
+// What go does not find it reports.
+async function go(hash, within = false) {
+  const program = !within && !hash.includes("/") && named(hash.slice(1)) >= 0;
+  const m = program ? null : /^#(?:(.*)\/)?([bft])(\d+)$/.exec(hash);
   const name = m ? m[1] : hash.slice(1) || undefined;
   if (name !== undefined) {
     const p = named(name);
