@@ -21,6 +21,8 @@ func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 	switch {
 	case in.Source() == asm.RegSource && !op.Unary():
 		src = r.read(pc, s, in.Src)
+	case r.a.p.PendingAt(pc) == bytecode.PartImm:
+		src = r.pendingNumber(pc)
 	case isMove(op):
 		src = constant(uint64(int64(in.Imm)))
 	default:

@@ -39,6 +39,10 @@ func (r *run) block(b cfg.BlockID, s *State) {
 // none.
 func (r *run) step(pc bytecode.PC, s *State) (again *State) {
 	in := r.a.p.Insns[pc]
+	if r.a.p.PendingAt(pc) == bytecode.PartAccess {
+		r.pendingAccess(pc, in, s)
+		return nil
+	}
 	switch in.Class() {
 	case asm.ALUClass, asm.ALU64Class:
 		return r.alu(pc, in, s)
@@ -73,6 +77,9 @@ func (r *run) packetLoad(s *State) {
 // wide returns what a 64-bit immediate load yields.
 func (r *run) wide(pc bytecode.PC, in bytecode.Insn) *Value {
 	p := r.a.p
+	if p.PendingAt(pc) == bytecode.PartImm64 {
+		return r.pendingNumber(pc)
+	}
 	ref, ok := p.RefAt(pc)
 	if !ok {
 		switch {

@@ -95,6 +95,9 @@ func (r *run) constants(acc access, a *Alt, m *bytecode.Map) *Value {
 		if n++; n > maxLabels || at < 0 || at+int64(acc.size) > int64(len(m.Value)) || codeOverlaps(m, at, acc.size) {
 			return nil
 		}
+		if _, pending := m.UnknownAt(at, acc.size); pending {
+			return nil
+		}
 		x := Alt{Kind: Number, Off: scalar.Const(r.valueAt(acc, m, at)), flags: a.flags&loose | datum}
 		if out == nil {
 			out = &x

@@ -130,6 +130,9 @@ func (r *run) loadMap(acc access, a *Alt) *Value {
 	m := &r.a.p.Maps[a.Obj]
 	if !m.ReadOnly || m.Value == nil {
 		v := r.loaded(acc)
+		if m.ReadOnly { // the kernel knows what is there
+			v = v.loosened()
+		}
 		if acc.size == 8 && len(m.Code) > 0 {
 			return v.spoilt(acc.pc, acc.reg, writable)
 		}
@@ -149,6 +152,9 @@ func (r *run) loadMap(acc access, a *Alt) *Value {
 	at := int64(off) + acc.off
 	if !ok || at < 0 || at+int64(acc.size) > int64(len(m.Value)) || codeOverlaps(m, at, acc.size) {
 		return r.loaded(acc)
+	}
+	if _, pending := m.UnknownAt(at, acc.size); pending {
+		return number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed)).loosened()
 	}
 	return &Value{Alt: Alt{Kind: Number, Off: scalar.Const(r.valueAt(acc, m, at)), flags: datum}}
 }

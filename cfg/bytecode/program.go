@@ -27,6 +27,7 @@ type Program struct {
 	Maps     []Map        // in order of first reference
 	Tables   []JumpTable  // in order of first reference
 	Refs     []Ref        // by PC; at most one for each PC
+	Relocs   []Reloc      // by PC; at most one for each PC: what the loader writes by the running kernel
 	Lines    []Line       // by PC; each holds until the next
 	KeySites []KeySite    // by PC: jumps that the object's static keys control
 	Diags    []string     // what the loader found odd, in a fixed order
@@ -73,6 +74,9 @@ type Map struct {
 	Value []byte
 	// Symbols names the variables inside Value, by Off.
 	Symbols []DataSymbol
+	// Unknown lists the variables that have another value in a running kernel than
+	// in Value: unknown until load. They are by Off and do not overlap.
+	Unknown []DataSymbol
 	// Code lists the slots of Value that hold addresses of code, by Off
 	// (R_BPF_64_ABS64 relocations), which no Linux loader applies.
 	Code []CodePointer
@@ -122,7 +126,6 @@ const (
 	RefKfunc            // kernel function Name
 	RefKsym             // kernel variable Name
 	RefBTFID            // kernel BTF object number Index
-	RefCORE             // field relocation left as the compiler wrote it
 	RefUnknown          // undefined or unsupported; Name says what
 )
 

@@ -60,7 +60,9 @@ func FromAsm(insns asm.Instructions) (*bytecode.Program, error) {
 			return nil, fmt.Errorf("instruction %d: %w", i, err)
 		}
 		if relo := btf.CORERelocationMetadata(in); relo != nil && in.Reference() == "" {
-			p.Refs = append(p.Refs, bytecode.Ref{PC: pc, Kind: bytecode.RefCORE, Name: relo.String()})
+			if part := relocPart(p.Insns[pc]); part != 0 {
+				p.Relocs = append(p.Relocs, bytecode.Reloc{PC: pc, Kind: bytecode.RelocCORE, Part: part, Text: relo.String()})
+			}
 		}
 		if in.Source() != nil {
 			p.Lines = append(p.Lines, asmLine(pc, in))

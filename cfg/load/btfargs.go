@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -108,22 +109,58 @@ func (b *btfTypes) isContext(typ uint32, progType string) bool {
 	return false
 }
 
-// coreKinds are the names of CO-RE relocations by number (enum
-// bpf_core_relo_kind in include/uapi/linux/bpf.h).
-var coreKinds = []string{
-	"byte_off", "byte_sz", "field_exists", "signed", "lshift_u64", "rshift_u64",
-	"local_type_id", "target_type_id", "type_exists", "type_size", "enumval_exists", "enumval_value", "type_matches",
+// coreKind is a kind of CO-RE relocation by number (enum bpf_core_relo_kind in
+// include/uapi/linux/bpf.h).
+type coreKind uint32
+
+const (
+	coreByteOffset coreKind = iota
+	coreByteSize
+	coreFieldExists
+	coreSigned
+	coreLshift
+	coreRshift
+	coreLocalID
+	coreTargetID
+	coreTypeExists
+	coreTypeSize
+	coreEnumExists
+	coreEnumValue
+	coreTypeMatches
+)
+
+// coreKinds says what a CO-RE relocation yields, by kind.
+var coreKinds = [...]string{
+	coreByteOffset: "byte offset of", coreByteSize: "size of", coreFieldExists: "existence of",
+	coreSigned: "signedness of", coreLshift: "left shift of", coreRshift: "right shift of",
+	coreLocalID: "own type number of", coreTargetID: "type number of",
+	coreTypeExists: "existence of", coreTypeSize: "size of",
+	coreEnumExists: "existence of", coreEnumValue: "value of", coreTypeMatches: "whether it matches",
 }
 
-// corePath names what a CO-RE relocation is about: "struct task_struct.pid
-// byte_off". Members are named as far as the access path, a list of indices
-// that starts with an array index, can be followed.
+// most returns the largest number that the relocation can yield, 0 when it can
+// be any.
+func (info coreInfo) most() uint64 {
+	switch info.kind {
+	case coreFieldExists, coreTypeExists, coreEnumExists, coreTypeMatches, coreSigned:
+		return 1
+	case coreLshift, coreRshift:
+		return 64
+	case coreByteOffset, coreByteSize, coreTypeSize, coreLocalID, coreTargetID:
+		return math.MaxInt32
+	}
+	return 0
+}
+
+// corePath names what a CO-RE relocation is about: "byte offset of struct
+// task_struct.pid". Members are named as far as the access path, a list of
+// indices that starts with an array index, can be followed.
 func (b *btfTypes) corePath(info coreInfo) string {
-	kind := fmt.Sprintf("kind %d", info.kind)
+	kind := fmt.Sprintf("kind %d of", info.kind)
 	if int(info.kind) < len(coreKinds) {
 		kind = coreKinds[info.kind]
 	}
-	return b.typeName(info.typ) + b.memberPath(info.typ, b.str(info.path)) + " " + kind
+	return kind + " " + b.typeName(info.typ) + b.memberPath(info.typ, b.str(info.path))
 }
 
 // typeName returns a type as C writes it, without qualifiers.
@@ -154,21 +191,23 @@ func (b *btfTypes) memberPath(typ uint32, path string) string {
 	var sb strings.Builder
 	steps := strings.SplitN(path, ":", maxPath+1)
 	steps = steps[:min(len(steps), maxPath)]
-	if len(steps) > 0 && steps[0] == "0" {
+	id := b.strip(typ)
+	isEnum := func(t btfType) bool { return t.kind == kindEnum || t.kind == kindEnum64 }
+	if len(steps) > 0 && steps[0] == "0" && !isEnum(b.at(id)) {
 		steps = slices.Delete(steps, 0, 1)
 	}
-	id := b.strip(typ)
 	for _, step := range steps {
 		t := b.at(id)
 		i, err := strconv.Atoi(step)
 		if err != nil || i < 0 || i >= t.vlen ||
-			t.kind != kindStruct && t.kind != kindUnion && t.kind != kindEnum {
+			t.kind != kindStruct && t.kind != kindUnion && !isEnum(t) {
 			sb.WriteString(":" + step)
 			id = 0
 			continue
 		}
-		if t.kind == kindEnum {
-			sb.WriteString("." + b.str(b.word(t, 2*i)))
+		if isEnum(t) {
+			words := map[btfKind]int{kindEnum: 2, kindEnum64: 3}[t.kind]
+			sb.WriteString("." + b.str(b.word(t, words*i)))
 			id = 0
 			continue
 		}

@@ -37,7 +37,7 @@ type coreInfo struct {
 	slot bytecode.PC
 	typ  uint32 // BTF id of the type that is accessed
 	path uint32 // offset in the BTF strings of the access path
-	kind uint32 // enum bpf_core_relo_kind
+	kind coreKind
 }
 
 // Sizes in .BTF.ext: the header up to and including the line part, and with
@@ -66,7 +66,7 @@ func parseBTFExt(data []byte, b *btfTypes, sectionNamed func(string) int) (*btfE
 	if r.hdr >= extHeaderSizeCORE && len(data) >= extHeaderSizeCORE {
 		e.note("CO-RE relocations", r.part(24, 16, func(sec int, rec []byte) {
 			e.core[sec] = append(e.core[sec],
-				coreInfo{slotOf(word(rec)), word(rec[4:]), word(rec[8:]), word(rec[12:])})
+				coreInfo{slotOf(word(rec)), word(rec[4:]), word(rec[8:]), coreKind(word(rec[12:]))})
 		}))
 	}
 	for _, v := range e.funcs {

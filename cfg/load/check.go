@@ -14,6 +14,7 @@ import (
 //   - There are slots, no more than MaxInsns, and registers are below 16.
 //   - Subprogs are not empty and cover the slots without gap or overlap.
 //   - Refs are sorted, at most one for each slot, and refer to what exists.
+//   - Relocations are sorted, at most one for each slot, and of a kind.
 //   - Lines are sorted, at most one for each slot.
 //   - Static keys are sorted, at most one for each slot.
 //   - Code pointers, variables and their map agree in size.
@@ -21,8 +22,8 @@ func Check(p *bytecode.Program) error {
 	if p == nil {
 		return errors.New("no program")
 	}
-	for _, check := range []func(*bytecode.Program) error{checkInsns, checkSubprogs, checkRefs, checkLines, checkKeys,
-		checkMaps} {
+	for _, check := range []func(*bytecode.Program) error{checkInsns, checkSubprogs, checkRefs, checkRelocs, checkLines,
+		checkKeys, checkMaps} {
 		if err := check(p); err != nil {
 			return fmt.Errorf("program %q: %w", p.Name, err)
 		}
@@ -95,6 +96,20 @@ func checkRef(p *bytecode.Program, r bytecode.Ref) error {
 	return nil
 }
 
+func checkRelocs(p *bytecode.Program) error {
+	last := bytecode.PC(-1)
+	for _, r := range p.Relocs {
+		if r.PC <= last || r.PC >= p.Len() {
+			return fmt.Errorf("relocation at slot %d behind one at %d", r.PC, last)
+		}
+		if r.Kind == 0 || r.Part == 0 {
+			return fmt.Errorf("slot %d: relocation of no kind", r.PC)
+		}
+		last = r.PC
+	}
+	return nil
+}
+
 func checkLines(p *bytecode.Program) error {
 	last := bytecode.PC(-1)
 	for _, l := range p.Lines {
@@ -129,6 +144,13 @@ func checkMaps(p *bytecode.Program) error {
 				return fmt.Errorf("map %q: variable %q at [%d, +%d) of %d", m.Name, s.Name, s.Off, s.Size, size)
 			}
 			last = s.Off
+		}
+		last = 0
+		for _, s := range m.Unknown {
+			if s.Off < last || s.Size < 0 || s.Off > size || s.Size > size-s.Off {
+				return fmt.Errorf("map %q: unknown variable %q at [%d, +%d) of %d", m.Name, s.Name, s.Off, s.Size, size)
+			}
+			last = s.Off + s.Size
 		}
 		last = -8
 		for _, c := range m.Code {

@@ -159,16 +159,19 @@ func TestKernelReferences(t *testing.T) {
 				what = fmt.Sprintf("address %s src %d", r.Name, p.Insns[r.PC].Src)
 			case bytecode.RefMapValue:
 				what = fmt.Sprintf("%s+%d", p.Maps[r.Index].Name, r.Off)
-			case bytecode.RefCORE:
-				what = "field " + r.Name
 			}
 			got[p.Name] += what + "\n"
 		}
+		for _, r := range p.Relocs {
+			got[p.Name] += r.Note() + "\n"
+		}
 	}
 	want := map[string]string{
-		"types": "call bpf_task_acquire\nfield struct task_struct.pid byte_off\ncall bpf_task_release\n" +
+		"types": "call bpf_task_acquire\ncall bpf_task_release\n" +
 			"address no_such_function src 0\ncall no_such_function\n" +
-			"field enum kind.KIND_B enumval_value\nfield struct task_struct type_exists\n",
+			"CO-RE relocation: byte offset of struct task_struct.pid, unknown until load\n" +
+			"CO-RE relocation: value of enum kind.KIND_B, unknown until load\n" +
+			"CO-RE relocation: existence of struct task_struct, unknown until load\n",
 		"values": "address no_such_symbol src 0\n.kconfig+0\n.kconfig+16\n.kconfig+8\n.kconfig+17\n.kconfig+12\n" +
 			"address cpu_number src 3\n",
 		"again": ".kconfig+16\n",

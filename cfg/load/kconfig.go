@@ -56,7 +56,7 @@ func (o *object) addKconfig() {
 		o.externs.kconfig[v.name] = off
 		off += v.size
 	}
-	m.ValueSize = uint32(off)
+	m.ValueSize, m.Unknown = uint32(off), m.Symbols
 	o.maps.kconfig = o.addMap(m)
 }
 

@@ -142,8 +142,8 @@ func compareSubmitted(t *testing.T, name string, p *bytecode.Program, want submi
 	for pc, w := range want.insns {
 		g := p.Insns[pc]
 		ref, ok := p.RefAt(bytecode.PC(pc))
-		if before, has := p.RefAt(bytecode.PC(pc - 1)); has && p.Insns[pc-1].IsWide() &&
-			(before.Kind == bytecode.RefKsym || before.Kind == bytecode.RefCORE) {
+		if before, has := p.RefAt(bytecode.PC(pc - 1)); has && p.Insns[pc-1].IsWide() && before.Kind == bytecode.RefKsym ||
+			p.PendingAt(bytecode.PC(pc-1)) == bytecode.PartImm64 || p.PendingAt(bytecode.PC(pc)) != 0 {
 			continue // resolved, or poisoned
 		}
 		if ok && ref.PC < bytecode.PC(len(want.insns)) {
@@ -151,7 +151,7 @@ func compareSubmitted(t *testing.T, name string, p *bytecode.Program, want submi
 			case bytecode.RefMap, bytecode.RefMapValue, bytecode.RefTable:
 				w.Imm = 0
 				maps = append(maps, describeMap(p, ref))
-			case bytecode.RefKfunc, bytecode.RefKsym, bytecode.RefCORE: // resolved, or poisoned
+			case bytecode.RefKfunc, bytecode.RefKsym: // resolved, or poisoned
 				continue
 			}
 		}

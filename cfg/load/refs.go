@@ -2,11 +2,11 @@ package load
 
 import (
 	"fmt"
-	"slices"
 	"sort"
 	"strconv"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/cilium/ebpf/asm"
 )
 
 // fill turns the operands into references, and adds what else is known about
@@ -227,13 +227,12 @@ func (l *linker) addLines() {
 	}
 }
 
-// addCORE adds references for the CO-RE relocations, which the loader leaves
-// alone: they need the BTF of the kernel that the program is to run on.
+// addCORE adds the CO-RE relocations, which are pending: they need the BTF of
+// the kernel that the program is to run on.
 func (l *linker) addCORE() error {
 	if l.o.ext == nil || len(l.o.ext.core) == 0 {
 		return nil
 	}
-	known := len(l.p.Refs)
 	for _, fn := range l.placed {
 		f := &l.o.funcs[fn]
 		infos := inRange(l.o.ext.core[f.sec], func(i coreInfo) bytecode.PC { return i.slot }, f.off, f.off+f.len)
@@ -242,23 +241,39 @@ func (l *linker) addCORE() error {
 		}
 		for i, info := range infos {
 			pc := l.start[fn] + info.slot - f.off
-			_, taken := slices.BinarySearchFunc(l.p.Refs[:known], pc,
-				func(r bytecode.Ref, pc bytecode.PC) int { return int(r.PC - pc) })
-			if taken || i > 0 && infos[i-1].slot == info.slot {
-				l.diag("slot %d: CO-RE relocation beside another relocation", pc)
+			part := relocPart(l.p.Insns[pc])
+			if _, taken := l.p.RefAt(pc); taken || part == 0 || i > 0 && infos[i-1].slot == info.slot {
+				l.diag("slot %d: CO-RE relocation beside another relocation, or of an instruction that takes none", pc)
 				continue
 			}
 			name, err := l.coreName(info)
 			if err != nil {
 				return err
 			}
-			l.p.Refs = append(l.p.Refs, bytecode.Ref{
-				PC: pc, Kind: bytecode.RefCORE, Index: int(info.kind), Name: name,
+			l.p.Relocs = append(l.p.Relocs, bytecode.Reloc{
+				PC: pc, Kind: bytecode.RelocCORE, Part: part, Text: name, Max: info.most(),
 			})
 		}
 	}
-	sort.Slice(l.p.Refs, func(i, j int) bool { return l.p.Refs[i].PC < l.p.Refs[j].PC })
 	return nil
+}
+
+// relocPart returns what of an instruction a CO-RE relocation writes, 0 when it
+// can have none (bpf_core_patch_insn in tools/lib/bpf/relo_core.c).
+func relocPart(in bytecode.Insn) bytecode.RelocPart {
+	switch in.Class() {
+	case asm.ALUClass, asm.ALU64Class:
+		if in.Source() == asm.ImmSource && in.ALUOp() != asm.Swap {
+			return bytecode.PartImm
+		}
+	case asm.LdXClass, asm.StClass, asm.StXClass:
+		return bytecode.PartAccess
+	case asm.LdClass:
+		if in.IsWide() {
+			return bytecode.PartImm64
+		}
+	}
+	return 0
 }
 
 // coreName returns what a CO-RE relocation is about. Names are made once for

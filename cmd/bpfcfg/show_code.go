@@ -26,9 +26,25 @@ func insnsText(w io.Writer, v *view) error {
 		for ; line < len(p.Lines) && p.Lines[line].PC <= pc; line++ {
 			fmt.Fprintf(w, "%s\n", sourceLine(p.Lines[line]))
 		}
-		fmt.Fprintf(w, "%6d: (%02x) %s\n", pc, p.Insns[pc].Code, visible.Text(p.Text(pc)))
+		fmt.Fprintf(w, "%6d: (%02x) %s%s\n", pc, p.Insns[pc].Code, visible.Text(p.Text(pc)), beside(relocNote(p, pc)))
 	}
 	return nil
+}
+
+// relocNote says what a loader makes of an instruction, empty when nothing.
+func relocNote(p *bytecode.Program, pc bytecode.PC) string {
+	if r, ok := p.RelocAt(pc); ok {
+		return r.Note()
+	}
+	return ""
+}
+
+// beside returns a remark as it stands behind an instruction.
+func beside(note string) string {
+	if note == "" {
+		return ""
+	}
+	return "  ; " + note
 }
 
 // insnDoc is an instruction in the JSON of show --stage insns.
@@ -37,6 +53,7 @@ type insnDoc struct {
 	Bytes string   `json:"bytes"` // little-endian, both slots of a 64-bit immediate load
 	Text  string   `json:"text"`
 	Line  *lineDoc `json:"line,omitempty"`
+	Reloc string   `json:"relocation,omitempty"` // what the loader makes of it, in words
 }
 
 type lineDoc struct {
@@ -57,7 +74,7 @@ func insnsJSON(v *view) (any, error) {
 	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
 		end := min(pc+p.Insns[pc].Slots(), p.Len())
 		d := insnDoc{PC: int(pc), Bytes: hex.EncodeToString(bytecode.Encode(p.Insns[pc:end], binary.LittleEndian)),
-			Text: p.Text(pc)}
+			Text: p.Text(pc), Reloc: relocNote(p, pc)}
 		if l, ok := p.LineAt(pc); ok {
 			d.Line = &lineDoc{l.File, l.Line, l.Col, l.Text}
 		}

@@ -23,16 +23,18 @@ func xlatedText(w io.Writer, v *view) error {
 	marks, named := unpredicted(v.a), v.a.XlatedProgram()
 	fmt.Fprintf(w, "  %6s  %8s\n", "xlated", "original")
 	for pc := bytecode.PC(0); int(pc) < len(x.Program.Insns); pc += x.Program.Insns[pc].Slots() {
-		orig := "+"
+		orig, mark := "+", ""
 		if o := x.Original[pc]; o >= 0 {
-			orig = fmt.Sprint(int(o))
+			orig, mark = fmt.Sprint(int(o)), relocNote(v.program, o)
 		}
-		mark := ""
-		if marks[pc] {
-			mark = "  ; unpredicted"
+		switch {
+		case marks[pc] && mark != "":
+			mark = "unpredicted, depends on " + mark
+		case marks[pc]:
+			mark = "unpredicted"
 		}
 		fmt.Fprintf(w, "  %6d  %8s  (%02x) %s%s\n", pc, orig, x.Program.Insns[pc].Code,
-			visible.Text(named.Text(pc)), mark)
+			visible.Text(named.Text(pc)), beside(mark))
 	}
 	return nil
 }

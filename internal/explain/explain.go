@@ -108,6 +108,7 @@ type Answer struct {
 	Insn     int     `json:"insn"` // first slot of a block
 	Text     string  `json:"text"` // the instruction, or how the block ends
 	Source   *Source `json:"source,omitempty"`
+	Reloc    string  `json:"relocation,omitempty"` // what a loader makes of the instruction, in words
 
 	Reachable bool   `json:"reachable"` // by the verifier's rules
 	Executed  bool   `json:"executed"`  // some execution may come here
@@ -254,8 +255,12 @@ func (x *Explainer) noIndirect(at Place) error {
 
 // start fills in what all answers have.
 func (x *Explainer) start(at Place, b cfg.BlockID, pc bytecode.PC, shown bytecode.PC) *Answer {
+	rel := ""
+	if r, ok := x.p.RelocAt(shown); ok {
+		rel = r.Note()
+	}
 	return &Answer{
-		Place: at.String(), Function: x.function(b), Block: int(b), Insn: int(pc), Text: x.p.Text(shown),
+		Reloc: rel, Place: at.String(), Function: x.function(b), Block: int(b), Insn: int(pc), Text: x.p.Text(shown),
 		Source: x.source(shown), Reachable: x.a.Succ.Facts.BlockReached(b), Executed: x.a.Succ.Exact.BlockReached(b),
 		Way: x.way(b),
 	}

@@ -27,6 +27,9 @@ func (ans *Answer) Write(out io.Writer) error {
 	w := writer{bufio.NewWriter(out)}
 	w.f("%s  in b%d of %s  %s\n", ans.Place, ans.Block, visible.Text(ans.Function), visible.Text(ans.Text))
 	w.source("  ", ans.Source)
+	if ans.Reloc != "" {
+		w.f("  %s\n", ans.Reloc)
+	}
 	w.f("  %s\n", visible.Text(ans.Verdict))
 	w.dead(ans.Dead)
 	w.way(ans.Way)

@@ -342,7 +342,7 @@ func TestRefused(t *testing.T) {
 		{"no result", one(bytecode.Program{Type: "xdp", Insns: []bytecode.Insn{exit}}), "EACCES: R0 !read_ok"},
 		{"opcode", one(bytecode.Program{Type: "xdp", Insns: []bytecode.Insn{{Code: 0x8d}, exit}}), "EINVAL: unknown opcode 8d"},
 		{"field relocation", one(bytecode.Program{Type: "xdp", Insns: []bytecode.Insn{{Code: 0xb7}, exit},
-			Refs: []bytecode.Ref{{PC: 0, Kind: bytecode.RefCORE}}}), "CO-RE"},
+			Relocs: []bytecode.Reloc{{PC: 0, Kind: bytecode.RelocCORE, Part: bytecode.PartImm}}}), "CO-RE"},
 		{"map of maps", one(bytecode.Program{Type: "xdp", Insns: wide, Maps: []bytecode.Map{{Name: "m", Type: 12}},
 			Refs: []bytecode.Ref{{PC: 0, Kind: bytecode.RefMap}}}), "maps of maps"},
 		{"map without definition", one(bytecode.Program{Type: "xdp", Insns: wide, Maps: []bytecode.Map{{Name: "m"}},

@@ -212,6 +212,12 @@ func (l *loader) patch() error {
 		}
 	}
 	l.bound = len(l.fdArray)
+	for _, r := range l.p.Relocs {
+		if r.State == bytecode.RelocPending {
+			return fmt.Errorf("slot %d: %s: give the kernel's types with --btf, or load the program with another loader "+
+				"and use live:ID", r.PC, r.Note())
+		}
+	}
 	for _, r := range l.p.Refs {
 		if err := l.patchOne(r); err != nil {
 			return fmt.Errorf("slot %d: %w", r.PC, err)
@@ -237,9 +243,6 @@ func (l *loader) patchOne(r bytecode.Ref) error {
 		in.Imm, in.Off = int32(id), 0
 	case bytecode.RefKsym:
 		return l.patchKsym(r, in)
-	case bytecode.RefCORE:
-		return errors.New("field relocations (CO-RE) are not applied here: load the program with another loader " +
-			"and use live:ID")
 	default:
 		return fmt.Errorf("nothing is known of %q", r.Name)
 	}

@@ -79,7 +79,7 @@ func (b *builder) patch(i int, with ...slot) {
 	b.at[i] = base
 	for k, s := range with {
 		s.marks &^= markIndirect
-		s.marks |= markPatched | old.marks&markSeen
+		s.marks |= markPatched | old.marks&(markSeen|markPending)
 		if k == 0 {
 			s.marks |= old.marks & markIndirect
 		}

@@ -159,6 +159,10 @@ func (f *folder) transfer(i int32, c *cells) {
 		return
 	}
 	dst := &c[in.Dst]
+	if f.im.slots[i].marks&markPending != 0 && in.Class() != asm.StClass && in.Class() != asm.StXClass {
+		*dst = cell{kind: cellUnknown}
+		return
+	}
 	switch in.Class() {
 	case asm.ALUClass, asm.ALU64Class:
 		foldALU(in, dst, &c[in.Src])
@@ -270,7 +274,8 @@ func (f *folder) foldLoad(in bytecode.Insn, dst *cell, src cell) {
 	if src.kind == cellMapValue && f.maps[src.id] != none {
 		m := &f.src.Maps[f.maps[src.id]]
 		off, size := int64(int32(src.val))+int64(in.Off), int64(in.AccessBytes())
-		if m.ReadOnly && off >= 0 && off+size <= int64(len(m.Value)) && off+size <= int64(m.ValueSize) {
+		_, pending := m.UnknownAt(off, int(size))
+		if m.ReadOnly && off >= 0 && off+size <= int64(len(m.Value)) && off+size <= int64(m.ValueSize) && !pending {
 			dst.kind = cellConst
 			dst.val = readValue(m.Value[off:off+size], in.Mode() == asm.MemSXMode)
 			return

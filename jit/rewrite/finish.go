@@ -21,7 +21,7 @@ func (r *Result) finish(st *state, im *image) (*Result, error) {
 	r.Original = make([]bytecode.PC, len(im.slots))
 	for i, s := range im.slots {
 		r.Original[i] = bytecode.PC(s.orig)
-		if s.marks&markUnpredicted != 0 {
+		if s.marks&(markUnpredicted|markPending) != 0 {
 			r.Unpredicted = append(r.Unpredicted, bytecode.PC(i))
 		}
 		if s.marks&markHidden != 0 {

@@ -30,6 +30,7 @@ const (
 	markHidden                        // immediate that only the running kernel knows
 	markLocal                         // while building: target is a slot of the same patch
 	markNew                           // while building: target counts slots of the new image
+	markPending                       // a part of the source instruction is unknown until load
 )
 
 // none is the target of a slot without one, the ref of a slot without one, and
@@ -90,6 +91,9 @@ func firstImage(p *bytecode.Program, f Facts) (*image, error) {
 	for pc := 0; pc < n; pc++ {
 		in := p.Insns[pc]
 		im.slots[pc] = slot{in: in, target: none, orig: int32(pc), ref: none}
+		if p.PendingAt(bytecode.PC(pc)) != 0 {
+			im.slots[pc].marks = markPending
+		}
 		if !in.IsWide() {
 			continue
 		}

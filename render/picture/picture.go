@@ -119,11 +119,14 @@ func blocks(a *pipeline.Analysis, loops *cfg.LoopForest) []render.Block {
 // marks returns a short note for slots whose rewriting is special.
 func marks(a *pipeline.Analysis) map[bytecode.PC]string {
 	m := map[bytecode.PC]string{}
+	for _, r := range a.Program.Relocs {
+		m[r.PC] = r.Note()
+	}
 	if a.Xlated == nil {
 		return m
 	}
 	for _, x := range a.Xlated.Unpredicted {
-		if o := a.Xlated.Original[x]; o >= 0 {
+		if o := a.Xlated.Original[x]; o >= 0 && m[o] == "" {
 			m[o] = "unpredicted"
 		}
 	}

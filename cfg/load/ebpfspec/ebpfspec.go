@@ -207,8 +207,13 @@ func ToSpec(p *bytecode.Program) (*ebpf.ProgramSpec, error) {
 	}
 	for _, r := range p.Refs {
 		switch r.Kind {
-		case bytecode.RefKfunc, bytecode.RefKsym, bytecode.RefBTFID, bytecode.RefCORE, bytecode.RefUnknown:
+		case bytecode.RefKfunc, bytecode.RefKsym, bytecode.RefBTFID, bytecode.RefUnknown:
 			return fail(fmt.Errorf("slot %d: %q: %w", r.PC, r.Name, ErrNotInSpec))
+		}
+	}
+	for _, r := range p.Relocs {
+		if r.State == bytecode.RelocPending {
+			return fail(fmt.Errorf("slot %d: %s: %w", r.PC, r.Note(), ErrNotInSpec))
 		}
 	}
 	insns, err := load.ToAsm(p)

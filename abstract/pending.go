@@ -1,0 +1,79 @@
+package abstract
+
+import (
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// A part of an instruction that the loader writes is any number here, and what
+// comes of it is loose: the kernel that the program is loaded into knows the
+// number, so its verifier holds one of these values, not all.
+
+// pendingNumber returns what is known of an immediate that the loader writes.
+func (r *run) pendingNumber(pc bytecode.PC) *Value {
+	rel, _ := r.a.p.RelocAt(pc)
+	off := unknown
+	switch {
+	case rel.Max != 0:
+		off = scalar.Range(0, rel.Max)
+	case rel.Part == bytecode.PartImm: // of 32 bits, sign-extended
+		off = r.a.opt.Rules.alu(scalar.MovSX32, false, unknown, unknown)
+	}
+	return &Value{Alt: Alt{Kind: Number, flags: loose, Off: off}}
+}
+
+// loosened returns the value with a mark that it is more than a verifier holds.
+func (v *Value) loosened() *Value {
+	w := *v
+	w.flags |= loose
+	return &w
+}
+
+// pendingAccess carries out a load or store whose offset and size the loader
+// writes: it reads anything that the base leads to, and writes anywhere there.
+func (r *run) pendingAccess(pc bytecode.PC, in bytecode.Insn, s *State) {
+	base := in.Dst
+	if in.Class() == asm.LdXClass {
+		base = in.Src
+	}
+	ptr := r.read(pc, s, base)
+	old := unknownPtr.loosened()
+	if ptr.has(mayBeLocal) {
+		old = anything.loosened()
+	}
+	switch {
+	case in.Class() == asm.LdXClass:
+		s.set(in.Dst, old)
+	case in.Class() == asm.StClass:
+		r.pendingStore(ptr, unknownNumber, s)
+	case in.Mode() == modeAtomic:
+		r.pendingStore(ptr, anything, s)
+		switch {
+		case in.Imm == atomicCmpXchg:
+			s.set(bytecode.R0, old)
+		case in.Imm&atomicFetch != 0:
+			s.set(in.Src, old)
+		}
+	default:
+		r.pendingStore(ptr, r.read(pc, s, in.Src), s)
+	}
+}
+
+// mayBeLocal reports whether the alternative may lead to a stack or the context.
+func mayBeLocal(a *Alt) bool { return isLocal(a) || a.flags&maybeLocal != 0 }
+
+// pendingStore stores a value somewhere behind a pointer.
+func (r *run) pendingStore(ptr, val *Value, s *State) {
+	ptr.each(func(a *Alt) {
+		switch {
+		case a.Kind == Stack && int(a.Obj) < len(s.frames):
+			f := s.edit(int(a.Obj))
+			f.lost = f.lost || val.has(mayBeLocal)
+			f.weak(-stackSize, 0, false)
+		case a.flags&maybeLocal != 0:
+			forgetFrames(s)
+		}
+	})
+}
