@@ -5,6 +5,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
 // Quirks are ways in which a kernel's verifier computes values otherwise than
@@ -19,6 +20,16 @@ type Quirks struct {
 	// NoLoadOffset: the offset in the instruction that loads from a table does not
 	// count for which entry is loaded (Linux 6.19).
 	NoLoadOffset bool
+}
+
+// QuirksOf returns the quirks of a kernel. Those about tables need one that has
+// indirect jumps.
+func QuirksOf(k kernel.Features) Quirks {
+	return Quirks{
+		NoDivision:   !k.Has(kernel.DivisionRange),
+		LostCode:     k.Has(kernel.Gotox) && !k.Has(kernel.SpilledCode),
+		NoLoadOffset: k.Has(kernel.Gotox) && !k.Has(kernel.TableLoadOffset),
+	}
 }
 
 // number returns the result of a computation, as far as the kernel knows it.

@@ -2,6 +2,7 @@ package jit
 
 import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/jit/x86"
 )
 
@@ -12,7 +13,7 @@ func (c *function) call(in bytecode.Insn) {
 	if op == nil {
 		panic("bug: call without operand")
 	}
-	if c.fn.TailCallReachable && (in.Src == bytecode.CallSubprogram || c.ver < sinceTailPtr) {
+	if c.fn.TailCallReachable && (in.Src == bytecode.CallSubprogram || !c.kernel.Has(kernel.TailCallPointer)) {
 		c.passTailCount()
 	}
 	if op.arena >= 0 {
@@ -33,7 +34,7 @@ func (c *function) call(in bytecode.Insn) {
 // there: the pointer to the counter, or the counter itself before Linux 6.12.
 func (c *function) passTailCount() {
 	off := -16 - c.frame
-	if c.ver < sinceTailPtr {
+	if !c.kernel.Has(kernel.TailCallPointer) {
 		off = -8 - c.frame
 	}
 	c.x.Put(0x48, 0x8b, 0x85) // mov rax, [rbp+disp32]

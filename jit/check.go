@@ -7,6 +7,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
 // checkProgram reports whether p makes sense to the JIT: what the kernel's
@@ -32,7 +33,7 @@ func checkProgram(p *Program, prof *Profile) error {
 	if err := checkFeatures(p, prof); err != nil {
 		return err
 	}
-	ck := checker{p: p, prof: prof, ver: parseVersion(prof.Version)}
+	ck := checker{p: p, prof: prof, kernel: prof.Kernel()}
 	for i := range p.Funcs {
 		if err := ck.function(&p.Funcs[i]); err != nil {
 			return err
@@ -71,24 +72,24 @@ func checkFuncs(p *Program) error {
 
 // checkFeatures checks that the profile's kernel has what functions use.
 func checkFeatures(p *Program, prof *Profile) error {
-	ver := parseVersion(prof.Version)
-	fail := func(i int, what, since string) error {
-		return fmt.Errorf("jit: %w: function %d has %s, which need %s", ErrInput, i, what, since)
+	k := prof.Kernel()
+	fail := func(i int, what, need string) error {
+		return fmt.Errorf("jit: %w: function %d has %s, which need %s", ErrInput, i, what, need)
 	}
 	for i, f := range p.Funcs {
 		switch {
-		case (f.ExceptionBoundary || f.ExceptionCallback) && ver < sinceExcept:
-			return fail(i, "exceptions", "Linux "+sinceExcept.String())
-		case f.PrivateStack && ver < sincePrivate:
-			return fail(i, "private stacks", "Linux "+sincePrivate.String())
+		case (f.ExceptionBoundary || f.ExceptionCallback) && !k.Has(kernel.Exceptions):
+			return fail(i, "exceptions", kernel.Exceptions.Need())
+		case f.PrivateStack && !k.Has(kernel.PrivateStack):
+			return fail(i, "private stacks", kernel.PrivateStack.Need())
 		case f.OutStackArgs > 0 && !prof.StackArgs:
-			return fail(i, "stack arguments", "Linux "+sinceArgs.String())
+			return fail(i, "stack arguments", kernel.StackArgs.Need())
 		case f.PrivateStack && f.OutStackArgs > 0:
 			return fail(i, "stack arguments and a private stack", "the same register")
 		}
 	}
-	if len(p.ArenaArgs) > 0 && ver < sinceArgs {
-		return fmt.Errorf("jit: %w: arena arguments of kfuncs need Linux %v", ErrInput, sinceArgs)
+	if len(p.ArenaArgs) > 0 && !k.Has(kernel.ArenaArgs) {
+		return fmt.Errorf("jit: %w: arena arguments of kfuncs need %s", ErrInput, kernel.ArenaArgs.Need())
 	}
 	return nil
 }
@@ -123,10 +124,10 @@ func checkOrder(p *Program) error {
 
 // checker checks the instructions of a program.
 type checker struct {
-	p    *Program
-	prof *Profile
-	ver  version
-	ref  int // next in p.Refs
+	p      *Program
+	prof   *Profile
+	kernel kernel.Features
+	ref    int // next in p.Refs
 
 	fn *Func
 }
@@ -236,10 +237,10 @@ func (ck *checker) registers(in bytecode.Insn, src bool) string {
 	return ck.register(in.Src)
 }
 
-// since returns why an instruction is not known to the profile's kernel.
-func (ck *checker) since(v version) string {
-	if ck.ver < v {
-		return "needs Linux " + v.String()
+// need returns why the profile's kernel does not know an instruction.
+func (ck *checker) need(x kernel.Feature) string {
+	if !ck.kernel.Has(x) {
+		return "needs " + x.Need()
 	}
 	return ""
 }

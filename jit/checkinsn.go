@@ -4,6 +4,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
 const unknownOpcode = "unknown opcode"
@@ -50,9 +51,9 @@ func (ck *checker) move(in bytecode.Insn, wide bool) string {
 	case wide && in.Off == 32:
 		return ""
 	case wide && in.Off == offPercpu:
-		return ck.since(sincePercpu)
+		return ck.need(kernel.PercpuMove)
 	case isCastUser(in):
-		return ck.since(sinceArena)
+		return ck.need(kernel.Arena)
 	}
 	return "move with an unknown offset"
 }
@@ -73,14 +74,14 @@ func (ck *checker) load(in bytecode.Insn) string {
 			return unknownOpcode
 		}
 	case modeProbeMem32:
-		if why := ck.arena(sinceArena); why != "" {
+		if why := ck.arena(kernel.Arena); why != "" {
 			return why
 		}
 	case modeProbeArnSX:
 		if wide {
 			return unknownOpcode
 		}
-		if why := ck.arena(sinceArenaSX); why != "" {
+		if why := ck.arena(kernel.ArenaSignExtend); why != "" {
 			return why
 		}
 	default:
@@ -90,11 +91,11 @@ func (ck *checker) load(in bytecode.Insn) string {
 }
 
 // arena checks an access to the arena.
-func (ck *checker) arena(v version) string {
+func (ck *checker) arena(x kernel.Feature) string {
 	if !ck.p.ArenaUsed && ck.p.ArenaStart == 0 {
 		return "arena access in a program without arena"
 	}
-	return ck.since(v)
+	return ck.need(x)
 }
 
 // store is instruction for the classes ST and STX.
@@ -114,7 +115,7 @@ func (ck *checker) store(in bytecode.Insn) string {
 		return ""
 	case in.Mode() == modeMem:
 	case in.Mode() == modeProbeMem32:
-		if why := ck.arena(sinceArena); why != "" {
+		if why := ck.arena(kernel.Arena); why != "" {
 			return why
 		}
 	case reg && (in.Mode() == modeAtomic || in.Mode() == modeProbeAtomic):
@@ -131,13 +132,13 @@ func (ck *checker) store(in bytecode.Insn) string {
 func (ck *checker) atomic(in bytecode.Insn) string {
 	arena := in.Mode() == modeProbeAtomic
 	if arena {
-		if why := ck.arena(sincePercpu); why != "" {
+		if why := ck.arena(kernel.ArenaAtomics); why != "" {
 			return why
 		}
 	}
 	switch in.Imm {
 	case atomicLoadAcq, atomicStoreRel:
-		return ck.since(sinceAcquire)
+		return ck.need(kernel.AcquireRelease)
 	case atomicAdd, atomicOr, atomicAnd, atomicXor,
 		atomicAdd | atomicFetch, atomicXchg, atomicCmpxchg:
 	case atomicOr | atomicFetch, atomicAnd | atomicFetch, atomicXor | atomicFetch:
@@ -163,7 +164,7 @@ func (ck *checker) jump(in bytecode.Insn) string {
 		return ""
 	case bytecode.CodeGotox:
 		if !ck.prof.Gotox {
-			return "indirect jumps need Linux 6.19"
+			return "indirect jumps need " + kernel.Gotox.Need()
 		}
 		return ck.register(in.Dst)
 	case bytecode.CodeCall:

@@ -29,6 +29,7 @@ import (
 	"slices"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/jit/x86"
 )
 
@@ -78,13 +79,13 @@ func Compile(p *Program, prof Profile) (*Image, error) {
 // function compiles one function. Slots in it are relative to the function's
 // start.
 type function struct {
-	prog  *Program
-	prof  *Profile
-	ver   version
-	img   *Image
-	index int // in prog.Funcs
-	fn    *Func
-	insns []bytecode.Insn
+	prog   *Program
+	prof   *Profile
+	kernel kernel.Features
+	img    *Image
+	index  int // in prog.Funcs
+	fn     *Func
+	insns  []bytecode.Insn
 
 	// Fixed by the function's inputs.
 	regs     [16]x86.Reg // x86 register of each BPF register
@@ -116,7 +117,7 @@ type function struct {
 // newFunction prepares function i of p. Its code will be appended to img.
 func newFunction(p *Program, prof *Profile, i int, img *Image) (*function, error) {
 	fn := &p.Funcs[i]
-	c := &function{prog: p, prof: prof, ver: parseVersion(prof.Version), img: img, index: i, fn: fn}
+	c := &function{prog: p, prof: prof, kernel: prof.Kernel(), img: img, index: i, fn: fn}
 	c.insns = p.Insns[fn.Start:fn.End]
 	c.arena = p.ArenaUsed || p.ArenaStart != 0
 	c.frame = roundUp8(fn.StackDepth)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
 // ProfileForEnv returns the profile of a running or recorded machine:
@@ -16,17 +18,18 @@ import (
 //
 // The kernel's version and the state of its mitigations come from these; build
 // options and structure offsets do not show there and are those of the
-// built-in profile for the version. Its name is one that LookupProfile knows.
-// A version without built-in profile is an error that wraps ErrProfile.
+// built-in profile for the version, or the nearest older one as LookupProfile
+// says. A release older than all is an error that wraps ErrProfile.
 //
 // Source: the texts of arch/x86/kernel/cpu/bugs.c, Linux 6.18 to 7.3.
 func ProfileForEnv(release, cmdline string, cpuFlags, cpuBugs []string,
 	vulnerabilities map[string]string) (Profile, error) {
-	v := parseVersion(release)
-	p, ok := builtin("linux-" + v.String())
-	if !ok {
+	v, err := kernel.Parse(release)
+	have, ok := nearest(v)
+	if err != nil || !ok {
 		return Profile{}, fmt.Errorf("%w: no built-in profile for kernel %q", ErrProfile, release)
 	}
+	p := builtin(have)
 	e := env{flags: cpuFlags, bugs: cpuBugs, vulnerabilities: vulnerabilities, forced: forcedFeatures(cmdline)}
 	want := p
 	want.BMI2 = slices.Contains(cpuFlags, "bmi2")
@@ -35,7 +38,7 @@ func ProfileForEnv(release, cmdline string, cpuFlags, cpuBugs []string,
 	want.Indirect = e.indirect()
 	want.ReturnThunk = e.returnThunk()
 	want.BHI = e.bhi()
-	return LookupProfile(p.Name + departures(p, want))
+	return LookupProfile(v.Name() + departures(p, want))
 }
 
 // env is the part of a machine's description that tells mitigations.

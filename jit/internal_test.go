@@ -40,16 +40,3 @@ func TestPad(t *testing.T) {
 		}
 	}
 }
-
-// TestParseVersion checks what counts as a release.
-func TestParseVersion(t *testing.T) {
-	tests := map[string]version{
-		"7.3": 7003, "7.3.4": 7003, "6.19.14+deb13-cloud-amd64": 6019, "6.6-rc1": 6006, "10.0": 10000,
-		"": 0, "7": 0, "a.b": 0, "7.": 0, "-1.2": 0, "7.1000": 0, "99999999.1": 0,
-	}
-	for s, want := range tests {
-		if got := parseVersion(s); got != want {
-			t.Errorf("parseVersion(%q) = %d, want %d", s, got, want)
-		}
-	}
-}

@@ -1,12 +1,18 @@
 package jit
 
+import "github.com/bpfcfg/bpfcfg/cfg/kernel"
+
 // Profile is everything that decides x86-64 code and is not in the bytecode:
 // the kernel's version rules, its build options, and what the boot CPU and
 // command line switched on. It is plain data; see docs/profiles.md for the
 // JSON form.
 type Profile struct {
 	Name    string `json:"name"`    // "linux-7.3", with "+option" for each departure
-	Version string `json:"version"` // "7.3"; decides the version rules
+	Version string `json:"version"` // "7.3"; decides what the kernel has, see package kernel
+
+	// StandsFor is the kernel that was asked for, "linux-7.5", when there is no
+	// profile of it and this one, of the nearest older version, is used instead.
+	StandsFor string `json:"stands_for,omitempty"`
 
 	IBT            bool   `json:"ibt"`             // CONFIG_X86_KERNEL_IBT
 	SLS            bool   `json:"sls"`             // CONFIG_MITIGATION_SLS
@@ -38,4 +44,11 @@ type Profile struct {
 
 	ThisCPUOff uint64            `json:"this_cpu_off"`      // address, 0 when unknown
 	Symbols    map[string]uint64 `json:"symbols,omitempty"` // addresses of kernel symbols
+}
+
+// Kernel returns what the profile's version has. It is nothing when Version is no
+// version, which no profile of LookupProfile and ParseProfile has.
+func (p *Profile) Kernel() kernel.Features {
+	v, _ := kernel.Parse(p.Version)
+	return kernel.Of(v)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
 // Values of Profile.CFI.
@@ -44,7 +46,7 @@ const (
 // DefaultProfile is the name of the profile for the newest kernel.
 const DefaultProfile = "linux-7.3"
 
-// builtin returns the profile of a name without options. The set-ups of 6.18,
+// builtin returns the profile of a version that has one. The set-ups of 6.18,
 // 6.19 and 7.3 are those of kernels whose code has been compared byte for byte:
 //
 //   - linux-7.3, linux-6.19: Debian's cloud kernels 7.3.4 and 6.19.14 on a CPU
@@ -55,36 +57,50 @@ const DefaultProfile = "linux-7.3"
 //   - linux-6.12, linux-6.6: by reading alone, with the set-up of the newer
 //     Debian kernels. Structure offsets are those of 6.19 and not to be relied
 //     upon.
-func builtin(name string) (Profile, bool) {
+func builtin(v kernel.Version) Profile {
 	p := Profile{
-		Name: name, IBT: true, SLS: true, RetpolineBuild: true, CFI: CFIOff,
+		Name: v.Name(), Version: v.String(), IBT: true, SLS: true, RetpolineBuild: true, CFI: CFIOff,
 		Indirect: IndirectRetpoline, BHI: BHIOff, BMI2: true, SMP: true, KASLR: true,
-		AXReg: 11, XchgLock: true, MovImm64Short: true,
 		OffMaxEntries: 0x44, OffPtrs: 0x130, OffValue: 0x130, OffBPFFunc: 0x48,
 	}
-	switch name {
-	case "linux-7.3":
-		p.Version = "7.3"
-		p.AXReg, p.XchgLock, p.Gotox, p.EndbrTargets, p.StackArgs = 12, false, true, true, true
+	switch v {
+	case kernel.Next, 7003:
 		p.OffPtrs, p.OffValue = 0x128, 0x128
-	case "linux-6.19":
-		p.Version, p.Gotox = "6.19", true
-	case "linux-6.18":
-		p.Version, p.IBT, p.SLS, p.ReturnThunk = "6.18", false, false, thunkITS
+	case 6018:
+		p.IBT, p.SLS, p.ReturnThunk = false, false, thunkITS
 		p.OffMaxEntries, p.OffPtrs, p.OffValue = 0x4c, 0x138, 0x138
-	case "linux-6.12":
-		p.Version = "6.12"
-	case "linux-6.6":
-		p.Version, p.MovImm64Short = "6.6", false
-	default:
-		return Profile{}, false
 	}
-	return p, true
+	f := kernel.Of(v)
+	p.AXReg = 11
+	if f.Has(kernel.StackArgs) {
+		p.AXReg = 12
+	}
+	p.XchgLock, p.MovImm64Short = f.Has(kernel.LockedXchg), f.Has(kernel.ShortMov64)
+	p.Gotox, p.EndbrTargets, p.StackArgs = f.Has(kernel.Gotox), f.Has(kernel.EndbrTargets), f.Has(kernel.StackArgs)
+	return p
+}
+
+// profiles returns the versions that have a built-in profile, newest first.
+func profiles() []kernel.Version { return []kernel.Version{kernel.Next, 7003, 6019, 6018, 6012, 6006} }
+
+// nearest returns the newest version with a built-in profile that is not newer
+// than v, and whether there is one.
+func nearest(v kernel.Version) (kernel.Version, bool) {
+	for _, have := range profiles() {
+		if have <= v {
+			return have, true
+		}
+	}
+	return 0, false
 }
 
 // ProfileNames returns the names of the built-in profiles, newest first.
 func ProfileNames() []string {
-	return []string{"linux-7.3", "linux-6.19", "linux-6.18", "linux-6.12", "linux-6.6"}
+	var names []string
+	for _, v := range profiles() {
+		names = append(names, v.Name())
+	}
+	return names
 }
 
 // Verified reports whether code of the named built-in profile, options apart,
@@ -198,16 +214,23 @@ func ProfileOptions() []string {
 }
 
 // LookupProfile returns the built-in profile of a name such as "linux-7.3",
-// changed by options "+name" and "-name" in order: "linux-7.3+plain-bmi2". The
-// profile bears the name as given. Errors wrap ErrProfile.
+// changed by options "+name" and "-name" in order: "linux-7.3+plain-bmi2", which
+// is the profile's name then. A release, "linux-7.3.4", has the profile of its
+// series; a version without one that of the nearest older version, whose StandsFor
+// says so. Errors wrap ErrProfile.
 func LookupProfile(name string) (Profile, error) {
 	base, rest := cutOption(name)
-	p, ok := builtin(base)
-	if !ok {
+	v, err := kernel.Parse(base)
+	have, ok := nearest(v)
+	if err != nil || !ok || !strings.HasPrefix(base, "linux-") {
 		return Profile{}, fmt.Errorf("%w: no profile %q, want one of %s", ErrProfile, base,
 			strings.Join(ProfileNames(), ", "))
 	}
-	p.Name = name
+	p := builtin(have)
+	p.Name += rest
+	if have != v {
+		p.StandsFor = v.Name()
+	}
 	for rest != "" {
 		sign := rest[0]
 		var o string
@@ -306,8 +329,8 @@ func (p *Profile) check() error {
 		}
 		return fail("%s is %q, want one of %s", field, value, strings.Join(known, ", "))
 	}
-	if v := parseVersion(p.Version); v < oldest {
-		return fail("version %q, want %v or newer", p.Version, oldest)
+	if v, err := kernel.Parse(p.Version); err != nil || v < kernel.Oldest {
+		return fail("version %q, want %v or newer", p.Version, kernel.Oldest)
 	}
 	if p.AXReg != 11 && p.AXReg != 12 {
 		return fail("ax_reg is %d, want 11 or 12", p.AXReg)

@@ -110,7 +110,7 @@ func TestProfileForEnvTexts(t *testing.T) {
 			t.Errorf("%+v: %s, %v", tt, prof.Name, err)
 		}
 	}
-	for _, release := range []string{"", "5.10.1", "7.4.0", "six"} {
+	for _, release := range []string{"", "5.10.1", "six"} {
 		if _, err := jit.ProfileForEnv(release, "", nil, nil, nil); !errors.Is(err, jit.ErrProfile) {
 			t.Errorf("release %q: %v", release, err)
 		}
@@ -139,11 +139,27 @@ func TestLookupProfile(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	for _, name := range []string{
-		"", "linux", "linux-7.4", "linux-7.3+", "linux-7.3+wrong", "linux-7.3-plain", "linux-7.3++ibt",
+		"", "linux", "linux-5.10", "7.3", "linux-7.3+", "linux-7.3+wrong", "linux-7.3-plain", "linux-7.3++ibt",
 	} {
 		if p, err := jit.LookupProfile(name); !errors.Is(err, jit.ErrProfile) {
 			t.Errorf("%q: %+v, %v", name, p, err)
 		}
+	}
+}
+
+// TestStandsFor checks what stands for a kernel that has no profile.
+func TestStandsFor(t *testing.T) {
+	for name, want := range map[string][2]string{
+		"linux-7.3": {"linux-7.3", ""}, "linux-7.3.4+plain": {"linux-7.3+plain", ""}, "linux-next": {"linux-next", ""},
+		"linux-7.40": {"linux-7.3", "linux-7.40"}, "linux-6.13.2-bmi2": {"linux-6.12-bmi2", "linux-6.13"},
+	} {
+		if p, err := jit.LookupProfile(name); err != nil || p.Name != want[0] || p.StandsFor != want[1] {
+			t.Errorf("%s: %s stands for %q, %v; want %q", name, p.Name, p.StandsFor, err, want)
+		}
+	}
+	p, err := jit.ProfileForEnv("7.40.1", "", []string{"bmi2"}, nil, map[string]string{"spectre_v2": "Retpolines"})
+	if err != nil || p.Name != "linux-7.3" || p.StandsFor != "linux-7.40" {
+		t.Errorf("7.40.1: %s stands for %q, %v", p.Name, p.StandsFor, err)
 	}
 }
 

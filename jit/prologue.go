@@ -2,6 +2,7 @@ package jit
 
 import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/jit/x86"
 )
 
@@ -176,9 +177,9 @@ func (c *function) bhiArgs() string {
 // that does tail calls; a NOP of the same length otherwise.
 func (c *function) clearTailCount(counts bool) {
 	switch {
-	case c.ver < sinceTailPtr && counts:
+	case !c.kernel.Has(kernel.TailCallPointer) && counts:
 		c.x.Put(0x31, 0xc0) // xor eax, eax
-	case c.ver < sinceTailPtr:
+	case !c.kernel.Has(kernel.TailCallPointer):
 		c.x.Nop(2)
 	case counts:
 		c.x.Put(0x48, 0x31, 0xc0) // xor rax, rax
@@ -207,7 +208,7 @@ func (c *function) enterCallback() {
 func (c *function) pushTailCount(counts bool) {
 	x := &c.x
 	switch {
-	case c.ver < sinceTailPtr:
+	case !c.kernel.Has(kernel.TailCallPointer):
 		x.Push(x86.RAX)
 	case counts:
 		x.Put(0x48, 0x83, 0xf8, maxTailCalls) // cmp rax, 33

@@ -4,6 +4,7 @@ import (
 	"sort"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/jit/x86"
 )
 
@@ -27,12 +28,12 @@ func (c *function) tailCallIndirect() {
 	x.Put(0x89, 0xd2) // mov edx, edx
 	x.Put(0x39, 0x56, byte(c.prof.OffMaxEntries))
 	out[0] = c.jumpOut(0x76) // jbe
-	out[1] = c.checkTailCount(c.ver < sinceTailPtr)
+	out[1] = c.checkTailCount(!c.kernel.Has(kernel.TailCallPointer))
 	x.Put(0x48, 0x8b, 0x8c, 0xd6) // mov rcx, [rsi+rdx*8+ptrs]
 	x.Imm32(int32(c.prof.OffPtrs))
 	x.RR(x86.W64, 0x85, x86.RCX, x86.RCX)
 	out[2] = c.jumpOut(0x74) // je
-	if c.ver >= sinceTailPtr {
+	if c.kernel.Has(kernel.TailCallPointer) {
 		c.countTailCall()
 	}
 	c.leaveFrame()
@@ -48,11 +49,11 @@ func (c *function) tailCallIndirect() {
 // places, a jump around and the jump itself, of which one is a NOP.
 func (c *function) tailCallDirect() {
 	x := &c.x
-	out := c.checkTailCount(c.ver < sinceTailPtr)
+	out := c.checkTailCount(!c.kernel.Has(kernel.TailCallPointer))
 	state, filled := c.tailState()
 	bypass := x.Len()
 	x.Nop(5)
-	if c.ver >= sinceTailPtr {
+	if c.kernel.Has(kernel.TailCallPointer) {
 		c.countTailCall()
 	}
 	c.leaveFrame()
@@ -102,7 +103,7 @@ func (c *function) leaveFrame() {
 	x := &c.x
 	c.popSaved()
 	x.Pop(x86.RAX)
-	if c.ver >= sinceTailPtr {
+	if c.kernel.Has(kernel.TailCallPointer) {
 		x.Pop(x86.RAX)
 	}
 	if c.frame != 0 {
@@ -116,7 +117,7 @@ func (c *function) leaveFrame() {
 // entry; the second landing pad is the first instruction there.
 func (c *function) tailEntry() int {
 	n := 12
-	if c.ver < sinceTailPtr {
+	if !c.kernel.Has(kernel.TailCallPointer) {
 		n = 11
 	}
 	if c.prof.IBT {

@@ -20,7 +20,7 @@ import (
 type checkCmd struct {
 	Input         []string `arg:"" optional:"" help:"Objects, directories, raw:FILE, record:FILE#NAME, or - for standard input."`
 	Prog          []string `help:"Only programs whose name matches GLOB; may be given several times." placeholder:"GLOB"`
-	Profile       string   `help:"Kernel and mitigations to compile for (default linux-7.3; for a record, the recorded machine's)." placeholder:"PROFILE"`
+	Profile       string   `aliases:"kernel" help:"Kernel and mitigations (default linux-7.3; for a record, the recorded machine's)." placeholder:"PROFILE"`
 	Config        string   `help:"Policy file (default .bpfcfg.yaml, if there is one)." placeholder:"FILE"`
 	Set           []string `help:"Assume that a constant of .rodata has this value." placeholder:"NAME=VALUE"`
 	Baseline      string   `help:"Accept the findings that FILE lists." placeholder:"FILE"`
@@ -109,7 +109,7 @@ func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 		run.jobs = runtime.GOMAXPROCS(0)
 	}
 	if c.Profile != "" {
-		prof, err := lookupProfile(c.Profile)
+		prof, err := lookupProfile(std, c.Profile)
 		if err != nil {
 			return nil, err
 		}

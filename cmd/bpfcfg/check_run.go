@@ -190,9 +190,10 @@ func (c *checkRun) profileFor(s source) (jit.Profile, error) {
 	case c.profile != nil:
 		return *c.profile, nil
 	case s.profile != nil:
+		c.std.standsFor(*s.profile)
 		return *s.profile, nil
 	}
-	return lookupProfile(jit.DefaultProfile)
+	return lookupProfile(c.std, jit.DefaultProfile)
 }
 
 // selects reports whether the globs select a program; without globs all are.

@@ -10,7 +10,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/jit/verify"
 	"github.com/bpfcfg/bpfcfg/render/picture"
-	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
 // sampleObject is sample/sample.c, compiled; the build command is in it.
@@ -46,7 +45,7 @@ func (c *demoCmd) Run(std streams, proc *process) error {
 	if err != nil {
 		return err
 	}
-	v := &view{program: a.Program, a: a, rules: rules.Linux73()}
+	v := &view{program: a.Program, a: a}
 	if err := succText(std.out, v); err != nil {
 		return err
 	}

@@ -117,7 +117,7 @@ func (c *diffCmd) side(std streams, arg string) (diff.Side, []failure, error) {
 	var names []string
 	for i, s := range sources {
 		progress(std.err, i, len(sources), s.name)
-		prof, err := c.profile(s)
+		prof, err := c.profile(std, s)
 		if err != nil {
 			return side, nil, err
 		}

@@ -43,7 +43,7 @@ func (c *explainCmd) Run(std streams) error {
 		}
 		return usagef("%s holds %d programs: choose with --prog (%s)", s.name, len(s.programs), listNames(names))
 	}
-	prof, err := c.profile(s)
+	prof, err := c.profile(std, s)
 	if err != nil {
 		return err
 	}

@@ -110,7 +110,11 @@ func (c *goldenFlags) plan(std streams) (*goldenPlan, error) {
 					object = filepath.ToSlash(rel)
 				}
 			}
-			if err := c.addObject(plan, owner, s, name, safePath(object)); err != nil {
+			profiles, err := c.profiles(std, s)
+			if err != nil {
+				return nil, err
+			}
+			if err := c.addObject(plan, owner, s, profiles, name, safePath(object)); err != nil {
 				return nil, err
 			}
 		}
@@ -120,7 +124,8 @@ func (c *goldenFlags) plan(std streams) (*goldenPlan, error) {
 }
 
 // addObject adds the jobs of one source, which was opened by the name input.
-func (c *goldenFlags) addObject(plan *goldenPlan, owner map[string]string, s source, input, object string) error {
+func (c *goldenFlags) addObject(plan *goldenPlan, owner map[string]string, s source, profiles []jit.Profile,
+	input, object string) error {
 	o := plan.objects[object]
 	if o == nil {
 		o = &goldenObject{names: map[string]bool{}}
@@ -130,10 +135,6 @@ func (c *goldenFlags) addObject(plan *goldenPlan, owner map[string]string, s sou
 	for _, f := range s.failed {
 		o.names[golden.Word(f.name)] = true
 		plan.failed = append(plan.failed, goldenFailure{s.name, f})
-	}
-	profiles, err := c.profiles(s)
-	if err != nil {
-		return err
 	}
 	for i, p := range s.programs {
 		p = named(&s, p)
@@ -167,14 +168,14 @@ func called(p *bytecode.Program, name string) *bytecode.Program {
 }
 
 // profiles returns the profiles to compile a source's programs for.
-func (c *goldenFlags) profiles(s source) ([]jit.Profile, error) {
+func (c *goldenFlags) profiles(std streams, s source) ([]jit.Profile, error) {
 	if len(c.Profile) == 0 {
-		prof, err := analysisFlags{}.profile(s)
+		prof, err := analysisFlags{}.profile(std, s)
 		return []jit.Profile{prof}, err
 	}
 	var out []jit.Profile
 	for _, name := range c.Profile {
-		prof, err := lookupProfile(name)
+		prof, err := lookupProfile(std, name)
 		if err != nil {
 			return nil, err
 		}

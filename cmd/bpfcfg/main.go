@@ -68,7 +68,8 @@ func (helpFlag) BeforeReset(ctx *kong.Context) error {
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
-	limits   load.Limits // of inputs
+	limits   load.Limits     // of inputs
+	said     map[string]bool // notes that are printed once
 }
 
 func main() {
@@ -81,7 +82,7 @@ func run(args []string, std streams) int {
 	console := newConsole(std.err)
 	out := &sink{w: std.out, console: console}
 	p, release := newProcess(console)
-	err := command(args, streams{in: std.in, out: out, err: console}, p)
+	err := command(args, streams{in: std.in, out: out, err: console, said: map[string]bool{}}, p)
 	console.clear()
 	release()
 	switch {

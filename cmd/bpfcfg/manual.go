@@ -6,7 +6,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/check"
 	"github.com/bpfcfg/bpfcfg/internal/manual"
 	"github.com/bpfcfg/bpfcfg/jit"
-	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
 // completionCmd prints a completion script.
@@ -78,10 +77,8 @@ func manualExtra() manual.Extra {
 // flagValues returns the words of flags that are not declared as enumerations.
 func flagValues(verb, flag string) []string {
 	switch flag {
-	case "profile":
+	case "profile", "kernel":
 		return append(jit.ProfileNames(), "host")
-	case "kernel":
-		return rules.Names()
 	case "explain":
 		if verb != "check" {
 			return nil

@@ -15,7 +15,7 @@ import (
 
 // lookupProfile returns the built-in profile called name, that of the running
 // machine for "host", or the one in the JSON file of that name.
-func lookupProfile(name string) (jit.Profile, error) {
+func lookupProfile(std streams, name string) (jit.Profile, error) {
 	if name == host.Name {
 		r, err := hostProfile(live.NewKernel())
 		if err != nil {
@@ -38,7 +38,20 @@ func lookupProfile(name string) (jit.Profile, error) {
 	if err != nil {
 		return jit.Profile{}, usagef("%w", err)
 	}
+	std.standsFor(prof)
 	return prof, nil
+}
+
+// standsFor says, once a run, that a profile stands for a kernel that has none.
+func (s streams) standsFor(prof jit.Profile) {
+	if prof.StandsFor == "" || s.said[prof.StandsFor] {
+		return
+	}
+	if s.said != nil {
+		s.said[prof.StandsFor] = true
+	}
+	fmt.Fprintf(s.err, "bpfcfg: there is no profile of %s: that of Linux %s, the nearest older one, stands for it\n",
+		prof.StandsFor, prof.Version)
 }
 
 // hostProfile returns the profile of the running machine.
@@ -75,7 +88,7 @@ nothing is attached.`
 // Run implements the verb.
 func (c *profileCmd) Run(std streams) error {
 	if c.Name != host.Name {
-		prof, err := lookupProfile(c.Name)
+		prof, err := lookupProfile(std, c.Name)
 		if err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func (c *renderCmd) Run(std streams, p *process) error {
 	if err := c.oneOutput(s, format); err != nil {
 		return err
 	}
-	prof, err := c.profile(s)
+	prof, err := c.profile(std, s)
 	if err != nil {
 		return err
 	}

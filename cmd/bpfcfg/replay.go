@@ -63,7 +63,7 @@ func (c *replayCmd) Run(std streams) error {
 	}
 	opt := replay.Options{Predict: pipeline.Predict}
 	if c.Profile != "" {
-		prof, err := lookupProfile(c.Profile)
+		prof, err := lookupProfile(std, c.Profile)
 		if err != nil {
 			return err
 		}

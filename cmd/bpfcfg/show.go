@@ -14,7 +14,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/render/textgraph"
-	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
 // blockID is a block's index in a graph.
@@ -23,19 +22,19 @@ type blockID = cfg.BlockID
 // analysisFlags are the flags of every verb that analyses programs.
 type analysisFlags struct {
 	Prog    string `help:"Only the program called NAME." placeholder:"NAME"`
-	Profile string `help:"Kernel and mitigations to compile for (default linux-7.3; for a record, the recorded machine's)." placeholder:"PROFILE"`
+	Profile string `aliases:"kernel" help:"Kernel and mitigations (default linux-7.3; for a record, the recorded machine's)." placeholder:"PROFILE"`
 }
 
-// profile returns the profile to compile a source's programs for.
-func (f analysisFlags) profile(s source) (jit.Profile, error) {
-	if f.Profile == "" && s.profile != nil {
+// profile returns the profile that a source's programs are analysed for.
+func (f analysisFlags) profile(std streams, s source) (jit.Profile, error) {
+	switch {
+	case f.Profile != "":
+		return lookupProfile(std, f.Profile)
+	case s.profile != nil:
+		std.standsFor(*s.profile)
 		return *s.profile, nil
 	}
-	name := f.Profile
-	if name == "" {
-		name = jit.DefaultProfile
-	}
-	return lookupProfile(name)
+	return lookupProfile(std, jit.DefaultProfile)
 }
 
 // showCmd prints a stage.
@@ -44,7 +43,6 @@ type showCmd struct {
 	Stage  string   `required:"" enum:"insns,cfg,facts,succ,tables,xlated,jit,layout" help:"One of ${enum}." placeholder:"STAGE"`
 	Format string   `enum:"text,json" default:"text" help:"text or json."`
 	Harden bool     `help:"As with net.core.bpf_jit_harden=2: constants blinded, with random numbers that are all zero."`
-	Kernel string   `help:"Whose rules give the verdict of stage succ: linux-7.3, linux-6.19, linux-6.18 or linux-next." default:"linux-7.3" placeholder:"KERNEL"`
 	graphFlags
 	analysisFlags
 }
@@ -56,7 +54,7 @@ func (showCmd) Help() string {
   bpfcfg show prog.o#f1 --stage cfg              the graph, drawn in the terminal
   bpfcfg show prog.o --stage cfg --brief         a line a block
   bpfcfg show prog.o --stage succ --format json  targets of indirect jumps, for tools
-  bpfcfg show prog.o --stage succ --kernel linux-6.19   and whether that kernel takes it
+  bpfcfg show prog.o --stage succ --profile linux-6.19   and whether that kernel takes it
   bpfcfg show prog.o#f1 --stage tables           where each table entry ends up
   bpfcfg show prog.o --stage jit --profile linux-6.19+plain
   bpfcfg show prog.o --stage tables --harden     the same with constant blinding
@@ -77,7 +75,6 @@ type view struct {
 
 	programs []*bytecode.Program // all of the input
 	options  rewrite.Options     // that the program was analysed with
-	rules    rules.Set
 
 	brief bool // stage cfg: no drawing
 	graph textgraph.Options
@@ -104,9 +101,6 @@ func (c *showCmd) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	if _, err := rules.Lookup(c.Kernel); err != nil {
-		return usagef("%w", err)
-	}
 	var failed error
 	first := true
 	for s, err := range inputs(c.Input, c.Prog, std) {
@@ -114,7 +108,7 @@ func (c *showCmd) Run(std streams) error {
 			return err
 		}
 		s.harden = c.Harden
-		prof, err := c.profile(s)
+		prof, err := c.profile(std, s)
 		if err != nil {
 			return err
 		}
@@ -160,7 +154,6 @@ func (c *showCmd) show(std streams, s source, st stage, prof jit.Profile, graph 
 
 // one prints or returns one program.
 func (c *showCmd) one(w io.Writer, s source, v *view, st stage, prof jit.Profile, gap bool) (any, error) {
-	v.rules, _ = rules.Lookup(c.Kernel) // Run asked before
 	if st.analysed {
 		a, err := s.analyse(v.program, prof)
 		if err != nil {

@@ -5,37 +5,19 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
-	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/succ/hazard"
 )
 
-// kernelVerdict returns what the rule set that was asked for says of the program,
-// and what goes wrong with it on a kernel that accepts it. A kernel that computes
-// values in another way than the default one is asked with facts of its own.
-func kernelVerdict(v *view) (verdictDoc, []hazard.Hazard, error) {
-	res := v.a.Succ
-	if !v.rules.SameValues() {
-		var err error
-		if res, err = v.rules.Resolve(v.program); err != nil {
-			return verdictDoc{}, nil, err
-		}
-	}
-	d := verdictDoc{Rules: v.rules.Name, Verdict: "accept", Insn: -1}
-	if r := v.rules.Check(v.program, res); !r.Accept {
+// kernelVerdict returns what the rules of the profile's kernel say of the program,
+// and what goes wrong with it on a kernel that accepts it.
+func kernelVerdict(a *pipeline.Analysis) (verdictDoc, []hazard.Hazard) {
+	d := verdictDoc{Rules: a.Rules.Name, Verdict: "accept", Insn: -1}
+	if r := a.Rules.Check(a.Program, a.Succ); !r.Accept {
 		d.Verdict, d.Message, d.Insn = "reject", r.Message, int(r.PC)
-		return d, nil, nil
+		return d, nil
 	}
-	x := v.a.Xlated
-	if !v.rules.SameValues() || !strings.HasPrefix(v.a.Profile.Name, v.rules.Name) {
-		x = nil
-		prof, err := jit.LookupProfile(v.rules.Name)
-		if err == nil && !v.program.Rewritten { // development trees have no profile
-			x, _ = rewrite.Predict(v.program, pipeline.Facts(v.program, res), prof, v.options)
-		}
-	}
-	return d, hazard.Find(v.program, res, x, v.rules), nil
+	return d, hazard.Find(a.Program, a.Succ, a.Xlated, a.Rules)
 }
 
 // hazardDoc is a hazard in the JSON of show --stage succ.

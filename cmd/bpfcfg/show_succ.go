@@ -37,10 +37,7 @@ func succText(w io.Writer, v *view) error {
 			fmt.Fprintf(w, "    why     %s\n", visible.Text(in.Reason))
 		}
 	}
-	k, hazards, err := kernelVerdict(v)
-	if err != nil {
-		return err
-	}
+	k, hazards := kernelVerdict(a)
 	fmt.Fprintf(w, "  rules of %s: %s", k.Rules, k.Verdict)
 	if k.Message != "" {
 		fmt.Fprintf(w, ": %s", visible.Text(k.Message))
@@ -71,10 +68,7 @@ func countOps(a *pipeline.Analysis) (jumps, calls int) {
 }
 
 func succJSON(v *view) (any, error) {
-	k, hazards, err := kernelVerdict(v)
-	if err != nil {
-		return nil, err
-	}
+	k, hazards := kernelVerdict(v.a)
 	d := succDocOf(v.a, k)
 	d.Hazards = hazardDocs(hazards)
 	return d, nil

@@ -111,7 +111,7 @@ func (c *verifyCmd) source(std streams, s source) ([]*verifyDoc, error) {
 	if name == "" && c.Load {
 		name = "host"
 	}
-	prof, err := analysisFlags{Profile: name}.profile(s)
+	prof, err := analysisFlags{Profile: name}.profile(std, s)
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func (c *whereCmd) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	prof, err := c.profile(s)
+	prof, err := c.profile(std, s)
 	if err != nil {
 		return err
 	}

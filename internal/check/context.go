@@ -6,7 +6,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
-	"github.com/bpfcfg/bpfcfg/succ"
 )
 
 // context is what the single checks share.
@@ -16,8 +15,6 @@ type context struct {
 	g     *cfg.Graph
 	found []Finding
 	tree  *tree // of shortest paths, made when first asked for
-
-	resolved *succ.Result // by the rules of a kernel that is not the default's, see kernel
 
 	tables  []tableInfo           // of Program.Tables
 	forward []cfg.BlockID         // scratch of join

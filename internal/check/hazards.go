@@ -11,9 +11,8 @@ import (
 // has one entry a jump and target: here jumps into another function count once a
 // jump and function, targets that rewriting spoils once a target.
 func (c *context) hazardous() {
-	set, r := c.kernel()
 	seen := map[string]int{} // by what counts once, to its place in found
-	for _, h := range hazard.Find(c.p, r, c.a.Xlated, set) {
+	for _, h := range hazard.Find(c.p, c.a.Succ, c.a.Xlated, c.a.Rules) {
 		id, pc, key, text := c.hazard(h)
 		at, told := seen[string(id)+key]
 		if !told {

@@ -6,7 +6,6 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/succ"
-	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
 // kinds says which finding a message of the kernel is, by a part of it. The
@@ -67,12 +66,11 @@ func (c *context) verdict() {
 	for i := range c.found {
 		c.byPC[c.found[i].PC] = append(c.byPC[c.found[i].PC], i)
 	}
-	set := c.ruleSet()
+	set, r := c.a.Rules, c.a.Succ
 	if v := set.Static(c.p); !v.Accept {
 		c.refusal(v.Message, v.PC)
 		return
 	}
-	set, r := c.kernel()
 	if v := set.Check(c.p, r); !v.Accept && c.counts(v.Message, v.PC) {
 		c.refusal(v.Message, v.PC)
 	}
@@ -96,33 +94,6 @@ func (c *context) counts(msg string, pc bytecode.PC) bool {
 		}
 	}
 	return false
-}
-
-// kernel returns the rules of the profile's kernel and what its verifier makes of
-// the program. The analysis at hand follows the default kernel's; that of another
-// is made when first asked for.
-func (c *context) kernel() (rules.Set, *succ.Result) {
-	set := c.ruleSet()
-	if set.Name == rules.Name {
-		return set, c.a.Succ
-	}
-	if c.resolved == nil {
-		r, err := set.Resolve(c.p)
-		if err != nil {
-			panic("bug: a program that has been analysed cannot be for " + set.Name + ": " + err.Error())
-		}
-		c.resolved = r
-	}
-	return set, c.resolved
-}
-
-// ruleSet returns the rules of the profile's kernel, or the default where that
-// kernel's are not known.
-func (c *context) ruleSet() rules.Set {
-	if set, err := rules.Lookup("linux-" + c.a.Profile.Version); err == nil {
-		return set
-	}
-	return rules.Linux73()
 }
 
 // missingTables finds the functions that jump indirectly and have no table.

@@ -182,10 +182,7 @@ func WithKept(a *pipeline.Analysis, kept []bool, opt rewrite.Options) (*pipeline
 	if a.XlatedErr != nil || len(kept) != len(a.Program.Insns) {
 		return a, nil, a.XlatedErr
 	}
-	facts, err := pipeline.KernelFacts(a.Program, a.Succ, a.Profile)
-	if err != nil {
-		return nil, nil, err
-	}
+	facts := pipeline.Facts(a.Program, a.Succ)
 	var other []bytecode.PC
 	for pc := bytecode.PC(0); pc < a.Program.Len(); pc += a.Program.Insns[pc].Slots() {
 		// What was seen and removed all the same, a no-op, has left no trace.

@@ -3,7 +3,6 @@ package diff
 import (
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
-	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
 // metrics returns the numbers of two versions.
@@ -77,7 +76,7 @@ func indirect(a *pipeline.Analysis, op string) (jumps, targets int) {
 // verdict returns what the kernel's rules say of a program: "accept", or the
 // message.
 func verdict(a *pipeline.Analysis) string {
-	if v := rules.Check(a.Program, a.Succ); !v.Accept {
+	if v := a.Rules.Check(a.Program, a.Succ); !v.Accept {
 		return v.Message
 	}
 	return "accept"

@@ -7,7 +7,6 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/succ"
-	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
 // indirect explains an indirect jump or call.
@@ -21,10 +20,10 @@ func (x *Explainer) indirect(at Place, d *succ.Indirect) *Answer {
 		Differences: x.differences(d),
 	}
 	if v := x.verdict(); v.Accept {
-		ans.Rules = rules.Name + " accepts the program"
+		ans.Rules = x.a.Rules.Name + " accepts the program"
 	} else {
 		ans.Rejected = true
-		ans.Rules = fmt.Sprintf("%s refuses the program: %s", rules.Name, v.Message)
+		ans.Rules = fmt.Sprintf("%s refuses the program: %s", x.a.Rules.Name, v.Message)
 		if v.PC >= 0 {
 			ans.Rules += fmt.Sprintf(" (insn %d)", v.PC)
 		}

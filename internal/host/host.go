@@ -26,6 +26,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/internal/live"
 	"github.com/bpfcfg/bpfcfg/jit"
 )
@@ -125,13 +126,9 @@ func (d *deriver) read(path string) string {
 // before it, with the mitigations that the kernel says are on.
 func (d *deriver) base() error {
 	release := strings.TrimSpace(d.read("proc/sys/kernel/osrelease"))
-	version := shortVersion(release)
-	if version == "" {
+	version, err := kernel.Parse(release)
+	if err != nil {
 		return fmt.Errorf("kernel release %q: %w", release, ErrMachine)
-	}
-	like, exact := nearest(version)
-	if like == "" {
-		return fmt.Errorf("kernel release %q: %w: the oldest known is %s", release, jit.ErrProfile, oldestVersion())
 	}
 	flags, bugs, family := cpuInfo(d.read("proc/cpuinfo"))
 	vulnerabilities := map[string]string{}
@@ -141,16 +138,16 @@ func (d *deriver) base() error {
 			vulnerabilities[e.Name()] = strings.TrimSpace(d.read("sys/devices/system/cpu/vulnerabilities/" + e.Name()))
 		}
 	}
-	prof, err := jit.ProfileForEnv(like, d.read("proc/cmdline"), flags, bugs, vulnerabilities)
+	prof, err := jit.ProfileForEnv(release, d.read("proc/cmdline"), flags, bugs, vulnerabilities)
 	if err != nil {
-		return err
+		return fmt.Errorf("kernel release %q: %w", release, err)
+	}
+	d.found(Assumed, "as in "+prof.Name, members...)
+	if prof.StandsFor != "" {
+		d.note("there is no built-in profile for Linux %s: its build is taken from %s", version, prof.Version)
 	}
 	d.r.Base, d.r.Profile = prof.Name, prof
-	d.r.Profile.Version = version
-	d.found(Assumed, "as in "+prof.Name, members...)
-	if !exact {
-		d.note("there is no built-in profile for Linux %s: what the version decides is taken from %s", version, like)
-	}
+	d.r.Profile.Version, d.r.Profile.StandsFor = version.String(), ""
 	d.found(File, "/proc/sys/kernel/osrelease", "version")
 	d.found(File, "flags in /proc/cpuinfo", "bmi2", "la57")
 	d.found(File, "/sys/devices/system/cpu/vulnerabilities", "return_thunk", "indirect", "call_depth", "bhi")
@@ -163,50 +160,6 @@ func (d *deriver) base() error {
 		}
 	}
 	return nil
-}
-
-// shortVersion returns "6.18" of "6.18.44-cloud", empty when it is no release.
-func shortVersion(release string) string {
-	major, rest, ok := strings.Cut(release, ".")
-	end := strings.IndexFunc(rest, func(c rune) bool { return c < '0' || c > '9' })
-	if end < 0 {
-		end = len(rest)
-	}
-	if _, err := strconv.Atoi(major); err != nil || !ok || end == 0 {
-		return ""
-	}
-	return major + "." + rest[:end]
-}
-
-// order returns a number by which versions are ordered.
-func order(version string) int {
-	a, b, _ := strings.Cut(version, ".")
-	major, _ := strconv.Atoi(a)
-	minor, _ := strconv.Atoi(b)
-	return major<<16 + minor
-}
-
-// nearest returns the newest version with a built-in profile that is not newer
-// than version, empty when there is none, and whether it is the same.
-func nearest(version string) (like string, exact bool) {
-	for _, name := range jit.ProfileNames() {
-		v := strings.TrimPrefix(name, "linux-")
-		if order(v) <= order(version) && (like == "" || order(v) > order(like)) {
-			like = v
-		}
-	}
-	return like, like == version
-}
-
-// oldestVersion returns the oldest version with a built-in profile.
-func oldestVersion() string {
-	oldest := ""
-	for _, name := range jit.ProfileNames() {
-		if v := strings.TrimPrefix(name, "linux-"); oldest == "" || order(v) < order(oldest) {
-			oldest = v
-		}
-	}
-	return oldest
 }
 
 // cpuInfo returns flags, bugs and family of the first CPU.

@@ -40,7 +40,7 @@ func (p *prober) all() {
 // prober is the work of one probe.
 type prober struct {
 	d    *deriver
-	k    kernel
+	k    system
 	prof *jit.Profile
 }
 
@@ -53,8 +53,8 @@ func (p *prober) compiled(insns ...bytecode.Insn) (*sysbpf.Prog, error) {
 	return info, err
 }
 
-// kernel is what probes ask for. Tests have one that is no kernel.
-type kernel interface {
+// system is what probes ask for. Tests have one that is no kernel.
+type system interface {
 	compile(insns []bytecode.Insn) (*sysbpf.Prog, error) // of type socket filter
 	newMap(m *sysbpf.Map) (fd sysbpf.FD, err error)      // closed by closeMap
 	newTable(target uint32) (fd sysbpf.FD, err error)    // an instruction array of one element, frozen

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/jit"
 )
@@ -88,11 +89,11 @@ func releaseProfile(release string, opts Options) (jit.Profile, error) {
 	if opts.Profile != nil {
 		return *opts.Profile, nil
 	}
-	parts := strings.SplitN(release, ".", 3)
-	if len(parts) < 2 {
-		return jit.Profile{}, fmt.Errorf("%q is no kernel release", release)
+	v, err := kernel.Parse(release)
+	if err != nil {
+		return jit.Profile{}, err
 	}
-	return jit.LookupProfile("linux-" + parts[0] + "." + parts[1])
+	return jit.LookupProfile(v.Name())
 }
 
 // kernelProfile returns the profile of a kernel of a file of vectors: what its

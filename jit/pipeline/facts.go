@@ -2,23 +2,9 @@ package pipeline
 
 import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/succ"
-	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
-
-// KernelFacts is Facts as the profile's kernel computes them: an older one follows
-// other paths than r, and removes from the program what it does not follow.
-func KernelFacts(p *bytecode.Program, r *succ.Result, prof jit.Profile) (rewrite.Facts, error) {
-	set, err := rules.Lookup("linux-" + prof.Version)
-	if err == nil && !set.SameValues() {
-		if r, err = set.Resolve(p); err != nil {
-			return rewrite.Facts{}, err
-		}
-	}
-	return Facts(p, r), nil
-}
 
 // Facts returns what the rewrites need to know of an analysed program.
 func Facts(p *bytecode.Program, r *succ.Result) rewrite.Facts {

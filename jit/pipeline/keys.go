@@ -27,11 +27,7 @@ func (a *Analysis) KeysAsJumps(opt rewrite.Options) *Analysis {
 		}
 	}
 	out := *a
-	facts, err := KernelFacts(a.Program, a.Succ, a.Profile)
-	if err == nil {
-		out.Xlated, err = rewrite.Predict(&p, facts, a.Profile, opt)
-	}
-	out.XlatedErr = err
+	out.Xlated, out.XlatedErr = rewrite.Predict(&p, Facts(a.Program, a.Succ), a.Profile, opt)
 	if out.XlatedErr != nil {
 		out.Image, out.ImageErr = nil, out.XlatedErr
 		return &out

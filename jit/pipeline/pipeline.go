@@ -16,6 +16,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/succ"
+	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
 // Analysis is what is known about a program after Run. Each part is present
@@ -23,6 +24,7 @@ import (
 type Analysis struct {
 	Program *bytecode.Program
 	Profile jit.Profile
+	Rules   rules.Set // of the profile's kernel; Succ is what its verifier computes
 
 	Succ  *succ.Result
 	Graph *cfg.Graph // Succ.Graph
@@ -33,24 +35,22 @@ type Analysis struct {
 	ImageErr  error      // also set when there is no xlated program
 }
 
-// Run analyses p for the profile. The error is that of the control-flow
+// Run analyses p for the profile: with the values, rules, rewrites and code of its
+// kernel. The error is that of the control-flow
 // analysis, without which there is nothing to show; that a program cannot be
 // rewritten or compiled is recorded in the Analysis.
 func Run(p *bytecode.Program, prof jit.Profile, opt rewrite.Options) (*Analysis, error) {
-	r, err := succ.Resolve(p, succ.Options{})
+	set := rules.Of(prof.Kernel())
+	r, err := set.Resolve(p)
 	if err != nil {
 		return nil, err
 	}
-	a := &Analysis{Program: p, Profile: prof, Succ: r, Graph: r.Graph}
+	a := &Analysis{Program: p, Profile: prof, Rules: set, Succ: r, Graph: r.Graph}
 	if p.Rewritten {
 		a.XlatedErr, a.ImageErr = ErrRewritten, ErrRewritten
 		return a, nil
 	}
-	facts, err := KernelFacts(p, r, prof)
-	if err != nil {
-		return nil, err
-	}
-	a.Xlated, a.XlatedErr = rewrite.Predict(p, facts, prof, opt)
+	a.Xlated, a.XlatedErr = rewrite.Predict(p, Facts(p, r), prof, opt)
 	if a.XlatedErr != nil {
 		a.ImageErr = a.XlatedErr
 		return a, nil
@@ -62,15 +62,11 @@ func Run(p *bytecode.Program, prof jit.Profile, opt rewrite.Options) (*Analysis,
 // Predict returns the rewritten program of p as the profile's kernel would hand
 // it to its JIT. It is Run without compilation.
 func Predict(p *bytecode.Program, prof jit.Profile) (*jit.Program, error) {
-	r, err := succ.Resolve(p, succ.Options{})
+	r, err := rules.Of(prof.Kernel()).Resolve(p)
 	if err != nil {
 		return nil, err
 	}
-	facts, err := KernelFacts(p, r, prof)
-	if err != nil {
-		return nil, err
-	}
-	x, err := rewrite.Predict(p, facts, prof, rewrite.Options{})
+	x, err := rewrite.Predict(p, Facts(p, r), prof, rewrite.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -246,8 +246,8 @@ func TestRefused(t *testing.T) {
 		ver  string
 		want string
 	}{
-		{"old kernel", ok, Facts{}, "6.1", "rewrites of Linux 6.1 are not known"},
-		{"no version", ok, Facts{}, "next", "no kernel version"},
+		{"old kernel", ok, Facts{}, "6.1", `Linux "6.1" has no rewrites that are known`},
+		{"no version", ok, Facts{}, "seven", "has no rewrites that are known"},
 		{"empty", program(), Facts{}, "7.3", "program has 0 slots"},
 		{"half a load", program(bytecode.Insn{Code: bytecode.CodeLdImm64}), Facts{}, "7.3", "without its second slot"},
 		{"wild jump", program(bytecode.Insn{Code: bytecode.CodeGoto, Off: 5}), Facts{}, "7.3", "target 6 is outside"},

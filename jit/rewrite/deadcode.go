@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
 // nop is `goto +0`, the instruction that removed ones turn into.
@@ -98,7 +99,7 @@ func removeNops(st *state, im *image) (*image, int, error) {
 				prev[at] = last
 			}
 			mayGoto, isNop := nopKind(s, at, next)
-			if mayGoto && !st.rules.timedMayGoto || st.rules.keepTargetNops && s.marks&markIndirect != 0 {
+			if mayGoto && !st.kernel.Has(kernel.TimedMayGoto) || st.kernel.Has(kernel.KeepTargetNops) && s.marks&markIndirect != 0 {
 				isNop = false
 			}
 			if !isNop {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/jit"
@@ -24,7 +25,7 @@ type Dumped struct {
 // 7.1, blinding does not show in the dump of a program with several functions.
 func (r *Result) Dump(prof jit.Profile) Dumped {
 	p, hidden := r.Program, r.hidden
-	if !r.rules.blindWhole && len(p.Funcs) > 1 {
+	if !r.kernel.Has(kernel.BlindWhole) && len(p.Funcs) > 1 {
 		p, hidden = r.plain, nil
 	}
 	d := Dumped{

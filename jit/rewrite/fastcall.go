@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/cilium/ebpf/asm"
 )
 
@@ -20,7 +21,7 @@ import (
 // its stack. Accesses that name r10 are looked at here; when the address of the
 // stack is computed, the outcome is marked as unpredicted.
 func removeFastcallSpills(st *state, im *image) (*image, int, error) {
-	if !st.rules.fastcall {
+	if !st.kernel.Has(kernel.Fastcall) {
 		return im, 0, nil
 	}
 	var out *image

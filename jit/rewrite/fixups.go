@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/cilium/ebpf/asm"
 )
 
@@ -67,7 +68,7 @@ func (f *fixer) fix(i int, s slot) []slot {
 		s.in.Code = in.Code&^7 | w32
 		return []slot{s}
 	}
-	if with := guardDivision(s, f.ax, f.rules.signedGuards); with != nil {
+	if with := guardDivision(s, f.ax, f.kernel.Has(kernel.SignedGuards)); with != nil {
 		return with
 	}
 	if isPacketLoad(in) {
@@ -75,7 +76,7 @@ func (f *fixer) fix(i int, s slot) []slot {
 	}
 	if in.Code == bytecode.CodeMayGoto {
 		depth := f.b.old.funcs[f.fn].stackDepth
-		if !f.rules.timedMayGoto {
+		if !f.kernel.Has(kernel.TimedMayGoto) {
 			f.useStack(mayGotoBytes / 2)
 			return plainMayGoto(f.ax, depth, s.target)
 		}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/cilium/ebpf/asm"
 )
@@ -26,15 +27,15 @@ func (f *fixer) helper(i int, s slot) []slot {
 	case asm.FnJiffies64:
 		return append(f.b.address64(bytecode.R0, bytecode.RefKsym, "jiffies"), raw(ldxD, bytecode.R0, bytecode.R0, 0, 0))
 	case asm.FnGetSmpProcessorId:
-		if f.rules.inlinePercpu {
+		if f.kernel.Has(kernel.PercpuMove) {
 			return f.processorID()
 		}
 	case asm.FnGetCurrentTask, asm.FnGetCurrentTaskBtf:
-		if f.rules.inlineCurrent {
+		if f.kernel.Has(kernel.InlineCurrentTask) {
 			return f.percpuRead("current_task", ldxD)
 		}
 	case asm.FnKptrXchg:
-		if !f.rules.inlineXchg {
+		if !f.kernel.Has(kernel.InlineXchg) {
 			return []slot{f.plainCall(s)}
 		}
 		return []slot{
@@ -42,7 +43,7 @@ func (f *fixer) helper(i int, s slot) []slot {
 			raw(uint8(asm.StXClass)|uint8(asm.AtomicMode)|uint8(asm.DWord), bytecode.R1, bytecode.R0, 0, atomicXchg),
 		}
 	case asm.FnGetBranchSnapshot:
-		if f.rules.inlinePercpu { // since Linux 6.10 as well
+		if f.kernel.Has(kernel.PercpuMove) { // since Linux 6.10 as well
 			return f.branchSnapshot()
 		}
 	case asm.FnPerCpuPtr, asm.FnThisCpuPtr:

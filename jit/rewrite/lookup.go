@@ -4,6 +4,7 @@ import (
 	"math/bits"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/cilium/ebpf/asm"
 )
 
@@ -59,7 +60,7 @@ func (f *fixer) mapCall(s slot) []slot {
 func (f *fixer) lookup(m bytecode.Map) []slot {
 	r0 := bytecode.R0
 	element := int32(htabKey + (m.KeySize+7)&^7)
-	if !f.rules.inlinePercpu && (m.Type == mapPercpuArray || m.Type == mapPercpuHash) {
+	if !f.kernel.Has(kernel.PercpuMove) && (m.Type == mapPercpuArray || m.Type == mapPercpuHash) {
 		return nil
 	}
 	switch m.Type {

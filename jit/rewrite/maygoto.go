@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
 // mayGotoBytes is the stack that a function with may_goto needs for its timed
@@ -49,7 +50,7 @@ func plainMayGoto(ax bytecode.Reg, depth int, target int32) []slot {
 // instruction arrays do not, up to Linux 7.3.
 func insertLoopCounters(st *state, im *image) (*image, int, error) {
 	b, changed := newBuilder(im), 0
-	b.entriesSkip = st.rules.entriesSkip
+	b.entriesSkip = st.kernel.Has(kernel.TargetsSkipPrologue)
 	fn := 0
 	for i := range im.slots {
 		for fn+1 < len(im.funcs) && int(im.funcs[fn+1].start) <= i {
@@ -61,7 +62,7 @@ func insertLoopCounters(st *state, im *image) (*image, int, error) {
 			continue
 		}
 		count := int16(-f.stackDepth)
-		if st.rules.timedMayGoto {
+		if st.kernel.Has(kernel.TimedMayGoto) {
 			b.insertBefore(i,
 				raw(stD, bytecode.R10, 0, count, maxTimedLoops),
 				raw(stD, bytecode.R10, 0, count+8, 0))

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/cilium/ebpf/asm"
 )
 
@@ -33,7 +34,7 @@ func findPointers(st *state, im *image) (*image, int, error) {
 // 7.3). The instruction becomes `goto`, to the next one if the jump is not
 // taken.
 func pruneBranches(st *state, im *image) (*image, int, error) {
-	if !st.rules.pruneBranches {
+	if !st.kernel.Has(kernel.PruneBranches) {
 		return im, 0, nil
 	}
 	out, changed := im, 0

@@ -27,6 +27,7 @@ import (
 	"fmt"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
@@ -139,7 +140,7 @@ type Result struct {
 
 	plain  *jit.Program  // the program before blinding
 	hidden []bytecode.PC // xlated slots whose immediate is made of an address
-	rules  rules
+	kernel kernel.Features
 }
 
 // PassNote tells what a rewrite did.
@@ -151,11 +152,11 @@ type PassNote struct {
 
 // state is what passes share beside the image.
 type state struct {
-	src   *bytecode.Program
-	facts Facts
-	prof  jit.Profile
-	opt   Options
-	rules rules
+	src    *bytecode.Program
+	facts  Facts
+	prof   jit.Profile
+	opt    Options
+	kernel kernel.Features
 
 	calls map[bytecode.PC]CallFact
 	folds *folder // constants of the source program
@@ -200,9 +201,9 @@ func passes() []pass {
 // its JIT. It fails when the program is one that this kernel does not accept,
 // as far as the rewrites notice, and when facts do not fit the program.
 func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Result, error) {
-	r, err := rulesOf(prof)
-	if err != nil {
-		return nil, err
+	if prof.Kernel().Version < kernel.Oldest {
+		return nil, fmt.Errorf("profile %q: Linux %q has no rewrites that are known, want %v or newer", prof.Name, prof.Version,
+			kernel.Oldest)
 	}
 	im, err := firstImage(p, f)
 	if err != nil {
@@ -211,7 +212,7 @@ func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Resu
 	if im.slots[0].marks&markSeen == 0 {
 		return nil, fmt.Errorf("slot 0 cannot be unseen")
 	}
-	st := &state{src: p, facts: f, prof: prof, opt: opt, rules: r, throws: f.Throws || throws(im)}
+	st := &state{src: p, facts: f, prof: prof, opt: opt, kernel: prof.Kernel(), throws: f.Throws || throws(im)}
 	st.calls = make(map[bytecode.PC]CallFact, len(f.Calls))
 	for _, c := range f.Calls {
 		if c.Map != NoMap && (c.Map < 0 || c.Map >= len(p.Maps)) {
@@ -219,7 +220,7 @@ func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Resu
 		}
 		st.calls[c.PC] = c
 	}
-	res := &Result{rules: r}
+	res := &Result{kernel: st.kernel}
 	step := func(ps pass) error {
 		next, changed, err := ps.run(st, im)
 		if err != nil {

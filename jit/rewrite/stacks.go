@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/cilium/ebpf/asm"
 )
 
@@ -32,7 +33,7 @@ func surveyStacks(st *state, im *image) (*image, int, error) {
 	}
 
 	st.private = make([]bool, len(im.funcs))
-	if anyTail || !st.rules.privateStack || !privateType(st) {
+	if anyTail || !st.kernel.Has(kernel.PrivateStack) || !privateType(st) {
 		return out, 0, nil
 	}
 	async := make([]bool, len(im.funcs))

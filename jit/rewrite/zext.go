@@ -2,6 +2,7 @@ package rewrite
 
 import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/cilium/ebpf/asm"
 )
 
@@ -21,7 +22,7 @@ func findCmpxchg(st *state, im *image) map[int32]bool {
 	if len(at) == 0 {
 		return nil
 	}
-	live := highLive(im, st.folds, !st.rules.pruneBranches)
+	live := highLive(im, st.folds, !st.kernel.Has(kernel.PruneBranches))
 	out := map[int32]bool{}
 	for _, i := range at {
 		if live[i] {

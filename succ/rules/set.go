@@ -5,16 +5,16 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
 // Name names the default rule set in output.
 const Name = "linux-7.3"
 
-// Set is the rules of a kernel as far as kernels differ in them. What is not
-// here is the same in all.
+// Set is the rules of a kernel as far as kernels differ in them, by package kernel.
+// What is not here is the same in all.
 type Set struct {
-	Name  string // "linux-7.3"
-	About string // where the rules are known from, in a sentence
+	Name string // "linux-7.3"
 
 	// Indirect reports whether there are indirect jumps and instruction arrays.
 	Indirect bool
@@ -48,54 +48,36 @@ type Set struct {
 }
 
 // Linux73 returns the default set: the rules of Linux 7.3.
-func Linux73() Set {
-	return Set{
-		Name: Name, About: "compared with programs that Linux 7.3.4 accepted and refused",
-		Indirect: true, LastGotox: true, OffsetErrno: "EACCES",
+func Linux73() Set { return Of(kernel.Of(7003)) }
+
+// Of returns the rules of a kernel.
+func Of(k kernel.Features) Set {
+	s := Set{
+		Name: k.Version.Name(), Indirect: k.Has(kernel.Gotox), LastGotox: k.Has(kernel.LastGotox),
+		LateFields: k.Has(kernel.LateFields), OffsetErrno: "EINVAL", PerSubprogram: k.Has(kernel.TablesByMap),
+		StaticCallx: k.Has(kernel.StaticCallx), FixedOffsets: k.Has(kernel.FixedOffsets),
+		KeepsTargets: k.Has(kernel.KeepTargetNops), DeepRecursion: k.Has(kernel.DeepRecursion),
+		Quirks: abstract.QuirksOf(k),
 	}
+	if k.Has(kernel.OffsetIsAccess) {
+		s.OffsetErrno = "EACCES"
+	}
+	if k.Has(kernel.JumpEdgeLimit) {
+		s.MaxJumpEdges = 1_000_000
+	}
+	return s
 }
 
-// sets returns all sets, the default first.
-func sets() []Set {
-	return []Set{
-		Linux73(),
-		{
-			Name: "linux-6.19", About: "compared with programs that Linux 6.19.14 accepted and refused",
-			Indirect: true, LateFields: true, OffsetErrno: "EINVAL", FixedOffsets: true, DeepRecursion: true,
-			Quirks: abstract.Quirks{NoDivision: true, LostCode: true, NoLoadOffset: true},
-		},
-		{
-			Name: "linux-6.18", About: "Linux 6.19's rules without indirect jumps, which came after it",
-			LateFields: true, OffsetErrno: "EINVAL", FixedOffsets: true, DeepRecursion: true,
-			Quirks: abstract.Quirks{NoDivision: true},
-		},
-		{
-			Name: "linux-next", About: "development trees after Linux 7.3, by reading: no kernel was asked",
-			Indirect: true, LastGotox: true, OffsetErrno: "EACCES", PerSubprogram: true, MaxJumpEdges: 1_000_000,
-			StaticCallx: true, KeepsTargets: true,
-		},
-	}
-}
-
-// Names returns the names of all sets, the default first.
-func Names() []string {
-	var names []string
-	for _, s := range sets() {
-		names = append(names, s.Name)
-	}
-	return names
-}
-
-// Lookup returns the set with a name. The empty name is the default; a longer
-// version, "linux-7.3.4", is the set of its series.
+// Lookup returns the rules of the kernel with a name, "linux-7.3", or of a release
+// of it, "linux-7.3.4". The empty name is the default.
 func Lookup(name string) (Set, error) {
 	if name == "" {
 		return Linux73(), nil
 	}
-	for _, s := range sets() {
-		if name == s.Name || strings.HasPrefix(name, s.Name+".") {
-			return s, nil
-		}
+	v, err := kernel.Parse(name)
+	if err != nil || !strings.HasPrefix(name, "linux-") || v < kernel.Oldest {
+		return Set{}, fmt.Errorf("no rules for a kernel called %q: there are those of linux-%s and newer, and linux-next",
+			name, kernel.Oldest)
 	}
-	return Set{}, fmt.Errorf("no rules for a kernel called %q: there are %s", name, strings.Join(Names(), ", "))
+	return Of(kernel.Of(v)), nil
 }

@@ -1,0 +1,97 @@
+package kernel
+
+// Feature is something that some versions have. Its number is its row in Table.
+type Feature uint8
+
+// Features of the instruction set and of the x86-64 JIT.
+const (
+	Exceptions      Feature = iota // bpf_throw, exception boundary and callback
+	Arena                          // arenas: address casts, loads and stores with a base
+	ArenaAtomics                   // atomic operations on arenas
+	ShortMov64                     // 7-byte form of sign-extended 64-bit constants
+	PercpuMove                     // per-CPU address moves, made for inlined helpers
+	TailCallPointer                // tail-call counter behind a pointer
+	PrivateStack                   // private stacks
+	AcquireRelease                 // load_acquire, store_release
+	ArenaSignExtend                // sign-extending arena loads
+	LockedXchg                     // LOCK prefix on xchg
+	Gotox                          // indirect jumps, instruction arrays
+	EndbrTargets                   // ENDBR64 at targets of indirect jumps in IBT builds
+	StackArgs                      // arguments on the stack: r11 holds them, the hidden register is r12
+	ArenaArgs                      // arena arguments of kernel functions
+
+	// Features of the rewrites behind the verifier.
+
+	InlineXchg          // bpf_kptr_xchg is inlined
+	SignedGuards        // signed division is guarded against -1
+	Fastcall            // spills around inlined helpers are removed
+	TimedMayGoto        // may_goto looks at the clock, may_goto +0 is removed
+	InlineCurrentTask   // bpf_get_current_task is inlined
+	PruneBranches       // constant branches are decided before verification
+	BlindWhole          // blinding shows in dumps of programs with several functions
+	KeepTargetNops      // targets of indirect jumps that do nothing are kept
+	TargetsSkipPrologue // a target that begins a function leads behind what the verifier put there
+
+	// Features of the verifier's rules.
+
+	LateFields      // registers and reserved fields are judged when a path comes there
+	FixedOffsets    // the constant part of a pointer's offset shows apart in messages
+	DeepRecursion   // recursion is found when calls nest too deep
+	LastGotox       // an indirect jump may end a subprogram
+	OffsetIsAccess  // a bad offset into a table is EACCES, not EINVAL
+	TablesByMap     // targets of a subprogram are computed once, a table that spans several is named
+	JumpEdgeLimit   // edges of indirect jumps are counted and limited
+	StaticCallx     // indirect calls of static functions
+	DivisionRange   // ranges of quotients and remainders are computed
+	SpilledCode     // a code address survives being stored on the stack
+	TableLoadOffset // the offset in a load from a table counts
+
+	featureCount
+)
+
+// Table returns the table, by Feature.
+func Table() [featureCount]Row {
+	row := func(since, until Version, e Evidence, what string) Row { return Row{0, since, until, e, what} }
+	t := [featureCount]Row{
+		Exceptions:      row(6007, 0, Read, "exceptions: bpf_throw and exception callbacks"),
+		Arena:           row(6009, 0, Read, "arenas"),
+		ArenaAtomics:    row(6010, 0, Read, "atomic operations on arenas"),
+		ShortMov64:      row(6010, 0, Read, "7-byte form of sign-extended 64-bit constants"),
+		PercpuMove:      row(6010, 0, Read, "per-CPU address moves"),
+		TailCallPointer: row(6012, 0, Recorded, "tail-call counter behind a pointer"),
+		PrivateStack:    row(6013, 0, Read, "private stacks"),
+		AcquireRelease:  row(6015, 0, Read, "load_acquire and store_release"),
+		ArenaSignExtend: row(6018, 0, Read, "sign-extending arena loads"),
+		LockedXchg:      row(0, 7000, Read, "LOCK prefix on xchg"),
+		Gotox:           row(6019, 0, Recorded, "indirect jumps and instruction arrays"),
+		EndbrTargets:    row(7000, 0, Read, "ENDBR64 at targets of indirect jumps"),
+		StackArgs:       row(7003, 0, Read, "arguments on the stack; the hidden register is r12"),
+		ArenaArgs:       row(7003, 0, Read, "arena arguments of kernel functions"),
+
+		InlineXchg:          row(6009, 0, Read, "bpf_kptr_xchg is inlined"),
+		SignedGuards:        row(6012, 0, Read, "signed division is guarded against -1"),
+		Fastcall:            row(6012, 0, Read, "spills around inlined helpers are removed"),
+		TimedMayGoto:        row(6015, 0, Read, "may_goto looks at the clock; may_goto +0 is removed"),
+		InlineCurrentTask:   row(7000, 0, Read, "bpf_get_current_task is inlined"),
+		PruneBranches:       row(7001, 0, Read, "constant branches are decided before verification"),
+		BlindWhole:          row(7001, 0, Read, "blinding shows in dumps of several functions"),
+		KeepTargetNops:      row(Next, 0, Read, "targets of indirect jumps that do nothing are kept"),
+		TargetsSkipPrologue: row(Next, 0, Read, "targets lead behind code put in front of a function"),
+
+		LateFields:      row(0, 7000, Read, "registers and reserved fields are judged on paths"),
+		FixedOffsets:    row(0, 7000, Read, "messages have the constant part of an offset apart"),
+		DeepRecursion:   row(0, 7000, Read, "recursion is found when calls nest too deep"),
+		LastGotox:       row(7000, 0, Read, "an indirect jump may end a subprogram"),
+		OffsetIsAccess:  row(7000, 0, Read, "a bad offset into a table is EACCES"),
+		TablesByMap:     row(Next, 0, Read, "targets are computed once a subprogram, tables named by map"),
+		JumpEdgeLimit:   row(Next, 0, Read, "edges of indirect jumps are limited"),
+		StaticCallx:     row(Next, 0, Read, "indirect calls of static functions"),
+		DivisionRange:   row(7000, 0, Read, "ranges of quotients and remainders"),
+		SpilledCode:     row(7000, 0, Read, "code addresses survive on the stack"),
+		TableLoadOffset: row(7000, 0, Read, "the offset in a load from a table counts"),
+	}
+	for i := range t {
+		t[i].Feature = Feature(i)
+	}
+	return t
+}

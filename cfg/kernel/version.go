@@ -1,0 +1,53 @@
+package kernel
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Version is a release series of Linux as 1000 times the major number plus the
+// minor one, so that versions compare as numbers: 7003 is Linux 7.3. The zero
+// value is no version.
+type Version int
+
+// Next is the development tree after the newest release. It is newer than all.
+const Next Version = 1 << 30
+
+// Oldest is the oldest version that is modelled. Its rows begin with it, whenever
+// Linux had the feature first.
+const Oldest Version = 6006
+
+// nextName is how Next is written.
+const nextName = "next"
+
+// Parse returns the series of a release, "7.3.4+deb13-cloud-amd64", of a series,
+// "7.3", or of a kernel's name, "linux-7.3"; "next" is Next.
+func Parse(s string) (Version, error) {
+	t := strings.TrimPrefix(s, "linux-")
+	if t == nextName {
+		return Next, nil
+	}
+	major, rest, _ := strings.Cut(t, ".")
+	end := strings.IndexFunc(rest, func(r rune) bool { return r < '0' || r > '9' })
+	if end < 0 {
+		end = len(rest)
+	}
+	a, err1 := strconv.ParseUint(major, 10, 16)
+	b, err2 := strconv.ParseUint(rest[:end], 10, 16)
+	if err1 != nil || err2 != nil || b > 999 || a == 0 {
+		return 0, fmt.Errorf("no kernel version: %q, want one such as 7.3", s)
+	}
+	return Version(a*1000 + b), nil
+}
+
+// String returns the version as "7.3", or "next".
+func (v Version) String() string {
+	if v == Next {
+		return nextName
+	}
+	return fmt.Sprintf("%d.%d", int(v)/1000, int(v)%1000)
+}
+
+// Name returns the version as the name of a kernel: "linux-7.3".
+func (v Version) Name() string { return "linux-" + v.String() }
