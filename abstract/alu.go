@@ -37,11 +37,14 @@ func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 		s.set(in.Dst, r.pointerALU(pc, in, op, is32, dst, src))
 		return nil
 	}
-	if r.a.opt.Rules == Kernel && r.forks > 0 {
-		if now, later, forks := scalar.KernelFork(op, dst.Off, src.Off); forks {
+	if r.a.opt.Rules == Kernel {
+		switch now, later, forks := scalar.KernelFork(op, dst.Off, src.Off); {
+		case forks && r.forks > 0:
 			again = s.fork()
 			again.set(in.Dst, dst.unlinked().with(later))
 			dst = dst.with(now)
+		case forks:
+			s.cover = true
 		}
 	}
 	s.set(in.Dst, r.numberALU(pc, in, op, is32, dst, src))
@@ -81,7 +84,7 @@ func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 boo
 	if op == scalar.Add || op == scalar.Sub {
 		out.flags |= src.flags &^ datum
 	} else {
-		out.flags &^= maybePtr | maybeLocal
+		out.flags &^= maybePtr | maybeLocal | foreign
 	}
 	switch op {
 	case scalar.And, scalar.Mod, scalar.SMod, scalar.Div, scalar.Rsh:
@@ -150,7 +153,7 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 	off := r.a.opt.Rules.alu(op, is32, unknown, src.Off)
 	if off != src.Off {
 		src = src.with(off)
-		src.flags &^= maybePtr | maybeLocal
+		src.flags &^= maybePtr | maybeLocal | foreign
 	}
 	s.set(in.Dst, src)
 }

@@ -24,8 +24,8 @@ type Replay struct {
 func NewReplay(f *Facts, opt Options) *Replay {
 	g := f.g
 	scratch := &Facts{ // what instructions note on the way, for nobody
-		g: g, states: make([][]*State, g.NumBlocks()), edges: make([]uint64, (g.NumEdges()+63)/64),
-		depth: make([]int, len(g.Program.Subprogs)), indirect: make(map[bytecode.PC]*Indirect),
+		g: g, states: make([][]*State, g.NumBlocks()), edges: newBitset(g.NumEdges()),
+		sure: make([]bool, g.NumBlocks()), sureEdges: newBitset(g.NumEdges()), depth: make([]int, len(g.Program.Subprogs)), indirect: make(map[bytecode.PC]*Indirect),
 		callbacks: make(map[bytecode.PC][]int), faultAt: make(map[bytecode.PC]int), bounds: make(map[origin]Bound),
 	}
 	a := &analyzer{p: g.Program, g: g, opt: opt, f: scratch}

@@ -15,6 +15,7 @@ func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *S
 	if !ok { // may_goto and static keys
 		return s.fork(), s
 	}
+
 	a := r.read(pc, s, in.Dst)
 	var b *Value
 	fromReg := in.Source() == asm.RegSource
@@ -30,16 +31,37 @@ func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *S
 	if !fromReg {
 		c.src = noReg
 	}
+	taken, fall = c.carryOut(s)
+	if taken != nil && fall != nil && c.guesses() {
+		taken.cover, fall.cover = true, true
+	}
+	return taken, fall
+}
+
+// carryOut returns the states on both edges, nil for one that is not followed.
+func (c *compare) carryOut(s *State) (taken, fall *State) {
+	equality := c.cond == scalar.JEQ || c.cond == scalar.JNE
 	switch {
-	case a.is(Number) && b.is(Number):
+	case c.a.is(Number) && c.b.is(Number):
 		return c.numbers(s)
-	case b.is(Number) && !is32:
+	case c.b.is(Number) && !c.is32:
 		return c.mixed(s)
-	case a.is(Number) && !is32 && (cond == scalar.JEQ || cond == scalar.JNE):
+	case c.a.is(Number) && !c.is32 && equality:
 		c.a, c.b, c.dst, c.src = c.b, c.a, c.src, c.dst
 		return c.mixed(s)
 	}
 	return s.fork(), s
+}
+
+// guesses reports whether the verifier may know better that only one edge is
+// taken: an operand holds less for it, or is a pointer that it takes for not null.
+func (c *compare) guesses() bool {
+	vague := func(a *Alt) bool { return a.flags&loose != 0 }
+	if c.a.has(vague) || c.b.has(vague) {
+		return true
+	}
+	known := func(a *Alt) bool { return a.flags&foreign != 0 }
+	return !c.is32 && (c.b.zero() && c.a.has(known) || c.a.zero() && c.b.has(known))
 }
 
 // noReg stands for an immediate operand.

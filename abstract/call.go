@@ -27,7 +27,10 @@ func entryState(args [6]*Value) *State {
 
 // topState returns the state in which nothing is known but the frame pointer.
 func topState() *State {
-	s := &State{frames: []*frame{{lost: true}}}
+	s := &State{frames: []*frame{{lost: true}}, cover: true}
+	for r := range bytecode.R10 {
+		s.regs[r] = anything
+	}
 	s.regs[bytecode.R10] = pointer(Stack, 0, 0)
 	return s
 }
@@ -106,7 +109,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args [6]*Value) []*State 
 			args[i] = nil
 		}
 	}
-	e := &State{frames: []*frame{{}}, ids: s.ids}
+	e := &State{frames: []*frame{{}}, ids: s.ids, cover: s.cover}
 	visible := reaches(args[:])
 	for i := 1; i <= 5; i++ {
 		e.regs[i] = shift(args[i], 1)
@@ -128,8 +131,9 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args [6]*Value) []*State 
 		}
 	}
 	outs := make([]*State, 0, len(ctx.exits))
+	wider := !ctx.entry.leq(e) // the callee was followed with more than e holds
 	for _, x := range ctx.exits {
-		out := &State{frames: s.frames, ids: s.ids}
+		out := &State{frames: s.frames, ids: s.ids, cover: s.cover || x.cover || wider}
 		out.regs[0] = rebase(shift(x.regs[0], -1), s.ids)
 		if visible {
 			out.frames = shiftFrames(x.frames, -1)
@@ -179,6 +183,7 @@ func (r *run) unknownCall(pc bytecode.PC, sub int, s *State) *State {
 	}
 	r.a.enqueue(sub, topState())
 	out := s.fork()
+	out.cover = true
 	forgetFrames(out)
 	out.regs = [numRegs]*Value{bytecode.R10: s.regs[bytecode.R10]}
 	copy(out.regs[6:], s.regs[6:])
@@ -207,6 +212,7 @@ func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
 				lo, hi, _ := r.span(access{pc: pc, reg: reg}, a)
 				r.touch(int(a.Obj), lo)
 				s.edit(int(a.Obj)).forget(lo, hi+size)
+				s.cover = s.cover || size == stackSize
 			}
 		})
 	}

@@ -35,9 +35,11 @@ func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 	}
 	if why != "" {
 		ind.fail(why)
+		ind.Refused = ind.Refused || s.certain()
 		r.a.anyFunc(pc)
 		out := s.fork()
 		forgetFrames(out)
+		out.cover = true
 		out.regs = [numRegs]*Value{0: anything}
 		copy(out.regs[6:], s.regs[6:])
 		r.follow(b, cfg.Return, out)
@@ -46,7 +48,7 @@ func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 	for _, sub := range slices.Compact(subs) {
 		ind.add([]bytecode.PC{r.a.p.Subprogs[sub].Start})
 		ind.Funcs = insertSorted(ind.Funcs, sub)
-		r.a.called(r.a.g, b, sub)
+		r.a.called(r.a.g, b, sub, s.certain())
 		for _, out := range r.call(pc, sub, s.fork()) {
 			r.follow(b, cfg.Return, out)
 		}

@@ -107,7 +107,8 @@ type run struct {
 	// openedAll: it may go to instructions whose address is in no table, too.
 	openedAll bool
 
-	forks int // times that the state may be split until the block ends
+	forks int  // times that the state may be split until the block ends
+	sure  bool // the state in which an instruction is carried out is certain
 
 	queue []uint64 // bit set of the blocks to carry out, by position
 	next  int      // no position before is in the queue
@@ -133,6 +134,7 @@ func (a *analyzer) summarize(sub int, e *State, nested int) *run {
 	key := len(e.frames)
 	c := a.shared[sub][key]
 	grown := 0
+	e.cover = true
 	if c != nil {
 		if e.leq(c.entry) {
 			return c
@@ -230,18 +232,20 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 		s.forget(r.a.relevant[b])
 	}
 	s.trim(r.a.live[b] | bit(bytecode.R10))
+	states, visits := r.a.width()
+	if visits == minUnroll {
+		visits = r.unroll
+	}
+	full := len(bs.entries) > 0 && int(bs.visits) >= visits
+	s.cover = s.cover || full
 	for i := range bs.entries {
 		if s.leq(bs.entries[i].s) {
 			return
 		}
 	}
-	states, visits := r.a.width()
-	if visits == minUnroll {
-		visits = r.unroll
-	}
 	switch {
 	case len(bs.entries) == 0:
-	case int(bs.visits) >= visits:
+	case full:
 		r.a.joins++
 		s = r.collapse(bs, s)
 		bs.entries = bs.entries[:0]
@@ -316,7 +320,7 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 
 // exit notes a state in which the subprogram returns r0.
 func (r *run) exit(s *State, r0 *Value) {
-	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids}
+	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids, cover: s.cover || r.grown > 0}
 	x.regs[0] = r0
 	s.share()
 	x.trim(1)

@@ -24,6 +24,7 @@ func (r *run) block(b cfg.BlockID, s *State) {
 		r.points = r.points[:len(r.points)-1]
 		for p.pc < blk.Last {
 			r.a.fuel--
+			r.sure = p.s.certain()
 			if again := r.step(p.pc, p.s); again != nil {
 				r.points = append(r.points, point{p.pc, again})
 				r.forks--
@@ -122,6 +123,7 @@ func (r *run) funcAddr(pc bytecode.PC) *Value {
 // last carries out the last instruction of a block and hands the state on.
 func (r *run) last(b cfg.BlockID, pc bytecode.PC, s *State) {
 	r.a.fuel--
+	r.sure = s.certain()
 	in := r.a.p.Insns[pc]
 	switch f := r.a.p.Flow(pc); f.Kind {
 	case bytecode.FlowGoto:
@@ -143,7 +145,7 @@ func (r *run) last(b cfg.BlockID, pc bytecode.PC, s *State) {
 		if sub < 0 || r.a.p.Subprogs[sub].Start != f.Callee {
 			return // no kernel takes it, and the graph has no edge
 		}
-		r.a.called(r.a.g, b, sub)
+		r.a.called(r.a.g, b, sub, s.certain())
 		for _, out := range r.call(pc, sub, s) {
 			r.follow(b, cfg.Return, out)
 		}
@@ -169,7 +171,7 @@ func (r *run) follow(b cfg.BlockID, kind cfg.Kind, s *State) {
 	edges := r.a.g.Edges()
 	for i := lo; i < hi; i++ {
 		if edges[i].Kind == kind {
-			r.a.f.edge(i)
+			r.a.f.edge(i, s.certain())
 			r.insert(edges[i].To, s)
 			return
 		}

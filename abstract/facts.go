@@ -38,7 +38,9 @@ type Options struct {
 type Facts struct {
 	g         *cfg.Graph
 	states    [][]*State // of each block, at its entry
-	edges     []uint64   // bit set of the edges that can be taken, by index in Graph.Edges
+	edges     bitset     // of the edges that can be taken, by index in Graph.Edges
+	sure      []bool     // of each block, whether a certain state is at its entry
+	sureEdges bitset     // of the edges that a certain state takes
 	depth     []int      // bytes of stack touched, of each subprogram
 	indirect  map[bytecode.PC]*Indirect
 	callbacks map[bytecode.PC][]int // subprograms that a helper call calls
@@ -55,8 +57,8 @@ type Bound struct{ Min, Max uint64 }
 // Analyze computes the facts of a program on its graph.
 func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 	f := &Facts{
-		g: g, states: make([][]*State, g.NumBlocks()), edges: make([]uint64, (g.NumEdges()+63)/64),
-		depth: make([]int, len(p.Subprogs)), indirect: make(map[bytecode.PC]*Indirect),
+		g: g, states: make([][]*State, g.NumBlocks()), edges: newBitset(g.NumEdges()),
+		sure: make([]bool, g.NumBlocks()), sureEdges: newBitset(g.NumEdges()), depth: make([]int, len(p.Subprogs)), indirect: make(map[bytecode.PC]*Indirect),
 		callbacks: make(map[bytecode.PC][]int), faultAt: make(map[bytecode.PC]int), bounds: make(map[origin]Bound),
 	}
 	a := &analyzer{p: p, g: g, opt: opt, f: f}
@@ -129,6 +131,7 @@ func (f *Facts) record(r *run) {
 // addState adds a state to those of a block. States with different numbers of
 // frames in sight are not joined.
 func (f *Facts) addState(b cfg.BlockID, s *State) {
+	f.sure[b] = f.sure[b] || s.certain()
 	old := f.states[b]
 	for _, t := range old {
 		if s.leq(t) {
@@ -148,6 +151,7 @@ func (f *Facts) addState(b cfg.BlockID, s *State) {
 
 // finish turns what was noted on the way into results.
 func (f *Facts) finish() {
+	f.conclude()
 	for _, d := range f.indirect {
 		for _, a := range d.alts {
 			d.Accesses = append(d.Accesses, f.access(&a))
@@ -168,9 +172,15 @@ func (f *Facts) BlockReached(b cfg.BlockID) bool { return len(f.states[b]) > 0 }
 
 // EdgeFeasible reports whether an execution can take the edge with this index
 // in Graph.Edges.
-func (f *Facts) EdgeFeasible(i int) bool { return f.edges[i>>6]>>(i&63)&1 != 0 }
+func (f *Facts) EdgeFeasible(i int) bool { return f.edges.has(i) }
 
-func (f *Facts) edge(i int) { f.edges[i>>6] |= 1 << (i & 63) }
+// edge notes that an edge can be taken, and whether a certain state takes it.
+func (f *Facts) edge(i int, sure bool) {
+	f.edges.add(i)
+	if sure {
+		f.sureEdges.add(i)
+	}
+}
 
 // StackDepth returns how many bytes of its stack frame a subprogram touches, a
 // multiple of 8 (kernel/bpf/verifier.c grow_stack_state, Linux 7.3).

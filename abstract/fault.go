@@ -25,12 +25,16 @@ type Fault struct {
 
 // fault notes a fault of an instruction; a is what it was seen on.
 func (r *run) fault(pc bytecode.PC, a *Alt, format string, args ...any) {
-	if old, seen := r.a.f.faultAt[pc]; seen && (!r.a.f.faults[old].Loose || a.flags&loose != 0) {
+	if old, seen := r.a.f.faultAt[pc]; seen && (!r.a.f.faults[old].Loose || !r.proves(a)) {
 		return // before the text is made: there may be many
 	}
 	_, fixed := a.Off.IsConst()
-	r.note(Fault{PC: pc, Text: fmt.Sprintf(format, args...), Loose: a.flags&loose != 0, Fixed: fixed})
+	r.note(Fault{PC: pc, Text: fmt.Sprintf(format, args...), Loose: !r.proves(a), Fixed: fixed})
 }
+
+// proves reports whether the verifier itself holds what a says at this point, on
+// some path: what is wrong with it is wrong for the verifier, too.
+func (r *run) proves(a *Alt) bool { return r.sure && a.flags&loose == 0 }
 
 // note adds a fault, or puts it in the place of one that is less certain.
 func (r *run) note(n Fault) {
@@ -49,7 +53,7 @@ func (r *run) note(n Fault) {
 // or "max", off where that end of the offsets is.
 func (r *run) outside(acc access, a *Alt, size int64, end string, off int64) {
 	r.note(Fault{
-		PC: acc.pc, Loose: a.flags&loose != 0,
+		PC: acc.pc, Loose: !r.proves(a),
 		Text:   fmt.Sprintf("R%d %s value is outside of the allowed memory range", acc.reg, end),
 		Detail: fmt.Sprintf("invalid access to map value, value_size=%d off=%d size=%d", size, off, acc.size),
 	})

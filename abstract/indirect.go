@@ -30,6 +30,9 @@ type Indirect struct {
 	// Unresolved is why the targets cannot be bounded, empty when they can.
 	// Then what the register holds may be anything.
 	Unresolved string
+	// Refused reports whether Linux's verifier itself comes to the jump with a
+	// register that is not bounded, by facts with rules Kernel.
+	Refused bool
 
 	alts   []Alt
 	direct []int // subprograms whose addresses were loaded by an instruction
@@ -82,6 +85,7 @@ func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 		}
 		if why != "" {
 			ind.fail(why)
+			ind.Refused = ind.Refused || r.proves(a)
 			if taken := r.open(s, a.org.side == arithmetic); ind.afford(r.a, a, len(taken)) {
 				ind.add(taken)
 			}
@@ -89,6 +93,7 @@ func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 		}
 		ind.alts = addAlt(ind.alts, *a)
 		to = append(to, ts...)
+		s.cover = s.cover || a.flags&loose != 0
 	})
 	if len(ind.alts) > maxAccesses {
 		ind.alts = onePerObject(ind.alts)
@@ -172,7 +177,7 @@ func (r *run) jump(b cfg.BlockID, to bytecode.PC, s *State) {
 	i, found := slices.BinarySearchFunc(r.a.g.Edges()[lo:hi], t,
 		func(e cfg.Edge, t cfg.BlockID) int { return cmp.Compare(e.To, t) })
 	if found {
-		r.a.f.edge(lo + i)
+		r.a.f.edge(lo+i, s.certain())
 	} else {
 		r.a.f.missing = true
 	}
@@ -199,9 +204,6 @@ func (r *run) open(s *State, computed bool) []bytecode.PC {
 	}
 	r.opened, r.openedAll = true, all
 	top := giveUp(s)
-	for i := range bytecode.R10 { // faults of what a register holds are not certain
-		top.regs[i] = &Value{Alt: Alt{Kind: Number, flags: maybePtr | maybeLocal | loose, Off: unknown}}
-	}
 	for _, pc := range taken {
 		if b, ok := r.a.g.BlockAt(pc); ok && r.a.g.Blocks[b].Start == pc {
 			r.insert(b, top.fork())

@@ -6,6 +6,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
@@ -93,33 +94,52 @@ func (r *run) loaded(acc access) *Value {
 	return number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed))
 }
 
+// cell returns what is known of a load from the value of a map: numbers, or
+// pointers to kernel objects, which may be null.
+func (r *run) cell(acc access) *Value {
+	if acc.size == 8 {
+		return unknownCell
+	}
+	return r.loaded(acc)
+}
+
 // loadCtx returns what is known of a load from the context. Some program types
 // have pointers to packet data in fields of 4 bytes, which are loaded as 8.
 func (r *run) loadCtx(acc access, a *Alt) *Value {
 	off, ok := a.Off.IsConst()
-	switch typ := r.a.p.Type; {
-	case acc.size == 8 && typ == "syscall":
+	typ := r.a.p.Type
+	if acc.size == 8 && typ == "syscall" {
 		return unknownNumber
-	case acc.size == 4 && (!ok || packetField(typ, int64(off)+acc.off)):
+	}
+	if acc.size != 4 {
+		return r.loaded(acc)
+	}
+	if !ok {
+		return unknownPtr
+	}
+	switch packetField(typ, int64(off)+acc.off) {
+	case cfg.Yes:
+		return packetPointer
+	case cfg.Maybe:
 		return unknownPtr
 	}
 	return r.loaded(acc)
 }
 
-// packetField reports whether the 4 bytes at off in the context of a program of
-// this type may be loaded as a pointer: data, data_end and data_meta of struct
+// packetField answers whether the 4 bytes at off in the context of a program of
+// this type are loaded as a pointer: data, data_end and data_meta of struct
 // __sk_buff and struct xdp_md (include/uapi/linux/bpf.h). Of types that are not
 // listed nothing is known.
-func packetField(progType string, off int64) bool {
+func packetField(progType string, off int64) cfg.Truth {
 	switch progType {
 	case "syscall", "socket_filter", "raw_tracepoint", "raw_tracepoint_writable", "tracepoint", "kprobe", "perf_event":
-		return false
+		return cfg.No
 	case "xdp":
-		return off <= 8
+		return cfg.TruthOf(off <= 8)
 	case "sched_cls", "sched_act", "cgroup_skb", "lwt_in", "lwt_out", "lwt_xmit", "lwt_seg6local":
-		return off == 76 || off == 80 || off == 140
+		return cfg.TruthOf(off == 76 || off == 80 || off == 140)
 	}
-	return true
+	return cfg.Maybe
 }
 
 // loadMap returns what is known of a load from a map's value. The bytes of a
@@ -129,7 +149,7 @@ func packetField(progType string, off int64) bool {
 func (r *run) loadMap(acc access, a *Alt) *Value {
 	m := &r.a.p.Maps[a.Obj]
 	if !m.ReadOnly || m.Value == nil {
-		v := r.loaded(acc)
+		v := r.cell(acc)
 		if m.ReadOnly { // the kernel knows what is there
 			v = v.loosened()
 		}
@@ -151,7 +171,7 @@ func (r *run) loadMap(acc access, a *Alt) *Value {
 	}
 	at := int64(off) + acc.off
 	if !ok || at < 0 || at+int64(acc.size) > int64(len(m.Value)) || codeOverlaps(m, at, acc.size) {
-		return r.loaded(acc)
+		return r.cell(acc)
 	}
 	if _, pending := m.UnknownAt(at, acc.size); pending {
 		return number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed)).loosened()
@@ -298,8 +318,10 @@ func (r *run) atomic(acc access, in bytecode.Insn, s *State) {
 	}
 }
 
-// forgetFrames makes every byte of every frame in sight anything.
+// forgetFrames makes every byte of every frame in sight anything, which is more
+// than the instruction does.
 func forgetFrames(s *State) {
+	s.cover = true
 	for i := range s.frames {
 		s.edit(i).forget(-stackSize, 0)
 	}

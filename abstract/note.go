@@ -38,7 +38,7 @@ func (a *analyzer) callback(pc bytecode.PC, sub int, calls bool) {
 	for i := lo; i < hi; i++ {
 		if e := a.g.Edges()[i]; e.Kind == cfg.Callback && e.To == a.g.Entry(sub) && a.g.Blocks[b].Last == pc {
 			if calls {
-				a.f.edge(i)
+				a.f.edge(i, false)
 			}
 			return
 		}
@@ -47,11 +47,11 @@ func (a *analyzer) callback(pc bytecode.PC, sub int, calls bool) {
 }
 
 // called notes that the call at the end of a block calls a subprogram.
-func (a *analyzer) called(g *cfg.Graph, b cfg.BlockID, sub int) {
+func (a *analyzer) called(g *cfg.Graph, b cfg.BlockID, sub int, sure bool) {
 	lo, hi := g.SuccIDs(b)
 	for i := lo; i < hi; i++ {
 		if e := g.Edges()[i]; e.Kind == cfg.Call && e.To == g.Entry(sub) {
-			a.f.edge(i)
+			a.f.edge(i, sure)
 			return
 		}
 	}

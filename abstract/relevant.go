@@ -59,14 +59,12 @@ func relevantBefore(p *bytecode.Program, pc bytecode.PC, set uint16, sub int) ui
 }
 
 // forget drops what is known of the numbers in registers that are not relevant.
+// They decide nothing, so that the state stays as certain as it was; what is said
+// of one of them all the same, a fault or a branch, is not certain.
 func (s *State) forget(relevant uint16) {
 	for r, v := range s.regs {
 		if relevant>>r&1 == 0 && v.is(Number) && v.flags&maybeLocal == 0 {
-			if v.flags&maybePtr != 0 {
-				s.regs[r] = unknownPtr
-			} else {
-				s.regs[r] = unknownNumber
-			}
+			s.regs[r] = forgotten[v.flags&maybePtr]
 		}
 	}
 }

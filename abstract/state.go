@@ -9,14 +9,26 @@ const numRegs = 11
 
 // State is what is known at a point of a program: registers and the stack
 // frames in sight. Stored states are not changed.
+//
+// A register without a value is not initialised, or dead: nothing reads it before
+// it is written. One that may hold anything has the value anything.
 type State struct {
 	regs [numRegs]*Value
+	// cover says that the state only covers states that Linux's verifier may have:
+	// it was joined, widened, cut, or rests on something that is not modelled. One
+	// without it is, but for what decides nothing, a state that the verifier itself
+	// has on some path. It is never taken back.
+	cover bool
 	// frames holds the stack frames that can be reached from here: [0] is the
 	// current one, then the callers' if one of their addresses was handed on.
 	frames []*frame
 	owned  uint32 // bit set of the frames that no other state shares, and ownSlice
 	ids    uint32 // ids of values are at most this
 }
+
+// certain reports whether Linux's verifier has this very state on some path, but
+// for what decides nothing. See State.cover.
+func (s *State) certain() bool { return !s.cover }
 
 // ownSlice in State.owned says that no other state shares the slice frames.
 const ownSlice = 1 << 31
@@ -172,14 +184,15 @@ func (s *State) renumber() {
 }
 
 // leq reports whether every execution that s describes is described by t, by
-// comparing part by part (kernel/bpf/states.c states_equal, Linux 7.3).
+// comparing part by part (kernel/bpf/states.c states_equal, Linux 7.3), and
+// whether t is as certain.
 func (s *State) leq(t *State) bool {
-	if len(s.frames) != len(t.frames) {
+	if len(s.frames) != len(t.frames) || t.cover && !s.cover {
 		return false
 	}
 	var ids idMap
 	for r, v := range t.regs {
-		if v != nil && !ids.leq(s.regs[r], v) {
+		if !ids.leq(s.regs[r], v) {
 			return false
 		}
 	}
@@ -197,14 +210,14 @@ type idMap struct{ pairs [][2]uint32 }
 
 // leq is Value.leq and checks that what t links is linked in s.
 func (m *idMap) leq(v, t *Value) bool {
-	if v == nil {
-		return t == nil || v.leq(t)
-	}
 	if !v.leq(t) {
 		return false
 	}
 	if t == nil || t.id == 0 {
 		return true
+	}
+	if v == nil {
+		return false
 	}
 	if v.id == 0 || v.add != t.add || v.delta != t.delta {
 		return false
@@ -245,13 +258,17 @@ func (m *idPairs) join(a, b *Value) *Value {
 }
 
 // joinStates returns a state that describes all that a or b does; combine
-// joins, or widens, two values that are not nil.
+// joins, or widens, two values that are not nil. A register that only one of them
+// has initialised may hold anything: what is done with it still happens.
 func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
 	m := idPairs{combine: combine}
-	out := &State{frames: make([]*frame, len(a.frames))}
+	out := &State{frames: make([]*frame, len(a.frames)), cover: true}
 	for r := range out.regs {
-		if a.regs[r] != nil && b.regs[r] != nil {
-			out.regs[r] = m.join(a.regs[r], b.regs[r])
+		switch v, w := a.regs[r], b.regs[r]; {
+		case v != nil && w != nil:
+			out.regs[r] = m.join(v, w)
+		case v != w:
+			out.regs[r] = anything
 		}
 	}
 	for i := range a.frames {

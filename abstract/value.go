@@ -39,8 +39,9 @@ const (
 	maybeNull  flags = 1 << iota // the pointer may be 0 instead
 	maybePtr                     // a Number that may be a pointer nobody follows
 	maybeLocal                   // a Number that may be a pointer to stack or context
-	loose                        // more values than the paths have: joined, widened or cut
+	loose                        // more values than the paths have: joined, widened, cut or forgotten
 	datum                        // a Number that a table of constants holds
+	foreign                      // a Number that may be a pointer which the verifier takes for not null
 )
 
 // Alt is one alternative of what a register or stack slot may hold.
@@ -76,7 +77,7 @@ const (
 
 // Value is what a register or stack slot may hold: one of a small set of
 // alternatives. Values are not changed once made, so states share them. A nil
-// *Value is a register that is dead or not initialised: anything at all.
+// *Value is a register that is dead or not initialised.
 //
 // Several alternatives keep code addresses from different tables apart after a
 // join, so that a jump through either reaches exactly the entries of both.
@@ -99,11 +100,21 @@ const maxAlts = 64
 var (
 	unknown = scalar.Unknown()
 	// anything is what a register of unknown origin holds.
-	anything = &Value{Alt: Alt{Kind: Number, flags: maybePtr | maybeLocal, Off: unknown}}
+	anything = &Value{Alt: Alt{Kind: Number, flags: maybePtr | maybeLocal | foreign, Off: unknown}}
 	// unknownPtr is a number or a pointer to something that is not modelled.
-	unknownPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr, Off: unknown}}
+	unknownPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr | foreign, Off: unknown}}
+	// packetPointer points into a packet or to its end.
+	packetPointer = &Value{Alt: Alt{Kind: Other, Off: scalar.Const(0)}}
+	// unknownCell is what memory holds that the program shares with others: a
+	// number, or a pointer that may be null.
+	unknownCell = &Value{Alt: Alt{Kind: Number, flags: maybePtr, Off: unknown}}
 	// unknownNumber is a number without bounds.
 	unknownNumber = &Value{Alt: Alt{Kind: Number, Off: unknown}}
+	// forgotten are unknownNumber and unknownPtr where more was known.
+	forgotten = map[flags]*Value{
+		0:        {Alt: Alt{Kind: Number, flags: loose, Off: unknown}},
+		maybePtr: {Alt: Alt{Kind: Number, flags: loose | maybePtr | foreign, Off: unknown}},
+	}
 )
 
 // number returns the Value of a number.
@@ -250,7 +261,7 @@ next:
 	if len(out) <= maxAlts {
 		return out
 	}
-	f := maybePtr | loose
+	f := maybePtr | loose | foreign
 	if slices.ContainsFunc(out, func(a Alt) bool { return isLocal(&a) }) {
 		f |= maybeLocal
 	}
@@ -275,16 +286,18 @@ func mergeAlts(a, b Alt) Alt {
 // leq reports whether every value of a is one of b. The flags loose and datum do
 // not count: they tell of how b came about.
 func (a *Alt) leq(b *Alt) bool {
-	return a.Kind == b.Kind && a.Obj == b.Obj && a.flags&^b.flags&^(loose|datum) == 0 &&
+	return a.Kind == b.Kind && a.Obj == b.Obj && a.flags&^b.flags&^(loose|datum|foreign) == 0 &&
 		(a.Off == b.Off || a.Off.Leq(b.Off)) && a.leqStride(b)
 }
 
 // leq reports whether every value of v is one of w, links aside.
 func (v *Value) leq(w *Value) bool {
-	if v == w || w == nil {
+	switch {
+	case v == w:
 		return true
-	}
-	if v == nil {
+	case w == nil:
+		return false // the verifier lets nobody use it, but v may be used
+	case v == nil:
 		return w.Kind == Number && len(w.more) == 0 && w.flags&maybeLocal != 0 && w.Off == unknown
 	}
 	if len(w.more) == 0 && len(v.more) == 0 {

@@ -69,8 +69,12 @@ type Indirect struct {
 	Range  []bytecode.PC // what the verifier's index range gives, over all paths
 	Kernel []bytecode.PC // what the kernel's control-flow pass assumes
 
-	Reason  string // why these targets, or why they are unknown
-	Reached bool   // Facts reach the instruction
+	Reason string // why these targets, or why they are unknown
+	// Refused reports whether the verifier itself comes to the instruction with a
+	// register that is no bounded code address. An unresolved jump without it is one
+	// of which we know too little, perhaps.
+	Refused bool
+	Reached bool // Facts reach the instruction
 }
 
 // TableUse is a table that an indirect jump or call goes through.

@@ -54,7 +54,7 @@ func (a *Asm) Emit(code uint8, dst, src bytecode.Reg, off int16, imm int32) {
 
 // Func begins a subprogram.
 func (a *Asm) Func(name string, global bool, args ...string) {
-	a.subs = append(a.subs, bytecode.Subprogram{Name: name, Start: a.pc(), Global: global, Args: args})
+	a.subs = append(a.subs, bytecode.Subprogram{Name: name, Start: a.PC(), Global: global, Args: args})
 	a.Label(name)
 }
 
@@ -66,34 +66,35 @@ func (a *Asm) Label(name string) {
 	if _, dup := a.labels[name]; dup {
 		panic("bug: label " + name + " is there twice")
 	}
-	a.labels[name] = a.pc()
+	a.labels[name] = a.PC()
 }
 
-func (a *Asm) pc() bytecode.PC { return bytecode.PC(len(a.insns)) }
+// PC returns the slot of the next instruction.
+func (a *Asm) PC() bytecode.PC { return bytecode.PC(len(a.insns)) }
 
 // Jump adds a jump to a label. It takes the 32-bit form of goto, so that any
 // distance fits; conditional jumps have 16 bits.
 func (a *Asm) Jump(label string) {
-	a.jumps = append(a.jumps, fixup{pc: a.pc(), label: label, far: true})
+	a.jumps = append(a.jumps, fixup{pc: a.PC(), label: label, far: true})
 	a.Emit(bytecode.CodeGotol, 0, 0, 0, 0)
 }
 
 // If adds a conditional jump with an immediate, or with a register if code says
 // so.
 func (a *Asm) If(code uint8, dst, src bytecode.Reg, imm int32, label string) {
-	a.jumps = append(a.jumps, fixup{pc: a.pc(), label: label})
+	a.jumps = append(a.jumps, fixup{pc: a.PC(), label: label})
 	a.Emit(code, dst, src, 0, imm)
 }
 
 // Call adds a call of a subprogram.
 func (a *Asm) Call(label string) {
-	a.jumps = append(a.jumps, fixup{pc: a.pc(), label: label, far: true})
+	a.jumps = append(a.jumps, fixup{pc: a.PC(), label: label, far: true})
 	a.Emit(bytecode.CodeCall, 0, bytecode.CallSubprogram, 0, 0)
 }
 
 // FuncAddr loads the address of a subprogram.
 func (a *Asm) FuncAddr(dst bytecode.Reg, label string) {
-	a.jumps = append(a.jumps, fixup{pc: a.pc(), label: label, far: true, fn: true})
+	a.jumps = append(a.jumps, fixup{pc: a.PC(), label: label, far: true, fn: true})
 	a.Wide(dst, bytecode.LdFunc, 0)
 }
 
@@ -105,7 +106,7 @@ func (a *Asm) Wide(dst, src bytecode.Reg, v uint64) {
 
 // Table loads the address of a new jump table with these labels.
 func (a *Asm) Table(dst bytecode.Reg, labels ...string) {
-	a.refs = append(a.refs, bytecode.Ref{PC: a.pc(), Kind: bytecode.RefTable, Index: len(a.tables)})
+	a.refs = append(a.refs, bytecode.Ref{PC: a.PC(), Kind: bytecode.RefTable, Index: len(a.tables)})
 	a.Wide(dst, bytecode.LdMapValue, 0)
 	a.tables = append(a.tables, table{fmt.Sprintf("jt%d", len(a.tables)), labels})
 }
@@ -118,13 +119,13 @@ func (a *Asm) Map(m bytecode.Map) int {
 
 // MapValue loads the address of a byte of a map's value.
 func (a *Asm) MapValue(dst bytecode.Reg, index int, off int64) {
-	a.refs = append(a.refs, bytecode.Ref{PC: a.pc(), Kind: bytecode.RefMapValue, Index: index, Off: off})
+	a.refs = append(a.refs, bytecode.Ref{PC: a.PC(), Kind: bytecode.RefMapValue, Index: index, Off: off})
 	a.Wide(dst, bytecode.LdMapValue, 0)
 }
 
 // MapAddr loads the address of a map.
 func (a *Asm) MapAddr(dst bytecode.Reg, index int) {
-	a.refs = append(a.refs, bytecode.Ref{PC: a.pc(), Kind: bytecode.RefMap, Index: index})
+	a.refs = append(a.refs, bytecode.Ref{PC: a.PC(), Kind: bytecode.RefMap, Index: index})
 	a.Wide(dst, bytecode.LdMapFD, 0)
 }
 
@@ -137,7 +138,7 @@ func (a *Asm) Program(name string) *bytecode.Program {
 		a.subs = []bytecode.Subprogram{{Name: name}}
 	}
 	for i := range a.subs {
-		a.subs[i].End = a.pc()
+		a.subs[i].End = a.PC()
 		if i+1 < len(a.subs) {
 			a.subs[i].End = a.subs[i+1].Start
 		}
@@ -181,7 +182,7 @@ func (a *Asm) Program(name string) *bytecode.Program {
 
 // Kfunc adds a call of a kernel function by name.
 func (a *Asm) Kfunc(name string) {
-	a.refs = append(a.refs, bytecode.Ref{PC: a.pc(), Kind: bytecode.RefKfunc, Name: name})
+	a.refs = append(a.refs, bytecode.Ref{PC: a.PC(), Kind: bytecode.RefKfunc, Name: name})
 	a.Emit(bytecode.CodeCall, 0, bytecode.CallKfunc, 0, 1)
 }
 

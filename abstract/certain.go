@@ -1,0 +1,124 @@
+package abstract
+
+import (
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Reach answers whether Linux's verifier follows a path to the instruction at pc,
+// if it accepts the program, for facts with rules Kernel. Maybe means that all
+// states there were joined of others, or rest on something that is not modelled:
+// they cover those that the verifier may have there, and it may have none. Of
+// facts with rules Exact the answer Yes has no meaning.
+func (f *Facts) Reach(pc bytecode.PC) cfg.Truth {
+	b, ok := f.g.BlockAt(pc)
+	if !ok {
+		return cfg.No
+	}
+	return f.ReachBlock(b)
+}
+
+// ReachBlock is Reach for the first instruction of a block.
+func (f *Facts) ReachBlock(b cfg.BlockID) cfg.Truth {
+	return truth(len(f.states[b]) > 0, f.sure[b])
+}
+
+// Take answers whether Linux's verifier follows the edge with this index in
+// Graph.Edges, as Reach does for instructions.
+func (f *Facts) Take(i int) cfg.Truth { return truth(f.EdgeFeasible(i), f.sureEdges.has(i)) }
+
+func truth(possible, sure bool) cfg.Truth {
+	switch {
+	case !possible:
+		return cfg.No
+	case sure:
+		return cfg.Yes
+	}
+	return cfg.Maybe
+}
+
+// bitset is a set of small numbers.
+type bitset []uint64
+
+func newBitset(n int) bitset { return make(bitset, (n+63)/64) }
+
+func (s bitset) has(i int) bool { return s[i>>6]>>(i&63)&1 != 0 }
+
+func (s bitset) add(i int) { s[i>>6] |= 1 << (i & 63) }
+
+// conclude makes certain what follows from what is. Of a program that it accepts
+// the verifier follows each path to its end, so it gets to a block that every way
+// on from a certain one leads through, to the callee of a certain call, and along
+// the only edge that is left.
+func (f *Facts) conclude() {
+	c := conclusion{f: f, meets: f.meetings()}
+	for b, sure := range f.sure {
+		if sure {
+			c.todo = append(c.todo, cfg.BlockID(b))
+		}
+	}
+	for len(c.todo) > 0 {
+		b := c.todo[len(c.todo)-1]
+		c.todo = c.todo[:len(c.todo)-1]
+		if c.meets[b] != cfg.NoBlock {
+			c.reach(c.meets[b])
+		}
+		c.follow(b)
+	}
+}
+
+// conclusion is the work of conclude.
+type conclusion struct {
+	f     *Facts
+	meets []cfg.BlockID // of each block, the next that all its ways lead through
+	todo  []cfg.BlockID // certain blocks to conclude from
+}
+
+// reach notes a block that is reached for certain.
+func (c *conclusion) reach(b cfg.BlockID) {
+	if !c.f.sure[b] && len(c.f.states[b]) > 0 {
+		c.f.sure[b] = true
+		c.todo = append(c.todo, b)
+	}
+}
+
+// follow notes the edges that are taken for certain from a block that is reached
+// for certain: its direct call, and the only way on that there is.
+func (c *conclusion) follow(b cfg.BlockID) {
+	f := c.f
+	lo, hi := f.g.SuccIDs(b)
+	edges := f.g.Edges()
+	direct := f.g.Program.Flow(f.g.Blocks[b].Last).Kind == bytecode.FlowCall
+	ways, way := 0, 0
+	for i := lo; i < hi; i++ {
+		switch {
+		case !f.EdgeFeasible(i):
+		case edges[i].Kind == cfg.Call && direct, edges[i].Kind == cfg.Exception:
+			f.sureEdges.add(i)
+			c.reach(edges[i].To)
+		case f.g.Local(edges[i]) && edges[i].Kind != cfg.Return:
+			ways, way = ways+1, i
+		}
+	}
+	if ways == 1 {
+		f.sureEdges.add(way)
+		c.reach(edges[way].To)
+	}
+}
+
+// meetings returns for each block the next block that all its ways lead through.
+// A call may not come back when the program throws exceptions or when an indirect
+// jump leads out of its function.
+func (f *Facts) meetings() []cfg.BlockID {
+	away := false
+	for i, e := range f.g.Edges() {
+		away = away || f.EdgeFeasible(i) && (e.Kind == cfg.Exception || e.Kind == cfg.Indirect && !f.g.Local(e))
+	}
+	return cfg.Postdominators(f.g, f.EdgeFeasible, func(b cfg.BlockID) bool {
+		switch last := f.g.Blocks[b].Last; f.g.Program.Flow(last).Kind {
+		case bytecode.FlowCall, bytecode.FlowCallx, bytecode.FlowIndirect:
+			return away
+		}
+		return f.g.Throws(b)
+	})
+}
