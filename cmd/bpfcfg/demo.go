@@ -8,7 +8,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
-	"github.com/bpfcfg/bpfcfg/jit/verify"
 	"github.com/bpfcfg/bpfcfg/render/picture"
 )
 
@@ -57,7 +56,7 @@ func (c *demoCmd) Run(std streams, proc *process) error {
 	scene := picture.Scene(a, "sample.o")
 	picture.AddDetails(scene, a)
 	if a.Image != nil {
-		picture.AddVerified(scene, a, verify.Check(a.Xlated.Program, a.Image, a.Profile))
+		picture.AddVerified(scene, a, a.Verify())
 	}
 	files := written{std: std}
 	defer files.hint()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
-	"github.com/bpfcfg/bpfcfg/jit/verify"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/picture"
 )
@@ -14,7 +13,7 @@ func (c *renderCmd) check(scene *render.Scene, a *pipeline.Analysis) {
 	if a.Image == nil || c.View == "cfg" {
 		return
 	}
-	picture.AddVerified(scene, a, verify.Check(a.Xlated.Program, a.Image, a.Profile))
+	picture.AddVerified(scene, a, a.Verify())
 	if c.Profile != "" {
 		return // another machine's code has nothing to do with the record
 	}

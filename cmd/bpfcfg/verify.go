@@ -182,7 +182,7 @@ func (d *verifyDoc) program(p *bytecode.Program, prof jit.Profile, kernels kerne
 		}
 		return a.ImageErr
 	}
-	d.add(checkFlow("cfg", verify.Check(a.Xlated.Program, a.Image, a.Profile)))
+	d.add(checkFlow("cfg", a.Verify()))
 	return d.kernels(a, o)
 }
 
@@ -281,12 +281,12 @@ func (d *verifyDoc) kernel(res *replay.Result, code []byte) error {
 		d.add(checkDoc{What: "kernel-cfg", Outcome: outcomeUnknown, Detail: err.Error()})
 		return nil
 	}
-	d.add(checkFlow("kernel-cfg", verify.Check(res.Program, img, res.Machine)))
+	d.add(checkFlow("kernel-cfg", verify.Check(res.Program, img, pipeline.VerifyKernel(res.Machine))))
 	return nil
 }
 
 // checkFlow returns the check of a report on control flow.
-func checkFlow(what string, r *verify.Report) checkDoc {
+func checkFlow(what string, r *verify.Proof) checkDoc {
 	c := checkDoc{What: what, Outcome: outcomeSame, Detail: fmt.Sprintf("%s, %s, %s, %s, %s, %s, %s",
 		plural(r.Funcs, "function"), plural(r.Insns, "instruction"), plural(r.X86, "x86 instruction"),
 		plural(r.Jumps, "jump"), plural(r.Calls, "call"), plural(r.Indirect, "indirect jump"), plural(r.Entries,

@@ -22,7 +22,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/layout"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
-	"github.com/bpfcfg/bpfcfg/jit/verify"
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
@@ -96,7 +95,7 @@ func measure(name string, p *bytecode.Program) (*result, error) {
 	m.stage("machine code", func() { a.Image, a.ImageErr = jit.Compile(a.Xlated.Program, prof) })
 	m.hasImage = a.ImageErr == nil // no kernel has machine code for more than 256 functions
 	m.imageStage("verify", func() {
-		if v := verify.Check(a.Xlated.Program, a.Image, prof); !v.OK() {
+		if v := a.Verify(); !v.OK() {
 			m.err = fmt.Errorf("machine code differs: %v", v.Mismatches[0])
 		}
 	})

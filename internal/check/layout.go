@@ -2,7 +2,6 @@ package check
 
 import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/jit/verify"
 )
 
 // layout compares the predicted machine code with the program that it is made
@@ -11,7 +10,7 @@ func (c *context) layout() {
 	if c.a.Image == nil || c.a.Xlated == nil {
 		return
 	}
-	r := verify.Check(c.a.Xlated.Program, c.a.Image, c.a.Profile)
+	r := c.a.Verify()
 	if r.OK() {
 		return
 	}

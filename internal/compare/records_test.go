@@ -14,7 +14,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
-	"github.com/bpfcfg/bpfcfg/jit/verify"
 )
 
 // tally counts predictions from source against what a kernel did.
@@ -108,7 +107,7 @@ func (s *tally) compare(env *record.Env, rec *record.Record) string {
 		s.failed++
 		return fmt.Sprintf("no prediction: %v %v", err, a.ImageErr)
 	}
-	if vr := verify.Check(a.Xlated.Program, a.Image, prof); !vr.OK() {
+	if vr := a.Verify(); !vr.OK() {
 		return "verify: " + vr.Mismatches[0].String()
 	}
 	if unpredicted(a, p, prof, *opt) {

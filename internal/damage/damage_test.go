@@ -21,7 +21,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
-	"github.com/bpfcfg/bpfcfg/jit/verify"
 	"github.com/bpfcfg/bpfcfg/succ/hazard"
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
@@ -179,7 +178,7 @@ func (c *tally) stages(t *testing.T, p *bytecode.Program, prof jit.Profile) erro
 	}
 	c.compiled++
 	hazard.Find(p, a.Succ, a.Xlated, rules.Linux73())
-	if m := verify.Check(a.Xlated.Program, a.Image, prof).Mismatches; len(m) > 0 {
+	if m := a.Verify().Mismatches; len(m) > 0 {
 		t.Errorf("machine code differs from bytecode: %v", m[0])
 	}
 	in, err := golden.InputOf(a)

@@ -23,7 +23,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
-	"github.com/bpfcfg/bpfcfg/jit/verify"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/picture"
 )
@@ -158,7 +157,7 @@ func (p shown) scene(root string) (*render.Scene, error) {
 	s := picture.Scene(a, input)
 	picture.AddDetails(s, a)
 	if a.Image != nil {
-		picture.AddVerified(s, a, verify.Check(a.Xlated.Program, a.Image, a.Profile))
+		picture.AddVerified(s, a, a.Verify())
 	}
 	return s, nil
 }

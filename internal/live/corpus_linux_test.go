@@ -136,7 +136,7 @@ func same(t *testing.T, c *replay.Capture, prof jit.Profile) {
 	if len(c.Code) == 0 || res.Bytes != len(c.Code) {
 		t.Errorf("%d of %d bytes were compared", res.Bytes, len(c.Code))
 	}
-	for _, m := range verify.Check(res.Program, res.Image, res.Machine).Mismatches {
+	for _, m := range verify.Check(res.Program, res.Image, pipeline.VerifyKernel(res.Machine)).Mismatches {
 		t.Error(m)
 	}
 }

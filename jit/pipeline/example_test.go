@@ -10,7 +10,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
-	"github.com/bpfcfg/bpfcfg/jit/verify"
 )
 
 // An object, from its bytes to machine code that has been checked, and to the
@@ -44,7 +43,7 @@ func ExampleRun() {
 			fmt.Println(a.ImageErr)
 			continue
 		}
-		fmt.Println(len(a.Image.Code), "bytes,", len(verify.Check(a.Xlated.Program, a.Image, a.Profile).Mismatches), "mismatches")
+		fmt.Println(len(a.Image.Code), "bytes,", len(a.Verify().Mismatches), "mismatches")
 
 		in, err := golden.InputOf(a)
 		if err != nil {

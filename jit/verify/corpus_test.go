@@ -1,4 +1,4 @@
-package verify
+package verify_test
 
 import (
 	"os"
@@ -9,7 +9,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
 	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/bpfcfg/bpfcfg/jit/verify"
 )
 
 // profiles are the set-ups that the corpus is compiled for: each form of
@@ -80,10 +82,10 @@ func compile(t testing.TB, name string, p *bytecode.Program, profile string) []c
 // TestCorpus states that what the compiler makes of the corpus has the control
 // flow of its bytecode, in every set-up.
 func TestCorpus(t *testing.T) {
-	var sum Report
+	var sum verify.Proof
 	n := 0
 	for _, c := range corpus(t, profiles...) {
-		r := Check(c.p, c.img, c.prof)
+		r := verify.Check(c.p, c.img, pipeline.VerifyKernel(c.prof))
 		for i, m := range r.Mismatches {
 			if i < 3 {
 				t.Errorf("%s: %s", c.name, m)

@@ -37,12 +37,12 @@ func Example() {
 	}
 	x, img := a.Xlated, a.Image
 	fmt.Println(p.Len(), "slots,", len(x.Program.Insns), "after rewriting,", len(img.Code), "bytes of x86-64")
-	fmt.Println(len(verify.Check(x.Program, img, prof).Mismatches), "mismatches")
+	fmt.Println(len(verify.Check(x.Program, img, pipeline.VerifyKernel(prof)).Mismatches), "mismatches")
 
 	img.Code[40] ^= 1 // one bit of the machine code
-	fmt.Println(verify.Check(x.Program, img, prof).Mismatches[0])
+	fmt.Println(verify.Check(x.Program, img, pipeline.VerifyKernel(prof)).Mismatches[0])
 	// Output:
 	// 57 slots, 53 after rewriting, 270 bytes of x86-64
 	// 0 mismatches
-	// classify: insn 5 (if r3 > r2 goto pc+26) at +0x28: cmp %rsi,%r10: should be CMP of RDX and RSI
+	// classify: insn 5 (if r3 > r2 goto pc+26) at +0x28: cmp %rsi,%r10: should be cmp %rsi,%rdx
 }

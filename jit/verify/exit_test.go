@@ -1,9 +1,11 @@
-package verify
+package verify_test
 
 import (
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/verify"
 )
 
 // TestExitIsTarget compiles a program whose first exit is the target of an
@@ -34,7 +36,7 @@ func TestExitIsTarget(t *testing.T) {
 			t.Fatalf("%s: not compiled", profile)
 		}
 		c := found[0]
-		if r := Check(c.p, c.img, c.prof); len(r.Mismatches) > 0 || r.Exits != 2 {
+		if r := verify.Check(c.p, c.img, pipeline.VerifyKernel(c.prof)); len(r.Mismatches) > 0 || r.Exits != 2 {
 			t.Errorf("%s: %d exits, %v", profile, r.Exits, r.Mismatches)
 		}
 	}

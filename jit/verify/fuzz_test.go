@@ -1,4 +1,4 @@
-package verify
+package verify_test
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/verify"
 )
 
 // FuzzCode checks machine code that may be anything against small programs: no
@@ -40,11 +42,11 @@ func FuzzCode(f *testing.F) {
 			img.Offsets[int(shift)%n] += int32(shift) - 1<<14
 		}
 		before := bytes.Clone(code)
-		r := Check(c.p, img, c.prof)
-		if len(r.Mismatches) > maxMismatches {
+		r := verify.Check(c.p, img, pipeline.VerifyKernel(c.prof))
+		if len(r.Mismatches) > 1000 {
 			t.Fatalf("%d mismatches", len(r.Mismatches))
 		}
-		again := Check(c.p, img, c.prof)
+		again := verify.Check(c.p, img, pipeline.VerifyKernel(c.prof))
 		if !bytes.Equal(before, code) || len(again.Mismatches) != len(r.Mismatches) {
 			t.Fatal("a second run differs")
 		}

@@ -1,4 +1,4 @@
-package verify
+package verify_test
 
 import (
 	"bytes"
@@ -7,6 +7,8 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/verify"
 	"github.com/bpfcfg/bpfcfg/jit/x86/disasm"
 )
 
@@ -139,7 +141,7 @@ func TestMutations(t *testing.T) {
 			bad := clone(c.img)
 			damage(rnd, bad, s)
 			tried[s.kind]++
-			if Check(c.p, bad, c.prof).OK() {
+			if verify.Check(c.p, bad, pipeline.VerifyKernel(c.prof)).OK() {
 				t.Errorf("%s: damage to %s at +%#x was not found", c.name, s.kind, s.off)
 				continue
 			}

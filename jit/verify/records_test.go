@@ -1,4 +1,4 @@
-package verify
+package verify_test
 
 import (
 	"math/rand/v2"
@@ -7,6 +7,8 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/internal/replay"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/verify"
 )
 
 // TestRecords checks the machine code of real kernels: every recorded image of
@@ -14,7 +16,7 @@ import (
 // any more after a damage.
 func TestRecords(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(6, 19))
-	var sum Report
+	var sum verify.Proof
 	images, damaged, padding := 0, 0, 0
 	for _, file := range testenv.Glob(t, "records/*.gz") {
 		for res, err := range replay.File(file, replay.Options{}) {
@@ -25,7 +27,7 @@ func TestRecords(t *testing.T) {
 				continue
 			}
 			c := compiled{filepath.Base(file) + " " + res.Name, res.Program, res.Image, res.Machine}
-			r := Check(c.p, c.img, c.prof)
+			r := verify.Check(c.p, c.img, pipeline.VerifyKernel(c.prof))
 			for i, m := range r.Mismatches {
 				if i < 2 {
 					t.Errorf("%s: %s", c.name, m)
@@ -67,7 +69,7 @@ func (c compiled) damageSome(t *testing.T, rnd *rand.Rand) (n, padding int) {
 		if s.kind == "padding" {
 			padding++
 		}
-		if Check(c.p, bad, c.prof).OK() {
+		if verify.Check(c.p, bad, pipeline.VerifyKernel(c.prof)).OK() {
 			t.Errorf("%s: damage to %s at +%#x was not found", c.name, s.kind, s.off)
 		}
 	}

@@ -22,7 +22,7 @@ const maxWhy = 4
 // scene: that it agrees with the bytecode, or a mark on each block and on the
 // bytes that do not, and the mismatches as text. It is apart from Scene because
 // whoever draws decides whether the image is checked.
-func AddVerified(s *render.Scene, a *pipeline.Analysis, r *verify.Report) {
+func AddVerified(s *render.Scene, a *pipeline.Analysis, r *verify.Proof) {
 	if s.Image == nil {
 		return
 	}

@@ -13,7 +13,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
-	"github.com/bpfcfg/bpfcfg/jit/verify"
 	"github.com/bpfcfg/bpfcfg/jit/x86/disasm"
 	"github.com/bpfcfg/bpfcfg/render"
 )
@@ -60,7 +59,7 @@ func damaged(a *pipeline.Analysis) *pipeline.Analysis {
 // checked returns the scene of an analysis with what verify finds.
 func checked(a *pipeline.Analysis) *render.Scene {
 	s := Scene(a, "test")
-	AddVerified(s, a, verify.Check(a.Xlated.Program, a.Image, a.Profile))
+	AddVerified(s, a, a.Verify())
 	return s
 }
 
