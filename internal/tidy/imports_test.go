@@ -32,7 +32,7 @@ var layers = map[string][]string{
 	"jit":               {"cfg/bytecode", "cfg/kernel", "jit/machine", "jit/x86"},
 	"jit/rewrite":       {"cfg/bytecode", "cfg/kernel", "jit"},
 	"jit/x86/disasm":    {},
-	"jit/verify":        {"cfg/bytecode", "cfg", "jit/machine", "jit/x86/disasm"},
+	"jit/verify":        {"cfg/bytecode", "cfg/kernel", "cfg", "jit/machine", "jit/x86/disasm"},
 	"jit/pipeline": {
 		"cfg/bytecode", "cfg/kernel", "cfg", "succ", "succ/rules", "jit", "jit/rewrite", "jit/verify",
 	},

@@ -99,7 +99,7 @@ func (c *checker) prologue(l *list, f int) {
 // clearCount lists what zeroes the tail-call counter, or a nop of its length.
 func (c *checker) clearCount(l *list, counts bool) {
 	size, skip := 8, nop3
-	if c.k.CountOnStack {
+	if c.k.countOnStack() {
 		size, skip = 4, nop2
 	}
 	if counts {
@@ -128,7 +128,7 @@ const maxTailCalls = 33
 // from a tail call, which the value tells.
 func (c *checker) pushCount(l *list, counts bool) {
 	switch {
-	case c.k.CountOnStack:
+	case c.k.countOnStack():
 		l.push(nAX)
 	case counts:
 		l.add(x86asm.CMP, sized(nAX, 8), imm(maxTailCalls))

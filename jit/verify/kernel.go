@@ -1,5 +1,7 @@
 package verify
 
+import "github.com/bpfcfg/bpfcfg/cfg/kernel"
+
 // Kernel is what a checker must know of a kernel: the forms of its insertions
 // and of its machine code. It is plain data, so that this package needs no
 // description of kernels of its own; jit/pipeline makes one of a profile. The
@@ -22,10 +24,11 @@ type Kernel struct {
 	// Byte offsets in kernel structures.
 	OffMaxEntries, OffPtrs, OffValue, OffBPFFunc int
 
-	CountOnStack bool // the tail-call counter itself is on the stack (before Linux 6.12)
-	SignedGuards bool // signed division is guarded against -1, too (Linux 6.12)
-	TimedMayGoto bool // may_goto looks at the clock, and may_goto +0 is removed (Linux 6.15)
-	DecidesEarly bool // branches on constants are decided before verification (Linux 7.1)
-	EntriesSkip  bool // table entries pass over what the verifier puts in front of a function (after Linux 7.3)
-	Fastcall     bool // spills around inlined helpers are removed (Linux 6.12)
+	Features kernel.Features // what the version decides
 }
+
+// has reports whether the kernel's version has a feature.
+func (k *Kernel) has(f kernel.Feature) bool { return k.Features.Has(f) }
+
+// countOnStack reports whether the tail-call counter itself is on the stack.
+func (k *Kernel) countOnStack() bool { return !k.has(kernel.TailCallPointer) }

@@ -18,7 +18,7 @@ func (c *checker) call(l *list, b *body, callee bytecode.PC) {
 	} else if ref != nil {
 		callee = -1
 	}
-	if c.frame.counts && (in.Src == bytecode.CallSubprogram || c.k.CountOnStack) {
+	if c.frame.counts && (in.Src == bytecode.CallSubprogram || c.k.countOnStack()) {
 		c.passCount(l)
 	}
 	c.arenaArgs(l, b.pc)
@@ -47,7 +47,7 @@ func (c *checker) call(l *list, b *body, callee bytecode.PC) {
 // passCount lists the load of what a callee with tail calls expects in rax.
 func (c *checker) passCount(l *list) {
 	off := -16 - c.frame.size
-	if c.k.CountOnStack {
+	if c.k.countOnStack() {
 		off = -8 - c.frame.size
 	}
 	l.add(x86asm.MOV, sized(nAX, 8), at(nBP, off))
@@ -174,7 +174,7 @@ func (c *checker) directTailCall(l *list, b *body) {
 // checkCount lists the comparison of the tail-call counter with its limit, and
 // returns the jump out.
 func (c *checker) checkCount(l *list) int {
-	if !c.k.CountOnStack {
+	if !c.k.countOnStack() {
 		c.passCount(l)
 		l.add(x86asm.CMP, at(nAX, 0).of(8), imm(maxTailCalls))
 		return l.skip(x86asm.JAE)
@@ -190,7 +190,7 @@ func (c *checker) checkCount(l *list) int {
 
 // count lists the increment of the counter that rax points to.
 func (c *checker) count(l *list) {
-	if !c.k.CountOnStack {
+	if !c.k.countOnStack() {
 		l.add(x86asm.ADD, at(nAX, 0).of(8), imm(1))
 	}
 }
@@ -199,7 +199,7 @@ func (c *checker) count(l *list) {
 func (c *checker) leaveFrame(l *list) {
 	c.popFrame(l)
 	l.pop(nAX)
-	if !c.k.CountOnStack {
+	if !c.k.countOnStack() {
 		l.pop(nAX)
 	}
 	if c.frame.size != 0 {
@@ -211,7 +211,7 @@ func (c *checker) leaveFrame(l *list) {
 // (X86_TAIL_CALL_OFFSET).
 func (c *checker) landingPad() int {
 	n := 12
-	if c.k.CountOnStack {
+	if c.k.countOnStack() {
 		n = 11
 	}
 	if c.k.IBT {
