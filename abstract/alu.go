@@ -223,20 +223,25 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 	p, n, reg := a, b, in.Dst
 	if a.Kind == Number {
 		if op == scalar.Sub {
-			r.fault(pc, a, "R%d tried to subtract pointer from scalar", in.Dst)
+			r.fault(a, Fault{PC: pc, Kind: FromScalar, Reg: in.Dst})
 			return any
 		}
 		p, n, reg = b, a, in.Src
 	}
 	if n.Kind != Number {
 		if op == scalar.Add {
-			r.fault(pc, a, "R%d pointer += pointer prohibited", in.Dst)
+			r.fault(a, Fault{PC: pc, Kind: TwoPointers, Reg: in.Dst, Op: op})
 		}
 		return any
 	}
 	switch p.Kind {
-	case Insn, Code, Func, MapPtr, TablePtr, Label:
-		r.fault(pc, p, "R%d pointer arithmetic on %s prohibited", reg, kindNames[p.Kind])
+	case MapPtr, TablePtr:
+		if c, ok := n.Off.IsConst(); ok && c == 0 && op == scalar.Add {
+			return *p
+		}
+		fallthrough
+	case Insn, Code, Func, Label:
+		r.fault(p, Fault{PC: pc, Kind: PointerMath, Reg: reg})
 		if p.Kind == Insn || p.Kind == Code || p.Kind == Label {
 			if l, ok := r.label(pc, in.Dst, op, p, n); ok {
 				return l
@@ -247,7 +252,7 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 		return any
 	}
 	if p.flags&maybeNull != 0 {
-		r.fault(pc, p, "R%d pointer arithmetic on %s_or_null prohibited, null-check it first", reg, kindNames[p.Kind])
+		r.fault(p, Fault{PC: pc, Kind: NullMath, Reg: reg})
 	}
 	r.checkOffset(pc, p, n)
 	out := *p
@@ -266,14 +271,18 @@ func (r *run) checkOffset(pc bytecode.PC, p, n *Alt) {
 	const limit = 1 << 29
 	smin := n.Off.Smin()
 	c, isConst := n.Off.IsConst()
+	f := Fault{PC: pc, Holds: p.Kind, Null: p.flags&maybeNull != 0}
 	switch {
 	case isConst && (int64(c) >= limit || int64(c) <= -limit):
-		r.fault(pc, n, "math between %s pointer and %d is not allowed", typeName(p), int64(c))
+		f.Kind, f.Value = FarOffset, int64(c)
 	case isConst:
 	case smin == math.MinInt64:
-		r.fault(pc, n, "math between %s pointer and register with unbounded min value is not allowed", typeName(p))
+		f.Kind = UnboundedOffset
 	case smin >= limit || smin <= -limit:
-		r.fault(pc, n, "value %d makes %s pointer be out of bounds", smin, typeName(p))
+		f.Kind, f.Value = LargeOffset, smin
+	}
+	if f.Kind != NoFault {
+		r.fault(n, f)
 	}
 }
 
@@ -286,23 +295,15 @@ func (r *run) faultALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool
 	switch {
 	case a.Kind != Number && b.Kind != Number:
 		if op != scalar.Sub {
-			r.fault(pc, a, "R%d pointer %s pointer prohibited", in.Dst, symbols[op])
+			r.fault(a, Fault{PC: pc, Kind: TwoPointers, Reg: in.Dst, Op: op})
 		}
 	case p.Kind == Insn || p.Kind == Code || p.Kind == Func:
-		r.fault(pc, p, "R%d pointer arithmetic on %s prohibited", reg, kindNames[p.Kind])
+		r.fault(p, Fault{PC: pc, Kind: PointerMath, Reg: reg})
 	case is32 && op != scalar.Sub:
-		r.fault(pc, p, "R%d 32-bit pointer arithmetic prohibited", reg)
+		r.fault(p, Fault{PC: pc, Kind: NarrowMath, Reg: reg})
 	case op == scalar.And || op == scalar.Or || op == scalar.Xor:
-		r.fault(pc, p, "R%d bitwise operator %s on pointer prohibited", reg, symbols[op])
+		r.fault(p, Fault{PC: pc, Kind: BitwiseMath, Reg: reg, Op: op})
 	case op != scalar.Add && op != scalar.Sub:
-		r.fault(pc, p, "R%d pointer arithmetic with %s operator prohibited", reg, symbols[op])
+		r.fault(p, Fault{PC: pc, Kind: OtherMath, Reg: reg, Op: op})
 	}
-}
-
-// symbols holds the operators as the kernel's messages have them
-// (kernel/bpf/disasm.c bpf_alu_string).
-var symbols = map[scalar.Op]string{
-	scalar.Add: "+=", scalar.Sub: "-=", scalar.Mul: "*=", scalar.Div: "/=", scalar.SDiv: "s/=", scalar.Or: "|=",
-	scalar.And: "&=", scalar.Lsh: "<<=", scalar.Rsh: ">>=", scalar.Mod: "%=", scalar.SMod: "s%=",
-	scalar.Xor: "^=", scalar.Arsh: "s>>=",
 }

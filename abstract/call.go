@@ -177,9 +177,9 @@ func (s *State) rebaseFrames(base uint32, came bool) {
 // analysed with anything at all.
 func (r *run) unknownCall(pc bytecode.PC, sub int, s *State) *State {
 	if r.a.active[sub] {
-		r.fault(pc, &anything.Alt, "recursive call from %s() to %s()", r.a.subName(r.sub), r.a.subName(sub))
+		r.fault(&anything.Alt, Fault{PC: pc, Kind: Recursion, From: r.sub, To: sub})
 	} else {
-		r.fault(pc, &anything.Alt, "the call stack of %d frames is too deep !", maxFrames+1)
+		r.fault(&anything.Alt, Fault{PC: pc, Kind: TooManyFrames, Value: maxFrames + 1})
 	}
 	r.a.enqueue(sub, topState())
 	out := s.fork()
@@ -261,12 +261,4 @@ func globalEntry(p *bytecode.Program, sub int) *State {
 		}
 	}
 	return entryState(args)
-}
-
-// subName returns a subprogram's name, or one made of its start.
-func (a *analyzer) subName(sub int) string {
-	if n := a.p.Subprogs[sub].Name; n != "" {
-		return n
-	}
-	return "func_" + a.p.Subprogs[sub].Start.String()
 }

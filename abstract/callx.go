@@ -19,7 +19,7 @@ func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 		if w != "" {
 			why = w
 			if a.Kind != Code {
-				r.fault(pc, a, "R%d has type %s, expected func", reg, typeName(a))
+				r.fault(a, Fault{PC: pc, Kind: NoFunction, Reg: reg})
 			}
 			return
 		}

@@ -2,65 +2,100 @@ package abstract
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
 	"github.com/bpfcfg/bpfcfg/abstract/tnum"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Fault is something that a kernel verifier refuses when it computes values.
+// FaultKind says what is wrong.
+type FaultKind uint8
+
+// The kinds of fault. Which of them make a kernel refuse the program, and in
+// which words, is for package succ/rules.
+const (
+	NoFault         FaultKind = iota
+	UnsetRegister             // Reg is read and was never written
+	BadMemory                 // an access through Reg, which holds no pointer to memory
+	NullMemory                // an access through Reg, which may be null
+	Misaligned                // an access of Size bytes at Off from known Bits
+	BelowTable                // an access whose lowest offset is outside of its table
+	AboveTable                // an access whose highest offset is outside of its table
+	NegativeIndex             // the offset in a table may be negative
+	UnboundedIndex            // the offset in a table has no bound
+	PartialEntry              // Size bytes of a table's entry are read
+	TableWrite                // Size bytes are written to a table at Off
+	StackRead                 // Size bytes are read at Off, which is outside of the stack
+	StackWrite                // Size bytes are written at Off, which is outside of the stack
+	PartialFill               // a part of a spilled pointer is read
+	FromScalar                // a pointer is subtracted from a number
+	TwoPointers               // Op of two pointers
+	PointerMath               // arithmetic on a pointer that has none
+	NullMath                  // arithmetic on a pointer that may be null
+	NarrowMath                // 32-bit arithmetic on a pointer
+	BitwiseMath               // Op, a bitwise one, on a pointer
+	OtherMath                 // Op, which pointers do not have
+	FarOffset                 // Value, a constant, is too far for an offset
+	UnboundedOffset           // what is added to a pointer has no lower bound
+	LargeOffset               // what is added to a pointer may be Value, which is too far
+	BadRegister               // Reg does not exist
+	UnsetTarget               // an indirect jump through Reg, which was never written
+	NoCodeAddress             // an indirect jump through Reg, which holds none from a table
+	IndexTooBig               // the offset of an entry, Value and Off, is too big; Max says which end of it
+	EntryOutside              // entries Value to Off of a table of Size
+	Recursion                 // From calls To, which has not returned
+	TooManyFrames             // a chain of Value calls
+	TableArgument             // a table as an argument of helper Value
+	NoCallback                // an argument that is to be a function is none
+	NoFunction                // an indirect call through Reg, which holds no function
+)
+
+// Fault is something that a kernel's verifier may refuse when it computes values.
 type Fault struct {
 	PC   bytecode.PC
-	Text string // the kernel's message
-	// Detail is the line that the kernel prints before Text, empty if none.
-	Detail string
-	// Fixed reports whether the offset of the pointer that it is about, if it is
-	// about one, is a constant.
+	Kind FaultKind
+	// Proven reports whether the verifier itself comes to the fault. A fault that
+	// is not proven was seen on a state that covers more than its states do.
+	Proven bool
+
+	Reg   bytecode.Reg // the register that it is about
+	Holds Kind         // what that register, or the pointer in question, is
+	Null  bool         // and whether it may be null
+	// Fixed reports whether the offset of that pointer is a constant.
 	Fixed bool
-	// Loose reports whether the fault may not be one: it was seen on paths that
-	// had been joined.
-	Loose bool
+
+	Op               scalar.Op // the operation, of the kinds that name one
+	Bits             tnum.T    // known bits of a variable offset
+	Off, Size, Value int64     // bytes or numbers, as the kind says
+	Max              bool      // which end of a range
+	From, To         int       // subprograms, as indices in Program.Subprogs
 }
 
-// fault notes a fault of an instruction; a is what it was seen on.
-func (r *run) fault(pc bytecode.PC, a *Alt, format string, args ...any) {
-	if old, seen := r.a.f.faultAt[pc]; seen && (!r.a.f.faults[old].Loose || !r.proves(a)) {
-		return // before the text is made: there may be many
+// fault notes a fault; a is the alternative that it was seen on.
+func (r *run) fault(a *Alt, n Fault) {
+	n.Proven = r.proves(a)
+	if n.Holds == KindInvalid {
+		n.Holds, n.Null = a.Kind, a.flags&maybeNull != 0
 	}
-	_, fixed := a.Off.IsConst()
-	r.note(Fault{PC: pc, Text: fmt.Sprintf(format, args...), Loose: !r.proves(a), Fixed: fixed})
-}
-
-// proves reports whether the verifier itself holds what a says at this point, on
-// some path: what is wrong with it is wrong for the verifier, too.
-func (r *run) proves(a *Alt) bool { return r.sure && a.flags&loose == 0 }
-
-// note adds a fault, or puts it in the place of one that is less certain.
-func (r *run) note(n Fault) {
+	_, n.Fixed = a.Off.IsConst()
 	f := r.a.f
 	old, seen := f.faultAt[n.PC]
 	switch {
 	case !seen:
 		f.faultAt[n.PC] = len(f.faults)
 		f.faults = append(f.faults, n)
-	case f.faults[old].Loose && !n.Loose:
+	case !f.faults[old].Proven && n.Proven:
 		f.faults[old] = n
 	}
 }
 
-// outside notes an access outside of a map's value of size bytes; end is "min"
-// or "max", off where that end of the offsets is.
-func (r *run) outside(acc access, a *Alt, size int64, end string, off int64) {
-	r.note(Fault{
-		PC: acc.pc, Loose: !r.proves(a),
-		Text:   fmt.Sprintf("R%d %s value is outside of the allowed memory range", acc.reg, end),
-		Detail: fmt.Sprintf("invalid access to map value, value_size=%d off=%d size=%d", size, off, acc.size),
-	})
-}
+// proves reports whether the verifier itself holds what a says at this point, on
+// some path: what is wrong with it is wrong for the verifier, too.
+func (r *run) proves(a *Alt) bool { return r.sure && a.flags&loose == 0 }
 
-// Faults returns what a kernel verifier would refuse when it computes values,
-// by instruction. There is at most one for each.
+// Faults returns what a kernel verifier may refuse when it computes values, by
+// instruction. There is at most one for each, a proven one if there is any.
 func (f *Facts) Faults() []Fault {
 	out := slices.Clone(f.faults)
 	slices.SortFunc(out, func(a, b Fault) int { return cmp.Compare(a.PC, b.PC) })
@@ -72,24 +107,8 @@ func (r *run) read(pc bytecode.PC, s *State, reg bytecode.Reg) *Value {
 	if reg < numRegs && s.regs[reg] != nil {
 		return s.regs[reg]
 	}
-	r.fault(pc, &anything.Alt, "R%d !read_ok", reg)
+	r.fault(&anything.Alt, Fault{PC: pc, Kind: UnsetRegister, Reg: reg})
 	return anything
-}
-
-// typeName returns the type of a value as the kernel names it.
-func typeName(a *Alt) string {
-	if a.flags&maybeNull != 0 {
-		return kindNames[a.Kind] + "_or_null"
-	}
-	return kindNames[a.Kind]
-}
-
-// bitsText prints known bits as the kernel does (kernel/bpf/tnum.c tnum_strn).
-func bitsText(t tnum.T) string {
-	if t.IsConst() {
-		return fmt.Sprint(int64(t.Value))
-	}
-	return fmt.Sprintf("(%#x; %#x)", t.Value, t.Mask)
 }
 
 // constBits returns the known bits of a constant.

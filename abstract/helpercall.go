@@ -16,7 +16,7 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 		return false
 	}
 	if m := s.get(bytecode.R1); m.is(TablePtr) && in.IsHelperCall() {
-		r.fault(pc, &m.Alt, "cannot pass map_type %d into func %s#%d", mapInsnArray, bytecode.HelperName(in.Imm), in.Imm)
+		r.fault(&m.Alt, Fault{PC: pc, Kind: TableArgument, Reg: bytecode.R1, Value: int64(in.Imm)})
 	}
 	if h.res == resTail {
 		r.exit(s, unknownNumber)
@@ -64,7 +64,6 @@ const (
 	mapSockMap     = 15
 	mapXSK         = 17
 	mapSockHash    = 18
-	mapInsnArray   = 34
 )
 
 // clobberArgs forgets the stack bytes that a helper may write to. It writes
@@ -85,7 +84,7 @@ func (r *run) clobberArgs(pc bytecode.PC, h helper, s *State) {
 			}
 			switch {
 			case a.Kind == Table && int(reg) == int(h.out):
-				r.fault(pc, a, "write into map forbidden, value_size=16 off=%d size=%d", a.Off.Smin(), size)
+				r.fault(a, Fault{PC: pc, Kind: TableWrite, Reg: reg, Off: a.Off.Smin(), Size: size})
 			case a.Kind == Number && a.flags&maybeLocal != 0 && writes(h):
 				forgetFrames(s)
 			case a.Kind != Stack || int(a.Obj) >= len(s.frames):
@@ -128,7 +127,7 @@ func (r *run) callbacks(pc bytecode.PC, h helper, s *State) {
 		}
 	})
 	if !found || !v.is(Func) {
-		r.fault(pc, &v.Alt, "R%d type=%s expected=func", h.callback, kindNames[v.Kind])
+		r.fault(&v.Alt, Fault{PC: pc, Kind: NoCallback, Reg: bytecode.Reg(h.callback)})
 		if v.has(func(a *Alt) bool { return a.Kind != Func }) {
 			r.a.anyFunc(pc)
 			forgetFrames(s)

@@ -64,9 +64,9 @@ type Access struct {
 func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 	v := s.get(in.Dst)
 	if in.Dst >= numRegs {
-		r.fault(pc, &v.Alt, "R%d is invalid", in.Dst)
+		r.fault(&v.Alt, Fault{PC: pc, Kind: BadRegister, Reg: in.Dst})
 	} else if s.regs[in.Dst] == nil {
-		r.fault(pc, &v.Alt, "R%d has type ?, expected PTR_TO_INSN", in.Dst)
+		r.fault(&v.Alt, Fault{PC: pc, Kind: UnsetTarget, Reg: in.Dst})
 	}
 	ind := r.a.indirect(pc)
 	var to []bytecode.PC
@@ -79,7 +79,7 @@ func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 			why = tooMany
 		}
 		if a.Kind != Insn {
-			r.fault(pc, a, "R%d has type %s, expected PTR_TO_INSN", in.Dst, typeName(a))
+			r.fault(a, Fault{PC: pc, Kind: NoCodeAddress, Reg: in.Dst})
 		} else if r.a.opt.Quirks.NoLoadOffset {
 			r.checkEntries(pc, in.Dst, a)
 		}

@@ -6,6 +6,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/abstract/tnum"
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
@@ -31,6 +32,12 @@ type access struct {
 	off    int64        // byte offset from the base
 	size   int          // bytes
 	signed bool         // the load extends the sign
+}
+
+// fault returns a fault of the access at a byte offset, with the known bits of
+// the variable part of it.
+func (acc access) fault(k FaultKind, off int64, bits tnum.T) Fault {
+	return Fault{PC: acc.pc, Kind: k, Reg: acc.reg, Off: off, Size: int64(acc.size), Bits: bits}
 }
 
 // load carries out an LDX instruction.
@@ -62,7 +69,7 @@ func (r *run) loadFrom(acc access, s *State) *Value {
 // loadAlt is loadFrom for one alternative of the base.
 func (r *run) loadAlt(acc access, a *Alt, s *State) *Value {
 	if a.flags&maybeNull != 0 {
-		r.fault(acc.pc, a, "R%d invalid mem access '%s_or_null'", acc.reg, kindNames[a.Kind])
+		r.fault(a, Fault{PC: acc.pc, Kind: NullMemory, Reg: acc.reg})
 	}
 	switch a.Kind {
 	case Stack:
@@ -78,10 +85,10 @@ func (r *run) loadAlt(acc access, a *Alt, s *State) *Value {
 			return anything
 		}
 		if a.flags&maybePtr == 0 {
-			r.fault(acc.pc, a, "R%d invalid mem access 'scalar'", acc.reg)
+			r.fault(a, Fault{PC: acc.pc, Kind: BadMemory, Reg: acc.reg})
 		}
 	case Insn, Code, Func:
-		r.fault(acc.pc, a, "R%d invalid mem access '%s'", acc.reg, kindNames[a.Kind])
+		r.fault(a, Fault{PC: acc.pc, Kind: BadMemory, Reg: acc.reg})
 	}
 	return r.loaded(acc)
 }
@@ -222,7 +229,7 @@ func (r *run) loadTable(acc access, a *Alt) *Value {
 func (r *run) checkTable(acc access, a *Alt, size int64) bool {
 	aligned := a.Off.Var.Add(constBits(acc.off)).IsAligned(uint64(acc.size))
 	if acc.size > 1 && !aligned {
-		r.fault(acc.pc, a, "misaligned value access off %s+%d size %d", bitsText(a.Off.Var), acc.off, acc.size)
+		r.fault(a, acc.fault(Misaligned, acc.off, a.Off.Var))
 		return false
 	}
 	smin := a.Off.Smin()
@@ -231,18 +238,18 @@ func (r *run) checkTable(acc access, a *Alt, size int64) bool {
 	n := int64(acc.size)
 	switch {
 	case size < 8:
-		r.outside(acc, a, size, "min", lo)
+		r.fault(a, acc.fault(BelowTable, lo, tnum.T{}))
 		return false
 	case smin < 0 && (smin == math.MinInt64 || lo < 0):
-		r.fault(acc.pc, a, "R%d min value is negative, either use unsigned index or do a if (index >=0) check.", acc.reg)
+		r.fault(a, acc.fault(NegativeIndex, lo, tnum.T{}))
 	case lo < 0 || lo+n > size:
-		r.outside(acc, a, size, "min", lo)
+		r.fault(a, acc.fault(BelowTable, lo, tnum.T{}))
 	case a.Off.Umax() >= 1<<29:
-		r.fault(acc.pc, a, "R%d unbounded memory access, make sure to bounds check any such access", acc.reg)
+		r.fault(a, acc.fault(UnboundedIndex, hi, tnum.T{}))
 	case hi+n > size:
-		r.outside(acc, a, size, "max", hi)
+		r.fault(a, acc.fault(AboveTable, hi, tnum.T{}))
 	case acc.size != 8:
-		r.fault(acc.pc, a, "Invalid read of %d bytes from insn_array", acc.size)
+		r.fault(a, acc.fault(PartialEntry, lo, tnum.T{}))
 	}
 	return true
 }
@@ -283,14 +290,14 @@ func (r *run) storeTo(acc access, val *Value, s *State) {
 		case Stack:
 			r.storeStack(acc, a, val, s, false)
 		case Table:
-			r.fault(acc.pc, a, "write into map forbidden, value_size=16 off=%d size=%d", a.Off.Smin()+acc.off, acc.size)
+			r.fault(a, acc.fault(TableWrite, a.Off.Smin()+acc.off, tnum.T{}))
 		case Insn, Code, Func:
-			r.fault(acc.pc, a, "R%d invalid mem access '%s'", acc.reg, kindNames[a.Kind])
+			r.fault(a, Fault{PC: acc.pc, Kind: BadMemory, Reg: acc.reg})
 		case Number:
 			if a.flags&maybeLocal != 0 {
 				forgetFrames(s)
 			} else if a.flags&maybePtr == 0 {
-				r.fault(acc.pc, a, "R%d invalid mem access 'scalar'", acc.reg)
+				r.fault(a, Fault{PC: acc.pc, Kind: BadMemory, Reg: acc.reg})
 			}
 		}
 	})

@@ -64,12 +64,14 @@ func (r *run) checkEntries(pc bytecode.PC, reg bytecode.Reg, a *Alt) {
 	const limit = math.MaxUint32 * 8
 	switch off, fixed := a.Off.IsConst(); {
 	case fixed && off > limit:
-		r.fault(pc, a, "the sum of R%d umin_value 0 and off %d is too big", reg, uint32(off))
+		r.fault(a, Fault{PC: pc, Kind: IndexTooBig, Reg: reg, Off: int64(uint32(off))})
 	case lo > limit:
-		r.fault(pc, a, "the sum of R%d umin_value %d and off 0 is too big", reg, lo)
+		r.fault(a, Fault{PC: pc, Kind: IndexTooBig, Reg: reg, Value: int64(lo)})
 	case hi > limit:
-		r.fault(pc, a, "the sum of R%d umax_value %d and off 0 is too big", reg, hi)
+		r.fault(a, Fault{PC: pc, Kind: IndexTooBig, Reg: reg, Value: int64(hi), Max: true})
 	case hi/8 >= n:
-		r.fault(pc, a, "R%d points to outside of jump table: [%d,%d] max_entries %d", reg, lo/8, hi/8, n)
+		r.fault(a, Fault{
+			PC: pc, Kind: EntryOutside, Reg: reg, Value: int64(lo / 8), Off: int64(hi / 8), Size: int64(n),
+		})
 	}
 }

@@ -1,5 +1,7 @@
 package abstract
 
+import "github.com/bpfcfg/bpfcfg/abstract/tnum"
+
 // span returns the lowest and highest byte offset of an access to a frame, and
 // whether there is but one. Offsets far outside the frame are cut: no kernel
 // takes them.
@@ -29,7 +31,7 @@ func (r *run) touch(frame int, lo int64) {
 // (kernel/bpf/verifier.c check_ptr_alignment, Linux 7.3).
 func (r *run) checkAligned(acc access, a *Alt) {
 	if !a.Off.Var.Add(constBits(acc.off)).IsAligned(uint64(acc.size)) {
-		r.fault(acc.pc, a, "misaligned stack access off %s+%d size %d", bitsText(a.Off.Var), acc.off, acc.size)
+		r.fault(a, acc.fault(Misaligned, acc.off, a.Off.Var))
 	}
 }
 
@@ -46,7 +48,7 @@ func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 		return r.loadStackRange(acc, a, f, lo, hi)
 	}
 	if lo < -stackSize || lo+int64(acc.size) > 0 {
-		r.fault(acc.pc, a, "invalid read from stack R%d off=%d size=%d", acc.reg, lo, acc.size)
+		r.fault(a, acc.fault(StackRead, lo, tnum.T{}))
 		return r.loaded(acc)
 	}
 	v := r.fill(acc, s, int(a.Obj), lo)
@@ -76,7 +78,7 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 	}
 	n := sl.spilled()
 	if n == 8 && acc.size < 8 && sl.val.has(func(a *Alt) bool { return a.Kind != Number }) {
-		r.fault(acc.pc, &sl.val.Alt, "invalid size of register fill")
+		r.fault(&sl.val.Alt, acc.fault(PartialFill, lo, tnum.T{}))
 	}
 	switch {
 	case sl.val != nil && first == 0 && acc.size == 8 && n == 8:
@@ -166,7 +168,7 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 		return
 	}
 	if fixed && (lo < -stackSize || lo+int64(acc.size) > 0) {
-		r.fault(acc.pc, a, "invalid write to stack R%d off=%d size=%d", acc.reg, lo, acc.size)
+		r.fault(a, acc.fault(StackWrite, lo, tnum.T{}))
 	}
 	r.checkAligned(acc, a)
 	f := s.edit(int(a.Obj))

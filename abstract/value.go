@@ -32,6 +32,17 @@ var kindNames = [...]string{
 	"?", "scalar", "ptr", "ctx", "fp", "map_ptr", "map_value", "map_value", "map_ptr", "insn", "code", "func", "code",
 }
 
+// String returns the kernel's name of the kind.
+func (k Kind) String() string { return kindNames[k] }
+
+// typeName returns the type of an alternative as the kernel names it.
+func typeName(a *Alt) string {
+	if a.flags&maybeNull != 0 {
+		return a.Kind.String() + "_or_null"
+	}
+	return a.Kind.String()
+}
+
 // flags qualify an Alt.
 type flags uint8
 

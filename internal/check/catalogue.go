@@ -17,6 +17,7 @@ const (
 	TableAccess      ID = "table-access"
 	TablePointer     ID = "table-pointer"
 	KernelRefuses    ID = "kernel-refuses"
+	MayRefuse        ID = "kernel-may-refuse"
 	WideTable        ID = "wide-table"
 	DeadTableEntry   ID = "dead-table-entry"
 	NopTarget        ID = "nop-target"
@@ -117,7 +118,7 @@ func refusals() []Info {
 			"compute the index, not the address"},
 		{KernelRefuses, Error, "anything else that Linux's control-flow rules refuse",
 			"The program breaks a rule that is about neither tables nor targets: an unknown opcode, reserved fields, " +
-				"recursion, a function that does not end in a jump or exit, a register that was never set, an endless loop.",
+				"recursion, a function that does not end in a jump or exit, arithmetic that pointers do not have, a register that was never set, an endless loop.",
 			"  callx r1        unknown opcode 8d\n",
 			"see the kernel's message"},
 	}
@@ -162,6 +163,12 @@ func hazards() []Info {
 			"The loader found something that loaders drop, ignore or refuse, or that makes the analysis less certain.",
 			"  jump table \"jt\": entry 1 is not a multiple of 8 bytes, libbpf drops the rest\n",
 			"correct the source or how it is compiled"},
+		{MayRefuse, Note, "what Linux refuses if it comes to it",
+			"A rule of control flow or of code addresses is broken in a state that covers more than what Linux's verifier " +
+				"looks at: paths were joined, or a value was given up. Linux refuses the program only if one of its own " +
+				"states is like that.",
+			"  100 ways meet; on some r1 was never set\n  r2 = r1\n",
+			"load the program: only the kernel can tell"},
 		{DeadBranch, Note, "a branch that is never taken",
 			"The facts prove that a conditional jump always goes the same way. The blocks that only the other edge reaches " +
 				"never execute, and Linux removes what its own facts prove dead.",

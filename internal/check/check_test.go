@@ -174,6 +174,16 @@ func TestFindings(t *testing.T) {
 			a.Emit(bytecode.CodeCallx, 1, 0, 0, 0)
 			leave(a, "x", 1)
 		}, []string{"kernel-refuses@0", "unresolved-call@0"}},
+		{"arithmetic on a map", func(a *progen.Asm) {
+			a.MapAddr(3, a.Map(bytecode.Map{Name: "m", Type: 2, KeySize: 4, ValueSize: 8, MaxEntries: 1}))
+			a.Emit(addK, 3, 0, 0, 32) // 2
+			leave(a, "x", 1)
+		}, []string{"kernel-refuses@2"}},
+		{"nothing added to a map", func(a *progen.Asm) {
+			a.MapAddr(3, a.Map(bytecode.Map{Name: "m", Type: 2, KeySize: 4, ValueSize: 8, MaxEntries: 1}))
+			a.Emit(addK, 3, 0, 0, 0)
+			leave(a, "x", 1)
+		}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var a progen.Asm

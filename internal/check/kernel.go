@@ -2,63 +2,64 @@ package check
 
 import (
 	"fmt"
-	"strings"
 
+	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/succ"
+	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
-// kinds says which finding a message of the kernel is, by a part of it. The
-// first that fits decides.
-func kinds() []struct {
-	part string
-	id   ID
-} {
-	return []struct {
-		part string
-		id   ID
-	}{
-		{"unreachable insn", Unreachable},
-		{"jump into the middle of ldimm64", TargetMidLoad},
-		{"points outside of the subprog", TargetOutside},
-		{"leaves the subprogram", ForeignTarget},
-		{"jump out of range from insn", TargetOutside},
-		{"no jump tables found", TableMissing},
-		{"Failed to properly initialize insn array", TableEntry},
-		{"expected PTR_TO_INSN", UnresolvedJump},
-		{"on insn prohibited", TablePointer},
-		{"mem access 'insn'", TablePointer},
-		{"value access", TableAccess},
-		{"map value", TableAccess},
-		{"write into map forbidden", TableAccess},
-		{"min value is negative", TableAccess},
-		{"unbounded memory access", TableAccess},
-		{"outside of the allowed memory range", TableAccess},
-		{"bytes from insn_array", TableAccess},
-		{"math between map_value", TableAccess},
-		{"points to outside of jump table", TableAccess},
-	}
-}
-
-// kindOf returns the finding that a message of the kernel at an instruction is.
-func (c *context) kindOf(msg string, pc bytecode.PC) ID {
-	for _, k := range kinds() {
-		if strings.Contains(msg, k.part) {
-			return k.id
-		}
-	}
-	if pc >= 0 && pc < c.p.Len() && c.p.Insns[pc].IsGotox() && strings.Contains(msg, "!read_ok") {
-		return UnresolvedJump
+// kindOf returns the finding that a refusal of the kernel is.
+func (c *context) kindOf(v *rules.Verdict) ID {
+	switch v.Rule {
+	case rules.Unreachable:
+		return Unreachable
+	case rules.MidLoad:
+		return TargetMidLoad
+	case rules.JumpLeaves, rules.TableLeaves:
+		return TargetOutside
+	case rules.JumpForeign:
+		return ForeignTarget
+	case rules.NoTable:
+		return TableMissing
+	case rules.Binding:
+		return TableEntry
+	case rules.TableOffset:
+		return TableAccess
+	case rules.Values:
+		return c.kindOfFault(&v.Fault)
 	}
 	return KernelRefuses
 }
 
-// verdict adds what Linux's rules say: its message to the finding that tells
-// the same, or a finding of its own. Of the rules on values only those about
-// jump tables, code addresses, indirect jumps, unset registers and endless loops
-// count: what memory a program
-// may touch is a verifier's business, which knows more about pointers than the
-// facts here do and would be contradicted on real programs.
+// kindOfFault returns the finding that a fault of values is.
+func (c *context) kindOfFault(f *abstract.Fault) ID {
+	table := f.Holds == abstract.Table || f.Holds == abstract.MapValue
+	switch f.Kind {
+	case abstract.UnsetTarget, abstract.NoCodeAddress:
+		return UnresolvedJump
+	case abstract.UnsetRegister:
+		if c.p.Insns[f.PC].IsGotox() {
+			return UnresolvedJump
+		}
+	case abstract.BadMemory, abstract.PointerMath:
+		if f.Holds == abstract.Insn {
+			return TablePointer
+		}
+	case abstract.BelowTable, abstract.AboveTable, abstract.NegativeIndex, abstract.UnboundedIndex,
+		abstract.PartialEntry, abstract.TableWrite, abstract.EntryOutside:
+		return TableAccess
+	case abstract.Misaligned, abstract.FarOffset, abstract.UnboundedOffset, abstract.LargeOffset:
+		if table {
+			return TableAccess
+		}
+	}
+	return KernelRefuses
+}
+
+// verdict adds what Linux's rules say: its message to the finding that tells the
+// same, or a finding of its own. What refuses is for the rules to say, here as
+// everywhere: faults that are not proven are notes.
 func (c *context) verdict() {
 	c.missingTables()
 	c.told = map[refused]bool{}
@@ -68,32 +69,20 @@ func (c *context) verdict() {
 	}
 	set, r := c.a.Rules, c.a.Succ
 	if v := set.Static(c.p); !v.Accept {
-		c.refusal(v.Message, v.PC)
+		c.refusal(&v)
 		return
 	}
-	if v := set.Check(c.p, r); !v.Accept && c.counts(v.Message, v.PC) {
-		c.refusal(v.Message, v.PC)
+	if v := set.Check(c.p, r); !v.Accept {
+		c.refusal(&v)
 	}
-	for _, f := range r.Facts.Faults() {
-		if !f.Loose && c.counts(f.Text, f.PC) {
-			c.refusal(f.Text, f.PC)
+	for _, v := range set.Faults(c.p, r) {
+		if v.Fault.Proven {
+			c.refusal(&v)
+		} else {
+			f := c.add(MayRefuse, v.PC, fmt.Sprintf("Linux may refuse the program: %s", v.Message))
+			f.key = v.Message
 		}
 	}
-}
-
-// counts reports whether a message on values is one that this package passes
-// on. Linux 6.19 looks at fields only when values are computed.
-func (c *context) counts(msg string, pc bytecode.PC) bool {
-	if c.kindOf(msg, pc) != KernelRefuses {
-		return true
-	}
-	for _, part := range []string{"!read_ok", "infinite loop detected", "reserved fields", "invalid may_goto",
-		"is invalid"} {
-		if strings.Contains(msg, part) {
-			return true
-		}
-	}
-	return false
 }
 
 // missingTables finds the functions that jump indirectly and have no table.
@@ -117,51 +106,52 @@ type refused struct {
 	pc  bytecode.PC
 }
 
-// refusal records that Linux refuses the program with a message about an
-// instruction, or about none.
-func (c *context) refusal(msg string, pc bytecode.PC) {
-	id := c.kindOf(msg, pc)
-	if c.told[refused{msg, pc}] {
+// refusal records that Linux refuses the program.
+func (c *context) refusal(v *rules.Verdict) {
+	id := c.kindOf(v)
+	if c.told[refused{v.Message, v.PC}] {
 		return
 	}
-	c.told[refused{msg, pc}] = true
-	if f := c.same(id, msg, pc); f != nil {
-		f.Kernel = msg
+	c.told[refused{v.Message, v.PC}] = true
+	if f := c.same(id, v); f != nil {
+		f.Kernel = v.Message
 		return
 	}
-	text := fmt.Sprintf("Linux refuses the program: %s", msg)
+	text := fmt.Sprintf("Linux refuses the program: %s", v.Message)
 	switch id {
 	case TableAccess:
-		text = fmt.Sprintf("Linux refuses this access to a jump table: %s", msg)
+		text = fmt.Sprintf("Linux refuses this access to a jump table: %s", v.Message)
 	case TablePointer:
-		text = fmt.Sprintf("Linux refuses this use of a code address: %s", msg)
+		text = fmt.Sprintf("Linux refuses this use of a code address: %s", v.Message)
 	}
-	f := c.add(id, pc, text)
-	f.key = msg
-	if id == KernelRefuses && pc >= 0 && c.p.Insns[pc].IsCallx() {
+	f := c.add(id, v.PC, text)
+	f.key = v.Message
+	if id == KernelRefuses && v.PC >= 0 && c.p.Insns[v.PC].IsCallx() {
 		f.Fix = "call the functions directly, or in a switch: no Linux up to 7.3 has indirect calls"
 	}
 	if id != ForeignTarget { // Linux 7.3 does not check that one
-		f.Kernel = msg
+		f.Kernel = v.Message
 	}
 }
 
-// same returns the finding that a message of the kernel repeats. One about
-// binding a table, or about the tables of a function, may be reported at
-// another instruction than here; there is at most one of those.
-func (c *context) same(id ID, msg string, pc bytecode.PC) *Finding {
-	binding := strings.Contains(msg, "initialize insn array")
-	for _, i := range c.byPC[pc] {
-		if f := &c.found[i]; f.Kernel == "" && (f.ID == id || binding && f.ID.binds()) {
-			return f
+// same returns the finding that a refusal of the kernel repeats. One about
+// binding a table, or about the tables of a function, may be reported at another
+// instruction than here; there is at most one of those.
+func (c *context) same(id ID, v *rules.Verdict) *Finding {
+	is := func(f *Finding) bool {
+		return f.Kernel == "" && (f.ID == id || v.Rule == rules.Binding && f.ID.binds())
+	}
+	for _, i := range c.byPC[v.PC] {
+		if is(&c.found[i]) {
+			return &c.found[i]
 		}
 	}
-	if !binding && !strings.Contains(msg, "points outside") {
+	if v.Rule != rules.Binding && v.Rule != rules.TableLeaves {
 		return nil
 	}
 	for i := range c.found {
-		if f := &c.found[i]; f.Kernel == "" && (f.ID == id || binding && f.ID.binds()) {
-			return f
+		if is(&c.found[i]) {
+			return &c.found[i]
 		}
 	}
 	return nil

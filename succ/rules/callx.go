@@ -13,7 +13,8 @@ func (w *paths) leaves(pc bytecode.PC) *Verdict {
 	if in := w.jumps[pc]; in != nil {
 		for _, to := range in.Range {
 			if to < start || to >= end {
-				return reject(pc, fmt.Sprintf("indirect jump from insn %d to %d leaves the subprog [%d,%d)", pc, to, start, end))
+				return reject(pc, JumpForeign,
+					fmt.Sprintf("indirect jump from insn %d to %d leaves the subprog [%d,%d)", pc, to, start, end))
 			}
 		}
 	}
@@ -29,7 +30,7 @@ func (w *paths) callx(pc bytecode.PC) *Verdict {
 	}
 	for _, to := range in.Range {
 		if i := w.p.SubprogAt(to); i >= 0 && w.p.Subprogs[i].Global {
-			return reject(pc, "callback function not static")
+			return reject(pc, Calls, "callback function not static")
 		}
 	}
 	return nil
@@ -45,7 +46,7 @@ func (w *paths) afterPaths() *Verdict {
 	case set.DeepRecursion:
 		if site, ok := w.c.cycle(w.reached(w.c.directCalls())); ok {
 			msg := fmt.Sprintf("the call stack of %d frames is too deep", maxFrames+1)
-			return &Verdict{Message: msg, PC: site.pc, Errno: "E2BIG"}
+			return &Verdict{Message: msg, PC: site.pc, Errno: "E2BIG", Rule: Calls}
 		}
 	case set.StaticCallx:
 		return w.callGraph()
@@ -83,12 +84,12 @@ func (w *paths) callGraph() *Verdict {
 		}
 	}
 	if site, ok := c.cycle(calls); ok {
-		return reject(site.pc, fmt.Sprintf("recursive call from %s() to %s()", c.name(site.from), c.name(site.to)))
+		return reject(site.pc, Calls, fmt.Sprintf("recursive call from %s() to %s()", c.name(site.from), c.name(site.to)))
 	}
 	tail := w.tailCallers(calls)
 	for _, site := range called {
 		if tail[site.to] {
-			return reject(site.pc, "tail_calls are not allowed in functions called via callx")
+			return reject(site.pc, Calls, "tail_calls are not allowed in functions called via callx")
 		}
 	}
 	return nil

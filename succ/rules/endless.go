@@ -21,7 +21,7 @@ type loop struct {
 //
 // Source: kernel/bpf/states.c bpf_is_state_visited, Linux 7.3.
 func (l *loop) refusal() *Verdict {
-	return reject(l.pc, fmt.Sprintf("infinite loop detected at insn %d", l.pc))
+	return reject(l.pc, Endless, fmt.Sprintf("infinite loop detected at insn %d", l.pc))
 }
 
 // endless finds the loops in which each block has one feasible successor and

@@ -21,7 +21,7 @@ func (c *checker) instructions() *Verdict {
 	for pc := bytecode.PC(0); pc < c.p.Len(); pc++ {
 		in := c.p.Insns[pc]
 		if msg := badRegister(in); msg != "" && !c.set.LateFields {
-			return reject(pc, msg)
+			return reject(pc, Encoding, msg)
 		}
 		if in.Code == bytecode.CodeLdImm64 {
 			if v := c.load64(pc); v != nil {
@@ -32,10 +32,10 @@ func (c *checker) instructions() *Verdict {
 			continue
 		}
 		if !c.set.knownOpcode(in.Code) {
-			return reject(pc, fmt.Sprintf("unknown opcode %02x", in.Code))
+			return reject(pc, Encoding, fmt.Sprintf("unknown opcode %02x", in.Code))
 		}
 		if msg := badFields(in); msg != "" && (!c.set.LateFields || in.Class() == asm.LdXClass) {
-			return reject(pc, msg)
+			return reject(pc, Encoding, msg)
 		}
 	}
 	if !c.set.Indirect {
@@ -50,11 +50,11 @@ func (c *checker) instructions() *Verdict {
 func (c *checker) noTables() *Verdict {
 	for _, ref := range c.p.Refs {
 		if ref.Kind == bytecode.RefTable || ref.Kind == bytecode.RefTableMap {
-			return reject(ref.PC, "no map type 34 (insn_array)")
+			return reject(ref.PC, Encoding, "no map type 34 (insn_array)")
 		}
 	}
 	if slices.ContainsFunc(c.p.Tables, func(t bytecode.JumpTable) bool { return t.FDArray }) {
-		return reject(-1, "no map type 34 (insn_array)")
+		return reject(-1, Encoding, "no map type 34 (insn_array)")
 	}
 	return nil
 }

@@ -20,7 +20,10 @@
 // a program that passes may still be refused.
 package rules
 
-import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
+import (
+	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
 
 // Verdict is the outcome of a check.
 type Verdict struct {
@@ -28,11 +31,36 @@ type Verdict struct {
 	Message string      // the kernel's line, empty when accepted
 	PC      bytecode.PC // instruction the message is about, -1 when it is about none
 	Errno   string      // "EINVAL"; empty when accepted
+	Rule    Rule        // what it is about
+	// Fault is the fault of rule Values. Its kind is NoFault for other rules.
+	Fault abstract.Fault
 }
 
+// Rule says what a refusal is about.
+type Rule uint8
+
+// The rules. Those with a table or a jump in their name are about the graph.
+const (
+	NoRule      Rule = iota
+	Encoding         // an opcode, register number or field
+	Ending           // a subprogram that does not end in a jump or exit
+	JumpLeaves       // a direct jump that leaves its subprogram
+	TableLeaves      // a jump table that leaves its subprogram
+	JumpForeign      // an indirect jump that leaves its subprogram
+	MidLoad          // a jump to the second slot of a 64-bit load
+	Unreachable      // code that nothing leads to
+	NoTable          // an indirect jump in a subprogram without a table
+	Binding          // a table that does not fit the program
+	TableOffset      // a reference to a bad offset of a table
+	Calls            // who calls whom
+	Endless          // a loop that nothing leaves
+	TooLarge         // a limit of the kernel's
+	Values           // what registers and memory hold: Verdict.Fault says it
+)
+
 // reject returns a refusal with EINVAL.
-func reject(pc bytecode.PC, msg string) *Verdict {
-	return &Verdict{Message: msg, PC: pc, Errno: "EINVAL"}
+func reject(pc bytecode.PC, rule Rule, msg string) *Verdict {
+	return &Verdict{Message: msg, PC: pc, Errno: "EINVAL", Rule: rule}
 }
 
 // Static checks a program by everything that Linux 7.3 looks at before it
@@ -84,7 +112,7 @@ func (c *checker) static() *Verdict {
 func (c *checker) lastInsn() *Verdict {
 	n := c.p.Len()
 	if n > 0 && c.p.Insns[n-1].Code == bytecode.CodeLdImm64 {
-		return reject(n-1, "invalid bpf_ld_imm64 insn")
+		return reject(n-1, Encoding, "invalid bpf_ld_imm64 insn")
 	}
 	return nil
 }

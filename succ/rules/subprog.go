@@ -24,13 +24,13 @@ func (c *checker) subprograms() *Verdict {
 			continue
 		}
 		if f.Callee < 0 || f.Callee >= n {
-			return reject(pc, "call to invalid destination")
+			return reject(pc, Calls, "call to invalid destination")
 		}
 		if seen[f.Callee] {
 			continue
 		}
 		if len(c.starts) >= maxSubprograms {
-			return &Verdict{Message: "too many subprograms", PC: pc, Errno: "E2BIG"}
+			return &Verdict{Message: "too many subprograms", PC: pc, Errno: "E2BIG", Rule: Calls}
 		}
 		seen[f.Callee] = true
 		c.starts = append(c.starts, f.Callee)
@@ -89,7 +89,7 @@ func (c *checker) jumpRanges() *Verdict {
 	for pc := bytecode.PC(0); pc < c.p.Len(); pc++ {
 		start, end := c.starts[sub], c.starts[sub+1]
 		if to, jumps := c.jumpTarget(pc); jumps && (to < start || to >= end) {
-			return reject(pc, fmt.Sprintf("jump out of range from insn %d to %d", pc, to))
+			return reject(pc, JumpLeaves, fmt.Sprintf("jump out of range from insn %d to %d", pc, to))
 		}
 		if pc != end-1 {
 			continue
@@ -98,7 +98,7 @@ func (c *checker) jumpRanges() *Verdict {
 		case in.Code == bytecode.CodeExit, in.Code == bytecode.CodeGoto, in.Code == bytecode.CodeGotol:
 		case in.IsGotox() && c.set.LastGotox:
 		default:
-			return reject(pc, "last insn is not an exit or jmp")
+			return reject(pc, Ending, "last insn is not an exit or jmp")
 		}
 		sub++
 	}
@@ -130,7 +130,7 @@ func (c *checker) recursion() *Verdict {
 		return nil
 	}
 	if site, ok := c.cycle(c.directCalls()); ok {
-		return reject(site.pc, fmt.Sprintf("recursive call from %s() to %s()", c.name(site.from), c.name(site.to)))
+		return reject(site.pc, Calls, fmt.Sprintf("recursive call from %s() to %s()", c.name(site.from), c.name(site.to)))
 	}
 	return nil
 }

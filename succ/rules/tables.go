@@ -38,11 +38,11 @@ func (c *checker) bind(table int, pc bytecode.PC) *Verdict {
 	}
 	t := c.p.Tables[table]
 	if t.Unfrozen {
-		return reject(pc, errInit)
+		return reject(pc, Binding, errInit)
 	}
 	for _, to := range t.Targets {
 		if to < 0 || to >= c.p.Len() || to > 0 && c.p.Insns[to-1].Code == bytecode.CodeLdImm64 {
-			return reject(pc, errInit)
+			return reject(pc, Binding, errInit)
 		}
 	}
 	c.bound[table] = true
@@ -57,17 +57,17 @@ func (c *checker) bind(table int, pc bytecode.PC) *Verdict {
 func (c *checker) load64(pc bytecode.PC) *Verdict {
 	in := c.p.Insns[pc]
 	if pc+1 >= c.p.Len() {
-		return reject(pc, "invalid bpf_ld_imm64 insn")
+		return reject(pc, Encoding, "invalid bpf_ld_imm64 insn")
 	}
 	half := c.p.Insns[pc+1]
 	if half.Code != 0 || half.Dst != 0 || half.Src != 0 || half.Off != 0 {
-		return reject(pc, "invalid bpf_ld_imm64 insn")
+		return reject(pc, Encoding, "invalid bpf_ld_imm64 insn")
 	}
 	if in.Off != 0 && !c.set.LateFields {
-		return reject(pc, "BPF_LD_IMM64 uses reserved fields")
+		return reject(pc, Encoding, "BPF_LD_IMM64 uses reserved fields")
 	}
 	if in.Src > bytecode.LdMapIdxValue {
-		return reject(pc, "unrecognized bpf_ld_imm64 insn")
+		return reject(pc, Encoding, "unrecognized bpf_ld_imm64 insn")
 	}
 	ref, ok := c.p.RefAt(pc)
 	if !ok {
@@ -83,7 +83,7 @@ func (c *checker) load64(pc bytecode.PC) *Verdict {
 		size := int64(len(c.p.Tables[ref.Index].Targets)) * 8
 		if off := int64(uint32(ref.Off)); off%8 != 0 || off >= size {
 			msg := fmt.Sprintf("invalid access to map value pointer, value_size=%d off=%d", insnArrayValueSize, off)
-			return &Verdict{Message: msg, PC: pc, Errno: c.set.OffsetErrno}
+			return &Verdict{Message: msg, PC: pc, Errno: c.set.OffsetErrno, Rule: TableOffset}
 		}
 	}
 	return nil
@@ -104,19 +104,20 @@ func (c *checker) targets(pc, start, end bytecode.PC) ([]bytecode.PC, *Verdict) 
 		}
 		if low := slices.Min(t); low >= start && low < end {
 			if c.set.PerSubprogram && slices.Max(t) >= end {
-				return nil, reject(pc, fmt.Sprintf("jump table of subprog starting at %d spans multiple subprogs", start))
+				return nil, reject(pc, TableLeaves,
+					fmt.Sprintf("jump table of subprog starting at %d spans multiple subprogs", start))
 			}
 			union = append(union, t...)
 		}
 	}
 	if len(union) == 0 {
-		return nil, reject(pc, fmt.Sprintf("no jump tables found for subprog starting at %d", start))
+		return nil, reject(pc, NoTable, fmt.Sprintf("no jump tables found for subprog starting at %d", start))
 	}
 	slices.Sort(union)
 	union = slices.Compact(union)
 	if union[0] < start || union[len(union)-1] >= end {
 		msg := fmt.Sprintf("jump table for insn %d points outside of the subprog [%d,%d]", pc, start, end)
-		return nil, reject(pc, msg)
+		return nil, reject(pc, TableLeaves, msg)
 	}
 	return union, nil
 }

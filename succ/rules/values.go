@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"strings"
-
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -40,9 +38,8 @@ func (s Set) Judge(p *bytecode.Program) (Verdict, error) {
 // Of several faults of values the kernel reports the one that it meets first:
 // it follows the fall-through edge before the taken one, and the largest target
 // of an indirect jump before the smaller ones (kernel/bpf/verifier.c
-// check_cond_jmp_op and check_indirect_jump, Linux 7.3). A fault seen only where
-// paths were joined refuses nothing: the kernel, which joins none, may not have
-// it.
+// check_cond_jmp_op and check_indirect_jump, Linux 7.3). A fault that is not proven
+// refuses nothing: the kernel may not come to it.
 func (s Set) Check(p *bytecode.Program, r *succ.Result) Verdict {
 	c := newChecker(s, p)
 	if v := c.static(); v != nil {
@@ -56,6 +53,20 @@ func (s Set) Check(p *bytecode.Program, r *succ.Result) Verdict {
 		return *v
 	}
 	return accepted()
+}
+
+// Faults returns what the kernel has against the program because of values, in
+// its own words: the faults that it refuses a program for, by instruction. One
+// that is not proven (Verdict.Fault.Proven) refuses nothing. r is the result of
+// Resolve on the same program.
+func (s Set) Faults(p *bytecode.Program, r *succ.Result) []Verdict {
+	var out []Verdict
+	for _, f := range r.Facts.Faults() {
+		if refuses(f) {
+			out = append(out, *s.verdict(p, f))
+		}
+	}
+	return out
 }
 
 // paths walks over feasible edges in the kernel's order.
@@ -73,7 +84,7 @@ func newPaths(c *checker, r *succ.Result) *paths {
 		c: c, p: c.p, r: r, faults: map[bytecode.PC]abstract.Fault{}, jumps: map[bytecode.PC]*succ.Indirect{},
 	}
 	for _, f := range r.Facts.Faults() {
-		if !f.Loose && aboutControlFlow(f.Text) {
+		if f.Proven && refuses(f) {
 			w.faults[f.PC] = f
 		}
 	}
@@ -82,18 +93,6 @@ func newPaths(c *checker, r *succ.Result) *paths {
 	}
 	w.loops = endless(c.p, r)
 	return w
-}
-
-// aboutControlFlow reports whether a fault is one of the rules of this package.
-// What memory a program may touch through pointers that are no table, code
-// address or stack is not: the kernel knows more about them (types, packet
-// ranges, references) than the facts do, and would be contradicted on real
-// programs.
-func aboutControlFlow(msg string) bool {
-	if strings.Contains(msg, "invalid mem access") {
-		return strings.Contains(msg, "'insn'")
-	}
-	return !strings.Contains(msg, "_or_null prohibited")
 }
 
 // first returns what a depth-first walk over feasible edges meets first, in the
@@ -151,7 +150,7 @@ func (w *paths) at(pc bytecode.PC) *Verdict {
 		}
 	}
 	if f, ok := w.faults[pc]; ok {
-		return w.c.set.fault(f)
+		return w.c.set.verdict(w.p, f)
 	}
 	switch {
 	case in.IsGotox() && w.c.set.PerSubprogram:

@@ -118,7 +118,7 @@ func (w *walker) push(from, to bytecode.PC, edge uint8) (bool, *Verdict) {
 		return false, nil
 	}
 	if to < 0 || int(to) >= len(w.mark) {
-		return false, reject(from, fmt.Sprintf("jump out of range from insn %d to %d", from, to))
+		return false, reject(from, JumpLeaves, fmt.Sprintf("jump out of range from insn %d to %d", from, to))
 	}
 	w.mark[from] |= edge
 	return w.discover(to), nil
@@ -151,7 +151,7 @@ func (w *walker) indirect(pc bytecode.PC) (bool, *Verdict) {
 	}
 	if w.edges += len(targets); w.c.set.MaxJumpEdges > 0 && w.edges > w.c.set.MaxJumpEdges {
 		msg := fmt.Sprintf("number of indirect jump edges in the program exceeds %d", w.c.set.MaxJumpEdges)
-		return false, &Verdict{Message: msg, PC: pc, Errno: "E2BIG"}
+		return false, &Verdict{Message: msg, PC: pc, Errno: "E2BIG", Rule: TooLarge}
 	}
 	if ok {
 		return false, nil // an indirect jump of the subprogram was here before
@@ -167,11 +167,11 @@ func (w *walker) indirect(pc bytecode.PC) (bool, *Verdict) {
 func (w *walker) scan() *Verdict {
 	for pc := bytecode.PC(0); pc < w.c.p.Len(); pc++ {
 		if w.mark[pc]&explored == 0 {
-			return reject(pc, fmt.Sprintf("unreachable insn %d", pc))
+			return reject(pc, Unreachable, fmt.Sprintf("unreachable insn %d", pc))
 		}
 		if w.c.p.Insns[pc].IsWide() {
 			if w.mark[pc+1] != 0 {
-				return reject(pc, fmt.Sprintf("jump into the middle of ldimm64 insn %d", pc))
+				return reject(pc, MidLoad, fmt.Sprintf("jump into the middle of ldimm64 insn %d", pc))
 			}
 			pc++
 		}

@@ -1,0 +1,206 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/abstract/tnum"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// refuses reports whether a kernel refuses a program for a fault that is proven.
+// What memory a program may touch through pointers that are no table, code
+// address or stack is not for this package: the kernel knows more about them
+// (types, packet ranges, references) than the facts do, and would be contradicted
+// on real programs.
+func refuses(f abstract.Fault) bool {
+	switch f.Kind {
+	case abstract.BadMemory:
+		return f.Holds == abstract.Insn
+	case abstract.NullMemory, abstract.NullMath:
+		return false
+	}
+	return true
+}
+
+// errno returns the error that goes with a fault: EACCES for memory and pointer
+// rules, EINVAL for what an indirect jump or an offset may be
+// (kernel/bpf/verifier.c, Linux 7.3, as recorded).
+func errno(k abstract.FaultKind) string {
+	switch k {
+	case abstract.IndexTooBig:
+		return "ERANGE"
+	case abstract.TooManyFrames:
+		return "E2BIG"
+	case abstract.NoCodeAddress, abstract.UnsetTarget, abstract.EntryOutside, abstract.NoFunction, abstract.TableArgument,
+		abstract.FarOffset, abstract.UnboundedOffset, abstract.LargeOffset, abstract.Recursion:
+		return "EINVAL"
+	}
+	return "EACCES"
+}
+
+// verdict returns the verdict on a fault, in the words of the kernel.
+func (s Set) verdict(p *bytecode.Program, f abstract.Fault) *Verdict {
+	return &Verdict{Message: s.Words(p, f), PC: f.PC, Errno: errno(f.Kind), Rule: Values, Fault: f}
+}
+
+// Words returns the kernel's message on a fault.
+//
+// Source: kernel/bpf/verifier.c, Linux 7.3; how kernels with FixedOffsets differ:
+// check_generic_ptr_alignment and check_mem_region_access, Linux 6.19.
+func (s Set) Words(p *bytecode.Program, f abstract.Fault) string {
+	reg := fmt.Sprintf("R%d ", f.Reg)
+	switch f.Kind {
+	case abstract.UnsetRegister:
+		return reg + "!read_ok"
+	case abstract.BadMemory, abstract.NullMemory:
+		return reg + fmt.Sprintf("invalid mem access '%s'", typeName(f))
+	case abstract.Misaligned:
+		return s.misaligned(f)
+	case abstract.BelowTable:
+		return reg + "min" + outsideRange
+	case abstract.AboveTable:
+		return reg + "max" + outsideRange
+	case abstract.NegativeIndex:
+		if s.FixedOffsets && f.Fixed {
+			return reg + "min" + outsideRange
+		}
+		return reg + "min value is negative, either use unsigned index or do a if (index >=0) check."
+	case abstract.UnboundedIndex:
+		return reg + "unbounded memory access, make sure to bounds check any such access"
+	case abstract.PartialEntry:
+		return fmt.Sprintf("Invalid read of %d bytes from insn_array", f.Size)
+	case abstract.TableWrite:
+		return fmt.Sprintf("write into map forbidden, value_size=%d off=%d size=%d", insnArrayValueSize, f.Off, f.Size)
+	case abstract.StackRead:
+		return fmt.Sprintf("invalid read from stack R%d off=%d size=%d", f.Reg, f.Off, f.Size)
+	case abstract.StackWrite:
+		return fmt.Sprintf("invalid write to stack R%d off=%d size=%d", f.Reg, f.Off, f.Size)
+	case abstract.PartialFill:
+		return "invalid size of register fill"
+	case abstract.BadRegister:
+		return reg + "is invalid"
+	case abstract.UnsetTarget:
+		return reg + "has type ?, expected PTR_TO_INSN"
+	case abstract.NoCodeAddress:
+		return reg + fmt.Sprintf("has type %s, expected PTR_TO_INSN", typeName(f))
+	}
+	if msg := mathWords(f); msg != "" {
+		return msg
+	}
+	return callWords(p, f)
+}
+
+// outsideRange is how the message on an offset outside of its memory ends.
+const outsideRange = " value is outside of the allowed memory range"
+
+// mathWords is Words for arithmetic on pointers.
+func mathWords(f abstract.Fault) string {
+	reg := fmt.Sprintf("R%d ", f.Reg)
+	switch f.Kind {
+	case abstract.FromScalar:
+		return reg + "tried to subtract pointer from scalar"
+	case abstract.TwoPointers:
+		return reg + fmt.Sprintf("pointer %s pointer prohibited", symbol(f.Op))
+	case abstract.PointerMath:
+		return reg + fmt.Sprintf("pointer arithmetic on %s prohibited", f.Holds)
+	case abstract.NullMath:
+		return reg + fmt.Sprintf("pointer arithmetic on %s prohibited, null-check it first", typeName(f))
+	case abstract.NarrowMath:
+		return reg + "32-bit pointer arithmetic prohibited"
+	case abstract.BitwiseMath:
+		return reg + fmt.Sprintf("bitwise operator %s on pointer prohibited", symbol(f.Op))
+	case abstract.OtherMath:
+		return reg + fmt.Sprintf("pointer arithmetic with %s operator prohibited", symbol(f.Op))
+	case abstract.FarOffset:
+		return fmt.Sprintf("math between %s pointer and %d is not allowed", typeName(f), f.Value)
+	case abstract.UnboundedOffset:
+		return fmt.Sprintf("math between %s pointer and register with unbounded min value is not allowed", typeName(f))
+	case abstract.LargeOffset:
+		return fmt.Sprintf("value %d makes %s pointer be out of bounds", f.Value, typeName(f))
+	case abstract.IndexTooBig:
+		end := "umin"
+		if f.Max {
+			end = "umax"
+		}
+		return fmt.Sprintf("the sum of R%d %s_value %d and off %d is too big", f.Reg, end, f.Value, f.Off)
+	case abstract.EntryOutside:
+		return reg + fmt.Sprintf("points to outside of jump table: [%d,%d] max_entries %d", f.Value, f.Off, f.Size)
+	}
+	return ""
+}
+
+// callWords is Words for calls.
+func callWords(p *bytecode.Program, f abstract.Fault) string {
+	switch f.Kind {
+	case abstract.Recursion:
+		return fmt.Sprintf("recursive call from %s() to %s()", subName(p, f.From), subName(p, f.To))
+	case abstract.TooManyFrames:
+		return fmt.Sprintf("the call stack of %d frames is too deep !", f.Value)
+	case abstract.TableArgument:
+		n := int32(f.Value)
+		return fmt.Sprintf("cannot pass map_type %d into func %s#%d", mapInsnArray, bytecode.HelperName(n), n)
+	case abstract.NoCallback:
+		return fmt.Sprintf("R%d type=%s expected=func", f.Reg, f.Holds)
+	case abstract.NoFunction:
+		return fmt.Sprintf("R%d has type %s, expected func", f.Reg, typeName(f))
+	}
+	panic(fmt.Sprintf("bug: no words for fault %d", f.Kind))
+}
+
+// mapInsnArray is the type of maps that hold jump tables
+// (include/uapi/linux/bpf.h BPF_MAP_TYPE_INSN_ARRAY).
+const mapInsnArray = 34
+
+// misaligned words an access that is not aligned. Where a part of the offset is
+// variable, kernels with FixedOffsets print a constant part of zero, unless the
+// program adds a constant, too.
+func (s Set) misaligned(f abstract.Fault) string {
+	what := "value"
+	if f.Holds == abstract.Stack {
+		what = "stack"
+	}
+	off := bits(f.Bits)
+	switch {
+	case s.FixedOffsets && f.Bits.IsConst():
+		off = "0+" + off
+	case s.FixedOffsets:
+		off += "+0"
+	}
+	return fmt.Sprintf("misaligned %s access off %s+%d size %d", what, off, f.Off, f.Size)
+}
+
+// bits prints known bits as the kernel does (kernel/bpf/tnum.c tnum_strn).
+func bits(t tnum.T) string {
+	if t.IsConst() {
+		return fmt.Sprint(int64(t.Value))
+	}
+	return fmt.Sprintf("(%#x; %#x)", t.Value, t.Mask)
+}
+
+// typeName returns the kernel's name of what a fault is about.
+func typeName(f abstract.Fault) string {
+	if f.Null {
+		return f.Holds.String() + "_or_null"
+	}
+	return f.Holds.String()
+}
+
+// subName returns a subprogram's name, or one made of its start.
+func subName(p *bytecode.Program, sub int) string {
+	if n := p.Subprogs[sub].Name; n != "" {
+		return n
+	}
+	return "func_" + p.Subprogs[sub].Start.String()
+}
+
+// symbol returns an operator as the kernel's messages have it
+// (kernel/bpf/disasm.c bpf_alu_string).
+func symbol(op scalar.Op) string {
+	return map[scalar.Op]string{
+		scalar.Add: "+=", scalar.Sub: "-=", scalar.Mul: "*=", scalar.Div: "/=", scalar.SDiv: "s/=", scalar.Or: "|=",
+		scalar.And: "&=", scalar.Lsh: "<<=", scalar.Rsh: ">>=", scalar.Mod: "%=", scalar.SMod: "s%=",
+		scalar.Xor: "^=", scalar.Arsh: "s>>=",
+	}[op]
+}
