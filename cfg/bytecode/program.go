@@ -34,6 +34,14 @@ type Program struct {
 
 	// Sleepable and the like are loader flags (BPF_F_* of BPF_PROG_LOAD).
 	Flags uint32
+	// AttachType is the expected attach type that the program is loaded with (enum
+	// bpf_attach_type), 0 where there is none or it is the first.
+	AttachType uint32
+	// AttachTo is what a program that is bound when it is loaded is bound to, as
+	// the kernel calls it: "bpf_fentry_test1", "btf_trace_sched_switch",
+	// "bpf_lsm_file_open", "struct tcp_congestion_ops"; of an extension, the
+	// function of the other program. Empty when it is not known.
+	AttachTo string
 
 	// Rewritten reports whether Insns are those of a program that a kernel's
 	// verifier has rewritten, as running kernels show it. Such a program is not

@@ -19,6 +19,7 @@ import (
 // submitted is a program as libbpf 1.8 hands it to the kernel.
 type submitted struct {
 	object, name, typ, flags string
+	attach                   uint32
 	insns                    []bytecode.Insn
 	maps                     []string // by slot
 	functions, lines         string
@@ -50,7 +51,7 @@ func readSubmitted(t *testing.T) (progs []submitted, refused map[string]string) 
 		case "program":
 			n := submitted{object: object}
 			var code string
-			if _, err := fmt.Sscanf(rest, "%s type=%s flags=%s %s", &n.name, &n.typ, &n.flags, &code); err != nil {
+			if _, err := fmt.Sscanf(rest, "%s type=%s flags=%s attach=%d %s", &n.name, &n.typ, &n.flags, &n.attach, &code); err != nil {
 				t.Fatalf("%q: %v", sc.Text(), err)
 			}
 			n.insns = decodeHex(t, code)
@@ -95,8 +96,9 @@ func TestLibbpf(t *testing.T) {
 	for _, want := range progs {
 		name := want.object + "/" + want.name
 		p := program(t, loadFile(t, filepath.Join("testdata", want.object)), want.name)
-		if flags := fmt.Sprintf("%#x", p.Flags); p.Type != want.typ || flags != want.flags && want.flags != "0" {
-			t.Errorf("%s: type %s flags %s, want %s %s", name, p.Type, flags, want.typ, want.flags)
+		if flags := fmt.Sprintf("%#x", p.Flags); p.Type != want.typ || p.AttachType != want.attach ||
+			flags != want.flags && want.flags != "0" {
+			t.Errorf("%s: type %s flags %s attach type %d, want %+v", name, p.Type, flags, p.AttachType, want)
 		}
 		end := bytecode.PC(len(want.insns))
 		if end > p.Len() || end < p.Len() && !hasCallx(p) {

@@ -54,7 +54,7 @@ func (o *object) link(fn int) (*bytecode.Program, error) {
 			l.start[fn] = notPlaced
 		}
 	}()
-	l.p.Type, l.p.Flags = sectionType(sec)
+	setType(l.p)
 	if o.textual {
 		l.diag("made of a function in .text, which libbpf does not load on its own")
 	}

@@ -297,9 +297,12 @@ func (o *object) funcAt(sec int, slot int64) int {
 	return i
 }
 
-// sectionType returns libbpf's name of the program type and the load flags of a
-// section. A leading question mark means that the program is not loaded by
-// default.
-func sectionType(sec string) (string, uint32) {
-	return matchSection(strings.TrimPrefix(sec, "?"))
+// setType gives the program what its section's name says. A leading question
+// mark means that the program is not loaded by default.
+func setType(p *bytecode.Program) {
+	name := strings.TrimPrefix(p.Section, "?")
+	k := matchSection(name)
+	_, target, _ := strings.Cut(name, "/")
+	p.Type, p.Flags, p.AttachType = k.typ, k.flags, k.attach
+	p.AttachTo = AttachName(k.typ, k.attach, target)
 }

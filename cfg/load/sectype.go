@@ -1,6 +1,9 @@
 package load
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // Load flags that a section name implies (include/uapi/linux/bpf.h).
 const (
@@ -8,7 +11,9 @@ const (
 	flagXDPFrags  = 1 << 5 // BPF_F_XDP_HAS_FRAGS
 )
 
-// sectionRule says which program type a section name stands for.
+// sectionRule says which program type and attach type a section name stands for.
+// A name has its attach type behind "=", none for 0 (enum bpf_attach_type in
+// include/uapi/linux/bpf.h, Linux 7.3).
 type sectionRule struct {
 	typ   string // libbpf's name of the program type
 	exact string // names that must match as a whole, separated by spaces
@@ -21,74 +26,116 @@ type sectionRule struct {
 // importance.
 var sectionRules = []sectionRule{
 	{typ: "socket_filter", exact: "socket"},
-	{typ: "sk_reuseport", exact: "sk_reuseport sk_reuseport/migrate"},
-	{typ: "sk_lookup", exact: "sk_lookup"},
-	{typ: "sk_msg", exact: "sk_msg"},
-	{typ: "sk_skb", exact: "sk_skb sk_skb/verdict sk_skb/stream_parser sk_skb/stream_verdict"},
-	{typ: "sock_ops", exact: "sockops"},
-	{typ: "flow_dissector", exact: "flow_dissector"},
-	{typ: "netfilter", exact: "netfilter"},
+	{typ: "sk_reuseport", exact: "sk_reuseport=39 sk_reuseport/migrate=40"},
+	{typ: "sk_lookup", exact: "sk_lookup=36"},
+	{typ: "sk_msg", exact: "sk_msg=7"},
+	{typ: "sk_skb", exact: "sk_skb sk_skb/verdict=38 sk_skb/stream_parser=4 sk_skb/stream_verdict=5"},
+	{typ: "sock_ops", exact: "sockops=3"},
+	{typ: "flow_dissector", exact: "flow_dissector=17"},
+	{typ: "netfilter", exact: "netfilter=45"},
 	{typ: "perf_event", exact: "perf_event"},
-	{typ: "lirc_mode2", exact: "lirc_mode2"},
+	{typ: "lirc_mode2", exact: "lirc_mode2=16"},
 	{typ: "lwt_in", exact: "lwt_in"},
 	{typ: "lwt_out", exact: "lwt_out"},
 	{typ: "lwt_xmit", exact: "lwt_xmit"},
 	{typ: "lwt_seg6local", exact: "lwt_seg6local"},
 	{typ: "syscall", exact: "syscall", flags: flagSleepable},
-
-	{typ: "xdp", exact: "xdp xdp/devmap xdp/cpumap"},
-	{typ: "xdp", exact: "xdp.frags xdp.frags/devmap xdp.frags/cpumap", flags: flagXDPFrags},
-	{typ: "sched_cls", exact: "tc classifier tc/ingress tc/egress tcx/ingress tcx/egress netkit/primary netkit/peer"},
+	{typ: "xdp", exact: "xdp=37 xdp/devmap=33 xdp/cpumap=35"},
+	{typ: "xdp", exact: "xdp.frags=37 xdp.frags/devmap=33 xdp.frags/cpumap=35", flags: flagXDPFrags},
+	{typ: "sched_cls", exact: "tc classifier tc/ingress=46 tc/egress=47 tcx/ingress=46 tcx/egress=47 netkit/primary=54 " +
+		"netkit/peer=55"},
 	{typ: "sched_act", exact: "action"},
-
-	{typ: "cgroup_skb", exact: "cgroup/skb cgroup_skb/ingress cgroup_skb/egress"},
-	{typ: "cgroup_sock", exact: "cgroup/sock cgroup/sock_create cgroup/sock_release cgroup/post_bind4 cgroup/post_bind6"},
-	{typ: "cgroup_sock_addr", exact: "cgroup/bind4 cgroup/bind6 " +
-		"cgroup/connect4 cgroup/connect6 cgroup/connect_unix " +
-		"cgroup/sendmsg4 cgroup/sendmsg6 cgroup/sendmsg_unix " +
-		"cgroup/recvmsg4 cgroup/recvmsg6 cgroup/recvmsg_unix " +
-		"cgroup/getpeername4 cgroup/getpeername6 cgroup/getpeername_unix " +
-		"cgroup/getsockname4 cgroup/getsockname6 cgroup/getsockname_unix"},
-	{typ: "cgroup_sysctl", exact: "cgroup/sysctl"},
-	{typ: "cgroup_sockopt", exact: "cgroup/getsockopt cgroup/setsockopt"},
-	{typ: "cgroup_device", exact: "cgroup/dev"},
-
-	{typ: "kprobe", stems: "kprobe kretprobe kprobe.multi kretprobe.multi kprobe.session ksyscall kretsyscall " +
-		"uprobe uretprobe uprobe.multi uretprobe.multi uprobe.session usdt"},
-	{typ: "kprobe", stems: "uprobe.s uretprobe.s uprobe.multi.s uretprobe.multi.s uprobe.session.s usdt.s",
+	{typ: "cgroup_skb", exact: "cgroup/skb cgroup_skb/ingress cgroup_skb/egress=1"},
+	{typ: "cgroup_sock", exact: "cgroup/sock=2 cgroup/sock_create=2 cgroup/sock_release=34 cgroup/post_bind4=12 " +
+		"cgroup/post_bind6=13"},
+	{typ: "cgroup_sock_addr", exact: "cgroup/bind4=8 cgroup/bind6=9 cgroup/connect4=10 cgroup/connect6=11 " +
+		"cgroup/connect_unix=49 cgroup/sendmsg4=14 cgroup/sendmsg6=15 cgroup/sendmsg_unix=50 " +
+		"cgroup/recvmsg4=19 cgroup/recvmsg6=20 cgroup/recvmsg_unix=51 cgroup/getpeername4=29 " +
+		"cgroup/getpeername6=30 cgroup/getpeername_unix=52 cgroup/getsockname4=31 " +
+		"cgroup/getsockname6=32 cgroup/getsockname_unix=53"},
+	{typ: "cgroup_sysctl", exact: "cgroup/sysctl=18"},
+	{typ: "cgroup_sockopt", exact: "cgroup/getsockopt=21 cgroup/setsockopt=22"},
+	{typ: "cgroup_device", exact: "cgroup/dev=6"},
+	{typ: "kprobe", stems: "kprobe kretprobe kprobe.multi=42 kretprobe.multi=42 kprobe.session=56 ksyscall " +
+		"kretsyscall uprobe uretprobe uprobe.multi=48 uretprobe.multi=48 uprobe.session=57 usdt"},
+	{typ: "kprobe", stems: "uprobe.s uretprobe.s uprobe.multi.s=48 uretprobe.multi.s=48 uprobe.session.s=57 usdt.s",
 		flags: flagSleepable},
 	{typ: "tracepoint", stems: "tracepoint tp"},
 	{typ: "tracepoint", stems: "tracepoint.s tp.s", flags: flagSleepable},
 	{typ: "raw_tracepoint", stems: "raw_tracepoint raw_tp"},
 	{typ: "raw_tracepoint", stems: "raw_tracepoint.s raw_tp.s", flags: flagSleepable},
 	{typ: "raw_tracepoint_writable", stems: "raw_tracepoint.w raw_tp.w"},
-	{typ: "tracing", stems: "tp_btf fentry fexit fmod_ret fsession iter fentry.multi fexit.multi fsession.multi"},
-	{typ: "tracing", stems: "tp_btf.s fentry.s fexit.s fmod_ret.s fsession.s iter.s " +
-		"fentry.multi.s fexit.multi.s fsession.multi.s", flags: flagSleepable},
-	{typ: "lsm", stems: "lsm lsm_cgroup"},
-	{typ: "lsm", stems: "lsm.s", flags: flagSleepable},
+	{typ: "tracing", stems: "tp_btf=23 fentry=24 fexit=25 fmod_ret=26 fsession=58 iter=28 fentry.multi=59 " +
+		"fexit.multi=60 fsession.multi=61"},
+	{typ: "tracing", stems: "tp_btf.s=23 fentry.s=24 fexit.s=25 fmod_ret.s=26 fsession.s=58 iter.s=28 " +
+		"fentry.multi.s=59 fexit.multi.s=60 fsession.multi.s=61", flags: flagSleepable},
+	{typ: "lsm", stems: "lsm=27 lsm_cgroup=43"},
+	{typ: "lsm", stems: "lsm.s=27", flags: flagSleepable},
 	{typ: "struct_ops", stems: "struct_ops"},
 	{typ: "struct_ops", stems: "struct_ops.s", flags: flagSleepable},
 	{typ: "ext", stems: "freplace"},
 }
 
-// matchSection returns the program type and load flags for a section name, or
-// an empty type.
-func matchSection(sec string) (string, uint32) {
+// sectionKind is what a section name says of the programs in the section.
+type sectionKind struct {
+	typ    string // libbpf's name of the program type, empty when the name is not known
+	flags  uint32 // load flags
+	attach uint32 // attach type
+}
+
+// matchSection returns what a section name stands for.
+func matchSection(sec string) sectionKind {
 	stem, _, _ := strings.Cut(sec, "/")
 	for _, r := range sectionRules {
-		for name := range strings.FieldsSeq(r.exact) {
-			if sec == name {
-				return r.typ, r.flags
-			}
-		}
-		for name := range strings.FieldsSeq(r.stems) {
-			if stem == name {
-				return r.typ, r.flags
+		for _, list := range []struct{ names, want string }{{r.exact, sec}, {r.stems, stem}} {
+			for word := range strings.FieldsSeq(list.names) {
+				name, attach, _ := strings.Cut(word, "=")
+				if name != list.want {
+					continue
+				}
+				n, _ := strconv.ParseUint(attach, 10, 32)
+				return sectionKind{r.typ, r.flags, uint32(n)}
 			}
 		}
 	}
-	return "", 0
+	return sectionKind{}
+}
+
+// Attach types that say what a program is bound to when it is loaded (enum
+// bpf_attach_type in include/uapi/linux/bpf.h).
+const (
+	traceRawTP    = 23
+	traceFentry   = 24
+	traceFexit    = 25
+	modifyReturn  = 26
+	lsmMAC        = 27
+	traceIter     = 28
+	lsmCgroup     = 43
+	traceFsession = 58
+)
+
+// attachPrefixes are what the kernel puts in front of a target's name, by attach
+// type (libbpf_find_attach_btf_id in tools/lib/bpf/libbpf.c).
+var attachPrefixes = map[uint32]string{
+	traceRawTP: "btf_trace_", traceFentry: "", traceFexit: "", modifyReturn: "", traceFsession: "",
+	lsmMAC: "bpf_lsm_", lsmCgroup: "bpf_lsm_", traceIter: "bpf_iter_",
+}
+
+// AttachName returns the kernel's name of what a program of a type and attach
+// type is bound to when it is loaded, of the name that a section or a
+// specification gives: a function, or the type of a tracepoint. A program of type
+// ext is bound to a function of another program. The result is empty when the
+// program is bound to nothing.
+func AttachName(progType string, attach uint32, target string) string {
+	prefix, ok := attachPrefixes[attach]
+	switch {
+	case target == "":
+	case progType == "ext":
+		return target
+	case ok && (progType == "tracing" || progType == "lsm"):
+		return prefix + target
+	}
+	return ""
 }
 
 // contextTypes names the structure that a program type takes its context in,

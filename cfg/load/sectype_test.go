@@ -5,6 +5,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
 // TestSectionTypes compares with what libbpf submits for programs in sections
@@ -21,24 +23,29 @@ func TestSectionTypes(t *testing.T) {
 	}
 	for _, line := range lines {
 		sec, want, _ := strings.Cut(line, " ")
-		typ, flags := sectionType(sec)
-		if typ == "" && strings.HasPrefix(want, "type=socket_filter") && sec != "socket" {
-			typ = "socket_filter"
+		p := &bytecode.Program{Section: sec}
+		setType(p)
+		if p.Type == "" && strings.HasPrefix(want, "type=socket_filter") && sec != "socket" {
+			p.Type = "socket_filter"
 		}
-		got := fmt.Sprintf("type=%s flags=%#x", typ, flags)
-		if flags == 0 {
-			got = fmt.Sprintf("type=%s flags=0", typ)
+		flags := "0"
+		if p.Flags != 0 {
+			flags = fmt.Sprintf("%#x", p.Flags)
 		}
+		got := fmt.Sprintf("type=%s flags=%s attach=%d", p.Type, flags, p.AttachType)
 		if got != want {
 			t.Errorf("section %q: %s, want %s", sec, got, want)
 		}
 	}
 	// Not to be had without a kernel.
 	for sec, want := range map[string]string{
-		"struct_ops/select_cpu": "struct_ops 0", "struct_ops.s/init": "struct_ops 16", "freplace/f": "ext 0", "": " 0",
+		"struct_ops/select_cpu": "struct_ops 0 ", "struct_ops.s/init": "struct_ops 16 ", "freplace/f": "ext 0 f", "": " 0 ",
+		"?tp_btf/sched_switch": "tracing 0 btf_trace_sched_switch", "fexit.s/f": "tracing 16 f", "lsm/file_open": "lsm 0 bpf_lsm_file_open",
+		"iter/task": "tracing 0 bpf_iter_task", "lsm_cgroup/bind": "lsm 0 bpf_lsm_bind", "fentry": "tracing 0 ", "xdp/devmap": "xdp 0 ",
 	} {
-		if typ, flags := sectionType(sec); fmt.Sprint(typ, " ", flags) != want {
-			t.Errorf("section %q: %s %d, want %s", sec, typ, flags, want)
+		p := &bytecode.Program{Section: sec}
+		if setType(p); fmt.Sprint(p.Type, " ", p.Flags, " ", p.AttachTo) != want {
+			t.Errorf("section %q: %s %d %q, want %s", sec, p.Type, p.Flags, p.AttachTo, want)
 		}
 	}
 }

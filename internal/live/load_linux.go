@@ -315,7 +315,7 @@ func (l *loader) load() (sysbpf.FD, error) {
 		return -1, err
 	}
 	req := &sysbpf.Load{
-		Type: typ, AttachType: attachType(l.p.Section), Flags: l.p.Flags, Name: mapName(l.p.Name),
+		Type: typ, AttachType: l.p.AttachType, Flags: l.p.Flags, Name: mapName(l.p.Name),
 		License: l.opt.License, Insns: bytecode.Encode(l.insns, binary.LittleEndian),
 		BTF: l.types, Funcs: l.funcs, Lines: l.lines(), FDArray: l.fdArray, Bound: l.bound, LogSize: logSize,
 	}
@@ -368,8 +368,8 @@ func verdict(log string) string {
 // attachID returns the type of what a tracing program attaches to, 0 for other
 // programs.
 func (l *loader) attachID() (uint32, error) {
-	name, needed := attachTarget(l.p.Section)
-	if !needed {
+	name := l.p.AttachTo
+	if name == "" || l.p.Type != "tracing" && l.p.Type != "lsm" {
 		return 0, nil
 	}
 	var id btf.TypeID

@@ -56,36 +56,6 @@ func TestSymbols(t *testing.T) {
 	}
 }
 
-func TestAttach(t *testing.T) {
-	tests := []struct {
-		section string
-		typ     uint32
-		target  string
-		needed  bool
-	}{ // numbers: enum bpf_attach_type in include/uapi/linux/bpf.h
-		{"xdp", 0, "", false},
-		{"xdp.frags/devmap", 33, "", false},
-		{"?cgroup/connect6", 11, "", false},
-		{"cgroup/getsockopt", 21, "", false},
-		{"sk_lookup", 36, "", false},
-		{"fentry/do_unlinkat", 24, "do_unlinkat", true},
-		{"fexit.s/do_unlinkat", 25, "do_unlinkat", true},
-		{"fmod_ret/bpf_fentry_test1", 26, "bpf_fentry_test1", true},
-		{"tp_btf/sched_switch", 23, "btf_trace_sched_switch", true},
-		{"lsm.s/file_open", 27, "bpf_lsm_file_open", true},
-		{"iter/task", 28, "bpf_iter_task", true},
-		{"kprobe/do_unlinkat", 0, "", false},
-		{"kprobe.multi/do_*", 42, "", false},
-		{"tc", 0, "", false},
-	}
-	for _, tt := range tests {
-		target, needed := attachTarget(tt.section)
-		if got := attachType(tt.section); got != tt.typ || target != tt.target || needed != tt.needed {
-			t.Errorf("%s: type %d, target %q, %t, want %d, %q, %t", tt.section, got, target, needed, tt.typ, tt.target, tt.needed)
-		}
-	}
-}
-
 func TestOpenErrors(t *testing.T) {
 	for _, sel := range []string{"4294967294", "name=no_program_has_this_name", "pin=/no/such/file", "pin=/etc/passwd", "x"} {
 		p, err := Open(sel, NewKernel())

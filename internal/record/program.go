@@ -46,7 +46,8 @@ func (j *Job) Program() (*bytecode.Program, error) {
 	if len(j.Insns) == 0 {
 		return nil, ErrNoProgram
 	}
-	p := &bytecode.Program{Name: j.Name, Type: ProgTypeName(j.ProgType), Flags: j.ProgFlags}
+	p := &bytecode.Program{Name: j.Name, Type: ProgTypeName(j.ProgType), Flags: j.ProgFlags,
+		AttachType: j.AttachType, AttachTo: j.AttachTo}
 	var err error
 	if p.Insns, err = Decode(j.Insns); err != nil {
 		return nil, err

@@ -114,7 +114,7 @@ type Options struct {
 	Blind  bool
 	Random func() uint32
 
-	AttachType uint32 // expected_attach_type, for programs of type tracing
+	AttachType uint32 // expected_attach_type; 0 takes the program's
 	// PrivateStack asks for private stacks in a struct_ops program, as some
 	// subsystems do.
 	PrivateStack bool
@@ -211,6 +211,9 @@ func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Resu
 	}
 	if im.slots[0].marks&markSeen == 0 {
 		return nil, fmt.Errorf("slot 0 cannot be unseen")
+	}
+	if opt.AttachType == 0 {
+		opt.AttachType = p.AttachType
 	}
 	st := &state{src: p, facts: f, prof: prof, opt: opt, kernel: prof.Kernel(), throws: f.Throws || throws(im)}
 	st.calls = make(map[bytecode.PC]CallFact, len(f.Calls))

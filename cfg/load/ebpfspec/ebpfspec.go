@@ -57,6 +57,8 @@ func FromSpec(spec *ebpf.ProgramSpec) (*bytecode.Program, error) {
 		p.Name = spec.Name
 	}
 	p.Section, p.Type, p.Flags = spec.SectionName, typ, spec.Flags
+	p.AttachType = uint32(spec.AttachType)
+	p.AttachTo = load.AttachName(typ, p.AttachType, spec.AttachTo)
 	if spec.ByteOrder == binary.BigEndian {
 		p.Diags = append([]string{load.OtherOrder}, p.Diags...)
 	}

@@ -27,6 +27,6 @@ do
 		"${CLANG:-clang-22}" --target=bpfel -O2 -g -x c -c - -o "$tmp/x.o"
 	# Programs without a type are submitted as socket filters.
 	printf '%s ' "$sec"
-	"$SUBMIT" "$tmp/x.o" 2>/dev/null | sed -n 's/^program f \(type=[^ ]*\) \(flags=[^ ]*\) .*/\1 \2/p; s/^error.*/error/p' |
+	"$SUBMIT" "$tmp/x.o" 2>/dev/null | sed -n 's/^program f \(type=[^ ]*\) \(flags=[^ ]*\) \(attach=[^ ]*\) .*/\1 \2 \3/p; s/^error.*/error/p' |
 		head -1
 done >sections.txt

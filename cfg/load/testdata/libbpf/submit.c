@@ -84,8 +84,8 @@ static void show_program(union bpf_attr *attr)
 	struct bpf_insn *insns = (void *)attr->insns;
 	unsigned char *bytes = (void *)insns, *rec;
 
-	printf("program %s type=%s flags=%#x ", attr->prog_name,
-	       libbpf_bpf_prog_type_str(attr->prog_type), attr->prog_flags);
+	printf("program %s type=%s flags=%#x attach=%u ", attr->prog_name,
+	       libbpf_bpf_prog_type_str(attr->prog_type), attr->prog_flags, attr->expected_attach_type);
 	for (unsigned int i = 0; i < attr->insn_cnt * 8; i++)
 		printf("%02x", bytes[i]);
 	printf("\n");
