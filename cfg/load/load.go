@@ -84,6 +84,9 @@ type Object struct {
 	Failed []ProgramError
 	// Diags tells what is odd about the object as a whole.
 	Diags []string
+	// Refused tells why libbpf refuses the object as a whole, or does not find
+	// programs of it. Other loaders may take it.
+	Refused []string
 }
 
 // ProgramError tells why a program could not be linked.
@@ -138,7 +141,7 @@ func (l Limits) ELF(name string, data []byte) (*Object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", name, err)
 	}
-	res := &Object{Name: name, ByteOrder: f.order, License: o.license(), Diags: o.diags}
+	res := &Object{Name: name, ByteOrder: f.order, License: o.license(), Diags: o.diags, Refused: o.refused}
 	for _, fn := range o.entries {
 		p, err := o.link(fn)
 		if err != nil {

@@ -35,8 +35,7 @@ func (o *object) addLegacyMaps(sec int) {
 		found++
 	}
 	if found > 0 {
-		o.diag("section %q: map definitions in the old style, which libbpf 1.0 and later refuse: "+
-			"define maps in .maps", s.name)
+		o.refuse("libbpf 1.0 and later refuse map definitions in the old style, in section %q: define maps in .maps", s.name)
 	}
 }
 
@@ -56,6 +55,9 @@ func (o *object) addBTFMaps(sec int) {
 			continue
 		}
 		m := bytecode.Map{Name: o.f.symName(sym)}
+		if elf.ST_BIND(sym.Info) == elf.STB_LOCAL {
+			o.refuse("libbpf refuses map %q, which is static (unsupported map linkage static): remove static", m.Name)
+		}
 		if id, ok := vars[m.Name]; ok {
 			def, ok := o.maps.defs[id]
 			if !ok {

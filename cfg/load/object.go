@@ -37,7 +37,8 @@ type object struct {
 	left    int               // of MaxLinked, for this file
 	limits  Limits
 	diags   []string
-	told    int // diagnostics of programs, of MaxAllDiags
+	refused []string // what libbpf refuses or leaves out
+	told    int      // diagnostics of programs, of MaxAllDiags
 }
 
 // function is a function of the object, in a section with instructions.
@@ -98,6 +99,9 @@ func newObject(name string, f *elfFile, limits Limits) (*object, error) {
 // diag notes something odd about the object.
 func (o *object) diag(format string, args ...any) { addDiag(&o.diags, format, args...) }
 
+// refuse notes what libbpf refuses about the object.
+func (o *object) refuse(format string, args ...any) { addDiag(&o.refused, format, args...) }
+
 // addDiag appends a diagnostic to a list of no more than MaxDiags, the last of
 // which says that there are more.
 func addDiag(diags *[]string, format string, args ...any) {
@@ -140,7 +144,7 @@ func (o *object) findFunctions() {
 		}
 	}
 	if len(untyped) > 0 {
-		o.diag("symbols are not marked as functions, which libbpf needs, in sections %s: "+
+		o.refuse("libbpf finds no program in sections %s, whose symbols are not marked as functions: "+
 			"compile with a newer clang, or use .type", some(untyped))
 	}
 	sort.SliceStable(o.funcs, func(a, b int) bool {
@@ -228,7 +232,7 @@ func (o *object) findEntries() error {
 		}
 	}
 	if len(static) > 0 {
-		o.diag("static functions outside of .text, which libbpf refuses: %s", some(static))
+		o.refuse("libbpf refuses static functions outside of .text: %s", some(static))
 	}
 	if len(o.entries) > 0 {
 		return nil
@@ -242,8 +246,8 @@ func (o *object) findEntries() error {
 		return fmt.Errorf("no global function, give the entry function a section name and no static: %w", ErrNoPrograms)
 	}
 	o.textual = true
-	o.diag("all functions are in .text, which libbpf takes for subprograms: " +
-		"their global ones are shown as programs of unknown type")
+	o.refuse("libbpf finds no program: all functions are in .text, which it takes for subprograms; " +
+		"the global ones are shown as programs of unknown type")
 	return nil
 }
 

@@ -19,7 +19,7 @@ import (
 // checkCmd is the gate for CI.
 type checkCmd struct {
 	Input         []string `arg:"" optional:"" help:"Objects, directories, raw:FILE, record:FILE#NAME, or - for standard input."`
-	Prog          []string `help:"Only programs whose name matches GLOB; may be given several times." placeholder:"GLOB"`
+	Prog          []string `help:"Only programs whose name matches GLOB; may be given several times." placeholder:"GLOB" sep:"none"`
 	Profile       string   `aliases:"kernel" help:"Kernel and mitigations (default linux-7.3; for a record, the recorded machine's)." placeholder:"PROFILE"`
 	Config        string   `help:"Policy file (default .bpfcfg.yaml, if there is one)." placeholder:"FILE"`
 	Set           []string `help:"Assume that a constant of .rodata has this value." placeholder:"NAME=VALUE"`
@@ -27,9 +27,10 @@ type checkCmd struct {
 	WriteBaseline bool     `help:"Write today's findings to the baseline FILE and accept them."`
 	Shard         string   `help:"Check the i-th of n parts of the inputs, split by their content; join with bpfcfg merge." placeholder:"i/n"`
 	Jobs          int      `help:"Inputs analysed at a time (default: one for each processor)." placeholder:"N"`
-	SourceRoot    string   `help:"Name C files relative to DIR (default: the working directory)." placeholder:"DIR"`
+	SourceRoot    string   `help:"Name C files relative to DIR (default: --root)." placeholder:"DIR"`
 	PolicySchema  bool     `help:"Print the JSON schema of policy files and exit."`
 	Explain       string   `help:"Describe the finding ID, or all, and exit." placeholder:"ID"`
+	excludeFlags
 	outputFlags
 }
 
@@ -90,18 +91,13 @@ func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 	if _, err := c.outputs(); err != nil {
 		return nil, err
 	}
-	run := &checkRun{prog: c.Prog, root: c.SourceRoot, std: std, jobs: c.Jobs}
-	for _, g := range c.Prog {
-		if _, err := filepath.Match(g, ""); err != nil {
-			return nil, usagef("--prog %s: not a glob: %w", g, err)
-		}
-	}
+	run := &checkRun{root: c.SourceRoot, std: std, jobs: c.Jobs}
 	var err error
 	if run.shard, run.shards, err = parseShard(c.Shard); err != nil {
 		return nil, err
 	}
 	if run.root == "" {
-		run.root, _ = os.Getwd() // without one, files keep the names that they have
+		run.root = std.root.Dir()
 	} else if run.root, err = filepath.Abs(run.root); err != nil {
 		return nil, usagef("--source-root: %w", err)
 	}
@@ -118,9 +114,11 @@ func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 	if run.policy, err = c.readPolicy(); err != nil {
 		return nil, err
 	}
-	if run.names, err = expandAll(c.Input); err != nil {
+	c.Exclude = append(c.Exclude, run.policy.Exclude...)
+	if run.inputs, err = c.inputs(c.Input, c.Prog); err != nil {
 		return nil, err
 	}
+	run.inputs.sort()
 	run.detailed = c.detailed()
 	return run, nil
 }
@@ -130,21 +128,9 @@ const defaultPolicy = ".bpfcfg.yaml"
 
 // readPolicy reads the policy file and adds what the flags ask for.
 func (c *checkCmd) readPolicy() (*policy.Policy, error) {
-	file := c.Config
-	if file == "" {
-		if _, err := os.Stat(defaultPolicy); err == nil {
-			file = defaultPolicy
-		}
-	}
-	p := &policy.Policy{}
-	if file != "" {
-		data, err := readInput(file, nil)
-		if err != nil {
-			return nil, usagef("policy %w", err)
-		}
-		if p, err = policy.Parse(file, data); err != nil {
-			return nil, usagef("policy %w", err)
-		}
+	p, err := loadPolicy(c.Config)
+	if err != nil {
+		return nil, err
 	}
 	for _, s := range c.Set {
 		if err := p.AddSet(s); err != nil {
@@ -156,6 +142,27 @@ func (c *checkCmd) readPolicy() (*policy.Policy, error) {
 		if p.FailOn == check.Off {
 			c.FailOn = "never"
 		}
+	}
+	return p, nil
+}
+
+// loadPolicy reads a policy file: the default one, if it is there, for "".
+func loadPolicy(file string) (*policy.Policy, error) {
+	if file == "" {
+		if _, err := os.Stat(defaultPolicy); err == nil {
+			file = defaultPolicy
+		}
+	}
+	if file == "" {
+		return &policy.Policy{}, nil
+	}
+	data, err := readInput(file, nil)
+	if err != nil {
+		return nil, usagef("policy %w", err)
+	}
+	p, err := policy.Parse(file, data)
+	if err != nil {
+		return nil, usagef("policy %w", err)
 	}
 	return p, nil
 }

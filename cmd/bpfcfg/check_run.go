@@ -1,19 +1,17 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/internal/check"
 	"github.com/bpfcfg/bpfcfg/internal/policy"
 	"github.com/bpfcfg/bpfcfg/internal/report"
@@ -25,43 +23,31 @@ import (
 
 // checkRun is what a check works on.
 type checkRun struct {
-	names         []string     // of inputs, sorted
-	prog          []string     // globs of program names, none for all
+	inputs        *inputList   // sorted by name, each once
 	profile       *jit.Profile // nil for the default, or a record's own
 	policy        *policy.Policy
 	root          string
 	shard, shards int
+	contents      []content // of the inputs, when there are several shards
 	jobs          int
 	std           streams
 	detailed      func(*report.Finding) bool // whether its path and related places are needed
 }
 
-// expandAll returns the inputs that the arguments stand for, each once, by name.
-func expandAll(args []string) ([]string, error) {
-	var names []string
-	for _, a := range args {
-		n, err := expand(a)
-		if err != nil {
-			return nil, err
-		}
-		names = append(names, n...)
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
-}
-
 // all checks all inputs, several at a time, and returns the report in the order
 // of the inputs.
 func (c *checkRun) all(std streams) (*report.Report, error) {
-	outs := make([]*report.Input, len(c.names))
+	c.prepareShards()
+	files := c.inputs.files
+	outs := make([]*report.Input, len(files))
 	var mu sync.Mutex
 	done, programs := 0, 0
 	next := make(chan int)
 	var wg sync.WaitGroup
-	for range min(c.jobs, len(c.names)) {
+	for range min(c.jobs, len(files)) {
 		wg.Go(func() {
 			for i := range next {
-				in := c.input(c.names[i])
+				in, passed := c.input(i)
 				n := 0
 				if in != nil {
 					n = len(in.Programs)
@@ -69,20 +55,21 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 				}
 				mu.Lock()
 				outs[i] = in
+				c.inputs.passed = append(c.inputs.passed, passed...)
 				programs += n
-				progress(std.err, done, len(c.names), c.names[i])
+				progress(std.err, done, len(files), files[i].name)
 				done++
 				mu.Unlock()
 			}
 		})
 	}
-	for i := range c.names {
+	for i := range files {
 		next <- i
 	}
 	close(next)
 	wg.Wait()
 	progressDone(std.err)
-	r := &report.Report{Schema: report.Schema, Kind: report.Kind, Profile: c.profileName()}
+	r := &report.Report{Schema: report.Schema, Kind: report.Kind, Profile: c.profileName(), Shard: c.shardOf()}
 	var all []report.Input
 	for _, in := range outs {
 		if in != nil {
@@ -90,9 +77,13 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 		}
 	}
 	r.Add(all...)
+	for _, p := range c.inputs.passed {
+		r.Passed = append(r.Passed, report.Passed{Name: p.name, Why: p.why})
+	}
+	slices.SortFunc(r.Passed, func(a, b report.Passed) int { return strings.Compare(a.Name, b.Name) })
 	failed := r.Count().FailedInputs > 0
 	if programs == 0 && !failed && c.shards == 1 {
-		return nil, inputError(fmt.Errorf("no program to check: nothing in the inputs matches --prog %v", c.prog))
+		return nil, inputError(fmt.Errorf("no program to check: %s", c.nothing(r)))
 	}
 	if failed || c.shards > 1 {
 		return r, nil
@@ -115,73 +106,68 @@ func (c *checkRun) profileName() string {
 	return jit.DefaultProfile
 }
 
-// input checks one input; nil when it belongs to another shard.
-func (c *checkRun) input(name string) *report.Input {
-	in := &report.Input{Name: name, Programs: []report.Program{}}
+// nothing says why there is no program to check.
+func (c *checkRun) nothing(r *report.Report) string {
+	if sel := c.inputs.selector; !sel.all() {
+		return "nothing in the inputs matches --prog " + sel.String()
+	}
+	return cmp.Or(r.PassedLine(), "the inputs hold none")
+}
+
+// input checks an input. The result is nil when it belongs to another shard, or is
+// a file of a directory that is passed over.
+func (c *checkRun) input(i int) (*report.Input, []passedOver) {
+	f := c.inputs.files[i]
+	name := f.name
+	in := &report.Input{Name: name, Object: string(c.std.root.Name(name)), Programs: []report.Program{}}
+	fail := func(err error) (*report.Input, []passedOver) {
+		in.Error = strings.TrimPrefix(err.Error(), name+": ")
+		return in, nil
+	}
 	if c.shards > 1 {
-		mine, err := c.mine(name)
-		if err != nil {
-			in.Error = strings.TrimPrefix(err.Error(), name+": ")
-			return in
+		if err := c.contents[i].err; err != nil {
+			return fail(err)
 		}
-		if !mine {
-			return nil
+		if !c.mine(i) {
+			return nil, nil
 		}
 	}
-	s, err := guard(func() (source, error) { return open(name, "", c.std) })
+	s, err := guard(func() (source, error) { return open(name, selector{}, c.std) })
+	if f.dir != "" && errors.Is(err, load.ErrNoPrograms) {
+		return nil, []passedOver{{name, "no programs"}}
+	}
 	if err != nil {
-		in.Error = strings.TrimPrefix(err.Error(), name+": ")
-		return in
+		return fail(err)
 	}
 	prof, err := c.profileFor(s)
 	if err != nil {
-		in.Error = strings.TrimPrefix(err.Error(), name+": ")
-		return in
+		return fail(err)
 	}
-	in.Notes = s.diags
 	if prof.Name != c.profileName() {
 		in.Profile = prof.Name
 	}
+	in.Findings = c.objectFindings(s)
 	for _, f := range s.failed {
-		if c.selects(f.name) {
+		if c.inputs.selector.selects(f.name) {
 			in.Programs = append(in.Programs, report.Program{Name: f.name, Section: f.section, Error: f.err.Error(),
 				Findings: []report.Finding{}})
 		}
 	}
 	for _, p := range s.programs {
-		if c.selects(p.Name) {
+		if c.inputs.selector.selects(p.Name) {
 			in.Programs = append(in.Programs, c.program(p, prof))
 		}
 	}
-	return in
+	return in, nil
 }
 
-// mine reports whether the input is in this shard: by its content, so that all
-// machines agree without talking, and by nothing else.
-func (c *checkRun) mine(name string) (bool, error) {
-	file := name
-	for _, prefix := range []string{"raw:", "record:"} {
-		if rest, ok := strings.CutPrefix(name, prefix); ok {
-			file = rest
-		}
+// objectFindings returns what there is to say of an object as a whole.
+func (c *checkRun) objectFindings(s source) []report.Finding {
+	fs := c.policy.For("").Levels(check.ObjectFindings(check.Object{Odd: s.diags, Refused: s.refused}))
+	if len(fs) == 0 {
+		return nil
 	}
-	if file == "-" {
-		return false, fmt.Errorf("standard input cannot be split with --shard: name files")
-	}
-	if f, _, ok := splitProgram(file); ok {
-		file = f
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return false, cause(file, err)
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, io.LimitReader(f, maxInput+1)); err != nil {
-		return false, cause(file, err)
-	}
-	n := binary.BigEndian.Uint64(h.Sum(nil)) % uint64(c.shards)
-	return int(n)+1 == c.shard, nil
+	return report.Findings(fs, c.root)
 }
 
 // profileFor returns the profile for a source's programs.
@@ -194,14 +180,6 @@ func (c *checkRun) profileFor(s source) (jit.Profile, error) {
 		return *s.profile, nil
 	}
 	return lookupProfile(c.std, jit.DefaultProfile)
-}
-
-// selects reports whether the globs select a program; without globs all are.
-func (c *checkRun) selects(name string) bool {
-	return len(c.prog) == 0 || slices.ContainsFunc(c.prog, func(g string) bool {
-		ok, _ := filepath.Match(g, name)
-		return ok
-	})
 }
 
 // program checks one program.

@@ -2,11 +2,7 @@ package main
 
 import (
 	"bytes"
-	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/diff"
@@ -22,6 +18,7 @@ type diffCmd struct {
 	All      bool     `help:"Tell all numbers and blocks, not only what differs and the first few."`
 	ExitCode bool     `help:"Exit with status 4 when there is a difference."`
 	analysisFlags
+	excludeFlags
 }
 
 // Help returns the examples of --help.
@@ -81,10 +78,7 @@ func (c *diffCmd) Run(std streams, p *process) error {
 			return err
 		}
 	}
-	last := failures(std.err, c.Old, oldFailed)
-	if err := failures(std.err, c.New, nowFailed); err != nil {
-		last = err
-	}
+	last := worse(oldFailed, nowFailed)
 	if last == nil && c.ExitCode && !r.Same() {
 		return errDiffers
 	}
@@ -104,47 +98,36 @@ func writeOutput(w io.Writer, p *process, file string, write func(io.Writer) err
 }
 
 // side analyses all programs of one side. Those of the objects of a directory
-// are called by the object's path in it, too.
-func (c *diffCmd) side(std streams, arg string) (diff.Side, []failure, error) {
-	side := diff.Side{Input: arg}
-	sources, err := openInputs([]string{arg}, "", std)
+// are called by the object's path in it, too. Failed is what could not be analysed
+// or read, for the end of the run.
+func (c *diffCmd) side(std streams, arg string) (side diff.Side, failed error, err error) {
+	side = diff.Side{Input: arg}
+	in, err := c.inputs([]string{arg}, c.Prog)
 	if err != nil {
 		return side, nil, err
 	}
-	st, err := os.Stat(arg)
-	dir := err == nil && st.IsDir()
-	var failed []failure
-	var names []string
-	for i, s := range sources {
-		progress(std.err, i, len(sources), s.name)
+	done := 0
+	for f, s := range in.sources(std) {
+		progress(std.err, done, len(in.files), s.name)
+		done++
 		prof, err := c.profile(std, s)
 		if err != nil {
 			return side, nil, err
 		}
 		prefix := ""
-		if rel, err := filepath.Rel(arg, s.name); dir && err == nil {
-			prefix = filepath.ToSlash(rel) + "#"
-		}
-		for _, f := range s.failed {
-			if names = append(names, f.name); c.Prog == "" || f.name == c.Prog {
-				failed = append(failed, f)
-			}
+		if f.dir != "" {
+			prefix = f.inDir() + "#"
 		}
 		for _, p := range s.programs {
-			if names = append(names, p.Name); c.Prog != "" && p.Name != c.Prog {
-				continue
-			}
 			a, err := pipeline.Run(p, prof, rewrite.Options{})
 			if err != nil {
-				failed = append(failed, failure{p.Name, p.Section, err})
+				s.failed = append(s.failed, failure{p.Name, p.Section, err})
 				continue
 			}
 			side.Programs = append(side.Programs, diff.Compiled{Key: prefix + p.Name, Analysis: a})
 		}
+		progressDone(std.err)
+		failed = worse(failed, failures(std.err, s.name, s.failed))
 	}
-	progressDone(std.err)
-	if c.Prog != "" && !slices.Contains(names, c.Prog) {
-		return side, nil, inputError(fmt.Errorf("%s: no program called %q, only %s", arg, c.Prog, listNames(names)))
-	}
-	return side, failed, nil
+	return side, worse(failed, in.end(std)), nil
 }

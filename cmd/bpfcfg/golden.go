@@ -27,10 +27,12 @@ type goldenCmd struct {
 type goldenFlags struct {
 	Input   []string `arg:"" help:"Objects, directories, raw:FILE, record:FILE#NAME, or - for standard input."`
 	Dir     string   `required:"" help:"Directory of the golden files." placeholder:"DIR"`
-	Prog    string   `help:"Only the program called NAME." placeholder:"NAME"`
+	Prog    []string `help:"Only programs whose name matches GLOB; may be given several times." placeholder:"GLOB" sep:"none"`
 	Profile []string `help:"Kernel and mitigations, several times for several (default linux-7.3; for a record, the recorded machine's)." placeholder:"PROFILE"`
 	All     bool     `help:"Tell all causes of a difference, not only the first 20."`
 	Format  string   `enum:"text,json" default:"text" help:"text or json."`
+	Config  string   `help:"Policy file, of which exclude: counts (default .bpfcfg.yaml, if there is one)." placeholder:"FILE"`
+	excludeFlags
 }
 
 // maxCauses is how many causes of a difference are told unless all are asked
@@ -43,7 +45,7 @@ type goldenCheckCmd struct{ goldenFlags }
 // Help returns the examples of --help.
 func (goldenCheckCmd) Help() string {
 	return `Examples:
-  bpfcfg golden check build/ --dir golden                  every object, against golden/OBJECT/PROGRAM.PROFILE.layout
+  bpfcfg golden check build/ --dir golden                  every object, against golden/build/OBJECT/PROGRAM.PROFILE.layout
   bpfcfg golden check prog.o --dir golden --profile linux-7.3 --profile linux-7.3-ibt`
 }
 
@@ -128,7 +130,7 @@ func (c *goldenFlags) run(std streams, act goldenAction) error {
 	}
 	var results []goldenResult
 	failed := files.failed
-	programs := lender{prog: c.Prog, limits: std.limits}
+	programs := programCache{std: std}
 	for i := range files.jobs {
 		j := &files.jobs[i]
 		progress(std.err, i, len(files.jobs), j.name+" "+j.profile.Name)
@@ -141,7 +143,7 @@ func (c *goldenFlags) run(std streams, act goldenAction) error {
 		}
 	}
 	progressDone(std.err)
-	stale, err := c.stale(files)
+	stale, err := c.stale(std.root, files)
 	if err != nil {
 		return err
 	}
@@ -155,11 +157,11 @@ func (c *goldenFlags) run(std streams, act goldenAction) error {
 	if err := c.print(std.out, results); err != nil {
 		return err
 	}
-	return goldenOutcome(std.err, results, failed)
+	return worse(files.inputs.end(std), goldenOutcome(std.err, results, failed))
 }
 
 // do analyses the program and hands its layout to the action.
-func (j *goldenJob) do(programs *lender, act goldenAction) (goldenResult, error) {
+func (j *goldenJob) do(programs *programCache, act goldenAction) (goldenResult, error) {
 	p, err := programs.program(j)
 	if err != nil {
 		return goldenResult{}, err

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,9 +10,8 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/golden"
-	"github.com/bpfcfg/bpfcfg/internal/visible"
+	"github.com/bpfcfg/bpfcfg/internal/object"
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
@@ -22,7 +19,7 @@ import (
 const layoutExt = ".layout"
 
 // goldenJob is a program to be compared under one profile. It names the program
-// only, since all programs of many objects would fill the memory; see lender.
+// only, since all programs of many objects would fill the memory; see programCache.
 type goldenJob struct {
 	source, path  string
 	name, section string
@@ -33,26 +30,26 @@ type goldenJob struct {
 	kept  *bytecode.Program // of an input that can be read but once
 }
 
-// lender opens the inputs of jobs again, one at a time.
-type lender struct {
-	prog, input string
-	limits      load.Limits
-	s           source
+// programCache opens the inputs of jobs again, and keeps the last one.
+type programCache struct {
+	std   streams
+	input string
+	s     source
 }
 
 // program returns the program of a job.
-func (l *lender) program(j *goldenJob) (*bytecode.Program, error) {
+func (l *programCache) program(j *goldenJob) (*bytecode.Program, error) {
 	if j.kept != nil {
 		return j.kept, nil
 	}
 	if l.input != j.input {
-		s, err := open(j.input, l.prog, streams{limits: l.limits})
+		s, err := open(j.input, selector{}, l.std)
 		if err != nil {
 			return nil, err
 		}
 		l.input, l.s = j.input, s
 	}
-	if j.index >= len(l.s.programs) {
+	if j.index >= len(l.s.programs) || l.s.programs[j.index].Name != j.name && !strings.HasPrefix(l.s.name, "raw:") {
 		return nil, fmt.Errorf("%s has changed while it was read", j.source)
 	}
 	return named(&l.s, l.s.programs[j.index]), nil
@@ -69,10 +66,11 @@ func named(s *source, p *bytecode.Program) *bytecode.Program {
 
 // goldenPlan is what a run works on.
 type goldenPlan struct {
+	inputs  *inputList
 	jobs    []goldenJob
 	failed  []goldenFailure
-	objects map[string]*goldenObject // by directory under Dir, with slashes
-	mirror  bool                     // some input is a directory, so Dir has nothing but its objects
+	objects map[string]*goldenObject // by path of the object's name, below Dir
+	mirrors []string                 // paths of directories of which all objects are among the inputs
 }
 
 // goldenObject is an object's directory of golden files.
@@ -89,65 +87,72 @@ type goldenFailure struct {
 
 // plan opens the inputs and names the golden file of each program and profile.
 func (c *goldenFlags) plan(std streams) (*goldenPlan, error) {
-	plan := &goldenPlan{objects: map[string]*goldenObject{}}
+	pol, err := loadPolicy(c.Config)
+	if err != nil {
+		return nil, err
+	}
+	c.Exclude = append(c.Exclude, pol.Exclude...)
+	in, err := c.inputs(c.Input, c.Prog)
+	if err != nil {
+		return nil, err
+	}
+	plan := &goldenPlan{inputs: in, objects: map[string]*goldenObject{}}
 	owner := map[string]string{}
 	for _, arg := range c.Input {
-		names, err := expand(arg)
+		if st, err := os.Stat(arg); err == nil && st.IsDir() && in.selector.all() {
+			plan.mirrors = append(plan.mirrors, std.root.Name(arg).Path())
+		}
+	}
+	for f := range slices.Values(in.files) {
+		s, err := open(f.name, selector{}, std)
+		if in.lacks(f, err) {
+			continue
+		}
+		in.opened++
+		profiles, err := c.profiles(std, s)
 		if err != nil {
 			return nil, err
 		}
-		st, err := os.Stat(arg)
-		dir := err == nil && st.IsDir()
-		plan.mirror = plan.mirror || dir
-		for _, name := range names {
-			s, err := open(name, c.Prog, std)
-			if err != nil {
-				return nil, err
-			}
-			object := shortName(s.name)
-			if dir {
-				if rel, err := filepath.Rel(arg, name); err == nil {
-					object = filepath.ToSlash(rel)
-				}
-			}
-			profiles, err := c.profiles(std, s)
-			if err != nil {
-				return nil, err
-			}
-			if err := c.addObject(plan, owner, s, profiles, name, safePath(object)); err != nil {
-				return nil, err
-			}
+		if err := c.addObject(plan, owner, s, profiles, f.name, std.root.Name(f.name).Path()); err != nil {
+			return nil, err
 		}
 	}
-	plan.mirror = plan.mirror && c.Prog == ""
+	if in.opened > 0 && len(plan.jobs)+len(plan.failed) == 0 && !in.selector.all() {
+		return nil, inputError(fmt.Errorf("%w: %s", errNoMatch, in.selector))
+	}
 	return plan, nil
 }
 
 // addObject adds the jobs of one source, which was opened by the name input.
 func (c *goldenFlags) addObject(plan *goldenPlan, owner map[string]string, s source, profiles []jit.Profile,
-	input, object string) error {
-	o := plan.objects[object]
+	input, dir string) error {
+	sel := plan.inputs.selector
+	o := plan.objects[dir]
 	if o == nil {
 		o = &goldenObject{names: map[string]bool{}}
-		plan.objects[object] = o
+		plan.objects[dir] = o
 	}
-	o.whole = o.whole || c.Prog == "" && s.name == input
+	o.whole = o.whole || sel.all() && s.name == input
 	for _, f := range s.failed {
-		o.names[golden.Word(f.name)] = true
-		plan.failed = append(plan.failed, goldenFailure{s.name, f})
+		if o.names[golden.Word(f.name)] = true; sel.selects(f.name) {
+			plan.failed = append(plan.failed, goldenFailure{s.name, f})
+		}
 	}
 	for i, p := range s.programs {
+		if !sel.selects(p.Name) {
+			continue
+		}
 		p = named(&s, p)
 		var kept *bytecode.Program
-		if input == "-" {
+		if readOnce(input) {
 			kept = p
 		}
 		o.names[golden.Word(p.Name)] = true
 		for _, prof := range profiles {
-			path := filepath.Join(c.Dir, filepath.FromSlash(object), safeName(p.Name)+"."+safeName(prof.Name)+layoutExt)
+			path := filepath.Join(c.Dir, filepath.FromSlash(dir), object.Element(p.Name)+"."+object.Element(prof.Name)+layoutExt)
 			if other, ok := owner[path]; ok {
-				return usagef("%s is the golden file of a program of %s and of one of %s: name a directory above both, "+
-					"or rename one", path, other, s.name)
+				return usagef("programs of %s and %s would share the golden file %s: give one of them, or rename a program",
+					other, s.name, path)
 			}
 			owner[path] = s.name
 			plan.jobs = append(plan.jobs, goldenJob{s.name, path, p.Name, p.Section, prof, input, i, kept})
@@ -184,38 +189,23 @@ func (c *goldenFlags) profiles(std streams, s source) ([]jit.Profile, error) {
 	return out, nil
 }
 
-// safeName returns a name as one element of a path. Another name never gives the
-// same: one that had to be changed has a hash behind it.
-func safeName(name string) string {
-	const most = 80
-	parts := strings.Split(name, "+") // stands between the options of a profile
-	for i := range parts {
-		if parts[i] != "" {
-			parts[i] = visible.FileName(parts[i])
-		}
+// gone reports whether an object does not exist any more and would be among the
+// inputs if it did.
+func (p *goldenPlan) gone(root object.Root, path string) bool {
+	inside := slices.ContainsFunc(p.mirrors, func(dir string) bool {
+		return path == dir || strings.HasPrefix(path, dir+"/") || dir == "." && !root.Outside(path)
+	})
+	if !inside {
+		return false
 	}
-	safe := strings.Join(parts, "+")
-	if safe == name && name != "" && len(name) <= most {
-		return name
-	}
-	sum := sha256.Sum256([]byte(name))
-	return strings.TrimPrefix(safe[:min(len(safe), most)]+"-"+hex.EncodeToString(sum[:4]), "-")
+	_, there := root.Find(path)
+	return !there
 }
 
-// safePath is safeName for each element of a path with slashes. The result has
-// slashes, too.
-func safePath(path string) string {
-	parts := strings.Split(path, "/")
-	for i := range parts {
-		parts[i] = safeName(parts[i])
-	}
-	return strings.Join(parts, "/")
-}
-
-// stale returns the golden files whose programs are gone: in the directories of
-// objects that were given whole, and of all other objects where an input is a
-// directory. Files that are no layout are left alone.
-func (c *goldenFlags) stale(plan *goldenPlan) ([]string, error) {
+// stale returns the golden files whose programs are gone: those of objects that
+// were given whole, and of objects that do not exist any more below a directory
+// that was given. Files that are no layout are left alone.
+func (c *goldenFlags) stale(root object.Root, plan *goldenPlan) ([]string, error) {
 	var out []string
 	err := filepath.WalkDir(c.Dir, func(path string, d fs.DirEntry, err error) error {
 		switch {
@@ -232,8 +222,9 @@ func (c *goldenFlags) stale(plan *goldenPlan) ([]string, error) {
 		if err != nil {
 			return err
 		}
-		o := plan.objects[filepath.ToSlash(rel)]
-		if o == nil && !plan.mirror || o != nil && !o.whole {
+		dir := filepath.ToSlash(rel)
+		o := plan.objects[dir]
+		if o == nil && !plan.gone(root, dir) || o != nil && !o.whole {
 			return nil
 		}
 		if l, err := readGolden(path); err == nil && (o == nil || !o.names[l.Program]) {

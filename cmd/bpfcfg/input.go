@@ -7,15 +7,16 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"iter"
 	"os"
-	"path/filepath"
+	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/internal/live"
+	"github.com/bpfcfg/bpfcfg/internal/object"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
@@ -27,10 +28,12 @@ const maxInput = 256 << 20
 // source is one input: what its name stands for, loaded.
 type source struct {
 	name     string // as the user wrote it, without a #program
+	title    string // of pictures
 	programs []*bytecode.Program
 	failed   []failure    // programs that could not be loaded
 	profile  *jit.Profile // the record's, nil for other inputs
 	diags    []string     // what is odd about the file as a whole
+	refused  []string     // what libbpf refuses about it
 
 	// loaded tells how a record's programs were loaded, harden asks for
 	// constant blinding of all programs.
@@ -48,83 +51,9 @@ type failure struct {
 	err           error
 }
 
-// inputs loads each input in turn, a directory as the objects below it, so that
-// any number of them needs the memory of one. It ends at the first that cannot be
-// read, with the error.
-func inputs(args []string, prog string, std streams) iter.Seq2[source, error] {
-	return func(yield func(source, error) bool) {
-		for _, arg := range args {
-			names, err := expand(arg)
-			if err != nil {
-				yield(source{}, err)
-				return
-			}
-			for _, name := range names {
-				s, err := open(name, prog, std)
-				if !yield(s, err) || err != nil {
-					return
-				}
-			}
-		}
-	}
-}
-
-// openInputs loads all inputs. It stops at the first that cannot be read.
-func openInputs(args []string, prog string, std streams) ([]source, error) {
-	var out []source
-	for s, err := range inputs(args, prog, std) {
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, s)
-	}
-	return out, nil
-}
-
-// openOne loads an input of a verb that takes one file.
-func openOne(arg, prog string, std streams) (source, error) {
-	sources, err := openInputs([]string{arg}, prog, std)
-	if err != nil {
-		return source{}, err
-	}
-	if len(sources) != 1 {
-		return source{}, usagef("%s is a directory: name one object", arg)
-	}
-	return sources[0], nil
-}
-
-// expand returns the inputs that arg stands for: the objects below a directory
-// in lexical order, or arg itself.
-func expand(arg string) ([]string, error) {
-	if st, err := os.Stat(arg); err != nil || !st.IsDir() {
-		return []string{arg}, nil
-	}
-	return filesBelow(arg, func(name string) bool { return filepath.Ext(name) == ".o" },
-		"file that ends in .o: name an object")
-}
-
-// filesBelow returns the regular files below a directory whose name is wanted, in
-// lexical order. That there is none is an error, which says what is missing.
-func filesBelow(dir string, wanted func(name string) bool, what string) ([]string, error) {
-	var out []string
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() && wanted(path) {
-			out = append(out, path)
-		}
-		return err
-	})
-	if err != nil {
-		return nil, inputError(fmt.Errorf("read directory %s: %w", dir, err))
-	}
-	if len(out) == 0 {
-		return nil, inputError(fmt.Errorf("directory %s holds no %s", dir, what))
-	}
-	slices.Sort(out)
-	return out, nil
-}
-
-// open loads one input and keeps the programs that prog selects.
-func open(arg, prog string, std streams) (source, error) {
+// open loads one input and keeps the programs that are selected. That there is none
+// is an error that wraps errNoMatch.
+func open(arg string, sel selector, std streams) (source, error) {
 	var s source
 	var err error
 	kind, rest, _ := strings.Cut(arg, ":")
@@ -132,56 +61,49 @@ func open(arg, prog string, std streams) (source, error) {
 	case "raw":
 		s, err = openRaw(rest, std.limits)
 	case "record":
-		file, name, _ := splitProgram(rest)
+		file, name, _ := object.Split(rest)
 		s, err = openRecord(file, name, std.limits)
-		prog = ""
+		sel = selector{}
 	case "live":
 		s, err = openLive(rest)
 	default:
-		s, prog, err = openObject(arg, prog, std)
+		s, sel, err = openObject(arg, sel, std)
 	}
 	if err != nil {
 		return s, inputError(err)
 	}
+	s.title = pictureTitle(std, s.name)
 	s.keepWithin(std.limits)
-	return selectProgram(s, prog)
-}
-
-// splitProgram separates FILE#NAME. A file whose name has a # is taken whole.
-func splitProgram(arg string) (file, prog string, ok bool) {
-	if _, err := os.Lstat(arg); err == nil {
-		return arg, "", false
+	if names := s.keep(sel); len(s.programs)+len(s.failed) == 0 {
+		return s, noMatch(s.name, sel, names)
 	}
-	if i := strings.LastIndexByte(arg, '#'); i >= 0 {
-		return arg[:i], arg[i+1:], true
-	}
-	return arg, "", false
+	return s, nil
 }
 
 // openObject reads an ELF object from a file or standard input.
-func openObject(arg, prog string, std streams) (source, string, error) {
+func openObject(arg string, sel selector, std streams) (source, selector, error) {
 	file := arg
 	if arg != "-" {
-		if f, p, ok := splitProgram(arg); ok {
-			file, prog = f, p
+		if f, p, ok := object.Split(arg); ok {
+			file, sel = f, selector{name: p}
 		}
 	}
 	data, err := readWithin(file, std.in, std.limits)
 	if err != nil {
-		return source{}, prog, err
+		return source{}, sel, err
 	}
 	if hint := notAnObject(data); hint != "" {
-		return source{}, prog, fmt.Errorf("%s: not an ELF object: %s", file, hint)
+		return source{}, sel, fmt.Errorf("%s: not an ELF object: %s", file, hint)
 	}
 	o, err := std.limits.ELF(file, data)
 	if err != nil {
-		return source{}, prog, err
+		return source{}, sel, err
 	}
-	s := source{name: file, programs: o.Programs, diags: o.Diags, license: o.License, object: data}
+	s := source{name: file, programs: o.Programs, diags: o.Diags, refused: o.Refused, license: o.License, object: data}
 	for _, f := range o.Failed {
 		s.failed = append(s.failed, failure{f.Name, f.Section, f.Err})
 	}
-	return s, prog, nil
+	return s, sel, nil
 }
 
 // notAnObject says what a file that is no ELF object may be, or nothing.
@@ -322,7 +244,7 @@ func readInput(file string, stdin io.Reader) ([]byte, error) {
 	switch {
 	case st.IsDir():
 		return nil, fmt.Errorf("%s: is a directory: name a file in it", file)
-	case !st.Mode().IsRegular():
+	case !st.Mode().IsRegular() && !substituted(file, st):
 		return nil, fmt.Errorf("%s: not a regular file: copy it to one, or pipe it in as -", file)
 	}
 	f, err := os.Open(file)
@@ -331,6 +253,22 @@ func readInput(file string, stdin io.Reader) ([]byte, error) {
 	}
 	defer f.Close()
 	return readLimited(f, file)
+}
+
+// substituted reports whether a file is an open pipe of the process, as the shell's
+// <(command) makes it. A pipe elsewhere may have no writer, and opening it no end.
+func substituted(file string, st os.FileInfo) bool {
+	return st.Mode()&fs.ModeNamedPipe != 0 && (strings.HasPrefix(file, "/dev/fd/") || strings.HasPrefix(file, "/proc/self/fd/"))
+}
+
+// readOnce reports whether an input can be read but once.
+func readOnce(input string) bool {
+	file, ok := object.File(input)
+	if !ok {
+		return input == "-"
+	}
+	st, err := os.Stat(file)
+	return err == nil && !st.Mode().IsRegular()
 }
 
 // readLimited reads r to its end, at most maxInput bytes.
@@ -354,30 +292,68 @@ func cause(file string, err error) error {
 	return fmt.Errorf("%s: %w", file, err)
 }
 
-// selectProgram keeps the programs called prog, all when it is empty.
-func selectProgram(s source, prog string) (source, error) {
-	if prog == "" {
-		return s, nil
+// selector chooses programs: by globs of their names, or by one name.
+type selector struct {
+	globs []string // none for all
+	name  string   // of FILE#NAME, "" for none
+}
+
+// newSelector reads --prog.
+func newSelector(globs []string) (selector, error) {
+	for _, g := range globs {
+		if _, err := path.Match(g, ""); err != nil {
+			return selector{}, usagef("--prog %s: not a glob: %w", g, err)
+		}
 	}
-	var names []string
-	programs, failed := s.programs, s.failed
-	s.programs, s.failed = nil, nil
-	for _, p := range programs {
+	return selector{globs: globs}, nil
+}
+
+// all reports whether every program is chosen.
+func (s selector) all() bool { return len(s.globs) == 0 && s.name == "" }
+
+// selects reports whether a program of this name is chosen. A name is a glob that
+// matches itself, whatever characters are in it.
+func (s selector) selects(name string) bool {
+	if s.name != "" {
+		return name == s.name
+	}
+	return len(s.globs) == 0 || slices.ContainsFunc(s.globs, func(g string) bool {
+		ok, _ := path.Match(g, name)
+		return ok || g == name
+	})
+}
+
+// String names what is chosen, for messages.
+func (s selector) String() string {
+	if s.name != "" {
+		return strconv.Quote(s.name)
+	}
+	return strings.Join(s.globs, ", ")
+}
+
+// keep drops the programs that are not chosen. It returns the names of those that
+// there were.
+func (s *source) keep(sel selector) (names []string) {
+	if sel.all() {
+		return nil
+	}
+	s.programs = slices.DeleteFunc(s.programs, func(p *bytecode.Program) bool {
 		names = append(names, p.Name)
-		if p.Name == prog {
-			s.programs = append(s.programs, p)
-		}
-	}
-	for _, f := range failed {
+		return !sel.selects(p.Name)
+	})
+	s.failed = slices.DeleteFunc(s.failed, func(f failure) bool {
 		names = append(names, f.name)
-		if f.name == prog {
-			s.failed = append(s.failed, f)
-		}
-	}
-	if len(s.programs)+len(s.failed) == 0 {
-		return s, inputError(fmt.Errorf("%s: no program called %q, only %s", s.name, prog, listNames(names)))
-	}
-	return s, nil
+		return !sel.selects(f.name)
+	})
+	return names
+}
+
+// errNoMatch is the cause when an input has no program that was asked for.
+var errNoMatch = errors.New("no such program")
+
+// noMatch says that an input has no program that was asked for, but others.
+func noMatch(input string, sel selector, names []string) error {
+	return inputError(fmt.Errorf("%s: %w: %s; there is %s", input, errNoMatch, sel, listNames(names)))
 }
 
 // listNames joins names, at most ten of them.

@@ -13,7 +13,8 @@ import (
 type listCmd struct {
 	Input  []string `arg:"" help:"Objects, directories, raw:FILE, record:FILE, or - for standard input."`
 	Format string   `enum:"text,json" default:"text" help:"text or json."`
-	Prog   string   `help:"Only the program called NAME." placeholder:"NAME"`
+	Prog   []string `help:"Only programs whose name matches GLOB; may be given several times." placeholder:"GLOB" sep:"none"`
+	excludeFlags
 }
 
 // Help returns the examples of --help.
@@ -26,12 +27,13 @@ func (listCmd) Help() string {
 
 // Run implements the verb.
 func (c *listCmd) Run(std streams) error {
+	in, err := c.inputs(c.Input, c.Prog)
+	if err != nil {
+		return err
+	}
 	var failed error
 	first := true
-	for s, err := range inputs(c.Input, c.Prog, std) {
-		if err != nil {
-			return err
-		}
+	for _, s := range in.sources(std) {
 		if c.Format == "json" {
 			err = writeJSON(std.out, listDoc(s))
 		} else {
@@ -48,7 +50,7 @@ func (c *listCmd) Run(std streams) error {
 			failed = err
 		}
 	}
-	return failed
+	return worse(failed, in.end(std))
 }
 
 // listText prints a table of programs with their subprograms and tables.

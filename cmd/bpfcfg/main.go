@@ -23,12 +23,14 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/internal/object"
 )
 
 // cli is the command line: one field a verb.
 type cli struct {
 	Help    helpFlag      `short:"h" help:"Show help."`
 	Timeout time.Duration `help:"Give up after so long, with status 3 (30s, 5m; default: never)." placeholder:"TIME"`
+	Root    string        `help:"Name objects and C files relative to DIR (default: the repository's directory, or the working directory)." placeholder:"DIR"`
 	Limits  limitFlags    `embed:""`
 
 	Demo    demoCmd    `cmd:"" help:"The main job on an embedded sample: writes demo.svg and demo.html."`
@@ -69,6 +71,7 @@ type streams struct {
 	in       io.Reader
 	out, err io.Writer
 	limits   load.Limits     // of inputs
+	root     object.Root     // that objects are named relative to
 	said     map[string]bool // notes that are printed once
 }
 
@@ -129,6 +132,9 @@ func command(args []string, std streams, p *process) error {
 	}
 	if std.limits, err = c.Limits.limits(); err != nil {
 		return err
+	}
+	if std.root, err = object.NewRoot(c.Root); err != nil {
+		return usagef("--root: %w", err)
 	}
 	defer p.giveUp(c.Timeout)()
 	return ctx.Run(std, p)

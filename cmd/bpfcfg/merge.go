@@ -15,7 +15,7 @@ type mergeCmd struct {
 // Help returns the examples of --help.
 func (mergeCmd) Help() string {
 	return `Examples:
-  bpfcfg merge part1.json part2.json
+  bpfcfg merge part1.json part2.json part3.json      all shards of bpfcfg check --shard i/3
   bpfcfg merge part*.json --format sarif=out.sarif --format text`
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -18,10 +19,10 @@ type renderCmd struct {
 	Input   string  `arg:"" help:"An object, raw:FILE, record:FILE#NAME, or - for standard input."`
 	Output  string  `short:"o" help:"File to write, - for standard output (default: INPUT.PROGRAM.FORMAT here)." placeholder:"FILE"`
 	Format  string  `enum:"svg,html,png,pdf,dot,json,mermaid," default:"" help:"svg, html, png, pdf, dot, json or mermaid (default: by the file's name, else svg)."`
-	View    string  `enum:"both,cfg,layout" default:"both" help:"both, cfg or layout: which halves to draw."`
+	View    string  `enum:"both,cfg,layout," default:"" help:"both (default), cfg or layout: which halves to draw."`
 	Overlay string  `help:"Paint visit counts: a verifier log of level 2, or lines SLOT COUNT. HTML and SVG." placeholder:"FILE"`
-	Engine  string  `enum:"layered,dot" default:"layered" help:"layered, or dot: Graphviz, in the helper program bpfcfg-dot."`
-	Fold    int     `default:"4000" help:"Fold chains, then loops, then subprograms while svg, png or pdf would show more blocks than N; 0 for never." placeholder:"N"`
+	Engine  string  `enum:"layered,dot," default:"" help:"layered (default), or dot: Graphviz, in the helper program bpfcfg-dot."`
+	Fold    *int    `help:"Fold chains, then loops, then subprograms while svg, png or pdf would show more blocks than N; 0 for never (default 4000)." placeholder:"N"`
 	Scale   float64 `help:"Pixels of a PNG for each of the picture (default: 2, less for large pictures)." placeholder:"N"`
 	Scheme  string  `enum:"light,dark," default:"" help:"light or dark: colours of svg, png and pdf (default: svg follows the reader, else light)."`
 	analysisFlags
@@ -64,7 +65,11 @@ func (c *renderCmd) Run(std streams, p *process) error {
 	if c.kernel, err = newRecorded(s, nil); err != nil {
 		c.kernel, c.unheard = noKernel{}, err // the picture is there all the same
 	}
-	d := drawing{format: format, view: c.View, engine: c.Engine, fold: c.Fold, scheme: c.Scheme, scale: c.Scale, proc: p}
+	d := drawing{format: format, view: cmp.Or(c.View, "both"), engine: cmp.Or(c.Engine, "layered"),
+		fold: foldDefault, scheme: c.Scheme, scale: c.Scale, proc: p}
+	if c.Fold != nil {
+		d.fold = *c.Fold
+	}
 	d.console, _ = std.err.(*console)
 	return c.draw(std, p, s, prof, d)
 }
@@ -110,7 +115,7 @@ func (c *renderCmd) draw(std streams, proc *process, s source, prof jit.Profile,
 	if len(pages) > 0 {
 		title := pages[0].Scene.Title
 		if len(pages) > 1 {
-			title = shortName(s.name)
+			title = s.title
 		}
 		data, err := render.HTMLPages(title, pages)
 		if err != nil {
@@ -167,7 +172,7 @@ func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, forma
 	if err != nil {
 		return nil, err
 	}
-	scene := picture.Scene(a, shortName(s.name))
+	scene := picture.Scene(a, s.title)
 	c.check(scene, a)
 	if format == "html" {
 		picture.AddDetails(scene, a)
@@ -200,6 +205,9 @@ func (c *renderCmd) format() (string, error) {
 			return "", err
 		}
 	}
+	if err := c.ignored(format); err != nil {
+		return "", err
+	}
 	switch {
 	case c.Scale != 0 && format != "png":
 		return "", usagef("--scale is for PNG: %s has no pixels", format)
@@ -209,6 +217,32 @@ func (c *renderCmd) format() (string, error) {
 		return "", usagef("--scheme is for svg, png and pdf")
 	}
 	return format, nil
+}
+
+// foldDefault is the number of blocks above which a picture is folded.
+const foldDefault = 4000
+
+// ignored refuses flags that would do nothing for a format: graphs as text have
+// neither a machine code half nor places, and only pictures are painted.
+func (c *renderCmd) ignored(format string) error {
+	text := format == "dot" || format == "mermaid"
+	places := !text // boxes with positions
+	paper := format == "svg" || format == "png" || format == "pdf"
+	for _, f := range []struct {
+		flag string
+		set  bool
+		good bool
+	}{
+		{"--view", c.View != "", places},
+		{"--engine", c.Engine != "", places},
+		{"--fold", c.Fold != nil, paper},
+		{"--overlay", c.Overlay != "", paper || format == "html"},
+	} {
+		if f.set && !f.good {
+			return usagef("%s does nothing for %s: leave it out", f.flag, format)
+		}
+	}
+	return nil
 }
 
 // oneOutput refuses one output file for several programs, unless it is a page.

@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -182,4 +184,24 @@ func (s *summary) print() error {
 		fmt.Fprintf(s.w, "differs: %s\n", visible.Text(n))
 	}
 	return nil
+}
+
+// filesBelow returns the regular files below a directory whose name is wanted, in
+// lexical order. That there is none is an error, which says what is missing.
+func filesBelow(dir string, wanted func(name string) bool, what string) ([]string, error) {
+	var out []string
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && wanted(path) {
+			out = append(out, path)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, inputError(fmt.Errorf("read directory %s: %w", dir, err))
+	}
+	if len(out) == 0 {
+		return nil, inputError(fmt.Errorf("directory %s holds no %s", dir, what))
+	}
+	slices.Sort(out)
+	return out, nil
 }

@@ -21,8 +21,8 @@ type blockID = cfg.BlockID
 
 // analysisFlags are the flags of every verb that analyses programs.
 type analysisFlags struct {
-	Prog    string `help:"Only the program called NAME." placeholder:"NAME"`
-	Profile string `aliases:"kernel" help:"Kernel and mitigations (default linux-7.3; for a record, the recorded machine's)." placeholder:"PROFILE"`
+	Prog    []string `help:"Only programs whose name matches GLOB; may be given several times." placeholder:"GLOB" sep:"none"`
+	Profile string   `aliases:"kernel" help:"Kernel and mitigations (default linux-7.3; for a record, the recorded machine's)." placeholder:"PROFILE"`
 }
 
 // profile returns the profile that a source's programs are analysed for.
@@ -45,6 +45,7 @@ type showCmd struct {
 	Harden bool     `help:"As with net.core.bpf_jit_harden=2: constants blinded, with random numbers that are all zero."`
 	graphFlags
 	analysisFlags
+	excludeFlags
 }
 
 // Help returns the examples of --help.
@@ -101,12 +102,13 @@ func (c *showCmd) Run(std streams) error {
 	if err != nil {
 		return err
 	}
+	in, err := c.inputs(c.Input, c.Prog)
+	if err != nil {
+		return err
+	}
 	var failed error
 	first := true
-	for s, err := range inputs(c.Input, c.Prog, std) {
-		if err != nil {
-			return err
-		}
+	for _, s := range in.sources(std) {
 		s.harden = c.Harden
 		prof, err := c.profile(std, s)
 		if err != nil {
@@ -119,8 +121,11 @@ func (c *showCmd) Run(std streams) error {
 		if err := c.show(std, s, st, prof, graph); err != nil {
 			failed = err
 		}
+		if lost(std.out) != nil {
+			break
+		}
 	}
-	return failed
+	return worse(failed, in.end(std))
 }
 
 // show prints one source and returns an error when a program of it could not

@@ -22,6 +22,7 @@ type verifyCmd struct {
 	Load   bool     `help:"Load the programs into the running kernel for a moment, compare, and unload them. Nothing is attached."`
 	Format string   `enum:"text,json" default:"text" help:"text or json."`
 	analysisFlags
+	excludeFlags
 }
 
 // Help returns the examples of --help.
@@ -75,16 +76,17 @@ func (d *verifyDoc) add(c checkDoc) {
 
 // Run implements the verb.
 func (c *verifyCmd) Run(std streams) error {
-	sources, err := openInputs(c.Input, c.Prog, std)
+	in, err := c.inputs(c.Input, c.Prog)
 	if err != nil {
 		return err
 	}
 	var failed error
-	differs := false
-	for i, s := range sources {
-		if i > 0 && c.Format == "text" {
+	differs, first := false, true
+	for _, s := range in.sources(std) {
+		if !first && c.Format == "text" {
 			fmt.Fprintln(std.out)
 		}
+		first = false
 		docs, err := c.source(std, s)
 		if err != nil {
 			return err
@@ -96,6 +98,7 @@ func (c *verifyCmd) Run(std streams) error {
 			differs = differs || d.failed == nil && !d.Same
 		}
 	}
+	failed = worse(failed, in.end(std))
 	switch {
 	case failed != nil:
 		return failed

@@ -28,6 +28,7 @@ const (
 	PathExplosion    ID = "path-explosion"
 	LayoutMismatch   ID = "layout-mismatch"
 	OddObject        ID = "odd-object"
+	LoaderRefuses    ID = "loader-refuses"
 	MustReach        ID = "must-reach"
 	MustNotReach     ID = "must-not-reach"
 	MaxInsns         ID = "max-insns"
@@ -169,6 +170,11 @@ func hazards() []Info {
 				"states is like that.",
 			"  100 ways meet; on some r1 was never set\n  r2 = r1\n",
 			"load the program: only the kernel can tell"},
+		{LoaderRefuses, Warning, "an object that libbpf refuses, or loads in part",
+			"libbpf refuses the object, or does not find some of its programs: static maps, map definitions in the old style, " +
+				"functions without a type. Other loaders may take it; the programs are analysed all the same.",
+			"  static struct { __uint(type, BPF_MAP_TYPE_ARRAY); … } m SEC(\".maps\");\n",
+			"correct the source as the message says, or turn the finding off if another loader is used"},
 		{DeadBranch, Note, "a branch that is never taken",
 			"The facts prove that a conditional jump always goes the same way. The blocks that only the other edge reaches " +
 				"never execute, and Linux removes what its own facts prove dead.",

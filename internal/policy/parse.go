@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"strconv"
 	"strings"
 
-	"gopkg.in/yaml.v3"
+	"github.com/bmatcuk/doublestar/v4"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/bpfcfg/bpfcfg/internal/check"
 )
@@ -132,6 +132,8 @@ func (r *reader) rule(n *yaml.Node, p *Policy) *rule {
 		switch {
 		case key == "fail-on" && p != nil:
 			r.failOn(v, p)
+		case key == "exclude" && p != nil:
+			r.items(v, key, func(v *yaml.Node) { p.Exclude = append(p.Exclude, r.glob(v, key)) })
 		case key == "programs" && p != nil:
 			r.items(v, key, func(v *yaml.Node) {
 				q := r.rule(v, nil)
@@ -192,19 +194,22 @@ const maxGlob = 4096
 // match reads a glob or a list of them.
 func (r *reader) match(v *yaml.Node) []string {
 	var out []string
-	add := func(v *yaml.Node) {
-		g := r.text(v, "match")
-		if _, err := path.Match(g, ""); err != nil || g == "" || len(g) > maxGlob {
-			r.fail(v, "match: %.40q is no glob, or longer than %d bytes", g, maxGlob)
-		}
-		out = append(out, g)
-	}
+	add := func(v *yaml.Node) { out = append(out, r.glob(v, "match")) }
 	if deref(v).Kind == yaml.SequenceNode {
 		r.items(v, "match", add)
 	} else {
 		add(v)
 	}
 	return out
+}
+
+// glob reads a glob.
+func (r *reader) glob(v *yaml.Node, what string) string {
+	g := r.text(v, what)
+	if !doublestar.ValidatePattern(g) || g == "" || len(g) > maxGlob {
+		r.fail(v, "%s: %.40q is no glob, or longer than %d bytes", what, g, maxGlob)
+	}
+	return g
 }
 
 // levels reads a mapping of findings to levels.

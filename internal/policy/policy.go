@@ -40,7 +40,8 @@ var Schema string
 
 // Policy is the content of a policy file. The zero value asks for nothing.
 type Policy struct {
-	FailOn check.Level // lowest level that fails, empty when not stated, Off for never
+	FailOn  check.Level // lowest level that fails, empty when not stated, Off for never
+	Exclude []string    // globs of files and directories that are left out of directories
 
 	file  string
 	rules []*rule // that of the top level, then those of programs, in order

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/check"
@@ -14,6 +14,7 @@ import (
 
 const full = `# everything at once
 fail-on: warning
+exclude: ["*.host.o", libbpf/**]
 levels:
   wide-table: note
   dead-branch: off
@@ -81,6 +82,7 @@ var bad = []struct{ text, line, part string }{
 	{"programs:\n  - match: \"[\"\n", "2", "is no glob"},
 	{"programs:\n  - match: x\n    fail-on: error\n", "3", `no key "fail-on"`},
 	{"programs: {match: x}\n", "1", "must be a list"},
+	{"exclude: x.o\n", "1", "must be a list"},
 	{"must-reach:\n  - function: a\n    helper: b\n", "2", "one of function, helper and line"},
 	{"must-reach:\n  - {}\n", "2", "one of function, helper and line"},
 	{"must-reach:\n  - line: parse.c\n", "2", "write FILE:LINE"},
@@ -169,7 +171,7 @@ func TestDocumented(t *testing.T) {
 		return string(data)
 	}
 	policy := doc("policy.md")
-	for _, key := range []string{"fail-on", "levels", "must-reach", "must-not-reach", "max-insns", "max-image", "max-targets",
+	for _, key := range []string{"fail-on", "exclude", "levels", "must-reach", "must-not-reach", "max-insns", "max-image", "max-targets",
 		"set", "programs", "match", "function", "helper", "line"} {
 		if !strings.Contains(policy, "`"+key+"`") {
 			t.Errorf("docs/policy.md does not have `%s`", key)

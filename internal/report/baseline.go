@@ -5,21 +5,19 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"path"
 	"slices"
-	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/check"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // BaselineSchema identifies a baseline file.
-const BaselineSchema = "bpfcfg-baseline/1"
+const BaselineSchema = "bpfcfg-baseline/2"
 
-// Accepted is a finding that a baseline accepts. Input, Program and Fingerprint
+// Accepted is a finding that a baseline accepts. Object, Program and Fingerprint
 // identify it; the rest is for people.
 type Accepted struct {
-	Input       string   `json:"input"` // last element of the input's name
+	Object      string   `json:"object"` // its identity, see package object
 	Program     string   `json:"program"`
 	ID          check.ID `json:"id"`
 	Function    string   `json:"function"`
@@ -29,28 +27,22 @@ type Accepted struct {
 
 // compare orders entries.
 func (a Accepted) compare(b Accepted) int {
-	return cmp.Or(cmp.Compare(a.Input, b.Input), cmp.Compare(a.Program, b.Program), cmp.Compare(a.ID, b.ID),
+	return cmp.Or(cmp.Compare(a.Object, b.Object), cmp.Compare(a.Program, b.Program), cmp.Compare(a.ID, b.ID),
 		cmp.Compare(a.Function, b.Function), cmp.Compare(a.Fingerprint, b.Fingerprint), cmp.Compare(a.Message, b.Message))
 }
 
 // identity is what makes two entries the same.
-type identity struct{ input, program, fingerprint string }
+type identity struct{ object, program, fingerprint string }
 
-func (a Accepted) identity() identity { return identity{a.Input, a.Program, a.Fingerprint} }
-
-// baseName returns what a baseline knows an input by, so that it holds in any
-// directory: "bpf/x.o" and "x.o#f" are x.o.
-func baseName(input string) string {
-	return path.Base(strings.ReplaceAll(input, `\`, "/"))
-}
+func (a Accepted) identity() identity { return identity{a.Object, a.Program, a.Fingerprint} }
 
 // Baseline returns the entries that accept all findings of a report.
 func (r *Report) Baseline() []Accepted {
 	out := []Accepted{}
 	for in := range r.inputs() {
-		for _, p := range in.Programs {
+		for p := range in.groups() {
 			for _, f := range p.Findings {
-				out = append(out, Accepted{baseName(in.Name), p.Name, f.ID, f.Function, f.Fingerprint, f.Message})
+				out = append(out, Accepted{in.Object, p.Name, f.ID, f.Function, f.Fingerprint, f.Message})
 			}
 		}
 	}
@@ -93,7 +85,7 @@ func ReadBaseline(data []byte) ([]Accepted, error) {
 		return nil, fmt.Errorf("not a baseline: %w", err)
 	}
 	if f.Schema != BaselineSchema {
-		return nil, fmt.Errorf("not a baseline: schema is %q, not %q", f.Schema, BaselineSchema)
+		return nil, fmt.Errorf("not a baseline: schema is %q, not %q: write it again with --write-baseline", f.Schema, BaselineSchema)
 	}
 	return f.Findings, nil
 }
@@ -111,15 +103,14 @@ func (r *Report) Accept(entries []Accepted) {
 	failed := map[string]bool{}
 	for i := range r.Inputs {
 		in := r.Inputs[i].unpacked()
-		base := baseName(in.Name)
-		inputs[base] = true
-		failed[base] = failed[base] || in.Error != ""
-		for j := range in.Programs {
-			p := &in.Programs[j]
-			failed[base] = failed[base] || p.Error != ""
+		object := in.Object
+		inputs[object] = true
+		failed[object] = failed[object] || in.Error != ""
+		for p := range in.groups() {
+			failed[object] = failed[object] || p.Error != ""
 			for k := range p.Findings {
 				f := &p.Findings[k]
-				id := identity{base, p.Name, f.Fingerprint}
+				id := identity{object, p.Name, f.Fingerprint}
 				f.Accepted = known[id]
 				found[id] = true
 			}
@@ -130,7 +121,7 @@ func (r *Report) Accept(entries []Accepted) {
 		}
 	}
 	for _, e := range entries {
-		if !found[e.identity()] && inputs[e.Input] && !failed[e.Input] {
+		if !found[e.identity()] && inputs[e.Object] && !failed[e.Object] {
 			r.Removable = append(r.Removable, e)
 		}
 	}

@@ -10,11 +10,11 @@ import (
 // places with and without a C line, a path, related places, the kernel's words,
 // a finding that the baseline accepts, failures, and names made to do harm.
 func fixture() *Report {
-	r := &Report{Profile: "linux-7.3", FailOn: check.Error}
+	r := &Report{Profile: "linux-7.3", FailOn: check.Error, Shard: Shard{Part: 1, Parts: 1}}
 	line := func(insn, line, col int, text string) Place {
 		return Place{Insn: insn, File: "src/prog.c", Line: line, Col: col, Text: text}
 	}
-	r.Add(Input{Name: "z/evil\x1b[31m.o", Programs: []Program{{
+	r.Add(Input{Name: "z/evil\x1b[31m.o", Object: "z/evil\x1b[31m.o", Programs: []Program{{
 		Name: "a|b\n::error::c", Section: "xdp<x>", Insns: 9,
 		Findings: []Finding{{
 			ID: check.WideTable, Level: check.Warning, Function: "f\u202e", Block: 2,
@@ -22,7 +22,8 @@ func fixture() *Report {
 			Message: "100% \"wrong\" & <more>\r\nthan a line", Fingerprint: "00000000000000f3",
 		}},
 	}}})
-	r.Add(Input{Name: "b.o", Programs: []Program{
+	r.Add(Input{Name: "b.o", Object: "b.o", Findings: []Finding{{ID: check.LoaderRefuses, Level: check.Warning, Block: -1,
+		Place: Place{Insn: -1}, Message: "libbpf refuses it", Fingerprint: "00000000000000f5"}}, Programs: []Program{
 		{Name: "clean", Section: "xdp", Insns: 3, Findings: []Finding{}},
 		{Name: "filter", Section: "xdp", Insns: 40, Findings: []Finding{
 			{
@@ -46,7 +47,7 @@ func fixture() *Report {
 			},
 		}},
 		{Name: "broken", Section: "tc", Insns: 2, Error: "slot 1: no such thing", Findings: []Finding{}},
-	}}, Input{Name: "a.o", Error: "a.o: not an ELF object", Notes: []string{"odd"}, Programs: []Program{}})
+	}}, Input{Name: "a.o", Object: "a.o", Error: "a.o: not an ELF object", Programs: []Program{}})
 	r.Removable = []Accepted{{"b.o", "clean", check.DeadBranch, "clean", "00000000000000aa", "it was dead"}}
 	return r
 }

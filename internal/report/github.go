@@ -20,8 +20,7 @@ func writeGitHub(w io.Writer, r *Report, opt Options) error {
 		if in.Error != "" {
 			command(w, "error", "title=not analysed", in.Name+": "+in.Error)
 		}
-		for j := range in.Programs {
-			p := &in.Programs[j]
+		for p := range in.groups() {
 			if p.Error != "" {
 				command(w, "error", "title=not analysed", in.Name+": "+p.label()+": "+p.Error)
 			}
@@ -128,8 +127,7 @@ func summaryRows(r *Report) (rows []string, all int) {
 		if in.Error != "" {
 			add(&failed, "error", "not analysed", visible.Text(in.Name), "", visible.Text(in.Error))
 		}
-		for j := range in.Programs {
-			p := &in.Programs[j]
+		for p := range in.groups() {
 			name := visible.Text(in.Name) + " " + p.label()
 			if p.Error != "" {
 				add(&failed, "error", "not analysed", name, "", visible.Text(p.Error))

@@ -77,12 +77,12 @@ func number(name string, n int) xml.Attr {
 
 // inputSuite returns the test suite of an input.
 func inputSuite(r *Report, in *Input) *junitSuite {
-	s := &junitSuite{Name: visible.Text(in.Name)}
+	s := &junitSuite{Name: visible.Text(in.Object)}
 	if in.Error != "" {
 		s.add(junitCase{Class: s.Name, Name: "input", Error: &junitProblem{visible.Text(in.Error), "not-analysed", ""}})
 	}
-	for j := range in.Programs {
-		s.add(programCase(r, s.Name, &in.Programs[j]))
+	for p := range in.groups() {
+		s.add(programCase(r, s.Name, p))
 	}
 	return s
 }

@@ -5,9 +5,9 @@ import (
 	"iter"
 )
 
-// Pack puts the programs of an input away in a small form, from which all that
+// Pack puts the findings and programs of an input away in a small form, from which all that
 // looks at a report takes them one input at a time: the findings of a run over
-// thousands of objects, with their paths, are most of its memory. Programs is nil
+// thousands of objects, with their paths, are most of its memory. Both are nil
 // after it.
 //
 // The form is the fields in order as numbers, and each text once: a line of C is
@@ -19,8 +19,9 @@ func (in *Input) Pack() {
 		return
 	}
 	w := &packer{index: map[string]int{}}
+	walkList(w, &in.Findings, func(f *Finding) { walkFinding(w, f) })
 	walkPrograms(w, &in.Programs)
-	in.packed, in.Programs = w.bytes(), nil
+	in.packed, in.Findings, in.Programs = w.bytes(), nil, nil
 }
 
 // unpacked returns the input with its programs.
@@ -30,7 +31,9 @@ func (in *Input) unpacked() *Input {
 	}
 	out := *in
 	out.packed = nil
-	walkPrograms(newUnpacker(in.packed), &out.Programs)
+	u := newUnpacker(in.packed)
+	walkList(u, &out.Findings, func(f *Finding) { walkFinding(u, f) })
+	walkPrograms(u, &out.Programs)
 	return &out
 }
 

@@ -14,6 +14,7 @@ package report
 
 import (
 	"cmp"
+	"iter"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,7 +29,10 @@ type Report struct {
 	Kind    string      `json:"kind"`   // "check"
 	Profile string      `json:"profile"`
 	FailOn  check.Level `json:"fail_on"` // Off: findings never fail
-	Inputs  []Input     `json:"inputs"`  // by name
+	Shard   Shard       `json:"shard"`
+	Inputs  []Input     `json:"inputs"` // by name
+	// Passed lists the files of directories that were passed over.
+	Passed []Passed `json:"passed_over,omitempty"`
 	// Removable lists the entries of the baseline that no finding matches any
 	// more, of inputs that were analysed.
 	Removable []Accepted `json:"removable,omitempty"`
@@ -40,12 +44,27 @@ const (
 	Kind   = "check"
 )
 
+// Shard says which part of a check a report is. A report without one was made by a
+// version that did not say.
+type Shard struct {
+	Part  int    `json:"part"`            // from 1
+	Parts int    `json:"parts"`           // 1: the report is whole
+	Files string `json:"files,omitempty"` // hash of all inputs of all parts, so that parts of two checks are told apart
+}
+
+// Passed is a file that was passed over.
+type Passed struct {
+	Name string `json:"input"`
+	Why  string `json:"why"`
+}
+
 // Input is a file.
 type Input struct {
 	Name     string    `json:"input"`
-	Profile  string    `json:"profile,omitempty"` // when it is not the report's: that of a record
-	Error    string    `json:"error,omitempty"`   // why it could not be read
-	Notes    []string  `json:"notes,omitempty"`   // what is odd about the file as a whole
+	Object   string    `json:"object"`             // its identity, see package object
+	Profile  string    `json:"profile,omitempty"`  // when it is not the report's: that of a record
+	Error    string    `json:"error,omitempty"`    // why it could not be read
+	Findings []Finding `json:"findings,omitempty"` // about the object as a whole
 	Programs []Program `json:"programs"`
 	packed   []byte    // the programs, after Pack
 }
@@ -98,6 +117,21 @@ type Step struct {
 	Skipped int    `json:"skipped,omitempty"` // blocks left out in front
 }
 
+// groups yields what findings belong to: the object as a whole, as a program without
+// a name, then its programs. The findings are the input's own.
+func (in *Input) groups() iter.Seq[*Program] {
+	return func(yield func(*Program) bool) {
+		if len(in.Findings) > 0 && !yield(&Program{Findings: in.Findings}) {
+			return
+		}
+		for i := range in.Programs {
+			if !yield(&in.Programs[i]) {
+				return
+			}
+		}
+	}
+}
+
 // Add adds inputs and puts all in order.
 func (r *Report) Add(in ...Input) {
 	r.Inputs = append(r.Inputs, in...)
@@ -124,13 +158,13 @@ func (r *Report) Count() Counts {
 		if in.Error != "" {
 			c.FailedInputs++
 		}
-		for j := range in.Programs {
-			c.Programs++
-			if in.Programs[j].Error != "" {
+		c.Programs += len(in.Programs)
+		for p := range in.groups() {
+			if p.Error != "" {
 				c.FailedProg++
 			}
-			for k := range in.Programs[j].Findings {
-				c.add(r, &in.Programs[j].Findings[k])
+			for k := range p.Findings {
+				c.add(r, &p.Findings[k])
 			}
 		}
 	}

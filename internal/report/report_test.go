@@ -144,8 +144,8 @@ func TestJUnitCounts(t *testing.T) {
 	if err := xml.Unmarshal([]byte(write(t, "junit", fixture(), Options{})), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Tests != 5 || got.Failures != 1 || got.Errors != 2 {
-		t.Errorf("tests %d, failures %d, errors %d: want 5, 1, 2", got.Tests, got.Failures, got.Errors)
+	if got.Tests != 6 || got.Failures != 1 || got.Errors != 2 {
+		t.Errorf("tests %d, failures %d, errors %d: want 6, 1, 2", got.Tests, got.Failures, got.Errors)
 	}
 	if n := len(got.Suites); n != 3 {
 		t.Errorf("%d suites, want one for each input", n)
@@ -180,13 +180,15 @@ func TestMerge(t *testing.T) {
 	want := write(t, "json", whole, Options{})
 	var parts []*Report
 	for i := len(whole.Inputs) - 1; i >= 0; i-- {
-		p := &Report{Profile: whole.Profile, FailOn: whole.FailOn, Inputs: whole.Inputs[i : i+1]}
+		p := &Report{Profile: whole.Profile, FailOn: whole.FailOn, Shard: Shard{i + 1, len(whole.Inputs) + 1, "f"},
+			Inputs: whole.Inputs[i : i+1]}
 		if i == 1 {
 			p.Removable = whole.Removable
 		}
 		parts = append(parts, p)
 	}
-	parts = append(parts, &Report{Profile: whole.Profile, FailOn: whole.FailOn})
+	parts = append(parts, &Report{Profile: whole.Profile, FailOn: whole.FailOn,
+		Shard: Shard{len(whole.Inputs) + 1, len(whole.Inputs) + 1, "f"}})
 	got, err := Merge(parts)
 	if err != nil {
 		t.Fatal(err)
@@ -194,10 +196,20 @@ func TestMerge(t *testing.T) {
 	if diff := cmp.Diff(want, write(t, "json", got, Options{})); diff != "" {
 		t.Error(diff)
 	}
+	for what, bad := range map[string][]*Report{
+		"missing": parts[1:], "in 2 parts": append(parts[1:], parts...),
+		"different inputs": {parts[0], {Profile: whole.Profile, FailOn: whole.FailOn, Shard: Shard{2, len(parts), "g"}}},
+		"one of":           {parts[0], {Profile: whole.Profile, FailOn: whole.FailOn, Shard: Shard{2, 9, "f"}}},
+		"does not say":     {parts[0], {Profile: whole.Profile, FailOn: whole.FailOn}},
+	} {
+		if _, err := Merge(bad); err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("want an error with %q: %v", what, err)
+		}
+	}
 	if _, err := Merge([]*Report{whole, whole}); err == nil || !strings.Contains(err.Error(), "in two parts") {
 		t.Errorf("the same part twice: %v", err)
 	}
-	if _, err := Merge([]*Report{whole, {Profile: "linux-6.19", FailOn: whole.FailOn}}); err == nil {
+	if _, err := Merge([]*Report{whole, {Profile: "linux-6.19", FailOn: whole.FailOn, Shard: whole.Shard}}); err == nil {
 		t.Error("parts of different profiles were joined")
 	}
 }
@@ -212,22 +224,22 @@ func TestBaseline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(entries) != 4 {
-		t.Fatalf("%d entries, want 4:\n%s", len(entries), data)
+	if len(entries) != 5 {
+		t.Fatalf("%d entries, want 5:\n%s", len(entries), data)
 	}
 	// Instructions move, and the object lies elsewhere: still accepted.
 	moved := fixture()
 	moved.Removable = nil
-	moved.Inputs[1].Name = "build/other/b.o"
+	moved.Inputs[1].Name = "./b.o"
 	for i := range moved.Inputs[1].Programs[1].Findings {
 		moved.Inputs[1].Programs[1].Findings[i].Insn += 100
 	}
 	moved.Inputs[1].Programs[2].Error = "" // now it is analysed
-	moved.Accept(append(entries, Accepted{Input: "b.o", Program: "filter", ID: check.NopTarget, Fingerprint: "gone"},
-		Accepted{Input: "a.o", Program: "p", Fingerprint: "not analysed"},
-		Accepted{Input: "elsewhere.o", Program: "p", Fingerprint: "not looked at"}))
-	if c := moved.Count(); c.Failing != 0 || c.Accepted != 4 {
-		t.Errorf("%+v: want all four accepted and none failing", c)
+	moved.Accept(append(entries, Accepted{Object: "b.o", Program: "filter", ID: check.NopTarget, Fingerprint: "gone"},
+		Accepted{Object: "a.o", Program: "p", Fingerprint: "not analysed"},
+		Accepted{Object: "elsewhere.o", Program: "p", Fingerprint: "not looked at"}))
+	if c := moved.Count(); c.Failing != 0 || c.Accepted != 5 {
+		t.Errorf("%+v: want all five accepted and none failing", c)
 	}
 	if len(moved.Removable) != 1 || moved.Removable[0].Fingerprint != "gone" {
 		t.Errorf("removable: %+v", moved.Removable)

@@ -1,6 +1,9 @@
 package report
 
 import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"iter"
@@ -30,7 +33,8 @@ type (
 	}
 	sarifDriver struct { // [3.19]
 		Name    string      `json:"name"`
-		Version string      `json:"version,omitempty"`
+		Info    string      `json:"informationUri"`
+		Version string      `json:"version"`
 		Rules   []sarifRule `json:"rules"`
 	}
 	sarifRule struct { // [3.49]
@@ -111,12 +115,15 @@ type (
 
 // fingerprintKey names the fingerprint; the number changes when what it is made
 // of does.
-const fingerprintKey = "bpfcfg/v1"
+const fingerprintKey = "bpfcfg/v2"
+
+// homepage is where SARIF viewers send a reader who asks what made the log.
+const homepage = "https://github.com/bpfcfg/bpfcfg"
 
 // writeSARIF writes a SARIF log of one run. Findings that the baseline accepts
 // are suppressed results. A failure of the tool is an unsuccessful invocation.
 func writeSARIF(w io.Writer, r *Report, opt Options) error {
-	run := sarifRun{Tool: sarifTool{sarifDriver{Name: "bpfcfg", Version: opt.Version, Rules: []sarifRule{}}},
+	run := sarifRun{Tool: sarifTool{sarifDriver{Name: "bpfcfg", Info: homepage, Version: cmp.Or(opt.Version, "unknown"), Rules: []sarifRule{}}},
 		Results: []sarifResult{}}
 	index := map[check.ID]int{}
 	for i, info := range check.Catalogue() {
@@ -134,8 +141,8 @@ func writeSARIF(w io.Writer, r *Report, opt Options) error {
 		if in.Error != "" {
 			fail(in, in.Error)
 		}
-		for j := range in.Programs {
-			if p := &in.Programs[j]; p.Error != "" {
+		for p := range in.groups() {
+			if p.Error != "" {
 				fail(in, "program "+p.Name+": "+p.Error)
 			}
 		}
@@ -158,8 +165,8 @@ func writeSARIF(w io.Writer, r *Report, opt Options) error {
 func (r *Report) programs() iter.Seq2[*Input, *Program] {
 	return func(yield func(*Input, *Program) bool) {
 		for in := range r.inputs() {
-			for j := range in.Programs {
-				if !yield(in, &in.Programs[j]) {
+			for p := range in.groups() {
+				if !yield(in, p) {
 					return
 				}
 			}
@@ -174,7 +181,7 @@ func result(in *Input, p *Program, f *Finding, rule int) sarifResult {
 	res := sarifResult{
 		RuleID: f.ID, RuleIndex: rule, Level: f.Level, Message: sarifText{f.said()},
 		Locations:    []sarifLocation{loc},
-		Fingerprints: map[string]string{fingerprintKey: f.Fingerprint},
+		Fingerprints: map[string]string{fingerprintKey: fingerprint(in, f)},
 		Properties:   &sarifProperties{p.label(), f.Insn, f.Block},
 	}
 	if f.Fix != "" {
@@ -194,6 +201,13 @@ func result(in *Input, p *Program, f *Finding, rule int) sarifResult {
 	return res
 }
 
+// fingerprint returns the finding's identity among those of all objects: two objects
+// may hold the same program.
+func fingerprint(in *Input, f *Finding) string {
+	sum := sha256.Sum256([]byte(in.Object + "\x00" + f.Fingerprint))
+	return hex.EncodeToString(sum[:8])
+}
+
 // steps converts a path.
 func steps(in *Input, path []Step) []sarifStep {
 	var out []sarifStep
@@ -210,7 +224,7 @@ func steps(in *Input, path []Step) []sarifStep {
 // physical returns a place in a C file; a place without one is the object.
 func physical(in *Input, p Place) sarifPhysical {
 	if p.Line == 0 {
-		return sarifPhysical{Artifact: sarifArtifact{uri(in.Name)}}
+		return sarifPhysical{Artifact: sarifArtifact{uri(in.Object)}}
 	}
 	region := &sarifRegion{Line: p.Line, Col: p.Col}
 	if p.Text != "" {

@@ -48,17 +48,12 @@ func writeText(w io.Writer, r *Report, opt Options) error {
 		if in.Error != "" {
 			fmt.Fprintf(w, "%s: %s: %s\n", visible.Text(in.Name), t.paint.sgr("1;31", "not analysed"), visible.Text(in.Error))
 		}
-		if t.show == check.Note {
-			for _, n := range in.Notes {
-				fmt.Fprintf(w, "%s: %s\n", visible.Text(in.Name), visible.Text(n))
-			}
-		}
-		for j := range in.Programs {
-			t.program(in, &in.Programs[j])
+		for p := range in.groups() {
+			t.program(in, p)
 		}
 	}
 	for _, a := range r.Removable {
-		fmt.Fprintf(w, "fixed: %s %s: %s (%s): the baseline need not accept it any more\n", visible.Text(a.Input),
+		fmt.Fprintf(w, "fixed: %s %s: %s (%s): the baseline need not accept it any more\n", visible.Text(a.Object),
 			visible.Text(a.Program), visible.Text(a.Message), a.ID)
 	}
 	t.summary()
@@ -170,13 +165,16 @@ func (t *texter) summary() {
 		fmt.Fprintf(t.w, "; %s not be analysed", t.paint.sgr("1;31", fmt.Sprintf("%d could", n)))
 	}
 	fmt.Fprintln(t.w)
+	if line := t.r.PassedLine(); line != "" {
+		fmt.Fprintln(t.w, line)
+	}
 }
 
 // hidden returns how many findings are counted and not listed.
 func (t *texter) hidden() int {
 	n := 0
 	for in := range t.r.inputs() {
-		for _, p := range in.Programs {
+		for p := range in.groups() {
 			for i := range p.Findings {
 				if f := &p.Findings[i]; !f.Accepted && !f.Level.AtLeast(t.show) && !t.r.Failing(f) {
 					n++

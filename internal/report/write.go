@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -123,7 +122,7 @@ func Read(data []byte) (*Report, error) {
 		return nil, fmt.Errorf("fail_on is %q, which is no level", r.FailOn)
 	}
 	for in := range r.inputs() {
-		for _, p := range in.Programs {
+		for p := range in.groups() {
 			for _, f := range p.Findings {
 				if f.Level.Rank() <= 0 {
 					return nil, fmt.Errorf("%s: finding %s has level %q, which is none", in.Name, f.ID, f.Level)
@@ -132,32 +131,6 @@ func Read(data []byte) (*Report, error) {
 		}
 	}
 	return &r, nil
-}
-
-// Merge joins reports of parts of a check. The profile and the level that fails
-// must be the same in all; an input may be in one of them only.
-func Merge(rs []*Report) (*Report, error) {
-	out := &Report{Schema: Schema, Kind: Kind}
-	seen := map[string]bool{}
-	for i, r := range rs {
-		if i == 0 {
-			out.Profile, out.FailOn = r.Profile, r.FailOn
-		}
-		if r.Profile != out.Profile || r.FailOn != out.FailOn {
-			return nil, fmt.Errorf("part %d was made with profile %s and --fail-on %s, the first with %s and %s",
-				i+1, r.Profile, r.FailOn, out.Profile, out.FailOn)
-		}
-		for _, in := range r.Inputs {
-			if seen[in.Name] {
-				return nil, fmt.Errorf("input %s is in two parts", in.Name)
-			}
-			seen[in.Name] = true
-		}
-		out.Add(r.Inputs...)
-		out.Removable = append(out.Removable, r.Removable...)
-	}
-	slices.SortFunc(out.Removable, Accepted.compare)
-	return out, nil
 }
 
 // where names a place for people: "prog.c:12:3", or "insn 7" without source.
@@ -170,12 +143,15 @@ func (p Place) where() string {
 	case p.Insn >= 0:
 		return fmt.Sprintf("insn %d", p.Insn)
 	default:
-		return "program"
+		return "whole"
 	}
 }
 
 // label names a program: "xdp/parse".
 func (p *Program) label() string {
+	if p.Name == "" && p.Section == "" && p.Insns == 0 {
+		return "object"
+	}
 	if p.Section == "" {
 		return visible.Text(p.Name)
 	}

@@ -65,6 +65,7 @@ var layers = map[string][]string{
 	"internal/policy":  {"cfg/bytecode", "internal/check"},
 	"internal/report":  {"cfg/bytecode", "internal/check"},
 	"internal/manual":  {},
+	"internal/object":  {},
 	"internal/visible": {},
 	"internal/damage":  {},
 	"internal/visits":  {},

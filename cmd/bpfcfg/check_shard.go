@@ -1,0 +1,72 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/bpfcfg/bpfcfg/internal/object"
+	"github.com/bpfcfg/bpfcfg/internal/report"
+)
+
+// content is what an input's file holds, as a hash.
+type content struct {
+	sum [sha256.Size]byte
+	err error
+}
+
+// prepareShards hashes the files of all inputs, so that all machines agree on the
+// shard of each without talking, and merge can tell that all have had the same.
+func (c *checkRun) prepareShards() {
+	if c.shards == 1 {
+		return
+	}
+	c.contents = make([]content, len(c.inputs.files))
+	for i, f := range c.inputs.files {
+		c.contents[i].sum, c.contents[i].err = hashFile(f.name)
+	}
+}
+
+// shardOf returns what the report says of its shard.
+func (c *checkRun) shardOf() report.Shard {
+	s := report.Shard{Part: c.shard, Parts: c.shards}
+	if c.shards == 1 {
+		return s
+	}
+	h := sha256.New()
+	for i, f := range c.inputs.files {
+		fmt.Fprintf(h, "%q %x %v\n", c.std.root.Name(f.name), c.contents[i].sum, c.contents[i].err != nil)
+	}
+	fmt.Fprintf(h, "%q\n", c.inputs.selector.String())
+	s.Files = hex.EncodeToString(h.Sum(nil)[:8])
+	return s
+}
+
+// mine reports whether an input is in this shard: by its content, and by nothing
+// else.
+func (c *checkRun) mine(i int) bool {
+	n := binary.BigEndian.Uint64(c.contents[i].sum[:]) % uint64(c.shards)
+	return int(n)+1 == c.shard
+}
+
+// hashFile hashes the file of an input.
+func hashFile(input string) (sum [sha256.Size]byte, err error) {
+	file, ok := object.File(input)
+	if !ok || readOnce(input) {
+		return sum, fmt.Errorf("%s cannot be split with --shard: name files", input)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return sum, cause(file, err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, io.LimitReader(f, maxInput+1)); err != nil {
+		return sum, cause(file, err)
+	}
+	h.Sum(sum[:0])
+	return sum, nil
+}

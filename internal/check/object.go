@@ -1,0 +1,36 @@
+package check
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+)
+
+// Object is what the checks of an object as a whole look at.
+type Object struct {
+	Odd     []string // what the loader found odd
+	Refused []string // what libbpf refuses or leaves out
+}
+
+// ObjectFindings returns what there is to say about an object as a whole, once and
+// not for each program.
+func ObjectFindings(o Object) []Finding {
+	var out []Finding
+	seen := map[string]int{}
+	add := func(id ID, level Level, text string) {
+		key := string(id) + "\x00" + shape(text)
+		sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", key, seen[key]))
+		seen[key]++
+		out = append(out, Finding{ID: id, Level: level, PC: -1, Block: cfg.NoBlock, Message: text, Fix: id.Info().Fix,
+			Fingerprint: hex.EncodeToString(sum[:8])})
+	}
+	for _, text := range o.Refused {
+		add(LoaderRefuses, Warning, text)
+	}
+	for _, text := range o.Odd {
+		add(OddObject, Note, text)
+	}
+	return out
+}
