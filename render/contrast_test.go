@@ -12,11 +12,11 @@ import (
 // sheet is a style sheet: properties by selector.
 type sheet map[string]map[string]string
 
-// readSheet reads the rules of picture.css for one scheme: those outside of the
+// readSheet reads the rules of the style sheet for one scheme: those outside of the
 // media query, and for the dark one those inside on top.
 func readSheet(t *testing.T, dark bool) sheet {
 	t.Helper()
-	light, rest, ok := strings.Cut(shrinkCSS(pictureCSS), "@media (prefers-color-scheme: dark) {")
+	light, rest, ok := strings.Cut(theme.CSS(""), "@media (prefers-color-scheme: dark) {")
 	if !ok {
 		t.Fatal("no dark scheme")
 	}
@@ -117,7 +117,7 @@ func TestContrast(t *testing.T) {
 			}
 		}
 		text := func(selector string, grounds ...string) { check(selector, "fill", 4.5, 1, grounds...) }
-		text("text", join(pieces, heads, blocks, []string{".page", ".frame", ".hub", ".plain", ".chip", ".bad"})...)
+		text("text", join(pieces, heads, blocks, []string{".page", ".frame", ".hub", ".plain", ".chip", ".bad", ".gotox"})...)
 		dim, err := strconv.ParseFloat(s[".dim"]["fill-opacity"], 64)
 		if err != nil {
 			t.Fatal(err)
@@ -134,7 +134,7 @@ func TestContrast(t *testing.T) {
 		text(".good", ".page")
 		text(".lab", ".frame")
 		text(".loopname", ".frame")
-		text("a text", ".chip", ".hub", ".box")
+		text(".ref", ".chip", ".hub", ".box")
 		for k := range styleDead + 1 {
 			check(fmt.Sprintf(".k%d", k), "stroke", 3, 1, ".frame", ".page")
 			check(fmt.Sprintf(".a%d", k), "fill", 3, 1, ".frame", ".page")
@@ -200,8 +200,8 @@ func TestKindsWithoutColour(t *testing.T) {
 // shows what is not visible; librsvg 2.54 knows no variables.
 func TestSheetForOthers(t *testing.T) {
 	for _, word := range []string{"font:", "visibility", "var(", "@import", "url(h", "@font-face", "calc("} {
-		if strings.Contains(pictureCSS, word) {
-			t.Errorf("picture.css has %q", word)
+		if strings.Contains(theme.CSS(""), word) {
+			t.Errorf("the style sheet has %q", word)
 		}
 	}
 }

@@ -43,23 +43,20 @@ func HTMLPages(title string, pages []Page) ([]byte, error) {
 	keys := pageKeys(pages)
 	var options, programs strings.Builder
 	hashes := cspHash(pageCSS)
-	first, shown := "", map[string]bool{}
+	hashes += " " + cspHash("\n"+theme.CSS(""))
+	first := ""
 	for i, p := range pages {
-		svg := string(SVG(p.Scene, p.Layout))
-		if h := cspHash(svgStyle(svg)); !shown[h] {
-			shown[h] = true
-			hashes += " " + h
-		}
 		data := payloads{program: i}
-		if err := data.addProgram(p, keys[i], svg); err != nil {
+		if err := data.addProgram(p, keys[i]); err != nil {
 			return nil, err
 		}
 		switch {
 		case windowed(p.Scene):
 		case i == 0:
-			first = svg
+			first = string(SVG(p.Scene, p.Layout))
 		default:
-			fmt.Fprintf(&programs, "<template id=\"svg%d\">%s</template>\n", i, strings.TrimSpace(svg))
+			fmt.Fprintf(&programs, "<template id=\"svg%d\">%s</template>\n", i,
+				strings.TrimSpace(string(SVG(p.Scene, p.Layout))))
 		}
 		programs.WriteString(data.String())
 		fmt.Fprintf(&options, "<option>%s</option>", xmlText(keys[i]))
@@ -124,11 +121,4 @@ func pageKeys(pages []Page) []string {
 func cspHash(content string) string {
 	sum := sha256.Sum256([]byte(content))
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
-}
-
-// svgStyle returns the content of the drawing's style element.
-func svgStyle(svg string) string {
-	_, rest, _ := strings.Cut(svg, "<style>")
-	style, _, _ := strings.Cut(rest, "</style>")
-	return style
 }

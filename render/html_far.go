@@ -1,14 +1,15 @@
 package render
 
 import (
-	"strconv"
 	"strings"
+
+	"github.com/bpfcfg/bpfcfg/render/display"
 )
 
 // A windowed program is one with so many blocks that a browser takes seconds
 // for a drawing of all. Its page holds the markup of each block as text and
 // puts those near the window into the document; from afar the script paints
-// boxes and lines on a canvas. This file cuts the drawing into such parts.
+// boxes and lines on a canvas. This file writes the drawing in such parts.
 
 // farData is what the script of a page needs to paint a windowed program from
 // afar, and to know which of its parts are near the window.
@@ -41,29 +42,34 @@ type farParts struct {
 	tables      []string // group of each table
 }
 
-// cutSVG takes a drawing of SVG apart by lines: a block, a table and a loop
-// have a line each.
-func cutSVG(svg string, l *Layout) (farParts, *farData) {
+// newFarParts writes a drawing in parts. Loops are left out: the script draws them.
+func newFarParts(s *Scene, l *Layout) farParts {
+	picture := Draw(s, l)
 	p := farParts{blocks: make([]string, 0, len(l.Blocks))}
-	d := &farData{Wires: []int{}, Arcs: []int{}, Loops: []int{}, Hubs: []int{}, Tables: []int{}, Reach: []int{},
-		Chunk: pageChunk}
 	var under, over strings.Builder
+	under.Write(display.SVGHead(picture, theme, ""))
 	rest := &under
-	for line := range strings.Lines(svg) {
-		text := strings.TrimSuffix(line, "\n")
-		switch {
-		case strings.HasPrefix(line, `<g class="b`) && blockIndex(line) == len(p.blocks):
-			p.blocks = append(p.blocks, text)
+	for it := range picture.Parts {
+		switch it.Part {
+		case display.Block:
+			p.blocks = append(p.blocks, string(display.SVGItem(&it)))
 			rest = &over
-		case strings.HasPrefix(line, `<path class="loop"`):
-		case strings.HasPrefix(line, `<g class="t`) && len(p.tables) < len(l.Tables):
-			p.tables = append(p.tables, text)
-		case line == "</svg>\n":
+		case display.Table:
+			p.tables = append(p.tables, string(display.SVGItem(&it)))
+		case display.Loop:
 		default:
-			rest.WriteString(line)
+			rest.Write(display.SVGItem(&it))
+			rest.WriteString("\n")
 		}
 	}
 	p.under, p.over = under.String(), over.String()
+	return p
+}
+
+// newFarData returns what is painted from afar.
+func newFarData(s *Scene, l *Layout) *farData {
+	d := &farData{Wires: []int{}, Arcs: []int{}, Loops: []int{}, Hubs: []int{}, Tables: []int{}, Reach: []int{},
+		Chunk: pageChunk}
 	for _, loop := range l.Loops {
 		d.addLoop(&loop)
 	}
@@ -75,18 +81,8 @@ func cutSVG(svg string, l *Layout) (farParts, *farData) {
 		r = tableArea(l, i)
 		d.Reach = append(d.Reach, r.X, r.Y, r.W, r.H)
 	}
-	return p, d
-}
-
-// blockIndex returns the number of the id "b7" in a line, -1 without.
-func blockIndex(line string) int {
-	_, rest, ok := strings.Cut(line, ` id="b`)
-	num, _, _ := strings.Cut(rest, `"`)
-	n, err := strconv.Atoi(num)
-	if !ok || err != nil {
-		return -1
-	}
-	return n
+	d.addWires(s, l)
+	return d
 }
 
 func (d *farData) addLoop(loop *Loop) {

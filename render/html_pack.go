@@ -59,22 +59,21 @@ func (p *payloads) addLines(kind string, texts []string, n int) {
 
 // addProgram writes all payloads of a program. The drawing is among them when
 // the program is windowed; else the caller puts it into the document.
-func (p *payloads) addProgram(page Page, key, svg string) error {
+func (p *payloads) addProgram(page Page, key string) error {
 	s, l := page.Scene, page.Layout
 	d := newPageData(s, l, key)
 	d.Windowed = windowed(s)
 	p.packed = d.Windowed
 	chunk := max(1, len(s.Blocks))
 	if d.Windowed {
-		parts, far := cutSVG(svg, l)
-		far.addWires(s, l)
-		d.Far = far
-		chunk = far.Chunk
+		d.Far = newFarData(s, l)
+		chunk = d.Far.Chunk
+		parts := newFarParts(s, l)
 		if err := p.addJSON("frame", 0, []string{parts.under, parts.over}); err != nil {
 			return err
 		}
-		p.addLines("draw", parts.blocks, far.Chunk)
-		p.addLines("table", parts.tables, far.Chunk)
+		p.addLines("draw", parts.blocks, chunk)
+		p.addLines("table", parts.tables, chunk)
 	}
 	if err := p.addJSON("data", 0, d); err != nil {
 		return err

@@ -1,6 +1,10 @@
 package render
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/render/display"
+)
 
 // legendItem is an entry of the legend: a sign at the left of (x, y), which is
 // the base line, and what it means.
@@ -16,12 +20,12 @@ func (d *drawing) legend() {
 	if len(items) == 0 {
 		return
 	}
-	d.s(`<g role="group" aria-label="legend">`)
-	d.flow(items, func(it *legendItem, x, y int) {
-		it.draw(x, y)
-		d.text(x+it.width, y, "small", it.label)
+	d.group(display.Item{Label: "legend"}, func() {
+		d.flow(items, func(it *legendItem, x, y int) {
+			it.draw(x, y)
+			d.text(x+it.width, y, "small", it.label)
+		})
 	})
-	d.s("</g>\n")
 }
 
 // flow calls f for each entry with its place, in rows from left to right, and
@@ -57,8 +61,8 @@ func (d *drawing) legendItems() []legendItem {
 	}
 	for _, mark := range d.scene.marksUsed() {
 		items = append(items, legendItem{24, markMeaning(mark), func(x, y int) {
-			d.f(`<path class="box%s" d="M%d %dh16v12h-16z"/>`, markClass(mark), x+1, y-10)
-			d.f(`<path class="head%s" d="M%d %dh16v12h-16z"/>`, markClass(mark), x+1, y-10)
+			d.rect(Rect{x + 1, y - 10, 16, 12}, "box"+markClass(mark), 0)
+			d.rect(Rect{x + 1, y - 10, 16, 12}, "head"+markClass(mark), 0)
 			d.text(x+6, y, "small name", markSign(mark))
 		}})
 	}
@@ -84,16 +88,27 @@ func (d *drawing) lineItems() []legendItem {
 			continue
 		}
 		items = append(items, legendItem{46, name, func(x, y int) {
-			d.f(`<path class="e k%d" d="M%d %dh36"/>`, k, x, y-4)
+			d.path(fmt.Sprintf("e k%d", k), at(x, y-4).H(x+36), "")
 			d.legendHead(k, x+38, y-4)
 		}})
 	}
 	return items
 }
 
-// sign is an entry whose sign is one drawing in a format with x and y.
-func (d *drawing) sign(label, format string) legendItem {
-	return legendItem{18, label, func(x, y int) { d.f(format, x, y-4) }}
+// sign is an entry whose sign is one shape, drawn from the middle of its left side.
+func (d *drawing) sign(label, class string, shape shape) legendItem {
+	return legendItem{18, label, func(x, y int) { d.path(class, shape(x, y-4), "") }}
+}
+
+// shape makes a sign from the middle of its left side.
+type shape func(x, y int) *display.Path
+
+// signBox returns the shape of a rectangle.
+func signBox(dx, w, h int) shape {
+	return func(x, y int) *display.Path {
+		p := display.Rect(x+dx, y-h/2, w, h, 0)
+		return &p
+	}
 }
 
 // blockItems returns the signs of blocks.
@@ -103,22 +118,22 @@ func (d *drawing) blockItems() []legendItem {
 		entry, exit, loop, dead = entry || b.Entry, exit || b.Exit, loop || b.LoopDepth > 0, dead || !b.Reachable
 	}
 	var items []legendItem
-	add := func(on bool, label, format string) {
+	add := func(on bool, label, class string, shape shape) {
 		if on {
-			items = append(items, d.sign(label, format))
+			items = append(items, d.sign(label, class, shape))
 		}
 	}
-	add(entry, "entry", `<path class="solidmark" d="M%d %dm2-5l9 5l-9 5z"/>`)
-	add(exit, "exit", `<path class="solidmark" d="M%d %dm2-4h8v8h-8z"/>`)
-	add(loop, "loop header", `<path class="mark" d="M%d %dm11 0a4 4 0 1 1-3-2m0-3v4h4"/>`)
-	add(loop, "loop depth", `<path class="mark" d="M%d %dm4-4v8m3-8v8"/>`)
-	add(dead, "unreachable", `<path class="hatch" d="M%d %dm0-6h14v12h-14z"/>`)
+	add(entry, "entry", "solidmark", func(x, y int) *display.Path { return at(x+2, y-5).By(9, 5, -9, 5).Close() })
+	add(exit, "exit", "solidmark", signBox(2, 8, 8))
+	add(loop, "loop header", "mark", func(x, y int) *display.Path { return ring(at(x+11, y), x+7, y) })
+	add(loop, "loop depth", "mark", func(x, y int) *display.Path { return bars(x+7, y-4, 2) })
+	add(dead, "unreachable", "hatch", signBox(0, 14, 12))
 	if d.scene.Counted != "" {
 		what, _ := clip(Visible(d.scene.Counted), 60)
 		what += fmt.Sprintf(", 0 to %d", d.hottest)
 		items = append(items, legendItem{18 + 12*heatLevels, what, func(x, y int) {
 			for i := range heatLevels + 1 {
-				d.f(`<path class="piece q%d" d="M%d %dh10v12h-10z"/>`, i, x+12*i, y-10)
+				d.rect(Rect{x + 12*i, y - 10, 10, 12}, fmt.Sprintf("piece q%d", i), 0)
 			}
 		}})
 	}
@@ -138,19 +153,20 @@ func (d *drawing) stripItems() []legendItem {
 			has[k.Kind] = true
 		}
 	}
-	add := func(on bool, label, format string) {
+	add := func(on bool, label, class string, shape shape) {
 		if on {
-			items = append(items, d.sign(label, format))
+			items = append(items, d.sign(label, class, shape))
 		}
 	}
-	add(len(m.Endbr) > 0, "endbr64", `<path class="endbr" d="M%d %dm2-4l9 4l-9 4z"/>`)
-	add(has[BytesEpilogue], "epilogue", `<path class="epilogue" d="M%d %dm3-6h6v12h-6z"/>`)
-	add(has[BytesPadding], "nops: padding, patch sites", `<path class="pad" d="M%d %dm3-6h6v12h-6z"/>`)
-	add(has[BytesMismatch], "bytes that differ", `<path class="wrong" d="M%d %dm1-6h12v12h-12z"/>`)
+	add(len(m.Endbr) > 0, "endbr64", "endbr", func(x, y int) *display.Path { return at(x+2, y-4).By(9, 4, -9, 4).Close() })
+	add(has[BytesEpilogue], "epilogue", "epilogue", signBox(3, 6, 12))
+	add(has[BytesPadding], "nops: padding, patch sites", "pad", signBox(3, 6, 12))
+	add(has[BytesMismatch], "bytes that differ", "wrong", signBox(1, 12, 12))
 	for t := range d.l.Tables {
 		if len(d.l.Strip.Aims[t]) > 0 {
 			items = append(items, legendItem{32, "table entry", func(x, y int) {
-				d.f(`<path class="aim" d="M%d %dh20"/><path class="a3" d="M%d %dl7-3v6z"/>`, x+6, y-4, x, y-4)
+				d.path("aim", at(x+6, y-4).H(x+26), "")
+				d.path("a3", at(x, y-4).By(7, -3, 0, 6).Close(), "")
 			}})
 			break
 		}
@@ -170,14 +186,16 @@ func (d *drawing) stripItems() []legendItem {
 
 // legendHead is the head of a line that goes right.
 func (d *drawing) legendHead(style, x, y int) {
+	fill := fmt.Sprintf("a%d", style)
 	switch style {
 	case styleFall:
-		d.f(`<path class="open" d="M%d %dm-8-4l8 4l-8 4"/>`, x, y)
+		d.path("open", at(x-8, y-4).By(8, 4, -8, 4), "")
 	case styleIndirect:
-		d.f(`<path class="a%d" d="M%d %dl-9-5v10zm-12-6v12h2v-12z"/>`, style, x, y)
+		d.path(fill, at(x, y).By(-9, -5, 0, 10).Close().At(x-12, y-6).By(0, 12, 2, 0, 0, -12).Close(), "")
 	case styleDead:
-		d.f(`<path class="open" d="M%d %dm-20-3l6 6m0-6l-6 6"/><path class="a%d" d="M%d %dl-8-4v8z"/>`, x, y, style, x, y)
+		d.path("open", at(x-20, y-3).By(6, 6).Skip(0, -6).By(-6, 6), "")
+		d.path(fill, at(x, y).By(-8, -4, 0, 8).Close(), "")
 	default:
-		d.f(`<path class="a%d" d="M%d %dl-9-4v8z"/>`, style, x, y)
+		d.path(fill, at(x, y).By(-9, -4, 0, 8).Close(), "")
 	}
 }

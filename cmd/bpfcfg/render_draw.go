@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render"
@@ -51,11 +50,7 @@ func (d drawing) draw(s *render.Scene) ([]byte, error) {
 	case "pdf":
 		return d.pdf(s, l)
 	default:
-		svg := render.SVG(s, l)
-		if d.scheme != "" {
-			return display.Fix(svg, display.Scheme(d.scheme)), nil
-		}
-		return svg, nil
+		return render.SVGScheme(s, l, display.Scheme(d.scheme)), nil
 	}
 }
 
@@ -95,10 +90,7 @@ const pngScale = 2
 
 // png paints the picture. Without --scale one that is too large gets smaller.
 func (d drawing) png(s *render.Scene, l *render.Layout) ([]byte, error) {
-	dr, err := d.read(s, l)
-	if err != nil {
-		return nil, err
-	}
+	dr := render.Paint(s, l, display.Scheme(d.scheme))
 	opt := raster.Options{Scale: d.scale}
 	if opt.Scale == 0 {
 		opt.Scale = pngScale
@@ -125,10 +117,7 @@ func (d drawing) png(s *render.Scene, l *render.Layout) ([]byte, error) {
 
 // pdf writes the picture as a PDF file.
 func (d drawing) pdf(s *render.Scene, l *render.Layout) ([]byte, error) {
-	dr, err := d.read(s, l)
-	if err != nil {
-		return nil, err
-	}
+	dr := render.Paint(s, l, display.Scheme(d.scheme))
 	var b bytes.Buffer
 	st, err := pdf.Write(&b, dr)
 	if err != nil {
@@ -136,15 +125,6 @@ func (d drawing) pdf(s *render.Scene, l *render.Layout) ([]byte, error) {
 	}
 	d.remarkMissing(s, st.Missing)
 	return b.Bytes(), nil
-}
-
-// read returns the picture as shapes and texts.
-func (d drawing) read(s *render.Scene, l *render.Layout) (*display.Drawing, error) {
-	dr, err := display.Read(render.SVG(s, l), display.Scheme(d.scheme))
-	if err == nil && len(dr.Unknown) > 0 {
-		d.remark("%s: left out of the picture: %s", s.Title, strings.Join(dr.Unknown, "; "))
-	}
-	return dr, err
 }
 
 // remark prints what is good to know about a picture.

@@ -23,14 +23,11 @@ const pngWidth, pngHeight = 800, 800
 
 // drawPNG returns a picture made small.
 func drawPNG(s *render.Scene) ([]byte, error) {
-	svg, err := drawSVG(s)
+	l, err := render.Place(s, render.PlaceOptions{})
 	if err != nil {
 		return nil, err
 	}
-	d, err := display.Read(svg, display.Light)
-	if err != nil {
-		return nil, err
-	}
+	d := render.Paint(s, l, display.Light)
 	scale := min(1, pngWidth/float64(d.W), pngHeight/float64(d.H))
 	var out bytes.Buffer
 	_, err = raster.PNG(context.Background(), &out, d, raster.Options{Scale: scale})

@@ -1,7 +1,7 @@
 // Package pdf writes drawings as PDF files of one page (ISO 32000-1): vector
 // graphics, and text that can be selected and searched.
 //
-//	d, err := display.Read(svg, display.Light)
+//	d := render.Paint(scene, layout, display.Light)
 //	stats, err := pdf.Write(w, d)
 //
 // The fonts of package typeface are in the file, cut down to the letters that it

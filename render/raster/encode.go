@@ -1,118 +1,99 @@
 package raster
 
 import (
-	"bytes"
-	"compress/zlib"
+	"context"
 	"encoding/binary"
 	"hash/crc32"
+	"image"
+	"image/color"
 	"io"
 	"math"
 )
 
-// encoder writes a PNG file row by row (ISO/IEC 15948). The standard library's
-// wants the whole picture, which here may have 400 MB.
-type encoder struct {
-	w    io.Writer
-	err  error
-	z    *zlib.Writer
-	data bytes.Buffer // compressed, not yet written
-
-	above    []byte    // the row before
-	filtered [3][]byte // tries of a row, with the filter's number in front
+// rows is a picture for the standard library's encoder, which reads it row by row
+// from the top: each band is painted when its first pixel is wanted.
+type rows struct {
+	p        *painter
+	w, h     int
+	band     int // rows of a band
+	top, n   int // the band that is painted
+	progress func(done, total int)
+	at       pixel // the last one asked for
 }
 
-// filters tried for each row: 0 none, 1 less the pixel to the left, 2 less the
-// pixel above. The two others never won by more than some percent on drawings.
-var filters = [3]byte{0, 1, 2}
+// pixel is a colour that is read before the next one is asked for.
+type pixel struct{ r, g, b uint8 }
 
-func newEncoder(w io.Writer, width, height int, scale float64) *encoder {
-	e := &encoder{w: w, above: make([]byte, 3*width)}
-	for i := range e.filtered {
-		e.filtered[i] = make([]byte, 1+3*width)
-		e.filtered[i][0] = filters[i]
-	}
-	e.z = zlib.NewWriter(&e.data)
-	e.bytes([]byte("\x89PNG\r\n\x1a\n"))
-	head := binary.BigEndian.AppendUint32(nil, uint32(width))
-	head = binary.BigEndian.AppendUint32(head, uint32(height))
-	e.chunk("IHDR", append(head, 8, 2, 0, 0, 0)) // 8 bits, RGB
-	// A pixel of a drawing is 1/96 inch, as in CSS.
-	density := uint32(math.Round(96 * scale / 0.0254))
-	phys := binary.BigEndian.AppendUint32(nil, density)
-	e.chunk("pHYs", append(binary.BigEndian.AppendUint32(phys, density), 1)) // per metre
-	return e
+// RGBA implements color.Color.
+func (p *pixel) RGBA() (r, g, b, a uint32) {
+	return uint32(p.r) * 0x101, uint32(p.g) * 0x101, uint32(p.b) * 0x101, 0xffff
 }
 
-func (e *encoder) bytes(b []byte) {
-	if e.err == nil {
-		_, e.err = e.w.Write(b)
-	}
-}
+// ColorModel implements image.Image.
+func (*rows) ColorModel() color.Model { return color.RGBAModel }
 
-func (e *encoder) chunk(kind string, data []byte) {
-	head := append(binary.BigEndian.AppendUint32(nil, uint32(len(data))), kind...)
-	sum := crc32.Update(crc32.ChecksumIEEE(head[4:]), crc32.IEEETable, data)
-	e.bytes(head)
-	e.bytes(data)
-	e.bytes(binary.BigEndian.AppendUint32(nil, sum))
-}
+// Bounds implements image.Image.
+func (m *rows) Bounds() image.Rectangle { return image.Rect(0, 0, m.w, m.h) }
 
-// row writes a row of pixels, three bytes each.
-func (e *encoder) row(pix []byte) {
-	best, least := 0, math.MaxInt
-	if bytes.Equal(pix, e.above) { // most rows of a drawing are like the one above
-		best, least = 2, 0
-		clear(e.filtered[2][1:])
-	}
-	for f := range filters {
-		if least == 0 {
-			break
+// Opaque tells the encoder that there is no alpha.
+func (*rows) Opaque() bool { return true }
+
+// At returns the colour of a pixel, till the next call. Rows must be asked for in
+// order.
+func (m *rows) At(x, y int) color.Color {
+	if y >= m.top+m.n {
+		if m.progress != nil {
+			m.progress(y, m.h)
 		}
-		if sum := filter(f, e.filtered[f][1:], pix, e.above); sum < least {
-			best, least = f, sum
-		}
+		m.top, m.n = y, min(m.band, m.h-y)
+		m.p.paint(m.top, m.n)
 	}
-	if _, err := e.z.Write(e.filtered[best]); err != nil && e.err == nil {
-		e.err = err
-	}
-	copy(e.above, pix)
-	if e.data.Len() > 64<<10 {
-		e.chunk("IDAT", e.data.Bytes())
-		e.data.Reset()
-	}
+	px := m.p.pix[3*((y-m.top)*m.w+x):]
+	m.at = pixel{px[0], px[1], px[2]}
+	return &m.at
 }
 
-// filter writes the row as differences and returns how large they are. To has the
-// length of pix, as above has.
-func filter(f int, to, pix, above []byte) int {
-	to, above = to[:len(pix)], above[:len(pix)]
-	sum := 0
-	switch filters[f] {
-	case 0:
-		copy(to, pix)
-	case 1:
-		copy(to, pix[:3])
-		left := pix[:len(pix)-3]
-		for i, v := range pix[3:] {
-			to[i+3] = v - left[i]
-		}
-	case 2:
-		for i, v := range pix {
-			to[i] = v - above[i]
-		}
-	}
-	for _, v := range to {
-		sum += max(int(int8(v)), -int(int8(v)))
-	}
-	return sum
+// headLen is the length of a PNG file's signature and first chunk (ISO/IEC 15948,
+// 5.2 and 11.2.2).
+const headLen = 8 + 4 + 4 + 13 + 4
+
+// densityWriter puts a chunk with the density of the pixels behind the first chunk
+// of a PNG file, and stops when the context ends.
+type densityWriter struct {
+	ctx   context.Context
+	w     io.Writer
+	scale float64
+	n     int // bytes of the head that are written
 }
 
-// end writes what is left.
-func (e *encoder) end() error {
-	if err := e.z.Close(); err != nil && e.err == nil {
-		e.err = err
+// Write writes bytes of the file.
+func (d *densityWriter) Write(b []byte) (int, error) {
+	if err := d.ctx.Err(); err != nil {
+		return 0, err
 	}
-	e.chunk("IDAT", e.data.Bytes())
-	e.chunk("IEND", nil)
-	return e.err
+	if d.n == headLen {
+		return d.w.Write(b)
+	}
+	k := min(len(b), headLen-d.n)
+	n, err := d.w.Write(b[:k])
+	d.n += n
+	if err != nil || d.n < headLen {
+		return n, err
+	}
+	if _, err := d.w.Write(density(d.scale)); err != nil {
+		return n, err
+	}
+	m, err := d.w.Write(b[k:])
+	return n + m, err
+}
+
+// density returns the chunk pHYs. A pixel of a drawing is 1/96 inch, as in CSS.
+func density(scale float64) []byte {
+	perMetre := uint32(math.Round(96 * scale / 0.0254))
+	chunk := binary.BigEndian.AppendUint32(nil, 9)
+	chunk = append(chunk, "pHYs"...)
+	chunk = binary.BigEndian.AppendUint32(chunk, perMetre)
+	chunk = binary.BigEndian.AppendUint32(chunk, perMetre)
+	chunk = append(chunk, 1) // the unit is the metre
+	return binary.BigEndian.AppendUint32(chunk, crc32.ChecksumIEEE(chunk[4:]))
 }

@@ -5,23 +5,19 @@ import (
 	"image/png"
 	"testing"
 
-	"github.com/bpfcfg/bpfcfg/render/display"
 	"github.com/bpfcfg/bpfcfg/render/rendertest"
 )
 
-// FuzzPNG paints drawings of changed SVG files: what display.Read lets through is
+// FuzzPNG paints drawings of any bytes: each is
 // refused by Size, or becomes a file that image/png reads with that size, the same
 // twice. Only small ones are painted, for speed.
 func FuzzPNG(f *testing.F) {
-	f.Add(svgOf(f, rendertest.Three()), uint8(4))
-	f.Add([]byte(`<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" viewBox="0 0 10 10">`+
-		`<path d="M-1e9 0c1 1 2e9 2 3 3z" fill="#123456"/><text x="1" y="2">a界</text>`+
-		`<rect x="1" y="1" width="3" height="1e30" rx="1" stroke="#abcdef" stroke-width="1e20"/></svg>`), uint8(16))
-	f.Fuzz(func(t *testing.T, svg []byte, eighths uint8) {
-		d, err := display.Read(svg, display.Dark)
-		if err != nil {
-			return
-		}
+	for _, data := range rendertest.DrawingSeeds() {
+		f.Add(data, uint8(4))
+		f.Add(data, uint8(16))
+	}
+	f.Fuzz(func(t *testing.T, data []byte, eighths uint8) {
+		d := rendertest.Drawing(data)
 		scale := float64(max(eighths, 1)) / 8
 		w, h, err := Size(d, scale)
 		if err != nil {

@@ -49,7 +49,7 @@ func newPainter(d *display.Drawing, scale float64, w int) *painter {
 }
 
 // reach returns the rows that an item may touch, rather too many.
-func reach(it *display.Item) [2]float64 {
+func reach(it *display.Painted) [2]float64 {
 	if it.Text != nil {
 		size := it.Style.Size
 		for _, r := range it.Text.Runs {
@@ -136,7 +136,7 @@ func (p *painter) point(q vec) pt {
 }
 
 // fill paints what the scan converter holds.
-func (p *painter) fill(paint *display.Paint) {
+func (p *painter) fill(paint *display.Fill) {
 	if paint.Pattern != nil {
 		p.fillPattern(paint)
 		return
@@ -169,7 +169,7 @@ func (p *painter) blend(row, x, n int, c display.Colour, a uint8) {
 }
 
 // fillPattern paints the pattern where the scan converter has its shape.
-func (p *painter) fillPattern(paint *display.Paint) {
+func (p *painter) fillPattern(paint *display.Fill) {
 	if p.mask == nil {
 		p.mask = make([]uint8, len(p.pix)/3)
 	}
@@ -205,7 +205,7 @@ func (p *painter) fillPattern(paint *display.Paint) {
 
 // tiles adds the strokes of an item of a pattern in all tiles that touch a
 // rectangle of the drawing.
-func (p *painter) tiles(pat *display.Pattern, it *display.Item, lo, hi vec) {
+func (p *painter) tiles(pat *display.Pattern, it *display.Painted, lo, hi vec) {
 	var polys [][]vec
 	pen := pen{half: it.Style.Width / 2, dash: it.Style.Dash, lo: math.Inf(-1), hi: math.Inf(1),
 		emit: func(poly []vec) { polys = append(polys, clipTile(poly, pat.W, pat.H)) }}

@@ -1,11 +1,11 @@
 // Package raster paints drawings as PNG files, with no program or font of the
 // machine.
 //
-//	d, err := display.Read(svg, display.Light)
+//	d := render.Paint(scene, layout, display.Light)
 //	err = raster.PNG(ctx, w, d, raster.Options{Scale: 2})
 //
-// The picture is painted in bands of rows, each compressed when it is complete:
-// memory does not grow with the picture's height. All sums over pixels are in
+// The picture is painted in bands of rows, as the standard library's encoder reads
+// them: memory does not grow with the picture's height. All sums over pixels are in
 // integers, so that the pixels are the same on every machine.
 //
 // Why not a library: those for Go that draw SVG know only part of what package
@@ -16,6 +16,7 @@ package raster
 import (
 	"context"
 	"fmt"
+	"image/png"
 	"io"
 	"math"
 	"strconv"
@@ -94,22 +95,11 @@ func PNG(ctx context.Context, w io.Writer, d *display.Drawing, opt Options) (Sta
 	if st.W, st.H, err = Size(d, opt.Scale); err != nil {
 		return st, err
 	}
-	rows := min(max(bandPixels/st.W, 64), st.H)
 	p := newPainter(d, opt.Scale, st.W)
-	out := newEncoder(w, st.W, st.H, opt.Scale)
-	for top := 0; top < st.H; top += rows {
-		if err := ctx.Err(); err != nil {
-			return st, err
-		}
-		if opt.Progress != nil {
-			opt.Progress(top, st.H)
-		}
-		n := min(rows, st.H-top)
-		p.paint(top, n)
-		for y := range n {
-			out.row(p.pix[3*st.W*y : 3*st.W*(y+1)])
-		}
+	m := &rows{p: p, w: st.W, h: st.H, band: min(max(bandPixels/st.W, 64), st.H), progress: opt.Progress}
+	if err := png.Encode(&densityWriter{ctx: ctx, w: w, scale: opt.Scale}, m); err != nil {
+		return st, err
 	}
 	st.Missing = p.missing()
-	return st, out.end()
+	return st, nil
 }

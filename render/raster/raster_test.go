@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -30,13 +31,20 @@ func svgOf(t testing.TB, s *render.Scene) []byte {
 	return render.SVG(s, l)
 }
 
-func read(t testing.TB, svg []byte, scheme display.Scheme) *display.Drawing {
+func drawn(t testing.TB, s *render.Scene, scheme display.Scheme) *display.Drawing {
 	t.Helper()
-	d, err := display.Read(svg, scheme)
+	l, err := render.Place(s, render.PlaceOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d
+	return render.Paint(s, l, scheme)
+}
+
+// shapes returns a drawing without its texts.
+func shapes(d *display.Drawing) *display.Drawing {
+	out := *d
+	out.Items = slices.DeleteFunc(slices.Clone(d.Items), func(p display.Painted) bool { return p.Text != nil })
+	return &out
 }
 
 func paint(t testing.TB, d *display.Drawing, scale float64) *image.NRGBA {
@@ -80,17 +88,18 @@ func TestAgainstRSVG(t *testing.T) {
 		if len(s.Scene.Blocks) > 40 {
 			continue // the same signs again, for seconds
 		}
-		svg := svgOf(t, s.Scene)
+		svg, all := svgOf(t, s.Scene), drawn(t, s.Scene, display.Light)
 		for _, c := range []struct {
 			name               string
 			svg                []byte
+			drawing            *display.Drawing
 			meanMax, squareMax float64
 		}{
-			{"shapes", textElement.ReplaceAll(svg, nil), 0.3, 6},
-			{"text", svg, 0.8, 45},
+			{"shapes", textElement.ReplaceAll(svg, nil), shapes(all), 0.3, 6},
+			{"text", svg, all, 0.8, 45},
 		} {
 			t.Run(s.Name+" "+c.name, func(t *testing.T) {
-				ours, theirs := paint(t, read(t, c.svg, display.Light), 1), rsvg(t, c.svg)
+				ours, theirs := paint(t, c.drawing, 1), rsvg(t, c.svg)
 				if ours.Bounds() != theirs.Bounds() {
 					t.Fatalf("size %v, librsvg has %v", ours.Bounds(), theirs.Bounds())
 				}
@@ -150,7 +159,7 @@ func compare(a, b *image.NRGBA) (mean, most float64, where image.Point) {
 // TestBands paints a picture in bands of several heights: a pixel does not depend
 // on where the bands lie.
 func TestBands(t *testing.T) {
-	d := read(t, svgOf(t, rendertest.Loops()), display.Light)
+	d := drawn(t, rendertest.Loops(), display.Light)
 	const scale = 1.3
 	w, h, err := Size(d, scale)
 	if err != nil {
@@ -172,10 +181,10 @@ func TestBands(t *testing.T) {
 
 // TestSame paints twice and compares all bytes.
 func TestSame(t *testing.T) {
-	svg := svgOf(t, rendertest.Switch(12))
+	s := rendertest.Switch(12)
 	var a, b bytes.Buffer
 	for _, to := range []*bytes.Buffer{&a, &b} {
-		if _, err := PNG(t.Context(), to, read(t, svg, display.Dark), Options{Scale: 2}); err != nil {
+		if _, err := PNG(t.Context(), to, drawn(t, s, display.Dark), Options{Scale: 2}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -184,15 +193,25 @@ func TestSame(t *testing.T) {
 	}
 }
 
-const head = `<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40" viewBox="0 0 40 40">` +
-	`<style>.page { fill: #ffffff; } .f { fill: #102030; } .h { fill: #ffffff; fill-opacity: 50%; } .s { fill: none; stroke: #000000; stroke-width: 2; }` +
-	` .d { stroke-dasharray: 4 6; }</style><rect class="page" width="40" height="40"/>`
+// handmade is a picture of a few shapes.
+func handmade(shapes ...display.Item) *display.Drawing {
+	theme := &display.Theme{Looks: []display.Look{
+		{Class: "f", Fill: display.Ink{"#102030"}},
+		{Class: "h", Fill: display.Ink{"#ffffff"}, FillOpacity: .5},
+		{Class: "s", Fill: display.None, Stroke: display.Ink{"#000000"}, Width: 2},
+		{Class: "d", Dash: []float64{4, 6}},
+	}}
+	return display.Paint(&display.Picture{W: 40, H: 40, Parts: slices.Values(shapes)}, theme, display.Light)
+}
 
 // TestPixels checks single pixels, by hand.
 func TestPixels(t *testing.T) {
-	d := read(t, []byte(head+`<rect class="f" x="5" y="5" width="10" height="10"/>`+
-		`<rect class="h" x="5" y="5" width="5" height="10"/>`+
-		`<path class="s" d="M20 10H35V30"/><path class="s d" d="M5 25H30"/></svg>`), display.Light)
+	var corner, dashes display.Path
+	corner.At(20, 10).H(35).V(30)
+	dashes.At(5, 25).H(30)
+	d := handmade(display.Item{Class: "f", Box: &display.Box{X: 5, Y: 5, W: 10, H: 10}},
+		display.Item{Class: "h", Box: &display.Box{X: 5, Y: 5, W: 5, H: 10}},
+		display.Item{Class: "s", Path: corner}, display.Item{Class: "s d", Path: dashes})
 	m := paint(t, d, 1)
 	for _, c := range []struct {
 		x, y int
@@ -300,7 +319,7 @@ func TestFits(t *testing.T) {
 
 // TestStops ends the context, and fails to write.
 func TestStops(t *testing.T) {
-	d := read(t, svgOf(t, rendertest.Three()), display.Light)
+	d := drawn(t, rendertest.Three(), display.Light)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := PNG(ctx, &bytes.Buffer{}, d, Options{}); !errors.Is(err, context.Canceled) {
@@ -318,7 +337,7 @@ func TestStops(t *testing.T) {
 
 // TestMissing names what the fonts lack.
 func TestMissing(t *testing.T) {
-	d := read(t, svgOf(t, rendertest.Hostile("漢字 é → ש")), display.Light)
+	d := drawn(t, rendertest.Hostile("漢字 é → ש"), display.Light)
 	st, err := PNG(t.Context(), &bytes.Buffer{}, d, Options{})
 	if err != nil || !strings.Contains(string(st.Missing), "漢") || strings.ContainsAny(string(st.Missing), "é→") {
 		t.Errorf("missing %q, %v", string(st.Missing), err)
@@ -338,7 +357,7 @@ func TestLook(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := PNG(t.Context(), f, read(t, svgOf(t, s.Scene), scheme), Options{}); err != nil {
+			if _, err := PNG(t.Context(), f, drawn(t, s.Scene, scheme), Options{}); err != nil {
 				t.Error(err)
 			}
 			f.Close()
@@ -347,7 +366,7 @@ func TestLook(t *testing.T) {
 }
 
 func BenchmarkPNG(b *testing.B) {
-	d := read(b, svgOf(b, rendertest.Random(150, 1)), display.Light)
+	d := drawn(b, rendertest.Random(150, 1), display.Light)
 	for b.Loop() {
 		st, err := PNG(b.Context(), &bytes.Buffer{}, d, Options{Scale: 1})
 		if err != nil {
@@ -363,14 +382,13 @@ func TestLastBits(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	noise := func(x float64) float64 { return x * (1 + (r.Float64()-0.5)*4e-15) }
 	for _, s := range rendertest.Samples() {
-		svg := svgOf(t, s.Scene)
-		if len(svg) > 100_000 {
+		d := drawn(t, s.Scene, display.Light)
+		if len(d.Items) > 400 {
 			continue
 		}
-		d := read(t, svg, display.Light)
 		for _, scale := range []float64{2, 1.37} {
 			want := paint(t, d, scale)
-			moved := read(t, svg, display.Light)
+			moved := drawn(t, s.Scene, display.Light)
 			for i := range moved.Items {
 				it := &moved.Items[i]
 				for k := range it.Path.Pts {

@@ -20,7 +20,7 @@ function inks() {
     boxline: read("box", "stroke"), head: read("head", "fill"), hatch: read("hatchline", "stroke"), loop: read("loop", "stroke"),
     hub: read("hub", "fill"), hubline: read("hub", "stroke"), plain: read("plain", "fill"), text: read("name", "fill", "text"),
     hit: [191, 135, 0], chosen: read("pagechosen", "stroke") };
-  for (let i = 0; i < 8; i++) ink["c" + i] = read("c" + i, "fill");
+  for (let i = 0; i < 2; i++) ink["c" + i] = read("c" + i, "fill");
   for (let i = 0; i < 6; i++) ink["k" + i] = read("k" + i, "stroke");
   for (let i = 0; i < 6; i++) ink["q" + i] = read("q" + i, "fill");
   for (const m of ["added", "removed", "changed", "moved", "mismatch"]) ink[m] = read("page-" + m, "fill");
@@ -130,7 +130,6 @@ function paintBoxes(px, d, w, h) {
     px.rect(bx, by, bw, bh, ink.boxline);
     px.rect(bx + line, by + line, bw - 2 * line, bh - 2 * line, blockInk(d, b, true));
     if (dead) px.hatch(bx, by, bw, bh, ink.hatch);
-    else px.rect(bx, by, Math.max(5, 2 * line), bh, ink["c" + b % 8]);
   }
 }
 
@@ -143,7 +142,7 @@ function paintStrip(px, d, h) {
     const py = p[i + 3], ph = p[i + 4];
     if (py > y + h || py + ph < y) continue;
     const n = d.counts?.[p[i]];
-    px.rect(x, py, w, ph, n !== undefined ? ink["q" + heatOf(d, n)] : ink["c" + p[i] % 8]);
+    px.rect(x, py, w, ph, n !== undefined ? ink["q" + heatOf(d, n)] : ink["c" + p[i] % 2]);
   }
 }
 

@@ -2,7 +2,8 @@ package render
 
 import (
 	"fmt"
-	"strings"
+
+	"github.com/bpfcfg/bpfcfg/render/display"
 )
 
 // prepareStrip finds what of the strip belongs to each block.
@@ -75,7 +76,7 @@ func (d *drawing) stripParts(b int) {
 		r := st.Pieces[i]
 		d.piece(d.scene.Image.Pieces[i], r, class, blk.Name)
 		if heat := d.heat(blk.Count); heat != "" {
-			d.rect(Rect{r.X + r.W - 5, r.Y, 5, r.H}, strings.TrimSpace(heat), 0)
+			d.rect(Rect{r.X + r.W - 5, r.Y, 5, r.H}, heat[1:], 0)
 		}
 	}
 	for _, i := range d.jumps[b] {
@@ -92,11 +93,10 @@ func (d *drawing) link(b int, k *Link) {
 	}
 	if len(d.l.Strip.Links) <= manyLinks {
 		name, _ := clip(Visible(d.scene.Blocks[b].Name), 8)
-		d.text(k.X0-smallWidth(columns(name))-16, k.Y0+4, "off small", name)
-		d.f(`<path class="piece c%d" d="M%d %dh9v9h-9z"/>`, b%palette, k.X0-11, k.Y0-4)
+		d.text(k.X0-smallWidth(columns(name))-4, k.Y0+4, "off small", name)
 	}
 	mid := (k.X0 + k.X1) / 2
-	d.f(`<path class="link%s" d="M%d %dC%d %d %d %d %d %d"/>`, far, k.X0, k.Y0, mid, k.Y0, mid, k.Y1, k.X1, k.Y1)
+	d.path("link"+far, at(k.X0, k.Y0).Cubic(mid, k.Y0, mid, k.Y1, k.X1, k.Y1), "")
 }
 
 // ribbon ties the code of a block in the older image to that in the newer one.
@@ -107,23 +107,23 @@ func (d *drawing) ribbon(b int) {
 	x, y := d.l.Strip.Before.Pieces[d.partsBefore[b][0]], d.l.Strip.Pieces[d.parts[b][0]]
 	x0, x1 := x.X+x.W, y.X
 	mid := (x0 + x1) / 2
-	d.f(`<path class="ribbon c%d" d="M%d %dC%d %d %d %d %d %dV%dC%d %d %d %d %d %dz"/>`, b%palette,
-		x0, x.Y, mid, x.Y, mid, y.Y, x1, y.Y, y.Y+y.H, mid, y.Y+y.H, mid, x.Y+x.H, x0, x.Y+x.H)
+	p := at(x0, x.Y).Cubic(mid, x.Y, mid, y.Y, x1, y.Y).V(y.Y + y.H)
+	d.path(fmt.Sprintf("ribbon c%d", b%palette), p.Cubic(mid, y.Y+y.H, mid, x.Y+x.H, x0, x.Y+x.H).Close(), "")
 }
 
 // piece draws a piece of a strip, with a label where there is room.
 func (d *drawing) piece(p Piece, r Rect, class, name string) {
-	d.s("<g>")
-	d.title(fmt.Sprintf("%s: +0x%x..+0x%x, %d bytes", name, p.Offset, p.Offset+p.Len, p.Len))
-	d.rect(r, "piece "+class, 0)
-	if r.H >= 10 {
-		y := r.Y + r.H/2 + 4
-		t, _ := clip(Visible(name), 17)
-		d.text(r.X+10, y, "small", t)
-		d.f(`<text x="%d" y="%d" class="small dim" text-anchor="end">+0x%x</text>`, r.X+r.W-46, y, p.Offset)
-		d.f(`<text x="%d" y="%d" class="small" text-anchor="end">%d B</text>`, r.X+r.W-6, y, p.Len)
-	}
-	d.s("</g>")
+	title := fmt.Sprintf("%s: +0x%x..+0x%x, %d bytes", name, p.Offset, p.Offset+p.Len, p.Len)
+	d.group(display.Item{Title: Visible(title)}, func() {
+		d.rect(r, "piece "+class, 0)
+		if r.H >= 10 {
+			y := r.Y + r.H/2 + 4
+			t, _ := clip(Visible(name), 17)
+			d.text(r.X+10, y, "small", t)
+			d.anchored(r.X+r.W-46, y, "small dim", fmt.Sprintf("+0x%x", p.Offset), display.End)
+			d.anchored(r.X+r.W-6, y, "small", fmt.Sprintf("%d B", p.Len), display.End)
+		}
+	})
 }
 
 // arc draws a jump of the strip as far as no other line has it, with its head at
@@ -134,36 +134,37 @@ func (d *drawing) arc(i int) {
 		return
 	}
 	k := kindStyle(j.Kind)
-	title := fmt.Sprintf("<title>%s +0x%x → +0x%x</title>", xmlText(string(j.Kind)), j.From, j.To)
+	title := fmt.Sprintf("%s +0x%x → +0x%x", j.Kind, j.From, j.To)
+	arc, lit := fmt.Sprintf("arc h%d", k), fmt.Sprintf("arc hl h%d", k)
 	switch {
 	case a.Far:
-		d.f(`<path class="arc hl h%d" d="%s">%s</path>`, k, a.path(a.Y1), title)
+		d.path(lit, a.path(a.Y1), title)
 		return
 	case a.Stem != a.Y1:
-		d.f(`<path class="arc h%d" d="%s">%s</path>`, k, a.path(a.Stem), title)
-		d.f(`<path class="arc hl h%d" d="%s"/>`, k, a.path(a.Y1))
+		d.path(arc, a.path(a.Stem), title)
+		d.path(lit, a.path(a.Y1), "")
 		return
 	}
-	d.f(`<path class="arc h%d" d="%s">%s</path>`, k, a.path(a.Y1), title)
-	d.f(`<path class="a%d" d="M%d %dl7-3v6z"/>`, k, a.X, a.Y1)
+	d.path(arc, a.path(a.Y1), title)
+	d.path(fmt.Sprintf("a%d", k), at(a.X, a.Y1).By(7, -3, 0, 6).Close(), "")
 }
 
-// path writes the arc up to y on the rail, or to its end where y is that.
-func (a *Arc) path(y int) string {
+// path returns the arc up to y on the rail, or to its end where y is that.
+func (a *Arc) path(y int) *display.Path {
 	x, dir := a.X+a.Bulge, 1
 	if a.Y1 < a.Y0 {
 		dir = -1
 	}
 	r := min(6, (a.Y1-a.Y0)*dir/2)
 	if r < 1 { // both ends at one height
-		return fmt.Sprintf("M%d %dH%d", a.X, a.Y0, x)
+		return at(a.X, a.Y0).H(x)
 	}
-	turn := fmt.Sprintf("M%d %dH%dQ%d %d %d %d", a.X, a.Y0, x-r, x, a.Y0, x, a.Y0+dir*r)
+	turn := at(a.X, a.Y0).H(x-r).Curve(x, a.Y0, x, a.Y0+dir*r)
 	if y != a.Y1 {
 		// Up to where the next one has turned.
-		return turn + fmt.Sprintf("V%d", y+dir*min(r, max(0, (a.Y1-y)*dir-r)))
+		return turn.V(y + dir*min(r, max(0, (a.Y1-y)*dir-r)))
 	}
-	return turn + fmt.Sprintf("V%dQ%d %d %d %dH%d", a.Y1-dir*r, x, a.Y1, x-r, a.Y1, a.X+6)
+	return turn.V(a.Y1-dir*r).Curve(x, a.Y1, x-r, a.Y1).H(a.X + 6)
 }
 
 // stripBack draws what belongs to no block: functions, prologues, padding.
@@ -173,21 +174,21 @@ func (d *drawing) stripBack() {
 		return
 	}
 	m := d.scene.Image
-	d.s(`<g role="group" aria-label="machine code">`)
-	head := fmt.Sprintf("%d bytes", m.Len)
-	if st.Before != nil {
-		d.text(st.Before.X, st.Before.Y-10, "name", fmt.Sprintf("old, %d bytes", d.scene.Before.Len))
-		head = "new, " + head
-		d.plainPieces(d.scene.Before, st.Before)
-	}
-	d.text(st.X, st.Y-10, "name", head)
-	d.plainPieces(m, st)
-	for i, j := range m.Jumps {
-		if j.Edge < 0 {
-			d.arc(i)
+	d.group(display.Item{Label: "machine code"}, func() {
+		head := fmt.Sprintf("%d bytes", m.Len)
+		if st.Before != nil {
+			d.text(st.Before.X, st.Before.Y-10, "name", fmt.Sprintf("old, %d bytes", d.scene.Before.Len))
+			head = "new, " + head
+			d.plainPieces(d.scene.Before, st.Before)
 		}
-	}
-	d.s("</g>\n")
+		d.text(st.X, st.Y-10, "name", head)
+		d.plainPieces(m, st)
+		for i, j := range m.Jumps {
+			if j.Edge < 0 {
+				d.arc(i)
+			}
+		}
+	})
 }
 
 // plainPieces draws the pieces of an image that are of no block.
@@ -217,15 +218,14 @@ func (d *drawing) stripFront() {
 	if st.Before != nil {
 		d.imageMarks(d.scene.Before, st.Before)
 	}
-	d.s("\n")
 }
 
 // imageMarks draws where functions begin, and the marks of an image.
 func (d *drawing) imageMarks(m *Image, st *Strip) {
 	for i, f := range m.Funcs {
 		r := st.Funcs[i]
-		d.f(`<path class="funcline" d="M%d %dh%d"><title>%s: +0x%x, %d bytes, prologue %d</title></path>`,
-			r.X-8, r.Y, r.W+16, xmlText(f.Name), f.Offset, f.Len, f.Prologue)
+		d.path("funcline", at(r.X-8, r.Y).H(r.X+r.W+8), fmt.Sprintf("%s: +0x%x, %d bytes, prologue %d", f.Name, f.Offset,
+			f.Len, f.Prologue))
 	}
 	for _, k := range m.Marks {
 		y := st.at(k.Offset)
@@ -239,11 +239,10 @@ func (d *drawing) imageMarks(m *Image, st *Strip) {
 		case BytesMismatch:
 			class, r.W = "wrong", stripW
 		}
-		d.f(`<rect class="%s" x="%d" y="%d" width="%d" height="%d"><title>%s</title></rect>`, class, r.X, r.Y, r.W, r.H,
-			xmlText(k.title()))
+		d.titled(r, class, 0, k.title())
 	}
 	for _, o := range m.Endbr {
-		d.f(`<path class="endbr" d="M%d %dl6 3l-6 3z"><title>endbr64 at +0x%x</title></path>`, st.X-1, st.at(o)-1, o)
+		d.path("endbr", at(st.X-1, st.at(o)-1).By(6, 3, -6, 3).Close(), fmt.Sprintf("endbr64 at +0x%x", o))
 	}
 }
 
@@ -259,32 +258,30 @@ func (k *ByteMark) title() string {
 func (d *drawing) tables() {
 	for t, r := range d.l.Tables {
 		tab := &d.scene.Tables[t]
-		class := "t"
-		if len(d.l.Strip.Aims[t]) > manyAims {
-			class += " many"
-		}
-		if d.remote(t) {
-			class += " remote"
-		}
-		d.f(`<g class="%s" id="t%d" role="group" aria-label="%s">`, class, t, xmlText("table "+tab.Name))
-		d.rect(r, "hub", 4)
-		d.clipped(r.X+8, r.Y+16, "name", tab.Name, (r.W-16)*10/73)
-		sub := fmt.Sprintf("%d of %d entries selected", selectedEntries(tab), len(tab.Entries))
-		if n := len(tab.Entries); selectedEntries(tab) == n {
-			sub = fmt.Sprintf("%d entries, all selected", n)
-		} else if tab.Range != "" {
-			sub = "index " + tab.Range + ", " + fmt.Sprintf("%d selected", selectedEntries(tab))
-		}
-		d.clipped(r.X+8, r.Y+32, "sub small", sub, (r.W-16)*10/smallCell)
-		rows := tableRows(tab)
-		idx, _ := tableColumns(d.scene, rows)
-		high := tableRowHeight(len(rows), d.l.Strip.H)
-		for i := range rows {
-			d.tableRow(r, r.Y+tableHead+high*i+high/2+4, idx, &rows[i])
-		}
-		d.aims(t, r.X)
-		d.s("</g>\n")
+		g := display.Item{Class: "t", ID: fmt.Sprintf("t%d", t), Label: "table " + Visible(tab.Name), Part: display.Table,
+			Index: t}
+		d.group(g, func() { d.table(t, r, tab) })
 	}
+}
+
+// table draws a table.
+func (d *drawing) table(t int, r Rect, tab *Table) {
+	d.rect(r, "hub", 4)
+	d.clipped(r.X+8, r.Y+16, "name", tab.Name, (r.W-16)*10/73)
+	sub := fmt.Sprintf("%d of %d entries selected", selectedEntries(tab), len(tab.Entries))
+	if n := len(tab.Entries); selectedEntries(tab) == n {
+		sub = fmt.Sprintf("%d entries, all selected", n)
+	} else if tab.Range != "" {
+		sub = "index " + tab.Range + ", " + fmt.Sprintf("%d selected", selectedEntries(tab))
+	}
+	d.clipped(r.X+8, r.Y+32, "sub small", sub, (r.W-16)*10/smallCell)
+	rows := tableRows(tab)
+	idx, _ := tableColumns(d.scene, rows)
+	high := tableRowHeight(len(rows), d.l.Strip.H)
+	for i := range rows {
+		d.tableRow(r, r.Y+tableHead+high*i+high/2+4, idx, &rows[i])
+	}
+	d.aims(t, r.X)
 }
 
 // remote reports whether the other tables left a table no place near the jumps
@@ -306,13 +303,20 @@ func (d *drawing) aims(t, x int) {
 	st := d.l.Strip
 	x1, past := st.X+stripW, x-tableGap+6
 	mid := (x + past) / 2
+	far := ""
+	if d.remote(t) {
+		far = " far"
+	}
 	for _, a := range st.Feeds[t] {
-		d.f(`<path class="feed" d="M%d %dH%dC%d %d %d %d %d %d"/>`, x1, a.Y1, past, mid, a.Y1, mid, a.Y0, x-6, a.Y0)
-		d.f(`<path class="a3 feedhead" d="M%d %dl-7-4v8z"/>`, x, a.Y0)
+		d.path("feed"+far, at(x1, a.Y1).H(past).Cubic(mid, a.Y1, mid, a.Y0, x-6, a.Y0), "")
+		d.path("a3", at(x, a.Y0).By(-7, -4, 0, 8).Close(), "")
+	}
+	if len(st.Aims[t]) > manyAims {
+		far = " far"
 	}
 	for _, a := range st.Aims[t] {
-		d.f(`<path class="aim" d="M%d %dC%d %d %d %d %d %dH%d"/>`, x, a.Y0, mid, a.Y0, mid, a.Y1, past, a.Y1, x1+6)
-		d.f(`<path class="a3 aimhead" d="M%d %dl7-3v6z"/>`, x1, a.Y1)
+		d.path("aim"+far, at(x, a.Y0).Cubic(mid, a.Y0, mid, a.Y1, past, a.Y1).H(x1+6), "")
+		d.path("a3", at(x1, a.Y1).By(7, -3, 0, 6).Close(), "")
 	}
 }
 
@@ -326,14 +330,14 @@ func (d *drawing) tableRow(r Rect, y, idx int, row *tableLine) {
 		class = "off small"
 	}
 	d.clipped(r.X+8, y, class, Ranges(row.indices), idx)
-	if row.block != Outside {
-		d.f(`<a href="#b%d">`, row.block)
-	}
 	x := r.X + 8 + smallWidth(idx+1)
-	d.clipped(x, y, class, "→ "+row.target(d.scene), (r.X+r.W-x)*10/smallCell-1)
-	if row.block != Outside {
-		d.s("</a>")
+	put := func() { d.clipped(x, y, class, "→ "+row.target(d.scene), (r.X+r.W-x)*10/smallCell-1) }
+	if row.block == Outside {
+		put()
+		return
 	}
+	class += " ref"
+	d.group(display.Item{Link: fmt.Sprintf("#b%d", row.block)}, put)
 }
 
 // funcAt returns the function that contains the offset, or -1.

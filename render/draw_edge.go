@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/bpfcfg/bpfcfg/render/display"
 )
 
 // radius of the rounded corners of lines.
@@ -102,9 +104,9 @@ func (d *drawing) wire(i int) {
 		title += fmt.Sprintf(", passed %d times", *e.Count)
 	}
 	if mark != "" { // a broad line below: dashes and head still tell the kind
-		d.f(`<path class="glow%s" d="%s"/>`, mark, path)
+		d.path("glow"+mark, path, "")
 	}
-	d.f(`<path class="e k%d" d="%s"><title>%s</title></path>`, k, path, xmlText(title))
+	d.path(fmt.Sprintf("e k%d", k), path, title)
 	if w.Last == len(w.Points)-1 {
 		d.head(w, k)
 	}
@@ -118,29 +120,26 @@ func (d *drawing) target(e *Edge) string {
 	return d.scene.Blocks[e.To].Name
 }
 
-func (d *drawing) wholePath(w *Wire) string {
+func (d *drawing) wholePath(w *Wire) *display.Path {
 	if !w.Curve {
 		return roundedPath(w.Points, 0, len(w.Points)-1)
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "M%d %d", w.Points[0].X, w.Points[0].Y)
+	path := at(w.Points[0].X, w.Points[0].Y)
 	for i := 1; i+2 < len(w.Points); i += 3 {
 		p := w.Points[i : i+3]
-		fmt.Fprintf(&b, "C%d %d %d %d %d %d", p[0].X, p[0].Y, p[1].X, p[1].Y, p[2].X, p[2].Y)
+		path.Cubic(p[0].X, p[0].Y, p[1].X, p[1].Y, p[2].X, p[2].Y)
 	}
-	return b.String()
+	return path
 }
 
-// roundedPath writes the corners from first to last. A part that starts or
-// ends inside the line has the rounding of its corner there, as a branch.
-func roundedPath(p []Pt, first, last int) string {
-	var b strings.Builder
+// roundedPath returns the line with its corners from first to last. A part that
+// starts or ends inside the line has the rounding of its corner there, as a branch.
+func roundedPath(p []Pt, first, last int) *display.Path {
+	from := p[0]
 	if first > 0 {
-		q := toward(p[first], p[first-1], cornerRadius(p, first))
-		fmt.Fprintf(&b, "M%d %d", q.X, q.Y)
-	} else {
-		fmt.Fprintf(&b, "M%d %d", p[0].X, p[0].Y)
+		from = toward(p[first], p[first-1], cornerRadius(p, first))
 	}
+	path := at(from.X, from.Y)
 	end := last
 	if last < len(p)-1 {
 		end = last + 1
@@ -148,12 +147,12 @@ func roundedPath(p []Pt, first, last int) string {
 	for i := max(1, first); i < end; i++ {
 		r := cornerRadius(p, i)
 		a, z := toward(p[i], p[i-1], r), toward(p[i], p[i+1], r)
-		fmt.Fprintf(&b, "L%d %dQ%d %d %d %d", a.X, a.Y, p[i].X, p[i].Y, z.X, z.Y)
+		path.To(a.X, a.Y).Curve(p[i].X, p[i].Y, z.X, z.Y)
 	}
 	if last == len(p)-1 {
-		fmt.Fprintf(&b, "L%d %d", p[last].X, p[last].Y)
+		path.To(p[last].X, p[last].Y)
 	}
-	return b.String()
+	return path
 }
 
 // cornerRadius is radius, or less where the lines that meet are short.
@@ -183,16 +182,17 @@ func toward(a, b Pt, r int) Pt {
 // with a bar for indirect ones. All lines arrive from above.
 func (d *drawing) head(w *Wire, style int) {
 	p := w.Points[len(w.Points)-1]
+	fill := fmt.Sprintf("a%d", style)
 	switch style {
 	case styleFall:
-		d.f(`<path class="open" d="M%d %dl4 8l4-8"/>`, p.X-4, p.Y-8)
+		d.path("open", at(p.X-4, p.Y-8).By(4, 8, 4, -8), "")
 	case styleIndirect:
-		d.f(`<path class="a%d" d="M%d %dl-5-9h10zm-6-12h12v2h-12z"/>`, style, p.X, p.Y)
+		d.path(fill, at(p.X, p.Y).By(-5, -9, 10, 0).Close().At(p.X-6, p.Y-12).By(12, 0, 0, 2, -12, 0).Close(), "")
 	case styleDead:
-		d.f(`<path class="open" d="M%d %dl6 6m0-6l-6 6"/>`, p.X-3, p.Y-14)
-		d.f(`<path class="a%d" d="M%d %dl-4-8h8z"/>`, style, p.X, p.Y)
+		d.path("open", at(p.X-3, p.Y-14).By(6, 6).Skip(0, -6).By(-6, 6), "")
+		d.path(fill, at(p.X, p.Y).By(-4, -8, 8, 0).Close(), "")
 	default:
-		d.f(`<path class="a%d" d="M%d %dl-4-9h8z"/>`, style, p.X, p.Y)
+		d.path(fill, at(p.X, p.Y).By(-4, -9, 8, 0).Close(), "")
 	}
 }
 
@@ -227,19 +227,19 @@ func (d *drawing) label(w *Wire, e *Edge) {
 		// The last bend is where the line leaves its trunk.
 		lines, cut = labelLines(Visible(text), max(1, min(3, (p.Y-w.Points[n-2].Y-10)/labelHeight)))
 	}
+	title := ""
 	if cut {
-		d.s("<g>")
-		d.title(text)
-		defer d.s("</g>")
+		title = text
 	}
 	for i, t := range lines {
+		run := display.Run{Text: Visible(t)}
 		switch y := p.Y - 5 - labelHeight*(len(lines)-1-i); {
 		case e.Kind != Indirect:
-			d.text(p.X+6, p.Y+11, "lab", t)
+			d.runs(p.X+6, p.Y+11, "lab", title, display.Start, run)
 		case atLeft:
-			d.f(`<text x="%d" y="%d" class="lab" text-anchor="end">%s</text>`, p.X-8, y, xmlText(t))
+			d.runs(p.X-8, y, "lab", title, display.End, run)
 		default:
-			d.text(p.X+8, y, "lab", t)
+			d.runs(p.X+8, y, "lab", title, display.Start, run)
 		}
 	}
 }

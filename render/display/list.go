@@ -1,0 +1,51 @@
+package display
+
+import "iter"
+
+// Picture is a picture as a list. Parts makes its items when they are wanted, one
+// part after the other, so that a large picture need not be in memory at once. It
+// yields the same items each time.
+type Picture struct {
+	W, H  int
+	Title string
+	Desc  string // a sentence for those who do not see it
+	Parts iter.Seq[Item]
+}
+
+// Item is a box, another shape, a text, or a group of items: whichever of Box,
+// Path, Runs and Items is set. Texts are plain, and legal in XML.
+type Item struct {
+	Class string // names of looks, separated by spaces
+	Title string // shown under the pointer
+
+	Box  *Box
+	Path Path
+
+	At     Pt // of a text, on the base line
+	Anchor Anchor
+	Runs   []Run
+
+	Items []Item
+	ID    string // that addresses may name
+	Label string // what the group is, for readers aloud
+	Link  string // address that the group leads to
+	Part  Part   // what the group stands for
+	Index int    // which of its kind
+}
+
+// Box is a rectangle with corners of radius R.
+type Box struct{ X, Y, W, H, R int }
+
+// Run is a piece of a text. Class may be empty.
+type Run struct{ Text, Class string }
+
+// Part says what a group stands for, so that a page can take it apart.
+type Part uint8
+
+// The parts. What is Under is painted before all blocks, and the rest after them.
+const (
+	Plain Part = iota
+	Block
+	Table
+	Loop
+)

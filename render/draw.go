@@ -1,0 +1,281 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/render/display"
+)
+
+// Draw returns the picture of a scene in the places of its layout, as a list of
+// items. Coordinates are integers but for the bows of a few signs.
+//
+// Everything of a block, its box, its lines, its pieces of the strip and the
+// link between them, is one group with the id "b" and the block's index, so
+// that a style sheet alone can light up the whole and "#b7" in an address leads
+// to it.
+func Draw(s *Scene, l *Layout) *display.Picture {
+	p := &display.Picture{W: l.W, H: l.H, Title: Visible(s.Title), Desc: s.describe(l)}
+	p.Parts = func(yield func(display.Item) bool) {
+		d := newDrawing(s, l)
+		on := true
+		flush := func() {
+			for _, it := range d.items {
+				on = on && yield(it)
+			}
+			d.items = nil
+		}
+		steps := []func(){d.background, d.titles, d.frames, d.loops, d.stripBack}
+		for _, step := range steps {
+			step()
+			flush()
+		}
+		for b := 0; b < len(s.Blocks) && on; b++ {
+			d.block(b)
+			flush()
+		}
+		for _, step := range []func(){d.hubs, d.stripFront, d.tables, d.legend, d.notes} {
+			step()
+			flush()
+		}
+	}
+	return p
+}
+
+// SVG draws a scene in the places of its layout: one file without scripts,
+// fonts or other references to the outside. It shows as it is in browsers and
+// README files; librsvg and Inkscape, which know less CSS, show the light
+// colours.
+func SVG(s *Scene, l *Layout) []byte { return SVGScheme(s, l, "") }
+
+// SVGScheme is SVG in the colours of one scheme, whatever the reader's.
+func SVGScheme(s *Scene, l *Layout, scheme display.Scheme) []byte {
+	return display.SVG(Draw(s, l), theme, scheme)
+}
+
+// Paint draws a scene for packages raster and pdf.
+func Paint(s *Scene, l *Layout, scheme display.Scheme) *display.Drawing {
+	return display.Paint(Draw(s, l), theme, scheme)
+}
+
+// describe says in a sentence what the picture shows, for those who do not see it.
+func (s *Scene) describe(l *Layout) string {
+	n := func(n int, what string) string {
+		if n == 1 {
+			return "1 " + what
+		}
+		return fmt.Sprintf("%d %ss", n, what)
+	}
+	var parts []string
+	if len(l.Blocks) > 0 {
+		parts = append(parts, fmt.Sprintf("control flow graph of %s with %s and %s", n(len(s.Funcs), "function"),
+			n(len(s.Blocks), "block"), n(len(s.Edges), "edge")))
+	}
+	if l.Strip != nil {
+		parts = append(parts, fmt.Sprintf("x86-64 code of %s", n(s.Image.Len, "byte")))
+	}
+	if len(s.Tables) > 0 {
+		parts = append(parts, n(len(s.Tables), "table"))
+	}
+	if len(s.Mismatches) > 0 {
+		parts = append(parts, n(len(s.Mismatches), "difference")+", listed at the top")
+	} else if s.Checked != "" {
+		parts = append(parts, "verified: "+s.Checked)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// drawing is a list under construction.
+type drawing struct {
+	*viewer
+	l     *Layout
+	items []display.Item
+	wires [][]int // lines drawn in each block's group
+	whole [][]int // lines of each block to light up as a whole
+	links []int   // link of each block, -1
+	parts [][]int // pieces of each block
+	jumps [][]int // jumps of the strip drawn in each block's group
+
+	partsBefore [][]int // pieces of each block in Scene.Before
+	ins         [][]int // x of the lines that end at each block, ascending
+
+	hottest uint64 // greatest count
+}
+
+func newDrawing(s *Scene, l *Layout) *drawing {
+	d := &drawing{viewer: newViewer(s, l.Detail, l.Given), l: l, hottest: s.hottest()}
+	d.prepareLines()
+	return d
+}
+
+func (d *drawing) add(it display.Item) { d.items = append(d.items, it) }
+
+// group puts all that f adds into a group.
+func (d *drawing) group(g display.Item, f func()) {
+	outer := d.items
+	d.items = nil
+	f()
+	g.Items = d.items
+	d.items = outer
+	if len(g.Items) > 0 {
+		d.add(g)
+	}
+}
+
+// path adds a shape; title may be empty.
+func (d *drawing) path(class string, p *display.Path, title string) {
+	d.add(display.Item{Class: class, Path: *p, Title: Visible(title)})
+}
+
+// at starts a path.
+func at(x, y int) *display.Path { return (&display.Path{}).At(x, y) }
+
+// text adds a line of text.
+func (d *drawing) text(x, y int, class, s string) {
+	d.anchored(x, y, class, s, display.Start)
+}
+
+// anchored adds a line of text of which x is the start, the middle or the end.
+func (d *drawing) anchored(x, y int, class, s string, anchor display.Anchor) {
+	d.runs(x, y, class, "", anchor, display.Run{Text: Visible(s)})
+}
+
+// runs adds a line of visible text of several looks.
+func (d *drawing) runs(x, y int, class, title string, anchor display.Anchor, runs ...display.Run) {
+	d.add(display.Item{Class: class, Title: Visible(title), At: display.Pt{X: float64(x), Y: float64(y)}, Anchor: anchor,
+		Runs: runs})
+}
+
+func (d *drawing) rect(r Rect, class string, round int) { d.titled(r, class, round, "") }
+
+func (d *drawing) titled(r Rect, class string, round int, title string) {
+	d.add(display.Item{Class: class, Title: Visible(title), Box: &display.Box{X: r.X, Y: r.Y, W: r.W, H: r.H, R: round}})
+}
+
+func (d *drawing) background() { d.rect(Rect{0, 0, d.l.W, d.l.H}, "page", 0) }
+
+func (d *drawing) titles() {
+	s := d.scene
+	d.text(margin, margin+18, "title", s.Title)
+	sub := s.Subtitle
+	if s.Profile != "" && d.l.Strip != nil {
+		sub += " · " + s.Profile
+	}
+	d.text(margin, margin+40, "sub", sub)
+	if s.Checked != "" && len(s.Mismatches) == 0 {
+		d.text(margin+textWidth(columns(Visible(sub))+2), margin+40, "good", "✓ verified: "+s.Checked)
+	}
+	if len(s.Mismatches) == 0 {
+		return
+	}
+	y := margin + titleH
+	d.rect(Rect{margin, y, max(d.l.Legend.W, 600), mismatchHeight(s) - 12}, "bad", 4)
+	n := fmt.Sprintf("%d differences", len(s.Mismatches))
+	if len(s.Mismatches) == 1 {
+		n = "1 difference"
+	}
+	d.text(margin+10, y+16, "badtext", n)
+	for i, m := range s.Mismatches {
+		if i == maxMismatches-1 && len(s.Mismatches) > maxMismatches {
+			d.text(margin+10, y+16+noteH*(i+1), "", fmt.Sprintf("… %d more", len(s.Mismatches)-i))
+			break
+		}
+		d.clipped(margin+10, y+16+noteH*(i+1), "", m, (max(d.l.Legend.W, 600)-20)*10/73)
+	}
+}
+
+// clipped adds text of at most cols cells, all of it as a title.
+func (d *drawing) clipped(x, y int, class, s string, cols int) {
+	t, cut := clip(Visible(s), cols)
+	title := ""
+	if cut {
+		title = s
+	}
+	d.runs(x, y, class, title, display.Start, display.Run{Text: t})
+}
+
+// frames draws the functions.
+func (d *drawing) frames() {
+	for i, r := range d.l.Funcs {
+		if r.W == 0 {
+			continue
+		}
+		f := d.scene.Funcs[i]
+		name := funcName(f, i)
+		d.group(display.Item{ID: fmt.Sprintf("f%d", i), Label: "function " + name}, func() {
+			d.rect(r, "frame", 6)
+			d.text(r.X+funcPad, r.Y+22, "name", name)
+			x := r.X + funcPad + textWidth(columns(name)+2)
+			if f.Note != "" {
+				note, _ := clip(Visible(f.Note), 40)
+				d.text(x, r.Y+22, "note", note)
+				x += textWidth(columns(note) + 2)
+			}
+			d.callersOf(i, x, r)
+		})
+	}
+}
+
+// callersOf names the blocks that call a function.
+func (d *drawing) callersOf(f, x int, r Rect) {
+	const most = 6
+	callers := d.callers[f]
+	if len(callers) == 0 {
+		return
+	}
+	names := make([]string, 0, most+1)
+	for i, b := range callers {
+		if i == most {
+			names = append(names, fmt.Sprintf("… %d more", len(callers)-most))
+			break
+		}
+		names = append(names, d.scene.Blocks[b].Name)
+	}
+	room := (r.X + r.W - x) * 10 / 73
+	if room < 12 {
+		return
+	}
+	d.clipped(x, r.Y+22, "note", "called from "+strings.Join(names, ", "), room)
+}
+
+// loops draws the areas of loops, outer ones first.
+func (d *drawing) loops() {
+	for i := range d.l.Loops {
+		l := &d.l.Loops[i]
+		if len(l.Bands) == 0 {
+			continue
+		}
+		d.group(display.Item{Part: display.Loop, Index: i}, func() {
+			d.path("loop", l.outline(), "")
+			// Of an irreducible loop the layout may know another header.
+			name := "loop"
+			if l.Header >= 0 && d.scene.Blocks[l.Header].LoopHeader {
+				name += " " + d.scene.Blocks[l.Header].Name
+			}
+			d.text(l.Bands[0].X+4, l.Bands[0].Y+9, "loopname", name)
+		})
+	}
+}
+
+// outline returns the border of a loop's area: down its right side and up its
+// left one.
+func (l *Loop) outline() *display.Path {
+	p := at(l.Bands[0].X, l.Bands[0].Y)
+	for _, b := range l.Bands {
+		p.H(b.X + b.W).V(b.Y + b.H)
+	}
+	for i := len(l.Bands) - 1; i >= 0; i-- {
+		p.H(l.Bands[i].X).V(l.Bands[i].Y)
+	}
+	p.Close()
+	for _, b := range l.Holes { // outlines run the other way round
+		p.At(b.X, b.Y).V(b.Y + b.H).H(b.X + b.W).V(b.Y).Close()
+	}
+	return p
+}
+
+func (d *drawing) notes() {
+	for i, n := range d.scene.Notes {
+		d.clipped(d.l.Notes.X, d.l.Notes.Y+14+noteH*i, "note", n, max(60, d.l.Notes.W*10/73))
+	}
+}
