@@ -58,6 +58,23 @@ func Paint(s *Scene, l *Layout, scheme display.Scheme) *display.Drawing {
 	return display.Paint(Draw(s, l), theme, scheme)
 }
 
+// stamp returns how far the picture is proven, with the look of the words: a program
+// that the kernel refuses is never called verified, and neither is one with parts
+// that are not known.
+func (s *Scene) stamp() (class, text string) {
+	switch {
+	case len(s.Mismatches) > 0: // listed below
+		return "", ""
+	case s.Refused != "":
+		return "badtext", "⊘ refused " + s.Refused
+	case s.Checked == "":
+		return "", ""
+	case len(s.Unsure) > 0:
+		return "state", "≈ agrees: " + s.Checked + "; not proven: " + strings.Join(s.Unsure, ", ")
+	}
+	return "good", "✓ verified: " + s.Checked
+}
+
 // describe says in a sentence what the picture shows, for those who do not see it.
 func (s *Scene) describe(l *Layout) string {
 	n := func(n int, what string) string {
@@ -79,8 +96,8 @@ func (s *Scene) describe(l *Layout) string {
 	}
 	if len(s.Mismatches) > 0 {
 		parts = append(parts, n(len(s.Mismatches), "difference")+", listed at the top")
-	} else if s.Checked != "" {
-		parts = append(parts, "verified: "+s.Checked)
+	} else if _, text := s.stamp(); text != "" {
+		parts = append(parts, strings.TrimPrefix(text, "✓ "))
 	}
 	return strings.Join(parts, "; ")
 }
@@ -99,11 +116,17 @@ type drawing struct {
 	partsBefore [][]int // pieces of each block in Scene.Before
 	ins         [][]int // x of the lines that end at each block, ascending
 
-	hottest uint64 // greatest count
+	branches []bool // blocks that end with a branch
+	hottest  uint64 // greatest count
 }
 
 func newDrawing(s *Scene, l *Layout) *drawing {
 	d := &drawing{viewer: newViewer(s, l.Detail, l.Given), l: l, hottest: s.hottest()}
+	d.branches = make([]bool, len(s.Blocks))
+	for i := range s.Edges {
+		e := &s.Edges[i]
+		d.branches[e.From] = d.branches[e.From] || e.Kind == Taken
+	}
 	d.prepareLines()
 	return d
 }
@@ -162,8 +185,8 @@ func (d *drawing) titles() {
 		sub += " · " + s.Profile
 	}
 	d.text(margin, margin+40, "sub", sub)
-	if s.Checked != "" && len(s.Mismatches) == 0 {
-		d.text(margin+textWidth(columns(Visible(sub))+2), margin+40, "good", "✓ verified: "+s.Checked)
+	if class, text := s.stamp(); text != "" {
+		d.text(margin+textWidth(columns(Visible(sub))+2), margin+40, class, text)
 	}
 	if len(s.Mismatches) == 0 {
 		return

@@ -45,7 +45,7 @@ func spoken(blk *Block) string {
 	for _, m := range []struct {
 		on   bool
 		what string
-	}{{blk.Entry, "entry"}, {blk.Exit, "exit"}, {blk.LoopHeader, "loop header"}, {!blk.Reachable, "unreachable"}} {
+	}{{blk.Entry, "entry"}, {blk.Exit, "exit"}, {blk.LoopHeader, "loop header"}, {!blk.Reachable, "unreachable"}, {blk.Maybe, "possibly reached"}} {
 		if m.on {
 			parts = append(parts, m.what)
 		}
@@ -63,8 +63,11 @@ func (d *drawing) box(b int, blk *Block) {
 	r := d.l.Blocks[b]
 	mark := markClass(blk.Mark)
 	class := "box" + mark
-	if !blk.Reachable {
+	switch {
+	case !blk.Reachable:
 		class += " deadbox"
+	case blk.Maybe:
+		class += " maybebox"
 	}
 	d.rect(r, class, 4)
 	head := func(class string) {

@@ -19,6 +19,7 @@ const (
 	styleIndirect
 	styleOther
 	styleDead
+	styleMaybe
 )
 
 // kindStyle returns the style of an edge kind.
@@ -36,10 +37,15 @@ func kindStyle(k EdgeKind) int {
 	return styleOther
 }
 
-func (d *drawing) style(w *Wire) int {
-	e := &d.scene.Edges[w.Edges[0]]
-	if e.Dead {
+func (d *drawing) style(w *Wire) int { return edgeStyle(&d.scene.Edges[w.Edges[0]]) }
+
+// edgeStyle returns the style of an edge.
+func edgeStyle(e *Edge) int {
+	switch {
+	case e.Dead:
 		return styleDead
+	case e.Maybe:
+		return styleMaybe
 	}
 	return kindStyle(e.Kind)
 }
@@ -92,6 +98,8 @@ func (d *drawing) wire(i int) {
 	}
 	if e.Dead {
 		title += ", never taken"
+	} else if e.Maybe {
+		title += ", merely possible"
 	}
 	mark := ""
 	if !w.ToHub {
@@ -191,6 +199,8 @@ func (d *drawing) head(w *Wire, style int) {
 	case styleDead:
 		d.path("open", at(p.X-3, p.Y-14).By(6, 6).Skip(0, -6).By(-6, 6), "")
 		d.path(fill, at(p.X, p.Y).By(-4, -8, 8, 0).Close(), "")
+	case styleMaybe:
+		d.path(fill, at(p.X, p.Y).By(-5, -10, 10, 0).Close(), "")
 	default:
 		d.path(fill, at(p.X, p.Y).By(-4, -9, 8, 0).Close(), "")
 	}
@@ -209,6 +219,12 @@ func (d *drawing) label(w *Wire, e *Edge) {
 	}
 	if sign := d.sameMark(w); sign != "" && !w.ToHub {
 		text = strings.TrimSpace(markSign(sign) + " " + text)
+	}
+	if sign := d.branchSign(e); sign != "" && !w.ToHub {
+		text = strings.TrimSpace(sign + " " + text)
+	}
+	if e.Maybe && text != "" {
+		text = "≈ " + text
 	}
 	if text == "" || w.ToHub {
 		return
@@ -231,17 +247,33 @@ func (d *drawing) label(w *Wire, e *Edge) {
 	if cut {
 		title = text
 	}
+	look := "lab"
+	if e.Kind == Indirect && !e.Dead {
+		look = "lab case"
+	}
 	for i, t := range lines {
 		run := display.Run{Text: Visible(t)}
 		switch y := p.Y - 5 - labelHeight*(len(lines)-1-i); {
 		case e.Kind != Indirect:
 			d.runs(p.X+6, p.Y+11, "lab", title, display.Start, run)
 		case atLeft:
-			d.runs(p.X-8, y, "lab", title, display.End, run)
+			d.runs(p.X-8, y, look, title, display.End, run)
 		default:
-			d.runs(p.X+8, y, "lab", title, display.Start, run)
+			d.runs(p.X+8, y, look, title, display.Start, run)
 		}
 	}
+}
+
+// branchSign returns T for the edge of a branch that is taken, F for the other one.
+func (d *drawing) branchSign(e *Edge) string {
+	switch {
+	case !d.branches[e.From]:
+	case e.Kind == Taken:
+		return "T"
+	case e.Kind == FallThrough:
+		return "F"
+	}
+	return ""
 }
 
 // Sizes of labels: cells of a line, tenths of a pixel of a cell, pixels of a line.

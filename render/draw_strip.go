@@ -268,13 +268,7 @@ func (d *drawing) tables() {
 func (d *drawing) table(t int, r Rect, tab *Table) {
 	d.rect(r, "hub", 4)
 	d.clipped(r.X+8, r.Y+16, "name", tab.Name, (r.W-16)*10/73)
-	sub := fmt.Sprintf("%d of %d entries selected", selectedEntries(tab), len(tab.Entries))
-	if n := len(tab.Entries); selectedEntries(tab) == n {
-		sub = fmt.Sprintf("%d entries, all selected", n)
-	} else if tab.Range != "" {
-		sub = "index " + tab.Range + ", " + fmt.Sprintf("%d selected", selectedEntries(tab))
-	}
-	d.clipped(r.X+8, r.Y+32, "sub small", sub, (r.W-16)*10/smallCell)
+	d.clipped(r.X+8, r.Y+32, "sub small", tab.head(), (r.W-16)*10/smallCell)
 	rows := tableRows(tab)
 	idx, _ := tableColumns(d.scene, rows)
 	high := tableRowHeight(len(rows), d.l.Strip.H)

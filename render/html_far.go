@@ -118,10 +118,7 @@ func (d *farData) addWires(s *Scene, l *Layout) {
 	for i := range l.Lines {
 		w := &l.Lines[i]
 		e := &s.Edges[w.Edges[0]]
-		style := kindStyle(e.Kind)
-		if e.Dead {
-			style = styleDead
-		}
+		style := edgeStyle(e)
 		pts := w.Points[w.First : w.Last+1]
 		if w.Curve {
 			pts, style = w.Points, style|8

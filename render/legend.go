@@ -83,7 +83,7 @@ func (d *drawing) lineItems() []legendItem {
 		}
 	}
 	var items []legendItem
-	for k, name := range [...]string{"fall-through", "taken", "goto", "indirect (gotox)", "call or other", "never taken"} {
+	for k, name := range [...]string{"fall-through", "taken", "goto", "indirect (gotox)", "call or other", "never taken", "merely possible"} {
 		if !used[k] {
 			continue
 		}
@@ -113,9 +113,10 @@ func signBox(dx, w, h int) shape {
 
 // blockItems returns the signs of blocks.
 func (d *drawing) blockItems() []legendItem {
-	var entry, exit, loop, dead bool
+	var entry, exit, loop, dead, maybe bool
 	for _, b := range d.scene.Blocks {
 		entry, exit, loop, dead = entry || b.Entry, exit || b.Exit, loop || b.LoopDepth > 0, dead || !b.Reachable
+		maybe = maybe || b.Maybe
 	}
 	var items []legendItem
 	add := func(on bool, label, class string, shape shape) {
@@ -127,7 +128,8 @@ func (d *drawing) blockItems() []legendItem {
 	add(exit, "exit", "solidmark", signBox(2, 8, 8))
 	add(loop, "loop header", "mark", func(x, y int) *display.Path { return ring(at(x+11, y), x+7, y) })
 	add(loop, "loop depth", "mark", func(x, y int) *display.Path { return bars(x+7, y-4, 2) })
-	add(dead, "unreachable", "hatch", signBox(0, 14, 12))
+	add(dead, "dead", "hatch", signBox(0, 14, 12))
+	add(maybe, "possibly reached", "maybebox box", signBox(0, 14, 12))
 	if d.scene.Counted != "" {
 		what, _ := clip(Visible(d.scene.Counted), 60)
 		what += fmt.Sprintf(", 0 to %d", d.hottest)
@@ -195,6 +197,8 @@ func (d *drawing) legendHead(style, x, y int) {
 	case styleDead:
 		d.path("open", at(x-20, y-3).By(6, 6).Skip(0, -6).By(-6, 6), "")
 		d.path(fill, at(x, y).By(-8, -4, 0, 8).Close(), "")
+	case styleMaybe:
+		d.path(fill, at(x, y).By(-10, -5, 0, 10).Close(), "")
 	default:
 		d.path(fill, at(x, y).By(-9, -4, 0, 8).Close(), "")
 	}

@@ -70,6 +70,7 @@ var textLooks = []display.Look{
 	{Class: "lab", Fill: inkNote, Size: 11, Halo: true, Stroke: inkPale, Width: 3},
 	{Class: "visits", Bold: true},
 	{Class: "ref", Fill: inkTaken},
+	{Class: "case", Fill: inkJump, Bold: true},
 }
 
 var boxLooks = []display.Look{
@@ -78,6 +79,7 @@ var boxLooks = []display.Look{
 	{Class: "box", Fill: inkGround, Stroke: inkLine},
 	{Class: "head", Fill: ink{"#eaeef2", "#21262d"}},
 	{Class: "deadbox", Stroke: inkLine, Dash: []float64{3, 3}},
+	{Class: "maybebox", Stroke: inkJump, Width: 1.8, Dash: []float64{14, 5}},
 	{Class: "hatch", Fill: display.Hatched},
 	{Class: "hatchline", Stroke: ink{"#ccd3da", "#484f58"}, Width: 1.5},
 	{Class: "chip", Fill: ink{"#f3f8fe", "#0f2036"}, Stroke: inkTaken},
@@ -115,7 +117,12 @@ func edgeLooks() []display.Look {
 		}
 		looks = append(looks, display.Look{Class: fmt.Sprintf("a%d", k.style), Fill: k.ink})
 	}
+	for _, c := range "kh" {
+		looks = append(looks, display.Look{Class: fmt.Sprintf("%c%d", c, styleMaybe), Stroke: inkJump, Width: 1.8,
+			Dash: []float64{14, 5}})
+	}
 	return append(looks,
+		display.Look{Class: fmt.Sprintf("a%d", styleMaybe), Fill: inkGround, Stroke: inkJump, Width: 1.6},
 		display.Look{Class: "open", Fill: display.None, Stroke: inkLine, Width: 1.4},
 		display.Look{Class: "glow", Fill: display.None, Width: 6, StrokeOpacity: .45, Stroke: display.None},
 		display.Look{Class: "link", Fill: display.None, Stroke: inkLine, Width: .8},

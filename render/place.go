@@ -65,7 +65,8 @@ func PlaceContext(ctx context.Context, s *Scene, opt PlaceOptions) (*Layout, err
 }
 
 func titleWidth(s *Scene) int {
-	sub := columns(Visible(s.Subtitle)) + len(s.Profile) + columns(Visible(s.Checked)) + 18
+	_, stamp := s.stamp()
+	sub := columns(Visible(s.Subtitle)) + len(s.Profile) + columns(Visible(stamp)) + 5
 	return margin + max(columns(Visible(s.Title))*12, textWidth(sub))
 }
 
@@ -239,6 +240,9 @@ func (fb *funcBuilder) edge(i, from, to int) layered.Edge {
 		le.Class = 3
 	default:
 		le.Class = 4
+	}
+	if e.Maybe {
+		le.Class = 5
 	}
 	if e.Dead {
 		// Dead edges run apart from live ones, also out of a jump's fan.

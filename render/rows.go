@@ -197,8 +197,11 @@ func (v *viewer) footRows(b int) []row {
 	if blk.Status != "" && blk.Status != "exact" {
 		rows = append(rows, v.state(blk.Status, blk.Reason))
 	}
-	if !blk.Reachable {
-		rows = append(rows, v.state("unreachable", blk.Reason))
+	switch {
+	case !blk.Reachable:
+		rows = append(rows, v.state("× dead", blk.Reason))
+	case blk.Maybe:
+		rows = append(rows, v.state("≈ possibly reached", blk.Reason))
 	}
 	var chips []row
 	for _, e := range v.chipsOf[b] {

@@ -23,6 +23,12 @@ type Scene struct {
 	// Checked says what comparisons found no difference, "control flow of the
 	// machine code"; empty when none was made or one found something.
 	Checked string
+	// Refused says why the kernel does not take the program, empty when nothing
+	// known speaks against it: then nothing of the picture is called verified.
+	Refused string
+	// Unsure lists what keeps Checked from being a proof, "2 instructions not
+	// predicted".
+	Unsure []string
 
 	Notes      []string // remarks below the picture
 	Mismatches []string // what a comparison found different; drawn as a warning
@@ -56,6 +62,7 @@ type Block struct {
 	Lines []Line // its instructions in order
 
 	Reachable  bool // some execution may reach it
+	Maybe      bool // reachable as far as the analysis can tell, without a proof that it is
 	LoopDepth  int  // number of loops that contain it
 	LoopHeader bool // a back edge leads to it
 	Entry      bool // first block of its function
@@ -129,6 +136,7 @@ type Edge struct {
 	Kind  EdgeKind //
 	Label string   // condition, case values of an indirect jump ("0, 3-5"), name of an outside target
 	Dead  bool     // proved never taken
+	Maybe bool     // may be taken, without a proof that it is
 	Mark  string   // MarkAdded, MarkRemoved or empty
 	Count *uint64  // how often control passed along it, where something counted
 	Back  bool     // the target dominates the source
@@ -140,12 +148,15 @@ type Table struct {
 	Kind    string // "jump-table", "call-table"
 	Jumps   []int  // blocks whose last instruction selects from it
 	Range   string // index range in words: "0..14 of 15", empty when unknown
+	Bias    *int   // what to add to an index for the C value of its case; nil: not known
 	Entries []TableEntry
 }
 
 // TableEntry is an element of a Table.
 type TableEntry struct {
 	Block    int    // target, or Outside
+	Slot     int    // slot that it leads to
+	Xlated   int    // the same after the verifier's rewrites, -1 when unknown or removed
 	Offset   int    // target's byte offset in the image, -1 when there is none
 	Selected bool   // some index that the program computes selects it
 	Deleted  bool   // the verifier removed the target instruction

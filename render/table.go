@@ -9,9 +9,9 @@ import (
 // tableLine is a row of a drawn table: a target with all its indices.
 type tableLine struct {
 	block    int
-	offset   int // in the image, -1
-	indices  []int
-	selected bool // some index is selected
+	offset   int   // in the image, -1
+	indices  []int // of entries; with a table's Bias, values of cases
+	selected bool  // some index is selected
 	deleted  bool
 	note     string
 	more     int // targets left out after this row's
@@ -36,13 +36,38 @@ func tableRows(t *Table) []tableLine {
 			rows = append(rows, tableLine{block: e.Block, offset: e.Offset, selected: e.Selected, deleted: e.Deleted,
 				note: e.Note})
 		}
-		rows[j].indices = append(rows[j].indices, i)
+		rows[j].indices = append(rows[j].indices, i+t.bias())
 	}
 	if len(rows) > tableLimit {
 		more := len(rows) - tableLimit + 1
 		rows = append(rows[:tableLimit-1], tableLine{block: Outside, offset: -1, more: more})
 	}
 	return rows
+}
+
+// bias returns what turns an index into what tables show.
+func (t *Table) bias() int {
+	if t.Bias == nil {
+		return 0
+	}
+	return *t.Bias
+}
+
+// head says what the rows of a table begin with, and how much of it is used.
+func (t *Table) head() string {
+	used := fmt.Sprintf("%d of %d selected", selectedEntries(t), len(t.Entries))
+	if n := len(t.Entries); selectedEntries(t) == n {
+		used = fmt.Sprintf("all %d selected", n)
+	}
+	switch {
+	case t.Bias == nil:
+		return "entry, " + used
+	case *t.Bias > 0:
+		return fmt.Sprintf("case = entry + %d, %s", *t.Bias, used)
+	case *t.Bias < 0:
+		return fmt.Sprintf("case = entry − %d, %s", -*t.Bias, used)
+	}
+	return "case = entry, " + used
 }
 
 // Widths of the columns of a table in cells of its small font, and of such a

@@ -7,6 +7,15 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
+// Dead says why nothing reaches a block, nearest reasons first. It is empty for a
+// block that executions reach.
+func (x *Explainer) Dead(b cfg.BlockID) []Reason {
+	if x.a.Succ.Exact.BlockReached(b) {
+		return nil
+	}
+	return x.dead(b)
+}
+
 // dead says why nothing reaches a block: for each way into the dead code around
 // it, the instruction that closes it.
 func (x *Explainer) dead(b cfg.BlockID) []Reason {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/explain"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/layout"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
@@ -38,8 +39,42 @@ func Scene(a *pipeline.Analysis, input string) *render.Scene {
 		s.Notes = append(s.Notes, "no machine code: "+a.ImageErr.Error())
 	}
 	s.Tables = tables(a)
+	doubts(s, a)
 	s.Notes = append(s.Notes, notes(a)...)
 	return s
+}
+
+// doubts says why the program is refused, and what keeps the picture from being
+// proven.
+func doubts(s *render.Scene, a *pipeline.Analysis) {
+	if v := a.Rules.Check(a.Program, a.Succ); !v.Accept {
+		s.Refused = "by " + a.Rules.Name + ": " + v.Message
+		if v.PC >= 0 {
+			s.Refused += fmt.Sprintf(" (insn %d)", v.PC)
+		}
+	}
+	count := func(n int, one, more string) {
+		switch {
+		case n == 1:
+			s.Unsure = append(s.Unsure, "1 "+one)
+		case n > 1:
+			s.Unsure = append(s.Unsure, fmt.Sprintf("%d %s", n, more))
+		}
+	}
+	unknown, wide := 0, 0
+	for _, in := range a.Succ.Indirect {
+		switch in.Status {
+		case succ.Unresolved:
+			unknown++
+		case succ.OverApproximate:
+			wide++
+		}
+	}
+	count(unknown, "jump with unknown targets", "jumps with unknown targets")
+	count(wide, "jump with targets that are merely possible", "jumps with targets that are merely possible")
+	if a.Xlated != nil {
+		count(len(a.Xlated.Unpredicted), "instruction not predicted", "instructions not predicted")
+	}
 }
 
 // subtitle is one line on where the program comes from and how large it is.
@@ -95,6 +130,7 @@ func blocks(a *pipeline.Analysis, loops *cfg.LoopForest) []render.Block {
 		status[a.Succ.Indirect[i].PC] = &a.Succ.Indirect[i]
 	}
 	marks := marks(a)
+	dead := deadReasons{x: explain.New(a)}
 	out := make([]render.Block, len(a.Graph.Blocks))
 	for i, b := range a.Graph.Blocks {
 		id := cfg.BlockID(i)
@@ -109,7 +145,7 @@ func blocks(a *pipeline.Analysis, loops *cfg.LoopForest) []render.Block {
 			blk.Status, blk.Reason = string(in.Status), in.Reason
 		}
 		if !blk.Reachable {
-			blk.Reason = "no execution reaches this block"
+			blk.Reason = dead.of(a, id)
 		}
 		out[i] = blk
 	}
@@ -150,7 +186,10 @@ func lines(a *pipeline.Analysis, b cfg.Block, marks map[bytecode.PC]string) []re
 // edges returns the edges of the graph in its order, then those to unknown
 // targets.
 func edges(a *pipeline.Analysis, loops *cfg.LoopForest) []render.Edge {
-	labels := caseLabels(a)
+	labels, wide := caseLabels(a), map[bytecode.PC]bool{}
+	for _, in := range a.Succ.Indirect {
+		wide[in.PC] = in.Status != succ.Exact
+	}
 	var out []render.Edge
 	for i, e := range a.Graph.Edges() {
 		from, to := a.Graph.Blocks[e.From], a.Graph.Blocks[e.To]
@@ -159,11 +198,13 @@ func edges(a *pipeline.Analysis, loops *cfg.LoopForest) []render.Edge {
 			Dead: a.Succ.Facts.Reached(from.Start) && !a.Succ.Facts.EdgeFeasible(i),
 			Back: a.Graph.Local(e) && loops.IsBack(e),
 		}
+		r.Maybe = !r.Dead && e.Kind == cfg.Indirect && wide[from.Last]
 		if e.Kind == cfg.Indirect {
 			r.Label = labels[jump{from.Last, to.Start}]
 		}
 		out = append(out, r)
 	}
+	out = append(out, unselected(a, labels)...)
 	for _, in := range a.Succ.Indirect {
 		if in.Status == succ.Unresolved {
 			b, _ := a.Graph.BlockAt(in.PC)
@@ -177,48 +218,13 @@ func edges(a *pipeline.Analysis, loops *cfg.LoopForest) []render.Edge {
 	return out
 }
 
-// jump names an indirect jump and one of its targets.
-type jump struct{ from, to bytecode.PC }
-
-// caseLabels returns for each target of an indirect jump the indices that
-// select it: "0, 3–5". With several tables each is named: "JT.0.0[0]; JT.0.1[4]".
-func caseLabels(a *pipeline.Analysis) map[jump]string {
-	out := map[jump]string{}
-	for _, in := range a.Succ.Indirect {
-		for _, u := range in.Tables {
-			if u.Table < 0 || u.Table >= len(a.Program.Tables) {
-				continue
-			}
-			byTarget := map[bytecode.PC][]int{}
-			entries := a.Program.Tables[u.Table].Targets
-			for _, i := range u.Selected {
-				if i < len(entries) {
-					byTarget[entries[i]] = append(byTarget[entries[i]], i)
-				}
-			}
-			for to, idx := range byTarget {
-				k := jump{in.PC, to}
-				text := render.Ranges(idx)
-				if len(in.Tables) > 1 {
-					// LLVM calls all its tables BPF.JT.function.table.
-					text = strings.TrimPrefix(u.Name, "BPF.") + "[" + text + "]"
-				}
-				if out[k] != "" {
-					text = out[k] + "; " + text
-				}
-				out[k] = text
-			}
-		}
-	}
-	return out
-}
-
 // tables returns the jump tables with the use that jumps make of them.
 func tables(a *pipeline.Analysis) []render.Table {
 	out := make([]render.Table, len(a.Program.Tables))
+	biases := tableBiases(a)
 	selected := make([]map[int]bool, len(a.Program.Tables))
 	for i, t := range a.Program.Tables {
-		out[i] = render.Table{Name: t.Name, Kind: "jump-table"}
+		out[i] = render.Table{Name: t.Name, Kind: "jump-table", Bias: biases[i]}
 		selected[i] = map[int]bool{}
 	}
 	for _, in := range a.Succ.Indirect {
@@ -244,7 +250,7 @@ func tables(a *pipeline.Analysis) []render.Table {
 
 // entry returns entry j of table i.
 func entry(a *pipeline.Analysis, i, j int, pc bytecode.PC, selected bool) render.TableEntry {
-	e := render.TableEntry{Block: render.Outside, Offset: -1, Selected: selected}
+	e := render.TableEntry{Block: render.Outside, Slot: int(pc), Xlated: -1, Offset: -1, Selected: selected}
 	if b, ok := a.Graph.BlockAt(pc); ok {
 		e.Block = int(b)
 	}
@@ -256,6 +262,7 @@ func entry(a *pipeline.Analysis, i, j int, pc bytecode.PC, selected bool) render
 		e.Deleted = true
 		return e
 	}
+	e.Xlated = int(x)
 	for f, fn := range a.Xlated.Program.Funcs {
 		if x >= fn.Start && x < fn.End {
 			e.Offset = a.Image.Funcs[f].Offset + int(a.Image.Tables[i][j])

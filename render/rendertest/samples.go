@@ -220,7 +220,7 @@ func Hostile(text string) *render.Scene {
 		s.Blocks[i].Count = &n
 		s.Blocks[i].Details = []render.Section{{Title: "t", Lines: []string{"l"}}}
 	}
-	s.Notes, s.Mismatches = []string{"n"}, []string{"m"}
+	s.Notes, s.Mismatches, s.Unsure = []string{"n"}, []string{"m"}, []string{"u"}
 	s.Image.Marks = []render.ByteMark{{Kind: render.BytesMismatch, Offset: 1, Len: 2},
 		{Kind: render.ByteMarkKind(text), Len: 1}}
 	last := s.Image.Pieces[len(s.Image.Pieces)-1]

@@ -90,7 +90,11 @@ func (d *drawing) head(b int) string {
 		marks = append(marks, fmt.Sprintf("%d visits", *blk.Count))
 	}
 	if cases := d.cases[b]; cases != "" {
-		marks = append(marks, "case "+cases)
+		what := "case "
+		if strings.Contains(cases, "[") {
+			what = "entry " // of a table: what the C value is is not known
+		}
+		marks = append(marks, what+cases)
 	}
 	if len(marks) > 0 {
 		text += "  " + strings.Join(marks, ", ")

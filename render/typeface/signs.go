@@ -1,6 +1,10 @@
 package typeface
 
-import "github.com/bpfcfg/bpfcfg/render/display"
+import (
+	"math"
+
+	"github.com/bpfcfg/bpfcfg/render/display"
+)
 
 // sign draws a sign that the fonts lack and our own pictures have: polygons in
 // hundredths of an em, y upwards.
@@ -14,6 +18,8 @@ func sign(r rune) (p display.Path, ok bool) {
 			{{6, 10}, {46, 62}, {54, 56}, {14, 4}},
 			{{6, 56}, {14, 62}, {54, 10}, {46, 4}},
 		}
+	case '⊘':
+		polygons = [][][2]float64{ring(30, 32, 28, false), ring(30, 32, 21, true), {{12, 18}, {44, 52}, {48, 46}, {16, 12}}}
 	case '▸':
 		polygons = [][][2]float64{{{12, 8}, {12, 60}, {52, 34}}}
 	case '⚠':
@@ -37,4 +43,18 @@ func sign(r rune) (p display.Path, ok bool) {
 		p.Ops = append(p.Ops, display.Close)
 	}
 	return p, true
+}
+
+// ring returns a circle as a polygon; holes run the other way.
+func ring(x, y, r float64, hole bool) [][2]float64 {
+	const n = 24
+	var out [][2]float64
+	for i := range n {
+		a := 2 * math.Pi * float64(i) / n
+		if !hole {
+			a = -a
+		}
+		out = append(out, [2]float64{x + r*math.Cos(a), y + r*math.Sin(a)})
+	}
+	return out
 }

@@ -1,0 +1,36 @@
+package render
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestStamp states that ✓ and "verified" stand for a proof without gaps alone.
+func TestStamp(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		scene Scene
+		want  string
+		mark  bool
+	}{
+		{"nothing compared", Scene{}, "", false},
+		{"proven", Scene{Checked: "all"}, "✓ verified: all", true},
+		{"refused", Scene{Checked: "all", Refused: "by linux-7.3: no"}, "⊘ refused by linux-7.3: no", false},
+		{"gaps", Scene{Checked: "all", Unsure: []string{"1 jump with unknown targets"}},
+			"≈ agrees: all; not proven: 1 jump with unknown targets", false},
+		{"differs", Scene{Checked: "all", Mismatches: []string{"x"}}, "", false},
+	} {
+		_, text := c.scene.stamp()
+		if text != c.want {
+			t.Errorf("%s: %q, want %q", c.name, text, c.want)
+		}
+		l, err := Place(&c.scene, PlaceOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		svg := string(SVG(&c.scene, l))
+		if strings.Contains(svg, "✓") != c.mark || strings.Contains(svg, "verified") != c.mark {
+			t.Errorf("%s: the picture has ✓ or verified: %v, want %v", c.name, !c.mark, c.mark)
+		}
+	}
+}
