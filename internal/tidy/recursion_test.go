@@ -49,8 +49,8 @@ var recursive = map[string][]string{
 	"the depth of a balanced tree over the tracks": {
 		"render/layered.trackTree.query", "render/layered.trackTree.take",
 	},
-	"@media in the style sheet that package render writes": {
-		"render/display.reader.readSheet",
+	"groups in groups of a picture, as package render nests them: at most 4": {
+		"render/display.resolver.paint", "render/display.svgWriter.group", "render/display.svgWriter.item",
 	},
 	"one step: the glyphs of hexadecimal digits": {
 		"render/typeface.Font.Glyph", "render/typeface.Font.numbered",
