@@ -49,6 +49,11 @@ type Facts struct {
 	bounds    map[origin]Bound
 	missing   bool // an indirect jump leads where the graph has no edge
 	anyFunc   bool // an unknown function is called
+
+	uses   []use // by slot
+	calls  map[bytecode.PC]Call
+	async  []use // by subprogram, a bit each
+	packet use   // packet data is written to
 }
 
 // Bound is the range that an instruction bounds a register to.
@@ -60,6 +65,7 @@ func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 		g: g, states: make([][]*State, g.NumBlocks()), edges: newBitset(g.NumEdges()),
 		sure: make([]bool, g.NumBlocks()), sureEdges: newBitset(g.NumEdges()), depth: make([]int, len(p.Subprogs)), indirect: make(map[bytecode.PC]*Indirect),
 		callbacks: make(map[bytecode.PC][]int), faultAt: make(map[bytecode.PC]int), bounds: make(map[origin]Bound),
+		uses: make([]use, p.Len()), calls: make(map[bytecode.PC]Call), async: make([]use, len(p.Subprogs)),
 	}
 	a := &analyzer{p: p, g: g, opt: opt, f: f}
 	a.prepare()

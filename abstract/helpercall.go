@@ -18,6 +18,7 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 	if m := s.get(bytecode.R1); m.is(TablePtr) && in.IsHelperCall() {
 		r.fault(&m.Alt, Fault{PC: pc, Kind: TableArgument, Reg: bytecode.R1, Value: int64(in.Imm)})
 	}
+	r.noteCall(pc, in, s)
 	if h.res == resTail {
 		r.exit(s, unknownNumber)
 	}
@@ -151,6 +152,7 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 		args[1], args[2] = other, s.regs[bytecode.R3]
 	case cbTimer:
 		// Runs later, when the caller's frames are gone.
+		r.later(sub, s.certain())
 		args[1], args[2], args[3] = other, other, other
 		r.a.enqueue(sub, entryState(args))
 		return

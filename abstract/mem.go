@@ -53,6 +53,7 @@ func (r *run) load(pc bytecode.PC, in bytecode.Insn, s *State) {
 // loadFrom returns what a load yields.
 func (r *run) loadFrom(acc access, s *State) *Value {
 	base := r.read(acc.pc, s, acc.reg)
+	r.noteUse(acc.pc, base, s, false)
 	if len(base.more) == 0 {
 		return r.loadAlt(acc, &base.Alt, s)
 	}
@@ -281,6 +282,7 @@ func (r *run) store(pc bytecode.PC, in bytecode.Insn, s *State) {
 // storeTo stores a value; a nil one is anything.
 func (r *run) storeTo(acc access, val *Value, s *State) {
 	base := r.read(acc.pc, s, acc.reg)
+	r.noteUse(acc.pc, base, s, true)
 	if base.is(Stack) {
 		r.storeStack(acc, &base.Alt, val, s, true)
 		return

@@ -4,13 +4,14 @@ import (
 	"slices"
 
 	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
 // list makes the answers for all indirect jumps and calls of a program.
 func (r *Result) list(p *bytecode.Program) []Indirect {
 	byKernel, exact := byPC(r.Facts), byPC(r.Exact)
-	unions := unions(p)
+	unions := cfg.Unions(p)
 	var out []Indirect
 	for sub, s := range p.Subprogs {
 		for pc := s.Start; pc < s.End; pc += p.Insns[pc].Slots() {
@@ -40,35 +41,8 @@ func byPC(f *abstract.Facts) map[bytecode.PC]*abstract.Indirect {
 }
 
 // Union returns the targets that Linux's control-flow pass assumes for every
-// gotox of a subprogram: all entries of all tables whose smallest entry lies in
-// the subprogram, ascending. An entry outside makes Linux refuse the program,
-// and is given all the same. The cost is that of looking at all tables.
-//
-// Source: kernel/bpf/cfg.c create_jt, jt_from_subprog and jt_from_map, Linux
-// 7.3.
-func Union(p *bytecode.Program, sub int) []bytecode.PC { return unions(p)[sub] }
-
-// unions is Union for all subprograms.
-func unions(p *bytecode.Program) [][]bytecode.PC {
-	out := make([][]bytecode.PC, len(p.Subprogs))
-	for sub := range out {
-		out[sub] = []bytecode.PC{}
-	}
-	for i := range p.Tables {
-		t := p.Tables[i].Targets
-		if len(t) == 0 {
-			continue
-		}
-		if sub := p.SubprogAt(slices.Min(t)); sub >= 0 {
-			out[sub] = append(out[sub], t...)
-		}
-	}
-	for sub := range out {
-		slices.Sort(out[sub])
-		out[sub] = slices.Compact(out[sub])
-	}
-	return out
-}
+// gotox of a subprogram (cfg.Unions), for one subprogram.
+func Union(p *bytecode.Program, sub int) []bytecode.PC { return cfg.Unions(p)[sub] }
 
 // answer fills in what the facts by either rule say.
 func (r *Result) answer(d *Indirect, p *bytecode.Program, k, e *abstract.Indirect) {

@@ -90,8 +90,12 @@ const (
 	LdMapIdxValue Reg = 6 // like LdMapValue, by index in fd_array
 )
 
-// HelperTailCall is the number of the helper bpf_tail_call.
-const HelperTailCall = 12
+// Numbers of helpers that direct control flow (include/uapi/linux/bpf.h
+// __BPF_FUNC_MAPPER).
+const (
+	HelperTailCall = 12  // bpf_tail_call
+	HelperLoop     = 181 // bpf_loop
+)
 
 // OpCode returns the opcode in the vocabulary of cilium/ebpf's asm package.
 func (in Insn) OpCode() asm.OpCode { return asm.OpCode(in.Code) }

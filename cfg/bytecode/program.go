@@ -73,6 +73,7 @@ type Map struct {
 	ValueSize  uint32 // bytes
 	MaxEntries uint32
 	Flags      uint32 // BPF_F_*
+	Inner      *Map   // of a map of maps, the map that its elements are like; nil when unknown
 
 	// ReadOnly reports whether neither the program nor user space can change
 	// the value: a frozen BPF_F_RDONLY_PROG array such as .rodata.

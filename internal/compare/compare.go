@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
@@ -186,7 +187,10 @@ func WithKept(a *pipeline.Analysis, kept []bool, opt rewrite.Options) (*pipeline
 	var other []bytecode.PC
 	for pc := bytecode.PC(0); pc < a.Program.Len(); pc += a.Program.Insns[pc].Slots() {
 		// What was seen and removed all the same, a no-op, has left no trace.
-		seen := kept[pc] || facts.Seen[pc] && a.Xlated.Xlated[pc] == jit.Deleted
+		seen := cfg.TruthOf(kept[pc])
+		if a.Xlated.Xlated[pc] == jit.Deleted {
+			seen = seen.Or(facts.Seen[pc])
+		}
 		if seen != facts.Seen[pc] {
 			facts.Seen[pc] = seen
 			other = append(other, pc)

@@ -30,11 +30,11 @@ var layers = map[string][]string{
 	"jit/x86":           {},
 	"jit/machine":       {"cfg/bytecode"},
 	"jit":               {"cfg/bytecode", "cfg/kernel", "jit/machine", "jit/x86"},
-	"jit/rewrite":       {"cfg/bytecode", "cfg/kernel", "jit"},
+	"jit/rewrite":       {"cfg/bytecode", "cfg/kernel", "cfg", "jit"},
 	"jit/x86/disasm":    {},
 	"jit/verify":        {"cfg/bytecode", "cfg/kernel", "cfg", "jit/machine", "jit/x86/disasm"},
 	"jit/pipeline": {
-		"cfg/bytecode", "cfg/kernel", "cfg", "succ", "succ/rules", "jit", "jit/rewrite", "jit/verify",
+		"cfg/bytecode", "cfg/kernel", "cfg", "abstract", "succ", "succ/rules", "jit", "jit/rewrite", "jit/verify",
 	},
 	"golden":         {"cfg/bytecode", "cfg", "succ", "jit", "jit/layout", "jit/pipeline", "internal/align", "internal/shape"},
 	"internal/align": {},
@@ -74,7 +74,7 @@ var layers = map[string][]string{
 	"internal/host":    {"cfg/bytecode", "cfg/kernel", "jit", "internal/live", "internal/record", "internal/sysbpf"},
 	"internal/replay":  {"cfg/bytecode", "cfg/kernel", "jit", "jit/x86/disasm", "internal/record"},
 	"internal/compare": {
-		"cfg/bytecode", "succ", "jit", "jit/pipeline", "jit/rewrite", "jit/x86/disasm", "internal/replay",
+		"cfg/bytecode", "cfg", "succ", "jit", "jit/pipeline", "jit/rewrite", "jit/x86/disasm", "internal/replay",
 	},
 }
 

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/succ"
@@ -9,12 +11,13 @@ import (
 // Facts returns what the rewrites need to know of an analysed program.
 func Facts(p *bytecode.Program, r *succ.Result) rewrite.Facts {
 	f := rewrite.Facts{
-		Seen:           make([]bool, p.Len()),
-		IndirectTarget: make([]bool, p.Len()),
-		StackDepth:     make([]int, len(p.Subprogs)),
+		Seen:           make([]cfg.Truth, p.Len()),
+		IndirectTarget: make([]cfg.Truth, p.Len()),
+		Stack:          make([]rewrite.StackFact, len(p.Subprogs)),
+		AsyncCallback:  make([]cfg.Truth, len(p.Subprogs)),
 	}
 	for pc := range f.Seen {
-		f.Seen[pc] = r.Facts.Reached(bytecode.PC(pc))
+		f.Seen[pc] = r.Facts.Reach(bytecode.PC(pc))
 	}
 	for _, in := range r.Indirect {
 		if in.Op != "gotox" || !in.Reached {
@@ -22,12 +25,66 @@ func Facts(p *bytecode.Program, r *succ.Result) rewrite.Facts {
 		}
 		for _, pc := range in.Range {
 			if pc >= 0 && pc < p.Len() {
-				f.IndirectTarget[pc] = true
+				f.IndirectTarget[pc] = cfg.Yes
 			}
 		}
 	}
 	for i := range p.Subprogs {
-		f.StackDepth[i] = r.Facts.StackDepth(i)
+		f.Stack[i] = rewrite.StackFact{Depth: r.Facts.StackDepth(i), Certain: true}
+		f.AsyncCallback[i] = truth(r.Facts.Async(i))
 	}
+	for _, c := range r.Facts.HelperCalls() {
+		f.Calls = append(f.Calls, callFact(p, c))
+	}
+	for _, u := range r.Facts.Uses() {
+		f.Accesses = append(f.Accesses, rewrite.AccessFact{PC: u.PC, To: memory(u.To), Certain: u.Certain})
+	}
+	f.DirectWrite = truth(r.Facts.WritesPacket())
 	return f
+}
+
+// truth makes one answer of whether something may be and whether it is.
+func truth(maybe, certain bool) cfg.Truth {
+	switch {
+	case certain:
+		return cfg.Yes
+	case maybe:
+		return cfg.Maybe
+	}
+	return cfg.No
+}
+
+// callFact returns what decides how a helper call is rewritten.
+func callFact(p *bytecode.Program, c abstract.Call) rewrite.CallFact {
+	out := rewrite.CallFact{PC: c.PC, Map: c.Map, Inner: c.Inner, Key: c.Key, Callback: c.Func, FlagsZero: c.Zero}
+	switch p.Insns[c.PC].Imm {
+	case bytecode.HelperTailCall:
+		out.Certain = c.MapCertain && c.KeyCertain
+	case bytecode.HelperLoop:
+		out.Certain = c.FuncCertain && c.ZeroCertain
+	default:
+		out.Certain = c.MapCertain
+	}
+	return out
+}
+
+// memory returns what memory is for the rewrites.
+func memory(m abstract.Memory) rewrite.Memory {
+	switch m {
+	case abstract.MemPlain, abstract.MemPacket, abstract.MemTrusted:
+		return rewrite.MemPlain
+	case abstract.MemCtx:
+		return rewrite.MemCtx
+	case abstract.MemSock:
+		return rewrite.MemSock
+	case abstract.MemTCPSock:
+		return rewrite.MemTCPSock
+	case abstract.MemXDPSock:
+		return rewrite.MemXDPSock
+	case abstract.MemObject:
+		return rewrite.MemObject
+	case abstract.MemArena:
+		return rewrite.MemArena
+	}
+	return rewrite.MemUnknown
 }

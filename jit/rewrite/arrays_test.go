@@ -49,7 +49,7 @@ func TestInsnArrays(t *testing.T) {
 				p.Subprogs[0].End = start
 				p.Subprogs = append(p.Subprogs, bytecode.Subprogram{Start: start, End: p.Len()})
 			}
-			res := predict(t, p, Facts{}, c.opt)
+			res := predict(t, p, known(p), c.opt)
 			if got := res.Program.Tables[0]; !slices.Equal(got, c.want) {
 				t.Errorf("got %v\nwant %v", got, c.want)
 			}
@@ -70,7 +70,8 @@ func TestTargetQuirks(t *testing.T) {
 		bytecode.Insn{Code: bytecode.CodeGoto},
 		exit())
 	p.Tables = []bytecode.JumpTable{{Targets: []bytecode.PC{0, 2, 3}}}
-	f := Facts{IndirectTarget: []bool{true, false, true, false}}
+	f := known(p)
+	f.IndirectTarget = truths(true, false, true, false)
 	for _, c := range []struct {
 		version string
 		want    []bytecode.PC
@@ -115,7 +116,7 @@ func TestCounterOfSubprogram(t *testing.T) {
 		exit())
 	p.Subprogs = []bytecode.Subprogram{{End: 2}, {Start: 2, End: 5}}
 	p.Tables = []bytecode.JumpTable{{Targets: []bytecode.PC{0}}}
-	res := predict(t, p, Facts{}, Options{})
+	res := predict(t, p, known(p), Options{})
 	in := res.Program.Insns
 	if in[0].Imm != 1 {
 		t.Errorf("call goes to slot %d, want 2", 1+in[0].Imm)

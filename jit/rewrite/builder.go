@@ -71,15 +71,22 @@ func (b *builder) drop(i int) {
 
 // patch replaces a slot by others, as bpf_patch_insn_data does: the new slots
 // execute when the old one did, and a gotox that led to it leads to the first
-// of them (kernel/bpf/fixups.c adjust_insn_aux_data, Linux 7.3).
+// of them (kernel/bpf/fixups.c adjust_insn_aux_data, Linux 7.3). What was not
+// predicted is not predicted by what replaces it either.
 func (b *builder) patch(i int, with ...slot) {
 	b.change(i)
+	old := b.old.slots[i]
+	b.splice(i, old.marks&(markSeen|markMaybe|markUnpredicted|markPending), with)
+}
+
+// splice puts slots in the place of a slot, with marks for all of them.
+func (b *builder) splice(i int, all marks, with []slot) {
 	old := b.old.slots[i]
 	base := int32(len(b.out))
 	b.at[i] = base
 	for k, s := range with {
 		s.marks &^= markIndirect
-		s.marks |= markPatched | old.marks&(markSeen|markPending)
+		s.marks |= markPatched | all
 		if k == 0 {
 			s.marks |= old.marks & markIndirect
 		}
@@ -95,7 +102,8 @@ func (b *builder) patch(i int, with ...slot) {
 // insertBefore puts slots that belong to no source instruction in front of the
 // first one of a function, and keeps that.
 func (b *builder) insertBefore(i int, with ...slot) {
-	b.patch(i, append(with, b.old.slots[i])...)
+	b.change(i)
+	b.splice(i, b.old.slots[i].marks&(markSeen|markMaybe), append(with, b.old.slots[i]))
 	base := int(b.at[i])
 	for k := range with {
 		b.out[base+k].orig = none
@@ -253,6 +261,14 @@ func (s slot) with(ref int32) slot {
 func (s slot) unpredicted() slot {
 	s.marks |= markUnpredicted
 	return s
+}
+
+// unpredicted marks all slots of a patch.
+func unpredicted(patch []slot) []slot {
+	for i := range patch {
+		patch[i].marks |= markUnpredicted
+	}
+	return patch
 }
 
 // Opcodes of the instructions that patches consist of.

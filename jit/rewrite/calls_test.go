@@ -59,7 +59,7 @@ func TestLookups(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := mapCallProgram(c.m, bytecode.R1, int32(asm.FnMapLookupElem))
-			res := predict(t, p, Facts{}, Options{NoCapPerfmon: c.masked})
+			res := predict(t, p, known(p, CallFact{PC: 3, Certain: true, Key: -1, Callback: -1}), Options{NoCapPerfmon: c.masked})
 			got := res.Program.Insns[3 : len(res.Program.Insns)-1]
 			if len(got) != c.slots {
 				t.Errorf("%d slots, want %d: %v", len(got), c.slots, got)
@@ -87,12 +87,12 @@ func TestMapUnknown(t *testing.T) {
 	p := mapCallProgram(bytecode.Map{Type: mapHash}, bytecode.R1, int32(asm.FnMapLookupElem))
 	p.Insns[0], p.Insns[1] = movK(1, 0), movK(2, 0)
 	p.Refs = nil
-	// The constants do not tell the map: the verifier may know it or not.
-	if res := predict(t, p, Facts{}, Options{}); !slices.Equal(res.Unpredicted, []bytecode.PC{3}) {
+	// No fact tells the map: the verifier may know it or not.
+	if res := predict(t, p, known(p), Options{}); !slices.Equal(res.Unpredicted, []bytecode.PC{3}) {
 		t.Errorf("unpredicted %v", res.Unpredicted)
 	}
 	// It is known that there is none: the helper is called.
-	f := Facts{Calls: []CallFact{{PC: 3, Map: NoMap}}}
+	f := known(p, CallFact{PC: 3, Certain: true, Map: NoMap})
 	res := predict(t, p, f, Options{})
 	if len(res.Unpredicted) != 0 || res.Program.Refs[0].Name != "bpf_map_lookup_elem" {
 		t.Errorf("unpredicted %v, references %+v", res.Unpredicted, res.Program.Refs)
@@ -107,11 +107,13 @@ func TestMapUnknown(t *testing.T) {
 // Direct and indirect tail calls: kernel/bpf/fixups.c bpf_do_misc_fixups.
 func TestTailCalls(t *testing.T) {
 	progs := bytecode.Map{Type: 3, MaxEntries: 3}
-	known := mapCallProgram(progs, bytecode.R2, bytecode.HelperTailCall)
+	fixed := mapCallProgram(progs, bytecode.R2, bytecode.HelperTailCall)
 	beyond := mapCallProgram(bytecode.Map{Type: 3, MaxEntries: 2}, bytecode.R2, bytecode.HelperTailCall)
 	unknown := mapCallProgram(progs, bytecode.R2, bytecode.HelperTailCall)
 	unknown.Insns[2] = bytecode.Insn{Code: w64 | opMov | byReg, Dst: 3, Src: 1}
-	differs := Facts{Calls: []CallFact{{PC: 3, Map: 0, Key: -1}}}
+	key := func(p *bytecode.Program, k int64) Facts {
+		return known(p, CallFact{PC: 3, Certain: true, Map: 0, Key: k})
+	}
 	direct := []bytecode.Insn{{Code: bytecode.CodeTailCall, Imm: 1}}
 	indirect := []bytecode.Insn{{Code: bytecode.CodeTailCall}}
 	for _, c := range []struct {
@@ -122,11 +124,11 @@ func TestTailCalls(t *testing.T) {
 		want   []bytecode.Insn
 		unsure bool
 	}{
-		{"direct", known, Facts{}, Options{}, direct, false},
-		{"beyond the map", beyond, Facts{}, Options{}, indirect, false},
-		{"unknown index", unknown, Facts{}, Options{}, indirect, true},
-		{"different indices", unknown, differs, Options{}, indirect, false},
-		{"without CAP_PERFMON", known, Facts{}, Options{NoCapPerfmon: true}, []bytecode.Insn{
+		{"direct", fixed, key(fixed, 2), Options{}, direct, false},
+		{"beyond the map", beyond, key(beyond, 2), Options{}, indirect, false},
+		{"unknown index", unknown, known(unknown), Options{}, indirect, true},
+		{"different indices", unknown, key(unknown, -1), Options{}, indirect, false},
+		{"without CAP_PERFMON", fixed, key(fixed, 2), Options{NoCapPerfmon: true}, []bytecode.Insn{
 			{Code: j64 | jge, Dst: 3, Off: 2, Imm: 3}, {Code: w32 | opAnd, Dst: 3, Imm: 3}, {Code: bytecode.CodeTailCall},
 		}, false},
 	} {
@@ -146,7 +148,7 @@ func TestTailCalls(t *testing.T) {
 			}
 		})
 	}
-	res := predict(t, known, Facts{}, Options{Blind: true})
+	res := predict(t, fixed, key(fixed, 2), Options{Blind: true})
 	if i := slices.IndexFunc(res.Program.Insns, func(in bytecode.Insn) bool { return in.Code == bytecode.CodeTailCall }); i < 0 ||
 		res.Program.Insns[i].Imm != 0 || len(res.Program.TailCalls) != 0 {
 		t.Errorf("a blinded tail call is direct: %v", res.Program.Insns)
@@ -170,7 +172,9 @@ func TestPrivateStack(t *testing.T) {
 	} {
 		p := mapCallProgram(bytecode.Map{Type: 3, MaxEntries: 3}, bytecode.R2, c.helper)
 		p.Type = c.progType
-		res := predict(t, p, Facts{StackDepth: []int{c.depth}}, Options{})
+		f := known(p, CallFact{PC: 3, Certain: true, Map: 0, Key: 0})
+		f.Stack[0].Depth = c.depth
+		res := predict(t, p, f, Options{})
 		if got := res.Program.Funcs[0].PrivateStack; got != c.want {
 			t.Errorf("%+v: private stack %v", c, got)
 		}
@@ -185,7 +189,8 @@ func TestUnprivileged(t *testing.T) {
 		bytecode.Insn{Code: j64 | jeq, Off: 2},
 		bytecode.Insn{Code: bytecode.CodeLdImm64, Dst: 1}, bytecode.Insn{},
 		exit())
-	f := Facts{Seen: []bool{true, true, false, false, true}}
+	f := known(p)
+	f.Seen = truths(true, true, false, false, true)
 	res := predict(t, p, f, Options{NoCapBPF: true})
 	trap := bytecode.Insn{Code: bytecode.CodeGoto, Off: -1}
 	want := []bytecode.Insn{p.Insns[0], p.Insns[1], trap, trap, exit()}
@@ -219,14 +224,14 @@ func TestBlind(t *testing.T) {
 		pair(w32, 7, 0x600), []bytecode.Insn{{Code: j32 | jeq | byReg, Src: ax, Off: -15}},
 		pair(w64, 9, 0x700), []bytecode.Insn{{Code: stxD, Dst: 10, Src: ax, Off: -8}},
 		[]bytecode.Insn{exit()})
-	res := predict(t, p, Facts{}, opt)
+	res := predict(t, p, known(p), opt)
 	if !slices.Equal(res.Program.Insns, want) {
 		t.Errorf("got  %v\nwant %v", res.Program.Insns, want)
 	}
 	if len(res.Unpredicted) != 0 {
 		t.Errorf("unpredicted %v", res.Unpredicted)
 	}
-	if res := predict(t, p, Facts{}, Options{Blind: true}); len(res.Unpredicted) != 10 {
+	if res := predict(t, p, known(p), Options{Blind: true}); len(res.Unpredicted) != 10 {
 		t.Errorf("unpredicted without numbers: %v", res.Unpredicted)
 	}
 }
@@ -256,10 +261,10 @@ func TestRefused(t *testing.T) {
 		{"static key", program(bytecode.Insn{Code: bytecode.CodeGoto, Src: 1}), Facts{}, "7.3", "static keys"},
 		{"callx", program(bytecode.Insn{Code: bytecode.CodeCallx, Dst: 1}), Facts{}, "7.3", "indirect calls"},
 		{"wild entry", table, Facts{}, "7.3", "table 0, entry 0: no instruction starts at slot 2"},
-		{"few facts", ok, Facts{Seen: []bool{true}}, "7.3", "facts about 1 and 0 slots"},
-		{"unseen start", ok, Facts{Seen: []bool{false, true}}, "7.3", "slot 0 cannot be unseen"},
-		{"deep stack", ok, Facts{StackDepth: []int{513}}, "7.3", "stack depth of 513 bytes"},
-		{"wild access", ok, Facts{Accesses: &Accesses{Ctx: []bytecode.PC{2}}}, "7.3", "access at slot 2"},
+		{"few facts", ok, Facts{Seen: truths(true)}, "7.3", "facts about 1 and 0 slots"},
+		{"unseen start", ok, Facts{Seen: truths(false, true)}, "7.3", "slot 0 cannot be unseen"},
+		{"deep stack", ok, Facts{Stack: []StackFact{{Depth: 513}}}, "7.3", "stack depth of 513 bytes"},
+		{"wild access", ok, Facts{Accesses: []AccessFact{{PC: 2, To: MemCtx}}}, "7.3", "access at slot 2"},
 		{"wild map", ok, Facts{Calls: []CallFact{{Map: 0}}}, "7.3", "fact about map 0 of 0"},
 		{"long jump", far, Facts{}, "7.3", "insn 0 cannot be patched due to 16-bit range"},
 	} {

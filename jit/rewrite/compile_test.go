@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/jit"
@@ -35,7 +36,9 @@ func codeProfile(name string) (jit.Profile, bool) {
 // private stacks, targets of indirect jumps.
 func compareCode(rec *record.Record, p *bytecode.Program, f rewrite.Facts, prof jit.Profile) string {
 	f.IndirectTarget = targetsInLog(rec.Result.Load.Log, p)
-	f.StackDepth = depthsInCode(rec, p)
+	for i, d := range depthsInCode(rec, p) {
+		f.Stack[i] = rewrite.StackFact{Depth: d, Certain: true}
+	}
 	if blinded(rec) || f.IndirectTarget == nil || len(rec.Result.Prog.Jited) == 0 {
 		return "skip"
 	}
@@ -94,12 +97,12 @@ func differentCode(img *jit.Image, real []byte) string {
 
 // targetsInLog returns the instructions to which the verifier's log says a
 // gotox was followed, or nil when the log is cut.
-func targetsInLog(log string, p *bytecode.Program) []bool {
+func targetsInLog(log string, p *bytecode.Program) []cfg.Truth {
 	_, rest, ok := strings.Cut(log, "Live regs before insn:\n")
 	if !ok || !strings.Contains(log, "\nprocessed ") {
 		return nil
 	}
-	out := make([]bool, len(p.Insns))
+	out := make([]cfg.Truth, len(p.Insns))
 	last := -1
 	for line := range strings.Lines(rest) {
 		var from, to int
@@ -107,11 +110,11 @@ func targetsInLog(log string, p *bytecode.Program) []bool {
 		case strings.HasPrefix(line, "from ") && scan(line, "from %d to %d", &from, &to):
 			last = -1
 			if from < len(out) && to < len(out) && p.Insns[from].IsGotox() {
-				out[to] = true
+				out[to] = cfg.Yes
 			}
 		case line[0] >= '0' && line[0] <= '9' && (scan(line, "%d: safe", &to) || scan(line, "%d: (", &to)):
 			if last >= 0 && last < len(out) && to < len(out) && p.Insns[last].IsGotox() {
-				out[to] = true
+				out[to] = cfg.Yes
 			}
 			last = to
 		}

@@ -3,6 +3,7 @@ package rewrite
 import (
 	"encoding/binary"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/cilium/ebpf/asm"
 )
@@ -18,7 +19,6 @@ const (
 	cellMap      // the address of map id
 	cellMapValue // the address of byte val of the value of map id
 	cellFunc     // the address of the function at slot val
-	cellCtx      // the context
 )
 
 // cell is the knowledge of one register. The kernel compares all of its fields
@@ -37,41 +37,65 @@ type cells [11]cell
 // folder runs the analysis that decides constant branches before the verifier
 // follows paths: constants in R0 to R9, over the whole control-flow graph, with
 // the stack not followed (kernel/bpf/const_fold.c bpf_compute_const_regs, Linux
-// 7.3). A gotox is assumed to reach all entries of all arrays whose smallest
-// entry lies in its subprogram (kernel/bpf/cfg.c jt_from_subprog).
+// 7.3).
 //
 // The kernel walks all instructions in reverse postorder until nothing
 // changes. Here, states are kept for basic blocks and blocks wait in a queue
 // for as long as their state changes, which it can do 22 times, so the cost is
 // linear; the least fixed point is the same.
 type folder struct {
-	*blocks
+	*graph
+	im   *image
 	src  *bytecode.Program
 	ids  []int32 // kernel's map numbers: of Maps, then of Tables
 	maps []int32 // index in Maps by number, none for a table
-	in   []cells // by block, then by hub
+	in   []cells // by node
 	work queue
 }
 
 // fold runs the analysis to its end.
-func fold(src *bytecode.Program, im *image) *folder {
-	f := &folder{src: src, blocks: findBlocks(im, len(src.Tables))}
+func fold(src *bytecode.Program, im *image) (*folder, error) {
+	g, err := graphOf(src, im)
+	if err != nil {
+		return nil, err
+	}
+	f := &folder{graph: g, src: src, im: im}
 	f.numberMaps()
 	f.in, f.work = make([]cells, f.nodes()), newQueue(f.nodes())
-	for _, fn := range im.funcs {
-		b := f.block[fn.start]
+	for fn := range im.funcs {
+		b := node(f.Entry(fn))
 		for r := range f.in[b] {
 			f.in[b][r].kind = cellUnknown
 		}
 		f.work.push(b)
 	}
-	// The main program's context: a kind of pointer that the kernel's lattice
-	// does not have, and which no constant comes of.
-	f.in[0][bytecode.R1].kind = cellCtx
 	for f.work.more() {
-		f.flow(f.work.pop())
+		n := f.work.pop()
+		out := f.in[n]
+		if !f.isHub(n) {
+			for i := range f.insns(cfg.BlockID(n)) {
+				f.transfer(i, &out)
+			}
+		}
+		f.eachSucc(n, func(to node) { f.join(to, &out) })
 	}
-	return f
+	return f, nil
+}
+
+// each calls visit for each instruction that control may reach, in order, with
+// the state in front of it.
+func (f *folder) each(visit func(i int32, c *cells)) {
+	var c cells // one for all blocks: visit makes it escape
+	for b := range f.Blocks {
+		c = f.in[b]
+		if c[0].kind == cellUnvisited {
+			continue
+		}
+		for i := range f.insns(cfg.BlockID(b)) {
+			visit(i, &c)
+			f.transfer(i, &c)
+		}
+	}
 }
 
 // numberMaps numbers maps and tables as the kernel does: in the order in which
@@ -103,7 +127,7 @@ func (f *folder) numberMaps() {
 }
 
 // join merges a state into that of a node.
-func (f *folder) join(n int32, out *cells) {
+func (f *folder) join(n node, out *cells) {
 	changed := false
 	for r := range out {
 		switch have := &f.in[n][r]; {
@@ -117,34 +141,6 @@ func (f *folder) join(n int32, out *cells) {
 	}
 	if changed {
 		f.work.push(n)
-	}
-}
-
-// flow carries the state of a block or hub to its successors.
-func (f *folder) flow(n int32) {
-	out := f.in[n]
-	join := func(to int32) { f.join(to, &out) }
-	if f.isHub(n) {
-		f.eachTarget(n, join)
-		return
-	}
-	i := f.start[n]
-	for {
-		s := &f.im.slots[i]
-		f.transfer(i, &out)
-		next := i + int32(s.in.Slots())
-		if f.endsBlock(int(i)) {
-			f.leave(i, join)
-			return
-		}
-		if int(next) >= len(f.im.slots) {
-			return
-		}
-		if f.block[next] != none {
-			join(f.block[next])
-			return
-		}
-		i = next
 	}
 }
 

@@ -39,14 +39,19 @@ func TestPrunedAsLogged(t *testing.T) {
 			if !ok || err != nil {
 				continue
 			}
-			im, err := firstImage(p, Facts{StackDepth: make([]int, len(p.Subprogs))})
+			im, err := firstImage(p, Facts{Stack: make([]StackFact, len(p.Subprogs))})
 			if err != nil {
 				t.Errorf("%s: %v", rec.Job.Name, err)
 				continue
 			}
 			programs++
 			states := map[int]*cells{}
-			fold(p, im).each(func(i int32, c *cells) { s := *c; states[int(i)] = &s })
+			f, err := fold(p, im)
+			if err != nil {
+				t.Errorf("%s: %v", rec.Job.Name, err)
+				continue
+			}
+			f.each(func(i int32, c *cells) { s := *c; states[int(i)] = &s })
 			for line := range strings.Lines(table) {
 				m := liveLine.FindStringSubmatch(strings.TrimSuffix(line, "\n"))
 				if m == nil {
@@ -90,7 +95,11 @@ func constantsBefore(t *testing.T, p *bytecode.Program, at int) cells {
 		t.Fatal(err)
 	}
 	var got cells
-	fold(p, im).each(func(i int32, c *cells) {
+	f, err := fold(p, im)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.each(func(i int32, c *cells) {
 		if int(i) == at {
 			got = *c
 		}

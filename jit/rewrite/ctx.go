@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/cilium/ebpf/asm"
 )
@@ -16,7 +17,7 @@ const (
 	modeBits         = 0xe0
 )
 
-// convertAccesses replaces accesses through pointers of special kinds
+// convertAccesses replaces accesses to memory of special kinds
 // (kernel/bpf/fixups.c bpf_convert_ctx_accesses): in an arena and through
 // pointers that may fault by other modes, in a context by reads of the
 // structure behind it. That structure's layout is the kernel build's, so such
@@ -25,12 +26,12 @@ const (
 func convertAccesses(st *state, im *image) (*image, int, error) {
 	b, changed := newBuilder(im), 0
 	for i, s := range im.slots {
-		if s.marks&markSecond != 0 || s.marks&markSeen == 0 {
+		if s.marks&(markSecond|markPatched) != 0 || s.marks&markSeen == 0 {
 			b.keep(i)
 			continue
 		}
 		with := st.convertAccess(&s)
-		if st.opt.NoCapPerfmon && st.mayBeGuarded(s.in) {
+		if st.opt.NoCapPerfmon && mayBeGuarded(s) {
 			s.marks |= markUnpredicted
 		}
 		if !with && s.marks&(markBarrierPre|markBarrierPost) == 0 {
@@ -41,7 +42,7 @@ func convertAccesses(st *state, im *image) (*image, int, error) {
 		b.patch(i, barriers(s)...)
 	}
 	out := b.finish()
-	if (st.facts.DirectWrite || st.mayWrite) && unclones(st.src.Type) {
+	if st.facts.DirectWrite != cfg.No && unclones(st.src.Type) {
 		if out == im {
 			out = im.clone()
 		}
@@ -52,20 +53,47 @@ func convertAccesses(st *state, im *image) (*image, int, error) {
 
 // convertAccess converts an access in place and reports whether it did.
 func (st *state) convertAccess(s *slot) bool {
-	switch {
-	case s.marks&markArena != 0:
-		return arenaAccess(&s.in)
-	case s.marks&markProbe != 0:
-		return probeLoad(&s.in)
-	case s.marks&markOtherCtx != 0:
-		s.marks |= markUnpredicted
-	case s.marks&markCtx == 0 || !hasConversion(st.src.Type):
-	case st.src.Type == "xdp" && (st.mustCtx == nil || st.mustCtx[s.orig]) && xdpPointer(&s.in):
-		return true
-	default:
+	base, ok := accessBase(s.in)
+	if !ok || base == bytecode.R10 || base == bytecode.R11 {
+		return false
+	}
+	if s.marks&markSure == 0 {
 		s.marks |= markUnpredicted
 	}
+	switch s.to {
+	case MemArena:
+		return arenaAccess(&s.in)
+	case MemObject:
+		return probeLoad(&s.in)
+	case MemUnknown, MemSock, MemTCPSock, MemXDPSock:
+		s.marks |= markUnpredicted
+	case MemCtx:
+		switch {
+		case !hasConversion(st.src.Type):
+		case st.src.Type == "xdp" && xdpPointer(&s.in):
+			return true
+		default:
+			s.marks |= markUnpredicted
+		}
+	}
 	return false
+}
+
+// accessBase returns the register that a load, store or atomic has its address
+// from.
+func accessBase(in bytecode.Insn) (bytecode.Reg, bool) {
+	switch in.Class() {
+	case asm.LdXClass:
+		return in.Src, true
+	case asm.StClass:
+		return in.Dst, true
+	case asm.StXClass:
+		if in.Mode() == asm.AtomicMode && in.Imm == atomicLoadAcq {
+			return in.Src, true
+		}
+		return in.Dst, true
+	}
+	return 0, false
 }
 
 // nospec is the instruction that stops speculation (BPF_ST | BPF_NOSPEC).
@@ -86,12 +114,13 @@ func barriers(s slot) []slot {
 
 // mayBeGuarded reports whether the verifier may put something around or in
 // place of the instruction for a loader without CAP_PERFMON: arithmetic that
-// may be on a pointer, of whose limits no fact tells; and, unless facts tell, a
-// first store to a stack slot.
-func (st *state) mayBeGuarded(in bytecode.Insn) bool {
+// may be on a pointer, of whose limits no fact tells; and a store, unless facts
+// tell.
+func mayBeGuarded(s slot) bool {
+	in := s.in
 	switch in.Class() {
 	case asm.StClass, asm.StXClass:
-		return st.facts.Accesses == nil && in.Mode() == asm.MemMode
+		return in.Mode() == asm.MemMode && s.marks&markSure == 0
 	case asm.ALU64Class:
 		return in.Source() == asm.RegSource && (in.ALUOp() == asm.Add || in.ALUOp() == asm.Sub)
 	}

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
@@ -10,32 +11,47 @@ var nop = bytecode.Insn{Code: bytecode.CodeGoto}
 
 // hardWire makes conditional jumps unconditional when one of their ways was
 // never seen: may_goto too, but never a gotox, not even one with a single
-// target (kernel/bpf/fixups.c bpf_opt_hard_wire_dead_code_branches).
+// target (kernel/bpf/fixups.c bpf_opt_hard_wire_dead_code_branches). A jump of
+// which it is not proven that both ways were seen stays, unpredicted.
 func hardWire(st *state, im *image) (*image, int, error) {
 	if st.opt.NoCapBPF {
 		return im, 0, nil
 	}
 	out, changed := im, 0
-	seen := func(i int) bool { return i < len(im.slots) && im.slots[i].marks&markSeen != 0 }
 	for i, s := range im.slots {
 		if s.marks&markSecond != 0 || !isCondJump(s.in) || s.target == none {
 			continue
 		}
+		next, target := im.seen(i+1), im.seen(int(s.target))
 		switch {
-		case !seen(i + 1):
+		case next == cfg.No:
 			s.in = nop
-		case !seen(int(s.target)):
+		case target == cfg.No:
 			s.in, s.target = nop, int32(i+1)
+		case next == cfg.Maybe || target == cfg.Maybe:
+			s.marks |= markUnpredicted
 		default:
 			continue
 		}
-		if changed == 0 {
+		if out == im {
 			out = im.clone()
 		}
 		out.slots[i] = s
 		changed++
 	}
 	return out, changed, nil
+}
+
+// seen tells whether the verifier found a path to a slot; there is none to what
+// lies behind the program.
+func (im *image) seen(i int) cfg.Truth {
+	switch {
+	case i >= len(im.slots) || im.slots[i].marks&markSeen == 0:
+		return cfg.No
+	case im.slots[i].marks&markMaybe != 0:
+		return cfg.Maybe
+	}
+	return cfg.Yes
 }
 
 // removeDead removes the instructions that were never seen
@@ -115,18 +131,45 @@ func removeNops(st *state, im *image) (*image, int, error) {
 			at = last
 		}
 	}
-	if removed == 0 {
-		return im, 0, nil
-	}
 	b := newBuilder(im)
-	for i := range im.slots {
-		if gone[i] {
+	solid := im.solid(gone)
+	for i, s := range im.slots {
+		switch {
+		case gone[i]:
 			b.drop(i)
-		} else {
+		case s.mayBeNop(int32(i), solid):
+			b.replace(i, s.unpredicted())
+		default:
 			b.keep(i)
 		}
 	}
 	return b.finish(), removed, nil
+}
+
+// solid returns for each slot how many in front of it are certainly left, nil
+// when all that are left are.
+func (im *image) solid(gone []bool) []int32 {
+	any := false
+	out := make([]int32, len(im.slots)+1)
+	for i, s := range im.slots {
+		out[i+1] = out[i]
+		maybe := s.marks&markMaybe != 0
+		if any = any || maybe; !gone[i] && !maybe {
+			out[i+1]++
+		}
+	}
+	if !any {
+		return nil
+	}
+	return out
+}
+
+// mayBeNop reports whether a jump would be a no-op without the slots of which
+// it is not proven that they were seen.
+func (s *slot) mayBeNop(i int32, solid []int32) bool {
+	return solid != nil && s.marks&markSecond == 0 &&
+		(s.in.Code == bytecode.CodeGoto || s.in.Code == bytecode.CodeMayGoto) &&
+		s.target > i+1 && solid[i+1] == solid[s.target]
 }
 
 // nopKind reports whether the slot, once all between it and next is gone, is

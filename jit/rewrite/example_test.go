@@ -3,6 +3,7 @@ package rewrite_test
 import (
 	"fmt"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
@@ -25,7 +26,7 @@ func ExamplePredict() {
 	if err != nil {
 		panic(err)
 	}
-	facts := rewrite.Facts{Seen: []bool{true, true, false, true, true}}
+	facts := rewrite.Facts{Seen: []cfg.Truth{cfg.Yes, cfg.Yes, cfg.No, cfg.Yes, cfg.Yes}}
 	r, err := rewrite.Predict(p, facts, prof, rewrite.Options{})
 	if err != nil {
 		panic(err)

@@ -39,7 +39,7 @@ func removeFastcallSpills(st *state, im *image) (*image, int, error) {
 			for k := 1; k <= c.spills; k++ {
 				for _, i := range []int{c.at - k, c.at + k} {
 					s := &out.slots[i]
-					s.in, s.target, s.marks = nop, int32(i+1), s.marks&^markCtx&^markOtherCtx
+					s.in, s.target, s.to = nop, int32(i+1), MemPlain
 				}
 			}
 			if f.unsure {
@@ -55,6 +55,20 @@ func removeFastcallSpills(st *state, im *image) (*image, int, error) {
 		return im, 0, nil
 	}
 	return out, changed, nil
+}
+
+// argRegs are the registers R1 to R5, as bits.
+const argRegs = 0x3e
+
+// usesFrameAddress reports whether an instruction makes r10 a value.
+func usesFrameAddress(in bytecode.Insn) bool {
+	switch in.Class() {
+	case asm.ALUClass, asm.ALU64Class:
+		return in.Source() == asm.RegSource && in.Src == bytecode.R10
+	case asm.StXClass:
+		return in.Src == bytecode.R10
+	}
+	return false
 }
 
 // fastcall is a call with spills around it.

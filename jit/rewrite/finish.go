@@ -5,6 +5,7 @@ import (
 	"math"
 	"sort"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit"
 )
@@ -133,7 +134,7 @@ func encodeFuncs(st *state, im *image, p *jit.Program) {
 		out := jit.Func{
 			Start: bytecode.PC(f.start), End: bytecode.PC(im.end(i)),
 			StackDepth: f.stackDepth, Hidden: f.hidden, OutStackArgs: f.stackArgs,
-			ExceptionBoundary: i == 0 && st.throws,
+			ExceptionBoundary: i == 0 && st.throws != cfg.No,
 			ExceptionCallback: f.hidden,
 		}
 		if f.source != none {

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/cilium/ebpf/asm"
@@ -39,10 +40,15 @@ func fixUp(st *state, im *image) (*image, int, error) {
 		f.b.patch(i, with...)
 		changed++
 	}
-	if st.throws && !st.hasCallback() {
-		f.b.appendFunc(
+	if st.throws != cfg.No && !st.hasCallback() {
+		callback := []slot{
 			raw(w64|opMov|byReg, bytecode.R0, bytecode.R1, 0, 0),
-			raw(bytecode.CodeExit, 0, 0, 0, 0))
+			raw(bytecode.CodeExit, 0, 0, 0, 0),
+		}
+		if st.throws == cfg.Maybe {
+			callback = unpredicted(callback)
+		}
+		f.b.appendFunc(callback...)
 		changed++
 	}
 	return f.b.finish(), changed, nil

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
@@ -85,18 +86,19 @@ func fuzzProgram(code, facts []byte, split uint16) *bytecode.Program {
 
 // fuzzFacts makes facts that may contradict the program.
 func fuzzFacts(p *bytecode.Program, facts []byte, how uint8) Facts {
-	f := Facts{Throws: how&32 != 0, DirectWrite: how&64 != 0}
+	f := Facts{Throws: cfg.Truth(how >> 5 & 1), DirectWrite: cfg.Truth(how >> 6 & 1)}
 	if len(facts) > 0 {
-		f.Seen = make([]bool, len(p.Insns))
-		f.IndirectTarget = make([]bool, len(p.Insns))
+		f.Seen = make([]cfg.Truth, len(p.Insns))
+		f.IndirectTarget = make([]cfg.Truth, len(p.Insns))
 		for i := range f.Seen {
 			b := facts[i%len(facts)]
-			f.Seen[i] = i == 0 || b&1 != 0
-			f.IndirectTarget[i] = b&2 != 0
+			f.Seen[i] = cfg.Truth(b & 3 % 3)
+			f.IndirectTarget[i] = cfg.Truth(b >> 2 & 3 % 3)
 		}
+		f.Seen[0] = max(f.Seen[0], cfg.Maybe)
 	}
 	if how&128 != 0 {
-		f.Accesses = &Accesses{Ctx: []bytecode.PC{0}, Arena: []bytecode.PC{p.Len() - 1}}
+		f.Accesses = []AccessFact{{PC: 0, To: MemCtx}, {PC: p.Len() - 1, To: MemArena, Certain: true}}
 	}
 	return f
 }

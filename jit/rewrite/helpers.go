@@ -1,8 +1,6 @@
 package rewrite
 
 import (
-	"strings"
-
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/jit"
@@ -63,28 +61,9 @@ const atomicXchg = 0xe1
 // plainCall keeps a helper call and makes sure that it has a reference.
 func (f *fixer) plainCall(s slot) slot {
 	if s.ref == none {
-		s.ref = f.b.addRef(bytecode.RefHelper, int(s.in.Imm), helperName(s.in.Imm))
+		s.ref = f.b.addRef(bytecode.RefHelper, int(s.in.Imm), bytecode.HelperName(s.in.Imm))
 	}
 	return s
-}
-
-// helperName returns the C name of a helper, or nothing for one that this
-// version of cilium/ebpf does not know.
-func helperName(number int32) string {
-	name, ok := strings.CutPrefix(asm.BuiltinFunc(number).String(), "Fn")
-	if !ok {
-		return ""
-	}
-	var b strings.Builder
-	b.WriteString("bpf")
-	for _, r := range name {
-		if r >= 'A' && r <= 'Z' {
-			b.WriteByte('_')
-			r += 'a' - 'A'
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
 
 // auxPointer loads the address of the program's struct bpf_prog_aux.
@@ -135,7 +114,7 @@ func (f *fixer) tailCall(i int, s slot) []slot {
 	fact, known := f.calls[bytecode.PC(s.orig)]
 	s.in = bytecode.Insn{Code: bytecode.CodeTailCall}
 	s.ref = none
-	if !known {
+	if !known || !fact.Certain {
 		return []slot{s.unpredicted()}
 	}
 	if f.opt.NoCapPerfmon && fact.Map == NoMap {

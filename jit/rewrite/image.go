@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/cilium/ebpf/asm"
-
 	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/cilium/ebpf/asm"
 )
 
 // marks are facts about one slot that travel with it through the passes, as
@@ -19,11 +19,9 @@ const (
 	markIndirect                      // a gotox was followed to it
 	markSecond                        // second slot of a 64-bit immediate load
 	markPatched                       // written by a patch
-	markUnpredicted                   // not what the kernel has here
-	markCtx                           // accesses memory through a context pointer
-	markOtherCtx                      // accesses a socket object with a layout of the kernel's own
-	markArena                         // accesses an arena
-	markProbe                         // loads through a pointer that may fault
+	markUnpredicted                   // not what the kernel has here, for all that is known
+	markMaybe                         // it is not proven that it can execute
+	markSure                          // what it accesses (slot.to) is proven
 	markZext                          // 64-bit arithmetic on an arena pointer
 	markBarrierPre                    // speculation stops in front of it
 	markBarrierPost                   // speculation stops behind it
@@ -47,6 +45,7 @@ type slot struct {
 	orig   int32 // source slot
 	ref    int32 // index in image.refs
 	marks  marks
+	to     Memory // what an access goes to
 }
 
 // function is a subprogram on its way through the passes.
@@ -56,6 +55,7 @@ type function struct {
 	hidden     bool  // appended by the verifier
 	stackDepth int   // bytes
 	stackExtra int   // bytes that may_goto needs
+	unsure     bool  // stackDepth is not proven
 	stackArgs  int   // slots of outgoing stack arguments
 }
 
@@ -168,23 +168,30 @@ func (im *image) setFuncs(p *bytecode.Program, f Facts) error {
 	if k := len(p.Subprogs); k > 0 && int(p.Subprogs[k-1].End) != len(im.slots) {
 		return fmt.Errorf("slots from %d belong to no subprogram", p.Subprogs[k-1].End)
 	}
-	if f.StackDepth != nil && len(f.StackDepth) != len(im.funcs) {
-		return fmt.Errorf("%d stack depths for %d subprograms", len(f.StackDepth), len(im.funcs))
-	}
-	for i := range im.funcs {
-		if f.StackDepth != nil {
-			im.funcs[i].stackDepth = f.StackDepth[i]
-		} else {
-			im.funcs[i].stackDepth = im.directDepth(i)
-		}
-		if d := im.funcs[i].stackDepth; d < 0 || d > maxStack {
-			return fmt.Errorf("subprogram %d: stack depth of %d bytes", i, d)
-		}
+	if err := im.setStacks(f.Stack); err != nil {
+		return err
 	}
 	for pc := range im.slots {
 		s := &im.slots[pc]
 		if s.target != none && isCallLike(s.in) && im.funcs[im.funcAt(s.target)].start != s.target {
 			return fmt.Errorf("slot %d: no subprogram starts at %d", pc, s.target)
+		}
+	}
+	return nil
+}
+
+// setStacks takes over what is known of the stacks of subprograms.
+func (im *image) setStacks(facts []StackFact) error {
+	if facts != nil && len(facts) != len(im.funcs) {
+		return fmt.Errorf("%d stack depths for %d subprograms", len(facts), len(im.funcs))
+	}
+	for i := range im.funcs {
+		f := &im.funcs[i]
+		if f.stackDepth, f.unsure = im.directDepth(i), true; facts != nil {
+			f.stackDepth, f.unsure = facts[i].Depth, !facts[i].Certain
+		}
+		if f.stackDepth < 0 || f.stackDepth > maxStack {
+			return fmt.Errorf("subprogram %d: stack depth of %d bytes", i, f.stackDepth)
 		}
 	}
 	return nil
@@ -249,35 +256,61 @@ func (im *image) setMarks(f Facts) error {
 		if s.marks&markSecond != 0 {
 			first = i - 1
 		}
-		if f.Seen == nil || f.Seen[first] {
+		if f.Seen == nil || f.Seen[first] != cfg.No {
 			s.marks |= markSeen
 		}
-		if f.IndirectTarget != nil && f.IndirectTarget[i] {
+		if f.Seen != nil && f.Seen[first] == cfg.Maybe {
+			s.marks |= markMaybe | markUnpredicted
+		}
+		if f.IndirectTarget != nil && f.IndirectTarget[i] != cfg.No {
 			s.marks |= markIndirect
+			if f.IndirectTarget[i] == cfg.Maybe {
+				s.marks |= markUnpredicted
+			}
 		}
 	}
-	if f.Accesses != nil {
-		return im.setAccesses(f.Accesses)
-	}
-	return nil
+	return im.setAccesses(f)
 }
 
 // setAccesses marks the listed slots.
-func (im *image) setAccesses(a *Accesses) error {
-	for _, l := range []struct {
-		pcs  []bytecode.PC
-		mark marks
-	}{
-		{a.Ctx, markCtx}, {a.Sock, markOtherCtx}, {a.Arena, markArena},
-		{a.Probe, markProbe}, {a.ArenaArith, markZext},
-		{a.BarrierBefore, markBarrierPre}, {a.BarrierAfter, markBarrierPost},
-	} {
-		for _, pc := range l.pcs {
-			if pc < 0 || int(pc) >= len(im.slots) {
-				return fmt.Errorf("access at slot %d of a program of %d", pc, len(im.slots))
-			}
-			im.slots[pc].marks |= l.mark
+func (im *image) setAccesses(f Facts) error {
+	at := func(pc bytecode.PC) (*slot, error) {
+		if pc < 0 || int(pc) >= len(im.slots) {
+			return nil, fmt.Errorf("access at slot %d of a program of %d", pc, len(im.slots))
 		}
+		return &im.slots[pc], nil
+	}
+	for _, a := range f.Accesses {
+		s, err := at(a.PC)
+		if err != nil {
+			return err
+		}
+		if s.to = a.To; a.Certain {
+			s.marks |= markSure
+		}
+	}
+	for _, a := range f.ArenaArith {
+		s, err := at(a.PC)
+		if err != nil {
+			return err
+		}
+		if s.marks |= markZext; !a.Certain {
+			s.marks |= markUnpredicted
+		}
+	}
+	for _, pc := range f.BarrierBefore {
+		s, err := at(pc)
+		if err != nil {
+			return err
+		}
+		s.marks |= markBarrierPre
+	}
+	for _, pc := range f.BarrierAfter {
+		s, err := at(pc)
+		if err != nil {
+			return err
+		}
+		s.marks |= markBarrierPost
 	}
 	return nil
 }

@@ -34,17 +34,32 @@ const (
 const innerMap = 1 << 12
 
 // mapCall replaces a call of a map helper whose map is known: a lookup by the
-// lookup itself, others by a call of the map type's own function.
+// lookup itself, others by a call of the map type's own function. When the map
+// differs between paths the call stays. Either way a call is one slot whose
+// operand is an address, so what matters is only whether a lookup is inlined.
 func (f *fixer) mapCall(s slot) []slot {
 	fact, known := f.calls[bytecode.PC(s.orig)]
+	lookup := asm.BuiltinFunc(s.in.Imm) == asm.FnMapLookupElem
 	if !known {
-		return []slot{f.plainCall(s).unpredicted()}
+		return f.unknownMap(s, lookup)
 	}
 	if fact.Map == NoMap {
+		if !fact.Certain {
+			return f.unknownMap(s, lookup)
+		}
 		return []slot{f.plainCall(s)}
 	}
 	m := f.src.Maps[fact.Map]
-	if asm.BuiltinFunc(s.in.Imm) == asm.FnMapLookupElem {
+	if fact.Inner {
+		if m.Inner == nil {
+			return f.unknownMap(s, lookup)
+		}
+		m = *m.Inner
+	}
+	if !fact.Certain {
+		return f.unknownMap(s, lookup && f.mayInline())
+	}
+	if lookup {
 		if with := f.lookup(m); with != nil {
 			return with
 		}
@@ -52,7 +67,27 @@ func (f *fixer) mapCall(s slot) []slot {
 	if name := mapFunction(m.Type, asm.BuiltinFunc(s.in.Imm)); name != "" {
 		return []slot{f.b.kernelCall(name)}
 	}
-	return []slot{f.plainCall(s).unpredicted()}
+	return []slot{f.plainCall(s)}
+}
+
+// unknownMap keeps a call whose operand is the address of one kernel function
+// or another. A lookup may be inlined instead.
+func (f *fixer) unknownMap(s slot, inlined bool) []slot {
+	s = f.plainCall(s)
+	if inlined {
+		s = s.unpredicted()
+	}
+	return []slot{s}
+}
+
+// mayInline reports whether a map of the program has an inlined lookup.
+func (f *fixer) mayInline() bool {
+	for _, m := range f.src.Maps {
+		if m.Inner != nil || f.lookup(m) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // lookup returns the inlined lookup of a map type, or nil when it has none

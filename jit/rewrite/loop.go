@@ -37,9 +37,15 @@ func inlineLoops(st *state, im *image) (*image, int, error) {
 			case !ok:
 				b.replace(i, s.unpredicted())
 			case fact.FlagsZero && fact.Callback >= 0 && fact.Callback < len(im.funcs):
-				b.patch(i, loopBody(int16(-depth-24), im.funcs[fact.Callback].start)...)
+				body := loopBody(int16(-depth-24), im.funcs[fact.Callback].start)
+				if !fact.Certain || im.funcs[fn].unsure {
+					body = unpredicted(body)
+				}
+				b.patch(i, body...)
 				inlined = true
 				changed++
+			case !fact.Certain:
+				b.replace(i, s.unpredicted())
 			default:
 				b.keep(i)
 			}

@@ -9,11 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
 	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/bpfcfg/bpfcfg/succ/rules"
 	"github.com/cilium/ebpf/asm"
 )
 
@@ -23,19 +26,19 @@ var visited = regexp.MustCompile(`^(?:from \d+ to )?(\d+): \([0-9a-f]{2}\)`)
 
 // seenInLog returns the instructions that the verifier's log says it followed,
 // or nil when the log is cut.
-func seenInLog(log string, p *bytecode.Program) []bool {
+func seenInLog(log string, p *bytecode.Program) []cfg.Truth {
 	_, rest, ok := strings.Cut(log, "Live regs before insn:\n")
 	if !ok || !strings.Contains(log, "\nprocessed ") {
 		return nil
 	}
-	out := make([]bool, len(p.Insns))
+	out := make([]cfg.Truth, len(p.Insns))
 	for line := range strings.Lines(rest) {
 		m := visited.FindStringSubmatch(line)
 		if m == nil || strings.HasPrefix(line, " ") {
 			continue
 		}
 		if pc, err := strconv.Atoi(m[1]); err == nil && pc < len(out) {
-			out[pc] = true
+			out[pc] = cfg.Yes
 		}
 	}
 	return out
@@ -43,10 +46,10 @@ func seenInLog(log string, p *bytecode.Program) []bool {
 
 // seenInLines returns the instructions that are left in the recorded program,
 // and the no-ops that one of those leads to.
-func seenInLines(rec *record.Record, p *bytecode.Program) []bool {
-	out := make([]bool, len(p.Insns))
+func seenInLines(rec *record.Record, p *bytecode.Program) []cfg.Truth {
+	out := make([]cfg.Truth, len(p.Insns))
 	for _, l := range rec.Result.Prog.Lines {
-		out[l.Insn] = true
+		out[l.Insn] = cfg.Yes
 	}
 	xlated, _ := record.Decode(rec.Result.Prog.Xlated)
 	// An instruction that executes and is gone was a jump to what follows it:
@@ -54,13 +57,13 @@ func seenInLines(rec *record.Record, p *bytecode.Program) []bool {
 	var mark func(pc bytecode.PC)
 	mark = func(pc bytecode.PC) {
 		f := p.Flow(pc)
-		if out[pc] || f.Kind != bytecode.FlowGoto && f.Kind != bytecode.FlowCond {
+		if out[pc] == cfg.Yes || f.Kind != bytecode.FlowGoto && f.Kind != bytecode.FlowCond {
 			return
 		}
-		out[pc] = true
+		out[pc] = cfg.Yes
 		next := f.Target
 		for k := pc + 1; k < f.Target; k++ {
-			if out[k] {
+			if out[k] == cfg.Yes {
 				next = pc + 1
 			}
 		}
@@ -85,14 +88,36 @@ func seenInLines(rec *record.Record, p *bytecode.Program) []bool {
 	return out
 }
 
-// factsOf recovers from a record what the verifier learned of the program.
-func factsOf(rec *record.Record, p *bytecode.Program, prof jit.Profile) rewrite.Facts {
-	f := rewrite.Facts{Seen: seenInLog(rec.Result.Load.Log, p)}
+// factsOf recovers from a record what the verifier learned of the program. What
+// a record does not show comes from our own analysis: calls and stack depths.
+func factsOf(tb testing.TB, rec *record.Record, p *bytecode.Program, prof jit.Profile) rewrite.Facts {
+	own := derived(tb, p, prof)
+	f := rewrite.Facts{Seen: seenInLog(rec.Result.Load.Log, p), Calls: own.Calls, Stack: own.Stack}
 	if f.Seen == nil {
 		f.Seen = seenInLines(rec, p)
 	}
-	f.Accesses = &rewrite.Accesses{Ctx: changedAccesses(rec, p)}
+	changed := map[bytecode.PC]bool{}
+	for _, pc := range changedAccesses(rec, p) {
+		changed[pc] = true
+	}
+	for pc := range p.Len() {
+		to := rewrite.MemPlain
+		if changed[pc] {
+			to = rewrite.MemCtx
+		}
+		f.Accesses = append(f.Accesses, rewrite.AccessFact{PC: pc, To: to, Certain: true})
+	}
 	return f
+}
+
+// derived returns the facts that our own analysis finds.
+func derived(tb testing.TB, p *bytecode.Program, prof jit.Profile) rewrite.Facts {
+	tb.Helper()
+	r, err := rules.Of(prof.Kernel()).Resolve(p)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return pipeline.Facts(p, r)
 }
 
 // changedAccesses returns the loads and stores of the source that are not the
@@ -242,7 +267,7 @@ func (t *tally) file(tb testing.TB, file, name string) {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		facts := factsOf(rec, p, prof)
+		facts := factsOf(tb, rec, p, prof)
 		compareRecord(t, rec, p, facts, prof, optionsOf(rec, !strings.HasSuffix(name, ".off")))
 		if !comparable {
 			continue
@@ -272,7 +297,7 @@ func compareRecord(sum *tally, rec *record.Record, p *bytecode.Program, facts re
 		sum.note("refused: "+err.Error(), rec.Job.Name)
 		return
 	}
-	if len(res.Unpredicted) > 0 && !opt.Blind && !opt.NoCapPerfmon && len(facts.Accesses.Ctx) == 0 {
+	if len(res.Unpredicted) > 0 && !opt.Blind && !opt.NoCapPerfmon && len(changedAccesses(rec, p)) == 0 {
 		sum.note(fmt.Sprintf("slots %v are unpredicted for no reason", res.Unpredicted), rec.Job.Name)
 	}
 	if why := sameTables(res, p, rec); why != "" && len(res.Unpredicted) == 0 {

@@ -3,6 +3,7 @@ package rewrite_test
 import (
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
 	"github.com/bpfcfg/bpfcfg/jit"
@@ -37,9 +38,9 @@ func TestRemovedFunction(t *testing.T) {
 		}
 		programs++
 		for n := range p.Len() {
-			seen := make([]bool, p.Len())
+			seen := make([]cfg.Truth, p.Len())
 			for i := range n {
-				seen[i] = true
+				seen[i] = cfg.Yes
 			}
 			res, err := rewrite.Predict(p, rewrite.Facts{Seen: seen}, prof, rewrite.Options{})
 			if (res == nil) == (err == nil) {

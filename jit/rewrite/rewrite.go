@@ -26,85 +26,18 @@ package rewrite
 import (
 	"fmt"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/jit"
 )
-
-// Facts is what the verifier learned of a program and the rewrites depend on.
-// It is plain data, so that this package needs no analysis of its own. All
-// slots are source slots; lists of slots may be in any order.
-type Facts struct {
-	// Seen reports for each slot whether the verifier found a path to it. The
-	// second slot of a 64-bit immediate load counts as its first. Nil means
-	// that everything was seen, so that nothing is removed.
-	Seen []bool
-	// IndirectTarget reports for each slot whether the verifier followed a
-	// gotox to it. Nil means none.
-	IndirectTarget []bool
-	// StackDepth holds bytes for each subprogram, as the verifier computes
-	// them: the deepest access, helper arguments included. Nil takes the
-	// deepest access that names r10 as its base, a lower bound.
-	StackDepth []int
-	// Calls tells of helper calls; see CallFact. At most one for each slot.
-	Calls []CallFact
-
-	// Accesses tells through what kinds of pointers the program loads and
-	// stores. Nil means that it is not known: then what may go through a
-	// special pointer is found out here, with less precision, and is
-	// unpredicted.
-	Accesses *Accesses
-
-	// DirectWrite reports whether the program writes to packet data, which
-	// gives some program types a prologue. Without Accesses, it is found out.
-	DirectWrite bool
-	// Throws reports whether a call of bpf_throw can execute, besides those
-	// that Program.Refs names.
-	Throws bool
-	// AsyncCallback reports for each subprogram whether a timer or workqueue
-	// can call it. Nil means none.
-	AsyncCallback []bool
-}
-
-// Accesses lists the loads, stores and atomics that do not go to plain memory.
-type Accesses struct {
-	Ctx   []bytecode.PC // through the context pointer
-	Sock  []bytecode.PC // through socket, tcp_sock or xdp_sock pointers
-	Arena []bytecode.PC // in an arena
-	Probe []bytecode.PC // loads through pointers to kernel objects that may fault
-
-	// ArenaArith lists 64-bit arithmetic on arena pointers, which becomes
-	// arithmetic on low halves.
-	ArenaArith []bytecode.PC
-	// BarrierBefore and BarrierAfter list instructions next to which the
-	// verifier stops speculation, for loaders without CAP_PERFMON.
-	BarrierBefore, BarrierAfter []bytecode.PC
-}
-
-// NoMap is the Map of a CallFact of a call whose map differs between paths.
-const NoMap = -1
-
-// CallFact is what the verifier knows of a helper call after it has followed
-// all paths. For a call without one, constants that are the same on all paths
-// through the control-flow graph are found out here, which is less than the
-// verifier may know; where more would matter, the call is left unpredicted.
-type CallFact struct {
-	PC  bytecode.PC
-	Map int // index in Program.Maps of the map that R1 (R2 for bpf_tail_call) is on all paths, or NoMap
-	// Key is the index of a bpf_tail_call that is the same on all paths, else -1.
-	Key int64
-	// Callback is the subprogram that a bpf_loop calls on all paths, else -1.
-	Callback int
-	// FlagsZero reports whether R4 of a bpf_loop is zero on all paths.
-	FlagsZero bool
-}
 
 // Options says how the program is loaded.
 type Options struct {
 	NoCapBPF bool // loaded without CAP_BPF: dead code stays, as self loops
 	// NoCapPerfmon: loaded without CAP_PERFMON on a CPU whose speculation the
 	// verifier guards against. Indices are masked; arithmetic that may be on
-	// pointers is unpredicted, and without Facts.Accesses stores are too.
+	// pointers is unpredicted, and stores of which no fact tells are too.
 	NoCapPerfmon bool
 
 	// Blind asks for constant blinding: net.core.bpf_jit_harden is 2, or 1 for
@@ -159,12 +92,8 @@ type state struct {
 	kernel kernel.Features
 
 	calls map[bytecode.PC]CallFact
-	folds *folder // constants of the source program
 
-	mustCtx  []bool // by source slot: a load that is through the context on all paths; nil when not known
-	mayWrite bool   // packet data may be written to
-
-	throws       bool
+	throws       cfg.Truth
 	private      []bool         // by source subprogram: uses a private stack
 	tailReaching []bool         // by source subprogram: reaches a tail call
 	zext         map[int32]bool // source slots that a zero extension follows
@@ -182,7 +111,6 @@ type pass struct {
 // Linux 7.3).
 func passes() []pass {
 	return []pass{
-		{"pointers", findPointers},
 		{"constant branches", pruneBranches},
 		{"fastcall spills", removeFastcallSpills},
 		{"stack use", surveyStacks},
@@ -215,13 +143,16 @@ func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Resu
 	if opt.AttachType == 0 {
 		opt.AttachType = p.AttachType
 	}
-	st := &state{src: p, facts: f, prof: prof, opt: opt, kernel: prof.Kernel(), throws: f.Throws || throws(im)}
+	st := &state{src: p, facts: f, prof: prof, opt: opt, kernel: prof.Kernel(), throws: f.Throws.Or(throws(im))}
 	st.calls = make(map[bytecode.PC]CallFact, len(f.Calls))
 	for _, c := range f.Calls {
 		if c.Map != NoMap && (c.Map < 0 || c.Map >= len(p.Maps)) {
 			return nil, fmt.Errorf("slot %d: fact about map %d of %d", c.PC, c.Map, len(p.Maps))
 		}
 		st.calls[c.PC] = c
+	}
+	if f.AsyncCallback != nil && len(f.AsyncCallback) != len(im.funcs) {
+		return nil, fmt.Errorf("%d facts about callbacks for %d subprograms", len(f.AsyncCallback), len(im.funcs))
 	}
 	res := &Result{kernel: st.kernel}
 	step := func(ps pass) error {
@@ -252,14 +183,19 @@ func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Resu
 	return res.finish(st, im)
 }
 
-// throws reports whether a call of bpf_throw can execute.
-func throws(im *image) bool {
+// throws tells whether a call of bpf_throw can execute.
+func throws(im *image) cfg.Truth {
+	out := cfg.No
 	for _, s := range im.slots {
-		if s.in.IsKfuncCall() && s.marks&markSeen != 0 {
-			if ref, ok := im.refAt(s); ok && ref.Name == "bpf_throw" {
-				return true
+		if !s.in.IsKfuncCall() || s.marks&markSeen == 0 {
+			continue
+		}
+		if ref, ok := im.refAt(s); ok && ref.Name == "bpf_throw" {
+			if s.marks&markMaybe == 0 {
+				return cfg.Yes
 			}
+			out = cfg.Maybe
 		}
 	}
-	return false
+	return out
 }

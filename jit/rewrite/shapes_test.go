@@ -58,7 +58,7 @@ func TestFastcall(t *testing.T) {
 	want = append(want, movK(0, 0), bytecode.Insn{Code: w64 | opMov | byReg, Off: -1},
 		bytecode.Insn{Code: ldxW}, exit())
 
-	res := predict(t, program(insns...), Facts{}, Options{})
+	res := predict(t, program(insns...), known(program(insns...)), Options{})
 	if !slices.Equal(res.Program.Insns, want) {
 		t.Errorf("got %v\nwant %v", res.Program.Insns, want)
 	}
@@ -71,13 +71,13 @@ func TestFastcall(t *testing.T) {
 
 	// Something else uses the lowest slot: nothing is removed.
 	broken := slices.Insert(slices.Clone(insns), len(insns)-1, fill(0, -48))
-	if got := len(predict(t, program(broken...), Facts{}, Options{}).Program.Insns); got != len(broken)+2 {
+	if got := len(predict(t, program(broken...), known(program(broken...)), Options{}).Program.Insns); got != len(broken)+2 {
 		t.Errorf("%d slots, want %d", got, len(broken)+2)
 	}
 	// Another register comes back: no pattern.
 	other := slices.Clone(insns)
 	other[11].Dst = bytecode.R1
-	if got := len(predict(t, program(other...), Facts{}, Options{}).Program.Insns); got != len(other)+2 {
+	if got := len(predict(t, program(other...), known(program(other...)), Options{}).Program.Insns); got != len(other)+2 {
 		t.Errorf("%d slots, want %d", got, len(other)+2)
 	}
 }
@@ -118,7 +118,7 @@ func TestMayGoto(t *testing.T) {
 				insns = append(insns, movK(0, 2))
 			}
 			insns = append(insns, exit())
-			if res := predict(t, program(insns...), Facts{}, Options{}); !slices.Equal(res.Program.Insns, c.want) {
+			if res := predict(t, program(insns...), known(program(insns...)), Options{}); !slices.Equal(res.Program.Insns, c.want) {
 				t.Errorf("got %v\nwant %v", res.Program.Insns, c.want)
 			}
 		})

@@ -244,7 +244,7 @@ func TestAgainstSlowVersion(t *testing.T) {
 			want.entries = append(want.entries, int(to))
 		}
 		want.run()
-		res, err := Predict(p, Facts{Seen: seen}, prof, Options{})
+		res, err := Predict(p, Facts{Seen: truths(seen...)}, prof, Options{})
 		if err != nil {
 			t.Fatalf("seed %d: %v", seed, err)
 		}

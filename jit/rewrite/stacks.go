@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/cilium/ebpf/asm"
@@ -25,24 +26,48 @@ func surveyStacks(st *state, im *image) (*image, int, error) {
 		}
 	}
 	st.tailReaching = reaching(calls, tails)
-	st.zext = findCmpxchg(st, im)
-	st.folds = nil // what is known of constants is large, and has been used
-	out := &image{slots: im.slots, funcs: append([]function(nil), im.funcs...), refs: im.refs, entries: im.entries}
+	var err error
+	if st.zext, err = findCmpxchg(st, im); err != nil {
+		return nil, 0, err
+	}
+	out := im.clone()
 	for i := range out.funcs {
 		out.funcs[i].stackArgs = outStackArgs(im, i)
 	}
 
 	st.private = make([]bool, len(im.funcs))
+	for i := range out.funcs {
+		if out.funcs[i].unsure {
+			out.slots[out.funcs[i].start].marks |= markUnpredicted
+		}
+	}
 	if anyTail || !st.kernel.Has(kernel.PrivateStack) || !privateType(st) {
 		return out, 0, nil
 	}
-	async := make([]bool, len(im.funcs))
-	copy(async, st.facts.AsyncCallback)
-	async = reached(calls, async)
+	var async, maybe []bool
+	for _, t := range st.facts.AsyncCallback {
+		async, maybe = append(async, t == cfg.Yes), append(maybe, t == cfg.Maybe)
+	}
+	async, maybe = reached(calls, async), reached(calls, maybe)
 	for i, f := range out.funcs {
-		st.private[i] = !async[i] && (f.stackDepth+15)&^15 >= minPrivateStack && f.stackArgs == 0
+		wants := (f.stackDepth+15)&^15 >= minPrivateStack && f.stackArgs == 0
+		st.private[i] = wants && (i >= len(async) || !async[i])
+		if st.private[i] && i < len(maybe) && maybe[i] || f.unsure {
+			out.markFrame(i)
+		}
 	}
 	return out, 0, nil
+}
+
+// markFrame marks in place all that depends on where a function's stack is.
+func (im *image) markFrame(fn int) {
+	im.slots[im.funcs[fn].start].marks |= markUnpredicted
+	for i := im.funcs[fn].start; i < im.end(fn); i++ {
+		s := &im.slots[i]
+		if s.marks&markSecond == 0 && (s.in.Dst == bytecode.R10 || s.in.Src == bytecode.R10) {
+			s.marks |= markUnpredicted
+		}
+	}
 }
 
 // privateType reports whether programs of the type may have private stacks

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
@@ -36,7 +37,7 @@ func TestVectors(t *testing.T) {
 			sum = &tally{}
 			sums[kernel] = sum
 		}
-		if why := compareVector(sum, &v, kernel[:4]); why != "" {
+		if why := compareVector(t, sum, &v, kernel[:4]); why != "" {
 			t.Errorf("%s on %s: %s", v.Name, v.Kernel, why)
 		}
 	}
@@ -46,7 +47,7 @@ func TestVectors(t *testing.T) {
 }
 
 // compareVector predicts a vector's program and says how it differs.
-func compareVector(sum *tally, v *record.Vector, kernel string) string {
+func compareVector(tb testing.TB, sum *tally, v *record.Vector, kernel string) string {
 	prof, err := jit.LookupProfile("linux-" + strings.TrimSuffix(kernel, "."))
 	if err != nil {
 		return err.Error()
@@ -59,7 +60,7 @@ func compareVector(sum *tally, v *record.Vector, kernel string) string {
 	if err != nil {
 		return err.Error()
 	}
-	res, err := rewrite.Predict(p, vectorFacts(v, p), prof, rewrite.Options{})
+	res, err := rewrite.Predict(p, vectorFacts(tb, v, p, prof), prof, rewrite.Options{})
 	if err != nil {
 		sum.refused++
 		return err.Error()
@@ -103,37 +104,45 @@ func vectorCode(sum *tally, v *record.Vector, res *rewrite.Result, prof jit.Prof
 // vectorFacts returns what is known of a vector's program by its name and by
 // the way in which the vectors were written: each reads its context through R1
 // before it does anything else, kernel objects through R6 and R7.
-func vectorFacts(v *record.Vector, p *bytecode.Program) rewrite.Facts {
-	f := rewrite.Facts{Accesses: &rewrite.Accesses{}}
-	reads := func(from bytecode.PC, modes ...asm.Mode) (out []bytecode.PC) {
+func vectorFacts(tb testing.TB, v *record.Vector, p *bytecode.Program, prof jit.Profile) rewrite.Facts {
+	f := derived(tb, p, prof)
+	f.Seen, f.Accesses = nil, nil
+	to := map[bytecode.PC]rewrite.Memory{}
+	reads := func(from bytecode.PC, m rewrite.Memory, modes ...asm.Mode) {
 		for pc := from; pc < p.Len(); pc++ {
 			c := p.Insns[pc].Class()
 			if (c == asm.LdXClass || c == asm.StXClass) && slices.Contains(modes, p.Insns[pc].Mode()) {
-				out = append(out, pc)
+				to[pc] = m
 			}
 		}
-		return out
 	}
 	switch name, _, _ := strings.Cut(v.Name, "_"); name {
 	case "nospec":
-		f.Accesses.BarrierAfter = []bytecode.PC{2, 4}
+		f.BarrierAfter = []bytecode.PC{2, 4}
 	case "throw":
-		f.Throws = true
-		f.Seen = make([]bool, len(p.Insns))
+		f.Throws = cfg.Yes
+		f.Seen = make([]cfg.Truth, len(p.Insns))
 		for pc := range f.Seen {
-			f.Seen[pc] = pc < 2 || pc >= 4
+			f.Seen[pc] = cfg.TruthOf(pc < 2 || pc >= 4)
 		}
 	case "arena":
-		f.Accesses.Arena = reads(5, asm.MemMode, asm.MemSXMode, asm.AtomicMode)
+		reads(5, rewrite.MemArena, asm.MemMode, asm.MemSXMode, asm.AtomicMode)
 	case "probe":
-		f.Accesses.Probe = reads(2, asm.MemMode, asm.MemSXMode)
+		reads(2, rewrite.MemObject, asm.MemMode, asm.MemSXMode)
 	}
 	for _, s := range p.Subprogs {
 		for pc := s.Start; pc < s.Start+2 && pc < s.End; pc++ {
 			if in := p.Insns[pc]; in.Class() == asm.LdXClass && in.Src == bytecode.R1 {
-				f.Accesses.Ctx = append(f.Accesses.Ctx, pc)
+				to[pc] = rewrite.MemCtx
 			}
 		}
+	}
+	for pc := range p.Len() {
+		m := to[pc]
+		if m == rewrite.MemUnknown {
+			m = rewrite.MemPlain
+		}
+		f.Accesses = append(f.Accesses, rewrite.AccessFact{PC: pc, To: m, Certain: true})
 	}
 	return f
 }

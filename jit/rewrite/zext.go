@@ -1,6 +1,9 @@
 package rewrite
 
 import (
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/cilium/ebpf/asm"
@@ -12,7 +15,7 @@ import (
 // (kernel/bpf/liveness.c bpf_compute_live_registers, Linux 7.3; before 7.1 the
 // verifier finds it out along the paths that it follows, so unseen
 // instructions do not count then).
-func findCmpxchg(st *state, im *image) map[int32]bool {
+func findCmpxchg(st *state, im *image) (map[int32]bool, error) {
 	var at []int32
 	for i, s := range im.slots {
 		if s.marks&markSecond == 0 && isCmpxchg32(s.in) {
@@ -20,16 +23,20 @@ func findCmpxchg(st *state, im *image) map[int32]bool {
 		}
 	}
 	if len(at) == 0 {
-		return nil
+		return nil, nil
 	}
-	live := highLive(im, st.folds, !st.kernel.Has(kernel.PruneBranches))
+	g, err := graphOf(st.src, im)
+	if err != nil {
+		return nil, err
+	}
+	live := highLive(im, g, !st.kernel.Has(kernel.PruneBranches))
 	out := map[int32]bool{}
 	for _, i := range at {
 		if live[i] {
 			out[i] = true
 		}
 	}
-	return out
+	return out, nil
 }
 
 // isCmpxchg32 reports whether the instruction is a 32-bit compare-and-exchange
@@ -40,103 +47,50 @@ func isCmpxchg32(in bytecode.Insn) bool {
 }
 
 // highLive returns for each slot whether the high half of R0 may be read
-// behind it: a backward analysis of one bit, over the control-flow graph of the
-// folder.
-func highLive(im *image, f *folder, onlySeen bool) []bool {
-	n := len(im.slots)
-	preds := predecessors(im, f)
-	after := make([]bool, preds.nodes())
-	var work []int32
-	wake := func(i int32) { // the high half is live in front of node i
-		for _, p := range preds.of(i) {
-			if onlySeen && int(p) < n && im.slots[p].marks&markSeen == 0 {
-				continue
+// behind it: a backward analysis of one bit, block by block.
+func highLive(im *image, g *graph, onlySeen bool) []bool {
+	preds := make([][]node, g.nodes())
+	for n := range node(g.nodes()) {
+		g.eachSucc(n, func(to node) { preds[to] = append(preds[to], n) })
+	}
+	after := make([]bool, len(im.slots))
+	end := make([]bool, g.nodes()) // by node: live at its end
+	work := newQueue(g.nodes())
+	for n := range node(g.nodes()) {
+		work.push(n)
+	}
+	for work.more() {
+		n := work.pop()
+		live := end[n]
+		if !g.isHub(n) {
+			live = highBefore(im, g, cfg.BlockID(n), live, onlySeen, after)
+		}
+		if !live {
+			continue
+		}
+		for _, p := range preds[n] {
+			if !end[p] {
+				end[p] = true
+				work.push(p)
 			}
-			if !after[p] {
-				after[p] = true
-				work = append(work, p)
-			}
 		}
 	}
-	for i := range im.slots {
-		if s := im.slots[i]; s.marks&markSecond == 0 && (!onlySeen || s.marks&markSeen != 0) && readsHigh(s.in) {
-			wake(int32(i))
-		}
-	}
-	for len(work) > 0 {
-		i := work[len(work)-1]
-		work = work[:len(work)-1]
-		if int(i) >= n || !writesR0(im.slots[i].in) {
-			wake(i)
-		}
-	}
-	return after[:n]
+	return after
 }
 
-// links holds the predecessors of nodes in one list. Nodes are slots, and
-// behind them for each function a hub between its gotox instructions and their
-// targets.
-type links struct {
-	first []int32 // by node: where its predecessors begin
-	list  []int32
-}
-
-// nodes returns the number of nodes.
-func (l *links) nodes() int { return len(l.first) - 1 }
-
-// of returns the predecessors of a node.
-func (l *links) of(i int32) []int32 { return l.list[l.first[i]:l.first[i+1]] }
-
-// predecessors turns the control-flow graph of the folder around, with the
-// targets that jumps have in im.
-func predecessors(im *image, f *folder) *links {
-	l := &links{first: make([]int32, len(im.slots)+len(im.funcs)+1)}
-	eachEdge(im, f, func(_, to int32) { l.first[to+1]++ })
-	for i := range l.nodes() {
-		l.first[i+1] += l.first[i]
+// highBefore returns whether the high half of R0 is live in front of a block,
+// when it is or is not behind it, and notes for its slots what is so behind them.
+func highBefore(im *image, g *graph, b cfg.BlockID, live, onlySeen bool, after []bool) bool {
+	if onlySeen && im.slots[g.Blocks[b].Start].marks&markSeen == 0 {
+		return false
 	}
-	l.list = make([]int32, l.first[l.nodes()])
-	next := append([]int32(nil), l.first...)
-	eachEdge(im, f, func(from, to int32) {
-		l.list[next[to]] = from
-		next[to]++
-	})
-	return l
-}
-
-// eachEdge calls edge for each edge between slots and hubs.
-func eachEdge(im *image, f *folder, edge func(from, to int32)) {
-	n := int32(len(im.slots))
-	for i := range n {
-		s := im.slots[i]
-		if s.marks&markSecond != 0 {
-			continue
-		}
-		next := i + int32(s.in.Slots())
-		switch {
-		case s.in.Code == bytecode.CodeExit:
-			continue
-		case s.in.IsGotox():
-			edge(i, n+int32(im.funcAt(i)))
-			continue
-		case s.in.Code == bytecode.CodeGoto, s.in.Code == bytecode.CodeGotol:
-			edge(i, s.target)
-			continue
-		}
-		if next < n {
-			edge(i, next)
-		}
-		if isCondJump(s.in) && s.target != none {
-			edge(i, s.target)
-		} else if isTailCall(s.in) || isPacketLoad(s.in) {
-			edge(i, f.last[im.funcAt(i)])
-		}
+	pcs := slices.Collect(g.insns(b))
+	for _, i := range slices.Backward(pcs) {
+		in := im.slots[i].in
+		after[i] = live
+		live = readsHigh(in) || live && !writesR0(in)
 	}
-	for fn, list := range f.hubs {
-		for _, b := range list {
-			edge(n+int32(fn), f.start[b])
-		}
-	}
+	return live
 }
 
 // readsHigh reports whether the instruction reads the high half of R0.

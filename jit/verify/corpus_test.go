@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
@@ -58,11 +59,11 @@ func compile(t testing.TB, name string, p *bytecode.Program, profile string) []c
 	if err != nil {
 		t.Fatal(err)
 	}
-	facts := rewrite.Facts{IndirectTarget: make([]bool, p.Len())}
+	facts := rewrite.Facts{IndirectTarget: make([]cfg.Truth, p.Len())}
 	for _, tab := range p.Tables {
 		for _, pc := range tab.Targets {
 			if pc >= 0 && pc < p.Len() {
-				facts.IndirectTarget[pc] = true
+				facts.IndirectTarget[pc] = cfg.Yes
 			}
 		}
 	}

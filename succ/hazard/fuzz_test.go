@@ -3,6 +3,7 @@ package hazard_test
 import (
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/internal/progen"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
@@ -30,7 +31,7 @@ func FuzzFind(f *testing.F) {
 		if err != nil {
 			return
 		}
-		facts := rewrite.Facts{IndirectTarget: make([]bool, p.Len())}
+		facts := rewrite.Facts{IndirectTarget: make([]cfg.Truth, p.Len())}
 		x, err := rewrite.Predict(p, facts, prof, rewrite.Options{})
 		if err != nil {
 			return

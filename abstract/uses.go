@@ -1,0 +1,227 @@
+package abstract
+
+import (
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Memory says what a pointer leads to, as far as Linux rewrites accesses to it
+// in its own way (kernel/bpf/fixups.c bpf_convert_ctx_accesses, Linux 7.3). It
+// is the Obj of an alternative of kind Other, and of a Number that may be a
+// pointer.
+type Memory uint8
+
+// The kinds of memory.
+const (
+	MemUnknown Memory = iota // any of the others
+	MemPlain                 // accessed as it is: stack, map value, ring buffer
+	MemPacket                // packet data, accessed as it is
+	MemCtx                   // the program's context
+	MemSock                  // struct bpf_sock
+	MemTCPSock               // struct bpf_tcp_sock
+	MemXDPSock               // struct bpf_xdp_sock
+	MemObject                // kernel object that may be gone: loads may fault
+	MemTrusted               // kernel object that is there, accessed as it is
+	MemArena                 // an arena
+)
+
+// Use is what a load, store or atomic goes through.
+type Use struct {
+	PC      bytecode.PC
+	To      Memory
+	Certain bool // a certain state has such a pointer there
+}
+
+// Call is what is known of the arguments of a helper call that decide how Linux
+// rewrites it, over all states.
+type Call struct {
+	PC bytecode.PC
+	// Map is the index of the map in Program.Maps, -1 for none or when it differs
+	// between states; Inner says that it is one that Maps[Map], a map of maps, gave.
+	Map   int
+	Inner bool
+	Key   int64 // constant in r3, -1 for none
+	Func  int   // subprogram in r2, -1 for none
+	Zero  bool  // r4 is 0
+
+	// Of each: the verifier holds what is said, also that there is none.
+	MapCertain, KeyCertain, FuncCertain, ZeroCertain bool
+}
+
+// use holds the kinds of memory that an instruction was seen to access, as bits,
+// in certain states and in others.
+type use struct{ certain, maybe uint16 }
+
+// memory returns what an alternative leads to.
+func (a *Alt) memory(p *bytecode.Program) Memory {
+	switch a.Kind {
+	case Stack, Table, MapPtr, TablePtr:
+		return MemPlain
+	case Ctx:
+		return MemCtx
+	case MapValue:
+		if p.Maps[a.Obj].Type == bytecode.MapArena {
+			return MemArena
+		}
+		return MemPlain
+	case Other, Number:
+		return Memory(a.Obj)
+	}
+	return MemUnknown
+}
+
+// noteUse notes an access through a value. A number among the alternatives is no
+// pointer: a program that gets there with it is refused.
+func (r *run) noteUse(pc bytecode.PC, base *Value, s *State, write bool) {
+	u := &r.a.f.uses[pc]
+	base.each(func(a *Alt) {
+		m := a.memory(r.a.p)
+		if a.Kind == Number && m == MemUnknown && a.flags&(maybePtr|maybeLocal) == 0 {
+			return
+		}
+		if s.certain() {
+			u.certain |= 1 << m
+		} else {
+			u.maybe |= 1 << m
+		}
+		if write && (m == MemPacket || m == MemUnknown) {
+			r.a.f.writesPacket(m == MemPacket && s.certain())
+		}
+	})
+}
+
+// writesPacket notes that the program may write to packet data.
+func (f *Facts) writesPacket(certain bool) {
+	f.packet.maybe = 1
+	if certain {
+		f.packet.certain = 1
+	}
+}
+
+// WritesPacket answers whether the program writes to packet data.
+func (f *Facts) WritesPacket() (maybe, certain bool) {
+	return f.packet.maybe != 0, f.packet.certain != 0
+}
+
+// Uses returns what the loads, stores and atomics that are reached go through,
+// by instruction.
+func (f *Facts) Uses() []Use {
+	var out []Use
+	for pc, u := range f.uses {
+		if u != (use{}) {
+			to, certain := u.memory()
+			out = append(out, Use{bytecode.PC(pc), to, certain})
+		}
+	}
+	return out
+}
+
+// memory makes one answer of all: Linux refuses a program in which one
+// instruction accesses memory of two kinds, if one of them is rewritten, so what
+// a certain state has decides. Of objects that are there and others, the others
+// decide (kernel/bpf/verifier.c save_aux_ptr_type, Linux 7.3).
+func (u use) memory() (Memory, bool) {
+	const plain, objects = 1<<MemPlain | 1<<MemPacket, 1<<MemObject | 1<<MemTrusted
+	known := u.certain &^ (1 << MemUnknown)
+	switch all := known | u.maybe; {
+	case known&plain != 0 && known&^plain == 0:
+		return MemPlain, true
+	case known&objects != 0 && known&^objects == 0:
+		if known&(1<<MemObject) != 0 {
+			return MemObject, true
+		}
+		return MemTrusted, all|u.certain == 1<<MemTrusted
+	case known != 0 && known&(known-1) == 0:
+		return single(known), true
+	case known == 0 && u.certain == 0 && all != 0 && all&(all-1) == 0:
+		return single(all), false
+	}
+	return MemUnknown, false
+}
+
+// single returns the only member of a set.
+func single(set uint16) Memory {
+	m := MemUnknown
+	for ; set > 1; set >>= 1 {
+		m++
+	}
+	return m
+}
+
+// noteCall notes the arguments of a call of a helper that takes a map, a key or
+// a callback.
+func (r *run) noteCall(pc bytecode.PC, in bytecode.Insn, s *State) {
+	if !in.IsHelperCall() {
+		return
+	}
+	mapReg := bytecode.R1
+	if in.Imm == bytecode.HelperTailCall {
+		mapReg = bytecode.R2
+	}
+	c := Call{PC: pc, Map: -1, Key: -1, Func: -1, Zero: s.get(bytecode.R4).zero()}
+	certain := s.certain()
+	c.MapCertain, c.KeyCertain, c.FuncCertain, c.ZeroCertain = certain, certain, certain, certain
+	switch m := s.get(mapReg); {
+	case m.is(MapPtr):
+		c.Map, c.MapCertain = int(m.Obj), true
+	case !m.has(func(a *Alt) bool { return a.Kind == MapPtr }):
+		c.MapCertain = false // it is one that is not followed
+	}
+	if k, ok := s.get(bytecode.R3).constant(); ok && k < 1<<32 {
+		c.Key, c.KeyCertain = int64(k), true
+	}
+	if f := s.get(bytecode.R2); f.is(Func) {
+		c.Func, c.FuncCertain = int(f.Obj), true
+	}
+	c.ZeroCertain = c.ZeroCertain || c.Zero
+	old, seen := r.a.f.calls[pc]
+	if seen {
+		c = old.join(c)
+	}
+	r.a.f.calls[pc] = c
+}
+
+// join makes one answer of those of several states. What is the same in all is
+// the same on all of the verifier's paths; what differs does so for certain when
+// two certain states differ, or one of them has none.
+func (c Call) join(d Call) Call {
+	out := c
+	if c.Map != d.Map || c.Inner != d.Inner {
+		out.Map, out.Inner, out.MapCertain = -1, false, c.MapCertain && d.MapCertain
+	}
+	if c.Key != d.Key {
+		out.Key, out.KeyCertain = -1, c.KeyCertain && d.KeyCertain
+	}
+	if c.Func != d.Func {
+		out.Func, out.FuncCertain = -1, c.FuncCertain && d.FuncCertain
+	}
+	if c.Zero != d.Zero {
+		out.Zero, out.ZeroCertain = false, c.ZeroCertain && d.ZeroCertain
+	}
+	return out
+}
+
+// HelperCalls returns what is known of the helper calls that are reached, by
+// instruction.
+func (f *Facts) HelperCalls() []Call {
+	out := make([]Call, 0, len(f.calls))
+	for _, pc := range sortedKeys(f.calls) {
+		out = append(out, f.calls[pc])
+	}
+	return out
+}
+
+// Async answers whether a timer, workqueue or the like calls the subprogram
+// later.
+func (f *Facts) Async(sub int) (maybe, certain bool) {
+	u := f.async[sub]
+	return u.maybe|u.certain != 0, u.certain != 0
+}
+
+// later notes that a subprogram is called later.
+func (r *run) later(sub int, certain bool) {
+	u := r.a.f.async[sub]
+	if u.maybe = 1; certain {
+		u.certain = 1
+	}
+	r.a.f.async[sub] = u
+}
