@@ -126,7 +126,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args [6]*Value) []*State 
 	if visible {
 		for i, d := range ctx.depth {
 			if i > 0 {
-				r.touch(i-1, -int64(d))
+				r.frameUse(i - 1).add(d)
 			}
 		}
 	}
@@ -210,7 +210,7 @@ func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
 				forgetFrames(s)
 			case a.Kind == Stack && int(a.Obj) < len(s.frames):
 				lo, hi, _ := r.span(access{pc: pc, reg: reg}, a)
-				r.touch(int(a.Obj), lo)
+				r.touch(int(a.Obj), lo, s)
 				s.edit(int(a.Obj)).forget(lo, hi+size)
 				s.cover = s.cover || size == stackSize
 			}

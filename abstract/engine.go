@@ -100,10 +100,10 @@ type run struct {
 	lo     cfg.BlockID
 	blocks []blockStates
 	exits  []*State
-	grown  int   // times that exits were joined
-	depth  []int // bytes touched of each frame in sight
-	unroll int   // states of a block that may be carried out, at best
-	opened bool  // an indirect jump that may go anywhere has been met
+	grown  int     // times that exits were joined
+	depth  []reach // of each frame in sight
+	unroll int     // states of a block that may be carried out, at best
+	opened bool    // an indirect jump that may go anywhere has been met
 	// openedAll: it may go to instructions whose address is in no table, too.
 	openedAll bool
 

@@ -41,7 +41,7 @@ type Facts struct {
 	edges     bitset     // of the edges that can be taken, by index in Graph.Edges
 	sure      []bool     // of each block, whether a certain state is at its entry
 	sureEdges bitset     // of the edges that a certain state takes
-	depth     []int      // bytes of stack touched, of each subprogram
+	depth     []reach    // of each subprogram
 	indirect  map[bytecode.PC]*Indirect
 	callbacks map[bytecode.PC][]int // subprograms that a helper call calls
 	faultAt   map[bytecode.PC]int
@@ -63,7 +63,7 @@ type Bound struct{ Min, Max uint64 }
 func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 	f := &Facts{
 		g: g, states: make([][]*State, g.NumBlocks()), edges: newBitset(g.NumEdges()),
-		sure: make([]bool, g.NumBlocks()), sureEdges: newBitset(g.NumEdges()), depth: make([]int, len(p.Subprogs)), indirect: make(map[bytecode.PC]*Indirect),
+		sure: make([]bool, g.NumBlocks()), sureEdges: newBitset(g.NumEdges()), depth: make([]reach, len(p.Subprogs)), indirect: make(map[bytecode.PC]*Indirect),
 		callbacks: make(map[bytecode.PC][]int), faultAt: make(map[bytecode.PC]int), bounds: make(map[origin]Bound),
 		uses: make([]use, p.Len()), calls: make(map[bytecode.PC]Call), async: make([]use, len(p.Subprogs)),
 	}
@@ -130,7 +130,7 @@ func (f *Facts) record(r *run) {
 		}
 	}
 	if len(r.depth) > 0 {
-		f.depth[r.sub] = max(f.depth[r.sub], r.depth[0])
+		f.depth[r.sub].add(r.depth[0])
 	}
 }
 
@@ -190,7 +190,7 @@ func (f *Facts) edge(i int, sure bool) {
 
 // StackDepth returns how many bytes of its stack frame a subprogram touches, a
 // multiple of 8 (kernel/bpf/verifier.c grow_stack_state, Linux 7.3).
-func (f *Facts) StackDepth(sub int) int { return f.depth[sub] }
+func (f *Facts) StackDepth(sub int) int { return f.depth[sub].deep }
 
 // Complete reports whether the graph has an edge for each target of an indirect
 // jump that the facts admit. Facts of an incomplete graph are those of a part of

@@ -91,8 +91,9 @@ func (r *run) clobberArgs(pc bytecode.PC, h helper, s *State) {
 			case a.Kind != Stack || int(a.Obj) >= len(s.frames):
 			default:
 				lo, hi, _ := r.span(access{pc: pc, reg: reg}, a)
-				r.touch(int(a.Obj), lo)
+				r.touch(int(a.Obj), lo, s)
 				if writes(h) {
+					r.noteStack(pc, int(a.Obj), lo, s, int(reg) == int(h.out))
 					s.edit(int(a.Obj)).forget(lo, hi+size)
 				}
 			}

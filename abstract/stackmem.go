@@ -18,15 +18,6 @@ func (r *run) span(acc access, a *Alt) (lo, hi int64, fixed bool) {
 	return max(lo, -stackSize), min(hi, 0), false
 }
 
-// touch notes how deep an access to a frame reaches (kernel/bpf/verifier.c
-// check_stack_access_within_bounds and grow_stack_state, Linux 7.3).
-func (r *run) touch(frame int, lo int64) {
-	for len(r.depth) <= frame {
-		r.depth = append(r.depth, 0)
-	}
-	r.depth[frame] = max(r.depth[frame], int(min(-lo+7, stackSize))&^7)
-}
-
 // checkAligned reports an access to the stack that is not aligned
 // (kernel/bpf/verifier.c check_ptr_alignment, Linux 7.3).
 func (r *run) checkAligned(acc access, a *Alt) {
@@ -38,7 +29,8 @@ func (r *run) checkAligned(acc access, a *Alt) {
 // loadStack returns what is known of a load from a stack frame.
 func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 	lo, hi, fixed := r.span(acc, a)
-	r.touch(int(a.Obj), lo)
+	r.touch(int(a.Obj), lo, s)
+	r.noteStack(acc.pc, int(a.Obj), lo, s, true)
 	if int(a.Obj) >= len(s.frames) {
 		return anything
 	}
@@ -163,7 +155,8 @@ func codeOnly(v *Value) bool {
 // store is certain to happen if only is true.
 func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 	lo, hi, fixed := r.span(acc, a)
-	r.touch(int(a.Obj), lo)
+	r.touch(int(a.Obj), lo, s)
+	r.noteStack(acc.pc, int(a.Obj), lo, s, true)
 	if int(a.Obj) >= len(s.frames) {
 		return
 	}

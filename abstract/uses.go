@@ -29,6 +29,9 @@ type Use struct {
 	PC      bytecode.PC
 	To      Memory
 	Certain bool // a certain state has such a pointer there
+	// Low is the lowest offset from the top of the own stack frame that is
+	// accessed, SureLow that of certain states; 0 for none.
+	Low, SureLow int
 }
 
 // Call is what is known of the arguments of a helper call that decide how Linux
@@ -49,7 +52,10 @@ type Call struct {
 
 // use holds the kinds of memory that an instruction was seen to access, as bits,
 // in certain states and in others.
-type use struct{ certain, maybe uint16 }
+type use struct {
+	certain, maybe uint16
+	low, sureLow   int16 // see Use
+}
 
 // memory returns what an alternative leads to.
 func (a *Alt) memory(p *bytecode.Program) Memory {
@@ -109,7 +115,7 @@ func (f *Facts) Uses() []Use {
 	for pc, u := range f.uses {
 		if u != (use{}) {
 			to, certain := u.memory()
-			out = append(out, Use{bytecode.PC(pc), to, certain})
+			out = append(out, Use{bytecode.PC(pc), to, certain, int(u.low), int(u.sureLow)})
 		}
 	}
 	return out

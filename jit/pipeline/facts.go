@@ -30,14 +30,17 @@ func Facts(p *bytecode.Program, r *succ.Result) rewrite.Facts {
 		}
 	}
 	for i := range p.Subprogs {
-		f.Stack[i] = rewrite.StackFact{Depth: r.Facts.StackDepth(i), Certain: true}
+		f.Stack[i].Depth, f.Stack[i].Certain = r.Facts.Depth(i)
+		f.Stack[i].Low, f.Stack[i].SureLow = r.Facts.LowestByCallees(i)
 		f.AsyncCallback[i] = truth(r.Facts.Async(i))
 	}
 	for _, c := range r.Facts.HelperCalls() {
 		f.Calls = append(f.Calls, callFact(p, c))
 	}
 	for _, u := range r.Facts.Uses() {
-		f.Accesses = append(f.Accesses, rewrite.AccessFact{PC: u.PC, To: memory(u.To), Certain: u.Certain})
+		f.Accesses = append(f.Accesses, rewrite.AccessFact{
+			PC: u.PC, To: memory(u.To), Certain: u.Certain, Low: u.Low, SureLow: u.SureLow,
+		})
 	}
 	f.DirectWrite = truth(r.Facts.WritesPacket())
 	return f

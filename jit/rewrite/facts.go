@@ -31,7 +31,7 @@ type Facts struct {
 	// that is not listed nothing is known.
 	Calls []CallFact
 	// Accesses tells what the loads, stores and atomics that are seen go
-	// through. Of one that is not listed nothing is known, unless r10 is its
+	// through, and of calls that fill a buffer on the stack where it is. Of one that is not listed nothing is known, unless r10 is its
 	// base.
 	Accesses []AccessFact
 	// ArenaArith lists 64-bit arithmetic on arena pointers, which becomes
@@ -54,6 +54,9 @@ type Facts struct {
 type StackFact struct {
 	Depth   int  // bytes, to the deepest one used, helper arguments included
 	Certain bool // the verifier computes this very number
+	// Low is how far down callees load and store, in bytes, as far as that is
+	// possible; SureLow, as far as it is proven.
+	Low, SureLow int
 }
 
 // Memory says what an access goes to, as far as the kernel treats it
@@ -79,6 +82,9 @@ type AccessFact struct {
 	PC      bytecode.PC
 	To      Memory
 	Certain bool // some path on which the verifier holds this
+	// Low is the lowest offset from r10 in the own frame that is possible, SureLow
+	// that which is proven; 0 for none.
+	Low, SureLow int
 }
 
 // NoMap is the Map of a CallFact of a call without a map, or whose map differs

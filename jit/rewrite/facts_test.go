@@ -10,8 +10,12 @@ import (
 func known(p *bytecode.Program, calls ...CallFact) Facts {
 	f := Facts{Calls: calls}
 	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
-		if _, ok := accessBase(p.Insns[pc]); ok {
-			f.Accesses = append(f.Accesses, AccessFact{PC: pc, To: MemPlain, Certain: true})
+		if base, ok := accessBase(p.Insns[pc]); ok {
+			a := AccessFact{PC: pc, To: MemPlain, Certain: true}
+			if base == bytecode.R10 {
+				a.Low, a.SureLow = int(p.Insns[pc].Off), int(p.Insns[pc].Off)
+			}
+			f.Accesses = append(f.Accesses, a)
 		}
 	}
 	if im, err := firstImage(p, Facts{}); err == nil {

@@ -1,6 +1,10 @@
 package rewrite
 
 import (
+	"cmp"
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/cilium/ebpf/asm"
@@ -17,73 +21,92 @@ import (
 //	call bpf_get_smp_processor_id
 //	r1 = *(u64 *)(r10 - 16)
 //
-// The kernel leaves a function as it is when anything else touches that part of
-// its stack. Accesses that name r10 are looked at here; when the address of the
-// stack is computed, the outcome is marked as unpredicted.
+// The kernel looks for the pattern at the lowest offset that the function stores
+// a register to, and leaves the whole function as it is when any other load or
+// store of that part of its stack is seen (check_fastcall_stack_contract).
 func removeFastcallSpills(st *state, im *image) (*image, int, error) {
 	if !st.kernel.Has(kernel.Fastcall) {
 		return im, 0, nil
 	}
-	var out *image
-	changed := 0
+	out, changed := im, 0
+	var targets []bool
 	for fn := range im.funcs {
-		f := fastcalls{im: im, start: int(im.funcs[fn].start), end: int(im.end(fn))}
-		f.find()
-		if len(f.calls) == 0 || f.broken {
+		if !inlinesFastcall(st, im, fn) {
 			continue
 		}
-		if out == nil {
+		if targets == nil {
+			targets = jumpTargets(st.src)
+		}
+		f := fastcalls{st: st, im: im, targets: targets, fn: fn, start: int(im.funcs[fn].start), end: int(im.end(fn))}
+		f.find()
+		given := f.givenUp()
+		if len(f.calls) == 0 || given == cfg.Yes {
+			continue
+		}
+		if out == im {
 			out = im.clone()
 		}
-		for _, c := range f.calls {
-			for k := 1; k <= c.spills; k++ {
-				for _, i := range []int{c.at - k, c.at + k} {
-					s := &out.slots[i]
-					s.in, s.target, s.to = nop, int32(i+1), MemPlain
-				}
-			}
-			if f.unsure {
-				out.slots[c.at].marks |= markUnpredicted
-			}
-			changed += 2 * c.spills
-		}
-		if !f.keepStack {
-			out.funcs[fn].stackDepth = -f.low
-		}
-	}
-	if out == nil {
-		return im, 0, nil
+		changed += f.remove(out, given == cfg.Maybe)
 	}
 	return out, changed, nil
 }
 
-// argRegs are the registers R1 to R5, as bits.
-const argRegs = 0x3e
-
-// usesFrameAddress reports whether an instruction makes r10 a value.
-func usesFrameAddress(in bytecode.Insn) bool {
-	switch in.Class() {
-	case asm.ALUClass, asm.ALU64Class:
-		return in.Source() == asm.RegSource && in.Src == bytecode.R10
-	case asm.StXClass:
-		return in.Src == bytecode.R10
-	}
-	return false
-}
+// argRegs are the registers R1 to R5, as bits, callerSaved R0 to R5.
+const (
+	argRegs     = 0x3e
+	callerSaved = argRegs | 1
+)
 
 // fastcall is a call with spills around it.
 type fastcall struct{ at, spills int }
 
 // fastcalls finds the calls of one function.
 type fastcalls struct {
+	st         *state
 	im         *image
+	targets    []bool // of each source slot, whether a jump leads there
+	fn         int
 	start, end int
 	calls      []fastcall
 	pattern    map[int]bool // slots of stores and loads that belong to a call
 	low        int          // offset from r10 above which others may use the stack
 	keepStack  bool         // a call that is not inlined looks the same
-	broken     bool         // something else uses that part of the stack
-	unsure     bool         // something else may use it
+	guess      bool         // the prototype of one that looks the same is not known
+}
+
+// inlinesFastcall reports whether a function has a call around which spills can
+// be removed.
+func inlinesFastcall(st *state, im *image, fn int) bool {
+	for i := im.funcs[fn].start; i < im.end(fn); i++ {
+		if s := im.slots[i]; s.in.Code == bytecode.CodeCall && s.marks&markSecond == 0 {
+			if c, ok := summarize(st, im, s); ok && c.inlined {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// jumpTargets returns which slots jumps lead to (kernel/bpf/cfg.c mark_jump_target,
+// Linux 7.3).
+func jumpTargets(p *bytecode.Program) []bool {
+	out := make([]bool, p.Len()+1)
+	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+		switch f := p.Flow(pc); f.Kind {
+		case bytecode.FlowGoto, bytecode.FlowCond:
+			if f.Target >= 0 && f.Target < p.Len() {
+				out[f.Target] = true
+			}
+		}
+	}
+	for _, union := range cfg.Unions(p) {
+		for _, to := range union {
+			if to >= 0 && to < p.Len() {
+				out[to] = true
+			}
+		}
+	}
+	return out
 }
 
 // find looks for the pattern at the lowest offset that the function stores a
@@ -97,49 +120,77 @@ func (f *fastcalls) find() {
 		}
 	}
 	for i := f.start; i < f.end; i++ {
-		in := f.im.slots[i].in
-		if f.im.slots[i].marks&markSecond != 0 || in.Code != bytecode.CodeCall || in.Src == bytecode.CallSubprogram {
+		s := f.im.slots[i]
+		if s.marks&markSecond != 0 || s.in.Code != bytecode.CodeCall {
 			continue
 		}
-		free, inlined := f.free(i)
-		n := f.match(i, lowest, free)
+		c, ok := summarize(f.st, f.im, s)
+		if !ok {
+			continue
+		}
+		n := f.match(i, lowest, callerSaved&^c.clobbers)
 		if n == 0 {
 			continue
 		}
-		if inlined {
+		if c.inlined {
 			f.calls = append(f.calls, fastcall{i, n})
 		} else {
-			f.keepStack = true
+			f.keepStack, f.guess = true, f.guess || c.guess
 		}
 		f.low = min(f.low, int(lowest)+8*n)
 	}
-	if len(f.calls) > 0 {
-		f.checkOthers()
-	}
 }
 
-// free returns the argument registers that the call at i leaves alone if it is
-// inlined, and whether it is. For others any register is assumed to match,
-// because their prototypes are not known here; a match only keeps the stack.
-func (f *fastcalls) free(i int) (regs uint16, inlined bool) {
-	s := f.im.slots[i]
-	ref, _ := f.im.refAt(s)
-	switch {
-	case s.in.Src == bytecode.CallKfunc && ref.Name == "bpf_cast_to_kern_ctx":
-		return argRegs &^ (1 << bytecode.R1), true
-	case s.in.Src == bytecode.CallKfunc && ref.Name == "bpf_rdonly_cast":
-		return argRegs &^ (1<<bytecode.R1 | 1<<bytecode.R2), true
-	case s.in.IsHelperCall() && asm.BuiltinFunc(s.in.Imm) == asm.FnGetSmpProcessorId:
-		return argRegs, true
+// summary is what a call clobbers, as bits, by its prototype, and whether it is
+// inlined and clobbers no more than that.
+type summary struct {
+	clobbers uint16
+	inlined  bool
+	guess    bool // the prototype is not known
+}
+
+// summarize returns the summary of a call of a helper or kernel function, false
+// when its prototype is not known (kernel/bpf/verifier.c bpf_get_call_summary and
+// bpf_verifier_inlines_helper_call, Linux 7.3).
+func summarize(st *state, im *image, s slot) (summary, bool) {
+	clobbers := func(params int, void bool) uint16 {
+		mask := uint16(1)<<(params+1) - 1
+		if void {
+			mask &^= 1
+		}
+		return mask
 	}
-	return argRegs, false
+	switch s.in.Src {
+	case bytecode.CallHelper:
+		n, ok := bytecode.HelperParams(s.in.Imm)
+		c := summary{clobbers: clobbers(n, bytecode.HelperIsVoid(s.in.Imm))}
+		switch asm.BuiltinFunc(s.in.Imm) {
+		case asm.FnGetSmpProcessorId:
+			c.inlined = true
+		}
+		return c, ok
+	case bytecode.CallKfunc:
+		ref, _ := im.refAt(s)
+		switch ref.Name {
+		case "bpf_cast_to_kern_ctx":
+			return summary{clobbers: clobbers(1, false), inlined: true}, true
+		case "bpf_rdonly_cast":
+			return summary{clobbers: clobbers(2, false), inlined: true}, true
+		}
+		// Of others the prototype is in the kernel's BTF. Most take one at least.
+		return summary{clobbers: clobbers(1, false), guess: true}, true
+	}
+	return summary{}, false
 }
 
 // match returns how many pairs of a store and a load are around the call at i,
-// from the inside out.
+// from the inside out. None but the outermost store may be a jump's target.
 func (f *fastcalls) match(i int, off int16, free uint16) int {
 	n := 0
 	for k := 1; k <= 6 && i-k >= 0 && i+k < len(f.im.slots); k++ {
+		if f.targets[f.im.slots[i-k+1].orig] || f.targets[f.im.slots[i+k].orig] {
+			break
+		}
 		store, load := f.im.slots[i-k].in, f.im.slots[i+k].in
 		if store.Code != stxD || load.Code != ldxD || store.Dst != bytecode.R10 || load.Src != bytecode.R10 ||
 			store.Src != load.Dst || free>>store.Src&1 == 0 || store.Off != off || load.Off != off {
@@ -153,25 +204,61 @@ func (f *fastcalls) match(i int, off int16, free uint16) int {
 	return n
 }
 
-// checkOthers looks for other uses of the part of the stack below f.low that
-// the verifier finds (check_fastcall_stack_contract).
-func (f *fastcalls) checkOthers() {
-	for i := f.start; i < f.end; i++ {
-		s := f.im.slots[i]
-		if f.pattern[i] || s.marks&markSecond != 0 || s.marks&markSeen == 0 {
-			continue
+// givenUp tells whether the verifier sees another load or store of the part of
+// the stack below f.low.
+func (f *fastcalls) givenUp() cfg.Truth {
+	out := cfg.No
+	if f.guess {
+		out = cfg.Maybe
+	}
+	note := func(low, sure int) {
+		if low < f.low {
+			out = out.Or(cfg.Maybe)
 		}
-		base := s.in.Dst
-		switch s.in.Class() {
-		case asm.LdXClass:
-			base = s.in.Src
-		case asm.StClass, asm.StXClass:
-		default:
-			f.unsure = f.unsure || usesFrameAddress(s.in)
-			continue
-		}
-		if base == bytecode.R10 && int(s.in.Off) < f.low {
-			f.broken = true
+		if sure < f.low {
+			out = cfg.Yes
 		}
 	}
+	all := f.st.facts.Accesses
+	first, _ := slices.BinarySearchFunc(all, bytecode.PC(f.start), func(a AccessFact, pc bytecode.PC) int {
+		return cmp.Compare(a.PC, pc)
+	})
+	for _, a := range all[first:] {
+		if int(a.PC) >= f.end {
+			break
+		}
+		if !f.pattern[int(a.PC)] {
+			note(a.Low, a.SureLow)
+		}
+	}
+	if f.st.facts.Stack != nil {
+		s := f.st.facts.Stack[f.fn]
+		note(-s.Low, -s.SureLow)
+	} else {
+		out = out.Or(cfg.Maybe)
+	}
+	return out
+}
+
+// remove turns the stores and loads into no-ops and returns how many there are.
+func (f *fastcalls) remove(out *image, unsure bool) int {
+	changed := 0
+	for _, c := range f.calls {
+		for k := 1; k <= c.spills; k++ {
+			for _, i := range []int{c.at - k, c.at + k} {
+				s := &out.slots[i]
+				s.in, s.target, s.to = nop, int32(i+1), MemPlain
+			}
+		}
+		if unsure {
+			out.slots[c.at].marks |= markUnpredicted
+		}
+		changed += 2 * c.spills
+	}
+	if fn := &out.funcs[f.fn]; !f.keepStack {
+		fn.stackDepth, fn.unsure = -f.low, unsure
+	} else if unsure {
+		fn.unsure = true
+	}
+	return changed
 }
