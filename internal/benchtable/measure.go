@@ -23,6 +23,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/succ"
+	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
 // result is what a process measured of a program.
@@ -80,7 +81,7 @@ func measure(name string, p *bytecode.Program) (*result, error) {
 		return nil, err
 	}
 	m := &meter{r: &result{Shape: name, Slots: int(p.Len())}}
-	a := &pipeline.Analysis{Program: p, Profile: prof}
+	a := &pipeline.Analysis{Program: p, Profile: prof, Rules: rules.Of(prof.Kernel())}
 	m.stage("lift", func() {
 		data := bytecode.Encode(p.Insns, binary.LittleEndian)
 		_, m.err = bytecode.Decode(data, binary.LittleEndian)

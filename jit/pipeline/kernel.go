@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/verify"
 )
@@ -18,7 +20,37 @@ func VerifyKernel(p jit.Profile) verify.Kernel {
 }
 
 // Verify proves that the analysis's machine code has the control flow of its
-// program. There must be an image.
+// program, from the source graph to the bytes. Of a program that a kernel has rewritten already there is no source. There
+// must be an image.
 func (a *Analysis) Verify() *verify.Proof {
-	return verify.Check(a.Xlated.Program, a.Image, VerifyKernel(a.Profile))
+	return verify.Prove(a.Claim())
+}
+
+// Claim returns what Verify proves.
+func (a *Analysis) Claim() verify.Claim {
+	c := verify.Claim{Kernel: VerifyKernel(a.Profile), Program: a.Xlated.Program, Image: a.Image}
+	if !a.Program.Rewritten {
+		if v := a.Rules.Check(a.Program, a.Succ); !v.Accept {
+			c.Refused = v.Message
+		}
+		c.Source = &verify.Source{
+			Graph: a.Graph, Facts: seen{a.Succ.Facts},
+			Original: a.Xlated.Original, Xlated: a.Xlated.Xlated, Unpredicted: a.Xlated.Unpredicted,
+			Unprivileged: a.Options.NoCapBPF, Masks: a.Options.NoCapPerfmon, Blinded: a.Options.Blind,
+		}
+	}
+	return c
+}
+
+// seen answers what Linux's verifier sees by the facts that follow its rules.
+type seen struct{ f *abstract.Facts }
+
+func (s seen) Seen(pc bytecode.PC) verify.Answer { return answer(s.f.Reached(pc)) }
+func (s seen) EdgeSeen(i int) verify.Answer      { return answer(s.f.EdgeFeasible(i)) }
+
+func answer(yes bool) verify.Answer {
+	if yes {
+		return verify.Yes
+	}
+	return verify.No
 }

@@ -27,6 +27,7 @@ func (a *Analysis) KeysAsJumps(opt rewrite.Options) *Analysis {
 		}
 	}
 	out := *a
+	out.Options = opt
 	out.Xlated, out.XlatedErr = rewrite.Predict(&p, Facts(a.Program, a.Succ), a.Profile, opt)
 	if out.XlatedErr != nil {
 		out.Image, out.ImageErr = nil, out.XlatedErr

@@ -24,7 +24,8 @@ import (
 type Analysis struct {
 	Program *bytecode.Program
 	Profile jit.Profile
-	Rules   rules.Set // of the profile's kernel; Succ is what its verifier computes
+	Rules   rules.Set       // of the profile's kernel; Succ is what its verifier computes
+	Options rewrite.Options // how the program is loaded
 
 	Succ  *succ.Result
 	Graph *cfg.Graph // Succ.Graph
@@ -45,7 +46,7 @@ func Run(p *bytecode.Program, prof jit.Profile, opt rewrite.Options) (*Analysis,
 	if err != nil {
 		return nil, err
 	}
-	a := &Analysis{Program: p, Profile: prof, Rules: set, Succ: r, Graph: r.Graph}
+	a := &Analysis{Program: p, Profile: prof, Rules: set, Options: opt, Succ: r, Graph: r.Graph}
 	if p.Rewritten {
 		a.XlatedErr, a.ImageErr = ErrRewritten, ErrRewritten
 		return a, nil

@@ -40,45 +40,131 @@ type Mismatch struct {
 	Offset int         // in Image.Code, -1 for a table entry that points nowhere
 	BPF    string      // instruction text, or what was expected of
 	Text   string      // both sides in words
-	Path   []bytecode.PC
+	// Path holds the first slots of source blocks on a shortest way from the
+	// program's entry to the place, both included; nil when none is known.
+	Path []bytecode.PC
 }
 
 // String returns the mismatch as one line.
 func (m Mismatch) String() string {
-	if m.PC < 0 {
-		return fmt.Sprintf("%s: at +%#x: %s", m.Name, m.Offset, m.Text)
+	var s string
+	switch {
+	case m.Source >= 0 && m.Offset < 0:
+		s = fmt.Sprintf("%s: source insn %d (%s): %s", m.Name, m.Source, m.BPF, m.Text)
+	case m.Offset < 0:
+		s = fmt.Sprintf("%s: %s", m.Name, m.Text)
+	case m.PC < 0:
+		s = fmt.Sprintf("%s: at +%#x: %s", m.Name, m.Offset, m.Text)
+	default:
+		s = fmt.Sprintf("%s: insn %d (%s) at +%#x: %s", m.Name, m.PC, m.BPF, m.Offset, m.Text)
 	}
-	return fmt.Sprintf("%s: insn %d (%s) at +%#x: %s", m.Name, m.PC, m.BPF, m.Offset, m.Text)
+	return s + pathText(m.Path)
 }
 
 // Proof says what was proven, of what was looked at.
 type Proof struct {
 	Kernel string // the profile's name
+	Source bool   // the source graph was compared, not the rewritten program alone
+	// Refused is why the kernel does not load the program at all, in its words;
+	// empty when it does. Then nothing is proven of the source.
+	Refused string
+
+	// Of the source graph: edges that the machine code has; of these, those that
+	// the verifier never takes and that are left because it comes to both ends;
+	// edges that are absent, for nothing comes to them; instructions that are
+	// gone with them; spills that are gone.
+	Edges, Unseen, Absent, Removed, Spills int
+	// Insertions counts what the kernel put in place of an instruction and is one
+	// of its forms, Opaque what is only known to lead to its own end, Unknown the
+	// slots in whose place the kernel has what only it knows, and instructions of
+	// which only that decides whether they are there.
+	Insertions, Opaque, Unknown int
 
 	Funcs, Insns, X86             int // functions, rewritten instructions, x86 instructions
 	Jumps, Calls, Indirect, Exits int // rewritten instructions of these kinds
 	Entries                       int // table entries
 	Mismatches                    []Mismatch
+	// Lost holds edges of the source that the kernel itself has no code for: it
+	// removes targets of indirect jumps that do nothing, or that its verifier does
+	// not follow. The translation is the kernel's, and still not the source.
+	Lost []Mismatch
 }
 
-// OK reports whether nothing differs.
+// OK reports whether the translation is the kernel's. See Proven.
 func (p *Proof) OK() bool { return len(p.Mismatches) == 0 }
+
+// Proven reports whether machine code and source have the same control flow, of
+// a program that the kernel takes.
+func (p *Proof) Proven() bool { return p.OK() && len(p.Lost) == 0 && p.Refused == "" && p.Funcs > 0 }
+
+// String says what was proven: "control flow of the source = machine code, for
+// linux-7.3, 3 slots unknown". Of a proof that failed it says so.
+func (p *Proof) String() string {
+	side, sign := "the rewritten program", "="
+	if p.Source {
+		side = "the source"
+	}
+	if !p.OK() || len(p.Lost) > 0 {
+		sign = "≠"
+	}
+	if p.Refused != "" {
+		return fmt.Sprintf("not proven: %s refuses the program: %s", p.Kernel, p.Refused)
+	}
+	s := fmt.Sprintf("control flow of %s %s machine code, for %s", side, sign, p.Kernel)
+	switch p.Unknown {
+	case 0:
+	case 1:
+		s += ", 1 slot unknown"
+	default:
+		s += fmt.Sprintf(", %d slots unknown", p.Unknown)
+	}
+	return s
+}
 
 // maxMismatches bounds a proof: code that is wrong everywhere is not told in
 // full.
 const maxMismatches = 1000
 
+// Claim is what is said to be a translation, from end to end.
+type Claim struct {
+	Kernel  Kernel
+	Source  *Source // nil: only the rewritten program and its machine code
+	Refused string  // why the kernel does not load the program; then the source is not compared
+	Program *machine.Program
+	Image   *machine.Image
+}
+
+// Prove compares all parts of a claim: source graph with rewritten program, and
+// that with the machine code.
+func Prove(c Claim) *Proof {
+	if c.Refused != "" {
+		c.Source = nil
+	}
+	out := &Proof{Kernel: c.Kernel.Name, Source: c.Source != nil, Refused: c.Refused}
+	if c.Source != nil {
+		checkSource(c.Source, c.Program, &c.Kernel, out)
+	}
+	checkImage(c.Program, c.Image, &c.Kernel, out)
+	if c.Source != nil {
+		explain(c.Source, out)
+	}
+	return out
+}
+
 // Check compares the image with the program it was made from.
 func Check(prog *machine.Program, img *machine.Image, k Kernel) *Proof {
-	c := &checker{prog: prog, img: img, k: &k, p: &Proof{Kernel: k.Name}}
+	return Prove(Claim{Kernel: k, Program: prog, Image: img})
+}
+
+func checkImage(prog *machine.Program, img *machine.Image, k *Kernel, out *Proof) {
+	c := &checker{prog: prog, img: img, k: k, p: out}
 	if !c.shape() {
-		return c.p
+		return
 	}
 	for f := range prog.Funcs {
 		c.function(f)
 	}
 	c.tables()
-	return c.p
 }
 
 // fail records a mismatch at an offset in the current function.

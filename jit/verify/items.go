@@ -1,0 +1,158 @@
+package verify
+
+import (
+	"strings"
+
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// item is an instruction of what replaces a source instruction. Constants that
+// were hidden are put back, so that forms need not know of blinding.
+type item struct {
+	slot int32 // xlated
+	in   bytecode.Insn
+	high int32 // of a 64-bit immediate load: its upper half
+	flow bytecode.Flow
+	ref  *bytecode.Ref
+}
+
+// collect fills in c.items with what lies in xlated slots.
+func (c *source) collect(pc bytecode.PC, from, to int32) {
+	c.items = c.items[:0]
+	for x := from; x < to; {
+		in := c.prog.Insns[x]
+		it := item{slot: x, in: in, flow: bytecode.FlowAt(c.prog.Insns, bytecode.PC(x)), ref: c.refAt(bytecode.PC(x))}
+		if in.IsWide() && int(x)+1 < len(c.prog.Insns) {
+			it.high = c.prog.Insns[x+1].Imm
+		}
+		c.items = append(c.items, it)
+		x += int32(in.Slots())
+	}
+	if c.Blinded {
+		c.unblind(c.p.Insns[pc].IsWide())
+	}
+}
+
+// refAt returns the reference of an xlated slot, or nil.
+func (c *source) refAt(x bytecode.PC) *bytecode.Ref {
+	refs := c.prog.Refs
+	lo, hi := 0, len(refs)
+	for lo < hi {
+		if mid := (lo + hi) / 2; refs[mid].PC < x {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	if lo < len(refs) && refs[lo].PC == x {
+		return &refs[lo]
+	}
+	return nil
+}
+
+// Opcodes of the instructions that insertions consist of.
+const (
+	w32   = uint8(asm.ALUClass)
+	w64   = uint8(asm.ALU64Class)
+	j32   = uint8(asm.Jump32Class)
+	j64   = uint8(asm.JumpClass)
+	byReg = uint8(asm.RegSource)
+
+	opAdd, opSub, opMul = uint8(asm.Add), uint8(asm.Sub), uint8(asm.Mul)
+	opOr, opAnd, opXor  = uint8(asm.Or), uint8(asm.And), uint8(asm.Xor)
+	opLsh, opRsh        = uint8(asm.LSh), uint8(asm.RSh)
+	opNeg, opMov        = uint8(asm.Neg), uint8(asm.Mov)
+
+	jeq, jne, jgt = uint8(asm.JEq), uint8(asm.JNE), uint8(asm.JGT)
+	jge, jle      = uint8(asm.JGE), uint8(asm.JLE)
+	jsge          = uint8(asm.JSGE)
+
+	ldxB, ldxW, ldxD, stxD, stB, stD = 0x71, 0x61, 0x79, 0x7b, 0x72, 0x7a
+)
+
+// hides returns the constant that a pair of instructions puts into AX, and
+// whether it is such a pair: AX = a; AX ^= b.
+func (c *source) hides(i int) (value int32, class uint8, ok bool) {
+	if i+1 >= len(c.items) {
+		return 0, 0, false
+	}
+	a, b := c.items[i].in, c.items[i+1].in
+	class = uint8(a.Class())
+	ok = (class == w32 || class == w64) && a == bytecode.Insn{Code: class | opMov, Dst: c.ax, Imm: a.Imm} &&
+		b == bytecode.Insn{Code: class | opXor, Dst: c.ax, Imm: b.Imm}
+	return a.Imm ^ b.Imm, class, ok
+}
+
+// unblind puts hidden constants back (kernel/bpf/core.c bpf_jit_blind_insn and
+// bpf_jit_blind_constants, Linux 7.3).
+func (c *source) unblind(wide bool) {
+	if wide && c.unblindWide() {
+		return
+	}
+	out := c.items[:0]
+	for i := 0; i < len(c.items); i++ {
+		it := c.items[i]
+		v, _, ok := c.hides(i)
+		if !ok || i+2 >= len(c.items) {
+			out = append(out, it)
+			continue
+		}
+		use := c.items[i+2]
+		if use.in.Src != c.ax {
+			out = append(out, it)
+			continue
+		}
+		use.slot, use.in.Src, use.in.Imm = it.slot, 0, v
+		switch use.in.Class() {
+		case asm.StXClass:
+			use.in.Code = use.in.Code&^7 | uint8(asm.StClass)
+		default:
+			use.in.Code &^= byReg
+		}
+		out = append(out, use)
+		i += 2
+	}
+	c.items = out
+}
+
+// unblindWide puts the constant of a 64-bit immediate load back: its upper half,
+// shifted up, and its lower half.
+func (c *source) unblindWide() bool {
+	if len(c.items) != 7 {
+		return false
+	}
+	high, class1, ok1 := c.hides(0)
+	low, class2, ok2 := c.hides(4)
+	dst := c.items[3].in.Dst
+	shift := bytecode.Insn{Code: w64 | opLsh, Dst: c.ax, Imm: 32}
+	move := bytecode.Insn{Code: w64 | opMov | byReg, Dst: dst, Src: c.ax}
+	join := bytecode.Insn{Code: w64 | opOr | byReg, Dst: dst, Src: c.ax}
+	if !ok1 || !ok2 || class1 != w64 || class2 != w32 || c.items[2].in != shift || c.items[3].in != move ||
+		c.items[6].in != join {
+		return false
+	}
+	it := c.items[0]
+	it.in, it.high = bytecode.Insn{Code: bytecode.CodeLdImm64, Dst: dst, Imm: low}, high
+	it.flow = bytecode.Flow{Kind: bytecode.FlowNext}
+	c.items = append(c.items[:0], it)
+	return true
+}
+
+// itemsText returns what replaces an instruction, in words.
+func (c *source) itemsText() string {
+	var list []string
+	for _, it := range c.items {
+		list = append(list, bytecode.Text(c.prog.Insns, bytecode.PC(it.slot)))
+		if len(list) == 4 && len(c.items) > 5 {
+			list = append(list, "…")
+			break
+		}
+	}
+	text := strings.Join(list, "; ")
+	if len(c.items) > 0 {
+		text += " at rewritten slot " + itoa(int(c.items[0].slot))
+	}
+	return text
+}
