@@ -30,6 +30,10 @@ func ProfileForEnv(release, cmdline string, cpuFlags, cpuBugs []string,
 		return Profile{}, fmt.Errorf("%w: no built-in profile for kernel %q", ErrProfile, release)
 	}
 	p := builtin(have)
+	if have == 6018 && strings.Contains(release, "+deb") {
+		p.Name += "+debian"
+		asDebian(&p)
+	}
 	e := env{flags: cpuFlags, bugs: cpuBugs, vulnerabilities: vulnerabilities, forced: forcedFeatures(cmdline)}
 	want := p
 	want.BMI2 = slices.Contains(cpuFlags, "bmi2")
@@ -38,7 +42,7 @@ func ProfileForEnv(release, cmdline string, cpuFlags, cpuBugs []string,
 	want.Indirect = e.indirect()
 	want.ReturnThunk = e.returnThunk()
 	want.BHI = e.bhi()
-	return LookupProfile(v.Name() + departures(p, want))
+	return LookupProfile(v.Name() + strings.TrimPrefix(p.Name, have.Name()) + departures(p, want))
 }
 
 // env is the part of a machine's description that tells mitigations.

@@ -46,17 +46,16 @@ const (
 // DefaultProfile is the name of the profile for the newest kernel.
 const DefaultProfile = "linux-7.3"
 
-// builtin returns the profile of a version that has one. The set-ups of 6.18,
-// 6.19 and 7.3 are those of kernels whose code has been compared byte for byte:
+// builtin returns the profile of a version that has one: Debian's cloud kernel on
+// a CPU without its own protection from branch target injection, built with IBT,
+// SLS and retpolines, which are in use; plain returns. There are exceptions:
 //
-//   - linux-7.3, linux-6.19: Debian's cloud kernels 7.3.4 and 6.19.14 on a CPU
-//     without its own protection from branch target injection: built with IBT,
-//     SLS and retpolines, which are in use; plain returns.
 //   - linux-6.18: a kernel built without IBT and SLS on a CPU that is affected
-//     by indirect target selection: retpolines and a return thunk.
-//   - linux-6.12, linux-6.6: by reading alone, with the set-up of the newer
-//     Debian kernels. Structure offsets are those of 6.19 and not to be relied
-//     upon.
+//     by indirect target selection: retpolines and a return thunk. Option debian
+//     makes it Debian's.
+//   - linux-6.6: by reading alone. Structure offsets are those of 6.19 and not to
+//     be relied upon.
+//   - linux-next: 7.3 with what the kernel has later, by reading alone.
 func builtin(v kernel.Version) Profile {
 	p := Profile{
 		Name: v.Name(), Version: v.String(), IBT: true, SLS: true, RetpolineBuild: true, CFI: CFIOff,
@@ -66,9 +65,13 @@ func builtin(v kernel.Version) Profile {
 	switch v {
 	case kernel.Next, 7003:
 		p.OffPtrs, p.OffValue = 0x128, 0x128
+	case 7001, 7002:
+		p.OffMaxEntries = 0x4c
 	case 6018:
 		p.IBT, p.SLS, p.ReturnThunk = false, false, thunkITS
 		p.OffMaxEntries, p.OffPtrs, p.OffValue = 0x4c, 0x138, 0x138
+	case 6012, 6016, 6017:
+		p.OffMaxEntries, p.OffPtrs, p.OffValue, p.OffBPFFunc = 0x24, 0x108, 0x108, 0x30
 	}
 	f := kernel.Of(v)
 	p.AXReg = 11
@@ -81,7 +84,9 @@ func builtin(v kernel.Version) Profile {
 }
 
 // profiles returns the versions that have a built-in profile, newest first.
-func profiles() []kernel.Version { return []kernel.Version{kernel.Next, 7003, 6019, 6018, 6012, 6006} }
+func profiles() []kernel.Version {
+	return []kernel.Version{kernel.Next, 7003, 7002, 7001, 7000, 6019, 6018, 6017, 6016, 6012, 6006}
+}
 
 // nearest returns the newest version with a built-in profile that is not newer
 // than v, and whether there is one.
@@ -103,14 +108,11 @@ func ProfileNames() []string {
 	return names
 }
 
-// Verified reports whether code of the named built-in profile, options apart,
-// has been compared with a running kernel's.
-func Verified(name string) bool {
-	switch name {
-	case "linux-7.3", "linux-6.19", "linux-6.18":
-		return true
-	}
-	return false
+// Verified reports whether code of the profile's kernel, options apart, has been
+// compared with a running kernel's.
+func (p *Profile) Verified() bool {
+	v := p.Kernel().Version
+	return v != kernel.Next && v >= 6012
 }
 
 // option is a departure from a built-in profile.
@@ -173,6 +175,8 @@ func options() []option {
 		{"ret", "plain returns", func(p *Profile) { p.ReturnThunk = "" }, nil},
 	}
 	opts = append(opts, depthOptions()...)
+	opts = append(opts, option{"debian", "built as Debian's cloud kernels are, which all profiles but linux-6.18 are anyway",
+		func(p *Profile) { asDebian(p) }, nil})
 	return append(opts,
 		flag("bmi2", "CPU has BMI2", func(p *Profile) *bool { return &p.BMI2 }),
 		flag("smp", "built with CONFIG_SMP", func(p *Profile) *bool { return &p.SMP }),
@@ -201,6 +205,15 @@ func depthOptions() []option {
 	}
 	doc := "call depth tracking (retbleed=stuff, Intel Skylake)"
 	return []option{{"stuff", doc, on, off}, {"calldepth", doc, on, off}}
+}
+
+// asDebian makes a profile of 6.18 that of Debian's kernel.
+func asDebian(p *Profile) {
+	if p.Version != kernel.Version(6018).String() {
+		return
+	}
+	p.IBT, p.SLS, p.ReturnThunk = true, true, ""
+	p.OffMaxEntries, p.OffPtrs, p.OffValue = 0x44, 0x130, 0x130
 }
 
 // ProfileOptions returns the names of options for LookupProfile, each with a

@@ -64,8 +64,8 @@ func Table() [featureCount]Row {
 		ArenaSignExtend: row(6018, 0, Read, "sign-extending arena loads"),
 		LockedXchg:      row(0, 7000, Read, "LOCK prefix on xchg"),
 		Gotox:           row(6019, 0, Recorded, "indirect jumps and instruction arrays"),
-		EndbrTargets:    row(7000, 0, Read, "ENDBR64 at targets of indirect jumps"),
-		StackArgs:       row(7003, 0, Read, "arguments on the stack; the hidden register is r12"),
+		EndbrTargets:    row(7001, 0, Read, "ENDBR64 at targets of indirect jumps"),
+		StackArgs:       row(7002, 0, Read, "arguments on the stack; the hidden register is r12"),
 		ArenaArgs:       row(7003, 0, Read, "arena arguments of kernel functions"),
 
 		InlineXchg:          row(6009, 0, Read, "bpf_kptr_xchg is inlined"),
@@ -81,14 +81,14 @@ func Table() [featureCount]Row {
 		LateFields:      row(0, 7000, Read, "registers and reserved fields are judged on paths"),
 		FixedOffsets:    row(0, 7000, Read, "messages have the constant part of an offset apart"),
 		DeepRecursion:   row(0, 7000, Read, "recursion is found when calls nest too deep"),
-		LastGotox:       row(7000, 0, Read, "an indirect jump may end a subprogram"),
+		LastGotox:       row(7002, 0, Read, "an indirect jump may end a subprogram"),
 		OffsetIsAccess:  row(7000, 0, Read, "a bad offset into a table is EACCES"),
 		TablesByMap:     row(Next, 0, Read, "targets are computed once a subprogram, tables named by map"),
 		JumpEdgeLimit:   row(Next, 0, Read, "edges of indirect jumps are limited"),
 		StaticCallx:     row(Next, 0, Read, "indirect calls of static functions"),
 		DivisionRange:   row(7000, 0, Read, "ranges of quotients and remainders"),
-		SpilledCode:     row(7000, 0, Read, "code addresses survive on the stack"),
-		TableLoadOffset: row(7000, 0, Read, "the offset in a load from a table counts"),
+		SpilledCode:     row(7003, 0, Read, "code addresses survive on the stack"),
+		TableLoadOffset: row(7001, 0, Read, "the offset in a load from a table counts"),
 	}
 	for i := range t {
 		t[i].Feature = Feature(i)

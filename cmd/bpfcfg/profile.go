@@ -42,16 +42,27 @@ func lookupProfile(std streams, name string) (jit.Profile, error) {
 	return prof, nil
 }
 
-// standsFor says, once a run, that a profile stands for a kernel that has none.
+// standsFor says, once a run, what is not what it seems: a profile that stands for
+// a kernel that has none, and one that no kernel was compared with.
 func (s streams) standsFor(prof jit.Profile) {
-	if prof.StandsFor == "" || s.said[prof.StandsFor] {
+	if prof.StandsFor != "" {
+		s.once(fmt.Sprintf("there is no profile of %s: that of Linux %s, the nearest older one, stands for it",
+			prof.StandsFor, prof.Version))
+	}
+	if !prof.Verified() {
+		s.once(fmt.Sprintf("Linux %s is known by reading alone: nothing here was compared with such a kernel", prof.Version))
+	}
+}
+
+// once prints a note unless the run has printed it.
+func (s streams) once(note string) {
+	if s.said[note] {
 		return
 	}
 	if s.said != nil {
-		s.said[prof.StandsFor] = true
+		s.said[note] = true
 	}
-	fmt.Fprintf(s.err, "bpfcfg: there is no profile of %s: that of Linux %s, the nearest older one, stands for it\n",
-		prof.StandsFor, prof.Version)
+	fmt.Fprintf(s.err, "bpfcfg: %s\n", note)
 }
 
 // hostProfile returns the profile of the running machine.

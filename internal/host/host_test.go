@@ -116,7 +116,7 @@ func TestVersions(t *testing.T) {
 		{"6.18.44-fc\n", "6.18", "linux-6.18"},
 		{"7.3.4", "7.3", "linux-7.3"},
 		{"7.12.0-rc1+", "7.12", "linux-7.3"}, // the newest that is known
-		{"7.1", "7.1", "linux-6.19"},         // between two
+		{"6.13", "6.13", "linux-6.12"},       // between two
 		{"6.10.3", "6.10", "linux-6.6"},
 	}
 	for _, tt := range tests {

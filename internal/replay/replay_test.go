@@ -202,7 +202,7 @@ func TestBadFile(t *testing.T) {
 		envLine + "{}\n":                             `line 2: unknown kind of record ""`,
 		`{"kind":"env","env":{}}`:                    "line 1: env record without a kernel release",
 		`{"vectors":[{"name":"v"}]}`:                 `does not describe kernel ""`,
-		`{"programs":[{"name":"p"}]}`:                `"" is no kernel release`,
+		`{"programs":[{"name":"p"}]}`:                `no kernel version: ""`,
 		`{"programs":[{"name":"p","kernel":"1.0"}]}`: "no profile",
 	} {
 		if _, err := results(t, text, replay.Options{}); err == nil || !strings.Contains(err.Error(), want) {
