@@ -28,6 +28,8 @@ type checkCmd struct {
 	Shard         string   `help:"Check the i-th of n parts of the inputs, split by their content; join with bpfcfg merge." placeholder:"i/n"`
 	Jobs          int      `help:"Inputs analysed at a time (default: one for each processor)." placeholder:"N"`
 	SourceRoot    string   `help:"Name C files relative to DIR (default: --root)." placeholder:"DIR"`
+	VM            []string `name:"vm" help:"Also ask this kernel image, started in QEMU; its verdict stands beside ours." placeholder:"IMAGE" sep:"none"`
+	UML           []string `name:"uml" help:"The same with user-mode Linux, an executable." placeholder:"BINARY" sep:"none"`
 	PolicySchema  bool     `help:"Print the JSON schema of policy files and exit."`
 	Explain       string   `help:"Describe the finding ID, or all, and exit." placeholder:"ID"`
 	excludeFlags
@@ -91,7 +93,7 @@ func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 	if _, err := c.outputs(); err != nil {
 		return nil, err
 	}
-	run := &checkRun{root: c.SourceRoot, std: std, jobs: c.Jobs}
+	run := &checkRun{root: c.SourceRoot, std: std, jobs: c.Jobs, machines: machines(c.VM, c.UML)}
 	var err error
 	if run.shard, run.shards, err = parseShard(c.Shard); err != nil {
 		return nil, err

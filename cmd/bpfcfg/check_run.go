@@ -12,6 +12,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/internal/ask"
 	"github.com/bpfcfg/bpfcfg/internal/check"
 	"github.com/bpfcfg/bpfcfg/internal/policy"
 	"github.com/bpfcfg/bpfcfg/internal/report"
@@ -30,6 +31,7 @@ type checkRun struct {
 	shard, shards int
 	contents      []content // of the inputs, when there are several shards
 	jobs          int
+	machines      []ask.Machine // kernels to ask, too
 	std           streams
 	detailed      func(*report.Finding) bool // whether its path and related places are needed
 }
@@ -42,6 +44,7 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 	outs := make([]*report.Input, len(files))
 	var mu sync.Mutex
 	done, programs := 0, 0
+	c.expect()
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range min(c.jobs, len(files)) {
@@ -153,10 +156,16 @@ func (c *checkRun) input(i int) (*report.Input, []passedOver) {
 				Findings: []report.Finding{}})
 		}
 	}
+	var programs []*bytecode.Program // of in.Programs behind those that failed
+	failed := len(in.Programs)
 	for _, p := range s.programs {
 		if c.inputs.selector.selects(p.Name) {
 			in.Programs = append(in.Programs, c.program(p, prof))
+			programs = append(programs, p)
 		}
+	}
+	if err := c.kernels(name, programs, in.Programs[failed:]); err != nil {
+		in.Error = err.Error()
 	}
 	return in, nil
 }

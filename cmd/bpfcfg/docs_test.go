@@ -28,6 +28,9 @@ var standIns = strings.NewReplacer(
 	"prog.o#handler +0x8a0", "testdata/corpus/out/13_subprog_switch.o#main_ +0x8a",
 	"prog.o --prog handler helper+0x1c", "testdata/corpus/out/13_subprog_switch.o --prog main_ inner+0x1c",
 	"prog.o --set", "internal/check/testdata/features.o --set", "'xdp_*'", "'fil*'",
+	"replay rec.jsonl.gz", "replay testdata/records/corpus.7.3.4.off.jsonl.gz",
+	"record:rec.jsonl.gz#prog/classify", "record:testdata/records/corpus.7.3.4.off.jsonl.gz#02_syscall_dispatch/classify",
+	"record:rec.jsonl.gz", "record:testdata/records/corpus.7.3.4.off.jsonl.gz#02_syscall_dispatch/classify",
 	"replay testdata/records", "replay testdata/records/corpus.7.3.4.off.jsonl.gz", // .ci/run has all of them
 	"suite.7.3.4.off", "testdata/records/corpus.7.3.4.off",
 	"FILE.jsonl.gz#NAME", "testdata/records/corpus.7.3.4.off.jsonl.gz#02_syscall_dispatch/classify",
@@ -49,6 +52,8 @@ func unrunnable(args []string) string {
 				return "needs a kernel that shows programs: " + why
 			}
 			return "needs a program that is loaded: the scripts with [live] do this"
+		case a == "--vm", a == "--uml", strings.HasPrefix(a, "vm:"), strings.HasPrefix(a, "uml:"):
+			return "needs a kernel image: TestAsk does this"
 		case strings.Contains(a, "…"), strings.HasPrefix(a, "$("):
 			return "is a pattern"
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/live"
 	"github.com/bpfcfg/bpfcfg/internal/object"
 	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/internal/replay"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
@@ -43,6 +44,11 @@ type source struct {
 	license string // of an object
 	object  []byte // of an object: the file
 	live    map[*bytecode.Program]*live.Program
+	// records opens the records that the programs are from, nil for other sources.
+	// asked holds those of kernels that were started for this run, and cannot be
+	// predicted better than they have answered.
+	records func(record.Options) (*record.Reader, error)
+	asked   map[*bytecode.Program]*asked
 }
 
 // failure is a program that cannot be analysed.
@@ -66,6 +72,8 @@ func open(arg string, sel selector, std streams) (source, error) {
 		sel = selector{}
 	case "live":
 		s, err = openLive(rest)
+	case "vm", "uml":
+		s, sel, err = openAsked(arg, sel, std)
 	default:
 		s, sel, err = openObject(arg, sel, std)
 	}
@@ -148,33 +156,40 @@ func openRecord(file, name string, limits load.Limits) (source, error) {
 	if r.Kind() != record.FileRecords {
 		return s, fmt.Errorf("record %s: a file of %s has no source programs: use bpfcfg replay", file, r.Kind())
 	}
+	s.records = func(opt record.Options) (*record.Reader, error) { return record.Open(file, opt) }
+	return s, s.read(r, file, name)
+}
+
+// read adds the programs of records.
+func (s *source) read(r *record.Reader, file, name string) error {
 	var env *record.Env
 	left := load.MaxLinked
 	for rec, err := range r.Records() {
 		if err != nil {
-			return s, fmt.Errorf("record %s: %w", file, err)
+			return fmt.Errorf("record %s: %w", file, err)
 		}
 		if rec.Env != nil && env == nil {
 			env = rec.Env
-			if prof, err := envProfile(rec.Env); err == nil {
+			if prof, err := replay.ProfileOf(rec.Env); err == nil {
 				s.profile = &prof
 			}
 		}
 		if rec.Job == nil || name != "" && rec.Job.Name != name {
 			continue
 		}
-		s.addJob(env, rec.Job, &left)
+		s.addJob(env, rec, &left)
 	}
 	if len(s.programs)+len(s.failed) == 0 {
-		return s, fmt.Errorf("record %s: no program called %q", file, name)
+		return fmt.Errorf("record %s: no program called %q", file, name)
 	}
-	return s, nil
+	return nil
 }
 
 // addJob appends the program that a job submits; a job that only works on maps
 // has none. What all programs of a file may take is bounded as for an object:
 // a line asks for a large map with a few bytes.
-func (s *source) addJob(env *record.Env, job *record.Job, left *int) {
+func (s *source) addJob(env *record.Env, rec *record.Record, left *int) {
+	job := rec.Job
 	var p *bytecode.Program
 	err := errTooMuch
 	if *left > 0 { // else it is not even made
@@ -194,6 +209,9 @@ func (s *source) addJob(env *record.Env, job *record.Job, left *int) {
 			s.loaded = map[*bytecode.Program]rewrite.Options{}
 		}
 		s.loaded[p] = loadOptions(env, job)
+		if s.asked != nil {
+			s.asked[p] = &asked{env: env, record: rec}
+		}
 	}
 }
 

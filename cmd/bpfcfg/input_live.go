@@ -30,10 +30,14 @@ func openLive(selector string) (source, error) {
 }
 
 // analyse runs the whole line on a program of the source. A program of the
-// running kernel is not predicted: its code is the kernel's.
+// running kernel, or of one that was asked, is not predicted: its code is the
+// kernel's.
 func (s source) analyse(p *bytecode.Program, prof jit.Profile) (*pipeline.Analysis, error) {
 	if lp := s.live[p]; lp != nil {
 		return compare.Compiled(p, lp.Capture.Compare(prof), lp.Capture.Code)
+	}
+	if k := s.asked[p]; k != nil {
+		return k.analyse(p, prof)
 	}
 	return pipeline.Run(p, prof, s.options(p))
 }

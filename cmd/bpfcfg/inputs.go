@@ -17,6 +17,8 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/internal/ask"
+	"github.com/bpfcfg/bpfcfg/internal/object"
 	"github.com/bpfcfg/bpfcfg/internal/report"
 )
 
@@ -34,7 +36,8 @@ type inputFile struct {
 
 // inDir returns the file's path in the directory that was given, with slashes.
 func (f inputFile) inDir() string {
-	rel, err := filepath.Rel(f.dir, f.name)
+	file, _ := object.File(f.name)
+	rel, err := filepath.Rel(f.dir, file)
 	if err != nil {
 		return f.name
 	}
@@ -82,12 +85,20 @@ func (f *excludeFlags) expand(args []string) (*inputList, error) {
 	}
 	l := &inputList{}
 	for _, arg := range args {
-		if st, err := os.Stat(arg); err != nil || !st.IsDir() {
+		m, path, asked, err := ask.ParseMachine(arg)
+		if !asked || err != nil {
+			path = arg
+		}
+		before := len(l.files)
+		if st, err := os.Stat(path); err != nil || !st.IsDir() {
 			l.files = append(l.files, inputFile{name: arg, given: arg})
 			continue
 		}
-		if err := f.walk(l, arg); err != nil {
+		if err := f.walk(l, path); err != nil {
 			return nil, err
+		}
+		for i := before; asked && i < len(l.files); i++ {
+			l.files[i].name = m.String() + ":" + l.files[i].name
 		}
 	}
 	return l, nil
@@ -196,6 +207,7 @@ func elfMachine(head []byte) (elf.Machine, bool) {
 // memory of one. An input that cannot be read does not end the run: end reports it.
 func (l *inputList) sources(std streams) iter.Seq2[inputFile, source] {
 	return func(yield func(inputFile, source) bool) {
+		std.guests.expect(l.files)
 		for _, f := range l.files {
 			s, err := open(f.name, l.selector, std)
 			if l.lacks(f, err) {

@@ -23,6 +23,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/internal/ask/guest"
 	"github.com/bpfcfg/bpfcfg/internal/object"
 )
 
@@ -43,6 +44,7 @@ type cli struct {
 	Golden  goldenCmd  `cmd:"" help:"Keep the block layout of programs in files, and compare with them."`
 	Merge   mergeCmd   `cmd:"" help:"Join the JSON of the parts of a check."`
 	Verify  verifyCmd  `cmd:"" help:"Check machine code against bytecode, ours and the kernel's."`
+	Ask     askCmd     `cmd:"" help:"Start a kernel of yours, in QEMU or as a process, and ask what it makes of programs."`
 	Where   whereCmd   `cmd:"" help:"Map an offset in machine code to block, instruction and source line."`
 	Profile profileCmd `cmd:"" help:"Print a profile as JSON; host is this machine's."`
 	Replay  replayCmd  `cmd:"" help:"Compile recorded programs and compare with what the kernel produced."`
@@ -73,9 +75,13 @@ type streams struct {
 	limits   load.Limits     // of inputs
 	root     object.Root     // that objects are named relative to
 	said     map[string]bool // notes that are printed once
+	guests   *guests         // kernels that inputs ask to start
 }
 
 func main() {
+	if guest.Wanted() {
+		guest.Main()
+	}
 	os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 
@@ -136,6 +142,7 @@ func command(args []string, std streams, p *process) error {
 	if std.root, err = object.NewRoot(c.Root); err != nil {
 		return usagef("--root: %w", err)
 	}
+	std.guests = newGuests(p, std)
 	defer p.giveUp(c.Timeout)()
 	return ctx.Run(std, p)
 }

@@ -8,7 +8,6 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/internal/host"
 	"github.com/bpfcfg/bpfcfg/internal/live"
-	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 )
@@ -72,11 +71,6 @@ func hostProfile(k *live.Kernel) (*host.Result, error) {
 		return nil, inputError(fmt.Errorf("profile host: %w", err))
 	}
 	return r, nil
-}
-
-// envProfile returns the profile of a recorded machine.
-func envProfile(e *record.Env) (jit.Profile, error) {
-	return jit.ProfileForEnv(e.Release, e.Cmdline, e.CPUFlags, e.CPUBugs, e.Vulnerabilities)
 }
 
 // profileCmd prints a profile.

@@ -183,3 +183,10 @@ func lost(w io.Writer) error {
 	}
 	return nil
 }
+
+// progressText says on a terminal what is going on.
+func progressText(w io.Writer, text string) {
+	if c, ok := w.(*console); ok {
+		c.step(visible.Text(text))
+	}
+}

@@ -19,6 +19,8 @@ import (
 // kernels.
 type verifyCmd struct {
 	Input  []string `arg:"" help:"Objects, directories, raw:FILE, record:FILE#NAME, live:ID, or - for standard input."`
+	VM     string   `name:"vm" help:"Compare with what this kernel image makes of the objects, started in QEMU." placeholder:"IMAGE"`
+	UML    string   `name:"uml" help:"The same with user-mode Linux, an executable." placeholder:"BINARY"`
 	Load   bool     `help:"Load the programs into the running kernel for a moment, compare, and unload them. Nothing is attached."`
 	Format string   `enum:"text,json" default:"text" help:"text or json."`
 	analysisFlags
@@ -30,6 +32,7 @@ func (verifyCmd) Help() string {
 	return `Examples:
   bpfcfg verify prog.o                      our code has the control flow of the bytecode
   bpfcfg verify record:FILE.jsonl.gz#NAME   the same for the kernel's code, and ours against it
+  bpfcfg verify --vm vmlinuz prog.o         what that kernel makes of it, against what was predicted
   sudo bpfcfg verify live:17                a program of the running kernel
   sudo bpfcfg verify --load prog.o          what this kernel makes of it, against what was predicted
 
@@ -76,7 +79,11 @@ func (d *verifyDoc) add(c checkDoc) {
 
 // Run implements the verb.
 func (c *verifyCmd) Run(std streams) error {
-	in, err := c.inputs(c.Input, c.Prog)
+	args, err := c.asked()
+	if err != nil {
+		return err
+	}
+	in, err := c.inputs(args, c.Prog)
 	if err != nil {
 		return err
 	}
@@ -106,6 +113,30 @@ func (c *verifyCmd) Run(std streams) error {
 		return errDiffers
 	}
 	return nil
+}
+
+// asked returns the inputs, as inputs of a kernel to be asked if there is one.
+func (c *verifyCmd) asked() ([]string, error) {
+	list := machines(nonEmpty(c.VM), nonEmpty(c.UML))
+	switch {
+	case len(list) == 0:
+		return c.Input, nil
+	case len(list) > 1 || c.Load:
+		return nil, usagef("one of --vm, --uml and --load")
+	}
+	var out []string
+	for _, arg := range c.Input {
+		out = append(out, list[0].String()+":"+arg)
+	}
+	return out, nil
+}
+
+// nonEmpty returns a list of s, without an empty one.
+func nonEmpty(s string) []string {
+	if s == "" {
+		return nil
+	}
+	return []string{s}
 }
 
 // source verifies the programs of a source.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/cilium/ebpf/btf"
 
@@ -91,8 +90,7 @@ type recorded struct {
 // none for another source. With a profile, that is used in place of the recorded
 // machine's.
 func newRecorded(s source, prof *jit.Profile) (kernelSide, error) {
-	file, ok := strings.CutPrefix(s.name, "record:")
-	if !ok {
+	if s.records == nil {
 		return noKernel{}, nil
 	}
 	wanted := map[string]bool{}
@@ -100,7 +98,7 @@ func newRecorded(s source, prof *jit.Profile) (kernelSide, error) {
 		wanted[p.Name] = true
 	}
 	r := recorded{map[string]*record.Record{}, map[string]*replay.Result{}, map[string]*record.Env{}}
-	f, err := record.Open(file, record.Options{SkipLogs: true})
+	f, err := s.records(record.Options{SkipLogs: true})
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +106,7 @@ func newRecorded(s source, prof *jit.Profile) (kernelSide, error) {
 	var env *record.Env
 	for rec, err := range f.Records() {
 		if err != nil {
-			return nil, fmt.Errorf("record %s: %w", file, err)
+			return nil, fmt.Errorf("%s: %w", s.name, err)
 		}
 		if rec.Env != nil {
 			env = rec.Env
@@ -118,9 +116,14 @@ func newRecorded(s source, prof *jit.Profile) (kernelSide, error) {
 		}
 	}
 	left := len(r.records)
-	for res, err := range replay.File(file, replay.Options{Profile: prof}) {
+	again, err := s.records(record.Options{})
+	if err != nil {
+		return nil, err
+	}
+	defer again.Close()
+	for res, err := range replay.Records(again, replay.Options{Profile: prof}) {
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", s.name, err)
 		}
 		if _, done := r.results[res.Name]; !done && wanted[res.Name] {
 			left--

@@ -19,6 +19,9 @@ package check
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
@@ -93,6 +96,15 @@ type Finding struct {
 	Fingerprint string
 
 	key string // what tells the finding from others at an equal instruction
+}
+
+// Refused returns the finding that a kernel, which was asked, refuses a program.
+func Refused(p *bytecode.Program, kernel, why string) Finding {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00asked", KernelRefuses, p.Name))
+	return Finding{
+		ID: KernelRefuses, Level: KernelRefuses.Info().Level, Program: p.Name, Function: p.Name, PC: -1, Block: cfg.NoBlock,
+		Message: kernel + " was asked, and refuses the program: " + why, Fingerprint: hex.EncodeToString(sum[:8]),
+	}
 }
 
 // Findings returns what there is to say about an analysed program and what is

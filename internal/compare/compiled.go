@@ -9,7 +9,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
-	"github.com/bpfcfg/bpfcfg/succ"
 )
 
 // Compiled is pipeline.Run for a program as a running kernel shows it, with the
@@ -18,11 +17,10 @@ import (
 // image with the kernel's bytes. That image is known if our code is the same,
 // or at least as long: otherwise nothing tells where its instructions begin.
 func Compiled(p *bytecode.Program, res *replay.Result, code []byte) (*pipeline.Analysis, error) {
-	r, err := succ.Resolve(p, succ.Options{})
+	a, err := Without(p, res.Machine, nil)
 	if err != nil {
 		return nil, err
 	}
-	a := &pipeline.Analysis{Program: p, Profile: res.Machine, Succ: r, Graph: r.Graph}
 	if res.Program == nil || res.Image == nil {
 		a.XlatedErr = errors.New(res.Reason)
 		a.ImageErr = a.XlatedErr

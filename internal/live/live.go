@@ -51,8 +51,31 @@ type Program struct {
 	// "bpf_prog_" and the tag.
 	Symbols []string
 
+	// Log is the verifier's, with LoadOptions.LogLevel.
+	Log string
+
 	lineNumbers []int // by line of Capture
+	verified    uint32
 }
+
+// Refusal is the kernel's verdict on a program that it does not load. It wraps
+// ErrRefused.
+type Refusal struct {
+	Errno string // "EACCES"
+	Line  string // of the log that says why, empty when there is none
+	Log   string
+}
+
+// Error returns the verdict in one line.
+func (r *Refusal) Error() string {
+	if r.Line == "" {
+		return fmt.Sprintf("%v: %s", ErrRefused, r.Errno)
+	}
+	return fmt.Sprintf("%v: %s: %s", ErrRefused, r.Errno, r.Line)
+}
+
+// Unwrap returns ErrRefused.
+func (r *Refusal) Unwrap() error { return ErrRefused }
 
 // LoadOptions says how Load loads a program.
 type LoadOptions struct {
@@ -62,6 +85,9 @@ type LoadOptions struct {
 	// SourceLines gives the kernel the program's source lines, as other loaders
 	// do, in place of a record for each instruction.
 	SourceLines bool
+	// LogLevel asks for the verifier's log, also of a program that it accepts:
+	// 1 or 2, see Program.Log. With 0 only a Refusal has one.
+	LogLevel uint32
 }
 
 // Selector says which program is meant.

@@ -49,14 +49,15 @@ func Hold(p *bytecode.Program, opt LoadOptions, k *Kernel) (out *Program, unload
 			return nil, nil, err
 		}
 	}
-	fd, err := l.load()
+	fd, log, err := l.load()
 	if err != nil {
 		return nil, nil, err
 	}
-	l.maps = append(l.maps, fd)
+	l.prog = fd
 	if out, err = Read(fd, k); err != nil {
 		return nil, nil, err
 	}
+	out.Log = log
 	if err = l.relate(out); err != nil {
 		return nil, nil, err
 	}
@@ -77,7 +78,9 @@ type loader struct {
 	// whether or not an instruction refers to them.
 	fdArray []int32
 	bound   int
+	prog    sysbpf.FD // 0 for none
 	types   sysbpf.FD // 0 for none
+	btf     []byte    // what types was made of
 	funcs   []sysbpf.FuncInfo
 
 	sourceLines []sysbpf.LineInfo
@@ -88,8 +91,10 @@ func (l *loader) close() {
 	for _, fd := range append(append([]sysbpf.FD(nil), l.maps...), l.tables...) {
 		fd.Close()
 	}
-	if l.types > 0 {
-		l.types.Close()
+	for _, fd := range []sysbpf.FD{l.prog, l.types} {
+		if fd > 0 {
+			fd.Close()
+		}
 	}
 }
 
@@ -305,19 +310,27 @@ func (l *loader) kernelType(name string, typ any) (btf.TypeID, error) {
 	panic("bug: a kind of type that no caller asks for")
 }
 
-// logSize is room for the verifier's log in bytes.
-const logSize = 1 << 20
+// Room for the verifier's log in bytes: of one that only says why, and of one with
+// the states at each instruction.
+const (
+	logSize     = 1 << 20
+	longLogSize = 16 << 20
+)
 
-// load loads the program.
-func (l *loader) load() (sysbpf.FD, error) {
+// load loads the program. The log is what the options ask for.
+func (l *loader) load() (fd sysbpf.FD, log string, err error) {
 	typ, err := progType(l.p.Type)
 	if err != nil {
-		return -1, err
+		return -1, "", err
 	}
 	req := &sysbpf.Load{
 		Type: typ, AttachType: l.p.AttachType, Flags: l.p.Flags, Name: mapName(l.p.Name),
 		License: l.opt.License, Insns: bytecode.Encode(l.insns, binary.LittleEndian),
-		BTF: l.types, Funcs: l.funcs, Lines: l.lines(), FDArray: l.fdArray, Bound: l.bound, LogSize: logSize,
+		BTF: l.types, Funcs: l.funcs, Lines: l.lines(), FDArray: l.fdArray, Bound: l.bound,
+		LogSize: logSize, LogLevel: l.opt.LogLevel,
+	}
+	if l.opt.LogLevel > 1 {
+		req.LogSize = longLogSize
 	}
 	if l.opt.AttachType != 0 {
 		req.AttachType = l.opt.AttachType
@@ -326,16 +339,16 @@ func (l *loader) load() (sysbpf.FD, error) {
 		req.License = "GPL"
 	}
 	if req.AttachBTF, err = l.attachID(); err != nil {
-		return -1, err
+		return -1, "", err
 	}
-	fd, log, err := sysbpf.LoadProg(req)
-	if err == nil {
-		return fd, nil
+	fd, log, err = sysbpf.LoadProg(req)
+	switch {
+	case err == nil:
+		return fd, log, nil
+	case errors.Is(err, unix.EPERM) && log == "":
+		return -1, "", explain("load", err)
 	}
-	if errors.Is(err, unix.EPERM) && log == "" {
-		return -1, explain("load", err)
-	}
-	return -1, fmt.Errorf("%w: %s%s", ErrRefused, unix.ErrnoName(errnoOf(err)), verdict(log))
+	return -1, "", &Refusal{Errno: unix.ErrnoName(errnoOf(err)), Line: verdict(log), Log: log}
 }
 
 // errnoOf returns the number of a system call's error.
@@ -345,7 +358,7 @@ func errnoOf(err error) unix.Errno {
 	return n
 }
 
-// verdict returns the line of a verifier log that says why, with ": " in front.
+// verdict returns the line of a verifier log that says why, empty when none does.
 // Since Linux 7.1 an explanation of several paragraphs may follow that line.
 func verdict(log string) string {
 	var last string
@@ -355,14 +368,12 @@ func verdict(log string) string {
 	for text := range strings.Lines(log) {
 		text = strings.TrimSpace(text)
 		if text != "" && !strings.HasPrefix(text, "processed ") && !strings.HasPrefix(text, "verification time") &&
-			!strings.HasPrefix(text, "stack depth") {
+			!strings.HasPrefix(text, "stack depth") && !strings.HasPrefix(text, "cur state:") &&
+			!strings.HasPrefix(text, "old state:") {
 			last = text
 		}
 	}
-	if last == "" {
-		return ""
-	}
-	return ": " + last
+	return last
 }
 
 // attachID returns the type of what a tracing program attaches to, 0 for other

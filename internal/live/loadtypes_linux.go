@@ -15,10 +15,22 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/sysbpf"
 )
 
-// addTypes gives every function a type: that of the object where it has one,
+// addTypes hands the types of functions to the kernel.
+func (l *loader) addTypes() error {
+	if err := l.makeTypes(); err != nil {
+		return err
+	}
+	var err error
+	if l.types, err = sysbpf.LoadBTF(l.btf); err != nil {
+		return explain("load types", err)
+	}
+	return nil
+}
+
+// makeTypes gives every function a type: that of the object where it has one,
 // else one that says nothing. Without types the kernel shows no addresses of
 // instructions, and refuses callbacks and tail calls in subprograms.
-func (l *loader) addTypes() error {
+func (l *loader) makeTypes() error {
 	b := btf.Builder{}
 	for i, s := range l.p.Subprogs {
 		f := l.typeOf(i)
@@ -39,9 +51,7 @@ func (l *loader) addTypes() error {
 	if l.opt.SourceLines {
 		data = l.addSourceLines(data)
 	}
-	if l.types, err = sysbpf.LoadBTF(data); err != nil {
-		return explain("load types", err)
-	}
+	l.btf = data
 	return nil
 }
 

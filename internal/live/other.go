@@ -2,7 +2,10 @@
 
 package live
 
-import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
+import (
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/record"
+)
 
 // open fails: there is nothing to read.
 func open(Selector, *Kernel) (*Program, error) { return nil, ErrUnsupported }
@@ -17,3 +20,12 @@ func Load(*bytecode.Program, LoadOptions, *Kernel) (*Program, error) { return ni
 func Hold(*bytecode.Program, LoadOptions, *Kernel) (*Program, func(), error) {
 	return nil, nil, ErrUnsupported
 }
+
+// Source is a program to ask about; there is no kernel to ask.
+type Source struct {
+	Name    string
+	Program *bytecode.Program
+}
+
+// JobOf fails: jobs are made for kernels.
+func JobOf(*Source) (*record.Job, error) { return nil, ErrUnsupported }

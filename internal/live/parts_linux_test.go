@@ -30,13 +30,15 @@ func TestHelperNumber(t *testing.T) {
 func TestVerdict(t *testing.T) {
 	tests := []struct{ log, want string }{
 		{"", ""},
-		{"unknown opcode 0d\n", ": unknown opcode 0d"},
+		{"unknown opcode 0d\n", "unknown opcode 0d"},
 		{"func#0 @0\n0: R1=ctx() R10=fp0\n; x = 1 @ a.c:3\n0: (79) r1 = *(u64 *)(r2 +0)\nR2 !read_ok\n" +
-			"processed 1 insns (limit 1000000) max_states_per_insn 0\n", ": R2 !read_ok"},
-		{"back-edge from insn 3 to 1\nverification time 20 usec\nstack depth 0\nprocessed 0 insns\n", ": back-edge from insn 3 to 1"},
+			"processed 1 insns (limit 1000000) max_states_per_insn 0\n", "R2 !read_ok"},
+		{"infinite loop detected at insn 3\ncur state: R0=0 R10=fp0\nold state: R0=0 R10=fp0\nprocessed 9 insns\n",
+			"infinite loop detected at insn 3"},
+		{"back-edge from insn 3 to 1\nverification time 20 usec\nstack depth 0\nprocessed 0 insns\n", "back-edge from insn 3 to 1"},
 		{"0: R1=ctx() R10=fp0\n0: (95) exit\nR0 !read_ok\n\nVerification failed: Register Type Safety: Unreadable register\n\n" +
 			"Reason:\n  R0 has never been initialized on this path.\n\nSuggestion:\n  Initialize R0.\n\n" +
-			"processed 1 insns (limit 1000000)\n", ": R0 !read_ok"},
+			"processed 1 insns (limit 1000000)\n", "R0 !read_ok"},
 	}
 	for _, tt := range tests {
 		if got := verdict(tt.log); got != tt.want {

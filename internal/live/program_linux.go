@@ -277,10 +277,14 @@ func (r *reader) capture(name string) (*replay.Capture, []int) {
 			c.Arena, c.UserVM = true, m.Extra
 		}
 	}
-	if len(r.info.JitedLines) != len(r.info.Lines) {
-		return c, nil
-	}
 	var numbers []int
+	if len(r.info.JitedLines) != len(r.info.Lines) { // there is no code
+		for _, l := range r.info.Lines {
+			c.Lines = append(c.Lines, replay.CapturedLine{Insn: -1, Slot: bytecode.PC(l.Slot), Func: -1})
+			numbers = append(numbers, int(l.Pos>>10))
+		}
+		return c, numbers
+	}
 	for i, l := range r.info.Lines {
 		for f, fn := range c.Funcs {
 			if at := r.info.JitedLines[i] - fn.Addr; fn.Addr != 0 && at < uint64(fn.Len) {

@@ -159,7 +159,7 @@ func Read(fd sysbpf.FD, k *Kernel) (*Program, error) {
 		return nil, err
 	}
 	r.findFuncs()
-	p := &Program{ID: info.ID, Tag: info.Tag, Symbols: r.names}
+	p := &Program{ID: info.ID, Tag: info.Tag, Symbols: r.names, verified: info.VerifiedInsns}
 	p.Program = r.program()
 	p.Capture, p.lineNumbers = r.capture(p.Program.Name)
 	return p, nil

@@ -81,7 +81,7 @@ func repository(dir string) string {
 func (r Root) Dir() string { return r.dir }
 
 // Name returns the name of the object that an input is in: FILE, FILE#PROGRAM,
-// raw:FILE, record:FILE#NAME, live:SELECTOR, or - for standard input.
+// raw:FILE, record:FILE#NAME, vm:KERNEL:FILE, live:SELECTOR, or - for standard input.
 func (r Root) Name(input string) Name {
 	file, ok := File(input)
 	switch {
@@ -147,6 +147,8 @@ func File(input string) (file string, ok bool) {
 		return rest, true
 	case found && kind == "record":
 		input = rest
+	case found && (kind == "vm" || kind == "uml"): // of a kernel that is asked
+		_, input, _ = strings.Cut(rest, ":")
 	}
 	file, _, _ = Split(input)
 	return file, true

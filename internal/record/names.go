@@ -42,6 +42,17 @@ func mapTypeNames() []string {
 // MapTypeNumber returns the number of a map type given by name or number.
 func MapTypeNumber(s string) (uint32, error) { return number("map type", mapTypeNames(), s) }
 
+// InsnArray is the name of the type of instruction arrays.
+const InsnArray = "insn_array"
+
+// MapTypeName returns the name of a map type, or its number as text.
+func MapTypeName(n uint32) string {
+	if names := mapTypeNames(); int(n) < len(names) {
+		return names[n]
+	}
+	return strconv.FormatUint(uint64(n), 10)
+}
+
 // ProgTypeName returns the name of a program type given by name or number;
 // a number without a name stays a number.
 func ProgTypeName(s string) string {

@@ -48,6 +48,9 @@ func (j *Job) Program() (*bytecode.Program, error) {
 	}
 	p := &bytecode.Program{Name: j.Name, Type: ProgTypeName(j.ProgType), Flags: j.ProgFlags,
 		AttachType: j.AttachType, AttachTo: j.AttachTo}
+	if j.Object != nil {
+		p.Section = j.Object.Section
+	}
 	var err error
 	if p.Insns, err = Decode(j.Insns); err != nil {
 		return nil, err
@@ -76,6 +79,16 @@ func Decode(slots []Hex) ([]bytecode.Insn, error) {
 		code = append(code, s...)
 	}
 	return bytecode.Decode(code, binary.LittleEndian)
+}
+
+// Slots returns instructions in the form of a record. It is the inverse of Decode.
+func Slots(insns []bytecode.Insn) []Hex {
+	code := bytecode.Encode(insns, binary.LittleEndian)
+	out := make([]Hex, len(insns))
+	for i := range out {
+		out[i] = code[i*bytecode.SlotSize : (i+1)*bytecode.SlotSize]
+	}
+	return out
 }
 
 // builder makes the Program of a job.
@@ -284,5 +297,6 @@ func (b *builder) functions() error {
 		p.Subprogs[i] = f
 	}
 	p.Subprogs[0].Args = nil // the entry gets a context, whatever its C type
+	p.Lines = b.job.BTF.lines(p.Len())
 	return nil
 }

@@ -20,6 +20,7 @@ package record
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 )
 
@@ -78,6 +79,18 @@ type Env struct {
 	CPUBugs         []string          `json:"cpu_bugs"`
 	Vulnerabilities map[string]string `json:"vulnerabilities"`
 	Sysctl          map[string]string `json:"sysctl"`
+
+	// Profile is the machine's profile as JSON (jit.ParseProfile), where it was
+	// derived on the machine itself; else it follows from the rest.
+	Profile json.RawMessage `json:"profile,omitempty"`
+}
+
+// Object says which object file a program is from.
+type Object struct {
+	Name    string `json:"name"`   // of the file, without directory
+	SHA256  string `json:"sha256"` // of the file
+	Section string `json:"section,omitempty"`
+	Program string `json:"program,omitempty"`
 }
 
 // Job is a program to load, with its maps and the inputs of its test runs.
@@ -96,6 +109,7 @@ type Job struct {
 	Relocs  []Reloc  `json:"relocs,omitempty"`
 	FDArray []string `json:"fd_array,omitempty"` // maps bound through fd_array
 
+	Object   *Object           `json:"object,omitempty"`
 	BTF      *BTF              `json:"btf,omitempty"`
 	LogLevel *uint32           `json:"log_level,omitempty"` // 2 when absent
 	Sysctl   map[string]string `json:"sysctl,omitempty"`    // set for this job only
@@ -107,10 +121,13 @@ type Job struct {
 }
 
 // BTF is a type object, with pairs of instruction slot and type ID for the
-// program's functions.
+// program's functions, and its source lines.
 type BTF struct {
 	Data     Hex         `json:"data"`
 	FuncInfo [][2]uint32 `json:"func_info,omitempty"`
+	// LineInfo holds for each source line its slot, the offsets of file and text
+	// in the strings of Data, and line<<10 | column (struct bpf_line_info).
+	LineInfo [][4]uint32 `json:"line_info,omitempty"`
 }
 
 // Map is a map that a job creates.

@@ -21,6 +21,10 @@ type Load struct {
 	Errno string `json:"errno,omitempty"`
 	Error string `json:"error,omitempty"` // the line of the log that states why
 	Log   string `json:"log,omitempty"`   // empty with Options.SkipLogs
+	// NoJIT says that the kernel has no compiler and the program needs one: that
+	// it was not loaded says nothing about it. OK then tells whether the verifier
+	// had accepted it before.
+	NoJIT bool `json:"no_jit,omitempty"`
 }
 
 // Prog is what the kernel reported about the loaded program.
@@ -101,8 +105,8 @@ type RunResult struct {
 }
 
 // Verdict names the outcome of the load in one word: OK, CRASH, SETUP (the job
-// did not get as far as loading), NOLOAD (it has no program), or the error
-// name of the system call.
+// did not get as far as loading), NOLOAD (it has no program), NOJIT (it needs a
+// compiler and the kernel has none), or the error name of the system call.
 func (r *Record) Verdict() string {
 	switch {
 	case r.Kind == KindCrash:
@@ -113,6 +117,8 @@ func (r *Record) Verdict() string {
 		return "SETUP"
 	case r.Result.Load == nil:
 		return "NOLOAD"
+	case r.Result.Load.NoJIT:
+		return "NOJIT"
 	case r.Result.Load.OK:
 		return "OK"
 	}

@@ -188,8 +188,18 @@ func (m *machine) boot(e *record.Env) error {
 		m.prof, m.build = *m.opts.Profile, true
 		return nil
 	}
-	m.prof, m.noProf = jit.ProfileForEnv(e.Release, e.Cmdline, e.CPUFlags, e.CPUBugs, e.Vulnerabilities)
+	m.build = len(e.Profile) > 0 // the machine itself has told
+	m.prof, m.noProf = ProfileOf(e)
 	return nil
+}
+
+// ProfileOf returns the profile of a recorded machine: its own, or the built-in one
+// that fits its description.
+func ProfileOf(e *record.Env) (jit.Profile, error) {
+	if len(e.Profile) > 0 {
+		return jit.ParseProfile(e.Profile)
+	}
+	return jit.ProfileForEnv(e.Release, e.Cmdline, e.CPUFlags, e.CPUBugs, e.Vulnerabilities)
 }
 
 // record returns the result for one record.

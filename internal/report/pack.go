@@ -64,6 +64,12 @@ func walkPrograms(c fields, list *[]Program) {
 		c.number(&p.Insns)
 		c.text(&p.Error)
 		walkList(c, &p.Findings, func(f *Finding) { walkFinding(c, f) })
+		walkList(c, &p.Kernels, func(k *Kernel) {
+			c.text(&k.Kernel)
+			c.text(&k.Release)
+			c.text(&k.Answer)
+			c.text(&k.Reason)
+		})
 	})
 }
 

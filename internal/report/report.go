@@ -76,6 +76,15 @@ type Program struct {
 	Insns    int       `json:"insns"`
 	Error    string    `json:"error,omitempty"` // why it could not be analysed
 	Findings []Finding `json:"findings"`
+	Kernels  []Kernel  `json:"kernels,omitempty"` // what kernels say that were asked
+}
+
+// Kernel is what a kernel says of a program.
+type Kernel struct {
+	Kernel  string `json:"kernel"` // as it was named
+	Release string `json:"release"`
+	Answer  string `json:"answer"` // accepted, refused or not answered
+	Reason  string `json:"reason,omitempty"`
 }
 
 // Place is a place in the program, and in the C source when Line is not 0.

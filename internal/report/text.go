@@ -77,13 +77,24 @@ func (t *texter) program(in *Input, p *Program) {
 		where = max(where, utf8.RuneCountInString(f.where()))
 		id = max(id, len(f.ID))
 	}
-	if len(list) == 0 {
+	if len(list)+len(p.Kernels) == 0 {
 		return
 	}
 	fmt.Fprintf(t.w, "%s\n", t.paint.sgr("1", visible.Text(in.Name)+"  "+p.label()))
 	for _, f := range list {
 		t.finding(f, where, id)
 	}
+	for _, k := range p.Kernels {
+		fmt.Fprintf(t.w, "  Linux %s: %s\n", visible.Text(k.Release), visible.Text(k.said()))
+	}
+}
+
+// said returns the kernel's answer and its reason.
+func (k *Kernel) said() string {
+	if k.Reason == "" {
+		return k.Answer
+	}
+	return k.Answer + ": " + k.Reason
 }
 
 // finding writes one finding.

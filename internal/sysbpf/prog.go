@@ -4,8 +4,11 @@ package sysbpf
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 )
 
 // Prog is what the kernel tells of a program (struct bpf_prog_info).
@@ -139,6 +142,9 @@ type Load struct {
 	FDArray    []int32
 	Bound      int // of FDArray's first maps that belong to the program in any case
 	LogSize    int // bytes for the verifier's log, 0 for none
+	// LogLevel asks for the log of a program that is accepted, too: BPF_LOG_LEVEL1
+	// and the like. With 0 only a refused one has a log, of level 1.
+	LogLevel uint32
 }
 
 // loadAttr is union bpf_attr for BPF_PROG_LOAD.
@@ -162,8 +168,9 @@ type loadAttr struct {
 	token, fdCount    uint32
 }
 
-// LoadProg loads a program and returns its descriptor. On failure the log is
-// what the verifier said.
+// LoadProg loads a program and returns its descriptor. On failure, or with
+// LogLevel, the log is what the verifier said. A log that does not fit is asked
+// for with less detail.
 func LoadProg(l *Load) (fd FD, log string, err error) {
 	attr := loadAttr{
 		typ: l.Type, insnCnt: uint32(len(l.Insns) / 8), insns: pointer(l.Insns),
@@ -177,15 +184,34 @@ func LoadProg(l *Load) (fd FD, log string, err error) {
 	if len(l.Lines) > 0 {
 		attr.lineRec, attr.lines, attr.lineCnt = uint32(unsafe.Sizeof(LineInfo{})), pointer(l.Lines), uint32(len(l.Lines))
 	}
+	if l.LogLevel != 0 {
+		return loadWithLog(&attr, l.LogLevel, l.LogSize)
+	}
 	fd, err = descriptor(bpf(cmdProgLoad, &attr))
 	if err == nil || l.LogSize == 0 {
 		return fd, "", err
 	}
 	// Once more for the reason: a log costs time and is of no use on success.
-	buf := make([]byte, l.LogSize)
-	attr.logLevel, attr.logSize, attr.log = 1, uint32(len(buf)), pointer(buf)
-	if again, err2 := descriptor(bpf(cmdProgLoad, &attr)); err2 == nil {
+	again, log, err2 := loadWithLog(&attr, 1, l.LogSize)
+	if err2 == nil {
 		return again, "", nil
 	}
-	return -1, text(buf), err
+	return -1, log, err
+}
+
+// loadWithLog loads a program with a log of a level, or of a lower one if that
+// does not fit.
+func loadWithLog(attr *loadAttr, level uint32, size int) (fd FD, log string, err error) {
+	buf := make([]byte, size)
+	for {
+		attr.logLevel, attr.logSize, attr.log = level, uint32(len(buf)), pointer(buf)
+		if level == 0 {
+			attr.logSize, attr.log = 0, nil
+		}
+		clear(buf[:min(len(buf), 1)])
+		if fd, err = descriptor(bpf(cmdProgLoad, attr)); !errors.Is(err, unix.ENOSPC) || level == 0 {
+			return fd, text(buf), err
+		}
+		level--
+	}
 }

@@ -74,8 +74,15 @@ var layers = map[string][]string{
 	"internal/host":    {"cfg/bytecode", "cfg/kernel", "jit", "internal/live", "internal/record", "internal/sysbpf"},
 	"internal/replay":  {"cfg/bytecode", "cfg/kernel", "jit", "jit/x86/disasm", "internal/record"},
 	"internal/compare": {
+		"internal/record", "succ/rules",
 		"cfg/bytecode", "cfg", "succ", "jit", "jit/pipeline", "jit/rewrite", "jit/x86/disasm", "internal/replay",
 	},
+
+	"internal/ask/wire": {"internal/record"},
+	"internal/ask/guest": {
+		"cfg/bytecode", "cfg/load", "internal/ask/wire", "internal/host", "internal/live", "internal/record", "jit",
+	},
+	"internal/ask": {"internal/ask/wire", "internal/record"},
 }
 
 // shared may be imported by every package but the leaves.

@@ -1,0 +1,292 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/ask"
+	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+)
+
+// askCmd asks kernels of the user's what they make of programs.
+type askCmd struct {
+	Input  []string `arg:"" help:"Objects, directories, or record:FILE#NAME."`
+	VM     []string `name:"vm" help:"Start this kernel image in QEMU." placeholder:"IMAGE" sep:"none"`
+	UML    []string `name:"uml" help:"Start this user-mode Linux, an executable." placeholder:"BINARY" sep:"none"`
+	Output string   `short:"o" help:"Keep the answers as a record, which record:FILE reads; with several kernels, a directory." placeholder:"FILE.jsonl.gz" type:"path"`
+	Log    bool     `help:"Print the verifier's log of each program."`
+	Format string   `enum:"text,json" default:"text" help:"text or json."`
+	Prog   []string `help:"Only programs whose name matches GLOB; may be given several times." placeholder:"GLOB"`
+	excludeFlags
+	machineFlags
+}
+
+// Help returns the examples of --help.
+func (askCmd) Help() string {
+	return `Examples:
+  bpfcfg ask --vm vmlinuz prog.o                 verdict, sizes of rewritten program and machine code
+  bpfcfg ask --vm vmlinuz --log prog.o#f         the verifier's log, too
+  bpfcfg ask --vm vmlinuz -o rec.jsonl.gz prog.o keep all that the kernel said
+  bpfcfg ask --vm 6.12/vmlinuz --vm 7.3/vmlinuz build/
+  bpfcfg ask --uml linux.uml prog.o              no QEMU, a second, but no JIT
+
+A kernel is started in QEMU or as a process, with bpfcfg as its first program. Neither
+rights nor KVM are needed, nothing is downloaded. See docs/ask.md.
+
+The exit status is 1 when a kernel refuses a program, 3 when one is not answered.`
+}
+
+// machines returns the machines that flags name.
+func machines(vm, uml []string) []ask.Machine {
+	var out []ask.Machine
+	for _, f := range vm {
+		out = append(out, ask.Machine{VM: f})
+	}
+	for _, f := range uml {
+		out = append(out, ask.Machine{UML: f})
+	}
+	return out
+}
+
+// Run implements the verb.
+func (c *askCmd) Run(std streams, p *process) error {
+	list := machines(c.VM, c.UML)
+	if len(list) == 0 {
+		return usagef("which kernel? Give --vm IMAGE or --uml BINARY")
+	}
+	w := newWork()
+	in, err := c.inputs(c.Input, c.Prog)
+	if err != nil {
+		return err
+	}
+	in.sort()
+	for _, f := range in.files {
+		if err := w.addInput(f.name, in.selector, std); !in.lacks(f, err) {
+			in.opened++
+		}
+	}
+	if err := in.end(std); err != nil {
+		return inputError(err)
+	}
+	if err := failures(std.err, strings.Join(c.Input, " "), w.failed); err != nil && len(w.Items) == 0 {
+		return err
+	}
+	if c.Output != "" && len(list) > 1 {
+		if err := os.MkdirAll(c.Output, 0o777); err != nil {
+			return inputError(err)
+		}
+	}
+	t := &askTally{cmd: c, out: std.out, doc: askDoc{Schema: schema, Kernels: []*askKernel{}}, unanswered: len(w.failed)}
+	for _, m := range list {
+		if err := c.machine(std, p, m, w.Work, t, len(list) > 1); err != nil {
+			return err
+		}
+	}
+	if c.Format == "json" {
+		if err := writeJSON(std.out, t.doc); err != nil {
+			return err
+		}
+	}
+	return t.status()
+}
+
+// machine asks one machine about all of the work.
+func (c *askCmd) machine(std streams, p *process, m ask.Machine, work ask.Work, t *askTally, several bool) error {
+	a, err := c.asker(m)
+	if err != nil {
+		return err
+	}
+	a.Log = 1
+	if c.Log || c.Output != "" {
+		a.Log = 2
+	}
+	a.Tell = func(text string) { progressText(std.err, text) }
+	t.begin(m)
+	run := func(keep func(*record.Record) error) error {
+		defer p.hold()()
+		return a.Run(p, work, func(r *record.Record) error {
+			progressDone(std.err)
+			if err := keep(r); err != nil {
+				return err
+			}
+			return t.record(r)
+		})
+	}
+	if c.Output == "" {
+		return inputError(run(func(*record.Record) error { return nil }))
+	}
+	path := c.Output
+	if several {
+		path = filepath.Join(path, m.Label()+".jsonl.gz")
+	}
+	return p.writeFunc(path, func(w io.Writer) error { return keepRecords(w, path, run) })
+}
+
+// keepRecords writes the records of a run as lines, compressed if the name of the
+// file says so.
+func keepRecords(w io.Writer, path string, run func(keep func(*record.Record) error) error) error {
+	if filepath.Ext(path) != ".gz" {
+		return run(func(r *record.Record) error { return writeRecord(w, r) })
+	}
+	z := gzip.NewWriter(w)
+	if err := run(func(r *record.Record) error { return writeRecord(z, r) }); err != nil {
+		return err
+	}
+	return z.Close()
+}
+
+// writeRecord writes a line of a file of records.
+func writeRecord(w io.Writer, r *record.Record) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(r); err != nil {
+		return err
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// askDoc is what ask prints as JSON.
+type askDoc struct {
+	Schema  string       `json:"schema"`
+	Kernels []*askKernel `json:"kernels"`
+}
+
+// askKernel is what one kernel said.
+type askKernel struct {
+	Kernel   string       `json:"kernel"` // as it was named
+	Release  string       `json:"release"`
+	Programs []askProgram `json:"programs"`
+}
+
+// askProgram is what a kernel said of one program.
+type askProgram struct {
+	Name     string             `json:"name"`
+	Answer   string             `json:"answer"` // accepted, refused or not answered
+	Reason   string             `json:"reason,omitempty"`
+	Log      string             `json:"log,omitempty"`
+	Verified uint32             `json:"verified_insns,omitempty"`
+	Insns    int                `json:"insns"`
+	Xlated   []record.Hex       `json:"xlated"`
+	Code     record.Hex         `json:"code"`
+	Funcs    []record.Func      `json:"functions"`
+	Lines    []record.Line      `json:"lines"`
+	Tables   []record.MapResult `json:"tables"`
+}
+
+// askTally prints answers and counts them.
+type askTally struct {
+	cmd                           *askCmd
+	out                           io.Writer
+	doc                           askDoc
+	kernel                        *askKernel
+	accepted, refused, unanswered int
+}
+
+// begin begins with a machine.
+func (t *askTally) begin(m ask.Machine) {
+	t.kernel = &askKernel{Kernel: m.String(), Programs: []askProgram{}}
+	t.doc.Kernels = append(t.doc.Kernels, t.kernel)
+}
+
+// record takes a record of the machine.
+func (t *askTally) record(r *record.Record) error {
+	if r.Kind == record.KindEnv {
+		t.kernel.Release = r.Env.Release
+		if t.cmd.Format == "text" {
+			if len(t.doc.Kernels) > 1 {
+				fmt.Fprintln(t.out)
+			}
+			fmt.Fprintf(t.out, "%s: Linux %s\n", visible.Text(t.kernel.Kernel), visible.Text(r.Env.Release))
+		}
+		return nil
+	}
+	p := askProgram{Name: r.Job.Name, Insns: len(r.Job.Insns), Xlated: []record.Hex{}, Funcs: []record.Func{},
+		Lines: []record.Line{}, Tables: []record.MapResult{}}
+	p.Answer, p.Reason = answerOf(r)
+	switch p.Answer {
+	case answerAccepted:
+		t.accepted++
+	case answerRefused:
+		t.refused++
+	default:
+		t.unanswered++
+	}
+	if res := r.Result; res != nil {
+		p.take(res)
+	}
+	if t.cmd.Format == "text" {
+		return t.text(&p)
+	}
+	if !t.cmd.Log {
+		p.Log = ""
+	}
+	t.kernel.Programs = append(t.kernel.Programs, p)
+	return nil
+}
+
+// take takes over what a result holds.
+func (p *askProgram) take(res *record.Result) {
+	if res.Load != nil {
+		p.Log = res.Load.Log
+	}
+	if g := res.Prog; g != nil {
+		p.Verified, p.Xlated, p.Code = g.VerifiedInsns, g.Xlated, g.Jited
+		p.Funcs, p.Lines = append(p.Funcs, g.Funcs...), append(p.Lines, g.Lines...)
+	}
+	for _, m := range res.Maps {
+		if len(m.Insns) > 0 {
+			p.Tables = append(p.Tables, m)
+		}
+	}
+}
+
+// text prints one answer.
+func (t *askTally) text(p *askProgram) error {
+	detail := p.Reason
+	if p.Answer == answerAccepted {
+		detail = fmt.Sprintf("%s, %s visited", plural(p.Insns, "slot"), plural(int(p.Verified), "instruction"))
+		if len(p.Xlated) > 0 {
+			detail += fmt.Sprintf("; rewritten: %s", plural(len(p.Xlated), "slot"))
+		}
+		if len(p.Code) > 0 {
+			detail += fmt.Sprintf("; machine code: %s", plural(len(p.Code), "byte"))
+		}
+		if n := len(p.Tables); n > 0 {
+			detail += "; " + plural(n, "jump table")
+		}
+	}
+	_, err := fmt.Fprintf(t.out, "  %-12s  %s  %s\n", p.Answer, visible.Text(p.Name), visible.Text(detail))
+	if t.cmd.Log {
+		for line := range strings.Lines(p.Log) {
+			if _, err := fmt.Fprintf(t.out, "    %s\n", visible.Text(strings.TrimRight(line, "\r\n"))); err != nil {
+				return err
+			}
+		}
+	}
+	return err
+}
+
+// status prints the sum and returns the error that decides the exit status.
+func (t *askTally) status() error {
+	if t.cmd.Format == "text" {
+		fmt.Fprintf(t.out, "%d accepted, %d refused, %d not answered\n", t.accepted, t.refused, t.unanswered)
+	}
+	switch {
+	case t.unanswered > 0:
+		return inputError(fmt.Errorf("%s not answered", plural(t.unanswered, "program")))
+	case t.refused > 0:
+		return errFindings
+	case t.accepted == 0:
+		return inputError(errNothing)
+	}
+	return nil
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/bpfcfg/bpfcfg/internal/ask"
+)
+
+// Kernels to ask in tests: an image for QEMU, and user-mode Linux.
+const (
+	vmVariable  = "BPFCFG_VM"
+	umlVariable = "BPFCFG_UML"
+)
+
+// staticProgram builds the command as docs/ask.md says, without C, and returns its
+// path.
+func staticProgram(t *testing.T) string {
+	t.Helper()
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skip("guests are Linux on x86-64")
+	}
+	path := filepath.Join(t.TempDir(), "bpfcfg")
+	cmd := exec.Command("go", "build", "-o", path, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// TestStatic states that the command needs no libraries: it is the first process of
+// a guest.
+func TestStatic(t *testing.T) {
+	data, err := os.ReadFile(staticProgram(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := ask.Static(data); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAsk runs the scripts that start kernels, those that are there.
+func TestAsk(t *testing.T) {
+	vm, uml := os.Getenv(vmVariable), os.Getenv(umlVariable)
+	if vm == "" && uml == "" {
+		t.Skipf("no kernel to ask: %s=IMAGE (with QEMU) or %s=BINARY names one", vmVariable, umlVariable)
+	}
+	data, err := filepath.Abs("../../testdata")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := staticProgram(t)
+	for name, kernel := range map[string]string{"vm": vm, "uml": uml} {
+		if kernel == "" {
+			t.Logf("skipped: no kernel for the scripts of %s", name)
+			continue
+		}
+		testscript.Run(t, testscript.Params{
+			Files:               []string{filepath.Join("testdata", "ask", name+".txtar")},
+			RequireExplicitExec: true,
+			Setup: func(e *testscript.Env) error {
+				e.Setenv("TESTDATA", data)
+				e.Setenv("BPFCFG", program)
+				e.Setenv("KERNEL", kernel)
+				return nil
+			},
+		})
+	}
+}

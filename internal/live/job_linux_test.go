@@ -1,0 +1,83 @@
+//go:build linux && amd64
+
+package live
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/cilium/ebpf/btf"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/internal/testenv"
+)
+
+// TestJob states that a program comes back from the job of a record as it was:
+// what a record does not hold is left out of the comparison.
+func TestJob(t *testing.T) {
+	programs := 0
+	for _, file := range testenv.Glob(t, "corpus/out*/*.o") {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := load.ELF(filepath.Base(file), data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		types, err := btf.LoadSpecFromReader(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range o.Programs {
+			programs++
+			src := &Source{Name: p.Name, Program: p, License: o.License, Types: types}
+			job, err := JobOf(src)
+			if err != nil {
+				t.Fatal(err)
+			}
+			q, err := job.Program()
+			if err != nil {
+				t.Errorf("%s: %s: %v", file, p.Name, err)
+				continue
+			}
+			for i, m := range q.Maps { // a kernel begins with zeros
+				if p.Maps[i].Value == nil && len(bytes.Trim(m.Value, "\x00")) == 0 {
+					q.Maps[i].Value = nil
+				}
+			}
+			opts := []cmp.Option{
+				cmpopts.IgnoreFields(bytecode.Program{}, "Section", "Diags", "KeySites", "Refs"),
+				cmpopts.IgnoreFields(bytecode.Map{}, "Symbols", "Code", "Name"),
+				cmpopts.IgnoreFields(bytecode.Subprogram{}, "Args"),
+				cmpopts.EquateEmpty(),
+			}
+			if d := cmp.Diff(p, q, opts...); d != "" {
+				t.Errorf("%s: %s: program (-), from its job (+):\n%s", file, p.Name, d)
+			}
+			if d := cmp.Diff(places(p), places(q)); d != "" {
+				t.Errorf("%s: %s: references:\n%s", file, p.Name, d)
+			}
+		}
+	}
+	if programs < 40 {
+		t.Errorf("only %d programs", programs)
+	}
+}
+
+// places returns what references lead to, without their names.
+func places(p *bytecode.Program) []bytecode.Ref {
+	var out []bytecode.Ref
+	for _, r := range p.Refs {
+		if r.Kind != bytecode.RefHelper && r.Kind != bytecode.RefFunc {
+			r.Name = ""
+			out = append(out, r)
+		}
+	}
+	return out
+}

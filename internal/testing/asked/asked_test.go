@@ -1,0 +1,222 @@
+package asked_test
+
+import (
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
+	"github.com/bpfcfg/bpfcfg/internal/live"
+	"github.com/bpfcfg/bpfcfg/internal/progen"
+	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/internal/visits"
+	"github.com/bpfcfg/bpfcfg/succ/rules"
+)
+
+// Environment: the kernels, how many programs, the seed of the first, and a
+// directory for the records.
+const (
+	vmVariable       = "BPFCFG_VM"
+	umlVariable      = "BPFCFG_UML"
+	programsVariable = "BPFCFG_ASKED_PROGRAMS"
+	seedVariable     = "BPFCFG_RANDOM_SEED"
+	keepVariable     = "BPFCFG_ASKED_KEEP"
+)
+
+// number reads a number from the environment.
+func number(t *testing.T, name string, def int) int {
+	t.Helper()
+	s := os.Getenv(name)
+	if s == "" {
+		return def
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return n
+}
+
+// TestRandom asks the kernels that the environment names about random programs and
+// mutations of them.
+func TestRandom(t *testing.T) {
+	kernels := map[string]string{"--vm": os.Getenv(vmVariable), "--uml": os.Getenv(umlVariable)}
+	maps.DeleteFunc(kernels, func(_, path string) bool { return path == "" })
+	if len(kernels) == 0 {
+		t.Skipf("no kernel to ask: %s=IMAGE (with QEMU) or %s=BINARY names one", vmVariable, umlVariable)
+	}
+	dir := os.Getenv(keepVariable)
+	if dir == "" {
+		dir = t.TempDir()
+	}
+	n, seed := number(t, programsVariable, 200), number(t, seedVariable, 1)
+	jobs := filepath.Join(dir, "jobs.jsonl.gz")
+	writeJobs(t, jobs, n, uint64(seed))
+	program := build(t)
+	for _, flag := range slices.Sorted(maps.Keys(kernels)) {
+		t.Run(strings.Trim(flag, "-"), func(t *testing.T) {
+			answers := filepath.Join(dir, strings.Trim(flag, "-")+".jsonl.gz")
+			cmd := exec.Command(program, "ask", flag, kernels[flag], "record:"+jobs, "-o", answers, "--format", "json")
+			out, err := cmd.Output()
+			var exit *exec.ExitError
+			if err != nil && (!errors.As(err, &exit) || exit.ExitCode() == 2 || len(out) == 0) {
+				t.Fatalf("%v: %v", cmd, err)
+			}
+			compare(t, answers, n)
+		})
+	}
+}
+
+// build returns a static bpfcfg, which can be the first process of a guest.
+func build(t *testing.T) string {
+	t.Helper()
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skip("guests are Linux on x86-64")
+	}
+	path := filepath.Join(t.TempDir(), "bpfcfg")
+	cmd := exec.Command("go", "build", "-o", path, "../../../cmd/bpfcfg")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return path
+}
+
+// generated returns the program of a seed.
+func generated(seed uint64) *bytecode.Program {
+	rnd := rand.New(rand.NewPCG(seed, 17))
+	var p *bytecode.Program
+	switch rnd.IntN(3) {
+	case 0:
+		p = progen.Stack(seed, true)
+	case 1:
+		p = progen.Stack(seed, false)
+	default:
+		p = progen.RandomLoadable(seed, 5+rnd.IntN(60))
+	}
+	if rnd.IntN(2) == 0 {
+		p = progen.Mutate(p, seed)
+	}
+	const sleepable = 1 << 4 // BPF_F_SLEEPABLE, which programs of type syscall must be
+	p.Flags |= sleepable
+	p.Name = fmt.Sprintf("random%d", seed)
+	return p
+}
+
+// writeJobs writes a file of records without results.
+func writeJobs(t *testing.T, path string, n int, seed uint64) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z := gzip.NewWriter(f)
+	enc := json.NewEncoder(z)
+	for i := range n {
+		p := generated(seed + uint64(i))
+		job, err := live.JobOf(&live.Source{Name: p.Name, Program: p})
+		if err != nil {
+			continue // its functions overlap after a mutation
+		}
+		if err := enc.Encode(&record.Record{Kind: record.KindResult, Index: i, Job: job}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(z.Close(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// tally counts what was compared.
+type tally struct {
+	verdicts map[string]int
+	slots    int // visited slots that were compared
+	certain  int // slots that are said to be visited in any case
+	whole    int // logs that are whole
+}
+
+// compare compares the answers with the analysis.
+func compare(t *testing.T, path string, n int) {
+	t.Helper()
+	r, err := record.Open(path, record.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var set rules.Set
+	c := &tally{verdicts: map[string]int{}}
+	for {
+		rec, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rec.Env != nil {
+			v, err := kernel.Parse(rec.Env.Release)
+			if err != nil {
+				t.Fatal(err)
+			}
+			set = rules.Of(kernel.Of(v))
+			continue
+		}
+		c.verdicts[rec.Verdict()]++
+		if l := rec.Result; l != nil && l.Load != nil && l.Load.OK {
+			c.accepted(t, set, rec)
+		}
+	}
+	t.Logf("%v; %d logs are whole, %d visited slots, %d certain ones", c.verdicts, c.whole, c.slots, c.certain)
+	if c.whole < n/20 {
+		t.Errorf("of %d programs only %d were accepted with a whole log", n, c.whole)
+	}
+}
+
+// accepted compares what is said of a program that the kernel has accepted.
+func (c *tally) accepted(t *testing.T, set rules.Set, rec *record.Record) {
+	p, err := rec.Job.Program()
+	if err != nil {
+		t.Errorf("%s: %v", rec.Job.Name, err)
+		return
+	}
+	res, err := set.Resolve(p)
+	if err != nil {
+		t.Errorf("%s: accepted, and not analysed: %v", p.Name, err)
+		return
+	}
+	if v := set.Check(p, res); !v.Accept {
+		t.Errorf("%s: accepted, and we refuse it: %s (slot %d)", p.Name, v.Message, v.PC)
+	}
+	seen, err := visits.Read(strings.NewReader(rec.Result.Load.Log), p.Name, len(p.Insns))
+	if err != nil || seen.Total+seen.Pruned != seen.Walked {
+		return // the log did not fit
+	}
+	c.whole++
+	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+		switch reach := res.Facts.Reach(pc); {
+		case seen.Slots[pc] > 0 && reach == cfg.No:
+			t.Errorf("%s: slot %d is visited, and proven dead", p.Name, pc)
+		case seen.Slots[pc] == 0 && reach == cfg.Yes:
+			t.Errorf("%s: slot %d is not visited, and said to be visited in any case", p.Name, pc)
+		case seen.Slots[pc] > 0:
+			c.slots++
+		}
+		if res.Facts.Reach(pc) == cfg.Yes {
+			c.certain++
+		}
+	}
+}
