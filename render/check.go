@@ -39,6 +39,11 @@ func (s *Scene) Check() error {
 			}
 		}
 	}
+	for i, c := range s.Code {
+		if !in(c.Block, len(s.Blocks), true) {
+			return fmt.Errorf("scene: code %d: no block %d", i, c.Block)
+		}
+	}
 	for _, m := range []*Image{s.Image, s.Before} {
 		if m == nil {
 			continue

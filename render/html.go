@@ -37,44 +37,80 @@ func HTML(s *Scene, l *Layout) ([]byte, error) {
 // at once. The address "#name/b7" is that of block 7 of the program with that
 // title; a title that an earlier program has too gets a number: "name~2".
 func HTMLPages(title string, pages []Page) ([]byte, error) {
-	if len(pages) == 0 {
-		return nil, errors.New("page: no program")
-	}
-	keys := pageKeys(pages)
-	var options, programs strings.Builder
-	hashes := cspHash(pageCSS)
-	hashes += " " + cspHash("\n"+theme.CSS(""))
-	first := ""
-	for i, p := range pages {
-		data := payloads{program: i}
-		if err := data.addProgram(p, keys[i]); err != nil {
+	var p Pages
+	for _, page := range pages {
+		if err := p.Add(page.Scene, page.Layout); err != nil {
 			return nil, err
 		}
-		switch {
-		case windowed(p.Scene):
-		case i == 0:
-			first = string(SVG(p.Scene, p.Layout))
-		default:
-			fmt.Fprintf(&programs, "<template id=\"svg%d\">%s</template>\n", i,
-				strings.TrimSpace(string(SVG(p.Scene, p.Layout))))
-		}
-		programs.WriteString(data.String())
-		fmt.Fprintf(&options, "<option>%s</option>", xmlText(keys[i]))
+	}
+	return p.HTML(title)
+}
+
+// Pages is a page of several programs under construction. It keeps what it needs of
+// each in a compressed form, so that the scenes need not be in memory at once.
+type Pages struct {
+	keys     []string
+	seen     map[string]bool
+	first    string // drawing of the first program
+	programs strings.Builder
+}
+
+// Add adds a program. The error is that of writing its data as JSON.
+func (p *Pages) Add(s *Scene, l *Layout) error {
+	i := len(p.keys)
+	p.keys = append(p.keys, p.key(s.Title))
+	data := payloads{program: i}
+	if err := data.addProgram(Page{s, l}, p.keys[i]); err != nil {
+		return err
+	}
+	if i == 0 && !windowed(s) {
+		p.first = string(SVG(s, l))
+	}
+	p.programs.WriteString(data.String())
+	return nil
+}
+
+// Len returns the number of programs.
+func (p *Pages) Len() int { return len(p.keys) }
+
+// HTML returns the page of the programs that were added.
+func (p *Pages) HTML(title string) ([]byte, error) {
+	if len(p.keys) == 0 {
+		return nil, errors.New("page: no program")
+	}
+	var options strings.Builder
+	for _, k := range p.keys {
+		fmt.Fprintf(&options, "<option>%s</option>", xmlText(k))
 	}
 	one, name := "", ""
-	if len(pages) == 1 {
-		one, name = " hidden", "<strong>"+xmlText(keys[0])+"</strong>"
+	if len(p.keys) == 1 {
+		one, name = " hidden", "<strong>"+xmlText(p.keys[0])+"</strong>"
 	}
 	js := pageScript()
-	csp := "default-src 'none'; base-uri 'none'; form-action 'none'; style-src " + hashes +
-		"; script-src " + cspHash(js)
+	csp := "default-src 'none'; base-uri 'none'; form-action 'none'; style-src " + cspHash(pageCSS) + " " +
+		cspHash("\n"+theme.CSS("")) + "; script-src " + cspHash(js)
 	// Each part is put in once, in one pass: a name in the picture that looks
 	// like a place holder stays what it is.
 	page := strings.NewReplacer(
 		"{{csp}}", csp, "{{title}}", xmlText(title), "{{css}}", pageCSS, "{{js}}", js, "{{one}}", one,
 		"{{name}}", name,
-		"{{options}}", options.String(), "{{svg}}", first, "{{programs}}", programs.String()).Replace(pageHTML)
+		"{{options}}", options.String(), "{{svg}}", p.first, "{{programs}}", p.programs.String()).Replace(pageHTML)
 	return []byte(page), nil
+}
+
+// key returns a name for a program that none before it has.
+func (p *Pages) key(title string) string {
+	if p.seen == nil {
+		p.seen = map[string]bool{}
+	}
+	// A select's values come without the spaces around them.
+	name := strings.Join(strings.Fields(Visible(title)), " ")
+	key := name
+	for n := 2; p.seen[key] || key == ""; n++ {
+		key = fmt.Sprintf("%s~%d", name, n)
+	}
+	p.seen[key] = true
+	return key
 }
 
 // windowBlocks is the number of blocks above which a program is windowed.
@@ -88,7 +124,7 @@ func windowed(s *Scene) bool { return len(s.Blocks) > windowBlocks }
 func pageScript() string {
 	var b strings.Builder
 	b.WriteString("(() => {\n\"use strict\";\n")
-	for _, name := range []string{"payload", "view", "far", "layers", "details", "search", "input", "main"} {
+	for _, name := range []string{"payload", "view", "far", "layers", "details", "code", "search", "input", "main"} {
 		text, err := pageJS.ReadFile("assets/page/" + name + ".js")
 		if err != nil {
 			panic("bug: " + err.Error())
@@ -97,23 +133,6 @@ func pageScript() string {
 	}
 	b.WriteString("})();\n")
 	return b.String()
-}
-
-// pageKeys returns a name for each program that no other has.
-func pageKeys(pages []Page) []string {
-	seen := map[string]bool{}
-	out := make([]string, len(pages))
-	for i, p := range pages {
-		// A select's values come without the spaces around them.
-		name := strings.Join(strings.Fields(Visible(p.Scene.Title)), " ")
-		key := name
-		for n := 2; seen[key] || key == ""; n++ {
-			key = fmt.Sprintf("%s~%d", name, n)
-		}
-		seen[key] = true
-		out[i] = key
-	}
-	return out
 }
 
 // cspHash returns the source expression that allows an inline element with

@@ -12,6 +12,7 @@ import (
 type pageData struct {
 	Key        string         `json:"key"`
 	Windowed   bool           `json:"windowed"` // blocks are drawn when the window comes near
+	Chunk      int            `json:"chunk"`    // number of blocks, or tables, in one payload
 	W          int            `json:"w"`
 	H          int            `json:"h"`
 	Funcs      []string       `json:"funcs"`
@@ -32,7 +33,7 @@ type pageData struct {
 	Strip      []int          `json:"strip"`  // x, y, w, h of the machine code
 	Len        int            `json:"len"`    // bytes that the strip shows
 	Kinds      []string       `json:"kinds"`  // of edges
-	Edges      []int          `json:"edges"`  // from, to, kind, 1 if dead
+	Edges      []int          `json:"edges"`  // from, to, kind, 1 if dead and 2 if merely possible
 	Labels     map[int]string `json:"labels,omitempty"`
 	EdgeMarks  map[int]string `json:"edgemarks,omitempty"`
 	EdgeCounts map[int]uint64 `json:"edgecounts,omitempty"`
@@ -40,7 +41,21 @@ type pageData struct {
 	Mismatches []string       `json:"mismatches,omitempty"`
 	Wrong      []int          `json:"wrong,omitempty"` // offset and length of bytes that a comparison objects to
 
+	Tables  []pageTable `json:"tables,omitempty"`
+	Stamp   string      `json:"stamp,omitempty"`   // how far the picture is proven
+	Stamped string      `json:"stamped,omitempty"` // "good", "state" or "badtext"
+	Insns   int         `json:"insns"`
+
 	Far *farData `json:"far,omitempty"` // for windowed programs
+}
+
+// pageTable is a jump table.
+type pageTable struct {
+	Name    string         `json:"name"`
+	Head    string         `json:"head"`
+	Bias    *int           `json:"bias,omitempty"`
+	Entries []int          `json:"entries"` // block, slot, xlated, offset, 1 selected, 2 deleted
+	Notes   map[int]string `json:"notes,omitempty"`
 }
 
 // Bits of pageData.Flags.
@@ -49,6 +64,7 @@ const (
 	pageEntry
 	pageExit
 	pageHeader
+	pageMaybe
 )
 
 // pageLines are the instructions of a program.
@@ -94,6 +110,13 @@ func newPageData(s *Scene, l *Layout, key string) *pageData {
 	if l.Strip != nil {
 		d.strip(s, l)
 	}
+	d.Stamped, d.Stamp = s.stamp()
+	for i := range s.Tables {
+		d.Tables = append(d.Tables, newPageTable(&s.Tables[i]))
+	}
+	for i := range s.Blocks {
+		d.Insns += len(s.Blocks[i].Lines)
+	}
 	for _, m := range s.Mismatches {
 		d.Mismatches = append(d.Mismatches, Visible(m))
 	}
@@ -106,7 +129,7 @@ func (d *pageData) block(i int, b *Block) {
 	for _, f := range []struct {
 		on  bool
 		bit int
-	}{{b.Reachable, pageReachable}, {b.Entry, pageEntry}, {b.Exit, pageExit}, {b.LoopHeader, pageHeader}} {
+	}{{b.Reachable, pageReachable}, {b.Entry, pageEntry}, {b.Exit, pageExit}, {b.LoopHeader, pageHeader}, {b.Maybe, pageMaybe}} {
 		if f.on {
 			flags |= f.bit
 		}
@@ -144,8 +167,11 @@ func (d *pageData) edge(i int, e *Edge, kinds map[EdgeKind]int) {
 		d.Kinds = append(d.Kinds, Visible(string(e.Kind)))
 	}
 	dead := 0
-	if e.Dead {
+	switch {
+	case e.Dead:
 		dead = 1
+	case e.Maybe:
+		dead = 2
 	}
 	d.Edges = append(d.Edges, e.From, e.To, kind, dead)
 	set(d.Labels, i, e.Label)
@@ -227,4 +253,53 @@ func newPageDetails(s *Scene, lo, hi int) [][]pagePart {
 		out = append(out, parts)
 	}
 	return out
+}
+
+func newPageTable(t *Table) pageTable {
+	out := pageTable{Name: Visible(t.Name), Head: t.head(), Bias: t.Bias, Entries: []int{}, Notes: map[int]string{}}
+	for i, e := range t.Entries {
+		state := 0
+		if e.Selected {
+			state |= 1
+		}
+		if e.Deleted {
+			state |= 2
+		}
+		out.Entries = append(out.Entries, e.Block, e.Slot, e.Xlated, e.Offset, state)
+		set(out.Notes, i, e.Note)
+	}
+	return out
+}
+
+// pageCode is what instructions become.
+type pageCode struct {
+	Texts []string `json:"texts"` // each text once; the first is empty
+	// Rows are, for each piece of code: block, slot, original slot, state, text,
+	// number of x86 instructions, and of each the bytes since the one before and its
+	// text.
+	Rows []int `json:"rows"`
+}
+
+func newPageCode(s *Scene) *pageCode {
+	p := &pageCode{Texts: []string{""}, Rows: []int{}}
+	texts := map[string]int{"": 0}
+	text := func(s string) int {
+		i, ok := texts[s]
+		if !ok {
+			i = len(p.Texts)
+			texts[s] = i
+			p.Texts = append(p.Texts, Visible(s))
+		}
+		return i
+	}
+	at := 0
+	for i := range s.Code {
+		c := &s.Code[i]
+		p.Rows = append(p.Rows, c.Block, c.Slot, c.Original, int(c.State), text(c.Text), len(c.X86))
+		for _, x := range c.X86 {
+			p.Rows = append(p.Rows, x.Offset-at, text(x.Text))
+			at = x.Offset
+		}
+	}
+	return p
 }

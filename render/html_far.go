@@ -28,12 +28,11 @@ type farData struct {
 	Hubs   []int `json:"hubs"`   // x, y, w, h
 	Tables []int `json:"tables"` // x, y, w, h
 	Reach  []int `json:"reach"`  // of each table with its lines: x, y, w, h
-	Chunk  int   `json:"chunk"`  // number of blocks, or tables, in one payload
 }
 
-// pageChunk blocks have their markup in one payload, some 100 kB: a browser
-// unpacks that in 2 ms, and a window shows blocks of few payloads.
-const pageChunk = 64
+// pageChunk blocks have their markup in one payload, some 300 kB: a browser
+// unpacks that in 5 ms, and a window shows blocks of few payloads.
+const pageChunk = 192
 
 // farParts is the drawing of a windowed program in pieces.
 type farParts struct {
@@ -68,8 +67,7 @@ func newFarParts(s *Scene, l *Layout) farParts {
 
 // newFarData returns what is painted from afar.
 func newFarData(s *Scene, l *Layout) *farData {
-	d := &farData{Wires: []int{}, Arcs: []int{}, Loops: []int{}, Hubs: []int{}, Tables: []int{}, Reach: []int{},
-		Chunk: pageChunk}
+	d := &farData{Wires: []int{}, Arcs: []int{}, Loops: []int{}, Hubs: []int{}, Tables: []int{}, Reach: []int{}}
 	for _, loop := range l.Loops {
 		d.addLoop(&loop)
 	}

@@ -9,24 +9,31 @@ import (
 	"strings"
 )
 
-// payloads writes the data blocks of a page's program: elements with an id,
-// which the script reads when it needs them. Packed ones are text compressed by
-// gzip, in base64, which every browser since 2023 unpacks by itself: a page of
-// 10,000 blocks has a fifth of the bytes, and the browser reads none that it
-// does not show.
+// payloads writes the data blocks of a page's program: elements with an id, which
+// the script reads when it needs them. All but small ones are compressed by gzip, in
+// base64, which every browser since 2023 unpacks by itself: a page has a fifth of
+// the bytes, and the browser unpacks none that it does not show.
 type payloads struct {
 	strings.Builder
 	program int
-	packed  bool
 }
 
-// add writes a payload named by kind and, from 0, number.
-func (p *payloads) add(kind string, number int, text []byte) {
-	if !p.packed {
-		// Plain ones are JSON, which has no "<": it is escaped.
+// packedFrom is the number of bytes from which a payload is compressed.
+const packedFrom = 4000
+
+// add writes a payload named by kind and, from 0, number. Text that is not JSON is
+// always compressed: it may hold what ends a script.
+func (p *payloads) add(kind string, number int, text []byte, isJSON bool) {
+	if isJSON && len(text) < packedFrom {
+		// JSON has no "<": it is escaped.
 		fmt.Fprintf(p, "<script type=\"application/json\" id=\"%s%d-%d\">%s</script>\n", kind, p.program, number, text)
 		return
 	}
+	fmt.Fprintf(p, "<script type=\"text/plain\" id=\"%s%d-%d\">%s</script>\n", kind, p.program, number, pack(text))
+}
+
+// pack compresses a text.
+func pack(text []byte) string {
 	var z bytes.Buffer
 	w := gzip.NewWriter(&z)
 	_, err := w.Write(text)
@@ -36,8 +43,7 @@ func (p *payloads) add(kind string, number int, text []byte) {
 	if err != nil {
 		panic("bug: writing to memory fails: " + err.Error())
 	}
-	fmt.Fprintf(p, "<script type=\"text/plain\" id=\"%s%d-%d\">%s</script>\n", kind, p.program, number,
-		base64.StdEncoding.EncodeToString(z.Bytes()))
+	return base64.StdEncoding.EncodeToString(z.Bytes())
 }
 
 // addJSON writes a value.
@@ -46,28 +52,26 @@ func (p *payloads) addJSON(kind string, number int, v any) error {
 	if err != nil {
 		return err
 	}
-	p.add(kind, number, text)
+	p.add(kind, number, text, true)
 	return nil
 }
 
 // addLines writes texts without line ends, n to a payload.
 func (p *payloads) addLines(kind string, texts []string, n int) {
 	for i := 0; i*n < len(texts); i++ {
-		p.add(kind, i, []byte(strings.Join(texts[i*n:min(len(texts), (i+1)*n)], "\n")))
+		p.add(kind, i, []byte(strings.Join(texts[i*n:min(len(texts), (i+1)*n)], "\n")), false)
 	}
 }
 
-// addProgram writes all payloads of a program. The drawing is among them when
-// the program is windowed; else the caller puts it into the document.
+// addProgram writes all payloads of a program. The drawing is among them unless the
+// program is small and the first: then the caller puts it into the document.
 func (p *payloads) addProgram(page Page, key string) error {
 	s, l := page.Scene, page.Layout
 	d := newPageData(s, l, key)
-	d.Windowed = windowed(s)
-	p.packed = d.Windowed
-	chunk := max(1, len(s.Blocks))
+	d.Windowed, d.Chunk = windowed(s), pageChunk
+	chunk := d.Chunk
 	if d.Windowed {
 		d.Far = newFarData(s, l)
-		chunk = d.Far.Chunk
 		parts := newFarParts(s, l)
 		if err := p.addJSON("frame", 0, []string{parts.under, parts.over}); err != nil {
 			return err
@@ -75,11 +79,19 @@ func (p *payloads) addProgram(page Page, key string) error {
 		p.addLines("draw", parts.blocks, chunk)
 		p.addLines("table", parts.tables, chunk)
 	}
+	if !d.Windowed && p.program > 0 {
+		p.add("svg", 0, SVG(s, l), false)
+	}
 	if err := p.addJSON("data", 0, d); err != nil {
 		return err
 	}
 	if err := p.addJSON("lines", 0, newPageLines(s)); err != nil {
 		return err
+	}
+	if len(s.Code) > 0 {
+		if err := p.addJSON("code", 0, newPageCode(s)); err != nil {
+			return err
+		}
 	}
 	for i := 0; i*chunk < len(s.Blocks); i++ {
 		lo, hi := i*chunk, min(len(s.Blocks), (i+1)*chunk)

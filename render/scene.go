@@ -33,6 +33,10 @@ type Scene struct {
 	Notes      []string // remarks below the picture
 	Mismatches []string // what a comparison found different; drawn as a warning
 
+	// Code is what the instructions of Blocks become, in the order of the machine
+	// code. It may be left out.
+	Code []Code
+
 	// Before is the machine code of an older version of the program, whose
 	// pieces name the same Blocks. It is drawn left of Image, and says nothing of
 	// jumps and tables. Without Image it is not drawn.
@@ -105,6 +109,34 @@ type Line struct {
 	LineNo int    // line of Source in File, from 1
 	Note   string // short mark behind the text: "unpredicted", "deleted"
 	Mark   string // MarkAdded, MarkRemoved or empty: drawn as a sign and a tint
+}
+
+// Code is an instruction as the kernel's verifier leaves it, with its machine code;
+// or machine code that comes from no instruction, as that of a prologue.
+type Code struct {
+	Block    int       // or Outside
+	Slot     int       // of the rewritten program, -1 without an instruction
+	Original int       // slot that it comes from, -1 when the verifier added it
+	State    CodeState //
+	Text     string    // the instruction, empty when it is that of Original
+	X86      []X86     // by Offset
+}
+
+// CodeState says how an instruction comes from the original one.
+type CodeState uint8
+
+// The states of code.
+const (
+	CodeSame     CodeState = iota
+	CodeChanged            // in place of the original
+	CodeInserted           // added by the verifier
+	CodeUnknown            // the kernel has something there that is not predicted
+)
+
+// X86 is an instruction of the machine code.
+type X86 struct {
+	Offset int // in the Image
+	Text   string
 }
 
 // EdgeKind says why control may pass along an edge. The values are the words

@@ -83,7 +83,8 @@ func (c *renderCmd) draw(std streams, proc *process, s source, prof jit.Profile,
 			return inputError(err)
 		}
 	}
-	var pages []render.Page
+	var pages render.Pages
+	title := ""
 	out := &pictures{verb: c, proc: proc, written: written{std: std}}
 	defer out.written.hint()
 	names := c.names(s, d.format)
@@ -94,7 +95,10 @@ func (c *renderCmd) draw(std streams, proc *process, s source, prof jit.Profile,
 		if err == nil && c.together(d.format) {
 			var l *render.Layout
 			if l, err = d.place(scene); err == nil {
-				pages = append(pages, render.Page{Scene: scene, Layout: l})
+				err = pages.Add(scene, l)
+			}
+			if err == nil {
+				title = scene.Title
 				continue
 			}
 		}
@@ -112,12 +116,11 @@ func (c *renderCmd) draw(std streams, proc *process, s source, prof jit.Profile,
 		}
 	}
 	progressDone(std.err)
-	if len(pages) > 0 {
-		title := pages[0].Scene.Title
-		if len(pages) > 1 {
+	if pages.Len() > 0 {
+		if pages.Len() > 1 {
 			title = s.title
 		}
-		data, err := render.HTMLPages(title, pages)
+		data, err := pages.HTML(title)
 		if err != nil {
 			return err
 		}

@@ -38,10 +38,14 @@ func TestDetails(t *testing.T) {
 			s := Scene(a, path)
 			AddDetails(s, a)
 			text := make([]string, len(s.Blocks))
-			for i, b := range s.Blocks {
-				for _, d := range b.Details {
-					text[i] += strings.Join(d.Lines, "\n") + "\n"
+			for _, c := range s.Code {
+				for _, x := range c.X86 {
+					if c.Block >= 0 {
+						text[c.Block] += fmt.Sprintf("  +0x%04x  %s\n", x.Offset, x.Text)
+					}
 				}
+			}
+			for i := range s.Blocks {
 				if strings.Contains(text[i], "not decoded") {
 					t.Errorf("%s: %s: b%d: %s", path, p.Name, i, text[i])
 				}

@@ -45,22 +45,38 @@ function choose(block, move) {
     location.hash = address(p, block);
   }
   during(fillDetails(rest, p, d, block));
+  lightBlock(block, true);
   measure();
   if (move) centre(boxOf(d, block)); else show();
 }
 
 // fillDetails adds what is unpacked at a click.
 async function fillDetails(rest, p, d, block) {
-  const chunk = d.far?.chunk ?? d.flags.length;
-  const [lines, parts] = await Promise.all([load("lines", p, 0, readLines), load("details", p, Math.floor(block / chunk))]);
+  const chunk = d.chunk;
+  const [lines, parts, machine] = await Promise.all([load("lines", p, 0, readLines), load("details", p, Math.floor(block / chunk)), load("code", p, 0)]);
   if (p !== shown || block !== current) return;
   rest.append(section("instructions", code(lines, block)));
+  const x86 = machineText(machine, block);
+  if (x86) rest.append(section("x86-64", element("pre", "", x86)));
   for (const s of parts?.[block % chunk] ?? []) rest.append(section(s.title, element("pre", "", s.lines.join("\n"))));
   const pieces = [];
   for (let i = 0; i < d.pieces.length; i += 5) if (d.pieces[i] === block) pieces.push([d.pieces[i + 1], d.pieces[i + 2]]);
   if (pieces.length) rest.append(section("bytes", ...pieces.map(([at, n]) => element("div", "", range(at, n)))));
   const wrong = wrongBytes(d, pieces);
   if (wrong.length) rest.append(section("bytes that differ", ...wrong.map(([at, n]) => element("div", "bad", range(at, n)))));
+}
+
+// machineText lists the machine code of a block: slots, "+" for what the verifier
+// added, bytes and text.
+function machineText(code, block) {
+  const n = code?.rows ?? [], out = [];
+  for (let i = 0, at = 0; i < n.length; i += 6 + 2 * n[i + 5]) {
+    for (let k = 0; k < n[i + 5]; k++) {
+      at += n[i + 6 + 2 * k];
+      if (n[i] === block) out.push(`${(k ? "" : n[i + 2] < 0 ? "+" : String(n[i + 2])).padStart(5)}  ${byteText(at)}  ${code.texts[n[i + 7 + 2 * k]]}`);
+    }
+  }
+  return out.join("\n");
 }
 
 const range = (at, n) => `+0x${at.toString(16)}..+0x${(at + n).toString(16)}, ${n} ${n === 1 ? "byte" : "bytes"}`;
@@ -120,7 +136,8 @@ function edges(block) {
       if (data.labels?.[n]) words.push(data.labels[n]);
       if (data.edgecounts?.[n] !== undefined) words.push(`×${data.edgecounts[n]}`);
       if (data.edgemarks?.[n]) words.push(data.edgemarks[n]);
-      if (e[i + 3]) words.push("(never taken)");
+      if (e[i + 3] === 1) words.push("(never taken)");
+      if (e[i + 3] === 2) words.push("≈ merely possible");
       out[side].push(element("div", "", data.kinds[e[i + 2]] + " ", o >= 0 ? link(o) : "outside", words.length ? " " + words.join(" ") : ""));
     }
   }

@@ -13,6 +13,7 @@ picture.addEventListener("pointermove", (e) => {
   const last = pointers.get(e.pointerId);
   if (!last) {
     layer.hover?.(e.target, e);
+    pointAt(e.target);
     return;
   }
   const dx = e.clientX - last.clientX, dy = e.clientY - last.clientY;
@@ -33,6 +34,20 @@ picture.addEventListener("pointermove", (e) => {
   }
   pointers.set(e.pointerId, e);
 });
+// pointAt lights up, in the columns too, the block or instruction under the pointer.
+let pointed = "";
+function pointAt(target) {
+  const g = target.closest?.(".b"), slot = g && target.closest("text")?.querySelector(".slot")?.textContent.trim();
+  const key = g ? g.id + "/" + slot : "";
+  if (!model || key === pointed) return;
+  pointed = key;
+  if (!g) { rest(); return; }
+  if (slot && /^\d+$/.test(slot)) lightSlot(Number(slot));
+  else lightBlock(Number(g.id.slice(1)));
+}
+
+picture.addEventListener("pointerleave", () => { pointed = ""; if (model) rest(); });
+
 const up = (e) => {
   pointers.delete(e.pointerId);
   picture.classList.remove("moving");
@@ -73,7 +88,7 @@ search.addEventListener("keydown", (e) => {
 // along goes over an edge of the chosen block: the first, or the last.
 function along(from, last) {
   const e = data.edges, found = [];
-  for (let i = 0; i < e.length; i += 4) if (e[i + from] === current && e[i + 1 - from] >= 0 && !e[i + 3]) found.push(e[i + 1 - from]);
+  for (let i = 0; i < e.length; i += 4) if (e[i + from] === current && e[i + 1 - from] >= 0 && e[i + 3] !== 1) found.push(e[i + 1 - from]);
   if (found.length) choose(found.at(last ? -1 : 0), true);
 }
 
@@ -83,7 +98,7 @@ const next = (d) => choose(Math.max(0, Math.min(current + d, data.flags.length -
 const pan = (dx, dy) => { view.x += dx * 80 / view.scale; view.y += dy * 80 / view.scale; show(); };
 const acts = {
   "/": () => search.focus(), "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), "0": fit,
-  "1": () => zoom(1 / view.scale), "?": () => keys.showModal(), "Escape": shut, "m": toggleMap,
+  "1": () => zoom(1 / view.scale), "?": () => keys.showModal(), "Escape": shut, "m": toggleMap, "x": () => toggleCode(),
   "n": () => next(1), "p": () => next(-1), "c": () => { if (current >= 0) centre(boxOf(data, current)); },
   "s": () => along(0, false), "S": () => along(0, true), "r": () => along(1, false), "R": () => along(1, true),
   "[": () => turn(-1), "]": () => turn(1),
@@ -91,7 +106,7 @@ const acts = {
 };
 addEventListener("keydown", (e) => {
   if (e.ctrlKey || e.metaKey || e.altKey || keys.open || e.target === programs || !layer) return;
-  if (e.key.startsWith("Arrow") && e.target instanceof Element && e.target.closest("#details")) return; // scroll them
+  if (e.key.startsWith("Arrow") && e.target instanceof Element && e.target.closest("#details, #code")) return; // scroll them
   if (!Object.hasOwn(acts, e.key)) return;
   e.preventDefault();
   acts[e.key]();
@@ -101,6 +116,7 @@ byId("zoomout").onclick = acts["-"];
 byId("fit").onclick = fit;
 byId("actual").onclick = acts["1"];
 byId("map").onclick = toggleMap;
+byId("columns").onclick = () => toggleCode();
 byId("help").onclick = acts["?"];
 programs.onchange = () => { location.hash = "#" + encodeURIComponent(programs.value); };
 new ResizeObserver(() => {

@@ -277,14 +277,14 @@ class Windowed {
     for (let i = 0; i < this.items; i++) if (seen[i] === 3 && !this.inside.has(i)) want.push(i);
     const text = [], into = [];
     for (const i of want) {
-      const kind = i < this.blocks ? "draw" : "table", at = i < this.blocks ? i : i - this.blocks, n = Math.floor(at / data.far.chunk);
+      const kind = i < this.blocks ? "draw" : "table", at = i < this.blocks ? i : i - this.blocks, n = Math.floor(at / data.chunk);
       const lines = loaded(kind, this.p, n);
       if (!lines) {
         missing = true;
         load(kind, this.p, n, splitLines).then(() => { if (layer === this) show(); });
         continue;
       }
-      text.push(lines[at % data.far.chunk]);
+      text.push(lines[at % data.chunk]);
       into.push(i);
     }
     if (!text.length) return missing;

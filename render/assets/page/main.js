@@ -9,18 +9,30 @@ async function open(p) {
   if (p === shown) return true;
   const turn = ++openings;
   const d = await during(load("data", p, 0)), frame = d.windowed ? await during(load("frame", p, 0)) : null;
+  const drawing = d.windowed || p === 0 ? null : await during(load("svg", p, 0, (t) => t));
   if (turn !== openings) return false;
   shown = p;
   programs.selectedIndex = p;
   data = d;
   current = -1;
   details.hidden = true;
-  layer = d.windowed ? new Windowed(p, frame) : new Whole(p === 0 ? first : byId("svg" + p).content.firstElementChild.cloneNode(true));
+  layer = d.windowed ? new Windowed(p, frame) : new Whole(p === 0 ? first : fromMarkup(drawing));
   inks();
   drawMap();
   layer.redress();
   home();
+  const stamp = byId("stamp");
+  stamp.className = d.stamped ?? "";
+  stamp.textContent = stamp.title = d.stamp ?? "";
+  during(openCode());
   return true;
+}
+
+// fromMarkup makes a drawing of its markup, which is our own: its texts are escaped.
+function fromMarkup(markup) {
+  const e = element("div", "");
+  e.innerHTML = markup;
+  return e.firstElementChild;
 }
 
 // named returns the program of a name as an address has it, -1 without.
@@ -60,6 +72,7 @@ const dark = matchMedia("(prefers-color-scheme: dark)"), paper = matchMedia("pri
 dark.addEventListener("change", () => { inks(); drawMap(); layer.recolour(); });
 paper.addEventListener("change", () => layer.print(paper.matches));
 
+toggleCode(innerWidth >= 1100);
 during(open(0).then(() => go(location.hash))).catch((e) => {
   picture.textContent = "This page needs a browser of 2023 or later: " + e.message;
 });

@@ -25,18 +25,28 @@ function wrongBlocks(d) {
 // "insn:12", "+0x1f", and the rest as a text.
 function ask(text) {
   const tests = [], unknown = [];
-  const rest = text.replace(/(^|\s)(is|insn):(\S+)|(^|\s)\+0x([0-9a-f]+)(?=\s|$)/gi, (whole, _, key, value, __, hex) => {
+  let deep = false, wanted; // whether a test looks at the lines; the case asked for
+  const rest = text.replace(/(^|\s)(is|insn|case|line):(\S+)|(^|\s)\+0x([0-9a-f]+)(?=\s|$)/gi, (whole, _, key, value, __, hex) => {
     if (hex) {
       const at = parseInt(hex, 16);
       tests.push((d, b) => { for (let i = 0; i < d.pieces.length; i += 5) if (d.pieces[i] === b && at >= d.pieces[i + 1] && at < d.pieces[i + 1] + d.pieces[i + 2]) return true; return false; });
     } else if (key.toLowerCase() === "insn" && /^\d+$/.test(value)) {
       tests.push((d, b) => d.slots[2 * b] <= Number(value) && d.slots[2 * b + 1] >= Number(value));
+    } else if (key.toLowerCase() === "case" && /^-?\d+$/.test(value)) {
+      wanted = Number(value);
+      tests.push((d, b) => (d.tables ?? []).some((t) => {
+        const i = 5 * (Number(value) - t.bias);
+        return t.bias !== undefined && t.entries[i] === b && t.entries[i + 4] & 1;
+      }));
+    } else if (key.toLowerCase() === "line" && /^\d+$/.test(value)) {
+      deep = true;
+      tests.push((d, b, texts) => texts[b].split("\n").some((l) => l.endsWith(":" + value)));
     } else if (key.toLowerCase() === "is" && Object.hasOwn(questions, value.toLowerCase())) {
       tests.push(questions[value.toLowerCase()]);
     } else unknown.push(whole.trim());
     return " ";
   });
-  return { tests, unknown, want: rest.trim().toLowerCase() };
+  return { tests, unknown, want: rest.trim().toLowerCase(), deep, wanted };
 }
 
 // index returns the text of each block, in lower case.
@@ -52,7 +62,7 @@ function index(d, lines) {
 const find = (text) => searching = during(findAll(text));
 
 async function findAll(text) {
-  const turn = ++searches, { tests, unknown, want } = ask(text), found = [];
+  const turn = ++searches, { tests, unknown, want, deep, wanted } = ask(text), found = [];
   count.textContent = "";
   if (unknown.length) {
     count.textContent = `${unknown[0]}: unknown`;
@@ -60,11 +70,11 @@ async function findAll(text) {
   } else if (want || tests.length) {
     for (let i = 0; i < total; i++) {
       const p = (shown + i) % total;
-      const [d, lines] = await Promise.all([load("data", p, 0), want ? load("lines", p, 0, readLines) : null]);
+      const [d, lines] = await Promise.all([load("data", p, 0), want || deep ? load("lines", p, 0, readLines) : null]);
       if (turn !== searches) return;
-      const texts = want ? index(d, lines) : null, names = [];
+      const texts = want || deep ? index(d, lines) : null, names = [];
       d.flags.forEach((_, b) => {
-        if (want && !texts[b].includes(want) || !tests.every((t) => t(d, b))) return;
+        if (want && !texts[b].includes(want) || !tests.every((t) => t(d, b, texts))) return;
         (nameOf(d, b).toLowerCase() === want ? names : found).push({ p, b });
       });
       found.splice(found.findIndex((h) => h.p === p) >>> 0, 0, ...names); // the block of that name is first
@@ -73,6 +83,7 @@ async function findAll(text) {
   hits = found;
   at = -1;
   layer.redress();
+  markCase(wanted);
   if (unknown.length) return;
   const n = hits.length === 1 ? "1 block" : `${hits.length} blocks`;
   const here = hitsHere().length;

@@ -1,0 +1,96 @@
+package picture
+
+import (
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit/layout"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/x86/disasm"
+	"github.com/bpfcfg/bpfcfg/render"
+)
+
+// AddCode adds to the analysis's scene what its instructions become: the
+// instructions that the kernel hands to its JIT, each with its machine code. A page
+// shows them beside the source and the bytecode, and a strip in its pieces.
+func AddCode(s *render.Scene, a *pipeline.Analysis) {
+	if a.Image == nil {
+		return
+	}
+	c := coder{a: a, named: a.XlatedProgram(), unknown: map[bytecode.PC]bool{}, texts: map[string]string{}}
+	for _, x := range a.Xlated.Unpredicted {
+		c.unknown[x] = true
+	}
+	for _, p := range layout.Of(a.Graph, a.Xlated.Xlated, a.Xlated.Program.Funcs, a.Image).Pieces {
+		c.piece(p)
+	}
+	s.Code = c.out
+}
+
+// coder collects rows of code.
+type coder struct {
+	a       *pipeline.Analysis
+	named   *bytecode.Program
+	unknown map[bytecode.PC]bool
+	texts   map[string]string // each text once
+	out     []render.Code
+}
+
+// piece adds the rows of a piece of the image.
+func (c *coder) piece(p layout.Piece) {
+	block := int(p.Block)
+	if p.Kind != layout.Block {
+		block = render.Outside
+	}
+	img, prog := c.a.Image, c.a.Xlated.Program
+	base, end := img.Funcs[p.Func].Offset, p.Offset+p.Len
+	if p.First == p.Last {
+		c.out = append(c.out, render.Code{Block: block, Slot: -1, Original: -1, X86: c.x86(p.Offset, end)})
+		return
+	}
+	last := bytecode.PC(-1)
+	for x := p.First; x < p.Last; {
+		next := x + prog.Insns[x].Slots()
+		from, to := base+int(img.Offsets[x]), end
+		if next < p.Last {
+			to = base + int(img.Offsets[next])
+		}
+		o := c.a.Xlated.Original[x]
+		row := render.Code{Block: block, Slot: int(x), Original: int(o), X86: c.x86(max(from, p.Offset), min(to, end))}
+		text := c.text(c.named.Text(x))
+		switch {
+		case c.unknown[x]:
+			row.State, row.Text = render.CodeUnknown, text
+		case o < 0, o == last:
+			row.State, row.Text = render.CodeInserted, text
+		case text != c.a.Program.Text(o):
+			row.State, row.Text = render.CodeChanged, text
+		}
+		last = o
+		c.out = append(c.out, row)
+		x = next
+	}
+}
+
+func (c *coder) text(s string) string {
+	t, ok := c.texts[s]
+	if !ok {
+		t = s
+		c.texts[s] = s
+	}
+	return t
+}
+
+// x86 returns the machine code of some bytes.
+func (c *coder) x86(off, end int) []render.X86 {
+	var out []render.X86
+	for off < end {
+		in, err := disasm.Decode(c.a.Image.Code[:end], off)
+		if err != nil {
+			return append(out, render.X86{Offset: off, Text: fmt.Sprintf("% x: not decoded", c.a.Image.Code[off:end])})
+		}
+		out = append(out, render.X86{Offset: off, Text: c.text(in.Text + relocText(c.a, off, in.Len))})
+		off += in.Len
+	}
+	return out
+}
