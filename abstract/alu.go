@@ -241,7 +241,9 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 		}
 		fallthrough
 	case Insn, Code, Func, Label:
-		r.fault(p, Fault{PC: pc, Kind: PointerMath, Reg: reg})
+		if p.Kind != MapPtr || !n.Off.Contains(0) || n.flags&loose == 0 { // what the loader adds may be 0
+			r.fault(p, Fault{PC: pc, Kind: PointerMath, Reg: reg})
+		}
 		if p.Kind == Insn || p.Kind == Code || p.Kind == Label {
 			if l, ok := r.label(pc, in.Dst, op, p, n); ok {
 				return l
@@ -268,6 +270,9 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 // checkOffset reports a number that the kernel does not let a program add to a
 // pointer (kernel/bpf/verifier.c check_reg_sane_offset_scalar, Linux 7.3).
 func (r *run) checkOffset(pc bytecode.PC, p, n *Alt) {
+	if n.flags&maybePtr != 0 {
+		return // a pointer into an arena can be added to any
+	}
 	const limit = 1 << 29
 	smin := n.Off.Smin()
 	c, isConst := n.Off.IsConst()

@@ -9,26 +9,29 @@ import (
 
 // Limits of the analysis of calls.
 const (
-	maxFrames   = 16 // stack frames in a call chain (MAX_CALL_FRAMES, Linux 7.3)
-	maxContexts = 8  // entry states of a subprogram that are kept apart
-	maxGrowth   = 6  // times that a shared entry state is joined before all is given up
+	maxContexts = 8 // entry states of a subprogram that are kept apart
+	maxGrowth   = 6 // times that a shared entry state is joined before all is given up
 )
 
 // entryState returns the state in which a function starts that is called from
 // outside, with these argument registers.
-func entryState(args [6]*Value) *State {
+func entryState(args arguments) *State {
 	s := &State{frames: []*frame{{}}}
-	for r := bytecode.R1; r <= bytecode.R5; r++ {
-		s.regs[r] = args[r].unlinked()
+	for i, v := range args {
+		s.regs[argRegister(i)] = v.unlinked()
 	}
 	s.regs[bytecode.R10] = pointer(Stack, 0, 0)
 	return s
 }
 
+// arguments are the values that a function is called with, by number from 1. The
+// first five are passed in registers, the rest on the stack. Number 0 is none.
+type arguments [1 + 5 + stackArgs]*Value
+
 // topState returns the state in which nothing is known but the frame pointer.
 func topState() *State {
 	s := &State{frames: []*frame{{lost: true}}, cover: true}
-	for r := range bytecode.R10 {
+	for r := range s.regs {
 		s.regs[r] = anything
 	}
 	s.regs[bytecode.R10] = pointer(Stack, 0, 0)
@@ -86,14 +89,18 @@ func shiftFrames(frames []*frame, by int32) []*frame {
 
 // call carries out a call of a subprogram and returns the states behind it.
 func (r *run) call(pc bytecode.PC, sub int, s *State) []*State {
+	r.checkArgs(pc, s, r.a.p.Subprogs[sub].Params)
 	if r.a.p.Subprogs[sub].Global && sub != 0 {
 		return []*State{r.callGlobal(pc, sub, s)}
 	}
-	var args [6]*Value
-	copy(args[1:], s.regs[1:6])
+	var args arguments
+	for i := 1; i < len(args); i++ {
+		args[i] = s.regs[argRegister(i)]
+	}
 	outs := r.enter(pc, sub, s, args)
 	for _, out := range outs {
-		copy(out.regs[6:], s.regs[6:])
+		copy(out.regs[6:numRegs], s.regs[6:numRegs])
+		out.endArgs()
 	}
 	return outs
 }
@@ -101,25 +108,25 @@ func (r *run) call(pc bytecode.PC, sub int, s *State) []*State {
 // enter follows a function with these arguments and returns the states of the
 // caller when it comes back: r0, the frames in sight, and no other register.
 // The state s says the same afterwards.
-func (r *run) enter(pc bytecode.PC, sub int, s *State, args [6]*Value) []*State {
+func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State {
 	s.share() // the states of the callee and those behind the call have its frames, too
 	live := r.a.live[r.a.g.Entry(sub)]
-	for i := range args {
+	for i := bytecode.R1; i <= bytecode.R5; i++ {
 		if live>>i&1 == 0 {
 			args[i] = nil
 		}
 	}
 	e := &State{frames: []*frame{{}}, ids: s.ids, cover: s.cover}
 	visible := reaches(args[:])
-	for i := 1; i <= 5; i++ {
-		e.regs[i] = shift(args[i], 1)
+	for i, v := range args {
+		e.regs[argRegister(i)] = shift(v, 1)
 	}
 	e.regs[bytecode.R10] = pointer(Stack, 0, 0)
 	if visible {
 		e.frames = append(e.frames, shiftFrames(s.frames, 1)...)
 	}
 	e.trim(allRegs)
-	if len(e.frames) > maxFrames || r.nested+1 >= maxFrames || r.a.active[sub] {
+	if most := r.a.opt.Quirks.frames(); len(e.frames) > most || r.nested+1 >= most || r.a.active[sub] {
 		return []*State{r.unknownCall(pc, sub, s)}
 	}
 	ctx := r.a.summarize(sub, e, r.nested+1)
@@ -176,18 +183,15 @@ func (s *State) rebaseFrames(base uint32, came bool) {
 // context: recursion, or a chain of calls that is too deep. The callee is
 // analysed with anything at all.
 func (r *run) unknownCall(pc bytecode.PC, sub int, s *State) *State {
-	if r.a.active[sub] {
-		r.fault(&anything.Alt, Fault{PC: pc, Kind: Recursion, From: r.sub, To: sub})
-	} else {
-		r.fault(&anything.Alt, Fault{PC: pc, Kind: TooManyFrames, Value: maxFrames + 1})
-	}
+	// Linux follows recursion until the frames are used up.
+	r.fault(&anything.Alt, Fault{PC: pc, Kind: TooManyFrames, Value: int64(r.a.opt.Quirks.frames()) + 1})
 	r.a.enqueue(sub, topState())
 	out := s.fork()
 	out.cover = true
 	forgetFrames(out)
-	out.regs = [numRegs]*Value{bytecode.R10: s.regs[bytecode.R10]}
-	copy(out.regs[6:], s.regs[6:])
-	out.regs[0] = anything
+	out.regs = [numValues]*Value{0: anything}
+	copy(out.regs[6:numRegs], s.regs[6:numRegs])
+	out.endArgs()
 	return out
 }
 
@@ -196,13 +200,13 @@ func (r *run) unknownCall(pc bytecode.PC, sub int, s *State) *State {
 // (kernel/bpf/verifier.c check_func_call and btf_check_subprog_call, Linux 7.3).
 func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
 	r.a.enqueue(sub, globalEntry(r.a.p, sub))
-	for reg := bytecode.R1; reg <= bytecode.R5; reg++ {
-		v := s.regs[reg]
+	for i := 1; i < len(arguments{}); i++ {
+		v, reg := s.regs[argRegister(i)], bytecode.Reg(argRegister(i))
 		if v == nil {
 			continue
 		}
 		r.escape(pc, v, false)
-		size := argSize(r.a.p.Subprogs[sub].Args, int(reg)-1)
+		size := argSize(r.a.p.Subprogs[sub].Args, i-1)
 		v.each(func(a *Alt) {
 			switch {
 			case size == 0:
@@ -219,7 +223,10 @@ func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
 	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
 		s.regs[reg] = nil
 	}
-	s.regs[0] = unknownNumber
+	if r.a.p.Subprogs[sub].Result != "void" {
+		s.regs[0] = unknownNumber
+	}
+	s.endArgs()
 	return s
 }
 
@@ -242,12 +249,20 @@ func argSize(args []string, i int) int64 {
 	return stackSize
 }
 
+// mainEntry returns the state in which a program starts.
+func mainEntry(p *bytecode.Program) *State {
+	if p.TypedEntry() && p.Subprogs[0].Args != nil {
+		return globalEntry(p, 0)
+	}
+	return entryState(arguments{1: pointer(Ctx, 0, 0)})
+}
+
 // globalEntry returns the state in which a global function starts.
 func globalEntry(p *bytecode.Program, sub int) *State {
-	var args [6]*Value
+	var args arguments
 	for i, a := range p.Subprogs[sub].Args {
 		switch {
-		case i >= 5:
+		case i+1 >= len(args):
 		case a == "scalar":
 			args[i+1] = unknownNumber
 		case a == "ctx":

@@ -40,8 +40,9 @@ func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 		out := s.fork()
 		forgetFrames(out)
 		out.cover = true
-		out.regs = [numRegs]*Value{0: anything}
-		copy(out.regs[6:], s.regs[6:])
+		out.regs = [numValues]*Value{0: anything}
+		copy(out.regs[6:numRegs], s.regs[6:numRegs])
+		out.endArgs()
 		r.follow(b, cfg.Return, out)
 	}
 	slices.Sort(subs)

@@ -107,6 +107,7 @@ type run struct {
 	// openedAll: it may go to instructions whose address is in no table, too.
 	openedAll bool
 
+	gone  bool // the instruction that was carried out does not go on
 	forks int  // times that the state may be split until the block ends
 	sure  bool // the state in which an instruction is carried out is certain
 

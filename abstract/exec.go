@@ -22,7 +22,8 @@ func (r *run) block(b cfg.BlockID, s *State) {
 	for len(r.points) > 0 {
 		p := r.points[len(r.points)-1]
 		r.points = r.points[:len(r.points)-1]
-		for p.pc < blk.Last {
+		r.gone = false
+		for p.pc < blk.Last && !r.gone {
 			r.a.fuel--
 			r.sure = p.s.certain()
 			if again := r.step(p.pc, p.s); again != nil {
@@ -31,7 +32,9 @@ func (r *run) block(b cfg.BlockID, s *State) {
 			}
 			p.pc += r.a.p.Insns[p.pc].Slots()
 		}
-		r.last(b, p.pc, p.s)
+		if !r.gone {
+			r.last(b, p.pc, p.s)
+		}
 	}
 }
 
@@ -56,10 +59,10 @@ func (r *run) step(pc bytecode.PC, s *State) (again *State) {
 			s.set(in.Dst, r.wide(pc, in))
 			break
 		}
-		r.packetLoad(s)
+		r.packetLoad(pc, in, s)
 	case asm.JumpClass:
 		if r.a.p.Flow(pc).Kind == bytecode.FlowHelper {
-			r.helperCall(pc, in, s)
+			r.gone = !r.helperCall(pc, in, s)
 		}
 	}
 	return nil
@@ -67,7 +70,11 @@ func (r *run) step(pc bytecode.PC, s *State) (again *State) {
 
 // packetLoad carries out a legacy packet load, which leaves the subprogram with
 // result 0 when it fails (kernel/bpf/verifier.c check_ld_abs, Linux 7.3).
-func (r *run) packetLoad(s *State) {
+func (r *run) packetLoad(pc bytecode.PC, in bytecode.Insn, s *State) {
+	r.read(pc, s, bytecode.R6)
+	if in.Mode() == asm.IndMode {
+		r.read(pc, s, in.Src)
+	}
 	r.exit(s, constant(0))
 	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
 		s.regs[reg] = nil
@@ -97,7 +104,7 @@ func (r *run) wide(pc bytecode.PC, in bytecode.Insn) *Value {
 			return pointer(MapPtr, ref.Index, 0)
 		}
 	case bytecode.RefMapValue:
-		if ref.Index < len(p.Maps) {
+		if ref.Index < len(p.Maps) && p.Maps[ref.Index].Type != bytecode.MapArena {
 			return pointer(MapValue, ref.Index, ref.Off)
 		}
 	case bytecode.RefTable:
@@ -139,6 +146,7 @@ func (r *run) last(b cfg.BlockID, pc bytecode.PC, s *State) {
 	case bytecode.FlowIndirect:
 		r.gotox(b, pc, in, s)
 	case bytecode.FlowExit:
+		r.checkResult(pc, s)
 		r.exit(s, s.regs[bytecode.R0])
 	case bytecode.FlowCall:
 		sub := r.a.p.SubprogAt(f.Callee)

@@ -42,6 +42,7 @@ type Facts struct {
 	sure      []bool     // of each block, whether a certain state is at its entry
 	sureEdges bitset     // of the edges that a certain state takes
 	depth     []reach    // of each subprogram
+	sync      []bool     // of each subprogram: helpers call it before they return
 	indirect  map[bytecode.PC]*Indirect
 	callbacks map[bytecode.PC][]int // subprograms that a helper call calls
 	faultAt   map[bytecode.PC]int
@@ -63,15 +64,14 @@ type Bound struct{ Min, Max uint64 }
 func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 	f := &Facts{
 		g: g, states: make([][]*State, g.NumBlocks()), edges: newBitset(g.NumEdges()),
-		sure: make([]bool, g.NumBlocks()), sureEdges: newBitset(g.NumEdges()), depth: make([]reach, len(p.Subprogs)), indirect: make(map[bytecode.PC]*Indirect),
+		sure: make([]bool, g.NumBlocks()), sureEdges: newBitset(g.NumEdges()), depth: make([]reach, len(p.Subprogs)),
+		sync: make([]bool, len(p.Subprogs)), indirect: make(map[bytecode.PC]*Indirect),
 		callbacks: make(map[bytecode.PC][]int), faultAt: make(map[bytecode.PC]int), bounds: make(map[origin]Bound),
 		uses: make([]use, p.Len()), calls: make(map[bytecode.PC]Call), async: make([]use, len(p.Subprogs)),
 	}
 	a := &analyzer{p: p, g: g, opt: opt, f: f}
 	a.prepare()
-	var args [6]*Value
-	args[1] = pointer(Ctx, 0, 0)
-	a.enqueue(0, entryState(args))
+	a.enqueue(0, mainEntry(p))
 	if opt.Rules == Kernel {
 		a.throw() // the kernel verifies the exception callback in any case
 	}
@@ -191,6 +191,13 @@ func (f *Facts) edge(i int, sure bool) {
 // StackDepth returns how many bytes of its stack frame a subprogram touches, a
 // multiple of 8 (kernel/bpf/verifier.c grow_stack_state, Linux 7.3).
 func (f *Facts) StackDepth(sub int) int { return f.depth[sub].deep }
+
+// SureDepth is StackDepth as far as Linux's verifier is certain to see it.
+func (f *Facts) SureDepth(sub int) int { return f.depth[sub].sureDeep }
+
+// Sync reports whether helpers or kernel functions call a subprogram before they
+// return. Async is for those that are called later.
+func (f *Facts) Sync(sub int) bool { return f.sync[sub] }
 
 // Complete reports whether the graph has an edge for each target of an indirect
 // jump that the facts admit. Facts of an incomplete graph are those of a part of

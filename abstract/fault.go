@@ -44,10 +44,15 @@ const (
 	NoCodeAddress             // an indirect jump through Reg, which holds none from a table
 	IndexTooBig               // the offset of an entry, Value and Off, is too big; Max says which end of it
 	EntryOutside              // entries Value to Off of a table of Size
-	Recursion                 // From calls To, which has not returned
 	TooManyFrames             // a chain of Value calls
 	TableArgument             // a table as an argument of helper Value
 	NoCallback                // an argument that is to be a function is none
+	LateArgument              // an argument on the stack is loaded after a store through r11 or a call
+	NoArgument                // the load at Off is of an argument that the function does not have
+	FarArgument               // the store at Off is of more arguments than there can be
+	MissingArgument           // argument Value on the stack, for a function of Size, was not stored
+	Trapped                   // a call of __bpf_trap
+	CallbackResult            // a callback returns no number
 	NoFunction                // an indirect call through Reg, which holds no function
 )
 
@@ -69,7 +74,6 @@ type Fault struct {
 	Bits             tnum.T    // known bits of a variable offset
 	Off, Size, Value int64     // bytes or numbers, as the kind says
 	Max              bool      // which end of a range
-	From, To         int       // subprograms, as indices in Program.Subprogs
 }
 
 // fault notes a fault; a is the alternative that it was seen on.

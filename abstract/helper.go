@@ -1,5 +1,7 @@
 package abstract
 
+import "strings"
+
 // result says what a helper returns.
 type result uint8
 
@@ -7,6 +9,7 @@ const (
 	resAnything   result = iota // not known here: a number or a pointer
 	resNumber                   // a number
 	resValue                    // pointer to a value of the map in r1, or null
+	resSize                     // how many bytes of its buffer the helper filled, or an error number
 	resVoid                     // nothing
 	resTail                     // bpf_tail_call: only when it fails
 	resNumberRead               // a number; the helper writes to no memory of the program
@@ -36,7 +39,8 @@ const (
 	cbTimer               // bpf_timer_set_callback: (map, key, value), later
 	cbVMA                 // bpf_find_vma: (task, vma, r4)
 	cbBuffer              // bpf_user_ringbuf_drain: (dynptr, r3)
-	cbOther               // kfuncs: anything
+	cbNodes               // bpf_rbtree_add: (node, node)
+	cbOther               // a kfunc that is not known: anything
 )
 
 // helperOf returns what is known of helper number n.
@@ -45,6 +49,26 @@ func helperOf(n int32) helper {
 		return helpers[n]
 	}
 	return helper{args: 5}
+}
+
+// kfuncOf returns what is known of a kernel function by its name.
+//
+// Source of the callbacks: kernel/bpf/verifier.c check_kfunc_call,
+// set_rbtree_add_callback_state, set_timer_callback_state and
+// set_task_work_schedule_callback_state, Linux 7.3.
+func kfuncOf(name string) helper {
+	h := helper{args: 5}
+	switch strings.TrimSuffix(name, "_impl") {
+	case "bpf_rbtree_add":
+		h.callback, h.how = 3, cbNodes
+	case "bpf_wq_set_callback":
+		h.callback, h.how = 2, cbTimer
+	case "bpf_task_work_schedule_signal", "bpf_task_work_schedule_resume":
+		h.callback, h.how = 4, cbTimer
+	default:
+		h.how = cbOther
+	}
+	return h
 }
 
 // helpers lists helpers by number. One that is not here may do anything that a
@@ -94,14 +118,14 @@ var helpers = [...]helper{
 	42:  {args: 0, res: resNumberRead},                             // get_numa_node_id
 	43:  {args: 3, res: resNumberRead},                             // skb_change_head
 	44:  {args: 2, res: resNumberRead},                             // xdp_adjust_head
-	45:  {args: 3, res: resNumber, out: 1, size: 2},                // probe_read_str
+	45:  {args: 3, res: resSize, out: 1, size: 2},                  // probe_read_str
 	46:  {args: 1, res: resNumberRead},                             // get_socket_cookie
 	47:  {args: 1, res: resNumberRead},                             // get_socket_uid
 	48:  {args: 2, res: resNumberRead},                             // set_hash
 	51:  {args: 3, res: resNumberRead},                             // redirect_map
 	54:  {args: 2, res: resNumberRead},                             // xdp_adjust_meta
 	65:  {args: 2, res: resNumberRead},                             // xdp_adjust_tail
-	67:  {args: 4, res: resNumber, out: 2, size: 3},                // get_stack
+	67:  {args: 4, res: resSize, out: 2, size: 3},                  // get_stack
 	68:  {args: 5, res: resNumber, out: 3, size: 4},                // skb_load_bytes_relative
 	69:  {args: 4, res: resNumber, out: 2, size: 3},                // fib_lookup
 	80:  {args: 0, res: resNumberRead},                             // get_current_cgroup_id
@@ -109,8 +133,9 @@ var helpers = [...]helper{
 	94:  {args: 1, res: resVoid},                                   // spin_unlock
 	112: {args: 3, res: resNumber, out: 1, size: 2},                // probe_read_user
 	113: {args: 3, res: resNumber, out: 1, size: 2},                // probe_read_kernel
-	114: {args: 3, res: resNumber, out: 1, size: 2},                // probe_read_user_str
-	115: {args: 3, res: resNumber, out: 1, size: 2},                // probe_read_kernel_str
+	114: {args: 3, res: resSize, out: 1, size: 2},                  // probe_read_user_str
+	115: {args: 3, res: resSize, out: 1, size: 2},                  // probe_read_kernel_str
+	141: {args: 4, res: resSize, out: 2, size: 3},                  // get_task_stack
 	118: {args: 0, res: resNumberRead},                             // jiffies64
 	125: {args: 0, res: resNumberRead},                             // ktime_get_boot_ns
 	130: {args: 4, res: resNumberRead},                             // ringbuf_output

@@ -1,6 +1,9 @@
 package abstract
 
 import (
+	"math"
+
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
@@ -10,10 +13,17 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 	h := helper{args: 5, how: cbOther}
 	if in.IsHelperCall() {
 		h = helperOf(in.Imm)
-	}
-	if ref, ok := r.a.p.RefAt(pc); ok && ref.Kind == bytecode.RefKfunc && ref.Name == "bpf_throw" {
-		r.a.throw()
-		return false
+	} else if ref, ok := r.a.p.RefAt(pc); ok && ref.Kind == bytecode.RefKfunc {
+		switch h = kfuncOf(ref.Name); {
+		case ref.Name == "bpf_throw":
+			r.a.throw()
+			return false
+		case ref.Name == "__bpf_trap":
+			r.fault(&anything.Alt, Fault{PC: pc, Kind: Trapped})
+			if r.a.opt.Rules == Kernel {
+				return false
+			}
+		}
 	}
 	if m := s.get(bytecode.R1); m.is(TablePtr) && in.IsHelperCall() {
 		r.fault(&m.Alt, Fault{PC: pc, Kind: TableArgument, Reg: bytecode.R1, Value: int64(in.Imm)})
@@ -31,6 +41,7 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 		s.regs[reg] = nil
 	}
 	s.regs[bytecode.R0] = r0
+	s.endArgs()
 	return true
 }
 
@@ -39,6 +50,13 @@ func (r *run) returned(h helper, s *State) *Value {
 	switch h.res {
 	case resNumber, resNumberRead, resTail:
 		return unknownNumber
+	case resSize:
+		const maxErrno = 4095
+		hi := int64(math.MaxInt32)
+		if n := s.get(bytecode.Reg(h.size)); n.is(Number) && n.Off.Umax() < math.MaxInt32 {
+			hi = int64(n.Off.Umax())
+		}
+		return number(scalar.SRange(-maxErrno, hi))
 	case resVoid:
 		return nil
 	case resValue, resValueRead:
@@ -47,8 +65,8 @@ func (r *run) returned(h helper, s *State) *Value {
 			return unknownPtr
 		}
 		switch r.a.p.Maps[m.Obj].Type {
-		case mapArrayOfMaps, mapHashOfMaps, mapSockMap, mapSockHash, mapXSK:
-			return unknownPtr
+		case bytecode.MapArrayOfMaps, bytecode.MapHashOfMaps, bytecode.MapSockMap, bytecode.MapSockHash, bytecode.MapXSK:
+			return unknownPtr // values that are no memory
 		}
 		v := pointer(MapValue, int(m.Obj), 0)
 		v.flags |= maybeNull
@@ -56,16 +74,6 @@ func (r *run) returned(h helper, s *State) *Value {
 	}
 	return unknownPtr
 }
-
-// Types of maps whose values a program does not look up as memory
-// (include/uapi/linux/bpf.h enum bpf_map_type).
-const (
-	mapArrayOfMaps = 12
-	mapHashOfMaps  = 13
-	mapSockMap     = 15
-	mapXSK         = 17
-	mapSockHash    = 18
-)
 
 // clobberArgs forgets the stack bytes that a helper may write to. It writes
 // upwards from a pointer that it is given; only buffers whose size is an
@@ -141,7 +149,7 @@ func (r *run) callbacks(pc bytecode.PC, h helper, s *State) {
 // caller's stack if the pointer that it hands on leads there.
 func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 	other := &Value{Alt: Alt{Kind: Other, Off: unknown}}
-	var args [6]*Value
+	var args arguments
 	switch how {
 	case cbLoop:
 		args[1], args[2] = unknownNumber, s.regs[bytecode.R3]
@@ -151,6 +159,8 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 		args[1], args[2], args[3] = other, other, s.regs[bytecode.R4]
 	case cbBuffer:
 		args[1], args[2] = other, s.regs[bytecode.R3]
+	case cbNodes:
+		args[1], args[2] = other, other
 	case cbTimer:
 		// Runs later, when the caller's frames are gone.
 		r.later(sub, s.certain())
@@ -158,6 +168,7 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 		r.a.enqueue(sub, entryState(args))
 		return
 	}
+	r.a.f.sync[sub] = true
 	if reaches(args[:]) {
 		s.unlinkFrames()
 	}
@@ -165,6 +176,7 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 	const rounds = 8
 	for i := 0; ; i++ {
 		outs := r.enter(pc, sub, s, args)
+		r.checkCallback(sub, outs)
 		if len(s.frames) == 0 || !reaches(args[:]) {
 			return
 		}

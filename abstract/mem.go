@@ -42,6 +42,10 @@ func (acc access) fault(k FaultKind, off int64, bits tnum.T) Fault {
 
 // load carries out an LDX instruction.
 func (r *run) load(pc bytecode.PC, in bytecode.Insn, s *State) {
+	if in.LoadsArg() {
+		r.loadArg(pc, in, s)
+		return
+	}
 	acc := access{pc, in.Src, int64(in.Off), in.AccessBytes(), in.Mode() == modeMemSX}
 	if in.Mode() != modeMem && in.Mode() != modeMemSX {
 		s.set(in.Dst, unknownPtr)
@@ -136,18 +140,20 @@ func (r *run) loadCtx(acc access, a *Alt) *Value {
 
 // packetField answers whether the 4 bytes at off in the context of a program of
 // this type are loaded as a pointer: data, data_end and data_meta of struct
-// __sk_buff and struct xdp_md (include/uapi/linux/bpf.h). Of types that are not
-// listed nothing is known.
+// __sk_buff and struct xdp_md (include/uapi/linux/bpf.h). Other contexts have
+// pointers in fields of 8 bytes alone. What an extension is called with is not
+// known, nor is the context of a program without type.
 func packetField(progType string, off int64) cfg.Truth {
 	switch progType {
-	case "syscall", "socket_filter", "raw_tracepoint", "raw_tracepoint_writable", "tracepoint", "kprobe", "perf_event":
-		return cfg.No
 	case "xdp":
 		return cfg.TruthOf(off <= 8)
-	case "sched_cls", "sched_act", "cgroup_skb", "lwt_in", "lwt_out", "lwt_xmit", "lwt_seg6local":
+	case "sched_cls", "sched_act", "cgroup_skb", "lwt_in", "lwt_out", "lwt_xmit", "lwt_seg6local", "sk_skb",
+		"flow_dissector":
 		return cfg.TruthOf(off == 76 || off == 80 || off == 140)
+	case "", "ext":
+		return cfg.Maybe
 	}
-	return cfg.Maybe
+	return cfg.No
 }
 
 // loadMap returns what is known of a load from a map's value. The bytes of a
@@ -264,6 +270,10 @@ func (v *Value) spoilt(pc bytecode.PC, reg bytecode.Reg, why side) *Value {
 
 // store carries out an ST or STX instruction.
 func (r *run) store(pc bytecode.PC, in bytecode.Insn, s *State) {
+	if in.StoresArg() {
+		r.storeArg(pc, in, s)
+		return
+	}
 	acc := access{pc: pc, reg: in.Dst, off: int64(in.Off), size: in.AccessBytes()}
 	if in.Class() == asm.StXClass && in.Mode() == modeAtomic {
 		r.atomic(acc, in, s)
@@ -316,6 +326,10 @@ func (r *run) atomic(acc access, in bytecode.Insn, s *State) {
 	case atomicStoreRel:
 		r.storeTo(acc, r.read(acc.pc, s, in.Src), s)
 		return
+	}
+	r.read(acc.pc, s, in.Src)
+	if in.Imm == atomicCmpXchg {
+		r.read(acc.pc, s, bytecode.R0)
 	}
 	old := r.loadFrom(acc, s)
 	r.storeTo(acc, nil, s)

@@ -20,12 +20,23 @@ type Quirks struct {
 	// NoLoadOffset: the offset in the instruction that loads from a table does not
 	// count for which entry is loaded (Linux 6.19).
 	NoLoadOffset bool
+	// FewFrames: calls nest 8 deep, not 16 (before Linux 7.2).
+	FewFrames bool
+}
+
+// frames returns how many frames a chain of calls may have (MAX_CALL_FRAMES).
+func (q Quirks) frames() int {
+	if q.FewFrames {
+		return 8
+	}
+	return 16
 }
 
 // QuirksOf returns the quirks of a kernel. Those about tables need one that has
 // indirect jumps.
 func QuirksOf(k kernel.Features) Quirks {
 	return Quirks{
+		FewFrames:    !k.Has(kernel.DeepCalls),
 		NoDivision:   !k.Has(kernel.DivisionRange),
 		LostCode:     k.Has(kernel.Gotox) && !k.Has(kernel.SpilledCode),
 		NoLoadOffset: k.Has(kernel.Gotox) && !k.Has(kernel.TableLoadOffset),

@@ -7,13 +7,20 @@ import (
 // numRegs is the number of registers that a program may use, r0 to r10.
 const numRegs = 11
 
+// numValues is the number of registers and of arguments on the stack.
+const numValues = numRegs + stackArgs
+
 // State is what is known at a point of a program: registers and the stack
 // frames in sight. Stored states are not changed.
 //
 // A register without a value is not initialised, or dead: nothing reads it before
 // it is written. One that may hold anything has the value anything.
 type State struct {
-	regs [numRegs]*Value
+	// regs holds r0 to r10, then the arguments that are passed through r11.
+	regs [numValues]*Value
+	// sent reports whether something was stored through r11 or a function was
+	// called: what the caller passed on the stack is gone then.
+	sent bool
 	// cover says that the state only covers states that Linux's verifier may have:
 	// it was joined, widened, cut, or rests on something that is not modelled. One
 	// without it is, but for what decides nothing, a state that the verifier itself
@@ -133,7 +140,7 @@ func (s *State) visit(f func(*Value) bool) bool {
 func (s *State) trim(live uint16) {
 	defer s.share()
 	for r := range s.regs {
-		if live>>r&1 == 0 {
+		if r < numRegs && live>>r&1 == 0 {
 			s.regs[r] = nil
 		}
 	}
@@ -187,7 +194,7 @@ func (s *State) renumber() {
 // comparing part by part (kernel/bpf/states.c states_equal, Linux 7.3), and
 // whether t is as certain.
 func (s *State) leq(t *State) bool {
-	if len(s.frames) != len(t.frames) || t.cover && !s.cover {
+	if len(s.frames) != len(t.frames) || t.cover && !s.cover || s.sent != t.sent && !(t.sent && t.cover) {
 		return false
 	}
 	var ids idMap
@@ -262,7 +269,7 @@ func (m *idPairs) join(a, b *Value) *Value {
 // has initialised may hold anything: what is done with it still happens.
 func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
 	m := idPairs{combine: combine}
-	out := &State{frames: make([]*frame, len(a.frames)), cover: true}
+	out := &State{frames: make([]*frame, len(a.frames)), cover: true, sent: a.sent || b.sent}
 	for r := range out.regs {
 		switch v, w := a.regs[r], b.regs[r]; {
 		case v != nil && w != nil:

@@ -48,7 +48,7 @@ func TestFaults(t *testing.T) {
 				continue
 			}
 			load, faults := rec.Result.Load, r.Facts.Faults()
-			is := func(f abstract.Fault) bool { return linux.Words(p, f) == load.Error }
+			is := func(f abstract.Fault) bool { return linux.Words(f) == load.Error }
 			switch {
 			case load.OK && len(faults) > 0:
 				t.Errorf("%s: %s: loaded, but %+v", filepath.Base(path), rec.Job.Name, faults)

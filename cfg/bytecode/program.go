@@ -49,6 +49,13 @@ type Program struct {
 	Rewritten bool
 }
 
+// TypedEntry reports whether the entry function gets the arguments of its BTF
+// prototype and not a context: it replaces a function of another program
+// (freplace), or is one of a library that programs are linked with.
+//
+// Source: kernel/bpf/verifier.c do_check_common, Linux 7.3.
+func (p *Program) TypedEntry() bool { return p.Type == "ext" || p.Type == "" && p.Section == ".text" }
+
 // Subprogram is a function of a Program.
 type Subprogram struct {
 	Name   string // C name, empty when unknown
@@ -60,6 +67,11 @@ type Subprogram struct {
 	// "ctx", "mem:N" (pointer to N bytes, may be null), "nonnull:N", or "other".
 	// Nil when there is no BTF.
 	Args []string
+	// Params is how many parameters the function has by its BTF prototype, and
+	// Result the kind of what it returns: "void", "int" (an integer or enum of at
+	// most 8 bytes), or "other". 0 and empty when there is no BTF.
+	Params int
+	Result string
 	// Exception reports whether the function is the program's exception
 	// callback (BTF declaration tag "exception_callback:NAME").
 	Exception bool

@@ -45,6 +45,7 @@ const (
 	DivisionRange   // ranges of quotients and remainders are computed
 	SpilledCode     // a code address survives being stored on the stack
 	TableLoadOffset // the offset in a load from a table counts
+	DeepCalls       // calls nest 16 deep, not 8
 
 	featureCount
 )
@@ -89,6 +90,7 @@ func Table() [featureCount]Row {
 		DivisionRange:   row(7000, 0, Read, "ranges of quotients and remainders"),
 		SpilledCode:     row(7003, 0, Read, "code addresses survive on the stack"),
 		TableLoadOffset: row(7001, 0, Read, "the offset in a load from a table counts"),
+		DeepCalls:       row(7002, 0, Read, "calls nest 16 deep, not 8"),
 	}
 	for i := range t {
 		t[i].Feature = Feature(i)

@@ -23,7 +23,7 @@ import (
 // cilium/ebpf 0.22 drops them (offsets of moves and atomic operations). What has
 // no encoding, or two readings, is an error that wraps ErrAsm. Functions that
 // carry BTF are marked Global by its linkage; Subprogram.Args needs the program
-// type as well: see FuncArgs and package cfg/load/ebpfspec.
+// type as well: see Describe and package cfg/load/ebpfspec.
 func FromAsm(insns asm.Instructions) (*bytecode.Program, error) {
 	p := &bytecode.Program{Name: insns.Name()}
 	symbols := map[string]bytecode.PC{}

@@ -7,6 +7,8 @@ import (
 
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
 // checkAsm refuses an instruction of cilium/ebpf whose fields contradict each
@@ -45,32 +47,36 @@ func checkAsm(in *asm.Instruction) error {
 // and bit 8 of load-acquire and store-release).
 func atomicOf(imm int64) asm.AtomicOp { return asm.AtomicOp(imm<<8) & 0x1_ff00 }
 
-// FuncArgs describes the parameters of a global function with BTF of
-// cilium/ebpf, as the kernel takes them for a program of the type: see
-// bytecode.Subprogram.Args. The type is in libbpf's words ("xdp"). The error
-// says that the BTF cannot be read.
-func FuncArgs(fn *btf.Func, progType string) (args []string, err error) {
+// Describe adds to a subprogram what BTF of cilium/ebpf says of its function, as
+// the kernel takes it for a program of the type: Params, Result and, where s is
+// Global, Args. The type is in libbpf's words ("xdp"). The error says that the BTF
+// cannot be read.
+func Describe(s *bytecode.Subprogram, fn *btf.Func, progType string) (err error) {
 	// Types made by hand may have gaps, at which cilium/ebpf 0.22 panics.
 	defer func() {
 		if r := recover(); r != nil {
-			args, err = nil, fmt.Errorf("function %q: BTF: %v", fn.Name, r)
+			err = fmt.Errorf("function %q: BTF: %v", fn.Name, r)
 		}
 	}()
 	b, err := btf.NewBuilder(nil, nil)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	id, err := b.Add(fn)
 	if err != nil {
-		return nil, fmt.Errorf("function %q: %w", fn.Name, err)
+		return fmt.Errorf("function %q: %w", fn.Name, err)
 	}
 	data, err := b.Marshal(nil, &btf.MarshalOptions{Order: binary.LittleEndian})
 	if err != nil {
-		return nil, fmt.Errorf("function %q: %w", fn.Name, err)
+		return fmt.Errorf("function %q: %w", fn.Name, err)
 	}
 	types, err := parseBTF(data, binary.LittleEndian)
 	if err != nil {
-		return nil, fmt.Errorf("function %q: %w", fn.Name, err)
+		return fmt.Errorf("function %q: %w", fn.Name, err)
 	}
-	return types.args(uint32(id), progType), nil
+	types.describe(s, uint32(id))
+	if s.Global {
+		s.Args = types.args(uint32(id), progType)
+	}
+	return nil
 }

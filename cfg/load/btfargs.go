@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
 // typedFunc is a function's type as a program of a type takes it.
@@ -26,8 +28,9 @@ func (o *object) argsOf(fn uint32, progType string) []string {
 }
 
 // maxArgs is one more than the parameters that the kernel takes
-// (MAX_BPF_FUNC_REG_ARGS): the rest of a longer list is left out.
-const maxArgs = 6
+// (include/linux/bpf.h MAX_BPF_FUNC_ARGS, Linux 7.3): the rest of a longer list is
+// left out.
+const maxArgs = 13
 
 // args describes the parameters of a global function as the kernel takes them
 // for a program of the type (btf_prepare_func_args in kernel/bpf/btf.c, Linux
@@ -43,6 +46,21 @@ func (b *btfTypes) args(fn uint32, progType string) []string {
 		res = append(res, b.arg(b.word(proto, 2*i+1), b.tags[tagged{fn, int32(i)}], progType))
 	}
 	return res
+}
+
+// describe adds what the prototype of a function says of a subprogram.
+func (b *btfTypes) describe(s *bytecode.Subprogram, fn uint32) {
+	proto := b.at(b.at(fn).size)
+	if proto.kind != kindFuncProto {
+		return
+	}
+	s.Params, s.Result = proto.vlen, "other"
+	switch t := b.at(b.strip(proto.size)); {
+	case proto.size == 0:
+		s.Result = "void"
+	case t.kind == kindInt || t.kind == kindEnum || t.kind == kindEnum64:
+		s.Result = "int"
+	}
 }
 
 // arg describes one parameter by its type and declaration tags.

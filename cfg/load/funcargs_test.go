@@ -6,11 +6,13 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// TestFuncArgs describes parameters by BTF of cilium/ebpf. The kinds are those of
+// TestDescribe describes parameters by BTF of cilium/ebpf. The kinds are those of
 // btf_prepare_func_args in Linux 7.3.
-func TestFuncArgs(t *testing.T) {
+func TestDescribe(t *testing.T) {
 	u32 := &btf.Int{Name: "u32", Size: 4}
 	fn := func(params ...btf.Type) *btf.Func {
 		proto := &btf.FuncProto{Return: u32}
@@ -35,14 +37,16 @@ func TestFuncArgs(t *testing.T) {
 		{fn(pair), "xdp", []string{"other"}},
 		{tagged, "xdp", []string{"nonnull:16"}},
 	} {
-		got, err := FuncArgs(c.fn, c.typ)
-		if err != nil || cmp.Diff(c.want, got) != "" {
-			t.Errorf("%v for %s: %q %v, want %q", c.fn, c.typ, got, err, c.want)
+		s := bytecode.Subprogram{Global: true}
+		err := Describe(&s, c.fn, c.typ)
+		if err != nil || cmp.Diff(c.want, s.Args) != "" || s.Params != len(c.want) || s.Result != "int" {
+			t.Errorf("%v for %s: %+v %v, want %q", c.fn, c.typ, s, err, c.want)
 		}
 	}
 	for _, odd := range []*btf.Func{{Name: "f"}, {Name: "f", Type: u32}, {}} {
-		if got, err := FuncArgs(odd, "xdp"); err == nil && got != nil {
-			t.Errorf("%v: %q", odd, got)
+		s := bytecode.Subprogram{Global: true}
+		if err := Describe(&s, odd, "xdp"); err == nil && s.Args != nil {
+			t.Errorf("%v: %q", odd, s.Args)
 		}
 	}
 }

@@ -182,8 +182,10 @@ func (l *linker) addSubprograms() {
 		s.Exception = fn == l.exception
 		if id, ok := l.o.funcType(f); ok {
 			t := l.o.types.at(id)
+			l.o.types.describe(&s, id)
 			s.Global = t.kind == kindFunc && t.vlen == btfGlobal && !f.hidden
-			if s.Global && fn != l.placed[0] { // the kernel gives the entry its context
+			// The kernel gives the entry its context, unless it replaces a function.
+			if s.Global && (fn != l.placed[0] || l.p.TypedEntry()) {
 				s.Args = l.o.argsOf(id, l.p.Type)
 			}
 		}

@@ -75,7 +75,7 @@ func (c *context) verdict() {
 	if v := set.Check(c.p, r); !v.Accept {
 		c.refusal(&v)
 	}
-	for _, v := range set.Faults(c.p, r) {
+	for _, v := range set.Faults(r) {
 		if v.Fault.Proven {
 			c.refusal(&v)
 		} else {

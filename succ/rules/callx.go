@@ -36,35 +36,15 @@ func (w *paths) callx(pc bytecode.PC) *Verdict {
 	return nil
 }
 
-// maxFrames is the depth of calls before Linux 7.3 (MAX_CALL_FRAMES).
-const maxFrames = 8
-
 // afterPaths returns what the kernel finds when it has followed all paths, or,
 // for recursion in old kernels, when a path has become too deep.
 func (w *paths) afterPaths() *Verdict {
-	switch set := w.c.set; {
-	case set.DeepRecursion:
-		if site, ok := w.c.cycle(w.reached(w.c.directCalls())); ok {
-			msg := fmt.Sprintf("the call stack of %d frames is too deep", maxFrames+1)
-			return &Verdict{Message: msg, PC: site.pc, Errno: "E2BIG", Rule: Calls}
-		}
-	case set.StaticCallx:
-		return w.callGraph()
-	}
-	return nil
-}
-
-// reached drops the calls that no path reaches.
-func (w *paths) reached(calls [][]callSite) [][]callSite {
-	out := make([][]callSite, len(calls))
-	for i, sites := range calls {
-		for _, s := range sites {
-			if w.r.Facts.Reached(s.pc) {
-				out[i] = append(out[i], s)
-			}
+	if w.c.set.StaticCallx {
+		if v := w.callGraph(); v != nil {
+			return v
 		}
 	}
-	return out
+	return w.chains()
 }
 
 // callGraph refuses recursion through indirect calls, and tail calls in what is

@@ -20,7 +20,7 @@ func (c *checker) instructions() *Verdict {
 	c.second = make([]bool, c.p.Len())
 	for pc := bytecode.PC(0); pc < c.p.Len(); pc++ {
 		in := c.p.Insns[pc]
-		if msg := badRegister(in); msg != "" && !c.set.LateFields {
+		if msg := c.set.badRegister(in); msg != "" && !c.set.LateFields {
 			return reject(pc, Encoding, msg)
 		}
 		if in.Code == bytecode.CodeLdImm64 {
@@ -63,23 +63,12 @@ func (c *checker) noTables() *Verdict {
 func (c *checker) isSecond(pc bytecode.PC) bool { return int(pc) < len(c.second) && c.second[pc] }
 
 // badRegister complains about a register that does not exist. Register 11
-// passes stack arguments and may be the base of plain loads and stores.
-func badRegister(in bytecode.Insn) string {
-	const first = 11
-	stackArg := func(r bytecode.Reg) bool {
-		if r != bytecode.R11 || in.Mode() != asm.MemMode {
-			return false
-		}
-		switch in.Class() {
-		case asm.LdXClass:
-			return r == in.Src && in.Dst < first
-		case asm.StClass, asm.StXClass:
-			return r == in.Dst && in.Src < first
-		}
-		return false
-	}
-	for _, r := range []bytecode.Reg{in.Src, in.Dst} {
-		if r >= first && !stackArg(r) {
+// passes stack arguments: in kernels that have them it may be the base of what
+// stores and loads those.
+func (s Set) badRegister(in bytecode.Insn) string {
+	for _, r := range []bytecode.Reg{in.Dst, in.Src} {
+		arg := s.StackArgs && (r == in.Dst && in.StoresArg() || r == in.Src && in.LoadsArg())
+		if r > bytecode.R10 && !arg {
 			return fmt.Sprintf("R%d is invalid", r)
 		}
 	}

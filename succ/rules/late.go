@@ -20,12 +20,12 @@ func (c *checker) lateFields(pc bytecode.PC) *Verdict {
 		}
 		return nil
 	case in.IsGotox() && in.Dst > bytecode.R10:
-		return c.set.verdict(c.p, abstract.Fault{PC: pc, Kind: abstract.UnsetTarget, Proven: true, Reg: in.Dst})
+		return c.set.verdict(abstract.Fault{PC: pc, Kind: abstract.UnsetTarget, Proven: true, Reg: in.Dst})
 	}
 	if msg := badFields(in); msg != "" {
 		return reject(pc, Encoding, msg)
 	}
-	if msg := badRegister(in); msg != "" {
+	if msg := c.set.badRegister(in); msg != "" {
 		return reject(pc, Encoding, msg)
 	}
 	return nil

@@ -98,7 +98,7 @@ func newChecker(s Set, p *bytecode.Program) *checker {
 // or nil.
 func (c *checker) static() *Verdict {
 	steps := []func() *Verdict{
-		c.lastInsn, c.bindFDArray, c.subprograms, c.jumpRanges, c.instructions, c.walk, c.recursion,
+		c.lastInsn, c.bindFDArray, c.subprograms, c.jumpRanges, c.results, c.instructions, c.walk, c.recursion,
 	}
 	for _, step := range steps {
 		if v := step(); v != nil {

@@ -40,6 +40,10 @@ type Set struct {
 	// KeepsTargets reports whether rewriting neither deletes the targets of
 	// indirect jumps nor puts code in front of them where they then lead.
 	KeepsTargets bool
+	// DeepCalls reports whether calls nest 16 deep, not 8.
+	DeepCalls bool
+	// StackArgs reports whether arguments can be passed on the stack, through r11.
+	StackArgs bool
 	// Quirks are how values are computed otherwise.
 	Quirks abstract.Quirks
 	// DeepRecursion reports whether recursion is found only when calls nest too
@@ -57,6 +61,7 @@ func Of(k kernel.Features) Set {
 		LateFields: k.Has(kernel.LateFields), OffsetErrno: "EINVAL", PerSubprogram: k.Has(kernel.TablesByMap),
 		StaticCallx: k.Has(kernel.StaticCallx), FixedOffsets: k.Has(kernel.FixedOffsets),
 		KeepsTargets: k.Has(kernel.KeepTargetNops), DeepRecursion: k.Has(kernel.DeepRecursion),
+		StackArgs: k.Has(kernel.StackArgs), DeepCalls: k.Has(kernel.DeepCalls),
 		Quirks: abstract.QuirksOf(k),
 	}
 	if k.Has(kernel.OffsetIsAccess) {
@@ -66,6 +71,14 @@ func Of(k kernel.Features) Set {
 		s.MaxJumpEdges = 1_000_000
 	}
 	return s
+}
+
+// frames returns how many frames a chain of calls may have (MAX_CALL_FRAMES).
+func (s Set) frames() int {
+	if s.DeepCalls {
+		return 16
+	}
+	return 8
 }
 
 // Lookup returns the rules of the kernel with a name, "linux-7.3", or of a release

@@ -105,6 +105,28 @@ func (c *checker) jumpRanges() *Verdict {
 	return nil
 }
 
+// results refuses what may leave a function with a number where the function
+// returns none by its BTF prototype: legacy packet loads and tail calls.
+//
+// Source: kernel/bpf/check_btf.c check_btf_func, Linux 7.3.
+func (c *checker) results() *Verdict {
+	for i := 1; i < len(c.p.Subprogs); i++ {
+		s := &c.p.Subprogs[i]
+		if s.Result == "" || s.Result == "int" {
+			continue
+		}
+		for pc := s.Start; pc < s.End; pc += c.p.Insns[pc].Slots() {
+			switch in := c.p.Insns[pc]; {
+			case isPacketLoad(in):
+				return reject(pc, Calls, "LD_ABS is only allowed in functions that return 'int'.")
+			case in.IsHelperCall() && in.Imm == bytecode.HelperTailCall:
+				return reject(pc, Calls, "tail_call is only allowed in functions that return 'int'.")
+			}
+		}
+	}
+	return nil
+}
+
 // jumpTarget returns where a jump leads by its offset field, whatever else is in
 // it: the kernel looks at class and operation only. Kernels that do not tell
 // indirect jumps apart here take them for jumps, too.

@@ -59,11 +59,11 @@ func (s Set) Check(p *bytecode.Program, r *succ.Result) Verdict {
 // its own words: the faults that it refuses a program for, by instruction. One
 // that is not proven (Verdict.Fault.Proven) refuses nothing. r is the result of
 // Resolve on the same program.
-func (s Set) Faults(p *bytecode.Program, r *succ.Result) []Verdict {
+func (s Set) Faults(r *succ.Result) []Verdict {
 	var out []Verdict
 	for _, f := range r.Facts.Faults() {
 		if refuses(f) {
-			out = append(out, *s.verdict(p, f))
+			out = append(out, *s.verdict(f))
 		}
 	}
 	return out
@@ -77,6 +77,8 @@ type paths struct {
 	faults map[bytecode.PC]abstract.Fault
 	jumps  map[bytecode.PC]*succ.Indirect
 	loops  map[cfg.BlockID]*loop // by block
+
+	callback, async []bool // of each subprogram by starts: see roles
 }
 
 func newPaths(c *checker, r *succ.Result) *paths {
@@ -84,6 +86,9 @@ func newPaths(c *checker, r *succ.Result) *paths {
 		c: c, p: c.p, r: r, faults: map[bytecode.PC]abstract.Fault{}, jumps: map[bytecode.PC]*succ.Indirect{},
 	}
 	for _, f := range r.Facts.Faults() {
+		if f.Kind == abstract.TooManyFrames && c.set.StaticCallx {
+			continue // recursion: told by the graph of calls
+		}
 		if f.Proven && refuses(f) {
 			w.faults[f.PC] = f
 		}
@@ -92,6 +97,7 @@ func newPaths(c *checker, r *succ.Result) *paths {
 		w.jumps[r.Indirect[i].PC] = &r.Indirect[i]
 	}
 	w.loops = endless(c.p, r)
+	w.roles()
 	return w
 }
 
@@ -150,7 +156,7 @@ func (w *paths) at(pc bytecode.PC) *Verdict {
 		}
 	}
 	if f, ok := w.faults[pc]; ok {
-		return w.c.set.verdict(w.p, f)
+		return w.c.set.verdict(f)
 	}
 	switch {
 	case in.IsGotox() && w.c.set.PerSubprogram:

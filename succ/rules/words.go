@@ -34,22 +34,25 @@ func errno(k abstract.FaultKind) string {
 	case abstract.TooManyFrames:
 		return "E2BIG"
 	case abstract.NoCodeAddress, abstract.UnsetTarget, abstract.EntryOutside, abstract.NoFunction, abstract.TableArgument,
-		abstract.FarOffset, abstract.UnboundedOffset, abstract.LargeOffset, abstract.Recursion:
+		abstract.FarOffset, abstract.UnboundedOffset, abstract.LargeOffset, abstract.LateArgument,
+		abstract.FarArgument:
 		return "EINVAL"
+	case abstract.MissingArgument, abstract.Trapped:
+		return "EFAULT"
 	}
 	return "EACCES"
 }
 
 // verdict returns the verdict on a fault, in the words of the kernel.
-func (s Set) verdict(p *bytecode.Program, f abstract.Fault) *Verdict {
-	return &Verdict{Message: s.Words(p, f), PC: f.PC, Errno: errno(f.Kind), Rule: Values, Fault: f}
+func (s Set) verdict(f abstract.Fault) *Verdict {
+	return &Verdict{Message: s.Words(f), PC: f.PC, Errno: errno(f.Kind), Rule: Values, Fault: f}
 }
 
 // Words returns the kernel's message on a fault.
 //
 // Source: kernel/bpf/verifier.c, Linux 7.3; how kernels with FixedOffsets differ:
 // check_generic_ptr_alignment and check_mem_region_access, Linux 6.19.
-func (s Set) Words(p *bytecode.Program, f abstract.Fault) string {
+func (s Set) Words(f abstract.Fault) string {
 	reg := fmt.Sprintf("R%d ", f.Reg)
 	switch f.Kind {
 	case abstract.UnsetRegister:
@@ -89,7 +92,7 @@ func (s Set) Words(p *bytecode.Program, f abstract.Fault) string {
 	if msg := mathWords(f); msg != "" {
 		return msg
 	}
-	return callWords(p, f)
+	return callWords(f)
 }
 
 // outsideRange is how the message on an offset outside of its memory ends.
@@ -132,26 +135,32 @@ func mathWords(f abstract.Fault) string {
 }
 
 // callWords is Words for calls.
-func callWords(p *bytecode.Program, f abstract.Fault) string {
+func callWords(f abstract.Fault) string {
 	switch f.Kind {
-	case abstract.Recursion:
-		return fmt.Sprintf("recursive call from %s() to %s()", subName(p, f.From), subName(p, f.To))
 	case abstract.TooManyFrames:
-		return fmt.Sprintf("the call stack of %d frames is too deep !", f.Value)
+		return fmt.Sprintf("the call stack of %d frames is too deep", f.Value)
 	case abstract.TableArgument:
 		n := int32(f.Value)
-		return fmt.Sprintf("cannot pass map_type %d into func %s#%d", mapInsnArray, bytecode.HelperName(n), n)
+		return fmt.Sprintf("cannot pass map_type %d into func %s#%d", bytecode.MapInsnArray, bytecode.HelperName(n), n)
 	case abstract.NoCallback:
 		return fmt.Sprintf("R%d type=%s expected=func", f.Reg, f.Holds)
+	case abstract.LateArgument:
+		return "r11 load must be before any r11 store or call insn"
+	case abstract.NoArgument:
+		return fmt.Sprintf("invalid read from stack arg off %d depth %d", f.Off, f.Size)
+	case abstract.FarArgument:
+		return fmt.Sprintf("stack arg write offset %d exceeds max %d stack args", f.Off, f.Size)
+	case abstract.MissingArgument:
+		return fmt.Sprintf("callee expects %d args, stack arg%d is not initialized", f.Size, f.Value)
+	case abstract.Trapped:
+		return "unexpected __bpf_trap() due to uninitialized variable?"
+	case abstract.CallbackResult:
+		return "R0 not a scalar value"
 	case abstract.NoFunction:
 		return fmt.Sprintf("R%d has type %s, expected func", f.Reg, typeName(f))
 	}
 	panic(fmt.Sprintf("bug: no words for fault %d", f.Kind))
 }
-
-// mapInsnArray is the type of maps that hold jump tables
-// (include/uapi/linux/bpf.h BPF_MAP_TYPE_INSN_ARRAY).
-const mapInsnArray = 34
 
 // misaligned words an access that is not aligned. Where a part of the offset is
 // variable, kernels with FixedOffsets print a constant part of zero, unless the
@@ -185,14 +194,6 @@ func typeName(f abstract.Fault) string {
 		return f.Holds.String() + "_or_null"
 	}
 	return f.Holds.String()
-}
-
-// subName returns a subprogram's name, or one made of its start.
-func subName(p *bytecode.Program, sub int) string {
-	if n := p.Subprogs[sub].Name; n != "" {
-		return n
-	}
-	return "func_" + p.Subprogs[sub].Start.String()
 }
 
 // symbol returns an operator as the kernel's messages have it

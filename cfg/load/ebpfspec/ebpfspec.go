@@ -81,17 +81,15 @@ func describe(p *bytecode.Program, insns asm.Instructions) error {
 		if fn != nil && pc == 0 {
 			callback = exceptionCallback(fn)
 		}
-		// The kernel gives the entry its context, whatever its BTF says.
-		if fn != nil && pc > 0 && sub < len(p.Subprogs) && p.Subprogs[sub].Start == pc {
+		if fn != nil && sub < len(p.Subprogs) && p.Subprogs[sub].Start == pc {
 			s := &p.Subprogs[sub]
-			s.Exception = callback != "" && s.Name == callback
-			if s.Global {
-				args, err := load.FuncArgs(fn, p.Type)
-				if err != nil {
-					return err
-				}
-				s.Args = args
+			if err := load.Describe(s, fn, p.Type); err != nil {
+				return err
 			}
+			if pc == 0 && !p.TypedEntry() {
+				s.Args = nil // the kernel gives the entry its context, whatever its BTF says
+			}
+			s.Exception = pc > 0 && callback != "" && s.Name == callback
 		}
 		pc += slots(in)
 	}

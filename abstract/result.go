@@ -1,0 +1,50 @@
+package abstract
+
+import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
+
+// checkResult reports a function that the kernel verifies on its own, the program
+// among them, and that returns no value though it is to return one.
+//
+// Source: kernel/bpf/verifier.c check_return_code, program_returns_void and
+// check_global_subprog_return_code, Linux 7.3. What hooks return is in the
+// kernel's BTF and not known here.
+func (r *run) checkResult(pc bytecode.PC, s *State) {
+	if r.nested > 0 || s.regs[bytecode.R0] != nil {
+		return // a caller that uses the result has the fault
+	}
+	sub := &r.a.p.Subprogs[r.sub]
+	if hook := r.a.p.Type == "lsm" || r.a.p.Type == "struct_ops"; hook && r.sub == 0 {
+		return
+	}
+	if sub.Result != "void" || r.sub == 0 && !r.a.p.TypedEntry() {
+		r.read(pc, s, bytecode.R0)
+	}
+}
+
+// checkCallback reports a callback that returns no number. When it has several
+// exits, the first one is named.
+//
+// Source: kernel/bpf/verifier.c prepare_func_exit, Linux 7.3.
+func (r *run) checkCallback(sub int, outs []*State) {
+	for _, out := range outs {
+		v := out.regs[bytecode.R0]
+		if v.is(Number) || v != nil && v.has(func(a *Alt) bool { return a.Kind == Number }) {
+			continue
+		}
+		sure := r.sure
+		r.sure = out.certain()
+		r.fault(&anything.Alt, Fault{PC: r.a.exitOf(sub), Kind: CallbackResult})
+		r.sure = sure
+	}
+}
+
+// exitOf returns the first exit of a subprogram.
+func (a *analyzer) exitOf(sub int) bytecode.PC {
+	s := &a.p.Subprogs[sub]
+	for pc := s.Start; pc < s.End; pc += a.p.Insns[pc].Slots() {
+		if a.p.Flow(pc).Kind == bytecode.FlowExit {
+			return pc
+		}
+	}
+	return s.Start
+}

@@ -1,0 +1,77 @@
+package abstract
+
+import (
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// stackArgs is how many arguments a call passes on the stack at most
+// (include/linux/bpf_verifier.h MAX_STACK_ARG_SLOTS, Linux 7.3). They are no part
+// of a stack frame: a caller stores the sixth argument at r11-8, the next one at
+// r11-16, and the callee loads them from r11+8, r11+16.
+const stackArgs = 7
+
+// argRegister returns the index in State.regs of argument number i, from 1.
+func argRegister(i int) int {
+	if i > 5 {
+		return numRegs + i - 6
+	}
+	return i
+}
+
+// loadArg loads an argument that the caller passed on the stack
+// (kernel/bpf/verifier.c check_stack_arg_read, Linux 7.3).
+func (r *run) loadArg(pc bytecode.PC, in bytecode.Insn, s *State) {
+	slot, has := int(in.Off)/8, max(r.a.p.Subprogs[r.sub].Params-5, 0)
+	f := Fault{PC: pc, Reg: in.Src, Off: int64(in.Off), Size: int64(has) * 8}
+	v := anything
+	switch {
+	case s.sent:
+		f.Kind = LateArgument
+	case slot > has:
+		f.Kind = NoArgument
+	case slot <= stackArgs && s.regs[numRegs+slot-1] != nil:
+		v = s.regs[numRegs+slot-1]
+	}
+	if f.Kind != NoFault {
+		r.fault(&anything.Alt, f)
+	}
+	s.set(in.Dst, v)
+}
+
+// storeArg stores an argument for a call (kernel/bpf/verifier.c
+// check_stack_arg_write, Linux 7.3).
+func (r *run) storeArg(pc bytecode.PC, in bytecode.Insn, s *State) {
+	val := constant(uint64(int64(in.Imm)))
+	if in.Class() == asm.StXClass {
+		val = r.read(pc, s, in.Src)
+	}
+	if !s.sent {
+		s.endArgs()
+	}
+	slot := int(-in.Off) / 8
+	if slot > stackArgs {
+		r.fault(&anything.Alt, Fault{PC: pc, Kind: FarArgument, Reg: in.Dst, Off: int64(in.Off), Size: stackArgs})
+		return
+	}
+	s.regs[numRegs+slot-1] = val
+}
+
+// checkArgs reports an argument on the stack that a function with so many
+// parameters has and that was not stored (kernel/bpf/verifier.c
+// check_outgoing_stack_args, Linux 7.3).
+func (r *run) checkArgs(pc bytecode.PC, s *State, params int) {
+	for i := 6; i <= min(params, 5+stackArgs); i++ {
+		if !s.sent || s.regs[argRegister(i)] == nil {
+			r.fault(&anything.Alt, Fault{PC: pc, Kind: MissingArgument, Value: int64(i - 5), Size: int64(params)})
+			return
+		}
+	}
+}
+
+// endArgs ends the life of the arguments on the stack, as a call does.
+func (s *State) endArgs() {
+	clear(s.regs[numRegs:])
+	s.sent = true
+}

@@ -1,0 +1,126 @@
+package rules
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/internal/progen"
+	"github.com/bpfcfg/bpfcfg/internal/testenv"
+)
+
+// TestCompiledCalls holds the rules against what Linux 7.3.4 said of compiled
+// programs: see testdata/calls/README.md.
+func TestCompiledCalls(t *testing.T) {
+	const trap = "unexpected __bpf_trap() due to uninitialized variable?"
+	refused := map[string]string{"hole": trap, "noret": trap, "insub": trap, "falls": trap}
+	paths := testenv.Glob(t, "calls/*.o")
+	if len(paths) < 6 {
+		t.Fatalf("%d objects", len(paths))
+	}
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := load.ELF(filepath.Base(path), data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range o.Programs {
+			v, err := Linux73().Judge(p)
+			if err != nil || v.Message != refused[p.Name] || v.Accept != (v.Message == "") {
+				t.Errorf("%s: %s: %+v %v, want %q", filepath.Base(path), p.Name, v, err, refused[p.Name])
+			}
+			if v.Message == trap && v.Errno != "EFAULT" {
+				t.Errorf("%s: %s", p.Name, v.Errno)
+			}
+		}
+	}
+}
+
+// chainOf returns a program in which n functions call one after the other.
+func chainOf(n int) *bytecode.Program {
+	var a progen.Asm
+	for i := range n {
+		a.Func(string(rune('a'+i)), false)
+		a.Emit(0xb7, 0, 0, 0, 1)
+		if i < n-1 {
+			a.Call(string(rune('a' + i + 1)))
+		}
+		a.Emit(bytecode.CodeExit, 0, 0, 0, 0)
+	}
+	return a.Program("p")
+}
+
+// TestFrames calls through as many functions as kernels allow, and one more.
+// Linux 6.19.14, 7.0.13 and 7.1.13 refused a chain of 9 functions, and 7.3.4 one
+// of 17, with these words.
+func TestFrames(t *testing.T) {
+	for _, c := range []struct {
+		kernel  string
+		n       int
+		message string
+	}{
+		{"linux-6.19", 8, ""},
+		{"linux-6.19", 9, "the call stack of 9 frames is too deep"},
+		{"linux-7.0", 9, "the call stack of 9 frames is too deep"},
+		{"linux-7.3", 16, ""},
+		{"linux-7.3", 17, "the call stack of 17 frames is too deep"},
+	} {
+		s, err := Lookup(c.kernel)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, err := s.Judge(chainOf(c.n))
+		if err != nil || v.Message != c.message || v.Message != "" && v.Errno != "E2BIG" {
+			t.Errorf("%s: %d functions: %+v %v, want %q", c.kernel, c.n, v, err, c.message)
+		}
+	}
+}
+
+// TestUnset reads registers that nothing has written, without naming them: Linux
+// 7.3.4 refused each with these words.
+func TestUnset(t *testing.T) {
+	const movX, mov, jeq, atomic = 0xbf, 0xb7, 0x15, 0xdb
+	for _, c := range []struct {
+		name    string
+		make    func(a *progen.Asm)
+		message string
+		pc      bytecode.PC
+	}{
+		{"exit", func(*progen.Asm) {}, "R0 !read_ok", 0},
+		{"exit on one path", func(a *progen.Asm) {
+			a.If(jeq, 1, 0, 0, "out")
+			a.Emit(mov, 0, 0, 0, 0)
+			a.Label("out")
+		}, "R0 !read_ok", 2},
+		{"packet load", func(a *progen.Asm) { a.Emit(0x20, 0, 0, 0, 0) }, "R6 !read_ok", 0},
+		{"packet load at a register", func(a *progen.Asm) {
+			a.Emit(movX, 6, 1, 0, 0)
+			a.Emit(0x40, 0, 3, 0, 0)
+		}, "R3 !read_ok", 1},
+		{"cmpxchg", func(a *progen.Asm) {
+			a.Emit(mov, 2, 0, 0, 0)
+			a.Emit(0x7b, 10, 2, -8, 0)
+			a.Emit(atomic, 10, 2, -8, 0xf1)
+		}, "R0 !read_ok", 2},
+		{"atomic add", func(a *progen.Asm) {
+			a.Emit(0x7a, 10, 0, -8, 0)
+			a.Emit(atomic, 10, 3, -8, 0)
+			a.Emit(mov, 0, 0, 0, 0)
+		}, "R3 !read_ok", 1},
+	} {
+		var a progen.Asm
+		c.make(&a)
+		a.Emit(bytecode.CodeExit, 0, 0, 0, 0)
+		p := a.Program("p")
+		p.Type = "socket_filter"
+		v, err := Linux73().Judge(p)
+		if err != nil || v.Message != c.message || v.PC != c.pc || v.Errno != "EACCES" {
+			t.Errorf("%s: %+v %v, want %q at %d", c.name, v, err, c.message, c.pc)
+		}
+	}
+}
