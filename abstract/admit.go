@@ -49,7 +49,7 @@ func (f *Facts) Refusals(b cfg.BlockID, c Concrete) []string {
 // refuses is Refusals for one state.
 func (s *State) refuses(c Concrete) string {
 	base := make(map[uint32]uint64) // of links: the number without its delta
-	for r, v := range s.regs {
+	for r, v := range s.regs[:numRegs] {
 		if x := c.Reg(bytecode.Reg(r)); v != nil && !v.admits(x, c, base) {
 			return fmt.Sprintf("r%d=%v is %#x", r, v, x)
 		}

@@ -3,6 +3,7 @@ package abstract
 import (
 	"math"
 
+	"github.com/bpfcfg/bpfcfg/abstract/calls"
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
@@ -10,32 +11,33 @@ import (
 // helperCall carries out a call of a helper or kernel function. It reports
 // whether the call returns.
 func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
-	h := helper{args: 5, how: cbOther}
-	if in.IsHelperCall() {
-		h = helperOf(in.Imm)
-	} else if ref, ok := r.a.p.RefAt(pc); ok && ref.Kind == bytecode.RefKfunc {
-		switch h = kfuncOf(ref.Name); {
-		case ref.Name == "bpf_throw":
+	if ref, ok := r.a.p.RefAt(pc); ok && ref.Kind == bytecode.RefKfunc {
+		switch ref.Name {
+		case "bpf_throw":
 			r.a.throw()
 			return false
-		case ref.Name == "__bpf_trap":
+		case "__bpf_trap":
 			r.fault(&anything.Alt, Fault{PC: pc, Kind: Trapped})
 			if r.a.opt.Rules == Kernel {
 				return false
 			}
 		}
 	}
+	h := calleeAt(r.a.p, pc)
 	if m := s.get(bytecode.R1); m.is(TablePtr) && in.IsHelperCall() {
 		r.fault(&m.Alt, Fault{PC: pc, Kind: TableArgument, Reg: bytecode.R1, Value: int64(in.Imm)})
 	}
 	r.noteCall(pc, in, s)
-	if h.res == resTail {
+	if h.helper == bytecode.HelperTailCall {
 		r.exit(s, unknownNumber)
 	}
-	if h.how != cbNone || h.res == resAnything {
-		r.callbacks(pc, h, s)
+	if h.helper != 0 {
+		for i := 1; i <= h.Params; i++ {
+			r.read(pc, s, bytecode.Reg(i))
+		}
 	}
-	r.clobberArgs(pc, h, s)
+	r.callbacks(pc, h, s)
+	r.useArgs(pc, h, s)
 	r0 := r.returned(h, s)
 	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
 		s.regs[reg] = nil
@@ -46,80 +48,160 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 }
 
 // returned returns what r0 holds behind a call.
-func (r *run) returned(h helper, s *State) *Value {
-	switch h.res {
-	case resNumber, resNumberRead, resTail:
-		return unknownNumber
-	case resSize:
+func (r *run) returned(h callee, s *State) *Value {
+	switch {
+	case h.buffer != 0:
 		const maxErrno = 4095
 		hi := int64(math.MaxInt32)
-		if n := s.get(bytecode.Reg(h.size)); n.is(Number) && n.Off.Umax() < math.MaxInt32 {
+		if n := s.get(bytecode.Reg(h.buffer)); n.is(Number) && n.Off.Umax() < math.MaxInt32 {
 			hi = int64(n.Off.Umax())
 		}
 		return number(scalar.SRange(-maxErrno, hi))
-	case resVoid:
+	case h.Result == calls.Number:
+		return unknownNumber
+	case h.Result == calls.Void:
 		return nil
-	case resValue, resValueRead:
-		m := s.get(bytecode.R1)
-		if !m.is(MapPtr) {
-			return unknownPtr
-		}
-		switch r.a.p.Maps[m.Obj].Type {
-		case bytecode.MapArrayOfMaps, bytecode.MapHashOfMaps, bytecode.MapSockMap, bytecode.MapSockHash, bytecode.MapXSK:
-			return unknownPtr // values that are no memory
-		}
-		v := pointer(MapValue, int(m.Obj), 0)
-		v.flags |= maybeNull
-		return v.linked(s.newID(), 0, 0)
+	case h.Result == calls.Value:
+		return r.element(h, s)
 	}
 	return unknownPtr
 }
 
-// clobberArgs forgets the stack bytes that a helper may write to. It writes
-// upwards from a pointer that it is given; only buffers whose size is an
-// argument have a known end.
-func (r *run) clobberArgs(pc bytecode.PC, h helper, s *State) {
-	for reg := bytecode.R1; reg <= bytecode.R5 && int(reg) <= h.args; reg++ {
-		v := s.regs[reg]
+// element returns the pointer that a call returns to a value of the map in r1.
+func (r *run) element(h callee, s *State) *Value {
+	m := s.get(bytecode.R1)
+	if !m.is(MapPtr) {
+		return unknownPtr
+	}
+	switch r.a.p.Maps[m.Obj].Type {
+	case bytecode.MapArrayOfMaps, bytecode.MapHashOfMaps, bytecode.MapSockMap, bytecode.MapSockHash, bytecode.MapXSK:
+		return unknownPtr // values that are no memory
+	}
+	v := pointer(MapValue, int(m.Obj), 0)
+	if r.neverNull(h, int(m.Obj), s) {
+		return v
+	}
+	v.flags |= maybeNull
+	return v.linked(s.newID(), 0, 0)
+}
+
+// neverNull reports whether a lookup in a map finds a value whatever happens: one
+// in an array by a constant key on the stack.
+//
+// Source: kernel/bpf/verifier.c get_constant_map_key and can_elide_value_nullness,
+// Linux 6.14 to 7.3.
+func (r *run) neverNull(h callee, index int, s *State) bool {
+	const lookup = 1 // bpf_map_lookup_elem
+	m := &r.a.p.Maps[index]
+	if h.helper != lookup || m.Type != bytecode.MapArray && m.Type != bytecode.MapPercpuArray || m.KeySize != 4 ||
+		r.a.opt.Rules == Kernel && r.a.opt.Quirks.NullLookups {
+		return false
+	}
+	key := s.get(bytecode.R2)
+	if !key.is(Stack) || int(key.Obj) >= len(s.frames) {
+		return false
+	}
+	off, ok := key.Off.IsConst()
+	lo := int64(off)
+	if !ok || lo >= 0 || lo < -stackSize || lo&3 != 0 {
+		return false
+	}
+	sl := s.frames[key.Obj].get(int16((-lo + 7) / 8))
+	if sl == nil {
+		return false
+	}
+	first := int(lo & 7)
+	zero := true
+	for i := first; i < first+4; i++ {
+		zero = zero && sl.bytes[i] == byteZero
+	}
+	if zero {
+		return m.MaxEntries > 0
+	}
+	v, ok := sl.val.constant()
+	return ok && first == 0 && sl.spilled() == 4 && uint32(v) < m.MaxEntries
+}
+
+// useArgs lets a call use the memory that its arguments point to. It reads and
+// writes upwards from where they point.
+func (r *run) useArgs(pc bytecode.PC, h callee, s *State) {
+	for i := 1; i <= min(h.Params, 5+stackArgs); i++ {
+		arg := calls.Arg{Use: calls.Write}
+		if i <= len(h.Args) {
+			arg = h.Args[i-1]
+		}
+		v := s.regs[argRegister(i)]
 		if v == nil {
+			if i > 5 || !s.cover && h.helper != 0 {
+				continue // none, or one that the kernel refuses
+			}
+			v = anything
+		}
+		if arg.Use == calls.Nothing {
 			continue
 		}
-		v.each(func(a *Alt) {
-			size := int64(stackSize)
-			if int(reg) == int(h.out) && h.size != 0 {
-				if n := s.get(bytecode.Reg(h.size)); n.is(Number) && n.Off.Umax() < stackSize {
-					size = int64(n.Off.Umax())
-				}
-			}
-			switch {
-			case a.Kind == Table && int(reg) == int(h.out):
-				r.fault(a, Fault{PC: pc, Kind: TableWrite, Reg: reg, Off: a.Off.Smin(), Size: size})
-			case a.Kind == Number && a.flags&maybeLocal != 0 && writes(h):
-				forgetFrames(s)
-			case a.Kind != Stack || int(a.Obj) >= len(s.frames):
-			default:
-				lo, hi, _ := r.span(access{pc: pc, reg: reg}, a)
-				r.touch(int(a.Obj), lo, s)
-				if writes(h) {
-					r.noteStack(pc, int(a.Obj), lo, s, int(reg) == int(h.out))
-					s.edit(int(a.Obj)).forget(lo, hi+size)
-				}
-			}
-		})
+		size, known := r.argBytes(h, i, s)
+		v.each(func(a *Alt) { r.useArg(pc, i, a, arg.Use == calls.Write, size, known, s) })
 	}
 }
 
-// writes reports whether a helper may write to memory that it is given.
-func writes(h helper) bool {
-	return h.res != resNumberRead && h.res != resValueRead && h.res != resTail
+// useArg is useArgs for one alternative of argument number i: size bytes are
+// written or read.
+func (r *run) useArg(pc bytecode.PC, i int, a *Alt, writes bool, size int64, known bool, s *State) {
+	reg := bytecode.Reg(argRegister(i))
+	switch {
+	case a.Kind == Table && writes:
+		r.fault(a, Fault{PC: pc, Kind: TableWrite, Reg: reg, Off: a.Off.Smin(), Size: size})
+	case a.Kind == Number && a.flags&maybeLocal != 0 && writes:
+		forgetFrames(s)
+		s.cover = true
+	case a.Kind != Stack || int(a.Obj) >= len(s.frames):
+	default:
+		lo, hi, _ := r.span(access{pc: pc, reg: reg}, a)
+		r.touch(int(a.Obj), lo, s)
+		if writes {
+			r.noteStack(pc, int(a.Obj), lo, s, known)
+			s.edit(int(a.Obj)).forget(lo, hi+size)
+			s.cover = s.cover || !known
+		}
+	}
 }
 
-// callbacks follows the functions that a helper calls.
-func (r *run) callbacks(pc bytecode.PC, h helper, s *State) {
+// argBytes returns how many bytes argument number i points to at most, and whether
+// that is known.
+func (r *run) argBytes(h callee, i int, s *State) (size int64, known bool) {
+	if i > len(h.Args) || !h.known {
+		return stackSize, false
+	}
+	arg := h.Args[i-1]
+	switch arg.Size {
+	case calls.Next:
+		if n := s.get(bytecode.Reg(i + 1)); n.is(Number) && n.Off.Umax() < stackSize {
+			return int64(n.Off.Umax()), true
+		}
+	case calls.MapKey, calls.MapValue:
+		if m := s.get(bytecode.R1); m.is(MapPtr) {
+			size := r.a.p.Maps[m.Obj].ValueSize
+			if arg.Size == calls.MapKey {
+				size = r.a.p.Maps[m.Obj].KeySize
+			}
+			if size > 0 && size <= stackSize {
+				return int64(size), true
+			}
+		}
+	case calls.Unknown:
+	default:
+		return int64(arg.Size), true
+	}
+	return stackSize, false
+}
+
+// callbacks follows the functions that a helper or kernel function calls.
+func (r *run) callbacks(pc bytecode.PC, h callee, s *State) {
 	if h.callback == 0 {
 		// Not known to call anything: whatever functions it is given.
-		for reg := bytecode.R1; reg <= bytecode.R5; reg++ {
-			if v := s.regs[reg]; v != nil {
+		for i := 1; i <= h.Params && i <= 5 && !h.known; i++ {
+			if v := s.regs[i]; v != nil {
 				r.escape(pc, v, true)
 			}
 		}

@@ -96,10 +96,7 @@ func useDefJump(p *bytecode.Program, pc bytecode.PC, dst, src uint16) (use, def 
 	case bytecode.FlowCallx:
 		return args | bit(in.CallxReg()), clobbers
 	case bytecode.FlowHelper:
-		if in.IsHelperCall() {
-			return args & (1<<(helperOf(in.Imm).args+1) - 1), clobbers
-		}
-		return args, clobbers
+		return args & (1<<(min(calleeAt(p, pc).Params, 5)+1) - 1), clobbers
 	}
 	return 0, 0
 }

@@ -20,6 +20,9 @@ type Quirks struct {
 	// NoLoadOffset: the offset in the instruction that loads from a table does not
 	// count for which entry is loaded (Linux 6.19).
 	NoLoadOffset bool
+	// NullLookups: a lookup in an array by a constant key may be null (before Linux
+	// 6.14).
+	NullLookups bool
 	// FewFrames: calls nest 8 deep, not 16 (before Linux 7.2).
 	FewFrames bool
 }
@@ -36,6 +39,7 @@ func (q Quirks) frames() int {
 // indirect jumps.
 func QuirksOf(k kernel.Features) Quirks {
 	return Quirks{
+		NullLookups:  !k.Has(kernel.ArrayLookups),
 		FewFrames:    !k.Has(kernel.DeepCalls),
 		NoDivision:   !k.Has(kernel.DivisionRange),
 		LostCode:     k.Has(kernel.Gotox) && !k.Has(kernel.SpilledCode),

@@ -45,6 +45,7 @@ const (
 	DivisionRange   // ranges of quotients and remainders are computed
 	SpilledCode     // a code address survives being stored on the stack
 	TableLoadOffset // the offset in a load from a table counts
+	ArrayLookups    // a lookup in an array by a constant key is not null
 	DeepCalls       // calls nest 16 deep, not 8
 
 	featureCount
@@ -90,6 +91,7 @@ func Table() [featureCount]Row {
 		DivisionRange:   row(7000, 0, Read, "ranges of quotients and remainders"),
 		SpilledCode:     row(7003, 0, Read, "code addresses survive on the stack"),
 		TableLoadOffset: row(7001, 0, Read, "the offset in a load from a table counts"),
+		ArrayLookups:    row(6014, 0, Read, "a lookup in an array by a constant key is not null"),
 		DeepCalls:       row(7002, 0, Read, "calls nest 16 deep, not 8"),
 	}
 	for i := range t {
