@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cilium/ebpf/btf"
@@ -58,6 +59,7 @@ func run() error {
 	if err := json.Unmarshal(data, &g.work); err != nil {
 		return err
 	}
+	g.target = sync.OnceValues(func() (*btf.Spec, error) { return targetTypes(g.work.Types) })
 	if g.out, err = openLine(g.work.Out); err != nil {
 		return err
 	}
@@ -71,6 +73,7 @@ type guest struct {
 	work    wire.Work
 	kernel  *live.Kernel
 	objects map[string]*object // by file
+	target  func() (*btf.Spec, error)
 	out     *os.File
 	line    wire.Writer
 }
@@ -79,6 +82,7 @@ type guest struct {
 type object struct {
 	*load.Object
 	types *btf.Spec
+	ext   *btf.ExtInfos
 	err   error
 }
 
@@ -199,7 +203,12 @@ func (g *guest) source(item *wire.Item) (*live.Source, error) {
 	}
 	for _, p := range o.Programs {
 		if p.Name == item.Program {
-			return &live.Source{Name: item.Name, Program: p, License: o.License, Types: o.types, Object: item.Object}, nil
+			a := &adapter{kernel: g.kernel, target: g.target, types: o.types, ext: o.ext, p: p}
+			q, err := a.adapt()
+			if err != nil {
+				return nil, err
+			}
+			return &live.Source{Name: item.Name, Program: q, License: o.License, Types: o.types, Object: item.Object}, nil
 		}
 	}
 	for _, f := range o.Failed {
@@ -227,11 +236,13 @@ func (g *guest) object(file string) *object {
 	if o.Object, o.err = load.ELF(filepath.Base(file), data); o.err != nil {
 		return o
 	}
-	types, err := btf.LoadSpecFromReader(bytes.NewReader(data))
+	o.types, o.ext, err = btf.LoadSpecAndExtInfosFromReader(bytes.NewReader(data))
 	if err != nil && !errors.Is(err, btf.ErrNotFound) {
 		o.err = fmt.Errorf("types: %w", err)
 	}
-	o.types = types
+	if o.ext == nil {
+		o.ext = &btf.ExtInfos{}
+	}
 	return o
 }
 
