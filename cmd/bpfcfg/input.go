@@ -28,13 +28,14 @@ const maxInput = 256 << 20
 
 // source is one input: what its name stands for, loaded.
 type source struct {
-	name     string // as the user wrote it, without a #program
-	title    string // of pictures
-	programs []*bytecode.Program
-	failed   []failure    // programs that could not be loaded
-	profile  *jit.Profile // the record's, nil for other inputs
-	diags    []string     // what is odd about the file as a whole
-	refused  []string     // what libbpf refuses about it
+	name      string // as the user wrote it, without a #program
+	title     string // of pictures
+	programs  []*bytecode.Program
+	failed    []failure    // programs that could not be loaded
+	profile   *jit.Profile // the record's, nil for other inputs
+	noProfile error        // why there is none of a record's machine
+	diags     []string     // what is odd about the file as a whole
+	refused   []string     // what libbpf refuses about it
 
 	// loaded tells how a record's programs were loaded, harden asks for
 	// constant blinding of all programs.
@@ -170,7 +171,8 @@ func (s *source) read(r *record.Reader, file, name string) error {
 		}
 		if rec.Env != nil && env == nil {
 			env = rec.Env
-			if prof, err := replay.ProfileOf(rec.Env); err == nil {
+			prof, err := replay.ProfileOf(rec.Env)
+			if s.noProfile = err; err == nil {
 				s.profile = &prof
 			}
 		}
