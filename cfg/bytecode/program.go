@@ -108,6 +108,9 @@ type DataSymbol struct {
 	Name string
 	Off  int64 // byte offset in the section
 	Size int64 // bytes
+	// Config reports whether the variable is const volatile: configuration that a
+	// loader may set before it loads the program. Known by BTF only.
+	Config bool
 }
 
 // CodePointer is an 8-byte cell of a data section that holds a code address.

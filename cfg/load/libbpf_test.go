@@ -202,21 +202,21 @@ func TestRefused(t *testing.T) {
 		{"legacy.o", "legacy map definitions", "use", "", "old style"},
 		{"linked.o", "invalid jump table value 0x40 at offset 112", "a", "off by one constant, as bpftool gen object", ""},
 		{"sections.o", "is static and not supported", "prog elsewhere tail", "",
-			`static functions outside of .text, which libbpf refuses: "beside", "tail"`},
+			`libbpf refuses static functions outside of .text: "beside", "tail"`},
 		{badObject + "b06_zero_size_symbol.o", "can't create jump table: sym_off 0", "", "size 0", ""},
 		{badObject + "b01_outside_function.o", "", "prog other", "", `entry 1 is outside of function "prog"`},
 		{badObject + "b04_misaligned_entry.o", "", "prog", "", "entry 1 is not a multiple of 8 bytes"},
 		{badObject + "b03_mid_ldimm64.o", "", "prog", "", ""},
 		{badObject + "b14_reserved_fields.o", "", "src off imm", "", ""},
 		{"library.o", "", "outer outermost", "", "all functions are in .text"},
-		{"untyped.o", "", "f g", "", "not marked as functions, which libbpf needs, in sections \"socket\""},
+		{"untyped.o", "", "f g", "", "libbpf finds no program in sections \"socket\""},
 	} {
 		if !strings.Contains(refused[c.object], c.says) {
 			t.Errorf("%s: libbpf says %q, not %q", c.object, refused[c.object], c.says)
 		}
 		o := loadFile(t, filepath.Join("testdata", c.object))
 		var names []string
-		diags := strings.Join(o.Diags, "\n")
+		diags := strings.Join(append(o.Diags, o.Refused...), "\n")
 		for _, p := range o.Programs {
 			names = append(names, p.Name)
 			diags += strings.Join(p.Diags, "\n")

@@ -169,6 +169,7 @@ func (o *object) addDataMap(sec int) {
 	default:
 		o.diag("section %q: %d bytes, the contents of an object's zeros are not kept beyond %d", s.name, s.size, MaxZeroed)
 	}
+	volatile := o.volatileVars(s.name)
 	for _, i := range o.f.defined[sec] {
 		sym := o.f.symbols[i]
 		if elf.ST_TYPE(sym.Info) != elf.STT_OBJECT {
@@ -181,8 +182,9 @@ func (o *object) addDataMap(sec int) {
 		if elf.ST_BIND(sym.Info) != elf.STB_LOCAL && o.types != nil {
 			m.Flags |= flagMmapable // map_is_mmapable in libbpf
 		}
-		m.Symbols = append(m.Symbols,
-			bytecode.DataSymbol{Name: o.f.symName(sym), Off: int64(sym.Value), Size: int64(sym.Size)})
+		name := o.f.symName(sym)
+		m.Symbols = append(m.Symbols, bytecode.DataSymbol{Name: name, Off: int64(sym.Value), Size: int64(sym.Size),
+			Config: m.ReadOnly && volatile[name]})
 	}
 	sort.SliceStable(m.Symbols, func(i, j int) bool { return m.Symbols[i].Off < m.Symbols[j].Off })
 	o.maps.data[sec] = o.addMap(m)

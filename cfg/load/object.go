@@ -246,7 +246,7 @@ func (o *object) findEntries() error {
 		return fmt.Errorf("no global function, give the entry function a section name and no static: %w", ErrNoPrograms)
 	}
 	o.textual = true
-	o.refuse("libbpf finds no program: all functions are in .text, which it takes for subprograms; " +
+	o.diag("libbpf finds no program: all functions are in .text, which it takes for subprograms; " +
 		"the global ones are shown as programs of unknown type")
 	return nil
 }

@@ -156,18 +156,51 @@ func (c *checkRun) input(i int) (*report.Input, []passedOver) {
 				Findings: []report.Finding{}})
 		}
 	}
-	var programs []*bytecode.Program // of in.Programs behind those that failed
 	failed := len(in.Programs)
-	for _, p := range s.programs {
-		if c.inputs.selector.selects(p.Name) {
-			in.Programs = append(in.Programs, c.program(p, prof))
-			programs = append(programs, p)
-		}
-	}
+	programs := c.programs(in, s, prof)
 	if err := c.kernels(name, programs, in.Programs[failed:]); err != nil {
 		in.Error = err.Error()
 	}
 	return in, nil
+}
+
+// programs checks the programs of an object, one after the other, and then what is
+// dead in all of them. It returns the programs that it added to the input.
+func (c *checkRun) programs(in *report.Input, s source, prof jit.Profile) (checked []*bytecode.Program) {
+	var codes []*check.Code
+	var at []int // of each, its place in in.Programs, -1 for a program that is not checked
+	for _, p := range s.programs {
+		if !c.inputs.selector.selects(p.Name) {
+			codes, at = append(codes, check.Alive(p)), append(at, -1)
+			continue
+		}
+		checked = append(checked, p)
+		out, code := c.program(p, prof)
+		in.Programs = append(in.Programs, out)
+		codes, at = append(codes, code), append(at, len(in.Programs)-1)
+	}
+	for i, fs := range check.DeadCodeOf(codes) {
+		if at[i] < 0 || len(fs) == 0 {
+			continue
+		}
+		p := &in.Programs[at[i]]
+		p.Findings = append(p.Findings, c.findings(c.policy.For(p.Name).Levels(fs))...)
+		slices.SortStableFunc(p.Findings, func(a, b report.Finding) int {
+			return cmp.Or(cmp.Compare(a.Insn, b.Insn), cmp.Compare(b.Level.Rank(), a.Level.Rank()), cmp.Compare(a.ID, b.ID))
+		})
+	}
+	return checked
+}
+
+// findings converts findings, with the details that the outputs need.
+func (c *checkRun) findings(fs []check.Finding) []report.Finding {
+	out := report.Findings(fs, c.root)
+	for i := range out {
+		if f := &out[i]; !c.detailed(f) {
+			f.Path, f.Related = nil, nil // most of a report
+		}
+	}
+	return out
 }
 
 // objectFindings returns what there is to say of an object as a whole.
@@ -176,7 +209,7 @@ func (c *checkRun) objectFindings(s source) []report.Finding {
 	if len(fs) == 0 {
 		return nil
 	}
-	return report.Findings(fs, c.root)
+	return c.findings(fs)
 }
 
 // profileFor returns the profile for a source's programs.
@@ -191,9 +224,11 @@ func (c *checkRun) profileFor(s source) (jit.Profile, error) {
 	return lookupProfile(c.std, jit.DefaultProfile)
 }
 
-// program checks one program.
-func (c *checkRun) program(p *bytecode.Program, prof jit.Profile) report.Program {
+// program checks one program. Of one that cannot be
+// analysed the code counts as alive.
+func (c *checkRun) program(p *bytecode.Program, prof jit.Profile) (report.Program, *check.Code) {
 	out := report.Program{Name: p.Name, Section: p.Section, Insns: len(p.Insns), Findings: []report.Finding{}}
+	code := check.Alive(p)
 	fs, err := guard(func() ([]check.Finding, error) {
 		set := c.policy.For(p.Name)
 		q, err := set.Apply(p)
@@ -204,22 +239,18 @@ func (c *checkRun) program(p *bytecode.Program, prof jit.Profile) report.Program
 		if err != nil {
 			return nil, err
 		}
-		fs := check.Findings(a, set.Expect)
+		var fs []check.Finding
+		fs, code = check.Program(a, set.Expect)
 		if a.ImageErr != nil && !errors.Is(a.ImageErr, pipeline.ErrRewritten) && !check.Broken(fs) {
 			err = fmt.Errorf("no machine code could be predicted: %w", a.ImageErr)
 		}
 		return set.Levels(fs), err
 	})
-	out.Findings = report.Findings(fs, c.root)
-	for i := range out.Findings {
-		if f := &out.Findings[i]; !c.detailed(f) {
-			f.Path, f.Related = nil, nil // most of a report
-		}
-	}
+	out.Findings = c.findings(fs)
 	if err != nil {
 		out.Error = err.Error()
 	}
-	return out
+	return out, code
 }
 
 // guard runs f and returns a panic, which is a fault of bpfcfg, as an error: an

@@ -1,5 +1,7 @@
 package check
 
+import "slices"
+
 // ID names a kind of finding.
 type ID string
 
@@ -20,6 +22,8 @@ const (
 	MayRefuse        ID = "kernel-may-refuse"
 	WideTable        ID = "wide-table"
 	DeadTableEntry   ID = "dead-table-entry"
+	DeadCode         ID = "dead-code"
+	DeadConfig       ID = "dead-in-configuration"
 	NopTarget        ID = "nop-target"
 	EntryTarget      ID = "entry-target"
 	ForeignTarget    ID = "foreign-target"
@@ -61,7 +65,7 @@ func (id ID) Info() Info {
 
 // Catalogue returns all kinds of finding, in the order of the documentation.
 func Catalogue() []Info {
-	return append(append(refusals(), hazards()...), requests()...)
+	return slices.Concat(refusals(), hazards(), remarks(), requests())
 }
 
 // refusals returns the kinds that make Linux refuse the program.
@@ -150,7 +154,7 @@ func hazards() []Info {
 				"a fault of bpfcfg or of the kernel's compiler that it imitates.",
 			"",
 			"report it, with the object file"},
-		{WideTable, Warning, "edges that exist only for the verifier",
+		{WideTable, Note, "edges that exist only for the verifier",
 			"Linux's control-flow pass assumes that every gotox of a function can go to every entry of all tables of that " +
 				"function. More than the jump can do costs verification time and precision.",
 			"  two switches in one function: each jump is given the cases of both\n",
@@ -175,6 +179,23 @@ func hazards() []Info {
 				"functions without a type. Other loaders may take it; the programs are analysed all the same.",
 			"  static struct { __uint(type, BPF_MAP_TYPE_ARRAY); … } m SEC(\".maps\");\n",
 			"correct the source as the message says, or turn the finding off if another loader is used"},
+	}
+}
+
+// remarks returns the kinds about what Linux accepts and a reader of the C should know.
+func remarks() []Info {
+	return []Info{
+		{DeadCode, Warning, "C code that never executes",
+			"No execution reaches the lines, or the cases of a switch, in any configuration and in any of their copies: " +
+				"inlined, or in several programs of the object. It is a note when the branch is a test of a pointer or a bound " +
+				"that some verifiers need and the dead code only leaves.",
+			"  if (proto > 28) return 1;\n  switch (proto) { … case 29: …      29 can no longer happen\n",
+			"correct the test that cuts the code off, or remove the code"},
+		{DeadConfig, Note, "C code that never executes with the values in the object",
+			"No execution reaches the lines with the values that the object has for its configuration (const volatile " +
+				"variables). A loader that writes other values before it loads the program makes them reachable.",
+			"  const volatile bool enable_ipv6 = false;\n  if (enable_ipv6) handle_ipv6(ctx);\n",
+			"nothing, when the loader sets the values; else as for dead-code"},
 		{DeadBranch, Note, "a branch that is never taken",
 			"The facts prove that a conditional jump always goes the same way. The blocks that only the other edge reaches " +
 				"never execute, and Linux removes what its own facts prove dead.",

@@ -95,7 +95,8 @@ type Finding struct {
 	// hexadecimal digits.
 	Fingerprint string
 
-	key string // what tells the finding from others at an equal instruction
+	key  string // what tells the finding from others at an equal instruction
+	dead string // what is dead, so that other code that dies later is another finding
 }
 
 // Refused returns the finding that a kernel, which was asked, refuses a program.
@@ -111,6 +112,12 @@ func Refused(p *bytecode.Program, kernel, why string) Finding {
 // expected of it, by instruction. Levels are those of the catalogue.
 func Findings(a *pipeline.Analysis, e Expect) []Finding {
 	c := newContext(a)
+	c.collect(e)
+	return c.done()
+}
+
+// collect runs all checks of a program.
+func (c *context) collect(e Expect) {
 	c.oddities()
 	c.unreachable()
 	c.deadBranches()
@@ -124,7 +131,6 @@ func Findings(a *pipeline.Analysis, e Expect) []Finding {
 	c.layout()
 	c.expect(e)
 	c.verdict() // last: it adds the kernel's words to what is there already
-	return c.done()
 }
 
 // done puts the findings in order and fingerprints them.

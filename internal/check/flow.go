@@ -186,6 +186,7 @@ func (c *context) deadBlocks(dead []cfg.Edge, finding []int) {
 		n := bytecode.PC(0)
 		for _, b := range got {
 			n += c.g.Blocks[b].End - c.g.Blocks[b].Start
+			f.dead += c.location(c.g.Blocks[b].Start).Text + "\x00"
 		}
 		f.Message += fmt.Sprintf(": %s (%s) never execute", count(len(got), "block"), count(int(n), "insn"))
 		if len(got) == 1 {

@@ -235,6 +235,6 @@ func (c *context) deadEntries() {
 		}
 		t := &c.p.Tables[i]
 		f := c.add(DeadTableEntry, u.at, fmt.Sprintf("no index selects %s of table %s", entryList(dead), t.Name))
-		f.key, f.Related = t.Name, c.relatedTargets(t, dead)
+		f.key, f.dead, f.Related = t.Name, fmt.Sprint(dead), c.relatedTargets(t, dead)
 	}
 }

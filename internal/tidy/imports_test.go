@@ -62,8 +62,9 @@ var layers = map[string][]string{
 	"internal/progen":     {"cfg/bytecode"},
 	"internal/runvec":     {},
 	"internal/native":     {"cfg/bytecode", "jit"},
+	"internal/cases":      {"cfg/bytecode", "cfg", "succ", "jit/pipeline"},
 	"internal/check": {
-		"cfg/bytecode", "cfg", "abstract", "succ", "succ/rules", "succ/hazard", "jit", "jit/verify", "jit/pipeline",
+		"cfg/bytecode", "cfg", "abstract", "succ", "succ/rules", "succ/hazard", "jit", "jit/verify", "jit/pipeline", "internal/cases",
 	},
 	"internal/policy":  {"cfg/bytecode", "internal/check"},
 	"internal/report":  {"cfg/bytecode", "internal/check"},

@@ -1,0 +1,328 @@
+package check
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/cases"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
+	"github.com/bpfcfg/bpfcfg/succ"
+)
+
+// Code is what the search for dead C code in an object needs of one program: it is
+// small, so that those of all programs of an object fit in memory. A line of C is
+// dead only if none of its copies is reached: it may be inlined many times, and be in
+// several programs.
+type Code struct {
+	now    map[sourceLine]bool // lines that executions reach with the values in the object
+	always map[sourceLine]bool // lines that executions reach in some configuration; holds those of now
+	dead   []deadRegion
+}
+
+// sourceLine is a line of a C file.
+type sourceLine struct {
+	file string
+	line int
+}
+
+// deadRegion is code that no execution reaches because of one branch or switch.
+type deadRegion struct {
+	at      Finding      // as add makes it, at the branch; without a message
+	lines   []sourceLine // of its instructions, ascending
+	texts   map[sourceLine]string
+	insns   int
+	shape   string // of its instructions
+	cases   string // "case 5", "cases 5-9"; of a switch
+	why     string
+	test    bool // the branch is a test that a verifier may need, and what it guards does nothing
+	related []Related
+}
+
+// code collects the lines that executions reach and the dead regions. Where targets
+// of jumps are unknown, or Linux refuses the program, nothing is known to be dead.
+func (c *context) code() *Code {
+	out := &Code{now: map[sourceLine]bool{}, always: map[sourceLine]bool{}}
+	known := c.a.Succ.Exact.Complete() && !Broken(c.found)
+	for _, in := range c.a.Succ.Indirect {
+		known = known && !(in.Reached && in.Status == succ.Unresolved)
+	}
+	config := c.inAnyConfiguration
+	if known {
+		out.dead = c.deadRegions()
+		if len(out.dead) == 0 {
+			config = c.reached // dead or not does not matter
+		}
+	}
+	each := func(l sourceLine, pc bytecode.PC) {
+		if now := !known || c.reached(pc); now || config(pc) {
+			out.always[l] = true
+			out.now[l] = out.now[l] || now
+		}
+	}
+	for i, l := range c.p.Lines {
+		end := c.p.Len()
+		if i+1 < len(c.p.Lines) {
+			end = c.p.Lines[i+1].PC
+		}
+		if l.Line > 0 {
+			c.each(l.PC, end, func(pc bytecode.PC) { each(sourceLine{l.File, l.Line}, pc) })
+		}
+	}
+	return out
+}
+
+// inAnyConfiguration reports whether an execution reaches an instruction whatever the
+// loader writes into the variables that are configuration (const volatile).
+func (c *context) inAnyConfiguration(pc bytecode.PC) bool {
+	if c.anyConfig == nil {
+		c.anyConfig = c.reached
+		if q, has := unconfigured(c.p); has {
+			if r, err := c.a.Rules.Resolve(q); err == nil {
+				c.anyConfig = r.Exact.Reached
+			}
+		}
+	}
+	return c.anyConfig(pc)
+}
+
+// unconfigured returns the program with the configuration unknown, and whether it
+// has any.
+func unconfigured(p *bytecode.Program) (*bytecode.Program, bool) {
+	q := *p
+	q.Maps = slices.Clone(p.Maps)
+	has := false
+	for i := range q.Maps {
+		m := &q.Maps[i]
+		for _, s := range m.Symbols {
+			if s.Config && m.ReadOnly && !slices.ContainsFunc(m.Unknown, func(u bytecode.DataSymbol) bool { return u.Off == s.Off }) {
+				m.Unknown = append(slices.Clone(m.Unknown), s)
+				has = true
+			}
+		}
+		slices.SortFunc(m.Unknown, func(a, b bytecode.DataSymbol) int { return int(a.Off - b.Off) })
+	}
+	return &q, has
+}
+
+// deadRegions finds the code behind each branch and switch that never goes there.
+// Each block is in one region, so the cost is linear.
+func (c *context) deadRegions() []deadRegion {
+	var out []deadRegion
+	seen := make([]bool, len(c.g.Blocks))
+	exact := c.a.Succ.Exact
+	for b := range c.g.Blocks {
+		id := cfg.BlockID(b)
+		lo, hi := c.g.SuccIDs(id)
+		last := c.g.Blocks[b].Last
+		if !exact.BlockReached(id) || c.p.Flow(last).Kind != bytecode.FlowCond || hi-lo != 2 ||
+			exact.EdgeFeasible(lo) == exact.EdgeFeasible(lo+1) {
+			continue
+		}
+		i := lo
+		if exact.EdgeFeasible(lo) {
+			i = lo + 1
+		}
+		r, ok := c.region(seen, last, c.g.Edges()[i].To)
+		if !ok {
+			continue
+		}
+		at := c.location(last)
+		r.why = fmt.Sprintf("the test at insn %d always goes the other way", last)
+		if at.Known() {
+			r.why = fmt.Sprintf("the test in line %d always goes the other way", at.Line)
+		}
+		r.test = c.needed(id) && r.idle(c)
+		r.related = c.facts(id)
+		out = append(out, r)
+	}
+	for i := range c.a.Succ.Indirect {
+		if r, ok := c.deadCases(seen, &c.a.Succ.Indirect[i]); ok {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// region collects the dead blocks that are reached from the given ones and are in no
+// region yet; there may be none.
+func (c *context) region(seen []bool, at bytecode.PC, from ...cfg.BlockID) (deadRegion, bool) {
+	r := deadRegion{texts: map[sourceLine]string{}}
+	var blocks []cfg.BlockID
+	for stack := from; len(stack) > 0; {
+		b := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if seen[b] || c.a.Succ.Exact.BlockReached(b) {
+			continue
+		}
+		seen[b] = true
+		blocks = append(blocks, b)
+		for _, s := range c.g.Succs(b) {
+			stack = append(stack, s.To)
+		}
+	}
+	if len(blocks) == 0 {
+		return r, false
+	}
+	slices.Sort(blocks)
+	var text strings.Builder
+	for _, b := range blocks {
+		c.each(c.g.Blocks[b].Start, c.g.Blocks[b].End, func(pc bytecode.PC) {
+			r.insns++
+			text.WriteString(shape(c.p.Text(pc)) + "\n")
+			if l := c.location(pc); l.Known() {
+				at := sourceLine{l.File, l.Line}
+				r.texts[at] = l.Text
+				r.lines = append(r.lines, at)
+			}
+		})
+	}
+	slices.SortFunc(r.lines, compareLines)
+	r.lines = slices.Compact(r.lines)
+	r.shape = text.String()
+	c.add(DeadCode, at, "")
+	r.at = c.found[len(c.found)-1]
+	c.found = c.found[:len(c.found)-1]
+	start := c.g.Blocks[blocks[0]].Start
+	r.at.Related = []Related{{c.location(start), start, "dead: first of " + count(len(blocks), "block")}}
+	return r, true
+}
+
+func compareLines(a, b sourceLine) int {
+	if c := strings.Compare(a.file, b.file); c != 0 {
+		return c
+	}
+	return a.line - b.line
+}
+
+// idle reports whether dead code does nothing but leave: no calls and no stores, a
+// few instructions of a line or two.
+func (r *deadRegion) idle(c *context) bool {
+	return r.insns <= 6 && len(r.lines) <= 2 && !strings.Contains(r.shape, "call") && !strings.Contains(r.shape, "*(") &&
+		!strings.Contains(r.shape, "gotox")
+}
+
+// needed reports whether the branch at the end of a block is of a kind that some
+// verifier needs to accept a program: a pointer against null or another pointer, or a
+// bound of a number. That the facts here prove more does not make it useless.
+func (c *context) needed(b cfg.BlockID) bool {
+	in := c.p.Insns[c.g.Blocks[b].Last]
+	switch in.JumpOp() {
+	case asm.JGT, asm.JGE, asm.JLT, asm.JLE, asm.JSGT, asm.JSGE, asm.JSLT, asm.JSLE:
+		return true
+	case asm.JEq, asm.JNE:
+		return in.Source() == asm.ImmSource && in.Imm == 0 && in.Class() == asm.JumpClass
+	}
+	return false
+}
+
+// deadCases collects the cases of a switch that never happen, and the code of those
+// that is dead for it.
+func (c *context) deadCases(seen []bool, in *succ.Indirect) (deadRegion, bool) {
+	if in.Op != "gotox" || !in.Reached || len(in.Tables) != 1 || in.Tables[0].Table < 0 {
+		return deadRegion{}, false
+	}
+	u := &in.Tables[0]
+	selected := map[int]bool{}
+	for _, i := range u.Selected {
+		selected[i] = true
+	}
+	other, hasOther := c.otherwise(in.PC)
+	live := map[bytecode.PC]bool{} // shared with a case that happens
+	for i, pc := range c.p.Tables[u.Table].Targets {
+		live[pc] = live[pc] || selected[i]
+	}
+	var dead []int
+	var from []cfg.BlockID
+	for i, pc := range c.p.Tables[u.Table].Targets {
+		b, ok := c.g.BlockAt(pc)
+		if selected[i] || !ok || hasOther && pc == other || !hasOther && (live[pc] || c.reached(pc)) {
+			continue
+		}
+		dead = append(dead, i)
+		if !c.a.Succ.Exact.BlockReached(b) {
+			from = append(from, b)
+		}
+	}
+	if len(dead) == 0 {
+		return deadRegion{}, false
+	}
+	r, ok := c.region(seen, in.PC, from...)
+	if !ok {
+		c.add(DeadCode, in.PC, "")
+		r.at = c.found[len(c.found)-1]
+		c.found = c.found[:len(c.found)-1]
+	}
+	var known bool
+	r.cases, r.why, known = c.caseNames(in, dead)
+	return r, ok || known // other tables are not a switch of C
+}
+
+// otherwise returns where the code before an indirect jump goes when the index is
+// beyond the table: the default of the switch.
+func (c *context) otherwise(pc bytecode.PC) (bytecode.PC, bool) {
+	b, _ := c.g.BlockAt(pc)
+	for range 4 {
+		preds := c.g.Preds(b)
+		if len(preds) != 1 {
+			return 0, false
+		}
+		from := preds[0].From
+		if c.p.Flow(c.g.Blocks[from].Last).Kind == bytecode.FlowCond {
+			for _, e := range c.g.Succs(from) {
+				if e.To != b {
+					return c.g.Blocks[e.To].Start, true
+				}
+			}
+			return 0, false
+		}
+		b = from
+	}
+	return 0, false
+}
+
+// caseNames names cases by their values in C where those are known, else by the
+// entries of the table, and says why they do not happen.
+func (c *context) caseNames(in *succ.Indirect, dead []int) (names, why string, known bool) {
+	u := &in.Tables[0]
+	bias, known := cases.Bias(c.a, in)
+	if !known {
+		return "", "no index selects " + entryList(dead) + " of table " + u.Name, false
+	}
+	names = "case " + runs(shifted(dead, bias))
+	if len(dead) > 1 {
+		names = "cases " + runs(shifted(dead, bias))
+	}
+	return names, "the value is " + runs(shifted(u.Selected, bias)) + " or takes the default", true
+}
+
+// shifted adds n to all numbers.
+func shifted(list []int, n int) []int {
+	out := make([]int, len(list))
+	for i, v := range list {
+		out[i] = v + n
+	}
+	return out
+}
+
+// Alive is the code of a program that is not checked: all its lines may execute.
+func Alive(p *bytecode.Program) *Code {
+	out := &Code{now: map[sourceLine]bool{}, always: map[sourceLine]bool{}}
+	for _, l := range p.Lines {
+		at := sourceLine{l.File, l.Line}
+		out.now[at], out.always[at] = true, true
+	}
+	return out
+}
+
+// Program is Findings with what DeadCodeOf needs.
+func Program(a *pipeline.Analysis, e Expect) ([]Finding, *Code) {
+	c := newContext(a)
+	c.collect(e)
+	code := c.code()
+	return c.done(), code
+}
