@@ -17,6 +17,7 @@ type Kind string
 const (
 	ProfileChanged Kind = "profile"      // compiled for another kernel or other mitigations
 	ProgramChanged Kind = "program"      // other instructions were submitted
+	InputChanged   Kind = "input"        // same instructions, other maps, constants, type or flags
 	CompilerOther  Kind = "compiler"     // same program and profile, other machine code
 	FuncAdded      Kind = "func-added"   //
 	FuncRemoved    Kind = "func-removed" //
@@ -36,7 +37,7 @@ const (
 )
 
 // order holds the kinds as Compare sorts them.
-var order = [...]Kind{ProfileChanged, ProgramChanged, CompilerOther, FuncAdded, FuncRemoved, FuncRenamed, BlockAdded,
+var order = [...]Kind{ProfileChanged, ProgramChanged, InputChanged, CompilerOther, FuncAdded, FuncRemoved, FuncRenamed, BlockAdded,
 	BlockRemoved, BlockMoved, Instructions, Liveness, Prologue, CodeSize, JumpSize, Successors, TableChanged, Shifted,
 	Other}
 
@@ -94,13 +95,14 @@ func (c *comparison) head() {
 	if o.Profile != n.Profile {
 		c.add(ProfileChanged, -1, -1, "compiled for %s, the golden file is for %s", n.Profile, o.Profile)
 	}
+	parts := c.parts()
 	switch {
 	case o.Program != n.Program:
 		c.add(ProgramChanged, -1, -1, "the golden file is of program %s", o.Program)
 	case o.Hash != n.Hash:
 		c.add(ProgramChanged, -1, -1, "the program changed: %s, %s of machine code", change(o.Insns, n.Insns, "insns"),
 			change(o.Image, n.Image, "bytes"))
-	case o.Profile == n.Profile && o.Code != n.Code && len(c.out) > 0:
+	case !parts && o.Profile == n.Profile && o.Code != n.Code && len(c.out) > 0:
 		c.add(CompilerOther, -1, -1, "program and profile are the same: bpfcfg's rules changed, or what the profile holds")
 	}
 	if len(c.out) == 0 {

@@ -50,9 +50,10 @@ func ExampleText() {
 	}
 	fmt.Print(text)
 	// Output:
-	// # bpfcfg layout 1
+	// # bpfcfg layout 2
 	// profile linux-7.3
 	// program f  insns 4  xlated 4  image 38  sha256 7fd5d4a4233ada9e  code bd22e8a7be39aec3
+	// with type  \- attach 0 flags 0x0
 	// func f  code +0x0..+0x26  38
 	// b0    insn 0..1  code +0x14..+0x1e  10  741fa676  if r1 == 0x0 → b2 | b1
 	// b1    insn 2..2  code +0x1e..+0x23  5  53a4dca0  → b2

@@ -6,7 +6,7 @@
 //	l := golden.Of(in)
 //	fmt.Print(l.Text())
 //
-//	# bpfcfg layout 1
+//	# bpfcfg layout 2
 //	profile linux-7.3
 //	program dispatch  insns 50  xlated 50  image 212  sha256 1f0c5b…  code 77ab02…
 //	func dispatch  code +0x0..+0xd4  212
@@ -43,7 +43,7 @@ import (
 )
 
 // FormatVersion is the number in the first line of the text.
-const FormatVersion = 1
+const FormatVersion = 2
 
 // Input is what a layout is made of.
 type Input struct {
@@ -69,10 +69,17 @@ type Layout struct {
 
 	Unpredicted int // see Input
 
+	// With lists what else was submitted: the program's type and flags, its maps, its
+	// constants, what the loader writes.
+	With []Part
+
 	Funcs  []Func
 	Blocks []Block // of all functions, in order
 	Tables []Table
 }
+
+// Part is something that is submitted beside the instructions.
+type Part struct{ Name, Text string }
 
 // Func is a function of a Layout.
 type Func struct {

@@ -94,7 +94,7 @@ func TestBlocksCoverImage(t *testing.T) {
 	}
 }
 
-const small = `# bpfcfg layout 1
+const small = `# bpfcfg layout 2
 profile linux-7.3
 program f  insns 7  xlated 7  image 60  sha256 0011223344556677  code 8899aabbccddeeff
 func f  code +0x0..+0x3c  60
@@ -115,14 +115,14 @@ func TestParse(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	for _, c := range []struct{ name, old, new, want string }{
-		{"other file", "# bpfcfg layout 1", "hello", "not a bpfcfg layout file"},
-		{"newer version", "layout 1\n", "layout 2\n", "another version"},
+		{"other file", "# bpfcfg layout 2", "hello", "not a bpfcfg layout file"},
+		{"newer version", "layout 2\n", "layout 3\n", "another version"},
 		{"carriage returns", "\n", "\r\n", "another version|CR LF"},
 		{"conflict marker", "b2    insn", "<<<<<<< HEAD\nb2    insn", "line 7: "},
 		{"missing block", "b2    insn 5..5  code +0x38..+0x3a  2  22222222  → b3\n", "", "line 7: "},
 		{"wrong end", "+0x14..+0x1e", "+0x14..+0x1f", "line 5: not as bpfcfg writes it"},
 		{"cut off", "  0  b2 b3:removed -\n", "", "line 9: not as bpfcfg writes it"},
-		{"no program", small[len("# bpfcfg layout 1\n"):], "", "ends before"},
+		{"no program", small[len("# bpfcfg layout 2\n"):], "", "ends before"},
 		{"huge number", "image 60", "image 99999999999999", "line 3: "},
 		{"negative", "insn 5..5", "insn -5..5", "line 7: "},
 	} {

@@ -46,7 +46,7 @@ func Of(in Input) *Layout {
 		Profile: Word(in.Image.Profile), Program: Word(in.Program.Name),
 		Insns: len(in.Program.Insns), Xlated: len(in.Image.Offsets), Image: len(in.Image.Code),
 		Hash: Hash(in.Program), Code: hashBytes(in.Image.Code), Unpredicted: in.Unpredicted,
-		Blocks: m.blocks(),
+		With: with(in.Program), Blocks: m.blocks(),
 	}
 	l.Funcs = m.funcs()
 	for i := range in.Program.Tables {

@@ -85,6 +85,10 @@ func (p *parser) line(n int, s string) error {
 		return expect(word == "profile" && rest != "")
 	case n == 3:
 		return p.program(word, rest)
+	case word == "with":
+		name, text, ok := strings.Cut(rest, "  ")
+		p.l.With = append(p.l.With, Part{name, text})
+		return expect(ok && len(p.l.Funcs) == 0)
 	case word == "func":
 		return p.function(rest)
 	case word == "table":

@@ -22,6 +22,9 @@ func (l *Layout) Text() string {
 		fmt.Fprintf(&b, "  unpredicted %d", l.Unpredicted)
 	}
 	b.WriteByte('\n')
+	for _, p := range l.With {
+		fmt.Fprintf(&b, "with %s  %s\n", p.Name, p.Text)
+	}
 	for _, f := range l.Funcs {
 		fmt.Fprintf(&b, "func %s  %s\n", f.Name, place(f.Offset, f.Len))
 		for i := f.First; i < f.Last; i++ {

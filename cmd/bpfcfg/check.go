@@ -24,6 +24,7 @@ type checkCmd struct {
 	Config        string   `help:"Policy file (default .bpfcfg.yaml, if there is one)." placeholder:"FILE"`
 	Set           []string `help:"Assume that a constant of .rodata has this value." placeholder:"NAME=VALUE"`
 	Baseline      string   `help:"Accept the findings that FILE lists." placeholder:"FILE"`
+	NewFrom       string   `help:"Accept the findings that the objects of OLD have: an object, or a directory like the input." placeholder:"OLD"`
 	WriteBaseline bool     `help:"Write today's findings to the baseline FILE and accept them."`
 	Shard         string   `help:"Check the i-th of n parts of the inputs, split by their content; join with bpfcfg merge." placeholder:"i/n"`
 	Jobs          int      `help:"Inputs analysed at a time (default: one for each processor)." placeholder:"N"`
@@ -77,6 +78,9 @@ func (c *checkCmd) Run(std streams, p *process) error {
 		return err
 	}
 	if err := c.baseline(r, p); err != nil {
+		return err
+	}
+	if err := c.newFrom(run, r, std); err != nil {
 		return err
 	}
 	return c.finish(std, p, r)

@@ -40,6 +40,7 @@ type cli struct {
 	Show    showCmd    `cmd:"" help:"Print a stage of the analysis as text or JSON."`
 	Check   checkCmd   `cmd:"" help:"Find what a kernel would refuse or crash on, for CI: text, JSON, SARIF, JUnit, GitHub."`
 	Diff    diffCmd    `cmd:"" help:"Say what differs between two builds: numbers, blocks, targets of indirect jumps."`
+	PR      prCmd      `cmd:"" name:"pr" help:"Say what a change does to programs, as Markdown for a comment on a pull request."`
 	Explain explainCmd `cmd:"" help:"Say why an indirect jump has its targets, why a block is dead, what holds at a place."`
 	Golden  goldenCmd  `cmd:"" help:"Keep the block layout of programs in files, and compare with them."`
 	Merge   mergeCmd   `cmd:"" help:"Join the JSON of the parts of a check."`

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/live"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/layout"
@@ -42,13 +43,14 @@ is shown too.`
 type position struct {
 	tag, name string
 	off       uint64
-	absolute  bool // off is an address
+	size      uint64 // of the function, 0 when it is not stated
+	absolute  bool   // off is an address
 }
 
 // The forms of a position: "bpf_prog_<tag>_name+0x8a0/0x900 [bpf]" and shorter.
 var (
 	positionForm = regexp.MustCompile(`^(?:bpf_prog_([0-9a-f]{16})(?:_|\+))?([^+\s]*)\+?` +
-		`(0x[0-9a-fA-F]+|[0-9]+)(?:/0x[0-9a-fA-F]+)?(?:\s*\[bpf\])?$`)
+		`(0x[0-9a-fA-F]+|[0-9]+)(?:/(0x[0-9a-fA-F]+))?(?:\s*\[bpf\])?$`)
 	addressForm = regexp.MustCompile(`^0x[0-9a-fA-F]{9,16}$`)
 )
 
@@ -67,7 +69,13 @@ func parsePosition(s string) (position, error) {
 	if err != nil {
 		return position{}, usagef("position %q: the offset does not fit 32 bits", s)
 	}
-	return position{tag: m[1], name: m[2], off: off}, nil
+	size := uint64(0)
+	if m[4] != "" {
+		if size, err = strconv.ParseUint(m[4], 0, 32); err != nil {
+			return position{}, usagef("position %q: the length does not fit 32 bits", s)
+		}
+	}
+	return position{tag: m[1], name: m[2], off: off, size: size}, nil
 }
 
 // Run implements the verb.
@@ -134,11 +142,30 @@ func (s source) locate(pos position, prof jit.Profile) (*pipeline.Analysis, int,
 	if err != nil {
 		return nil, 0, 0, inputError(fmt.Errorf("%s: program %s: %w", s.name, found.Name, err))
 	}
+	if err := pos.sameBuild(s.live[found], a, fn); err != nil {
+		return nil, 0, 0, inputError(fmt.Errorf("%s: program %s: %w", s.name, found.Name, err))
+	}
 	off := int(pos.off)
 	if pos.absolute {
 		off = int(pos.off - a.Xlated.Program.Addresses.Funcs[fn])
 	}
 	return a, fn, off, nil
+}
+
+// sameBuild reports an error when a line of a stack trace is of other code than the
+// program's: by the length of the function, and for a program of the running kernel by
+// its tag. Of an object the tag is not known: it is a hash of what the loader makes of
+// the instructions.
+func (pos position) sameBuild(lp *live.Program, a *pipeline.Analysis, fn int) error {
+	if lp != nil && pos.tag != "" && fn == 0 && lp.Tag != "" && lp.Tag != pos.tag {
+		return fmt.Errorf("the trace is of a program with tag %s, this one has %s: it is another build", pos.tag, lp.Tag)
+	}
+	f := a.Image.Funcs[fn]
+	if have := uint64(f.Len - f.Entry); pos.size != 0 && pos.size != have {
+		return fmt.Errorf("the trace is of a function of %#x bytes, %s has %#x for %s: another build, kernel or profile; "+
+			"leave /%#x out to look all the same", pos.size, f.Name, have, a.Profile.Name, pos.size)
+	}
+	return nil
 }
 
 // function returns the function of a program that a position is in.

@@ -47,8 +47,8 @@ func Write(path string, data []byte) error {
 	return f.Write(path, data)
 }
 
-// Write replaces the file at path with data, with permissions 0666 less the
-// umask. On error the old content, or absence, of the file is unchanged and no
+// Write replaces the file at path with data, with the permissions that it has, or 0666
+// less the umask for a new one. On error the old content, or absence, of the file is unchanged and no
 // temporary file is left.
 func (f *Files) Write(path string, data []byte) error {
 	return f.WriteFunc(path, func(w io.Writer) error {
@@ -60,10 +60,11 @@ func (f *Files) Write(path string, data []byte) error {
 // WriteFunc is Write for content that content writes piece by piece, in large
 // pieces best. Its error is returned like one of the system.
 func (f *Files) WriteFunc(path string, content func(io.Writer) error) error {
-	if err := checkTarget(path); err != nil {
+	mode, err := checkTarget(path)
+	if err != nil {
 		return err
 	}
-	if err := f.replace(path, content); err != nil {
+	if err := f.replace(path, mode, content); err != nil {
 		// The system names the temporary file, which says nothing to a reader.
 		var p *fs.PathError
 		var l *os.LinkError
@@ -92,20 +93,25 @@ func (f *Files) Stop() {
 	clear(f.open)
 }
 
-// checkTarget refuses what a rename would silently replace.
-func checkTarget(path string) error {
+// checkTarget refuses what a rename would silently replace: what is no regular file,
+// and a file that nobody may write to. It returns the permissions of the new content:
+// those of the old.
+func checkTarget(path string) (fs.FileMode, error) {
 	st, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return 0o666 &^ umask(), nil
 	}
 	if err != nil {
-		return fmt.Errorf("write: %w", err)
+		return 0, fmt.Errorf("write: %w", err)
 	}
 	if !st.Mode().IsRegular() {
-		return fmt.Errorf("write %s: %w (%s): name a regular file, or - for standard output",
+		return 0, fmt.Errorf("write %s: %w (%s): name a regular file, or - for standard output",
 			path, ErrNotRegular, kind(st.Mode()))
 	}
-	return nil
+	if st.Mode().Perm()&0o200 == 0 {
+		return 0, fmt.Errorf("write %s: %w: make it writable, or name another file", path, fs.ErrPermission)
+	}
+	return st.Mode().Perm(), nil
 }
 
 // kind names a file mode's type.
@@ -123,12 +129,12 @@ func kind(m fs.FileMode) string {
 }
 
 // replace writes a temporary file beside path and renames it.
-func (f *Files) replace(path string, content func(io.Writer) error) error {
+func (f *Files) replace(path string, mode fs.FileMode, content func(io.Writer) error) error {
 	tmp, err := f.create(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
-	err = fill(tmp, content)
+	err = fill(tmp, mode, content)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.stopped {
@@ -163,10 +169,10 @@ func (f *Files) create(dir string) (*os.File, error) {
 }
 
 // fill writes content to f, makes it durable and closes f.
-func fill(f *os.File, content func(io.Writer) error) error {
+func fill(f *os.File, mode fs.FileMode, content func(io.Writer) error) error {
 	err := content(f)
 	if err == nil {
-		err = f.Chmod(0o666 &^ umask())
+		err = f.Chmod(mode)
 	}
 	if err == nil {
 		err = f.Sync()

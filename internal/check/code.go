@@ -99,7 +99,8 @@ func unconfigured(p *bytecode.Program) (*bytecode.Program, bool) {
 	for i := range q.Maps {
 		m := &q.Maps[i]
 		for _, s := range m.Symbols {
-			if s.Config && m.ReadOnly && !slices.ContainsFunc(m.Unknown, func(u bytecode.DataSymbol) bool { return u.Off == s.Off }) {
+			known := !slices.ContainsFunc(m.Unknown, func(u bytecode.DataSymbol) bool { return u.Off == s.Off })
+			if s.Config && m.ReadOnly && known {
 				m.Unknown = append(slices.Clone(m.Unknown), s)
 				has = true
 			}

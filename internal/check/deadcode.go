@@ -87,7 +87,8 @@ func (r *deadRegion) finding(now, always, told map[sourceLine]bool, toldCases ma
 	case len(lines) == 0:
 		what = fmt.Sprintf("%s of this switch never %s: %s", cases, happens(cases), r.why)
 	case cases != "":
-		what = fmt.Sprintf("%s of this switch never %s %s (%s): %s", cases, happens(cases), where, lineList(lines, f.Location.File), r.why)
+		what = fmt.Sprintf("%s of this switch never %s %s (%s): %s", cases, happens(cases), where,
+			lineList(lines, f.Location.File), r.why)
 	default:
 		what = fmt.Sprintf("%s never %s %s: %s", lineList(lines, f.Location.File), executes(lines), where, r.why)
 	}

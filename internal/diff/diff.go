@@ -42,6 +42,9 @@ type Report struct {
 	Programs []Program `json:"programs"`
 	Added    []string  `json:"added"` // programs that only New has
 	Removed  []string  `json:"removed"`
+
+	OnlyOld []Compiled `json:"-"` // the programs of Removed
+	OnlyNew []Compiled `json:"-"` // the programs of Added
 }
 
 // Same reports whether nothing is different.
@@ -171,7 +174,7 @@ func Compare(old, new Side) *Report {
 	for j, n := range new.Programs {
 		i := pairs[j]
 		if i < 0 {
-			r.Added = append(r.Added, n.Key)
+			r.Added, r.OnlyNew = append(r.Added, n.Key), append(r.OnlyNew, n)
 			continue
 		}
 		used[i] = true
@@ -179,7 +182,7 @@ func Compare(old, new Side) *Report {
 	}
 	for i, o := range old.Programs {
 		if !used[i] {
-			r.Removed = append(r.Removed, o.Key)
+			r.Removed, r.OnlyOld = append(r.Removed, o.Key), append(r.OnlyOld, o)
 		}
 	}
 	for _, s := range [][]Compiled{new.Programs, old.Programs} {
@@ -240,7 +243,7 @@ func compare(o, n Compiled) Program {
 	m.match()
 	p := Program{
 		Name: n.Key, OldName: o.Key, Old: o.Analysis, New: n.Analysis,
-		Metrics: metrics(m.old, m.new), Verdict: [2]string{verdict(o.Analysis), verdict(n.Analysis)},
+		Metrics: metrics(m.old, m.new), Verdict: [2]string{Verdict(o.Analysis), Verdict(n.Analysis)},
 		Funcs: m.functions(), Blocks: []Block{}, Jumps: []Jump{},
 	}
 	for _, o := range m.new.to {

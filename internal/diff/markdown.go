@@ -2,7 +2,6 @@ package diff
 
 import (
 	"bufio"
-	"fmt"
 	"html"
 	"io"
 	"strings"
@@ -14,9 +13,9 @@ import (
 // flavour: a table of numbers for each program, blocks folded away.
 func (r *Report) Markdown(out io.Writer, opt Options) error {
 	w := page{bufio.NewWriter(out), opt}
-	w.f("### BPF control flow: %s → %s\n\n", escape(r.Old), escape(r.New))
+	w.f("### BPF control flow: %s → %s\n\n", visible.Markdown(r.Old), visible.Markdown(r.New))
 	if r.Same() {
-		w.f("No difference in %s (%s).\n", number(len(r.Programs), "program"), escape(r.Profile))
+		w.f("No difference in %s (%s).\n", number(len(r.Programs), "program"), visible.Markdown(r.Profile))
 		return w.Flush()
 	}
 	w.f("| program | metric | old | new | diff |\n|---|---|--:|--:|--:|\n")
@@ -32,7 +31,7 @@ func (r *Report) Markdown(out io.Writer, opt Options) error {
 		for j, row := range p.rows(opt.All)[1:] {
 			name := ""
 			if j == 0 {
-				name = escape(p.title())
+				name = visible.Markdown(p.title())
 			}
 			w.f("| %s | %s | %s | %s | %s |\n", name, row[0], row[1], row[2], row[3])
 		}
@@ -44,24 +43,24 @@ func (r *Report) Markdown(out io.Writer, opt Options) error {
 		}
 	}
 	for _, n := range r.Added {
-		w.f("Only in the new one: %s\n\n", escape(n))
+		w.f("Only in the new one: %s\n\n", visible.Markdown(n))
 	}
 	for _, n := range r.Removed {
-		w.f("Only in the old one: %s\n\n", escape(n))
+		w.f("Only in the old one: %s\n\n", visible.Markdown(n))
 	}
 	if same > 0 {
 		w.f("%s without a difference. ", number(same, "program"))
 	}
-	w.f("Profile: %s\n", escape(r.Profile))
+	w.f("Profile: %s\n", visible.Markdown(r.Profile))
 	return w.Flush()
 }
 
 // details writes blocks and jumps of a program, folded.
 func (w page) details(p *Program) {
 	if p.Verdict[0] != p.Verdict[1] {
-		w.f("%s: the kernel's rules say: %s, was: %s\n\n", escape(p.title()), escape(p.Verdict[1]), escape(p.Verdict[0]))
+		w.f("%s: the kernel's rules say: %s, was: %s\n\n", visible.Markdown(p.title()), visible.Markdown(p.Verdict[1]), visible.Markdown(p.Verdict[0]))
 	}
-	w.f("<details><summary>%s: blocks %s</summary>\n\n", html.EscapeString(p.title()), p.Counts)
+	w.f("<details><summary>%s: blocks %s</summary>\n\n", html.EscapeString(visible.Text(p.title())), p.Counts)
 	var b strings.Builder
 	text := page{bufio.NewWriter(&b), w.opt}
 	for _, f := range p.changedFuncs() {
@@ -107,18 +106,4 @@ func ticks(s string) int {
 		most = max(most, n)
 	}
 	return most
-}
-
-// escape makes a text plain in Markdown: every character of punctuation that
-// ASCII has may be escaped with a backslash (CommonMark 0.31, section 2.4).
-func escape(s string) string {
-	var b strings.Builder
-	for _, c := range visible.Text(s) {
-		if strings.ContainsRune("\\`*_{}[]<>()#+!|~&$@:", c) {
-			fmt.Fprintf(&b, "\\%c", c)
-			continue
-		}
-		b.WriteRune(c)
-	}
-	return b.String()
 }

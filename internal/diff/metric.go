@@ -73,9 +73,9 @@ func indirect(a *pipeline.Analysis, op string) (jumps, targets int) {
 	return jumps, targets
 }
 
-// verdict returns what the kernel's rules say of a program: "accept", or the
+// Verdict returns what the kernel's rules say of a program: "accept", or the
 // message.
-func verdict(a *pipeline.Analysis) string {
+func Verdict(a *pipeline.Analysis) string {
 	if v := a.Rules.Check(a.Program, a.Succ); !v.Accept {
 		return v.Message
 	}

@@ -198,7 +198,7 @@ func (w page) blocks(p *Program) {
 	}
 }
 
-// headline tells of a block in a line.
+// Headline tells of a block in a line.
 func (b *Block) headline() string {
 	sign := map[Change]string{Changed: "~", Added: "+", Removed: "-", Moved: ">"}[b.Change]
 	var parts []string
@@ -260,7 +260,7 @@ func sourceText(s *Source) string {
 
 // jump writes an indirect jump or call whose targets changed.
 func (w page) jump(j *Jump) {
-	w.f("  %s\n", j.headline())
+	w.f("  %s\n", j.Headline())
 	if !j.listed() && !w.opt.All {
 		return
 	}
@@ -268,8 +268,8 @@ func (w page) jump(j *Jump) {
 	w.targets("+", j.Gained)
 }
 
-// headline tells of a jump in a line.
-func (j *Jump) headline() string {
+// Headline tells of a jump in a line.
+func (j *Jump) Headline() string {
 	source := ""
 	if j.Source != nil {
 		source = "  " + sourceText(j.Source)

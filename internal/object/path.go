@@ -35,7 +35,8 @@ func Element(text string) string {
 		}
 	}
 	safe := strings.Join(parts, "+")
-	if safe == text && text != "" && len(text) <= maxElement && text == strings.ToLower(text) && !strings.HasSuffix(text, ".") {
+	if safe == text && text != "" && len(text) <= maxElement && text == strings.ToLower(text) &&
+		!strings.HasSuffix(text, ".") {
 		return text
 	}
 	sum := sha256.Sum256([]byte(text))

@@ -132,6 +132,8 @@ func (r *reader) rule(n *yaml.Node, p *Policy) *rule {
 		switch {
 		case key == "fail-on" && p != nil:
 			r.failOn(v, p)
+		case key == "kernels" && p != nil:
+			r.items(v, key, func(v *yaml.Node) { p.Kernels = append(p.Kernels, r.text(v, key)) })
 		case key == "exclude" && p != nil:
 			r.items(v, key, func(v *yaml.Node) { p.Exclude = append(p.Exclude, r.glob(v, key)) })
 		case key == "programs" && p != nil:

@@ -41,6 +41,7 @@ var Schema string
 // Policy is the content of a policy file. The zero value asks for nothing.
 type Policy struct {
 	FailOn  check.Level // lowest level that fails, empty when not stated, Off for never
+	Kernels []string    // profiles that pr compares for
 	Exclude []string    // globs of files and directories that are left out of directories
 
 	file  string

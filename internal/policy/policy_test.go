@@ -15,6 +15,7 @@ import (
 const full = `# everything at once
 fail-on: warning
 exclude: ["*.host.o", libbpf/**]
+kernels: [linux-7.3]
 levels:
   wide-table: note
   dead-branch: off
@@ -171,7 +172,7 @@ func TestDocumented(t *testing.T) {
 		return string(data)
 	}
 	policy := doc("policy.md")
-	for _, key := range []string{"fail-on", "exclude", "levels", "must-reach", "must-not-reach", "max-insns", "max-image", "max-targets",
+	for _, key := range []string{"fail-on", "exclude", "kernels", "levels", "must-reach", "must-not-reach", "max-insns", "max-image", "max-targets",
 		"set", "programs", "match", "function", "helper", "line"} {
 		if !strings.Contains(policy, "`"+key+"`") {
 			t.Errorf("docs/policy.md does not have `%s`", key)

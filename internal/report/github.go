@@ -38,7 +38,7 @@ func writeGitHub(w io.Writer, r *Report, opt Options) error {
 func annotate(w io.Writer, in *Input, p *Program, f *Finding) {
 	props := ""
 	if f.Line > 0 {
-		props = fmt.Sprintf("file=%s,line=%d,", property(f.File), f.Line)
+		props = fmt.Sprintf("file=%s,line=%d,", visible.GitHubProperty(f.File), f.Line)
 		if f.Col > 0 {
 			props += fmt.Sprintf("col=%d,", f.Col)
 		}
@@ -55,22 +55,12 @@ func annotate(w io.Writer, in *Input, p *Program, f *Finding) {
 	if f.Level == check.Note {
 		name = "notice"
 	}
-	command(w, name, props+"title="+property("bpfcfg "+string(f.ID)), msg)
+	command(w, name, props+"title="+visible.GitHubProperty("bpfcfg "+string(f.ID)), msg)
 }
 
 // command writes a workflow command.
 func command(w io.Writer, name, props, msg string) {
-	lines := strings.Split(msg, "\n")
-	for i := range lines {
-		lines[i] = visible.Text(lines[i])
-	}
-	msg = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(strings.Join(lines, "\n"))
-	fmt.Fprintf(w, "::%s %s::%s\n", name, props, msg)
-}
-
-// property escapes the value of a property of a workflow command.
-func property(s string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(visible.Text(s))
+	fmt.Fprintf(w, "::%s %s::%s\n", name, props, visible.GitHubMessage(msg))
 }
 
 // maxSummaryRows bounds the table of a job summary: GitHub refuses one of more
@@ -119,7 +109,7 @@ func summaryRows(r *Report) (rows []string, all int) {
 			return
 		}
 		for i := range cells {
-			cells[i] = strings.NewReplacer("|", `\|`, "<", "&lt;", "`", "'").Replace(cells[i])
+			cells[i] = visible.Markdown(cells[i])
 		}
 		*rows = append(*rows, "| "+strings.Join(cells, " | ")+" |\n")
 	}

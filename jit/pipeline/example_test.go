@@ -55,6 +55,6 @@ func ExampleRun() {
 	// Output:
 	// gotox at 19 goes to [20 26 33 43 44 50]
 	// 270 bytes, 0 mismatches
-	// # bpfcfg layout 1
+	// # bpfcfg layout 2
 	// profile linux-7.3+ibt
 }

@@ -1,0 +1,97 @@
+package golden
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// maxValue is the size of the largest constant whose bytes are written; of others it
+// is the hash.
+const maxValue = 8
+
+// with lists what is submitted beside instructions and tables. Two programs that differ
+// in none of it, and in no instruction, are the same to a kernel.
+func with(p *bytecode.Program) []Part {
+	out := []Part{{"type", fmt.Sprintf("%s attach %d flags 0x%x", Word(p.Type), p.AttachType, p.Flags)}}
+	for i := range p.Maps {
+		m := &p.Maps[i]
+		text := fmt.Sprintf("type %d key %d value %d entries %d flags 0x%x", m.Type, m.KeySize, m.ValueSize, m.MaxEntries,
+			m.Flags)
+		out = append(out, Part{"map:" + Word(m.Name), text})
+		if m.ReadOnly {
+			out = append(out, constants(m)...)
+		}
+	}
+	if n := len(p.Relocs); n > 0 {
+		h := sha256.New()
+		for _, r := range p.Relocs {
+			fmt.Fprintf(h, "%s\n", r.Text)
+		}
+		out = append(out, Part{"relocations", fmt.Sprintf("%d sha256 %x", n, h.Sum(nil)[:8])})
+	}
+	if len(p.Refs) > 0 {
+		h := sha256.New()
+		for _, r := range p.Refs {
+			fmt.Fprintf(h, "%d %d %d %q\n", r.Kind, r.Index, r.Off, r.Name)
+		}
+		out = append(out, Part{"references", fmt.Sprintf("%d sha256 %x", len(p.Refs), h.Sum(nil)[:8])})
+	}
+	return out
+}
+
+// constants lists the variables of a map that nothing can change, or the hash of its
+// value when it names none.
+func constants(m *bytecode.Map) []Part {
+	name := "constant:" + Word(m.Name)
+	if len(m.Symbols) == 0 {
+		return []Part{{name, valueText(m.Value)}}
+	}
+	out := []Part{{name, valueText(m.Value)}}
+	for _, s := range m.Symbols {
+		if s.Off >= 0 && s.Size >= 0 && s.Off+s.Size <= int64(len(m.Value)) && s.Name != "" {
+			out = append(out, Part{name + ":" + Word(s.Name), valueText(m.Value[s.Off : s.Off+s.Size])})
+		}
+	}
+	return out
+}
+
+// valueText writes bytes, or their hash.
+func valueText(b []byte) string {
+	if len(b) <= maxValue {
+		return "bytes " + hex.EncodeToString(b) + "."
+	}
+	sum := sha256.Sum256(b)
+	return fmt.Sprintf("%d bytes sha256 %x", len(b), sum[:8])
+}
+
+// parts compares what was submitted beside the instructions.
+func (c *comparison) parts() (changed bool) {
+	old := map[string]string{}
+	for _, p := range c.old.With {
+		old[p.Name] = p.Text
+	}
+	seen := map[string]bool{}
+	for _, p := range c.new.With {
+		seen[p.Name] = true
+		was, ok := old[p.Name]
+		switch {
+		case !ok:
+			c.add(InputChanged, -1, -1, "%s is new: %s", p.Name, p.Text)
+		case was != p.Text:
+			c.add(InputChanged, -1, -1, "%s: %s, was %s", p.Name, p.Text, was)
+		default:
+			continue
+		}
+		changed = true
+	}
+	for _, p := range c.old.With {
+		if !seen[p.Name] {
+			c.add(InputChanged, -1, -1, "%s is gone: it was %s", p.Name, p.Text)
+			changed = true
+		}
+	}
+	return changed
+}
