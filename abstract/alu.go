@@ -81,6 +81,12 @@ func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 boo
 		out.str = strideOf(op, &dst.Alt, &src.Alt, out.Off)
 	}
 	out.flags |= src.flags & loose
+	if r.a.opt.Rules == Exact {
+		out.src = dst.src | src.src
+		if out.flags&loose == 0 && slack(op, is32, &dst.Alt, &src.Alt, &out.Alt) {
+			out.flags |= loose
+		}
+	}
 	if op == scalar.Add || op == scalar.Sub {
 		out.flags |= src.flags &^ datum
 	} else {
@@ -152,7 +158,11 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 	}
 	off := r.a.opt.Rules.alu(op, is32, unknown, src.Off)
 	if off != src.Off {
+		old := src
 		src = src.with(off)
+		if _, many := old.Off.Count(few); r.a.opt.Rules == Exact && many && slack(op, is32, &constant(0).Alt, &old.Alt, &src.Alt) {
+			src.flags |= loose
+		}
 		src.flags &^= maybePtr | maybeLocal | foreign
 	}
 	s.set(in.Dst, src)
@@ -261,6 +271,10 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 	out.Off = r.a.opt.Rules.offset(p.Off, n.Off, op == scalar.Sub)
 	out.str = strideOf(op, p, n, out.Off)
 	out.flags |= n.flags & loose
+	out.src |= n.src
+	if r.a.opt.Rules == Exact && slack(op, false, p, n, &out) {
+		out.flags |= loose
+	}
 	if n.org.pc != 0 {
 		out.org = n.org
 	}

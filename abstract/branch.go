@@ -98,19 +98,25 @@ func (c *compare) numbers(s *State) (taken, fall *State) {
 // refine tells a state that cond holds.
 func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 	x, y := c.r.a.opt.Rules.refine(cond, c.is32, c.a.Off, c.b.Off)
-	c.update(s, c.dst, c.a, x, on)
+	exact := c.r.a.opt.Rules == Exact
+	c.update(s, c.dst, c.a, x, on, exact && leaves(cond, c.is32, &c.a.Alt, &c.b.Alt, x))
 	if c.src != noReg {
-		c.update(s, c.src, c.b, y, on)
+		c.update(s, c.src, c.b, y, on, exact && leaves(cond, c.is32, &c.b.Alt, &c.a.Alt, y))
 	}
+	c.correlate(s)
 }
 
 // update puts a refined number into a register and into all that it is linked
-// to.
-func (c *compare) update(s *State, reg bytecode.Reg, old *Value, off scalar.S, on side) {
-	if off == old.Off {
+// to; slack says that it may have members that no execution has.
+func (c *compare) update(s *State, reg bytecode.Reg, old *Value, off scalar.S, on side, slack bool) {
+	if off == old.Off && (!slack || old.flags&loose != 0) {
 		return
 	}
 	v := old.with(off)
+	if slack {
+		v.flags |= loose
+	}
+	v.src |= (c.a.src | c.b.src)
 	if off.Umax() < old.Off.Umax() || off.Umin() > old.Off.Umin() {
 		v.org = origin{int32(c.pc) + 1, uint8(reg), on}
 		c.r.a.bounded(v.org, off)
@@ -142,7 +148,8 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 				w.Off = m
 			}
 		}
-		w.org = known.org
+		w.org, w.src = known.org, known.src
+		w.flags |= known.flags & loose
 		return &w
 	})
 }

@@ -60,9 +60,11 @@ func (r *run) step(pc bytecode.PC, s *State) (again *State) {
 			break
 		}
 		r.packetLoad(pc, in, s)
+		r.fresh(pc, bytecode.R0, 0, s)
 	case asm.JumpClass:
 		if r.a.p.Flow(pc).Kind == bytecode.FlowHelper {
 			r.gone = !r.helperCall(pc, in, s)
+			r.fresh(pc, bytecode.R0, 0, s)
 		}
 	}
 	return nil
@@ -161,6 +163,7 @@ func (r *run) last(b cfg.BlockID, pc bytecode.PC, s *State) {
 		r.callx(b, pc, in, s)
 	case bytecode.FlowHelper:
 		if r.helperCall(pc, in, s) {
+			r.fresh(pc, bytecode.R0, 0, s)
 			r.follow(b, cfg.FallThrough, s)
 		}
 	default:

@@ -163,6 +163,9 @@ func (f *Facts) finish() {
 			d.Accesses = append(d.Accesses, f.access(&a))
 		}
 		slices.SortStableFunc(d.Accesses, compareAccess)
+		for _, a := range d.tight {
+			d.proven = append(d.proven, f.access(&a))
+		}
 	}
 }
 

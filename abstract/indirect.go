@@ -35,6 +35,8 @@ type Indirect struct {
 	Refused bool
 
 	alts   []Alt
+	tight  []Alt // those of which an execution selects each entry, by rules Exact
+	proven []Access
 	direct []int // subprograms whose addresses were loaded by an instruction
 }
 
@@ -92,11 +94,17 @@ func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 			return
 		}
 		ind.alts = addAlt(ind.alts, *a)
+		if a.flags&loose == 0 {
+			ind.tight = addAlt(ind.tight, *a)
+		}
 		to = append(to, ts...)
 		s.cover = s.cover || a.flags&loose != 0
 	})
 	if len(ind.alts) > maxAccesses {
 		ind.alts = onePerObject(ind.alts)
+	}
+	if len(ind.tight) > maxAccesses {
+		ind.tight = ind.tight[:maxAccesses]
 	}
 	slices.Sort(to)
 	to = slices.Compact(to)

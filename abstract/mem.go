@@ -51,7 +51,18 @@ func (r *run) load(pc bytecode.PC, in bytecode.Insn, s *State) {
 		s.set(in.Dst, unknownPtr)
 		return
 	}
+	from := r.ctxField(s.get(in.Src), acc)
 	s.set(in.Dst, r.loadFrom(acc, s))
+	r.fresh(pc, in.Dst, from, s)
+}
+
+// ctxField returns the source of what is read from the context, none for other
+// memory.
+func (r *run) ctxField(base *Value, acc access) sources {
+	if off, ok := base.Off.IsConst(); ok && base.is(Ctx) {
+		return sourceInCtx(int64(off) + acc.off)
+	}
+	return 0
 }
 
 // loadFrom returns what a load yields.
@@ -217,7 +228,10 @@ func (r *run) loadTable(acc access, a *Alt) *Value {
 	if acc.size != 8 {
 		return r.loaded(acc).spoilt(acc.pc, acc.reg, narrow)
 	}
-	out := Alt{Kind: Insn, Obj: a.Obj, Off: off, flags: a.flags & loose, org: a.org}
+	out := Alt{Kind: Insn, Obj: a.Obj, Off: off, flags: a.flags & loose, org: a.org, src: a.src}
+	if off == a.Off {
+		out.str = a.str
+	}
 	if off.Umax() > uint64(size-8) && !r.a.opt.Quirks.NoLoadOffset {
 		// The program is refused, or reads beside its table: all that is
 		// left to say is what lies in the table.

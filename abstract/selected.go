@@ -15,7 +15,7 @@ func (a *Access) Indices(p *bytecode.Program, rules Rules) []int {
 		if rules == Kernel {
 			return rangeEntries(a.Off, n)
 		}
-		return exactEntries(a.Off, n)
+		return exactEntries(a.Off, a.str, n)
 	}
 	if a.Map < 0 {
 		return nil
@@ -26,9 +26,20 @@ func (a *Access) Indices(p *bytecode.Program, rules Rules) []int {
 // Selected returns the slots that an indirect jump or call can go to by either
 // rule, as far as they are known: ascending.
 func (d *Indirect) Selected(p *bytecode.Program, rules Rules) []bytecode.PC {
+	return d.targets(p, rules, d.Accesses)
+}
+
+// Proven returns those of Selected, by rules Exact, that some execution selects
+// which gets to the jump: the numbers that decide are free of each other, and
+// their sets have no members besides those that are computed.
+func (d *Indirect) Proven(p *bytecode.Program) []bytecode.PC { return d.targets(p, Exact, d.proven) }
+
+// targets returns the slots that accesses lead to, and the functions that the
+// register holds without any: ascending.
+func (d *Indirect) targets(p *bytecode.Program, rules Rules, accesses []Access) []bytecode.PC {
 	out := []bytecode.PC{}
-	for i := range d.Accesses {
-		a := &d.Accesses[i]
+	for i := range accesses {
+		a := &accesses[i]
 		if a.Label {
 			to, _ := labelSlots(p, a.Off, a.str)
 			out = append(out, to...)

@@ -26,6 +26,8 @@ type State struct {
 	// without it is, but for what decides nothing, a state that the verifier itself
 	// has on some path. It is never taken back.
 	cover bool
+	// tested are the readings on which a branch was decided, by rules Exact.
+	tested sources
 	// frames holds the stack frames that can be reached from here: [0] is the
 	// current one, then the callers' if one of their addresses was handed on.
 	frames []*frame
@@ -269,7 +271,9 @@ func (m *idPairs) join(a, b *Value) *Value {
 // has initialised may hold anything: what is done with it still happens.
 func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
 	m := idPairs{combine: combine}
-	out := &State{frames: make([]*frame, len(a.frames)), cover: true, sent: a.sent || b.sent}
+	out := &State{
+		frames: make([]*frame, len(a.frames)), cover: true, sent: a.sent || b.sent, tested: a.tested | b.tested,
+	}
 	for r := range out.regs {
 		switch v, w := a.regs[r], b.regs[r]; {
 		case v != nil && w != nil:

@@ -37,17 +37,18 @@ func (a *analyzer) targets(x *Alt) (to []bytecode.PC, why string) {
 type entryKey struct {
 	table int32
 	off   scalar.S
+	str   stride
 }
 
 // entryTargets returns the slots in the entries of a table that an alternative
 // selects, ascending and without duplicates. What was asked before is kept.
 func (a *analyzer) entryTargets(x *Alt) []bytecode.PC {
-	key := entryKey{x.Obj, x.Off}
+	key := entryKey{x.Obj, x.Off, x.str}
 	if to, ok := a.selected[key]; ok {
 		return to
 	}
 	t := a.p.Tables[x.Obj].Targets
-	idx := a.indices(x.Off, len(t))
+	idx := a.indices(x.Off, x.str, len(t))
 	to := make([]bytecode.PC, len(idx))
 	for j, i := range idx {
 		to[j] = t[i]
@@ -80,11 +81,11 @@ func (a *Alt) notCode(wanted string) string {
 
 // indices returns the indices of the table entries that byte offsets select, by
 // the analysis's rules, of n entries.
-func (a *analyzer) indices(off scalar.S, n int) []int {
+func (a *analyzer) indices(off scalar.S, str stride, n int) []int {
 	if a.opt.Rules == Kernel {
 		return rangeEntries(off, n)
 	}
-	return exactEntries(off, n)
+	return exactEntries(off, str, n)
 }
 
 // rangeEntries returns every index from the smallest offset to the largest
@@ -101,8 +102,8 @@ func rangeEntries(off scalar.S, n int) []int {
 	return out
 }
 
-// exactEntries returns the indices whose offsets are in the set.
-func exactEntries(off scalar.S, n int) []int {
+// exactEntries returns the indices whose offsets are in the set and have the stride.
+func exactEntries(off scalar.S, str stride, n int) []int {
 	if n == 0 {
 		return nil
 	}
@@ -110,7 +111,7 @@ func exactEntries(off scalar.S, n int) []int {
 	offs, _ := in.Enumerate(8 * n)
 	var out []int
 	for _, o := range offs {
-		if o%8 == 0 {
+		if o%8 == 0 && str.has(o) {
 			out = append(out, int(o/8))
 		}
 	}
@@ -149,7 +150,7 @@ func (r *run) loadCode(acc access, a *Alt, m *bytecode.Map) *Value {
 	if len(cells) == 0 {
 		return nil
 	}
-	out := Alt{Kind: Code, Obj: a.Obj, Off: off, str: str, flags: a.flags & loose, org: a.org}
+	out := Alt{Kind: Code, Obj: a.Obj, Off: off, str: str, flags: a.flags & loose, org: a.org, src: a.src}
 	if onlyCells(off, str, len(cells)) {
 		return &Value{Alt: out}
 	}

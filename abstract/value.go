@@ -63,6 +63,7 @@ type Alt struct {
 	Off   scalar.S // the number itself, or the pointer's byte offset from the start of its object
 	str   stride   // of Off
 	org   origin
+	src   sources // what the variable part of Off depends on, by rules Exact
 }
 
 // origin says which instruction bounded the variable part of an Alt.
@@ -285,6 +286,7 @@ func mergeAlts(a, b Alt) Alt {
 	a.str = joinStrides(&a, &b, off)
 	a.Off = off
 	a.flags |= b.flags
+	a.src |= b.src | joined
 	if !exact {
 		a.flags |= loose
 	}

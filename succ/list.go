@@ -46,7 +46,7 @@ func Union(p *bytecode.Program, sub int) []bytecode.PC { return cfg.Unions(p)[su
 
 // answer fills in what the facts by either rule say.
 func (r *Result) answer(d *Indirect, p *bytecode.Program, k, e *abstract.Indirect) {
-	d.Exact, d.Range = []bytecode.PC{}, []bytecode.PC{}
+	d.Exact, d.Range, d.Proven = []bytecode.PC{}, []bytecode.PC{}, []bytecode.PC{}
 	d.Reached = r.Facts.Reached(d.PC)
 	if k == nil {
 		d.Status, d.Reason = Exact, "no execution reaches it"
@@ -67,16 +67,18 @@ func (r *Result) answer(d *Indirect, p *bytecode.Program, k, e *abstract.Indirec
 		d.Exact = both(d.Exact, d.Range)
 	}
 	d.Tables = tables(p, k, e, r.errs || k.Unresolved != "")
-	d.Status = status(e)
+	d.Proven = both(e.Proven(p), d.Exact)
+	d.Status = status(e, len(d.Proven) == len(d.Exact))
 	d.Reason = r.reason(p, d, e)
 }
 
-// status grades an answer.
-func status(e *abstract.Indirect) Status {
+// status says how well the targets of an indirect jump or call are known; proven says
+// that each of them is selected.
+func status(e *abstract.Indirect, proven bool) Status {
 	switch {
 	case e.Unresolved != "":
 		return Unresolved
-	case slices.ContainsFunc(e.Accesses, func(a abstract.Access) bool { return a.Loose }):
+	case !proven:
 		return OverApproximate
 	}
 	return Exact

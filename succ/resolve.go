@@ -52,7 +52,7 @@ type Status string
 
 // The statuses.
 const (
-	Exact           Status = "exact"            // each target is selected on a path that the analysis kept apart
+	Exact           Status = "exact"            // each target is selected by some execution that gets there
 	OverApproximate Status = "over-approximate" // all targets are among those given, perhaps with others
 	Unresolved      Status = "unresolved"       // there may be targets that are not given
 )
@@ -65,7 +65,8 @@ type Indirect struct {
 	Status Status
 	Tables []TableUse // that the register's address comes from, in order
 
-	Exact  []bytecode.PC // what an execution can select, ascending
+	Exact  []bytecode.PC // what an execution can select, ascending: no other target is possible
+	Proven []bytecode.PC // those of Exact that some execution selects which gets there
 	Range  []bytecode.PC // what the verifier's index range gives, over all paths
 	Kernel []bytecode.PC // what the kernel's control-flow pass assumes
 
