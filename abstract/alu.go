@@ -67,6 +67,9 @@ func (r *run) immediate(in bytecode.Insn) *Value {
 func (v *Value) with(s scalar.S) *Value {
 	w := *v
 	w.Off, w.str = s, stride{}
+	if v.src.holed() { // by rules Exact alone
+		w.src, w.flags = v.src.bare(), v.flags|loose
+	}
 	return &w
 }
 
@@ -82,7 +85,16 @@ func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 boo
 	}
 	out.flags |= src.flags & loose
 	if r.a.opt.Rules == Exact {
-		out.src = dst.src | src.src
+		known := true
+		if c, ok := src.Off.IsConst(); ok {
+			out.src, known = dst.src.by(op, is32, dst.Off.Umax(), c)
+		} else {
+			out.src = dst.src.with(src.src)
+			known = !dst.src.holed() && !src.src.holed()
+		}
+		if !known {
+			out.flags |= loose
+		}
 		if out.flags&loose == 0 && slack(op, is32, &dst.Alt, &src.Alt, &out.Alt) {
 			out.flags |= loose
 		}
@@ -271,7 +283,13 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 	out.Off = r.a.opt.Rules.offset(p.Off, n.Off, op == scalar.Sub)
 	out.str = strideOf(op, p, n, out.Off)
 	out.flags |= n.flags & loose
-	out.src |= n.src
+	out.src = p.src.with(n.src)
+	if c, ok := p.Off.IsConst(); ok && p.src == nil {
+		out.src, _ = n.src.by(scalar.Add, false, n.Off.Umax(), c)
+	}
+	if n.src.holed() && (p.src != nil || op != scalar.Add) {
+		out.src, out.flags = out.src.bare(), out.flags|loose
+	}
 	if r.a.opt.Rules == Exact && slack(op, false, p, n, &out) {
 		out.flags |= loose
 	}

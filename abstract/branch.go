@@ -98,25 +98,20 @@ func (c *compare) numbers(s *State) (taken, fall *State) {
 // refine tells a state that cond holds.
 func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 	x, y := c.r.a.opt.Rules.refine(cond, c.is32, c.a.Off, c.b.Off)
-	exact := c.r.a.opt.Rules == Exact
-	c.update(s, c.dst, c.a, x, on, exact && leaves(cond, c.is32, &c.a.Alt, &c.b.Alt, x))
+	c.update(s, c.dst, c.a, c.left(cond, c.a, c.b, x), on)
 	if c.src != noReg {
-		c.update(s, c.src, c.b, y, on, exact && leaves(cond, c.is32, &c.b.Alt, &c.a.Alt, y))
+		c.update(s, c.src, c.b, c.left(cond, c.b, c.a, y), on)
 	}
 	c.correlate(s)
 }
 
 // update puts a refined number into a register and into all that it is linked
-// to; slack says that it may have members that no execution has.
-func (c *compare) update(s *State, reg bytecode.Reg, old *Value, off scalar.S, on side, slack bool) {
-	if off == old.Off && (!slack || old.flags&loose != 0) {
+// to.
+func (c *compare) update(s *State, reg bytecode.Reg, old, v *Value, on side) {
+	off := v.Off
+	if off == old.Off && v.flags == old.flags && v.src == old.src {
 		return
 	}
-	v := old.with(off)
-	if slack {
-		v.flags |= loose
-	}
-	v.src |= (c.a.src | c.b.src)
 	if off.Umax() < old.Off.Umax() || off.Umin() > old.Off.Umin() {
 		v.org = origin{int32(c.pc) + 1, uint8(reg), on}
 		c.r.a.bounded(v.org, off)
@@ -150,6 +145,9 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 		}
 		w.org, w.src = known.org, known.src
 		w.flags |= known.flags & loose
+		if known.src.holed() && (v.delta != known.delta || v.add != known.add) {
+			w.src, w.flags = known.src.bare(), w.flags|loose
+		}
 		return &w
 	})
 }

@@ -122,6 +122,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 		e.regs[argRegister(i)] = shift(v, 1)
 	}
 	e.regs[bytecode.R10] = pointer(Stack, 0, 0)
+	r.freshArgs(pc, e)
 	if visible {
 		e.frames = append(e.frames, shiftFrames(s.frames, 1)...)
 	}

@@ -60,6 +60,7 @@ type Access struct {
 
 	org origin
 	str stride
+	src *readings
 }
 
 // gotox carries out an indirect jump.

@@ -56,11 +56,11 @@ func (r *run) load(pc bytecode.PC, in bytecode.Insn, s *State) {
 	r.fresh(pc, in.Dst, from, s)
 }
 
-// ctxField returns the source of what is read from the context, none for other
+// ctxField returns the reading of what is read from the context, none for other
 // memory.
-func (r *run) ctxField(base *Value, acc access) sources {
+func (r *run) ctxField(base *Value, acc access) uint64 {
 	if off, ok := base.Off.IsConst(); ok && base.is(Ctx) {
-		return sourceInCtx(int64(off) + acc.off)
+		return readingOfCtx(int64(off) + acc.off)
 	}
 	return 0
 }
@@ -229,6 +229,9 @@ func (r *run) loadTable(acc access, a *Alt) *Value {
 		return r.loaded(acc).spoilt(acc.pc, acc.reg, narrow)
 	}
 	out := Alt{Kind: Insn, Obj: a.Obj, Off: off, flags: a.flags & loose, org: a.org, src: a.src}
+	if acc.off != 0 {
+		out.src, _ = a.src.by(scalar.Add, false, a.Off.Umax(), uint64(acc.off))
+	}
 	if off == a.Off {
 		out.str = a.str
 	}

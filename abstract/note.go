@@ -74,7 +74,7 @@ func (f *Facts) access(a *Alt) Access {
 	acc := Access{
 		Table: -1, Map: -1, Off: a.Off, Loose: a.flags&loose != 0,
 		BoundPC: bytecode.PC(a.org.pc) - 1, BoundReg: bytecode.Reg(a.org.reg),
-		org: a.org, str: a.str,
+		org: a.org, str: a.str, src: a.src,
 	}
 	switch a.Kind {
 	case Insn:

@@ -37,21 +37,24 @@ func (v *Value) loosened() *Value {
 	return &w
 }
 
-// pendingAccess carries out a load or store whose offset and size the loader
-// writes: it reads anything that the base leads to, and writes anywhere there.
+// pendingAccess carries out a load or store whose offset the loader writes: it
+// reads anything that the base leads to, and writes anywhere there. What it reads
+// from a field is as unknown to the verifier, wherever the field is; that the field
+// may have another size in another kernel is left out of account.
 func (r *run) pendingAccess(pc bytecode.PC, in bytecode.Insn, s *State) {
 	base := in.Dst
 	if in.Class() == asm.LdXClass {
 		base = in.Src
 	}
 	ptr := r.read(pc, s, base)
-	old := unknownPtr.loosened()
-	if ptr.has(mayBeLocal) {
+	old := r.loaded(access{size: in.AccessBytes(), signed: in.Mode() == modeMemSX})
+	if ptr.has(isStack) {
 		old = anything.loosened()
 	}
 	switch {
 	case in.Class() == asm.LdXClass:
 		s.set(in.Dst, old)
+		r.fresh(pc, in.Dst, 0, s)
 	case in.Class() == asm.StClass:
 		r.pendingStore(ptr, unknownNumber, s)
 	case in.Mode() == modeAtomic:

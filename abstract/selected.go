@@ -15,7 +15,7 @@ func (a *Access) Indices(p *bytecode.Program, rules Rules) []int {
 		if rules == Kernel {
 			return rangeEntries(a.Off, n)
 		}
-		return exactEntries(a.Off, a.str, n)
+		return exactEntries(a.Off, a.str, a.src, n)
 	}
 	if a.Map < 0 {
 		return nil

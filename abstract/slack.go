@@ -2,6 +2,7 @@ package abstract
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -14,35 +15,178 @@ import (
 // one reading are not free of each other: when a branch tells something of one,
 // others that are not linked to it get loose, as what it says of them is lost.
 
-// sources is a set of readings that a number depends on, each as one of 64 bits:
-// sets that meet may depend on the same one, others do not.
-type sources uint64
+// readings says what a number depends on, and which of the numbers that are stated
+// it cannot be. A nil one depends on nothing that is known.
+type readings struct {
+	// from is a set of readings, each as one of 64 bits: sets that meet may have one
+	// in common, others do not.
+	from uint64
+	// bits are those bits of what was read that the number depends on.
+	bits uint64
+	// shift is how many bits up bit 0 of the number lies in what was read, mixed if
+	// the number's bits are not the reading's.
+	shift int8
+	// holes are numbers that a branch has ruled out in the middle of a range.
+	holes []uint64
+}
 
-// joined is the source of numbers that differ between states that were joined:
-// which of them it is decides about all.
-const joined sources = 1 << 63
+const (
+	// joined is the reading of numbers that differ between states that were joined:
+	// which of them it is decides about all.
+	joined uint64 = 1 << 63
+	mixed  int8   = -128
+)
 
-// sourceAt is the source of what the instruction at pc reads.
-func sourceAt(pc bytecode.PC) sources { return 1 << (uint(pc) % 55) }
+// readingAt returns the reading of the instruction at pc.
+func readingAt(pc bytecode.PC) uint64 { return 1 << (uint(pc) % 55) }
 
-// sourceInCtx is the source of a field of the context, which is the same number
-// each time it is read.
-func sourceInCtx(off int64) sources { return 1 << (55 + uint64(off)/8%8) }
+// readingOfCtx returns the reading of a field of the context, which is the same
+// number each time.
+func readingOfCtx(off int64) uint64 { return 1 << (55 + uint64(off)/8%8) }
+
+// maxHoles bounds the holes of a number.
+const maxHoles = 4
+
+// meet reports whether numbers may depend on the same bits, or it is not known on
+// which they depend.
+func (d *readings) meet(e *readings) bool {
+	return d == nil || e == nil || d.from&e.from != 0 && d.bits&e.bits != 0
+}
+
+// with returns what a number depends on that is computed of two, without holes.
+func (d *readings) with(e *readings) *readings {
+	switch {
+	case e == nil || d == e:
+		return d.bare()
+	case d == nil:
+		return e.bare()
+	}
+	return &readings{from: d.from | e.from, bits: d.bits | e.bits, shift: mixed}
+}
+
+// bare returns d without its holes.
+func (d *readings) bare() *readings {
+	if !d.holed() {
+		return d
+	}
+	return &readings{from: d.from, bits: d.bits, shift: d.shift}
+}
+
+// holed reports whether a number has holes.
+func (d *readings) holed() bool { return d != nil && len(d.holes) > 0 }
+
+// hole reports whether v is a hole.
+func (d *readings) hole(v uint64) bool { return d != nil && slices.Contains(d.holes, v) }
+
+// leqHoles reports whether a has none of the numbers that are holes of b.
+func (a *Alt) leqHoles(b *Alt) bool {
+	return !b.src.holed() || !slices.ContainsFunc(b.src.holes, func(h uint64) bool {
+		return a.Off.Contains(h) && !a.src.hole(h)
+	})
+}
+
+// without returns d with one more hole, and whether there is room for it.
+func (d *readings) without(v uint64) (*readings, bool) {
+	if d == nil || len(d.holes) >= maxHoles {
+		return d, false
+	}
+	e := *d
+	e.holes = append(slices.Clone(d.holes), v)
+	return &e, true
+}
+
+// place returns which bits of the reading those of the number in mask are.
+func (d *readings) place(mask uint64) uint64 {
+	switch {
+	case d.shift == mixed:
+		return ^uint64(0)
+	case d.shift >= 0:
+		return mask << d.shift
+	}
+	return mask >> -d.shift
+}
+
+// by returns what the result of an operation with a constant depends on, for numbers
+// of at most most, and whether its holes are still known.
+func (d *readings) by(op scalar.Op, is32 bool, most, c uint64) (e *readings, known bool) {
+	if d == nil {
+		return nil, true
+	}
+	x := readings{from: d.from, bits: d.bits, shift: d.shift}
+	if injective(op, is32, most, c) {
+		for _, h := range d.holes {
+			x.holes = append(x.holes, scalar.Eval(op, is32, h, c))
+		}
+	}
+	if is32 {
+		c = uint64(uint32(c))
+		x.bits &= x.place(1<<32 - 1)
+	}
+	switch {
+	case x.shift == mixed:
+	case op == scalar.And:
+		x.bits &= x.place(c)
+	case op == scalar.Lsh && c < 64:
+		x.move(-int8(c))
+	case op == scalar.Rsh && c < 64:
+		x.move(int8(c))
+	case op == scalar.Or || op == scalar.Xor || isMove(op):
+	default:
+		x.shift = mixed
+	}
+	return &x, len(x.holes) == len(d.holes)
+}
+
+// injective reports whether an operation with a constant makes different numbers of
+// different numbers of at most most.
+func injective(op scalar.Op, is32 bool, most, c uint64) bool {
+	limit := ^uint64(0)
+	if is32 {
+		limit = 1<<32 - 1
+	}
+	switch op {
+	case scalar.Add, scalar.Sub, scalar.Xor, scalar.Mov:
+		return most <= limit
+	case scalar.Lsh:
+		return c < 64 && most <= limit>>c
+	}
+	return false
+}
+
+// move notes that the number is shifted right by so many bits.
+func (d *readings) move(by int8) {
+	if d.shift += by; d.shift <= -64 || d.shift >= 64 {
+		d.shift = mixed
+		return
+	}
+	d.bits &= d.place(^uint64(0))
+}
 
 // fresh notes that the instruction at pc has read the number in a register from
 // outside, unless it is known where it comes from.
-func (r *run) fresh(pc bytecode.PC, reg bytecode.Reg, from sources, s *State) {
-	v := s.get(reg)
-	if _, known := v.constant(); known || r.a.opt.Rules != Exact || !v.is(Number) || v.src != 0 || s.regs[reg] == nil {
+func (r *run) fresh(pc bytecode.PC, reg bytecode.Reg, from uint64, s *State) {
+	if r.a.opt.Rules != Exact || reg >= bytecode.R10 || s.regs[reg] == nil {
+		return
+	}
+	v := s.regs[reg]
+	if _, known := v.constant(); known || !v.is(Number) || v.src != nil {
 		return
 	}
 	w := *v
-	if w.src = from; from == 0 {
-		w.src = sourceAt(pc)
+	if from == 0 {
+		from = readingAt(pc)
 	} else if s.tested&from != 0 {
 		w.flags |= loose // a branch has been decided by it
 	}
+	w.src = &readings{from: from, bits: ^uint64(0)}
 	s.set(reg, &w)
+}
+
+// freshArgs is fresh for the arguments of a function of which nothing is known.
+func (r *run) freshArgs(pc bytecode.PC, s *State) {
+	for reg := bytecode.R1; reg <= bytecode.R5; reg++ {
+		r.fresh(pc, reg, readingAt(pc+bytecode.PC(reg)), s)
+	}
 }
 
 // few is how many members of a number are looked at one by one.
@@ -51,12 +195,12 @@ const few = 256
 // members returns the alternative's numbers if they are few.
 func (a *Alt) members(limit int) ([]uint64, bool) {
 	all, ok := a.Off.Enumerate(limit)
-	if !ok || a.str.step == 0 {
+	if !ok || a.str.step == 0 && !a.src.holed() {
 		return all, ok
 	}
 	kept := all[:0]
 	for _, v := range all {
-		if a.str.has(v) {
+		if a.str.has(v) && !a.src.hole(v) {
 			kept = append(kept, v)
 		}
 	}
@@ -71,7 +215,7 @@ func slack(op scalar.Op, is32 bool, dst, src, out *Alt) bool {
 	}
 	c, byConst := src.Off.IsConst()
 	_, ofConst := dst.Off.IsConst()
-	if !byConst && !ofConst && !op.Unary() && (dst.src&src.src != 0 || dst.src == 0 || src.src == 0) {
+	if !byConst && !ofConst && !op.Unary() && (dst.src.meet(src.src) || dst.src.holed() || src.src.holed()) {
 		return true
 	}
 	limit := few
@@ -85,7 +229,11 @@ func slack(op scalar.Op, is32 bool, dst, src, out *Alt) bool {
 			dst, src = src, dst
 			c, byConst = src.Off.IsConst()
 		}
-		return !byConst || !fits(op, is32, dst.Off, c) && !moved(op, dst.Off, out.Off)
+		if !byConst { // is one of src's numbers enough for all results?
+			c = src.Off.Umin()
+			return scalar.ALU(op, is32, dst.Off, scalar.Const(c)) != out.Off || !fits(op, is32, dst.Off, c)
+		}
+		return !fits(op, is32, dst.Off, c) && !moved(op, dst.Off, out.Off)
 	}
 	image := make(map[uint64]struct{}, len(xs))
 	for _, x := range xs {
@@ -127,7 +275,7 @@ func fits(op scalar.Op, is32 bool, s scalar.S, c uint64) bool {
 	width := s.Umax() - s.Umin()
 	switch op {
 	case scalar.Add, scalar.Sub:
-		return interval
+		return interval || c == 0
 	case scalar.And:
 		return free || interval && width >= 1<<bits.Len64(c)-1
 	case scalar.Or, scalar.Xor:
@@ -147,14 +295,13 @@ func fits(op scalar.Op, is32 bool, s scalar.S, c uint64) bool {
 	return false
 }
 
-// leaves reports whether off, what a branch leaves of a number, may have members
-// that no execution has there: those of old for which cond holds, compared with
-// the number b.
-func leaves(cond scalar.Cond, is32 bool, old, b *Alt, off scalar.S) bool {
+// leaves reports whether left, what a branch leaves of the number old, may have
+// members that no execution has there: those of old for which cond holds, compared
+// with the number b.
+func leaves(cond scalar.Cond, is32 bool, old, b, left *Alt) bool {
 	c, ok := b.Off.IsConst()
 	if !ok {
-		return old.src&b.src != 0 || old.src == 0 || b.src == 0 || cond == scalar.JEQ || cond == scalar.JNE ||
-			cond == scalar.JSET || cond == scalar.JSET.Negate()
+		return old.src.meet(b.src) || cond == scalar.JEQ || cond == scalar.JNE || cond == scalar.JSET || cond == scalar.JNSET
 	}
 	if xs, ok := old.members(few); ok {
 		n := 0
@@ -163,36 +310,69 @@ func leaves(cond scalar.Cond, is32 bool, old, b *Alt, off scalar.S) bool {
 				n++
 			}
 		}
-		left := Alt{Off: off, str: old.str}
-		stated, ok := left.members(2*n + 1)
+		stated, ok := left.members(2*n + 1 + maxHoles)
 		return !ok || len(stated) != n
 	}
 	switch cond {
 	case scalar.JNE:
-		return off.Contains(c)
+		return left.Off.Contains(c) && !left.src.hole(c)
 	case scalar.JSET:
 		return true
 	}
 	return false
 }
 
+// left returns what a branch leaves of a number: the alternative with other bounds,
+// and a hole where a range cannot state that a number is ruled out.
+func (c *compare) left(cond scalar.Cond, old, b *Value, off scalar.S) *Value {
+	v := old.with(off)
+	if c.r.a.opt.Rules != Exact {
+		return v
+	}
+	v.src, v.flags = old.src, old.flags
+	if k, ok := b.Off.IsConst(); ok {
+		if c.is32 {
+			k = uint64(uint32(k))
+		}
+		if cond == scalar.JNE && off.Contains(k) && !v.src.hole(k) && (!c.is32 || off.Umax() < 1<<32) {
+			v.src, _ = v.src.without(k)
+		}
+	} else {
+		v.src = v.src.with(b.src)
+		if old.src.holed() {
+			v.flags |= loose
+		}
+	}
+	if v.flags&loose == 0 && leaves(cond, c.is32, &old.Alt, &b.Alt, &v.Alt) {
+		v.flags |= loose
+	}
+	return v
+}
+
 // correlate notes that a branch was decided by the numbers a and b: others that
 // depend on the same readings, and are not linked to them, may not be all that is
 // said of them.
 func (c *compare) correlate(s *State) {
-	on := c.a.src | c.b.src
-	if c.r.a.opt.Rules != Exact || on == 0 {
+	with := c.a.src.with(c.b.src)
+	if c.r.a.opt.Rules != Exact || with == nil {
 		return
 	}
-	s.tested |= on
+	on := *with
+	if mask, ok := c.b.Off.IsConst(); ok && c.cond == scalar.JSET {
+		on.bits &= c.a.src.place(mask)
+	}
+	if c.is32 {
+		on.bits &= on.place(1<<32 - 1)
+	}
+	s.tested |= on.from
 	for r, v := range s.regs {
-		if bytecode.Reg(r) != c.dst && bytecode.Reg(r) != c.src && c.depends(v, on) {
+		if bytecode.Reg(r) != c.dst && bytecode.Reg(r) != c.src && c.depends(v, &on) {
 			s.regs[r] = v.loosened()
 		}
 	}
 	for i := range s.frames {
 		for num, sl := range s.frames[i].all {
-			if c.depends(sl.val, on) {
+			if c.depends(sl.val, &on) {
 				s.edit(i).at(num).val = sl.val.loosened()
 			}
 		}
@@ -201,9 +381,9 @@ func (c *compare) correlate(s *State) {
 
 // depends reports whether a value that is not linked to those compared depends on
 // one of their readings.
-func (c *compare) depends(v *Value, on sources) bool {
+func (c *compare) depends(v *Value, on *readings) bool {
 	if v == nil || v.id != 0 && (v.id == c.a.id || v.id == c.b.id) {
 		return false
 	}
-	return v.has(func(a *Alt) bool { return a.src&on != 0 && a.flags&loose == 0 })
+	return v.has(func(a *Alt) bool { return a.flags&loose == 0 && a.src != nil && a.src.meet(on) })
 }

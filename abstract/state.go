@@ -27,7 +27,7 @@ type State struct {
 	// has on some path. It is never taken back.
 	cover bool
 	// tested are the readings on which a branch was decided, by rules Exact.
-	tested sources
+	tested uint64
 	// frames holds the stack frames that can be reached from here: [0] is the
 	// current one, then the callers' if one of their addresses was handed on.
 	frames []*frame

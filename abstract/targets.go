@@ -44,11 +44,11 @@ type entryKey struct {
 // selects, ascending and without duplicates. What was asked before is kept.
 func (a *analyzer) entryTargets(x *Alt) []bytecode.PC {
 	key := entryKey{x.Obj, x.Off, x.str}
-	if to, ok := a.selected[key]; ok {
+	if to, ok := a.selected[key]; ok && !x.src.holed() {
 		return to
 	}
 	t := a.p.Tables[x.Obj].Targets
-	idx := a.indices(x.Off, x.str, len(t))
+	idx := a.indices(x, len(t))
 	to := make([]bytecode.PC, len(idx))
 	for j, i := range idx {
 		to[j] = t[i]
@@ -59,7 +59,9 @@ func (a *analyzer) entryTargets(x *Alt) []bytecode.PC {
 	if len(a.selected) > 1<<10 {
 		clear(a.selected)
 	}
-	a.selected[key] = to
+	if !x.src.holed() {
+		a.selected[key] = to
+	}
 	return to
 }
 
@@ -79,13 +81,13 @@ func (a *Alt) notCode(wanted string) string {
 	return "the register does not hold " + wanted
 }
 
-// indices returns the indices of the table entries that byte offsets select, by
-// the analysis's rules, of n entries.
-func (a *analyzer) indices(off scalar.S, str stride, n int) []int {
+// indices returns the indices of the table entries that an alternative's byte
+// offsets select, by the analysis's rules, of n entries.
+func (a *analyzer) indices(x *Alt, n int) []int {
 	if a.opt.Rules == Kernel {
-		return rangeEntries(off, n)
+		return rangeEntries(x.Off, n)
 	}
-	return exactEntries(off, str, n)
+	return exactEntries(x.Off, x.str, x.src, n)
 }
 
 // rangeEntries returns every index from the smallest offset to the largest
@@ -102,8 +104,9 @@ func rangeEntries(off scalar.S, n int) []int {
 	return out
 }
 
-// exactEntries returns the indices whose offsets are in the set and have the stride.
-func exactEntries(off scalar.S, str stride, n int) []int {
+// exactEntries returns the indices whose offsets are in the set, have the stride
+// and are no holes.
+func exactEntries(off scalar.S, str stride, src *readings, n int) []int {
 	if n == 0 {
 		return nil
 	}
@@ -111,7 +114,7 @@ func exactEntries(off scalar.S, str stride, n int) []int {
 	offs, _ := in.Enumerate(8 * n)
 	var out []int
 	for _, o := range offs {
-		if o%8 == 0 && str.has(o) {
+		if o%8 == 0 && str.has(o) && !src.hole(o) {
 			out = append(out, int(o/8))
 		}
 	}

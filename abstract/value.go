@@ -63,7 +63,7 @@ type Alt struct {
 	Off   scalar.S // the number itself, or the pointer's byte offset from the start of its object
 	str   stride   // of Off
 	org   origin
-	src   sources // what the variable part of Off depends on, by rules Exact
+	src   *readings // what the variable part of Off depends on, by rules Exact
 }
 
 // origin says which instruction bounded the variable part of an Alt.
@@ -286,10 +286,10 @@ func mergeAlts(a, b Alt) Alt {
 	a.str = joinStrides(&a, &b, off)
 	a.Off = off
 	a.flags |= b.flags
-	a.src |= b.src | joined
-	if !exact {
+	if !exact || a.src.holed() || b.src.holed() {
 		a.flags |= loose
 	}
+	a.src = a.src.with(b.src).with(&readings{from: joined, bits: ^uint64(0), shift: mixed})
 	if a.org.pc == 0 || b.org.pc != 0 && b.org.pc < a.org.pc {
 		a.org = b.org
 	}
@@ -300,7 +300,7 @@ func mergeAlts(a, b Alt) Alt {
 // not count: they tell of how b came about.
 func (a *Alt) leq(b *Alt) bool {
 	return a.Kind == b.Kind && a.Obj == b.Obj && a.flags&^b.flags&^(loose|datum|foreign) == 0 &&
-		(a.Off == b.Off || a.Off.Leq(b.Off)) && a.leqStride(b)
+		(a.Off == b.Off || a.Off.Leq(b.Off)) && a.leqStride(b) && a.leqHoles(b)
 }
 
 // leq reports whether every value of v is one of w, links aside.
