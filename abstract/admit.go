@@ -116,4 +116,6 @@ func (a *Alt) admits(x uint64, c Concrete) bool {
 }
 
 // contains reports whether off is one of the alternative's offsets.
-func (a *Alt) contains(off uint64) bool { return a.Off.Contains(off) && a.str.has(off) && !a.src.hole(off) }
+func (a *Alt) contains(off uint64) bool {
+	return a.Off.Contains(off) && a.str.has(off) && !a.src.hole(off)
+}
