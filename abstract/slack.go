@@ -273,6 +273,9 @@ func fits(op scalar.Op, is32 bool, s scalar.S, c uint64) bool {
 	interval := s == scalar.Range(s.Umin(), s.Umax())
 	free := s == scalar.Bits(s.Var)
 	width := s.Umax() - s.Umin()
+	if op == scalar.Mul && bits.OnesCount64(c) == 1 {
+		op, c = scalar.Lsh, uint64(bits.TrailingZeros64(c))
+	}
 	switch op {
 	case scalar.Add, scalar.Sub:
 		return interval || c == 0
@@ -286,7 +289,7 @@ func fits(op scalar.Op, is32 bool, s scalar.S, c uint64) bool {
 		return free || interval && c < 64 && s.Umax()<<c>>c == s.Umax()
 	case scalar.Mul:
 		full := !is32 && s == unknown || is32 && s.Umin() == 0 && s.Umax() == 1<<32-1
-		return full && c&1 != 0 || bits.OnesCount64(c) == 1 && fits(scalar.Lsh, is32, s, uint64(bits.TrailingZeros64(c)))
+		return full && c&1 != 0
 	case scalar.Div:
 		return interval
 	case scalar.Mod:
