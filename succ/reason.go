@@ -32,17 +32,15 @@ func (r *Result) reason(p *bytecode.Program, d *Indirect, e *abstract.Indirect) 
 			add("the address of " + name(p, sub))
 		}
 	}
-	loose := false
+	loose := d.Status == OverApproximate
 	for _, a := range e.Accesses {
 		if a.Label {
 			add(fmt.Sprintf("label difference added at %d, in slots of 8 bytes; Linux refuses arithmetic on code addresses",
 				a.BoundPC))
 		}
 		if a.Table < 0 && a.Map < 0 {
-			loose = loose || a.Loose
 			continue
 		}
-		loose = loose || a.Loose
 		add(r.bound(p, a))
 	}
 	text := strings.Join(parts[:min(len(parts), maxReasons)], "; ")
@@ -50,7 +48,7 @@ func (r *Result) reason(p *bytecode.Program, d *Indirect, e *abstract.Indirect) 
 		text += fmt.Sprintf("; and %d more", n)
 	}
 	if loose {
-		text += "; paths with different facts were joined, or only the table's size bounds the index"
+		text += "; not every target is proven to be selected"
 	}
 	return text
 }

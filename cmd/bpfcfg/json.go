@@ -75,6 +75,7 @@ type blockDoc struct {
 	End        int       `json:"end"`
 	Subprogram int       `json:"subprogram"`
 	Reachable  bool      `json:"reachable"`
+	Verifier   string    `json:"verifier"`
 	Succs      []edgeDoc `json:"succs"`
 }
 
@@ -90,6 +91,7 @@ type indirectDoc struct {
 	Status   string   `json:"status"`
 	Tables   []useDoc `json:"tables"`
 	Exact    []int    `json:"exact"`
+	Proven   []int    `json:"proven"`
 	Range    []int    `json:"range"`
 	Kernel   []int    `json:"kernel"`
 	Reason   string   `json:"reason"`
@@ -123,7 +125,7 @@ func succDocOf(a *pipeline.Analysis, v verdictDoc) succDoc {
 	for _, in := range a.Succ.Indirect {
 		doc := indirectDoc{
 			Insn: int(in.PC), Op: in.Op, Register: int(in.Reg), Status: string(in.Status),
-			Tables: []useDoc{}, Exact: ints(in.Exact), Range: ints(in.Range), Kernel: ints(in.Kernel),
+			Tables: []useDoc{}, Exact: ints(in.Exact), Proven: ints(in.Proven), Range: ints(in.Range), Kernel: ints(in.Kernel),
 			Reason: in.Reason,
 		}
 		for _, u := range in.Tables {
@@ -157,7 +159,8 @@ func blockDocs(a *pipeline.Analysis) []blockDoc {
 	for i, b := range g.Blocks {
 		doc := blockDoc{
 			ID: i, Start: int(b.Start), End: int(b.End), Subprogram: b.Sub,
-			Reachable: a.Succ.Facts.Reached(b.Start), Succs: []edgeDoc{},
+			Reachable: a.Succ.Facts.Reached(b.Start), Verifier: a.Succ.Facts.ReachBlock(blockID(i)).String(),
+			Succs: []edgeDoc{},
 		}
 		for _, e := range g.Succs(blockID(i)) {
 			doc.Succs = append(doc.Succs, edgeDoc{int(e.To), e.Kind.String()})

@@ -5,22 +5,26 @@ import (
 	"io"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
+	"github.com/bpfcfg/bpfcfg/succ"
 )
 
 // succText prints the answers on each indirect jump and call.
 func succText(w io.Writer, v *view) error {
 	a := v.a
-	reached := 0
-	for _, b := range a.Graph.Blocks {
-		if a.Succ.Facts.Reached(b.Start) {
-			reached++
-		}
+	var count [cfg.Yes + 1]int
+	for b := range a.Graph.Blocks {
+		count[a.Succ.Facts.ReachBlock(blockID(b))]++
 	}
-	title(w, v.program, fmt.Sprintf(", %d of %s reachable, %s", reached, plural(len(a.Graph.Blocks), "block"),
-		indirectText(countOps(a))))
+	perhaps := ""
+	if n := count[cfg.Maybe]; n > 0 {
+		perhaps = fmt.Sprintf(", %d of them perhaps", n)
+	}
+	title(w, v.program, fmt.Sprintf(", %d of %s reachable%s, %s", count[cfg.Yes]+count[cfg.Maybe],
+		plural(len(a.Graph.Blocks), "block"), perhaps, indirectText(countOps(a))))
 	for _, in := range a.Succ.Indirect {
 		fmt.Fprintf(w, "  insn %d  %s %s  %s\n", in.PC, in.Op, in.Reg, in.Status)
 		if l, ok := v.program.LineAt(in.PC); ok {
@@ -31,6 +35,9 @@ func succText(w io.Writer, v *view) error {
 				runs(u.Selected))
 		}
 		fmt.Fprintf(w, "    exact   %s\n", targets(in.Exact))
+		if in.Status == succ.OverApproximate && len(in.Proven) > 0 {
+			fmt.Fprintf(w, "    proven  %s\n", targets(in.Proven))
+		}
 		fmt.Fprintf(w, "    range   %s\n", sameAs(in.Range, in.Exact, "exact"))
 		fmt.Fprintf(w, "    kernel  %s\n", sameAs(in.Kernel, in.Range, "range"))
 		if in.Reason != "" {
