@@ -27,7 +27,7 @@ func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 			ind.direct = insertSorted(ind.direct, int(a.Obj))
 		} else {
 			ind.alts = addAlt(ind.alts, *a)
-			if a.flags&loose == 0 && len(ind.tight) < maxAccesses {
+			if a.tight() && len(ind.tight) < maxAccesses {
 				ind.tight = addAlt(ind.tight, *a)
 			}
 		}

@@ -95,7 +95,7 @@ func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 			return
 		}
 		ind.alts = addAlt(ind.alts, *a)
-		if a.flags&loose == 0 {
+		if a.tight() {
 			ind.tight = addAlt(ind.tight, *a)
 		}
 		to = append(to, ts...)

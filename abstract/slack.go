@@ -23,6 +23,9 @@ type readings struct {
 	from uint64
 	// bits are those bits of what was read that the number depends on.
 	bits uint64
+	// tested are those bits of what was read that a branch has told something of,
+	// by another number that depends on them.
+	tested uint64
 	// shift is how many bits up bit 0 of the number lies in what was read, mixed if
 	// the number's bits are not the reading's.
 	shift int8
@@ -61,7 +64,7 @@ func (d *readings) with(e *readings) *readings {
 	case d == nil:
 		return e.bare()
 	}
-	return &readings{from: d.from | e.from, bits: d.bits | e.bits, shift: mixed}
+	return &readings{from: d.from | e.from, bits: d.bits | e.bits, tested: d.tested | e.tested, shift: mixed}
 }
 
 // bare returns d without its holes.
@@ -69,7 +72,9 @@ func (d *readings) bare() *readings {
 	if !d.holed() {
 		return d
 	}
-	return &readings{from: d.from, bits: d.bits, shift: d.shift}
+	e := *d
+	e.holes = nil
+	return &e
 }
 
 // holed reports whether a number has holes.
@@ -112,7 +117,7 @@ func (d *readings) by(op scalar.Op, is32 bool, most, c uint64) (e *readings, kno
 	if d == nil {
 		return nil, true
 	}
-	x := readings{from: d.from, bits: d.bits, shift: d.shift}
+	x := readings{from: d.from, bits: d.bits, tested: d.tested, shift: d.shift}
 	if injective(op, is32, most, c) {
 		for _, h := range d.holes {
 			x.holes = append(x.holes, scalar.Eval(op, is32, h, c))
@@ -215,7 +220,7 @@ func slack(op scalar.Op, is32 bool, dst, src, out *Alt) bool {
 	}
 	c, byConst := src.Off.IsConst()
 	_, ofConst := dst.Off.IsConst()
-	if !byConst && !ofConst && !op.Unary() && (dst.src.meet(src.src) || dst.src.holed() || src.src.holed()) {
+	if !byConst && !ofConst && !op.Unary() && (!dst.tight() || !src.tight() || dst.src.meet(src.src) || dst.src.holed() || src.src.holed()) {
 		return true
 	}
 	limit := few
@@ -370,16 +375,45 @@ func (c *compare) correlate(s *State) {
 	s.tested |= on.from
 	for r, v := range s.regs {
 		if bytecode.Reg(r) != c.dst && bytecode.Reg(r) != c.src && c.depends(v, &on) {
-			s.regs[r] = v.loosened()
+			s.regs[r] = v.tell(&on)
 		}
 	}
 	for i := range s.frames {
 		for num, sl := range s.frames[i].all {
 			if c.depends(sl.val, &on) {
-				s.edit(i).at(num).val = sl.val.loosened()
+				s.edit(i).at(num).val = sl.val.tell(&on)
 			}
 		}
 	}
+}
+
+// tell returns the value after a branch on others that depend on the same bits.
+func (v *Value) tell(on *readings) *Value {
+	w := *v
+	w.more = slices.Clone(v.more)
+	w.Alt.tell(on)
+	for i := range w.more {
+		w.more[i].tell(on)
+	}
+	return &w
+}
+
+func (a *Alt) tell(on *readings) {
+	if a.src == nil || !a.src.meet(on) {
+		return
+	}
+	if a.src.shift == mixed {
+		a.flags |= loose
+		return
+	}
+	src := *a.src
+	src.tested |= on.bits
+	a.src = &src
+}
+
+// tight reports whether some execution has each of the alternative's offsets.
+func (a *Alt) tight() bool {
+	return a.flags&loose == 0 && (a.src == nil || a.src.tested&a.src.bits == 0)
 }
 
 // depends reports whether a value that is not linked to those compared depends on

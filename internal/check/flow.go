@@ -205,7 +205,8 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// unresolved finds the indirect jumps and calls that could go anywhere.
+// unresolved finds the indirect jumps and calls that could go anywhere. It is an
+// error where the verifier itself comes to them so.
 func (c *context) unresolved() {
 	for _, in := range c.a.Succ.Indirect {
 		if !in.Reached || in.Status != succ.Unresolved {
@@ -214,6 +215,9 @@ func (c *context) unresolved() {
 		id, what := UnresolvedJump, "jump"
 		if in.Op == "callx" {
 			id, what = UnresolvedCall, "call"
+		}
+		if !in.Refused { // the verifier knows more, perhaps
+			id = MayRefuse
 		}
 		f := c.add(id, in.PC, fmt.Sprintf("the targets of this indirect %s through %s are unknown", what, in.Reg))
 		if in.Reason != "" {
