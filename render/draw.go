@@ -116,15 +116,21 @@ type drawing struct {
 	partsBefore [][]int // pieces of each block in Scene.Before
 	ins         [][]int // x of the lines that end at each block, ascending
 
-	branches []bool // blocks that end with a branch
+	branches []bool  // blocks that end with a branch
+	succs    [][]int // blocks that each block leads to
+	preds    [][]int
 	hottest  uint64 // greatest count
 }
 
 func newDrawing(s *Scene, l *Layout) *drawing {
 	d := &drawing{viewer: newViewer(s, l.Detail, l.Given), l: l, hottest: s.hottest()}
 	d.branches = make([]bool, len(s.Blocks))
+	d.succs, d.preds = make([][]int, len(s.Blocks)), make([][]int, len(s.Blocks))
 	for i := range s.Edges {
 		e := &s.Edges[i]
+		if e.To != Outside && !e.Dead {
+			d.succs[e.From], d.preds[e.To] = append(d.succs[e.From], e.To), append(d.preds[e.To], e.From)
+		}
 		d.branches[e.From] = d.branches[e.From] || e.Kind == Taken
 	}
 	d.prepareLines()

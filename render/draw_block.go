@@ -15,7 +15,7 @@ func (d *drawing) block(b int) {
 	blk := &d.scene.Blocks[b]
 	g := display.Item{Class: "b", ID: fmt.Sprintf("b%d", b), Part: display.Block, Index: b}
 	if d.l.Detail != DetailCompact {
-		g.Label = spoken(blk)
+		g.Label = spoken(blk) + d.ways(b)
 	}
 	d.group(g, func() {
 		for _, w := range d.wires[b] {
@@ -30,6 +30,31 @@ func (d *drawing) block(b int) {
 		}
 		d.stripParts(b)
 	})
+}
+
+// ways names the blocks that a block leads to and comes from, for those who do not
+// see the lines.
+func (d *drawing) ways(b int) string {
+	const most = 6
+	text := ""
+	for _, side := range []struct {
+		word string
+		list []int
+	}{{", to ", d.succs[b]}, {", from ", d.preds[b]}} {
+		var names []string
+		for i, o := range side.list {
+			if i == most {
+				names = append(names, fmt.Sprintf("%d more", len(side.list)-most))
+				break
+			}
+			name, _ := clip(Visible(d.scene.Blocks[o].Name), 24)
+			names = append(names, name)
+		}
+		if len(names) > 0 {
+			text += side.word + strings.Join(names, " ")
+		}
+	}
+	return text
 }
 
 // spoken describes a block for those who do not see it.

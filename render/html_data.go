@@ -44,7 +44,7 @@ type pageData struct {
 	Tables  []pageTable `json:"tables,omitempty"`
 	Stamp   string      `json:"stamp,omitempty"`   // how far the picture is proven
 	Stamped string      `json:"stamped,omitempty"` // "good", "state" or "badtext"
-	Insns   int         `json:"insns"`
+	Aside   []pagePart  `json:"aside,omitempty"`
 
 	Far *farData `json:"far,omitempty"` // for windowed programs
 }
@@ -114,8 +114,8 @@ func newPageData(s *Scene, l *Layout, key string) *pageData {
 	for i := range s.Tables {
 		d.Tables = append(d.Tables, newPageTable(&s.Tables[i]))
 	}
-	for i := range s.Blocks {
-		d.Insns += len(s.Blocks[i].Lines)
+	for _, a := range s.Aside {
+		d.Aside = append(d.Aside, newPagePart(a))
 	}
 	for _, m := range s.Mismatches {
 		d.Mismatches = append(d.Mismatches, Visible(m))
@@ -244,11 +244,7 @@ func newPageDetails(s *Scene, lo, hi int) [][]pagePart {
 	for i := lo; i < hi; i++ {
 		parts := []pagePart{}
 		for _, sec := range s.Blocks[i].Details {
-			part := pagePart{Title: Visible(sec.Title), Lines: make([]string, len(sec.Lines))}
-			for j, t := range sec.Lines {
-				part.Lines[j] = Visible(t)
-			}
-			parts = append(parts, part)
+			parts = append(parts, newPagePart(sec))
 		}
 		out = append(out, parts)
 	}
@@ -302,4 +298,12 @@ func newPageCode(s *Scene) *pageCode {
 		}
 	}
 	return p
+}
+
+func newPagePart(sec Section) pagePart {
+	part := pagePart{Title: Visible(sec.Title), Lines: make([]string, len(sec.Lines))}
+	for i, t := range sec.Lines {
+		part.Lines[i] = Visible(t)
+	}
+	return part
 }

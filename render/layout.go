@@ -130,6 +130,8 @@ type PlaceOptions struct {
 	// MaxWidth is the width in pixels at which functions are put below each
 	// other, default from the area.
 	MaxWidth int
+	// AllLines draws every edge as a line, also those to blocks to which many lead.
+	AllLines bool
 	// Progress, if not nil, is called as the work goes on: done of total parts,
 	// phase naming the step at hand. Total stays the same and done never goes
 	// back; the last call has done equal to total. It must return soon.

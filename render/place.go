@@ -106,6 +106,9 @@ func placeFuncs(ctx context.Context, s *Scene, opt PlaceOptions, l *Layout) ([]*
 	}
 	bar := &progressBar{report: opt.Progress, blocks: max(1, len(s.Blocks))}
 	fs := make([]*placed, len(s.Funcs))
+	if !opt.AllLines {
+		l.Given = s.stubs()
+	}
 	// A first layout tells which edges get no line; boxes then have references
 	// for them, which changes their sizes, and may cost another edge its line.
 	// Each round but the last adds an edge to the list. Functions without new

@@ -203,6 +203,9 @@ func (v *viewer) footRows(b int) []row {
 	case blk.Maybe:
 		rows = append(rows, v.state("≈ possibly reached", blk.Reason))
 	}
+	if r, many := v.waysIn(b); many {
+		rows = append(rows, r)
+	}
 	var chips []row
 	for _, e := range v.chipsOf[b] {
 		chips = append(chips, v.edgeChip(e))
@@ -314,14 +317,17 @@ type viewer struct {
 	chipsOf  [][]int // edges of each block that have no line
 	callers  [][]int // blocks that call each function
 	given    map[int]bool
+
+	stubsInto map[int][]int // edges without a line into each block
 }
 
 // newViewer indexes the scene. Edges in given have no line although they
 // could.
 func newViewer(s *Scene, d Detail, given []int) *viewer {
-	v := &viewer{scene: s, lim: d.limits(), slotCols: 1, given: map[int]bool{}}
+	v := &viewer{scene: s, lim: d.limits(), slotCols: 1, given: map[int]bool{}, stubsInto: map[int][]int{}}
 	for _, i := range given {
 		v.given[i] = true
+		v.stubsInto[s.Edges[i].To] = append(v.stubsInto[s.Edges[i].To], i)
 	}
 	v.tablesOf = make([][]int, len(s.Blocks))
 	v.chipsOf = make([][]int, len(s.Blocks))

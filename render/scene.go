@@ -33,6 +33,9 @@ type Scene struct {
 	Notes      []string // remarks below the picture
 	Mismatches []string // what a comparison found different; drawn as a warning
 
+	// Aside is what else there is to tell of the program, which pages show beside it.
+	Aside []Section
+
 	// Code is what the instructions of Blocks become, in the order of the machine
 	// code. It may be left out.
 	Code []Code

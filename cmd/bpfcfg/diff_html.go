@@ -2,93 +2,95 @@ package main
 
 import (
 	"bytes"
-	_ "embed" // for the page's style
 	"fmt"
-	"html"
 	"io"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/diff"
-	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render"
+	"github.com/bpfcfg/bpfcfg/render/picture"
 )
 
-// diffCSS is the style of the page.
-//
-//go:embed page/diff.css
-var diffCSS string
-
-// diffHTML writes a page that opens without a network: numbers, and one picture
-// of both versions of each program that differs. It has no script. Each
-// drawing is a document of its own, so that names of blocks stay apart; the
-// content security policy, which allows no script, holds in them, too.
+// diffHTML writes a page that opens without a network: one picture of both versions
+// of each program that differs, in the viewer of render, with the numbers and the
+// differences in words beside it.
 func diffHTML(w io.Writer, r *diff.Report) error {
-	var b bytes.Buffer
-	b.WriteString("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n" +
-		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; " +
-		"base-uri 'none'; form-action 'none'\">\n")
-	fmt.Fprintf(&b, "<title>%s → %s</title>\n<style>\n%s</style></head><body>\n", safeHTML(r.Old), safeHTML(r.New),
-		diffCSS)
-	fmt.Fprintf(&b, "<h1>%s → %s</h1>\n<p>%s</p>\n", safeHTML(r.Old), safeHTML(r.New), safeHTML(r.Profile))
-	same := 0
+	var pages render.Pages
 	for i := range r.Programs {
-		p := &r.Programs[i]
-		if p.Same {
-			same++
-			continue
+		if p := &r.Programs[i]; !p.Same {
+			if err := addDiffPage(&pages, r, p); err != nil {
+				return err
+			}
 		}
-		if err := diffProgram(&b, r, p); err != nil {
+	}
+	if pages.Len() == 0 {
+		s := &render.Scene{Title: "no difference", Aside: aroundDiff(r)}
+		for _, part := range s.Aside {
+			s.Notes = append(s.Notes, part.Lines...)
+		}
+		l, err := render.Place(s, render.PlaceOptions{})
+		if err == nil {
+			err = pages.Add(s, l)
+		}
+		if err != nil {
 			return err
 		}
 	}
-	for _, n := range r.Added {
-		fmt.Fprintf(&b, "<p>Only in the new one: %s</p>\n", safeHTML(n))
+	data, err := pages.HTML(fmt.Sprintf("%s → %s", r.Old, r.New))
+	if err == nil {
+		_, err = w.Write(data)
 	}
-	for _, n := range r.Removed {
-		fmt.Fprintf(&b, "<p>Only in the old one: %s</p>\n", safeHTML(n))
-	}
-	if same > 0 {
-		fmt.Fprintf(&b, "<p>%s without a difference</p>\n", plural(same, "program"))
-	}
-	b.WriteString("</body></html>\n")
-	_, err := w.Write(b.Bytes())
 	return err
 }
 
-// safeHTML makes a text from a file safe in HTML and visible.
-func safeHTML(s string) string { return html.EscapeString(visible.Text(s)) }
-
-// diffProgram writes one program.
-func diffProgram(b *bytes.Buffer, r *diff.Report, p *diff.Program) error {
-	name := p.Name
-	if p.OldName != p.Name {
-		name = p.OldName + " → " + p.Name
-	}
-	fmt.Fprintf(b, "<h2>%s</h2>\n<table><tr><th>metric<th>old<th>new<th>diff</tr>\n", safeHTML(name))
-	for _, m := range p.Metrics {
-		class := ""
-		if m.Old != m.New {
-			class = ` class="d"`
+// aroundDiff tells what a comparison found besides programs that differ.
+func aroundDiff(r *diff.Report) []render.Section {
+	var lines []string
+	same := 0
+	for i := range r.Programs {
+		if r.Programs[i].Same {
+			same++
 		}
-		fmt.Fprintf(b, "<tr%s><td>%s<td>%s<td>%s<td>%s</tr>\n", class, m.Name, known(m.Old), known(m.New), m.Delta())
 	}
-	fmt.Fprintf(b, "</table>\n<p>Blocks: %s. ", p.Counts)
-	b.WriteString("</p>\n")
-	var one diff.Report
-	one.Programs = []diff.Program{*p}
+	if same > 0 {
+		lines = append(lines, plural(same, "program")+" without a difference")
+	}
+	for _, n := range r.Added {
+		lines = append(lines, "only in the new one: "+n)
+	}
+	for _, n := range r.Removed {
+		lines = append(lines, "only in the old one: "+n)
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	return []render.Section{{Title: "other programs", Lines: lines}}
+}
+
+// addDiffPage adds both versions of a program to a page.
+func addDiffPage(pages *render.Pages, r *diff.Report, p *diff.Program) error {
+	s := unionScene(p, fmt.Sprintf("%s → %s", shortName(r.Old), shortName(r.New)))
+	picture.AddCode(s, p.New)
+	if p.OldName != p.Name {
+		s.Title = p.OldName + " → " + p.Name
+	}
+	metrics := render.Section{Title: fmt.Sprintf("numbers: old, new, difference, %s", r.Profile)}
+	for _, m := range p.Metrics {
+		metrics.Lines = append(metrics.Lines, fmt.Sprintf("%-16s %8s %8s  %s", m.Name, known(m.Old), known(m.New), m.Delta()))
+	}
+	one := diff.Report{Programs: []diff.Program{*p}}
 	var text bytes.Buffer
 	if err := one.Text(&text, diff.Options{}); err != nil {
 		return err
 	}
 	_, list, _ := strings.Cut(text.String(), "\n  blocks: ")
-	fmt.Fprintf(b, "<details><summary>In words</summary><pre>%s</pre></details>\n", html.EscapeString(list))
-	svg, err := drawUnion(r, p)
+	words := render.Section{Title: "differences, in words", Lines: strings.Split(strings.TrimRight("blocks: "+list, "\n"), "\n")}
+	s.Aside = append([]render.Section{metrics, words}, aroundDiff(r)...)
+	l, err := render.Place(s, render.PlaceOptions{})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(b, "<iframe title=\"both versions\" srcdoc=\"%s\"></iframe>\n", html.EscapeString("<!doctype html>"+
-		"<meta charset=\"utf-8\"><style>body{margin:0}</style>"+string(svg)))
-	return nil
+	return pages.Add(s, l)
 }
 
 // known writes a number, or that it is not known.

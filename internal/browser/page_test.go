@@ -241,7 +241,7 @@ func TestNames(t *testing.T) {
 	b.keys("n")
 	want(b, `[...document.querySelectorAll("button, input, select, a, main, aside, dialog, svg, #picture .b")].filter((e) =>
 		!(e.getAttribute("aria-label") || e.textContent).trim()).map((e) => e.outerHTML.slice(0, 80)).join("\n")`, "")
-	want(b, `document.querySelector("#b0").getAttribute("aria-label")`, "b0, instructions 0 to 2, entry, 7 visits")
+	want(b, `document.querySelector("#b0").getAttribute("aria-label")`, "b0, instructions 0 to 2, entry, 7 visits, to b1 b2")
 	want(b, `document.documentElement.lang`, "en")
 }
 

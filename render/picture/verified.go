@@ -26,9 +26,18 @@ func AddVerified(s *render.Scene, a *pipeline.Analysis, r *verify.Proof) {
 	if s.Image == nil {
 		return
 	}
+	if r.Refused != "" && s.Refused == "" {
+		s.Refused = "by " + r.Kernel + ": " + r.Refused
+	}
 	if r.OK() {
 		if r.Funcs > 0 {
 			addChecked(s, "control flow of the machine code")
+			if r.Source {
+				addChecked(s, fmt.Sprintf("%d edges of the source", r.Edges))
+			}
+		}
+		if r.Unknown > len(a.Xlated.Unpredicted) {
+			s.Unsure = append(s.Unsure, fmt.Sprintf("%d places that only the kernel knows", r.Unknown))
 		}
 		return
 	}

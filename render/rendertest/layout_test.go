@@ -14,7 +14,7 @@ import (
 func TestLayouts(t *testing.T) {
 	holes := 0
 	for _, s := range corpus(t) {
-		l, err := render.Place(s.Scene, render.PlaceOptions{})
+		l, err := render.Place(s.Scene, render.PlaceOptions{AllLines: true})
 		if err != nil {
 			t.Fatal(err)
 		}

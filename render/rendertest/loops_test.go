@@ -49,7 +49,7 @@ func TestLoopHeaders(t *testing.T) {
 	}
 	irreducible := 0
 	for _, s := range scenes {
-		l, err := render.Place(s.Scene, render.PlaceOptions{})
+		l, err := render.Place(s.Scene, render.PlaceOptions{AllLines: true})
 		if err != nil {
 			t.Fatal(err)
 		}

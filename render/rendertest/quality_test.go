@@ -85,7 +85,7 @@ const maxForDot = 250
 
 func measured(t *testing.T, s *render.Scene, e render.Engine) rendertest.Measured {
 	t.Helper()
-	l, err := render.Place(s, render.PlaceOptions{View: render.ViewCFG, Engine: e})
+	l, err := render.Place(s, render.PlaceOptions{View: render.ViewCFG, Engine: e, AllLines: true})
 	if err != nil {
 		t.Fatal(err)
 	}

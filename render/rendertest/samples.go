@@ -227,6 +227,7 @@ func Hostile(text string) *render.Scene {
 	s.Image.Pieces = append(s.Image.Pieces, render.Piece{Kind: render.PieceKind(text), Block: -1,
 		Offset: last.Offset + last.Len})
 	s.Image.Jumps = append(s.Image.Jumps, render.Jump{To: 30, Kind: render.EdgeKind(text), Edge: -1})
+	s.Aside = []render.Section{{Title: "t", Lines: []string{"l"}}}
 	s.Code = []render.Code{{Block: 0, Slot: 0, Text: "r1 = 0", State: render.CodeChanged,
 		X86: []render.X86{{Offset: 4, Text: "xor %edi,%edi"}}}}
 	before := *s.Image

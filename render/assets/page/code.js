@@ -31,7 +31,7 @@ function modelOf(d, lines, code) {
   }
   const machine = (b, c, l, key) => {
     const same = c.st === 0 && c.x >= 0, xt = c.x < 0 ? "" : same ? "same" : c.t;
-    const from = { b, key, s: l ? l.slot : c.s, x: c.x, st: c.st, c: l?.c ?? "", t: l?.text ?? "", note: l?.note ?? "", xt, full: same ? l?.text ?? "" : c.t };
+    const from = { b, key, s: l ? l.slot : c.s, x: c.x, st: c.st, c: l?.c ?? "", t: l?.text ?? "", note: l?.note ?? "", mark: l?.mark, xt, full: same ? l?.text ?? "" : c.t };
     put({ ...from, o: c.j[0]?.[0] ?? -1, j: c.j[0]?.[1] ?? "" });
     for (const [o, j] of c.j.slice(1)) put({ ...from, more: true, c: "", t: "", xt: "", note: "", o, j });
   };
@@ -44,7 +44,7 @@ function modelOf(d, lines, code) {
       const key = l.line ? l.file + ":" + l.line : "";
       l.c = "";
       if (l.source && key + l.source !== source) { source = key + l.source; l.c = (l.line ? l.line + " " : "") + l.source; }
-      if (!code) { put({ b, key, s: l.slot, x: -1, o: -1, st: 0, c: l.c, t: l.text, note: l.note, xt: "", j: "", full: l.text }); return; }
+      if (!code || l.mark === "removed" || d.marks?.[b] === "removed") { put({ b, key, s: l.slot, x: -1, o: -1, st: 0, c: l.c, t: l.text, note: l.note, mark: l.mark, xt: "", j: "", full: l.text }); return; }
       while (i < list.length && list[i].s < 0) machine(b, list[i++], null, key);
       if (i >= list.length || list[i].s !== l.slot) {
         put({ b, key, s: l.slot, x: -1, o: -1, st: 0, gone: true, c: l.c, t: l.text, note: l.note, xt: "deleted", j: "", full: l.text });
@@ -85,9 +85,10 @@ function rowElement(i) {
     e.append(cell("c", element("b", "", nameOf(data, r.b)), " " + [...marks, ...(reason ? [reason] : [])].join(", ")));
     return e;
   }
+  if (r.mark) e.classList.add(r.mark === "removed" ? "removed" : "added");
   const dead = !(data.flags[r.b] & REACHABLE);
   e.classList.toggle("dead", dead);
-  e.append(cell("c", r.c), cell("b", r.t ? element("i", "", String(r.s)) : "", r.t, r.note ? element("em", "", " " + r.note) : ""),
+  e.append(cell("c", r.c), cell("b", r.t ? element("i", "", String(r.s)) : "", r.t && r.mark ? { added: "+ ", removed: "− " }[r.mark] ?? "~ " : "", r.t, r.note ? element("em", "", " " + r.note) : ""),
     cell("x", r.more || r.x < 0 ? "" : element("i", "", String(r.x)), r.more ? "" : r.gone ? element("em", "", "× deleted") : r.xt === "same" ? element("i", "", "same") : `${states[r.st]} ${r.xt}`),
     cell("j", r.o < 0 ? element("i", "", r.gone ? "no bytes" : "") : element("i", "", byteText(r.o)), r.j));
   for (const [k, t] of [[0, r.c], [1, r.t], [2, r.more || r.x < 0 ? "" : `${stateWords[r.st] || "same"}: ${r.full}`], [3, r.j]]) if (t && t.length > 18) e.children[k].title = t;
@@ -267,7 +268,12 @@ columns.addEventListener("keydown", (e) => {
 
 // fillTables lists the jump tables; their rows are made when they are opened.
 function fillTables() {
-  tables.replaceChildren(...(data.tables ?? []).map((t) => {
+  const aside = (data.aside ?? []).map((s, i) => {
+    const d = section(s.title, element("pre", "", s.lines.join("\n")));
+    d.open = i === 0;
+    return d;
+  });
+  tables.replaceChildren(...aside, ...(data.tables ?? []).map((t) => {
     const d = element("details", "", element("summary", "", element("b", "", t.name), " " + t.head));
     d.addEventListener("toggle", () => { if (d.open && d.children.length < 2) d.append(tableRows(t)); });
     d.open = t.entries.length <= 5 * 40;

@@ -58,5 +58,22 @@ function marksOf(d, b) {
 // spoken describes a block to those who do not see it.
 function spoken(d, b) {
   const lo = d.slots[2 * b], hi = d.slots[2 * b + 1];
-  return [nameOf(d, b), ...(lo < 0 ? [] : [`instructions ${lo} to ${hi}`]), ...marksOf(d, b)].join(", ");
+  return [nameOf(d, b), ...(lo < 0 ? [] : [`instructions ${lo} to ${hi}`]), ...marksOf(d, b), ...waysOf(d, b)].join(", ");
+}
+
+// waysOf names the blocks that a block leads to and comes from.
+function waysOf(d, b) {
+  if (!d.ways) {
+    d.ways = d.flags.map(() => [[], []]);
+    for (let i = 0, e = d.edges; i < e.length; i += 4) {
+      if (e[i + 1] < 0 || e[i + 3] === 1) continue;
+      d.ways[e[i]][0].push(e[i + 1]);
+      d.ways[e[i + 1]][1].push(e[i]);
+    }
+  }
+  return ["to", "from"].flatMap((word, side) => {
+    const list = d.ways[b][side], names = list.slice(0, 6).map((o) => nameOf(d, o));
+    if (list.length > 6) names.push(`${list.length - 6} more`);
+    return names.length ? [`${word} ${names.join(" ")}`] : [];
+  });
 }

@@ -1,0 +1,49 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+)
+
+// stubIns is the number of branches into one block from which they have no lines:
+// a bundle of them to a common exit runs across the whole picture, and tells less
+// than a pill at each that names the exit.
+const stubIns = 12
+
+// stubs returns the edges that are drawn as pills: branches and gotos to blocks to
+// which many lead. What a comparison marks, and the way from the block right before,
+// stay lines.
+func (s *Scene) stubs() []int {
+	into := map[int][]int{}
+	for i := range s.Edges {
+		e := &s.Edges[i]
+		if e.To == Outside || e.Kind != Taken && e.Kind != Goto || e.Dead || e.Back || e.Mark != "" || e.From+1 == e.To ||
+			s.Blocks[e.From].Func != s.Blocks[e.To].Func || s.Blocks[e.To].LoopHeader {
+			continue
+		}
+		into[e.To] = append(into[e.To], i)
+	}
+	var out []int
+	for b := range s.Blocks {
+		if len(into[b]) >= stubIns {
+			out = append(out, into[b]...)
+		}
+	}
+	return out
+}
+
+// waysIn returns a row that names the blocks with pills that lead to a block, "" and
+// false when those are few.
+func (v *viewer) waysIn(b int) (row, bool) {
+	list := v.stubsInto[b]
+	if len(list) < stubIns {
+		return row{}, false
+	}
+	names := make([]string, len(list))
+	for i, e := range list {
+		names[i] = Visible(v.scene.Blocks[v.scene.Edges[e].From].Name)
+	}
+	full := fmt.Sprintf("← %d ways in: %s", len(list), strings.Join(names, " "))
+	text, _ := clip(full, v.lim.cols)
+	return row{kind: foldText, text: text, title: full}, true
+}
