@@ -26,13 +26,19 @@ const (
 // analyze computes facts with all targets of the tables as leaders.
 func analyze(t testing.TB, p *bytecode.Program, rules abstract.Rules) (*cfg.Graph, *abstract.Facts) {
 	t.Helper()
+	return analyzeWith(t, p, abstract.Options{Rules: rules})
+}
+
+// analyzeWith is analyze with all options.
+func analyzeWith(t testing.TB, p *bytecode.Program, opt abstract.Options) (*cfg.Graph, *abstract.Facts) {
+	t.Helper()
 	targets := &cfg.Targets{}
 	for {
 		g, err := cfg.Build(p, targets)
 		if err != nil {
 			t.Fatal(err)
 		}
-		f := abstract.Analyze(p, g, abstract.Options{Rules: rules})
+		f := abstract.Analyze(p, g, opt)
 		grew := false
 		for _, d := range f.Indirect() {
 			grew = targets.Add(d.PC, d.Targets...) || grew

@@ -245,6 +245,7 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 	p, n, reg := a, b, in.Dst
 	if a.Kind == Number {
 		if op == scalar.Sub {
+			r.checkOffset(pc, b, a)
 			r.fault(a, Fault{PC: pc, Kind: FromScalar, Reg: in.Dst})
 			return any
 		}
@@ -296,7 +297,21 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 	if n.org.pc != 0 {
 		out.org = n.org
 	}
+	if n.flags&maybePtr == 0 {
+		r.checkPlace(pc, &out)
+	}
 	return out
+}
+
+// checkPlace reports a pointer that is too far from its object
+// (kernel/bpf/verifier.c check_reg_sane_offset_ptr, Linux 7.3).
+func (r *run) checkPlace(pc bytecode.PC, p *Alt) {
+	const limit = 1 << 29
+	smin := p.Off.Smin()
+	if smin > -limit && smin < limit {
+		return
+	}
+	r.fault(p, Fault{PC: pc, Kind: FarPointer, Value: smin})
 }
 
 // checkOffset reports a number that the kernel does not let a program add to a
@@ -328,6 +343,9 @@ func (r *run) faultALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool
 	p, reg := a, in.Dst
 	if a.Kind == Number {
 		p, reg = b, in.Src
+	}
+	if p.flags&maybeNull != 0 && !is32 {
+		r.fault(p, Fault{PC: pc, Kind: NullMath, Reg: reg})
 	}
 	switch {
 	case a.Kind != Number && b.Kind != Number:

@@ -39,6 +39,7 @@ const (
 	FarOffset                 // Value, a constant, is too far for an offset
 	UnboundedOffset           // what is added to a pointer has no lower bound
 	LargeOffset               // what is added to a pointer may be Value, which is too far
+	FarPointer                // a pointer is Value bytes from its object, which is too far
 	BadRegister               // Reg does not exist
 	UnsetTarget               // an indirect jump through Reg, which was never written
 	NoCodeAddress             // an indirect jump through Reg, which holds none from a table

@@ -87,7 +87,7 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 		return constant(0)
 	}
 	for b := first; b < first+acc.size; b++ {
-		if sl.bytes[b] != byteZero {
+		if sl.bytes[b] != byteZero && (sl.bytes[b] != byteSpill || !sl.val.zero()) {
 			return stackUnknown(f)
 		}
 	}
@@ -160,10 +160,10 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 	if int(a.Obj) >= len(s.frames) {
 		return
 	}
+	r.checkAligned(acc, a)
 	if fixed && (lo < -stackSize || lo+int64(acc.size) > 0) {
 		r.fault(a, acc.fault(StackWrite, lo, tnum.T{}))
 	}
-	r.checkAligned(acc, a)
 	f := s.edit(int(a.Obj))
 	val = r.a.opt.Quirks.stored(val)
 	zero := val != nil && val.zero()

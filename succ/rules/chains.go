@@ -73,6 +73,8 @@ func (w *paths) enter(stack []chain, c chain) ([]chain, *Verdict) {
 	switch {
 	case c.callback && w.packetLoads(c.sub):
 		return nil, reject(start, Calls, "cannot use BPF_LD_[ABS|IND] within callback")
+	case c.callback && w.tailCalls(c.sub):
+		return nil, reject(start, Calls, "cannot tail call within callback")
 	case c.depth > maxStack:
 		return nil, &Verdict{Message: fmt.Sprintf("combined stack size of %d calls is %d. Too large", c.length, c.depth),
 			PC: start, Errno: "EACCES", Rule: Calls}
@@ -134,6 +136,16 @@ func (w *paths) stack(i, root int) int {
 	}
 	const unit = 16
 	return (w.r.Facts.SureDepth(sub) + unit - 1) / unit * unit
+}
+
+// tailCalls reports whether a subprogram makes tail calls.
+func (w *paths) tailCalls(i int) bool {
+	for pc := w.c.starts[i]; pc < w.c.starts[i+1]; pc += w.p.Insns[pc].Slots() {
+		if in := w.p.Insns[pc]; in.IsHelperCall() && in.Imm == bytecode.HelperTailCall {
+			return true
+		}
+	}
+	return false
 }
 
 // packetLoads reports whether a subprogram has a legacy packet load.

@@ -20,6 +20,8 @@ func refuses(f abstract.Fault) bool {
 		return f.Holds == abstract.Insn
 	case abstract.NullMemory, abstract.NullMath:
 		return false
+	case abstract.FarPointer:
+		return f.Holds != abstract.Other
 	}
 	return true
 }
@@ -34,7 +36,7 @@ func errno(k abstract.FaultKind) string {
 	case abstract.TooManyFrames:
 		return "E2BIG"
 	case abstract.NoCodeAddress, abstract.UnsetTarget, abstract.EntryOutside, abstract.NoFunction, abstract.TableArgument,
-		abstract.FarOffset, abstract.UnboundedOffset, abstract.LargeOffset, abstract.LateArgument,
+		abstract.FarOffset, abstract.FarPointer, abstract.UnboundedOffset, abstract.LargeOffset, abstract.LateArgument,
 		abstract.FarArgument:
 		return "EINVAL"
 	case abstract.MissingArgument, abstract.Trapped:
@@ -122,6 +124,8 @@ func mathWords(f abstract.Fault) string {
 		return fmt.Sprintf("math between %s pointer and register with unbounded min value is not allowed", typeName(f))
 	case abstract.LargeOffset:
 		return fmt.Sprintf("value %d makes %s pointer be out of bounds", f.Value, typeName(f))
+	case abstract.FarPointer:
+		return fmt.Sprintf("%s pointer offset %d is not allowed", typeName(f), f.Value)
 	case abstract.IndexTooBig:
 		end := "umin"
 		if f.Max {
