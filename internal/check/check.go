@@ -120,6 +120,7 @@ func Findings(a *pipeline.Analysis, e Expect) []Finding {
 func (c *context) collect(e Expect) {
 	c.oddities()
 	c.unreachable()
+	c.midLoads()
 	c.deadBranches()
 	c.unresolved()
 	c.tableEntries()

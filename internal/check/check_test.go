@@ -174,6 +174,11 @@ func TestFindings(t *testing.T) {
 			a.Emit(bytecode.CodeCallx, 1, 0, 0, 0)
 			leave(a, "x", 1)
 		}, []string{"kernel-refuses@0", "unresolved-call@0"}},
+		{"a jump into a load", func(a *progen.Asm) {
+			a.Emit(bytecode.CodeGoto, 0, 0, 1, 0)
+			a.Wide(1, 0, 0)
+			leave(a, "x", 1)
+		}, []string{"target-mid-ldimm64@0", "unreachable@1"}},
 		{"arithmetic on a map", func(a *progen.Asm) {
 			a.MapAddr(3, a.Map(bytecode.Map{Name: "m", Type: 2, KeySize: 4, ValueSize: 8, MaxEntries: 1}))
 			a.Emit(addK, 3, 0, 0, 32) // 2

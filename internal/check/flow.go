@@ -30,6 +30,19 @@ func (c *context) unreachable() {
 	}
 }
 
+// midLoads finds the direct jumps to the second slot of a 64-bit load.
+func (c *context) midLoads() {
+	for pc := bytecode.PC(0); pc < c.p.Len(); pc += c.p.Insns[pc].Slots() {
+		f := c.p.Flow(pc)
+		switch f.Kind {
+		case bytecode.FlowGoto, bytecode.FlowCond:
+			if to := f.Target; to > 0 && to < c.p.Len() && !c.g.InsnAt(to) && c.g.InsnAt(to-1) && c.p.Insns[to-1].IsWide() {
+				c.add(TargetMidLoad, pc, fmt.Sprintf("the jump leads to the second slot of the 64-bit load at insn %d", to-1))
+			}
+		}
+	}
+}
+
 // reachStatic reports which blocks of a graph can be reached when every gotox
 // goes to all targets that Linux's pass assumes, and which subprograms have a
 // gotox without any. All jumps of a subprogram have the same targets then, so
