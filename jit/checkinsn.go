@@ -46,10 +46,10 @@ func (ck *checker) alu(in bytecode.Insn) string {
 // move checks the variants of register moves.
 func (ck *checker) move(in bytecode.Insn, wide bool) string {
 	switch {
-	case in.Off == 0 || in.Off == 8 || in.Off == 16:
+	case in.Off == 0:
 		return ""
-	case wide && in.Off == 32:
-		return ""
+	case in.Off == 8 || in.Off == 16 || wide && in.Off == 32:
+		return ck.need(kernel.InsnV4)
 	case wide && in.Off == offPercpu:
 		return ck.need(kernel.PercpuMove)
 	case isCastUser(in):
@@ -68,10 +68,17 @@ func (ck *checker) load(in bytecode.Insn) string {
 	}
 	wide := in.Size() == asm.DWord
 	switch in.Mode() {
-	case modeMem, modeProbeMem:
+	case modeMem:
+	case modeProbeMem:
+		if why := ck.need(kernel.ProbeWindow); why != "" {
+			return why
+		}
 	case modeMemSX, modeProbeMemSX:
 		if wide {
 			return unknownOpcode
+		}
+		if why := ck.need(kernel.InsnV4); why != "" {
+			return why
 		}
 	case modeProbeMem32:
 		if why := ck.arena(kernel.Arena); why != "" {

@@ -36,7 +36,7 @@ func ProfileForEnv(release, cmdline string, cpuFlags, cpuBugs []string,
 	}
 	e := env{flags: cpuFlags, bugs: cpuBugs, vulnerabilities: vulnerabilities, forced: forcedFeatures(cmdline)}
 	want := p
-	want.BMI2 = slices.Contains(cpuFlags, "bmi2")
+	want.BMI2 = p.BMI2 && slices.Contains(cpuFlags, "bmi2")
 	want.LA57 = slices.Contains(cpuFlags, "la57")
 	want.CallDepth = e.has("retbleed", "Mitigation: Stuffing")
 	want.Indirect = e.indirect()

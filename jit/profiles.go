@@ -53,6 +53,8 @@ const DefaultProfile = "linux-7.3"
 //   - linux-6.18: a kernel built without IBT and SLS on a CPU that is affected
 //     by indirect target selection: retpolines and a return thunk. Option debian
 //     makes it Debian's.
+//   - linux-6.1: Debian's, without IBT, which its releases did not build in; the
+//     JIT does not use BMI2 yet.
 //   - linux-6.6: by reading alone. Structure offsets are those of 6.19 and not to
 //     be relied upon.
 //   - linux-next: 7.3 with what the kernel has later, by reading alone.
@@ -70,6 +72,9 @@ func builtin(v kernel.Version) Profile {
 	case 6018:
 		p.IBT, p.SLS, p.ReturnThunk = false, false, thunkITS
 		p.OffMaxEntries, p.OffPtrs, p.OffValue = 0x4c, 0x138, 0x138
+	case 6001:
+		p.IBT = false
+		p.OffMaxEntries, p.OffPtrs, p.OffValue, p.OffBPFFunc = 0x24, 0x110, 0x110, 0x30
 	case 6012, 6016, 6017:
 		p.OffMaxEntries, p.OffPtrs, p.OffValue, p.OffBPFFunc = 0x24, 0x108, 0x108, 0x30
 	}
@@ -78,6 +83,7 @@ func builtin(v kernel.Version) Profile {
 	if f.Has(kernel.StackArgs) {
 		p.AXReg = 12
 	}
+	p.BMI2 = f.Has(kernel.ShiftX)
 	p.XchgLock, p.MovImm64Short = f.Has(kernel.LockedXchg), f.Has(kernel.ShortMov64)
 	p.Gotox, p.EndbrTargets, p.StackArgs = f.Has(kernel.Gotox), f.Has(kernel.EndbrTargets), f.Has(kernel.StackArgs)
 	return p
@@ -85,7 +91,7 @@ func builtin(v kernel.Version) Profile {
 
 // profiles returns the versions that have a built-in profile, newest first.
 func profiles() []kernel.Version {
-	return []kernel.Version{kernel.Next, 7003, 7002, 7001, 7000, 6019, 6018, 6017, 6016, 6012, 6006}
+	return []kernel.Version{kernel.Next, 7003, 7002, 7001, 7000, 6019, 6018, 6017, 6016, 6012, 6006, 6001}
 }
 
 // nearest returns the newest version with a built-in profile that is not newer
@@ -112,7 +118,7 @@ func ProfileNames() []string {
 // compared with a running kernel's.
 func (p *Profile) Verified() bool {
 	v := p.Kernel().Version
-	return v != kernel.Next && v >= 6012
+	return v != kernel.Next && v != 6006
 }
 
 // option is a departure from a built-in profile.

@@ -5,7 +5,11 @@ type Feature uint8
 
 // Features of the instruction set and of the x86-64 JIT.
 const (
-	Exceptions      Feature = iota // bpf_throw, exception boundary and callback
+	ShiftX          Feature = iota // shifts by BMI2, where the CPU has it
+	InsnV4                         // -mcpu=v4: movsx, bswap, signed division, gotol, sign-extending loads
+	ProbeWindow                    // loads that may fault are checked against a window that has user space and vsyscall
+	MayGoto                        // may_goto
+	Exceptions                     // bpf_throw, exception boundary and callback
 	Arena                          // arenas: address casts, loads and stores with a base
 	ArenaAtomics                   // atomic operations on arenas
 	ShortMov64                     // 7-byte form of sign-extended 64-bit constants
@@ -55,6 +59,10 @@ const (
 func Table() [featureCount]Row {
 	row := func(since, until Version, e Evidence, what string) Row { return Row{0, since, until, e, what} }
 	t := [featureCount]Row{
+		ShiftX:          row(6002, 0, Recorded, "shifts by BMI2"),
+		InsnV4:          row(6006, 0, Read, "instructions of -mcpu=v4"),
+		ProbeWindow:     row(6006, 0, Read, "faulting loads are checked against a window; mainline has it since 6.9, 6.6 in its stable releases"),
+		MayGoto:         row(6009, 0, Read, "may_goto"),
 		Exceptions:      row(6007, 0, Read, "exceptions: bpf_throw and exception callbacks"),
 		Arena:           row(6009, 0, Read, "arenas"),
 		ArenaAtomics:    row(6010, 0, Read, "atomic operations on arenas"),
@@ -81,7 +89,7 @@ func Table() [featureCount]Row {
 		TargetsSkipPrologue: row(Next, 0, Read, "targets lead behind code put in front of a function"),
 
 		LateFields:      row(0, 7000, Read, "registers and reserved fields are judged on paths"),
-		FixedOffsets:    row(0, 7000, Read, "messages have the constant part of an offset apart"),
+		FixedOffsets:    row(0, 7001, Recorded, "messages have the constant part of an offset apart"),
 		DeepRecursion:   row(0, 7000, Read, "recursion is found when calls nest too deep"),
 		LastGotox:       row(7002, 0, Read, "an indirect jump may end a subprogram"),
 		OffsetIsAccess:  row(7000, 0, Read, "a bad offset into a table is EACCES"),

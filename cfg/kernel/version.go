@@ -16,7 +16,7 @@ const Next Version = 1 << 30
 
 // Oldest is the oldest version that is modelled. Its rows begin with it, whenever
 // Linux had the feature first.
-const Oldest Version = 6006
+const Oldest Version = 6001
 
 // nextName is how Next is written.
 const nextName = "next"

@@ -20,7 +20,7 @@ import (
 type checkCmd struct {
 	Input         []string `arg:"" optional:"" help:"Objects, directories, raw:FILE, record:FILE#NAME, or - for standard input."`
 	Prog          []string `help:"Only programs whose name matches GLOB; may be given several times." placeholder:"GLOB" sep:"none"`
-	Profile       string   `aliases:"kernel" help:"Kernel and mitigations (default linux-7.3; for a record, the recorded machine's)." placeholder:"PROFILE"`
+	Profile       string   `aliases:"kernel" help:"Kernel and mitigations (default linux-7.3; for a record, the recorded machine's); several with commas, or all, give a table." placeholder:"PROFILE"`
 	Config        string   `help:"Policy file (default .bpfcfg.yaml, if there is one)." placeholder:"FILE"`
 	Set           []string `help:"Assume that a constant of .rodata has this value." placeholder:"NAME=VALUE"`
 	Baseline      string   `help:"Accept the findings that FILE lists." placeholder:"FILE"`
@@ -50,6 +50,7 @@ func (checkCmd) Help() string {
   bpfcfg check prog.o
   bpfcfg check build/ --prog 'xdp_*' --fail-on warning
   bpfcfg check build/ --format sarif=out.sarif --format text
+  bpfcfg check prog.o --profile linux-6.1,linux-6.12,linux-7.3   what each kernel makes of it
   bpfcfg check build/ --baseline bpfcfg.baseline --write-baseline
   bpfcfg check prog.o --set enable_ipv6=0 --show note     what is dead without IPv6
   bpfcfg check build/ --shard 2/4 --format json=part2.json
@@ -72,6 +73,9 @@ func (c *checkCmd) Run(std streams, p *process) error {
 	run, err := c.prepare(std)
 	if err != nil {
 		return err
+	}
+	if names := profileNames(c.Profile); len(names) > 1 {
+		return c.acrossKernels(std, run, names)
 	}
 	r, err := run.all(std)
 	if err != nil {
@@ -110,7 +114,7 @@ func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 	if run.jobs <= 0 {
 		run.jobs = runtime.GOMAXPROCS(0)
 	}
-	if c.Profile != "" {
+	if c.Profile != "" && len(profileNames(c.Profile)) == 1 {
 		prof, err := lookupProfile(std, c.Profile)
 		if err != nil {
 			return nil, err

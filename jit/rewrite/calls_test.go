@@ -251,7 +251,7 @@ func TestRefused(t *testing.T) {
 		ver  string
 		want string
 	}{
-		{"old kernel", ok, Facts{}, "6.1", `Linux "6.1" has no rewrites that are known`},
+		{"old kernel", ok, Facts{}, "5.19", `Linux "5.19" has no rewrites that are known`},
 		{"no version", ok, Facts{}, "seven", "has no rewrites that are known"},
 		{"empty", program(), Facts{}, "7.3", "program has 0 slots"},
 		{"half a load", program(bytecode.Insn{Code: bytecode.CodeLdImm64}), Facts{}, "7.3", "without its second slot"},

@@ -5,6 +5,7 @@ import (
 	"golang.org/x/arch/x86/x86asm"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
 // registers holds the number of the x86 register of each BPF register
@@ -171,6 +172,8 @@ func (c *checker) shift(l *list, in bytecode.Insn, size, d, s int) {
 	switch {
 	case in.Source() == asm.ImmSource:
 		l.add(op[0], sized(d, size), imm(int64(in.Imm)).of(1))
+	case !c.k.has(kernel.ShiftX):
+		oldShift(l, op[0], size, d, s)
 	case s == nCX:
 		l.add(op[0], sized(d, size), sized(nCX, 1))
 	case c.k.BMI2:
@@ -185,6 +188,27 @@ func (c *checker) shift(l *list, in bytecode.Insn, size, d, s int) {
 		l.mov(8, nCX, s)
 		l.add(op[0], sized(d, size), sized(nCX, 1))
 		l.pop(nCX)
+	}
+}
+
+// oldShift lists a shift of a kernel that knows no BMI2: rcx is saved unless the
+// count is in it, and shifted in another register.
+func oldShift(l *list, op x86asm.Op, size, d, s int) {
+	to := d
+	if d == nCX {
+		to = nScratch
+		l.mov(8, to, nCX)
+	}
+	if s != nCX {
+		l.push(nCX)
+		l.mov(8, nCX, s)
+	}
+	l.add(op, sized(to, size), sized(nCX, 1))
+	if s != nCX {
+		l.pop(nCX)
+	}
+	if d == nCX {
+		l.mov(8, nCX, to)
 	}
 }
 

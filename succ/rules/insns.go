@@ -84,20 +84,20 @@ func (s Set) knownOpcode(code uint8) bool {
 	case asm.ALUClass:
 		return op <= 0x70 || op == 0x80 && source == 0 || op >= 0x90 && op <= 0xd0
 	case asm.ALU64Class:
-		return op <= 0x70 || op == 0x80 && source == 0 || op >= 0x90 && op <= 0xc0 || code == 0xd7
+		return op <= 0x70 || op == 0x80 && source == 0 || op >= 0x90 && op <= 0xc0 || code == 0xd7 && s.V4
 	case asm.JumpClass:
 		return op >= 0x10 && op <= 0x70 || op >= 0xa0 && op <= 0xd0 || code == bytecode.CodeGoto ||
-			code == bytecode.CodeCall || code == bytecode.CodeExit || code == bytecode.CodeMayGoto ||
+			code == bytecode.CodeCall || code == bytecode.CodeExit || code == bytecode.CodeMayGoto && s.MayGoto ||
 			code == bytecode.CodeGotox && s.Indirect || code == bytecode.CodeCallx && s.StaticCallx
 	case asm.Jump32Class:
-		return op >= 0x10 && op <= 0x70 || op >= 0xa0 && op <= 0xd0 || code == bytecode.CodeGotol
+		return op >= 0x10 && op <= 0x70 || op >= 0xa0 && op <= 0xd0 || code == bytecode.CodeGotol && s.V4
 	}
 	mode, size := asm.Mode(code&0xe0), asm.Size(code&0x18)
 	switch asm.Class(code & 0x07) {
 	case asm.LdClass:
 		return (mode == asm.AbsMode || mode == asm.IndMode) && size != asm.DWord
 	case asm.LdXClass:
-		return mode == asm.MemMode || mode == asm.MemSXMode && size != asm.DWord
+		return mode == asm.MemMode || mode == asm.MemSXMode && size != asm.DWord && s.V4
 	case asm.StClass:
 		return mode == asm.MemMode
 	default:

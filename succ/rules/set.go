@@ -16,6 +16,9 @@ const Name = "linux-7.3"
 type Set struct {
 	Name string // "linux-7.3"
 
+	// V4 reports whether the instructions of -mcpu=v4 are known, MayGoto whether
+	// may_goto is.
+	V4, MayGoto bool
 	// Indirect reports whether there are indirect jumps and instruction arrays.
 	Indirect bool
 	// LastGotox reports whether an indirect jump may end a subprogram. Linux
@@ -57,7 +60,8 @@ func Linux73() Set { return Of(kernel.Of(7003)) }
 // Of returns the rules of a kernel.
 func Of(k kernel.Features) Set {
 	s := Set{
-		Name: k.Version.Name(), Indirect: k.Has(kernel.Gotox), LastGotox: k.Has(kernel.LastGotox),
+		Name: k.Version.Name(), V4: k.Has(kernel.InsnV4), MayGoto: k.Has(kernel.MayGoto),
+		Indirect: k.Has(kernel.Gotox), LastGotox: k.Has(kernel.LastGotox),
 		LateFields: k.Has(kernel.LateFields), OffsetErrno: "EINVAL", PerSubprogram: k.Has(kernel.TablesByMap),
 		StaticCallx: k.Has(kernel.StaticCallx), FixedOffsets: k.Has(kernel.FixedOffsets),
 		KeepsTargets: k.Has(kernel.KeepTargetNops), DeepRecursion: k.Has(kernel.DeepRecursion),
