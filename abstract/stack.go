@@ -138,6 +138,12 @@ func (f *frame) fill(lo, hi int64, k byteKind) {
 	}
 }
 
+// zeroByte reports whether a byte of the slot is 0, written as such or as a part of a
+// number that is.
+func (s *slot) zeroByte(b int) bool {
+	return s.bytes[b] == byteZero || s.bytes[b] == byteSpill && s.val.zero()
+}
+
 // scrub takes the value out of a slot that is about to be overwritten in part.
 func (f *frame) scrub(s *slot) {
 	if s.val == nil {
@@ -153,14 +159,15 @@ func (f *frame) scrub(s *slot) {
 }
 
 // weak marks the bytes from lo to before hi as perhaps overwritten: by a zero
-// if zero is true, else by anything.
+// if zero is true, which leaves zeros what they are, else by anything
+// (kernel/bpf/verifier.c check_stack_write_var_off, Linux 7.3).
 func (f *frame) weak(lo, hi int64, zero bool) {
 	lo, hi = max(lo, -stackSize), min(hi, 0)
 	for ; lo < hi; lo++ {
 		num := int16((-lo + 7) / 8)
 		s := f.at(num)
 		b := lo + 8*int64(num)
-		if zero && s.bytes[b] == byteZero {
+		if zero && s.zeroByte(int(b)) {
 			continue
 		}
 		if s.val != nil {

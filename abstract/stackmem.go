@@ -87,7 +87,7 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 		return constant(0)
 	}
 	for b := first; b < first+acc.size; b++ {
-		if sl.bytes[b] != byteZero && (sl.bytes[b] != byteSpill || !sl.val.zero()) {
+		if !sl.zeroByte(b) {
 			return stackUnknown(f)
 		}
 	}
@@ -114,7 +114,8 @@ func stackUnknown(f *frame) *Value {
 }
 
 // loadStackRange returns what is known of a load at a variable offset. The
-// kernel keeps nothing but zeros; code addresses are kept here beyond that, so
+// kernel keeps nothing but zeros, and no spilled ones (kernel/bpf/verifier.c
+// mark_reg_stack_read, Linux 7.3); code addresses are kept here beyond that, so
 // that a table of labels on the stack can be followed.
 func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value {
 	zero := true
@@ -135,7 +136,8 @@ func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value 
 	}
 	for at := lo; at < hi+int64(acc.size); at++ {
 		sl := f.get(int16((-at + 7) / 8))
-		zero = zero && at < 0 && sl != nil && (sl.bytes[at&7] == byteZero || sl.bytes[at&7] == byteSpill && sl.val.zero())
+		zero = zero && at < 0 && sl != nil &&
+			(sl.bytes[at&7] == byteZero || r.a.opt.Rules == Exact && sl.zeroByte(int(at&7)))
 	}
 	switch {
 	case zero:
