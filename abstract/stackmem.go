@@ -115,8 +115,8 @@ func stackUnknown(f *frame) *Value {
 
 // loadStackRange returns what is known of a load at a variable offset. The
 // kernel keeps nothing but zeros, and no spilled ones (kernel/bpf/verifier.c
-// mark_reg_stack_read, Linux 7.3); code addresses are kept here beyond that, so
-// that a table of labels on the stack can be followed.
+// mark_reg_stack_read, Linux 7.3); by rules Exact code addresses are kept beyond
+// that, so that a table of labels on the stack can be followed.
 func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value {
 	zero := true
 	var codes []Alt
@@ -131,7 +131,7 @@ func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value 
 		}
 		codes = append(codes, sl.whole().alts()...)
 	}
-	if few && len(codes) > 0 {
+	if few && len(codes) > 0 && r.a.opt.Rules == Exact {
 		return fromAlts(codes)
 	}
 	for at := lo; at < hi+int64(acc.size); at++ {
