@@ -87,10 +87,13 @@ func (r *run) packetLoad(pc bytecode.PC, in bytecode.Insn, s *State) {
 // wide returns what a 64-bit immediate load yields.
 func (r *run) wide(pc bytecode.PC, in bytecode.Insn) *Value {
 	p := r.a.p
+	ref, ok := p.RefAt(pc)
 	if p.PendingAt(pc) == bytecode.PartImm64 {
+		if ok { // an address, or 0
+			return unknownPtr.loosened()
+		}
 		return r.pendingNumber(pc)
 	}
-	ref, ok := p.RefAt(pc)
 	if !ok {
 		switch {
 		case in.Src == bytecode.LdImm64 && pc+1 < p.Len():

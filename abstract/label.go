@@ -113,9 +113,5 @@ func (r *run) constants(acc access, a *Alt, m *bytecode.Map) *Value {
 
 // valueAt returns what a load yields at byte at of a map's value.
 func (r *run) valueAt(acc access, m *bytecode.Map, at int64) uint64 {
-	var v uint64
-	for i := range acc.size {
-		v |= uint64(m.Value[at+int64(i)]) << (8 * i)
-	}
-	return r.extend(v, acc)
+	return r.extend(r.a.p.Number(m.Value[at:at+int64(acc.size)]), acc)
 }

@@ -173,6 +173,11 @@ func packetField(progType string, off int64) cfg.Truth {
 // is one here too, though no kernel knows that.
 func (r *run) loadMap(acc access, a *Alt) *Value {
 	m := &r.a.p.Maps[a.Obj]
+	if m.Const && m.Value != nil && acc.size == 8 && len(m.Code) > 0 {
+		if v := r.loadCode(acc, a, m); v != nil {
+			return v
+		}
+	}
 	if !m.ReadOnly || m.Value == nil {
 		v := r.cell(acc)
 		if m.ReadOnly { // the kernel knows what is there

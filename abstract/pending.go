@@ -81,6 +81,7 @@ func (r *run) pendingStore(ptr, val *Value, s *State) {
 			f := s.edit(int(a.Obj))
 			f.lost = f.lost || val.has(mayBeLocal)
 			f.weak(-stackSize, 0, false)
+			s.cover = true
 		case a.flags&maybeLocal != 0:
 			forgetFrames(s)
 		}

@@ -30,10 +30,14 @@ type Program struct {
 	Relocs   []Reloc      // by PC; at most one for each PC: what the loader writes by the running kernel
 	Lines    []Line       // by PC; each holds until the next
 	KeySites []KeySite    // by PC: jumps that the object's static keys control
+	Cleanups []Cleanup    // by Start: where calls that throw go on (section .bpf_cleanup of LLVM 23)
 	Diags    []string     // what the loader found odd, in a fixed order
 
 	// Sleepable and the like are loader flags (BPF_F_* of BPF_PROG_LOAD).
 	Flags uint32
+	// BigEndian reports whether the program is for machines that store the most
+	// significant byte first: so are the values of its maps.
+	BigEndian bool
 	// AttachType is the expected attach type that the program is loaded with (enum
 	// bpf_attach_type), 0 where there is none or it is the first.
 	AttachType uint32
@@ -90,6 +94,10 @@ type Map struct {
 	// ReadOnly reports whether neither the program nor user space can change
 	// the value: a frozen BPF_F_RDONLY_PROG array such as .rodata.
 	ReadOnly bool
+	// Const reports whether the source has nothing but constants in the map, which
+	// the kernel lets the program write all the same: .data.rel.ro. Only code
+	// addresses in it, which no kernel knows, are constants here.
+	Const bool
 	// Value is the initial value of a data section or array of one element;
 	// nil when unknown.
 	Value []byte
@@ -102,6 +110,10 @@ type Map struct {
 	// (R_BPF_64_ABS64 relocations), which no Linux loader applies.
 	Code []CodePointer
 }
+
+// Cleanup is a landing pad: a call in [Start, End) that throws an exception goes
+// on at Pad, when a kernel unwinds.
+type Cleanup struct{ Start, End, Pad PC }
 
 // DataSymbol is a variable in a data section.
 type DataSymbol struct {
@@ -180,6 +192,20 @@ func (p *Program) RefAt(pc PC) (Ref, bool) {
 		return p.Refs[i], true
 	}
 	return Ref{}, false
+}
+
+// Number returns the number that 1 to 8 bytes of a map's value are, in the order
+// of the machine that the program is for.
+func (p *Program) Number(b []byte) uint64 {
+	var v uint64
+	for i, c := range b {
+		if p.BigEndian {
+			v = v<<8 | uint64(c)
+		} else {
+			v |= uint64(c) << (8 * i)
+		}
+	}
+	return v
 }
 
 // LineAt returns the source line of the instruction at pc, and whether one is

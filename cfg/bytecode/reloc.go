@@ -21,6 +21,12 @@ type Reloc struct {
 	Text  string // what the number is, in words: "byte offset of struct task_struct.pid"
 	Max   uint64 // the largest number that it can be; 0 when it can be any that fits
 	Was   Insn   // the instruction before, when the state is not RelocPending
+
+	// Of a CO-RE relocation in an object (struct bpf_core_relo in
+	// include/uapi/linux/bpf.h), else zero.
+	Core uint32 // enum bpf_core_relo_kind
+	Type uint32 // type number in the object's BTF
+	Path string // access path: "0:1:2"
 }
 
 // RelocKind says what a relocation is made by.

@@ -135,6 +135,24 @@ func fromAsm(in *asm.Instruction) []bytecode.Insn {
 	return []bytecode.Insn{out}
 }
 
+// opaqueAsm makes a reference to a function that is not there an opaque one; see
+// the function opaque.
+func opaqueAsm(p *bytecode.Program, pc bytecode.PC, name string) {
+	in, part := &p.Insns[pc], bytecode.PartCall
+	if in.Imm = 0; in.IsWide() {
+		p.Insns[pc+1].Imm, in.Src, part = 0, bytecode.LdImm64, bytecode.PartImm64
+	} else {
+		in.Src = bytecode.CallKfunc
+	}
+	if name == resumeSymbol && part == bytecode.PartCall {
+		p.Refs = append(p.Refs, bytecode.Ref{PC: pc, Kind: bytecode.RefKfunc, Name: resumeFunction})
+		return
+	}
+	p.Refs = append(p.Refs, bytecode.Ref{PC: pc, Kind: bytecode.RefUnknown, Name: name})
+	p.Relocs = append(p.Relocs, bytecode.Reloc{PC: pc, Kind: bytecode.RelocFunc, Part: part, Text: name})
+	addDiag(&p.Diags, "slot %d: %s", pc, opaque(name).odd)
+}
+
 // resolveAsm fills in what an instruction refers to by name, by the rules of
 // cilium/ebpf: -1 stands for a distance that is not known yet.
 func resolveAsm(p *bytecode.Program, pc bytecode.PC, in *asm.Instruction,
@@ -166,8 +184,12 @@ func resolveAsm(p *bytecode.Program, pc bytecode.PC, in *asm.Instruction,
 		p.Refs = append(p.Refs, bytecode.Ref{PC: pc, Kind: bytecode.RefKsym, Name: name})
 	case (in.IsFunctionReference() || isGotol) && in.Constant == -1:
 		target, ok := symbols[name]
-		if !ok {
+		if !ok && isGotol {
 			return fmt.Errorf("undefined symbol %q", name)
+		}
+		if !ok {
+			opaqueAsm(p, pc, name)
+			break
 		}
 		out.Imm = int32(target - pc - 1)
 		if out.IsWide() {

@@ -101,17 +101,25 @@ func (b *btfTypes) arg(typ uint32, tags []string, progType string) string {
 
 // isContext reports whether a pointer to the type is the context of a program
 // type: the structure has the name that C programs know the context by. For
-// kprobes that name is a typedef, or the registers of the machine.
+// kprobes that name is a typedef, or the registers of the machine. An extension
+// takes the context of a program that is not known here.
 func (b *btfTypes) isContext(typ uint32, progType string) bool {
-	want := contextTypes[progType]
-	if want == "" {
-		return false
+	known := func(name string) bool { return name != "" && name == contextTypes[progType] }
+	if progType == "ext" {
+		known = func(name string) bool {
+			for _, n := range contextTypes {
+				if n == name {
+					return true
+				}
+			}
+			return false
+		}
 	}
 	for range btfMaxDepth {
 		t := b.at(typ)
 		switch t.kind {
 		case kindTypedef:
-			if b.str(t.name) == want {
+			if known(b.str(t.name)) {
 				return true
 			}
 			typ = t.size
@@ -119,7 +127,7 @@ func (b *btfTypes) isContext(typ uint32, progType string) bool {
 			typ = t.size
 		case kindStruct, kindFwd:
 			name := b.str(t.name)
-			return name == want || progType == "kprobe" && name == "pt_regs"
+			return known(name) || progType == "kprobe" && name == "pt_regs"
 		default:
 			return false
 		}

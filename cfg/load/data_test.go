@@ -122,8 +122,8 @@ func TestDataSections(t *testing.T) {
 			t.Errorf("%s: %+v, want %+v", c.name, m, c)
 		}
 	}
-	if m := mapNamed(t, program(t, loadFile(t, "testdata/data.o"), "call"), ".data.rel.ro"); !m.ReadOnly {
-		t.Errorf("%s is writable", m.Name)
+	if m := mapNamed(t, program(t, loadFile(t, "testdata/data.o"), "call"), ".data.rel.ro"); m.ReadOnly || !m.Const {
+		t.Errorf("%+v", m)
 	}
 	for _, name := range []string{"hash", "array", "outer"} {
 		if m := mapNamed(t, p, name); m.ReadOnly || m.Value != nil {
@@ -170,10 +170,12 @@ func TestKernelReferences(t *testing.T) {
 		"types": "call bpf_task_acquire\ncall bpf_task_release\n" +
 			"address no_such_function src 0\ncall no_such_function\n" +
 			"CO-RE relocation: byte offset of struct task_struct.pid, unknown until load\n" +
+			"weak symbol: no_such_function, unknown until load\nweak symbol: no_such_function, unknown until load\n" +
 			"CO-RE relocation: value of enum kind.KIND_B, unknown until load\n" +
 			"CO-RE relocation: existence of struct task_struct, unknown until load\n",
 		"values": "address no_such_symbol src 0\n.kconfig+0\n.kconfig+16\n.kconfig+8\n.kconfig+17\n.kconfig+12\n" +
-			"address cpu_number src 3\n",
+			"address cpu_number src 3\n" +
+			"weak symbol: no_such_symbol, unknown until load\nweak symbol: cpu_number, unknown until load\n",
 		"again": ".kconfig+16\n",
 	}
 	if d := cmp.Diff(want, got); d != "" {

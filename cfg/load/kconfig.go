@@ -127,10 +127,17 @@ const (
 // execution cannot get. It is known without a declaration.
 const trapFunction = "__bpf_trap"
 
+// resumeSymbol is what clang 23 calls at the end of a landing pad, and
+// resumeFunction the kernel function that libbpf makes of it.
+const (
+	resumeSymbol   = "_Unwind_Resume"
+	resumeFunction = "bpf_unwind_resume"
+)
+
 // findExtern looks up an external symbol in the BTF declarations. The BTF data
 // section tells configuration values from kernel symbols.
 func (o *object) findExtern(name string) extern {
-	if name == trapFunction {
+	if name == trapFunction || name == resumeSymbol {
 		return extern{kind: externKfunc}
 	}
 	if id, ok := o.types.find(kindFunc, name); ok && o.externs.ksyms[id] {

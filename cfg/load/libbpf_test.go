@@ -198,7 +198,8 @@ func TestRefused(t *testing.T) {
 		failed       string
 		diag         string
 	}{
-		{"broken.o", "failed to find BTF for extern", "good", `undefined symbol "not_here"`, ""},
+		{"broken.o", "failed to find BTF for extern", "bad_call good bad_data", "neither a map nor data",
+			`undefined symbol "not_here"`},
 		{"legacy.o", "legacy map definitions", "use", "", "old style"},
 		{"linked.o", "invalid jump table value 0x40 at offset 112", "a", "off by one constant, as bpftool gen object", ""},
 		{"sections.o", "is static and not supported", "prog elsewhere tail", "",
@@ -253,6 +254,10 @@ func TestBigEndian(t *testing.T) {
 			if p.Diags = p.Diags[1:]; len(p.Diags) == 0 {
 				p.Diags = nil
 			}
+			if !p.BigEndian {
+				t.Errorf("%s: %s: not big-endian", name, p.Name)
+			}
+			p.BigEndian = false
 		}
 		for _, o := range []*Object{le, be} {
 			for _, p := range o.Programs {

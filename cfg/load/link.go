@@ -191,6 +191,10 @@ func (l *linker) advance(c *cursor) (int, error) {
 		pc := l.pcOf(c.fn, slot)
 		if op.odd != "" && !l.told[op.odd] {
 			l.told[op.odd] = true
+			if op.kind == operandOpaque {
+				l.o.refuse("libbpf refuses undefined symbol %q, which program %q refers to: declare it in .ksyms or .kconfig, "+
+					"or link the object that defines it", op.name, l.p.Name)
+			}
 			l.diag("slot %d: %s", pc, op.odd)
 		}
 		l.ops = append(l.ops, placedOperand{pc, op})

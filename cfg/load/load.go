@@ -77,6 +77,7 @@ type Object struct {
 	Name      string           // as given to ELF
 	ByteOrder binary.ByteOrder // of the file; the programs are decoded
 	License   string           // contents of section "license"
+	Types     []byte           // section .BTF, nil when there is none that makes sense
 
 	// Programs are in order of section and address, as libbpf has them.
 	Programs []*bytecode.Program
@@ -125,7 +126,7 @@ func (l Limits) insns() int { return or(l.Insns, MaxInsns) }
 //
 // The error is nil when at least one program was found, even if none of them
 // could be linked: see Object.Failed. The slices of the result may share memory
-// with each other but not with data.
+// with each other; only Types shares it with data.
 func ELF(name string, data []byte) (*Object, error) { return Limits{}.ELF(name, data) }
 
 // ELF is the function of that name within limits.
@@ -142,6 +143,9 @@ func (l Limits) ELF(name string, data []byte) (*Object, error) {
 		return nil, fmt.Errorf("load %s: %w", name, err)
 	}
 	res := &Object{Name: name, ByteOrder: f.order, License: o.license(), Diags: o.diags, Refused: o.refused}
+	if i := f.sectionNamed(".BTF"); i >= 0 && o.types != nil {
+		res.Types = f.sections[i].data
+	}
 	for _, fn := range o.entries {
 		p, err := o.link(fn)
 		if err != nil {
@@ -150,7 +154,7 @@ func (l Limits) ELF(name string, data []byte) (*Object, error) {
 			res.Failed = append(res.Failed, ProgramError{o.funcs[fn].name, sec, err})
 			continue
 		}
-		if f.order == binary.BigEndian {
+		if p.BigEndian = f.order == binary.BigEndian; p.BigEndian {
 			p.Diags = append([]string{OtherOrder}, p.Diags...)
 		}
 		res.Programs = append(res.Programs, p)
@@ -158,8 +162,9 @@ func (l Limits) ELF(name string, data []byte) (*Object, error) {
 	return res, nil
 }
 
-// OtherOrder is the diagnostic of a program from a big-endian object. Everything
-// behind loading is for x86-64: a constant of a data section, a part of a stack
-// slot and the swaps of bytes are taken as a little-endian machine takes them.
-const OtherOrder = "compiled for a big-endian machine, where it may go other ways: " +
-	"facts, targets and machine code are those of a little-endian one"
+// OtherOrder is the diagnostic of a program from a big-endian object. Constants of
+// data sections are read in the order of the object; the rest behind loading is for
+// x86-64: a part of a stack slot and the swaps of bytes are taken as a
+// little-endian machine takes them.
+const OtherOrder = "compiled for a big-endian machine: parts of stack slots, swaps of bytes and machine code are " +
+	"those of a little-endian one"

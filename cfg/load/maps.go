@@ -11,6 +11,7 @@ import (
 // Map types and flags that the loader deals with (include/uapi/linux/bpf.h).
 const (
 	mapTypeArray   = 2
+	mapTypePerCPU  = 6 // BPF_MAP_TYPE_PERCPU_ARRAY
 	mapTypeArena   = 33
 	flagMmapable   = 1 << 10 // BPF_F_MMAPABLE
 	flagRdonlyProg = 1 << 7  // BPF_F_RDONLY_PROG
@@ -130,20 +131,25 @@ func isData(s *section) bool {
 	named := func(stem string) bool { return s.name == stem || strings.HasPrefix(s.name, stem+".") }
 	switch s.typ {
 	case elf.SHT_PROGBITS:
-		return s.flags&elf.SHF_EXECINSTR == 0 && len(s.data) > 0 && (named(".data") || named(".rodata"))
+		return s.flags&elf.SHF_EXECINSTR == 0 && len(s.data) > 0 && (named(".data") || named(".rodata") || isPerCPU(s.name))
 	case elf.SHT_NOBITS:
-		return named(".bss")
+		return named(".bss") || isPerCPU(s.name)
 	}
 	return false
 }
 
-// isReadOnly reports whether a data section is constant. Libbpf 1.8 gives
-// .data.rel.ro no flags that would keep it so, but the section is for constants
-// whose initial values need relocations, so a program that changes it has cast
-// away const.
-func isReadOnly(name string) bool {
-	return name == ".rodata" || strings.HasPrefix(name, ".rodata.") ||
-		name == ".data.rel.ro" || strings.HasPrefix(name, ".data.rel.ro.")
+// isPerCPU reports whether a data section becomes a map with a copy for each
+// processor.
+func isPerCPU(name string) bool { return name == ".percpu" || strings.HasPrefix(name, ".percpu.") }
+
+// isReadOnly reports whether libbpf makes a map of a data section that nobody can
+// change: not of .data.rel.ro, see isConst.
+func isReadOnly(name string) bool { return name == ".rodata" || strings.HasPrefix(name, ".rodata.") }
+
+// isConst reports whether compilers fill a section with constants that need
+// relocations, of which libbpf 1.8 makes a map like .data.
+func isConst(name string) bool {
+	return name == ".data.rel.ro" || strings.HasPrefix(name, ".data.rel.ro.")
 }
 
 // addDataMap adds the map of a data section.
@@ -155,10 +161,13 @@ func (o *object) addDataMap(sec int) {
 	}
 	m := bytecode.Map{
 		Name: s.name, Type: mapTypeArray, KeySize: 4, ValueSize: uint32(s.size), MaxEntries: 1,
-		ReadOnly: isReadOnly(s.name),
+		ReadOnly: isReadOnly(s.name), Const: isConst(s.name),
 	}
-	if m.ReadOnly && strings.HasPrefix(s.name, ".rodata") {
+	if m.ReadOnly {
 		m.Flags |= flagRdonlyProg
+	}
+	if isPerCPU(s.name) {
+		m.Type = mapTypePerCPU
 	}
 	switch {
 	case s.typ != elf.SHT_NOBITS:
@@ -179,7 +188,7 @@ func (o *object) addDataMap(sec int) {
 			o.diag("section %q: variable %q crosses the end", s.name, o.f.symName(sym))
 			continue
 		}
-		if elf.ST_BIND(sym.Info) != elf.STB_LOCAL && o.types != nil {
+		if elf.ST_BIND(sym.Info) != elf.STB_LOCAL && o.types != nil && m.Type == mapTypeArray {
 			m.Flags |= flagMmapable // map_is_mmapable in libbpf
 		}
 		name := o.f.symName(sym)

@@ -34,11 +34,13 @@ type object struct {
 	maps    mapSet
 	externs externSet
 	keys    map[int][]keySite // static keys, by section of the code and slot
-	left    int               // of MaxLinked, for this file
-	limits  Limits
-	diags   []string
-	refused []string // what libbpf refuses or leaves out
-	told    int      // diagnostics of programs, of MaxAllDiags
+	// cleanups are the landing pads, by section of the code and start.
+	cleanups map[int][]cleanup
+	left     int // of MaxLinked, for this file
+	limits   Limits
+	diags    []string
+	refused  []string // what libbpf refuses or leaves out
+	told     int      // diagnostics of programs, of MaxAllDiags
 }
 
 // function is a function of the object, in a section with instructions.
@@ -55,7 +57,7 @@ type function struct {
 // newObject finds functions, maps and types. It fails if there is nothing to
 // make a program from.
 func newObject(name string, f *elfFile, limits Limits) (*object, error) {
-	o := &object{name: name, f: f, limits: limits, text: -1, code: map[int][]bytecode.Insn{},
+	o := &object{name: name, f: f, limits: limits, text: -1, code: map[int][]bytecode.Insn{}, cleanups: map[int][]cleanup{},
 		left:      min(MaxLinked, freeLinked+2*len(f.data)),
 		coreNames: map[coreInfo]string{}, args: map[typedFunc][]string{}, callback: map[uint32][]string{}}
 	for i := range f.sections {
@@ -87,6 +89,7 @@ func newObject(name string, f *elfFile, limits Limits) (*object, error) {
 	o.loadTypes()
 	o.findMaps()
 	o.findKeys()
+	o.findCleanups()
 	if err := o.findEntries(); err != nil {
 		return nil, err
 	}

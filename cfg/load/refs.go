@@ -28,6 +28,7 @@ func (l *linker) fill() error {
 	if err := l.addKeys(); err != nil {
 		return err
 	}
+	l.addCleanups()
 	return l.addCORE()
 }
 
@@ -65,6 +66,13 @@ func (l *linker) refer(op placedOperand) error {
 	case operandKfunc:
 		ref.Kind, ref.Name = bytecode.RefKfunc, op.name
 		in.Src, in.Imm = bytecode.CallKfunc, 0
+	case operandOpaque:
+		ref.Kind, ref.Name = bytecode.RefUnknown, op.name
+		if in.Imm = 0; in.IsWide() {
+			l.setHigh(op.pc, 0)
+		} else {
+			in.Src = bytecode.CallKfunc // nothing is known of what it does
+		}
 	case operandKsym:
 		ref.Kind, ref.Name = bytecode.RefKsym, op.name
 		in.Imm = 0
@@ -76,7 +84,26 @@ func (l *linker) refer(op placedOperand) error {
 		panic(fmt.Sprintf("bug: operand kind %d", op.kind))
 	}
 	l.p.Refs = append(l.p.Refs, ref)
+	l.addPending(op, *in)
 	return nil
+}
+
+// addPending notes what a loader other than libbpf, or the running kernel,
+// decides about an operand.
+func (l *linker) addPending(op placedOperand, in bytecode.Insn) {
+	r := bytecode.Reloc{PC: op.pc, Part: bytecode.PartCall, Text: op.name}
+	if in.IsWide() {
+		r.Part = bytecode.PartImm64
+	}
+	switch {
+	case op.kind == operandOpaque:
+		r.Kind = bytecode.RelocFunc
+	case op.weak:
+		r.Kind = bytecode.RelocWeak
+	default:
+		return
+	}
+	l.p.Relocs = append(l.p.Relocs, r)
 }
 
 // high returns the upper half of a 64-bit immediate, 0 when the code ends
@@ -254,9 +281,11 @@ func (l *linker) addCORE() error {
 			}
 			l.p.Relocs = append(l.p.Relocs, bytecode.Reloc{
 				PC: pc, Kind: bytecode.RelocCORE, Part: part, Text: name, Max: info.most(),
+				Core: uint32(info.kind), Type: info.typ, Path: l.o.types.str(info.path),
 			})
 		}
 	}
+	sort.Slice(l.p.Relocs, func(i, j int) bool { return l.p.Relocs[i].PC < l.p.Relocs[j].PC })
 	return nil
 }
 

@@ -16,6 +16,7 @@ type operand struct {
 	table elf.Sym64
 	name  string // operandTable, operandKfunc, operandKsym
 	typed bool   // operandKsym: by BTF id
+	weak  bool   // operandKfunc, operandKsym: the kernel need not have it
 	odd   string // what libbpf would say against it
 }
 
@@ -25,14 +26,15 @@ type operandKind uint8
 // The kinds of operands, with libbpf's names for the relocations (enum
 // reloc_type in tools/lib/bpf/libbpf.c).
 const (
-	operandNone  operandKind = iota
-	operandCall              // a subprogram (RELO_CALL)
-	operandFunc              // the address of a subprogram (RELO_SUBPROG_ADDR)
-	operandMap               // a map (RELO_LD64)
-	operandValue             // a place in a data section (RELO_DATA, RELO_EXTERN_LD64)
-	operandTable             // a jump table (RELO_INSN_ARRAY)
-	operandKfunc             // a kernel function (RELO_EXTERN_CALL)
-	operandKsym              // a kernel variable (RELO_EXTERN_LD64)
+	operandNone   operandKind = iota
+	operandCall               // a subprogram (RELO_CALL)
+	operandFunc               // the address of a subprogram (RELO_SUBPROG_ADDR)
+	operandMap                // a map (RELO_LD64)
+	operandValue              // a place in a data section (RELO_DATA, RELO_EXTERN_LD64)
+	operandTable              // a jump table (RELO_INSN_ARRAY)
+	operandKfunc              // a kernel function (RELO_EXTERN_CALL)
+	operandKsym               // a kernel variable (RELO_EXTERN_LD64)
+	operandOpaque             // a symbol that is defined elsewhere, which libbpf would not find
 )
 
 // tablesSection is where jump tables are. It is not loaded as such and has no
@@ -51,15 +53,14 @@ func (o *object) resolve(in bytecode.Insn, r reloc) (operand, error) {
 			name, in.Code, ErrTruncated)
 	}
 	if isExtern(sym) {
-		return o.resolveExtern(name, isCall)
+		return o.resolveExtern(name, isCall, elf.ST_BIND(sym.Info) == elf.STB_WEAK), nil
 	}
 	sec := int(sym.Shndx)
 	switch {
 	case elf.SectionIndex(sym.Shndx) == elf.SHN_COMMON:
 		return operand{}, fmt.Errorf("variable %q has no section: initialize it, or compile with -fno-common", name)
 	case sec <= 0 || sec >= len(o.f.sections):
-		return operand{}, fmt.Errorf("undefined symbol %q: declare it in .ksyms or .kconfig, "+
-			"or link the object that defines it", name)
+		return opaque(name), nil
 	case isCall:
 		return o.resolveCall(in, sym, name)
 	case o.code[sec] != nil:
@@ -69,20 +70,27 @@ func (o *object) resolve(in bytecode.Insn, r reloc) (operand, error) {
 }
 
 // resolveExtern finds what an undefined symbol stands for.
-func (o *object) resolveExtern(name string, isCall bool) (operand, error) {
+func (o *object) resolveExtern(name string, isCall, weak bool) operand {
 	x := o.findExtern(name)
 	switch {
+	case isCall && x.kind == externKfunc && name == resumeSymbol:
+		return operand{kind: operandKfunc, name: resumeFunction}
 	case isCall && x.kind == externKfunc:
-		return operand{kind: operandKfunc, name: name}, nil
+		return operand{kind: operandKfunc, name: name, weak: weak}
 	case !isCall && x.kind == externKconfig:
-		return operand{kind: operandValue, index: o.maps.kconfig, off: uint32(x.off)}, nil
+		return operand{kind: operandValue, index: o.maps.kconfig, off: uint32(x.off)}
 	case !isCall && (x.kind == externKsym || x.kind == externKfunc):
-		return operand{kind: operandKsym, name: name, typed: x.typed}, nil
-	case o.types == nil:
-		return operand{}, fmt.Errorf("undefined symbol %q, and no BTF says what it is: compile with -g", name)
+		return operand{kind: operandKsym, name: name, typed: x.typed, weak: weak}
 	}
-	return operand{}, fmt.Errorf("undefined symbol %q: declare it in .ksyms or .kconfig, "+
-		"or link the object that defines it", name)
+	return opaque(name)
+}
+
+// opaque returns the operand for a symbol that the object does not define and that
+// is nothing of the kernel's, such as memset: a loader of its own links it in. The
+// graph is there without it; libbpf refuses the object.
+func opaque(name string) operand {
+	return operand{kind: operandOpaque, name: name, odd: fmt.Sprintf("refers to undefined symbol %q, "+
+		"which libbpf would not find: declare it in .ksyms or .kconfig, or link the object that defines it", name)}
 }
 
 // resolveCall finds the function that a call with a relocation calls: the

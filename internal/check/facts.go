@@ -128,7 +128,7 @@ func (c *context) constant(b cfg.BlockID, pc bytecode.PC) string {
 	}
 	m := &c.p.Maps[ref.Index]
 	off, size := ref.Off+int64(in.Off), int64(in.AccessBytes())
-	if off < 0 || off+size > int64(len(m.Value)) {
+	if _, pending := m.UnknownAt(off, int(size)); pending || off < 0 || off+size > int64(len(m.Value)) {
 		return ""
 	}
 	name := fmt.Sprintf("%s+%d", m.Name, off)
@@ -137,9 +137,5 @@ func (c *context) constant(b cfg.BlockID, pc bytecode.PC) string {
 			name = s.Name
 		}
 	}
-	v := uint64(0)
-	for i := range size {
-		v |= uint64(m.Value[off+i]) << (8 * i)
-	}
-	return fmt.Sprintf("%s is the constant %s, %d", in.Dst, name, v)
+	return fmt.Sprintf("%s is the constant %s, %d", in.Dst, name, c.p.Number(m.Value[off:off+size]))
 }

@@ -1,8 +1,6 @@
 package rewrite
 
 import (
-	"encoding/binary"
-
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/cilium/ebpf/asm"
@@ -273,18 +271,16 @@ func (f *folder) foldLoad(in bytecode.Insn, dst *cell, src cell) {
 		_, pending := m.UnknownAt(off, int(size))
 		if m.ReadOnly && off >= 0 && off+size <= int64(len(m.Value)) && off+size <= int64(m.ValueSize) && !pending {
 			dst.kind = cellConst
-			dst.val = readValue(m.Value[off:off+size], in.Mode() == asm.MemSXMode)
+			dst.val = readValue(f.src, m.Value[off:off+size], in.Mode() == asm.MemSXMode)
 			return
 		}
 	}
 	*dst = cell{kind: cellUnknown}
 }
 
-// readValue reads a little-endian number of 1, 2, 4 or 8 bytes.
-func readValue(b []byte, signed bool) uint64 {
-	var full [8]byte
-	copy(full[:], b)
-	v := binary.LittleEndian.Uint64(full[:])
+// readValue reads a number of 1, 2, 4 or 8 bytes of a map's value.
+func readValue(p *bytecode.Program, b []byte, signed bool) uint64 {
+	v := p.Number(b)
 	if signed {
 		shift := 64 - 8*len(b)
 		v = uint64(int64(v<<shift) >> shift)

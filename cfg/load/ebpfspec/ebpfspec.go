@@ -59,7 +59,7 @@ func FromSpec(spec *ebpf.ProgramSpec) (*bytecode.Program, error) {
 	p.Section, p.Type, p.Flags = spec.SectionName, typ, spec.Flags
 	p.AttachType = uint32(spec.AttachType)
 	p.AttachTo = load.AttachName(typ, p.AttachType, spec.AttachTo)
-	if spec.ByteOrder == binary.BigEndian {
+	if p.BigEndian = spec.ByteOrder == binary.BigEndian; p.BigEndian {
 		p.Diags = append([]string{load.OtherOrder}, p.Diags...)
 	}
 	if err := describe(p, spec.Instructions); err != nil {

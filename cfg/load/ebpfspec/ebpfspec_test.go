@@ -80,8 +80,8 @@ func TestFromCollection(t *testing.T) {
 }
 
 // sameProgram compares, and returns the number of global functions. Orders of
-// functions and maps are each loader's own; libbpf keeps .data.rel.ro constant
-// by name alone, cilium/ebpf does not.
+// functions and maps are each loader's own; that .data.rel.ro holds
+// constants is told by its name.
 func sameProgram(t *testing.T, path string, want, got *bytecode.Program) int {
 	t.Helper()
 	if err := load.Check(got); err != nil {
