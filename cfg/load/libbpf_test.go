@@ -200,7 +200,7 @@ func TestRefused(t *testing.T) {
 	}{
 		{"broken.o", "failed to find BTF for extern", "bad_call good bad_data", "neither a map nor data",
 			`undefined symbol "not_here"`},
-		{"legacy.o", "legacy map definitions", "use", "", "old style"},
+		{"legacy.o", "legacy map definitions", "use", "", "in the old style"},
 		{"linked.o", "invalid jump table value 0x40 at offset 112", "a", "off by one constant, as bpftool gen object", ""},
 		{"sections.o", "is static and not supported", "prog elsewhere tail", "",
 			`libbpf refuses static functions outside of .text: "beside", "tail"`},

@@ -142,7 +142,7 @@ func (l Limits) ELF(name string, data []byte) (*Object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", name, err)
 	}
-	res := &Object{Name: name, ByteOrder: f.order, License: o.license(), Diags: o.diags, Refused: o.refused}
+	res := &Object{Name: name, ByteOrder: f.order, License: o.license(), Diags: o.diags}
 	if i := f.sectionNamed(".BTF"); i >= 0 && o.types != nil {
 		res.Types = f.sections[i].data
 	}
@@ -159,6 +159,7 @@ func (l Limits) ELF(name string, data []byte) (*Object, error) {
 		}
 		res.Programs = append(res.Programs, p)
 	}
+	res.Refused = o.refused // linking finds some
 	return res, nil
 }
 
