@@ -66,7 +66,7 @@ func (s *section) isExec() bool {
 // parseELF checks the headers and reads sections, symbols and relocations.
 func parseELF(data []byte) (*elfFile, error) {
 	f := &elfFile{data: data}
-	hdr, err := f.header()
+	hdr, err := f.header(true)
 	if err != nil {
 		return nil, err
 	}
@@ -79,9 +79,10 @@ func parseELF(data []byte) (*elfFile, error) {
 	return f, f.readRelocs()
 }
 
-// header reads the file header and refuses what is not a BPF object. Machine
-// EM_NONE is what the first LLVM releases with BPF wrote, and libbpf takes it.
-func (f *elfFile) header() (elf.Header64, error) {
+// header reads the file header and refuses what is not a BPF object, when it has to
+// be one. Machine EM_NONE is what the first LLVM releases with BPF wrote, and
+// libbpf takes it.
+func (f *elfFile) header(bpf bool) (elf.Header64, error) {
 	var hdr elf.Header64
 	if !bytes.HasPrefix(f.data, []byte(elf.ELFMAG)) {
 		return hdr, ErrNotELF
@@ -98,14 +99,14 @@ func (f *elfFile) header() (elf.Header64, error) {
 		return hdr, fmt.Errorf("unknown byte order %d in the ELF header: %w", f.data[elf.EI_DATA], ErrTruncated)
 	}
 	machine := elf.Machine(f.order.Uint16(f.data[18:]))
-	if machine != elf.EM_BPF && machine != elf.EM_NONE {
+	if bpf && machine != elf.EM_BPF && machine != elf.EM_NONE {
 		return hdr, fmt.Errorf("made for machine %s: %w", machine, ErrNotBPF)
 	}
 	if c := elf.Class(f.data[elf.EI_CLASS]); c != elf.ELFCLASS64 {
 		return hdr, fmt.Errorf("%s instead of ELFCLASS64: %w", c, ErrNotBPF)
 	}
 	f.decode(f.data, &hdr)
-	if t := elf.Type(hdr.Type); t != elf.ET_REL {
+	if t := elf.Type(hdr.Type); bpf && t != elf.ET_REL {
 		return hdr, fmt.Errorf("file type %s instead of ET_REL: %w", t, ErrNotBPF)
 	}
 	return hdr, nil

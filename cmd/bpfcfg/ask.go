@@ -99,7 +99,7 @@ func (c *askCmd) Run(std streams, p *process) error {
 
 // machine asks one machine about all of the work.
 func (c *askCmd) machine(std streams, p *process, m ask.Machine, work ask.Work, t *askTally, several bool) error {
-	a, err := c.asker(m)
+	a, err := c.asker(m, std.types)
 	if err != nil {
 		return err
 	}

@@ -22,17 +22,17 @@ type machineFlags struct {
 	Append string        `help:"Further kernel parameters, such as mitigations=off." placeholder:"TEXT"`
 	Memory int           `help:"Memory of the guest in MiB (default: 1024)." placeholder:"MIB"`
 	Stall  time.Duration `help:"Longest time without an answer (default: 5m)." placeholder:"TIME"`
-	BTF    string        `name:"btf" help:"Adapt programs (CO-RE) to the types in FILE instead of the kernel's own." placeholder:"FILE" type:"path"`
 }
 
-// asker returns how to ask a machine.
-func (f *machineFlags) asker(m ask.Machine) (ask.Asker, error) {
+// asker returns how to ask a machine. Programs are adapted (CO-RE) to the first of
+// the files of types, where --btf names one, instead of the kernel's own.
+func (f *machineFlags) asker(m ask.Machine, types []string) (ask.Asker, error) {
 	a := ask.Asker{Machine: m, QEMU: f.QEMU, CPU: f.CPU, Append: f.Append, Memory: f.Memory, Stall: f.Stall}
 	if f.Memory < 0 || f.Stall < 0 {
 		return a, usagef("--memory and --stall must not be negative")
 	}
-	if f.BTF != "" {
-		data, err := readInput(f.BTF, nil)
+	if len(types) > 0 && types[0] != "host" {
+		data, err := readInput(types[0], nil)
 		if err != nil {
 			return a, inputError(fmt.Errorf("--btf: %w", err))
 		}

@@ -108,6 +108,9 @@ func openObject(arg string, sel selector, std streams) (source, selector, error)
 	if err != nil {
 		return source{}, sel, err
 	}
+	if std.kernel != nil {
+		o = std.kernel.Apply(o)
+	}
 	s := source{name: file, programs: o.Programs, diags: o.Diags, refused: o.Refused, license: o.License, object: data}
 	for _, f := range o.Failed {
 		s.failed = append(s.failed, failure{f.Name, f.Section, f.Err})

@@ -74,6 +74,9 @@ func listText(w io.Writer, s source) error {
 	if err := tw.Flush(); err != nil {
 		return err
 	}
+	if text := unsettledText(s.programs); text != "" {
+		fmt.Fprintf(w, "  %s\n", text)
+	}
 	for _, d := range s.diags {
 		fmt.Fprintf(w, "  note: %s\n", visible.Text(d))
 	}
@@ -129,6 +132,7 @@ func listDoc(s source) document {
 		Callx       int          `json:"callx"`
 		Tables      []tableDoc   `json:"tables"`
 		Maps        []string     `json:"maps"`
+		Pending     int          `json:"pending"` // instructions and variables that are unknown until load
 		Diagnostics []string     `json:"diagnostics"`
 	}
 	doc := document{Schema: schema, Input: s.name, Programs: []any{}, Notes: s.diags}
@@ -136,6 +140,11 @@ func listDoc(s source) document {
 		d := programDoc{head: headOf(p), Type: p.Type, Subprograms: subprogDocs(p), Tables: []tableDoc{}, Maps: []string{},
 			Diagnostics: append([]string{}, p.Diags...)}
 		d.Gotox, d.Callx = indirectCount(p)
+		relocs, config := unsettled([]*bytecode.Program{p})
+		for _, n := range relocs {
+			config += n
+		}
+		d.Pending = config
 		for _, t := range p.Tables {
 			d.Tables = append(d.Tables, tableDoc{t.Name, len(t.Targets), distinct(t.Targets)})
 		}

@@ -23,6 +23,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/cfg/load/target"
 	"github.com/bpfcfg/bpfcfg/internal/ask/guest"
 	"github.com/bpfcfg/bpfcfg/internal/object"
 )
@@ -33,6 +34,7 @@ type cli struct {
 	Timeout time.Duration `help:"Give up after so long, with status 3 (30s, 5m; default: never)." placeholder:"TIME"`
 	Root    string        `help:"Name objects and C files relative to DIR (default: the repository's directory, or the working directory)." placeholder:"DIR"`
 	Limits  limitFlags    `embed:""`
+	Target  targetFlags   `embed:""`
 
 	Demo    demoCmd    `cmd:"" help:"The main job on an embedded sample: writes demo.svg and demo.html."`
 	List    listCmd    `cmd:"" help:"List programs, subprograms, instructions and jump tables."`
@@ -75,6 +77,8 @@ type streams struct {
 	out, err io.Writer
 	limits   load.Limits     // of inputs
 	root     object.Root     // that objects are named relative to
+	types    []string        // what --btf names
+	kernel   *target.Kernel  // that objects are made for, nil when none is named
 	said     map[string]bool // notes that are printed once
 	guests   *guests         // kernels that inputs ask to start
 }
@@ -143,7 +147,11 @@ func command(args []string, std streams, p *process) error {
 	if std.root, err = object.NewRoot(c.Root); err != nil {
 		return usagef("--root: %w", err)
 	}
+	std.types = c.Target.BTF
 	std.guests = newGuests(p, std)
 	defer p.giveUp(c.Timeout)()
+	if std.kernel, err = c.Target.kernel(); err != nil {
+		return err
+	}
 	return ctx.Run(std, p)
 }

@@ -33,10 +33,14 @@ func insnsText(w io.Writer, v *view) error {
 
 // relocNote says what a loader makes of an instruction, empty when nothing.
 func relocNote(p *bytecode.Program, pc bytecode.PC) string {
-	if r, ok := p.RelocAt(pc); ok {
+	r, ok := p.RelocAt(pc)
+	switch {
+	case !ok:
+		return ""
+	case r.State == bytecode.RelocPending:
 		return r.Note()
 	}
-	return ""
+	return r.Note() + ", was " + bytecode.Text([]bytecode.Insn{r.Was, {}}, 0)
 }
 
 // beside returns a remark as it stands behind an instruction.

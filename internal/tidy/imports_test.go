@@ -18,6 +18,7 @@ var layers = map[string][]string{
 	"cfg/bytecode":      {},
 	"cfg/kernel":        {},
 	"cfg/load":          {"cfg/bytecode"},
+	"cfg/load/target":   {"cfg/bytecode", "cfg/load"},
 	"cfg/load/ebpfspec": {"cfg/bytecode", "cfg/load"},
 	"cfg":               {"cfg/bytecode", "internal/dominators"},
 	"abstract/tnum":     {},

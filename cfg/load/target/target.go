@@ -1,0 +1,196 @@
+// Package target makes of an object what a loader hands to one kernel: the numbers
+// that depend on the kernel's types, symbols and configuration take their places.
+//
+//	k, err := target.Read("vmlinux", data)      // raw BTF, or an ELF file with .BTF
+//	made, failed := k.Apply(object)             // Programs with Relocs applied
+//
+// CO-RE relocations are worked out by btf.CORERelocate of cilium/ebpf and written
+// into instructions by the rules of libbpf 1.8: sizes of loads and stores are
+// adapted, and what the kernel lacks becomes an instruction that no kernel takes
+// when it is reached (bpf_core_patch_insn in tools/lib/bpf/relo_core.c). The
+// package loads nothing into a kernel, and decides nothing about programs.
+package target
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cilium/ebpf/btf"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/load"
+)
+
+// Kernel is what is known of the kernel that programs are to run on.
+type Kernel struct {
+	name    string
+	types   *btf.Spec   // of the kernel itself
+	modules []*btf.Spec // in the order given
+	config  *Config     // nil when it is not known
+}
+
+// Read makes a Kernel of its types: raw BTF or an ELF file with a section .BTF.
+// The error names the file.
+func Read(name string, data []byte) (*Kernel, error) {
+	raw, err := load.KernelBTF(data)
+	if err == nil {
+		var spec *btf.Spec
+		if spec, err = btf.LoadSpecFromReader(bytes.NewReader(raw)); err == nil {
+			return &Kernel{name: name, types: spec}, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: no types of a kernel: %w", name, err)
+}
+
+// AddModule adds the types of a module, which build on those of the kernel: split
+// BTF, raw or in a file of the module.
+func (k *Kernel) AddModule(name string, data []byte) error {
+	raw, err := load.KernelBTF(data)
+	if err == nil {
+		var spec *btf.Spec
+		if spec, err = btf.LoadSplitSpecFromReader(bytes.NewReader(raw), k.types); err == nil {
+			k.modules = append(k.modules, spec)
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: no types of a module: %w", name, err)
+}
+
+// SetConfig gives the kernel its configuration.
+func (k *Kernel) SetConfig(c *Config) { k.config = c }
+
+// Apply returns the object as it is for the kernel; o is not changed. A program
+// that libbpf would refuse is in Failed of the result.
+func (k *Kernel) Apply(o *load.Object) *load.Object {
+	out := *o
+	out.Programs, out.Failed = nil, slices.Clone(o.Failed)
+	local, answers, err := k.solve(o)
+	if err != nil {
+		out.Diags = append(slices.Clone(o.Diags), fmt.Sprintf("CO-RE relocations are left out: %v", err))
+	}
+	for _, p := range o.Programs {
+		q := *p
+		q.Insns, q.Relocs = slices.Clone(p.Insns), slices.Clone(p.Relocs)
+		if err := k.relocate(&q, answers); err != nil {
+			err = fmt.Errorf("load %s: section %q: program %q: for %s: %w", o.Name, p.Section, p.Name, k.name, err)
+			out.Failed = append(out.Failed, load.ProgramError{Name: p.Name, Section: p.Section, Err: err})
+			continue
+		}
+		k.config.fill(&q, local)
+		out.Programs = append(out.Programs, &q)
+	}
+	return &out
+}
+
+// relocate changes the instructions of a program.
+func (k *Kernel) relocate(p *bytecode.Program, answers map[request]answer) error {
+	for i := range p.Relocs {
+		r := &p.Relocs[i]
+		if r.State != bytecode.RelocPending || r.Kind != bytecode.RelocCORE {
+			continue
+		}
+		a, ok := answers[requestOf(r)]
+		if !ok {
+			continue
+		}
+		if a.err != nil {
+			return fmt.Errorf("slot %d: %s: %w", r.PC, r.Text, a.err)
+		}
+		if err := patch(p, r, answers); err != nil {
+			return fmt.Errorf("slot %d: %s: %w", r.PC, r.Text, err)
+		}
+	}
+	for _, ref := range p.Refs {
+		if err := k.symbol(p, ref); err != nil {
+			return fmt.Errorf("slot %d: %w", ref.PC, err)
+		}
+	}
+	return nil
+}
+
+// errMissing tells that the kernel lacks a symbol that must be there.
+var errMissing = errors.New("not in this kernel, so libbpf refuses the program")
+
+// poisonKfunc is the number of the helper that libbpf calls in the place of a weak
+// kernel function that is missing (POISON_CALL_KFUNC_BASE in libbpf.c).
+const poisonKfunc = 2_002_000_000
+
+// symbol finds a kernel function or variable that an instruction refers to.
+// Addresses are left to the kernel.
+func (k *Kernel) symbol(p *bytecode.Program, ref bytecode.Ref) error {
+	in := &p.Insns[ref.PC]
+	var id btf.TypeID
+	var found bool
+	switch {
+	case ref.Kind == bytecode.RefKfunc:
+		id, found = find[*btf.Func](k, ref.Name)
+	case ref.Kind == bytecode.RefKsym && in.Src == bytecode.LdBTFID:
+		id, found = find[*btf.Var](k, ref.Name)
+	case ref.Kind == bytecode.RefKsym: // a function's address, or a variable without a type
+		if id, found = find[*btf.Func](k, ref.Name); !found {
+			return nil
+		}
+	default:
+		return nil
+	}
+	rel := weakAt(p, ref.PC)
+	switch {
+	case found:
+		if rel != nil {
+			rel.State, rel.Was = bytecode.RelocApplied, *in
+		}
+		in.Imm = int32(id)
+		if in.IsWide() {
+			in.Src = bytecode.LdBTFID
+		}
+	case rel == nil:
+		return fmt.Errorf("%q: %w", ref.Name, errMissing)
+	default:
+		rel.State, rel.Was = bytecode.RelocPoisoned, *in
+		if in.IsWide() {
+			in.Src, in.Imm = bytecode.LdImm64, 0
+			dropRef(p, ref.PC)
+			break
+		}
+		*in = bytecode.Insn{Code: bytecode.CodeCall, Imm: poisonKfunc}
+		dropRef(p, ref.PC)
+	}
+	return nil
+}
+
+// dropRef takes out the reference of an instruction that refers to nothing now.
+func dropRef(p *bytecode.Program, pc bytecode.PC) {
+	p.Refs = slices.DeleteFunc(slices.Clone(p.Refs), func(r bytecode.Ref) bool { return r.PC == pc })
+}
+
+// weakAt returns the relocation of a weak symbol, nil when the symbol must exist.
+func weakAt(p *bytecode.Program, pc bytecode.PC) *bytecode.Reloc {
+	for i := range p.Relocs {
+		if r := &p.Relocs[i]; r.PC == pc && r.Kind == bytecode.RelocWeak {
+			return r
+		}
+	}
+	return nil
+}
+
+// find returns the number of the first type of a kind and name, of the kernel or
+// else of a module.
+func find[T btf.Type](k *Kernel, name string) (btf.TypeID, bool) {
+	for _, spec := range append([]*btf.Spec{k.types}, k.modules...) {
+		types, err := spec.AnyTypesByName(name)
+		if err != nil {
+			continue
+		}
+		for _, t := range types {
+			if _, ok := t.(T); !ok {
+				continue
+			}
+			if id, err := spec.TypeID(t); err == nil {
+				return id, true
+			}
+		}
+	}
+	return 0, false
+}

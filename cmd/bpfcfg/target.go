@@ -1,0 +1,149 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/load/target"
+)
+
+// targetFlags name the kernel that objects are made for.
+type targetFlags struct {
+	BTF     []string `name:"btf" sep:"none" help:"Types of the kernel that programs are for: raw BTF, a vmlinux, or host; again for a module. CO-RE relocations, kernel functions and variables follow it." placeholder:"FILE|host"`
+	Kconfig string   `help:"Configuration of that kernel, for values in .kconfig." placeholder:"FILE"`
+}
+
+// hostTypes is where Linux shows its own types and those of its modules.
+const hostTypes = "/sys/kernel/btf/vmlinux"
+
+// kernel reads what the flags name, nil when they name nothing.
+func (f *targetFlags) kernel() (*target.Kernel, error) {
+	if len(f.BTF) == 0 {
+		if f.Kconfig != "" {
+			return nil, usagef("--kconfig %s: give the kernel's types, too: --btf FILE", f.Kconfig)
+		}
+		return nil, nil
+	}
+	main := f.BTF[0]
+	if main == "host" {
+		main = hostTypes
+	}
+	if st, err := os.Stat(main); err == nil && st.IsDir() {
+		main = filepath.Join(main, "vmlinux")
+	}
+	data, err := readTypes(main)
+	if err != nil {
+		return nil, err
+	}
+	k, err := target.Read(main, data)
+	if err != nil {
+		return nil, inputError(err)
+	}
+	modules, err := f.modules(main)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range modules {
+		if data, err = readTypes(m); err != nil {
+			return nil, err
+		}
+		if err := k.AddModule(m, data); err != nil {
+			return nil, inputError(err)
+		}
+	}
+	if f.Kconfig == "" {
+		return k, nil
+	}
+	if data, err = readInput(f.Kconfig, nil); err != nil {
+		return nil, inputError(err)
+	}
+	c, err := target.ReadConfig(f.Kconfig, data)
+	if err != nil {
+		return nil, inputError(err)
+	}
+	k.SetConfig(c)
+	return k, nil
+}
+
+// modules returns the files of modules: those that are named, or the neighbours
+// of a file called vmlinux, as in /sys/kernel/btf.
+func (f *targetFlags) modules(main string) ([]string, error) {
+	if len(f.BTF) > 1 || filepath.Base(main) != "vmlinux" {
+		return f.BTF[1:], nil
+	}
+	entries, err := os.ReadDir(filepath.Dir(main))
+	if err != nil {
+		return nil, inputError(cause(filepath.Dir(main), err))
+	}
+	var out []string
+	for _, e := range entries { // in order of their names
+		path := filepath.Join(filepath.Dir(main), e.Name())
+		if e.Type().IsRegular() && e.Name() != "vmlinux" && isBTF(path) {
+			out = append(out, path)
+		}
+	}
+	return out, nil
+}
+
+// isBTF reports whether a file begins as raw BTF does, in either byte order.
+func isBTF(file string) bool {
+	f, err := os.Open(file)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var magic [2]byte
+	n, _ := f.Read(magic[:])
+	return n == 2 && (magic == [2]byte{0x9f, 0xeb} || magic == [2]byte{0xeb, 0x9f})
+}
+
+// readTypes reads a file of types.
+func readTypes(file string) ([]byte, error) {
+	data, err := readInput(file, nil)
+	if err != nil {
+		return nil, inputError(fmt.Errorf("--btf: %w", err))
+	}
+	return data, nil
+}
+
+// unsettled counts what of the programs is unknown until load, by kind.
+func unsettled(programs []*bytecode.Program) (relocs map[bytecode.RelocKind]int, config int) {
+	relocs = map[bytecode.RelocKind]int{}
+	for _, p := range programs {
+		for _, r := range p.Relocs {
+			if r.State == bytecode.RelocPending {
+				relocs[r.Kind]++
+			}
+		}
+		for i := range p.Maps {
+			config += len(p.Maps[i].Unknown)
+		}
+	}
+	return relocs, config
+}
+
+// unsettledText says what is unknown until load and what would settle it, empty
+// when nothing is.
+func unsettledText(programs []*bytecode.Program) string {
+	relocs, config := unsettled(programs)
+	var parts []string
+	for _, k := range []bytecode.RelocKind{bytecode.RelocCORE, bytecode.RelocWeak, bytecode.RelocFunc} {
+		if n := relocs[k]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s of kind %q", plural(n, "instruction"), k))
+		}
+	}
+	if config > 0 {
+		parts = append(parts, plural(config, "variable")+" of .kconfig")
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	how := ""
+	if relocs[bytecode.RelocCORE]+relocs[bytecode.RelocWeak] > 0 {
+		how = "; --btf FILE|host settles what a kernel's types decide"
+	}
+	return "unknown until load: " + strings.Join(parts, ", ") + how
+}
