@@ -114,6 +114,20 @@ func run(args []string, std streams) int {
 	return statusOf(err)
 }
 
+// plainWords turns what people of other tools type into flags and verbs of ours:
+// "help VERB" and "--version".
+func plainWords(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(append([]string{}, args[1:]...), "--help")
+	case args[0] == "--version":
+		return append([]string{"version"}, args[1:]...)
+	}
+	return args
+}
+
 // command parses the arguments and runs the verb.
 func command(args []string, std streams, p *process) error {
 	var c cli
@@ -128,9 +142,7 @@ func command(args []string, std streams, p *process) error {
 	if err != nil {
 		panic("bug: the command line is declared wrongly: " + err.Error())
 	}
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
+	args = plainWords(args)
 	ctx, err := k.Parse(args)
 	if errors.Is(err, errHelp) {
 		return nil

@@ -36,7 +36,7 @@ func (prCmd) Help() string {
 	return `Examples:
   bpfcfg pr build.main/ build/ -o comment.md
   bpfcfg pr old.o new.o --profile linux-6.18 --profile linux-7.3
-  bpfcfg pr build.main/ build/ --veristat-base base.csv --veristat-head head.csv
+  bpfcfg pr build.main/ build/ --csv head.csv          verdicts and sizes for veristat -C
 
 The status is 3 when something could not be analysed; the text says what.`
 }
