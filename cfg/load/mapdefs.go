@@ -3,6 +3,7 @@ package load
 import (
 	"debug/elf"
 	"fmt"
+	"strconv"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
@@ -35,7 +36,7 @@ func (o *object) addLegacyMaps(sec int) {
 		found++
 	}
 	if found > 0 {
-		o.refuse("libbpf 1.0 and later refuse map definitions in the old style, in section %q: define maps in .maps", s.name)
+		o.maps.legacy = append(o.maps.legacy, strconv.Quote(s.name))
 	}
 }
 

@@ -32,6 +32,7 @@ type place struct {
 // mapSet holds the maps of an object and how instructions find them. Maps are
 // shared by the programs, so nothing in them may be changed.
 type mapSet struct {
+	legacy  []string // sections with map definitions in the old style, quoted
 	all     []bytecode.Map
 	at      map[place]int  // maps of .maps and maps sections, by address
 	data    map[int]int    // data sections, by section
@@ -114,6 +115,9 @@ func (o *object) findMaps() {
 		if isData(&o.f.sections[i]) {
 			o.addDataMap(i)
 		}
+	}
+	if len(o.maps.legacy) > 0 {
+		o.refuse("libbpf 1.0 and later refuse map definitions in the old style, in %s: define maps in .maps", some(o.maps.legacy))
 	}
 	o.addKconfig()
 	o.placeArena()

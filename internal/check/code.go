@@ -137,7 +137,7 @@ func (c *context) deadRegions() []deadRegion {
 		if at.Known() {
 			r.why = fmt.Sprintf("the test in line %d always goes the other way", at.Line)
 		}
-		r.test = c.needed(id) && r.idle(c)
+		r.test = c.nullTest(id) || c.needed(id) && r.idle(c)
 		r.related = c.facts(id)
 		out = append(out, r)
 	}
@@ -219,6 +219,22 @@ func (c *context) needed(b cfg.BlockID) bool {
 		return in.Source() == asm.ImmSource && in.Imm == 0 && in.Class() == asm.JumpClass
 	}
 	return false
+}
+
+// nullTest reports whether the branch at the end of a block compares a pointer with
+// null: what a helper returned, or a register that holds a pointer.
+func (c *context) nullTest(b cfg.BlockID) bool {
+	last := c.g.Blocks[b].Last
+	in := c.p.Insns[last]
+	if op := in.JumpOp(); op != asm.JEq && op != asm.JNE || in.Source() != asm.ImmSource || in.Imm != 0 ||
+		in.Class() != asm.JumpClass {
+		return false
+	}
+	if at := c.lastWrite(b, in.Dst); at >= 0 {
+		return c.p.Insns[at].Code == bytecode.CodeCall
+	}
+	known := strings.Join(c.register(b, in.Dst), " ")
+	return strings.Contains(known, "map_value") || strings.Contains(known, "ptr") || strings.Contains(known, "mem")
 }
 
 // deadCases collects the cases of a switch that never happen, and the code of those
