@@ -72,7 +72,7 @@ func (s *Scene) stamp() (class, text string) {
 	case len(s.Unsure) > 0:
 		return "state", "≈ agrees: " + s.Checked + "; not proven: " + strings.Join(s.Unsure, ", ")
 	}
-	return "good", "✓ verified: " + s.Checked
+	return "good", "✓ " + s.Checked
 }
 
 // describe says in a sentence what the picture shows, for those who do not see it.

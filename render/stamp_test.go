@@ -14,7 +14,7 @@ func TestStamp(t *testing.T) {
 		mark  bool
 	}{
 		{"nothing compared", Scene{}, "", false},
-		{"proven", Scene{Checked: "all"}, "✓ verified: all", true},
+		{"proven", Scene{Checked: "all"}, "✓ all", true},
 		{"refused", Scene{Checked: "all", Refused: "by linux-7.3: no"}, "⊘ refused by linux-7.3: no", false},
 		{"gaps", Scene{Checked: "all", Unsure: []string{"1 jump with unknown targets"}},
 			"≈ agrees: all; not proven: 1 jump with unknown targets", false},

@@ -35,7 +35,7 @@ func TestRenderRecord(t *testing.T) {
 			t.Errorf("%q in the picture of a record that agrees", not)
 		}
 	}
-	if want := "✓ verified: control flow of the machine code, bytes of the recorded kernel"; !strings.Contains(svg, want) {
+	if want := "✓ control flow of the source = machine code, for linux-7.3"; !strings.Contains(svg, want) {
 		t.Errorf("no %q", want)
 	}
 	// "dense/dense5" is the first record; its code begins with endbr64.

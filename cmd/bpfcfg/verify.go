@@ -44,6 +44,8 @@ const (
 	outcomeSame    = "same"
 	outcomeDiffers = "differs"
 	outcomeUnknown = "unknown"
+	// The kernel does not load the program: there is nothing to be the same.
+	outcomeRefused = "refused"
 	// The two sides differ only in code that the kernel's verifier, older than
 	// the rules that predictions go by, does not prove dead.
 	outcomeExplained = "explained"
@@ -51,10 +53,11 @@ const (
 
 // checkDoc is one comparison.
 type checkDoc struct {
-	What       string   `json:"what"`    // cfg, kernel-cfg, jit, rewriting, code or tables
-	Outcome    string   `json:"outcome"` // same, differs, explained or unknown
-	Detail     string   `json:"detail"`
-	Mismatches []string `json:"mismatches"`
+	What       string    `json:"what"`    // cfg, kernel-cfg, jit, rewriting, code or tables
+	Outcome    string    `json:"outcome"` // same, differs, explained, refused or unknown
+	Detail     string    `json:"detail"`
+	Mismatches []string  `json:"mismatches"`
+	Proof      *proofDoc `json:"proof,omitempty"` // of cfg and kernel-cfg
 }
 
 // verifyDoc is what is found out about a program.
@@ -322,17 +325,49 @@ func (d *verifyDoc) kernel(res *replay.Result, code []byte) error {
 	return nil
 }
 
-// checkFlow returns the check of a report on control flow.
+// checkFlow returns the check of a proof of control flow.
 func checkFlow(what string, r *verify.Proof) checkDoc {
-	c := checkDoc{What: what, Outcome: outcomeSame, Detail: fmt.Sprintf("%s, %s, %s, %s, %s, %s, %s",
+	c := checkDoc{What: what, Outcome: outcomeSame, Proof: proofOf(r)}
+	c.Detail = fmt.Sprintf("%s: %s, %s, %s, %s, %s, %s, %s", c.Proof.Statement,
 		plural(r.Funcs, "function"), plural(r.Insns, "instruction"), plural(r.X86, "x86 instruction"),
 		plural(r.Jumps, "jump"), plural(r.Calls, "call"), plural(r.Indirect, "indirect jump"), plural(r.Entries,
-			"table cell"))}
-	for _, m := range r.Mismatches {
+			"table cell"))
+	if r.Source {
+		c.Detail += fmt.Sprintf("; %s of the source, %d absent with dead code", plural(r.Edges, "edge"), r.Absent)
+	}
+	for _, m := range slices.Concat(r.Mismatches, r.Lost) {
 		c.Outcome = outcomeDiffers
 		c.Mismatches = append(c.Mismatches, m.String())
 	}
+	if r.Refused != "" && r.OK() {
+		c.Outcome = outcomeRefused
+	}
 	return c
+}
+
+// proofDoc is what a check of control flow has proven, in numbers; see
+// verify.Proof.
+type proofDoc struct {
+	Statement  string `json:"statement"` // "control flow of the source = machine code, for linux-7.3"
+	Proven     bool   `json:"proven"`
+	Kernel     string `json:"kernel"`     // profile
+	Source     bool   `json:"source"`     // from the source graph on, not from the rewritten program
+	Refused    string `json:"refused"`    // why the kernel does not load the program; empty if it does
+	Edges      int    `json:"edges"`      // of the source graph that the machine code has
+	Unseen     int    `json:"unseen"`     // of these, edges that the verifier never takes
+	Absent     int    `json:"absent"`     // edges of the source graph that are gone with dead code
+	Insertions int    `json:"insertions"` // instructions that became a form of the kernel's
+	Opaque     int    `json:"opaque"`     // instructions that became something that leads to its end
+	Unknown    int    `json:"unknown"`    // slots in whose place the kernel has what only it knows
+	Lost       int    `json:"lost"`       // edges that the kernel has no code for
+}
+
+func proofOf(r *verify.Proof) *proofDoc {
+	return &proofDoc{
+		Statement: r.String(), Proven: r.Proven(), Kernel: r.Kernel, Source: r.Source, Refused: r.Refused,
+		Edges: r.Edges, Unseen: r.Unseen, Absent: r.Absent, Insertions: r.Insertions, Opaque: r.Opaque,
+		Unknown: r.Unknown, Lost: len(r.Lost),
+	}
 }
 
 // print prints what was found about a source, and returns an error when a
@@ -384,6 +419,9 @@ func (d *verifyDoc) text(w io.Writer, p *bytecode.Program) {
 			continue
 		}
 		fmt.Fprintf(w, " in %s\n", plural(len(c.Mismatches), "place"))
+		if c.Proof != nil {
+			fmt.Fprintf(w, "    %s\n", visible.Text(c.Proof.Statement))
+		}
 		for i, m := range c.Mismatches {
 			if i == maxMismatches {
 				fmt.Fprintf(w, "    and %d more\n", len(c.Mismatches)-i)

@@ -7,6 +7,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
 // pat is an instruction of a form: what an insertion consists of.
@@ -155,16 +156,15 @@ func (c *source) calleeRight(callee, have bytecode.PC) bool {
 	if callee < 0 || int(callee) >= len(c.first) || c.land[callee] < 0 {
 		return false
 	}
-	for _, fn := range c.prog.Funcs {
-		if fn.Start == have {
-			at := have
-			for at < fn.End && c.Original[at] < 0 {
-				at++
-			}
-			return int32(at) == c.land[callee]
-		}
+	fn := c.funcAt(have)
+	if fn == nil {
+		return false
 	}
-	return false
+	at := have
+	for at < fn.End && c.Original[at] < 0 {
+		at++
+	}
+	return int32(at) == c.land[callee]
 }
 
 // sameAddress reports whether a load of a subprogram's address is one of the
@@ -190,7 +190,7 @@ func (c *source) condForms(pc bytecode.PC, in bytecode.Insn, f bytecode.Flow, en
 		c.way[b] = w
 		return true
 	}
-	if w != bothWays && !c.mayStay(pc, f) {
+	if w != bothWays && !c.mayStay(pc, f) || c.k.has(kernel.PruneBranches) && c.mustDecide(pc) != bothWays {
 		return false
 	}
 	if in.Code == bytecode.CodeMayGoto {

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"math/bits"
+	"sort"
 	"strings"
 
 	"github.com/cilium/ebpf/asm"
@@ -94,12 +95,9 @@ func (c *source) tailCallForms(end int32) bool {
 // hasTailCall reports whether the program describes the direct tail call at a
 // slot.
 func (c *source) hasTailCall(x bytecode.PC) bool {
-	for _, t := range c.prog.TailCalls {
-		if t.PC == x {
-			return true
-		}
-	}
-	return false
+	t := c.prog.TailCalls
+	i := sort.Search(len(t), func(i int) bool { return t[i].PC >= x })
+	return i < len(t) && t[i].PC == x
 }
 
 // anyMap reports whether one of the source's maps does.

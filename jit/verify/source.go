@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"sort"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -370,7 +371,7 @@ func (c *source) replaced(pc bytecode.PC, from, to int32, seen Answer) {
 		return
 	}
 	for x := from; x < to; x++ {
-		if !c.known[x] {
+		if !c.known[x] && !c.hiding(x) {
 			if !c.confined(from, to) {
 				c.fail(pc, "became what leaves rewritten slots %d to %d", from, to-1)
 			}
@@ -378,6 +379,14 @@ func (c *source) replaced(pc bytecode.PC, from, to int32, seen Answer) {
 		}
 	}
 	c.fail(pc, "became %s: %s", c.itemsText(), c.expected(pc))
+}
+
+// hiding reports whether an xlated slot only puts a hidden constant together: its
+// number is random, what is done is known.
+func (c *source) hiding(x int32) bool {
+	in := c.prog.Insns[x]
+	op := in.Code &^ 0x0f
+	return c.Blinded && in.Dst == c.ax && in.Class().IsALU() && (op == opMov || op == opXor)
 }
 
 // confined reports whether all that an unknown replacement does is go on to its
@@ -428,12 +437,15 @@ func (c *source) entryOf(target bytecode.PC) bytecode.PC {
 	return x
 }
 
-// startsFunc reports whether a function of the program begins at a slot.
-func (c *source) startsFunc(x bytecode.PC) bool {
-	for _, f := range c.prog.Funcs {
-		if f.Start == x {
-			return true
-		}
+// funcAt returns the function that begins at an xlated slot, or nil.
+func (c *source) funcAt(x bytecode.PC) *machine.Func {
+	funcs := c.prog.Funcs
+	i := sort.Search(len(funcs), func(i int) bool { return funcs[i].Start >= x })
+	if i < len(funcs) && funcs[i].Start == x {
+		return &funcs[i]
 	}
-	return false
+	return nil
 }
+
+// startsFunc reports whether a function of the program begins at a slot.
+func (c *source) startsFunc(x bytecode.PC) bool { return c.funcAt(x) != nil }

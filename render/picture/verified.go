@@ -18,10 +18,10 @@ import (
 // maxWhy bounds how many mismatches a block tells of.
 const maxWhy = 4
 
-// AddVerified adds what verify.Check found about the analysis's image to its
-// scene: that it agrees with the bytecode, or a mark on each block and on the
-// bytes that do not, and the mismatches as text. It is apart from Scene because
-// whoever draws decides whether the image is checked.
+// AddVerified adds what was proven of the analysis's image to its scene, in the
+// words of the proof, or a mark on each block and on the bytes that do not agree,
+// and the mismatches as text: edges that the kernel loses are among them. It is
+// apart from Scene because whoever draws decides whether the image is checked.
 func AddVerified(s *render.Scene, a *pipeline.Analysis, r *verify.Proof) {
 	if s.Image == nil {
 		return
@@ -29,19 +29,14 @@ func AddVerified(s *render.Scene, a *pipeline.Analysis, r *verify.Proof) {
 	if r.Refused != "" && s.Refused == "" {
 		s.Refused = "by " + r.Kernel + ": " + r.Refused
 	}
-	if r.OK() {
-		if r.Funcs > 0 {
-			addChecked(s, "control flow of the machine code")
-			if r.Source {
-				addChecked(s, fmt.Sprintf("%d edges of the source", r.Edges))
-			}
-		}
-		if r.Unknown > len(a.Xlated.Unpredicted) {
-			s.Unsure = append(s.Unsure, fmt.Sprintf("%d places that only the kernel knows", r.Unknown))
-		}
+	if r.Unknown > len(a.Xlated.Unpredicted) {
+		s.Unsure = append(s.Unsure, fmt.Sprintf("%d places that only the kernel knows", r.Unknown))
+	}
+	if r.Proven() {
+		addChecked(s, r.String())
 		return
 	}
-	for _, m := range r.Mismatches {
+	for _, m := range slices.Concat(r.Mismatches, r.Lost) {
 		s.Mismatches = append(s.Mismatches, m.String())
 		if b, ok := blockOf(s, a, m); ok {
 			markBlock(&s.Blocks[b], m.Text)
@@ -67,6 +62,10 @@ func addChecked(s *render.Scene, what string) {
 
 // blockOf returns the block that a mismatch is about.
 func blockOf(s *render.Scene, a *pipeline.Analysis, m verify.Mismatch) (int, bool) {
+	if m.Source >= 0 {
+		b, ok := a.Graph.BlockAt(m.Source)
+		return int(b), ok && b != cfg.NoBlock
+	}
 	if m.PC >= 0 && int(m.PC) < len(a.Xlated.Original) {
 		if o := a.Xlated.Original[m.PC]; o >= 0 {
 			b, ok := a.Graph.BlockAt(o)
@@ -105,7 +104,7 @@ func sortMarks(img *render.Image) {
 }
 
 // AddSame says in the scene that a comparison found no difference, in words
-// that follow "verified: ".
+// that follow the statement of the proof.
 func AddSame(s *render.Scene, what string) {
 	if s.Image != nil {
 		addChecked(s, what)

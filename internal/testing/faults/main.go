@@ -1,0 +1,82 @@
+// Command faults plants faults in the rewrites and the compiler and asks whether
+// the checker of translations, which shares nothing with them, finds those that
+// change control flow.
+//
+//	go run ./internal/testing/faults -n 60 -seed 1
+//
+// A fault is a small change of a Go file of jit or jit/rewrite: another
+// operator, a number one off, a condition turned around, a call left out. The
+// program with the fault is built beside the tree (go build -overlay), and run on
+// objects of the corpus. Where the control transfers of the machine code are other
+// ones than without the fault, the proof must fail. The exit status is 1 if one
+// does not.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+)
+
+func main() {
+	n := flag.Int("n", 60, "number of faults")
+	seed := flag.Uint64("seed", 1, "of the draw")
+	root := flag.String("root", ".", "root of the tree")
+	child := flag.Bool("child", false, "print what becomes of the corpus, and exit")
+	flag.Parse()
+	if *child {
+		if err := report(os.Stdout, *root); err != nil {
+			fmt.Fprintln(os.Stderr, "faults:", err)
+			os.Exit(2)
+		}
+		return
+	}
+	holes, err := run(os.Stdout, *root, *n, *seed)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "faults:", err)
+		os.Exit(2)
+	}
+	if holes > 0 {
+		os.Exit(1)
+	}
+}
+
+// run draws faults and prints what became of each; it returns how many change
+// control flow and are not found.
+func run(out io.Writer, root string, n int, seed uint64) (holes int, err error) {
+	all, err := sites(root, "jit", "jit/rewrite")
+	if err != nil {
+		return 0, err
+	}
+	w, err := newWorkshop(root)
+	if err != nil {
+		return 0, err
+	}
+	defer w.close()
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	var sum [len(outcomeNames)]int
+	for i := range n {
+		f := all[rnd.IntN(len(all))]
+		o, detail := w.try(f)
+		sum[o]++
+		fmt.Fprintf(out, "%3d  %-13s %-28s %s\n", i+1, outcomeNames[o], f, detail)
+	}
+	for o, name := range outcomeNames {
+		fmt.Fprintf(out, "%d %s\n", sum[o], name)
+	}
+	return sum[hole], nil
+}
+
+// outcome is what became of a fault.
+type outcome int
+
+const (
+	found    outcome = iota // control flow changes, and every proof of such a program fails
+	hole                    // control flow changes somewhere, and the proof does not fail
+	harmless                // control flow is the same in all of the corpus
+	refused                 // it does not compile, panics, or nothing gets machine code
+)
+
+var outcomeNames = [...]string{"found", "NOT FOUND", "no effect", "breaks at once"}
