@@ -103,6 +103,9 @@ type goldenResult struct {
 	Profile string       `json:"profile"`
 	Note    string       `json:"note,omitempty"`
 	Causes  []causeDoc   `json:"causes,omitempty"`
+	// Refused is why the profile's kernel does not load the program, whose layout
+	// is kept all the same; empty if it does.
+	Refused string `json:"refused,omitempty"`
 }
 
 // causeDoc is a golden.Cause with the C line of its block.
@@ -181,6 +184,9 @@ func (j *goldenJob) do(programs *programCache, act goldenAction) (goldenResult, 
 		return p.LineAt(a.Graph.Blocks[b].Start)
 	})
 	r.Input, r.Program, r.Profile = j.source, j.name, j.profile.Name
+	if v := a.Rules.Check(p, a.Succ); !v.Accept {
+		r.Refused = v.Message
+	}
 	return r, err
 }
 
@@ -298,6 +304,10 @@ func (c *goldenFlags) print(w io.Writer, results []goldenResult) error {
 	count := map[goldenStatus]int{}
 	for _, r := range results {
 		count[r.Status]++
+		if r.Refused != "" {
+			fmt.Fprintf(w, "refused  %s: the layout is kept, but %s does not load the program: %s\n", visible.Text(r.File),
+				visible.Text(r.Profile), visible.Text(r.Refused))
+		}
 		if r.Status == goldenSame {
 			continue
 		}
