@@ -31,6 +31,7 @@ const (
 	Fastcall            // spills around inlined helpers are removed
 	TimedMayGoto        // may_goto looks at the clock, may_goto +0 is removed
 	InlineCurrentTask   // bpf_get_current_task is inlined
+	InlineIterNum       // bpf_iter_num_new, next and destroy are inlined
 	PruneBranches       // constant branches are decided before verification
 	BlindWhole          // blinding shows in dumps of programs with several functions
 	KeepTargetNops      // targets of indirect jumps that do nothing are kept
@@ -83,6 +84,7 @@ func Table() [featureCount]Row {
 		Fastcall:            row(6012, 0, Read, "spills around inlined helpers are removed"),
 		TimedMayGoto:        row(6015, 0, Read, "may_goto looks at the clock; may_goto +0 is removed"),
 		InlineCurrentTask:   row(7000, 0, Read, "bpf_get_current_task is inlined"),
+		InlineIterNum:       row(7003, 0, Recorded, "the iterator over numbers is inlined"),
 		PruneBranches:       row(7001, 0, Read, "constant branches are decided before verification"),
 		BlindWhole:          row(7001, 0, Read, "blinding shows in dumps of several functions"),
 		KeepTargetNops:      row(Next, 0, Read, "targets of indirect jumps that do nothing are kept"),

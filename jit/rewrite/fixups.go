@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
@@ -68,7 +70,7 @@ func (st *state) hasCallback() bool {
 func (f *fixer) fix(i int, s slot) []slot {
 	in := s.in
 	if in.Class() == asm.ALU64Class && in.ALUOp() == asm.Mov && in.Source() == asm.RegSource && in.Imm != 0 {
-		return castAddressSpace(s)
+		return f.castAddressSpace(s)
 	}
 	if s.marks&markZext != 0 && in.Class() == asm.ALU64Class {
 		s.in.Code = in.Code&^7 | w32
@@ -108,11 +110,19 @@ func (f *fixer) useStack(bytes int) {
 }
 
 // castAddressSpace makes the cast of an arena pointer to a kernel pointer a
-// move of the low half. The other direction is the JIT's
-// (kernel/bpf/fixups.c, Linux 6.9).
-func castAddressSpace(s slot) []slot {
-	if s.in.Off != 1 || s.in.Imm != 1 {
+// move of the low half. The other direction is the JIT's, unless the arena is one
+// that user space does not share (kernel/bpf/fixups.c is_addr_space_cast32, Linux
+// 7.3, and before it bpf_do_misc_fixups).
+func (f *fixer) castAddressSpace(s slot) []slot {
+	const noUserConv = 1 << 18 // BPF_F_NO_USER_CONV
+	switch {
+	case s.in.Off != 1 || s.in.Imm != 1 && s.in.Imm != 1<<16:
 		return nil
+	case s.in.Imm == 1<<16:
+		private := func(m bytecode.Map) bool { return m.Type == bytecode.MapArena && m.Flags&noUserConv != 0 }
+		if !slices.ContainsFunc(f.src.Maps, private) {
+			return nil
+		}
 	}
 	s.in.Code, s.in.Off, s.in.Imm = w32|opMov|byReg, 0, 0
 	return []slot{s}

@@ -149,12 +149,14 @@ func indexMask(entries uint32) uint32 {
 
 // expected_attach_type values of tracing programs (include/uapi/linux/bpf.h).
 const (
-	traceRawTP       = 23
-	traceFexit       = 25
-	traceModifyRet   = 26
-	traceFsession    = 58
-	traceEntryNoArgs = -8 // where the trampoline keeps the number of arguments
-	traceEntryIP     = -16
+	traceRawTP         = 23
+	traceFexit         = 25
+	traceModifyRet     = 26
+	traceFsession      = 58
+	traceFexitMulti    = 60
+	traceFsessionMulti = 61
+	traceEntryNoArgs   = -8 // where the trampoline keeps the number of arguments
+	traceEntryIP       = -16
 )
 
 // tracingHelper returns what replaces a helper of tracing programs: reads of
@@ -184,7 +186,7 @@ func (f *fixer) tracingHelper(s slot) []slot {
 		return []slot{raw(ldxD, r0, r1, traceEntryIP, 0)}
 	case asm.FnGetFuncRet:
 		switch f.opt.AttachType {
-		case traceFexit, traceModifyRet, traceFsession:
+		case traceFexit, traceModifyRet, traceFsession, traceFexitMulti, traceFsessionMulti:
 		default:
 			return []slot{raw(w64|opMov, r0, 0, 0, -eOpNotSupp)}
 		}

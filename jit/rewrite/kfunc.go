@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
 // kfunc returns what replaces a call of a kernel function, or nil when it stays
@@ -13,27 +14,126 @@ func (f *fixer) kfunc(s slot, name string) []slot {
 		return nil
 	}
 	r0, r1 := bytecode.R0, bytecode.R1
-	switch name {
+	switch name = strings.TrimSuffix(name, "_impl"); name {
 	case "bpf_cast_to_kern_ctx", "bpf_rdonly_cast":
 		return []slot{raw(w64|opMov|byReg, r0, r1, 0, 0)}
+	case "bpf_iter_num_new", "bpf_iter_num_next", "bpf_iter_num_destroy":
+		if f.kernel.Has(kernel.InlineIterNum) {
+			return numberIterator(name)
+		}
+		return nil
+	case "bpf_session_is_return", "bpf_session_cookie":
+		if t := f.opt.AttachType; t == traceFsession || t == traceFsessionMulti {
+			return session(name)
+		}
+		return nil
 	}
-	if takesTypeInfo(name) {
-		return []slot{s.unpredicted()}
+	if reg, ok := auxArg(name); ok {
+		return append(f.auxPointer(reg), s)
+	}
+	return f.typed(s, name)
+}
+
+// auxArg returns the register in which a kernel function gets the program's
+// struct bpf_prog_aux from the verifier (is_kfunc_arg_prog_aux).
+func auxArg(name string) (bytecode.Reg, bool) {
+	switch name {
+	case "bpf_stream_print_stack":
+		return bytecode.R2, true
+	case "bpf_wq_set_callback":
+		return bytecode.R4, true
+	case "bpf_stream_vprintk", "bpf_task_work_schedule_signal", "bpf_task_work_schedule_resume":
+		return bytecode.R5, true
+	}
+	return 0, false
+}
+
+// typed returns a call of a kernel function that gets what the verifier knows of
+// the program's types: their size, where a node lies in one, and the address of a
+// description, which is 0 when there is nothing special in the type.
+func (f *fixer) typed(s slot, name string) []slot {
+	meta := func(reg bytecode.Reg) []slot { return f.b.address64(reg, bytecode.RefUnknown, "struct btf_struct_meta") }
+	number := func(reg bytecode.Reg) slot { return raw(w64|opMov, reg, 0, 0, 0).unpredicted() }
+	switch name {
+	case "bpf_obj_new":
+		out := append([]slot{number(bytecode.R1)}, meta(bytecode.R2)...)
+		out[1] = out[1].unpredicted()
+		return append(out, s)
+	case "bpf_percpu_obj_new", "bpf_percpu_obj_drop": // never with a description
+		out := []slot{raw(bytecode.CodeLdImm64, bytecode.R2, 0, 0, 0), raw(bytecode.CodeInvalid, 0, 0, 0, 0)}
+		out[1].marks |= markSecond
+		if name == "bpf_percpu_obj_new" {
+			out = append([]slot{number(bytecode.R1)}, out...)
+		}
+		return append(out, s)
+	case "bpf_obj_drop":
+		out := meta(bytecode.R2)
+		out[0] = out[0].unpredicted()
+		return append(out, s)
+	case "bpf_refcount_acquire":
+		return append(meta(bytecode.R2), s)
+	case "bpf_list_push_front", "bpf_list_push_back":
+		return append(meta(bytecode.R3), number(bytecode.R4), s)
+	case "bpf_list_add", "bpf_rbtree_add":
+		return append(meta(bytecode.R4), number(bytecode.R5), s)
 	}
 	return nil
 }
 
-// takesTypeInfo reports whether a kernel function gets arguments or a body from
-// the verifier that depend on BTF objects of the kernel or on its build.
-func takesTypeInfo(name string) bool {
-	switch strings.TrimSuffix(name, "_impl") {
-	case "bpf_obj_new", "bpf_percpu_obj_new", "bpf_obj_drop", "bpf_percpu_obj_drop", "bpf_refcount_acquire",
-		"bpf_list_push_front", "bpf_list_push_back", "bpf_list_add", "bpf_rbtree_add",
-		"bpf_iter_num_new", "bpf_iter_num_next", "bpf_iter_num_destroy",
-		"bpf_session_is_return", "bpf_session_cookie",
-		"bpf_wq_set_callback", "bpf_stream_vprintk", "bpf_stream_print_stack",
-		"bpf_task_work_schedule_signal", "bpf_task_work_schedule_resume":
-		return true
+// numberIterator returns the body of a function of the iterator over numbers:
+// struct bpf_iter_num is the current number and the end, 4 bytes each.
+func numberIterator(name string) []slot {
+	r0, r1, r2, r3 := bytecode.R0, bytecode.R1, bytecode.R2, bytecode.R3
+	fail := func(errno int32) []slot {
+		return []slot{raw(stD, r1, 0, 0, 0), raw(w64|opMov, r0, 0, 0, -errno)}
 	}
-	return false
+	switch name {
+	case "bpf_iter_num_new":
+		out := []slot{
+			raw(j32|jsgt|byReg, r2, r3, 8, 0),
+			raw(w32|opMov|byReg, r0, r3, 0, 0),
+			raw(w32|opSub|byReg, r0, r2, 0, 0),
+			raw(j64|jgt, r0, 0, 8, maxLoops),
+			raw(w32|opAdd, r2, 0, 0, -1),
+			raw(stxW, r1, r2, 0, 0),
+			raw(stxW, r1, r3, 4, 0),
+			raw(w64|opMov, r0, 0, 0, 0),
+			raw(bytecode.CodeGoto, 0, 0, 5, 0),
+		}
+		out = append(out, fail(eInval)...)
+		out = append(out, raw(bytecode.CodeGoto, 0, 0, 2, 0))
+		return append(out, fail(e2Big)...)
+	case "bpf_iter_num_next":
+		return append([]slot{
+			raw(ldxW, r0, r1, 0, 0),
+			raw(w32|opAdd, r0, 0, 0, 1),
+			raw(ldxW, r2, r1, 4, 0),
+			raw(j32|jsge|byReg, r0, r2, 3, 0),
+			raw(stxW, r1, r0, 0, 0),
+			raw(w64|opMov|byReg, r0, r1, 0, 0),
+			raw(bytecode.CodeGoto, 0, 0, 2, 0),
+		}, fail(0)...)
+	}
+	return []slot{raw(bytecode.CodeGoto, 0, 0, 0, 0)}
+}
+
+// session returns the body of a function that reads what the trampoline of an
+// fsession put in front of the arguments.
+func session(name string) []slot {
+	r0, r1 := bytecode.R0, bytecode.R1
+	if name == "bpf_session_is_return" {
+		return []slot{
+			raw(ldxD, r0, r1, traceEntryNoArgs, 0),
+			raw(w64|opRsh, r0, 0, 0, 63),
+			raw(w64|opAnd, r0, 0, 0, 1),
+		}
+	}
+	return []slot{
+		raw(ldxD, r0, r1, traceEntryNoArgs, 0),
+		raw(w64|opRsh, r0, 0, 0, 8),
+		raw(w64|opAnd, r0, 0, 0, 0xff),
+		raw(w64|opLsh, r0, 0, 0, 3),
+		raw(w64|opSub|byReg, r0, r1, 0, 0),
+		raw(w64|opNeg, r0, 0, 0, 0),
+	}
 }

@@ -79,9 +79,6 @@ func privateType(st *state) bool {
 		return true
 	case "tracing":
 		return st.opt.AttachType != traceIter
-	case "lsm":
-		const lsmCgroup = 43 // BPF_LSM_CGROUP
-		return st.opt.AttachType != lsmCgroup
 	case "struct_ops":
 		return st.opt.PrivateStack
 	}
