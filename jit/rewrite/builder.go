@@ -306,6 +306,7 @@ const (
 	jne  = uint8(asm.JNE)
 	jgt  = uint8(asm.JGT)
 	jge  = uint8(asm.JGE)
+	jset = uint8(asm.JSet)
 	jle  = uint8(asm.JLE)
 	jsgt = uint8(asm.JSGT)
 	jsge = uint8(asm.JSGE)

@@ -20,9 +20,7 @@ const (
 // convertAccesses replaces accesses to memory of special kinds
 // (kernel/bpf/fixups.c bpf_convert_ctx_accesses): in an arena and through
 // pointers that may fault by other modes, in a context by reads of the
-// structure behind it. That structure's layout is the kernel build's, so such
-// an access stays and is marked, except for the packet pointers of XDP
-// (struct xdp_buff begins with data, data_end and data_meta since Linux 4.18).
+// structure behind it, where that lies in the build that the profile stands for.
 func convertAccesses(st *state, im *image) (*image, int, error) {
 	b, changed := newBuilder(im), 0
 	for i, s := range im.slots {
@@ -34,12 +32,15 @@ func convertAccesses(st *state, im *image) (*image, int, error) {
 		if st.opt.NoCapPerfmon && mayBeGuarded(s) {
 			s.marks |= markUnpredicted
 		}
-		if !with && s.marks&(markBarrierPre|markBarrierPost) == 0 {
+		if with == nil && s.marks&(markBarrierPre|markBarrierPost) == 0 {
 			b.replace(i, s)
 			continue
 		}
 		changed++
-		b.patch(i, barriers(s)...)
+		if with == nil {
+			with = []slot{s}
+		}
+		b.patch(i, barriers(s.marks, with)...)
 	}
 	out := b.finish()
 	if st.facts.DirectWrite != cfg.No && unclones(st.src.Type) {
@@ -51,32 +52,43 @@ func convertAccesses(st *state, im *image) (*image, int, error) {
 	return out, changed, nil
 }
 
-// convertAccess converts an access in place and reports whether it did.
-func (st *state) convertAccess(s *slot) bool {
+// convertAccess returns what replaces an access, nil when it stays, and marks it
+// when what is here is not what the kernel has.
+func (st *state) convertAccess(s *slot) []slot {
 	base, ok := accessBase(s.in)
 	if !ok || base == bytecode.R10 || base == bytecode.R11 {
-		return false
+		return nil
 	}
 	if s.marks&markSure == 0 {
 		s.marks |= markUnpredicted
 	}
+	var with []slot
 	switch s.to {
 	case MemArena:
-		return arenaAccess(&s.in)
+		if arenaAccess(&s.in) {
+			with = []slot{*s}
+		}
 	case MemObject:
-		return probeLoad(&s.in)
-	case MemUnknown, MemSock, MemTCPSock, MemXDPSock:
+		if probeLoad(&s.in) {
+			with = []slot{*s}
+		}
+	case MemUnknown, MemTCPSock, MemXDPSock:
 		s.marks |= markUnpredicted
+	case MemSock:
+		with = st.convertField(sockFields(), *s)
 	case MemCtx:
-		switch {
-		case !hasConversion(st.src.Type):
-		case st.src.Type == "xdp" && xdpPointer(&s.in):
-			return true
-		default:
-			s.marks |= markUnpredicted
+		if hasConversion(st.src.Type) {
+			with = st.convertField(contextFields(st.src.Type), *s)
 		}
 	}
-	return false
+	special := s.to == MemSock || s.to == MemCtx && hasConversion(st.src.Type)
+	switch {
+	case special && with == nil:
+		s.marks |= markUnpredicted
+	case s.marks&markUnpredicted != 0:
+		unpredicted(with)
+	}
+	return with
 }
 
 // accessBase returns the register that a load, store or atomic has its address
@@ -99,14 +111,14 @@ func accessBase(in bytecode.Insn) (bytecode.Reg, bool) {
 // nospec is the instruction that stops speculation (BPF_ST | BPF_NOSPEC).
 const nospec = 0xc2
 
-// barriers returns a slot with what stops speculation around it.
-func barriers(s slot) []slot {
+// barriers returns a patch with what stops speculation around it.
+func barriers(m marks, with []slot) []slot {
 	var out []slot
-	if s.marks&markBarrierPre != 0 {
+	if m&markBarrierPre != 0 {
 		out = append(out, raw(nospec, 0, 0, 0, 0))
 	}
-	out = append(out, s)
-	if s.marks&markBarrierPost != 0 {
+	out = append(out, with...)
+	if m&markBarrierPost != 0 {
 		out = append(out, raw(nospec, 0, 0, 0, 0))
 	}
 	return out
@@ -154,16 +166,6 @@ func probeLoad(in *bytecode.Insn) bool {
 		mode = modeProbeMemSX
 	}
 	in.Code = in.Code&^modeBits | mode
-	return true
-}
-
-// xdpPointer makes a load of data, data_end or data_meta from struct xdp_md the
-// same from struct xdp_buff.
-func xdpPointer(in *bytecode.Insn) bool {
-	if in.Code != ldxW || in.Off < 0 || in.Off > 8 || in.Off%4 != 0 {
-		return false
-	}
-	in.Code, in.Off = ldxD, in.Off*2
 	return true
 }
 

@@ -52,7 +52,9 @@ func auxArg(name string) (bytecode.Reg, bool) {
 // the program's types: their size, where a node lies in one, and the address of a
 // description, which is 0 when there is nothing special in the type.
 func (f *fixer) typed(s slot, name string) []slot {
-	meta := func(reg bytecode.Reg) []slot { return f.b.address64(reg, bytecode.RefUnknown, "struct btf_struct_meta") }
+	meta := func(reg bytecode.Reg) []slot {
+		return f.b.address64(reg, bytecode.RefUnknown, "struct btf_struct_meta")
+	}
 	number := func(reg bytecode.Reg) slot { return raw(w64|opMov, reg, 0, 0, 0).unpredicted() }
 	switch name {
 	case "bpf_obj_new":

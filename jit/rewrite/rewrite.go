@@ -70,6 +70,9 @@ type Result struct {
 	// has something that is not known here.
 	Unpredicted []bytecode.PC
 	Passes      []PassNote // what each rewrite did, in order
+	// Build names the kernel build, "Debian 7.3.4 cloud", whose structures the
+	// program accesses: the bytes are for that build. Empty when none decides.
+	Build string
 
 	plain  *jit.Program  // the program before blinding
 	hidden []bytecode.PC // xlated slots whose immediate is made of an address
@@ -92,6 +95,9 @@ type state struct {
 	kernel kernel.Features
 
 	calls map[bytecode.PC]CallFact
+
+	members structs // of kernel structures; read when first asked for
+	build   string  // where members were used from
 
 	throws       cfg.Truth
 	private      []bool         // by source subprogram: uses a private stack

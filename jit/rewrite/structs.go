@@ -1,0 +1,61 @@
+package rewrite
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+)
+
+// structsText holds where members of kernel structures lie in the builds that
+// profiles were recorded on: lines "build NAME VERSION …" and "STRUCT.MEMBER
+// offset size" in bytes, cut out of their BTF by internal/structgen.
+//
+//go:embed structs.txt
+var structsText string
+
+// member is where a member of a structure lies, in bytes.
+type member struct{ off, size int }
+
+// structs holds members of structures of one build.
+type structs struct {
+	build string // "Debian 7.3.4 cloud", empty when there is none
+	at    map[string]member
+}
+
+// structsOf returns the structures of the build that stands for a kernel version
+// "7.3", none when there is no such build.
+func structsOf(version string) structs {
+	s := structs{at: map[string]member{}}
+	here := false
+	for line := range strings.Lines(structsText) {
+		line = strings.TrimSpace(line)
+		if name, ok := strings.CutPrefix(line, "build "); ok {
+			if here {
+				break
+			}
+			if here = standsFor(name, version); here {
+				s.build = name
+			}
+			continue
+		}
+		var name string
+		var m member
+		if !here {
+			continue
+		}
+		if n, err := fmt.Sscanf(line, "%s %d %d", &name, &m.off, &m.size); err == nil && n == 3 {
+			s.at[name] = m
+		}
+	}
+	return s
+}
+
+// standsFor reports whether a build is one of a version.
+func standsFor(build, version string) bool {
+	for _, word := range strings.Fields(build) {
+		if word == version || strings.HasPrefix(word, version+".") {
+			return true
+		}
+	}
+	return false
+}
