@@ -14,7 +14,7 @@ import (
 func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 	op, is32, ok := scalar.OpOf(in.Code, in.Off, in.Imm)
 	if !ok { // address space casts, and what no kernel takes
-		s.set(in.Dst, unknownPtr)
+		s.set(in.Dst, castValue(in))
 		return nil
 	}
 	var src *Value
@@ -33,6 +33,10 @@ func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 		return nil
 	}
 	dst := r.read(pc, s, in.Dst)
+	if isArena(dst) || isArena(src) {
+		r.arenaALU(pc, in, s)
+		return nil
+	}
 	if !dst.is(Number) || !src.is(Number) {
 		s.set(in.Dst, r.pointerALU(pc, in, op, is32, dst, src))
 		return nil
@@ -100,9 +104,9 @@ func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 boo
 		}
 	}
 	if op == scalar.Add || op == scalar.Sub {
-		out.flags |= src.flags &^ datum
+		out.flags = joinFlags(out.flags, src.flags&^datum)
 	} else {
-		out.flags &^= maybePtr | maybeLocal | foreign
+		out.flags &^= maybePtr | maybeLocal | foreign | object
 	}
 	switch op {
 	case scalar.And, scalar.Mod, scalar.SMod, scalar.Div, scalar.Rsh:
@@ -175,7 +179,7 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 		if _, many := old.Off.Count(few); r.a.opt.Rules == Exact && many && slack(op, is32, &constant(0).Alt, &old.Alt, &src.Alt) {
 			src.flags |= loose
 		}
-		src.flags &^= maybePtr | maybeLocal | foreign
+		src.flags &^= maybePtr | maybeLocal | foreign | object
 	}
 	s.set(in.Dst, src)
 }

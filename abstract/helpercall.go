@@ -39,6 +39,11 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 	r.callbacks(pc, h, s)
 	r.useArgs(pc, h, s)
 	r0 := r.returned(h, s)
+	if in.IsHelperCall() {
+		if v := r.helperPointer(in.Imm, s); v != nil {
+			r0 = v
+		}
+	}
 	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
 		s.regs[reg] = nil
 	}
@@ -73,9 +78,8 @@ func (r *run) element(h callee, s *State) *Value {
 	if !m.is(MapPtr) {
 		return unknownPtr
 	}
-	switch r.a.p.Maps[m.Obj].Type {
-	case bytecode.MapArrayOfMaps, bytecode.MapHashOfMaps, bytecode.MapSockMap, bytecode.MapSockHash, bytecode.MapXSK:
-		return unknownPtr // values that are no memory
+	if v := r.looked(&m.Alt, s); v != nil {
+		return v
 	}
 	v := pointer(MapValue, int(m.Obj), 0)
 	if r.neverNull(h, int(m.Obj), s) {
@@ -286,7 +290,7 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 
 // elementOf returns the value pointer that bpf_for_each_map_elem hands on.
 func (r *run) elementOf(s *State) *Value {
-	if m := s.get(bytecode.R1); m.is(MapPtr) {
+	if m := s.get(bytecode.R1); m.is(MapPtr) && m.Obj >= 0 {
 		return pointer(MapValue, int(m.Obj), 0)
 	}
 	return &Value{Alt: Alt{Kind: Other, Off: unknown}}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
 	"github.com/bpfcfg/bpfcfg/abstract/tnum"
-	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
@@ -91,7 +90,7 @@ func (r *run) loadAlt(acc access, a *Alt, s *State) *Value {
 	case Stack:
 		return r.loadStack(acc, a, s)
 	case Ctx:
-		return r.loadCtx(acc, a)
+		return r.loadCtx(acc, a, s)
 	case MapValue:
 		return r.loadMap(acc, a)
 	case Table:
@@ -102,6 +101,13 @@ func (r *run) loadAlt(acc access, a *Alt, s *State) *Value {
 		}
 		if a.flags&maybePtr == 0 {
 			r.fault(a, Fault{PC: acc.pc, Kind: BadMemory, Reg: acc.reg})
+		}
+		if a.flags&object != 0 && acc.size == 8 {
+			return kernelPtr
+		}
+	case Other:
+		if Memory(a.Obj) == MemObject && acc.size == 8 {
+			return kernelPtr
 		}
 	case Insn, Code, Func:
 		r.fault(a, Fault{PC: acc.pc, Kind: BadMemory, Reg: acc.reg})
@@ -124,47 +130,6 @@ func (r *run) cell(acc access) *Value {
 		return unknownCell
 	}
 	return r.loaded(acc)
-}
-
-// loadCtx returns what is known of a load from the context. Some program types
-// have pointers to packet data in fields of 4 bytes, which are loaded as 8.
-func (r *run) loadCtx(acc access, a *Alt) *Value {
-	off, ok := a.Off.IsConst()
-	typ := r.a.p.Type
-	if acc.size == 8 && typ == "syscall" {
-		return unknownNumber
-	}
-	if acc.size != 4 {
-		return r.loaded(acc)
-	}
-	if !ok {
-		return unknownPtr
-	}
-	switch packetField(typ, int64(off)+acc.off) {
-	case cfg.Yes:
-		return packetPointer
-	case cfg.Maybe:
-		return unknownPtr
-	}
-	return r.loaded(acc)
-}
-
-// packetField answers whether the 4 bytes at off in the context of a program of
-// this type are loaded as a pointer: data, data_end and data_meta of struct
-// __sk_buff and struct xdp_md (include/uapi/linux/bpf.h). Other contexts have
-// pointers in fields of 8 bytes alone. What an extension is called with is not
-// known, nor is the context of a program without type.
-func packetField(progType string, off int64) cfg.Truth {
-	switch progType {
-	case "xdp":
-		return cfg.TruthOf(off <= 8)
-	case "sched_cls", "sched_act", "cgroup_skb", "lwt_in", "lwt_out", "lwt_xmit", "lwt_seg6local", "sk_skb",
-		"flow_dissector":
-		return cfg.TruthOf(off == 76 || off == 80 || off == 140)
-	case "", "ext":
-		return cfg.Maybe
-	}
-	return cfg.No
 }
 
 // loadMap returns what is known of a load from a map's value. The bytes of a

@@ -104,6 +104,10 @@ func (a *Alt) text(v *Value) string {
 		}
 		return name + "(" + strings.Join(rangeFields(a.Off), ",") + ")"
 	case MapPtr, MapValue:
+		if a.Obj < 0 {
+			fields = append(fields, fmt.Sprintf("in_map=%d", ^a.Obj))
+			break
+		}
 		fields = append(fields, fmt.Sprintf("map=%d", a.Obj))
 	case Table, Insn, TablePtr:
 		fields = append(fields, fmt.Sprintf("table=%d", a.Obj))

@@ -6,8 +6,7 @@ import (
 
 // Memory says what a pointer leads to, as far as Linux rewrites accesses to it
 // in its own way (kernel/bpf/fixups.c bpf_convert_ctx_accesses, Linux 7.3). It
-// is the Obj of an alternative of kind Other, and of a Number that may be a
-// pointer.
+// is the Obj of an alternative of kind Other.
 type Memory uint8
 
 // The kinds of memory.
@@ -69,8 +68,12 @@ func (a *Alt) memory(p *bytecode.Program) Memory {
 			return MemArena
 		}
 		return MemPlain
-	case Other, Number:
+	case Other:
 		return Memory(a.Obj)
+	case Number:
+		if a.flags&object != 0 {
+			return MemObject
+		}
 	}
 	return MemUnknown
 }
@@ -169,6 +172,9 @@ func (r *run) noteCall(pc bytecode.PC, in bytecode.Insn, s *State) {
 	switch m := s.get(mapReg); {
 	case m.is(MapPtr):
 		c.Map, c.MapCertain = int(m.Obj), true
+		if m.Obj < 0 {
+			c.Map, c.Inner = int(^m.Obj), true
+		}
 	case !m.has(func(a *Alt) bool { return a.Kind == MapPtr }):
 		c.MapCertain = false // it is one that is not followed
 	}

@@ -53,6 +53,7 @@ const (
 	loose                        // more values than the paths have: joined, widened, cut or forgotten
 	datum                        // a Number that a table of constants holds
 	foreign                      // a Number that may be a pointer which the verifier takes for not null
+	object                       // the pointer that a Number may be leads to a kernel object that may be gone
 )
 
 // Alt is one alternative of what a register or stack slot may hold.
@@ -115,8 +116,6 @@ var (
 	anything = &Value{Alt: Alt{Kind: Number, flags: maybePtr | maybeLocal | foreign, Off: unknown}}
 	// unknownPtr is a number or a pointer to something that is not modelled.
 	unknownPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr | foreign, Off: unknown}}
-	// packetPointer points into a packet or to its end.
-	packetPointer = &Value{Alt: Alt{Kind: Other, Off: scalar.Const(0)}}
 	// unknownCell is what memory holds that the program shares with others: a
 	// number, or a pointer that may be null.
 	unknownCell = &Value{Alt: Alt{Kind: Number, flags: maybePtr, Off: unknown}}
@@ -285,7 +284,7 @@ func mergeAlts(a, b Alt) Alt {
 	off, exact := joinNumbers(a.Off, b.Off)
 	a.str = joinStrides(&a, &b, off)
 	a.Off = off
-	a.flags |= b.flags
+	a.flags = joinFlags(a.flags, b.flags)
 	if !exact || a.src.holed() || b.src.holed() {
 		a.flags |= loose
 	}
@@ -300,7 +299,16 @@ func mergeAlts(a, b Alt) Alt {
 // not count: they tell of how b came about.
 func (a *Alt) leq(b *Alt) bool {
 	return a.Kind == b.Kind && a.Obj == b.Obj && a.flags&^b.flags&^(loose|datum|foreign) == 0 &&
-		(a.Off == b.Off || a.Off.Leq(b.Off)) && a.leqStride(b) && a.leqHoles(b)
+		(a.Off == b.Off || a.Off.Leq(b.Off)) && a.leqStride(b) && a.leqHoles(b) &&
+		(a.flags&(maybePtr|object) != maybePtr || b.flags&object == 0)
+}
+
+// joinFlags joins flags: what may be a pointer leads to an object if all do.
+func joinFlags(f, g flags) flags {
+	if f&maybePtr != 0 && f&object == 0 || g&maybePtr != 0 && g&object == 0 {
+		return (f | g) &^ object
+	}
+	return f | g
 }
 
 // leq reports whether every value of v is one of w, links aside.

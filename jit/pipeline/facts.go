@@ -6,6 +6,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/succ"
+	"github.com/cilium/ebpf/asm"
 )
 
 // Facts returns what the rewrites need to know of an analysed program.
@@ -38,6 +39,12 @@ func Facts(p *bytecode.Program, r *succ.Result) rewrite.Facts {
 		f.Calls = append(f.Calls, callFact(p, c))
 	}
 	for _, u := range r.Facts.Uses() {
+		if c := p.Insns[u.PC].Class(); c == asm.ALU64Class || c == asm.ALUClass {
+			if c == asm.ALU64Class {
+				f.ArenaArith = append(f.ArenaArith, rewrite.AccessFact{PC: u.PC, To: rewrite.MemArena, Certain: u.Certain})
+			}
+			continue
+		}
 		f.Accesses = append(f.Accesses, rewrite.AccessFact{
 			PC: u.PC, To: memory(u.To), Certain: u.Certain, Low: u.Low, SureLow: u.SureLow,
 		})

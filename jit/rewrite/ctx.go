@@ -1,7 +1,6 @@
 package rewrite
 
 import (
-	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/cilium/ebpf/asm"
 )
@@ -42,14 +41,7 @@ func convertAccesses(st *state, im *image) (*image, int, error) {
 		}
 		b.patch(i, barriers(s.marks, with)...)
 	}
-	out := b.finish()
-	if st.facts.DirectWrite != cfg.No && unclones(st.src.Type) {
-		if out == im {
-			out = im.clone()
-		}
-		out.slots[0].marks |= markUnpredicted
-	}
-	return out, changed, nil
+	return b.finish(), changed, nil
 }
 
 // convertAccess returns what replaces an access, nil when it stays, and marks it

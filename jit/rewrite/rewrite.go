@@ -96,8 +96,9 @@ type state struct {
 
 	calls map[bytecode.PC]CallFact
 
-	members structs // of kernel structures; read when first asked for
-	build   string  // where members were used from
+	members structs        // of kernel structures; read when first asked for
+	build   string         // where members were used from
+	added   []bytecode.Ref // of slots that are put in front of the program
 
 	throws       cfg.Truth
 	private      []bool         // by source subprogram: uses a private stack
@@ -125,6 +126,7 @@ func passes() []pass {
 		{"dead code", removeDead},
 		{"nops", removeNops},
 		{"context accesses", convertAccesses},
+		{"prologue", addPrologue},
 		{"fixups", fixUp},
 		{"loop counters", insertLoopCounters},
 		{"zero extension", extendCmpxchg},

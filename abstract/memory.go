@@ -1,0 +1,174 @@
+package abstract
+
+import (
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// kernelPtr is a number or a pointer to a kernel object that may be gone.
+var kernelPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr | foreign | object, Off: unknown}}
+
+// memoryPointer returns a pointer to the start of memory that is not modelled.
+func memoryPointer(m Memory) *Value {
+	return &Value{Alt: Alt{Kind: Other, Obj: int32(m), Off: scalar.Const(0)}}
+}
+
+// memoryOrNull is memoryPointer for one that may be null.
+func (s *State) memoryOrNull(m Memory) *Value {
+	v := memoryPointer(m)
+	v.flags |= maybeNull
+	return v.linked(s.newID(), 0, 0)
+}
+
+// contextPointer returns what a field of the context of a program holds that is
+// loaded as a pointer with so many bytes; whether that is known; and whether it
+// may be null. MemUnknown stands for a number
+// (include/uapi/linux/bpf.h; is_valid_access of struct bpf_verifier_ops, Linux
+// 7.3).
+func contextPointer(progType string, off int64, size int) (m Memory, null, known bool) {
+	switch progType {
+	case "syscall", "raw_tracepoint", "raw_tracepoint_writable", "tracepoint", "kprobe", "perf_event",
+		"cgroup_device", "cgroup_sysctl", "lirc_mode2":
+		return MemUnknown, false, true
+	case "socket_filter", "sched_cls", "sched_act", "cgroup_skb", "lwt_in", "lwt_out", "lwt_xmit", "lwt_seg6local",
+		"sk_skb", "flow_dissector":
+		return skbPointer(progType, off, size)
+	case "xdp":
+		if off <= 8 && size == 4 {
+			return MemPacket, false, true
+		}
+		return MemUnknown, false, true
+	}
+	if size < 8 {
+		switch progType {
+		case "sk_reuseport", "sk_msg", "sk_lookup", "cgroup_sock_addr", "cgroup_sockopt", "cgroup_sock", "sock_ops":
+			return MemUnknown, false, true
+		}
+		return MemUnknown, false, false
+	}
+	switch progType {
+	case "sk_reuseport":
+		return map[int64]Memory{0: MemPacket, 8: MemPacket, 40: MemSock, 48: MemSock}[off], off == 48, true
+	case "sk_msg":
+		return map[int64]Memory{0: MemPacket, 8: MemPacket, 72: MemSock}[off], false, true
+	case "sk_lookup":
+		return map[int64]Memory{0: MemSock}[off], true, true
+	case "cgroup_sock_addr":
+		return map[int64]Memory{64: MemSock}[off], false, true
+	case "cgroup_sockopt":
+		return map[int64]Memory{0: MemSock, 8: MemPacket, 16: MemPacket}[off], false, true
+	}
+	return MemUnknown, false, false
+}
+
+// skbPointer is contextPointer for struct __sk_buff.
+func skbPointer(progType string, off int64, size int) (m Memory, null, known bool) {
+	switch {
+	case size == 4 && (off == 76 || off == 80 || off == 140) && progType != "socket_filter":
+		return MemPacket, false, true
+	case size == 8 && off == 144 && progType == "flow_dissector":
+		return MemPlain, false, true
+	case size == 8 && off == 168 && progType != "flow_dissector":
+		return MemSock, true, true
+	}
+	return MemUnknown, false, true
+}
+
+// tracedPointer returns what 8 bytes of the context of a tracing program hold,
+// the argument of a kernel function: one of fentry and the like may be gone.
+func tracedPointer(p *bytecode.Program) *Value {
+	const (
+		rawTP = 23 // BPF_TRACE_RAW_TP
+		iter  = 28 // BPF_TRACE_ITER
+	)
+	if p.Type != "tracing" || p.AttachType == 0 || p.AttachType == rawTP || p.AttachType == iter {
+		return unknownPtr
+	}
+	return kernelPtr
+}
+
+// loadCtx returns what is known of a load from the context. Some program types
+// have pointers to packet data in fields of 4 bytes, which are loaded as 8.
+func (r *run) loadCtx(acc access, a *Alt, s *State) *Value {
+	off, fixed := a.Off.IsConst()
+	if !fixed {
+		if acc.size < 4 {
+			return r.loaded(acc)
+		}
+		return unknownPtr
+	}
+	m, null, known := contextPointer(r.a.p.Type, int64(off)+acc.off, acc.size)
+	switch {
+	case known && m == MemUnknown:
+		return number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed))
+	case known && null:
+		return s.memoryOrNull(m)
+	case known:
+		return memoryPointer(m)
+	case acc.size == 8:
+		return tracedPointer(r.a.p)
+	case acc.size == 4 && (r.a.p.Type == "" || r.a.p.Type == "ext"):
+		return unknownPtr // the context of another type
+	}
+	return r.loaded(acc)
+}
+
+// helperPointer returns what a helper returns that returns a pointer, nil when it
+// is not known here (struct bpf_func_proto of each, Linux 7.3).
+func (r *run) helperPointer(number int32, s *State) *Value {
+	switch number {
+	case 81: // get_local_storage
+		return memoryPointer(MemPlain)
+	case 107, 131, 145, 156, 203, 210: // storage_get, ringbuf_reserve, dynptr_data
+		return s.memoryOrNull(MemPlain)
+	case 84, 85, 95, 98, 99: // lookups of sockets, sk_fullsock, get_listener_sock
+		return s.memoryOrNull(MemSock)
+	case 96: // tcp_sock
+		return s.memoryOrNull(MemTCPSock)
+	case 136, 137, 138, 139, 140, 178, 196: // skc_to_…
+		return s.memoryOrNull(MemObject)
+	case 158: // get_current_task_btf
+		return memoryPointer(MemTrusted)
+	}
+	return nil
+}
+
+// looked returns what a lookup in a map gives whose values are no memory of the
+// map's own.
+func (r *run) looked(m *Alt, s *State) *Value {
+	if m.Obj < 0 { // an element of a map of maps: its values are plain
+		return s.memoryOrNull(MemPlain)
+	}
+	switch r.a.p.Maps[m.Obj].Type {
+	case bytecode.MapArrayOfMaps, bytecode.MapHashOfMaps:
+		v := &Value{Alt: Alt{Kind: MapPtr, Obj: ^m.Obj, Off: scalar.Const(0), flags: maybeNull}}
+		return v.linked(s.newID(), 0, 0)
+	case bytecode.MapSockMap, bytecode.MapSockHash:
+		return s.memoryOrNull(MemSock)
+	case bytecode.MapXSK:
+		return s.memoryOrNull(MemXDPSock)
+	}
+	return nil
+}
+
+// castValue returns what a cast between address spaces yields: from 1 to 0 it
+// makes a pointer into the arena.
+func castValue(in bytecode.Insn) *Value {
+	if in.Class() == asm.ALU64Class && in.Off == 1 && in.Imm == 1 {
+		return &Value{Alt: Alt{Kind: Other, Obj: int32(MemArena), Off: unknown}}
+	}
+	return unknownPtr
+}
+
+// isArena reports whether the value is a pointer into an arena.
+func isArena(v *Value) bool { return v.is(Other) && Memory(v.Obj) == MemArena }
+
+// arenaALU carries out arithmetic with a pointer into an arena, which yields one
+// (kernel/bpf/verifier.c adjust_reg_min_max_vals, Linux 7.3).
+func (r *run) arenaALU(pc bytecode.PC, in bytecode.Insn, s *State) {
+	v := &Value{Alt: Alt{Kind: Other, Obj: int32(MemArena), Off: unknown}}
+	r.noteUse(pc, v, s, false)
+	s.set(in.Dst, v)
+}
