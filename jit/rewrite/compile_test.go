@@ -39,7 +39,10 @@ func compareCode(rec *record.Record, p *bytecode.Program, f rewrite.Facts, prof 
 	for i, d := range depthsInCode(rec, p) {
 		f.Stack[i] = rewrite.StackFact{Depth: d, Certain: true}
 	}
-	if blinded(rec) || f.IndirectTarget == nil || len(rec.Result.Prog.Jited) == 0 {
+	// A program array that is filled after the load changes the code of direct tail
+	// calls.
+	patched := slices.ContainsFunc(rec.Job.Maps, func(m record.Map) bool { return len(m.AfterLoad) > 0 })
+	if patched || without(rec, "CAP_PERFMON") || blinded(rec) || f.IndirectTarget == nil || len(rec.Result.Prog.Jited) == 0 {
 		return "skip"
 	}
 	res, err := rewrite.Predict(p, f, prof, rewrite.Options{})
