@@ -61,7 +61,7 @@ func place(spec *btf.Spec, name string) (off, size uint32, ok bool) {
 	}
 	var t btf.Type = typ
 	for _, part := range parts[1:] {
-		m, at, found := member(t, part, 0)
+		m, at, found := member(t, part)
 		if !found {
 			return 0, 0, false
 		}
@@ -75,28 +75,39 @@ func place(spec *btf.Spec, name string) (off, size uint32, ok bool) {
 	return off, uint32(n), true
 }
 
-// maxNesting bounds anonymous members inside one another.
-const maxNesting = 8
+// inside is a structure or union, and where it lies in the one asked for.
+type inside struct {
+	typ btf.Type
+	off uint32
+}
 
 // member returns a member by name, through anonymous structures and unions, and
 // its offset in bytes.
-func member(t btf.Type, name string, depth int) (btf.Member, uint32, bool) {
-	var members []btf.Member
-	switch t := t.(type) {
-	case *btf.Struct:
-		members = t.Members
-	case *btf.Union:
-		members = t.Members
-	}
-	for _, m := range members {
-		if m.Name == name {
-			return m, m.Offset.Bytes(), true
-		}
-		if m.Name == "" && depth < maxNesting {
-			if in, at, ok := member(btf.UnderlyingType(m.Type), name, depth+1); ok {
-				return in, m.Offset.Bytes() + at, true
+func member(t btf.Type, name string) (btf.Member, uint32, bool) {
+	todo := []inside{{t, 0}}
+	for len(todo) > 0 {
+		in := todo[0]
+		todo = todo[1:]
+		for _, m := range members(in.typ) {
+			at := in.off + m.Offset.Bytes()
+			switch m.Name {
+			case name:
+				return m, at, true
+			case "":
+				todo = append(todo, inside{btf.UnderlyingType(m.Type), at})
 			}
 		}
 	}
 	return btf.Member{}, 0, false
+}
+
+// members returns the members of a structure or union.
+func members(t btf.Type) []btf.Member {
+	switch t := t.(type) {
+	case *btf.Struct:
+		return t.Members
+	case *btf.Union:
+		return t.Members
+	}
+	return nil
 }
