@@ -232,12 +232,14 @@ func (c *function) moveStack(digit uint8, n int32) {
 	}
 }
 
-// loadPrivate points r9 at the end of this CPU's private stack.
+// loadPrivate points r9 at the end of this CPU's private stack. The kernel has
+// the first of its per-CPU memory at an address of 32 signed bits, and further
+// memory anywhere; an address that is not known is taken for one of the first.
 func (c *function) loadPrivate() {
 	// A guard word of 8 bytes precedes the stack.
 	top := 8 + int64(roundUp8(c.fn.StackDepth))
 	p := c.fn.PrivateStackPtr
-	size, kind := c.movAddress(regPrivate, p+uint64(top), p != 0, false)
+	size, kind := c.movAddress(regPrivate, p+uint64(top), p != 0, true)
 	c.reloc(size, kind, p != 0, "private stack", top)
 	c.addThisCPU(regPrivate)
 }

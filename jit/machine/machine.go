@@ -64,7 +64,7 @@ type Func struct {
 	Hidden            bool // appended by the verifier; absent from dumps
 
 	PrivateStack    bool
-	PrivateStackPtr uint64 // per-CPU address; 0 when unknown, which takes the 10-byte form
+	PrivateStackPtr uint64 // per-CPU address; 0 when unknown, which takes the 7-byte form where there is one
 	OutStackArgs    int    // outgoing stack argument slots (Linux 7.3)
 }
 
