@@ -184,7 +184,7 @@ func (r *run) argBytes(h callee, i int, s *State) (size int64, known bool) {
 			return int64(n.Off.Umax()), true
 		}
 	case calls.MapKey, calls.MapValue:
-		if m := s.get(bytecode.R1); m.is(MapPtr) {
+		if m := s.get(bytecode.R1); m.is(MapPtr) && m.Obj >= 0 {
 			size := r.a.p.Maps[m.Obj].ValueSize
 			if arg.Size == calls.MapKey {
 				size = r.a.p.Maps[m.Obj].KeySize
