@@ -50,7 +50,7 @@ func (checkCmd) Help() string {
   bpfcfg check prog.o
   bpfcfg check build/ --prog 'xdp_*' --fail-on warning
   bpfcfg check build/ --format sarif=out.sarif --format text
-  bpfcfg check prog.o --profile linux-6.1,linux-6.12,linux-7.3   what each kernel makes of it
+  bpfcfg check prog.o --profile linux-6.19,linux-7.0,linux-7.3   what each kernel makes of it
   bpfcfg check build/ --baseline bpfcfg.baseline --write-baseline
   bpfcfg check prog.o --set enable_ipv6=0 --show note     what is dead without IPv6
   bpfcfg check build/ --shard 2/4 --format json=part2.json

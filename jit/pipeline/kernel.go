@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/verify"
@@ -45,12 +46,15 @@ func (a *Analysis) Claim() verify.Claim {
 // seen answers what Linux's verifier sees by the facts that follow its rules.
 type seen struct{ f *abstract.Facts }
 
-func (s seen) Seen(pc bytecode.PC) verify.Answer { return answer(s.f.Reached(pc)) }
-func (s seen) EdgeSeen(i int) verify.Answer      { return answer(s.f.EdgeFeasible(i)) }
+func (s seen) Seen(pc bytecode.PC) verify.Answer { return answer(s.f.Reach(pc)) }
+func (s seen) EdgeSeen(i int) verify.Answer      { return answer(s.f.Take(i)) }
 
-func answer(yes bool) verify.Answer {
-	if yes {
+func answer(t cfg.Truth) verify.Answer {
+	switch t {
+	case cfg.Yes:
 		return verify.Yes
+	case cfg.No:
+		return verify.No
 	}
-	return verify.No
+	return verify.Maybe
 }

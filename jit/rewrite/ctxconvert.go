@@ -114,7 +114,7 @@ func (c *converter) place(path string) (off int16, size int) {
 // member returns where a member lies in the build that the profile stands for.
 func (st *state) member(name string) (member, bool) {
 	if st.members.at == nil {
-		st.members = structsOf(st.prof.Version)
+		st.members = structsOf(st.prof)
 	}
 	m, ok := st.members.at[name]
 	return m, ok

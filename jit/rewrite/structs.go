@@ -4,6 +4,8 @@ import (
 	_ "embed"
 	"fmt"
 	"strings"
+
+	"github.com/bpfcfg/bpfcfg/jit"
 )
 
 // structsText holds where members of kernel structures lie in the builds that
@@ -22,10 +24,15 @@ type structs struct {
 	at    map[string]member
 }
 
-// structsOf returns the structures of the build that stands for a kernel version
-// "7.3", none when there is no such build.
-func structsOf(version string) structs {
+// structsOf returns the structures of the build that a built-in profile stands for,
+// none when there is no such build. Of the running machine, or of a profile from a
+// file, the build is not known: its structures may lie elsewhere.
+func structsOf(prof jit.Profile) structs {
 	s := structs{at: map[string]member{}}
+	if !strings.HasPrefix(prof.Name, "linux-"+prof.Version) {
+		return s
+	}
+	version := prof.Version
 	here := false
 	for line := range strings.Lines(structsText) {
 		line = strings.TrimSpace(line)

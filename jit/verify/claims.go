@@ -36,6 +36,10 @@ func (c *source) inserted(fn *machine.Func, at bytecode.PC) {
 		c.out.Insertions++
 		return
 	}
+	if c.sub == 0 && c.unclones(int32(at)) {
+		c.out.Insertions++
+		return
+	}
 	for x := fn.Start; x < at; x++ {
 		if c.known[x] {
 			c.fail(first, "%s in front of it: no insertion of %s", c.itemsText(), c.k.Name)
@@ -45,6 +49,34 @@ func (c *source) inserted(fn *machine.Func, at bytecode.PC) {
 	if !c.confined(int32(fn.Start), int32(at)) {
 		c.fail(first, "what is in front of it, %s, does not lead to it", c.itemsText())
 	}
+}
+
+// unclones reports whether c.items make a packet that others share the program's
+// own, or give up with a verdict: where the mark of such a packet lies, its bit and
+// the verdict are the kernel's to know (net/core/filter.c bpf_unclone_prologue,
+// Linux 7.3).
+func (c *source) unclones(end int32) bool {
+	const (
+		length   = 10
+		pullData = 39 // bpf_skb_pull_data
+	)
+	if len(c.items) != length {
+		return false
+	}
+	mark, bit, verdict := c.items[0].in.Off, c.items[1].in.Imm, c.items[7].in.Imm
+	r0, r1, r2, r6 := bytecode.R0, bytecode.R1, bytecode.R2, bytecode.R6
+	return c.matches(end,
+		p(0x71, r6, r1, mark, 0), // r6 = *(u8 *)(r1 + mark)
+		p(0x54, r6, 0, 0, bit),   // w6 &= bit
+		p(0x15, r6, 0, 7, 0),     // if r6 == 0 goto the program
+		p(0xbf, r6, r1, 0, 0),
+		p(0xaf, r2, r2, 0, 0),
+		p(bytecode.CodeCall, 0, 0, 0, pullData),
+		p(0x15, r0, 0, 2, 0),
+		p(0xb4, r0, 0, 0, verdict),
+		p(bytecode.CodeExit, 0, 0, 0, 0),
+		p(0xbf, r1, r6, 0, 0),
+	)
 }
 
 // usesMayGoto reports whether a may_goto of a subprogram is left as one.
@@ -89,7 +121,7 @@ func (c *source) frameClaims(fn *machine.Func, f int) {
 		c.fail(s.Start, "function %d is said to be an exception callback: %t, should be %t", f, fn.ExceptionCallback,
 			s.Exception)
 	}
-	if want := f == 0 && c.throws(); fn.ExceptionBoundary != want {
+	if want := f == 0 && c.throws(); fn.ExceptionBoundary != want && (want || !c.nameless()) {
 		c.fail(s.Start, "function %d is said to be an exception boundary: %t, should be %t", f, fn.ExceptionBoundary, want)
 	}
 	if want := stackArgs(c.p, s); fn.OutStackArgs != want && c.k.StackArgs {
@@ -139,6 +171,20 @@ func stackArgs(p *bytecode.Program, s bytecode.Subprogram) int {
 func (c *source) throws() bool {
 	for _, r := range c.p.Refs {
 		if r.Kind == bytecode.RefKfunc && r.Name == "bpf_throw" && c.p.Insns[r.PC].IsKfuncCall() && c.Facts.Seen(r.PC) != No {
+			return true
+		}
+	}
+	return false
+}
+
+// nameless reports whether a kernel function is called whose name is not known: it
+// may be bpf_throw.
+func (c *source) nameless() bool {
+	for pc := bytecode.PC(0); pc < c.p.Len(); pc += c.p.Insns[pc].Slots() {
+		if !c.p.Insns[pc].IsKfuncCall() && c.p.PendingAt(pc) != bytecode.PartCall {
+			continue
+		}
+		if ref, ok := c.p.RefAt(pc); !ok || ref.Kind != bytecode.RefKfunc || ref.Name == "" || c.p.PendingAt(pc) == bytecode.PartCall {
 			return true
 		}
 	}

@@ -23,7 +23,9 @@ func (c *source) mustDecide(pc bytecode.PC) way {
 	in := c.p.Insns[pc]
 	var k constants
 	for at := blk.Start; at < pc; at += c.p.Insns[at].Slots() {
-		k.step(c.p.Insns[at])
+		if k.step(c.p.Insns[at]); c.p.PendingAt(at) != 0 { // not known yet
+			k = constants{}
+		}
 	}
 	taken, ok := k.compare(in)
 	switch {
