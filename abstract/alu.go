@@ -89,7 +89,7 @@ func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 boo
 	}
 	out.flags |= src.flags & loose
 	if r.a.opt.Rules == Exact {
-		known := true
+		var known bool
 		if c, ok := src.Off.IsConst(); ok {
 			out.src, known = dst.src.by(op, is32, dst.Off.Umax(), c)
 		} else {
@@ -176,7 +176,8 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 	if off != src.Off {
 		old := src
 		src = src.with(off)
-		if _, many := old.Off.Count(few); r.a.opt.Rules == Exact && many && slack(op, is32, &constant(0).Alt, &old.Alt, &src.Alt) {
+		_, counted := old.Off.Count(few)
+		if r.a.opt.Rules == Exact && counted && slack(op, is32, &constant(0).Alt, &old.Alt, &src.Alt) {
 			src.flags |= loose
 		}
 		src.flags &^= maybePtr | maybeLocal | foreign | object

@@ -220,7 +220,8 @@ func slack(op scalar.Op, is32 bool, dst, src, out *Alt) bool {
 	}
 	c, byConst := src.Off.IsConst()
 	_, ofConst := dst.Off.IsConst()
-	if !byConst && !ofConst && !op.Unary() && (!dst.tight() || !src.tight() || dst.src.meet(src.src) || dst.src.holed() || src.src.holed()) {
+	if !byConst && !ofConst && !op.Unary() && (!dst.tight() || !src.tight() || dst.src.meet(src.src) ||
+		dst.src.holed() || src.src.holed()) {
 		return true
 	}
 	limit := few

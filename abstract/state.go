@@ -196,7 +196,7 @@ func (s *State) renumber() {
 // comparing part by part (kernel/bpf/states.c states_equal, Linux 7.3), and
 // whether t is as certain.
 func (s *State) leq(t *State) bool {
-	if len(s.frames) != len(t.frames) || t.cover && !s.cover || s.sent != t.sent && !(t.sent && t.cover) {
+	if len(s.frames) != len(t.frames) || t.cover && !s.cover || s.sent != t.sent && (!t.sent || !t.cover) {
 		return false
 	}
 	var ids idMap

@@ -43,7 +43,9 @@ type exits struct {
 
 func newExits(g *Graph, keep func(edge int) bool, ends func(BlockID) bool) *exits {
 	n := len(g.Blocks)
-	s := &exits{ends: make([]bool, n), num: make([]int32, n), order: make([]BlockID, 1, n+1), parent: make([]int32, 1, n+1)}
+	s := &exits{
+		ends: make([]bool, n), num: make([]int32, n), order: make([]BlockID, 1, n+1), parent: make([]int32, 1, n+1),
+	}
 	type visit struct {
 		b    BlockID
 		from int32

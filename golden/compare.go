@@ -37,7 +37,8 @@ const (
 )
 
 // order holds the kinds as Compare sorts them.
-var order = [...]Kind{ProfileChanged, ProgramChanged, InputChanged, CompilerOther, FuncAdded, FuncRemoved, FuncRenamed, BlockAdded,
+var order = [...]Kind{
+	ProfileChanged, ProgramChanged, InputChanged, CompilerOther, FuncAdded, FuncRemoved, FuncRenamed, BlockAdded,
 	BlockRemoved, BlockMoved, Instructions, Liveness, Prologue, CodeSize, JumpSize, Successors, TableChanged, Shifted,
 	Other}
 

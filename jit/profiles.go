@@ -181,7 +181,7 @@ func options() []option {
 		{"ret", "plain returns", func(p *Profile) { p.ReturnThunk = "" }, nil},
 	}
 	opts = append(opts, depthOptions()...)
-	opts = append(opts, option{"debian", "built as Debian's cloud kernels are, which all profiles but linux-6.18 are anyway",
+	opts = append(opts, option{"debian", "built as Debian's cloud kernels, as all profiles but linux-6.18 are anyway",
 		func(p *Profile) { asDebian(p) }, nil})
 	return append(opts,
 		flag("bmi2", "CPU has BMI2", func(p *Profile) *bool { return &p.BMI2 }),

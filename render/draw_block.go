@@ -70,7 +70,10 @@ func spoken(blk *Block) string {
 	for _, m := range []struct {
 		on   bool
 		what string
-	}{{blk.Entry, "entry"}, {blk.Exit, "exit"}, {blk.LoopHeader, "loop header"}, {!blk.Reachable, "unreachable"}, {blk.Maybe, "possibly reached"}} {
+	}{
+		{blk.Entry, "entry"}, {blk.Exit, "exit"}, {blk.LoopHeader, "loop header"}, {!blk.Reachable, "unreachable"},
+		{blk.Maybe, "possibly reached"},
+	} {
 		if m.on {
 			parts = append(parts, m.what)
 		}
@@ -215,7 +218,8 @@ func (d *drawing) marks(r Rect, blk *Block) {
 // ring adds three quarters of a circle of radius 4 around a point, from its right,
 // with an arrow.
 func ring(p *display.Path, cx, cy int) *display.Path {
-	p.Cubic(cx+4, cy+2, cx+2, cy+4, cx, cy+4).Cubic(cx-2, cy+4, cx-4, cy+2, cx-4, cy).Cubic(cx-4, cy-2, cx-2, cy-4, cx, cy-4)
+	p.Cubic(cx+4, cy+2, cx+2, cy+4, cx, cy+4).Cubic(cx-2, cy+4, cx-4, cy+2, cx-4, cy)
+	p.Cubic(cx-4, cy-2, cx-2, cy-4, cx, cy-4)
 	return p.Skip(-3, -1).By(3, 1, 1, -3)
 }
 

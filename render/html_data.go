@@ -129,7 +129,10 @@ func (d *pageData) block(i int, b *Block) {
 	for _, f := range []struct {
 		on  bool
 		bit int
-	}{{b.Reachable, pageReachable}, {b.Entry, pageEntry}, {b.Exit, pageExit}, {b.LoopHeader, pageHeader}, {b.Maybe, pageMaybe}} {
+	}{
+		{b.Reachable, pageReachable}, {b.Entry, pageEntry}, {b.Exit, pageExit}, {b.LoopHeader, pageHeader},
+		{b.Maybe, pageMaybe},
+	} {
 		if f.on {
 			flags |= f.bit
 		}

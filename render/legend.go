@@ -83,7 +83,10 @@ func (d *drawing) lineItems() []legendItem {
 		}
 	}
 	var items []legendItem
-	for k, name := range [...]string{"fall-through", "taken", "goto", "indirect (gotox)", "call or other", "never taken", "merely possible"} {
+	names := [...]string{
+		"fall-through", "taken", "goto", "indirect (gotox)", "call or other", "never taken", "merely possible",
+	}
+	for k, name := range names {
 		if !used[k] {
 			continue
 		}

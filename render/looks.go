@@ -113,7 +113,8 @@ func edgeLooks() []display.Look {
 		{styleDead, inkLine, []float64{2, 4}, 0},
 	} {
 		for _, c := range "kh" {
-			looks = append(looks, display.Look{Class: fmt.Sprintf("%c%d", c, k.style), Stroke: k.ink, Dash: k.dash, Width: k.width})
+			class := fmt.Sprintf("%c%d", c, k.style)
+			looks = append(looks, display.Look{Class: class, Stroke: k.ink, Dash: k.dash, Width: k.width})
 		}
 		looks = append(looks, display.Look{Class: fmt.Sprintf("a%d", k.style), Fill: k.ink})
 	}

@@ -70,7 +70,7 @@ type RelocState uint8
 const (
 	RelocPending  RelocState = iota // not made: the part is unknown until load
 	RelocApplied                    // made: the instruction is as the kernel gets it
-	RelocPoisoned                   // there is no such thing: the instruction is one that no kernel takes when it is reached
+	RelocPoisoned                   // there is no such thing: no kernel takes the instruction when it is reached
 )
 
 // RelocAt returns the relocation of the instruction at pc, and whether it has

@@ -62,7 +62,7 @@ func Table() [featureCount]Row {
 	t := [featureCount]Row{
 		ShiftX:          row(6002, 0, Recorded, "shifts by BMI2"),
 		InsnV4:          row(6006, 0, Read, "instructions of -mcpu=v4"),
-		ProbeWindow:     row(6006, 0, Read, "faulting loads are checked against a window; mainline has it since 6.9, 6.6 in its stable releases"),
+		ProbeWindow:     row(6006, 0, Read, "loads that may fault: a window; since 6.9, in 6.6's stable releases"),
 		MayGoto:         row(6009, 0, Read, "may_goto"),
 		Exceptions:      row(6007, 0, Read, "exceptions: bpf_throw and exception callbacks"),
 		Arena:           row(6009, 0, Read, "arenas"),

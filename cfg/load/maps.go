@@ -117,7 +117,8 @@ func (o *object) findMaps() {
 		}
 	}
 	if len(o.maps.legacy) > 0 {
-		o.refuse("libbpf 1.0 and later refuse map definitions in the old style, in %s: define maps in .maps", some(o.maps.legacy))
+		o.refuse("libbpf 1.0 and later refuse map definitions in the old style, in %s: define maps in .maps",
+			some(o.maps.legacy))
 	}
 	o.addKconfig()
 	o.placeArena()

@@ -57,7 +57,8 @@ type function struct {
 // newObject finds functions, maps and types. It fails if there is nothing to
 // make a program from.
 func newObject(name string, f *elfFile, limits Limits) (*object, error) {
-	o := &object{name: name, f: f, limits: limits, text: -1, code: map[int][]bytecode.Insn{}, cleanups: map[int][]cleanup{},
+	o := &object{
+		name: name, f: f, limits: limits, text: -1, code: map[int][]bytecode.Insn{}, cleanups: map[int][]cleanup{},
 		left:      min(MaxLinked, freeLinked+2*len(f.data)),
 		coreNames: map[coreInfo]string{}, args: map[typedFunc][]string{}, callback: map[uint32][]string{}}
 	for i := range f.sections {

@@ -122,7 +122,9 @@ func (c *checkRun) onKernel(p *bytecode.Program, prof jit.Profile) kernelDoc {
 }
 
 // analysed analyses a program with the constants that the policy assumes.
-func (c *checkRun) analysed(p *bytecode.Program, prof jit.Profile) (a *pipeline.Analysis, fs []check.Finding, err error) {
+func (c *checkRun) analysed(p *bytecode.Program, prof jit.Profile) (
+	a *pipeline.Analysis, fs []check.Finding, err error,
+) {
 	fs, err = guard(func() ([]check.Finding, error) {
 		set := c.policy.For(p.Name)
 		q, err := set.Apply(p)

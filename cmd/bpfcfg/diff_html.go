@@ -84,7 +84,8 @@ func addDiffPage(pages *render.Pages, r *diff.Report, p *diff.Program) error {
 		return err
 	}
 	_, list, _ := strings.Cut(text.String(), "\n  blocks: ")
-	words := render.Section{Title: "differences, in words", Lines: strings.Split(strings.TrimRight("blocks: "+list, "\n"), "\n")}
+	lines := strings.Split(strings.TrimRight("blocks: "+list, "\n"), "\n")
+	words := render.Section{Title: "differences, in words", Lines: lines}
 	s.Aside = append([]render.Section{metrics, words}, aroundDiff(r)...)
 	l, err := render.Place(s, render.PlaceOptions{})
 	if err != nil {

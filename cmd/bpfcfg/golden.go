@@ -45,7 +45,7 @@ type goldenCheckCmd struct{ goldenFlags }
 // Help returns the examples of --help.
 func (goldenCheckCmd) Help() string {
 	return `Examples:
-  bpfcfg golden check build/ --dir golden                  every object, against golden/build/OBJECT/PROGRAM.PROFILE.layout
+  bpfcfg golden check build/ --dir golden                  against golden/build/OBJECT/PROGRAM.PROFILE.layout
   bpfcfg golden check prog.o --dir golden --profile linux-7.3 --profile linux-7.3-ibt`
 }
 

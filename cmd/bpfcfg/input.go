@@ -281,7 +281,8 @@ func readInput(file string, stdin io.Reader) ([]byte, error) {
 // substituted reports whether a file is an open pipe of the process, as the shell's
 // <(command) makes it. A pipe elsewhere may have no writer, and opening it no end.
 func substituted(file string, st os.FileInfo) bool {
-	return st.Mode()&fs.ModeNamedPipe != 0 && (strings.HasPrefix(file, "/dev/fd/") || strings.HasPrefix(file, "/proc/self/fd/"))
+	return st.Mode()&fs.ModeNamedPipe != 0 &&
+		(strings.HasPrefix(file, "/dev/fd/") || strings.HasPrefix(file, "/proc/self/fd/"))
 }
 
 // readOnce reports whether an input can be read but once.

@@ -99,7 +99,9 @@ func (g *guests) run(m ask.Machine, files []string) {
 		if a.object, _, a.err = openObject(file, selector{}, g.std); a.err != nil {
 			continue
 		}
-		w.addObject(a.object, func(program string) string { return program })
+		if a.err = w.addObject(a.object, func(program string) string { return program }); a.err != nil {
+			continue
+		}
 		for len(of) < len(w.Items) {
 			of = append(of, a)
 		}
@@ -192,10 +194,11 @@ func (s *source) withObject(from source, p *bytecode.Program) {
 func (k *asked) analyse(p *bytecode.Program, prof jit.Profile) (*pipeline.Analysis, error) {
 	word, why := answerOf(k.record)
 	if word != answerAccepted {
-		return compare.Without(p, prof, fmt.Errorf("Linux %s has no code of it: %s: %s", k.env.Release, word, why))
+		return compare.Without(p, prof, fmt.Errorf("no code of it by Linux %s: %s: %s", k.env.Release, word, why))
 	}
 	var b bytes.Buffer
-	if err := errors.Join(writeRecord(&b, &record.Record{Kind: record.KindEnv, Env: k.env}), writeRecord(&b, k.record)); err != nil {
+	env := &record.Record{Kind: record.KindEnv, Env: k.env}
+	if err := errors.Join(writeRecord(&b, env), writeRecord(&b, k.record)); err != nil {
 		return nil, err
 	}
 	r, err := record.NewReader(&b, record.Options{})

@@ -149,7 +149,8 @@ func (c *verifyCmd) source(std streams, s source) ([]*verifyDoc, error) {
 		name = "host"
 	}
 	if name == "" && s.noProfile != nil {
-		return nil, inputError(fmt.Errorf("%s: %w: nothing is predicted for it; --profile names another", s.name, s.noProfile))
+		return nil, inputError(fmt.Errorf("%s: %w: nothing is predicted for it; --profile names another",
+			s.name, s.noProfile))
 	}
 	prof, err := analysisFlags{Profile: name}.profile(std, s)
 	if err != nil {

@@ -62,7 +62,7 @@ func (b *boots) boot(ctx context.Context, first int, emit func(*record.Record) e
 	err = s.watch(ctx, ended)
 	cancel()
 	if !s.over {
-		<-ended
+		<-ended //nolint:errcheck // err is what ended it
 	}
 	return s.judge(ctx, err, &stderr)
 }

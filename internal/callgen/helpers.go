@@ -90,9 +90,7 @@ func (s *source) scan(text string) {
 			}
 		}
 		name := text[m[2]:m[3]]
-		for _, v := range protoName.FindAllString(body, -1) {
-			s.uses[name] = append(s.uses[name], v)
-		}
+		s.uses[name] = append(s.uses[name], protoName.FindAllString(body, -1)...)
 	}
 }
 

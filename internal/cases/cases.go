@@ -59,7 +59,8 @@ func indexBias(a *pipeline.Analysis, in *succ.Indirect, line bytecode.Line) (int
 	b, _ := a.Graph.BlockAt(in.PC)
 	for range maxTrace {
 		blk := a.Graph.Blocks[b]
-		for pc := prevInsn(a.Program, blk.Start, in.PC, blk.End, b, a.Graph); pc >= blk.Start; pc = before(a.Program, blk.Start, pc) {
+		pc := prevInsn(a.Program, blk.Start, in.PC, blk.End, b, a.Graph)
+		for ; pc >= blk.Start; pc = before(a.Program, blk.Start, pc) {
 			if done := t.step(pc); done {
 				return t.bias, t.indexed
 			}

@@ -123,7 +123,8 @@ func refusals() []Info {
 			"compute the index, not the address"},
 		{KernelRefuses, Error, "anything else that Linux's control-flow rules refuse",
 			"The program breaks a rule that is about neither tables nor targets: an unknown opcode, reserved fields, " +
-				"recursion, a function that does not end in a jump or exit, arithmetic that pointers do not have, a register that was never set, an endless loop.",
+				"recursion, a function that does not end in a jump or exit, arithmetic that pointers do not have, " +
+				"a register that was never set, an endless loop.",
 			"  callx r1        unknown opcode 8d\n",
 			"see the kernel's message"},
 	}

@@ -49,7 +49,7 @@ func (c *context) code() *Code {
 	out := &Code{now: map[sourceLine]bool{}, always: map[sourceLine]bool{}}
 	known := c.a.Succ.Exact.Complete() && !Broken(c.found)
 	for _, in := range c.a.Succ.Indirect {
-		known = known && !(in.Reached && in.Status == succ.Unresolved)
+		known = known && (!in.Reached || in.Status != succ.Unresolved)
 	}
 	config := c.inAnyConfiguration
 	if known {

@@ -13,7 +13,8 @@ import (
 // of. It is made of the kind of finding, program and function, the instruction
 // without its numbers, the kinds of edge that leave its block, and the C line;
 // for code without source lines, of the few instructions before it in the block
-// instead. Of dead code it holds what is dead: its C lines, its cases. Equal ones in a function are counted, in program order.
+// instead. Of dead code it holds what is dead: its C lines, its cases. Equal ones in a
+// function are counted, in program order.
 //
 // Dropped: hashing the block's neighbourhood, which changes whenever a nearby
 // branch does, and the line number, which changes with every edit above.

@@ -58,7 +58,8 @@ func (r *Report) Markdown(out io.Writer, opt Options) error {
 // details writes blocks and jumps of a program, folded.
 func (w page) details(p *Program) {
 	if p.Verdict[0] != p.Verdict[1] {
-		w.f("%s: the kernel's rules say: %s, was: %s\n\n", visible.Markdown(p.title()), visible.Markdown(p.Verdict[1]), visible.Markdown(p.Verdict[0]))
+		w.f("%s: the kernel's rules say: %s, was: %s\n\n", visible.Markdown(p.title()),
+			visible.Markdown(p.Verdict[1]), visible.Markdown(p.Verdict[0]))
 	}
 	w.f("<details><summary>%s: blocks %s</summary>\n\n", html.EscapeString(visible.Text(p.title())), p.Counts)
 	var b strings.Builder

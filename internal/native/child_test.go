@@ -100,6 +100,8 @@ func placeWith(t testing.TB, p *bytecode.Program, prof jit.Profile, opt rewrite.
 	switch {
 	case a.XlatedErr != nil:
 		return nil, "no xlated program: " + a.XlatedErr.Error()
+	case a.Xlated.Build != "":
+		return nil, "accesses to structures as they lie in one kernel's build"
 	case len(a.Xlated.Unpredicted) > 0:
 		return nil, "unpredicted instructions, such as accesses to a kernel's context"
 	}

@@ -77,7 +77,7 @@ func (r *Report) Markdown(out io.Writer) error {
 		fmt.Fprintf(w, "- **not analysed**: %s\n", visible.Markdown(f))
 	}
 	if len(r.Failed) > 0 {
-		w.WriteString("\n")
+		_, _ = w.WriteString("\n")
 	}
 	r.table(w)
 	list(w, "Dead code that is new", r.Dead)
@@ -90,7 +90,8 @@ func (r *Report) Markdown(out io.Writer) error {
 		page := strings.NewReplacer("<", "%3C", ">", "%3E", "\n", "%0A", "\r", "%0D").Replace(r.Page)
 		fmt.Fprintf(w, "[Pictures and instructions](<%s>)\n\n", visible.Text(page))
 	}
-	w.WriteString("A program that is not refused breaks no rule that bpfcfg models; a kernel may refuse it for another.\n")
+	_, _ = w.WriteString("A program that is not refused breaks no rule that bpfcfg models; " +
+		"a kernel may refuse it for another.\n")
 	return w.Flush()
 }
 
@@ -104,8 +105,9 @@ func (r *Report) table(w *bufio.Writer) {
 			continue
 		}
 		if shown == 0 {
-			w.WriteString("| program | kernel | verdict | instructions | dead code | image bytes | verified instructions |\n")
-			w.WriteString("|---|---|---|--:|--:|--:|--:|\n")
+			_, _ = w.WriteString("| program | kernel | verdict | instructions | dead code | image bytes | " +
+				"verified instructions |\n")
+			_, _ = w.WriteString("|---|---|---|--:|--:|--:|--:|\n")
 		}
 		if shown++; shown <= maxRows {
 			row.write(w)
@@ -115,11 +117,11 @@ func (r *Report) table(w *bufio.Writer) {
 		fmt.Fprintf(w, "\nand %d more rows\n", shown-maxRows)
 	}
 	if shown > 0 {
-		w.WriteString("\n")
+		_, _ = w.WriteString("\n")
 	}
 	switch {
 	case len(r.Rows) == 0:
-		w.WriteString("No programs.\n\n")
+		_, _ = w.WriteString("No programs.\n\n")
 	case same > 0:
 		fmt.Fprintf(w, "Without a difference: %d of %d (program and kernel).\n\n", same, len(r.Rows))
 	}
@@ -204,7 +206,7 @@ func list(w *bufio.Writer, title string, items []string) {
 		}
 		fmt.Fprintf(w, "- %s\n", visible.Markdown(s))
 	}
-	w.WriteString("\n</details>\n\n")
+	_, _ = w.WriteString("\n</details>\n\n")
 }
 
 // Compare orders rows.

@@ -85,7 +85,8 @@ func ReadBaseline(data []byte) ([]Accepted, error) {
 		return nil, fmt.Errorf("not a baseline: %w", err)
 	}
 	if f.Schema != BaselineSchema {
-		return nil, fmt.Errorf("not a baseline: schema is %q, not %q: write it again with --write-baseline", f.Schema, BaselineSchema)
+		return nil, fmt.Errorf("not a baseline: schema is %q, not %q: write it again with --write-baseline",
+			f.Schema, BaselineSchema)
 	}
 	return f.Findings, nil
 }

@@ -123,7 +123,8 @@ const homepage = "https://github.com/bpfcfg/bpfcfg"
 // writeSARIF writes a SARIF log of one run. Findings that the baseline accepts
 // are suppressed results. A failure of the tool is an unsuccessful invocation.
 func writeSARIF(w io.Writer, r *Report, opt Options) error {
-	run := sarifRun{Tool: sarifTool{sarifDriver{Name: "bpfcfg", Info: homepage, Version: cmp.Or(opt.Version, "unknown"), Rules: []sarifRule{}}},
+	driver := sarifDriver{Name: "bpfcfg", Info: homepage, Version: cmp.Or(opt.Version, "unknown"), Rules: []sarifRule{}}
+	run := sarifRun{Tool: sarifTool{driver},
 		Results: []sarifResult{}}
 	index := map[check.ID]int{}
 	for i, info := range check.Catalogue() {

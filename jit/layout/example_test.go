@@ -39,6 +39,6 @@ func ExampleOf() {
 	}
 	// Output:
 	// prologue b-1 +0x0, 20 bytes
-	// block b0 +0x14, 32 bytes
-	// block b1 +0x34, 12 bytes
+	// block b0 +0x14, 35 bytes
+	// block b1 +0x37, 12 bytes
 }

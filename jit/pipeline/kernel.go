@@ -21,7 +21,8 @@ func VerifyKernel(p jit.Profile) verify.Kernel {
 }
 
 // Verify proves that the analysis's machine code has the control flow of its
-// program, from the source graph to the bytes. Of a program that a kernel has rewritten already there is no source. There
+// program, from the source graph to the bytes. Of a program that a kernel has
+// rewritten already there is no source. There
 // must be an image.
 func (a *Analysis) Verify() *verify.Proof {
 	return verify.Prove(a.Claim())

@@ -31,7 +31,8 @@ type Facts struct {
 	// that is not listed nothing is known.
 	Calls []CallFact
 	// Accesses tells what the loads, stores and atomics that are seen go
-	// through, and of calls that fill a buffer on the stack where it is. Of one that is not listed nothing is known, unless r10 is its
+	// through, and of calls that fill a buffer on the stack where it is. Of one that
+	// is not listed nothing is known, unless r10 is its
 	// base.
 	Accesses []AccessFact
 	// ArenaArith lists 64-bit arithmetic on arena pointers, which becomes

@@ -138,7 +138,8 @@ func passes() []pass {
 // as far as the rewrites notice, and when facts do not fit the program.
 func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Result, error) {
 	if prof.Kernel().Version < kernel.Oldest {
-		return nil, fmt.Errorf("profile %q: Linux %q has no rewrites that are known, want %v or newer", prof.Name, prof.Version,
+		return nil, fmt.Errorf("profile %q: Linux %q has no rewrites that are known, want %v or newer",
+			prof.Name, prof.Version,
 			kernel.Oldest)
 	}
 	im, err := firstImage(p, f)

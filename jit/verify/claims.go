@@ -113,7 +113,7 @@ func (c *source) hidden(fn *machine.Func, f int) {
 // frameClaims checks what is said of a function and decides its frame.
 func (c *source) frameClaims(fn *machine.Func, f int) {
 	s := c.p.Subprogs[c.sub]
-	at := bytecode.PC(fn.Start)
+	at := fn.Start
 	if want := c.reaches()[c.sub]; fn.TailCallReachable != want {
 		c.fail(s.Start, "function %d is said to reach a tail call: %t, should be %t", f, fn.TailCallReachable, want)
 	}
@@ -184,7 +184,8 @@ func (c *source) nameless() bool {
 		if !c.p.Insns[pc].IsKfuncCall() && c.p.PendingAt(pc) != bytecode.PartCall {
 			continue
 		}
-		if ref, ok := c.p.RefAt(pc); !ok || ref.Kind != bytecode.RefKfunc || ref.Name == "" || c.p.PendingAt(pc) == bytecode.PartCall {
+		ref, ok := c.p.RefAt(pc)
+		if !ok || ref.Kind != bytecode.RefKfunc || ref.Name == "" || c.p.PendingAt(pc) == bytecode.PartCall {
 			return true
 		}
 	}
@@ -309,7 +310,8 @@ func (c *source) states(e cfg.Edge, from, to *cfg.Block) bool {
 	f := c.p.Flow(from.Last)
 	switch e.Kind {
 	case cfg.FallThrough, cfg.Return:
-		return to.Start == f.Next && f.Kind != bytecode.FlowGoto && f.Kind != bytecode.FlowExit && f.Kind != bytecode.FlowIndirect
+		return to.Start == f.Next && f.Kind != bytecode.FlowGoto && f.Kind != bytecode.FlowExit &&
+			f.Kind != bytecode.FlowIndirect
 	case cfg.Taken:
 		return to.Start == f.Target && (f.Kind == bytecode.FlowCond || f.Kind == bytecode.FlowKey)
 	case cfg.Goto:

@@ -111,7 +111,8 @@ func (w *paths) follow(c chain, site callSite, root int) (*chain, *Verdict) {
 	}
 	if down.frames >= w.c.set.frames() {
 		return nil, &Verdict{
-			Message: fmt.Sprintf("the call stack of %d frames is too deep !", down.frames), PC: site.pc, Errno: "E2BIG", Rule: Calls,
+			Message: fmt.Sprintf("the call stack of %d frames is too deep !", down.frames),
+			PC:      site.pc, Errno: "E2BIG", Rule: Calls,
 		}
 	}
 	return down, nil

@@ -58,7 +58,8 @@ func (c *checker) subprograms() *Verdict {
 // refers to, for kernels with indirect calls: referring to it counts as calling
 // them.
 func (c *checker) functionsIn(ref bytecode.Ref) []bytecode.PC {
-	if !c.set.StaticCallx || ref.Kind != bytecode.RefMapValue || !c.p.Maps[ref.Index].ReadOnly && !c.p.Maps[ref.Index].Const {
+	if !c.set.StaticCallx || ref.Kind != bytecode.RefMapValue ||
+		!c.p.Maps[ref.Index].ReadOnly && !c.p.Maps[ref.Index].Const {
 		return nil
 	}
 	var starts []bytecode.PC

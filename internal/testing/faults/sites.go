@@ -104,7 +104,8 @@ func fileSites(path, rel string) ([]fault, error) {
 					add(n.Pos(), n.End(), "{}")
 				}
 			case *ast.IfStmt:
-				add(n.Cond.Pos(), n.Cond.End(), "!("+string(src[fset.Position(n.Cond.Pos()).Offset:fset.Position(n.Cond.End()).Offset])+")")
+				from, to := fset.Position(n.Cond.Pos()).Offset, fset.Position(n.Cond.End()).Offset
+				add(n.Cond.Pos(), n.Cond.End(), "!("+string(src[from:to])+")")
 			}
 			return true
 		})
