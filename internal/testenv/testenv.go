@@ -9,19 +9,26 @@ package testenv
 import (
 	"os"
 	"path/filepath"
-	"runtime"
 	"sort"
 	"testing"
 )
 
-// root returns the testdata directory of the module.
+// root returns the testdata directory of the module. A test runs in the
+// directory of its package, so the module's root is one of those above it.
 func root(t testing.TB) string {
 	t.Helper()
-	_, file, _, ok := runtime.Caller(0)
-	if !ok {
-		t.Fatal("testenv: the source path of the test binary is unknown")
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatalf("testenv: %v", err)
 	}
-	return filepath.Join(filepath.Dir(file), "..", "..", "testdata")
+	for ; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return filepath.Join(dir, "testdata")
+		}
+		if dir == filepath.Dir(dir) {
+			t.Fatal("testenv: no go.mod above the working directory")
+		}
+	}
 }
 
 // Path returns the path of a file in testdata, and fails the test when there
