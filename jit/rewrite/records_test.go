@@ -11,6 +11,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/compare"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/internal/testenv"
 	"github.com/bpfcfg/bpfcfg/jit"
@@ -337,7 +338,7 @@ func (t *tally) count(res *rewrite.Result, d rewrite.Dumped, real []bytecode.Ins
 		t.unpredicted++
 		return ""
 	case len(unknown) > 0 && err != nil && lines != nil:
-		if why := compareParts(res, d, real, *lines, unknown); why != "" {
+		if why := compare.Unmarked(res, d, real, *lines); why != "" {
 			t.differ++
 			return why
 		}
@@ -349,86 +350,4 @@ func (t *tally) count(res *rewrite.Result, d rewrite.Dumped, real []bytecode.Ins
 		return err.Error()
 	}
 	return fmt.Sprintf("slot %d: %v, predicted %v", diff[0], real[diff[0]], d.Insns[diff[0]])
-}
-
-// place is a slot as part of what replaced a source instruction.
-type place struct{ source, offset int }
-
-// compareParts compares what replaced each source instruction, line by line of
-// the record, where no slot of it is unpredicted. Jumps are compared by the
-// places that they lead to.
-func compareParts(res *rewrite.Result, d rewrite.Dumped, real []bytecode.Insn, lines []record.Line,
-	unknown map[bytecode.PC]bool,
-) string {
-	var source, a, b []int
-	for _, l := range lines {
-		if to := res.Xlated[l.Insn]; to != jit.Deleted {
-			source, a, b = append(source, int(l.Insn)), append(a, int(to)), append(b, int(l.Xlated))
-		}
-	}
-	if len(source) != len(lines) {
-		return "fewer instructions left than recorded"
-	}
-	pa, pb := places(source, a, len(d.Insns)), places(source, b, len(real))
-	for k := range source {
-		endA, endB := len(d.Insns), len(real)
-		if k+1 < len(source) {
-			endA, endB = a[k+1], b[k+1]
-		}
-		skip := false
-		for pc := a[k]; pc < endA; pc++ {
-			skip = skip || unknown[bytecode.PC(pc)]
-		}
-		if skip {
-			continue
-		}
-		if endA-a[k] != endB-b[k] {
-			return fmt.Sprintf("source slot %d became %d slots, predicted %d", source[k], endB-b[k], endA-a[k])
-		}
-		for i := range endA - a[k] {
-			if why := samePlace(d, a[k]+i, pa, real, b[k]+i, pb); why != "" {
-				return fmt.Sprintf("source slot %d: %s", source[k], why)
-			}
-		}
-	}
-	return ""
-}
-
-// places returns for each slot which source instruction it stands for.
-func places(source, first []int, n int) []place {
-	out := make([]place, n)
-	k := -1
-	for pc := range out {
-		for k+1 < len(first) && first[k+1] <= pc {
-			k++
-		}
-		if k >= 0 {
-			out[pc] = place{source[k], pc - first[k]}
-		}
-	}
-	return out
-}
-
-// samePlace compares two slots of programs of different length.
-func samePlace(d rewrite.Dumped, i int, pa []place, real []bytecode.Insn, j int, pb []place) string {
-	x, y := d.Insns[i], real[j]
-	if d.Masked[i] {
-		x.Imm, y.Imm = 0, 0
-	}
-	fx, fy := bytecode.FlowAt(d.Insns, bytecode.PC(i)), bytecode.FlowAt(real, bytecode.PC(j))
-	switch fx.Kind {
-	case bytecode.FlowGoto, bytecode.FlowCond:
-		if fx.Kind == fy.Kind && pa[fx.Target] == pb[fy.Target] {
-			x.Off, y.Off = 0, 0
-		}
-	case bytecode.FlowCall, bytecode.FlowFuncAddr:
-		x.Off, y.Off = 0, 0
-		if x.IsWide() {
-			x.Imm, y.Imm = 0, 0
-		}
-	}
-	if x != y {
-		return fmt.Sprintf("slot %d: %v, predicted %v", j, y, x)
-	}
-	return ""
 }

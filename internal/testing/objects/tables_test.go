@@ -1,0 +1,263 @@
+package objects_test
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/check"
+	"github.com/bpfcfg/bpfcfg/internal/compare"
+	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+)
+
+// key names a row.
+type key struct{ project, kernel string }
+
+// tables has a row for each project and kernel.
+type tables map[key]*row
+
+// row counts programs.
+type row struct {
+	key
+	refused, setup int // not accepted; not even submitted
+	accepted       int
+	lost           int // accepted, and not analysed
+	input          int // the kernel was given something else
+
+	same, marked, unmarked int // bytes: the kernel's; others, and said so; others without a mark
+	beside                 int // marked, and others where there is no mark, too
+
+	reached, whole int // what is not dead is what is left; and no slot of it is a maybe
+	wrong          int // dead slots that are left, or certain ones that are not
+
+	errors int // refused by check or by the rules
+}
+
+func (sum tables) row(project, kernel string) *row {
+	k := key{project, kernel}
+	if sum[k] == nil {
+		sum[k] = &row{key: k}
+	}
+	return sum[k]
+}
+
+// print logs the tables.
+func (sum tables) print(t *testing.T) {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(w, "project\tkernel\tnot submitted\trefused\taccepted\tnot analysed\tother input\tsame bytes\tother, marked\tof these beside marks\t"+
+		"other, no mark\tleft = reached\twithout a maybe\twrong\terrors")
+	line := func(r *row) {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", r.project, r.kernel, r.setup, r.refused,
+			r.accepted, r.lost, r.input, r.same, r.marked, r.beside, r.unmarked, r.reached, r.whole, r.wrong, r.errors)
+	}
+	all := map[string]*row{}
+	for _, k := range slices.SortedFunc(maps.Keys(sum), func(a, b key) int {
+		return cmp.Or(strings.Compare(a.kernel, b.kernel), strings.Compare(a.project, b.project))
+	}) {
+		line(sum[k])
+		if all[k.kernel] == nil {
+			all[k.kernel] = &row{key: key{"all", k.kernel}}
+		}
+		all[k.kernel].add(sum[k])
+	}
+	for _, k := range slices.Sorted(maps.Keys(all)) {
+		line(all[k])
+	}
+	w.Flush()
+	t.Log("\n" + b.String())
+}
+
+func (r *row) add(o *row) {
+	for _, p := range [][2]*int{
+		{&r.refused, &o.refused}, {&r.setup, &o.setup}, {&r.accepted, &o.accepted}, {&r.lost, &o.lost}, {&r.input, &o.input},
+		{&r.same, &o.same}, {&r.marked, &o.marked}, {&r.unmarked, &o.unmarked}, {&r.beside, &o.beside},
+		{&r.reached, &o.reached}, {&r.whole, &o.whole}, {&r.wrong, &o.wrong}, {&r.errors, &o.errors},
+	} {
+		*p[0] += *p[1]
+	}
+}
+
+// program compares one program.
+func (r *row) program(s *shelf, env *record.Env, rec *record.Record, prof jit.Profile) {
+	switch rec.Verdict() {
+	case "OK":
+		r.accepted++
+	case "SETUP", "NOLOAD", "NONE", "CRASH", "NOJIT":
+		r.setup++
+		return
+	default:
+		r.refused++
+		return
+	}
+	name := fmt.Sprintf("%s, %s %s", r.kernel, r.project, rec.Job.Name)
+	p, err := s.program(env, rec.Job.Object)
+	if err != nil {
+		r.lost++
+		s.t.Errorf("LOST %s: %v", name, err)
+		return
+	}
+	if why := sameInput(p, rec.Job); why != "" {
+		s.t.Errorf("INPUT %s: %s", name, why)
+		r.input++
+	}
+	a, err := pipeline.Run(p, prof, rewrite.Options{})
+	if err != nil {
+		r.lost++
+		s.t.Errorf("LOST %s: %v", name, err)
+		return
+	}
+	if why := refusal(a); why != "" {
+		r.errors++
+		s.t.Errorf("ERROR %s: %s", name, why)
+	}
+	prog := rec.Result.Prog
+	if prog == nil || len(prog.Xlated) == 0 {
+		return
+	}
+	r.reach(s.t, name, a, prog)
+	r.bytes(s.t, name, a, rec, prof)
+}
+
+// coreTypeIDLocal is the relocation that gives the number of a type of the program
+// itself (enum bpf_core_relo_kind in include/uapi/linux/bpf.h), as its loader counts.
+const coreTypeIDLocal = 6
+
+// sameInput compares a program with what the kernel was given, apart from operands
+// that refer to something and from addresses. It takes over the numbers of local
+// types, which belong to the types that were given to the kernel.
+func sameInput(p *bytecode.Program, job *record.Job) string {
+	given, err := job.Program()
+	if err != nil {
+		return err.Error()
+	}
+	if len(given.Insns) != len(p.Insns) {
+		return fmt.Sprintf("%d slots, the kernel was given %d", len(p.Insns), len(given.Insns))
+	}
+	mine, theirs := refs(p), refs(given)
+	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+		if r, ok := p.RelocAt(pc); ok && r.Core == coreTypeIDLocal {
+			p.Insns[pc].Imm = given.Insns[pc].Imm
+			continue
+		}
+		if mine[pc] || theirs[pc] {
+			continue
+		}
+		if r, ok := p.RelocAt(pc); ok && r.State == bytecode.RelocPoisoned {
+			continue // loaders have numbers of their own for it
+		}
+		if p.Insns[pc] != given.Insns[pc] {
+			return fmt.Sprintf("slot %d: %s, the kernel was given %s", pc, p.Text(pc), given.Text(pc))
+		}
+	}
+	return ""
+}
+
+// refs returns the slots with references.
+func refs(p *bytecode.Program) map[bytecode.PC]bool {
+	out := map[bytecode.PC]bool{}
+	for _, r := range p.Refs {
+		out[r.PC] = true
+	}
+	return out
+}
+
+// refusal says why we refuse a program, empty if we do not.
+func refusal(a *pipeline.Analysis) string {
+	if v := a.Rules.Check(a.Program, a.Succ); !v.Accept {
+		return "reject: " + v.Message
+	}
+	fs, _ := check.Program(a, check.Expect{})
+	for _, f := range fs {
+		if f.Level == check.Error {
+			return fmt.Sprintf("check: insn %d: %s: %s", f.PC, f.ID, f.Message)
+		}
+	}
+	return ""
+}
+
+// reach compares what the verifier is said to reach with the instructions that are
+// left. A jump that constants decide becomes a nop and goes, too, and so do others
+// that a rewrite is said to remove.
+func (r *row) reach(t *testing.T, name string, a *pipeline.Analysis, prog *record.Prog) {
+	if len(prog.Lines) == 0 || prog.LinesWrong {
+		return
+	}
+	left := map[bytecode.PC]bool{}
+	for _, l := range prog.Lines {
+		left[bytecode.PC(l.Insn)] = true
+	}
+	p := a.Program
+	maybes, dead, missing := 0, 0, 0
+	first := ""
+	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+		f := p.Flow(pc)
+		nop := f.Kind == bytecode.FlowGoto || f.Kind == bytecode.FlowCond ||
+			a.Xlated != nil && a.Xlated.Xlated[pc] == jit.Deleted
+		got := a.Succ.Facts.Reach(pc)
+		switch {
+		case got == cfg.Maybe:
+			if maybes++; !left[pc] && !nop {
+				missing++
+			}
+			continue
+		case (got == cfg.Yes) == left[pc], nop && !left[pc]:
+			continue
+		}
+		if dead++; dead == 1 {
+			first = fmt.Sprintf("slot %d %q: %v, the kernel has it: %v", pc, p.Text(pc), got, left[pc])
+		}
+	}
+	if dead > 0 {
+		r.wrong++
+		t.Errorf("REACH %s: %d slots, the first %s", name, dead, first)
+		return
+	}
+	if missing == 0 {
+		if r.reached++; maybes == 0 {
+			r.whole++
+		} else {
+			t.Logf("MAYBE %s: %d slots", name, maybes)
+		}
+	}
+}
+
+// bytes compares what was predicted.
+func (r *row) bytes(t *testing.T, name string, a *pipeline.Analysis, rec *record.Record, prof jit.Profile) {
+	if a.XlatedErr != nil || a.ImageErr != nil {
+		r.lost++
+		t.Errorf("LOST %s: %v, %v", name, a.XlatedErr, a.ImageErr)
+		return
+	}
+	xlated, err := record.Decode(rec.Result.Prog.Xlated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(a.Xlated.Unpredicted); n > 0 {
+		r.marked++
+		t.Logf("MARKED %s: %d slots, the first %q", name, n,
+			bytecode.Text(a.Xlated.Program.Insns, a.Xlated.Unpredicted[0]))
+		if why := compare.Unmarked(a.Xlated, a.Xlated.Dump(prof), xlated, rec.Result.Prog.Lines); why != "" {
+			r.beside++
+			t.Errorf("BESIDE %s: %s", name, why)
+		}
+		return
+	}
+	for _, o := range compare.Predicted(a, &compare.Observed{Xlated: xlated, Code: rec.Result.Prog.Jited}) {
+		if o.Known && !o.Same {
+			r.unmarked++
+			t.Errorf("UNMARKED %s: %s: %s", name, o.What, o.Detail)
+			return
+		}
+	}
+	r.same++
+}
