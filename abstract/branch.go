@@ -60,7 +60,7 @@ func (c *compare) guesses() bool {
 	if c.a.has(vague) || c.b.has(vague) {
 		return true
 	}
-	known := func(a *Alt) bool { return a.flags&foreign != 0 }
+	known := func(a *Alt) bool { return a.flags&foreign != 0 || c.r.maybeNotNull(a) }
 	return !c.is32 && (c.b.zero() && c.a.has(known) || c.a.zero() && c.b.has(known))
 }
 
@@ -185,7 +185,7 @@ func (c *compare) side(cond scalar.Cond) (*Value, bool) {
 			keep = append(keep, n)
 		case isZero && cond == scalar.JEQ && a.flags&maybeNull != 0:
 			keep = append(keep, Alt{Kind: Number, Off: scalar.Const(0)})
-		case isZero && cond == scalar.JEQ && notNull(a):
+		case isZero && cond == scalar.JEQ && c.r.notNull(a):
 		case isZero && cond == scalar.JNE && a.flags&maybeNull != 0:
 			n := *a
 			n.flags &^= maybeNull
@@ -201,9 +201,38 @@ func (c *compare) side(cond scalar.Cond) (*Value, bool) {
 }
 
 // notNull reports whether the kernel takes the pointer for not null without
-// asking (kernel/bpf/verifier.c reg_not_null, Linux 7.3; the types that are
-// told apart here).
-func notNull(a *Alt) bool { return (a.Kind == MapValue || a.Kind == Table) && a.flags&maybeNull == 0 }
+// asking (kernel/bpf/verifier.c reg_not_null and is_trusted_reg, Linux 7.3; before it
+// reg_type_not_null).
+func (r *run) notNull(a *Alt) bool {
+	if a.flags&maybeNull != 0 {
+		return false
+	}
+	few := r.a.opt.Quirks.FewNotNull
+	switch a.Kind {
+	case MapValue, Table:
+		return true
+	case MapPtr, TablePtr:
+		return !few
+	case Other:
+		switch memoryOf(a.Obj) {
+		case MemPlain, MemSock, MemTCPSock:
+			return true
+		case MemBuffer, MemXDPSock, MemTrusted:
+			return !few
+		}
+	}
+	return false
+}
+
+// maybeNotNull reports whether the kernel may take the pointer for not null, which
+// is not known.
+func (r *run) maybeNotNull(a *Alt) bool {
+	if a.Kind != Other || a.flags&maybeNull != 0 {
+		return false
+	}
+	m := memoryOf(a.Obj)
+	return m == MemUnknown || m == MemRCU
+}
 
 // put stores what one edge tells of a, and of the pointers that are null with
 // it.

@@ -43,6 +43,8 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 		if v := r.helperPointer(in.Imm, s); v != nil {
 			r0 = v
 		}
+	} else if v := r.kfuncPointer(pc, s); v != nil {
+		r0 = v
 	}
 	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
 		s.regs[reg] = nil

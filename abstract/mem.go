@@ -106,7 +106,7 @@ func (r *run) loadAlt(acc access, a *Alt, s *State) *Value {
 			return kernelPtr
 		}
 	case Other:
-		if Memory(a.Obj) == MemObject && acc.size == 8 {
+		if memoryOf(a.Obj) == MemObject && acc.size == 8 {
 			return kernelPtr
 		}
 	case Insn, Code, Func:

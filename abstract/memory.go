@@ -8,7 +8,7 @@ import (
 )
 
 // kernelPtr is a number or a pointer to a kernel object that may be gone.
-var kernelPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr | foreign | object, Off: unknown}}
+var kernelPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr | object, Off: unknown}}
 
 // memoryPointer returns a pointer to the start of memory that is not modelled.
 func memoryPointer(m Memory) *Value {
@@ -115,26 +115,6 @@ func (r *run) loadCtx(acc access, a *Alt, s *State) *Value {
 	return r.loaded(acc)
 }
 
-// helperPointer returns what a helper returns that returns a pointer, nil when it
-// is not known here (struct bpf_func_proto of each, Linux 7.3).
-func (r *run) helperPointer(number int32, s *State) *Value {
-	switch number {
-	case 81: // get_local_storage
-		return memoryPointer(MemPlain)
-	case 107, 131, 145, 156, 203, 210: // storage_get, ringbuf_reserve, dynptr_data
-		return s.memoryOrNull(MemPlain)
-	case 84, 85, 95, 98, 99: // lookups of sockets, sk_fullsock, get_listener_sock
-		return s.memoryOrNull(MemSock)
-	case 96: // tcp_sock
-		return s.memoryOrNull(MemTCPSock)
-	case 136, 137, 138, 139, 140, 178, 196: // skc_to_…
-		return s.memoryOrNull(MemObject)
-	case 158: // get_current_task_btf
-		return memoryPointer(MemTrusted)
-	}
-	return nil
-}
-
 // looked returns what a lookup in a map gives whose values are no memory of the
 // map's own.
 func (r *run) looked(m *Alt, s *State) *Value {
@@ -163,7 +143,7 @@ func castValue(in bytecode.Insn) *Value {
 }
 
 // isArena reports whether the value is a pointer into an arena.
-func isArena(v *Value) bool { return v.is(Other) && Memory(v.Obj) == MemArena }
+func isArena(v *Value) bool { return v.is(Other) && memoryOf(v.Obj) == MemArena }
 
 // arenaALU carries out arithmetic with a pointer into an arena, which yields one
 // (kernel/bpf/verifier.c adjust_reg_min_max_vals, Linux 7.3).

@@ -23,6 +23,8 @@ type Quirks struct {
 	// NullLookups: a lookup in an array by a constant key may be null (before Linux
 	// 6.14).
 	NullLookups bool
+	// FewNotNull: fewer kinds of pointers are taken for not null (before Linux 6.12).
+	FewNotNull bool
 	// FewFrames: calls nest 8 deep, not 16 (before Linux 7.2).
 	FewFrames bool
 }
@@ -40,6 +42,7 @@ func (q Quirks) frames() int {
 func QuirksOf(k kernel.Features) Quirks {
 	return Quirks{
 		NullLookups:  !k.Has(kernel.ArrayLookups),
+		FewNotNull:   !k.Has(kernel.NotNull),
 		FewFrames:    !k.Has(kernel.DeepCalls),
 		NoDivision:   !k.Has(kernel.DivisionRange),
 		LostCode:     k.Has(kernel.Gotox) && !k.Has(kernel.SpilledCode),

@@ -30,7 +30,11 @@ func (r *run) checkAligned(acc access, a *Alt) {
 func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 	lo, hi, fixed := r.span(acc, a)
 	r.touch(int(a.Obj), lo, s)
-	r.noteStack(acc.pc, int(a.Obj), lo, s, true)
+	at := int(a.Obj)
+	if fixed { // Linux counts it for the function that loads, whose frame it is or not
+		at = 0
+	}
+	r.noteStack(acc.pc, at, lo, s, true)
 	if int(a.Obj) >= len(s.frames) {
 		return anything
 	}

@@ -12,7 +12,7 @@ type Memory uint8
 // The kinds of memory.
 const (
 	MemUnknown Memory = iota // any of the others
-	MemPlain                 // accessed as it is: stack, map value, ring buffer
+	MemPlain                 // accessed as it is: stack, map value
 	MemPacket                // packet data, accessed as it is
 	MemCtx                   // the program's context
 	MemSock                  // struct bpf_sock
@@ -21,7 +21,16 @@ const (
 	MemObject                // kernel object that may be gone: loads may fault
 	MemTrusted               // kernel object that is there, accessed as it is
 	MemArena                 // an arena
+	MemBuffer                // bytes of known number, accessed as they are: ring buffer, slice
+	MemRCU                   // kernel object that is there while nobody waits, accessed as it is
 )
+
+// memoryBits are the bits of Alt.Obj that hold a Memory. Those above hold the
+// number of the object's type in the kernel's BTF, 0 when it is not known.
+const memoryBits = 8
+
+// memoryOf returns what an alternative of kind Other leads to.
+func memoryOf(obj int32) Memory { return Memory(obj & (1<<memoryBits - 1)) }
 
 // Use is what a load, store or atomic goes through.
 type Use struct {
@@ -69,7 +78,7 @@ func (a *Alt) memory(p *bytecode.Program) Memory {
 		}
 		return MemPlain
 	case Other:
-		return Memory(a.Obj)
+		return memoryOf(a.Obj)
 	case Number:
 		if a.flags&object != 0 {
 			return MemObject
@@ -124,21 +133,21 @@ func (f *Facts) Uses() []Use {
 	return out
 }
 
-// memory makes one answer of all: Linux refuses a program in which one
-// instruction accesses memory of two kinds, if one of them is rewritten, so what
-// a certain state has decides. Of objects that are there and others, the others
-// decide (kernel/bpf/verifier.c save_aux_ptr_type, Linux 7.3).
+// memory makes one answer of all. Linux refuses a program in which one instruction
+// accesses memory of two kinds, if one of them is rewritten, so what a certain state
+// has decides. Of objects and buffers, which may mix, those decide that may be gone
+// (kernel/bpf/verifier.c save_aux_ptr_type and merge_ptr_types, Linux 7.3).
 func (u use) memory() (Memory, bool) {
-	const plain, objects = 1<<MemPlain | 1<<MemPacket, 1<<MemObject | 1<<MemTrusted
+	const plain, objects = 1<<MemPlain | 1<<MemPacket, 1<<MemObject | 1<<MemTrusted | 1<<MemRCU | 1<<MemBuffer
 	known := u.certain &^ (1 << MemUnknown)
-	switch all := known | u.maybe; {
+	switch all := u.certain | u.maybe; {
 	case known&plain != 0 && known&^plain == 0:
 		return MemPlain, true
 	case known&objects != 0 && known&^objects == 0:
 		if known&(1<<MemObject) != 0 {
 			return MemObject, true
 		}
-		return MemTrusted, all|u.certain == 1<<MemTrusted
+		return MemTrusted, all&(1<<MemObject|1<<MemUnknown) == 0
 	case known != 0 && known&(known-1) == 0:
 		return single(known), true
 	case known == 0 && u.certain == 0 && all != 0 && all&(all-1) == 0:

@@ -51,6 +51,7 @@ const (
 	SpilledCode     // a code address survives being stored on the stack
 	TableLoadOffset // the offset in a load from a table counts
 	ArrayLookups    // a lookup in an array by a constant key is not null
+	NotNull         // buffers, maps and trusted objects are taken for not null
 	DeepCalls       // calls nest 16 deep, not 8
 
 	featureCount
@@ -102,6 +103,7 @@ func Table() [featureCount]Row {
 		SpilledCode:     row(7003, 0, Read, "code addresses survive on the stack"),
 		TableLoadOffset: row(7001, 0, Read, "the offset in a load from a table counts"),
 		ArrayLookups:    row(6014, 0, Read, "a lookup in an array by a constant key is not null"),
+		NotNull:         row(6012, 0, Read, "buffers, maps and trusted objects are not null"),
 		DeepCalls:       row(7002, 0, Read, "calls nest 16 deep, not 8"),
 	}
 	for i := range t {

@@ -81,7 +81,7 @@ func callFact(p *bytecode.Program, c abstract.Call) rewrite.CallFact {
 // memory returns what memory is for the rewrites.
 func memory(m abstract.Memory) rewrite.Memory {
 	switch m {
-	case abstract.MemPlain, abstract.MemPacket, abstract.MemTrusted:
+	case abstract.MemPlain, abstract.MemPacket, abstract.MemTrusted, abstract.MemBuffer, abstract.MemRCU:
 		return rewrite.MemPlain
 	case abstract.MemCtx:
 		return rewrite.MemCtx
