@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // DOT writes the control flow graph for Graphviz: a cluster for each function,
@@ -104,7 +106,7 @@ func dotString(lines ...string) string {
 	var b strings.Builder
 	b.WriteByte('"')
 	for _, l := range lines {
-		b.WriteString(dotEscaper.Replace(Visible(l)))
+		b.WriteString(dotEscaper.Replace(visible.Text(l)))
 		if len(lines) > 1 {
 			b.WriteString(`\l`)
 		}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/rendertest"
 )
@@ -49,7 +50,7 @@ func TestDOT(t *testing.T) {
 			}
 			for _, b := range s.Scene.Blocks {
 				for _, l := range b.Lines {
-					if want := fmt.Sprintf("%d: %s", l.Slot, render.Visible(l.Text)); !texts[want] {
+					if want := fmt.Sprintf("%d: %s", l.Slot, visible.Text(l.Text)); !texts[want] {
 						t.Errorf("line %q is missing", want)
 					}
 				}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render/display"
 )
 
@@ -15,7 +16,7 @@ import (
 // that a style sheet alone can light up the whole and "#b7" in an address leads
 // to it.
 func Draw(s *Scene, l *Layout) *display.Picture {
-	p := &display.Picture{W: l.W, H: l.H, Title: Visible(s.Title), Desc: s.describe(l)}
+	p := &display.Picture{W: l.W, H: l.H, Title: visible.Text(s.Title), Desc: s.describe(l)}
 	p.Parts = func(yield func(display.Item) bool) {
 		d := newDrawing(s, l)
 		on := true
@@ -153,7 +154,7 @@ func (d *drawing) group(g display.Item, f func()) {
 
 // path adds a shape; title may be empty.
 func (d *drawing) path(class string, p *display.Path, title string) {
-	d.add(display.Item{Class: class, Path: *p, Title: Visible(title)})
+	d.add(display.Item{Class: class, Path: *p, Title: visible.Text(title)})
 }
 
 // at starts a path.
@@ -166,19 +167,19 @@ func (d *drawing) text(x, y int, class, s string) {
 
 // anchored adds a line of text of which x is the start, the middle or the end.
 func (d *drawing) anchored(x, y int, class, s string, anchor display.Anchor) {
-	d.runs(x, y, class, "", anchor, display.Run{Text: Visible(s)})
+	d.runs(x, y, class, "", anchor, display.Run{Text: visible.Text(s)})
 }
 
 // runs adds a line of visible text of several looks.
 func (d *drawing) runs(x, y int, class, title string, anchor display.Anchor, runs ...display.Run) {
-	d.add(display.Item{Class: class, Title: Visible(title), At: display.Pt{X: float64(x), Y: float64(y)}, Anchor: anchor,
+	d.add(display.Item{Class: class, Title: visible.Text(title), At: display.Pt{X: float64(x), Y: float64(y)}, Anchor: anchor,
 		Runs: runs})
 }
 
 func (d *drawing) rect(r Rect, class string, round int) { d.titled(r, class, round, "") }
 
 func (d *drawing) titled(r Rect, class string, round int, title string) {
-	d.add(display.Item{Class: class, Title: Visible(title), Box: &display.Box{X: r.X, Y: r.Y, W: r.W, H: r.H, R: round}})
+	d.add(display.Item{Class: class, Title: visible.Text(title), Box: &display.Box{X: r.X, Y: r.Y, W: r.W, H: r.H, R: round}})
 }
 
 func (d *drawing) background() { d.rect(Rect{0, 0, d.l.W, d.l.H}, "page", 0) }
@@ -192,7 +193,7 @@ func (d *drawing) titles() {
 	}
 	d.text(margin, margin+40, "sub", sub)
 	if class, text := s.stamp(); text != "" {
-		d.text(margin+textWidth(columns(Visible(sub))+2), margin+40, class, text)
+		d.text(margin+textWidth(columns(visible.Text(sub))+2), margin+40, class, text)
 	}
 	if len(s.Mismatches) == 0 {
 		return
@@ -215,7 +216,7 @@ func (d *drawing) titles() {
 
 // clipped adds text of at most cols cells, all of it as a title.
 func (d *drawing) clipped(x, y int, class, s string, cols int) {
-	t, cut := clip(Visible(s), cols)
+	t, cut := clip(visible.Text(s), cols)
 	title := ""
 	if cut {
 		title = s
@@ -236,7 +237,7 @@ func (d *drawing) frames() {
 			d.text(r.X+funcPad, r.Y+22, "name", name)
 			x := r.X + funcPad + textWidth(columns(name)+2)
 			if f.Note != "" {
-				note, _ := clip(Visible(f.Note), 40)
+				note, _ := clip(visible.Text(f.Note), 40)
 				d.text(x, r.Y+22, "note", note)
 				x += textWidth(columns(note) + 2)
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render/display"
 )
 
@@ -47,7 +48,7 @@ func (d *drawing) ways(b int) string {
 				names = append(names, fmt.Sprintf("%d more", len(side.list)-most))
 				break
 			}
-			name, _ := clip(Visible(d.scene.Blocks[o].Name), 24)
+			name, _ := clip(visible.Text(d.scene.Blocks[o].Name), 24)
 			names = append(names, name)
 		}
 		if len(names) > 0 {
@@ -59,7 +60,7 @@ func (d *drawing) ways(b int) string {
 
 // spoken describes a block for those who do not see it.
 func spoken(blk *Block) string {
-	name, _ := clip(Visible(blk.Name), 24)
+	name, _ := clip(visible.Text(blk.Name), 24)
 	if name == "" {
 		name = "block without a name"
 	}
@@ -82,7 +83,7 @@ func spoken(blk *Block) string {
 		parts = append(parts, fmt.Sprintf("%d visits", *blk.Count))
 	}
 	if blk.Mark != "" {
-		parts = append(parts, Visible(blk.Mark))
+		parts = append(parts, visible.Text(blk.Mark))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -132,7 +133,7 @@ func (d *drawing) row(r Rect, y int, row row) {
 	put := func(x int, class string, runs ...display.Run) {
 		d.runs(x, y, class, row.title, display.Start, runs...)
 	}
-	plain := display.Run{Text: Visible(row.text)}
+	plain := display.Run{Text: visible.Text(row.text)}
 	switch row.kind {
 	case headText:
 		put(x, "", headRuns(row)...)
@@ -145,7 +146,7 @@ func (d *drawing) row(r Rect, y int, row row) {
 		}
 		runs := []display.Run{{Text: fmt.Sprintf("%*s", d.slotCols, row.slot), Class: "slot"}, {Text: "  " + plain.Text}}
 		if row.note != "" {
-			runs = append(runs, display.Run{Text: " " + Visible(row.note), Class: "state"})
+			runs = append(runs, display.Run{Text: " " + visible.Text(row.note), Class: "state"})
 		}
 		put(x, "", runs...)
 	case foldText:
@@ -159,7 +160,7 @@ func (d *drawing) row(r Rect, y int, row row) {
 
 // headRuns returns the text of a block's head.
 func headRuns(row row) []display.Run {
-	runs := []display.Run{{Text: Visible(strings.TrimSuffix(row.text, row.slot)), Class: "name"}}
+	runs := []display.Run{{Text: visible.Text(strings.TrimSuffix(row.text, row.slot)), Class: "name"}}
 	if row.slot != "" {
 		class := "slot"
 		if row.note != "" || row.mark != "" {
@@ -168,10 +169,10 @@ func headRuns(row row) []display.Run {
 		runs = append(runs, display.Run{Text: row.slot, Class: class})
 	}
 	if row.note != "" {
-		runs = append(runs, display.Run{Text: "  " + Visible(row.note), Class: "visits"})
+		runs = append(runs, display.Run{Text: "  " + visible.Text(row.note), Class: "visits"})
 	}
 	if row.mark != "" {
-		runs = append(runs, display.Run{Text: "  " + Visible(markText(row.mark)), Class: "name"})
+		runs = append(runs, display.Run{Text: "  " + visible.Text(markText(row.mark)), Class: "name"})
 	}
 	return runs
 }
@@ -183,7 +184,7 @@ func (d *drawing) chipRow(r Rect, x, y int, row row) {
 		if row.edge != "" {
 			d.rect(Rect{x - 2, y - 11, min(r.W-2*boxPad, textWidth(columns(row.text))+10), 14}, "chip", 7)
 		}
-		d.runs(x+3, y, class, row.title, display.Start, display.Run{Text: Visible(row.text)})
+		d.runs(x+3, y, class, row.title, display.Start, display.Run{Text: visible.Text(row.text)})
 	}
 	if row.link == "" || len(d.l.Tables) == 0 && strings.HasPrefix(row.link, "#t") {
 		put()
@@ -239,7 +240,7 @@ func (d *drawing) hubs() {
 			d.rect(h.Rect, "hub", 10)
 			name := "indirect jumps"
 			if h.Table >= 0 {
-				name, _ = clip("table "+Visible(d.scene.Tables[h.Table].Name), 46)
+				name, _ = clip("table "+visible.Text(d.scene.Tables[h.Table].Name), 46)
 			}
 			d.anchored(h.X+h.W/2, h.Y+16, "", name, display.Middle)
 		})

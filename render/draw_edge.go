@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render/display"
 )
 
@@ -106,7 +107,7 @@ func (d *drawing) wire(i int) {
 		mark = markClass(d.sameMark(w))
 	}
 	if mark != "" {
-		title += ", " + Visible(e.Mark)
+		title += ", " + visible.Text(e.Mark)
 	}
 	if e.Count != nil && len(w.Edges) == 1 {
 		title += fmt.Sprintf(", passed %d times", *e.Count)
@@ -235,13 +236,13 @@ func (d *drawing) label(w *Wire, e *Edge) {
 		p = w.Points[n-1]
 	}
 	room := d.roomRight(e.To, p.X)
-	atLeft := e.Kind == Indirect && room < min(columns(Visible(text)), labelCols)*labelCell/10+12
+	atLeft := e.Kind == Indirect && room < min(columns(visible.Text(text)), labelCols)*labelCell/10+12
 	lines, cut := []string{text}, false
 	if e.Kind != Indirect || w.Curve {
-		lines[0], cut = clip(Visible(text), labelCols)
+		lines[0], cut = clip(visible.Text(text), labelCols)
 	} else {
 		// The last bend is where the line leaves its trunk.
-		lines, cut = labelLines(Visible(text), max(1, min(3, (p.Y-w.Points[n-2].Y-10)/labelHeight)))
+		lines, cut = labelLines(visible.Text(text), max(1, min(3, (p.Y-w.Points[n-2].Y-10)/labelHeight)))
 	}
 	title := ""
 	if cut {
@@ -252,7 +253,7 @@ func (d *drawing) label(w *Wire, e *Edge) {
 		look = "lab case"
 	}
 	for i, t := range lines {
-		run := display.Run{Text: Visible(t)}
+		run := display.Run{Text: visible.Text(t)}
 		switch y := p.Y - 5 - labelHeight*(len(lines)-1-i); {
 		case e.Kind != Indirect:
 			d.runs(p.X+6, p.Y+11, "lab", title, display.Start, run)

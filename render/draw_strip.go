@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render/display"
 )
 
@@ -92,7 +93,7 @@ func (d *drawing) link(b int, k *Link) {
 		far = " far"
 	}
 	if len(d.l.Strip.Links) <= manyLinks {
-		name, _ := clip(Visible(d.scene.Blocks[b].Name), 8)
+		name, _ := clip(visible.Text(d.scene.Blocks[b].Name), 8)
 		d.text(k.X0-smallWidth(columns(name))-4, k.Y0+4, "off small", name)
 	}
 	mid := (k.X0 + k.X1) / 2
@@ -114,11 +115,11 @@ func (d *drawing) ribbon(b int) {
 // piece draws a piece of a strip, with a label where there is room.
 func (d *drawing) piece(p Piece, r Rect, class, name string) {
 	title := fmt.Sprintf("%s: +0x%x..+0x%x, %d bytes", name, p.Offset, p.Offset+p.Len, p.Len)
-	d.group(display.Item{Title: Visible(title)}, func() {
+	d.group(display.Item{Title: visible.Text(title)}, func() {
 		d.rect(r, "piece "+class, 0)
 		if r.H >= 10 {
 			y := r.Y + r.H/2 + 4
-			t, _ := clip(Visible(name), 17)
+			t, _ := clip(visible.Text(name), 17)
 			d.text(r.X+10, y, "small", t)
 			d.anchored(r.X+r.W-46, y, "small dim", fmt.Sprintf("+0x%x", p.Offset), display.End)
 			d.anchored(r.X+r.W-6, y, "small", fmt.Sprintf("%d B", p.Len), display.End)
@@ -258,7 +259,7 @@ func (k *ByteMark) title() string {
 func (d *drawing) tables() {
 	for t, r := range d.l.Tables {
 		tab := &d.scene.Tables[t]
-		g := display.Item{Class: "t", ID: fmt.Sprintf("t%d", t), Label: "table " + Visible(tab.Name), Part: display.Table,
+		g := display.Item{Class: "t", ID: fmt.Sprintf("t%d", t), Label: "table " + visible.Text(tab.Name), Part: display.Table,
 			Index: t}
 		d.group(g, func() { d.table(t, r, tab) })
 	}

@@ -2,28 +2,6 @@ package render
 
 import "testing"
 
-func TestVisible(t *testing.T) {
-	for _, c := range []struct{ in, want string }{
-		{"plain text", "plain text"},
-		{"a\nb\tc\r", `a\nb\tc\r`},
-		{"\x00\x1b[31m\x7f", `\x00\x1b[31m\x7f`},
-		{"\xff\xc3", `\xff\xc3`},
-		{"\u0085\u00a0\u00ad", `\x85\xa0\xad`},
-		{"a\u202eb\u2066c\u200bd\ufeff", `a\u{202e}b\u{2066}c\u{200b}d\u{feff}`},
-		{"e\u0301", `e\u{301}`},
-		{"\ufffe\uffff", `\u{fffe}\u{ffff}`},
-		{"\ufffd", `\u{fffd}`},
-		{"\u2028\u2029", `\u{2028}\u{2029}`},
-		{"Grüße 漢字 → …", "Grüße 漢字 → …"},
-		{"\u05e9\u05dc", `\u{5e9}\u{5dc}`},
-		{"\U000e0041", `\u{e0041}`},
-	} {
-		if got := Visible(c.in); got != c.want {
-			t.Errorf("Visible(%q) = %q, want %q", c.in, got, c.want)
-		}
-	}
-}
-
 func TestXMLText(t *testing.T) {
 	got := xmlText(`<a b="c" d='e'>&amp;` + "\x00")
 	if want := `&lt;a b=&quot;c&quot; d=&#39;e&#39;&gt;&amp;amp;\x00`; got != want {

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // The parts of the page.
@@ -104,7 +106,7 @@ func (p *Pages) key(title string) string {
 		p.seen = map[string]bool{}
 	}
 	// A select's values come without the spaces around them.
-	name := strings.Join(strings.Fields(Visible(title)), " ")
+	name := strings.Join(strings.Fields(visible.Text(title)), " ")
 	key := name
 	for n := 2; p.seen[key] || key == ""; n++ {
 		key = fmt.Sprintf("%s~%d", name, n)

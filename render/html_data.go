@@ -3,6 +3,8 @@ package render
 import (
 	"fmt"
 	"strconv"
+
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // pageData is what the page's script knows of a program as soon as it shows it:
@@ -118,7 +120,7 @@ func newPageData(s *Scene, l *Layout, key string) *pageData {
 		d.Aside = append(d.Aside, newPagePart(a))
 	}
 	for _, m := range s.Mismatches {
-		d.Mismatches = append(d.Mismatches, Visible(m))
+		d.Mismatches = append(d.Mismatches, visible.Text(m))
 	}
 	return d
 }
@@ -143,7 +145,7 @@ func (d *pageData) block(i int, b *Block) {
 		first, last = b.Lines[0].Slot, b.Lines[n-1].Slot
 	}
 	d.Slots = append(d.Slots, first, last)
-	if name := Visible(b.Name); name != "b"+strconv.Itoa(i) {
+	if name := visible.Text(b.Name); name != "b"+strconv.Itoa(i) {
 		d.Names[i] = name
 	}
 	if b.LoopDepth != 0 {
@@ -153,7 +155,7 @@ func (d *pageData) block(i int, b *Block) {
 		d.Counts[i] = *b.Count
 	}
 	if f := b.Folded; f != nil {
-		d.Folded[i] = Visible(fmt.Sprintf("%s of %d blocks", f.Kind, f.Blocks))
+		d.Folded[i] = visible.Text(fmt.Sprintf("%s of %d blocks", f.Kind, f.Blocks))
 	}
 	set(d.Status, i, b.Status)
 	set(d.Reasons, i, b.Reason)
@@ -167,7 +169,7 @@ func (d *pageData) edge(i int, e *Edge, kinds map[EdgeKind]int) {
 	if !ok {
 		kind = len(d.Kinds)
 		kinds[e.Kind] = kind
-		d.Kinds = append(d.Kinds, Visible(string(e.Kind)))
+		d.Kinds = append(d.Kinds, visible.Text(string(e.Kind)))
 	}
 	dead := 0
 	switch {
@@ -186,7 +188,7 @@ func (d *pageData) edge(i int, e *Edge, kinds map[EdgeKind]int) {
 
 func set(m map[int]string, i int, s string) {
 	if s != "" {
-		m[i] = Visible(s)
+		m[i] = visible.Text(s)
 	}
 }
 
@@ -222,7 +224,7 @@ func newPageLines(s *Scene) *pageLines {
 		if !ok {
 			i = len(p.Texts)
 			texts[s] = i
-			p.Texts = append(p.Texts, Visible(s))
+			p.Texts = append(p.Texts, visible.Text(s))
 		}
 		return i
 	}
@@ -233,7 +235,7 @@ func newPageLines(s *Scene) *pageLines {
 			if !ok {
 				file = len(p.Files)
 				files[n.File] = file
-				p.Files = append(p.Files, Visible(n.File))
+				p.Files = append(p.Files, visible.Text(n.File))
 			}
 			p.Lines = append(p.Lines, n.Slot, text(n.Text), text(n.Source), file, n.LineNo, text(n.Note), text(n.Mark))
 		}
@@ -255,7 +257,7 @@ func newPageDetails(s *Scene, lo, hi int) [][]pagePart {
 }
 
 func newPageTable(t *Table) pageTable {
-	out := pageTable{Name: Visible(t.Name), Head: t.head(), Bias: t.Bias, Entries: []int{}, Notes: map[int]string{}}
+	out := pageTable{Name: visible.Text(t.Name), Head: t.head(), Bias: t.Bias, Entries: []int{}, Notes: map[int]string{}}
 	for i, e := range t.Entries {
 		state := 0
 		if e.Selected {
@@ -287,7 +289,7 @@ func newPageCode(s *Scene) *pageCode {
 		if !ok {
 			i = len(p.Texts)
 			texts[s] = i
-			p.Texts = append(p.Texts, Visible(s))
+			p.Texts = append(p.Texts, visible.Text(s))
 		}
 		return i
 	}
@@ -304,9 +306,9 @@ func newPageCode(s *Scene) *pageCode {
 }
 
 func newPagePart(sec Section) pagePart {
-	part := pagePart{Title: Visible(sec.Title), Lines: make([]string, len(sec.Lines))}
+	part := pagePart{Title: visible.Text(sec.Title), Lines: make([]string, len(sec.Lines))}
 	for i, t := range sec.Lines {
-		part.Lines[i] = Visible(t)
+		part.Lines[i] = visible.Text(t)
 	}
 	return part
 }

@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render/display"
 )
 
@@ -134,7 +135,7 @@ func (d *drawing) blockItems() []legendItem {
 	add(dead, "dead", "hatch", signBox(0, 14, 12))
 	add(maybe, "possibly reached", "maybebox box", signBox(0, 14, 12))
 	if d.scene.Counted != "" {
-		what, _ := clip(Visible(d.scene.Counted), 60)
+		what, _ := clip(visible.Text(d.scene.Counted), 60)
 		what += fmt.Sprintf(", 0 to %d", d.hottest)
 		items = append(items, legendItem{18 + 12*heatLevels, what, func(x, y int) {
 			for i := range heatLevels + 1 {

@@ -1,5 +1,9 @@
 package render
 
+import (
+	"github.com/bpfcfg/bpfcfg/internal/visible"
+)
+
 // markSigns are the signs in front of mark words, also seen without colour.
 var markSigns = [...]struct{ mark, sign, meaning string }{
 	{MarkAdded, "+", "added"},
@@ -14,7 +18,7 @@ func markText(mark string) string {
 	if mark == "" {
 		return ""
 	}
-	return markSign(mark) + " " + Visible(mark)
+	return markSign(mark) + " " + visible.Text(mark)
 }
 
 // markSign returns the sign of a mark.

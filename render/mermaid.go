@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // mermaidText is the number of instructions up to which blocks have their
@@ -77,7 +79,7 @@ func mermaidEdge(b *bytes.Buffer, i int, e *Edge) {
 // character codes, Mermaid's only escape.
 func mermaidString(s string) string {
 	var b strings.Builder
-	for _, r := range Visible(s) {
+	for _, r := range visible.Text(s) {
 		if r < 0x80 && !strings.ContainsRune(mermaidPlain, r) {
 			fmt.Fprintf(&b, "#%d;", r)
 		} else {

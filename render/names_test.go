@@ -8,6 +8,7 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/rendertest"
 )
@@ -183,7 +184,7 @@ func TestDOTNames(t *testing.T) {
 			continue
 		}
 		texts, nodes, _ := readGraphviz(t, out)
-		if nodes != 5 || !texts[render.Visible(open+name+end)] {
+		if nodes != 5 || !texts[visible.Text(open+name+end)] {
 			t.Errorf("%q: %d nodes, texts %v", name, nodes, texts)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render/layered"
 )
 
@@ -66,8 +67,8 @@ func PlaceContext(ctx context.Context, s *Scene, opt PlaceOptions) (*Layout, err
 
 func titleWidth(s *Scene) int {
 	_, stamp := s.stamp()
-	sub := columns(Visible(s.Subtitle)) + len(s.Profile) + columns(Visible(stamp)) + 5
-	return margin + max(columns(Visible(s.Title))*12, textWidth(sub))
+	sub := columns(visible.Text(s.Subtitle)) + len(s.Profile) + columns(visible.Text(stamp)) + 5
+	return margin + max(columns(visible.Text(s.Title))*12, textWidth(sub))
 }
 
 // mismatchHeight is the height of the warning below the title.
@@ -122,7 +123,7 @@ func placeFuncs(ctx context.Context, s *Scene, opt PlaceOptions, l *Layout) ([]*
 			}
 			p, err := b.place(ctx, f, blocks[f], opt.Engine, bar.part(len(blocks[f])))
 			if err != nil {
-				return nil, fmt.Errorf("place function %q: %w", Visible(s.Funcs[f].Name), err)
+				return nil, fmt.Errorf("place function %q: %w", visible.Text(s.Funcs[f].Name), err)
 			}
 			fs[f] = p
 			for _, e := range p.given() {
@@ -182,7 +183,7 @@ func (fb *funcBuilder) place(
 	if p.p, err = enginePlace(ctx, engine, g, report); err != nil {
 		return nil, err
 	}
-	name := columns(Visible(fb.v.scene.Funcs[f].Name)) + columns(Visible(fb.v.scene.Funcs[f].Note))
+	name := columns(visible.Text(fb.v.scene.Funcs[f].Name)) + columns(visible.Text(fb.v.scene.Funcs[f].Note))
 	p.w = max(p.p.W+2*funcPad, textWidth(min(name, 80)+34)+2*funcPad)
 	p.h = p.p.H + funcHead + 2*funcPad
 	return p, nil
@@ -288,7 +289,7 @@ func (fb *funcBuilder) findHubs(p *placed) map[int]int {
 		h := Hub{Table: -1, Rect: Rect{W: hubWidth, H: hubHeight}}
 		if ts := fb.v.tablesOf[bs[0]]; len(ts) == 1 {
 			h.Table = ts[0]
-			cols := columns(Visible(s.Tables[ts[0]].Name))
+			cols := columns(visible.Text(s.Tables[ts[0]].Name))
 			h.W = (textWidth(min(cols, 40)+8) + 31) / 32 * 32
 		}
 		for _, b := range bs {

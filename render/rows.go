@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // Sizes of text in pixels. A cell of a 12 pixel monospaced font is 7.2 to 7.3
@@ -107,8 +109,8 @@ func (v *viewer) blockRows(b int) []row {
 			rows = append(rows, v.sourceRow(l))
 			last = l
 		}
-		text, cut := clip(Visible(l.Text), v.lim.cols)
-		r := row{kind: insnText, slot: fmt.Sprint(l.Slot), text: text, note: Visible(l.Note), mark: l.Mark}
+		text, cut := clip(visible.Text(l.Text), v.lim.cols)
+		r := row{kind: insnText, slot: fmt.Sprint(l.Slot), text: text, note: visible.Text(l.Note), mark: l.Mark}
 		if cut {
 			r.title = l.Text
 		}
@@ -120,7 +122,7 @@ func (v *viewer) blockRows(b int) []row {
 // heading is the row of a block's head: its name, slots, visits and mark.
 func (v *viewer) heading(b int) row {
 	blk := &v.scene.Blocks[b]
-	name, _ := clip(Visible(blk.Name), 24)
+	name, _ := clip(visible.Text(blk.Name), 24)
 	r := row{kind: headText, text: name, note: countText(blk.Count), mark: blk.Mark}
 	if len(blk.Lines) == 0 {
 		return r
@@ -136,7 +138,7 @@ func (v *viewer) heading(b int) row {
 
 func (v *viewer) sourceRow(l Line) row {
 	src := strings.TrimSpace(strings.ReplaceAll(l.Source, "\t", " "))
-	full := Visible(src)
+	full := visible.Text(src)
 	if l.LineNo > 0 {
 		full = fmt.Sprintf("%d: %s", l.LineNo, full)
 	}
@@ -167,7 +169,7 @@ func foldRow(lines []Line) row {
 			if l.Mark != "" {
 				sign = markSign(l.Mark) + " "
 			}
-			fmt.Fprintf(&b, "%s%d %s; ", sign, l.Slot, Visible(l.Text))
+			fmt.Fprintf(&b, "%s%d %s; ", sign, l.Slot, visible.Text(l.Text))
 		case i == most:
 			fmt.Fprintf(&b, "… %d more", len(lines)-most)
 		}
@@ -188,9 +190,9 @@ func (v *viewer) footRows(b int) []row {
 	var rows []row
 	for _, t := range v.tablesOf[b] {
 		tab := &v.scene.Tables[t]
-		text := "table " + Visible(tab.Name)
+		text := "table " + visible.Text(tab.Name)
 		if tab.Range != "" {
-			text += " [" + Visible(tab.Range) + "]"
+			text += " [" + visible.Text(tab.Range) + "]"
 		}
 		rows = append(rows, v.chip(Indirect, text, fmt.Sprintf("#t%d", t)))
 	}
@@ -220,7 +222,7 @@ func (v *viewer) footRows(b int) []row {
 func (v *viewer) state(what, why string) row {
 	full := what
 	if why != "" {
-		full += ": " + Visible(why)
+		full += ": " + visible.Text(why)
 	}
 	text, cut := clip(full, v.lim.cols)
 	r := row{kind: stateText, text: text}
@@ -245,15 +247,15 @@ func (v *viewer) edgeChip(i int) row {
 	name, link := "unknown", ""
 	if e.To != Outside {
 		to := &v.scene.Blocks[e.To]
-		name, link = Visible(to.Name), fmt.Sprintf("#b%d", e.To)
+		name, link = visible.Text(to.Name), fmt.Sprintf("#b%d", e.To)
 		if f := v.scene.Funcs[to.Func]; to.Entry && crossing(e.Kind) {
 			name, link = funcName(f, to.Func), fmt.Sprintf("#f%d", to.Func)
 		}
 		if e.Label != "" {
-			name += " (" + Visible(e.Label) + ")"
+			name += " (" + visible.Text(e.Label) + ")"
 		}
 	} else if e.Label != "" {
-		name = Visible(e.Label)
+		name = visible.Text(e.Label)
 	}
 	dead := ""
 	if e.Dead {
@@ -271,7 +273,7 @@ func funcName(f Func, i int) string {
 	if f.Name == "" {
 		return fmt.Sprintf("function %d", i)
 	}
-	name, _ := clip(Visible(f.Name), 40)
+	name, _ := clip(visible.Text(f.Name), 40)
 	return name
 }
 

@@ -3,6 +3,8 @@ package render
 import (
 	"fmt"
 	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // stubIns is the number of branches into one block from which they have no lines:
@@ -41,7 +43,7 @@ func (v *viewer) waysIn(b int) (row, bool) {
 	}
 	names := make([]string, len(list))
 	for i, e := range list {
-		names[i] = Visible(v.scene.Blocks[v.scene.Edges[e].From].Name)
+		names[i] = visible.Text(v.scene.Blocks[v.scene.Edges[e].From].Name)
 	}
 	full := fmt.Sprintf("← %d ways in: %s", len(list), strings.Join(names, " "))
 	text, _ := clip(full, v.lim.cols)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // tableLine is a row of a drawn table: a target with all its indices.
@@ -85,7 +87,7 @@ func smallWidth(cols int) int { return (cols*smallCell + 9) / 10 }
 func (r *tableLine) target(s *Scene) string {
 	name := "outside"
 	if r.block != Outside {
-		name = Visible(s.Blocks[r.block].Name)
+		name = visible.Text(s.Blocks[r.block].Name)
 	}
 	var marks []string
 	switch {
@@ -95,7 +97,7 @@ func (r *tableLine) target(s *Scene) string {
 		marks = append(marks, "never")
 	}
 	if r.note != "" {
-		marks = append(marks, Visible(r.note))
+		marks = append(marks, visible.Text(r.note))
 	}
 	if len(marks) > 0 {
 		name += " (" + strings.Join(marks, ", ") + ")"

@@ -123,9 +123,8 @@ const homepage = "https://github.com/bpfcfg/bpfcfg"
 // writeSARIF writes a SARIF log of one run. Findings that the baseline accepts
 // are suppressed results. A failure of the tool is an unsuccessful invocation.
 func writeSARIF(w io.Writer, r *Report, opt Options) error {
-	driver := sarifDriver{Name: "bpfcfg", Info: homepage, Version: cmp.Or(opt.Version, "unknown"), Rules: []sarifRule{}}
-	run := sarifRun{Tool: sarifTool{driver},
-		Results: []sarifResult{}}
+	driver := sarifDriver{Name: "bpfcfg", Info: homepage, Version: numeric(opt.Version), Rules: []sarifRule{}}
+	run := sarifRun{Tool: sarifTool{driver}, Results: []sarifResult{}}
 	index := map[check.ID]int{}
 	for i, info := range check.Catalogue() {
 		index[info.ID] = i
@@ -160,6 +159,15 @@ func writeSARIF(w io.Writer, r *Report, opt Options) error {
 			}
 		}
 	})
+}
+
+// numeric returns a version as SARIF wants it, with a number first: v0.1.0 is 0.1.0,
+// and a build without a version 0-(devel).
+func numeric(version string) string {
+	if v := strings.TrimPrefix(version, "v"); v != "" && v[0] >= '0' && v[0] <= '9' {
+		return v
+	}
+	return "0-" + cmp.Or(version, "unknown")
 }
 
 // programs yields all programs with their inputs.
@@ -222,10 +230,11 @@ func steps(in *Input, path []Step) []sarifStep {
 	return out
 }
 
-// physical returns a place in a C file; a place without one is the object.
+// physical returns a place in a C file; a place without one is the object, at its
+// first line: viewers, GitHub's among them, show no result without a line.
 func physical(in *Input, p Place) sarifPhysical {
 	if p.Line == 0 {
-		return sarifPhysical{Artifact: sarifArtifact{uri(in.Object)}}
+		return sarifPhysical{sarifArtifact{uri(in.Object)}, &sarifRegion{Line: 1}}
 	}
 	region := &sarifRegion{Line: p.Line, Col: p.Col}
 	if p.Text != "" {

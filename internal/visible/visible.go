@@ -17,11 +17,11 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns s with every character that does not print as itself on one
-// line written as an escape: control and format characters (which include the
-// bidirectional controls), line and paragraph separators, other invisible
-// characters, and bytes that are not UTF-8. Printable text, including spaces
-// and combining marks, is returned unchanged.
+// Text returns s with everything that a reader would not see, or see in the wrong
+// place, written as an escape: control characters and line ends (\n, \x1b), invisible,
+// bidirectional and combining characters and right-to-left letters (\u{202e}), bytes
+// that are no UTF-8 (\xff). What is left has one or two cells for each character, in
+// reading order, and is legal in XML.
 func Text(s string) string {
 	if clean(s) {
 		return s
@@ -34,12 +34,16 @@ func Text(s string) string {
 			fmt.Fprintf(&b, `\x%02x`, s[i])
 		case printable(r):
 			b.WriteRune(r)
-		case r < 0x80:
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r < 0x100:
 			fmt.Fprintf(&b, `\x%02x`, r)
-		case r < 0x10000:
-			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
-			fmt.Fprintf(&b, `\U%08x`, r)
+			fmt.Fprintf(&b, `\u{%x}`, r)
 		}
 		i += n
 	}
@@ -48,9 +52,6 @@ func Text(s string) string {
 
 // clean reports whether Text has nothing to do.
 func clean(s string) bool {
-	if !utf8.ValidString(s) {
-		return false
-	}
 	for _, r := range s {
 		if !printable(r) {
 			return false
@@ -59,9 +60,21 @@ func clean(s string) bool {
 	return true
 }
 
-// printable reports whether r prints as itself. Spaces other than U+0020 are
-// not: a person cannot tell them apart.
-func printable(r rune) bool { return r == ' ' || unicode.IsPrint(r) }
+// printable reports whether r shows as itself. Spaces other than U+0020 do not: a
+// person cannot tell them apart; right-to-left letters would reorder their neighbours.
+func printable(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r >= ' ' && r != 0x7f
+	}
+	return r != utf8.RuneError && unicode.IsPrint(r) && !unicode.In(r, unicode.Mn, unicode.Me) && !rightToLeft(r)
+}
+
+// rightToLeft reports whether the character belongs to a block of right-to-left
+// scripts (Unicode, DerivedBidiClass: classes R and AL).
+func rightToLeft(r rune) bool {
+	return r >= 0x590 && r <= 0x8ff || r >= 0xfb1d && r <= 0xfdff || r >= 0xfe70 && r <= 0xfeff ||
+		r >= 0x10800 && r <= 0x10fff || r >= 0x1e800 && r <= 0x1efff
+}
 
 // FileName returns s as a name that is safe as one element of a file path: only
 // letters, digits, '.', '_' and '-' remain, others become '_', a leading dot

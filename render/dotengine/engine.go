@@ -30,6 +30,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
@@ -179,7 +180,7 @@ func (e *Engine) run(parent context.Context, src []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: more than %d MiB", ErrMemory, e.opt.Memory>>20)
 	case err != nil:
 		first, _, _ := strings.Cut(strings.TrimSpace(msg.String()), "\n")
-		return nil, fmt.Errorf("bpfcfg-dot: %w: %s", err, render.Visible(first))
+		return nil, fmt.Errorf("bpfcfg-dot: %w: %s", err, visible.Text(first))
 	}
 	return out.Bytes(), nil
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
@@ -87,7 +88,7 @@ func (d *drawing) labels() {
 		if e.Kind != render.Indirect || e.To == render.Outside || e.Label == "" || e.Dead {
 			continue
 		}
-		label := render.Visible(e.Label)
+		label := visible.Text(e.Label)
 		switch c := &d.cases[e.To]; {
 		case *c == "":
 			*c = label
@@ -106,12 +107,12 @@ func (d *drawing) labels() {
 // function prints the head of a function.
 func (d *drawing) function(f int) {
 	fn := d.s.Funcs[f]
-	name := render.Visible(fn.Name)
+	name := visible.Text(fn.Name)
 	if name == "" {
 		name = "function " + strconv.Itoa(f)
 	}
 	if fn.Note != "" {
-		name += " (" + render.Visible(fn.Note) + ")"
+		name += " (" + visible.Text(fn.Note) + ")"
 	}
 	if f > 0 {
 		d.print("\n")

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
@@ -32,11 +33,11 @@ func (d *drawing) rows(b, cols int) []row {
 		l := &blk.Lines[i]
 		if l.Source != "" && l.Source != source {
 			source = l.Source
-			out = append(out, row{text: d.fit(" ; "+render.Visible(sourceLine(l)), cols), colour: sourceText})
+			out = append(out, row{text: d.fit(" ; "+visible.Text(sourceLine(l)), cols), colour: sourceText})
 		}
-		text := fmt.Sprintf(" %*d  %s", d.slotCols, l.Slot, render.Visible(l.Text))
+		text := fmt.Sprintf(" %*d  %s", d.slotCols, l.Slot, visible.Text(l.Text))
 		if l.Note != "" {
-			text += "  [" + render.Visible(l.Note) + "]"
+			text += "  [" + visible.Text(l.Note) + "]"
 		}
 		r := row{text: d.fit(text, cols)}
 		if !blk.Reachable {
@@ -69,7 +70,7 @@ func sourceLine(l *render.Line) string {
 // head describes a block.
 func (d *drawing) head(b int) string {
 	blk := &d.s.Blocks[b]
-	text := " " + render.Visible(blk.Name)
+	text := " " + visible.Text(blk.Name)
 	if n := len(blk.Lines); n > 0 {
 		text += fmt.Sprintf("  %d..%d", blk.Lines[0].Slot, blk.Lines[n-1].Slot)
 	}
@@ -80,7 +81,7 @@ func (d *drawing) head(b int) string {
 	}{
 		{blk.Entry, "entry"}, {blk.Exit, "exit"}, {blk.LoopHeader, "loop header"},
 		{blk.LoopDepth > 0, fmt.Sprintf("loop depth %d", blk.LoopDepth)}, {!blk.Reachable, "never executes"},
-		{blk.Status != "", "targets " + render.Visible(blk.Status)},
+		{blk.Status != "", "targets " + visible.Text(blk.Status)},
 	} {
 		if m.on {
 			marks = append(marks, m.what)
@@ -110,7 +111,7 @@ func (d *drawing) cameFrom(b int) []string {
 		if falls(d.s, e) || d.drawn[i] {
 			continue
 		}
-		out = append(out, d.set.from+" "+render.Visible(d.s.Blocks[e.From].Name)+kindWord(e))
+		out = append(out, d.set.from+" "+visible.Text(d.s.Blocks[e.From].Name)+kindWord(e))
 	}
 	return out
 }
@@ -123,11 +124,11 @@ func (d *drawing) leadsTo(b int) []string {
 		if falls(d.s, e) || e.Kind == render.Indirect && d.drawn[i] {
 			continue
 		}
-		name := render.Visible(e.Label)
+		name := visible.Text(e.Label)
 		if e.To != render.Outside {
-			name = render.Visible(d.s.Blocks[e.To].Name)
+			name = visible.Text(d.s.Blocks[e.To].Name)
 			if f := d.s.Blocks[e.To].Func; f != d.s.Blocks[b].Func {
-				name += " " + render.Visible(d.s.Funcs[f].Name)
+				name += " " + visible.Text(d.s.Funcs[f].Name)
 			}
 		}
 		out = append(out, d.set.to+" "+name+kindWord(e))
