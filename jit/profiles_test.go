@@ -20,11 +20,21 @@ import (
 // of each variant.
 func TestProfileForEnv(t *testing.T) {
 	want := map[string]string{
+		"6.1.0-56-cloud-amd64.off": "linux-6.1+plain+la57",
+
+		"6.12.117.off":    "linux-6.12+plain+la57",
+		"6.16.12.off":     "linux-6.16+plain+la57",
+		"6.18.15.off":     "linux-6.18+debian+plain+la57",
+		"6.18.15.default": "linux-6.18+debian+la57",
 		"6.19.14.off":     "linux-6.19+plain+la57",
 		"6.19.14.default": "linux-6.19+la57",
 		"6.19.14.intel":   "linux-6.19+itsret",
 		"6.19.14.stuff":   "linux-6.19+stuff",
 		"6.19.14.unret":   "linux-6.19+unret",
+		"7.0.13.off":      "linux-7.0+plain+la57",
+		"7.1.13.default":  "linux-7.1+la57",
+		"7.2.13.off":      "linux-7.2+plain+la57",
+		"7.2.13.default":  "linux-7.2+la57",
 		"7.3.4.off":       "linux-7.3+plain+la57",
 		"7.3.4.default":   "linux-7.3+la57",
 		"7.3.4.intel":     "linux-7.3+itsret",

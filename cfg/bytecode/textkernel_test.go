@@ -21,6 +21,10 @@ import (
 //	  >>> 7 | (67) r1 <<= 3
 var logged = regexp.MustCompile(`(\d+)(?:: | \| )(?:[0-9.]{10} )?\(([0-9a-f]{2})\) $`)
 
+// levels are the bits of a log level that ask for instructions (BPF_LOG_LEVEL in
+// include/linux/bpf_verifier.h); a third asks for statistics alone.
+const levels = 3
+
 // Every instruction that a kernel wrote in a log has our text.
 func TestTextKernel(t *testing.T) {
 	// The other variants of a machine differ in machine code, not in logs.
@@ -32,16 +36,19 @@ func TestTextKernel(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer r.Close()
-			n := 0
+			n, logs := 0, 0
 			for rec, err := range r.Records() {
 				if err != nil {
 					t.Fatal(err)
 				}
 				if rec.Kind == record.KindResult && rec.Result.Load != nil && len(rec.Job.Insns) > 0 {
 					n += sameLog(t, rec)
+					if level := rec.Job.LogLevel; level == nil || *level&levels != 0 {
+						logs++
+					}
 				}
 			}
-			if n < 20 {
+			if n < 20 && logs > 0 {
 				t.Errorf("only %d instructions in the logs", n)
 			}
 		})

@@ -15,34 +15,21 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// codeProfile returns the profile of the machine that a record file comes from,
-// and whether it is one whose code is compared here.
-func codeProfile(name string) (jit.Profile, bool) {
-	for suffix, profile := range map[string]string{
-		"7.3.4.off": "linux-7.3+plain", "7.3.4.default": "linux-7.3",
-		"6.19.14.off": "linux-6.19+plain", "6.19.14.default": "linux-6.19",
-	} {
-		if strings.HasSuffix(name, suffix) {
-			prof, err := jit.LookupProfile(profile)
-			return prof, err == nil
-		}
-	}
-	return jit.Profile{}, false
-}
-
 // compareCode compiles the predicted program and says how its machine code
 // differs from the recorded one, addresses apart: "skip" when that says
 // nothing. The code shows what a dump does not: stack depths, tail calls,
 // private stacks, targets of indirect jumps.
 func compareCode(rec *record.Record, p *bytecode.Program, f rewrite.Facts, prof jit.Profile) string {
-	f.IndirectTarget = targetsInLog(rec.Result.Load.Log, p)
+	if to := targetsInLog(rec.Result.Load.Log, p); to != nil {
+		f.IndirectTarget = to
+	}
 	for i, d := range depthsInCode(rec, p) {
 		f.Stack[i] = rewrite.StackFact{Depth: d, Certain: true}
 	}
 	// A program array that is filled after the load changes the code of direct tail
 	// calls.
 	patched := slices.ContainsFunc(rec.Job.Maps, func(m record.Map) bool { return len(m.AfterLoad) > 0 })
-	if patched || without(rec, "CAP_PERFMON") || blinded(rec) || f.IndirectTarget == nil || len(rec.Result.Prog.Jited) == 0 {
+	if patched || without(rec, "CAP_PERFMON") || blinded(rec) || len(rec.Result.Prog.Jited) == 0 {
 		return "skip"
 	}
 	res, err := rewrite.Predict(p, f, prof, rewrite.Options{})
