@@ -104,9 +104,9 @@ func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 boo
 		}
 	}
 	if op == scalar.Add || op == scalar.Sub {
-		out.flags = joinFlags(out.flags, src.flags&^datum)
+		out.flags = joinFlags(out.flags, src.flags&^datum) &^ atStart
 	} else {
-		out.flags &^= maybePtr | maybeLocal | foreign | object
+		out.flags &^= maybePtr | maybeLocal | foreign | object | atStart
 	}
 	switch op {
 	case scalar.And, scalar.Mod, scalar.SMod, scalar.Div, scalar.Rsh:
@@ -180,7 +180,7 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 		if r.a.opt.Rules == Exact && counted && slack(op, is32, &constant(0).Alt, &old.Alt, &src.Alt) {
 			src.flags |= loose
 		}
-		src.flags &^= maybePtr | maybeLocal | foreign | object
+		src.flags &^= maybePtr | maybeLocal | foreign | object | atStart
 	}
 	s.set(in.Dst, src)
 }

@@ -32,8 +32,10 @@ func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *S
 		c.src = noReg
 	}
 	taken, fall = c.carryOut(s)
-	if taken != nil && fall != nil && c.guesses() {
-		taken.cover, fall.cover = true, true
+	if taken != nil && fall != nil {
+		onTaken, onFall := c.guesses()
+		taken.cover = taken.cover || onTaken
+		fall.cover = fall.cover || onFall
 	}
 	return taken, fall
 }
@@ -43,6 +45,12 @@ func (c *compare) carryOut(s *State) (taken, fall *State) {
 	equality := c.cond == scalar.JEQ || c.cond == scalar.JNE
 	switch {
 	case c.a.is(Number) && c.b.is(Number):
+		if c.untrusted() {
+			taken, fall = s.fork(), s
+			taken.cover = taken.cover || c.cond != scalar.JNE
+			fall.cover = fall.cover || c.cond != scalar.JEQ
+			return taken, fall
+		}
 		return c.numbers(s)
 	case c.b.is(Number) && !c.is32:
 		return c.mixed(s)
@@ -53,15 +61,44 @@ func (c *compare) carryOut(s *State) (taken, fall *State) {
 	return s.fork(), s
 }
 
-// guesses reports whether the verifier may know better that only one edge is
-// taken: an operand holds less for it, or is a pointer that it takes for not null.
-func (c *compare) guesses() bool {
+// untrusted reports whether a number is compared with 0 that was before, and that
+// may be a pointer which the verifier does not trust: to have been compared tells it
+// nothing.
+func (c *compare) untrusted() bool {
+	tested := func(v *Value) bool { return v.flags&maybePtr != 0 && v.Off != unknown && v.Off.Umin() > 0 }
+	return c.r.a.opt.Rules == Kernel && !c.is32 && (c.b.zero() && tested(c.a) || c.a.zero() && tested(c.b))
+}
+
+// guesses reports on which of both edges the verifier may not go: on either when an
+// operand holds less for it, and on that of null when it may take a pointer for not
+// null.
+func (c *compare) guesses() (onTaken, onFall bool) {
 	vague := func(a *Alt) bool { return a.flags&loose != 0 }
 	if c.a.has(vague) || c.b.has(vague) {
-		return true
+		return true, true
 	}
-	known := func(a *Alt) bool { return a.flags&foreign != 0 || c.r.maybeNotNull(a) }
-	return !c.is32 && (c.b.zero() && c.a.has(known) || c.a.zero() && c.b.has(known))
+	if c.is32 || c.cond != scalar.JEQ && c.cond != scalar.JNE ||
+		!(c.b.zero() && c.a.has(perhapsNotNull) || c.a.zero() && c.b.has(perhapsNotNull)) {
+		return false, false
+	}
+	return c.cond == scalar.JEQ, c.cond == scalar.JNE
+}
+
+// perhapsNotNull reports whether the verifier may take the alternative for a pointer
+// that is not null: it does so for most until they are released.
+//
+// Source: kernel/bpf/verifier.c reg_not_null, Linux 6.12 to 7.3.
+func perhapsNotNull(a *Alt) bool {
+	switch a.Kind {
+	case Number:
+		return a.flags&foreign != 0
+	case Stack, Ctx, Func, Insn:
+		return false
+	case Other:
+		m := memoryOf(a.Obj)
+		return a.flags&maybeNull == 0 && m != MemPacket && m != MemArena
+	}
+	return a.flags&maybeNull == 0
 }
 
 // noReg stands for an immediate operand.
@@ -200,38 +237,20 @@ func (c *compare) side(cond scalar.Cond) (*Value, bool) {
 	return fromAlts(keep), true
 }
 
-// notNull reports whether the kernel takes the pointer for not null without
-// asking (kernel/bpf/verifier.c reg_not_null and is_trusted_reg, Linux 7.3; before it
-// reg_type_not_null).
+// notNull reports whether the kernel takes the pointer for not null whatever the
+// program does: none of these can be released (kernel/bpf/verifier.c reg_not_null,
+// Linux 7.3; before it reg_type_not_null).
 func (r *run) notNull(a *Alt) bool {
 	if a.flags&maybeNull != 0 {
 		return false
 	}
-	few := r.a.opt.Quirks.FewNotNull
 	switch a.Kind {
 	case MapValue, Table:
 		return true
 	case MapPtr, TablePtr:
-		return !few
-	case Other:
-		switch memoryOf(a.Obj) {
-		case MemPlain, MemSock, MemTCPSock:
-			return true
-		case MemBuffer, MemXDPSock, MemTrusted:
-			return !few
-		}
+		return !r.a.opt.Quirks.FewNotNull
 	}
 	return false
-}
-
-// maybeNotNull reports whether the kernel may take the pointer for not null, which
-// is not known.
-func (r *run) maybeNotNull(a *Alt) bool {
-	if a.Kind != Other || a.flags&maybeNull != 0 {
-		return false
-	}
-	m := memoryOf(a.Obj)
-	return m == MemUnknown || m == MemRCU
 }
 
 // put stores what one edge tells of a, and of the pointers that are null with

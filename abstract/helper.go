@@ -21,6 +21,9 @@ type callee struct {
 	buffer int
 }
 
+// helperCPU is the number of bpf_get_smp_processor_id.
+const helperCPU = 8
+
 // callbackKind says how a function is called back.
 type callbackKind uint8
 

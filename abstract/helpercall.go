@@ -39,13 +39,6 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 	r.callbacks(pc, h, s)
 	r.useArgs(pc, h, s)
 	r0 := r.returned(h, s)
-	if in.IsHelperCall() {
-		if v := r.helperPointer(in.Imm, s); v != nil {
-			r0 = v
-		}
-	} else if v := r.kfuncPointer(pc, s); v != nil {
-		r0 = v
-	}
 	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
 		s.regs[reg] = nil
 	}
@@ -64,14 +57,10 @@ func (r *run) returned(h callee, s *State) *Value {
 			hi = int64(n.Off.Umax())
 		}
 		return number(scalar.SRange(-maxErrno, hi))
-	case h.Result == calls.Number:
-		return unknownNumber
-	case h.Result == calls.Void:
-		return nil
-	case h.Result == calls.Value:
-		return r.element(h, s)
+	case h.helper == helperCPU:
+		return unknownCPU
 	}
-	return unknownPtr
+	return r.result(h, s)
 }
 
 // element returns the pointer that a call returns to a value of the map in r1.
@@ -84,7 +73,7 @@ func (r *run) element(h callee, s *State) *Value {
 		return v
 	}
 	v := pointer(MapValue, int(m.Obj), 0)
-	if r.neverNull(h, int(m.Obj), s) {
+	if !h.Result.MaybeNull() || r.neverNull(h, int(m.Obj), s) {
 		return v
 	}
 	v.flags |= maybeNull

@@ -102,25 +102,50 @@ func (r *run) loadAlt(acc access, a *Alt, s *State) *Value {
 		if a.flags&maybePtr == 0 {
 			r.fault(a, Fault{PC: acc.pc, Kind: BadMemory, Reg: acc.reg})
 		}
-		if a.flags&object != 0 && acc.size == 8 {
-			return kernelPtr
-		}
 	case Other:
-		if memoryOf(a.Obj) == MemObject && acc.size == 8 {
-			return kernelPtr
-		}
+		return r.loadOther(acc, a)
 	case Insn, Code, Func:
 		r.fault(a, Fault{PC: acc.pc, Kind: BadMemory, Reg: acc.reg})
 	}
-	return r.loaded(acc)
+	return r.field(acc, a)
 }
 
-// loaded returns what is known of a load from memory of unknown content.
-func (r *run) loaded(acc access) *Value {
-	if acc.size == 8 {
+// loadOther is loadAlt for memory that is not modelled.
+func (r *run) loadOther(acc access, a *Alt) *Value {
+	switch m := memoryOf(a.Obj); {
+	case acc.size < 8:
+	case m.numbers():
+		return unknownNumber
+	case m == memValue:
+		return unknownCell
+	}
+	return r.field(acc, a)
+}
+
+// field returns what is known of a load from memory of unknown content, in which
+// base leads; nil for a base that says nothing. Only at some offsets are pointers
+// that the verifier takes for not null.
+func (r *run) field(acc access, base *Alt) *Value {
+	if acc.size < 8 {
+		return number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed))
+	}
+	gone, known, off := false, false, uint64(0)
+	if base != nil {
+		gone = base.flags&object != 0 || base.Kind == Other && memoryOf(base.Obj) == MemObject
+		if off, known = base.Off.IsConst(); base.Kind == Number {
+			off, known = 0, base.flags&atStart != 0
+		}
+	}
+	trusted := (!known || r.trustedField(int64(off)+acc.off)) && (!gone || base.Kind != Number || base.flags&foreign != 0)
+	switch {
+	case gone && trusted:
+		return kernelPtr
+	case gone:
+		return tracedPtr
+	case trusted:
 		return unknownPtr
 	}
-	return number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed))
+	return unknownCell
 }
 
 // cell returns what is known of a load from the value of a map: numbers, or
@@ -129,7 +154,7 @@ func (r *run) cell(acc access) *Value {
 	if acc.size == 8 {
 		return unknownCell
 	}
-	return r.loaded(acc)
+	return r.field(acc, nil)
 }
 
 // loadMap returns what is known of a load from a map's value. The bytes of a
@@ -193,10 +218,10 @@ func (r *run) loadTable(acc access, a *Alt) *Value {
 		off = a.Off
 	}
 	if !r.checkTable(acc, a, size) {
-		return r.loaded(acc).spoilt(acc.pc, acc.reg, misaligned)
+		return r.field(acc, nil).spoilt(acc.pc, acc.reg, misaligned)
 	}
 	if acc.size != 8 {
-		return r.loaded(acc).spoilt(acc.pc, acc.reg, narrow)
+		return r.field(acc, nil).spoilt(acc.pc, acc.reg, narrow)
 	}
 	out := Alt{Kind: Insn, Obj: a.Obj, Off: off, flags: a.flags & loose, org: a.org, src: a.src}
 	if acc.off != 0 {

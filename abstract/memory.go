@@ -1,6 +1,8 @@
 package abstract
 
 import (
+	"strings"
+
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
@@ -8,7 +10,24 @@ import (
 )
 
 // kernelPtr is a number or a pointer to a kernel object that may be gone.
-var kernelPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr | object, Off: unknown}}
+var kernelPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr | foreign | object | atStart, Off: unknown}}
+
+// tracedPtr is kernelPtr where the verifier does not trust the pointer: it takes none
+// of that kind for not null, nor any that is read from its object.
+var tracedPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr | object | atStart, Off: unknown}}
+
+// memValue is the Obj of a pointer to a value of a map that is not known.
+const memValue Memory = 1<<memoryBits - 1
+
+// numbers reports whether what is read from the memory is a number, for the verifier
+// (kernel/bpf/verifier.c check_mem_access, Linux 7.3).
+func (m Memory) numbers() bool {
+	switch m {
+	case MemPlain, MemBuffer, MemPacket, MemSock, MemTCPSock, MemXDPSock, MemArena:
+		return true
+	}
+	return false
+}
 
 // memoryPointer returns a pointer to the start of memory that is not modelled.
 func memoryPointer(m Memory) *Value {
@@ -59,6 +78,10 @@ func contextPointer(progType string, off int64, size int) (m Memory, null, known
 		return map[int64]Memory{64: MemSock}[off], false, true
 	case "cgroup_sockopt":
 		return map[int64]Memory{0: MemSock, 8: MemPacket, 16: MemPacket}[off], false, true
+	case "sock_ops":
+		return map[int64]Memory{184: MemSock, 192: MemPacket, 200: MemPacket}[off], off == 184, true
+	case "netfilter":
+		return MemTrusted, false, true
 	}
 	return MemUnknown, false, false
 }
@@ -76,17 +99,45 @@ func skbPointer(progType string, off int64, size int) (m Memory, null, known boo
 	return MemUnknown, false, true
 }
 
-// tracedPointer returns what 8 bytes of the context of a tracing program hold,
-// the argument of a kernel function: one of fentry and the like may be gone.
-func tracedPointer(p *bytecode.Program) *Value {
-	const (
-		rawTP = 23 // BPF_TRACE_RAW_TP
-		iter  = 28 // BPF_TRACE_ITER
-	)
-	if p.Type != "tracing" || p.AttachType == 0 || p.AttachType == rawTP || p.AttachType == iter {
+// tracedPointer returns what 8 bytes of the context of a tracing program hold at an
+// offset, the argument of a kernel function or of an iterator. Which of them are
+// pointers is in the kernel's BTF.
+//
+// Source: kernel/bpf/btf.c btf_ctx_access and prog_args_trusted, and the
+// bpf_iter_reg of each iterator, Linux 7.3.
+func tracedPointer(p *bytecode.Program, off int64) *Value {
+	const rawTP = 23 // BPF_TRACE_RAW_TP
+	if p.Type != "tracing" || p.AttachType == 0 || p.AttachType == rawTP {
 		return unknownPtr
 	}
-	return kernelPtr
+	if p.AttachType != traceIter {
+		return tracedPtr // one of fentry and the like may be gone
+	}
+	switch strings.TrimPrefix(p.AttachTo, "bpf_iter_") {
+	case "bpf_map_elem", "bpf_sk_storage_map", "sockmap", "":
+		if off == 8 { // their map is not null
+			return unknownPtr
+		}
+	}
+	if off == 0 { // bpf_iter__*.meta
+		return memoryPointer(MemTrusted)
+	}
+	return unknownCell // the rest may be null
+}
+
+// traceIter is BPF_TRACE_ITER of enum bpf_attach_type.
+const traceIter = 28
+
+// trustedField reports whether a kernel object may have a pointer at an offset that
+// the verifier takes for not null: seq of bpf_iter_meta, f_inode of file, file of
+// linux_binprm, and d_inode of dentry before Linux 6.15. They lie here in all builds
+// that were looked at.
+//
+// Source: kernel/bpf/verifier.c BTF_TYPE_SAFE_TRUSTED and type_is_trusted, Linux 6.12
+// to 7.3.
+func (r *run) trustedField(off int64) bool {
+	iter := r.a.p.Type == "" || r.a.p.Type == "tracing" && (r.a.p.AttachType == traceIter || r.a.p.AttachType == 0)
+	return off == 0 && iter || off >= 32 && off <= 48 || off >= 64 && off <= 128
 }
 
 // loadCtx returns what is known of a load from the context. Some program types
@@ -95,7 +146,7 @@ func (r *run) loadCtx(acc access, a *Alt, s *State) *Value {
 	off, fixed := a.Off.IsConst()
 	if !fixed {
 		if acc.size < 4 {
-			return r.loaded(acc)
+			return r.field(acc, nil)
 		}
 		return unknownPtr
 	}
@@ -108,18 +159,18 @@ func (r *run) loadCtx(acc access, a *Alt, s *State) *Value {
 	case known:
 		return memoryPointer(m)
 	case acc.size == 8:
-		return tracedPointer(r.a.p)
+		return tracedPointer(r.a.p, int64(off)+acc.off)
 	case acc.size == 4 && (r.a.p.Type == "" || r.a.p.Type == "ext"):
 		return unknownPtr // the context of another type
 	}
-	return r.loaded(acc)
+	return r.field(acc, nil)
 }
 
 // looked returns what a lookup in a map gives whose values are no memory of the
 // map's own.
 func (r *run) looked(m *Alt, s *State) *Value {
-	if m.Obj < 0 { // an element of a map of maps: its values are plain
-		return s.memoryOrNull(MemPlain)
+	if m.Obj < 0 { // an element of a map of maps
+		return s.memoryOrNull(memValue)
 	}
 	switch r.a.p.Maps[m.Obj].Type {
 	case bytecode.MapArrayOfMaps, bytecode.MapHashOfMaps:

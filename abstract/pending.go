@@ -47,7 +47,7 @@ func (r *run) pendingAccess(pc bytecode.PC, in bytecode.Insn, s *State) {
 		base = in.Src
 	}
 	ptr := r.read(pc, s, base)
-	old := r.loaded(access{size: in.AccessBytes(), signed: in.Mode() == modeMemSX})
+	old := r.field(access{size: in.AccessBytes(), signed: in.Mode() == modeMemSX}, nil)
 	if ptr.has(isStack) {
 		old = anything.loosened()
 	}

@@ -45,7 +45,7 @@ func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 	}
 	if lo < -stackSize || lo+int64(acc.size) > 0 {
 		r.fault(a, acc.fault(StackRead, lo, tnum.T{}))
-		return r.loaded(acc)
+		return r.field(acc, nil)
 	}
 	v := r.fill(acc, s, int(a.Obj), lo)
 	if acc.size == 8 || !v.is(Number) {

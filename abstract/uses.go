@@ -78,7 +78,10 @@ func (a *Alt) memory(p *bytecode.Program) Memory {
 		}
 		return MemPlain
 	case Other:
-		return memoryOf(a.Obj)
+		if m := memoryOf(a.Obj); m != memValue {
+			return m
+		}
+		return MemPlain
 	case Number:
 		if a.flags&object != 0 {
 			return MemObject

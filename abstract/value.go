@@ -1,6 +1,7 @@
 package abstract
 
 import (
+	"math"
 	"slices"
 
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
@@ -54,6 +55,7 @@ const (
 	datum                        // a Number that a table of constants holds
 	foreign                      // a Number that may be a pointer which the verifier takes for not null
 	object                       // the pointer that a Number may be leads to a kernel object that may be gone
+	atStart                      // the pointer that a Number may be leads to the start of what it leads to
 )
 
 // Alt is one alternative of what a register or stack slot may hold.
@@ -111,16 +113,20 @@ type Value struct {
 const maxAlts = 64
 
 var (
-	unknown = scalar.Unknown()
+	unknown   = scalar.Unknown()
+	unknown32 = scalar.Range(0, math.MaxUint32)
 	// anything is what a register of unknown origin holds.
 	anything = &Value{Alt: Alt{Kind: Number, flags: maybePtr | maybeLocal | foreign, Off: unknown}}
 	// unknownPtr is a number or a pointer to something that is not modelled.
-	unknownPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr | foreign, Off: unknown}}
+	unknownPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr | foreign | atStart, Off: unknown}}
 	// unknownCell is what memory holds that the program shares with others: a
 	// number, or a pointer that may be null.
-	unknownCell = &Value{Alt: Alt{Kind: Number, flags: maybePtr, Off: unknown}}
+	unknownCell = &Value{Alt: Alt{Kind: Number, flags: maybePtr | atStart, Off: unknown}}
 	// unknownNumber is a number without bounds.
 	unknownNumber = &Value{Alt: Alt{Kind: Number, Off: unknown}}
+	// unknownCPU is the number of a processor: the verifier bounds it by how many the
+	// machine has (kernel/bpf/verifier.c do_refine_retval_range, Linux 7.3).
+	unknownCPU = &Value{Alt: Alt{Kind: Number, flags: loose, Off: unknown32}}
 	// forgotten are unknownNumber and unknownPtr where more was known.
 	forgotten = map[flags]*Value{
 		0:        {Alt: Alt{Kind: Number, flags: loose, Off: unknown}},
@@ -298,17 +304,22 @@ func mergeAlts(a, b Alt) Alt {
 // leq reports whether every value of a is one of b. The flags loose and datum do
 // not count: they tell of how b came about.
 func (a *Alt) leq(b *Alt) bool {
-	return a.Kind == b.Kind && a.Obj == b.Obj && a.flags&^b.flags&^(loose|datum|foreign) == 0 &&
+	return a.Kind == b.Kind && a.Obj == b.Obj && a.flags&^b.flags&^(loose|datum|foreign|atStart) == 0 &&
 		(a.Off == b.Off || a.Off.Leq(b.Off)) && a.leqStride(b) && a.leqHoles(b) &&
-		(a.flags&(maybePtr|object) != maybePtr || b.flags&object == 0)
+		(a.flags&maybePtr == 0 || b.flags&(object|atStart)&^a.flags == 0)
 }
 
-// joinFlags joins flags: what may be a pointer leads to an object if all do.
+// joinFlags joins flags: what may be a pointer leads to an object, or to the start
+// of something, if all do.
 func joinFlags(f, g flags) flags {
-	if f&maybePtr != 0 && f&object == 0 || g&maybePtr != 0 && g&object == 0 {
-		return (f | g) &^ object
+	out := f | g
+	if f&maybePtr != 0 {
+		out &^= (object | atStart) &^ f
 	}
-	return f | g
+	if g&maybePtr != 0 {
+		out &^= (object | atStart) &^ g
+	}
+	return out
 }
 
 // leq reports whether every value of v is one of w, links aside.

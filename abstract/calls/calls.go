@@ -67,16 +67,34 @@ type Arg struct {
 	Size Size // when memory is read or written
 }
 
-// Result says what a call leaves in r0.
+// Result says what a call leaves in r0: one of the kinds below, with OrNull for a
+// pointer that may be null. The verifier takes one without it for not null.
 type Result uint8
 
 // The results.
 const (
-	Anything Result = iota // a pointer, perhaps null
-	Number
-	Value // pointer to a value of the map in r1, or null
-	Void
+	Anything  Result = iota // a pointer, perhaps null
+	Number                  // a number, also where C has a pointer to void
+	Value                   // pointer to a value of the map in r1
+	Void                    // nothing
+	Memory                  // pointer to memory that is accessed as it is
+	Socket                  // pointer to struct bpf_sock
+	TCPSocket               // pointer to struct bpf_tcp_sock
+	Trusted                 // pointer to a kernel object that is there
+	RCU                     // pointer to one that is there while nobody waits
+	Faulty                  // pointer to a kernel object that may be gone: loads may fault
+	Object                  // pointer to memory or an object of the kernel or the program
+	Untrusted               // pointer that the verifier does not take for not null
 )
+
+// OrNull is added to a result that may be null.
+const OrNull Result = 1 << 7
+
+// Kind returns the result without OrNull.
+func (r Result) Kind() Result { return r &^ OrNull }
+
+// MaybeNull reports whether the result is a pointer that may be null.
+func (r Result) MaybeNull() bool { return r&OrNull != 0 }
 
 // Proto is the prototype of a function.
 type Proto struct {

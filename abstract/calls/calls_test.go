@@ -48,13 +48,19 @@ func TestKfuncs(t *testing.T) {
 // (include/uapi/linux/bpf.h) and of kernel functions (Documentation/bpf).
 func TestPrototypes(t *testing.T) {
 	for n, want := range map[int32]Proto{
-		1:   {2, Value, [5]Arg{{}, {Read, MapKey}}},
+		1:   {2, Value | OrNull, [5]Arg{{}, {Read, MapKey}}},
 		5:   {0, Number, [5]Arg{}},
 		26:  {4, Number, [5]Arg{{}, {}, {Write, Next}}},
 		88:  {2, Number, [5]Arg{{}, {Write, MapValue}}},
 		93:  {1, Void, [5]Arg{}},
 		105: {4, Number, [5]Arg{{Read, Next}, {}, {}, {Write, 8}}},
 		113: {3, Number, [5]Arg{{Write, Next}}},
+		81:  {2, Value, [5]Arg{}},
+		84:  {5, Socket | OrNull, [5]Arg{{}, {Read, Next}}},
+		96:  {1, TCPSocket | OrNull, [5]Arg{}},
+		154: {1, Object, [5]Arg{}},
+		158: {0, Trusted, [5]Arg{}},
+		194: {2, Trusted | OrNull, [5]Arg{}},
 		181: {4, Number, [5]Arg{{}, {Callback, 0}}},
 	} {
 		if got, _ := Helper(n); got != want {
@@ -63,7 +69,11 @@ func TestPrototypes(t *testing.T) {
 	}
 	for name, want := range map[string]Proto{
 		"bpf_iter_num_new":      {3, Number, [5]Arg{{Write, 8}}},
-		"bpf_dynptr_slice_rdwr": {4, Anything, [5]Arg{{Write, 16}, {}, {Write, Next}}},
+		"bpf_dynptr_slice_rdwr": {4, Memory | OrNull, [5]Arg{{Write, 16}, {}, {Write, Next}}},
+		"bpf_iter_num_next":     {1, Memory | OrNull, [5]Arg{{Write, 8}}},
+		"bpf_iter_task_next":    {1, RCU | OrNull, [5]Arg{{Write, 24}}},
+		"bpf_cpumask_acquire":   {1, Trusted, [5]Arg{{Write, 1032}}},
+		"bpf_cpumask_create":    {0, Trusted | OrNull, [5]Arg{}},
 		"bpf_rcu_read_lock":     {0, Void, [5]Arg{}},
 	} {
 		if got, _ := Kfunc(name); got != want {

@@ -20,6 +20,7 @@ type proto map[string]string
 type source struct {
 	protos map[string]proto    // by variable
 	uses   map[string][]string // variables that a helper's case returns, by its name
+	kfuncs map[string]string   // flags of kernel functions, by name
 }
 
 var (
@@ -28,13 +29,14 @@ var (
 	helperCase = regexp.MustCompile(`case BPF_FUNC_(\w+):`)
 	protoName  = regexp.MustCompile(`\b(\w+_proto\w*)\b`)
 	helperEnum = regexp.MustCompile(`FN\((\w+), (\d+), `)
+	kfuncFlags = regexp.MustCompile(`BTF_ID_FLAGS\(func, *(\w+) *(?:,([^)]*))?\)`)
 	sizeofType = regexp.MustCompile(`sizeof\((?:struct )?(\w+)\)`)
 )
 
-// helperRows returns the rows of helpers, by number.
-func helperRows(dir string, spec *btf.Spec) ([]string, error) {
-	src := source{map[string]proto{}, map[string][]string{}}
-	for _, sub := range []string{"kernel", "net", "drivers/media/rc", "fs", "security"} {
+// readSource reads the files of a kernel that have helpers or kernel functions.
+func readSource(dir string) (*source, error) {
+	src := &source{map[string]proto{}, map[string][]string{}, map[string]string{}}
+	for _, sub := range []string{"kernel", "mm", "net", "drivers", "fs", "security", "io_uring"} {
 		err := filepath.WalkDir(filepath.Join(dir, sub), func(path string, d fs.DirEntry, err error) error {
 			if err != nil || d.IsDir() || filepath.Ext(path) != ".c" {
 				return err
@@ -49,6 +51,11 @@ func helperRows(dir string, spec *btf.Spec) ([]string, error) {
 			return nil, err
 		}
 	}
+	return src, nil
+}
+
+// helperRows returns the rows of helpers, by number.
+func helperRows(dir string, src *source, spec *btf.Spec) ([]string, error) {
 	header, err := os.ReadFile(filepath.Join(dir, "include/uapi/linux/bpf.h"))
 	if err != nil {
 		return nil, err
@@ -75,6 +82,9 @@ func (s *source) scan(text string) {
 			p[f[1]] = strings.Join(strings.Fields(f[2]), "")
 		}
 		s.protos[m[1]] = p
+	}
+	for _, m := range kfuncFlags.FindAllStringSubmatch(text, -1) {
+		s.kfuncs[m[1]] += " " + m[2] + " "
 	}
 	at := helperCase.FindAllStringSubmatchIndex(text, -1)
 	for i, m := range at {
@@ -119,6 +129,9 @@ func (s *source) row(name string, spec *btf.Spec) string {
 	if params < 0 {
 		return "{}"
 	}
+	if name == "kptr_xchg" { // check_helper_call: of whatever the map's field holds
+		res = "Trusted | OrNull"
+	}
 	return rowOf(name, params, res, args)
 }
 
@@ -140,15 +153,32 @@ func worse(a, b string) string {
 
 // result returns what a helper returns.
 func (p proto) result() string {
-	switch r := p["ret_type"]; r {
-	case "RET_INTEGER":
-		return "Number"
-	case "RET_VOID":
-		return "Void"
-	case "RET_PTR_TO_MAP_VALUE_OR_NULL":
-		return "Value"
+	base, flags, _ := strings.Cut(p["ret_type"], "|")
+	base, orNull := strings.CutSuffix(base, "_OR_NULL")
+	null := ""
+	if orNull || strings.Contains(flags, "PTR_MAYBE_NULL") {
+		null = " | OrNull"
+	}
+	if r, ok := results[base]; ok {
+		return r + null
 	}
 	return "Anything"
+}
+
+// results holds the results by the names of the kernel (include/linux/bpf.h enum
+// bpf_return_type, Linux 7.3).
+var results = map[string]string{
+	"RET_INTEGER":               "Number",
+	"RET_VOID":                  "Void",
+	"RET_PTR_TO_MAP_VALUE":      "Value",
+	"RET_PTR_TO_RINGBUF_MEM":    "Memory",
+	"RET_PTR_TO_DYNPTR_MEM":     "Memory",
+	"RET_PTR_TO_SOCKET":         "Socket",
+	"RET_PTR_TO_SOCK_COMMON":    "Socket",
+	"RET_PTR_TO_TCP_SOCK":       "TCPSocket",
+	"RET_PTR_TO_BTF_ID_TRUSTED": "Trusted",
+	"RET_PTR_TO_BTF_ID":         "Faulty",
+	"RET_PTR_TO_MEM_OR_BTF_ID":  "Object",
 }
 
 // arg returns what a helper does through argument number i.

@@ -9,7 +9,7 @@ import (
 )
 
 // kfuncRows returns the rows of kernel functions, by name.
-func kfuncRows(spec *btf.Spec) ([]string, error) {
+func kfuncRows(src *source, spec *btf.Spec) ([]string, error) {
 	var rows []string
 	for typ, err := range spec.All() {
 		if err != nil {
@@ -23,7 +23,7 @@ func kfuncRows(spec *btf.Spec) ([]string, error) {
 		if !ok {
 			return nil, fmt.Errorf("function %s has no prototype", fn.Name)
 		}
-		rows = append(rows, rowOf(fn.Name, len(proto.Params), result(proto.Return), kfuncArgs(proto)))
+		rows = append(rows, rowOf(fn.Name, len(proto.Params), src.kfuncResult(fn.Name, proto.Return), kfuncArgs(proto)))
 	}
 	slices.Sort(rows)
 	return slices.Compact(rows), nil
@@ -37,15 +37,75 @@ func rowOf(name string, params int, result string, args []string) string {
 	return fmt.Sprintf("{%q, Proto{%d, %s, [5]Arg{%s}}}", name, params, result, strings.Join(args, ", "))
 }
 
-// result returns what a function returns.
-func result(t btf.Type) string {
-	switch btf.UnderlyingType(t).(type) {
+// special holds the results of functions that the verifier knows by name
+// (kernel/bpf/verifier.c check_special_kfunc and check_kfunc_call, Linux 7.3).
+var special = map[string]string{
+	"bpf_obj_new":             "Trusted",
+	"bpf_obj_new_impl":        "Trusted",
+	"bpf_percpu_obj_new":      "Trusted",
+	"bpf_percpu_obj_new_impl": "Trusted",
+	"bpf_dynptr_slice":        "Memory",
+	"bpf_dynptr_slice_rdwr":   "Memory",
+	"bpf_cast_to_kern_ctx":    "Trusted",
+	// Null or not by what it is given.
+	"bpf_refcount_acquire":      "Anything",
+	"bpf_refcount_acquire_impl": "Anything",
+	// Untrusted: a comparison with 0 tells nothing.
+	"bpf_rdonly_cast":    "Untrusted",
+	"bpf_get_kmem_cache": "Untrusted",
+}
+
+// kfuncResult returns what a kernel function returns.
+//
+// Source: kernel/bpf/verifier.c check_kfunc_call, Linux 7.3.
+func (s *source) kfuncResult(name string, t btf.Type) string {
+	flags, known := s.kfuncs[name]
+	has := func(flag string) bool { return strings.Contains(flags, "KF_"+flag+" ") }
+	null := ""
+	if has("RET_NULL") {
+		null = " | OrNull"
+	}
+	if r, ok := special[name]; ok {
+		if r == "Anything" || r == "Untrusted" {
+			return r
+		}
+		return r + null
+	}
+	switch t := btf.UnderlyingType(t).(type) {
 	case *btf.Void:
 		return "Void"
 	case *btf.Int, *btf.Enum:
 		return "Number"
+	case *btf.Pointer:
+		switch btf.UnderlyingType(t.Target).(type) {
+		case *btf.Void:
+			return "Number"
+		case *btf.Struct, *btf.Union:
+			switch {
+			case !known:
+				return "Anything"
+			case has("RCU_PROTECTED"), s.rcuIterator(name), s.node(name) && !has("ACQUIRE"):
+				return "RCU" + null
+			}
+			return "Trusted" + null
+		}
+		if known {
+			return "Memory" + null
+		}
 	}
 	return "Anything"
+}
+
+// rcuIterator reports whether a function gives what an iterator protects whose
+// constructor has the flag for it.
+func (s *source) rcuIterator(name string) bool {
+	of, ok := strings.CutSuffix(name, "_next")
+	return ok && strings.Contains(s.kfuncs[of+"_new"], "KF_RCU_PROTECTED ")
+}
+
+// node reports whether a function gives a node of a list or tree.
+func (s *source) node(name string) bool {
+	return strings.HasPrefix(name, "bpf_list_") || strings.HasPrefix(name, "bpf_rbtree_")
 }
 
 // kfuncArgs returns what a kernel function does through its arguments, by their

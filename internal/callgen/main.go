@@ -2,8 +2,9 @@
 //
 //	go run ./internal/callgen -source LINUX -btf LINUX.btf -version 7.3.4
 //
-// It reads which prototypes helpers have in the source of Linux, and the types of
-// kernel functions in the BTF of a kernel (/sys/kernel/btf/vmlinux). Of the source
+// It reads which prototypes helpers and which flags kernel functions have in the
+// source of Linux, and the types of kernel functions in the BTF of a kernel
+// (/sys/kernel/btf/vmlinux). Of the source
 // it takes facts alone: which arguments are read or written through and how far.
 // It does not know what the verifier's own code adds to them.
 package main
@@ -38,11 +39,15 @@ func run(source, types, version, out string) error {
 	if err != nil {
 		return err
 	}
-	helpers, err := helperRows(source, spec)
+	src, err := readSource(source)
 	if err != nil {
 		return err
 	}
-	kfuncs, err := kfuncRows(spec)
+	helpers, err := helperRows(source, src, spec)
+	if err != nil {
+		return err
+	}
+	kfuncs, err := kfuncRows(src, spec)
 	if err != nil {
 		return err
 	}
