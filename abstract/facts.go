@@ -62,13 +62,7 @@ type Bound struct{ Min, Max uint64 }
 
 // Analyze computes the facts of a program on its graph.
 func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
-	f := &Facts{
-		g: g, states: make([][]*State, g.NumBlocks()), edges: newBitset(g.NumEdges()),
-		sure: make([]bool, g.NumBlocks()), sureEdges: newBitset(g.NumEdges()), depth: make([]reach, len(p.Subprogs)),
-		sync: make([]bool, len(p.Subprogs)), indirect: make(map[bytecode.PC]*Indirect),
-		callbacks: make(map[bytecode.PC][]int), faultAt: make(map[bytecode.PC]int), bounds: make(map[origin]Bound),
-		uses: make([]use, p.Len()), calls: make(map[bytecode.PC]Call), async: make([]use, len(p.Subprogs)),
-	}
+	f := newFacts(p, g)
 	a := &analyzer{p: p, g: g, opt: opt, f: f}
 	a.prepare()
 	a.enqueue(0, mainEntry(p))
@@ -81,6 +75,17 @@ func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 	}
 	f.finish()
 	return f
+}
+
+// newFacts returns facts of which none is known yet.
+func newFacts(p *bytecode.Program, g *cfg.Graph) *Facts {
+	return &Facts{
+		g: g, states: make([][]*State, g.NumBlocks()), edges: newBitset(g.NumEdges()),
+		sure: make([]bool, g.NumBlocks()), sureEdges: newBitset(g.NumEdges()), depth: make([]reach, len(p.Subprogs)),
+		sync: make([]bool, len(p.Subprogs)), indirect: make(map[bytecode.PC]*Indirect),
+		callbacks: make(map[bytecode.PC][]int), faultAt: make(map[bytecode.PC]int), bounds: make(map[origin]Bound),
+		uses: make([]use, p.Len()), calls: make(map[bytecode.PC]Call), async: make([]use, len(p.Subprogs)),
+	}
 }
 
 // prepare computes what the analysis of each subprogram starts from.

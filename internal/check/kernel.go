@@ -72,8 +72,12 @@ func (c *context) verdict() {
 		c.refusal(&v)
 		return
 	}
-	if v := set.Check(c.p, r); !v.Accept {
+	switch v := set.Check(c.p, r); {
+	case !v.Accept:
 		c.refusal(&v)
+	case v.May != nil:
+		f := c.add(MayRefuse, v.May.PC, fmt.Sprintf("Linux may refuse the program: %s", v.May.Message))
+		f.key = v.May.Message
 	}
 	for _, v := range set.Faults(r) {
 		if v.Fault.Proven {

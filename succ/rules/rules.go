@@ -34,6 +34,9 @@ type Verdict struct {
 	Rule    Rule        // what it is about
 	// Fault is the fault of rule Values. Its kind is NoFault for other rules.
 	Fault abstract.Fault
+	// May is, of a program that passes, a limit of the kernel that may be exceeded.
+	// It is nil when none was seen.
+	May *Verdict
 }
 
 // Rule says what a refusal is about.

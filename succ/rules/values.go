@@ -46,13 +46,21 @@ func (s Set) Check(p *bytecode.Program, r *succ.Result) Verdict {
 		return *v
 	}
 	w := newPaths(c, r)
-	if v := w.first(); v != nil {
-		return *v
+	v, may := w.loops()
+	if v == nil {
+		v = w.first()
 	}
-	if v := w.afterPaths(); v != nil {
-		return *v
+	if v == nil {
+		v = w.endless
 	}
-	return accepted()
+	if v == nil {
+		v = w.afterPaths()
+	}
+	if v == nil {
+		ok := accepted()
+		v, ok.May = &ok, may
+	}
+	return *v
 }
 
 // Faults returns what the kernel has against the program because of values, in
@@ -76,7 +84,8 @@ type paths struct {
 	r      *succ.Result
 	faults map[bytecode.PC]abstract.Fault
 	jumps  map[bytecode.PC]*succ.Indirect
-	loops  map[cfg.BlockID]*loop // by block
+
+	endless *Verdict // on a loop that nothing leaves, when it is not known what the kernel says of it
 
 	callback, async []bool // of each subprogram by starts: see roles
 }
@@ -96,7 +105,6 @@ func newPaths(c *checker, r *succ.Result) *paths {
 	for i := range r.Indirect {
 		w.jumps[r.Indirect[i].PC] = &r.Indirect[i]
 	}
-	w.loops = endless(c.p, r)
 	w.roles()
 	return w
 }
@@ -122,14 +130,6 @@ func (w *paths) first() *Verdict {
 		if v := w.block(b); v != nil {
 			return v
 		}
-		if l := w.loops[b]; l != nil {
-			for _, b := range l.blocks {
-				if v := w.block(b); v != nil {
-					return v
-				}
-			}
-			return l.refusal()
-		}
 		stack = append(stack, w.inOrder(b)...)
 	}
 	return nil
@@ -149,14 +149,24 @@ func (w *paths) block(b cfg.BlockID) *Verdict {
 
 // at returns what the kernel has against an instruction on a path, or nil.
 func (w *paths) at(pc bytecode.PC) *Verdict {
+	if f, ok := w.faults[pc]; ok {
+		if w.c.set.LateFields {
+			if v := w.c.lateFields(pc); v != nil {
+				return v
+			}
+		}
+		return w.c.set.verdict(f)
+	}
+	return w.ruleAt(pc)
+}
+
+// ruleAt is at without what depends on values.
+func (w *paths) ruleAt(pc bytecode.PC) *Verdict {
 	in := w.p.Insns[pc]
 	if w.c.set.LateFields {
 		if v := w.c.lateFields(pc); v != nil {
 			return v
 		}
-	}
-	if f, ok := w.faults[pc]; ok {
-		return w.c.set.verdict(f)
 	}
 	switch {
 	case in.IsGotox() && w.c.set.PerSubprogram:

@@ -1,0 +1,323 @@
+package abstract
+
+import (
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// placeMark says what the verifier does when it comes to an instruction.
+type placeMark uint8
+
+const (
+	prunePlace placeMark = 1 << iota // looks for a state that it has seen
+	jumpPlace                        // adds to its history
+	forcePlace                       // remembers the state in any case
+	entryPlace                       // the start of a global function that is or will be followed
+)
+
+// place is what is known of an instruction before it is followed.
+type place struct {
+	mark     placeMark
+	live     uint16 // registers that may be read from here on
+	relevant uint16 // those that may decide something
+}
+
+// read fills in the places.
+//
+// Source: kernel/bpf/cfg.c visit_insn, visit_func_call_insn and push_insn, Linux 7.3.
+func (w *walker) read() {
+	p := w.p
+	w.places = make([]place, p.Len())
+	at := func(pc bytecode.PC, m placeMark) {
+		if pc >= 0 && pc < p.Len() {
+			w.places[pc].mark |= m
+		}
+	}
+	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+		switch f := p.Flow(pc); f.Kind {
+		case bytecode.FlowGoto:
+			at(f.Target, prunePlace|jumpPlace)
+		case bytecode.FlowCond:
+			at(pc, prunePlace)
+			at(f.Target, prunePlace|jumpPlace)
+			if p.Insns[pc].Code == bytecode.CodeMayGoto {
+				at(pc, forcePlace)
+			}
+		case bytecode.FlowIndirect:
+			at(pc, prunePlace)
+			for _, e := range w.targetsOf(pc) {
+				at(e, jumpPlace)
+			}
+		case bytecode.FlowCall, bytecode.FlowFuncAddr:
+			at(pc, prunePlace)
+			at(f.Callee, prunePlace|jumpPlace)
+			at(pc+p.Insns[pc].Slots(), prunePlace|jumpPlace)
+		case bytecode.FlowHelper:
+			at(pc+1, prunePlace|jumpPlace)
+		}
+	}
+	for b := range w.r.a.g.Blocks {
+		w.readBlock(cfg.BlockID(b))
+	}
+}
+
+// targetsOf returns the targets of an indirect jump that the graph has.
+func (w *walker) targetsOf(pc bytecode.PC) []bytecode.PC {
+	var to []bytecode.PC
+	g := w.r.a.g
+	if b, ok := g.BlockAt(pc); ok {
+		for _, e := range g.Succs(b) {
+			to = append(to, g.Blocks[e.To].Start)
+		}
+	}
+	return to
+}
+
+// readBlock fills in the registers that are read from each instruction of a block
+// on.
+func (w *walker) readBlock(b cfg.BlockID) {
+	g, blk := w.r.a.g, &w.r.a.g.Blocks[b]
+	live, relevant := liveOut(g, b, w.r.a.live), liveOut(g, b, w.r.a.relevant)
+	for pc := blk.Last; pc >= blk.Start; pc-- {
+		if !g.InsnAt(pc) {
+			continue
+		}
+		use, def := useDef(w.p, pc)
+		live = live&^def | use
+		relevant = relevantBefore(w.p, pc, relevant, blk.Sub)
+		w.places[pc].live, w.places[pc].relevant = live, relevant
+	}
+}
+
+// checkpoint is a state that was remembered.
+type checkpoint struct {
+	pc           bytecode.PC
+	s            *State
+	up           *callerFrame
+	rounds       int
+	parent       *checkpoint
+	branches     int // paths from here that have not ended
+	hits, misses int
+}
+
+// visited looks for a state like the current one among those that were remembered
+// here, and reports whether the path is covered by one. It remembers the state when
+// the verifier does.
+//
+// Source: kernel/bpf/states.c bpf_is_state_visited, Linux 7.3.
+func (w *walker) visited() bool {
+	cur, pl := &w.cur, w.places[w.cur.pc]
+	for r := range bytecode.R10 {
+		if pl.live>>r&1 == 0 {
+			cur.s.regs[r] = nil
+		}
+	}
+	const longHistory = 40
+	force := pl.mark&forcePlace != 0 || cur.history > longHistory
+	jumps, insns := w.jumps-w.savedJmp, w.insns-w.savedInsns
+	add := force || jumps >= 2 && insns >= 8
+	list := w.saved[cur.pc]
+	kept := 0
+	for i, c := range list {
+		switch {
+		case c.branches == 0:
+			if c.covers(cur, pl.relevant) {
+				c.hits++
+				w.saved[cur.pc] = append(list[:kept], list[i:]...)
+				return true
+			}
+			cur.elsewhere = cur.elsewhere || sameCalls(c.up, cur.up)
+		case w.p.Insns[cur.pc].Code == bytecode.CodeMayGoto && c.rounds != cur.rounds && c.within(cur):
+			w.saved[cur.pc] = append(list[:kept], list[i:]...)
+			return true
+		case c.rounds == cur.rounds && c.same(cur):
+			w.end(Repeats, cur.s.certain())
+			return false
+		case !force && jumps < 20 && insns < 100:
+			add = false
+		}
+		if !c.missed(add, pl.mark) {
+			list[kept] = c
+			kept++
+		}
+	}
+	w.saved[cur.pc] = list[:kept]
+	if add {
+		w.remember()
+	}
+	return false
+}
+
+// missed counts that a state was of no use, and reports whether it is dropped.
+func (c *checkpoint) missed(count bool, mark placeMark) bool {
+	if count {
+		c.misses++
+	}
+	n := 3
+	if mark&forcePlace != 0 && c.branches > 0 {
+		n = 64
+	}
+	return c.misses > c.hits*n+n
+}
+
+// remember remembers the current state.
+func (w *walker) remember() {
+	cur := &w.cur
+	w.savedJmp, w.savedInsns = w.jumps, w.insns
+	cur.s.dropSingleLinks()
+	c := &checkpoint{pc: cur.pc, s: cur.s.fork(), up: cur.up, rounds: cur.rounds, parent: cur.parent, branches: 1}
+	cur.parent, cur.history = c, 0
+	w.saved[cur.pc] = slices.Insert(w.saved[cur.pc], 0, c)
+}
+
+// dropSingleLinks takes the link from numbers that are linked to nothing
+// (kernel/bpf/verifier.c bpf_clear_singular_ids, Linux 7.3).
+func (s *State) dropSingleLinks() {
+	count := map[uint32]int{}
+	s.visit(func(v *Value) bool {
+		if v.id != 0 {
+			count[v.id]++
+		}
+		return true
+	})
+	if len(count) == 0 {
+		return
+	}
+	s.eachValue(func(v *Value) *Value {
+		if v.id != 0 && count[v.id] == 1 && v.is(Number) {
+			return v.unlinked()
+		}
+		return v
+	})
+}
+
+// sameCalls reports whether two chains of calls are the same, whatever the callers
+// hold.
+func sameCalls(a, b *callerFrame) bool {
+	for a != b {
+		if a == nil || b == nil || a.site != b.site {
+			return false
+		}
+		a, b = a.up, b.up
+	}
+	return true
+}
+
+// same reports whether the state is the current one
+// (kernel/bpf/states.c states_maybe_looping and states_equal with EXACT, Linux 7.3).
+func (c *checkpoint) same(cur *path) bool {
+	if !sameCalls(c.up, cur.up) || len(c.s.frames) != len(cur.s.frames) {
+		return false
+	}
+	for r := range bytecode.R10 {
+		v, w := c.s.regs[r], cur.s.regs[r]
+		if v != w && (!equalValues(v, w) || v.id != w.id) {
+			return false
+		}
+	}
+	for r := numRegs; r < numValues; r++ {
+		if !equalValues(c.s.regs[r], cur.s.regs[r]) {
+			return false
+		}
+	}
+	for a, b := c.up, cur.up; a != b; a, b = a.up, b.up {
+		for r := bytecode.R6; r < bytecode.R10; r++ {
+			if !equalValues(a.regs[r], b.regs[r]) {
+				return false
+			}
+		}
+	}
+	for i, f := range c.s.frames {
+		if !equalFrames(f, cur.s.frames[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// equalValues reports whether two values are the same, however they came about.
+func equalValues(v, w *Value) bool {
+	if v == w {
+		return true
+	}
+	if v == nil || w == nil || (v.id == 0) != (w.id == 0) || v.delta != w.delta || v.add != w.add ||
+		len(v.more) != len(w.more) || !equalAlts(&v.Alt, &w.Alt) {
+		return false
+	}
+	for i := range v.more {
+		if !equalAlts(&v.more[i], &w.more[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func equalAlts(a, b *Alt) bool {
+	const told = loose | datum
+	return a.Kind == b.Kind && a.Obj == b.Obj && a.Off == b.Off && a.flags&^told == b.flags&^told
+}
+
+// equalFrames reports whether two frames hold the same.
+func equalFrames(f, g *frame) bool {
+	for i := range f.groups {
+		x, y := f.groups[i], g.groups[i]
+		if x == y {
+			continue
+		}
+		for num := int16(i*groupSlots + 1); num <= int16(i+1)*groupSlots; num++ {
+			s, t := x.at(num), y.at(num)
+			if s == t {
+				continue
+			}
+			if s == nil || t == nil || s.bytes != t.bytes || !equalValues(s.val, t.val) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// covers reports whether the state covers the current one, where numbers in
+// registers that are not relevant do not count
+// (kernel/bpf/states.c states_equal with NOT_EXACT, Linux 7.3).
+func (c *checkpoint) covers(cur *path, relevant uint16) bool {
+	return c.compare(cur, func(ids *idMap, r int, now, old *Value) bool {
+		if r < numRegs && relevant>>r&1 == 0 && old.is(Number) && now != nil && now.is(Number) {
+			return true
+		}
+		return ids.leq(now, old)
+	})
+}
+
+// within is covers with all numbers (RANGE_WITHIN).
+func (c *checkpoint) within(cur *path) bool {
+	return c.compare(cur, func(ids *idMap, _ int, now, old *Value) bool { return ids.leq(now, old) })
+}
+
+// compare compares the values of two states.
+func (c *checkpoint) compare(cur *path, leq func(ids *idMap, r int, now, old *Value) bool) bool {
+	if !sameCalls(c.up, cur.up) || len(c.s.frames) != len(cur.s.frames) || c.s.sent != cur.s.sent {
+		return false
+	}
+	var ids idMap
+	for r, old := range c.s.regs {
+		if old != nil && r != int(bytecode.R10) && !leq(&ids, r, cur.s.regs[r], old) {
+			return false
+		}
+	}
+	for a, b := c.up, cur.up; a != b; a, b = a.up, b.up {
+		for r := bytecode.R6; r < bytecode.R10; r++ {
+			if a.regs[r] != nil && !ids.leq(b.regs[r], a.regs[r]) {
+				return false
+			}
+		}
+	}
+	for i, f := range c.s.frames {
+		if !leqFrame(cur.s.frames[i], f, ids.leq) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,471 @@
+package abstract
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Limits of Linux's verifier (kernel/bpf/verifier.c BPF_COMPLEXITY_LIMIT_INSNS and
+// BPF_COMPLEXITY_LIMIT_JMP_SEQ, Linux 5.2 to 7.3).
+const (
+	MaxWalked  = 1_000_000 // instructions that it follows
+	MaxWaiting = 8192      // branches that wait to be followed
+)
+
+// Ending says how a walk ended.
+type Ending uint8
+
+// The endings.
+const (
+	GaveUp      Ending = iota // by its own limit, or at something that is not modelled
+	AllPaths                  // every path came to its end
+	Stopped                   // by WalkOptions.Stop
+	Faulted                   // by a fault that WalkOptions.Refuses
+	Repeats                   // a path has come back to a state of its own
+	TooLong                   // more than MaxWalked instructions
+	TooManyWait               // more than MaxWaiting branches
+)
+
+// WalkOptions of Walk.
+type WalkOptions struct {
+	Options
+	// Steps is how many instructions are followed before paths that end are given
+	// up; one that does not is followed as far as Linux would.
+	Steps int
+	// Endless says that there are loops that nothing leaves: Steps does not count.
+	Endless bool
+	// Stop is asked at each instruction.
+	Stop func(bytecode.PC) bool
+	// Refuses is asked of each fault that is proven.
+	Refuses func(Fault) bool
+	// Facts, if any, say where to begin: in a state of block From, as if nothing had
+	// been followed before.
+	Facts *Facts
+	From  cfg.BlockID
+}
+
+// Outcome is what Walk found.
+type Outcome struct {
+	Ending Ending
+	PC     bytecode.PC // where the walk was
+	Fault  Fault       // with Faulted
+	// Proven reports whether Linux's verifier is certain to refuse the program if it
+	// does not for another reason before: the path is its own.
+	Proven bool
+	Steps  int // instructions that were followed
+}
+
+// Walk follows a program as Linux's verifier does: one path after another, the
+// fall-through edge first, with its rules on when to remember a state and when to
+// look for one. Unlike Analyze it joins nothing, so it tells at which instruction
+// the verifier says what; the price is that it may not end within its limits.
+//
+// Callbacks that are called any number of times, and iterators, are not followed.
+//
+// Source: kernel/bpf/verifier.c do_check and kernel/bpf/states.c
+// bpf_is_state_visited, Linux 7.3.
+func Walk(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) Outcome {
+	opt.Rules = Kernel
+	a := &analyzer{p: p, g: g, opt: opt.Options, f: newFacts(p, g)}
+	a.prepare()
+	w := &walker{r: &run{a: a}, p: p, opt: opt, called: make([]bool, len(p.Subprogs))}
+	w.read()
+	if opt.Facts != nil {
+		w.begin(opt.Facts, opt.From)
+		return w.out
+	}
+	w.follow(0, 0, mainEntry(p))
+	for sub := 1; sub < len(p.Subprogs) && !w.over; sub++ {
+		if w.called[sub] {
+			w.called[sub] = false
+			w.follow(sub, p.Subprogs[sub].Start, globalEntry(p, sub))
+			sub = 0 // it may have called one before
+		}
+	}
+	w.out.Steps = w.insns
+	return w.out
+}
+
+// walker is the work of Walk.
+type walker struct {
+	r      *run
+	p      *bytecode.Program
+	opt    WalkOptions
+	places []place
+
+	saved   map[bytecode.PC][]*checkpoint // of each place, newest first
+	waiting []path
+	cur     path
+	called  []bool // of each global function: to be followed, or has been
+
+	insns, jumps         int // processed so far
+	savedInsns, savedJmp int // when the last state was remembered
+
+	out  Outcome
+	over bool // out is final
+}
+
+// path is a path as far as it was followed.
+type path struct {
+	pc      bytecode.PC
+	s       *State
+	up      *callerFrame
+	parent  *checkpoint // the last state that was remembered on it
+	history int         // entries of the verifier's history since then
+	rounds  int         // of may_goto loops
+	length  int         // instructions
+	// elsewhere says that the verifier may have found the path to be covered by
+	// another one, because it forgets more than is forgotten here.
+	elsewhere bool
+}
+
+// callerFrame is a call that has not returned.
+type callerFrame struct {
+	site  bytecode.PC
+	sub   int
+	regs  [numValues]*Value // r6 to r10
+	up    *callerFrame
+	depth int // frames above
+}
+
+// begin follows all paths from a block, from a certain state if there is one.
+func (w *walker) begin(f *Facts, b cfg.BlockID) {
+	blk, states := &f.g.Blocks[b], f.states[b]
+	if i := slices.IndexFunc(states, (*State).certain); i > 0 {
+		states = states[i:]
+	}
+	if len(states) > 0 {
+		w.follow(blk.Sub, blk.Start, states[0].fork())
+	}
+}
+
+// follow follows all paths from an instruction of a function.
+func (w *walker) follow(sub int, at bytecode.PC, s *State) {
+	w.saved, w.waiting = make(map[bytecode.PC][]*checkpoint), w.waiting[:0]
+	w.cur = path{pc: at, s: s}
+	w.r.sub, w.r.nested = sub, 0
+	for !w.over {
+		w.insns++
+		w.cur.length++
+		if w.tooLong() || w.opt.Stop != nil && w.stop() {
+			return
+		}
+		mark := w.places[w.cur.pc].mark
+		if mark&prunePlace != 0 && w.visited() || w.over {
+			if w.over || !w.next() {
+				return
+			}
+			continue
+		}
+		if mark&jumpPlace != 0 {
+			w.cur.history++
+		}
+		if w.step() && !w.over && !w.next() {
+			return
+		}
+	}
+}
+
+// end ends the walk.
+func (w *walker) end(e Ending, proven bool) {
+	w.over = true
+	w.out.Ending, w.out.PC, w.out.Proven = e, w.cur.pc, proven
+}
+
+func (w *walker) stop() bool {
+	if w.opt.Stop(w.cur.pc) {
+		w.end(Stopped, w.cur.s.certain())
+	}
+	return w.over
+}
+
+// tooLong ends the walk at its limits. A single path that is longer than what the
+// verifier follows in all is a refusal, however it treats the others.
+func (w *walker) tooLong() bool {
+	const patience = 4 // times as long as the verifier's limit, for the side paths
+	switch n := w.cur.length; {
+	case n > MaxWalked:
+		w.end(TooLong, w.cur.s.certain() && !w.cur.elsewhere)
+	case w.insns > MaxWalked && w.opt.Endless:
+		w.end(TooLong, false)
+	case w.insns > patience*MaxWalked:
+		w.end(GaveUp, false)
+	case w.insns > w.opt.Steps && !w.opt.Endless && n < w.insns/patience:
+		w.end(GaveUp, false)
+	}
+	return w.over
+}
+
+// next ends the current path and takes up the last branch that waits. It reports
+// whether there was one.
+func (w *walker) next() bool {
+	for c := w.cur.parent; c != nil; c = c.parent {
+		if c.branches--; c.branches > 0 {
+			break
+		}
+	}
+	n := len(w.waiting)
+	if n == 0 {
+		w.out.Ending = AllPaths
+		return false
+	}
+	w.cur, w.waiting = w.waiting[n-1], w.waiting[:n-1]
+	w.enterFrame()
+	return true
+}
+
+// enterFrame tells the run in which function the current path is.
+func (w *walker) enterFrame() {
+	w.r.nested, w.r.sub = 0, w.p.SubprogAt(w.cur.pc)
+	if w.cur.up != nil {
+		w.r.nested = w.cur.up.depth + 1
+	}
+}
+
+// push lets a branch wait.
+func (w *walker) push(pc bytecode.PC, s *State) *path {
+	b := w.cur
+	b.pc, b.s = pc, s
+	w.waiting = append(w.waiting, b)
+	if b.parent != nil {
+		b.parent.branches++
+	}
+	if len(w.waiting) > MaxWaiting {
+		w.end(TooManyWait, s.certain() && !b.elsewhere)
+	}
+	return &w.waiting[len(w.waiting)-1]
+}
+
+// step carries out the instruction that the path has come to, and reports whether
+// the path ends there.
+func (w *walker) step() (ends bool) {
+	pc, s, r := w.cur.pc, w.cur.s, w.r
+	in := w.p.Insns[pc]
+	r.sure, r.forks = s.certain(), maxForks
+	f := w.p.Flow(pc)
+	if c := in.Code & 7; c == uint8(asm.JumpClass) || c == uint8(asm.Jump32Class) {
+		w.jumps++
+	}
+	switch f.Kind {
+	case bytecode.FlowGoto:
+		w.cur.pc = f.Target
+	case bytecode.FlowCond:
+		w.branch(pc, in, f)
+	case bytecode.FlowIndirect:
+		ends = w.indirect(pc, in)
+	case bytecode.FlowExit:
+		ends = w.exit(pc)
+	case bytecode.FlowCall:
+		w.call(pc, f)
+	case bytecode.FlowHelper:
+		ends = w.helper(pc, in)
+	case bytecode.FlowCallx, bytecode.FlowKey:
+		w.end(GaveUp, false)
+	default:
+		if w.usesStack(in) && w.places[pc].mark&jumpPlace == 0 {
+			w.cur.history++
+		}
+		if again := r.step(pc, s); again != nil {
+			w.push(pc, again)
+		}
+		r.exits = r.exits[:0]
+		w.cur.pc += in.Slots()
+	}
+	w.faults()
+	return ends
+}
+
+// faults ends the walk at a fault that the kernel refuses.
+func (w *walker) faults() {
+	f := w.r.a.f
+	if len(f.faults) == 0 {
+		return
+	}
+	for _, x := range f.faults {
+		if x.Proven && !w.over && w.opt.Refuses != nil && w.opt.Refuses(x) {
+			w.out.Fault = x
+			w.end(Faulted, true)
+			w.out.PC = x.PC
+		}
+	}
+	f.faults = f.faults[:0]
+	clear(f.faultAt)
+}
+
+// usesStack reports whether an instruction is a load or store through a pointer to
+// the stack.
+func (w *walker) usesStack(in bytecode.Insn) bool {
+	base := in.Dst
+	switch in.Class() {
+	case asm.LdXClass:
+		base = in.Src
+	case asm.StClass, asm.StXClass:
+	default:
+		return false
+	}
+	return base < numRegs && w.cur.s.regs[base] != nil && w.cur.s.regs[base].is(Stack)
+}
+
+// branch follows a conditional jump: the fall-through edge now, the other later. Of
+// may_goto the jump is followed first.
+func (w *walker) branch(pc bytecode.PC, in bytecode.Insn, f bytecode.Flow) {
+	s := w.cur.s
+	if in.Code == bytecode.CodeMayGoto {
+		if !w.widens(pc) {
+			w.push(f.Next, s.fork()).rounds++
+		}
+		w.cur.pc = f.Target
+		return
+	}
+	if w.knowsBetter(in, s) {
+		s.cover = true
+	}
+	taken, fall := w.r.branch(pc, in, s)
+	switch {
+	case taken != nil && fall != nil:
+		w.push(f.Target, taken)
+		w.cur.pc, w.cur.s = f.Next, fall
+	case taken != nil:
+		w.cur.pc, w.cur.s = f.Target, taken
+	default:
+		w.cur.pc, w.cur.s = f.Next, fall
+	}
+}
+
+// widens reports whether the verifier would widen the state behind may_goto, as it
+// does from the second round on: such paths are left out.
+//
+// Source: kernel/bpf/verifier.c check_cond_jmp_op and find_prev_entry, Linux 7.3.
+func (w *walker) widens(pc bytecode.PC) bool {
+	for c := w.cur.parent; c != nil; c = c.parent {
+		if c != w.cur.parent && c.pc == pc {
+			return true
+		}
+	}
+	return false
+}
+
+// knowsBetter reports whether a comparison is one of pointers, of which the
+// verifier may know more than is modelled.
+func (w *walker) knowsBetter(in bytecode.Insn, s *State) bool {
+	a := s.get(in.Dst)
+	if in.Source() == asm.RegSource {
+		b := s.get(in.Src)
+		return !(a.is(Number) && b.is(Number))
+	}
+	return !a.is(Number) && in.Imm != 0
+}
+
+// indirect follows an indirect jump: the largest target now, the others later.
+func (w *walker) indirect(pc bytecode.PC, in bytecode.Insn) (ends bool) {
+	r, s := w.r, w.cur.s
+	v := r.read(pc, s, in.Dst)
+	var to []bytecode.PC
+	v.each(func(a *Alt) {
+		ts, why := r.a.targets(a)
+		if a.Kind != Insn {
+			r.fault(a, Fault{PC: pc, Kind: NoCodeAddress, Reg: in.Dst})
+		} else if r.a.opt.Quirks.NoLoadOffset {
+			r.checkEntries(pc, in.Dst, a)
+		}
+		if why == "" {
+			to = append(to, ts...)
+		}
+		s.cover = s.cover || why != "" || a.flags&loose != 0
+	})
+	slices.Sort(to)
+	to = slices.Compact(to)
+	if len(to) == 0 {
+		return true
+	}
+	last := len(to) - 1
+	for _, t := range to[:last] {
+		w.push(t, s.fork())
+	}
+	w.cur.pc = to[last]
+	if w.p.SubprogAt(w.cur.pc) != r.sub && !w.over {
+		w.end(GaveUp, false)
+	}
+	return false
+}
+
+// exit leaves a function.
+func (w *walker) exit(pc bytecode.PC) (ends bool) {
+	s, up := w.cur.s, w.cur.up
+	w.r.checkResult(pc, s)
+	if up == nil {
+		return true
+	}
+	s.share()
+	out := &State{frames: shiftFrames(s.frames[1:], -1), ids: s.ids, cover: s.cover}
+	out.regs = up.regs
+	out.regs[bytecode.R0] = shift(s.regs[bytecode.R0], -1)
+	out.endArgs()
+	w.cur.pc, w.cur.s, w.cur.up = up.site+1, out, up.up
+	w.enterFrame()
+	return false
+}
+
+// call enters a function, or passes over a global one, which is followed on its own.
+func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
+	s, r := w.cur.s, w.r
+	sub := w.p.SubprogAt(f.Callee)
+	if sub < 0 || w.p.Subprogs[sub].Start != f.Callee || r.nested+1 >= r.a.opt.Quirks.frames() {
+		w.end(GaveUp, false)
+		return
+	}
+	r.checkArgs(pc, s, w.p.Subprogs[sub].Params)
+	if w.p.Subprogs[sub].Global && sub != 0 {
+		w.called[sub] = w.called[sub] || !w.followed(sub)
+		w.cur.s = r.callGlobal(pc, sub, s)
+		r.a.pending = r.a.pending[:0]
+		w.cur.pc++
+		return
+	}
+	s.share()
+	up := &callerFrame{site: pc, sub: r.sub, up: w.cur.up, depth: r.nested}
+	for reg := bytecode.R6; reg <= bytecode.R10; reg++ {
+		if reg == bytecode.R10 || w.places[pc+1].live>>reg&1 != 0 {
+			up.regs[reg] = s.regs[reg]
+		}
+	}
+	e := &State{frames: append([]*frame{{}}, shiftFrames(s.frames, 1)...), ids: s.ids, cover: s.cover}
+	for i := 1; i < len(arguments{}); i++ {
+		e.regs[argRegister(i)] = shift(s.regs[argRegister(i)], 1)
+	}
+	e.regs[bytecode.R10] = pointer(Stack, 0, 0)
+	w.cur.pc, w.cur.s, w.cur.up = f.Callee, e, up
+	w.enterFrame()
+}
+
+// followed reports whether a global function was followed, and notes that it will be.
+func (w *walker) followed(sub int) bool {
+	p := &w.places[w.p.Subprogs[sub].Start]
+	was := p.mark&entryPlace != 0
+	p.mark |= entryPlace
+	return was
+}
+
+// helper carries out the call of a helper or kernel function.
+func (w *walker) helper(pc bytecode.PC, in bytecode.Insn) (ends bool) {
+	if h := calleeAt(w.p, pc); h.callback != 0 || isNext(w.p, pc) {
+		w.end(GaveUp, false)
+		return false
+	}
+	returns := w.r.helperCall(pc, in, w.cur.s)
+	w.r.exits, w.r.a.pending = w.r.exits[:0], w.r.a.pending[:0]
+	w.cur.pc++
+	return !returns
+}
+
+// isNext reports whether an instruction asks an iterator for its next element.
+func isNext(p *bytecode.Program, pc bytecode.PC) bool {
+	ref, ok := p.RefAt(pc)
+	return ok && ref.Kind == bytecode.RefKfunc &&
+		strings.HasPrefix(ref.Name, "bpf_iter_") && strings.HasSuffix(ref.Name, "_next")
+}
