@@ -19,6 +19,7 @@ type Dumped struct {
 	// map ids, random numbers.
 	Masked []bool
 	ax     bytecode.Reg
+	maps   []bytecode.Map
 }
 
 // Dump returns the predicted program as a kernel would show it. Before Linux
@@ -32,6 +33,7 @@ func (r *Result) Dump(prof jit.Profile) Dumped {
 		Insns:  append([]bytecode.Insn(nil), p.Insns...),
 		Masked: make([]bool, len(p.Insns)),
 		ax:     bytecode.Reg(prof.AXReg),
+		maps:   r.maps,
 	}
 	for _, pc := range hidden {
 		d.Masked[pc] = true
@@ -82,6 +84,11 @@ func (d *Dumped) show(p *jit.Program, pc int, ref bytecode.Ref) {
 // showImm64 turns a 64-bit immediate load into what the dump has.
 func (d *Dumped) showImm64(p *jit.Program, pc int, ref bytecode.Ref) {
 	first, second := &d.Insns[pc], &d.Insns[pc+1]
+	// Linux finds the map of an address again, but for arenas, which have no
+	// map_direct_value_meta (kernel/bpf/syscall.c bpf_map_from_imm).
+	if ref.Kind == bytecode.RefMapValue && ref.Index < len(d.maps) && d.maps[ref.Index].Type == bytecode.MapArena {
+		ref.Kind = bytecode.RefUnknown
+	}
 	switch ref.Kind {
 	case bytecode.RefInvalid:
 		first.Src = bytecode.LdImm64

@@ -29,7 +29,7 @@ func (r *Result) finish(st *state, im *image) (*Result, error) {
 			r.hidden = append(r.hidden, bytecode.PC(i))
 		}
 	}
-	r.Build = st.build
+	r.Build, r.maps = st.build, st.src.Maps
 	all := im.entries[len(im.entries)-1]
 	r.Xlated = make([]bytecode.PC, len(all))
 	for i, to := range all {

@@ -77,6 +77,7 @@ type Result struct {
 	plain  *jit.Program  // the program before blinding
 	hidden []bytecode.PC // xlated slots whose immediate is made of an address
 	kernel kernel.Features
+	maps   []bytecode.Map
 }
 
 // PassNote tells what a rewrite did.
