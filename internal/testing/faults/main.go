@@ -10,6 +10,13 @@
 // objects of the corpus. Where the control transfers of the machine code are other
 // ones than without the fault, the proof must fail. The exit status is 1 if one
 // does not.
+//
+//	go run ./internal/testing/faults -tests -n 90 -seed 1
+//
+// plants faults in the analysis (abstract, succ, jit/rewrite) instead, most of them
+// where memory, calls and joins are modelled, and asks whether the packages' tests
+// find them. The exit status is 1 if one of these survives. What was said is in
+// list.txt and tests.txt beside this file.
 package main
 
 import (
@@ -18,12 +25,16 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"strconv"
+	"strings"
 )
 
 func main() {
 	n := flag.Int("n", 60, "number of faults")
 	seed := flag.Uint64("seed", 1, "of the draw")
 	root := flag.String("root", ".", "root of the tree")
+	tests := flag.Bool("tests", false, "ask the tests of the analysis, not the proof")
+	only := flag.String("only", "", "with -tests: try the faults with these numbers alone, as in 3,17")
 	child := flag.Bool("child", false, "print what becomes of the corpus, and exit")
 	flag.Parse()
 	if *child {
@@ -33,7 +44,15 @@ func main() {
 		}
 		return
 	}
-	holes, err := run(os.Stdout, *root, *n, *seed)
+	holes, err := 0, error(nil)
+	if *tests {
+		var numbers []int
+		if numbers, err = parseNumbers(*only); err == nil {
+			holes, err = byTests(os.Stdout, *root, *n, *seed, numbers)
+		}
+	} else {
+		holes, err = run(os.Stdout, *root, *n, *seed)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "faults:", err)
 		os.Exit(2)
@@ -41,6 +60,21 @@ func main() {
 	if holes > 0 {
 		os.Exit(1)
 	}
+}
+
+// parseNumbers reads numbers between commas.
+func parseNumbers(s string) (out []int, err error) {
+	for word := range strings.SplitSeq(s, ",") {
+		if word == "" {
+			continue
+		}
+		n, err := strconv.Atoi(word)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, nil
 }
 
 // run draws faults and prints what became of each; it returns how many change

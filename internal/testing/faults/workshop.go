@@ -88,20 +88,8 @@ func (w *workshop) run() (map[string]verdict, error) {
 
 // try plants a fault, and returns what becomes of it and a word on that.
 func (w *workshop) try(f fault) (outcome, string) {
-	src, err := f.apply(w.root)
+	overlay, err := f.overlay(w.root, w.dir)
 	if err != nil {
-		return refused, "no Go"
-	}
-	file, overlay := filepath.Join(w.dir, "fault.go"), filepath.Join(w.dir, "overlay.json")
-	doc, err := json.Marshal(map[string]map[string]string{
-		"Replace": {filepath.Join(w.root, filepath.FromSlash(f.file)): file}})
-	if err != nil {
-		return refused, err.Error()
-	}
-	if err := os.WriteFile(file, src, 0o600); err != nil {
-		return refused, err.Error()
-	}
-	if err := os.WriteFile(overlay, doc, 0o600); err != nil {
 		return refused, err.Error()
 	}
 	if err := w.build(overlay); err != nil {
