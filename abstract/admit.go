@@ -29,7 +29,7 @@ type Concrete interface {
 // true.
 func (f *Facts) Admits(b cfg.BlockID, c Concrete) bool {
 	for _, s := range f.states[b] {
-		if s.refuses(c) == "" {
+		if s.misfit(c) == nil {
 			return true
 		}
 	}
@@ -48,24 +48,52 @@ func (f *Facts) Refusals(b cfg.BlockID, c Concrete) []string {
 
 // refuses is Refusals for one state.
 func (s *State) refuses(c Concrete) string {
-	base := make(map[uint32]uint64) // of links: the number without its delta
-	for r, v := range s.regs[:numRegs] {
-		if x := c.Reg(bytecode.Reg(r)); v != nil && !v.admits(x, c, base) {
-			return fmt.Sprintf("r%d=%v is %#x", r, v, x)
-		}
-	}
-	for i, f := range s.frames {
-		for num, sl := range f.all {
-			if x := c.StackWord(i, int(num)); !sl.admits(x, c, base) {
-				return fmt.Sprintf("fp[%d]-%d=%s is %#x", i, 8*num, sl.text(), x)
-			}
-		}
+	if text := s.misfit(c); text != nil {
+		return text()
 	}
 	return ""
 }
 
+// misfit returns what says which register or slot does not fit, nil when all do.
+func (s *State) misfit(c Concrete) func() string {
+	var base links
+	for r, v := range s.regs[:numRegs] {
+		if x := c.Reg(bytecode.Reg(r)); v != nil && !v.admits(x, c, &base) {
+			return func() string { return fmt.Sprintf("r%d=%v is %#x", r, v, x) }
+		}
+	}
+	for i, f := range s.frames {
+		for num, sl := range f.all {
+			if x := c.StackWord(i, int(num)); !sl.admits(x, c, &base) {
+				return func() string { return fmt.Sprintf("fp[%d]-%d=%s is %#x", i, 8*num, sl.text(), x) }
+			}
+		}
+	}
+	return nil
+}
+
+// links holds for the ids of values that are linked the number without its delta.
+type links []struct {
+	id uint32
+	n  uint64
+}
+
+// same reports whether n is the number of this id, or the first one.
+func (l *links) same(id uint32, n uint64) bool {
+	for _, k := range *l {
+		if k.id == id {
+			return k.n == n
+		}
+	}
+	*l = append(*l, struct {
+		id uint32
+		n  uint64
+	}{id, n})
+	return true
+}
+
 // admits reports whether the slot may hold these eight bytes.
-func (s *slot) admits(word uint64, c Concrete, base map[uint32]uint64) bool {
+func (s *slot) admits(word uint64, c Concrete, base *links) bool {
 	for i, b := range s.bytes {
 		if b == byteZero && byte(word>>(8*i)) != 0 {
 			return false
@@ -85,16 +113,15 @@ func (s *slot) admits(word uint64, c Concrete, base map[uint32]uint64) bool {
 }
 
 // admits reports whether the value may be the number x.
-func (v *Value) admits(x uint64, c Concrete, base map[uint32]uint64) bool {
+func (v *Value) admits(x uint64, c Concrete, base *links) bool {
 	if v.id != 0 && v.is(Number) {
 		b := x - uint64(int64(v.delta))
 		if v.add == 32 {
 			b = uint64(uint32(b))
 		}
-		if old, ok := base[v.id]; ok && old != b {
+		if !base.same(v.id, b) {
 			return false
 		}
-		base[v.id] = b
 	}
 	return v.has(func(a *Alt) bool { return a.admits(x, c) })
 }

@@ -150,6 +150,7 @@ type VM struct {
 	ctx    *region
 	fields []CtxField
 	packet *region
+	object *region   // see Object
 	stacks []*region // by depth
 	frames []frame
 	pc     bytecode.PC // of the helper call that is being carried out
@@ -169,12 +170,13 @@ func New(p *bytecode.Program, cfg Config) (*VM, error) {
 		cfg.MayGoto = DefaultMayGoto
 	}
 	vm := &VM{p: p, cfg: cfg}
-	if n := 4 + MaxFrames + 2*len(p.Maps) + 2*len(p.Tables); n > maxRegions/2 {
+	if n := 5 + MaxFrames + 2*len(p.Maps) + 2*len(p.Tables); n > maxRegions/2 {
 		return nil, fmt.Errorf("program has %d maps and jump tables, too many to run", len(p.Maps)+len(p.Tables))
 	}
 	vm.funcs = vm.mem.add("code", nil, true).base
 	vm.ctx = vm.mem.add("context", nil, false)
 	vm.packet = vm.mem.add("packet", nil, false)
+	vm.object = vm.mem.add("kernel object", make([]byte, ObjectSize), false)
 	for depth := range MaxFrames {
 		name := fmt.Sprintf("stack frame %d", depth)
 		vm.stacks = append(vm.stacks, vm.mem.add(name, make([]byte, FrameSize), false))

@@ -21,6 +21,15 @@ func (vm *VM) FrameTop(up int) (top uint64, ok bool) {
 	return vm.frames[len(vm.frames)-1-up].stack.base + FrameSize, true
 }
 
+// Frame returns the bytes of a stack frame by the same number, nil when there are not
+// so many. They are the frame itself.
+func (vm *VM) Frame(up int) []byte {
+	if up < 0 || up >= len(vm.frames) {
+		return nil
+	}
+	return vm.frames[len(vm.frames)-1-up].stack.data
+}
+
 // MapAddr returns the address that stands for the map with this index in
 // Program.Maps.
 func (vm *VM) MapAddr(i int) uint64 { return vm.mapObj[i] }

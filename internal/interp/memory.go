@@ -9,7 +9,9 @@ import (
 // less than half of that is in no other. Addresses look like the kernel's: large
 // as unsigned numbers, negative as signed ones.
 const (
-	firstAddr  = 0xffff_8880_8000_0000
+	// FirstAddr is the lowest address of a region.
+	FirstAddr = 0xffff_8880_8000_0000
+
 	spacing    = 1 << 32
 	maxRegions = 1 << 14
 )
@@ -36,7 +38,7 @@ type memory struct {
 // add makes a region for the bytes.
 func (m *memory) add(name string, data []byte, readOnly bool) *region {
 	r := &region{
-		name: name, base: firstAddr + uint64(len(m.regions))*spacing, data: data, readOnly: readOnly,
+		name: name, base: FirstAddr + uint64(len(m.regions))*spacing, data: data, readOnly: readOnly,
 	}
 	m.regions = append(m.regions, r)
 	return r
@@ -56,10 +58,10 @@ func (m *memory) addValue(of *Map, name string, size uint32, readOnly bool) *reg
 // find returns the region that an address belongs to, perhaps outside of its
 // bytes, and the offset from its start; nil when there is none.
 func (m *memory) find(addr uint64) (*region, int64) {
-	if addr < firstAddr-spacing/2 {
+	if addr < FirstAddr-spacing/2 {
 		return nil, 0
 	}
-	i := (addr - (firstAddr - spacing/2)) / spacing
+	i := (addr - (FirstAddr - spacing/2)) / spacing
 	if i >= uint64(len(m.regions)) {
 		return nil, 0
 	}
@@ -80,6 +82,13 @@ func (m *memory) at(addr uint64, n int, write bool) ([]byte, error) {
 	}
 	return r.data[off:][:n:n], nil
 }
+
+// ObjectSize is how many bytes an object of the kernel has.
+const ObjectSize = 64
+
+// Object returns the address of an object that is none of the program's, for helpers
+// to hand on. It has ObjectSize bytes.
+func (vm *VM) Object() uint64 { return vm.object.base }
 
 // Bytes returns the n bytes of the program's memory at an address, for helpers
 // to read, or to write. They are the memory itself.

@@ -40,6 +40,18 @@ const (
 	kindPointer                  // r1: pointer to 32 bytes of the caller's stack, r2: number
 	kindCallback                 // r1: number, r2: pointer as above
 	kindLeaf                     // like kindNumbers, calls nothing
+
+	// Of programs that Mixed makes.
+	kindDeep   // like kindPointer, calls nothing
+	kindGlobal // like kindPointer, a global function; r1 may be 0
+	kindMap    // r1: map, r2: its key, r3: its value, r4: pointer as above
+	kindVMA    // r1, r2: kernel objects, r3: pointer as above
+	kindBuffer // r1: kernel object, r2: pointer as above
+	kindTimer  // r1: map, r2: its key, r3: its value
+	kindNodes  // r1, r2: kernel objects
+	kindPacket // r1: context, r2: pointer as above
+	kindGiver  // like kindPointer: stores a pointer to where r1 points
+	kindArgs   // r1 to r5: numbers, then on the stack: a number, a pointer as above
 )
 
 // gen is a random program that is being made.
@@ -54,6 +66,12 @@ type gen struct {
 	}
 	rodata, array int
 	loadable      bool // no indirect calls
+
+	mixed    bool      // see Mixed
+	patterns []Pattern // of each slot, see Mixed
+	skb      bool      // the context is a socket buffer
+	hash     int       // map
+	progs    int       // map
 
 	kind   funcKind
 	depth  int  // of nested pieces
@@ -103,6 +121,9 @@ const scratch = 12
 // numbers throughout, r1 to r5 are for single pieces.
 func (g *gen) function(k funcKind, name string, pieces int) {
 	g.kind, g.depth, g.locked = k, 0, 0
+	if g.mixed && g.special(k, name) {
+		return
+	}
 	g.a.Func(name, false)
 	g.a.Emit(opMovX, 7, 2, 0, 0)
 	switch k {
@@ -112,11 +133,13 @@ func (g *gen) function(k funcKind, name string, pieces int) {
 	case kindNumbers, kindLeaf:
 		g.a.Emit(opMovK, 6, 0, 0, 0)
 		g.a.Emit(opMovX, 0, 1, 0, 0)
-	case kindPointer:
+	case kindPointer, kindDeep, kindGlobal:
 		g.a.Emit(opMovX, 6, 1, 0, 0)
 	case kindCallback:
 		g.a.Emit(opMovX, 6, 2, 0, 0)
 		g.a.Emit(opMovX, 7, 1, 0, 0)
+	default:
+		g.enter(k)
 	}
 	g.a.Emit(opMovX, 0, 7, 0, 0)
 	g.a.Emit(opMovK, 8, 0, 0, g.constant())
@@ -124,13 +147,26 @@ func (g *gen) function(k funcKind, name string, pieces int) {
 	for i := 1; i <= scratch; i++ {
 		g.a.Emit(opStxDW, 10, 7, int16(-8*i), 0)
 	}
+	if g.mixed {
+		g.begin()
+	}
 	for range pieces {
 		g.piece()
 	}
-	if k == kindCallback {
+	if g.calledBack() {
 		g.a.Emit(opAndK, 0, 0, 0, 1)
 	}
 	g.a.Emit(bytecode.CodeExit, 0, 0, 0, 0)
+}
+
+// calledBack reports whether the function that is being made is a callback, which
+// returns 0 or 1.
+func (g *gen) calledBack() bool {
+	switch g.kind {
+	case kindCallback, kindMap, kindVMA, kindBuffer, kindTimer, kindNodes:
+		return true
+	}
+	return false
 }
 
 // constant returns a number that is often near a limit.
@@ -160,6 +196,10 @@ func (g *gen) number(write bool) bytecode.Reg {
 // piece makes one piece of a function.
 func (g *gen) piece() {
 	if g.left--; g.left < 0 {
+		return
+	}
+	if g.mixed {
+		g.mixedPiece()
 		return
 	}
 	pieces := []func(){
@@ -237,10 +277,11 @@ func (g *gen) size() (uint8, int) {
 func (g *gen) loadArg() {
 	limit := 64
 	switch g.kind {
-	case kindNumbers, kindLeaf:
+	case kindMain:
+	case kindNumbers, kindLeaf, kindTimer, kindNodes:
 		g.alu()
 		return
-	case kindPointer, kindCallback:
+	default:
 		limit = 32
 	}
 	bits, n := g.size()

@@ -28,7 +28,7 @@ func (g *gen) branch() {
 
 // leave ends the function.
 func (g *gen) leave() {
-	if g.kind == kindCallback {
+	if g.calledBack() {
 		g.a.Emit(opMovK, 0, 0, 0, int32(g.rnd.IntN(2)))
 	}
 	g.a.Emit(bytecode.CodeExit, 0, 0, 0, 0)

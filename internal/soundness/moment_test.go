@@ -2,6 +2,7 @@ package soundness
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -67,30 +68,27 @@ func (m *moment) Cells(k abstract.Kind, obj int, addr uint64) (offs []uint64) {
 
 // StackWord returns the eight bytes of a frame that begin 8*num below its top.
 func (m *moment) StackWord(frame, num int) uint64 {
-	top, ok := m.vm.FrameTop(frame)
-	if !ok {
+	f := m.vm.Frame(frame)
+	if f == nil {
 		return 0
 	}
-	b, err := m.vm.Bytes(top-8*uint64(num), 8, false)
-	if err != nil {
-		return 0
-	}
-	return binary.LittleEndian.Uint64(b)
+	return binary.LittleEndian.Uint64(f[len(f)-8*num:])
 }
 
 // elements returns for each map the addresses of those of its elements that
 // registers and the spills of the current frame point into.
 func (m *moment) elements() map[int][]uint64 {
-	out := map[int][]uint64{}
+	var out map[int][]uint64
 	note := func(addr uint64) {
-		i, start, ok := m.vm.ValueAt(addr)
-		if !ok {
+		if addr < interp.FirstAddr { // most are small numbers
 			return
 		}
-		for _, have := range out[i] {
-			if have == start {
-				return
-			}
+		i, start, ok := m.vm.ValueAt(addr)
+		if !ok || slices.Contains(out[i], start) {
+			return
+		}
+		if out == nil {
+			out = map[int][]uint64{}
 		}
 		out[i] = append(out[i], start)
 	}
@@ -98,8 +96,8 @@ func (m *moment) elements() map[int][]uint64 {
 		note(v)
 	}
 	for frame := range m.vm.Frames() {
-		for num := 1; num <= interp.FrameSize/8; num++ {
-			note(m.StackWord(frame, num))
+		for b := m.vm.Frame(frame); len(b) > 0; b = b[8:] {
+			note(binary.LittleEndian.Uint64(b))
 		}
 	}
 	return out

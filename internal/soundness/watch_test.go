@@ -21,11 +21,22 @@ type watcher struct {
 	edges   int
 	moments int
 	why     string
+	facts   []named
+	count   []int // of each slot, how often it was executed; nil for no matter
 }
 
 // watch returns a watcher for a program.
 func watch(r *succ.Result) *watcher {
 	w := &watcher{r: r, targets: map[bytecode.PC]map[bytecode.PC]bool{}, open: map[bytecode.PC]bool{}}
+	w.facts = []named{{"kernel", r.Facts}}
+	for _, d := range r.Facts.Indirect() {
+		if d.Unresolved != "" { // Linux refuses the program there, and follows nothing
+			w.facts = nil
+		}
+	}
+	if r.Exact != r.Facts {
+		w.facts = append(w.facts, named{"exact", r.Exact})
+	}
 	for _, in := range r.Indirect {
 		w.open[in.PC] = in.Status == succ.Unresolved
 		w.targets[in.PC] = map[bytecode.PC]bool{}
@@ -48,14 +59,17 @@ func (w *watcher) step(pc bytecode.PC, regs *interp.Regs) {
 		return
 	}
 	w.steps++
+	if w.count != nil {
+		w.count[pc]++
+	}
 	b, ok := w.r.Graph.BlockAt(pc)
 	if !ok {
 		w.fail("slot %d is executed and in no block", pc)
 		return
 	}
-	for name, facts := range w.both() {
+	for _, facts := range w.facts {
 		if !facts.Reached(pc) {
-			w.fail("slot %d is executed, and %s facts do not reach it", pc, name)
+			w.fail("slot %d is executed, and %s facts do not reach it", pc, facts.name)
 		}
 	}
 	if w.why == "" && w.r.Graph.Blocks[b].Start == pc {
@@ -64,9 +78,10 @@ func (w *watcher) step(pc bytecode.PC, regs *interp.Regs) {
 	}
 }
 
-// both returns the two sets of facts by name.
-func (w *watcher) both() map[string]*abstract.Facts {
-	return map[string]*abstract.Facts{"kernel": w.r.Facts, "exact": w.r.Exact}
+// named is a set of facts with its name.
+type named struct {
+	name string
+	*abstract.Facts
 }
 
 // admits checks registers and stack at the start of a block.
@@ -85,7 +100,7 @@ func (w *watcher) admits(b cfg.BlockID, pc bytecode.PC, regs *interp.Regs) {
 			several = i
 		}
 	}
-	for name, facts := range w.both() {
+	for _, facts := range w.facts {
 		ok := facts.Admits(b, m)
 		if several >= 0 {
 			for _, start := range elements[several] {
@@ -95,7 +110,7 @@ func (w *watcher) admits(b cfg.BlockID, pc bytecode.PC, regs *interp.Regs) {
 		}
 		if !ok {
 			w.fail("slot %d: %s facts %q admit no such moment: registers %x; %v",
-				pc, name, facts.EntryText(b), *regs, facts.Refusals(b, m))
+				pc, facts.name, facts.EntryText(b), *regs, facts.Refusals(b, m))
 		}
 	}
 }
@@ -134,9 +149,9 @@ func (w *watcher) edge(from, to bytecode.PC, kind interp.EdgeKind) {
 	lo, hi := g.SuccIDs(b)
 	for i := lo; i < hi; i++ {
 		if e := g.Edges()[i]; e.To == c && (e.Kind == kinds[kind] || kind == interp.Call && e.Kind == cfg.Indirect) {
-			for name, facts := range w.both() {
+			for _, facts := range w.facts {
 				if !facts.EdgeFeasible(i) {
-					w.fail("the edge from slot %d to %d is taken, and %s facts exclude it", from, to, name)
+					w.fail("the edge from slot %d to %d is taken, and %s facts exclude it", from, to, facts.name)
 				}
 			}
 			return
