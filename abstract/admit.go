@@ -14,8 +14,9 @@ type Concrete interface {
 	Reg(r bytecode.Reg) uint64
 	// Base returns the address of an object, to which the offset of a pointer
 	// of this kind is added. For Stack, obj counts frames from the current one
-	// and the address is that of the frame's top.
-	Base(k Kind, obj int) uint64
+	// and the address is that of the frame's top. For MapValue it is that of the
+	// element of the map that x points into.
+	Base(k Kind, obj int, x uint64) uint64
 	// Cells returns the byte offsets of the entries of a table (Insn) or of the
 	// code addresses of a data section (Code) that hold this code address.
 	Cells(k Kind, obj int, addr uint64) []uint64
@@ -139,7 +140,7 @@ func (a *Alt) admits(x uint64, c Concrete) bool {
 	case Insn, Code:
 		return slices.ContainsFunc(c.Cells(a.Kind, int(a.Obj), x), a.contains)
 	}
-	return a.contains(x - c.Base(a.Kind, int(a.Obj)))
+	return a.contains(x - c.Base(a.Kind, int(a.Obj), x))
 }
 
 // contains reports whether off is one of the alternative's offsets.

@@ -18,7 +18,7 @@ type moment struct{ m *machine }
 
 func (c moment) Reg(r bytecode.Reg) uint64 { return c.m.Regs[r] }
 
-func (c moment) Base(k abstract.Kind, obj int) uint64 {
+func (c moment) Base(k abstract.Kind, obj int, _ uint64) uint64 {
 	switch k {
 	case abstract.Ctx:
 		return ctxBase

@@ -9,9 +9,7 @@ import (
 // less than half of that is in no other. Addresses look like the kernel's: large
 // as unsigned numbers, negative as signed ones.
 const (
-	// FirstAddr is the lowest address of a region.
-	FirstAddr = 0xffff_8880_8000_0000
-
+	firstAddr  = 0xffff_8880_8000_0000
 	spacing    = 1 << 32
 	maxRegions = 1 << 14
 )
@@ -38,7 +36,7 @@ type memory struct {
 // add makes a region for the bytes.
 func (m *memory) add(name string, data []byte, readOnly bool) *region {
 	r := &region{
-		name: name, base: FirstAddr + uint64(len(m.regions))*spacing, data: data, readOnly: readOnly,
+		name: name, base: firstAddr + uint64(len(m.regions))*spacing, data: data, readOnly: readOnly,
 	}
 	m.regions = append(m.regions, r)
 	return r
@@ -58,10 +56,10 @@ func (m *memory) addValue(of *Map, name string, size uint32, readOnly bool) *reg
 // find returns the region that an address belongs to, perhaps outside of its
 // bytes, and the offset from its start; nil when there is none.
 func (m *memory) find(addr uint64) (*region, int64) {
-	if addr < FirstAddr-spacing/2 {
+	if addr < firstAddr-spacing/2 {
 		return nil, 0
 	}
-	i := (addr - (FirstAddr - spacing/2)) / spacing
+	i := (addr - (firstAddr - spacing/2)) / spacing
 	if i >= uint64(len(m.regions)) {
 		return nil, 0
 	}

@@ -191,6 +191,10 @@ func (g *gen) kfunc() {
 // twins spills a number twice and returns what looks at both.
 func (g *gen) twins() func() {
 	r := g.number(false)
+	if g.kind == kindMain && g.rnd.IntN(2) == 0 {
+		r = 1
+		g.a.Emit(opLdxDW, r, 6, int16(8*g.rnd.IntN(8)), 0)
+	}
 	var slots [2]int16
 	for i := range slots {
 		slots[i] = int16(-8 * (1 + g.rnd.IntN(scratch)))

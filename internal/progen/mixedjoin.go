@@ -66,24 +66,28 @@ func (g *gen) small() bytecode.Reg {
 	return r
 }
 
-// linked makes r a number at a distance from another.
-func (g *gen) linked(r, from bytecode.Reg, delta int32) {
+// linked makes r a number at a distance from another, by an addition of 64 or 32
+// bits.
+func (g *gen) linked(r, from bytecode.Reg, add uint8, delta int32) {
 	g.a.Emit(opMovX, r, from, 0, 0)
 	if delta != 0 {
-		g.a.Emit([]uint8{opAddK, opAddK, 0x04}[g.rnd.IntN(3)], r, 0, 0, delta)
+		g.a.Emit(add, r, 0, 0, delta)
 	}
 }
+
+// addition returns the code of an addition of 64 or 32 bits.
+func (g *gen) addition() uint8 { return []uint8{opAddK, opAddK, 0x04}[g.rnd.IntN(3)] }
 
 // twoLinks links a number to another by one of two distances, compares it, and looks
 // at the other.
 func (g *gen) twoLinks() {
-	from := g.small()
+	from, add := g.small(), g.addition()
 	other, meet := g.label(), g.label()
 	slot, spilled := g.private(), g.rnd.IntN(2) == 0
 	g.flag(1, int32(g.rnd.IntN(48)))
 	g.a.If(opJeqK, 1, 0, 0, other)
 	for i := range 2 {
-		g.linked(4, from, int32(g.rnd.IntN(4)))
+		g.linked(4, from, add, int32(g.rnd.IntN(4)))
 		if spilled {
 			g.a.Emit(opStxDW, 10, 4, slot, 0)
 		}
@@ -148,16 +152,21 @@ func cases(n int, id string) []string {
 // slots.
 func (g *gen) manyMeet() {
 	n, k := 17+g.rnd.IntN(10), int32(g.rnd.IntN(40))
-	from, slot := g.small(), g.private()
-	theme, spilled := g.rnd.IntN(3), g.rnd.IntN(2) == 0
+	from, slot, add := g.number(true), g.private(), g.addition()
+	if g.rnd.IntN(2) == 0 {
+		from = g.small()
+	}
+	theme, spilled := g.rnd.IntN(4), g.rnd.IntN(2) == 0
 	g.selector(2, k, int32(n))
 	g.fan(n, func(i int) {
 		switch theme {
-		case 0:
-			g.linked(4, from, int32(g.rnd.IntN(4)))
+		case 0: // no two states are near to each other
+			g.linked(4, from, add, int32(i))
 		case 1:
-			g.a.Emit(opMovK, 4, 0, 0, g.few())
+			g.linked(4, from, add, int32(g.rnd.IntN(4)))
 		case 2:
+			g.a.Emit(opMovK, 4, 0, 0, g.few())
+		case 3:
 			g.a.Emit(opMovK, 4, 0, 0, int32(i))
 			bits, w := g.size()
 			if i%2 == 0 {
@@ -172,6 +181,12 @@ func (g *gen) manyMeet() {
 	})
 	if spilled {
 		g.a.Emit(opLdxDW, 4, 10, slot, 0)
+	}
+	if theme == 0 {
+		l := g.label()
+		g.a.If(g.cond(), 4, 0, int32(g.rnd.IntN(20)), l)
+		g.branchOn(from)
+		g.a.Label(l)
 	}
 	g.branchOn(4)
 	g.branchOn(from)

@@ -21,6 +21,12 @@ func (g *gen) begin() {
 		g.a.Emit(opLdxDW, r, 6, 48, 0)
 	}
 	g.a.Emit(opStxDW, 10, r, flagsAt, 0)
+	switch g.kind {
+	case kindCallback, kindMap, kindVMA, kindBuffer, kindPointer, kindDeep:
+		if g.rnd.IntN(2) == 0 { // what was linked there is no more
+			g.a.Emit(opStxDW, 6, 7, int16(8*g.rnd.IntN(4)), 0)
+		}
+	}
 }
 
 // private returns a slot that pieces further inside leave alone.

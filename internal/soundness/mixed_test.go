@@ -21,13 +21,13 @@ const longVariable = "BPFCFG_SOUNDNESS_STEPS"
 // TestMixed executes programs of the patterns that an analysis of memory, calls and
 // joins gets wrong first, and counts the steps in each.
 func TestMixed(t *testing.T) {
-	want, runs := *stepsFlag, 16
+	want, runs := *stepsFlag, 6
 	if s := os.Getenv(longVariable); s != "" {
 		n, err := strconv.Atoi(s)
 		if err != nil {
 			t.Fatalf("%s: %v", longVariable, err)
 		}
-		want, runs = n, 128
+		want, runs = n, 100
 	}
 	var c total
 	var steps [progen.NumPatterns]int
@@ -60,7 +60,7 @@ func runMixed(t *testing.T, c *total, steps *[progen.NumPatterns]int, seed uint6
 	w := watch(r)
 	k := &kernel{rnd: rnd, iters: map[uint64][2]uint32{}}
 	vm, err := interp.New(p, interp.Config{
-		Helpers: k.helpers(), Kfuncs: k.kfuncs(), Steps: 4_000, MayGoto: 20,
+		Helpers: k.helpers(), Kfuncs: k.kfuncs(), Steps: 2_000, MayGoto: 20,
 		Stack:   func(b []byte) { fill(rnd, b) },
 		Clobber: func(regs []uint64) { scatter(rnd, regs) },
 		OnStep:  w.step, OnEdge: w.edge,

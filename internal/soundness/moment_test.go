@@ -2,7 +2,6 @@ package soundness
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -14,16 +13,13 @@ import (
 type moment struct {
 	vm   *interp.VM
 	regs *interp.Regs
-	// value is the address of the element that pointers into each map are
-	// taken to point to.
-	value map[int]uint64
 }
 
 // Reg returns what a register holds.
 func (m *moment) Reg(r bytecode.Reg) uint64 { return m.regs[r] }
 
 // Base returns the address of an object.
-func (m *moment) Base(k abstract.Kind, obj int) uint64 {
+func (m *moment) Base(k abstract.Kind, obj int, x uint64) uint64 {
 	switch k {
 	case abstract.Ctx:
 		return m.vm.CtxAddr()
@@ -33,7 +29,10 @@ func (m *moment) Base(k abstract.Kind, obj int) uint64 {
 	case abstract.MapPtr:
 		return m.vm.MapAddr(obj)
 	case abstract.MapValue:
-		return m.value[obj]
+		if i, start, ok := m.vm.ValueAt(x); ok && i == obj {
+			return start
+		}
+		return m.vm.ValueAddr(obj)
 	case abstract.Table:
 		return m.vm.TableAddr(obj)
 	case abstract.TablePtr:
@@ -73,32 +72,4 @@ func (m *moment) StackWord(frame, num int) uint64 {
 		return 0
 	}
 	return binary.LittleEndian.Uint64(f[len(f)-8*num:])
-}
-
-// elements returns for each map the addresses of those of its elements that
-// registers and the spills of the current frame point into.
-func (m *moment) elements() map[int][]uint64 {
-	var out map[int][]uint64
-	note := func(addr uint64) {
-		if addr < interp.FirstAddr { // most are small numbers
-			return
-		}
-		i, start, ok := m.vm.ValueAt(addr)
-		if !ok || slices.Contains(out[i], start) {
-			return
-		}
-		if out == nil {
-			out = map[int][]uint64{}
-		}
-		out[i] = append(out[i], start)
-	}
-	for _, v := range m.regs[:bytecode.R10] {
-		note(v)
-	}
-	for frame := range m.vm.Frames() {
-		for b := m.vm.Frame(frame); len(b) > 0; b = b[8:] {
-			note(binary.LittleEndian.Uint64(b))
-		}
-	}
-	return out
 }

@@ -22,6 +22,7 @@ type watcher struct {
 	moments int
 	why     string
 	facts   []named
+	moment  moment
 	count   []int // of each slot, how often it was executed; nil for no matter
 }
 
@@ -86,29 +87,9 @@ type named struct {
 
 // admits checks registers and stack at the start of a block.
 func (w *watcher) admits(b cfg.BlockID, pc bytecode.PC, regs *interp.Regs) {
-	m := &moment{vm: w.vm, regs: regs, value: map[int]uint64{}}
-	for i := range w.vm.Program().Maps {
-		if v := w.vm.ValueAddr(i); v != 0 {
-			m.value[i] = v
-		}
-	}
-	several := -1
-	elements := m.elements()
-	for i, starts := range elements {
-		m.value[i] = starts[0]
-		if len(starts) > 1 {
-			several = i
-		}
-	}
+	w.moment = moment{vm: w.vm, regs: regs}
 	for _, facts := range w.facts {
-		ok := facts.Admits(b, m)
-		if several >= 0 {
-			for _, start := range elements[several] {
-				m.value[several] = start
-				ok = ok || facts.Admits(b, m)
-			}
-		}
-		if !ok {
+		if m := &w.moment; !facts.Admits(b, m) {
 			w.fail("slot %d: %s facts %q admit no such moment: registers %x; %v",
 				pc, facts.name, facts.EntryText(b), *regs, facts.Refusals(b, m))
 		}

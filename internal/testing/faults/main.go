@@ -15,7 +15,8 @@
 //
 // plants faults in the analysis (abstract, succ, jit/rewrite) instead, most of them
 // where memory, calls and joins are modelled, and asks whether the packages' tests
-// find them. The exit status is 1 if one of these survives. What was said is in
+// find them; -planted takes faults that are written down, and asks the programs of
+// package soundness alone. The exit status is 1 if one of these survives. What was said is in
 // list.txt and tests.txt beside this file.
 package main
 
@@ -34,7 +35,9 @@ func main() {
 	seed := flag.Uint64("seed", 1, "of the draw")
 	root := flag.String("root", ".", "root of the tree")
 	tests := flag.Bool("tests", false, "ask the tests of the analysis, not the proof")
-	only := flag.String("only", "", "with -tests: try the faults with these numbers alone, as in 3,17")
+	plant := flag.Bool("planted", false, "plant the faults of memory, calls and joins that are written down")
+	by := flag.String("by", strings.Join(tested, ","), "with -tests: the packages to test, in order")
+	only := flag.String("only", "", "with -tests or -planted: try the faults with these numbers alone, as in 3,17")
 	child := flag.Bool("child", false, "print what becomes of the corpus, and exit")
 	flag.Parse()
 	if *child {
@@ -44,13 +47,15 @@ func main() {
 		}
 		return
 	}
-	holes, err := 0, error(nil)
-	if *tests {
-		var numbers []int
-		if numbers, err = parseNumbers(*only); err == nil {
-			holes, err = byTests(os.Stdout, *root, *n, *seed, numbers)
-		}
-	} else {
+	numbers, err := parseNumbers(*only)
+	holes := 0
+	switch {
+	case err != nil:
+	case *plant:
+		holes, err = plantAll(os.Stdout, *root, numbers)
+	case *tests:
+		holes, err = byTests(os.Stdout, *root, *n, *seed, numbers, strings.Split(*by, ","))
+	default:
 		holes, err = run(os.Stdout, *root, *n, *seed)
 	}
 	if err != nil {

@@ -44,7 +44,7 @@ var (
 // byTests draws faults of the analysis and asks which package's tests fail. Those
 // that do not compile are drawn anew. With numbers, only the faults with these
 // numbers are tried. It returns how many survive in memory, calls and joins.
-func byTests(out io.Writer, root string, n int, seed uint64, numbers []int) (survivors int, err error) {
+func byTests(out io.Writer, root string, n int, seed uint64, numbers []int, by []string) (survivors int, err error) {
 	root, err = filepath.Abs(root)
 	if err != nil {
 		return 0, err
@@ -87,7 +87,7 @@ func byTests(out io.Writer, root string, n int, seed uint64, numbers []int) (sur
 			continue
 		}
 		if len(numbers) == 0 || slices.Contains(numbers, i) {
-			what := firstFailure(root, overlay)
+			what := firstFailure(root, overlay, by)
 			if what == "" {
 				what = "SURVIVES"
 				if area(f.file) != "elsewhere" {
@@ -124,14 +124,18 @@ func vet(root, overlay string, f fault) error {
 	return cmd.Run()
 }
 
+// testLimit bounds the tests of one package.
+const testLimit = 20 * time.Minute
+
 var failure = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)|^(panic: .*)`)
 
 // firstFailure returns the first test that fails, "" when none does.
-func firstFailure(root, overlay string) string {
-	for _, pkg := range tested {
-		ctx, cancel := context.WithTimeout(context.Background(), limit)
-		cmd := exec.CommandContext(ctx, "go", "test", "-overlay", overlay, "-short", "-failfast", "-vet=off",
-			"-timeout", (limit - 10*time.Second).String(), pkg)
+func firstFailure(root, overlay string, by []string, args ...string) string {
+	for _, pkg := range by {
+		ctx, cancel := context.WithTimeout(context.Background(), testLimit)
+		all := []string{"test", "-overlay", overlay, "-short", "-failfast", "-vet=off", "-timeout",
+			(testLimit - 10*time.Second).String()}
+		cmd := exec.CommandContext(ctx, "go", append(append(all, args...), pkg)...)
 		cmd.Dir = root
 		out, err := cmd.CombinedOutput()
 		cancel()
