@@ -1,5 +1,7 @@
 package bytecode
 
+import "strconv"
+
 // Map types that matter to control flow, values or rewrites: BPF_MAP_TYPE_* of
 // include/uapi/linux/bpf.h enum bpf_map_type.
 const (
@@ -18,3 +20,23 @@ const (
 	MapArena       = 33
 	MapInsnArray   = 34
 )
+
+// MapTypes returns the names of map types in libbpf's words, by number (Linux 7.3).
+func MapTypes() []string {
+	return []string{
+		"unspec", "hash", "array", "prog_array", "perf_event_array", "percpu_hash", "percpu_array",
+		"stack_trace", "cgroup_array", "lru_hash", "lru_percpu_hash", "lpm_trie", "array_of_maps",
+		"hash_of_maps", "devmap", "sockmap", "cpumap", "xskmap", "sockhash", "cgroup_storage",
+		"reuseport_sockarray", "percpu_cgroup_storage", "queue", "stack", "sk_storage", "devmap_hash",
+		"struct_ops", "ringbuf", "inode_storage", "task_storage", "bloom_filter", "user_ringbuf",
+		"cgrp_storage", "arena", "insn_array", "rhash",
+	}
+}
+
+// MapTypeName returns the name of a map type, or its number as text.
+func MapTypeName(n uint32) string {
+	if names := MapTypes(); n < uint32(len(names)) {
+		return names[n]
+	}
+	return strconv.FormatUint(uint64(n), 10)
+}

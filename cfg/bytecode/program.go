@@ -14,7 +14,10 @@
 // kernel would accept.
 package bytecode
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // Program is one loadable unit.
 type Program struct {
@@ -79,6 +82,9 @@ type Subprogram struct {
 	// Exception reports whether the function is the program's exception
 	// callback (BTF declaration tag "exception_callback:NAME").
 	Exception bool
+	// From is the function of the object that this one is a copy of, counted from 1
+	// in order of section and address; 0 when it is from no object.
+	From int
 }
 
 // Map describes a map that a Program refers to.
@@ -106,9 +112,18 @@ type Map struct {
 	// Unknown lists the variables that have another value in a running kernel than
 	// in Value: unknown until load. They are by Off and do not overlap.
 	Unknown []DataSymbol
+	// Elements are what a loader puts into an array of programs or maps before it
+	// loads programs, by Index; user space may change them later.
+	Elements []Element
 	// Code lists the slots of Value that hold addresses of code, by Off
 	// (R_BPF_64_ABS64 relocations), which no Linux loader applies.
 	Code []CodePointer
+}
+
+// Element is an element of an array of programs or maps.
+type Element struct {
+	Index uint32
+	Name  string // of the program or map
 }
 
 // Cleanup is a landing pad: a call in [Start, End) that throws an exception goes
@@ -192,6 +207,26 @@ func (p *Program) RefAt(pc PC) (Ref, bool) {
 		return p.Refs[i], true
 	}
 	return Ref{}, false
+}
+
+// Unconfigured returns the program with its configuration (DataSymbol.Config)
+// unknown until load, and whether it has any. The program itself is not changed.
+func (p *Program) Unconfigured() (*Program, bool) {
+	q := *p
+	q.Maps = slices.Clone(p.Maps)
+	has := false
+	for i := range q.Maps {
+		m := &q.Maps[i]
+		for _, s := range m.Symbols {
+			known := !slices.ContainsFunc(m.Unknown, func(u DataSymbol) bool { return u.Off == s.Off })
+			if s.Config && m.ReadOnly && known {
+				m.Unknown = append(slices.Clone(m.Unknown), s)
+				has = true
+			}
+		}
+		slices.SortFunc(m.Unknown, func(a, b DataSymbol) int { return int(a.Off - b.Off) })
+	}
+	return &q, has
 }
 
 // Number returns the number that 1 to 8 bytes of a map's value are, in the order

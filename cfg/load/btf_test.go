@@ -244,7 +244,7 @@ func FuzzBTF(f *testing.F) {
 			b.alignOf(id)
 			b.args(id, "xdp")
 			b.args(id, "kprobe")
-			if err := b.mapDef(&bytecode.Map{}, id); err != nil && !errors.Is(err, errBTF) {
+			if _, err := b.mapDef(&bytecode.Map{}, id); err != nil && !errors.Is(err, errBTF) {
 				t.Fatal(err)
 			}
 		}

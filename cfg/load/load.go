@@ -81,6 +81,19 @@ type Object struct {
 
 	// Programs are in order of section and address, as libbpf has them.
 	Programs []*bytecode.Program
+	// Functions are all functions of the object, in order of section and address.
+	// Subprogram.From of a program counts them from 1.
+	Functions []Function
+	// Uncalled are programs made of the functions that no program has: neither
+	// called nor named by one, so that libbpf loads them nowhere. One that another
+	// of them calls is not listed by itself. Each counts as a function of .text.
+	Uncalled []*bytecode.Program
+	// StructOps are the tables of functions that programs of type struct_ops become
+	// members of.
+	StructOps []StructOps
+	// Compilers are what the object says it was made by, each once.
+	Compilers []Compiler
+
 	// Failed are the programs that could not be made, in the same order.
 	Failed []ProgramError
 	// Diags tells what is odd about the object as a whole.
@@ -159,6 +172,8 @@ func (l Limits) ELF(name string, data []byte) (*Object, error) {
 		}
 		res.Programs = append(res.Programs, p)
 	}
+	res.Functions, res.Uncalled = o.functions(), o.uncalled(res.Programs)
+	res.StructOps, res.Compilers = o.structOps(), o.compilers()
 	res.Refused = o.refused // linking finds some
 	return res, nil
 }

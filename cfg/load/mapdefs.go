@@ -62,7 +62,7 @@ func (o *object) addBTFMaps(sec int) {
 		if id, ok := vars[m.Name]; ok {
 			def, ok := o.maps.defs[id]
 			if !ok {
-				def.err = o.types.mapDef(&def.m, id)
+				def.values, def.err = o.types.mapDef(&def.m, id)
 				o.maps.defs[id] = def
 			}
 			if def.err != nil {
@@ -70,6 +70,7 @@ func (o *object) addBTFMaps(sec int) {
 			}
 			def.m.Name = m.Name
 			m = def.m
+			m.Elements = o.elements(sec, sym, def.values)
 		} else {
 			o.diag("map %q: type and sizes are unknown without BTF, compile with -g", m.Name)
 		}
@@ -84,10 +85,12 @@ func (o *object) addBTFMaps(sec int) {
 // mapDef fills in a map from the type of its variable, an anonymous structure
 // whose members are called type, key, value, … (parse_btf_map_def in libbpf).
 // Numbers are coded as lengths of arrays, types as pointers to them.
-func (b *btfTypes) mapDef(m *bytecode.Map, variable uint32) error {
+// It returns where the array of initial elements is, if there is one.
+func (b *btfTypes) mapDef(m *bytecode.Map, variable uint32) (at int64, err error) {
+	at = -1
 	def := b.at(b.strip(b.at(variable).size))
 	if def.kind != kindStruct {
-		return fmt.Errorf("definition is no structure: %w", errBTF)
+		return at, fmt.Errorf("definition is no structure: %w", errBTF)
 	}
 	for i := range def.vlen {
 		f := b.member(def, i)
@@ -107,7 +110,7 @@ func (b *btfTypes) mapDef(m *bytecode.Map, variable uint32) error {
 		case "key", "value":
 			size, ok := b.sizeOf(t.size)
 			if t.kind != kindPtr || !ok {
-				return fmt.Errorf("member %q points at nothing of known size: %w", f.name, errBTF)
+				return at, fmt.Errorf("member %q points at nothing of known size: %w", f.name, errBTF)
 			}
 			if f.name == "key" {
 				m.KeySize = size
@@ -117,15 +120,18 @@ func (b *btfTypes) mapDef(m *bytecode.Map, variable uint32) error {
 			continue
 		case "values": // of an array of programs or maps: descriptors
 			m.ValueSize = 4
+			if t.kind == kindArray {
+				at = int64(f.off / 8)
+			}
 			continue
 		default:
 			continue
 		}
 		if !isNumber {
-			return fmt.Errorf("member %q is no number: %w", f.name, errBTF)
+			return at, fmt.Errorf("member %q is no number: %w", f.name, errBTF)
 		}
 	}
-	return nil
+	return at, nil
 }
 
 // mapNumber returns the number that a member of a map definition stands for:

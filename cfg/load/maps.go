@@ -48,8 +48,9 @@ type mapSet struct {
 // definition is what BTF says of a map variable. It is read once, because any
 // number of symbols may have one name.
 type definition struct {
-	m   bytecode.Map
-	err error
+	m      bytecode.Map
+	values int64 // byte offset of the initial elements in the variable, -1 for none
+	err    error
 }
 
 // cell is a code pointer in a data section, before linking.

@@ -205,7 +205,7 @@ func (l *linker) codePointer(c cell) bytecode.CodePointer {
 func (l *linker) addSubprograms() {
 	for _, fn := range l.placed {
 		f := &l.o.funcs[fn]
-		s := bytecode.Subprogram{Name: f.name, Start: l.start[fn], End: l.start[fn] + f.len}
+		s := bytecode.Subprogram{Name: f.name, Start: l.start[fn], End: l.start[fn] + f.len, From: fn + 1}
 		s.Exception = fn == l.exception
 		if id, ok := l.o.funcType(f); ok {
 			t := l.o.types.at(id)

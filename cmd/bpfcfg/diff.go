@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/diff"
@@ -114,6 +115,12 @@ func (c *diffCmd) side(std streams, arg string) (side diff.Side, failed error, e
 		if err != nil {
 			return side, nil, err
 		}
+		for _, comp := range s.compilers() {
+			side.Compilers = appendNew(side.Compilers, comp.Text)
+			if r := comp.Remark(); r != "" {
+				side.Remarks = appendNew(side.Remarks, r)
+			}
+		}
 		prefix := ""
 		if f.dir != "" {
 			prefix = f.inDir() + "#"
@@ -130,4 +137,12 @@ func (c *diffCmd) side(std streams, arg string) (side diff.Side, failed error, e
 		failed = worse(failed, failures(std.err, s.name, s.failed))
 	}
 	return side, worse(failed, in.end(std)), nil
+}
+
+// appendNew appends a text that the list does not have.
+func appendNew(list []string, s string) []string {
+	if slices.Contains(list, s) {
+		return list
+	}
+	return append(list, s)
 }

@@ -42,8 +42,9 @@ type source struct {
 	loaded map[*bytecode.Program]rewrite.Options
 	harden bool
 
-	license string // of an object
-	object  []byte // of an object: the file
+	license string       // of an object
+	object  []byte       // of an object: the file
+	whole   *load.Object // the object itself, with programs that are not selected
 	live    map[*bytecode.Program]*live.Program
 	// records opens the records that the programs are from, nil for other sources.
 	// asked holds those of kernels that were started for this run, and cannot be
@@ -111,7 +112,8 @@ func openObject(arg string, sel selector, std streams) (source, selector, error)
 	if std.kernel != nil {
 		o = std.kernel.Apply(o)
 	}
-	s := source{name: file, programs: o.Programs, diags: o.Diags, refused: o.Refused, license: o.License, object: data}
+	s := source{name: file, programs: o.Programs, diags: o.Diags, refused: o.Refused, license: o.License, object: data, whole: o}
+	s.programs = slices.Clone(o.Programs) // keep drops some
 	for _, f := range o.Failed {
 		s.failed = append(s.failed, failure{f.Name, f.Section, f.Err})
 	}

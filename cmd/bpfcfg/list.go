@@ -6,7 +6,9 @@ import (
 	"text/tabwriter"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
+	"github.com/bpfcfg/bpfcfg/succ/callgraph"
 )
 
 // listCmd lists what an input holds.
@@ -71,8 +73,14 @@ func listText(w io.Writer, s source) error {
 				distinct(t.Targets))
 		}
 	}
+	for _, f := range s.neverCalled() {
+		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\n", visible.Text(f.Name), visible.Text(f.Section), plural(int(f.Len), "insn"), callgraph.NeverCalled)
+	}
 	if err := tw.Flush(); err != nil {
 		return err
+	}
+	for _, c := range s.compilers() {
+		fmt.Fprintf(w, "  compiler: %s\n", compilerText(c))
 	}
 	if text := unsettledText(s.programs); text != "" {
 		fmt.Fprintf(w, "  %s\n", text)
@@ -81,6 +89,46 @@ func listText(w io.Writer, s source) error {
 		fmt.Fprintf(w, "  note: %s\n", visible.Text(d))
 	}
 	return nil
+}
+
+// neverCalled returns the functions of an object that no program of it has.
+func (s *source) neverCalled() []load.Function {
+	if s.whole == nil {
+		return nil
+	}
+	have := make([]bool, len(s.whole.Functions)+1)
+	for _, p := range s.whole.Programs {
+		for _, sub := range p.Subprogs {
+			have[sub.From] = true
+		}
+	}
+	if len(s.whole.Failed) > 0 { // nobody knows what those call
+		return nil
+	}
+	var out []load.Function
+	for i, f := range s.whole.Functions {
+		if !have[i+1] {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// compilers returns what an object says it was made by.
+func (s *source) compilers() []load.Compiler {
+	if s.whole == nil {
+		return nil
+	}
+	return s.whole.Compilers
+}
+
+// compilerText names a compiler, with what it does to control flow.
+func compilerText(c load.Compiler) string {
+	text := visible.Text(c.Text)
+	if r := c.Remark(); r != "" {
+		text += ": " + r
+	}
+	return text
 }
 
 // indirectCount returns the number of indirect jumps and calls.
@@ -118,7 +166,7 @@ func distinct(pcs []bytecode.PC) int {
 }
 
 // listDoc returns the JSON of an input.
-func listDoc(s source) document {
+func listDoc(s source) listDocument {
 	type tableDoc struct {
 		Name     string `json:"name"`
 		Entries  int    `json:"entries"`
@@ -156,5 +204,26 @@ func listDoc(s source) document {
 	for _, f := range s.failed {
 		doc.Programs = append(doc.Programs, failedProgram{f.name, f.section, f.err.Error()})
 	}
-	return doc
+	out := listDocument{document: doc, Compilers: []compilerDoc{}, NeverCalled: []string{}}
+	for _, c := range s.compilers() {
+		out.Compilers = append(out.Compilers, compilerDoc{c.Name, c.Text, c.Remark()})
+	}
+	for _, f := range s.neverCalled() {
+		out.NeverCalled = append(out.NeverCalled, f.Name)
+	}
+	return out
+}
+
+// listDocument is the JSON of list.
+type listDocument struct {
+	document
+	Compilers   []compilerDoc `json:"compilers"`
+	NeverCalled []string      `json:"never_called"`
+}
+
+// compilerDoc is a compiler.
+type compilerDoc struct {
+	Name   string `json:"name"`
+	Text   string `json:"text"`
+	Remark string `json:"remark,omitempty"`
 }

@@ -40,6 +40,7 @@ type cli struct {
 	List    listCmd    `cmd:"" help:"List programs, subprograms, instructions and jump tables."`
 	Render  renderCmd  `cmd:"" help:"Draw the control-flow graph beside the block layout of the machine code."`
 	Show    showCmd    `cmd:"" help:"Print a stage of the analysis as text or JSON."`
+	Graph   graphCmd   `cmd:"" help:"Show what functions, programs and maps of an object have to do with each other."`
 	Check   checkCmd   `cmd:"" help:"Find what a kernel would refuse or crash on, for CI: text, JSON, SARIF, JUnit, GitHub."`
 	Diff    diffCmd    `cmd:"" help:"Say what differs between two builds: numbers, blocks, targets of indirect jumps."`
 	PR      prCmd      `cmd:"" name:"pr" help:"Say what a change does to programs, as Markdown for a comment on a pull request."`

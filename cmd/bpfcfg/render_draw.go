@@ -88,15 +88,23 @@ func (d drawing) context() context.Context {
 // pixels are hard to read.
 const pngScale = 2
 
+// fittingScale returns the scale of a PNG that nobody asked another for, and whether
+// it is less than usual because the picture is too large.
+func fittingScale(dr *display.Drawing) (scale float64, less bool) {
+	var large *raster.TooLargeError
+	if _, _, err := raster.Size(dr, pngScale); errors.As(err, &large) {
+		return large.Fits, true
+	}
+	return pngScale, false
+}
+
 // png paints the picture. Without --scale one that is too large gets smaller.
 func (d drawing) png(s *render.Scene, l *render.Layout) ([]byte, error) {
 	dr := render.Paint(s, l, display.Scheme(d.scheme))
 	opt := raster.Options{Scale: d.scale}
 	if opt.Scale == 0 {
-		opt.Scale = pngScale
-		var large *raster.TooLargeError
-		if _, _, err := raster.Size(dr, opt.Scale); errors.As(err, &large) {
-			opt.Scale = large.Fits
+		var less bool
+		if opt.Scale, less = fittingScale(dr); less {
 			d.remark("%s: painted at scale %s, the most that fits %d pixels: SVG, PDF and HTML stay sharp",
 				s.Title, raster.ScaleText(opt.Scale), raster.MaxPixels)
 		}

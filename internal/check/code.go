@@ -81,33 +81,13 @@ func (c *context) code() *Code {
 func (c *context) inAnyConfiguration(pc bytecode.PC) bool {
 	if c.anyConfig == nil {
 		c.anyConfig = c.reached
-		if q, has := unconfigured(c.p); has {
+		if q, has := c.p.Unconfigured(); has {
 			if r, err := c.a.Rules.Resolve(q); err == nil {
 				c.anyConfig = r.Exact.Reached
 			}
 		}
 	}
 	return c.anyConfig(pc)
-}
-
-// unconfigured returns the program with the configuration unknown, and whether it
-// has any.
-func unconfigured(p *bytecode.Program) (*bytecode.Program, bool) {
-	q := *p
-	q.Maps = slices.Clone(p.Maps)
-	has := false
-	for i := range q.Maps {
-		m := &q.Maps[i]
-		for _, s := range m.Symbols {
-			known := !slices.ContainsFunc(m.Unknown, func(u bytecode.DataSymbol) bool { return u.Off == s.Off })
-			if s.Config && m.ReadOnly && known {
-				m.Unknown = append(slices.Clone(m.Unknown), s)
-				has = true
-			}
-		}
-		slices.SortFunc(m.Unknown, func(a, b bytecode.DataSymbol) int { return int(a.Off - b.Off) })
-	}
-	return &q, has
 }
 
 // deadRegions finds the code behind each branch and switch that never goes there.

@@ -17,6 +17,9 @@
 package diff
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/internal/shape"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
@@ -26,6 +29,9 @@ import (
 type Side struct {
 	Input    string     // what the user called it
 	Programs []Compiled // those that could be analysed
+	// Compilers are what the objects say they were made by, each once, and Remarks
+	// what these do to control flow.
+	Compilers, Remarks []string
 }
 
 // Compiled is a program of a Side.
@@ -43,6 +49,11 @@ type Report struct {
 	Added    []string  `json:"added"` // programs that only New has
 	Removed  []string  `json:"removed"`
 
+	// Compilers are those of the old and of the new side. Remarks say what those of
+	// one side alone do to control flow.
+	Compilers [2][]string `json:"compilers"`
+	Remarks   []string    `json:"compiler_remarks"`
+
 	OnlyOld []Compiled `json:"-"` // the programs of Removed
 	OnlyNew []Compiled `json:"-"` // the programs of Added
 }
@@ -55,6 +66,34 @@ func (r *Report) Same() bool {
 		}
 	}
 	return len(r.Added)+len(r.Removed) == 0
+}
+
+// compilers returns the compilers of both sides and the remarks, one a line, when
+// the compilers differ.
+func (r *Report) compilers() []string {
+	if slices.Equal(r.Compilers[0], r.Compilers[1]) {
+		return nil
+	}
+	name := func(list []string) string {
+		if len(list) == 0 {
+			return "unknown"
+		}
+		return strings.Join(list, ", ")
+	}
+	return append([]string{"compiler: " + name(r.Compilers[0]) + " → " + name(r.Compilers[1])}, r.Remarks...)
+}
+
+// setCompilers notes what the sides were made by.
+func (r *Report) setCompilers(old, now *Side) {
+	r.Compilers = [2][]string{append([]string{}, old.Compilers...), append([]string{}, now.Compilers...)}
+	r.Remarks = []string{}
+	for _, pair := range [][2][]string{{old.Remarks, now.Remarks}, {now.Remarks, old.Remarks}} {
+		for _, s := range pair[0] {
+			if !slices.Contains(pair[1], s) {
+				r.Remarks = append(r.Remarks, s)
+			}
+		}
+	}
 }
 
 // Program is the difference between two versions of a program.
@@ -169,6 +208,7 @@ type Target struct {
 // Compare matches the programs of two sides and compares each pair.
 func Compare(old, new Side) *Report {
 	r := &Report{Old: old.Input, New: new.Input, Programs: []Program{}, Added: []string{}, Removed: []string{}}
+	r.setCompilers(&old, &new)
 	pairs := matchPrograms(old.Programs, new.Programs)
 	used := make([]bool, len(old.Programs))
 	for j, n := range new.Programs {

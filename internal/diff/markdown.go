@@ -14,6 +14,9 @@ import (
 func (r *Report) Markdown(out io.Writer, opt Options) error {
 	w := page{bufio.NewWriter(out), opt}
 	w.f("### BPF control flow: %s → %s\n\n", visible.Markdown(r.Old), visible.Markdown(r.New))
+	for _, line := range r.compilers() {
+		w.f("%s\n\n", visible.Markdown(line))
+	}
 	if r.Same() {
 		w.f("No difference in %s (%s).\n", number(len(r.Programs), "program"), visible.Markdown(r.Profile))
 		return w.Flush()

@@ -36,6 +36,9 @@ func (w page) f(format string, args ...any) { fmt.Fprintf(w.Writer, format, args
 func (r *Report) Text(out io.Writer, opt Options) error {
 	w := page{bufio.NewWriter(out), opt}
 	w.f("%s → %s  %s\n", visible.Text(r.Old), visible.Text(r.New), visible.Text(r.Profile))
+	for _, line := range r.compilers() {
+		w.f("%s\n", visible.Text(line))
+	}
 	same := 0
 	for i := range r.Programs {
 		p := &r.Programs[i]

@@ -94,7 +94,7 @@ func (l *loader) mapNames() []string {
 
 // jobMap returns a map of a job.
 func jobMap(name string, m *bytecode.Map) record.Map {
-	out := record.Map{Name: name, Type: record.MapTypeName(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize,
+	out := record.Map{Name: name, Type: bytecode.MapTypeName(m.Type), KeySize: m.KeySize, ValueSize: m.ValueSize,
 		MaxEntries: m.MaxEntries, Flags: m.Flags}
 	if m.Value != nil && m.Type == record.MapArray {
 		out.Ops = []record.MapOp{{Op: "update", Key: make([]byte, 4), Value: m.Value}}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
 // Numbers of the map types and program types that are treated specially
@@ -27,31 +29,11 @@ func progTypeNames() []string {
 	}
 }
 
-// mapTypeNames returns the names of map types by number.
-func mapTypeNames() []string {
-	return []string{
-		"unspec", "hash", "array", "prog_array", "perf_event_array", "percpu_hash", "percpu_array",
-		"stack_trace", "cgroup_array", "lru_hash", "lru_percpu_hash", "lpm_trie", "array_of_maps",
-		"hash_of_maps", "devmap", "sockmap", "cpumap", "xskmap", "sockhash", "cgroup_storage",
-		"reuseport_sockarray", "percpu_cgroup_storage", "queue", "stack", "sk_storage", "devmap_hash",
-		"struct_ops", "ringbuf", "inode_storage", "task_storage", "bloom_filter", "user_ringbuf",
-		"cgrp_storage", "arena", "insn_array", "rhash",
-	}
-}
-
 // MapTypeNumber returns the number of a map type given by name or number.
-func MapTypeNumber(s string) (uint32, error) { return number("map type", mapTypeNames(), s) }
+func MapTypeNumber(s string) (uint32, error) { return number("map type", bytecode.MapTypes(), s) }
 
 // InsnArray is the name of the type of instruction arrays.
 const InsnArray = "insn_array"
-
-// MapTypeName returns the name of a map type, or its number as text.
-func MapTypeName(n uint32) string {
-	if names := mapTypeNames(); int(n) < len(names) {
-		return names[n]
-	}
-	return strconv.FormatUint(uint64(n), 10)
-}
 
 // ProgTypeName returns the name of a program type given by name or number;
 // a number without a name stays a number.
