@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render/display"
 	"github.com/bpfcfg/bpfcfg/render/layered"
 )
@@ -134,10 +135,10 @@ const (
 
 // size returns the size of a box.
 func (n *DiagramNode) size() layered.Node {
-	name, _ := clip(Visible(n.Name), diagramCols)
+	name, _ := clip(visible.Text(n.Name), diagramCols)
 	w := textWidth(columns(name) + 2)
 	for _, l := range n.Lines {
-		l, _ = clip(Visible(l), diagramCols)
+		l, _ = clip(visible.Text(l), diagramCols)
 		w = max(w, textWidth(columns(l)))
 	}
 	return layered.Node{W: max(w, 80) + 2*boxPad, H: headRow + rowHeight*len(n.Lines) + 6}
@@ -145,7 +146,7 @@ func (n *DiagramNode) size() layered.Node {
 
 // text is what stands at the head of a line.
 func (e *DiagramEdge) text() string {
-	t := Visible(e.Label)
+	t := visible.Text(e.Label)
 	if e.Dead {
 		t = strings.TrimSpace(t + " never taken")
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render/display"
 	"github.com/bpfcfg/bpfcfg/render/layered"
 )
@@ -48,7 +49,7 @@ func (v *diagramView) placeLabels() {
 // picture returns the list of what to paint.
 func (v *diagramView) picture() *display.Picture {
 	legend := v.legend()
-	w := max(2*margin+v.at.W, margin+textWidth(columns(Visible(v.d.Subtitle)))+margin, 640)
+	w := max(2*margin+v.at.W, margin+textWidth(columns(visible.Text(v.d.Subtitle)))+margin, 640)
 	for i := range v.d.Edges {
 		if pts := v.at.Routes[i].Points; pts != nil {
 			w = max(w, margin+pts[len(pts)-1].X+8+textWidth(columns(v.d.Edges[i].text()))+margin)
@@ -56,9 +57,9 @@ func (v *diagramView) picture() *display.Picture {
 	}
 	h := v.legendY + 20*len(legend) + 12
 	for _, n := range v.d.Notes {
-		w = max(w, 2*margin+textWidth(columns(Visible(n))))
+		w = max(w, 2*margin+textWidth(columns(visible.Text(n))))
 	}
-	p := &display.Picture{W: w, H: h + noteH*len(v.d.Notes) + margin, Title: Visible(v.d.Title), Desc: Visible(v.d.Subtitle)}
+	p := &display.Picture{W: w, H: h + noteH*len(v.d.Notes) + margin, Title: visible.Text(v.d.Title), Desc: visible.Text(v.d.Subtitle)}
 	p.Parts = func(yield func(display.Item) bool) {
 		items := []display.Item{
 			{Class: "page", Box: &display.Box{W: p.W, H: p.H}},
@@ -86,7 +87,7 @@ func (v *diagramView) picture() *display.Picture {
 
 // words is a line of text from a point on its base line.
 func words(class string, x, y int, text string) display.Item {
-	return display.Item{Class: class, At: display.Pt{X: float64(x), Y: float64(y)}, Runs: []display.Run{{Text: Visible(text)}}}
+	return display.Item{Class: class, At: display.Pt{X: float64(x), Y: float64(y)}, Runs: []display.Run{{Text: visible.Text(text)}}}
 }
 
 // node draws a box.
@@ -105,18 +106,18 @@ func (v *diagramView) node(i int) display.Item {
 		class = "box deadbox"
 	}
 	box := display.Box{X: x, Y: y, W: size.W, H: size.H, R: radius}
-	it := display.Item{Label: Visible(n.Name), Items: []display.Item{{Class: class, Box: &box}}}
+	it := display.Item{Label: visible.Text(n.Name), Items: []display.Item{{Class: class, Box: &box}}}
 	if n.Look == NodeDead {
 		it.Items = append(it.Items, display.Item{Class: "hatch", Box: &box})
 	}
-	name, cut := clip(Visible(n.Name), diagramCols)
+	name, cut := clip(visible.Text(n.Name), diagramCols)
 	head := words("name", x+boxPad, y+15, name)
 	if cut {
-		head.Title = Visible(n.Name)
+		head.Title = visible.Text(n.Name)
 	}
 	it.Items = append(it.Items, head)
 	for k, l := range n.Lines {
-		text, _ := clip(Visible(l), diagramCols)
+		text, _ := clip(visible.Text(l), diagramCols)
 		it.Items = append(it.Items, words("note", x+boxPad, y+headRow+11+rowHeight*k, text))
 	}
 	return it
@@ -137,7 +138,7 @@ func (v *diagramView) edge(i int) []display.Item {
 		never = " never"
 	}
 	title := fmt.Sprintf("%s → %s, %s", v.d.Nodes[e.From].Name, v.d.Nodes[e.To].Name, strings.TrimSpace(e.Kind+" "+e.Label))
-	items := []display.Item{{Class: fmt.Sprintf("l%d%s", e.Line, never), Path: *roundedPath(pts, r.First, r.Last), Title: Visible(title)}}
+	items := []display.Item{{Class: fmt.Sprintf("l%d%s", e.Line, never), Path: *roundedPath(pts, r.First, r.Last), Title: visible.Text(title)}}
 	end := pts[len(pts)-1]
 	if r.Last == len(pts)-1 {
 		items = append(items, e.Line.head(end.X, end.Y)...)
