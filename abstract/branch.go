@@ -96,7 +96,7 @@ func perhapsNotNull(a *Alt) bool {
 		return false
 	case Other:
 		m := memoryOf(a.Obj)
-		return a.flags&maybeNull == 0 && m != MemPacket && m != MemArena
+		return a.flags&(maybeNull|foreign) == foreign && m != MemPacket && m != MemArena
 	}
 	return a.flags&maybeNull == 0
 }
@@ -249,6 +249,9 @@ func (r *run) notNull(a *Alt) bool {
 		return true
 	case MapPtr, TablePtr:
 		return !r.a.opt.Quirks.FewNotNull
+	case Other:
+		m := memoryOf(a.Obj)
+		return a.flags&foreign == 0 && (m == MemTrusted || m == MemBuffer) && !r.a.opt.Quirks.FewNotNull
 	}
 	return false
 }

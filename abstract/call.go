@@ -269,9 +269,9 @@ func globalEntry(p *bytecode.Program, sub int) *State {
 		case a == "ctx":
 			args[i+1] = pointer(Ctx, 0, 0)
 		case strings.HasPrefix(a, "mem:"):
-			args[i+1] = &Value{Alt: Alt{Kind: Other, flags: maybeNull}, id: uint32(i + 1)}
+			args[i+1] = &Value{Alt: Alt{Kind: Other, flags: maybeNull | foreign}, id: uint32(i + 1)}
 		case strings.HasPrefix(a, "nonnull:"):
-			args[i+1] = &Value{Alt: Alt{Kind: Other}}
+			args[i+1] = &Value{Alt: Alt{Kind: Other, flags: foreign}}
 		default:
 			args[i+1] = unknownPtr
 		}

@@ -38,7 +38,7 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 	}
 	r.callbacks(pc, h, s)
 	r.useArgs(pc, h, s)
-	r0 := r.returned(h, s)
+	r0 := r.typedResult(pc, h, r.returned(h, s), s)
 	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
 		s.regs[reg] = nil
 	}
@@ -225,7 +225,7 @@ func (r *run) callbacks(pc bytecode.PC, h callee, s *State) {
 // callback follows a callback that a helper calls any number of times, on the
 // caller's stack if the pointer that it hands on leads there.
 func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
-	other := &Value{Alt: Alt{Kind: Other, Off: unknown}}
+	other := &Value{Alt: Alt{Kind: Other, flags: foreign, Off: unknown}}
 	var args arguments
 	switch how {
 	case cbLoop:
@@ -284,7 +284,7 @@ func (r *run) elementOf(s *State) *Value {
 	if m := s.get(bytecode.R1); m.is(MapPtr) && m.Obj >= 0 {
 		return pointer(MapValue, int(m.Obj), 0)
 	}
-	return &Value{Alt: Alt{Kind: Other, Off: unknown}}
+	return &Value{Alt: Alt{Kind: Other, flags: foreign, Off: unknown}}
 }
 
 // unlinkFrames takes the links from all values on stacks: the callee may change

@@ -103,6 +103,9 @@ func (r *run) loadAlt(acc access, a *Alt, s *State) *Value {
 			r.fault(a, Fault{PC: acc.pc, Kind: BadMemory, Reg: acc.reg})
 		}
 	case Other:
+		if v := r.objectField(acc, a, s); v != nil {
+			return v
+		}
 		return r.loadOther(acc, a)
 	case Insn, Code, Func:
 		r.fault(a, Fault{PC: acc.pc, Kind: BadMemory, Reg: acc.reg})

@@ -29,9 +29,10 @@ func (m Memory) numbers() bool {
 	return false
 }
 
-// memoryPointer returns a pointer to the start of memory that is not modelled.
+// memoryPointer returns a pointer to the start of memory that is not modelled. What it
+// leads to may be released, and then Linux does not take it for not null.
 func memoryPointer(m Memory) *Value {
-	return &Value{Alt: Alt{Kind: Other, Obj: int32(m), Off: scalar.Const(0)}}
+	return &Value{Alt: Alt{Kind: Other, flags: foreign, Obj: int32(m), Off: scalar.Const(0)}}
 }
 
 // memoryOrNull is memoryPointer for one that may be null.
@@ -159,6 +160,9 @@ func (r *run) loadCtx(acc access, a *Alt, s *State) *Value {
 	case known:
 		return memoryPointer(m)
 	case acc.size == 8:
+		if v := r.argument(int64(off)+acc.off, acc.size, s); v != nil {
+			return v
+		}
 		return tracedPointer(r.a.p, int64(off)+acc.off)
 	case acc.size == 4 && (r.a.p.Type == "" || r.a.p.Type == "ext"):
 		return unknownPtr // the context of another type

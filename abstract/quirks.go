@@ -25,6 +25,9 @@ type Quirks struct {
 	NullLookups bool
 	// FewNotNull: fewer kinds of pointers are taken for not null (before Linux 6.12).
 	FewNotNull bool
+	// NoTrust: objects of the kernel may be gone, whoever hands them out (before
+	// Linux 6.12, or less).
+	NoTrust bool
 	// FewFrames: calls nest 8 deep, not 16 (before Linux 7.2).
 	FewFrames bool
 }
@@ -43,6 +46,7 @@ func QuirksOf(k kernel.Features) Quirks {
 	return Quirks{
 		NullLookups:  !k.Has(kernel.ArrayLookups),
 		FewNotNull:   !k.Has(kernel.NotNull),
+		NoTrust:      !k.Has(kernel.NotNull),
 		FewFrames:    !k.Has(kernel.DeepCalls),
 		NoDivision:   !k.Has(kernel.DivisionRange),
 		LostCode:     k.Has(kernel.Gotox) && !k.Has(kernel.SpilledCode),

@@ -304,7 +304,11 @@ func mergeAlts(a, b Alt) Alt {
 // leq reports whether every value of a is one of b. The flags loose and datum do
 // not count: they tell of how b came about.
 func (a *Alt) leq(b *Alt) bool {
-	return a.Kind == b.Kind && a.Obj == b.Obj && a.flags&^b.flags&^(loose|datum|foreign|atStart) == 0 &&
+	aside := loose | datum | atStart
+	if a.Kind == Number {
+		aside |= foreign
+	}
+	return a.Kind == b.Kind && a.Obj == b.Obj && a.flags&^b.flags&^aside == 0 &&
 		(a.Off == b.Off || a.Off.Leq(b.Off)) && a.leqStride(b) && a.leqHoles(b) &&
 		(a.flags&maybePtr == 0 || b.flags&(object|atStart)&^a.flags == 0)
 }

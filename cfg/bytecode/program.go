@@ -49,6 +49,9 @@ type Program struct {
 	// "bpf_lsm_file_open", "struct tcp_congestion_ops"; of an extension, the
 	// function of the other program. Empty when it is not known.
 	AttachTo string
+	// Kernel has the types of the kernel that the program is for, nil when they are
+	// not known.
+	Kernel Types
 
 	// Rewritten reports whether Insns are those of a program that a kernel's
 	// verifier has rewritten, as running kernels show it. Such a program is not

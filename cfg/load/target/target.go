@@ -79,6 +79,7 @@ func (k *Kernel) Apply(o *load.Object) *load.Object {
 			continue
 		}
 		k.config.fill(&q, local)
+		q.Kernel = k.Types()
 		out.Programs = append(out.Programs, &q)
 	}
 	return &out
