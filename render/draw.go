@@ -113,6 +113,7 @@ type drawing struct {
 	links []int   // link of each block, -1
 	parts [][]int // pieces of each block
 	jumps [][]int // jumps of the strip drawn in each block's group
+	x86   []X86   // the machine code, by Offset
 
 	partsBefore [][]int // pieces of each block in Scene.Before
 	ins         [][]int // x of the lines that end at each block, ascending
@@ -186,19 +187,25 @@ func (d *drawing) background() { d.rect(Rect{0, 0, d.l.W, d.l.H}, "page", 0) }
 
 func (d *drawing) titles() {
 	s := d.scene
-	d.text(margin, margin+18, "title", s.Title)
-	sub := s.Subtitle
-	if s.Profile != "" && d.l.Strip != nil {
-		sub += " · " + s.Profile
-	}
-	d.text(margin, margin+40, "sub", sub)
-	if class, text := s.stamp(); text != "" {
-		d.text(margin+textWidth(columns(visible.Text(sub))+2), margin+40, class, text)
-	}
+	d.group(display.Item{Label: "title"}, func() {
+		d.text(margin, margin+18, "title", s.Title)
+		sub := s.Subtitle
+		if s.Profile != "" && d.l.Strip != nil {
+			sub += " · " + s.Profile
+		}
+		x, y := margin+textWidth(columns(visible.Text(sub))+2), margin+40
+		if d.lim.figure {
+			x, y = margin, margin+60
+		}
+		d.clipped(margin, margin+40, "sub", sub, (d.l.W-2*margin)*10/73)
+		if class, text := s.stamp(); text != "" {
+			d.clipped(x, y, class, text, (d.l.W-margin-x)*10/73)
+		}
+	})
 	if len(s.Mismatches) == 0 {
 		return
 	}
-	y := margin + titleH
+	y := margin + titleHeight(d.l.Detail)
 	d.rect(Rect{margin, y, max(d.l.Legend.W, 600), mismatchHeight(s) - 12}, "bad", 4)
 	n := fmt.Sprintf("%d differences", len(s.Mismatches))
 	if len(s.Mismatches) == 1 {
@@ -227,7 +234,7 @@ func (d *drawing) clipped(x, y int, class, s string, cols int) {
 // frames draws the functions.
 func (d *drawing) frames() {
 	for i, r := range d.l.Funcs {
-		if r.W == 0 {
+		if r.W == 0 || d.lim.figure && len(d.l.Funcs) == 1 {
 			continue
 		}
 		f := d.scene.Funcs[i]

@@ -149,6 +149,10 @@ func (d *drawing) row(r Rect, y int, row row) {
 			runs = append(runs, display.Run{Text: " " + visible.Text(row.note), Class: "state"})
 		}
 		put(x, "", runs...)
+	case plainText:
+		put(x, "", plain)
+	case jumpText:
+		put(x, "case", plain)
 	case foldText:
 		put(x+textWidth(d.slotCols+2), "fold", plain)
 	case stateText:

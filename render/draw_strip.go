@@ -1,7 +1,9 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render/display"
@@ -19,6 +21,9 @@ func (d *drawing) prepareStrip() {
 	}
 	for i, k := range d.l.Strip.Links {
 		d.links[k.Block] = i
+	}
+	for i := range d.scene.Code {
+		d.x86 = append(d.x86, d.scene.Code[i].X86...)
 	}
 	for i, p := range d.scene.Image.Pieces {
 		if p.Kind == PieceBlock {
@@ -70,12 +75,13 @@ func (d *drawing) stripParts(b int) {
 	if st.Before != nil {
 		d.ribbon(b)
 		for _, i := range d.partsBefore[b] {
-			d.piece(d.scene.Before.Pieces[i], st.Before.Pieces[i], class, blk.Name)
+			d.piece(d.scene.Before.Pieces[i], st.Before.Pieces[i], class, blk.Name, nil)
 		}
 	}
 	for _, i := range d.parts[b] {
 		r := st.Pieces[i]
-		d.piece(d.scene.Image.Pieces[i], r, class, blk.Name)
+		p := d.scene.Image.Pieces[i]
+		d.piece(p, r, class, blk.Name, d.codeOf(p))
 		if heat := d.heat(blk.Count); heat != "" {
 			d.rect(Rect{r.X + r.W - 5, r.Y, 5, r.H}, heat[1:], 0)
 		}
@@ -112,19 +118,66 @@ func (d *drawing) ribbon(b int) {
 	d.path(fmt.Sprintf("ribbon c%d", b%palette), p.Cubic(mid, y.Y+y.H, mid, x.Y+x.H, x0, x.Y+x.H).Close(), "")
 }
 
-// piece draws a piece of a strip, with a label where there is room.
-func (d *drawing) piece(p Piece, r Rect, class, name string) {
+// piece draws a piece of a strip, with a label where there is room, and its machine
+// code below where there is more.
+func (d *drawing) piece(p Piece, r Rect, class, name string, code []X86) {
 	title := fmt.Sprintf("%s: +0x%x..+0x%x, %d bytes", name, p.Offset, p.Offset+p.Len, p.Len)
 	d.group(display.Item{Title: visible.Text(title)}, func() {
 		d.rect(r, "piece "+class, 0)
-		if r.H >= 10 {
-			y := r.Y + r.H/2 + 4
-			t, _ := clip(visible.Text(name), 17)
-			d.text(r.X+10, y, "small", t)
-			d.anchored(r.X+r.W-46, y, "small dim", fmt.Sprintf("+0x%x", p.Offset), display.End)
-			d.anchored(r.X+r.W-6, y, "small", fmt.Sprintf("%d B", p.Len), display.End)
+		if r.H < 10 {
+			return
+		}
+		y := r.Y + r.H/2 + 4
+		lines := codeLines(code, (r.H-cellHead)/cellRow)
+		if len(lines) > 0 {
+			y = r.Y + 12
+		}
+		t, _ := clip(visible.Text(name), 17)
+		d.text(r.X+8, y, "small", t)
+		x := r.X + r.W - 6
+		if d.l.Detail != DetailFigure {
+			d.anchored(x, y, "small", fmt.Sprintf("%d B", p.Len), display.End)
+			x -= 40
+		}
+		d.anchored(x, y, "small dim", fmt.Sprintf("+0x%x", p.Offset), display.End)
+		for i, line := range lines {
+			d.clipped(r.X+14, y+cellRow*(i+1), "small dim", line, (r.W-20)*10/smallCell)
 		}
 	})
+}
+
+// Heights of a cell of the strip in pixels: what its name takes, and a line of code.
+const (
+	cellHead = 18
+	cellRow  = 12
+)
+
+// codeLines returns at most so many lines of machine code: the last instruction is
+// always there, as it says where control goes.
+func codeLines(code []X86, most int) []string {
+	head := len(code)
+	if head > most {
+		head = most - 2
+	}
+	var out []string
+	for i := range head {
+		out = append(out, code[i].Text)
+	}
+	if len(code) > most && most > 0 {
+		if most > 1 {
+			out = append(out, "…")
+		}
+		out = append(out, code[len(code)-1].Text)
+	}
+	return out
+}
+
+// codeOf returns the machine code of a piece of the newer image.
+func (d *drawing) codeOf(p Piece) []X86 {
+	by := func(x X86, o int) int { return cmp.Compare(x.Offset, o) }
+	from, _ := slices.BinarySearchFunc(d.x86, p.Offset, by)
+	to, _ := slices.BinarySearchFunc(d.x86, p.Offset+p.Len, by)
+	return d.x86[from:to]
 }
 
 // arc draws a jump of the strip as far as no other line has it, with its head at
@@ -177,6 +230,9 @@ func (d *drawing) stripBack() {
 	m := d.scene.Image
 	d.group(display.Item{Label: "machine code"}, func() {
 		head := fmt.Sprintf("%d bytes", m.Len)
+		if len(st.Steps) > 0 {
+			head = "height ≈ bytes"
+		}
 		if st.Before != nil {
 			d.text(st.Before.X, st.Before.Y-10, "name", fmt.Sprintf("old, %d bytes", d.scene.Before.Len))
 			head = "new, " + head
@@ -198,13 +254,17 @@ func (d *drawing) plainPieces(m *Image, st *Strip) {
 		switch p.Kind {
 		case PieceBlock:
 		case PiecePadding:
-			d.piece(p, st.Pieces[i], "hatch", "padding")
+			d.piece(p, st.Pieces[i], "hatch", "padding", nil)
 		default:
 			name := string(p.Kind)
 			if f := m.funcAt(p.Offset); f >= 0 && m.Funcs[f].Name != "" && p.Kind == PiecePrologue && len(m.Funcs) > 1 {
 				name += " " + m.Funcs[f].Name
 			}
-			d.piece(p, st.Pieces[i], "plain", name)
+			var code []X86
+			if m == d.scene.Image {
+				code = d.codeOf(p)
+			}
+			d.piece(p, st.Pieces[i], "plain", name, code)
 		}
 	}
 }
@@ -238,7 +298,7 @@ func (d *drawing) imageMarks(m *Image, st *Strip) {
 		case BytesPadding:
 			class = "pad"
 		case BytesMismatch:
-			class, r.W = "wrong", stripW
+			class, r.W = "wrong", st.W
 		}
 		d.titled(r, class, 0, k.title())
 	}
@@ -271,12 +331,27 @@ func (d *drawing) table(t int, r Rect, tab *Table) {
 	d.clipped(r.X+8, r.Y+16, "name", tab.Name, (r.W-16)*10/73)
 	d.clipped(r.X+8, r.Y+32, "sub small", tab.head(), (r.W-16)*10/smallCell)
 	rows := tableRows(tab)
-	idx, _ := tableColumns(d.scene, rows)
+	cols := tableColumns(d.scene, rows, d.lim)
+	first := "case"
+	if tab.Bias == nil {
+		first = "entry"
+	}
+	d.text(r.X+8, r.Y+46, "note small", first)
+	d.stages(r, r.Y+46, "note small", &cols, d.lim.stageNames())
 	high := tableRowHeight(len(rows), d.l.Strip.H)
 	for i := range rows {
-		d.tableRow(r, r.Y+tableHead+high*i+high/2+4, idx, &rows[i])
+		d.tableRow(r, r.Y+tableHead+high*i+high/2+4, &cols, &rows[i])
 	}
-	d.aims(t, r.X)
+	d.aims(t, r)
+}
+
+// stages writes the columns at the right of a table.
+func (d *drawing) stages(r Rect, y int, class string, cols *tableCols, text [3]string) {
+	x := r.X + r.W - 8
+	for i := len(text) - 1; i >= 0; i-- {
+		d.anchored(x, y, class, text[i], display.End)
+		x -= smallWidth(cols.stages[i] + 1)
+	}
 }
 
 // remote reports whether the other tables left a table no place near the jumps
@@ -292,22 +367,33 @@ func (d *drawing) remote(t int) bool {
 	return false
 }
 
-// aims draws the lines between a table at x and the strip: level past the arcs,
-// so that they cross those only, then in a bow through the gap.
-func (d *drawing) aims(t, x int) {
+// aims draws the lines between a table and the strip: level past the arcs, so that
+// they cross those only, then in a bow through the gap. In a figure the table is left
+// of the strip, and there are no arcs.
+func (d *drawing) aims(t int, r Rect) {
 	st := d.l.Strip
-	x1, past := st.X+stripW, x-tableGap+6
-	mid := (x + past) / 2
 	far := ""
 	if d.remote(t) {
 		far = " far"
 	}
-	for _, a := range st.Feeds[t] {
-		d.path("feed"+far, at(x1, a.Y1).H(past).Cubic(mid, a.Y1, mid, a.Y0, x-6, a.Y0), "")
-		d.path("a3", at(x, a.Y0).By(-7, -4, 0, 8).Close(), "")
-	}
+	few := far
 	if len(st.Aims[t]) > manyAims {
 		far = " far"
+	}
+	if r.X < st.X {
+		x, end := r.X+r.W, st.X-9
+		mid := (x + end) / 2
+		for _, a := range st.Aims[t] {
+			d.path("aim"+far, at(x, a.Y0).Cubic(mid, a.Y0, mid, a.Y1, end, a.Y1), "")
+			d.path("a3", at(end+7, a.Y1).By(-7, -3, 0, 6).Close(), "")
+		}
+		return
+	}
+	x, x1, past := r.X, st.X+st.W, r.X-tableGap+6
+	mid := (x + past) / 2
+	for _, a := range st.Feeds[t] {
+		d.path("feed"+few, at(x1, a.Y1).H(past).Cubic(mid, a.Y1, mid, a.Y0, x-6, a.Y0), "")
+		d.path("a3", at(x, a.Y0).By(-7, -4, 0, 8).Close(), "")
 	}
 	for _, a := range st.Aims[t] {
 		d.path("aim"+far, at(x, a.Y0).Cubic(mid, a.Y0, mid, a.Y1, past, a.Y1).H(x1+6), "")
@@ -315,24 +401,27 @@ func (d *drawing) aims(t, x int) {
 	}
 }
 
-func (d *drawing) tableRow(r Rect, y, idx int, row *tableLine) {
+func (d *drawing) tableRow(r Rect, y int, cols *tableCols, row *tableLine) {
 	if row.more > 0 {
 		d.text(r.X+8, y, "fold", fmt.Sprintf("… %d more targets", row.more))
 		return
 	}
-	class := "small"
+	class, index := "small", "small case"
 	if row.deleted || !row.selected {
-		class = "off small"
+		class, index = "off small", "off small"
 	}
-	d.clipped(r.X+8, y, class, Ranges(row.indices), idx)
-	x := r.X + 8 + smallWidth(idx+1)
-	put := func() { d.clipped(x, y, class, "→ "+row.target(d.scene), (r.X+r.W-x)*10/smallCell-1) }
+	d.clipped(r.X+8, y, index, Ranges(row.indices), cols.index)
+	x := r.X + 8 + smallWidth(cols.index+1)
 	if row.block == Outside {
-		put()
+		d.clipped(x, y, class, row.target(d.scene), cols.target)
 		return
 	}
-	class += " ref"
-	d.group(display.Item{Link: fmt.Sprintf("#b%d", row.block)}, put)
+	if cols.target > 0 {
+		d.group(display.Item{Link: fmt.Sprintf("#b%d", row.block)}, func() {
+			d.clipped(x, y, class+" ref", row.target(d.scene), cols.target)
+		})
+	}
+	d.stages(r, y, class, cols, d.lim.stages(row))
 }
 
 // funcAt returns the function that contains the offset, or -1.

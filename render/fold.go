@@ -301,6 +301,10 @@ func (f *folder) scene() *Scene {
 		}
 	}
 	s.Image, s.Before = foldImage(s.Image, at, edge), foldImage(s.Before, at, edge)
+	s.Code = slices.Clone(s.Code)
+	for i := range s.Code {
+		s.Code[i].Block = at(s.Code[i].Block)
+	}
 	return &s
 }
 

@@ -65,11 +65,12 @@ type Loop struct {
 	Holes []Rect `json:"holes,omitempty"`
 }
 
-// Strip is the machine code drawn to scale: byte offset o is at
-// Y + o*H/Len.
+// Strip is the machine code drawn to scale: byte offset o is at Y + o*H/Len,
+// between two of the Steps where there are some.
 type Strip struct {
 	Rect
 	Len    int     `json:"len"`
+	Steps  []Step  `json:"steps,omitempty"`  // by Offset
 	Pieces []Rect  `json:"pieces"`           // of Image.Pieces
 	Funcs  []Rect  `json:"funcs"`            // brackets of Image.Funcs
 	Arcs   []Arc   `json:"arcs"`             // of Image.Jumps
@@ -77,6 +78,12 @@ type Strip struct {
 	Aims   [][]Aim `json:"aims"`             // for each table where its rows point to
 	Feeds  [][]Aim `json:"feeds"`            // for each table the jumps that select from it
 	Before *Strip  `json:"before,omitempty"` // of Scene.Before: only Rect, Len, Pieces and Funcs
+}
+
+// Step is the height of a byte offset.
+type Step struct {
+	Offset int `json:"offset"`
+	Y      int `json:"y"`
 }
 
 // Arc is a jump inside the strip: from (X, Y0) over to the rail at X+Bulge,
@@ -125,7 +132,7 @@ const (
 // PlaceOptions choose what Place does. The zero value is the usual picture.
 type PlaceOptions struct {
 	View   View
-	Detail Detail
+	Detail Detail // DetailFigure is a picture of its own for documents, one column wide
 	Engine Engine // nil: the layered engine
 	// MaxWidth is the width in pixels at which functions are put below each
 	// other, default from the area.

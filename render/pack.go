@@ -47,7 +47,7 @@ func (l *Layout) assemble(s *Scene, fs []*placed, x0, y0 int) {
 	for _, f := range fs {
 		l.Funcs[f.fn] = Rect{x0 + f.x, y0 + f.y, f.w, f.h}
 		dx := x0 + f.x + (f.w-f.p.W)/2
-		dy := y0 + f.y + funcHead + funcPad
+		dy := y0 + f.y + f.head + f.pad
 		for i, at := range f.p.Nodes {
 			r := Rect{dx + at.X, dy + at.Y, f.nodes[i].W, f.nodes[i].H}
 			if i < len(f.blocks) {

@@ -39,8 +39,16 @@ func PlaceContext(ctx context.Context, s *Scene, opt PlaceOptions) (*Layout, err
 	if opt.Detail == DetailAuto {
 		opt.Detail = autoDetail(s)
 	}
+	if opt.Detail == DetailFigure {
+		return placeFigure(ctx, s, opt)
+	}
+	return place(ctx, s, opt)
+}
+
+// place places a scene that is consistent, by options that are complete.
+func place(ctx context.Context, s *Scene, opt PlaceOptions) (*Layout, error) {
 	l := &Layout{Engine: opt.Engine.Name(), Detail: opt.Detail}
-	top := margin + titleH + mismatchHeight(s)
+	top := margin + titleHeight(opt.Detail) + mismatchHeight(s)
 	right, bottom := margin, top
 	if opt.View != ViewLayout {
 		fs, err := placeFuncs(ctx, s, opt, l)
@@ -61,14 +69,25 @@ func PlaceContext(ctx context.Context, s *Scene, opt PlaceOptions) (*Layout, err
 		l.Notes = Rect{margin, bottom + 8, l.Legend.W, 8 + noteH*len(s.Notes)}
 		bottom = l.Notes.Y + l.Notes.H
 	}
-	l.W, l.H = max(right, l.Legend.X+l.Legend.W, titleWidth(s))+margin, bottom+margin
+	l.W, l.H = max(right, l.Legend.X+l.Legend.W, titleWidth(s, opt.Detail))+margin, bottom+margin
 	return l, nil
 }
 
-func titleWidth(s *Scene) int {
+func titleWidth(s *Scene, detail Detail) int {
+	if detail == DetailFigure {
+		return figureWidth - margin
+	}
 	_, stamp := s.stamp()
 	sub := columns(visible.Text(s.Subtitle)) + len(s.Profile) + columns(visible.Text(stamp)) + 5
 	return margin + max(columns(visible.Text(s.Title))*12, textWidth(sub))
+}
+
+// titleHeight is that of title, subtitle and stamp.
+func titleHeight(detail Detail) int {
+	if detail == DetailFigure {
+		return titleH + 20
+	}
+	return titleH
 }
 
 // mismatchHeight is the height of the warning below the title.
@@ -92,6 +111,8 @@ type placed struct {
 	nodes  []Node
 	p      Placed
 	again  bool // edges were given up that its boxes do not know of
+	head   int  // height of the function's name; 0 without a frame
+	pad    int  // around the blocks
 	w, h   int  // of the frame
 	x, y   int  // of the frame, set by shelve
 }
@@ -108,7 +129,7 @@ func placeFuncs(ctx context.Context, s *Scene, opt PlaceOptions, l *Layout) ([]*
 	bar := &progressBar{report: opt.Progress, blocks: max(1, len(s.Blocks))}
 	fs := make([]*placed, len(s.Funcs))
 	if !opt.AllLines {
-		l.Given = s.stubs()
+		l.Given = s.stubs(opt.Detail.limits().stubIns)
 	}
 	// A first layout tells which edges get no line; boxes then have references
 	// for them, which changes their sizes, and may cost another edge its line.
@@ -183,9 +204,17 @@ func (fb *funcBuilder) place(
 	if p.p, err = enginePlace(ctx, engine, g, report); err != nil {
 		return nil, err
 	}
+	p.head, p.pad = funcHead, funcPad
 	name := columns(visible.Text(fb.v.scene.Funcs[f].Name)) + columns(visible.Text(fb.v.scene.Funcs[f].Note))
-	p.w = max(p.p.W+2*funcPad, textWidth(min(name, 80)+34)+2*funcPad)
-	p.h = p.p.H + funcHead + 2*funcPad
+	title := textWidth(min(name, 80)+34) + 2*funcPad
+	if fb.v.lim.figure {
+		title = textWidth(min(name, 40)+2) + 2*funcPad
+		if len(fb.v.scene.Funcs) == 1 { // the picture has its name
+			p.head, p.pad, title = 0, 0, 0
+		}
+	}
+	p.w = max(p.p.W+2*p.pad, title)
+	p.h = p.p.H + p.head + 2*p.pad
 	return p, nil
 }
 

@@ -29,6 +29,7 @@ const (
 	DetailFull    Detail = "full"    // C lines, 24 instructions
 	DetailMedium  Detail = "medium"  // 8 instructions, no C lines
 	DetailCompact Detail = "compact" // the last instruction
+	DetailFigure  Detail = "figure"  // C lines alone, in few words; see Place
 )
 
 // limits are the parts of a Detail.
@@ -37,16 +38,25 @@ type limits struct {
 	cols   int // cells of a line; more are cut
 	source bool
 	chips  int
+
+	stubIns int // branches into one block from which they have no lines
+
+	indexCols, nameCols int // cells of the first two columns of a table
+
+	figure bool
 }
 
 func (d Detail) limits() limits {
+	l := limits{lines: 24, cols: 48, source: true, chips: 12, stubIns: 12, indexCols: 42, nameCols: 36}
 	switch d {
 	case DetailMedium:
-		return limits{lines: 8, cols: 40, chips: 4}
+		l.lines, l.cols, l.source, l.chips = 8, 40, false, 4
 	case DetailCompact:
-		return limits{lines: 1, cols: 28, chips: 2}
+		l.lines, l.cols, l.source, l.chips = 1, 28, false, 2
+	case DetailFigure:
+		return limits{lines: 3, cols: figureCols, chips: 2, stubIns: 4, indexCols: 10, figure: true}
 	}
-	return limits{lines: 24, cols: 48, source: true, chips: 12}
+	return l
 }
 
 // autoDetail chooses a level of detail for a scene.
@@ -66,6 +76,8 @@ type rowKind uint8
 const (
 	headText   rowKind = iota // name and slots
 	sourceText                // C line
+	plainText                 // text without a slot number
+	jumpText                  // an indirect jump
 	insnText                  // instruction
 	foldText                  // "… 40 more"
 	chipText                  // reference to something outside the drawing of edges
@@ -87,8 +99,11 @@ type row struct {
 // blockRows returns the rows of a block at a level of detail.
 func (v *viewer) blockRows(b int) []row {
 	blk := &v.scene.Blocks[b]
-	if blk.Folded != nil {
+	switch {
+	case blk.Folded != nil:
 		return v.foldedRows(b)
+	case v.lim.figure:
+		return v.figureRows(b)
 	}
 	rows := []row{v.heading(b)}
 	head, tail := len(blk.Lines), len(blk.Lines)
@@ -283,6 +298,9 @@ func (v *viewer) rowColumns(r row) int {
 	switch r.kind {
 	case headText:
 		n += 12 + columns(r.note) // bold, and marks at the right
+		if v.lim.figure {
+			n -= 4
+		}
 		if r.mark != "" {
 			n += 2 + columns(markText(r.mark))
 		}
@@ -302,6 +320,9 @@ func (v *viewer) rowColumns(r row) int {
 // boxSize returns the size of a box with the rows.
 func (v *viewer) boxSize(rows []row) (w, h int) {
 	cols := 14
+	if v.lim.figure {
+		cols = 10
+	}
 	for _, r := range rows {
 		cols = max(cols, v.rowColumns(r))
 	}
@@ -321,12 +342,15 @@ type viewer struct {
 	given    map[int]bool
 
 	stubsInto map[int][]int // edges without a line into each block
+	isCase    map[int]bool  // targets of indirect jumps
+	decides   map[int]bool  // blocks that end with a branch or an indirect jump
 }
 
 // newViewer indexes the scene. Edges in given have no line although they
 // could.
 func newViewer(s *Scene, d Detail, given []int) *viewer {
-	v := &viewer{scene: s, lim: d.limits(), slotCols: 1, given: map[int]bool{}, stubsInto: map[int][]int{}}
+	v := &viewer{scene: s, lim: d.limits(), slotCols: 1, given: map[int]bool{}, stubsInto: map[int][]int{},
+		isCase: map[int]bool{}, decides: map[int]bool{}}
 	for _, i := range given {
 		v.given[i] = true
 		v.stubsInto[s.Edges[i].To] = append(v.stubsInto[s.Edges[i].To], i)
@@ -345,6 +369,12 @@ func newViewer(s *Scene, d Detail, given []int) *viewer {
 		}
 	}
 	for i, e := range s.Edges {
+		if e.Kind == Indirect || e.Kind == Taken {
+			v.decides[e.From] = true
+		}
+		if e.Kind == Indirect && e.To != Outside {
+			v.isCase[e.To] = true
+		}
 		if e.To != Outside && crossing(e.Kind) && s.Blocks[e.To].Entry {
 			f := s.Blocks[e.To].Func
 			v.callers[f] = append(v.callers[f], e.From)

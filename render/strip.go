@@ -12,7 +12,7 @@ const (
 	beforeGap  = 90 // between the strips of two versions
 	maxLanes   = 24
 	tableGap   = 76
-	tableHead  = 40
+	tableHead  = 54
 	tableLimit = 1000 // rows of a table
 	linkGap    = 13   // between the names at the left ends of links
 )
@@ -20,6 +20,9 @@ const (
 // placeStrip places the machine code half right of x, between top and the
 // bottom of the other half, and returns the new right and bottom.
 func (l *Layout) placeStrip(s *Scene, x, top, bottom int) (right, newBottom int) {
+	if l.Detail == DetailFigure {
+		return l.placeFigureStrip(s, x, top, bottom)
+	}
 	m := s.Image
 	if len(l.Funcs) > 0 {
 		x += gutter
@@ -37,32 +40,61 @@ func (l *Layout) placeStrip(s *Scene, x, top, bottom int) (right, newBottom int)
 	var before *Strip
 	if s.Before != nil { // both to one scale
 		longest := max(m.Len, s.Before.Len, 1)
-		before = newStrip(s.Before, x, top+24, int(int64(h)*int64(s.Before.Len)/int64(longest)))
+		before = newStrip(s.Before, Rect{x, top + 24, stripW, int(int64(h) * int64(s.Before.Len) / int64(longest))}, 0)
 		h = int(int64(h) * int64(m.Len) / int64(longest))
 		bottom = max(bottom, before.Y+before.H+8)
 		x += stripW + beforeGap
 	}
-	st := newStrip(m, x, top+24, h)
+	st := newStrip(m, Rect{x, top + 24, stripW, h}, 0)
 	st.Before = before
 	l.Strip = st
+	st.Aims, st.Feeds = make([][]Aim, len(s.Tables)), make([][]Aim, len(s.Tables))
 	right = st.X + stripW + st.placeArcs(s)
 	right, newBottom = l.placeTables(s, right, st.Y, max(bottom, st.Y+h+8))
 	l.placeLinks(s)
 	return right + 8, newBottom
 }
 
-// newStrip places the pieces and functions of an image.
-func newStrip(m *Image, x, y, h int) *Strip {
-	st := &Strip{Len: m.Len, Rect: Rect{x, y, stripW, h}}
+// newStrip places the pieces and functions of an image in a rectangle. Pieces are
+// at least so high: the rectangle grows where that needs it.
+func newStrip(m *Image, r Rect, least int) *Strip {
+	st := &Strip{Len: m.Len, Rect: r}
+	if least > 0 {
+		st.stretch(m, least)
+	}
+	part := func(offset, n int) Rect {
+		y := st.at(offset)
+		return Rect{st.X, y, st.W, st.at(offset+n) - y}
+	}
 	for _, p := range m.Pieces {
-		y0, y1 := st.at(p.Offset), st.at(p.Offset+p.Len)
-		st.Pieces = append(st.Pieces, Rect{st.X, y0, stripW, y1 - y0})
+		st.Pieces = append(st.Pieces, part(p.Offset, p.Len))
 	}
 	for _, f := range m.Funcs {
-		y0, y1 := st.at(f.Offset), st.at(f.Offset+f.Len)
-		st.Funcs = append(st.Funcs, Rect{st.X, y0, stripW, y1 - y0})
+		st.Funcs = append(st.Funcs, part(f.Offset, f.Len))
 	}
 	return st
+}
+
+// stretch gives each piece a least height, and its share of the rest.
+func (st *Strip) stretch(m *Image, least int) {
+	bound := 0
+	for _, p := range m.Pieces {
+		if p.Len > 0 {
+			bound += least
+		}
+	}
+	rest := int64(max(st.H-bound, m.Len/8))
+	st.H = bound + int(rest)
+	share := func(offset int) int { return int(rest * int64(offset) / int64(max(m.Len, 1))) }
+	y := st.Y
+	for _, p := range m.Pieces {
+		if p.Len == 0 {
+			continue
+		}
+		st.Steps = append(st.Steps, Step{p.Offset, y + share(p.Offset)})
+		y += least
+		st.Steps = append(st.Steps, Step{p.Offset + p.Len, y + share(p.Offset+p.Len)})
+	}
 }
 
 // at returns the y of a byte offset.
@@ -70,7 +102,21 @@ func (st *Strip) at(offset int) int {
 	if st.Len == 0 {
 		return st.Y
 	}
-	return st.Y + int(int64(offset)*int64(st.H)/int64(st.Len))
+	from, to := Step{0, st.Y}, Step{st.Len, st.Y + st.H}
+	i, exact := slices.BinarySearchFunc(st.Steps, offset, func(s Step, o int) int { return cmp.Compare(s.Offset, o) })
+	switch {
+	case exact:
+		return st.Steps[i].Y
+	case i < len(st.Steps):
+		to = st.Steps[i]
+	}
+	if i > 0 {
+		from = st.Steps[i-1]
+	}
+	if to.Offset == from.Offset {
+		return to.Y
+	}
+	return from.Y + int(int64(offset-from.Offset)*int64(to.Y-from.Y)/int64(to.Offset-from.Offset))
 }
 
 // rail is the line that the jumps of one kind to one target share.
@@ -203,19 +249,21 @@ func (ls *lanes) set(i, a, b, lo, hi, n int) {
 // placeTables puts the tables right of the strip, each as near to the code that
 // it points to as the others leave room for.
 func (l *Layout) placeTables(s *Scene, right, top, bottom int) (int, int) {
-	st := l.Strip
-	n := len(s.Tables)
-	st.Aims, st.Feeds = make([][]Aim, n), make([][]Aim, n)
-	if n == 0 {
+	if len(s.Tables) == 0 {
 		return right, bottom
 	}
-	x, widest := right+tableGap, 0
+	return l.tablesAt(s, right+tableGap, top, bottom)
+}
+
+// tablesAt puts the tables at x.
+func (l *Layout) tablesAt(s *Scene, x, top, bottom int) (int, int) {
+	st, n := l.Strip, len(s.Tables)
+	widest := 0
 	l.Tables = make([]Rect, n)
 	order, want := make([]int, n), make([]int, n)
 	for t := range s.Tables {
 		rows := tableRows(&s.Tables[t])
-		idx, name := tableColumns(s, rows)
-		l.Tables[t] = Rect{x, 0, tableWidth(idx, name), tableHead + tableRowHeight(len(rows), st.H)*len(rows) + 6}
+		l.Tables[t] = Rect{x, 0, l.tableWidth(s, rows), tableHead + tableRowHeight(len(rows), st.H)*len(rows) + 6}
 		widest = max(widest, l.Tables[t].W)
 		order[t], want[t] = t, st.middle(rows)
 	}
@@ -233,6 +281,11 @@ func (l *Layout) placeTables(s *Scene, right, top, bottom int) (int, int) {
 		l.aimTable(s, t)
 	}
 	return x + widest, bottom
+}
+
+func (l *Layout) tableWidth(s *Scene, rows []tableLine) int {
+	c := tableColumns(s, rows, l.Detail.limits())
+	return c.width()
 }
 
 // middle returns the mean height of what the rows of a table point to.

@@ -7,15 +7,11 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// stubIns is the number of branches into one block from which they have no lines:
-// a bundle of them to a common exit runs across the whole picture, and tells less
-// than a pill at each that names the exit.
-const stubIns = 12
-
 // stubs returns the edges that are drawn as pills: branches and gotos to blocks to
-// which many lead. What a comparison marks, and the way from the block right before,
-// stay lines.
-func (s *Scene) stubs() []int {
+// which many lead. A bundle of lines to a common exit runs across the whole picture,
+// and tells less than a pill at each that names the exit. What a comparison marks, and
+// the way from the block right before, stay lines.
+func (s *Scene) stubs(many int) []int {
 	into := map[int][]int{}
 	for i := range s.Edges {
 		e := &s.Edges[i]
@@ -27,7 +23,7 @@ func (s *Scene) stubs() []int {
 	}
 	var out []int
 	for b := range s.Blocks {
-		if len(into[b]) >= stubIns {
+		if len(into[b]) >= many {
 			out = append(out, into[b]...)
 		}
 	}
@@ -38,7 +34,7 @@ func (s *Scene) stubs() []int {
 // false when those are few.
 func (v *viewer) waysIn(b int) (row, bool) {
 	list := v.stubsInto[b]
-	if len(list) < stubIns {
+	if len(list) < v.lim.stubIns {
 		return row{}, false
 	}
 	names := make([]string, len(list))

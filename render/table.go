@@ -11,6 +11,8 @@ import (
 // tableLine is a row of a drawn table: a target with all its indices.
 type tableLine struct {
 	block    int
+	slot     int   // of the target
+	xlated   int   // the same after the verifier's rewrites, -1
 	offset   int   // in the image, -1
 	indices  []int // of entries; with a table's Bias, values of cases
 	selected bool  // some index is selected
@@ -24,19 +26,19 @@ type tableLine struct {
 func tableRows(t *Table) []tableLine {
 	var rows []tableLine
 	type key struct {
-		block, offset     int
-		selected, deleted bool
-		note              string
+		block, slot, xlated, offset int
+		selected, deleted           bool
+		note                        string
 	}
 	at := map[key]int{}
 	for i, e := range t.Entries {
-		k := key{e.Block, e.Offset, e.Selected, e.Deleted, e.Note}
+		k := key{e.Block, e.Slot, e.Xlated, e.Offset, e.Selected, e.Deleted, e.Note}
 		j, ok := at[k]
 		if !ok {
 			j = len(rows)
 			at[k] = j
-			rows = append(rows, tableLine{block: e.Block, offset: e.Offset, selected: e.Selected, deleted: e.Deleted,
-				note: e.Note})
+			rows = append(rows, tableLine{block: e.Block, slot: e.Slot, xlated: e.Xlated, offset: e.Offset,
+				selected: e.Selected, deleted: e.Deleted, note: e.Note})
 		}
 		rows[j].indices = append(rows[j].indices, i+t.bias())
 	}
@@ -72,13 +74,8 @@ func (t *Table) head() string {
 	return "case = entry, " + used
 }
 
-// Widths of the columns of a table in cells of its small font, and of such a
-// cell in tenths of a pixel.
-const (
-	indexCols = 42
-	nameCols  = 36
-	smallCell = 61
-)
+// smallCell is the width of a cell of the small font in tenths of a pixel.
+const smallCell = 61
 
 // smallWidth returns the width of a number of cells of small text in pixels.
 func smallWidth(cols int) int { return (cols*smallCell + 9) / 10 }
@@ -105,18 +102,72 @@ func (r *tableLine) target(s *Scene) string {
 	return name
 }
 
-// tableColumns returns the cells that the two columns of a table need.
-func tableColumns(s *Scene, rows []tableLine) (idx, name int) {
-	idx, name = 12, 12
-	for i := range rows {
-		idx = max(idx, columns(Ranges(rows[i].indices)))
-		name = max(name, 2+columns(rows[i].target(s)))
+// stageNames returns the heads of the columns of stages.
+func (l *limits) stageNames() [3]string {
+	if l.figure {
+		return [3]string{"BPF", "xl", "x86"}
 	}
-	return min(idx, indexCols), min(name, nameCols)
+	return [3]string{"BPF", "xlated", "x86"}
 }
 
-// tableWidth returns the width of a table in pixels.
-func tableWidth(idx, name int) int { return max(200, smallWidth(idx+name+2)+16) }
+// stages returns where a row leads to in the program, after the verifier's rewrites
+// and in the machine code. In a figure it says too that nothing leads there.
+func (l *limits) stages(r *tableLine) [3]string {
+	out := [3]string{"–", "–", "–"}
+	if r.block == Outside {
+		return out
+	}
+	out[0] = fmt.Sprint(r.slot)
+	if r.xlated >= 0 {
+		out[1] = fmt.Sprint(r.xlated)
+	}
+	if r.offset >= 0 {
+		out[2] = fmt.Sprintf("+0x%x", r.offset)
+	}
+	switch {
+	case !l.figure:
+	case r.deleted:
+		out[2] = "deleted"
+	case !r.selected:
+		out[2] = "never"
+	}
+	return out
+}
+
+// tableCols are the cells that the columns of a table take.
+type tableCols struct {
+	index, target int
+	stages        [3]int
+}
+
+func tableColumns(s *Scene, rows []tableLine, lim limits) tableCols {
+	c := tableCols{index: 5}
+	widen := func(texts [3]string) {
+		for i, t := range texts {
+			c.stages[i] = max(c.stages[i], columns(t))
+		}
+	}
+	widen(lim.stageNames())
+	for i := range rows {
+		c.index = max(c.index, columns(Ranges(rows[i].indices)))
+		c.target = max(c.target, columns(rows[i].target(s)))
+		widen(lim.stages(&rows[i]))
+	}
+	c.index, c.target = min(c.index, lim.indexCols), min(c.target, lim.nameCols)
+	return c
+}
+
+// width returns the width of a table in pixels.
+func (c *tableCols) width() int {
+	cells := c.index
+	if c.target > 0 {
+		cells += 1 + c.target
+	}
+	for _, n := range c.stages {
+		cells += 1 + n
+	}
+	return smallWidth(cells) + 16
+}
 
 // Ranges writes ascending indices as "0, 3–5, 9".
 func Ranges(indices []int) string {

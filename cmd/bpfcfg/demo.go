@@ -60,8 +60,10 @@ func (c *demoCmd) Run(std streams, proc *process) error {
 	}
 	files := written{std: std}
 	defer files.hint()
-	for _, format := range []string{"svg", "html"} {
-		data, err := drawing{format: format, view: "both", engine: "layered", proc: proc}.draw(scene)
+	for _, d := range []drawing{{format: "svg", style: "figure"}, {format: "html"}} {
+		format := d.format
+		d.view, d.engine, d.proc = "both", "layered", proc
+		data, err := d.draw(scene)
 		if err != nil {
 			return err
 		}

@@ -20,6 +20,7 @@ type renderCmd struct {
 	Output  string  `short:"o" help:"File to write, - for standard output (default: INPUT.PROGRAM.FORMAT here)." placeholder:"FILE"`
 	Format  string  `enum:"svg,html,png,pdf,dot,json,mermaid," default:"" help:"svg, html, png, pdf, dot, json or mermaid (default: by the file's name, else svg)."`
 	View    string  `enum:"both,cfg,layout," default:"" help:"both (default), cfg or layout: which halves to draw."`
+	Style   string  `enum:"full,figure," default:"" help:"full (default), or figure: one column for a README, paper or slide, in few words. SVG, PNG and PDF."`
 	Overlay string  `help:"Paint visit counts: a verifier log of level 2, or lines SLOT COUNT. HTML and SVG." placeholder:"FILE"`
 	Engine  string  `enum:"layered,dot," default:"" help:"layered (default), or dot: Graphviz, in the helper program bpfcfg-dot."`
 	Fold    *int    `help:"Fold chains, then loops, then subprograms while svg, png or pdf would show more blocks than N; 0 for never (default 4000)." placeholder:"N"`
@@ -37,6 +38,7 @@ func (renderCmd) Help() string {
   bpfcfg render prog.o                            one picture for each program: prog.NAME.svg
   bpfcfg render prog.o --prog f1 -o f1.svg
   bpfcfg render prog.o#f1 --view cfg -o - > f1.svg
+  bpfcfg render prog.o#f1 --style figure          for a document: at most 830 pixels wide up to some 20 blocks
   bpfcfg render prog.o -o prog.html               a page with pan, zoom and search, all programs in it
   bpfcfg render prog.o#f1 --overlay f1.log        visits of the verifier: veristat -v -l 2 prog.o > f1.log
   bpfcfg render prog.o#f1 -o f1.png --scheme dark
@@ -66,7 +68,7 @@ func (c *renderCmd) Run(std streams, p *process) error {
 		c.kernel, c.unheard = noKernel{}, err // the picture is there all the same
 	}
 	d := drawing{format: format, view: cmp.Or(c.View, "both"), engine: cmp.Or(c.Engine, "layered"),
-		fold: foldDefault, scheme: c.Scheme, scale: c.Scale, proc: p}
+		fold: foldDefault, style: c.Style, scheme: c.Scheme, scale: c.Scale, proc: p}
 	if c.Fold != nil {
 		d.fold = *c.Fold
 	}
@@ -177,8 +179,11 @@ func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, forma
 	}
 	scene := picture.Scene(a, s.title)
 	c.check(scene, a)
-	if format == "html" {
+	switch format {
+	case "html":
 		picture.AddDetails(scene, a)
+	case "svg", "png", "pdf":
+		picture.AddCode(scene, a)
 	}
 	if c.Overlay == "" {
 		return scene, nil
@@ -239,6 +244,7 @@ func (c *renderCmd) ignored(format string) error {
 		{"--view", c.View != "", places},
 		{"--engine", c.Engine != "", places},
 		{"--fold", c.Fold != nil, paper},
+		{"--style", c.Style != "", paper},
 		{"--overlay", c.Overlay != "", paper || format == "html"},
 	} {
 		if f.set && !f.good {

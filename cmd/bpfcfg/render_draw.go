@@ -18,6 +18,7 @@ import (
 type drawing struct {
 	format, view, engine string
 
+	style   string   // figure, or empty
 	fold    int      // blocks above which static pictures are folded; 0 for never
 	scheme  string   // light or dark; "" leaves it to who looks, or is light
 	scale   float64  // of a PNG; 0 chooses
@@ -57,6 +58,9 @@ func (d drawing) draw(s *render.Scene) ([]byte, error) {
 // place lays the scene out with the chosen engine.
 func (d drawing) place(s *render.Scene) (*render.Layout, error) {
 	opt := render.PlaceOptions{View: render.View(d.view)}
+	if d.style == "figure" {
+		opt.Detail = render.DetailFigure
+	}
 	if d.console != nil {
 		name := visible.Text(s.Title)
 		opt.Progress = func(phase string, done, total int) {

@@ -72,6 +72,10 @@ type Options struct {
 	ChanEnd  int // pixels from the last track to the row below: arrow heads, labels; default 22
 	MaxWidth int // pixels that a row of boxes may take before it is broken, default from the area
 
+	// Slack is how much wider than its widest row a drawing may be in pixels before
+	// lines that are straight get bends; default 480, two boxes.
+	Slack int
+
 	// MaxHeight is the height in pixels at which the drawing is cut into columns;
 	// negative for never. By default drawings much higher than wide are.
 	MaxHeight int
@@ -190,6 +194,7 @@ func (o Options) withDefaults(g Graph) Options {
 	def(&o.TrackGap, 10)
 	def(&o.ChanTop, 18)
 	def(&o.ChanEnd, 22)
+	def(&o.Slack, 480)
 	cells := 4*(len(g.Nodes)+len(g.Edges)) + 20_000
 	if slices.ContainsFunc(g.Edges, func(e Edge) bool { return e.Hidden }) {
 		// A second layout, with references in boxes for what the first gave up:

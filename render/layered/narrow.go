@@ -13,10 +13,9 @@ import "slices"
 // While the drawing is more than a quarter and slack wider than its widest row,
 // the weakest link on the path of chains that makes it so is given up.
 func (m *mover) narrow() {
-	const slack = 480 // pixels: two boxes in which small drawings keep lines straight
 	cuts := min(400, 8_000_000/(1+len(m.c.cell)))
 	widest := m.widestRow()
-	limit := max(widest*5/4, widest+slack)
+	limit := max(widest*5/4, widest+m.opt.Slack)
 	left := m.packLeft()
 	dirty := make([]bool, len(m.list), len(m.list)+cuts)
 	for range cuts {

@@ -1,0 +1,50 @@
+package render_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/render"
+	"github.com/bpfcfg/bpfcfg/render/rendertest"
+)
+
+// TestFigure places figures of all samples: nothing overlaps, and those of up to
+// twenty blocks fit the column of a document.
+func TestFigure(t *testing.T) {
+	for _, smp := range rendertest.Samples() {
+		if len(smp.Scene.Blocks) > 200 {
+			continue
+		}
+		l, err := render.Place(smp.Scene, render.PlaceOptions{Detail: render.DetailFigure})
+		if err != nil {
+			t.Errorf("%s: %v", smp.Name, err)
+			continue
+		}
+		if n := len(smp.Scene.Blocks); n <= 20 && len(smp.Scene.Tables) <= 1 && l.W > 830 {
+			t.Errorf("%s: %d blocks are %d pixels wide", smp.Name, n, l.W)
+		}
+		boxes := slices.Concat(l.Blocks, l.Tables)
+		if l.Strip != nil {
+			boxes = append(boxes, l.Strip.Rect)
+		}
+		for i, a := range boxes {
+			for _, b := range boxes[:i] {
+				if a.X < b.X+b.W && b.X < a.X+a.W && a.Y < b.Y+b.H && b.Y < a.Y+a.H {
+					t.Errorf("%s: %v and %v overlap", smp.Name, a, b)
+				}
+			}
+		}
+		if l.Strip == nil {
+			continue
+		}
+		for i, p := range smp.Scene.Image.Pieces {
+			if r := l.Strip.Pieces[i]; p.Len > 0 && r.H < 14 {
+				t.Errorf("%s: a piece of %d bytes is %d pixels high", smp.Name, p.Len, r.H)
+			}
+		}
+		if svg := string(render.SVG(smp.Scene, l)); !strings.Contains(svg, "height ≈ bytes") {
+			t.Errorf("%s: the strip does not say that it is not to scale", smp.Name)
+		}
+	}
+}
