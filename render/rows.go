@@ -215,6 +215,8 @@ func (v *viewer) footRows(b int) []row {
 		rows = append(rows, v.state(blk.Status, blk.Reason))
 	}
 	switch {
+	case !blk.Reachable && blk.Configured:
+		rows = append(rows, v.state("× dead with these values", blk.Reason))
 	case !blk.Reachable:
 		rows = append(rows, v.state("× dead", blk.Reason))
 	case blk.Maybe:

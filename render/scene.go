@@ -69,6 +69,7 @@ type Block struct {
 	Lines []Line // its instructions in order
 
 	Reachable  bool // some execution may reach it
+	Configured bool // not reachable, but with other values of the program's configuration it may be
 	Maybe      bool // reachable as far as the analysis can tell, without a proof that it is
 	LoopDepth  int  // number of loops that contain it
 	LoopHeader bool // a back edge leads to it

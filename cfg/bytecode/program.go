@@ -221,15 +221,26 @@ func (p *Program) Unconfigured() (*Program, bool) {
 	for i := range q.Maps {
 		m := &q.Maps[i]
 		for _, s := range m.Symbols {
-			known := !slices.ContainsFunc(m.Unknown, func(u DataSymbol) bool { return u.Off == s.Off })
-			if s.Config && m.ReadOnly && known {
-				m.Unknown = append(slices.Clone(m.Unknown), s)
+			if s.Config && m.ReadOnly {
+				other := func(u DataSymbol) bool { return u.Off+u.Size <= s.Off || u.Off >= s.Off+s.Size }
+				m.Unknown = append(filter(m.Unknown, other), s) // parts of it may be unknown already
 				has = true
 			}
 		}
 		slices.SortFunc(m.Unknown, func(a, b DataSymbol) int { return int(a.Off - b.Off) })
 	}
 	return &q, has
+}
+
+// filter returns a new list of the symbols that keep asks for.
+func filter(list []DataSymbol, keep func(DataSymbol) bool) []DataSymbol {
+	var out []DataSymbol
+	for _, s := range list {
+		if keep(s) {
+			out = append(out, s)
+		}
+	}
+	return out
 }
 
 // Number returns the number that 1 to 8 bytes of a map's value are, in the order

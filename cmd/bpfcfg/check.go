@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"github.com/bpfcfg/bpfcfg/internal/check"
 	"github.com/bpfcfg/bpfcfg/internal/policy"
@@ -22,7 +23,6 @@ type checkCmd struct {
 	Prog          []string `help:"Only programs whose name matches GLOB; may be given several times." placeholder:"GLOB" sep:"none"`
 	Profile       string   `aliases:"kernel" help:"Kernel and mitigations (default linux-7.3; for a record, the recorded machine's); several with commas, or all, give a table." placeholder:"PROFILE"`
 	Config        string   `help:"Policy file (default .bpfcfg.yaml, if there is one)." placeholder:"FILE"`
-	Set           []string `help:"Assume that a constant of .rodata has this value." placeholder:"NAME=VALUE"`
 	Baseline      string   `help:"Accept the findings that FILE lists." placeholder:"FILE"`
 	NewFrom       string   `help:"Accept the findings that the objects of OLD have: an object, or a directory like the input." placeholder:"OLD"`
 	WriteBaseline bool     `help:"Write today's findings to the baseline FILE and accept them."`
@@ -101,7 +101,7 @@ func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 	if _, err := c.outputs(); err != nil {
 		return nil, err
 	}
-	run := &checkRun{root: c.SourceRoot, std: std, jobs: c.Jobs, machines: machines(c.VM, c.UML)}
+	run := &checkRun{root: c.SourceRoot, std: std, jobs: c.Jobs, misused: new(atomic.Pointer[error]), machines: machines(c.VM, c.UML)}
 	var err error
 	if run.shard, run.shards, err = parseShard(c.Shard); err != nil {
 		return nil, err
@@ -141,11 +141,6 @@ func (c *checkCmd) readPolicy() (*policy.Policy, error) {
 	p, err := loadPolicy(c.Config)
 	if err != nil {
 		return nil, err
-	}
-	for _, s := range c.Set {
-		if err := p.AddSet(s); err != nil {
-			return nil, usagef("--set %s: %w", s, err)
-		}
 	}
 	if c.FailOn == "" && p.FailOn != "" {
 		c.FailOn = string(p.FailOn)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/check"
+	"github.com/bpfcfg/bpfcfg/internal/config"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
@@ -68,16 +69,13 @@ func (c *checkCmd) acrossKernels(std streams, run *checkRun, names []string) err
 	doc := document{Schema: schema, Input: strings.Join(c.Input, " "), Programs: []any{}}
 	var failed []failure
 	refused := false
-	for _, f := range run.inputs.files {
-		s, err := open(f.name, run.inputs.selector, std)
-		if err != nil {
-			return err
-		}
+	for _, s := range run.inputs.sources(std) {
+		types := run.types(s)
 		failed = append(failed, s.failed...)
 		for _, p := range s.programs {
 			d := kernelsDoc{head: headOf(p), Input: s.name}
 			for _, prof := range profiles {
-				k := run.onKernel(p, prof)
+				k := run.onKernel(p, types, prof)
 				refused = refused || k.Verdict == kernelRefuses
 				if k.Verdict == kernelUndecided {
 					failed = append(failed, failure{p.Name, p.Section, fmt.Errorf("%s: %s", k.Profile, k.Message)})
@@ -90,7 +88,7 @@ func (c *checkCmd) acrossKernels(std streams, run *checkRun, names []string) err
 	if err := writeKernels(std, c.Format, doc); err != nil {
 		return err
 	}
-	if err := failures(std.err, doc.Input, failed); err != nil {
+	if err := worse(failures(std.err, doc.Input, failed), run.inputs.end(std)); err != nil {
 		return err
 	}
 	if refused && c.FailOn != "never" {
@@ -100,9 +98,9 @@ func (c *checkCmd) acrossKernels(std streams, run *checkRun, names []string) err
 }
 
 // onKernel returns what is known of a program on the profile's kernel.
-func (c *checkRun) onKernel(p *bytecode.Program, prof jit.Profile) kernelDoc {
+func (c *checkRun) onKernel(p *bytecode.Program, types *config.Types, prof jit.Profile) kernelDoc {
 	d := kernelDoc{Profile: prof.Name, Verified: prof.Verified(), Verdict: kernelSilent, Insn: -1}
-	a, fs, err := c.analysed(p, prof)
+	a, fs, err := c.analysed(p, types, prof)
 	if err != nil {
 		d.Verdict, d.Message = kernelUndecided, err.Error()
 		return d
@@ -122,12 +120,12 @@ func (c *checkRun) onKernel(p *bytecode.Program, prof jit.Profile) kernelDoc {
 }
 
 // analysed analyses a program with the constants that the policy assumes.
-func (c *checkRun) analysed(p *bytecode.Program, prof jit.Profile) (
+func (c *checkRun) analysed(p *bytecode.Program, types *config.Types, prof jit.Profile) (
 	a *pipeline.Analysis, fs []check.Finding, err error,
 ) {
 	fs, err = guard(func() ([]check.Finding, error) {
 		set := c.policy.For(p.Name)
-		q, err := set.Apply(p)
+		q, err := set.Apply(p, types)
 		if err != nil {
 			return nil, err
 		}

@@ -9,11 +9,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/internal/ask"
 	"github.com/bpfcfg/bpfcfg/internal/check"
+	"github.com/bpfcfg/bpfcfg/internal/config"
 	"github.com/bpfcfg/bpfcfg/internal/policy"
 	"github.com/bpfcfg/bpfcfg/internal/report"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -34,6 +36,7 @@ type checkRun struct {
 	machines      []ask.Machine // kernels to ask, too
 	std           streams
 	detailed      func(*report.Finding) bool // whether its path and related places are needed
+	misused       *atomic.Pointer[error]     // an error of an input that is one of the command line
 }
 
 // all checks all inputs, several at a time, and returns the report in the order
@@ -72,6 +75,9 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 	close(next)
 	wg.Wait()
 	progressDone(std.err)
+	if err := c.misused.Load(); err != nil {
+		return nil, *err
+	}
 	r := &report.Report{Schema: report.Schema, Kind: report.Kind, Profile: c.profileName(), Shard: c.shardOf()}
 	var all []report.Input
 	for _, in := range outs {
@@ -91,11 +97,10 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 	if failed || c.shards > 1 {
 		return r, nil
 	}
-	unused, asked := c.policy.Unused()
-	if len(asked) > 0 {
-		return nil, usagef("--set: %s", asked[0])
+	if err := c.std.config.unused(); err != nil {
+		return nil, err
 	}
-	for _, u := range unused {
+	for _, u := range c.policy.Unused() {
 		fmt.Fprintf(std.err, "bpfcfg: warning: policy %s\n", visible.Text(u))
 	}
 	return r, nil
@@ -139,6 +144,9 @@ func (c *checkRun) input(i int) (*report.Input, []passedOver) {
 	if f.dir != "" && errors.Is(err, load.ErrNoPrograms) {
 		return nil, []passedOver{{name, "no programs"}}
 	}
+	if misused(err) {
+		c.misused.Store(&err)
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -168,6 +176,7 @@ func (c *checkRun) input(i int) (*report.Input, []passedOver) {
 // dead in all of them. It returns the programs that it added to the input.
 func (c *checkRun) programs(in *report.Input, s source, prof jit.Profile) (checked []*bytecode.Program) {
 	var codes []*check.Code
+	types := c.types(s)
 	var at []int // of each, its place in in.Programs, -1 for a program that is not checked
 	for _, p := range s.programs {
 		if !c.inputs.selector.selects(p.Name) {
@@ -175,7 +184,7 @@ func (c *checkRun) programs(in *report.Input, s source, prof jit.Profile) (check
 			continue
 		}
 		checked = append(checked, p)
-		out, code := c.program(p, prof)
+		out, code := c.program(p, types, prof)
 		in.Programs = append(in.Programs, out)
 		codes, at = append(codes, code), append(at, len(in.Programs)-1)
 	}
@@ -190,6 +199,14 @@ func (c *checkRun) programs(in *report.Input, s source, prof jit.Profile) (check
 		})
 	}
 	return checked
+}
+
+// types returns the types of an input's variables, when the policy sets constants.
+func (c *checkRun) types(s source) *config.Types {
+	if s.object == nil || !c.policy.Constants() {
+		return nil
+	}
+	return config.TypesOf(s.object)
 }
 
 // findings converts findings, with the details that the outputs need.
@@ -226,12 +243,12 @@ func (c *checkRun) profileFor(s source) (jit.Profile, error) {
 
 // program checks one program. Of one that cannot be
 // analysed the code counts as alive.
-func (c *checkRun) program(p *bytecode.Program, prof jit.Profile) (report.Program, *check.Code) {
+func (c *checkRun) program(p *bytecode.Program, types *config.Types, prof jit.Profile) (report.Program, *check.Code) {
 	out := report.Program{Name: p.Name, Section: p.Section, Insns: len(p.Insns), Findings: []report.Finding{}}
 	code := check.Alive(p)
 	fs, err := guard(func() ([]check.Finding, error) {
 		set := c.policy.For(p.Name)
-		q, err := set.Apply(p)
+		q, err := set.Apply(p, types)
 		if err != nil {
 			return nil, err
 		}

@@ -84,6 +84,9 @@ func open(arg string, sel selector, std streams) (source, error) {
 	}
 	s.title = pictureTitle(std, s.name)
 	s.keepWithin(std.limits)
+	if err := std.config.apply(&s); err != nil {
+		return s, err
+	}
 	if names := s.keep(sel); len(s.programs)+len(s.failed) == 0 {
 		return s, noMatch(s.name, sel, names)
 	}

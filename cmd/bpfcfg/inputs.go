@@ -213,6 +213,9 @@ func (l *inputList) sources(std streams) iter.Seq2[inputFile, source] {
 			if l.lacks(f, err) {
 				continue
 			}
+			if len(l.files) == 1 && l.lacks(f, std.config.unused()) {
+				return
+			}
 			l.opened++
 			if !yield(f, s) {
 				return
@@ -271,7 +274,11 @@ func openOne(arg string, prog []string, std streams) (source, error) {
 	if st, err := os.Stat(arg); err == nil && st.IsDir() {
 		return source{}, usagef("%s is a directory: name one object", arg)
 	}
-	return open(arg, sel, std)
+	s, err := open(arg, sel, std)
+	if err == nil {
+		err = std.config.unused()
+	}
+	return s, err
 }
 
 // worse returns the error with the status that wins: a failure before a difference.

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/explain"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
@@ -76,6 +77,7 @@ type blockDoc struct {
 	Subprogram int       `json:"subprogram"`
 	Reachable  bool      `json:"reachable"`
 	Verifier   string    `json:"verifier"`
+	Death      string    `json:"death,omitempty"` // in which configurations no execution reaches it
 	Succs      []edgeDoc `json:"succs"`
 }
 
@@ -156,11 +158,12 @@ func subprogDocs(p *bytecode.Program) []subprogDoc {
 func blockDocs(a *pipeline.Analysis) []blockDoc {
 	g := a.Graph
 	out := make([]blockDoc, 0, len(g.Blocks))
+	x := explain.New(a)
 	for i, b := range g.Blocks {
 		doc := blockDoc{
 			ID: i, Start: int(b.Start), End: int(b.End), Subprogram: b.Sub,
 			Reachable: a.Succ.Facts.Reached(b.Start), Verifier: a.Succ.Facts.ReachBlock(blockID(i)).String(),
-			Succs: []edgeDoc{},
+			Death: string(x.Death(blockID(i))), Succs: []edgeDoc{},
 		}
 		for _, e := range g.Succs(blockID(i)) {
 			doc.Succs = append(doc.Succs, edgeDoc{int(e.To), e.Kind.String()})

@@ -13,6 +13,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -35,6 +36,8 @@ type cli struct {
 	Root    string        `help:"Name objects and C files relative to DIR (default: the repository's directory, or the working directory)." placeholder:"DIR"`
 	Limits  limitFlags    `embed:""`
 	Target  targetFlags   `embed:""`
+
+	Configuration configurationFlags `embed:""`
 
 	Demo    demoCmd    `cmd:"" help:"The main job on an embedded sample: writes demo.svg and demo.html."`
 	List    listCmd    `cmd:"" help:"List programs, subprograms, instructions and jump tables."`
@@ -80,6 +83,7 @@ type streams struct {
 	root     object.Root     // that objects are named relative to
 	types    []string        // what --btf names
 	kernel   *target.Kernel  // that objects are made for, nil when none is named
+	config   *configuration  // of programs, nil when it is theirs
 	said     map[string]bool // notes that are printed once
 	guests   *guests         // kernels that inputs ask to start
 }
@@ -166,5 +170,12 @@ func command(args []string, std streams, p *process) error {
 	if std.kernel, err = c.Target.kernel(); err != nil {
 		return err
 	}
-	return ctx.Run(std, p)
+	if std.config, err = c.Configuration.configuration(); err != nil {
+		return err
+	}
+	err = ctx.Run(std, p)
+	if err == nil || errors.Is(err, errFindings) || errors.Is(err, errDiffers) {
+		return cmp.Or(std.config.unused(), err)
+	}
+	return err
 }

@@ -64,7 +64,8 @@ func (c *prCmd) Run(std streams, p *process) error {
 	var verdicts []pullrequest.Verdict
 	for i, kernel := range kernels {
 		var said bytes.Buffer
-		quiet := streams{in: std.in, out: io.Discard, err: &said, limits: std.limits, root: std.root, said: std.said}
+		quiet := streams{in: std.in, out: io.Discard, err: &said, limits: std.limits, root: std.root, said: std.said,
+			types: std.types, kernel: std.kernel, config: std.config, guests: std.guests}
 		d := diffCmd{analysisFlags: analysisFlags{Prog: c.Prog, Profile: kernel}, excludeFlags: c.excludeFlags}
 		old, oldFailed, err := d.side(quiet, c.Base)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/explain"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
@@ -91,6 +92,7 @@ func insnsJSON(v *view) (any, error) {
 func cfgBrief(w io.Writer, v *view) error {
 	g := v.a.Graph
 	loops := cfg.Loops(g)
+	x := explain.New(v.a)
 	title(w, v.program, fmt.Sprintf(", %s, %s", plural(len(g.Blocks), "block"), plural(g.NumEdges(), "edge")))
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	for i, b := range g.Blocks {
@@ -98,7 +100,7 @@ func cfgBrief(w io.Writer, v *view) error {
 			tw.Flush()
 			fmt.Fprintf(w, "%s:\n", funcName(v.program, b.Sub))
 		}
-		fmt.Fprintf(tw, "  b%d\t%d..%d\t%s\t%s\n", i, b.Start, b.End-1, blockMarks(v.a, loops, cfg.BlockID(i)),
+		fmt.Fprintf(tw, "  b%d\t%d..%d\t%s\t%s\n", i, b.Start, b.End-1, blockMarks(v.a, x, loops, cfg.BlockID(i)),
 			succList(v.a, cfg.BlockID(i)))
 	}
 	if err := tw.Flush(); err != nil {
@@ -111,10 +113,13 @@ func cfgBrief(w io.Writer, v *view) error {
 }
 
 // blockMarks says what is special about a block.
-func blockMarks(a *pipeline.Analysis, loops *cfg.LoopForest, b cfg.BlockID) string {
+func blockMarks(a *pipeline.Analysis, x *explain.Explainer, loops *cfg.LoopForest, b cfg.BlockID) string {
 	s := ""
 	if !a.Succ.Facts.Reached(a.Graph.Blocks[b].Start) {
 		s = "dead"
+		if x.Death(b) == explain.Here {
+			s = "dead with these values"
+		}
 	}
 	if d := loops.Depth(b); d > 0 {
 		if s != "" {
@@ -214,12 +219,17 @@ func cfgJSON(v *view) (any, error) {
 // factsText prints what holds at the start of each block.
 func factsText(w io.Writer, v *view) error {
 	title(w, v.program, "")
+	x := explain.New(v.a)
 	for i, b := range v.a.Graph.Blocks {
 		if v.a.Graph.Entry(b.Sub) == cfg.BlockID(i) {
 			fmt.Fprintf(w, "%s:\n", funcName(v.program, b.Sub))
 		}
 		if !v.a.Succ.Facts.Reached(b.Start) {
-			fmt.Fprintf(w, "  b%d  insn %d  never executes\n", i, b.Start)
+			when := ""
+			if x.Death(cfg.BlockID(i)) == explain.Here {
+				when = " " + string(explain.Here)
+			}
+			fmt.Fprintf(w, "  b%d  insn %d  never executes%s\n", i, b.Start, when)
 			continue
 		}
 		fmt.Fprintf(w, "  b%d  insn %d\n", i, b.Start)

@@ -81,10 +81,8 @@ func (c *context) code() *Code {
 func (c *context) inAnyConfiguration(pc bytecode.PC) bool {
 	if c.anyConfig == nil {
 		c.anyConfig = c.reached
-		if q, has := c.p.Unconfigured(); has {
-			if r, err := c.a.Rules.Resolve(q); err == nil {
-				c.anyConfig = r.Exact.Reached
-			}
+		if r, err := c.a.AnyConfiguration(); err == nil && r != nil {
+			c.anyConfig = r.Exact.Reached
 		}
 	}
 	return c.anyConfig(pc)

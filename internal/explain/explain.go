@@ -64,6 +64,8 @@ type Explainer struct {
 	tree   []int            // of each block, the edge that the shortest way in comes by; -1 none
 	places *layout.Layout   // nil without machine code
 	rules  *rules.Verdict   // nil until needed
+	any    *succ.Result     // of the program with its configuration unknown, see anywhere
+	asked  bool             // any is settled
 }
 
 // New prepares to answer.
@@ -122,6 +124,7 @@ type Answer struct {
 	In       []Way      `json:"in,omitempty"`      // edges into a block
 	Out      []Way      `json:"out,omitempty"`     // edges out of a block
 	Dead     []Reason   `json:"dead,omitempty"`    // why nothing reaches it
+	Death    Death      `json:"death,omitempty"`   // in which configurations
 	Code     *CodePlace `json:"code,omitempty"`    // where the verifier and the JIT put it
 	Rules    string     `json:"rules,omitempty"`   // what the kernel's rules say of the program, for indirect jumps
 	Rejected bool       `json:"rejected,omitempty"`
@@ -332,22 +335,23 @@ func (x *Explainer) insn(at Place, pc bytecode.PC) *Answer {
 	ans := x.start(at, b, pc, pc)
 	ans.Facts = x.factsBefore(pc)
 	ans.Code = x.code(pc)
-	ans.Verdict = liveness(ans)
-	if !ans.Executed {
-		ans.Dead = x.dead(b)
-	}
+	x.liveness(ans, b)
 	return ans
 }
 
-// liveness says in a sentence who comes to a place.
-func liveness(ans *Answer) string {
-	switch {
-	case ans.Executed:
-		return "an execution can reach it"
-	case ans.Reachable:
-		return "no execution reaches it, but the verifier follows a path to it: it stays in the program"
+// liveness says in a sentence who comes to a place, and why nobody does.
+func (x *Explainer) liveness(ans *Answer, b cfg.BlockID) {
+	if ans.Executed {
+		ans.Verdict = "an execution can reach it"
+		return
 	}
-	return "no execution reaches it: the verifier removes it"
+	ans.Dead, ans.Death = x.dead(b), x.Death(b)
+	ans.Verdict = "no execution reaches it" + x.said(ans.Death)
+	if ans.Reachable {
+		ans.Verdict += ", but the verifier follows a path to it: it stays in the program"
+	} else {
+		ans.Verdict += ": the verifier removes it"
+	}
 }
 
 // block explains a block: its facts and the edges around it, or why it is dead.
@@ -355,7 +359,7 @@ func (x *Explainer) block(at Place, b cfg.BlockID) *Answer {
 	blk := x.g.Blocks[b]
 	ans := x.start(at, b, blk.Start, blk.Last)
 	ans.Source = x.source(blk.Start)
-	ans.Verdict = liveness(ans)
+	x.liveness(ans, b)
 	ans.Facts = x.a.Succ.Exact.EntryText(b)
 	if ans.Code = x.code(blk.Start); ans.Code != nil {
 		ans.Code.Offset = x.places.Code[b]
@@ -371,9 +375,6 @@ func (x *Explainer) block(at Place, b cfg.BlockID) *Answer {
 	lo, hi := x.g.SuccIDs(b)
 	for i := lo; i < hi; i++ {
 		ans.Out = append(ans.Out, x.wayOf(i))
-	}
-	if !ans.Executed {
-		ans.Dead = x.dead(b)
 	}
 	return ans
 }

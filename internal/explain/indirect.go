@@ -29,8 +29,7 @@ func (x *Explainer) indirect(at Place, d *succ.Indirect) *Answer {
 		}
 	}
 	if !ans.Executed {
-		ans.Verdict = liveness(ans)
-		ans.Dead = x.dead(b)
+		x.liveness(ans, b)
 		return ans
 	}
 	ans.Facts = []string{d.Reason}

@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/bpfcfg/bpfcfg/internal/check"
+	"github.com/bpfcfg/bpfcfg/internal/config"
 )
 
 // maxSize bounds a policy file, in bytes.
@@ -243,30 +244,17 @@ func (r *reader) limit(v *yaml.Node, key string) *int {
 // set reads constants.
 func (r *reader) set(v *yaml.Node, out *rule) {
 	r.pairs(v, "set", func(key string, k, v *yaml.Node) {
-		c := &constant{name: key, line: k.Line}
-		if text := r.text(v, key); !c.parse(text) {
-			r.fail(v, "%s: %q is no number", key, text)
+		text := r.text(v, key)
+		set, err := config.New(key, text)
+		if err == nil && !set.Number() {
+			err = fmt.Errorf("%q is no number", text)
 		}
-		out.set = append(out.set, c)
+		if err != nil {
+			r.fail(v, "%s: %v", key, err)
+			return
+		}
+		out.set = append(out.set, &constant{Setting: set, line: k.Line})
 	})
-}
-
-// parse reads a decimal, hexadecimal, octal or binary number, or true or false.
-func (c *constant) parse(text string) bool {
-	switch text {
-	case "true":
-		c.value = 1
-		return true
-	case "false":
-		return true
-	}
-	if v, err := strconv.ParseUint(text, 0, 64); err == nil {
-		c.value = v
-		return true
-	}
-	v, err := strconv.ParseInt(text, 0, 64)
-	c.value, c.neg = uint64(v), true
-	return err == nil
 }
 
 // places reads a list of what must, or must not, be reachable.

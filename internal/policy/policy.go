@@ -4,7 +4,7 @@
 //
 //	p, err := policy.Parse(".bpfcfg.yaml", data)  // errors point at the line
 //	s := p.For("xdp_filter")
-//	q, err := s.Apply(program)                    // with the constants of set:
+//	q, err := s.Apply(program, types)             // with the constants of set:
 //	fs := s.Levels(check.Findings(a, s.Expect))
 //
 // The file is YAML:
@@ -31,6 +31,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/check"
+	"github.com/bpfcfg/bpfcfg/internal/config"
 )
 
 // Schema is the JSON schema (draft 2020-12) of a policy file.
@@ -60,11 +61,9 @@ type rule struct {
 
 // constant is a variable of .rodata with the value to assume.
 type constant struct {
-	name  string
-	value uint64
-	neg   bool // the value is a negative number in two's complement
-	line  int  // 0: from the command line
-	used  atomic.Bool
+	*config.Setting
+	line int
+	used atomic.Bool
 }
 
 // matches reports whether the rule is about a program.
@@ -129,88 +128,43 @@ func (s *Settings) Levels(fs []check.Finding) []check.Finding {
 }
 
 // Apply returns the program with the constants that are asked for in place of
-// those that it was compiled with: the program itself when there is none. The
-// error is that a value does not fit its variable.
-func (s *Settings) Apply(p *bytecode.Program) (*bytecode.Program, error) {
+// those that it was compiled with: the program itself when there is none. The error
+// says why a constant cannot have its value.
+func (s *Settings) Apply(p *bytecode.Program, types *config.Types) (*bytecode.Program, error) {
 	if len(s.set) == 0 {
 		return p, nil
 	}
 	q := *p
-	q.Maps = slices.Clone(p.Maps)
-	cloned := make([]bool, len(q.Maps))
 	for _, c := range s.set {
-		for i := range q.Maps {
-			m := &q.Maps[i]
-			j := slices.IndexFunc(m.Symbols, func(d bytecode.DataSymbol) bool { return d.Name == c.name })
-			if j < 0 || !m.ReadOnly || m.Value == nil {
-				continue
-			}
-			if !cloned[i] {
-				m.Value, cloned[i] = slices.Clone(m.Value), true
-			}
+		found, err := c.Setting.Apply(&q, types)
+		if err != nil {
+			return nil, fmt.Errorf("set: %w", err)
+		}
+		if found {
 			c.used.Store(true)
-			if err := c.store(m.Value, m.Symbols[j]); err != nil {
-				return nil, err
-			}
 		}
 	}
 	return &q, nil
 }
 
-// store writes the value to its variable, least significant byte first.
-func (c *constant) store(value []byte, d bytecode.DataSymbol) error {
-	if d.Size != 1 && d.Size != 2 && d.Size != 4 && d.Size != 8 {
-		return fmt.Errorf("set %s: the variable has %d bytes: only numbers of 1, 2, 4 or 8 bytes can be set", c.name, d.Size)
-	}
-	if d.Off < 0 || d.Off+d.Size > int64(len(value)) {
-		return fmt.Errorf("set %s: the variable lies outside its section", c.name)
-	}
-	bits := uint(8 * d.Size)
-	fits := bits == 64 || c.value>>bits == 0
-	if c.neg {
-		fits = int64(c.value)>>(bits-1) == -1
-	}
-	if !fits {
-		return fmt.Errorf("set %s: the value does not fit in %d bytes", c.name, d.Size)
-	}
-	for i := range d.Size {
-		value[d.Off+i] = byte(c.value >> (8 * i))
-	}
-	return nil
-}
-
-// AddSet adds a constant for all programs, as NAME=VALUE.
-func (p *Policy) AddSet(text string) error {
-	name, value, ok := strings.Cut(text, "=")
-	if !ok || name == "" {
-		return fmt.Errorf("write NAME=VALUE")
-	}
-	c := &constant{name: name}
-	if !c.parse(value) {
-		return fmt.Errorf("%q is no number", value)
-	}
-	p.rules = append(p.rules, &rule{set: []*constant{c}})
-	return nil
+// Constants reports whether the policy sets constants.
+func (p *Policy) Constants() bool {
+	return slices.ContainsFunc(p.rules, func(r *rule) bool { return len(r.set) > 0 })
 }
 
 // Unused says, after all programs have been judged, which parts of the policy
-// were about none: globs that matched nothing and constants that no program
-// has. Those of the command line come as asked.
-func (p *Policy) Unused() (file, asked []string) {
+// were about none: globs that matched nothing and constants that no program has.
+func (p *Policy) Unused() (unused []string) {
 	for _, r := range p.rules {
 		if !r.used.Load() && len(r.match) > 0 {
-			file = append(file, fmt.Sprintf("%s:%d: no program matches %s", p.file, r.line, strings.Join(r.match, ", ")))
+			unused = append(unused, fmt.Sprintf("%s:%d: no program matches %s", p.file, r.line, strings.Join(r.match, ", ")))
 			continue
 		}
 		for _, c := range r.set {
-			switch text := "no program has a constant " + c.name + " in .rodata"; {
-			case c.used.Load():
-			case c.line == 0:
-				asked = append(asked, text)
-			default:
-				file = append(file, fmt.Sprintf("%s:%d: %s", p.file, c.line, text))
+			if !c.used.Load() {
+				unused = append(unused, fmt.Sprintf("%s:%d: set: no program has a constant %s", p.file, c.line, c.Target()))
 			}
 		}
 	}
-	return file, asked
+	return unused
 }

@@ -69,7 +69,8 @@ var layers = map[string][]string{
 	"internal/check": {
 		"cfg/bytecode", "cfg", "abstract", "succ", "succ/rules", "succ/hazard", "jit", "jit/verify", "jit/pipeline", "internal/cases",
 	},
-	"internal/policy":  {"cfg/bytecode", "internal/check"},
+	"internal/config":  {"cfg/bytecode"},
+	"internal/policy":  {"cfg/bytecode", "internal/check", "internal/config"},
 	"internal/report":  {"cfg/bytecode", "internal/check"},
 	"internal/manual":  {},
 	"internal/object":  {},

@@ -146,6 +146,7 @@ func blocks(a *pipeline.Analysis, loops *cfg.LoopForest) []render.Block {
 		}
 		if !blk.Reachable {
 			blk.Reason = dead.of(a, id)
+			blk.Configured = dead.x.Death(id) == explain.Here
 		}
 		out[i] = blk
 	}

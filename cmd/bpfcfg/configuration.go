@@ -1,0 +1,95 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"sync/atomic"
+
+	"github.com/bpfcfg/bpfcfg/internal/config"
+)
+
+// configurationFlags say what programs are configured as: the const volatile
+// variables that a loader writes before it loads them.
+type configurationFlags struct {
+	Set           []string `help:"Give a constant of the configuration (const volatile) a value, or ? for any: NAME, NAME.MEMBER, NAME[INDEX]. May be given several times." placeholder:"NAME=VALUE" sep:"none"`
+	ConfigUnknown bool     `help:"Take the values of all configuration (const volatile) as unknown, but for those of --set."`
+}
+
+// configuration is what the flags ask for; nil asks for nothing.
+type configuration struct {
+	unknown  bool
+	settings []*setting
+}
+
+// setting is one --set, and whether an input had the constant.
+type setting struct {
+	*config.Setting
+	used atomic.Bool
+}
+
+// configuration reads the flags.
+func (f configurationFlags) configuration() (*configuration, error) {
+	if len(f.Set) == 0 && !f.ConfigUnknown {
+		return nil, nil
+	}
+	c := &configuration{unknown: f.ConfigUnknown}
+	for _, text := range f.Set {
+		s, err := config.Parse(text)
+		if err != nil {
+			return nil, usagef("--set %s: %w", text, err)
+		}
+		c.settings = append(c.settings, &setting{Setting: s})
+	}
+	return c, nil
+}
+
+// apply configures the programs of an input.
+func (c *configuration) apply(s *source) error {
+	if c == nil {
+		return nil
+	}
+	var types *config.Types
+	if len(c.settings) > 0 && s.object != nil {
+		types = config.TypesOf(s.object)
+	}
+	for _, p := range s.programs {
+		if c.unknown {
+			config.Forget(p)
+		}
+		for _, set := range c.settings {
+			found, err := set.Apply(p, types)
+			if err != nil {
+				return usagef("--set: %s: %w", s.name, err)
+			}
+			if found {
+				set.used.Store(true)
+			}
+		}
+	}
+	return nil
+}
+
+// unused returns the error that no input has had a constant that was to be set, when
+// that is so.
+func (c *configuration) unused() error {
+	if c == nil {
+		return nil
+	}
+	var names []string
+	for _, s := range c.settings {
+		if !s.used.Load() {
+			names = append(names, s.Target())
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return usagef("--set: no program has a constant %s: it is spelt otherwise, not const volatile, or the compiler has left it out",
+		strings.Join(names, ", "))
+}
+
+// misused reports whether an error is about the command line.
+func misused(err error) bool {
+	var s *statusError
+	return errors.As(err, &s) && s.status == exitUsage
+}

@@ -1,0 +1,53 @@
+package explain
+
+import (
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/succ"
+)
+
+// Death says in which configurations nothing executes a place. Configuration is what a
+// loader may write before it loads the program: const volatile variables.
+type Death string
+
+// The answers.
+const (
+	Alive  Death = ""
+	Always Death = "in any configuration"
+	Here   Death = "with these values"
+)
+
+// Death says whether a block is dead in every configuration, or with the values that
+// the program has now; Alive for a block that executions reach.
+func (x *Explainer) Death(b cfg.BlockID) Death {
+	switch {
+	case x.a.Succ.Exact.BlockReached(b):
+		return Alive
+	case x.anywhere() != nil && x.anywhere().Exact.Reached(x.g.Blocks[b].Start):
+		return Here
+	}
+	return Always
+}
+
+// anywhere returns the analysis with the configuration unknown, nil when the program
+// has none.
+func (x *Explainer) anywhere() *succ.Result {
+	if !x.asked {
+		x.asked = true
+		if r, err := x.a.AnyConfiguration(); err == nil { // else as if there were none
+			x.any = r
+		}
+	}
+	return x.any
+}
+
+// said adds to a sentence about dead code in which configurations it is dead, when the
+// program has any.
+func (x *Explainer) said(d Death) string {
+	switch {
+	case d == Alive || x.anywhere() == nil:
+		return ""
+	case d == Here:
+		return " with these values of the configuration, with others one may"
+	}
+	return " in any configuration"
+}
