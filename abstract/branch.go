@@ -1,6 +1,8 @@
 package abstract
 
 import (
+	"math"
+
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
@@ -33,6 +35,7 @@ func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *S
 	}
 	taken, fall = c.carryOut(s)
 	if taken != nil && fall != nil {
+		c.packets(taken, fall)
 		onTaken, onFall := c.guesses()
 		taken.cover = taken.cover || onTaken
 		fall.cover = fall.cover || onFall
@@ -73,8 +76,7 @@ func (c *compare) untrusted() bool {
 // operand holds less for it, and on that of null when it may take a pointer for not
 // null.
 func (c *compare) guesses() (onTaken, onFall bool) {
-	vague := func(a *Alt) bool { return a.flags&loose != 0 }
-	if c.a.has(vague) || c.b.has(vague) {
+	if c.a.has(vague) && !c.full(c.b) || c.b.has(vague) && !c.full(c.a) || c.a.has(pastEnd) || c.b.has(pastEnd) {
 		return true, true
 	}
 	if c.is32 || c.cond != scalar.JEQ && c.cond != scalar.JNE ||
@@ -82,6 +84,17 @@ func (c *compare) guesses() (onTaken, onFall bool) {
 		return false, false
 	}
 	return c.cond == scalar.JEQ, c.cond == scalar.JNE
+}
+
+// vague reports whether the verifier may hold less than the alternative.
+func vague(a *Alt) bool { return a.flags&loose != 0 }
+
+// full reports whether the value is any number of the width of the comparison: no
+// bounds of the other side decide that.
+func (c *compare) full(v *Value) bool {
+	n := v.Off
+	return v.is(Number) && v.flags&(loose|maybePtr|maybeLocal) == 0 &&
+		(n == unknown || c.is32 && n.Umin() == 0 && uint32(n.Var.Mask) == math.MaxUint32 && n.Umax() >= math.MaxUint32)
 }
 
 // perhapsNotNull reports whether the verifier may take the alternative for a pointer
@@ -95,7 +108,7 @@ func perhapsNotNull(a *Alt) bool {
 	case Stack, Ctx, Func, Insn:
 		return false
 	case Other:
-		m := memoryOf(a.Obj)
+		m := memoryOf(a.Obj).known()
 		return a.flags&(maybeNull|foreign) == foreign && m != MemPacket && m != MemArena
 	}
 	return a.flags&maybeNull == 0
@@ -238,7 +251,7 @@ func (c *compare) side(cond scalar.Cond) (*Value, bool) {
 }
 
 // notNull reports whether the kernel takes the pointer for not null whatever the
-// program does: none of these can be released (kernel/bpf/verifier.c reg_not_null,
+// program does: it cannot be released (kernel/bpf/verifier.c reg_not_null,
 // Linux 7.3; before it reg_type_not_null).
 func (r *run) notNull(a *Alt) bool {
 	if a.flags&maybeNull != 0 {
@@ -251,7 +264,8 @@ func (r *run) notNull(a *Alt) bool {
 		return !r.a.opt.Quirks.FewNotNull
 	case Other:
 		m := memoryOf(a.Obj)
-		return a.flags&foreign == 0 && (m == MemTrusted || m == MemBuffer) && !r.a.opt.Quirks.FewNotNull
+		trusted := a.flags&foreign == 0 && (m == MemTrusted || m == MemBuffer) && !r.a.opt.Quirks.FewNotNull
+		return trusted || m == memValue
 	}
 	return false
 }

@@ -200,7 +200,9 @@ func (r *run) unknownCall(pc bytecode.PC, sub int, s *State) *State {
 // kernel verifies on its own, by the types of its parameters
 // (kernel/bpf/verifier.c check_func_call and btf_check_subprog_call, Linux 7.3).
 func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
-	r.a.enqueue(sub, globalEntry(r.a.p, sub))
+	e := globalEntry(r.a.p, sub)
+	e.cover = s.cover // it verifies those that it sees a call of
+	r.a.enqueue(sub, e)
 	for i := 1; i < len(arguments{}); i++ {
 		v, reg := s.regs[argRegister(i)], bytecode.Reg(argRegister(i))
 		if v == nil {

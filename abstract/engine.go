@@ -81,6 +81,7 @@ type job struct {
 type blockStates struct {
 	entries []entry
 	past    *State // covers states that were carried out and then forgotten
+	sure    bool   // a certain state has been here
 	visits  int32
 	growth  int32 // times that the joined state has grown
 }
@@ -238,6 +239,7 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 		visits = r.unroll
 	}
 	full := len(bs.entries) > 0 && int(bs.visits) >= visits
+	bs.sure = bs.sure || s.certain()
 	s.cover = s.cover || full
 	for i := range bs.entries {
 		if s.leq(bs.entries[i].s) {

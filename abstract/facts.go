@@ -127,6 +127,7 @@ func allBlocks(g *cfg.Graph, o *cfg.Order) []cfg.BlockID {
 func (f *Facts) record(r *run) {
 	for i := range r.blocks {
 		b := r.lo + cfg.BlockID(i)
+		f.sure[b] = f.sure[b] || r.blocks[i].sure
 		for _, e := range r.blocks[i].entries {
 			f.addState(b, e.s)
 		}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/abstract/calls"
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
@@ -69,52 +70,66 @@ func (r *run) element(h callee, s *State) *Value {
 	if !m.is(MapPtr) {
 		return unknownPtr
 	}
-	if v := r.looked(&m.Alt, s); v != nil {
+	if v := r.looked(h, &m.Alt, s); v != nil {
 		return v
 	}
 	v := pointer(MapValue, int(m.Obj), 0)
-	if !h.Result.MaybeNull() || r.neverNull(h, int(m.Obj), s) {
+	found := cfg.TruthOf(!h.Result.MaybeNull()).Or(r.finds(h, &r.a.p.Maps[m.Obj], s))
+	if found == cfg.Yes {
 		return v
 	}
 	v.flags |= maybeNull
+	if found == cfg.Maybe {
+		v.flags |= loose
+	}
 	return v.linked(s.newID(), 0, 0)
 }
 
-// neverNull reports whether a lookup in a map finds a value whatever happens: one
-// in an array by a constant key on the stack.
+// finds reports whether a lookup in a map finds a value whatever happens: one in an
+// array by a constant key on the stack. Maybe stands for a key that the verifier may
+// know better.
 //
 // Source: kernel/bpf/verifier.c get_constant_map_key and can_elide_value_nullness,
 // Linux 6.14 to 7.3.
-func (r *run) neverNull(h callee, index int, s *State) bool {
-	const lookup = 1 // bpf_map_lookup_elem
-	m := &r.a.p.Maps[index]
-	if h.helper != lookup || m.Type != bytecode.MapArray && m.Type != bytecode.MapPercpuArray || m.KeySize != 4 ||
+func (r *run) finds(h callee, m *bytecode.Map, s *State) cfg.Truth {
+	const lookup = 1        // bpf_map_lookup_elem
+	const innerMap = 0x1000 // BPF_F_INNER_MAP
+	if h.helper != lookup || m.Flags&innerMap != 0 || m.Type != bytecode.MapArray && m.Type != bytecode.MapPercpuArray || m.KeySize != 4 ||
 		r.a.opt.Rules == Kernel && r.a.opt.Quirks.NullLookups {
-		return false
+		return cfg.No
 	}
 	key := s.get(bytecode.R2)
 	if !key.is(Stack) || int(key.Obj) >= len(s.frames) {
-		return false
+		return cfg.No
 	}
 	off, ok := key.Off.IsConst()
 	lo := int64(off)
 	if !ok || lo >= 0 || lo < -stackSize || lo&3 != 0 {
-		return false
+		return cfg.No
 	}
 	sl := s.frames[key.Obj].get(int16((-lo + 7) / 8))
 	if sl == nil {
-		return false
+		return cfg.No
 	}
-	first := int(lo & 7)
+	return sl.finds(int(lo&7), m.MaxEntries)
+}
+
+// finds reports whether the 4 bytes of the slot from first on are the key of one of so
+// many entries.
+func (sl *slot) finds(first int, entries uint32) cfg.Truth {
 	zero := true
 	for i := first; i < first+4; i++ {
 		zero = zero && sl.bytes[i] == byteZero
 	}
-	if zero {
-		return m.MaxEntries > 0
+	switch v, ok := sl.val.constant(); {
+	case zero:
+		return cfg.TruthOf(entries > 0)
+	case ok && first == 0 && sl.spilled() == 4:
+		return cfg.TruthOf(uint32(v) < entries)
+	case sl.val != nil && sl.val.has(func(a *Alt) bool { return a.flags&loose != 0 }):
+		return cfg.Maybe
 	}
-	v, ok := sl.val.constant()
-	return ok && first == 0 && sl.spilled() == 4 && uint32(v) < m.MaxEntries
+	return cfg.No
 }
 
 // useArgs lets a call use the memory that its arguments point to. It reads and
@@ -242,7 +257,9 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 		// Runs later, when the caller's frames are gone.
 		r.later(sub, s.certain())
 		args[1], args[2], args[3] = other, other, other
-		r.a.enqueue(sub, entryState(args))
+		e := entryState(args)
+		e.cover = s.cover
+		r.a.enqueue(sub, e)
 		return
 	}
 	r.a.f.sync[sub] = true

@@ -139,6 +139,9 @@ func (r *run) field(acc access, base *Alt) *Value {
 			off, known = 0, base.flags&atStart != 0
 		}
 	}
+	if base != nil && base.Kind == Other && memoryOf(base.Obj) == MemTrusted && !r.trustedField(0) {
+		return unknownCell // of another type than those that have trusted fields
+	}
 	trusted := (!known || r.trustedField(int64(off)+acc.off)) && (!gone || base.Kind != Number || base.flags&foreign != 0)
 	switch {
 	case gone && trusted:

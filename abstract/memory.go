@@ -1,11 +1,14 @@
 package abstract
 
 import (
+	"math"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
@@ -16,15 +19,33 @@ var kernelPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr | foreign | object
 // of that kind for not null, nor any that is read from its object.
 var tracedPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr | object | atStart, Off: unknown}}
 
-// memValue is the Obj of a pointer to a value of a map that is not known.
-const memValue Memory = 1<<memoryBits - 1
+// More kinds of memory, which nobody else tells apart.
+const (
+	memValue      Memory = 1<<memoryBits - 1 - iota // a value of a map that is not known
+	memPacketEnd                                    // the end of packet data
+	memPacketPast                                   // packet data, at its end or behind it
+	memFile                                         // struct file that is trusted
+)
+
+// known returns the kind of memory that others know.
+func (m Memory) known() Memory {
+	switch m {
+	case memValue:
+		return MemPlain
+	case memPacketEnd, memPacketPast:
+		return MemPacket
+	case memFile:
+		return MemTrusted
+	}
+	return m
+}
 
 // numbers reports whether what is read from the memory is a number, for the verifier
 // (kernel/bpf/verifier.c check_mem_access, Linux 7.3).
 func (m Memory) numbers() bool {
-	switch m {
+	switch m.known() {
 	case MemPlain, MemBuffer, MemPacket, MemSock, MemTCPSock, MemXDPSock, MemArena:
-		return true
+		return m != memValue
 	}
 	return false
 }
@@ -56,7 +77,10 @@ func contextPointer(progType string, off int64, size int) (m Memory, null, known
 		"sk_skb", "flow_dissector":
 		return skbPointer(progType, off, size)
 	case "xdp":
-		if off <= 8 && size == 4 {
+		switch {
+		case off == 4 && size == 4:
+			return memPacketEnd, false, true
+		case off <= 8 && size == 4:
 			return MemPacket, false, true
 		}
 		return MemUnknown, false, true
@@ -70,17 +94,17 @@ func contextPointer(progType string, off int64, size int) (m Memory, null, known
 	}
 	switch progType {
 	case "sk_reuseport":
-		return map[int64]Memory{0: MemPacket, 8: MemPacket, 40: MemSock, 48: MemSock}[off], off == 48, true
+		return map[int64]Memory{0: MemPacket, 8: memPacketEnd, 40: MemSock, 48: MemSock}[off], off == 48, true
 	case "sk_msg":
-		return map[int64]Memory{0: MemPacket, 8: MemPacket, 72: MemSock}[off], false, true
+		return map[int64]Memory{0: MemPacket, 8: memPacketEnd, 72: MemSock}[off], false, true
 	case "sk_lookup":
 		return map[int64]Memory{0: MemSock}[off], true, true
 	case "cgroup_sock_addr":
 		return map[int64]Memory{64: MemSock}[off], false, true
 	case "cgroup_sockopt":
-		return map[int64]Memory{0: MemSock, 8: MemPacket, 16: MemPacket}[off], false, true
+		return map[int64]Memory{0: MemSock, 8: MemPacket, 16: memPacketEnd}[off], false, true
 	case "sock_ops":
-		return map[int64]Memory{184: MemSock, 192: MemPacket, 200: MemPacket}[off], off == 184, true
+		return map[int64]Memory{184: MemSock, 192: MemPacket, 200: memPacketEnd}[off], off == 184, true
 	case "netfilter":
 		return MemTrusted, false, true
 	}
@@ -90,7 +114,9 @@ func contextPointer(progType string, off int64, size int) (m Memory, null, known
 // skbPointer is contextPointer for struct __sk_buff.
 func skbPointer(progType string, off int64, size int) (m Memory, null, known bool) {
 	switch {
-	case size == 4 && (off == 76 || off == 80 || off == 140) && progType != "socket_filter":
+	case size == 4 && off == 80 && progType != "socket_filter":
+		return memPacketEnd, false, true
+	case size == 4 && (off == 76 || off == 140) && progType != "socket_filter":
 		return MemPacket, false, true
 	case size == 8 && off == 144 && progType == "flow_dissector":
 		return MemPlain, false, true
@@ -114,16 +140,20 @@ func tracedPointer(p *bytecode.Program, off int64) *Value {
 	if p.AttachType != traceIter {
 		return tracedPtr // one of fentry and the like may be gone
 	}
-	switch strings.TrimPrefix(p.AttachTo, "bpf_iter_") {
-	case "bpf_map_elem", "bpf_sk_storage_map", "sockmap", "":
+	switch name := strings.TrimPrefix(p.AttachTo, "bpf_iter_"); {
+	case off == 0: // bpf_iter__*.meta
+		return memoryPointer(MemTrusted)
+	case name == "":
+		return unknownPtr
+	case name == "bpf_map_elem", name == "bpf_sk_storage_map", name == "sockmap":
 		if off == 8 { // their map is not null
 			return unknownPtr
 		}
+		return unknownCell // keys and values are buffers
+	case slices.Contains([]string{"bpf_map", "cgroup", "kmem_cache", "task", "tcp", "udp"}, name) && off == 8:
+		return unknownCell // trusted
 	}
-	if off == 0 { // bpf_iter__*.meta
-		return memoryPointer(MemTrusted)
-	}
-	return unknownCell // the rest may be null
+	return tracedPtr
 }
 
 // traceIter is BPF_TRACE_ITER of enum bpf_attach_type.
@@ -172,9 +202,23 @@ func (r *run) loadCtx(acc access, a *Alt, s *State) *Value {
 
 // looked returns what a lookup in a map gives whose values are no memory of the
 // map's own.
-func (r *run) looked(m *Alt, s *State) *Value {
+func (r *run) looked(h callee, m *Alt, s *State) *Value {
 	if m.Obj < 0 { // an element of a map of maps
-		return s.memoryOrNull(memValue)
+		inner := r.a.p.Maps[^m.Obj].Inner
+		found := cfg.Maybe
+		if inner != nil {
+			found = r.finds(h, inner, s)
+		} else if r.finds(h, &bytecode.Map{Type: bytecode.MapArray, KeySize: 4, MaxEntries: math.MaxUint32}, s) == cfg.No {
+			found = cfg.No
+		}
+		v := s.memoryOrNull(memValue)
+		switch found {
+		case cfg.Yes:
+			return memoryPointer(memValue)
+		case cfg.Maybe:
+			v.flags |= loose
+		}
+		return v
 	}
 	switch r.a.p.Maps[m.Obj].Type {
 	case bytecode.MapArrayOfMaps, bytecode.MapHashOfMaps:
@@ -198,7 +242,7 @@ func castValue(in bytecode.Insn) *Value {
 }
 
 // isArena reports whether the value is a pointer into an arena.
-func isArena(v *Value) bool { return v.is(Other) && memoryOf(v.Obj) == MemArena }
+func isArena(v *Value) bool { return isMemory(v, MemArena) }
 
 // arenaALU carries out arithmetic with a pointer into an arena, which yields one
 // (kernel/bpf/verifier.c adjust_reg_min_max_vals, Linux 7.3).

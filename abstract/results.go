@@ -24,6 +24,8 @@ func (r *run) result(h callee, s *State) *Value {
 		m = MemTCPSock
 	case calls.Trusted:
 		m = MemTrusted
+	case calls.File:
+		m = memFile
 	case calls.RCU:
 		m = MemRCU
 	case calls.Faulty:

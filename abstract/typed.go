@@ -110,11 +110,13 @@ func (r *run) typedResult(pc bytecode.PC, h callee, v *Value, s *State) *Value {
 	if !v.is(Other) || v.Obj>>memoryBits != 0 {
 		return v
 	}
-	switch memoryOf(v.Obj) {
+	switch m := memoryOf(v.Obj).known(); m {
 	case MemTrusted, MemRCU, MemObject:
-		w := *v
-		w.Obj |= typ << memoryBits
-		return &w
+		if typ != 0 {
+			w := *v
+			w.Obj = int32(m) | typ<<memoryBits
+			return &w
+		}
 	}
 	return v
 }

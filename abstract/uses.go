@@ -78,10 +78,7 @@ func (a *Alt) memory(p *bytecode.Program) Memory {
 		}
 		return MemPlain
 	case Other:
-		if m := memoryOf(a.Obj); m != memValue {
-			return m
-		}
-		return MemPlain
+		return memoryOf(a.Obj).known()
 	case Number:
 		if a.flags&object != 0 {
 			return MemObject

@@ -54,7 +54,7 @@ func TestReach(t *testing.T) {
 		all.add(c)
 	}
 	t.Logf("%+v", all)
-	if all.same < 98*all.programs/100 || all.programs == 0 {
+	if all.same < 99*all.programs/100 || all.programs == 0 {
 		t.Error("too little is certain")
 	}
 }
@@ -76,10 +76,11 @@ func (c *reachCount) compare(t *testing.T, name string, r *succ.Result, lines []
 	c.programs++
 	maybes, wrong := 0, 0
 	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
-		f := p.Flow(pc)
+		f, in := p.Flow(pc), p.Insns[pc]
 		// Jumps that have become nops are removed, too, and those that constants
-		// decide become such.
-		nop := f.Kind == bytecode.FlowGoto || f.Kind == bytecode.FlowCond
+		// decide become such, and spills around calls that need none.
+		spill := in.AccessBytes() == 8 && (in.Dst == bytecode.R10 || in.Src == bytecode.R10)
+		nop := f.Kind == bytecode.FlowGoto || f.Kind == bytecode.FlowCond || spill
 		switch got := r.Facts.Reach(pc); {
 		case got == cfg.Maybe:
 			maybes++

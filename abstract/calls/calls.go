@@ -80,7 +80,8 @@ const (
 	Memory                  // pointer to memory that is accessed as it is
 	Socket                  // pointer to struct bpf_sock
 	TCPSocket               // pointer to struct bpf_tcp_sock
-	Trusted                 // pointer to a kernel object that is there
+	Trusted                 // pointer to a kernel object that is there, and no file
+	File                    // pointer to struct file that is there
 	RCU                     // pointer to one that is there while nobody waits
 	Faulty                  // pointer to a kernel object that may be gone: loads may fault
 	Object                  // pointer to memory or an object of the kernel or the program

@@ -179,7 +179,7 @@ var helpers = [...]row{
 	{"timer_cancel", Proto{1, Number, [5]Arg{}}},
 	{"get_func_ip", Proto{1, Number, [5]Arg{}}},
 	{"get_attach_cookie", Proto{1, Number, [5]Arg{}}},
-	{"task_pt_regs", Proto{1, Faulty, [5]Arg{}}},
+	{"task_pt_regs", Proto{1, Untrusted, [5]Arg{}}},
 	{"get_branch_snapshot", Proto{2, Number, [5]Arg{{Write, Next}}}},
 	{"trace_vprintk", Proto{4, Number, [5]Arg{{Read, Next}, {}, {Read, Next}}}},
 	{"skc_to_unix_sock", Proto{1, Faulty | OrNull, [5]Arg{}}},

@@ -74,7 +74,7 @@ var kfuncs = [...]row{
 	{"bpf_get_kmem_cache", Proto{1, Untrusted, [5]Arg{}}},
 	{"bpf_get_mem_cgroup", Proto{1, Trusted | OrNull, [5]Arg{{Write, 248}}}},
 	{"bpf_get_root_mem_cgroup", Proto{0, Trusted | OrNull, [5]Arg{}}},
-	{"bpf_get_task_exe_file", Proto{1, Trusted | OrNull, [5]Arg{{Write, 6144}}}},
+	{"bpf_get_task_exe_file", Proto{1, File | OrNull, [5]Arg{{Write, 6144}}}},
 	{"bpf_icmp_send", Proto{3, Number, [5]Arg{{Write, 192}}}},
 	{"bpf_io_uring_get_region", Proto{3, Memory | OrNull, [5]Arg{{Write, Unknown}}}},
 	{"bpf_io_uring_submit_sqes", Proto{2, Number, [5]Arg{{Write, Unknown}}}},

@@ -34,6 +34,29 @@ func (c Cond) String() string {
 // fall-through edge.
 func (c Cond) Negate() Cond { return c ^ 1 }
 
+// Flip returns the condition for exchanged operands.
+func (c Cond) Flip() Cond {
+	switch c {
+	case JGT:
+		return JLT
+	case JLT:
+		return JGT
+	case JGE:
+		return JLE
+	case JLE:
+		return JGE
+	case JSGT:
+		return JSLT
+	case JSLT:
+		return JSGT
+	case JSGE:
+		return JSLE
+	case JSLE:
+		return JSGE
+	}
+	return c
+}
+
 // CondOf returns the condition of an instruction of class JMP or JMP32 by its
 // opcode byte; is32 tells the class. ok is false for any other instruction.
 func CondOf(code uint8) (c Cond, is32, ok bool) {

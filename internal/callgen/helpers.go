@@ -160,6 +160,9 @@ func (p proto) result() string {
 		null = " | OrNull"
 	}
 	if r, ok := results[base]; ok {
+		if r == "Faulty" && null == "" {
+			return "Untrusted"
+		}
 		return r + null
 	}
 	return "Anything"

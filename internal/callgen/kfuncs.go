@@ -77,11 +77,13 @@ func (s *source) kfuncResult(name string, t btf.Type) string {
 	case *btf.Int, *btf.Enum:
 		return "Number"
 	case *btf.Pointer:
-		switch btf.UnderlyingType(t.Target).(type) {
+		switch target := btf.UnderlyingType(t.Target).(type) {
 		case *btf.Void:
 			return "Number"
-		case *btf.Struct, *btf.Union:
+		case *btf.Struct:
 			switch {
+			case known && target.Name == "file":
+				return "File" + null
 			case !known:
 				return "Anything"
 			case has("RCU_PROTECTED"), s.rcuIterator(name), s.node(name) && !has("ACQUIRE"):

@@ -48,6 +48,14 @@ func (b *builder) add(m *Map) (mapPlace, error) {
 		Name: m.Name, Type: typ, KeySize: m.KeySize, ValueSize: m.ValueSize,
 		MaxEntries: m.MaxEntries, Flags: m.Flags,
 	}
+	if inner := b.byName[m.Inner]; inner != nil && m.Inner != "" {
+		if t, err := MapTypeNumber(inner.Type); err == nil {
+			out.Inner = &bytecode.Map{
+				Name: inner.Name, Type: t, KeySize: inner.KeySize, ValueSize: inner.ValueSize,
+				MaxEntries: inner.MaxEntries, Flags: inner.Flags,
+			}
+		}
+	}
 	out.Value = s.value(maxValues - b.size)
 	b.size += uint64(len(out.Value))
 	s.freeze()
