@@ -30,7 +30,7 @@ func (replayCmd) Help() string {
   bpfcfg replay testdata/records                         every record file of a directory
   bpfcfg replay suite.7.3.4.off.jsonl.gz --format json   one line for each program
 
-The exit status is 4 when a program differs.`
+The exit status is 4 when a program differs, and 3 when there was nothing to compare.`
 }
 
 // recordFiles returns the files that an argument stands for, in lexical order.
@@ -85,8 +85,12 @@ func (c *replayCmd) Run(std streams) error {
 			return err
 		}
 	}
-	if sum.total.differs > 0 {
+	switch {
+	case sum.total.differs > 0:
 		return errDiffers
+	case sum.total.same == 0:
+		return inputError(fmt.Errorf("replay: nothing was compared: of %s none has both code and a profile to compile it for",
+			plural(sum.total.unknown, "recorded program")))
 	}
 	return nil
 }

@@ -5,6 +5,10 @@ import (
 	"strings"
 )
 
+// listingEnd begins the last list before the verifier's walk, since Linux 6.15. The
+// lines of this list are not like those of the walk.
+const listingEnd = "Live regs before insn:\n"
+
 // followed returns the submitted slots that a verifier log shows to have been
 // reached from a gotox, nil when the log does not show instructions (level 1,
 // or none). The verifier marks exactly these as indirect targets.
@@ -12,10 +16,15 @@ import (
 // A log of level 2 has a line for each instruction that is verified, "8: (0d)
 // gotox r2". The target that is followed at once comes next; the others are
 // taken from a stack later, with a line "from 8 to 12: …" each (kernel/bpf/
-// verifier.c do_check, Linux 7.3).
+// verifier.c do_check, Linux 7.3). What passes before the walk list of the whole
+// program is no visit: lines like those of the walk in Linux 7.3 (print_subprog_insns
+// in kernel/bpf/liveness.c), and then the registers that live at each instruction.
 func followed(log string) map[int]bool {
 	if log == "" {
 		return nil
+	}
+	if _, walk, ok := strings.Cut(log, listingEnd); ok {
+		log = walk
 	}
 	var jumps, targets map[int]bool
 	pending, shown := false, false

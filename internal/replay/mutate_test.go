@@ -215,6 +215,12 @@ func TestFollowed(t *testing.T) {
 	if want := fmt.Sprint(map[int]bool{10: true, 12: true, 14: true}); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
+	// Linux 7.3 lists the program before it walks along it.
+	list := "subprog#0: analyzing (depth 0)...\nsubprog#0:\n 99: (0d) gotox r3\n100: (b7) r0 = 99\n101: (95) exit\n" +
+		"  8: (0d) gotox r2\nLive regs before insn:\n      0: .1........ (79) r2 = *(u64 *)(r1 +0)\n"
+	if again := fmt.Sprint(followed(list + log)); again != got {
+		t.Errorf("with a list before the walk: %s, want %s", again, got)
+	}
 	for _, log := range []string{"", "processed 12 insns (limit 1000000)\n", "func#0 @0\nprocessed 0 insns\n"} {
 		if got := followed(log); got != nil {
 			t.Errorf("%q shows no instruction, but targets %v", log, got)

@@ -246,6 +246,9 @@ func (r *recovery) operands() {
 	for i := 0; i < len(p.Insns); i += int(p.Insns[i].Slots()) {
 		in := &p.Insns[i]
 		ref := bytecode.Ref{PC: bytecode.PC(i)}
+		if len(p.Funcs) == 1 {
+			unlinked(in)
+		}
 		switch {
 		case in.IsWide() && i+1 < len(p.Insns):
 			second := p.Insns[i+1].Imm
@@ -275,6 +278,21 @@ func (r *recovery) operands() {
 		p.Refs = append(p.Refs, ref)
 	}
 	r.mapIndexLoads()
+}
+
+// unlinked turns a reference to a function that the verifier has removed into what
+// the JIT takes it for. Functions are linked only where there are several
+// (kernel/bpf/fixups.c jit_subprogs, Linux 7.3): in a program of one function, a
+// distance is a number like any other.
+func unlinked(in *bytecode.Insn) {
+	switch {
+	case in.IsWide() && in.Src == bytecode.LdFunc:
+		in.Src = bytecode.LdImm64
+	case in.IsSubprogramCall():
+		if in.Src = 0; in.Off != 0 { // where dumps of 7.3 have the distance, those of 6.19 in Imm
+			in.Imm, in.Off = int32(in.Off), 0
+		}
+	}
 }
 
 // mapIndexLoads restores the source field of loads that named their map by an

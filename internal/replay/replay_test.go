@@ -22,6 +22,27 @@ import (
 // reason. An entry whose program matches fails the test.
 var mismatches = map[string]string{}
 
+// TestOddities replays programs whose records are easily misread: one of more than a
+// hundred slots, which Linux 7.3 lists in the log before it walks along it, and one
+// that loses its only other function to a loop of no rounds.
+func TestOddities(t *testing.T) {
+	for _, file := range []string{"7.3.4.jsonl.gz", "6.19.14.jsonl.gz"} {
+		n := 0
+		for res, err := range replay.File(filepath.Join("testdata", file), replay.Options{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+			if res.Match != replay.Same {
+				t.Errorf("%s: %s: %s", file, res.Name, res.Reason)
+			}
+		}
+		if n != 2 {
+			t.Errorf("%s: %d programs, want 2", file, n)
+		}
+	}
+}
+
 // TestRecords replays every file there is. Each program that a kernel compiled
 // must come out byte for byte, with the same places of instructions and jump
 // table elements.
