@@ -42,7 +42,10 @@ var coarser = map[string][]string{
 	"6.1.0-56-cloud-amd64": {
 		"02_syscall_dispatch/classify", "06_sparse_dense/mixed", "13_subprog_switch/main_", "15_thousand_cases/thousand",
 	},
-	"6.16.12": {"02_syscall_dispatch/classify"},
+	"6.12.117": {"02_syscall_dispatch/classify"},
+	"6.16.12":  {"02_syscall_dispatch/classify"},
+	"6.17.13":  {"02_syscall_dispatch/classify"},
+	"6.18.15":  {"02_syscall_dispatch/classify"},
 }
 
 // TestPredictions runs the whole line on the source of each recorded program

@@ -22,7 +22,7 @@ func (c *checker) lateFields(pc bytecode.PC) *Verdict {
 	case in.IsGotox() && in.Dst > bytecode.R10:
 		return c.set.verdict(abstract.Fault{PC: pc, Kind: abstract.UnsetTarget, Proven: true, Reg: in.Dst})
 	}
-	if msg := badFields(in); msg != "" {
+	if msg := c.set.badFields(in); msg != "" {
 		return reject(pc, Encoding, msg)
 	}
 	if msg := c.set.badRegister(in); msg != "" {

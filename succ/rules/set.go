@@ -17,8 +17,8 @@ type Set struct {
 	Name string // "linux-7.3"
 
 	// V4 reports whether the instructions of -mcpu=v4 are known, MayGoto whether
-	// may_goto is.
-	V4, MayGoto bool
+	// may_goto is, MayGotoZero whether may_goto +0 is fine.
+	V4, MayGoto, MayGotoZero bool
 	// Indirect reports whether there are indirect jumps and instruction arrays.
 	Indirect bool
 	// LastGotox reports whether an indirect jump may end a subprogram. Linux
@@ -61,7 +61,8 @@ func Linux73() Set { return Of(kernel.Of(7003)) }
 func Of(k kernel.Features) Set {
 	s := Set{
 		Name: k.Version.Name(), V4: k.Has(kernel.InsnV4), MayGoto: k.Has(kernel.MayGoto),
-		Indirect: k.Has(kernel.Gotox), LastGotox: k.Has(kernel.LastGotox),
+		MayGotoZero: k.Has(kernel.TimedMayGoto),
+		Indirect:    k.Has(kernel.Gotox), LastGotox: k.Has(kernel.LastGotox),
 		LateFields: k.Has(kernel.LateFields), OffsetErrno: "EINVAL", PerSubprogram: k.Has(kernel.TablesByMap),
 		StaticCallx: k.Has(kernel.StaticCallx), FixedOffsets: k.Has(kernel.FixedOffsets),
 		KeepsTargets: k.Has(kernel.KeepTargetNops), DeepRecursion: k.Has(kernel.DeepRecursion),
