@@ -78,8 +78,8 @@ func TestProgramText(t *testing.T) {
 	}
 	for pc, want := range map[PC]string{
 		0: "r1 = map[name:counts]", 2: "r1 = map[name:.rodata][0]+16", 4: "r1 = jt[BPF.JT.0.0][0]+8",
-		6: "r1 = jt[BPF.JT.0.0]", 8: `r1 = subprog[+21]#st\x0aep`, 10: "r1 = ksym[bpf_prog_active]",
-		12: `r1 = map[name:a\x1b[31m]`, 14: "r1 = 0x7", 16: `call pc+13#st\x0aep`, 17: "call bpf_throw#77",
+		6: "r1 = jt[BPF.JT.0.0]", 8: `r1 = subprog[+21]#st\nep`, 10: "r1 = ksym[bpf_prog_active]",
+		12: `r1 = map[name:a\x1b[31m]`, 14: "r1 = 0x7", 16: `call pc+13#st\nep`, 17: "call bpf_throw#77",
 		18: "call bpf_get_current_pid_tgid#14", 19: "call kfunc#1", 20: "r1 = map[fd:3][0]+4",
 		22: "r1 = subprog[+1000]", 24: "call pc+100", 25: "r1 = unknown[undefined x]", 27: "r1 = btf_id[5]", 29: "exit",
 	} {
