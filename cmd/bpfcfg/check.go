@@ -302,7 +302,7 @@ func (o *outputFlags) finish(std streams, p *process, r *report.Report) error {
 func (o *outputFlags) write(stdout io.Writer, p *process, r *report.Report, out output) error {
 	opt := report.Options{Show: check.Level(o.Show), Version: buildVersion()}
 	if out.format == "github" {
-		if err := appendSummary(r); err != nil {
+		if err := appendSummary(report.Summary(r)); err != nil {
 			return err
 		}
 	}
@@ -315,7 +315,7 @@ func (o *outputFlags) write(stdout io.Writer, p *process, r *report.Report, out 
 
 // appendSummary appends to the job summary of GitHub Actions, where there is
 // one.
-func appendSummary(r *report.Report) error {
+func appendSummary(text string) error {
 	file := os.Getenv("GITHUB_STEP_SUMMARY")
 	if file == "" {
 		return nil
@@ -324,7 +324,7 @@ func appendSummary(r *report.Report) error {
 	if err != nil {
 		return inputError(fmt.Errorf("job summary: %w", cause(file, err)))
 	}
-	_, err = f.WriteString(report.Summary(r))
+	_, err = f.WriteString(text)
 	if cerr := f.Close(); err == nil {
 		err = cerr
 	}

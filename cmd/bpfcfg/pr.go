@@ -28,6 +28,7 @@ type prCmd struct {
 	VeristatBase string   `help:"CSV of veristat (-o csv) for BASE, to stand in the same table." placeholder:"FILE"`
 	VeristatHead string   `help:"The same for HEAD." placeholder:"FILE"`
 	CSV          string   `name:"csv" help:"Write verdict and sizes of HEAD for the first kernel as veristat's CSV." placeholder:"FILE"`
+	Comment      bool     `help:"In GitHub Actions: post the text as a comment on the pull request, or over the one of before. Needs GITHUB_TOKEN and the permission pull-requests: write."`
 	excludeFlags
 }
 
@@ -36,6 +37,7 @@ func (prCmd) Help() string {
 	return `Examples:
   bpfcfg pr build.main/ build/ -o comment.md
   bpfcfg pr old.o new.o --profile linux-6.18 --profile linux-7.3
+  bpfcfg pr build.main/ build/ --comment               in a job for a pull request
   bpfcfg pr build.main/ build/ --csv head.csv          verdicts and sizes for veristat -C
 
 The status is 3 when something could not be analysed; the text says what.`
@@ -95,8 +97,13 @@ func (c *prCmd) Run(std streams, p *process) error {
 			return err
 		}
 	}
-	if err := writeOutput(std.out, p, c.Output, r.Markdown); err != nil {
-		return err
+	if c.Output != "" || !c.Comment {
+		if err := writeOutput(std.out, p, c.Output, r.Markdown); err != nil {
+			return err
+		}
+	}
+	if c.Comment {
+		return worse(failed, c.comment(std, r))
 	}
 	return failed
 }
