@@ -123,6 +123,9 @@ func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 boo
 	}
 	if op == scalar.Add || op == scalar.Sub {
 		out.id, out.delta, out.add = addLink(in, op, is32, dst, src)
+		if r.a.opt.Rules == Kernel && out.add != 0 && !r.a.opt.Quirks.links(int64(out.delta), is32) {
+			out.id, out.delta, out.add = 0, 0, 0
+		}
 	}
 	return out
 }

@@ -130,12 +130,14 @@ type compare struct {
 
 // numbers compares two numbers.
 func (c *compare) numbers(s *State) (taken, fall *State) {
-	switch c.r.a.opt.Rules.decide(c.cond, c.is32, c.a.Off, c.b.Off, c.same) {
+	out, guess := c.r.a.opt.decide(c.cond, c.is32, c.a.Off, c.b.Off, c.same)
+	switch out {
 	case scalar.Always:
 		return s, nil
 	case scalar.Never:
 		return nil, s
 	}
+	s.cover = s.cover || guess
 	taken, fall = s.fork(), s
 	if c.same {
 		return taken, fall
@@ -147,7 +149,7 @@ func (c *compare) numbers(s *State) (taken, fall *State) {
 
 // refine tells a state that cond holds.
 func (c *compare) refine(s *State, cond scalar.Cond, on side) {
-	x, y := c.r.a.opt.Rules.refine(cond, c.is32, c.a.Off, c.b.Off)
+	x, y := c.r.a.opt.refine(cond, c.is32, c.a.Off, c.b.Off)
 	c.update(s, c.dst, c.a, c.left(cond, c.a, c.b, x), on)
 	if c.src != noReg {
 		c.update(s, c.src, c.b, c.left(cond, c.b, c.a, y), on)
@@ -227,11 +229,11 @@ func (c *compare) side(cond scalar.Cond) (*Value, bool) {
 		switch {
 		case a.Kind == Number:
 			// What a number tells of another edge is Never on this.
-			if c.r.a.opt.Rules.decide(cond, false, a.Off, c.b.Off, false) == scalar.Never {
+			if out, _ := c.r.a.opt.decide(cond, false, a.Off, c.b.Off, false); out == scalar.Never {
 				return
 			}
 			n := *a
-			n.Off, _ = c.r.a.opt.Rules.refine(cond, false, a.Off, c.b.Off)
+			n.Off, _ = c.r.a.opt.refine(cond, false, a.Off, c.b.Off)
 			keep = append(keep, n)
 		case isZero && cond == scalar.JEQ && a.flags&maybeNull != 0:
 			keep = append(keep, Alt{Kind: Number, Off: scalar.Const(0)})

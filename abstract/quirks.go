@@ -30,6 +30,21 @@ type Quirks struct {
 	NoTrust bool
 	// FewFrames: calls nest 8 deep, not 16 (before Linux 7.2).
 	FewFrames bool
+	// EqualByBits: equality is decided by known bits alone (before Linux 6.4).
+	EqualByBits bool
+	// OnlyConstants: a comparison of two registers without a constant tells nothing,
+	// unless it is equality, and != nothing of ranges (before Linux 6.8).
+	OnlyConstants bool
+	// NoLinkedAdd: a number plus a constant is linked no more (before Linux 6.11).
+	NoLinkedAdd bool
+	// NoLinkedSub: the same for one less a constant, and of 32 bits (before Linux 7.0).
+	NoLinkedSub bool
+	// NoSame: a register compared with itself is like two that are equal; whether
+	// stable releases have it is not known (before Linux 6.19).
+	NoSame bool
+	// NoTrying: branches are decided by bits and ranges, not by trying both sides
+	// (before Linux 7.2; which one began with it is not known).
+	NoTrying bool
 }
 
 // frames returns how many frames a chain of calls may have (MAX_CALL_FRAMES).
@@ -44,14 +59,62 @@ func (q Quirks) frames() int {
 // indirect jumps.
 func QuirksOf(k kernel.Features) Quirks {
 	return Quirks{
-		NullLookups:  !k.Has(kernel.ArrayLookups),
-		FewNotNull:   !k.Has(kernel.NotNull),
-		NoTrust:      !k.Has(kernel.NotNull),
-		FewFrames:    !k.Has(kernel.DeepCalls),
-		NoDivision:   !k.Has(kernel.DivisionRange),
-		LostCode:     k.Has(kernel.Gotox) && !k.Has(kernel.SpilledCode),
-		NoLoadOffset: k.Has(kernel.Gotox) && !k.Has(kernel.TableLoadOffset),
+		NullLookups: !k.Has(kernel.ArrayLookups),
+		FewNotNull:  !k.Has(kernel.NotNull),
+		NoTrust:     !k.Has(kernel.NotNull),
+		FewFrames:   !k.Has(kernel.DeepCalls),
+		NoDivision:  !k.Has(kernel.DivisionRange),
+
+		EqualByBits:   !k.Has(kernel.EqualByRange),
+		OnlyConstants: !k.Has(kernel.RangeCompare),
+		NoLinkedAdd:   !k.Has(kernel.LinkedAdd),
+		NoLinkedSub:   !k.Has(kernel.LinkedSub),
+		NoSame:        !k.Has(kernel.SameRegister),
+		NoTrying:      !k.Has(kernel.TryBranches),
+		LostCode:      k.Has(kernel.Gotox) && !k.Has(kernel.SpilledCode),
+		NoLoadOffset:  k.Has(kernel.Gotox) && !k.Has(kernel.TableLoadOffset),
 	}
+}
+
+// decide returns what the kernel knows of a conditional jump, and whether that is a
+// guess: then it may decide a jump that is not decided here.
+//
+// Source: kernel/bpf/verifier.c is_branch_taken, Linux 6.1, 6.12, 7.2 and 7.3.
+func (q Quirks) decide(c scalar.Cond, is32 bool, a, b scalar.S, same bool) (out scalar.Outcome, guess bool) {
+	newest := scalar.KernelDecide(c, is32, a, b, same)
+	switch {
+	case newest == scalar.Both, !q.NoTrying:
+		return newest, false
+	case same && !q.NoSame:
+		return newest, false
+	}
+	equality := c == scalar.JEQ || c == scalar.JNE
+	x, y := scalar.ConstAt(a, is32), scalar.ConstAt(b, is32)
+	switch {
+	case q.EqualByBits && equality && !(x && y), q.OnlyConstants && !y:
+		return scalar.Both, same
+	}
+	out = scalar.KernelCompare(c, is32, a, b)
+	return out, out == scalar.Both && (same || !q.NoLinkedSub)
+}
+
+// refine returns what the kernel knows of a and b on the edge on which c holds.
+//
+// Source: kernel/bpf/verifier.c reg_set_min_max, Linux 6.1; regs_refine_cond_op since.
+func (q Quirks) refine(c scalar.Cond, is32 bool, a, b scalar.S) (x, y scalar.S) {
+	if q.OnlyConstants {
+		known := scalar.ConstAt(a, is32) || scalar.ConstAt(b, is32)
+		if c == scalar.JNE || !known && (c != scalar.JEQ || is32) {
+			return a, b
+		}
+	}
+	x, y = scalar.KernelRefine(c, is32, a, b)
+	return sane(x), sane(y)
+}
+
+// links reports whether a number that a constant was added to stays linked.
+func (q Quirks) links(delta int64, is32 bool) bool {
+	return !q.NoLinkedAdd && (!q.NoLinkedSub || delta >= 0 && !is32)
 }
 
 // number returns the result of a computation, as far as the kernel knows it.

@@ -51,19 +51,19 @@ func (r Rules) narrow(s scalar.S, bytes int, signed bool) scalar.S {
 	return s.Narrow(bytes, signed)
 }
 
-// decide returns what is known of a conditional jump.
-func (r Rules) decide(c scalar.Cond, is32 bool, a, b scalar.S, same bool) scalar.Outcome {
-	if r == Kernel {
-		return scalar.KernelDecide(c, is32, a, b, same)
+// decide returns what is known of a conditional jump, and whether the kernel may know
+// more.
+func (o *Options) decide(c scalar.Cond, is32 bool, a, b scalar.S, same bool) (out scalar.Outcome, guess bool) {
+	if o.Rules == Kernel {
+		return o.Quirks.decide(c, is32, a, b, same)
 	}
-	return scalar.Decide(c, is32, a, b, same)
+	return scalar.Decide(c, is32, a, b, same), false
 }
 
 // refine returns what is known of a and b on the edge on which c holds.
-func (r Rules) refine(c scalar.Cond, is32 bool, a, b scalar.S) (x, y scalar.S) {
-	if r == Kernel {
-		x, y = scalar.KernelRefine(c, is32, a, b)
-		return sane(x), sane(y)
+func (o *Options) refine(c scalar.Cond, is32 bool, a, b scalar.S) (x, y scalar.S) {
+	if o.Rules == Kernel {
+		return o.Quirks.refine(c, is32, a, b)
 	}
 	x, y, ok := scalar.Refine(c, is32, a, b)
 	if !ok {

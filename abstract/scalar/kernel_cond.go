@@ -15,8 +15,8 @@ func KernelDecide(c Cond, is32 bool, a, b S, same bool) Outcome {
 	if same {
 		return decideSame(c, is32, a)
 	}
-	out := compare(c, viewOf(a, is32), viewOf(b, is32), a, b)
-	if out != Both || (c == JSET || c == JNSET) && !constAt(a, is32) && !constAt(b, is32) {
+	out := KernelCompare(c, is32, a, b)
+	if out != Both || (c == JSET || c == JNSET) && !ConstAt(a, is32) && !ConstAt(b, is32) {
 		return out
 	}
 	// Neither answer is plain: try both edges for a contradiction.
@@ -29,6 +29,12 @@ func KernelDecide(c Cond, is32 bool, a, b S, same bool) Outcome {
 		return Never
 	}
 	return Both
+}
+
+// KernelCompare is KernelDecide by bits and ranges alone, as kernels before Linux 7.2
+// decide (is_scalar_branch_taken, Linux 6.12).
+func KernelCompare(c Cond, is32 bool, a, b S) Outcome {
+	return compare(c, viewOf(a, is32), viewOf(b, is32), a, b)
 }
 
 // decideSame is KernelDecide for a register compared with itself.
@@ -71,8 +77,9 @@ func viewOf(s S, is32 bool) view {
 	return view{bits: s.Var, umin: s.Umin(), umax: s.Umax(), smin: s.Smin(), smax: s.Smax()}
 }
 
-// constAt reports whether the bits at the width are all known (is_reg_const).
-func constAt(s S, is32 bool) bool {
+// ConstAt reports whether the bits at the width of a comparison are all known
+// (is_reg_const).
+func ConstAt(s S, is32 bool) bool {
 	if is32 {
 		return s.Var.Low().IsConst()
 	}
@@ -209,11 +216,11 @@ func refineEqual(is32 bool, a, b S) (S, S) {
 // refineNotEqual cuts a constant operand out of the other's arc.
 func refineNotEqual(is32 bool, a, b S) (S, S) {
 	x, y := &a, &b
-	if !constAt(*y, is32) {
+	if !ConstAt(*y, is32) {
 		x, y = y, x
 	}
 	switch {
-	case !constAt(*y, is32):
+	case !ConstAt(*y, is32):
 	case is32:
 		x.R32 = x.R32.Intersect(without(uint32(y.Var.Value)))
 	default:
@@ -250,10 +257,10 @@ func refineOrder[T arc.Word](c Cond, a, b arc.Arc[T]) (arc.Arc[T], arc.Arc[T]) {
 // register, so that all that is left of its ranges is what its bits tell.
 func refineBitTest(c Cond, is32 bool, a, b S) (S, S) {
 	x, y := &a, &b
-	if !constAt(*y, is32) {
+	if !ConstAt(*y, is32) {
 		x, y = y, x
 	}
-	if !constAt(*y, is32) {
+	if !ConstAt(*y, is32) {
 		return a, b
 	}
 	v := y.Var.Value

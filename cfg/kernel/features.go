@@ -53,6 +53,12 @@ const (
 	ArrayLookups    // a lookup in an array by a constant key is not null
 	NotNull         // buffers, maps and trusted objects are taken for not null
 	DeepCalls       // calls nest 16 deep, not 8
+	EqualByRange    // == and != are decided by ranges, not by known bits alone
+	RangeCompare    // comparisons of two registers without a constant, and !=, tell of ranges
+	LinkedAdd       // a number and the same plus a constant are known together
+	LinkedSub       // so are one less a constant, and one of 32 bits
+	SameRegister    // a register compared with itself is decided
+	TryBranches     // a branch is decided by trying both sides for a contradiction
 
 	featureCount
 )
@@ -105,6 +111,12 @@ func Table() [featureCount]Row {
 		ArrayLookups:    row(6014, 0, Read, "a lookup in an array by a constant key is not null"),
 		NotNull:         row(6012, 0, Read, "buffers, maps and trusted objects are not null"),
 		DeepCalls:       row(7002, 0, Read, "calls nest 16 deep, not 8"),
+		EqualByRange:    row(6004, 0, Recorded, "== and != are decided by ranges"),
+		RangeCompare:    row(6008, 0, Read, "comparisons without a constant, and !=, tell of ranges"),
+		LinkedAdd:       row(6011, 0, Read, "a number plus a constant stays linked"),
+		LinkedSub:       row(7000, 0, Recorded, "so does one less a constant, and one of 32 bits"),
+		SameRegister:    row(6019, 0, Read, "a register compared with itself is decided"),
+		TryBranches:     row(7002, 0, Read, "branches are decided by trying both sides"),
 	}
 	for i := range t {
 		t[i].Feature = Feature(i)

@@ -1,0 +1,86 @@
+package abstract_test
+
+import (
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
+	"github.com/bpfcfg/bpfcfg/internal/progen"
+)
+
+// TestDecided asks which kernels decide a branch that 7.3 decides. What each does is
+// read from its is_branch_taken, reg_set_min_max and adjust_reg_min_max_vals: 6.1, 6.12
+// and 7.2; of the versions between the history tells.
+func TestDecided(t *testing.T) {
+	const (
+		jgt, jle, jeq, jgeX, ldb = 0x25, 0xb5, 0x15, 0x3d, 0x71
+	)
+	number := func(a *progen.Asm, reg bytecode.Reg) { a.Emit(ldb, reg, 10, -8, 0) } // 0 to 255
+	for _, c := range []struct {
+		name  string
+		since kernel.Version // decided from here on
+		build func(a *progen.Asm)
+	}{
+		{"equality by ranges", 6004, func(a *progen.Asm) { // 4 to 9: four bits unknown
+			number(a, 1)
+			a.If(jgt, 1, 0, 9, "out")
+			a.If(jle, 1, 0, 3, "out")
+			a.If(jeq, 1, 0, 2, "asked")
+		}},
+		{"!= at the end of a range", 6008, func(a *progen.Asm) {
+			number(a, 1)
+			a.If(jgt, 1, 0, 8, "out")
+			a.If(jeq, 1, 0, 8, "out")
+			a.If(jgt, 1, 0, 7, "asked")
+		}},
+		{"two registers", 6008, func(a *progen.Asm) {
+			number(a, 1)
+			number(a, 2)
+			a.If(jgt, 1, 0, 8, "out")
+			a.If(jle, 2, 0, 8, "out")
+			a.If(jgeX, 1, 2, 0, "asked")
+		}},
+		{"plus a constant", 6011, func(a *progen.Asm) {
+			number(a, 1)
+			a.Emit(movX, 2, 1, 0, 0)
+			a.Emit(add, 2, 0, 0, 9)
+			a.If(jgt, 2, 0, 20, "out")
+			a.If(jgt, 1, 0, 11, "asked")
+		}},
+		{"less a constant", 7000, func(a *progen.Asm) {
+			number(a, 1)
+			a.If(jle, 1, 0, 8, "out")
+			a.Emit(movX, 2, 1, 0, 0)
+			a.Emit(add, 2, 0, 0, -9)
+			a.If(jgt, 2, 0, 4, "out")
+			a.If(jgt, 1, 0, 13, "asked")
+		}},
+	} {
+		var a progen.Asm
+		a.Emit(mov, 0, 0, 0, 0)
+		a.Emit(0x85, 0, 0, 0, 7) // bpf_get_prandom_u32
+		a.Emit(0x7b, 10, 0, -8, 0)
+		c.build(&a)
+		a.Label("out")
+		a.Emit(mov, 0, 0, 0, 0)
+		a.Emit(exit, 0, 0, 0, 0)
+		a.Label("asked")
+		asked := a.PC()
+		a.Emit(mov, 0, 0, 0, 1)
+		a.Emit(exit, 0, 0, 0, 0)
+		p := a.Program("p")
+		for _, v := range []kernel.Version{6001, 6004, 6008, 6012, 6018, 7000, 7003} {
+			opt := abstract.Options{Rules: abstract.Kernel, Quirks: abstract.QuirksOf(kernel.Of(v))}
+			_, f := analyzeWith(t, p, opt)
+			want := cfg.Yes
+			if v >= c.since {
+				want = cfg.No
+			}
+			if got := f.Reach(bytecode.PC(asked)); got != want {
+				t.Errorf("%s: linux %d comes to the branch's other side: %v, want %v", c.name, v, got, want)
+			}
+		}
+	}
+}
