@@ -35,6 +35,11 @@ const (
 	PruneBranches       // constant branches are decided before verification
 	BlindWhole          // blinding shows in dumps of programs with several functions
 	KeepTargetNops      // targets of indirect jumps that do nothing are kept
+	ArenaZext           // 32-bit compare-and-exchange in an arena is extended, as elsewhere
+	StorageFlags        // helpers that make local storage get flags of the allocation
+	StoragePlain        // and it is known that they get none any more
+	JumpIntoFastcall    // spills that jumps lead between are kept
+	OpsZero             // a field of a socket that may not be read is 0, with one register too
 	TargetsSkipPrologue // a target that begins a function leads behind what the verifier put there
 
 	// Features of the verifier's rules.
@@ -95,6 +100,11 @@ func Table() [featureCount]Row {
 		PruneBranches:       row(7001, 0, Read, "constant branches are decided before verification"),
 		BlindWhole:          row(7001, 0, Read, "blinding shows in dumps of several functions"),
 		KeepTargetNops:      row(Next, 0, Read, "targets of indirect jumps that do nothing are kept"),
+		ArenaZext:           row(7002, 0, Read, "compare-and-exchange in arenas is extended; in 6.12's stable releases"),
+		StorageFlags:        row(0, 7000, Recorded, "helpers that make local storage get allocation flags in r5"),
+		StoragePlain:        row(7002, 0, Read, "helpers that make local storage get no allocation flags"),
+		JumpIntoFastcall:    row(7002, 0, Read, "spills that a jump leads between stay; in 6.12's stable releases"),
+		OpsZero:             row(7002, 0, Read, "fields of sock_ops are 0 where the socket may not be read"),
 		TargetsSkipPrologue: row(Next, 0, Read, "targets lead behind code put in front of a function"),
 
 		LateFields:      row(0, 7000, Read, "registers and reserved fields are judged on paths"),

@@ -36,6 +36,10 @@ func convertAccesses(st *state, im *image) (*image, int, error) {
 			continue
 		}
 		changed++
+		if inPlace := s.to == MemArena || s.to == MemObject; inPlace && s.marks&(markBarrierPre|markBarrierPost) == 0 {
+			b.replace(i, with[0])
+			continue
+		}
 		if with == nil {
 			with = []slot{s}
 		}
@@ -64,16 +68,24 @@ func (st *state) convertAccess(s *slot) []slot {
 		if probeLoad(&s.in) {
 			with = []slot{*s}
 		}
-	case MemUnknown, MemTCPSock, MemXDPSock:
+	case MemUnknown:
 		s.marks |= markUnpredicted
 	case MemSock:
 		with = st.convertField(sockFields(), *s)
+	case MemTCPSock:
+		with = st.convertField(tcpSockFields(), *s)
+	case MemXDPSock:
+		with = st.convertField([]field{{0, 4, "xdp_sock.queue_id", fieldWhole, 0}}, *s)
 	case MemCtx:
+		if st.src.Type == "" || st.src.Type == "ext" { // the type of another program
+			s.marks |= markUnpredicted
+		}
 		if hasConversion(st.src.Type) {
 			with = st.convertField(contextFields(st.src.Type), *s)
 		}
 	}
-	special := s.to == MemSock || s.to == MemCtx && hasConversion(st.src.Type)
+	special := s.to == MemSock || s.to == MemTCPSock || s.to == MemXDPSock ||
+		s.to == MemCtx && hasConversion(st.src.Type)
 	switch {
 	case special && with == nil:
 		s.marks |= markUnpredicted
@@ -176,5 +188,9 @@ func hasConversion(progType string) bool {
 // unclones reports whether programs of a type make the packet their own before
 // they write to it (gen_prologue of struct bpf_verifier_ops).
 func unclones(progType string) bool {
-	return progType == "sched_cls" || progType == "sched_act" || progType == "sk_skb"
+	switch progType {
+	case "sched_cls", "sched_act", "lwt_xmit", "sk_skb":
+		return true
+	}
+	return false
 }

@@ -156,6 +156,10 @@ func (c *converter) load() (out []slot, target int) {
 		return append(out, ldx(size, dst, dst, off)), size
 	case thenZero:
 		return []slot{raw(w32|opMov, dst, 0, 0, 0)}, 2
+	case thenOps, thenOpsSock:
+		return c.opsField(), 8
+	case thenOpsShinfo:
+		return c.opsShinfo(), 8
 	}
 	parts := strings.Split(c.field.path, "/")
 	for i, part := range parts {
@@ -314,6 +318,8 @@ func (c *converter) store() []slot {
 	switch c.field.then {
 	case thenTstamp:
 		return c.storeTstamp()
+	case thenOps:
+		return c.storeOps()
 	case thenNothing, thenQueueStore:
 	default:
 		return nil

@@ -37,6 +37,9 @@ const (
 	thenDataEnd
 	thenQueueStore // a store that does nothing from NO_QUEUE_MAPPING on
 	thenZero       // always 0
+	thenOps        // of a socket that is locked, else 0; see opsField
+	thenOpsSock    // the socket itself, if it is a full one
+	thenOpsShinfo  // the path starts at the shared part of the packet, if there is one
 )
 
 // skbFields are the fields of struct __sk_buff (include/uapi/linux/bpf.h;
@@ -132,6 +135,13 @@ func contextFields(progType string) []field {
 			{32, 36, "sk_reuseport_kern.hash", 0, 0},
 			{40, 48, "sk_reuseport_kern.sk", fieldWhole, 0},
 			{48, 56, "sk_reuseport_kern.migrating_sk", fieldWhole, 0},
+		}
+	case "sock_ops":
+		return sockOpsFields()
+	case "cgroup_sysctl":
+		return []field{
+			{0, 4, "bpf_sysctl_kern.write", 0, 0},
+			{4, 8, "bpf_sysctl_kern.ppos/loff_t", fieldStash | fieldWords, 0},
 		}
 	case "cgroup_sockopt":
 		return []field{

@@ -184,11 +184,13 @@ func summarize(st *state, im *image, s slot) (summary, bool) {
 }
 
 // match returns how many pairs of a store and a load are around the call at i,
-// from the inside out. None but the outermost store may be a jump's target.
+// from the inside out. None but the outermost store may be a jump's target; kernels
+// before do not look.
 func (f *fastcalls) match(i int, off int16, free uint16) int {
 	n := 0
 	for k := 1; k <= 6 && i-k >= 0 && i+k < len(f.im.slots); k++ {
-		if f.targets[f.im.slots[i-k+1].orig] || f.targets[f.im.slots[i+k].orig] {
+		jumped := f.targets[f.im.slots[i-k+1].orig] || f.targets[f.im.slots[i+k].orig]
+		if jumped && f.st.kernel.Has(kernel.JumpIntoFastcall) {
 			break
 		}
 		store, load := f.im.slots[i-k].in, f.im.slots[i+k].in
@@ -196,6 +198,7 @@ func (f *fastcalls) match(i int, off int16, free uint16) int {
 			store.Src != load.Dst || free>>store.Src&1 == 0 || store.Off != off || load.Off != off {
 			break
 		}
+		f.guess = f.guess || jumped // some stable releases look for jumps
 		free &^= 1 << store.Src
 		f.pattern[i-k], f.pattern[i+k] = true, true
 		off += 8

@@ -83,13 +83,7 @@ func (f *fixer) fix(i int, s slot) []slot {
 		return f.packetLoad(s)
 	}
 	if in.Code == bytecode.CodeMayGoto {
-		depth := f.b.old.funcs[f.fn].stackDepth
-		if !f.kernel.Has(kernel.TimedMayGoto) {
-			f.useStack(mayGotoBytes / 2)
-			return plainMayGoto(f.ax, depth, s.target)
-		}
-		f.useStack(mayGotoBytes)
-		return mayGotoBody(f.b, f.ax, depth, s.target)
+		return f.mayGoto(s)
 	}
 	if in.Code != bytecode.CodeCall || in.Src == bytecode.CallSubprogram {
 		return nil
@@ -101,6 +95,23 @@ func (f *fixer) fix(i int, s slot) []slot {
 		return f.helper(i, s)
 	}
 	return nil
+}
+
+// mayGoto returns what replaces a may_goto, which depends on where the stack ends.
+func (f *fixer) mayGoto(s slot) []slot {
+	fn := f.b.old.funcs[f.fn]
+	var with []slot
+	if f.kernel.Has(kernel.TimedMayGoto) {
+		f.useStack(mayGotoBytes)
+		with = mayGotoBody(f.b, f.ax, fn.stackDepth, s.target)
+	} else {
+		f.useStack(mayGotoBytes / 2)
+		with = plainMayGoto(f.ax, fn.stackDepth, s.target)
+	}
+	if fn.unsure {
+		return unpredicted(with)
+	}
+	return with
 }
 
 // useStack makes room for the loop counter of the function at hand.

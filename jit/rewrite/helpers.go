@@ -44,6 +44,8 @@ func (f *fixer) helper(i int, s slot) []slot {
 		if f.kernel.Has(kernel.PercpuMove) { // since Linux 6.10 as well
 			return f.branchSnapshot()
 		}
+	case asm.FnSkStorageGet, asm.FnInodeStorageGet, asm.FnTaskStorageGet, asm.FnCgrpStorageGet:
+		return f.storageGet(s)
 	case asm.FnPerCpuPtr, asm.FnThisCpuPtr:
 		// Whether the pointer is to memory of bpf_percpu_obj_new decides.
 		return []slot{f.plainCall(s).unpredicted()}
@@ -57,6 +59,27 @@ func (f *fixer) helper(i int, s slot) []slot {
 }
 
 const atomicXchg = 0xe1
+
+// storageGet gives a helper that may make local storage the flags for that, which are
+// those for code that may sleep outside of sections that may not (kernel/bpf/verifier.c
+// bpf_do_misc_fixups, Linux 6.19). Whether Linux 7.0 and 7.1 do so is not known.
+func (f *fixer) storageGet(s slot) []slot {
+	const gfpAtomic, gfpKernel = 0x820, 0xcc0
+	call := f.plainCall(s)
+	switch {
+	case f.kernel.Has(kernel.StoragePlain):
+		return []slot{call}
+	case !f.kernel.Has(kernel.StorageFlags):
+		return []slot{call.unpredicted()}
+	case f.src.Flags&bytecode.SleepableFlag == 0:
+		return []slot{raw(w64|opMov, bytecode.R5, 0, 0, gfpAtomic), call}
+	}
+	flags := raw(w64|opMov, bytecode.R5, 0, 0, gfpKernel)
+	if len(f.src.Refs) > 0 { // perhaps functions that begin such a section
+		flags = flags.unpredicted()
+	}
+	return []slot{flags, call}
+}
 
 // plainCall keeps a helper call and makes sure that it has a reference.
 func (f *fixer) plainCall(s slot) slot {

@@ -22,12 +22,14 @@ const (
 	mapXskMap      = 17
 	mapSockHash    = 18
 	mapArena       = 33
+	mapRhash       = 35
 )
 
 // Places in struct htab_elem, which no build option moves (kernel/bpf/hashtab.c).
 const (
 	htabKey    = 48 // key
 	htabLruRef = 35 // lru_node.ref
+	rhtabData  = 8  // of struct rhtab_elem: key and value
 )
 
 // innerMap is BPF_F_INNER_MAP: the size is not known before run time.
@@ -113,6 +115,10 @@ func (f *fixer) lookup(m bytecode.Map) []slot {
 		return f.arrayLookup(m, raw(ldxD, r0, r0, 0, 0), raw(j64|jeq, r0, 0, 1, 0))
 	case mapHash:
 		return f.hashLookup(raw(w64|opAdd, r0, 0, 0, element))
+	case mapRhash:
+		return f.elementLookup("rhtab_lookup_elem", raw(w64|opAdd, r0, 0, 0, int32(rhtabData+(m.KeySize+7)&^7)))
+	case mapXskMap:
+		return f.socketLookup(m)
 	case mapHashOfMaps:
 		return f.hashLookup(raw(w64|opAdd, r0, 0, 0, element), raw(ldxD, r0, r0, 0, 0))
 	case mapPercpuHash:
@@ -144,10 +150,10 @@ func (f *fixer) arrayLookup(m bytecode.Map, further ...slot) []slot {
 	out := []slot{
 		raw(w64|opAdd, r1, 0, 0, int32(f.prof.OffValue)),
 		raw(ldxW, r0, r2, 0, 0),
-		raw(j64|jge, r0, 0, past, int32(m.MaxEntries)),
+		bounded(raw(j64|jge, r0, 0, past, int32(m.MaxEntries)), m),
 	}
 	if masked {
-		out = append(out, raw(w32|opAnd, r0, 0, 0, int32(indexMask(m.MaxEntries))))
+		out = append(out, bounded(raw(w32|opAnd, r0, 0, 0, int32(indexMask(m.MaxEntries))), m))
 	}
 	if bits.OnesCount32(size) == 1 {
 		out = append(out, raw(w64|opLsh, r0, 0, 0, int32(bits.TrailingZeros32(size))))
@@ -161,10 +167,45 @@ func (f *fixer) arrayLookup(m bytecode.Map, further ...slot) []slot {
 		raw(w64|opMov, r0, 0, 0, 0))
 }
 
-// hashLookup calls the lookup and goes on with its result unless that is null.
+// bounded marks an instruction that has the number of elements of a map in it, where
+// that is for the loader to say.
+func bounded(s slot, m bytecode.Map) slot {
+	if m.MaxEntries == 0 {
+		return s.unpredicted()
+	}
+	return s
+}
+
+// socketLookup returns the inlined lookup of a map of AF_XDP sockets (net/xdp/xskmap.c
+// xsk_map_gen_lookup).
+func (f *fixer) socketLookup(m bytecode.Map) []slot {
+	r0, r1 := bytecode.R0, bytecode.R1
+	sockets, ok := f.member("xsk_map.xsk_map")
+	out := []slot{
+		raw(ldxW, r0, bytecode.R2, 0, 0),
+		bounded(raw(j32|jge, r0, 0, 5, int32(m.MaxEntries)), m),
+		raw(w64|opLsh, r0, 0, 0, 3),
+		raw(w64|opAdd, r1, 0, 0, int32(sockets.off)),
+		raw(w64|opAdd|byReg, r0, r1, 0, 0),
+		raw(ldxD, r0, r0, 0, 0),
+		raw(bytecode.CodeGoto, 0, 0, 1, 0),
+		raw(w64|opMov, r0, 0, 0, 0),
+	}
+	if f.build = f.members.build; !ok {
+		out[3] = out[3].unpredicted()
+	}
+	return out
+}
+
+// hashLookup is elementLookup of a hash table.
 func (f *fixer) hashLookup(further ...slot) []slot {
+	return f.elementLookup("__htab_map_lookup_elem", further...)
+}
+
+// elementLookup calls the lookup and goes on with its result unless that is null.
+func (f *fixer) elementLookup(symbol string, further ...slot) []slot {
 	return append([]slot{
-		f.b.kernelCall("__htab_map_lookup_elem"),
+		f.b.kernelCall(symbol),
 		raw(j64|jeq, bytecode.R0, 0, int16(len(further)), 0),
 	}, further...)
 }

@@ -62,13 +62,17 @@ func insertLoopCounters(st *state, im *image) (*image, int, error) {
 			continue
 		}
 		count := int16(-f.stackDepth)
+		with := []slot{raw(stD, bytecode.R10, 0, count, maxLoops)}
 		if st.kernel.Has(kernel.TimedMayGoto) {
-			b.insertBefore(i,
+			with = []slot{
 				raw(stD, bytecode.R10, 0, count, maxTimedLoops),
-				raw(stD, bytecode.R10, 0, count+8, 0))
-		} else {
-			b.insertBefore(i, raw(stD, bytecode.R10, 0, count, maxLoops))
+				raw(stD, bytecode.R10, 0, count+8, 0),
+			}
 		}
+		if f.unsure {
+			with = unpredicted(with)
+		}
+		b.insertBefore(i, with...)
 		changed++
 	}
 	if changed == 0 {

@@ -39,11 +39,12 @@ func findCmpxchg(st *state, im *image) (map[int32]bool, error) {
 	return out, nil
 }
 
-// isCmpxchg32 reports whether the instruction is a 32-bit compare-and-exchange
-// outside arenas.
+// isCmpxchg32 reports whether the instruction is a 32-bit compare-and-exchange, in an
+// arena or not.
 func isCmpxchg32(in bytecode.Insn) bool {
-	return in.Class() == asm.StXClass && in.Mode() == asm.AtomicMode && in.Size() == asm.Word &&
-		in.Imm == atomicCmpxchg
+	mode := in.Mode()
+	return in.Class() == asm.StXClass && (mode == asm.AtomicMode || mode == modeProbeAtomic) &&
+		in.Size() == asm.Word && in.Imm == atomicCmpxchg
 }
 
 // highLive returns for each slot whether the high half of R0 may be read
@@ -154,6 +155,11 @@ func extendCmpxchg(st *state, im *image) (*image, int, error) {
 	for i, s := range im.slots {
 		if s.marks&markSecond != 0 || !isCmpxchg32(s.in) || s.marks&markPatched == 0 && !st.zext[s.orig] {
 			b.keep(i)
+			continue
+		}
+		if s.in.Mode() == modeProbeAtomic && !st.kernel.Has(kernel.ArenaZext) {
+			b.replace(i, s.unpredicted()) // some stable releases have it
+			changed++
 			continue
 		}
 		extend := raw(w32|opMov|byReg, bytecode.R0, bytecode.R0, 0, 1)
