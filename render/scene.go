@@ -70,7 +70,7 @@ type Block struct {
 
 	Reachable  bool // some execution may reach it
 	Configured bool // not reachable, but with other values of the program's configuration it may be
-	Maybe      bool // reachable as far as the analysis can tell, without a proof that it is
+	Maybe      bool // reachable as far as the analysis can tell, and the kernel may know better
 	LoopDepth  int  // number of loops that contain it
 	LoopHeader bool // a back edge leads to it
 	Entry      bool // first block of its function

@@ -11,6 +11,7 @@ package picture
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -143,6 +144,10 @@ func blocks(a *pipeline.Analysis, loops *cfg.LoopForest) []render.Block {
 		}
 		if in := status[b.Last]; in != nil {
 			blk.Status, blk.Reason = string(in.Status), in.Reason
+		}
+		if blk.Reachable && a.Succ.Facts.ReachBlock(id) == cfg.Maybe {
+			blk.Maybe = true
+			blk.Reason = cmp.Or(blk.Reason, "the kernel may find that nothing comes here, and remove it")
 		}
 		if !blk.Reachable {
 			blk.Reason = dead.of(a, id)
