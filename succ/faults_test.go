@@ -19,6 +19,7 @@ var otherStages = []string{
 	"uses reserved fields", "unknown opcode", "invalid may_goto", "no jump tables found", "points outside of the subprog",
 	"properly initialize insn array", "infinite loop detected", "last insn is not an exit", "unreachable insn",
 	"invalid access to map value pointer", "R11 is invalid", "requires BPF JIT",
+	"invalid func unknown#",
 }
 
 // TestFaults compares faults with the verdicts of Linux 7.3.4: a program that it
