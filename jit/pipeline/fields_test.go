@@ -1,0 +1,87 @@
+package pipeline_test
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/internal/compare"
+	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/internal/replay"
+	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/cilium/ebpf/asm"
+)
+
+// TestFields predicts every access to a context that a kernel takes, as recorded with
+// the programs of internal/testing/fields: each the very bytes, none marked.
+func TestFields(t *testing.T) {
+	for _, file := range testenv.Glob(t, "records/fields.*.jsonl.gz") {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			fields(t, file)
+		})
+	}
+}
+
+// fields compares the programs of a file.
+func fields(t *testing.T, file string) {
+	r, err := record.Open(file, record.Options{SkipLogs: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var prof jit.Profile
+	contexts, wrong := map[string]bool{}, 0
+	for rec, err := range r.Records() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rec.Env != nil {
+			if prof, err = replay.ProfileOf(rec.Env); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if rec.Kind != record.KindResult || rec.Result.Prog == nil {
+			continue
+		}
+		contexts[filepath.Dir(rec.Job.Name)] = true
+		if why := field(t, rec, prof); why != "" {
+			if wrong++; wrong <= 20 {
+				t.Errorf("%s: %s", rec.Job.Name, why)
+			}
+		}
+	}
+	const fewest = 25 // kinds of context
+	if len(contexts) < fewest || wrong > 0 {
+		t.Errorf("%d wrong; %d kinds of context, want %d or more", wrong, len(contexts), fewest)
+	}
+}
+
+// field compares one program, and says what is wrong.
+func field(t *testing.T, rec *record.Record, prof jit.Profile) string {
+	p, err := rec.Job.Program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := pipeline.Run(p, prof, rewrite.Options{AttachType: rec.Job.AttachType})
+	if err != nil {
+		return err.Error()
+	}
+	xlated, err := record.Decode(rec.Result.Prog.Xlated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range compare.Predicted(a, &compare.Observed{Xlated: xlated, Code: rec.Result.Prog.Jited,
+		Tables: make([][]compare.Entry, len(p.Tables))}) {
+		if o.What != "tables" && (!o.Known || !o.Same) {
+			return o.What + ": " + o.Detail
+		}
+	}
+	moved := xlated[0] != p.Insns[0] && xlated[0].Class() == asm.LdXClass // not a constant
+	if p.Insns[0].Class() == asm.LdXClass && moved && a.Xlated.Build == "" {
+		return "the build is not named"
+	}
+	return ""
+}
