@@ -35,19 +35,6 @@ func options(f *record.Env, j *record.Job) *rewrite.Options {
 	return o
 }
 
-// coarser lists programs of which older verifiers, which know less of ranges, keep
-// branches that the analysis, by 7.3's ranges, proves dead: wrong without a mark. A
-// test fails when one of them agrees.
-var coarser = map[string][]string{
-	"6.1.0-56-cloud-amd64": {
-		"02_syscall_dispatch/classify", "06_sparse_dense/mixed", "13_subprog_switch/main_", "15_thousand_cases/thousand",
-	},
-	"6.12.117": {"02_syscall_dispatch/classify"},
-	"6.16.12":  {"02_syscall_dispatch/classify"},
-	"6.17.13":  {"02_syscall_dispatch/classify"},
-	"6.18.15":  {"02_syscall_dispatch/classify"},
-}
-
 // TestPredictions runs the whole line on the source of each recorded program
 // that loaded, and compares xlated code, machine code and table entries with
 // the kernel's. Addresses are masked. Programs with instructions that only the
@@ -74,9 +61,8 @@ func TestPredictions(t *testing.T) {
 			if sum[kernel] == nil {
 				sum[kernel] = &tally{}
 			}
-			why := sum[kernel].compare(env, rec)
-			if known := slices.Contains(coarser[kernel], rec.Job.Name); known != (why != "") {
-				t.Errorf("%s %s: %q, known: %v", filepath.Base(file), rec.Job.Name, why, known)
+			if why := sum[kernel].compare(env, rec); why != "" {
+				t.Errorf("%s %s: %s", filepath.Base(file), rec.Job.Name, why)
 			}
 		}
 		r.Close()

@@ -29,6 +29,7 @@ type tables map[key]*row
 type row struct {
 	key
 	refused, setup int // not accepted; not even submitted
+	alike, other   int // of the refused ones, those that the rules refuse: with the kernel's message; with another
 	accepted       int
 	lost           int // accepted, and not analysed
 	input          int // the kernel was given something else
@@ -54,11 +55,11 @@ func (sum tables) row(project, kernel string) *row {
 func (sum tables) print(t *testing.T) {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "project\tkernel\tnot submitted\trefused\taccepted\tnot analysed\tother input\tsame bytes\tother, marked\tof these beside marks\t"+
+	fmt.Fprintln(w, "project\tkernel\tnot submitted\trefused\tsame message\tother\taccepted\tnot analysed\tother input\tsame bytes\tother, marked\tof these beside marks\t"+
 		"other, no mark\tleft = reached\twithout a maybe\twrong\terrors")
 	line := func(r *row) {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", r.project, r.kernel, r.setup, r.refused,
-			r.accepted, r.lost, r.input, r.same, r.marked, r.beside, r.unmarked, r.reached, r.whole, r.wrong, r.errors)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\n", r.project, r.kernel, r.setup, r.refused,
+			r.alike, r.other, r.accepted, r.lost, r.input, r.same, r.marked, r.beside, r.unmarked, r.reached, r.whole, r.wrong, r.errors)
 	}
 	all := map[string]*row{}
 	for _, k := range slices.SortedFunc(maps.Keys(sum), func(a, b key) int {
@@ -79,7 +80,7 @@ func (sum tables) print(t *testing.T) {
 
 func (r *row) add(o *row) {
 	for _, p := range [][2]*int{
-		{&r.refused, &o.refused}, {&r.setup, &o.setup}, {&r.accepted, &o.accepted}, {&r.lost, &o.lost}, {&r.input, &o.input},
+		{&r.refused, &o.refused}, {&r.alike, &o.alike}, {&r.other, &o.other}, {&r.setup, &o.setup}, {&r.accepted, &o.accepted}, {&r.lost, &o.lost}, {&r.input, &o.input},
 		{&r.same, &o.same}, {&r.marked, &o.marked}, {&r.unmarked, &o.unmarked}, {&r.beside, &o.beside},
 		{&r.reached, &o.reached}, {&r.whole, &o.whole}, {&r.wrong, &o.wrong}, {&r.errors, &o.errors},
 	} {
@@ -97,6 +98,7 @@ func (r *row) program(s *shelf, env *record.Env, rec *record.Record, prof jit.Pr
 		return
 	default:
 		r.refused++
+		r.message(s, env, rec, prof)
 		return
 	}
 	name := fmt.Sprintf("%s, %s %s", r.kernel, r.project, rec.Job.Name)
@@ -128,6 +130,28 @@ func (r *row) program(s *shelf, env *record.Env, rec *record.Record, prof jit.Pr
 	r.bytes(s.t, name, a, rec, prof)
 }
 
+// message compares the reasons for which a program is refused. Most reasons have
+// nothing to do with control flow, and are no rules here.
+func (r *row) message(s *shelf, env *record.Env, rec *record.Record, prof jit.Profile) {
+	p, err := s.program(env, rec.Job.Object)
+	if err != nil {
+		return
+	}
+	a, err := pipeline.Run(p, prof, rewrite.Options{})
+	if err != nil {
+		return
+	}
+	switch v := a.Rules.Check(a.Program, a.Succ); {
+	case v.Accept:
+	case v.Message == rec.Result.Load.Error:
+		r.alike++
+	default:
+		r.other++
+		s.t.Logf("MESSAGE %s, %s %s: %q at %d, the kernel says %q", r.kernel, r.project, rec.Job.Name, v.Message, v.PC,
+			rec.Result.Load.Error)
+	}
+}
+
 // coreTypeIDLocal is the relocation that gives the number of a type of the program
 // itself (enum bpf_core_relo_kind in include/uapi/linux/bpf.h), as its loader counts.
 const coreTypeIDLocal = 6
@@ -152,14 +176,20 @@ func sameInput(p *bytecode.Program, job *record.Job) string {
 		if mine[pc] || theirs[pc] {
 			continue
 		}
-		if r, ok := p.RelocAt(pc); ok && r.State == bytecode.RelocPoisoned {
-			continue // loaders have numbers of their own for it
+		if poisoned(p, pc) || pc > 0 && poisoned(p, pc-1) {
+			continue // loaders have numbers of their own for it, and one or two calls for two slots
 		}
 		if p.Insns[pc] != given.Insns[pc] {
 			return fmt.Sprintf("slot %d: %s, the kernel was given %s", pc, p.Text(pc), given.Text(pc))
 		}
 	}
 	return ""
+}
+
+// poisoned reports whether there is no such thing as the instruction needs.
+func poisoned(p *bytecode.Program, pc bytecode.PC) bool {
+	r, ok := p.RelocAt(pc)
+	return ok && r.State == bytecode.RelocPoisoned
 }
 
 // refs returns the slots with references.
