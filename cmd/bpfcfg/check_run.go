@@ -36,6 +36,8 @@ type checkRun struct {
 	machines      []ask.Machine // kernels to ask, too
 	std           streams
 	detailed      func(*report.Finding) bool // whether its path and related places are needed
+	found         []foundCode                // of each input
+	join          *check.Join                // of all of them
 	misused       *atomic.Pointer[error]     // an error of an input that is one of the command line
 }
 
@@ -45,6 +47,7 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 	c.prepareShards()
 	files := c.inputs.files
 	outs := make([]*report.Input, len(files))
+	c.found, c.join = make([]foundCode, len(files)), check.NewJoin()
 	var mu sync.Mutex
 	done, programs := 0, 0
 	c.expect()
@@ -60,6 +63,7 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 					in.Pack() // with thousands of inputs it is what memory goes to
 				}
 				mu.Lock()
+				c.found[i].addTo(c.join)
 				outs[i] = in
 				c.inputs.passed = append(c.inputs.passed, passed...)
 				programs += n
@@ -78,6 +82,7 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 	if err := c.misused.Load(); err != nil {
 		return nil, *err
 	}
+	c.deadCode(outs)
 	r := &report.Report{Schema: report.Schema, Kind: report.Kind, Profile: c.profileName(), Shard: c.shardOf()}
 	var all []report.Input
 	for _, in := range outs {
@@ -165,16 +170,16 @@ func (c *checkRun) input(i int) (*report.Input, []passedOver) {
 		}
 	}
 	failed := len(in.Programs)
-	programs := c.programs(in, s, prof)
+	programs := c.programs(i, in, s, prof)
 	if err := c.kernels(name, programs, in.Programs[failed:]); err != nil {
 		in.Error = err.Error()
 	}
 	return in, nil
 }
 
-// programs checks the programs of an object, one after the other, and then what is
-// dead in all of them. It returns the programs that it added to the input.
-func (c *checkRun) programs(in *report.Input, s source, prof jit.Profile) (checked []*bytecode.Program) {
+// programs checks the programs of the i-th input, one after the other. It returns the
+// programs that it added to the input.
+func (c *checkRun) programs(i int, in *report.Input, s source, prof jit.Profile) (checked []*bytecode.Program) {
 	var codes []*check.Code
 	types := c.types(s)
 	var at []int // of each, its place in in.Programs, -1 for a program that is not checked
@@ -188,16 +193,7 @@ func (c *checkRun) programs(in *report.Input, s source, prof jit.Profile) (check
 		in.Programs = append(in.Programs, out)
 		codes, at = append(codes, code), append(at, len(in.Programs)-1)
 	}
-	for i, fs := range check.DeadCodeOf(codes) {
-		if at[i] < 0 || len(fs) == 0 {
-			continue
-		}
-		p := &in.Programs[at[i]]
-		p.Findings = append(p.Findings, c.findings(c.policy.For(p.Name).Levels(fs))...)
-		slices.SortStableFunc(p.Findings, func(a, b report.Finding) int {
-			return cmp.Or(cmp.Compare(a.Insn, b.Insn), cmp.Compare(b.Level.Rank(), a.Level.Rank()), cmp.Compare(a.ID, b.ID))
-		})
-	}
+	c.found[i] = foundCode{codes, at}
 	return checked
 }
 

@@ -256,19 +256,22 @@ func deadIDs(s diff.Side) map[string]bool {
 
 // eachDead calls f for the dead code of a side, object by object.
 func eachDead(s diff.Side, f func(q diff.Compiled, d *check.Finding)) {
+	join := check.NewJoin()
+	codes := make([]*check.Code, len(s.Programs))
+	for i := range s.Programs {
+		_, codes[i] = check.Program(s.Programs[i].Analysis, check.Expect{})
+		join.Add(codes[i])
+	}
 	for i := 0; i < len(s.Programs); {
 		object, _, _ := cutLast(s.Programs[i].Key, "#")
 		whole := !strings.Contains(s.Programs[i].Key, "#") // one object
 		first := i
-		var codes []*check.Code
 		for ; i < len(s.Programs); i++ {
 			if o, _, _ := cutLast(s.Programs[i].Key, "#"); !whole && o != object {
 				break
 			}
-			_, code := check.Program(s.Programs[i].Analysis, check.Expect{})
-			codes = append(codes, code)
 		}
-		for k, fs := range check.DeadCodeOf(codes) {
+		for k, fs := range join.Findings(codes[first:i]) {
 			for j := range fs {
 				if fs[j].ID == check.DeadCode && fs[j].Level == check.Warning {
 					f(s.Programs[first+k], &fs[j])

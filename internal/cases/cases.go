@@ -71,11 +71,28 @@ func indexBias(a *pipeline.Analysis, in *succ.Indirect, line bytecode.Line) (int
 		preds := a.Graph.PredIDs(b)
 		if len(preds) != 1 || !a.Graph.Local(a.Graph.Edges()[preds[0]]) {
 			// An argument is what it was; where ways meet, each may have subtracted its own.
-			return t.bias, t.indexed && a.Graph.Entry(blk.Sub) == b && len(preds) == 0
+			entry := a.Graph.Entry(blk.Sub) == b && len(preds) == 0
+			return t.bias, t.indexed && (entry || t.onlySums())
 		}
 		b = a.Graph.Edges()[preds[0]].From
 	}
 	return 0, false
+}
+
+// onlySums reports whether no instruction of the switch's line, but those that were
+// passed, adds or subtracts a constant.
+func (t *tracer) onlySums() bool {
+	for pc := bytecode.PC(0); pc < t.p.Len(); pc += t.p.Insns[pc].Slots() {
+		in := t.p.Insns[pc]
+		op := in.ALUOp()
+		if !in.Class().IsALU() || in.Source() != asm.ImmSource || op != asm.Add && op != asm.Sub || slices.Contains(t.passed, pc) {
+			continue
+		}
+		if l, ok := t.p.LineAt(pc); ok && l.File == t.line.File && l.Line == t.line.Line {
+			return false
+		}
+	}
+	return true
 }
 
 // prevInsn returns the last instruction of a block that is before a jump.
@@ -106,11 +123,13 @@ type tracer struct {
 	indexed bool          // reg holds an index
 	bias    int
 	steps   int
+	passed  []bytecode.PC // instructions that were gone back over
 }
 
 // step goes back over an instruction, and reports whether the value is found.
 func (t *tracer) step(pc bytecode.PC) (done bool) {
 	in := t.p.Insns[pc]
+	t.passed = append(t.passed, pc)
 	class := in.Class()
 	if t.sum && in.IsWide() && (in.Dst == t.reg || in.Dst == t.other) {
 		if in.Dst == t.reg { // the table: the other term is the index

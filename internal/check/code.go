@@ -1,7 +1,9 @@
 package check
 
 import (
+	"cmp"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -19,15 +21,24 @@ import (
 // dead only if none of its copies is reached: it may be inlined many times, and be in
 // several programs.
 type Code struct {
-	now    map[sourceLine]bool // lines that executions reach with the values in the object
-	always map[sourceLine]bool // lines that executions reach in some configuration; holds those of now
-	dead   []deadRegion
+	live     map[sourceLine]liveness
+	switches map[sourceLine]*switchUse // those that became a table
+	dead     []deadRegion
 }
 
-// sourceLine is a line of a C file.
+// sourceLine is a line of a C file. Files of several objects may have the same name
+// and be others, so what stands there belongs to it.
 type sourceLine struct {
 	file string
 	line int
+	text uint64 // hash of the text
+}
+
+// lineOf returns a line.
+func lineOf(file string, line int, text string) sourceLine {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(strings.TrimSpace(text)))
+	return sourceLine{file, line, h.Sum64()}
 }
 
 // deadRegion is code that no execution reaches because of one branch or switch.
@@ -37,7 +48,7 @@ type deadRegion struct {
 	texts   map[sourceLine]string
 	insns   int
 	shape   string // of its instructions
-	cases   string // "case 5", "cases 5-9"; of a switch
+	cases   []int  // that do not happen, of a switch: their values in C
 	why     string
 	test    bool // the branch is a test that a verifier may need, and what it guards does nothing
 	related []Related
@@ -46,7 +57,7 @@ type deadRegion struct {
 // code collects the lines that executions reach and the dead regions. Where targets
 // of jumps are unknown, or Linux refuses the program, nothing is known to be dead.
 func (c *context) code() *Code {
-	out := &Code{now: map[sourceLine]bool{}, always: map[sourceLine]bool{}}
+	out := &Code{live: map[sourceLine]liveness{}, switches: c.switches()}
 	known := c.a.Succ.Exact.Complete() && !Broken(c.found)
 	for _, in := range c.a.Succ.Indirect {
 		known = known && (!in.Reached || in.Status != succ.Unresolved)
@@ -59,9 +70,11 @@ func (c *context) code() *Code {
 		}
 	}
 	each := func(l sourceLine, pc bytecode.PC) {
-		if now := !known || c.reached(pc); now || config(pc) {
-			out.always[l] = true
-			out.now[l] = out.now[l] || now
+		switch {
+		case !known || c.reached(pc):
+			out.live[l] = liveAlways | liveNow
+		case config(pc):
+			out.live[l] |= liveAlways
 		}
 	}
 	for i, l := range c.p.Lines {
@@ -69,8 +82,8 @@ func (c *context) code() *Code {
 		if i+1 < len(c.p.Lines) {
 			end = c.p.Lines[i+1].PC
 		}
-		if l.Line > 0 {
-			c.each(l.PC, end, func(pc bytecode.PC) { each(sourceLine{l.File, l.Line}, pc) })
+		if at := lineOf(l.File, l.Line, l.Text); l.Line > 0 {
+			c.each(l.PC, end, func(pc bytecode.PC) { each(at, pc) })
 		}
 	}
 	return out
@@ -154,7 +167,7 @@ func (c *context) region(seen []bool, at bytecode.PC, from ...cfg.BlockID) (dead
 			r.insns++
 			text.WriteString(shape(c.p.Text(pc)) + "\n")
 			if l := c.location(pc); l.Known() {
-				at := sourceLine{l.File, l.Line}
+				at := lineOf(l.File, l.Line, l.Text)
 				r.texts[at] = l.Text
 				r.lines = append(r.lines, at)
 			}
@@ -175,7 +188,7 @@ func compareLines(a, b sourceLine) int {
 	if c := strings.Compare(a.file, b.file); c != 0 {
 		return c
 	}
-	return a.line - b.line
+	return cmp.Or(a.line-b.line, cmp.Compare(a.text, b.text))
 }
 
 // idle reports whether dead code does nothing but leave: no calls and no stores, a
@@ -280,19 +293,40 @@ func (c *context) otherwise(pc bytecode.PC) (bytecode.PC, bool) {
 	return 0, false
 }
 
-// caseNames names cases by their values in C where those are known, else by the
-// entries of the table, and says why they do not happen.
-func (c *context) caseNames(in *succ.Indirect, dead []int) (names, why string, known bool) {
+// switches returns which cases happen of the switches that became tables.
+func (c *context) switches() map[sourceLine]*switchUse {
+	out := map[sourceLine]*switchUse{}
+	for i := range c.a.Succ.Indirect {
+		in := &c.a.Succ.Indirect[i]
+		l := c.location(in.PC)
+		if in.Op != "gotox" || !in.Reached || !l.Known() {
+			continue
+		}
+		at := lineOf(l.File, l.Line, l.Text)
+		if out[at] == nil {
+			out[at] = &switchUse{cases: map[int]bool{}}
+		}
+		bias, known := cases.Bias(c.a, in)
+		if !known || in.Status == succ.Unresolved {
+			out[at].unknown = true
+			continue
+		}
+		for _, n := range in.Tables[0].Selected {
+			out[at].cases[n+bias] = true
+		}
+	}
+	return out
+}
+
+// caseNames gives cases their values in C where those are known, and says why they do
+// not happen; else it names the entries of the table.
+func (c *context) caseNames(in *succ.Indirect, dead []int) (values []int, why string, known bool) {
 	u := &in.Tables[0]
 	bias, known := cases.Bias(c.a, in)
 	if !known {
-		return "", "no index selects " + entryList(dead) + " of table " + u.Name, false
+		return nil, "no index selects " + entryList(dead) + " of table " + u.Name, false
 	}
-	names = "case " + runs(shifted(dead, bias))
-	if len(dead) > 1 {
-		names = "cases " + runs(shifted(dead, bias))
-	}
-	return names, "the value is " + runs(shifted(u.Selected, bias)) + " or takes the default", true
+	return shifted(dead, bias), "the value is " + runs(shifted(u.Selected, bias)) + " or takes the default", true
 }
 
 // shifted adds n to all numbers.
@@ -306,15 +340,14 @@ func shifted(list []int, n int) []int {
 
 // Alive is the code of a program that is not checked: all its lines may execute.
 func Alive(p *bytecode.Program) *Code {
-	out := &Code{now: map[sourceLine]bool{}, always: map[sourceLine]bool{}}
+	out := &Code{live: map[sourceLine]liveness{}}
 	for _, l := range p.Lines {
-		at := sourceLine{l.File, l.Line}
-		out.now[at], out.always[at] = true, true
+		out.live[lineOf(l.File, l.Line, l.Text)] = liveAlways | liveNow
 	}
 	return out
 }
 
-// Program is Findings with what DeadCodeOf needs.
+// Program is Findings with what Join needs.
 func Program(a *pipeline.Analysis, e Expect) ([]Finding, *Code) {
 	c := newContext(a)
 	c.collect(e)

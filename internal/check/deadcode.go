@@ -7,26 +7,95 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// DeadCodeOf returns the C code of an object that no execution reaches, as findings of
-// the programs: out[i] belongs to codes[i], which may be nil. Code that is in several
-// programs, or in several copies, is reported once.
+// Join finds the C code that no execution reaches in any of its copies: a line may be
+// inlined many times, and be in several programs and objects.
+//
+//	j := check.NewJoin()
+//	for all programs { j.Add(code) }
+//	for all objects { findings := j.Findings(codes) }
 //
 // A line is dead when no copy of it is reached: in any configuration (DeadCode), or
-// with the values that the object has for its configuration (DeadConfig).
-func DeadCodeOf(codes []*Code) [][]Finding {
-	now, always := map[sourceLine]bool{}, map[sourceLine]bool{}
-	for _, c := range codes {
-		if c != nil {
-			for l := range c.always {
-				always[l] = true
-				now[l] = now[l] || c.now[l]
-			}
+// with the values that the objects have for their configuration (DeadConfig). It is
+// told of once.
+type Join struct {
+	live      map[sourceLine]liveness
+	programs  map[sourceLine]int // that reach the line
+	switches  map[sourceLine]*switchUse
+	told      map[sourceLine]bool
+	toldCases map[string]bool
+}
+
+// liveness says who reaches a line.
+type liveness uint8
+
+const (
+	liveAlways liveness = 1 << iota // executions in some configuration
+	liveNow                         // executions with the values in the object
+)
+
+// NewJoin returns a Join that knows no code.
+func NewJoin() *Join {
+	return &Join{map[sourceLine]liveness{}, map[sourceLine]int{}, map[sourceLine]*switchUse{}, map[sourceLine]bool{},
+		map[string]bool{}}
+}
+
+// Add takes over which lines executions of a program reach; the code keeps what is
+// dead in it alone. It comes before all Findings.
+func (j *Join) Add(c *Code) {
+	for l, n := range c.live {
+		j.live[l] |= n
+		j.programs[l]++
+	}
+	for l, u := range c.switches {
+		all := j.switches[l]
+		if all == nil {
+			all = &switchUse{cases: map[int]bool{}}
+			j.switches[l] = all
+		}
+		all.programs++
+		all.unknown = all.unknown || u.unknown
+		for v := range u.cases {
+			all.cases[v] = true
 		}
 	}
-	told := map[sourceLine]bool{}
-	toldCases := map[string]bool{}
+	c.live, c.switches = nil, nil
+}
+
+// switchUse is which cases of a switch happen.
+type switchUse struct {
+	cases    map[int]bool // by their values in C
+	unknown  bool         // a copy may have any of them
+	programs int
+}
+
+// never returns the cases that happen in no copy of a switch: in none of its tables,
+// and no program may reach it without one.
+func (j *Join) never(at sourceLine, cases []int) []int {
+	u := j.switches[at]
+	if u == nil || u.unknown || u.programs != j.programs[at] {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(cases), func(v int) bool { return u.cases[v] })
+}
+
+// caseList names cases: "case 3", "cases 3, 5-9", "" for none.
+func caseList(values []int) string {
+	switch len(values) {
+	case 0:
+		return ""
+	case 1:
+		return "case " + runs(values)
+	}
+	return "cases " + runs(values)
+}
+
+// Findings returns the dead code of an object, as findings of its programs: out[i]
+// belongs to codes[i], which may be nil.
+func (j *Join) Findings(codes []*Code) [][]Finding {
 	seen := map[string]int{}
 	out := make([][]Finding, len(codes))
 	for i, c := range codes {
@@ -34,8 +103,7 @@ func DeadCodeOf(codes []*Code) [][]Finding {
 			continue
 		}
 		for k := range c.dead {
-			r := &c.dead[k]
-			f, ok := r.finding(now, always, told, toldCases)
+			f, ok := c.dead[k].finding(j)
 			if !ok {
 				continue
 			}
@@ -49,16 +117,36 @@ func DeadCodeOf(codes []*Code) [][]Finding {
 	return out
 }
 
+// Lines is a set of C lines.
+type Lines map[sourceLine]bool
+
+// Wanted adds the lines that decide what is told of a program's dead code: only
+// programs that have one of them matter for it.
+func (c *Code) Wanted(w Lines) {
+	for i := range c.dead {
+		r := &c.dead[i]
+		w[lineOf(r.at.Location.File, r.at.Location.Line, r.at.Location.Text)] = true
+		for _, l := range r.lines {
+			w[l] = true
+		}
+	}
+}
+
+// In reports whether a program has one of the lines.
+func (w Lines) In(p *bytecode.Program) bool {
+	return slices.ContainsFunc(p.Lines, func(l bytecode.Line) bool { return w[lineOf(l.File, l.Line, l.Text)] })
+}
+
 // finding turns a region into a finding, unless all of its lines are alive elsewhere
 // or have been told of.
-func (r *deadRegion) finding(now, always, told map[sourceLine]bool, toldCases map[string]bool) (Finding, bool) {
+func (r *deadRegion) finding(j *Join) (Finding, bool) {
 	var never, here []sourceLine
 	for _, l := range r.lines {
 		switch {
-		case told[l]:
-		case !always[l]:
+		case j.told[l]:
+		case j.live[l]&liveAlways == 0:
 			never = append(never, l)
-		case !now[l]:
+		case j.live[l]&liveNow == 0:
 			here = append(here, l)
 		}
 	}
@@ -70,17 +158,17 @@ func (r *deadRegion) finding(now, always, told map[sourceLine]bool, toldCases ma
 		f.ID, f.Level = DeadConfig, DeadConfig.Info().Level
 		where = "with the values in the object"
 	}
-	cases := r.cases
+	cases := caseList(j.never(lineOf(f.Location.File, f.Location.Line, f.Location.Text), r.cases))
 	place := fmt.Sprintf("%s:%d:%s", f.Location.File, f.Location.Line, cases)
-	if cases != "" && toldCases[place] {
+	if cases != "" && j.toldCases[place] {
 		cases = ""
 	}
 	if len(lines) == 0 && (cases == "" || f.Location.Line == 0) {
 		return f, false
 	}
-	toldCases[place] = true
+	j.toldCases[place] = true
 	for _, l := range lines {
-		told[l] = true
+		j.told[l] = true
 	}
 	what := ""
 	switch {

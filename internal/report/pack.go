@@ -24,6 +24,17 @@ func (in *Input) Pack() {
 	in.packed, in.Findings, in.Programs = w.bytes(), nil, nil
 }
 
+// Edit changes an input, packed or not.
+func (in *Input) Edit(change func(*Input)) {
+	packed := in.packed != nil
+	out := in.unpacked()
+	change(out)
+	if packed {
+		out.Pack()
+	}
+	*in = *out
+}
+
 // unpacked returns the input with its programs.
 func (in *Input) unpacked() *Input {
 	if in.packed == nil {
