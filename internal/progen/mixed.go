@@ -115,6 +115,8 @@ func patternOf(k funcKind) Pattern {
 		return PtrBack
 	case kindArgs:
 		return StackArgs
+	case kindMaybe:
+		return PtrOrNumber
 	case kindPointer, kindDeep:
 		return Static
 	}

@@ -56,6 +56,19 @@ func (g *gen) special(k funcKind, name string) bool {
 		}
 		g.a.Emit(opStxDW, 1, 3, 0, 0)
 		g.a.Emit(opMovK, 0, 0, 0, number())
+	case kindMaybe:
+		if g.rnd.IntN(2) == 0 {
+			g.a.Func(name, true, "other", "scalar")
+		} else {
+			g.a.Func(name, false)
+		}
+		some := g.label()
+		g.a.Emit(opMovK, 0, 0, 0, number())
+		g.a.If(0x55, 2, 0, 0, some) // !=
+		g.a.Emit(bytecode.CodeExit, 0, 0, 0, 0)
+		g.a.Label(some)
+		bits, n := g.size()
+		g.a.Emit(0x62|bits, 1, 0, int16(g.rnd.IntN(8/n)*n), g.few())
 	case kindArgs:
 		g.a.Func(name, false)
 		g.a.subs[len(g.a.subs)-1].Params = 7

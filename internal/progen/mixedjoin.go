@@ -198,37 +198,49 @@ func (g *gen) manyMeet() {
 func (g *gen) pointersMeet() {
 	n, k := 17+g.rnd.IntN(10), int32(g.rnd.IntN(40))
 	slot, end := g.private(), g.label()
-	spilled := g.rnd.IntN(3) > 0
-	pointers := g.rnd.IntN(n) // from here on
+	spilled := g.rnd.IntN(3) == 0
+	r := []bytecode.Reg{1, 4}[g.rnd.IntN(2)] // 1: an argument
+	pointers := g.rnd.IntN(n)                // from here on
 	if g.rnd.IntN(2) == 0 {
 		g.a.Helper(7)
 	} else {
-		g.a.Emit(opMovX, 4, g.number(false), 0, 0)
+		g.a.Emit(opMovX, r, g.number(false), 0, 0)
 	}
 	g.selector(2, k, int32(n))
 	g.fan(n, func(i int) {
 		initialised := true
 		if i >= pointers {
-			g.target(4, 3)
+			g.target(r, 3)
 		} else {
-			initialised = g.something(4)
+			initialised = g.something(r)
 		}
 		if spilled && initialised {
-			g.a.Emit(opStxDW, 10, 4, slot, 0)
+			g.a.Emit(opStxDW, 10, r, slot, 0)
 		}
 	})
 	g.branchOn(5)
 	if spilled {
 		g.boundary()
-		g.a.Emit(opLdxDW, 4, 10, slot, 0)
+		g.a.Emit(opLdxDW, r, 10, slot, 0)
 	}
 	g.selector(2, k, int32(n))
+	if r == 1 {
+		l := g.label()
+		g.a.Emit(opMovK, 3, 0, 0, 1)
+		g.a.If(0x35, 2, 0, int32(pointers), l) // >=
+		g.a.Emit(opMovK, 3, 0, 0, 0)
+		g.a.Label(l)
+		g.a.Emit(opMovX, 2, 3, 0, 0)
+		g.a.Call(g.want(kindMaybe))
+		g.look()
+		return
+	}
 	if g.rnd.IntN(2) == 0 {
 		g.a.If(opJltK, 2, 0, int32(pointers), end)
 	} else {
 		g.a.If(0x55, 2, 0, int32(pointers+g.rnd.IntN(n-pointers)), end) // !=
 	}
-	g.through(4)
+	g.through(r)
 	g.a.Label(end)
 	g.look()
 }

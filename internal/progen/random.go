@@ -51,6 +51,7 @@ const (
 	kindNodes  // r1, r2: kernel objects
 	kindPacket // r1: context, r2: pointer as above
 	kindGiver  // like kindPointer: stores a pointer to where r1 points
+	kindMaybe  // r1: pointer to 8 bytes of the caller's stack if r2 is not 0, else anything
 	kindArgs   // r1 to r5: numbers, then on the stack: a number, a pointer as above
 )
 
