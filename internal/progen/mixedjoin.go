@@ -12,6 +12,7 @@ func (g *gen) flagPointer() {
 	k, slot := int32(g.rnd.IntN(48)), g.private()
 	spilled := g.rnd.IntN(2) == 0
 	r := bytecode.Reg(3 + g.rnd.IntN(3))
+	g.constantsOnStack()
 	g.a.Helper(7) // r1 to r5 hold nothing
 	other, meet, end := g.label(), g.label(), g.label()
 	g.flag(1, k)
@@ -200,7 +201,9 @@ func (g *gen) pointersMeet() {
 	slot, end := g.private(), g.label()
 	spilled := g.rnd.IntN(3) == 0
 	r := []bytecode.Reg{1, 4}[g.rnd.IntN(2)] // 1: an argument
-	pointers := g.rnd.IntN(n)                // from here on
+	g.constantsOnStack()
+	pointers := g.rnd.IntN(n)             // from here on
+	valid := r == 4 && g.rnd.IntN(2) == 0 // the others are pointers, too
 	if g.rnd.IntN(2) == 0 {
 		g.a.Helper(7)
 	} else {
@@ -209,9 +212,12 @@ func (g *gen) pointersMeet() {
 	g.selector(2, k, int32(n))
 	g.fan(n, func(i int) {
 		initialised := true
-		if i >= pointers {
+		switch {
+		case i >= pointers:
 			g.target(r, 3)
-		} else {
+		case valid:
+			g.a.MapValue(r, g.array, int64(8*g.rnd.IntN(4)))
+		default:
 			initialised = g.something(r)
 		}
 		if spilled && initialised {
@@ -222,6 +228,11 @@ func (g *gen) pointersMeet() {
 	if spilled {
 		g.boundary()
 		g.a.Emit(opLdxDW, r, 10, slot, 0)
+	}
+	if valid {
+		g.through(r)
+		g.look()
+		return
 	}
 	g.selector(2, k, int32(n))
 	if r == 1 {

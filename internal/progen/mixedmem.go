@@ -107,6 +107,14 @@ func (g *gen) aim(r, scr bytecode.Reg, n, align int) {
 	}
 }
 
+// constantsOnStack stores constants to a few words, so that a store that an analysis
+// misses contradicts it.
+func (g *gen) constantsOnStack() {
+	for range 1 + g.rnd.IntN(scratch) {
+		g.a.Emit(0x7a, 10, 0, int16(-8*(1+g.rnd.IntN(scratch))), g.few())
+	}
+}
+
 // target puts a pointer to 8 aligned bytes of the stack into r.
 func (g *gen) target(r, scr bytecode.Reg) {
 	if g.rnd.IntN(3) == 0 {
@@ -208,6 +216,7 @@ func (g *gen) atomics() {
 // from there, and stores through it.
 func (g *gen) lostPointer() {
 	slot := g.private()
+	g.constantsOnStack()
 	k := int32(g.rnd.IntN(48))
 	end := g.label()
 	switch g.rnd.IntN(4) {
