@@ -3,6 +3,7 @@ package abstract
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"os"
@@ -35,17 +36,44 @@ type logWalk struct {
 	regs  map[int]kernelValue
 	walks bool // the listings in front of the walk are over
 	whole bool // the next line holds all registers
+
+	words map[string]word // those that were read before
+}
+
+// word is what a word of a line says: a register, or -1, and its value.
+type word struct {
+	reg   int
+	value kernelValue
+}
+
+// parse is parseState for logs in which most words are there many times.
+func (w *logWalk) parse(text string) map[int]kernelValue {
+	regs := map[int]kernelValue{}
+	for _, s := range fields(text) {
+		known, ok := w.words[s]
+		if !ok {
+			known.reg = -1
+			for r, v := range parseState(w.t, s) {
+				known = word{r, v}
+			}
+			w.words[s] = known
+		}
+		if known.reg >= 0 {
+			regs[known.reg] = known.value
+		}
+	}
+	return regs
 }
 
 // line takes a line of the log. For that of an instruction it returns its slot, and
 // the registers before it.
 func (w *logWalk) line(text string) (pc int, regs map[int]kernelValue) {
 	if m := fromLine.FindStringSubmatch(text); m != nil {
-		w.regs, w.walks = parseState(w.t, m[2]), true
+		w.regs, w.walks = w.parse(m[2]), true
 		return -1, nil
 	}
 	if m := frameLine.FindStringSubmatch(text); m != nil && w.whole {
-		w.regs = parseState(w.t, m[1]) // of callers, too, before those of callees
+		w.regs = w.parse(m[1]) // of callers, too, before those of callees
 		return -1, nil
 	}
 	w.whole = text == "caller:" || text == "callee:" || strings.HasPrefix(text, "returning from callee:") ||
@@ -54,7 +82,7 @@ func (w *logWalk) line(text string) (pc int, regs map[int]kernelValue) {
 		if !w.walks {
 			w.regs, w.walks = map[int]kernelValue{}, true
 		}
-		maps.Copy(w.regs, parseState(w.t, m[2]))
+		maps.Copy(w.regs, w.parse(m[2]))
 		return -1, nil
 	}
 	m := visitLine.FindStringSubmatch(text)
@@ -72,7 +100,7 @@ func (w *logWalk) line(text string) (pc int, regs map[int]kernelValue) {
 		}
 	}
 	if _, after, ok := strings.Cut(m[3], " ; "); ok {
-		maps.Copy(w.regs, parseState(w.t, after))
+		maps.Copy(w.regs, w.parse(after))
 	}
 	return pc, regs
 }
@@ -127,7 +155,7 @@ func compareLog(t *testing.T, rec *record.Record) (visits, outside int) {
 	_, f := fixpoint(t, p)
 	replay := NewReplay(f, Options{Rules: Kernel})
 	known := map[int][]*State{}
-	w := &logWalk{t: t, p: p}
+	w := &logWalk{t: t, p: p, words: map[string]word{}}
 	lines := bufio.NewScanner(strings.NewReader(rec.Result.Load.Log))
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
@@ -147,7 +175,7 @@ func compareLog(t *testing.T, rec *record.Record) (visits, outside int) {
 		if outside++; outside == 1 {
 			var ours []string
 			for _, s := range states {
-				ours = append(ours, s.String())
+				ours = append(ours, misfits(t, s, regs)+s.String())
 			}
 			t.Errorf("%s: at %d: %s\nkernel %v\nours   %s", rec.Job.Name, pc, lines.Text(), regs,
 				strings.Join(ours, "\n       "))
@@ -181,4 +209,15 @@ func covered(t *testing.T, states []*State, regs map[int]kernelValue) bool {
 		}
 	}
 	return false
+}
+
+// misfits names the registers of the kernel's that a state does not cover.
+func misfits(t *testing.T, s *State, regs map[int]kernelValue) string {
+	out := ""
+	for r, k := range regs {
+		if !k.fits(s.regs[r]) && !k.fitsPrinted(t, s.regs[r]) {
+			out += fmt.Sprintf("(r%d) ", r)
+		}
+	}
+	return out
 }

@@ -24,6 +24,7 @@ type kernelValue struct {
 
 var (
 	fromLine = regexp.MustCompile(`^from \d+ to (\d+): (?:frame\d+: )?(R\d.*)$`)
+	partText = regexp.MustCompile(`((?:[a-z0-9_]+=)+)(\([^)]*\)|[^,]*)`)
 	regText  = regexp.MustCompile(`^R(\d+)=P?([a-z_0-9?-]*)(?:\((.*)\))?$`)
 )
 
@@ -77,8 +78,7 @@ func parseValue(t *testing.T, kind, args string) kernelValue {
 		v.off = scalar.Const(0)
 	}
 	meet := func(s scalar.S) { v.off = scalar.Meet(v.off, s) }
-	pattern := regexp.MustCompile(`((?:[a-z0-9_]+=)+)(\([^)]*\)|[^,]*)`)
-	for _, m := range pattern.FindAllStringSubmatch(args, -1) {
+	for _, m := range partText.FindAllStringSubmatch(args, -1) {
 		for _, name := range strings.Split(strings.TrimSuffix(m[1], "="), "=") {
 			n, _ := parseNumber(m[2])
 			switch name {

@@ -90,8 +90,10 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 	case sl.val != nil && sl.val.zero() && first+acc.size <= n:
 		return constant(0)
 	}
+	// Linux takes bytes for 0 that were all stored as such, or that are all part of one
+	// spilled 0, but not a mixture.
 	for b := first; b < first+acc.size; b++ {
-		if !sl.zeroByte(b) {
+		if sl.bytes[b] != byteZero && (r.a.opt.Rules == Kernel || !sl.zeroByte(b)) {
 			return stackUnknown(f)
 		}
 	}
