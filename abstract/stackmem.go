@@ -1,6 +1,9 @@
 package abstract
 
-import "github.com/bpfcfg/bpfcfg/abstract/tnum"
+import (
+	"github.com/bpfcfg/bpfcfg/abstract/tnum"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
 
 // span returns the lowest and highest byte offset of an access to a frame, and
 // whether there is but one. Offsets far outside the frame are cut: no kernel
@@ -74,7 +77,13 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 	}
 	n := sl.spilled()
 	if n == 8 && acc.size < 8 && sl.val.has(func(a *Alt) bool { return a.Kind != Number }) {
-		r.fault(&sl.val.Alt, acc.fault(PartialFill, lo, tnum.T{}))
+		// At a variable offset Linux allows what it refuses at a constant one, so a
+		// path with a constant may be left out because of one with more offsets.
+		x := sl.val.Alt
+		if acc.reg != bytecode.R10 {
+			x.flags |= loose
+		}
+		r.fault(&x, acc.fault(PartialFill, lo, tnum.T{}))
 	}
 	switch {
 	case sl.val != nil && first == 0 && acc.size == 8 && n == 8:

@@ -27,7 +27,7 @@ func TestMixed(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", longVariable, err)
 		}
-		want, runs = n, 100
+		want, runs = n, 300
 	}
 	var c total
 	var steps [progen.NumPatterns]int

@@ -28,13 +28,14 @@ import (
 )
 
 // Environment: the kernels, how many programs, the seed of the first, and a
-// directory for the records.
+// directory for the records; a record of answers that were kept.
 const (
 	vmVariable       = "BPFCFG_VM"
 	umlVariable      = "BPFCFG_UML"
 	programsVariable = "BPFCFG_ASKED_PROGRAMS"
 	seedVariable     = "BPFCFG_RANDOM_SEED"
 	keepVariable     = "BPFCFG_ASKED_KEEP"
+	answersVariable  = "BPFCFG_ASKED_ANSWERS"
 )
 
 // number reads a number from the environment.
@@ -79,6 +80,15 @@ func TestRandom(t *testing.T) {
 			compare(t, answers, n)
 		})
 	}
+}
+
+// TestAnswers compares answers that were kept.
+func TestAnswers(t *testing.T) {
+	path := os.Getenv(answersVariable)
+	if path == "" {
+		t.Skipf("no answers: %s=FILE names some that %s kept", answersVariable, keepVariable)
+	}
+	compare(t, path, 1)
 }
 
 // build returns a static bpfcfg, which can be the first process of a guest.
