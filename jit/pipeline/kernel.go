@@ -1,6 +1,9 @@
 package pipeline
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -36,7 +39,7 @@ func (a *Analysis) Claim() verify.Claim {
 			c.Refused = v.Message
 		}
 		c.Source = &verify.Source{
-			Graph: a.Graph, Facts: seen{a.Succ.Facts},
+			Graph: a.Graph, Facts: seenOf(a.Program, a.Succ.Facts), AttachType: attachType(a),
 			Original: a.Xlated.Original, Xlated: a.Xlated.Xlated, Unpredicted: a.Xlated.Unpredicted,
 			Unprivileged: a.Options.NoCapBPF, Masks: a.Options.NoCapPerfmon, Blinded: a.Options.Blind,
 		}
@@ -44,11 +47,67 @@ func (a *Analysis) Claim() verify.Claim {
 	return c
 }
 
-// seen answers what Linux's verifier sees by the facts that follow its rules.
-type seen struct{ f *abstract.Facts }
+// seen answers what Linux's verifier finds out by the facts that follow its rules.
+type seen struct {
+	f     *abstract.Facts
+	maps  []bytecode.Map
+	calls []abstract.Call // by slot
+	uses  []abstract.Use  // by slot
+}
+
+func seenOf(p *bytecode.Program, f *abstract.Facts) seen {
+	return seen{f: f, maps: p.Maps, calls: f.HelperCalls(), uses: f.Uses()}
+}
 
 func (s seen) Seen(pc bytecode.PC) verify.Answer { return answer(s.f.Reach(pc)) }
 func (s seen) EdgeSeen(i int) verify.Answer      { return answer(s.f.Take(i)) }
+func (s seen) WritesPacket() verify.Answer       { return answer(truth(s.f.WritesPacket())) }
+
+// Call implements verify.Facts.
+func (s seen) Call(pc bytecode.PC) verify.Call {
+	out := verify.Call{Key: -1, Callback: -1}
+	i, ok := slices.BinarySearchFunc(s.calls, pc, func(c abstract.Call, pc bytecode.PC) int { return cmp.Compare(c.PC, pc) })
+	if !ok {
+		return out
+	}
+	c := s.calls[i]
+	out.Key, out.SureKey = c.Key, c.KeyCertain
+	out.Callback, out.SureCallback = c.Func, c.FuncCertain
+	out.NoFlags, out.SureFlags = c.Zero, c.ZeroCertain
+	out.SureMap = c.MapCertain
+	if c.Map >= 0 {
+		out.Map = &s.maps[c.Map]
+	}
+	if c.Inner {
+		out.Map = out.Map.Inner
+		out.SureMap = out.SureMap && out.Map != nil
+	}
+	return out
+}
+
+// Memory implements verify.Facts.
+func (s seen) Memory(pc bytecode.PC) (m verify.Memory, sure bool) {
+	i, ok := slices.BinarySearchFunc(s.uses, pc, func(u abstract.Use, pc bytecode.PC) int { return cmp.Compare(u.PC, pc) })
+	if !ok {
+		return verify.OtherMemory, false
+	}
+	switch u := s.uses[i]; u.To {
+	case abstract.MemCtx:
+		return verify.Context, u.Certain
+	case abstract.MemSock:
+		return verify.Socket, u.Certain
+	default:
+		return verify.OtherMemory, u.Certain
+	}
+}
+
+// attachType returns what the program is loaded with.
+func attachType(a *Analysis) uint32 {
+	if a.Options.AttachType != 0 {
+		return a.Options.AttachType
+	}
+	return a.Program.AttachType
+}
 
 func answer(t cfg.Truth) verify.Answer {
 	switch t {

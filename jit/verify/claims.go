@@ -1,6 +1,8 @@
 package verify
 
 import (
+	"slices"
+
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
@@ -8,76 +10,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/jit/machine"
 )
-
-// Counts of rounds that may_goto begins with (BPF_MAX_LOOPS and
-// BPF_MAX_TIMED_LOOPS, include/linux/bpf.h).
-const (
-	mayGotoRounds      = 8 << 20
-	mayGotoTimedRounds = 0xffff
-)
-
-// inserted checks what the verifier put in front of a function, up to the slot
-// at: the counters of may_goto, or what only the kernel knows.
-func (c *source) inserted(fn *machine.Func, at bytecode.PC) {
-	first := c.Original[at]
-	c.collect(first, int32(fn.Start), int32(at))
-	if len(c.items) == 0 {
-		if c.usesMayGoto(c.p.Subprogs[c.sub]) {
-			c.fail(first, "nothing sets up the counters of may_goto in front of it")
-		}
-		return
-	}
-	count, fp := int16(-fn.StackDepth), bytecode.R10
-	form := []pat{p(stD, fp, 0, count, mayGotoRounds)}
-	if c.k.has(kernel.TimedMayGoto) {
-		form = []pat{p(stD, fp, 0, count, mayGotoTimedRounds), p(stD, fp, 0, count+8, 0)}
-	}
-	if c.matches(int32(at), form...) && c.usesMayGoto(c.p.Subprogs[c.sub]) {
-		c.out.Insertions++
-		return
-	}
-	if c.sub == 0 && c.unclones(int32(at)) {
-		c.out.Insertions++
-		return
-	}
-	for x := fn.Start; x < at; x++ {
-		if c.known[x] {
-			c.fail(first, "%s in front of it: no insertion of %s", c.itemsText(), c.k.Name)
-			return
-		}
-	}
-	if !c.confined(int32(fn.Start), int32(at)) {
-		c.fail(first, "what is in front of it, %s, does not lead to it", c.itemsText())
-	}
-}
-
-// unclones reports whether c.items make a packet that others share the program's
-// own, or give up with a verdict: where the mark of such a packet lies, its bit and
-// the verdict are the kernel's to know (net/core/filter.c bpf_unclone_prologue,
-// Linux 7.3).
-func (c *source) unclones(end int32) bool {
-	const (
-		length   = 10
-		pullData = 39 // bpf_skb_pull_data
-	)
-	if len(c.items) != length {
-		return false
-	}
-	mark, bit, verdict := c.items[0].in.Off, c.items[1].in.Imm, c.items[7].in.Imm
-	r0, r1, r2, r6 := bytecode.R0, bytecode.R1, bytecode.R2, bytecode.R6
-	return c.matches(end,
-		p(0x71, r6, r1, mark, 0), // r6 = *(u8 *)(r1 + mark)
-		p(0x54, r6, 0, 0, bit),   // w6 &= bit
-		p(0x15, r6, 0, 7, 0),     // if r6 == 0 goto the program
-		p(0xbf, r6, r1, 0, 0),
-		p(0xaf, r2, r2, 0, 0),
-		p(bytecode.CodeCall, 0, 0, 0, pullData),
-		p(0x15, r0, 0, 2, 0),
-		p(0xb4, r0, 0, 0, verdict),
-		p(bytecode.CodeExit, 0, 0, 0, 0),
-		p(0xbf, r1, r6, 0, 0),
-	)
-}
 
 // usesMayGoto reports whether a may_goto of a subprogram is left as one.
 func (c *source) usesMayGoto(s bytecode.Subprogram) bool {
@@ -95,11 +27,7 @@ func (c *source) usesMayGoto(s bytecode.Subprogram) bool {
 func (c *source) hidden(fn *machine.Func, f int) {
 	body := c.prog.Insns[fn.Start:fn.End]
 	move := bytecode.Insn{Code: w64 | opMov | byReg, Dst: bytecode.R0, Src: bytecode.R1}
-	own := false
-	for _, s := range c.p.Subprogs {
-		own = own || s.Exception
-	}
-	if f != len(c.prog.Funcs)-1 || own || len(body) != 2 || body[0] != move || body[1].Code != bytecode.CodeExit ||
+	if f != len(c.prog.Funcs)-1 || c.ownCallback() || len(body) != 2 || body[0] != move || body[1].Code != bytecode.CodeExit ||
 		!fn.ExceptionCallback {
 		c.fail(-1, "function %d, which the verifier added, is no exception callback", f)
 	}
@@ -107,6 +35,25 @@ func (c *source) hidden(fn *machine.Func, f int) {
 		if c.Original[x] >= 0 {
 			c.fail(c.Original[x], "lies in function %d, which the verifier added", f)
 		}
+	}
+}
+
+// ownCallback reports whether the source has an exception callback.
+func (c *source) ownCallback() bool {
+	return slices.ContainsFunc(c.p.Subprogs, func(s bytecode.Subprogram) bool { return s.Exception })
+}
+
+// callbackAdded checks that the verifier's own exception callback is there when a
+// program throws and has none.
+func (c *source) callbackAdded() {
+	n := len(c.prog.Funcs)
+	is, must := n > 0 && c.prog.Funcs[n-1].Hidden, c.throws()
+	if c.ownCallback() {
+		must = No
+	}
+	if must == Yes && !is || must == No && is && !c.nameless() {
+		c.sub, c.fn = 0, 0
+		c.fail(-1, "has an exception callback of the verifier's: %t, should be %t", is, must == Yes)
 	}
 }
 
@@ -121,7 +68,7 @@ func (c *source) frameClaims(fn *machine.Func, f int) {
 		c.fail(s.Start, "function %d is said to be an exception callback: %t, should be %t", f, fn.ExceptionCallback,
 			s.Exception)
 	}
-	if want := f == 0 && c.throws(); fn.ExceptionBoundary != want && (want || !c.nameless()) {
+	if want := f == 0 && c.throws() != No; fn.ExceptionBoundary != want && (want || !c.nameless()) {
 		c.fail(s.Start, "function %d is said to be an exception boundary: %t, should be %t", f, fn.ExceptionBoundary, want)
 	}
 	if want := stackArgs(c.p, s); fn.OutStackArgs != want && c.k.StackArgs {
@@ -167,14 +114,15 @@ func stackArgs(p *bytecode.Program, s bytecode.Subprogram) int {
 	return n
 }
 
-// throws reports whether the verifier comes to a call of bpf_throw.
-func (c *source) throws() bool {
+// throws tells whether the verifier comes to a call of bpf_throw.
+func (c *source) throws() Answer {
+	out := No
 	for _, r := range c.p.Refs {
-		if r.Kind == bytecode.RefKfunc && r.Name == "bpf_throw" && c.p.Insns[r.PC].IsKfuncCall() && c.Facts.Seen(r.PC) != No {
-			return true
+		if r.Kind == bytecode.RefKfunc && r.Name == "bpf_throw" && c.p.Insns[r.PC].IsKfuncCall() {
+			out = max(out, c.Facts.Seen(r.PC))
 		}
 	}
-	return false
+	return out
 }
 
 // nameless reports whether a kernel function is called whose name is not known: it

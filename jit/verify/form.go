@@ -19,6 +19,8 @@ type pat struct {
 	ref  bytecode.RefKind
 	name string // of the kernel function or variable, "" for any
 	any  bool   // the immediate is one that only the kernel or a map knows
+	// place: a load or store whose offset and size only the kernel knows.
+	place bool
 }
 
 // target says where a jump of a form leads.
@@ -50,6 +52,13 @@ func kernelCall(name string) pat {
 	return q
 }
 
+// kfuncCall makes a call of a kernel function by its BTF.
+func kfuncCall(name string) pat {
+	q := kernelCall(name)
+	q.in.Src = bytecode.CallKfunc
+	return q
+}
+
 // matches reports whether c.items are a form.
 func (c *source) matches(end int32, form ...pat) bool {
 	if len(form) != len(c.items) {
@@ -75,6 +84,10 @@ func (c *source) matchesOne(end int32, form []pat, k int) bool {
 		if have.Code == bytecode.CodeGotol {
 			have.Imm, want.Imm = 0, 0
 		}
+	}
+	if q.place {
+		const sizes = 0x18
+		have.Off, have.Code, want.Code = 0, have.Code&^sizes, want.Code&^sizes
 	}
 	if have != want && !c.clears(have, want) {
 		return false
@@ -122,7 +135,9 @@ func (c *source) forms(pc bytecode.PC, end int32) bool {
 		return c.matches(end, jumpTo(in, f.Target))
 	case bytecode.FlowCond:
 		return c.condForms(pc, in, f, end)
-	case bytecode.FlowExit, bytecode.FlowIndirect:
+	case bytecode.FlowExit:
+		return c.exitForms(pc, in, end)
+	case bytecode.FlowIndirect:
 		return c.single(in)
 	case bytecode.FlowCall:
 		return c.single(in) && c.calleeRight(f.Callee, c.items[0].flow.Callee)

@@ -3,7 +3,6 @@ package verify
 import (
 	"math/bits"
 	"sort"
-	"strings"
 
 	"github.com/cilium/ebpf/asm"
 
@@ -11,9 +10,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
-// helperForms checks a call of a helper or kernel function: a call, or one of
-// the shorter ways that the verifier knows (kernel/bpf/fixups.c
-// bpf_do_misc_fixups, Linux 7.3).
+// helperForms checks a call of a helper or kernel function: a call, or the
+// shorter way that the verifier takes by what it knows of the operands
+// (kernel/bpf/fixups.c bpf_do_misc_fixups, Linux 7.3). Where it must take that, a
+// call is wrong, and the other way round.
 func (c *source) helperForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	if in.Code == bytecode.CodeCall && in.Src == bytecode.CallKfunc {
 		return c.kfuncForms(pc, in, end)
@@ -21,75 +21,112 @@ func (c *source) helperForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	if !in.IsHelperCall() {
 		return c.single(in)
 	}
-	fn := asm.BuiltinFunc(in.Imm)
-	if fn == asm.FnTailCall {
-		return c.tailCallForms(end)
-	}
-	if c.single(in) {
-		return true
-	}
-	switch fn {
+	switch fn := asm.BuiltinFunc(in.Imm); fn {
+	case asm.FnTailCall:
+		return c.tailCallForms(pc, end)
 	case asm.FnLoop:
-		return c.loopForm(end)
+		return c.loopForms(pc, in, end)
 	case asm.FnMapLookupElem, asm.FnMapUpdateElem, asm.FnMapDeleteElem, asm.FnMapPushElem, asm.FnMapPopElem,
 		asm.FnMapPeekElem, asm.FnRedirectMap, asm.FnForEachMapElem, asm.FnMapLookupPercpuElem:
-		return c.mapForms(fn, end)
-	case asm.FnGetBranchSnapshot:
-		return c.snapshotForm(end)
-	case asm.FnGetFuncArg:
-		return c.funcArgForm(end)
-	}
-	return c.straight()
-}
-
-// straight reports whether the items, which replace a call, are without jumps:
-// whatever they compute, control goes on behind them.
-func (c *source) straight() bool {
-	for _, it := range c.items {
-		switch it.flow.Kind {
-		case bytecode.FlowNext, bytecode.FlowHelper:
-		default:
-			return false
+		return c.mapForms(pc, in, fn, end)
+	case asm.FnPerCpuPtr, asm.FnThisCpuPtr: // memory of bpf_percpu_obj_new has a pointer in front
+		c.unsure = true
+		return c.single(in) || c.matches(end, p(ldxD, bytecode.R1, bytecode.R1, 0, 0), pat{in: in})
+	default:
+		if form := c.inlined(in, fn); form != nil {
+			return c.matches(end, form...)
 		}
+		return c.single(in)
 	}
-	return len(c.items) > 0
 }
 
-// kfuncForms checks a call of a kernel function. What depends on the kernel's
-// types is only known to go on at its end.
-func (c *source) kfuncForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
-	if c.single(in) {
-		return true
+// inlined returns what always replaces a helper in this kernel, nil for a call.
+func (c *source) inlined(in bytecode.Insn, fn asm.BuiltinFunc) []pat {
+	r0, r1, r2 := bytecode.R0, bytecode.R1, bytecode.R2
+	switch {
+	case fn == asm.FnTimerSetCallback:
+		return []pat{addressIn(bytecode.R3), {in: in}}
+	case fn == asm.FnJiffies64:
+		return []pat{addressIn(r0), p(ldxD, r0, r0, 0, 0)}
+	case fn == asm.FnGetSmpProcessorId && c.k.has(kernel.PercpuMove):
+		if !c.k.SMP {
+			return []pat{p(w32|opXor|byReg, r0, r0, 0, 0)}
+		}
+		return percpuRead("cpu_number", ldxW)
+	case (fn == asm.FnGetCurrentTask || fn == asm.FnGetCurrentTaskBtf) && c.k.has(kernel.InlineCurrentTask):
+		return percpuRead("current_task", ldxD)
+	case fn == asm.FnKptrXchg && c.k.has(kernel.InlineXchg):
+		const exchange = 0xdb // lock *(u64 *)
+		return []pat{p(w64|opMov|byReg, r0, r2, 0, 0), p(exchange, r1, r0, 0, atomicXchg)}
+	case fn == asm.FnGetBranchSnapshot && c.k.has(kernel.PercpuMove):
+		return snapshotForm()
+	case c.p.Type == "tracing":
+		return c.tracing(fn)
 	}
-	if ref, ok := c.p.RefAt(pc); ok && ref.Name == "bpf_throw" {
-		return false
-	}
-	if c.straight() {
-		return true
-	}
-	if !c.confined(c.items[0].slot, end) {
-		return false
-	}
-	c.out.Opaque++
-	return true
+	return nil
 }
 
-// tailCallForms checks a tail call: one of the JIT's own opcode, in front of
-// which the index is masked for loaders without CAP_PERFMON.
-func (c *source) tailCallForms(end int32) bool {
-	last := len(c.items) - 1
-	call := c.items[last]
+// addressIn makes a load of an address that only the kernel knows.
+func addressIn(r bytecode.Reg) pat {
+	return pat{in: bytecode.Insn{Code: bytecode.CodeLdImm64, Dst: r}, any: true}
+}
+
+// percpuRead makes a read of a per-CPU variable of the kernel into R0.
+func percpuRead(symbol string, load uint8) []pat {
+	r0 := bytecode.R0
+	base := pat{in: bytecode.Insn{Code: w64 | opMov, Dst: r0}, any: true, ref: bytecode.RefKsym, name: symbol}
+	return []pat{base, p(w64|opMov|byReg, r0, r0, -1, 0), p(load, r0, r0, 0, 0)}
+}
+
+// tailCallForms checks a tail call: one of the JIT's own opcode, direct or not,
+// in front of which the index is masked for loaders without CAP_PERFMON.
+func (c *source) tailCallForms(pc bytecode.PC, end int32) bool {
+	fact := c.Facts.Call(pc)
 	own := pat{in: bytecode.Insn{Code: bytecode.CodeTailCall}, any: true}
-	if call.in.Imm != 0 && !c.hasTailCall(bytecode.PC(call.slot)) {
-		return false // nothing tells where it leads
+	call := c.items[len(c.items)-1]
+	if !c.directRight(fact, call) {
+		return false
 	}
-	if last == 0 {
+	if !c.Masks {
 		return c.matches(end, own)
 	}
-	return c.Masks && c.anyMap(func(m *bytecode.Map) bool {
-		return c.matches(end, p(j64|jge, bytecode.R3, 0, 2, int32(m.MaxEntries)),
-			p(w32|opAnd, bytecode.R3, 0, 0, int32(indexMask(m.MaxEntries))), own)
-	})
+	c.unsure = c.unsure || fact.Map == nil
+	return fact.Map != nil && c.matches(end, p(j64|jge, bytecode.R3, 0, 2, int32(fact.Map.MaxEntries)),
+		p(w32|opAnd, bytecode.R3, 0, 0, int32(indexMask(fact.Map.MaxEntries))), own)
+}
+
+// directRight reports whether a tail call is direct exactly when map and index are
+// known, and has the number that says which it is: they count from 1.
+func (c *source) directRight(fact Call, call item) bool {
+	must := c.isDirect(fact)
+	c.unsure = c.unsure || must == Maybe
+	is := call.in.Imm != 0
+	switch {
+	case is && c.direct >= 0:
+		c.direct++
+	case is:
+	case must == Maybe:
+		c.direct = -1
+	}
+	if must == Maybe {
+		return !is || c.hasTailCall(bytecode.PC(call.slot))
+	}
+	return is == (must == Yes) &&
+		(!is || c.hasTailCall(bytecode.PC(call.slot)) && (c.direct < 0 || int(call.in.Imm) == c.direct))
+}
+
+// isDirect tells whether a tail call is direct: of a loader with all rights, with
+// one map and a constant index in it (record_func_key of kernel/bpf/verifier.c).
+func (c *source) isDirect(fact Call) Answer {
+	switch {
+	case c.Masks || c.Unprivileged || c.Blinded,
+		fact.SureMap && fact.Map == nil, fact.SureKey && fact.Key < 0,
+		fact.SureMap && fact.SureKey && fact.Key >= int64(fact.Map.MaxEntries):
+		return No
+	case fact.SureMap && fact.SureKey:
+		return Yes
+	}
+	return Maybe
 }
 
 // hasTailCall reports whether the program describes the direct tail call at a
@@ -98,16 +135,6 @@ func (c *source) hasTailCall(x bytecode.PC) bool {
 	t := c.prog.TailCalls
 	i := sort.Search(len(t), func(i int) bool { return t[i].PC >= x })
 	return i < len(t) && t[i].PC == x
-}
-
-// anyMap reports whether one of the source's maps does.
-func (c *source) anyMap(does func(m *bytecode.Map) bool) bool {
-	for i := range c.p.Maps {
-		if does(&c.p.Maps[i]) {
-			return true
-		}
-	}
-	return false
 }
 
 // indexMask returns the mask that keeps an index inside an array whose memory is
@@ -119,10 +146,20 @@ func indexMask(entries uint32) uint32 {
 	return 1<<bits.Len32(entries-1) - 1
 }
 
+// loopForms checks a call of bpf_loop: a loop for one callback without flags, a
+// call for all others.
+func (c *source) loopForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
+	fact := c.Facts.Call(pc)
+	loop, call := fact.Callback >= 0 && fact.NoFlags, fact.SureCallback && fact.Callback < 0 || fact.SureFlags && !fact.NoFlags
+	sure := call || loop && fact.SureCallback && fact.SureFlags
+	c.unsure = c.unsure || !sure
+	return (!sure || !loop) && c.single(in) || loop && c.loopForm(fact.Callback, end)
+}
+
 // loopForm checks the loop that replaces a bpf_loop of one callback without
 // flags: it counts in R7 up to R6, and keeps the three registers that it needs in
 // the stack (inline_bpf_loop).
-func (c *source) loopForm(end int32) bool {
+func (c *source) loopForm(callback int, end int32) bool {
 	const rounds, callAt, items, tooBig = 8 << 20, 12, 19, -7
 	if len(c.items) != items || !c.items[callAt].in.IsSubprogramCall() {
 		return false
@@ -134,7 +171,7 @@ func (c *source) loopForm(end int32) bool {
 		return false // outside the frame
 	}
 	call := pat{in: bytecode.Insn{Code: bytecode.CodeCall, Src: bytecode.CallSubprogram}, any: true}
-	if callee := c.items[callAt].flow.Callee; !c.startsFunc(callee) || !c.isCallback(callee) {
+	if callback >= len(c.p.Subprogs) || !c.calleeRight(c.p.Subprogs[callback].Start, c.items[callAt].flow.Callee) {
 		return false
 	}
 	call.in.Off = c.items[callAt].in.Off
@@ -146,124 +183,53 @@ func (c *source) loopForm(end int32) bool {
 		p(ldxD, r6, fp, base, 0), p(ldxD, r7, fp, base+8, 0), p(ldxD, r8, fp, base+16, 0))
 }
 
-// isCallback reports whether the function at an xlated slot is one that the
-// graph has as a callback of this call.
-func (c *source) isCallback(x bytecode.PC) bool {
-	o := c.Original[c.items[0].slot]
-	b := c.block(o)
-	for _, e := range c.Graph.Succs(b) {
-		if e.Kind.String() == "callback" && c.calleeRight(c.Graph.Blocks[e.To].Start, x) {
-			return true
-		}
-	}
-	return false
-}
-
-// snapshotForm checks bpf_get_branch_snapshot, which divides a size by that of an
+// snapshotForm is bpf_get_branch_snapshot, which divides a size by that of an
 // entry, 24, through a multiplication.
-func (c *source) snapshotForm(end int32) bool {
+func snapshotForm() []pat {
 	r0, r2, r3, over := bytecode.R0, bytecode.R2, bytecode.R3, p(bytecode.CodeGoto, 0, 0, 1, 0)
 	const third, inval, noent = -0x55555555, -22, -2
-	return c.matches(end, p(j64|jne, r3, 0, 7, 0), p(w32|opMov, r0, 0, 0, third), p(w64|opMul|byReg, r2, r0, 0, 0),
+	return []pat{p(j64|jne, r3, 0, 7, 0), p(w32|opMov, r0, 0, 0, third), p(w64|opMul|byReg, r2, r0, 0, 0),
 		p(w64|opRsh, r2, 0, 0, 36), kernelCall("perf_snapshot_branch_stack"), p(j64|jeq, r0, 0, 4, 0),
 		p(w32|opMul, r0, 0, 0, 24), p(bytecode.CodeGoto, 0, 0, 3, 0), p(w64|opMov, r0, 0, 0, inval), over,
-		p(w64|opMov, r0, 0, 0, noent))
+		p(w64|opMov, r0, 0, 0, noent)}
 }
 
-// funcArgForm checks bpf_get_func_arg, which reads what the trampoline keeps in
-// front of the arguments.
-func (c *source) funcArgForm(end int32) bool {
-	r0, r1, r2, r3 := bytecode.R0, bytecode.R1, bytecode.R2, bytecode.R3
-	const inval = -22
-	read := []pat{p(j32|jge|byReg, r2, r0, 6, 0), p(w64|opLsh, r2, 0, 0, 3), p(w64|opAdd|byReg, r2, r1, 0, 0),
-		p(ldxD, r0, r2, 0, 0), p(stxD, r3, r0, 0, 0), p(w64|opMov, r0, 0, 0, 0), p(bytecode.CodeGoto, 0, 0, 1, 0),
-		p(w64|opMov, r0, 0, 0, inval)}
-	known := pat{in: bytecode.Insn{Code: w64 | opMov, Dst: r0}, any: true} // raw tracepoints: by the kernel's BTF
-	return c.matches(end, append([]pat{p(ldxD, r0, r1, -8, 0), p(w64|opAnd, r0, 0, 0, 0xff)}, read...)...) ||
-		c.matches(end, append([]pat{known}, read...)...)
-}
-
-// Map types (BPF_MAP_TYPE_* of include/uapi/linux/bpf.h).
+// Attach types of tracing programs (include/uapi/linux/bpf.h, Linux 7.3).
 const (
-	mapHash, mapArray, mapPercpuHash, mapPercpuArray = 1, 2, 5, 6
-	mapLruHash, mapArrayOfMaps, mapHashOfMaps        = 9, 12, 13
+	attachRawTP        = 23
+	attachExit         = 25
+	attachModify       = 26
+	attachSession      = 58
+	attachExitMulti    = 60
+	attachSessionMulti = 61
 )
 
-// mapForms checks a call of a map helper: a call of the map type's own function,
-// or the lookup itself.
-func (c *source) mapForms(fn asm.BuiltinFunc, end int32) bool {
-	if len(c.items) == 1 {
-		it := c.items[0]
-		return it.flow.Kind == bytecode.FlowHelper && it.ref != nil && it.ref.Kind == bytecode.RefKfunc &&
-			(strings.HasSuffix(it.ref.Name, mapOps[fn]) && mapOps[fn] != "")
+// tracing returns a helper of tracing programs that reads what the trampoline
+// keeps in front of the arguments: their number, or of a raw tracepoint what the
+// kernel's BTF says of it.
+func (c *source) tracing(fn asm.BuiltinFunc) []pat {
+	r0, r1, r2, r3 := bytecode.R0, bytecode.R1, bytecode.R2, bytecode.R3
+	const inval, notSupported, countAt, placeAt = -22, -95, -8, -16
+	count := []pat{p(ldxD, r0, r1, countAt, 0), p(w64|opAnd, r0, 0, 0, 0xff)}
+	if c.AttachType == attachRawTP {
+		count = []pat{{in: bytecode.Insn{Code: w64 | opMov, Dst: r0}, any: true}}
 	}
-	return fn == asm.FnMapLookupElem && c.anyMap(func(m *bytecode.Map) bool { return c.lookupForm(m, end) })
-}
-
-// mapOps holds how the functions of map types end that do what a helper does.
-var mapOps = map[asm.BuiltinFunc]string{
-	asm.FnMapLookupElem: "_lookup_elem", asm.FnMapUpdateElem: "_update_elem", asm.FnMapDeleteElem: "_delete_elem",
-	asm.FnMapPushElem: "_push_elem", asm.FnMapPopElem: "_pop_elem", asm.FnMapPeekElem: "_peek_elem",
-	asm.FnRedirectMap: "_redirect", asm.FnForEachMapElem: "_for_each_callback",
-	asm.FnMapLookupPercpuElem: "_lookup_percpu_elem",
-}
-
-// lookupForm checks the lookup of a map type (map_gen_lookup of
-// kernel/bpf/arraymap.c and hashtab.c).
-func (c *source) lookupForm(m *bytecode.Map, end int32) bool {
-	const key, lruRef = 48, 35 // places in struct htab_elem
-	r0, r1 := bytecode.R0, bytecode.R1
-	follow := p(ldxD, r0, r0, 0, 0)
-	percpu := p(w64|opMov|byReg, r0, r0, -1, 0)
-	element := p(w64|opAdd, r0, 0, 0, int32(key+(m.KeySize+7)&^7))
-	hash := func(further ...pat) bool {
-		return c.matches(end, append([]pat{kernelCall("__htab_map_lookup_elem"),
-			p(j64|jeq, r0, 0, int16(len(further)), 0)}, further...)...)
+	switch fn {
+	case asm.FnGetFuncArg:
+		return append(count, p(j32|jge|byReg, r2, r0, 6, 0), p(w64|opLsh, r2, 0, 0, 3), p(w64|opAdd|byReg, r2, r1, 0, 0),
+			p(ldxD, r0, r2, 0, 0), p(stxD, r3, r0, 0, 0), p(w64|opMov, r0, 0, 0, 0), p(bytecode.CodeGoto, 0, 0, 1, 0),
+			p(w64|opMov, r0, 0, 0, inval))
+	case asm.FnGetFuncArgCnt:
+		return count
+	case asm.FnGetFuncIp:
+		return []pat{p(ldxD, r0, r1, placeAt, 0)}
+	case asm.FnGetFuncRet:
+		switch c.AttachType {
+		case attachExit, attachModify, attachSession, attachExitMulti, attachSessionMulti:
+			return append(count, p(w64|opLsh, r0, 0, 0, 3), p(w64|opAdd|byReg, r0, r1, 0, 0), p(ldxD, r3, r0, 0, 0),
+				p(stxD, r2, r3, 0, 0), p(w64|opMov, r0, 0, 0, 0))
+		}
+		return []pat{p(w64|opMov, r0, 0, 0, notSupported)}
 	}
-	if (m.Type == mapPercpuArray || m.Type == mapPercpuHash) && !c.k.has(kernel.PercpuMove) {
-		return false
-	}
-	switch m.Type {
-	case mapArray:
-		return c.arrayForm(m, end)
-	case mapPercpuArray:
-		return c.arrayForm(m, end, follow, percpu)
-	case mapArrayOfMaps:
-		return c.arrayForm(m, end, follow, p(j64|jeq, r0, 0, 1, 0))
-	case mapHash:
-		return hash(element)
-	case mapHashOfMaps:
-		return hash(element, follow)
-	case mapPercpuHash:
-		return hash(element, follow, percpu)
-	case mapLruHash:
-		return hash(p(ldxB, r1, r0, lruRef, 0), p(j64|jne, r1, 0, 1, 0), p(stB, r0, 0, lruRef, 1), element)
-	}
-	return false
-}
-
-// arrayForm checks the lookup in an array: the index is compared with the size,
-// and scaled; what is outside, and a null pointer in an array of maps, gives 0.
-func (c *source) arrayForm(m *bytecode.Map, end int32, further ...pat) bool {
-	r0, r1, r2 := bytecode.R0, bytecode.R1, bytecode.R2
-	size := (m.ValueSize + 7) &^ 7
-	if m.Type == mapPercpuArray {
-		size = 8 // an array of pointers
-	}
-	past := int16(3 + len(further))
-	if c.Masks {
-		past++
-	}
-	form := []pat{p(w64|opAdd, r1, 0, 0, int32(c.k.OffValue)), p(ldxW, r0, r2, 0, 0),
-		p(j64|jge, r0, 0, past, int32(m.MaxEntries))}
-	if c.Masks {
-		form = append(form, p(w32|opAnd, r0, 0, 0, int32(indexMask(m.MaxEntries))))
-	}
-	if bits.OnesCount32(size) == 1 {
-		form = append(form, p(w64|opLsh, r0, 0, 0, int32(bits.TrailingZeros32(size))))
-	} else {
-		form = append(form, p(w64|opMul, r0, 0, 0, int32(size)))
-	}
-	form = append(append(form, p(w64|opAdd|byReg, r0, r1, 0, 0)), further...)
-	return c.matches(end, append(form, p(bytecode.CodeGoto, 0, 0, 1, 0), p(w64|opMov, r0, 0, 0, 0))...)
+	return nil
 }

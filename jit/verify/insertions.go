@@ -19,7 +19,7 @@ func (c *source) plainForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	case asm.ALUClass, asm.ALU64Class:
 		return c.arithmeticForms(in, end)
 	case asm.LdXClass, asm.StClass, asm.StXClass:
-		return c.accessForms(in, end)
+		return c.accessForms(pc, in, end)
 	}
 	return c.single(in)
 }
@@ -140,52 +140,6 @@ func (c *source) signedGuards(in bytecode.Insn, div, wide bool, jump uint8) []pa
 	}
 	return append(head, p(jump|jgt, c.ax, 0, 3, 1), p(jump|jeq, c.ax, 0, 4, 1), p(w32|opMov, in.Dst, 0, 0, 0), over, own,
 		over, p(w32|opMov|byReg, in.Dst, in.Dst, 0, 0))
-}
-
-// accessForms checks a load or store: as it is, in another mode, with a zero
-// extension behind it, or replaced by accesses to the structure behind a
-// context, whose ways all lead to their end.
-func (c *source) accessForms(in bytecode.Insn, end int32) bool {
-	extend := p(w32|opMov|byReg, bytecode.R0, bytecode.R0, 0, 1)
-	if in.Class() == asm.StXClass && in.Mode() == asm.AtomicMode && in.Imm == atomicCmpxchg && in.Size() == asm.Word &&
-		c.matches(end, pat{in: in}, extend) {
-		return true
-	}
-	if c.matches(end, pat{in: in}) {
-		return true
-	}
-	for _, mode := range modes(in) {
-		other := in
-		other.Code = in.Code&^0xe0 | uint8(mode)
-		if c.matches(end, pat{in: other}) {
-			return true
-		}
-	}
-	from := c.items[0].slot
-	for _, it := range c.items {
-		if it.flow.Kind == bytecode.FlowCall || it.flow.Kind == bytecode.FlowFuncAddr {
-			return false
-		}
-	}
-	if !c.confined(from, end) {
-		return false
-	}
-	c.out.Opaque++
-	return true
-}
-
-// modes returns the modes that an access can get (kernel/bpf/fixups.c
-// bpf_convert_ctx_accesses).
-func modes(in bytecode.Insn) []asm.Mode {
-	switch {
-	case in.Class() == asm.LdXClass && in.Mode() == asm.MemSXMode:
-		return []asm.Mode{modeProbeSX, modeArenaSX}
-	case in.Class() == asm.LdXClass:
-		return []asm.Mode{modeProbe, modeArena}
-	case in.Mode() == asm.AtomicMode:
-		return []asm.Mode{modeArenaAtom}
-	}
-	return []asm.Mode{modeArena}
 }
 
 // packetLoad checks a load of classic BPF: a call that leaves the function when

@@ -19,7 +19,7 @@ type item struct {
 }
 
 // collect fills in c.items with what lies in xlated slots.
-func (c *source) collect(pc bytecode.PC, from, to int32) {
+func (c *source) collect(from, to int32) {
 	c.items = c.items[:0]
 	for x := from; x < to; {
 		in := c.prog.Insns[x]
@@ -31,7 +31,7 @@ func (c *source) collect(pc bytecode.PC, from, to int32) {
 		x += int32(in.Slots())
 	}
 	if c.Blinded {
-		c.unblind(c.p.Insns[pc].IsWide())
+		c.unblind()
 	}
 }
 
@@ -67,7 +67,8 @@ const (
 
 	jeq, jne, jgt = uint8(asm.JEq), uint8(asm.JNE), uint8(asm.JGT)
 	jge, jle      = uint8(asm.JGE), uint8(asm.JLE)
-	jsge          = uint8(asm.JSGE)
+	jsge, jsgt    = uint8(asm.JSGE), uint8(asm.JSGT)
+	jset          = uint8(asm.JSet)
 
 	ldxB, ldxW, ldxD, stxD, stB, stD = 0x71, 0x61, 0x79, 0x7b, 0x72, 0x7a
 )
@@ -87,13 +88,15 @@ func (c *source) hides(i int) (value int32, class uint8, ok bool) {
 
 // unblind puts hidden constants back (kernel/bpf/core.c bpf_jit_blind_insn and
 // bpf_jit_blind_constants, Linux 7.3).
-func (c *source) unblind(wide bool) {
-	if wide && c.unblindWide() {
-		return
-	}
+func (c *source) unblind() {
 	out := c.items[:0]
 	for i := 0; i < len(c.items); i++ {
 		it := c.items[i]
+		if whole, ok := c.unblindWide(i); ok {
+			out = append(out, whole)
+			i += wideItems - 1
+			continue
+		}
 		v, _, ok := c.hides(i)
 		if !ok || i+2 >= len(c.items) {
 			out = append(out, it)
@@ -117,27 +120,30 @@ func (c *source) unblind(wide bool) {
 	c.items = out
 }
 
-// unblindWide puts the constant of a 64-bit immediate load back: its upper half,
-// shifted up, and its lower half.
-func (c *source) unblindWide() bool {
-	if len(c.items) != 7 {
-		return false
+// wideItems is what a hidden 64-bit constant takes: its upper half, shifted up, and
+// its lower half.
+const wideItems = 7
+
+// unblindWide returns the 64-bit immediate load that items from i on stand for, if
+// they do.
+func (c *source) unblindWide(i int) (item, bool) {
+	if i+wideItems > len(c.items) {
+		return item{}, false
 	}
-	high, class1, ok1 := c.hides(0)
-	low, class2, ok2 := c.hides(4)
-	dst := c.items[3].in.Dst
+	high, class1, ok1 := c.hides(i)
+	low, class2, ok2 := c.hides(i + 4)
+	dst := c.items[i+3].in.Dst
 	shift := bytecode.Insn{Code: w64 | opLsh, Dst: c.ax, Imm: 32}
 	move := bytecode.Insn{Code: w64 | opMov | byReg, Dst: dst, Src: c.ax}
 	join := bytecode.Insn{Code: w64 | opOr | byReg, Dst: dst, Src: c.ax}
-	if !ok1 || !ok2 || class1 != w64 || class2 != w32 || c.items[2].in != shift || c.items[3].in != move ||
-		c.items[6].in != join {
-		return false
+	if !ok1 || !ok2 || class1 != w64 || class2 != w32 || c.items[i+2].in != shift || c.items[i+3].in != move ||
+		c.items[i+6].in != join {
+		return item{}, false
 	}
-	it := c.items[0]
+	it := c.items[i]
 	it.in, it.high = bytecode.Insn{Code: bytecode.CodeLdImm64, Dst: dst, Imm: low}, high
 	it.flow = bytecode.Flow{Kind: bytecode.FlowNext}
-	c.items = append(c.items[:0], it)
-	return true
+	return it, true
 }
 
 // itemsText returns what replaces an instruction, in words.

@@ -10,24 +10,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/machine"
 )
 
-// Answer is what is known of a question.
-type Answer uint8
-
-// The answers.
-const (
-	No Answer = iota
-	Maybe
-	Yes
-)
-
-// Facts is what Linux's verifier sees of the source program, which decides what
-// it removes. The first two answers may be Maybe: then either outcome is right,
-// and counts as unknown.
-type Facts interface {
-	Seen(pc bytecode.PC) Answer // whether it comes to the instruction
-	EdgeSeen(i int) Answer      // whether it takes the edge with this index in Graph.Edges
-}
-
 // Source is where a rewritten program comes from, and the claim how. Slots that
 // are listed as unpredicted stand for something that only the kernel knows.
 type Source struct {
@@ -38,6 +20,7 @@ type Source struct {
 	// xlated slot of what replaces it, or machine.Deleted.
 	Original, Xlated []bytecode.PC
 	Unpredicted      []bytecode.PC
+	AttachType       uint32 // expected_attach_type, or the number of the member of a struct_ops
 	// Unprivileged: loaded without CAP_BPF, so that dead code stays, as loops.
 	// Masks: without CAP_PERFMON, so that indices are masked and speculation is
 	// stopped. Blinded: constants are hidden behind random numbers.
@@ -62,6 +45,12 @@ type source struct {
 	way   []way   // by block: which of its ways is left
 	items []item
 	tails []bool // by subprogram: reaches a tail call
+
+	unsure bool        // the facts do not decide the form of the instruction at hand
+	direct int         // direct tail calls so far, -1 when their number is not known
+	exit   bytecode.PC // first exit with an epilogue, -1 before it
+	stamps Answer      // see readsStampKind, with the question asked before
+	asked  bool
 }
 
 // way says which ways out of a conditional jump are left.
@@ -76,7 +65,7 @@ const (
 // checkSource compares the source graph with the program, and reports whether
 // the two fit together at all.
 func checkSource(s *Source, prog *machine.Program, k *Kernel, out *Proof) {
-	c := &source{Source: s, p: s.Graph.Program, prog: prog, k: k, out: out, ax: bytecode.Reg(k.AXReg)}
+	c := &source{Source: s, p: s.Graph.Program, prog: prog, k: k, out: out, ax: bytecode.Reg(k.AXReg), exit: -1}
 	if !c.maps() || !c.functions() {
 		return
 	}
@@ -207,6 +196,7 @@ func (c *source) functions() bool {
 		c.inserted(fn, at)
 		c.frameClaims(fn, f)
 	}
+	c.callbackAdded()
 	return true
 }
 
@@ -362,23 +352,42 @@ func (c *source) replaced(pc bytecode.PC, from, to int32, seen Answer) {
 	if seen == Maybe {
 		c.out.Unknown++
 	}
-	c.collect(pc, from, to)
-	end := to
-	if c.forms(pc, end) {
+	c.collect(from, to)
+	c.unsure = seen == Maybe
+	if c.forms(pc, to) {
 		if n := len(c.items); n > 1 {
 			c.out.Insertions++
 		}
 		return
 	}
-	for x := from; x < to; x++ {
-		if !c.known[x] && !c.hiding(x) {
-			if !c.confined(from, to) {
-				c.fail(pc, "became what leaves rewritten slots %d to %d", from, to-1)
-			}
-			return
+	if !c.mayBeUnknown(pc, from, to) {
+		c.fail(pc, "became %s: %s", c.itemsText(), c.expected(pc))
+		return
+	}
+	if !c.confined(from, to) {
+		c.fail(pc, "became what leaves rewritten slots %d to %d", from, to-1)
+		return
+	}
+	c.out.Opaque++
+}
+
+// mayBeUnknown reports whether only the kernel may know what an instruction
+// became. That the claim says so is not enough: jumps, exits and calls within the
+// program have no such form, and of a helper the facts decide.
+func (c *source) mayBeUnknown(pc bytecode.PC, from, to int32) bool {
+	switch c.p.Flow(pc).Kind {
+	case bytecode.FlowNext, bytecode.FlowCond:
+	default:
+		if !c.unsure {
+			return false
 		}
 	}
-	c.fail(pc, "became %s: %s", c.itemsText(), c.expected(pc))
+	for x := from; x < to; x++ {
+		if !c.known[x] && !c.hiding(x) {
+			return true
+		}
+	}
+	return false
 }
 
 // hiding reports whether an xlated slot only puts a hidden constant together: its
