@@ -234,7 +234,8 @@ func (c *function) moveStack(digit uint8, n int32) {
 
 // loadPrivate points r9 at the end of this CPU's private stack. The kernel has
 // the first of its per-CPU memory at an address of 32 signed bits, and further
-// memory anywhere; an address that is not known is taken for one of the first.
+// memory anywhere. An address that is not known is taken for one of the first,
+// which the rewrites mark as not predicted.
 func (c *function) loadPrivate() {
 	// A guard word of 8 bytes precedes the stack.
 	top := 8 + int64(roundUp8(c.fn.StackDepth))

@@ -64,7 +64,7 @@ type Func struct {
 	Hidden            bool // appended by the verifier; absent from dumps
 
 	PrivateStack    bool
-	PrivateStackPtr uint64 // per-CPU address; 0 when unknown, which takes the 7-byte form where there is one
+	PrivateStackPtr uint64 // per-CPU address; 0 when unknown: 7 bytes where that form exists, which is a guess
 	OutStackArgs    int    // outgoing stack argument slots (Linux 7.3)
 }
 

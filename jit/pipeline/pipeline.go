@@ -47,17 +47,21 @@ func Run(p *bytecode.Program, prof jit.Profile, opt rewrite.Options) (*Analysis,
 		return nil, err
 	}
 	a := &Analysis{Program: p, Profile: prof, Rules: set, Options: opt, Succ: r, Graph: r.Graph}
-	if p.Rewritten {
-		a.XlatedErr, a.ImageErr = ErrRewritten, ErrRewritten
-		return a, nil
-	}
-	a.Xlated, a.XlatedErr = rewrite.Predict(p, Facts(p, r), prof, opt)
-	if a.XlatedErr != nil {
-		a.ImageErr = a.XlatedErr
-		return a, nil
-	}
-	a.Image, a.ImageErr = jit.Compile(a.Xlated.Program, prof)
+	a.Translate()
 	return a, nil
+}
+
+// Translate makes rewritten program and machine code of the analysis, as Run does.
+func (a *Analysis) Translate() {
+	a.Xlated, a.XlatedErr, a.Image, a.ImageErr = nil, nil, nil, nil
+	if a.Program.Rewritten {
+		a.XlatedErr, a.ImageErr = ErrRewritten, ErrRewritten
+		return
+	}
+	a.Xlated, a.XlatedErr = rewrite.Predict(a.Program, Facts(a.Program, a.Succ), a.Profile, a.Options)
+	if a.ImageErr = a.XlatedErr; a.ImageErr == nil {
+		a.Image, a.ImageErr = jit.Compile(a.Xlated.Program, a.Profile)
+	}
 }
 
 // Predict returns the rewritten program of p as the profile's kernel would hand

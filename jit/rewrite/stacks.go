@@ -55,6 +55,9 @@ func surveyStacks(st *state, im *image) (*image, int, error) {
 		if st.private[i] && i < len(maybe) && maybe[i] || f.unsure {
 			out.markFrame(i)
 		}
+		if st.private[i] {
+			out.markPrologue(i)
+		}
 	}
 	return out, 0, nil
 }
@@ -69,6 +72,11 @@ func (im *image) markFrame(fn int) {
 		}
 	}
 }
+
+// markPrologue marks the first slot of a function with a private stack, whose
+// address the prologue loads: an instruction of 7 or 10 bytes, by where the kernel
+// found per-CPU memory. Both are seen with one kernel on one machine.
+func (im *image) markPrologue(fn int) { im.slots[im.funcs[fn].start].marks |= markUnpredicted }
 
 // privateType reports whether programs of the type may have private stacks
 // (kernel/bpf/verifier.c bpf_enable_priv_stack).

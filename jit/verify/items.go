@@ -20,7 +20,7 @@ type item struct {
 
 // collect fills in c.items with what lies in xlated slots.
 func (c *source) collect(from, to int32) {
-	c.items = c.items[:0]
+	c.items, c.bare = c.items[:0], false
 	for x := from; x < to; {
 		in := c.prog.Insns[x]
 		it := item{slot: x, in: in, flow: bytecode.FlowAt(c.prog.Insns, bytecode.PC(x)), ref: c.refAt(bytecode.PC(x))}
@@ -99,6 +99,7 @@ func (c *source) unblind() {
 		}
 		v, _, ok := c.hides(i)
 		if !ok || i+2 >= len(c.items) {
+			c.bare = c.bare || it.shows(c.ax)
 			out = append(out, it)
 			continue
 		}
@@ -118,6 +119,13 @@ func (c *source) unblind() {
 		i += 2
 	}
 	c.items = out
+}
+
+// shows reports whether a conditional jump compares with a constant that ought to be
+// hidden; comparisons of AX are the verifier's own.
+func (it *item) shows(ax bytecode.Reg) bool {
+	return it.flow.Kind == bytecode.FlowCond && it.in.Source() == asm.ImmSource && it.in.Dst != ax &&
+		it.in.JumpOp() != asm.JCOND
 }
 
 // wideItems is what a hidden 64-bit constant takes: its upper half, shifted up, and

@@ -46,6 +46,7 @@ type source struct {
 	items []item
 	tails []bool // by subprogram: reaches a tail call
 
+	bare   bool        // of items: a constant is not hidden
 	unsure bool        // the facts do not decide the form of the instruction at hand
 	direct int         // direct tail calls so far, -1 when their number is not known
 	exit   bytecode.PC // first exit with an epilogue, -1 before it
@@ -353,6 +354,10 @@ func (c *source) replaced(pc bytecode.PC, from, to int32, seen Answer) {
 		c.out.Unknown++
 	}
 	c.collect(from, to)
+	if c.bare {
+		c.fail(pc, "became %s: its constant should be hidden", c.itemsText())
+		return
+	}
 	c.unsure = seen == Maybe
 	if c.forms(pc, to) {
 		if n := len(c.items); n > 1 {
