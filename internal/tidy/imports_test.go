@@ -29,7 +29,9 @@ var layers = map[string][]string{
 	},
 	"succ":           {"cfg/bytecode", "cfg", "abstract", "abstract/scalar"},
 	"abstract/calls": {},
-	"succ/rules":     {"cfg/bytecode", "cfg/kernel", "cfg", "abstract", "abstract/scalar", "abstract/tnum", "succ"},
+	"succ/rules": {
+		"cfg/bytecode", "cfg/kernel", "cfg", "abstract", "abstract/calls", "abstract/scalar", "abstract/tnum", "succ",
+	},
 	"succ/callgraph": {"cfg/bytecode", "cfg/load", "cfg", "succ"},
 	"succ/hazard":    {"cfg/bytecode", "cfg", "succ", "succ/rules", "jit", "jit/rewrite"},
 	"jit/x86":        {},

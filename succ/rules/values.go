@@ -1,7 +1,10 @@
 package rules
 
 import (
+	"fmt"
+
 	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/abstract/calls"
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/succ"
@@ -169,6 +172,9 @@ func (w *paths) ruleAt(pc bytecode.PC) *Verdict {
 		}
 	}
 	switch {
+	case in.IsHelperCall() && (in.Imm < 0 || in.Imm > calls.MaxHelper()) && w.r.Facts.Reach(pc) == cfg.Yes:
+		// So loaders mark what the kernel does not have (check_helper_call).
+		return reject(pc, Encoding, fmt.Sprintf("invalid func unknown#%d", in.Imm))
 	case in.IsGotox() && w.c.set.PerSubprogram:
 		return w.leaves(pc)
 	case in.IsCallx():
