@@ -91,7 +91,7 @@ func (q Quirks) decide(c scalar.Cond, is32 bool, a, b scalar.S, same bool) (out 
 	equality := c == scalar.JEQ || c == scalar.JNE
 	x, y := scalar.ConstAt(a, is32), scalar.ConstAt(b, is32)
 	switch {
-	case q.EqualByBits && equality && !(x && y), q.OnlyConstants && !y:
+	case q.EqualByBits && equality && (!x || !y), q.OnlyConstants && !y:
 		return scalar.Both, same
 	}
 	out = scalar.KernelCompare(c, is32, a, b)

@@ -78,7 +78,7 @@ func TestDecided(t *testing.T) {
 			if v >= c.since {
 				want = cfg.No
 			}
-			if got := f.Reach(bytecode.PC(asked)); got != want {
+			if got := f.Reach(asked); got != want {
 				t.Errorf("%s: linux %d comes to the branch's other side: %v, want %v", c.name, v, got, want)
 			}
 		}

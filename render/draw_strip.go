@@ -319,8 +319,8 @@ func (k *ByteMark) title() string {
 func (d *drawing) tables() {
 	for t, r := range d.l.Tables {
 		tab := &d.scene.Tables[t]
-		g := display.Item{Class: "t", ID: fmt.Sprintf("t%d", t), Label: "table " + visible.Text(tab.Name), Part: display.Table,
-			Index: t}
+		g := display.Item{Class: "t", ID: fmt.Sprintf("t%d", t), Label: "table " + visible.Text(tab.Name),
+			Part: display.Table, Index: t}
 		d.group(g, func() { d.table(t, r, tab) })
 	}
 }

@@ -127,7 +127,8 @@ func (p *profile) nearest(high, top, want int) (x, y int) {
 		for _, v := range (*p)[min(i, len(*p)):min(i+n, len(*p))] {
 			right = max(right, v)
 		}
-		if right < best || right == best && distance(Pt{0, i * profileStep}, Pt{0, want}) < distance(Pt{0, at * profileStep}, Pt{0, want}) {
+		if right < best || right == best && distance(Pt{Y: i * profileStep}, Pt{Y: want}) <
+			distance(Pt{Y: at * profileStep}, Pt{Y: want}) {
 			best, at = right, i
 		}
 	}
