@@ -32,8 +32,8 @@ func ExampleAnalyze() {
 		fmt.Println(cfg.BlockID(b), facts.Reached(blk.Start), facts.EntryText(cfg.BlockID(b)))
 	}
 	// Output:
-	// b0 true [r1=ctx() r10=fp0]
-	// b1 true [r0=scalar(id=1,smin=0,smax=6,umax=6,smin32=0,smax32=6,umax32=6,var_off=(0x0; 0x6)) r2=scalar(id=1,smin=0,smax=6,umax=6,smin32=0,smax32=6,umax32=6,var_off=(0x0; 0x6)) r10=fp0]
-	// b2 true [1: r0=4 r10=fp0 2: r0=scalar(smin=0,smax=6,umax=6,smin32=0,smax32=6,umax32=6,var_off=(0x0; 0x6)) r10=fp0]
+	// b0 true [R1=ctx() R10=fp0]
+	// b1 true [R0=scalar(id=1,smin=smin32=0,smax=umax=smax32=umax32=6,var_off=(0x0; 0x6)) R2=scalar(id=1,smin=smin32=0,smax=umax=smax32=umax32=6,var_off=(0x0; 0x6)) R10=fp0]
+	// b2 true [1: R0=4 R10=fp0 2: R0=scalar(smin=smin32=0,smax=umax=smax32=umax32=6,var_off=(0x0; 0x6)) R10=fp0]
 	// b3 false []
 }

@@ -2,6 +2,7 @@ package abstract
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
@@ -11,7 +12,7 @@ import (
 // EntryText returns the facts at the entry of a block in the manner of the
 // verifier's log, one line for each state that is kept apart:
 //
-//	r1=scalar(umax=14,var_off=(0x0; 0xf)) r10=fp0
+//	R1=scalar(smin=smin32=0,smax=umax=smax32=umax32=14,var_off=(0x0; 0xf)) R10=fp0
 //
 // Registers that nothing reads any more, or that hold anything, are left out.
 // Several lines begin with the state's number. A block that cannot be reached
@@ -33,7 +34,7 @@ func (s *State) String() string {
 	var parts []string
 	for r, v := range s.regs {
 		if v != nil {
-			parts = append(parts, fmt.Sprintf("r%d=%s", r, v))
+			parts = append(parts, fmt.Sprintf("R%d=%s", r, v))
 		}
 	}
 	for i, f := range s.frames {
@@ -92,7 +93,7 @@ func (a *Alt) text(v *Value) string {
 	switch a.Kind {
 	case Number:
 		if isConst {
-			return fmt.Sprint(int64(c))
+			return signedText(int64(c))
 		}
 	case Stack:
 		name := "fp"
@@ -100,7 +101,7 @@ func (a *Alt) text(v *Value) string {
 			name = fmt.Sprintf("fp[%d]", a.Obj)
 		}
 		if isConst {
-			return name + fmt.Sprint(int64(c))
+			return name + signedText(int64(c))
 		}
 		return name + "(" + strings.Join(rangeFields(a.Off), ",") + ")"
 	case MapPtr, MapValue:
@@ -120,7 +121,7 @@ func (a *Alt) text(v *Value) string {
 	case !isConst:
 		fields = append(fields, rangeFields(a.Off)...)
 	case c != 0:
-		fields = append(fields, fmt.Sprintf("imm=%d", int64(c)))
+		fields = append(fields, "imm="+signedText(int64(c)))
 	}
 	if a.Kind == Number && a.flags&maybePtr != 0 && a.Off == unknown {
 		fields = append(fields, "or_ptr")
@@ -128,24 +129,76 @@ func (a *Alt) text(v *Value) string {
 	return typeName(a) + "(" + strings.Join(fields, ",") + ")"
 }
 
-// rangeFields returns the bounds that say anything (kernel/bpf/log.c
-// print_scalar_ranges).
+// rangeFields returns the bounds that say anything, as Linux 7.3 writes them
+// (kernel/bpf/log.c, print_scalar_ranges): equal ones share their number, and numbers of
+// more than 16 bits are hexadecimal.
 func rangeFields(s scalar.S) []string {
-	var out []string
 	u := scalar.Unknown()
-	add := func(known bool, format string, v any) {
-		if known {
-			out = append(out, fmt.Sprintf(format, v))
+	bounds := []bound{
+		{"smin", uint64(s.Smin()), s.Smin() == u.Smin()},
+		{"smax", uint64(s.Smax()), s.Smax() == u.Smax()},
+		{"umin", s.Umin(), s.Umin() == 0},
+		{"umax", s.Umax(), s.Umax() == u.Umax()},
+		{"smin32", widened(s.S32min()), s.S32min() == u.S32min()},
+		{"smax32", widened(s.S32max()), s.S32max() == u.S32max()},
+		{"umin32", uint64(s.U32min()), s.U32min() == 0},
+		{"umax32", uint64(s.U32max()), s.U32max() == u.U32max()},
+	}
+	var out []string
+	for i, b := range bounds {
+		if b.silent {
+			continue
+		}
+		names := b.name + "="
+		for k := i + 2; k < len(bounds); k += 2 { // minima with minima, maxima with maxima
+			if o := &bounds[k]; !o.silent && o.value == b.value && o.negative() == b.negative() {
+				o.silent = true
+				names += o.name + "="
+			}
+		}
+		if b.name[0] == 's' {
+			out = append(out, names+signedText(int64(b.value)))
+		} else {
+			out = append(out, names+unsignedText(b.value))
 		}
 	}
-	add(s.Smin() != u.Smin(), "smin=%d", s.Smin())
-	add(s.Smax() != u.Smax(), "smax=%d", s.Smax())
-	add(s.Umin() != 0, "umin=%d", s.Umin())
-	add(s.Umax() != u.Umax(), "umax=%d", s.Umax())
-	add(s.S32min() != u.S32min(), "smin32=%d", s.S32min())
-	add(s.S32max() != u.S32max(), "smax32=%d", s.S32max())
-	add(s.U32min() != 0, "umin32=%d", s.U32min())
-	add(s.U32max() != u.U32max(), "umax32=%d", s.U32max())
-	add(s.Var != u.Var, "var_off=%v", s.Var)
+	if s.Var != u.Var {
+		out = append(out, fmt.Sprintf("var_off=%v", s.Var))
+	}
 	return out
+}
+
+// bound is a limit of a number; it is silent when it says nothing.
+type bound struct {
+	name   string
+	value  uint64
+	silent bool
+}
+
+// negative reports whether the bound is a signed one below 0.
+func (b bound) negative() bool { return b.name[0] == 's' && int64(b.value) < 0 }
+
+// widened returns a bound of 32 bits as 64: with its sign where it is written as a
+// decimal number, since -2 is the same in both widths and 0xfffffffe is not.
+func widened(n int32) uint64 {
+	if n >= math.MinInt16 && n <= math.MaxInt16 {
+		return uint64(int64(n))
+	}
+	return uint64(uint32(n))
+}
+
+// signedText writes a number as the kernel writes signed ones.
+func signedText(n int64) string {
+	if n >= math.MinInt16 && n <= math.MaxInt16 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%#x", uint64(n))
+}
+
+// unsignedText writes a number as the kernel writes unsigned ones.
+func unsignedText(n uint64) string {
+	if n <= math.MaxUint16 {
+		return fmt.Sprint(n)
+	}
+	return fmt.Sprintf("%#x", n)
 }

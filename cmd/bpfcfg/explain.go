@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/explain"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
@@ -12,7 +14,7 @@ import (
 // explainCmd tells why the analysis says what it says.
 type explainCmd struct {
 	Input  string   `arg:"" help:"Object, raw:FILE, record:FILE#NAME, or - for standard input."`
-	At     []string `arg:"" optional:"" help:"gotox@N, callx@N, insn@N (slots) or block@N; all indirect jumps and dead code when left out."`
+	At     []string `arg:"" optional:"" help:"gotox@N, callx@N, insn@N (slots), block@N, FILE:LINE or a function; all indirect jumps and dead code when left out."`
 	Format string   `enum:"text,json" default:"text" help:"text or json."`
 	analysisFlags
 }
@@ -23,6 +25,8 @@ func (explainCmd) Help() string {
   bpfcfg explain prog.o gotox@17                 why the jump at slot 17 has these targets
   bpfcfg explain prog.o --prog f block@8         why block b8 is dead, or what holds there
   bpfcfg explain prog.o#f insn@23 --format json  the facts before slot 23
+  bpfcfg explain prog.o prog.c:41                what became of a C line, in all programs
+  bpfcfg explain prog.o f1                       a function: its entry, jumps and dead code
   bpfcfg explain prog.o#f                        all indirect jumps and dead code`
 }
 
@@ -36,7 +40,8 @@ func (c *explainCmd) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	if len(places) > 0 && len(s.programs) > 1 {
+	several := slices.ContainsFunc(places, explain.Place.Several)
+	if len(places) > 0 && !several && len(s.programs) > 1 {
 		var names []string
 		for _, p := range s.programs {
 			names = append(names, p.Name)
@@ -49,6 +54,7 @@ func (c *explainCmd) Run(std streams) error {
 	}
 	doc := document{Schema: schema, Input: s.name, Programs: []any{}, Notes: s.diags}
 	failed := s.failed
+	told := 0
 	for i, p := range s.programs {
 		progress(std.err, i, len(s.programs), p.Name)
 		a, err := pipeline.Run(p, prof, rewrite.Options{})
@@ -60,8 +66,12 @@ func (c *explainCmd) Run(std streams) error {
 		if err != nil {
 			return err
 		}
+		if several && len(answers) == 0 {
+			continue
+		}
+		told++
 		if c.Format == "text" {
-			if i > 0 {
+			if told > 1 {
 				fmt.Fprintln(std.out)
 			}
 			if err := c.text(std, a, answers); err != nil {
@@ -69,6 +79,9 @@ func (c *explainCmd) Run(std streams) error {
 			}
 		}
 		doc.Programs = append(doc.Programs, explainedProgram{headOf(p), answers})
+	}
+	if several && told == 0 && len(failed) == 0 {
+		return usagef("%s: no program has code of %s%s", s.name, strings.Join(c.At, ", "), s.knownPlaces(places))
 	}
 	for _, f := range failed {
 		doc.Programs = append(doc.Programs, failedProgram{f.name, f.section, f.err.Error()})
@@ -107,7 +120,11 @@ func answer(a *pipeline.Analysis, places []explain.Place) ([]*explain.Answer, er
 		places = x.Places()
 	}
 	out := []*explain.Answer{}
+	var all []explain.Place
 	for _, at := range places {
+		all = append(all, x.Expand(at)...)
+	}
+	for _, at := range all {
 		ans, err := x.At(at)
 		if errors.Is(err, explain.ErrPlace) {
 			return nil, usagef("%s: %w", a.Program.Name, err)
@@ -133,4 +150,32 @@ func (c *explainCmd) text(std streams, a *pipeline.Analysis, answers []*explain.
 		}
 	}
 	return nil
+}
+
+// knownPlaces names the lines with code next to a line that has none, or the functions
+// that there are.
+func (s source) knownPlaces(places []explain.Place) string {
+	at := places[slices.IndexFunc(places, explain.Place.Several)]
+	if at.Kind == "function" {
+		return ": " + s.functionNames()
+	}
+	before, after := 0, 0
+	for _, p := range s.programs {
+		for _, l := range p.Lines {
+			switch {
+			case l.File != at.Name && !strings.HasSuffix(l.File, "/"+at.Name):
+			case l.Line < at.Number:
+				before = max(before, l.Line)
+			case after == 0 || l.Line < after:
+				after = l.Line
+			}
+		}
+	}
+	switch {
+	case before == 0 && after == 0:
+		return ": no code is from that file"
+	case before == 0 || after == 0:
+		return fmt.Sprintf(": the nearest line with code is %d", max(before, after))
+	}
+	return fmt.Sprintf(": the nearest lines with code are %d and %d", before, after)
 }

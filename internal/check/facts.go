@@ -85,9 +85,9 @@ func (c *context) register(b cfg.BlockID, r bytecode.Reg) []string {
 }
 
 // valueOf returns the part of a state's text that is about a register:
-// "r1=scalar(umax=14,var_off=(0x0; 0xf))".
+// "R1=scalar(umax=14,var_off=(0x0; 0xf))".
 func valueOf(state, reg string) string {
-	i := strings.Index(" "+state, " "+reg+"=")
+	i := strings.Index(" "+state, " "+strings.ToUpper(reg)+"=")
 	if i < 0 {
 		return ""
 	}

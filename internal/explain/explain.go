@@ -12,7 +12,6 @@
 package explain
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -26,34 +25,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ"
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
-
-// Place names what to explain: gotox@8, callx@8, block@3, insn@8.
-type Place struct {
-	Kind   string // "gotox", "callx", "block" or "insn"
-	Number int    // slot, or number of the block
-}
-
-// String returns the place as ParsePlace reads it.
-func (p Place) String() string { return fmt.Sprintf("%s@%d", p.Kind, p.Number) }
-
-// ErrPlace is wrapped by errors about a Place.
-var ErrPlace = errors.New("no such place")
-
-// ParsePlace reads a place. Of a block the number may have a b in front.
-func ParsePlace(s string) (Place, error) {
-	kind, num, ok := strings.Cut(s, "@")
-	if !ok || !slices.Contains([]string{"gotox", "callx", "block", "insn"}, kind) {
-		return Place{}, fmt.Errorf("%w: %.60q: write gotox@8, callx@8, block@3 or insn@8", ErrPlace, s)
-	}
-	if kind == "block" {
-		num = strings.TrimPrefix(num, "b")
-	}
-	n, err := strconv.ParseInt(num, 10, 32)
-	if err != nil || n < 0 {
-		return Place{}, fmt.Errorf("%w: %.60q: the number behind @ is a slot or the number of a block", ErrPlace, s)
-	}
-	return Place{kind, int(n)}, nil
-}
 
 // Explainer answers questions on one analysis.
 type Explainer struct {
@@ -83,11 +54,11 @@ func New(a *pipeline.Analysis) *Explainer {
 func (x *Explainer) Places() []Place {
 	var out []Place
 	for _, d := range x.a.Succ.Indirect {
-		out = append(out, Place{d.Op, int(d.PC)})
+		out = append(out, Place{Kind: d.Op, Number: int(d.PC)})
 	}
 	for b := range x.g.Blocks {
 		if !x.a.Succ.Facts.BlockReached(cfg.BlockID(b)) && x.borders(cfg.BlockID(b)) {
-			out = append(out, Place{"block", b})
+			out = append(out, Place{Kind: "block", Number: b})
 		}
 	}
 	return out

@@ -106,7 +106,7 @@ func TestCorpus(t *testing.T) {
 			places := x.Places()
 			if len(a.Program.Insns) < 60 {
 				for b, blk := range a.Graph.Blocks {
-					places = append(places, Place{"block", b}, Place{"insn", int(blk.Last)})
+					places = append(places, Place{Kind: "block", Number: b}, Place{Kind: "insn", Number: int(blk.Last)})
 				}
 			}
 			for _, at := range places {
@@ -161,11 +161,11 @@ func TestDead(t *testing.T) {
 		bytecode.Insn{Code: bytecode.CodeExit},         // 7
 	)
 	x := New(a)
-	if got := x.Places(); !slices.Equal(got, []Place{{"block", 2}}) {
+	if got := x.Places(); !slices.Equal(got, []Place{{Kind: "block", Number: 2}}) {
 		t.Errorf("places: %v, want the dead block next to live code", got)
 	}
 	for _, b := range []int{2, 3, 4} {
-		ans, err := x.At(Place{"block", b})
+		ans, err := x.At(Place{Kind: "block", Number: b})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -174,7 +174,7 @@ func TestDead(t *testing.T) {
 			t.Errorf("b%d: %+v", b, ans.Dead)
 		}
 	}
-	ans, err := x.At(Place{"insn", 2})
+	ans, err := x.At(Place{Kind: "insn", Number: 2})
 	if err != nil || len(ans.Facts) != 1 || !strings.Contains(ans.Facts[0], "umax=7") {
 		t.Errorf("%+v %v", ans, err)
 	}
@@ -182,19 +182,21 @@ func TestDead(t *testing.T) {
 
 func TestPlaces(t *testing.T) {
 	for s, want := range map[string]Place{
-		"gotox@8": {"gotox", 8}, "callx@0": {"callx", 0}, "block@b3": {"block", 3}, "block@3": {"block", 3}, "insn@12": {"insn", 12},
+		"gotox@8": {Kind: "gotox", Number: 8}, "callx@0": {Kind: "callx"}, "block@b3": {Kind: "block", Number: 3},
+		"block@3": {Kind: "block", Number: 3}, "insn@12": {Kind: "insn", Number: 12}, "handler": {Kind: "function", Name: "handler"},
+		"a/b.c:27": {Kind: "line", Name: "a/b.c", Number: 27}, "x:0": {Kind: "function", Name: "x:0"},
 	} {
 		if got, err := ParsePlace(s); err != nil || got != want {
 			t.Errorf("%s: %v %v", s, got, err)
 		}
 	}
-	for _, s := range []string{"", "gotox", "gotox@", "gotox@x", "gotox@-1", "goto@3", "insn@b3", "insn@99999999999"} {
+	for _, s := range []string{"", "gotox@", "gotox@x", "gotox@-1", "goto@3", "insn@b3", "insn@99999999999"} {
 		if _, err := ParsePlace(s); !errors.Is(err, ErrPlace) {
 			t.Errorf("%q: %v", s, err)
 		}
 	}
 	x := New(raw(t, bytecode.Insn{Code: 0xb7}, bytecode.Insn{Code: bytecode.CodeExit}))
-	for _, at := range []Place{{"gotox", 0}, {"callx", 1}, {"block", 1}, {"insn", 2}} {
+	for _, at := range []Place{{Kind: "gotox"}, {Kind: "callx", Number: 1}, {Kind: "block", Number: 1}, {Kind: "insn", Number: 2}} {
 		if _, err := x.At(at); !errors.Is(err, ErrPlace) {
 			t.Errorf("%v: %v", at, err)
 		}
@@ -226,7 +228,7 @@ func TestLoopOfNoRounds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ans, err := New(an).At(Place{"block", int(an.Graph.Entry(1))})
+		ans, err := New(an).At(Place{Kind: "block", Number: int(an.Graph.Entry(1))})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -51,7 +51,7 @@ func FuzzAnswers(f *testing.F) {
 			t.Fatal(err)
 		}
 		x := New(a)
-		for _, at := range append(x.Places(), Place{kind, int(number)}) {
+		for _, at := range append(x.Places(), Place{Kind: kind, Number: int(number)}) {
 			ans, err := x.At(at)
 			if err != nil {
 				if !errors.Is(err, ErrPlace) || ans != nil || at.Kind != kind {
