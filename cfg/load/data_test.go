@@ -23,6 +23,15 @@ func mapNamed(t *testing.T, p *bytecode.Program, name string) bytecode.Map {
 	return bytecode.Map{}
 }
 
+// TestInner reads what the maps in a map of maps are like.
+func TestInner(t *testing.T) {
+	m := mapNamed(t, program(t, loadFile(t, "testdata/inner.o"), "count"), "tables")
+	want := &bytecode.Map{Name: "inner", Type: bytecode.MapArray, KeySize: 4, ValueSize: 8, MaxEntries: 5}
+	if diff := cmp.Diff(want, m.Inner); diff != "" || m.Type != bytecode.MapHashOfMaps {
+		t.Errorf("type %d, inner map (-want +got):\n%s", m.Type, diff)
+	}
+}
+
 // names renders the targets of code pointers as "offset function+slots".
 func names(p *bytecode.Program, ptrs []bytecode.CodePointer) string {
 	var res []string

@@ -87,10 +87,41 @@ func (o *object) addBTFMaps(sec int) {
 // Numbers are coded as lengths of arrays, types as pointers to them.
 // It returns where the array of initial elements is, if there is one.
 func (b *btfTypes) mapDef(m *bytecode.Map, variable uint32) (at int64, err error) {
+	at, inner, err := b.mapMembers(m, b.at(b.strip(b.at(variable).size)))
+	if err == nil && inner != 0 && isMapOfMaps(m.Type) {
+		of := bytecode.Map{Name: "inner"}
+		if _, _, err = b.mapMembers(&of, b.at(inner)); err == nil {
+			m.Inner = &of
+		}
+	}
+	return at, err
+}
+
+// isMapOfMaps reports whether values of the map type are maps.
+func isMapOfMaps(t uint32) bool { return t == bytecode.MapArrayOfMaps || t == bytecode.MapHashOfMaps }
+
+// innerDef returns the definition that the elements of an array of pointers have, 0
+// for another type: maps that the values of a map of maps are like.
+func (b *btfTypes) innerDef(array btfType) uint32 {
+	if array.kind != kindArray {
+		return 0
+	}
+	ptr := b.at(b.strip(b.word(array, 0)))
+	if ptr.kind != kindPtr {
+		return 0
+	}
+	if id := b.strip(ptr.size); b.at(id).kind == kindStruct {
+		return id
+	}
+	return 0
+}
+
+// mapMembers fills in a map from the structure that defines it. It returns where the
+// array of initial elements is and the definition of its elements, 0 for none.
+func (b *btfTypes) mapMembers(m *bytecode.Map, def btfType) (at int64, inner uint32, err error) {
 	at = -1
-	def := b.at(b.strip(b.at(variable).size))
 	if def.kind != kindStruct {
-		return at, fmt.Errorf("definition is no structure: %w", errBTF)
+		return at, 0, fmt.Errorf("definition is no structure: %w", errBTF)
 	}
 	for i := range def.vlen {
 		f := b.member(def, i)
@@ -110,7 +141,7 @@ func (b *btfTypes) mapDef(m *bytecode.Map, variable uint32) (at int64, err error
 		case "key", "value":
 			size, ok := b.sizeOf(t.size)
 			if t.kind != kindPtr || !ok {
-				return at, fmt.Errorf("member %q points at nothing of known size: %w", f.name, errBTF)
+				return at, 0, fmt.Errorf("member %q points at nothing of known size: %w", f.name, errBTF)
 			}
 			if f.name == "key" {
 				m.KeySize = size
@@ -121,17 +152,17 @@ func (b *btfTypes) mapDef(m *bytecode.Map, variable uint32) (at int64, err error
 		case "values": // of an array of programs or maps: descriptors
 			m.ValueSize = 4
 			if t.kind == kindArray {
-				at = int64(f.off / 8)
+				at, inner = int64(f.off/8), b.innerDef(t)
 			}
 			continue
 		default:
 			continue
 		}
 		if !isNumber {
-			return at, fmt.Errorf("member %q is no number: %w", f.name, errBTF)
+			return at, 0, fmt.Errorf("member %q is no number: %w", f.name, errBTF)
 		}
 	}
-	return at, nil
+	return at, inner, nil
 }
 
 // mapNumber returns the number that a member of a map definition stands for:
