@@ -40,6 +40,11 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 	r.callbacks(pc, h, s)
 	r.useArgs(pc, h, s)
 	r0 := r.typedResult(pc, h, r.returned(h, s), s)
+	if ref, ok := r.a.p.RefAt(pc); ok && ref.Kind == bytecode.RefKfunc && nodeResult(ref.Name) && r0.is(Other) {
+		node := *r0
+		node.Off = unknown
+		r0 = &node
+	}
 	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
 		s.regs[reg] = nil
 	}

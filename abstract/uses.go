@@ -1,6 +1,8 @@
 package abstract
 
 import (
+	"strings"
+
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
@@ -50,7 +52,7 @@ type Call struct {
 	// between states; Inner says that it is one that Maps[Map], a map of maps, gave.
 	Map   int
 	Inner bool
-	Key   int64 // constant in r3, -1 for none
+	Key   int64 // constant in r3, or see noteAllocation; -1 for none
 	Func  int   // subprogram in r2, -1 for none
 	Zero  bool  // r4 is 0
 
@@ -101,7 +103,7 @@ func (r *run) noteUse(pc bytecode.PC, base *Value, s *State, write bool) {
 		} else {
 			u.maybe |= 1 << m
 		}
-		if write && (m == MemPacket || m == MemUnknown) {
+		if write && (m == MemPacket || m == MemUnknown && a.Kind != Other) { // packets come from the context
 			r.a.f.writesPacket(m == MemPacket && s.certain())
 		}
 	})
@@ -169,6 +171,7 @@ func single(set uint16) Memory {
 // a callback.
 func (r *run) noteCall(pc bytecode.PC, in bytecode.Insn, s *State) {
 	if !in.IsHelperCall() {
+		r.noteAllocation(pc, s)
 		return
 	}
 	mapReg := bytecode.R1
@@ -199,6 +202,44 @@ func (r *run) noteCall(pc bytecode.PC, in bytecode.Insn, s *State) {
 		c = old.join(c)
 	}
 	r.a.f.calls[pc] = c
+}
+
+// noteAllocation notes, as the key of a call, the type that bpf_obj_new and the like
+// allocate, and where in an object the node is that goes into a list or tree.
+func (r *run) noteAllocation(pc bytecode.PC, s *State) {
+	ref, ok := r.a.p.RefAt(pc)
+	if !ok || ref.Kind != bytecode.RefKfunc {
+		return
+	}
+	c := Call{PC: pc, Map: -1, Key: -1, Func: -1}
+	switch name := strings.TrimSuffix(ref.Name, "_impl"); name {
+	case "bpf_obj_new", "bpf_percpu_obj_new":
+		if id, ok := s.get(bytecode.R1).constant(); ok && id < 1<<31 {
+			c.Key, c.KeyCertain = int64(id), true
+		}
+	case "bpf_list_push_front", "bpf_list_push_back", "bpf_list_add", "bpf_rbtree_add":
+		node := s.get(bytecode.R2)
+		if off, ok := node.Off.IsConst(); ok && node.is(Other) && off < 1<<31 {
+			c.Key, c.KeyCertain = int64(off), true
+		}
+	default:
+		return
+	}
+	if old, seen := r.a.f.calls[pc]; seen {
+		c = old.join(c)
+	}
+	r.a.f.calls[pc] = c
+}
+
+// nodeResult reports whether a kernel function returns a pointer to the node of an
+// object, so that where the object starts is not known here.
+func nodeResult(name string) bool {
+	switch strings.TrimSuffix(name, "_impl") {
+	case "bpf_list_pop_front", "bpf_list_pop_back", "bpf_list_front", "bpf_list_back", "bpf_list_del",
+		"bpf_rbtree_remove", "bpf_rbtree_first", "bpf_rbtree_root", "bpf_rbtree_left", "bpf_rbtree_right":
+		return true
+	}
+	return false
 }
 
 // join makes one answer of those of several states. What is the same in all is

@@ -52,6 +52,9 @@ type Program struct {
 	// Kernel has the types of the kernel that the program is for, nil when they are
 	// not known.
 	Kernel Types
+	// Locals are the structures of the object, by ID, of a program that allocates
+	// objects or frees them.
+	Locals []LocalType
 
 	// Rewritten reports whether Insns are those of a program that a kernel's
 	// verifier has rewritten, as running kernels show it. Such a program is not

@@ -42,3 +42,13 @@ const (
 
 // SleepableFlag is BPF_F_SLEEPABLE of Program.Flags (include/uapi/linux/bpf.h).
 const SleepableFlag = 1 << 4
+
+// LocalType is a structure of the object itself that the program may allocate.
+type LocalType struct {
+	ID   int32  // number in the object's BTF
+	Size uint32 // bytes
+	// Special reports whether it has members that the kernel takes care of, such as
+	// locks, nodes of lists and pointers to objects.
+	Special bool
+	Held    bool // a map, a list or a tree can hold one
+}

@@ -170,6 +170,9 @@ func (l Limits) ELF(name string, data []byte) (*Object, error) {
 		if p.BigEndian = f.order == binary.BigEndian; p.BigEndian {
 			p.Diags = append([]string{OtherOrder}, p.Diags...)
 		}
+		if o.types != nil && allocates(p) {
+			p.Locals = o.types.locals()
+		}
 		res.Programs = append(res.Programs, p)
 	}
 	res.Functions, res.Uncalled = o.functions(), o.uncalled(res.Programs)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/load"
 )
 
 // ErrNoProgram is returned for a job that only works on maps.
@@ -65,6 +66,9 @@ func (j *Job) Program() (*bytecode.Program, error) {
 		if err := step(); err != nil {
 			return nil, err
 		}
+	}
+	if j.BTF != nil {
+		load.SetLocals(p, j.BTF.Data)
 	}
 	return p, nil
 }

@@ -67,6 +67,10 @@ func truth(maybe, certain bool) cfg.Truth {
 // callFact returns what decides how a helper call is rewritten.
 func callFact(p *bytecode.Program, c abstract.Call) rewrite.CallFact {
 	out := rewrite.CallFact{PC: c.PC, Map: c.Map, Inner: c.Inner, Key: c.Key, Callback: c.Func, FlagsZero: c.Zero}
+	if !p.Insns[c.PC].IsHelperCall() {
+		out.Certain = c.KeyCertain
+		return out
+	}
 	switch p.Insns[c.PC].Imm {
 	case bytecode.HelperTailCall:
 		out.Certain = c.MapCertain && c.KeyCertain

@@ -284,3 +284,50 @@ func TestRefused(t *testing.T) {
 		})
 	}
 }
+
+// TestAllocations hands kernel functions what the verifier knows of types: sizes, and a
+// description where there is something special (kernel/bpf/verifier.c
+// bpf_fixup_kfunc_call and __fixup_collection_insert_kfunc, Linux 7.3).
+func TestAllocations(t *testing.T) {
+	locals := []bytecode.LocalType{{ID: 3, Size: 24}, {ID: 5, Size: 40, Special: true, Held: true}}
+	for _, c := range []struct {
+		name   string
+		key    int64
+		sure   bool
+		marked bool
+		first  bytecode.Insn // in front of the call
+		zero   bool          // no description
+	}{
+		{"bpf_obj_new", 3, true, false, bytecode.Insn{Code: w64 | opMov, Dst: 1, Imm: 24}, true},
+		{"bpf_obj_new_impl", 5, true, false, bytecode.Insn{Code: w64 | opMov, Dst: 1, Imm: 40}, false},
+		{"bpf_obj_new", 4, true, true, bytecode.Insn{Code: w64 | opMov, Dst: 1}, false},
+		{"bpf_obj_new", 3, false, true, bytecode.Insn{Code: w64 | opMov, Dst: 1}, false},
+		{"bpf_percpu_obj_new", 3, true, false, bytecode.Insn{Code: w64 | opMov, Dst: 1, Imm: 24}, true},
+		{"bpf_obj_drop", -1, false, false, bytecode.Insn{Code: bytecode.CodeLdImm64, Dst: 2}, false},
+		{"bpf_rbtree_add", 16, true, false, bytecode.Insn{Code: bytecode.CodeLdImm64, Dst: 4}, false},
+		{"bpf_rbtree_add", -1, true, true, bytecode.Insn{Code: bytecode.CodeLdImm64, Dst: 4}, false},
+	} {
+		p := program(bytecode.Insn{Code: bytecode.CodeCall, Src: bytecode.CallKfunc}, movK(bytecode.R0, 0), exit())
+		p.Refs = []bytecode.Ref{{PC: 0, Kind: bytecode.RefKfunc, Name: c.name}}
+		p.Locals = locals
+		facts := Facts{
+			Stack: []StackFact{{Certain: true}},
+			Calls: []CallFact{{PC: 0, Certain: c.sure, Map: NoMap, Key: c.key, Callback: -1}},
+		}
+		prof, err := jit.LookupProfile("linux-7.3")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := Predict(p, facts, prof, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		described := false
+		for _, ref := range r.Program.Refs {
+			described = described || ref.Kind == bytecode.RefUnknown
+		}
+		if got := r.Program.Insns[0]; got != c.first || described == c.zero || len(r.Unpredicted) > 0 != c.marked {
+			t.Errorf("%s, key %d: %+v, description %v, unpredicted %v", c.name, c.key, got, described, r.Unpredicted)
+		}
+	}
+}

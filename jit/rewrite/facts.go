@@ -101,7 +101,9 @@ type CallFact struct {
 
 	Map   int  // index in Program.Maps of the map that R1 (R2 for bpf_tail_call) is on all paths, or NoMap
 	Inner bool // the map is one that Maps[Map], a map of maps, gave
-	// Key is the index of a bpf_tail_call that is the same on all paths, else -1.
+	// Key is the index of a bpf_tail_call, the type that a bpf_obj_new allocates, or where
+	// in its object the node is that a bpf_rbtree_add and the like insert: the same on
+	// all paths, else -1.
 	Key int64
 	// Callback is the subprogram that a bpf_loop calls on all paths, else -1.
 	Callback int

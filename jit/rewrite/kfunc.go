@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -58,28 +60,119 @@ func (f *fixer) typed(s slot, name string) []slot {
 	number := func(reg bytecode.Reg) slot { return raw(w64|opMov, reg, 0, 0, 0).unpredicted() }
 	switch name {
 	case "bpf_obj_new":
-		out := append([]slot{number(bytecode.R1)}, meta(bytecode.R2)...)
-		out[1] = out[1].unpredicted()
-		return append(out, s)
+		return f.allocation(s)
 	case "bpf_percpu_obj_new", "bpf_percpu_obj_drop": // never with a description
-		out := []slot{raw(bytecode.CodeLdImm64, bytecode.R2, 0, 0, 0), raw(bytecode.CodeInvalid, 0, 0, 0, 0)}
-		out[1].marks |= markSecond
+		out := zero64(bytecode.R2)
 		if name == "bpf_percpu_obj_new" {
-			out = append([]slot{number(bytecode.R1)}, out...)
+			size := number(bytecode.R1)
+			if l, ok := f.allocated(s); ok {
+				size = raw(w64|opMov, bytecode.R1, 0, 0, int32(l.Size))
+			}
+			out = append([]slot{size}, out...)
 		}
 		return append(out, s)
 	case "bpf_obj_drop":
-		out := meta(bytecode.R2)
-		out[0] = out[0].unpredicted()
-		return append(out, s)
+		return append(f.description(), s)
 	case "bpf_refcount_acquire":
 		return append(meta(bytecode.R2), s)
 	case "bpf_list_push_front", "bpf_list_push_back":
-		return append(meta(bytecode.R3), number(bytecode.R4), s)
+		return append(meta(bytecode.R3), f.node(s, bytecode.R4), s)
 	case "bpf_list_add", "bpf_rbtree_add":
-		return append(meta(bytecode.R4), number(bytecode.R5), s)
+		return append(meta(bytecode.R4), f.node(s, bytecode.R5), s)
 	}
 	return nil
+}
+
+// zero64 makes the two slots of an immediate load of 0.
+func zero64(dst bytecode.Reg) []slot {
+	out := []slot{raw(bytecode.CodeLdImm64, dst, 0, 0, 0), raw(bytecode.CodeInvalid, 0, 0, 0, 0)}
+	out[1].marks |= markSecond
+	return out
+}
+
+// node loads where in its object the node is that a call inserts.
+func (f *fixer) node(s slot, reg bytecode.Reg) slot {
+	fact, ok := f.calls[bytecode.PC(s.orig)]
+	if !ok || !fact.Certain || fact.Key < 0 {
+		return raw(w64|opMov, reg, 0, 0, 0).unpredicted()
+	}
+	return raw(w64|opMov, reg, 0, 0, int32(fact.Key))
+}
+
+// allocated returns the type that a call allocates, when it is known.
+func (f *fixer) allocated(s slot) (bytecode.LocalType, bool) {
+	fact, ok := f.calls[bytecode.PC(s.orig)]
+	if !ok || !fact.Certain {
+		return bytecode.LocalType{}, false
+	}
+	i, found := slices.BinarySearchFunc(f.src.Locals, int32(fact.Key), func(l bytecode.LocalType, id int32) int {
+		return cmp.Compare(l.ID, id)
+	})
+	if !found {
+		return bytecode.LocalType{}, false
+	}
+	return f.src.Locals[i], true
+}
+
+// allocation returns a call of bpf_obj_new, which gets the size of the type and its
+// description, if it has special members.
+func (f *fixer) allocation(s slot) []slot {
+	l, known := f.allocated(s)
+	size := raw(w64|opMov, bytecode.R1, 0, 0, int32(l.Size))
+	out := zero64(bytecode.R2)
+	if !known || l.Special {
+		out = f.b.address64(bytecode.R2, bytecode.RefUnknown, "struct btf_struct_meta")
+	}
+	if !known {
+		size, out[0] = size.unpredicted(), out[0].unpredicted()
+	}
+	return append(append([]slot{size}, out...), s)
+}
+
+// description loads the description of the type that a call of bpf_obj_drop frees. It
+// is one that the program or another one has allocated: if all such types of the
+// object have special members, or none has, it does not matter which.
+func (f *fixer) description() []slot {
+	special, plain := false, false
+	for _, l := range f.src.Locals {
+		if l.Held || f.allocates(l.ID) {
+			special, plain = special || l.Special, plain || !l.Special
+		}
+	}
+	if plain && !special && !f.guessesTypes() {
+		return zero64(bytecode.R2)
+	}
+	out := f.b.address64(bytecode.R2, bytecode.RefUnknown, "struct btf_struct_meta")
+	if plain || !special || f.guessesTypes() {
+		out[0] = out[0].unpredicted()
+	}
+	return out
+}
+
+// allocates reports whether a call of the program allocates a type.
+func (f *fixer) allocates(id int32) bool {
+	for pc, c := range f.calls {
+		if f.isAllocation(pc) && c.Key == int64(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// isAllocation reports whether the call at a source slot allocates an object.
+func (f *fixer) isAllocation(pc bytecode.PC) bool {
+	ref, ok := f.src.RefAt(pc)
+	return ok && ref.Kind == bytecode.RefKfunc && strings.Contains(ref.Name, "obj_new")
+}
+
+// guessesTypes reports whether a call allocates a type that is not known.
+func (f *fixer) guessesTypes() bool {
+	for pc, c := range f.calls {
+		if f.isAllocation(pc) && (!c.Certain || c.Key < 0) {
+			return true
+		}
+	}
+	return false
 }
 
 // numberIterator returns the body of a function of the iterator over numbers:

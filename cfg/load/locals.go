@@ -1,0 +1,84 @@
+package load
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// locals returns the structures of an object's types, by number: what programs may
+// allocate.
+//
+// Source: kernel/bpf/btf.c btf_parse_struct_metas and btf_find_kptr, Linux 6.12 to 7.3.
+func (b *btfTypes) locals() []bytecode.LocalType {
+	special, held := b.kptrs()
+	fields := map[string]bool{}
+	for _, name := range []string{"bpf_spin_lock", "bpf_list_head", "bpf_list_node", "bpf_rb_root", "bpf_rb_node",
+		"bpf_refcount"} {
+		fields[name] = true
+	}
+	var out []bytecode.LocalType
+	for id := uint32(1); uint64(id) < uint64(len(b.start)); id++ {
+		t := b.at(id)
+		if t.kind != kindStruct {
+			continue
+		}
+		l := bytecode.LocalType{ID: int32(id), Size: t.size, Held: held[b.str(t.name)]}
+		for i := range t.vlen {
+			of := b.member(t, i).typ
+			m := b.at(of)
+			l.Special = l.Special || special[of] || m.kind == kindStruct && fields[b.str(m.name)]
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// kptrs returns the pointer types that are tagged as ones to objects that maps hold,
+// and the names of structures that a map, a list or a tree can hold.
+func (b *btfTypes) kptrs() (pointers map[uint32]bool, held map[string]bool) {
+	pointers, held = map[uint32]bool{}, map[string]bool{}
+	for id := uint32(1); uint64(id) < uint64(len(b.start)); id++ {
+		switch t := b.at(id); t.kind {
+		case kindPtr:
+			tag := b.at(t.size)
+			if tag.kind != kindTypeTag {
+				continue
+			}
+			switch b.str(tag.name) {
+			case "kptr", "kptr_untrusted", "percpu_kptr":
+				pointers[id] = true
+				held[b.str(b.at(b.strip(tag.size)).name)] = true
+			}
+		case kindDeclTag:
+			if node, ok := strings.CutPrefix(b.str(t.name), "contains:"); ok {
+				name, _, _ := strings.Cut(node, ":")
+				held[name] = true
+			}
+		}
+	}
+	return pointers, held
+}
+
+// allocates reports whether the program calls a kernel function that is handed what
+// the types of the object say of an allocated object.
+func allocates(p *bytecode.Program) bool {
+	for _, r := range p.Refs {
+		if r.Kind == bytecode.RefKfunc && strings.Contains(r.Name, "bpf_obj_") || strings.Contains(r.Name, "percpu_obj_") {
+			return true
+		}
+	}
+	return false
+}
+
+// SetLocals fills in Program.Locals by types in the order of the machine, raw BTF, where
+// the program needs it. Types that make no sense have none.
+func SetLocals(p *bytecode.Program, types []byte) {
+	if len(types) == 0 || !allocates(p) {
+		return
+	}
+	if b, err := parseBTF(types, binary.LittleEndian); err == nil {
+		p.Locals = b.locals()
+	}
+}
