@@ -81,7 +81,7 @@ func (v *Value) with(s scalar.S) *Value {
 // adjust_scalar_min_max_vals and, for links, adjust_reg_min_max_vals).
 func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) *Value {
 	out := &Value{Alt: dst.Alt}
-	out.Off = r.a.opt.Quirks.number(op, r.a.opt.Rules.alu(op, is32, dst.Off, src.Off))
+	out.Off = r.quotient(op, r.a.opt.Rules.alu(op, is32, dst.Off, src.Off))
 	out.flags &^= datum
 	out.str = stride{}
 	if !is32 {
@@ -123,7 +123,7 @@ func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 boo
 	}
 	if op == scalar.Add || op == scalar.Sub {
 		out.id, out.delta, out.add = addLink(in, op, is32, dst, src)
-		if r.a.opt.Rules == Kernel && out.add != 0 && !r.a.opt.Quirks.links(int64(out.delta), is32) {
+		if r.a.opt.Rules == Kernel && out.add != 0 && !r.links(int64(out.delta), is32) {
 			out.id, out.delta, out.add = 0, 0, 0
 		}
 	}

@@ -263,11 +263,18 @@ func (r *run) notNull(a *Alt) bool {
 	case MapValue, Table:
 		return true
 	case MapPtr, TablePtr:
+		r.a.f.felt.FewNotNull = true
 		return !r.a.opt.Quirks.FewNotNull
 	case Other:
 		m := memoryOf(a.Obj)
-		trusted := a.flags&foreign == 0 && (m == MemTrusted || m == MemBuffer) && !r.a.opt.Quirks.FewNotNull
-		return trusted || m == memValue
+		if m == memValue {
+			return true
+		}
+		if a.flags&foreign != 0 || m != MemTrusted && m != MemBuffer {
+			return false
+		}
+		r.a.f.felt.FewNotNull = true
+		return !r.a.opt.Quirks.FewNotNull
 	}
 	return false
 }

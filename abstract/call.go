@@ -127,7 +127,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 		e.frames = append(e.frames, shiftFrames(s.frames, 1)...)
 	}
 	e.trim(allRegs)
-	if most := r.a.opt.Quirks.frames(); len(e.frames) > most || r.nested+1 >= most || r.a.active[sub] {
+	if r.deeper(len(e.frames)-1) || r.deeper(r.nested+1) || r.a.active[sub] {
 		return []*State{r.unknownCall(pc, sub, s)}
 	}
 	ctx := r.a.summarize(sub, e, r.nested+1)

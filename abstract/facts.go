@@ -31,6 +31,8 @@ import (
 type Options struct {
 	Rules  Rules
 	Quirks Quirks // of an older kernel, with rules Kernel
+
+	felt *Quirks // what was asked for, nil when nobody wants to know
 }
 
 // Facts is what Analyze found out about a program. It is not changed
@@ -53,8 +55,9 @@ type Facts struct {
 
 	uses   []use // by slot
 	calls  map[bytecode.PC]Call
-	async  []use // by subprogram, a bit each
-	packet use   // packet data is written to
+	async  []use  // by subprogram, a bit each
+	packet use    // packet data is written to
+	felt   Quirks // those that were asked for: the others would change nothing
 }
 
 // Bound is the range that an instruction bounds a register to.
@@ -64,6 +67,7 @@ type Bound struct{ Min, Max uint64 }
 func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 	f := newFacts(p, g)
 	a := &analyzer{p: p, g: g, opt: opt, f: f}
+	a.opt.felt = &f.felt
 	a.prepare()
 	a.enqueue(0, mainEntry(p))
 	if opt.Rules == Kernel {

@@ -99,8 +99,7 @@ func (r *run) element(h callee, s *State) *Value {
 func (r *run) finds(h callee, m *bytecode.Map, s *State) cfg.Truth {
 	const lookup = 1        // bpf_map_lookup_elem
 	const innerMap = 0x1000 // BPF_F_INNER_MAP
-	if h.helper != lookup || m.Flags&innerMap != 0 || m.Type != bytecode.MapArray && m.Type != bytecode.MapPercpuArray || m.KeySize != 4 ||
-		r.a.opt.Rules == Kernel && r.a.opt.Quirks.NullLookups {
+	if h.helper != lookup || m.Flags&innerMap != 0 || m.Type != bytecode.MapArray && m.Type != bytecode.MapPercpuArray || m.KeySize != 4 {
 		return cfg.No
 	}
 	key := s.get(bytecode.R2)
@@ -116,7 +115,10 @@ func (r *run) finds(h callee, m *bytecode.Map, s *State) cfg.Truth {
 	if sl == nil {
 		return cfg.No
 	}
-	return sl.finds(int(lo&7), m.MaxEntries)
+	if found := sl.finds(int(lo&7), m.MaxEntries); found == cfg.No || !r.nullLookups() {
+		return found
+	}
+	return cfg.No
 }
 
 // finds reports whether the 4 bytes of the slot from first on are the key of one of so

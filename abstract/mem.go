@@ -220,7 +220,7 @@ func (r *run) extend(v uint64, acc access) uint64 {
 func (r *run) loadTable(acc access, a *Alt) *Value {
 	size := int64(len(r.a.p.Tables[a.Obj].Targets)) * 8
 	off := r.a.opt.Rules.offset(a.Off, scalar.Const(uint64(acc.off)), false)
-	if acc.off == 0 || r.a.opt.Quirks.NoLoadOffset {
+	if acc.off == 0 || r.noLoadOffset() {
 		off = a.Off
 	}
 	if !r.checkTable(acc, a, size) {
@@ -236,7 +236,7 @@ func (r *run) loadTable(acc access, a *Alt) *Value {
 	if off == a.Off {
 		out.str = a.str
 	}
-	if off.Umax() > uint64(size-8) && !r.a.opt.Quirks.NoLoadOffset {
+	if off.Umax() > uint64(size-8) && !r.noLoadOffset() {
 		// The program is refused, or reads beside its table: all that is
 		// left to say is what lies in the table.
 		out.Off = scalar.Meet(off, scalar.Range(0, uint64(size-8)))

@@ -117,11 +117,12 @@ func (q Quirks) links(delta int64, is32 bool) bool {
 	return !q.NoLinkedAdd && (!q.NoLinkedSub || delta >= 0 && !is32)
 }
 
-// number returns the result of a computation, as far as the kernel knows it.
-func (q Quirks) number(op scalar.Op, s scalar.S) scalar.S {
+// quotient returns the result of a computation, as far as the kernel knows it.
+func (r *run) quotient(op scalar.Op, s scalar.S) scalar.S {
 	switch op {
 	case scalar.Div, scalar.SDiv, scalar.Mod, scalar.SMod:
-		if q.NoDivision {
+		r.a.f.felt.NoDivision = true
+		if r.a.opt.Quirks.NoDivision {
 			return unknown
 		}
 	}
@@ -129,9 +130,13 @@ func (q Quirks) number(op scalar.Op, s scalar.S) scalar.S {
 }
 
 // stored returns what the stack keeps of a value.
-func (q Quirks) stored(v *Value) *Value {
+func (r *run) stored(v *Value) *Value {
+	if v == nil || !v.has(func(a *Alt) bool { return a.Kind == Insn }) {
+		return v
+	}
+	r.a.f.felt.LostCode = true
 	switch {
-	case !q.LostCode || v == nil || !v.has(func(a *Alt) bool { return a.Kind == Insn }):
+	case !r.a.opt.Quirks.LostCode:
 		return v
 	case codeOnly(v):
 		return unknownNumber

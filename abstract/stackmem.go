@@ -182,7 +182,7 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 		r.fault(a, acc.fault(StackWrite, lo, tnum.T{}))
 	}
 	f := s.edit(int(a.Obj))
-	val = r.a.opt.Quirks.stored(val)
+	val = r.stored(val)
 	zero := val != nil && val.zero()
 	if val != nil && val.has(isLocal) && (!fixed || !only || acc.size != 8 || lo&7 != 0) {
 		f.lost = true

@@ -63,7 +63,7 @@ func (r *run) objectField(acc access, a *Alt, s *State) *Value {
 		return nil
 	}
 	to := r.a.p.Kernel.Member(r.a.p, base, int64(off)+acc.off, acc.size)
-	if r.a.opt.Quirks.NoTrust {
+	if r.a.f.felt.NoTrust = true; r.a.opt.Quirks.NoTrust {
 		to = distrust(to)
 	}
 	return s.pointed(to)
@@ -77,7 +77,7 @@ func (r *run) argument(off int64, size int, s *State) *Value {
 		return nil
 	}
 	to := p.Kernel.Argument(p, off, size)
-	if r.a.opt.Quirks.NoTrust && (p.Type != "tracing" || p.AttachType != traceIter) {
+	if r.a.f.felt.NoTrust = true; r.a.opt.Quirks.NoTrust && (p.Type != "tracing" || p.AttachType != traceIter) {
 		to = distrust(to)
 	}
 	return s.pointed(to)

@@ -57,7 +57,8 @@ type Outcome struct {
 	// Proven reports whether Linux's verifier is certain to refuse the program if it
 	// does not for another reason before: the path is its own.
 	Proven bool
-	Steps  int // instructions that were followed
+	Steps  int    // instructions that were followed
+	Felt   Quirks // see Facts.Felt
 }
 
 // Walk follows a program as Linux's verifier does: one path after another, the
@@ -72,11 +73,13 @@ type Outcome struct {
 func Walk(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) Outcome {
 	opt.Rules = Kernel
 	a := &analyzer{p: p, g: g, opt: opt.Options, f: newFacts(p, g)}
+	a.opt.felt = &a.f.felt
 	a.prepare()
 	w := &walker{r: &run{a: a}, p: p, opt: opt, called: make([]bool, len(p.Subprogs))}
 	w.read()
 	if opt.Facts != nil {
 		w.begin(opt.Facts, opt.From)
+		w.out.Felt = a.f.felt
 		return w.out
 	}
 	w.follow(0, 0, mainEntry(p))
@@ -87,7 +90,7 @@ func Walk(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) Outcome {
 			sub = 0 // it may have called one before
 		}
 	}
-	w.out.Steps = w.insns
+	w.out.Steps, w.out.Felt = w.insns, a.f.felt
 	return w.out
 }
 
@@ -415,7 +418,7 @@ func (w *walker) exit(pc bytecode.PC) (ends bool) {
 func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 	s, r := w.cur.s, w.r
 	sub := w.p.SubprogAt(f.Callee)
-	if sub < 0 || w.p.Subprogs[sub].Start != f.Callee || r.nested+1 >= r.a.opt.Quirks.frames() {
+	if sub < 0 || w.p.Subprogs[sub].Start != f.Callee || r.deeper(r.nested+1) {
 		w.end(GaveUp, false)
 		return
 	}

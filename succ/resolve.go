@@ -45,6 +45,8 @@ type Result struct {
 	Indirect []Indirect
 
 	errs bool // Facts may lack what executions do
+
+	quirks, felt abstract.Quirks // of all analyses by the kernel's rules
 }
 
 // Status says how well the targets of an indirect jump or call are known.
@@ -88,6 +90,10 @@ type TableUse struct {
 	Selected []int // indices that an execution can select, ascending
 }
 
+// Same reports whether Resolve with other options has the same result: the program
+// does nothing that they make a difference to.
+func (r *Result) Same(opt Options) bool { return opt.Quirks.Same(r.quirks, r.felt) }
+
 // Resolve finds the targets of all indirect jumps and calls of a program and of
 // all callbacks. The error is that of cfg.Build.
 func Resolve(p *bytecode.Program, opt Options) (*Result, error) {
@@ -98,7 +104,8 @@ func Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 	}
 	kernel := abstract.Options{Rules: abstract.Kernel, Quirks: opt.Quirks}
 	facts := abstract.Analyze(p, g, kernel)
-	r := &Result{Graph: g, Targets: &cfg.Targets{}, Facts: facts, Exact: facts, errs: opt.Quirks.NoLoadOffset}
+	r := &Result{Graph: g, Targets: &cfg.Targets{}, Facts: facts, Exact: facts, errs: opt.Quirks.NoLoadOffset,
+		quirks: opt.Quirks, felt: facts.Felt()}
 	if !add(r.Targets, p, facts) && len(leaders.PCs()) == 0 {
 		r.Indirect = r.list(p)
 		return r, nil
@@ -108,6 +115,7 @@ func Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 			return nil, err
 		}
 		r.Facts = abstract.Analyze(p, r.Graph, kernel)
+		r.felt = r.felt.Or(r.Facts.Felt())
 		r.Exact = r.Facts
 		again = add(r.Targets, p, r.Facts)
 		if len(r.Facts.Indirect()) > 0 {

@@ -74,9 +74,6 @@ func (c *checkCmd) Run(std streams, p *process) error {
 	if err != nil {
 		return err
 	}
-	if names := profileNames(c.Profile); len(names) > 1 {
-		return c.acrossKernels(std, run, names)
-	}
 	r, err := run.all(std)
 	if err != nil {
 		return err
@@ -114,15 +111,14 @@ func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 	if run.jobs <= 0 {
 		run.jobs = runtime.GOMAXPROCS(0)
 	}
-	if c.Profile != "" && len(profileNames(c.Profile)) == 1 {
-		prof, err := lookupProfile(std, c.Profile)
-		if err != nil {
-			return nil, err
-		}
-		run.profile = &prof
-	}
 	if run.policy, err = c.readPolicy(); err != nil {
 		return nil, err
+	}
+	if err := run.setProfiles(std, c.profileNames(run.policy.Kernels)); err != nil {
+		return nil, err
+	}
+	if len(run.profiles) > 1 && len(run.machines) > 0 {
+		return nil, usagef("several profiles go with neither --vm nor --uml: run check for each")
 	}
 	c.Exclude = append(c.Exclude, run.policy.Exclude...)
 	if run.inputs, err = c.inputs(c.Input, c.Prog); err != nil {

@@ -26,8 +26,10 @@ import (
 
 // checkRun is what a check works on.
 type checkRun struct {
-	inputs        *inputList   // sorted by name, each once
-	profile       *jit.Profile // nil for the default, or a record's own
+	inputs        *inputList    // sorted by name, each once
+	profile       *jit.Profile  // nil for the default, or a record's own
+	profiles      []jit.Profile // several: programs are checked for each
+	failFor       []string      // those of them whose findings can fail; none are all
 	policy        *policy.Policy
 	root          string
 	shard, shards int
@@ -83,7 +85,7 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 		return nil, *err
 	}
 	c.deadCode(outs)
-	r := &report.Report{Schema: report.Schema, Kind: report.Kind, Profile: c.profileName(), Shard: c.shardOf()}
+	r := &report.Report{Schema: report.Schema, Kind: report.Kind, Profile: c.profileName(), Shard: c.shardOf(), FailFor: c.failFor}
 	var all []report.Input
 	for _, in := range outs {
 		if in != nil {
@@ -113,6 +115,13 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 
 // profileName names the profile in the report.
 func (c *checkRun) profileName() string {
+	if len(c.profiles) > 0 {
+		var names []string
+		for i := range c.profiles {
+			names = append(names, c.profiles[i].Name)
+		}
+		return strings.Join(names, ",")
+	}
 	if c.profile != nil {
 		return c.profile.Name
 	}
@@ -159,7 +168,7 @@ func (c *checkRun) input(i int) (*report.Input, []passedOver) {
 	if err != nil {
 		return fail(err)
 	}
-	if prof.Name != c.profileName() {
+	if prof.Name != c.profileName() && len(c.profiles) == 0 {
 		in.Profile = prof.Name
 	}
 	in.Findings = c.objectFindings(s)
@@ -189,7 +198,13 @@ func (c *checkRun) programs(i int, in *report.Input, s source, prof jit.Profile)
 			continue
 		}
 		checked = append(checked, p)
-		out, code := c.program(p, types, prof)
+		var out report.Program
+		var code *check.Code
+		if len(c.profiles) > 0 {
+			out, code = c.onKernels(p, types)
+		} else {
+			out, code = c.program(p, types, prof)
+		}
 		in.Programs = append(in.Programs, out)
 		codes, at = append(codes, code), append(at, len(in.Programs)-1)
 	}

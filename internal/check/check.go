@@ -118,6 +118,12 @@ func Findings(a *pipeline.Analysis, e Expect) []Finding {
 
 // collect runs all checks of a program.
 func (c *context) collect(e Expect) {
+	c.common()
+	c.onKernel(e)
+}
+
+// common runs the checks that do not depend on the kernel, facts apart.
+func (c *context) common() {
 	c.oddities()
 	c.unreachable()
 	c.midLoads()
@@ -126,9 +132,13 @@ func (c *context) collect(e Expect) {
 	c.tableEntries()
 	c.wideTables()
 	c.deadEntries()
-	c.hazardous()
 	c.irreducible()
 	c.explosion()
+}
+
+// onKernel runs the checks of a program on its profile's kernel.
+func (c *context) onKernel(e Expect) {
+	c.hazardous()
 	c.layout()
 	c.expect(e)
 	c.verdict() // last: it adds the kernel's words to what is there already
@@ -136,11 +146,14 @@ func (c *context) collect(e Expect) {
 
 // done puts the findings in order and fingerprints them.
 func (c *context) done() []Finding {
-	slices.SortStableFunc(c.found, func(x, y Finding) int {
-		return cmp.Or(cmp.Compare(x.PC, y.PC), cmp.Compare(y.Level.Rank(), x.Level.Rank()), cmp.Compare(x.ID, y.ID))
-	})
+	slices.SortStableFunc(c.found, func(x, y Finding) int { return order(&x, &y) })
 	c.fingerprint()
 	return c.found
+}
+
+// order is that of findings: by instruction, the worst first.
+func order(x, y *Finding) int {
+	return cmp.Or(cmp.Compare(x.PC, y.PC), cmp.Compare(y.Level.Rank(), x.Level.Rank()), cmp.Compare(x.ID, y.ID))
 }
 
 // Broken reports whether the findings explain why a program has no machine

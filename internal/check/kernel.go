@@ -72,7 +72,7 @@ func (c *context) verdict() {
 		c.refusal(&v)
 		return
 	}
-	switch v := set.Check(c.p, r); {
+	switch v := c.a.Verdict(); {
 	case !v.Accept:
 		c.refusal(&v)
 	case v.May != nil:

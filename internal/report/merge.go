@@ -22,7 +22,7 @@ func Merge(rs []*Report) (*Report, error) {
 	passed := map[Passed]bool{}
 	for i, r := range rs {
 		if i == 0 {
-			out.Profile, out.FailOn = r.Profile, r.FailOn
+			out.Profile, out.FailOn, out.FailFor = r.Profile, r.FailOn, r.FailFor
 		}
 		if r.Profile != out.Profile || r.FailOn != out.FailOn {
 			return nil, fmt.Errorf("part %d was made with profile %s and --fail-on %s, the first with %s and %s",

@@ -81,6 +81,15 @@ func walkPrograms(c fields, list *[]Program) {
 			c.text(&k.Answer)
 			c.text(&k.Reason)
 		})
+		walkList(c, &p.Profiles, func(k *OnProfile) {
+			c.text(&k.Profile)
+			walkFlag(c, &k.Verified)
+			c.text(&k.Verdict)
+			c.text(&k.Message)
+			c.number(&k.Insn)
+			c.number(&k.Slots)
+			c.number(&k.Bytes)
+		})
 	})
 }
 
@@ -105,12 +114,18 @@ func walkFinding(c fields, f *Finding) {
 		c.number(&s.Skipped)
 	})
 	c.text(&f.Fingerprint)
-	accepted := 0
-	if f.Accepted {
-		accepted = 1
+	walkList(c, &f.Profiles, func(s *string) { c.text(s) })
+	walkFlag(c, &f.Accepted)
+}
+
+// walkFlag goes through a flag.
+func walkFlag(c fields, b *bool) {
+	n := 0
+	if *b {
+		n = 1
 	}
-	c.number(&accepted)
-	f.Accepted = accepted != 0
+	c.number(&n)
+	*b = n != 0
 }
 
 // walkPlace goes through all fields of a place.

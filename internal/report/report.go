@@ -29,8 +29,11 @@ type Report struct {
 	Kind    string      `json:"kind"`   // "check"
 	Profile string      `json:"profile"`
 	FailOn  check.Level `json:"fail_on"` // Off: findings never fail
-	Shard   Shard       `json:"shard"`
-	Inputs  []Input     `json:"inputs"` // by name
+	// FailFor are the kernels whose findings can fail, of a check for several; none
+	// are all.
+	FailFor []string `json:"fail_for,omitempty"`
+	Shard   Shard    `json:"shard"`
+	Inputs  []Input  `json:"inputs"` // by name
 	// Passed lists the files of directories that were passed over.
 	Passed []Passed `json:"passed_over,omitempty"`
 	// Removable lists the entries of the baseline that no finding matches any
@@ -77,7 +80,27 @@ type Program struct {
 	Error    string    `json:"error,omitempty"` // why it could not be analysed
 	Findings []Finding `json:"findings"`
 	Kernels  []Kernel  `json:"kernels,omitempty"` // what kernels say that were asked
+	// Profiles are what is known of the program on each kernel, of a check for several.
+	Profiles []OnProfile `json:"profiles,omitempty"`
 }
+
+// OnProfile is what is known of a program on one kernel that was not asked. That it
+// accepts the program is nothing that an analysis can say.
+type OnProfile struct {
+	Profile  string `json:"profile"`
+	Verified bool   `json:"verified"` // such a kernel was compared with
+	Verdict  string `json:"verdict"`  // Refused or NotRefused
+	Message  string `json:"message,omitempty"`
+	Insn     int    `json:"insn"`  // -1: none
+	Slots    int    `json:"slots"` // of the rewritten program, 0 when it is not predicted
+	Bytes    int    `json:"bytes"` // of machine code, 0 when it is not predicted
+}
+
+// The verdicts of OnProfile.
+const (
+	Refused    = "refused"
+	NotRefused = "not refused by the rules that are modelled"
+)
 
 // Kernel is what a kernel says of a program.
 type Kernel struct {
@@ -109,7 +132,9 @@ type Finding struct {
 	Related     []Related `json:"related,omitempty"`
 	Path        []Step    `json:"path,omitempty"`
 	Fingerprint string    `json:"fingerprint"`
-	Accepted    bool      `json:"accepted,omitempty"` // by the baseline
+	// Profiles are the kernels that the finding is about, of a check for several.
+	Profiles []string `json:"profiles,omitempty"`
+	Accepted bool     `json:"accepted,omitempty"` // by the baseline
 }
 
 // Related is another place that a finding speaks of.
@@ -148,7 +173,11 @@ func (r *Report) Add(in ...Input) {
 }
 
 // Failing reports whether a finding makes the check fail.
-func (r *Report) Failing(f *Finding) bool { return !f.Accepted && f.Level.AtLeast(r.FailOn) }
+func (r *Report) Failing(f *Finding) bool {
+	about := len(f.Profiles) == 0 || len(r.FailFor) == 0 ||
+		slices.ContainsFunc(f.Profiles, func(p string) bool { return slices.Contains(r.FailFor, p) })
+	return about && !f.Accepted && f.Level.AtLeast(r.FailOn)
+}
 
 // Counts are the sums of a report.
 type Counts struct {

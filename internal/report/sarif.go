@@ -75,6 +75,8 @@ type (
 		Program string `json:"program"`
 		Insn    int    `json:"insn"`
 		Block   int    `json:"block"`
+		// Kernels are those that the result is about, of a check for several.
+		Kernels []string `json:"kernels,omitempty"`
 	}
 	sarifSuppression struct { // [3.35]
 		Kind string `json:"kind"`
@@ -191,7 +193,7 @@ func result(in *Input, p *Program, f *Finding, rule int) sarifResult {
 		RuleID: f.ID, RuleIndex: rule, Level: f.Level, Message: sarifText{f.said()},
 		Locations:    []sarifLocation{loc},
 		Fingerprints: map[string]string{fingerprintKey: fingerprint(in, f)},
-		Properties:   &sarifProperties{p.label(), f.Insn, f.Block},
+		Properties:   &sarifProperties{p.label(), f.Insn, f.Block, f.Profiles},
 	}
 	if f.Fix != "" {
 		res.Message.Text += ". To fix: " + f.Fix + "."
@@ -213,7 +215,11 @@ func result(in *Input, p *Program, f *Finding, rule int) sarifResult {
 // fingerprint returns the finding's identity among those of all objects: two objects
 // may hold the same program.
 func fingerprint(in *Input, f *Finding) string {
-	sum := sha256.Sum256([]byte(in.Object + "\x00" + f.Fingerprint))
+	id := in.Object + "\x00" + f.Fingerprint
+	if len(f.Profiles) > 0 { // kernels may say different things of one place
+		id += "\x00" + f.Kernel
+	}
+	sum := sha256.Sum256([]byte(id))
 	return hex.EncodeToString(sum[:8])
 }
 

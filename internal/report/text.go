@@ -44,6 +44,9 @@ type texter struct {
 //	               switch (h->next) {
 func writeText(w io.Writer, r *Report, opt Options) error {
 	t := &texter{w, r, opt.lowest(), painter(opt.Colour), map[check.ID]bool{}}
+	if err := kernelTable(w, r); err != nil {
+		return err
+	}
 	for in := range r.inputs() {
 		if in.Error != "" {
 			fmt.Fprintf(w, "%s: %s: %s\n", visible.Text(in.Name), t.paint.sgr("1;31", "not analysed"), visible.Text(in.Error))

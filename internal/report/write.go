@@ -165,5 +165,8 @@ func (f *Finding) said() string {
 	if k := visible.Text(f.Kernel); k != "" && !strings.Contains(m, k) {
 		m += " (Linux: " + k + ")"
 	}
+	if len(f.Profiles) > 0 {
+		m += " (on " + visible.Text(strings.Join(f.Profiles, ", ")) + ")"
+	}
 	return m
 }

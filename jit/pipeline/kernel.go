@@ -35,7 +35,7 @@ func (a *Analysis) Verify() *verify.Proof {
 func (a *Analysis) Claim() verify.Claim {
 	c := verify.Claim{Kernel: VerifyKernel(a.Profile), Program: a.Xlated.Program, Image: a.Image}
 	if !a.Program.Rewritten {
-		if v := a.Rules.Check(a.Program, a.Succ); !v.Accept {
+		if v := a.Verdict(); !v.Accept {
 			c.Refused = v.Message
 		}
 		c.Source = &verify.Source{

@@ -34,6 +34,17 @@ type Analysis struct {
 	XlatedErr error
 	Image     *jit.Image // nil with ImageErr
 	ImageErr  error      // also set when there is no xlated program
+
+	memo *rules.Memo // of Succ, shared by the analyses of Across
+}
+
+// Verdict returns what the kernel's rules say of the program. It is for one
+// goroutine at a time, for all analyses of one call of Across together.
+func (a *Analysis) Verdict() rules.Verdict {
+	if a.memo == nil {
+		return a.Rules.Check(a.Program, a.Succ)
+	}
+	return a.Rules.CheckAgain(a.Program, a.Succ, a.memo)
 }
 
 // Run analyses p for the profile: with the values, rules, rewrites and code of its
@@ -46,9 +57,14 @@ func Run(p *bytecode.Program, prof jit.Profile, opt rewrite.Options) (*Analysis,
 	if err != nil {
 		return nil, err
 	}
+	return resolved(p, r, set, prof, opt), nil
+}
+
+// resolved goes on behind the control-flow analysis.
+func resolved(p *bytecode.Program, r *succ.Result, set rules.Set, prof jit.Profile, opt rewrite.Options) *Analysis {
 	a := &Analysis{Program: p, Profile: prof, Rules: set, Options: opt, Succ: r, Graph: r.Graph}
 	a.Translate()
-	return a, nil
+	return a
 }
 
 // Translate makes rewritten program and machine code of the analysis, as Run does.

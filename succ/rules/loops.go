@@ -55,7 +55,7 @@ func (w *paths) walk(opt abstract.WalkOptions) (v, may *Verdict) {
 		return met != nil
 	}
 	opt.Refuses = func(f abstract.Fault) bool { _, known := w.faults[f.PC]; return known && refuses(f) }
-	out := abstract.Walk(w.p, w.r.Graph, opt)
+	out := w.outcome(opt, w.memo)
 	switch out.Ending {
 	case abstract.Stopped:
 		return met, nil

@@ -18,6 +18,17 @@ func (s Set) Resolve(p *bytecode.Program) (*succ.Result, error) {
 	return succ.Resolve(p, succ.Options{Quirks: s.Quirks})
 }
 
+// Known returns one of the results that is that of Resolve for this kernel, too: the
+// program does nothing that the kernels compute otherwise. Nil when there is none.
+func (s Set) Known(results []*succ.Result) *succ.Result {
+	for _, r := range results {
+		if r.Same(succ.Options{Quirks: s.Quirks}) {
+			return r
+		}
+	}
+	return nil
+}
+
 // SameValues reports whether Resolve is succ.Resolve with no options, so that its
 // result can be used for the default set as well.
 func (s Set) SameValues() bool { return s.Quirks == abstract.Quirks{} }
@@ -43,12 +54,16 @@ func (s Set) Judge(p *bytecode.Program) (Verdict, error) {
 // of an indirect jump before the smaller ones (kernel/bpf/verifier.c
 // check_cond_jmp_op and check_indirect_jump, Linux 7.3). A fault that is not proven
 // refuses nothing: the kernel may not come to it.
-func (s Set) Check(p *bytecode.Program, r *succ.Result) Verdict {
+func (s Set) Check(p *bytecode.Program, r *succ.Result) Verdict { return s.check(p, r, nil) }
+
+// check is Check, with what is known of other kernels unless m is nil.
+func (s Set) check(p *bytecode.Program, r *succ.Result, m *Memo) Verdict {
 	c := newChecker(s, p)
 	if v := c.static(); v != nil {
 		return *v
 	}
 	w := newPaths(c, r)
+	w.memo = m
 	v, may := w.loops()
 	if v == nil {
 		v = w.first()
@@ -88,6 +103,7 @@ type paths struct {
 	faults map[bytecode.PC]abstract.Fault
 	jumps  map[bytecode.PC]*succ.Indirect
 
+	memo    *Memo    // what is known of other kernels, nil for none
 	endless *Verdict // on a loop that nothing leaves, when it is not known what the kernel says of it
 
 	callback, async []bool // of each subprogram by starts: see roles

@@ -1,0 +1,96 @@
+package abstract
+
+import "github.com/bpfcfg/bpfcfg/abstract/scalar"
+
+// An analysis notes the quirks that it asked for where they make a difference, had it
+// them or not: with other ones besides, its facts would be the same. So kernels that
+// differ in nothing that a program does share its facts.
+
+// Same reports whether facts computed with quirks p, of which those in felt were
+// asked for, are those with quirks q, too.
+func (q Quirks) Same(p, felt Quirks) bool {
+	a, b, f := q.list(), p.list(), felt.list()
+	for i := range f {
+		if f[i] && a[i] != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// Or returns the quirks of both.
+func (q Quirks) Or(p Quirks) Quirks {
+	a, b := q.list(), p.list()
+	for i := range a {
+		a[i] = a[i] || b[i]
+	}
+	return Quirks{a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12]}
+}
+
+// list returns all quirks in the order of their declaration; Or names no field, so
+// that it does not compile with one more.
+func (q Quirks) list() [13]bool {
+	return [...]bool{q.NoDivision, q.LostCode, q.NoLoadOffset, q.NullLookups, q.FewNotNull, q.NoTrust, q.FewFrames,
+		q.EqualByBits, q.OnlyConstants, q.NoLinkedAdd, q.NoLinkedSub, q.NoSame, q.NoTrying}
+}
+
+// Felt returns the quirks that the analysis asked for, those that it had and those
+// that it had not: with other ones besides the facts would be the same.
+func (f *Facts) Felt() Quirks { return f.felt }
+
+// deeper reports whether n calls nest too deep.
+func (r *run) deeper(n int) bool {
+	if n >= (Quirks{FewFrames: true}).frames() {
+		r.a.f.felt.FewFrames = true
+	}
+	return n >= r.a.opt.Quirks.frames()
+}
+
+// noLoadOffset returns the quirk, for a load at an offset or beside its table. Where
+// there is none, checkEntries finds nothing either.
+func (r *run) noLoadOffset() bool {
+	r.a.f.felt.NoLoadOffset = true
+	return r.a.opt.Quirks.NoLoadOffset
+}
+
+// nullLookups returns the quirk, which executions do not have.
+func (r *run) nullLookups() bool {
+	r.a.f.felt.NullLookups = true
+	return r.a.opt.Rules == Kernel && r.a.opt.Quirks.NullLookups
+}
+
+// links answers for Quirks.links and notes what was asked for.
+func (r *run) links(delta int64, is32 bool) bool {
+	r.a.f.felt.NoLinkedAdd = true
+	if delta < 0 || is32 {
+		r.a.f.felt.NoLinkedSub = true
+	}
+	return r.a.opt.Quirks.links(delta, is32)
+}
+
+// feelDecision notes the quirks that can make a difference to a conditional jump: all
+// of them, unless the oldest way to decide it comes to the same.
+func (o *Options) feelDecision(c scalar.Cond, is32 bool, a, b scalar.S, same bool) {
+	newest := scalar.KernelDecide(c, is32, a, b, same)
+	if o.felt == nil || newest == scalar.Both {
+		return
+	}
+	if same || scalar.KernelCompare(c, is32, a, b) != newest {
+		*o.felt = o.felt.Or(Quirks{EqualByBits: true, OnlyConstants: true, NoLinkedSub: true, NoSame: true, NoTrying: true})
+		return
+	}
+	x, y := scalar.ConstAt(a, is32), scalar.ConstAt(b, is32)
+	o.felt.EqualByBits = o.felt.EqualByBits || (c == scalar.JEQ || c == scalar.JNE) && !(x && y)
+	o.felt.OnlyConstants = o.felt.OnlyConstants || !y
+}
+
+// feelRefinement notes whether a quirk makes a difference to what an edge tells.
+func (o *Options) feelRefinement(c scalar.Cond, is32 bool, a, b scalar.S) {
+	if o.felt == nil || o.felt.OnlyConstants {
+		return
+	}
+	with, without := Quirks{OnlyConstants: true}, Quirks{}
+	x1, y1 := with.refine(c, is32, a, b)
+	x2, y2 := without.refine(c, is32, a, b)
+	o.felt.OnlyConstants = x1 != x2 || y1 != y2
+}
