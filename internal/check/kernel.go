@@ -1,10 +1,12 @@
 package check
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/succ"
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
@@ -78,6 +80,8 @@ func (c *context) verdict() {
 	case v.May != nil:
 		f := c.add(MayRefuse, v.May.PC, fmt.Sprintf("Linux may refuse the program: %s", v.May.Message))
 		f.key = v.May.Message
+	default:
+		c.tooFar()
 	}
 	for _, v := range set.Faults(r) {
 		if v.Fault.Proven {
@@ -86,6 +90,14 @@ func (c *context) verdict() {
 			f := c.add(MayRefuse, v.PC, fmt.Sprintf("Linux may refuse the program: %s", v.Message))
 			f.key = v.Message
 		}
+	}
+}
+
+// tooFar tells of a jump that Linux finds to be too long when it has accepted the
+// program and makes an instruction longer.
+func (c *context) tooFar() {
+	if far := (*rewrite.RangeError)(nil); errors.As(c.a.ImageErr, &far) {
+		c.refusal(&rules.Verdict{Message: far.Error(), PC: far.Insn, Errno: "ENOMEM", Rule: rules.TooLarge})
 	}
 }
 

@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"sort"
@@ -49,6 +50,9 @@ func encode(st *state, im *image) (*jit.Program, error) {
 	p := &jit.Program{Insns: make([]bytecode.Insn, len(im.slots)), IndirectTarget: nil}
 	for i, s := range im.slots {
 		in, err := distance(s, int32(i), int32(len(im.slots)))
+		if errors.Is(err, errTooFar) {
+			err = im.tooFar(int32(i))
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -108,6 +112,41 @@ func (im *image) finalRef(s slot) (bytecode.Ref, bool) {
 	return ref, ok
 }
 
+// RangeError says that a jump of 16 bits does not reach its target any more once the
+// verifier has made an instruction longer: it refuses the program with ENOMEM.
+type RangeError struct {
+	Insn bytecode.PC // source slot of the instruction that is made longer
+}
+
+// Error returns Linux's message (kernel/bpf/fixups.c bpf_patch_insn_data, Linux 7.3).
+func (e *RangeError) Error() string {
+	return fmt.Sprintf("insn %d cannot be patched due to 16-bit range", e.Insn)
+}
+
+// errTooFar is what distance returns for such a jump.
+var errTooFar = errors.New("too far for 16 bits")
+
+// tooFar returns the error on the jump in a slot: the instructions on its way are made
+// longer one after the other, so it names the first one with which it is too long.
+func (im *image) tooFar(i int32) *RangeError {
+	lo, hi := i, im.slots[i].target-1
+	if hi < lo {
+		lo, hi = hi+1, i
+	}
+	far := int32(math.MaxInt16)
+	d := im.slots[hi].orig - im.slots[lo].orig
+	for at := lo + 1; at <= hi; at++ {
+		s := &im.slots[at]
+		if s.orig != im.slots[at-1].orig || s.marks&markSecond != 0 {
+			continue
+		}
+		if d++; d > far {
+			return &RangeError{bytecode.PC(s.orig)}
+		}
+	}
+	return &RangeError{bytecode.PC(im.slots[i].orig)}
+}
+
 // distance returns the instruction with its target as a distance.
 func distance(s slot, i, n int32) (bytecode.Insn, error) {
 	in := s.in
@@ -122,7 +161,7 @@ func distance(s slot, i, n int32) (bytecode.Insn, error) {
 	case isCallLike(in), in.Code == bytecode.CodeGotol:
 		in.Imm = d
 	case d < math.MinInt16 || d > math.MaxInt16:
-		return in, fmt.Errorf("insn %d cannot be patched due to 16-bit range", s.orig)
+		return in, errTooFar
 	default:
 		in.Off = int16(d)
 	}
