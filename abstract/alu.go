@@ -331,7 +331,7 @@ func (r *run) checkOffset(pc bytecode.PC, p, n *Alt) {
 	const limit = 1 << 29
 	smin := n.Off.Smin()
 	c, isConst := n.Off.IsConst()
-	f := Fault{PC: pc, Holds: p.Kind, Null: p.flags&maybeNull != 0}
+	f := Fault{PC: pc, Holds: p.Kind, Null: p.flags&maybeNull != 0, Packet: p.toPacket()}
 	switch {
 	case isConst && (int64(c) >= limit || int64(c) <= -limit):
 		f.Kind, f.Value = FarOffset, int64(c)

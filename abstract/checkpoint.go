@@ -22,6 +22,7 @@ type place struct {
 	mark     placeMark
 	live     uint16 // registers that may be read from here on
 	relevant uint16 // those that may decide something
+	slots    slotSet
 }
 
 // read fills in the places.
@@ -56,10 +57,15 @@ func (w *walker) read() {
 			at(pc+p.Insns[pc].Slots(), prunePlace|jumpPlace)
 		case bytecode.FlowHelper:
 			at(pc+1, prunePlace|jumpPlace)
+			if isNext(p, pc) {
+				at(pc, prunePlace|forcePlace)
+			}
 		}
 	}
-	for b := range w.r.a.g.Blocks {
-		w.readBlock(cfg.BlockID(b))
+	g := w.r.a.g
+	slots, known := slotLiveness(g, allBlocks(g, cfg.ReversePostorder(g)))
+	for b := range g.Blocks {
+		w.readBlock(cfg.BlockID(b), slots, known[g.Blocks[b].Sub])
 	}
 }
 
@@ -75,11 +81,12 @@ func (w *walker) targetsOf(pc bytecode.PC) []bytecode.PC {
 	return to
 }
 
-// readBlock fills in the registers that are read from each instruction of a block
-// on.
-func (w *walker) readBlock(b cfg.BlockID) {
+// readBlock fills in the registers and slots that are read from each instruction of a
+// block on; known says whether its slots are.
+func (w *walker) readBlock(b cfg.BlockID, in []slotSet, known bool) {
 	g, blk := w.r.a.g, &w.r.a.g.Blocks[b]
-	live, relevant := liveOut(g, b, w.r.a.live), liveOut(g, b, w.r.a.relevant)
+	live, relevant := liveOut(g, b, w.r.a.live, allRegs), liveOut(g, b, w.r.a.relevant, allRegs)
+	slots := liveOut(g, b, in, allSlots)
 	for pc := blk.Last; pc >= blk.Start; pc-- {
 		if !g.InsnAt(pc) {
 			continue
@@ -87,7 +94,12 @@ func (w *walker) readBlock(b cfg.BlockID) {
 		use, def := useDef(w.p, pc)
 		live = live&^def | use
 		relevant = relevantBefore(w.p, pc, relevant, blk.Sub)
-		w.places[pc].live, w.places[pc].relevant = live, relevant
+		reads, writes := slotUse(w.p.Insns[pc])
+		if slots = slots&^writes | reads; !known {
+			slots = allSlots
+		}
+		pl := &w.places[pc]
+		pl.live, pl.relevant, pl.slots = live, relevant, slots
 	}
 }
 
@@ -114,6 +126,7 @@ func (w *walker) visited() bool {
 			cur.s.regs[r] = nil
 		}
 	}
+	w.dropDead()
 	const longHistory = 40
 	force := pl.mark&forcePlace != 0 || cur.history > longHistory
 	jumps, insns := w.jumps-w.savedJmp, w.insns-w.savedInsns
@@ -129,7 +142,7 @@ func (w *walker) visited() bool {
 				return true
 			}
 			cur.elsewhere = cur.elsewhere || sameCalls(c.up, cur.up)
-		case w.p.Insns[cur.pc].Code == bytecode.CodeMayGoto && c.rounds != cur.rounds && c.within(cur):
+		case pl.mark&forcePlace != 0 && c.rounds != cur.rounds && c.within(cur):
 			w.saved[cur.pc] = append(list[:kept], list[i:]...)
 			return true
 		case c.rounds == cur.rounds && c.same(cur):
@@ -148,6 +161,17 @@ func (w *walker) visited() bool {
 		w.remember()
 	}
 	return false
+}
+
+// dropDead forgets the slots of the frames in sight that nothing reads any more.
+func (w *walker) dropDead() {
+	s, pc, up := w.cur.s, w.cur.pc, w.cur.up
+	for i := range s.frames {
+		if s.dropSlots(i, w.places[pc].slots); up == nil {
+			return
+		}
+		pc, up = up.site, up.up
+	}
 }
 
 // missed counts that a state was of no use, and reports whether it is dropped.

@@ -108,9 +108,10 @@ type run struct {
 	// openedAll: it may go to instructions whose address is in no table, too.
 	openedAll bool
 
-	gone  bool // the instruction that was carried out does not go on
-	forks int  // times that the state may be split until the block ends
-	sure  bool // the state in which an instruction is carried out is certain
+	gone  bool          // the instruction that was carried out does not go on
+	forks int           // times that the state may be split until the block ends
+	sure  bool          // the state in which an instruction is carried out is certain
+	asked []bytecode.PC // calls that asked an iterator for its next element
 
 	queue []uint64 // bit set of the blocks to carry out, by position
 	next  int      // no position before is in the queue

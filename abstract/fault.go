@@ -54,6 +54,10 @@ const (
 	MissingArgument           // argument Value on the stack, for a function of Size, was not stored
 	Trapped                   // a call of __bpf_trap
 	CallbackResult            // a callback returns no number
+	NoNumber                  // an argument that is to be a number is none
+	NegativeSize              // the size of a buffer may be negative
+	UnboundedSize             // the size of a buffer has no bound
+	BadContext                // an access of Size bytes at Off of the context, where no field is
 	NoFunction                // an indirect call through Reg, which holds no function
 )
 
@@ -68,6 +72,8 @@ type Fault struct {
 	Reg   bytecode.Reg // the register that it is about
 	Holds Kind         // what that register, or the pointer in question, is
 	Null  bool         // and whether it may be null
+	// Packet reports whether that pointer, of kind Other, is one to packet data.
+	Packet bool
 	// Fixed reports whether the offset of that pointer is a constant.
 	Fixed bool
 
@@ -84,6 +90,7 @@ func (r *run) fault(a *Alt, n Fault) {
 		n.Holds, n.Null = a.Kind, a.flags&maybeNull != 0
 	}
 	_, n.Fixed = a.Off.IsConst()
+	n.Packet = n.Packet || n.Holds == Other && a.toPacket()
 	f := r.a.f
 	old, seen := f.faultAt[n.PC]
 	switch {
@@ -93,6 +100,11 @@ func (r *run) fault(a *Alt, n Fault) {
 	case !f.faults[old].Proven && n.Proven:
 		f.faults[old] = n
 	}
+}
+
+// toPacket reports whether the alternative is a pointer to packet data.
+func (a *Alt) toPacket() bool {
+	return a.Kind == Other && memoryOf(a.Obj) == MemPacket && a.flags&maybeNull == 0
 }
 
 // proves reports whether the verifier itself holds what a says at this point, on

@@ -2,6 +2,7 @@ package abstract
 
 import (
 	"math"
+	"slices"
 
 	"github.com/bpfcfg/bpfcfg/abstract/calls"
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
@@ -25,6 +26,7 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 		}
 	}
 	h := calleeAt(r.a.p, pc)
+	r.again(pc, s)
 	if m := s.get(bytecode.R1); m.is(TablePtr) && in.IsHelperCall() {
 		r.fault(&m.Alt, Fault{PC: pc, Kind: TableArgument, Reg: bytecode.R1, Value: int64(in.Imm)})
 	}
@@ -51,6 +53,22 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 	s.regs[bytecode.R0] = r0
 	s.endArgs()
 	return true
+}
+
+// again marks the state in which an iterator is asked for its next element once more.
+// What differs from the round before and was not needed yet is unknown to the verifier
+// from then on.
+//
+// Source: kernel/bpf/verifier.c process_iter_next_call and widen_imprecise_scalars,
+// Linux 7.3.
+func (r *run) again(pc bytecode.PC, s *State) {
+	if !isNext(r.a.p, pc) {
+		return
+	}
+	s.cover = s.cover || slices.Contains(r.asked, pc)
+	if !slices.Contains(r.asked, pc) {
+		r.asked = append(r.asked, pc)
+	}
 }
 
 // returned returns what r0 holds behind a call.
@@ -157,14 +175,32 @@ func (r *run) useArgs(pc bytecode.PC, h callee, s *State) {
 		if arg.Use == calls.Nothing {
 			continue
 		}
+		if arg.Size == calls.Next && h.helper != 0 {
+			r.checkSize(pc, bytecode.Reg(i+1), s)
+		}
 		size, known := r.argBytes(h, i, s)
-		v.each(func(a *Alt) { r.useArg(pc, i, a, arg.Use == calls.Write, size, known, s) })
+		v.each(func(a *Alt) { r.useArg(pc, h, i, a, size, known, s) })
+	}
+}
+
+// checkSize reports the size of a buffer that no buffer has
+// (kernel/bpf/verifier.c check_mem_size_reg, Linux 7.3).
+func (r *run) checkSize(pc bytecode.PC, reg bytecode.Reg, s *State) {
+	const most = 1 << 29 // BPF_MAX_VAR_SIZ
+	n := s.get(reg)
+	switch {
+	case !n.is(Number) || n.flags&maybePtr != 0:
+	case n.Off.Smin() < 0:
+		r.fault(&n.Alt, Fault{PC: pc, Kind: NegativeSize, Reg: reg})
+	case n.Off.Umax() >= most && n.Off.Umin() > 0: // zero is told before, where it is not allowed
+		r.fault(&n.Alt, Fault{PC: pc, Kind: UnboundedSize, Reg: reg})
 	}
 }
 
 // useArg is useArgs for one alternative of argument number i: size bytes are
 // written or read.
-func (r *run) useArg(pc bytecode.PC, i int, a *Alt, writes bool, size int64, known bool, s *State) {
+func (r *run) useArg(pc bytecode.PC, h callee, i int, a *Alt, size int64, known bool, s *State) {
+	writes := i > len(h.Args) || h.Args[i-1].Use == calls.Write
 	reg := bytecode.Reg(argRegister(i))
 	switch {
 	case a.Kind == Table && writes:
@@ -174,7 +210,14 @@ func (r *run) useArg(pc bytecode.PC, i int, a *Alt, writes bool, size int64, kno
 		s.cover = true
 	case a.Kind != Stack || int(a.Obj) >= len(s.frames):
 	default:
-		lo, hi, _ := r.span(access{pc: pc, reg: reg}, a)
+		lo, hi, fixed := r.span(access{pc: pc, reg: reg}, a)
+		if h.helper != 0 && h.Args[i-1].Size < 0 && fixed && known && size > 0 && (lo < -stackSize || lo+size > 0) {
+			kind := StackRead
+			if writes {
+				kind = StackWrite
+			}
+			r.fault(a, Fault{PC: pc, Kind: kind, Reg: reg, Off: lo, Size: size})
+		}
 		r.touch(int(a.Obj), lo, s)
 		if writes {
 			r.noteStack(pc, int(a.Obj), lo, s, known)
@@ -225,6 +268,9 @@ func (r *run) callbacks(pc bytecode.PC, h callee, s *State) {
 		return
 	}
 	v := r.read(pc, s, bytecode.Reg(h.callback))
+	if n := s.get(bytecode.R1); h.how == cbLoop && !n.has(func(a *Alt) bool { return a.Kind == Number }) {
+		r.fault(&n.Alt, Fault{PC: pc, Kind: NoNumber, Reg: bytecode.R1})
+	}
 	found := false
 	v.each(func(a *Alt) {
 		if a.Kind == Func {
@@ -288,6 +334,7 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 		if framesLeq(grown, s.frames) {
 			return
 		}
+		s.cover = true // the verifier widens what it did not need
 		if i == rounds {
 			forgetFrames(s)
 			// What is anything now may have been a stack pointer.

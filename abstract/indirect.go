@@ -63,14 +63,20 @@ type Access struct {
 	src *readings
 }
 
-// gotox carries out an indirect jump.
-func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
+// target returns what the register of an indirect jump holds.
+func (r *run) target(pc bytecode.PC, in bytecode.Insn, s *State) *Value {
 	v := s.get(in.Dst)
 	if in.Dst >= numRegs {
 		r.fault(&v.Alt, Fault{PC: pc, Kind: BadRegister, Reg: in.Dst})
 	} else if s.regs[in.Dst] == nil {
 		r.fault(&v.Alt, Fault{PC: pc, Kind: UnsetTarget, Reg: in.Dst})
 	}
+	return v
+}
+
+// gotox carries out an indirect jump.
+func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
+	v := r.target(pc, in, s)
 	ind := r.a.indirect(pc)
 	var to []bytecode.PC
 	v.each(func(a *Alt) {

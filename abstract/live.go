@@ -109,14 +109,14 @@ func liveness(g *cfg.Graph, order []cfg.BlockID) []uint16 {
 	for b := range g.Blocks {
 		use[b], def[b] = blockUseDef(g, &g.Blocks[b])
 	}
-	return backward(g, order, func(b cfg.BlockID, out uint16) uint16 { return use[b] | out&^def[b] })
+	return backward(g, order, allRegs, func(b cfg.BlockID, out uint16) uint16 { return use[b] | out&^def[b] })
 }
 
-// backward solves a dataflow problem on sets of registers that only grow. It
-// starts in an order against which few edges go, and comes back to a block only
+// backward solves a dataflow problem on sets of registers or stack slots that only
+// grow, up to all. It starts in an order against which few edges go, and comes back to a block only
 // when a successor's set has grown: at most once for each register and edge.
-func backward(g *cfg.Graph, order []cfg.BlockID, transfer func(b cfg.BlockID, out uint16) uint16) []uint16 {
-	in := make([]uint16, g.NumBlocks())
+func backward[S uint16 | slotSet](g *cfg.Graph, order []cfg.BlockID, all S, transfer func(b cfg.BlockID, out S) S) []S {
+	in := make([]S, g.NumBlocks())
 	todo := slices.Clone(order)
 	waits := make([]bool, g.NumBlocks())
 	for b := range waits {
@@ -125,7 +125,7 @@ func backward(g *cfg.Graph, order []cfg.BlockID, transfer func(b cfg.BlockID, ou
 	for len(todo) > 0 {
 		b := todo[len(todo)-1]
 		todo, waits[b] = todo[:len(todo)-1], false
-		n := transfer(b, liveOut(g, b, in))
+		n := transfer(b, liveOut(g, b, in, all))
 		if n == in[b] {
 			continue
 		}
@@ -139,18 +139,18 @@ func backward(g *cfg.Graph, order []cfg.BlockID, transfer func(b cfg.BlockID, ou
 	return in
 }
 
-// liveOut returns the registers that may be read behind a block.
-func liveOut(g *cfg.Graph, b cfg.BlockID, in []uint16) uint16 {
+// liveOut returns what may be read behind a block.
+func liveOut[S uint16 | slotSet](g *cfg.Graph, b cfg.BlockID, in []S, all S) S {
 	succs := g.Succs(b)
 	if len(succs) == 0 && g.Program.Insns[g.Blocks[b].Last].IsGotox() {
-		return allRegs
+		return all
 	}
-	var out uint16
+	var out S
 	for _, e := range succs {
 		if g.Local(e) {
 			out |= in[e.To]
 		} else if e.Kind == cfg.Indirect {
-			out = allRegs
+			out = all
 		}
 	}
 	return out

@@ -8,6 +8,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/abstract/tnum"
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
@@ -171,6 +172,21 @@ func (r *run) trustedField(off int64) bool {
 	return off == 0 && iter || off >= 32 && off <= 48 || off >= 64 && off <= 128
 }
 
+// checkField reports an access of the context that is none to a field, for types
+// whose fields are all numbers of 4 bytes but for some pointers
+// (net/core/filter.c sk_msg_is_valid_access, Linux 7.3).
+func (r *run) checkField(acc access, a *Alt, off int64) {
+	if r.a.p.Type != "sk_msg" {
+		return
+	}
+	const numbers, pointers = 16, 72 // data and data_end are before, sk is behind
+	ok := acc.size == 8 && (off == 0 || off == 8 || off == pointers) ||
+		acc.size == 4 && off >= numbers && off < pointers && off%4 == 0
+	if !ok {
+		r.fault(a, acc.fault(BadContext, off, tnum.T{}))
+	}
+}
+
 // loadCtx returns what is known of a load from the context. Some program types
 // have pointers to packet data in fields of 4 bytes, which are loaded as 8.
 func (r *run) loadCtx(acc access, a *Alt, s *State) *Value {
@@ -181,6 +197,7 @@ func (r *run) loadCtx(acc access, a *Alt, s *State) *Value {
 		}
 		return unknownPtr
 	}
+	r.checkField(acc, a, int64(off)+acc.off)
 	m, null, known := contextPointer(r.a.p.Type, int64(off)+acc.off, acc.size)
 	switch {
 	case known && m == MemUnknown:

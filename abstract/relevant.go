@@ -18,7 +18,8 @@ import (
 // Invariance of Approximative Semantics with Respect to Program Transformations,
 // 1981.
 func relevance(g *cfg.Graph, order []cfg.BlockID) []uint16 {
-	return backward(g, order, func(b cfg.BlockID, out uint16) uint16 { return relevantIn(g, &g.Blocks[b], out) })
+	return backward(g, order, allRegs,
+		func(b cfg.BlockID, out uint16) uint16 { return relevantIn(g, &g.Blocks[b], out) })
 }
 
 // relevantIn carries a set of relevant registers from the end of a block to its

@@ -66,7 +66,8 @@ type Outcome struct {
 // look for one. Unlike Analyze it joins nothing, so it tells at which instruction
 // the verifier says what; the price is that it may not end within its limits.
 //
-// Callbacks that are called any number of times, and iterators, are not followed.
+// Callbacks that are called any number of times are not followed, and of iterators and
+// may_goto one round is.
 //
 // Source: kernel/bpf/verifier.c do_check and kernel/bpf/states.c
 // bpf_is_state_visited, Linux 7.3.
@@ -367,7 +368,7 @@ func (w *walker) knowsBetter(in bytecode.Insn, s *State) bool {
 // indirect follows an indirect jump: the largest target now, the others later.
 func (w *walker) indirect(pc bytecode.PC, in bytecode.Insn) (ends bool) {
 	r, s := w.r, w.cur.s
-	v := r.read(pc, s, in.Dst)
+	v := r.target(pc, in, s)
 	var to []bytecode.PC
 	v.each(func(a *Alt) {
 		ts, why := r.a.targets(a)
@@ -454,14 +455,31 @@ func (w *walker) followed(sub int) bool {
 	return was
 }
 
-// helper carries out the call of a helper or kernel function.
+// helper carries out the call of a helper or kernel function. Of an iterator the
+// verifier follows first that there is no next element.
+//
+// Source: kernel/bpf/verifier.c process_iter_next_call, Linux 7.3.
 func (w *walker) helper(pc bytecode.PC, in bytecode.Insn) (ends bool) {
-	if h := calleeAt(w.p, pc); h.callback != 0 || isNext(w.p, pc) {
+	if calleeAt(w.p, pc).callback != 0 {
 		w.end(GaveUp, false)
 		return false
 	}
-	returns := w.r.helperCall(pc, in, w.cur.s)
+	s := w.cur.s
+	more := isNext(w.p, pc) && !w.widens(pc)
+	returns := w.r.helperCall(pc, in, s)
 	w.r.exits, w.r.a.pending = w.r.exits[:0], w.r.a.pending[:0]
+	if v := s.regs[bytecode.R0]; returns && isNext(w.p, pc) && v != nil {
+		if more {
+			next := s.fork()
+			alts := v.alts()
+			for i := range alts {
+				alts[i].flags &^= maybeNull
+			}
+			next.set(bytecode.R0, fromAlts(alts))
+			w.push(pc+1, next).rounds++
+		}
+		s.set(bytecode.R0, constant(0))
+	}
 	w.cur.pc++
 	return !returns
 }

@@ -101,6 +101,7 @@ type Map struct {
 	ValueSize  uint32 // bytes
 	MaxEntries uint32
 	Flags      uint32 // BPF_F_*
+	SpinLock   bool   // the value has a bpf_spin_lock
 	Inner      *Map   // of a map of maps, the map that its elements are like; nil when unknown
 
 	// ReadOnly reports whether neither the program nor user space can change

@@ -299,6 +299,18 @@ func (b *btfTypes) member(t btfType, i int) member {
 	return member{name: b.str(b.word(t, 3*i)), typ: b.word(t, 3*i+1), off: b.word(t, 3*i+2)}
 }
 
+// hasMember reports whether a type is a structure with a member that is a structure of
+// this name.
+func (b *btfTypes) hasMember(id uint32, name string) bool {
+	t := b.at(b.strip(id))
+	for i := 0; t.kind == kindStruct && i < int(t.vlen); i++ {
+		if m := b.at(b.strip(b.member(t, i).typ)); m.kind == kindStruct && b.str(m.name) == name {
+			return true
+		}
+	}
+	return false
+}
+
 // variable returns variable i of a data section.
 func (b *btfTypes) variable(t btfType, i int) member {
 	m := member{typ: b.word(t, 3*i), off: b.word(t, 3*i+1), size: b.word(t, 3*i+2)}

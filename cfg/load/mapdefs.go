@@ -147,6 +147,7 @@ func (b *btfTypes) mapMembers(m *bytecode.Map, def btfType) (at int64, inner uin
 				m.KeySize = size
 			} else {
 				m.ValueSize = size
+				m.SpinLock = b.hasMember(t.size, "bpf_spin_lock")
 			}
 			continue
 		case "values": // of an array of programs or maps: descriptors

@@ -15,11 +15,12 @@ import (
 // other is a path of the kernel's own that comes back to a state, or is longer than
 // its limit (abstract.Walk); which also tells what it says, and where.
 //
-// The walk meets other refusals on its way, in the kernel's order. What it cannot
+// The walk meets other refusals on its way, in the kernel's order, so it is made for
+// those, too. What it cannot
 // decide is left to the rest: v is nil, and may is what the kernel may find.
 func (w *paths) loops() (v, may *Verdict) {
 	trap := w.closed()
-	if trap.some || w.cyclic() {
+	if trap.some || len(w.faults) > 0 || w.cyclic() {
 		const (
 			least   = 1 << 14 // instructions to follow at least
 			perSlot = 16      // and for each of the program

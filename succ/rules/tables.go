@@ -74,6 +74,8 @@ func (c *checker) load64(pc bytecode.PC) *Verdict {
 		return nil
 	}
 	switch ref.Kind {
+	case bytecode.RefMap, bytecode.RefMapValue:
+		return c.lockable(ref.Index, pc)
 	case bytecode.RefTableMap:
 		return c.bind(ref.Index, pc)
 	case bytecode.RefTable:
@@ -120,4 +122,21 @@ func (c *checker) targets(pc, start, end bytecode.PC) ([]bytecode.PC, *Verdict) 
 		return nil, reject(pc, TableLeaves, msg)
 	}
 	return union, nil
+}
+
+// lockable refuses maps whose values have a lock for programs that may run where it
+// is held.
+//
+// Source: kernel/bpf/verifier.c check_map_prog_compatibility, Linux 5.1 to 7.3.
+func (c *checker) lockable(index int, pc bytecode.PC) *Verdict {
+	if index >= len(c.p.Maps) || !c.p.Maps[index].SpinLock {
+		return nil
+	}
+	switch c.p.Type {
+	case "socket_filter":
+		return reject(pc, Calls, "socket filter progs cannot use bpf_spin_lock yet")
+	case "kprobe", "tracepoint", "perf_event", "raw_tracepoint", "raw_tracepoint_writable":
+		return reject(pc, Calls, "tracing progs cannot use bpf_spin_lock yet")
+	}
+	return nil
 }

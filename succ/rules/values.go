@@ -3,6 +3,8 @@ package rules
 import (
 	"fmt"
 
+	"github.com/cilium/ebpf/asm"
+
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/abstract/calls"
 	"github.com/bpfcfg/bpfcfg/cfg"
@@ -191,12 +193,41 @@ func (w *paths) ruleAt(pc bytecode.PC) *Verdict {
 	case in.IsHelperCall() && (in.Imm < 0 || in.Imm > calls.MaxHelper()) && w.r.Facts.Reach(pc) == cfg.Yes:
 		// So loaders mark what the kernel does not have (check_helper_call).
 		return reject(pc, Encoding, fmt.Sprintf("invalid func unknown#%d", in.Imm))
+	case in.Class() == asm.ALUClass || in.Class() == asm.ALU64Class:
+		if msg := badOperand(in); msg != "" && w.r.Facts.Reach(pc) == cfg.Yes {
+			return reject(pc, Encoding, msg)
+		}
 	case in.IsGotox() && w.c.set.PerSubprogram:
 		return w.leaves(pc)
 	case in.IsCallx():
 		return w.callx(pc)
 	}
 	return nil
+}
+
+// badOperand complains about a constant that a computation cannot have: the divisor
+// zero, and a shift by as many bits as there are.
+//
+// Source: kernel/bpf/verifier.c check_alu_op, Linux 7.3.
+func badOperand(in bytecode.Insn) string {
+	if in.Source() != asm.ImmSource {
+		return ""
+	}
+	bits := int32(32)
+	if in.Class() == asm.ALU64Class {
+		bits = 64
+	}
+	switch in.ALUOp() {
+	case asm.Div, asm.Mod:
+		if in.Imm == 0 {
+			return "div by zero"
+		}
+	case asm.LSh, asm.RSh, asm.ArSh:
+		if in.Imm < 0 || in.Imm >= bits {
+			return fmt.Sprintf("invalid shift %d", in.Imm)
+		}
+	}
+	return ""
 }
 
 // inOrder returns the successors of a block, the one that the kernel follows

@@ -17,7 +17,7 @@ import (
 func refuses(f abstract.Fault) bool {
 	switch f.Kind {
 	case abstract.BadMemory:
-		return f.Holds == abstract.Insn
+		return f.Holds == abstract.Insn || f.Holds == abstract.Number && f.Fixed
 	case abstract.NullMemory, abstract.NullMath:
 		return false
 	case abstract.FarPointer:
@@ -156,6 +156,14 @@ func callWords(f abstract.Fault) string {
 		return fmt.Sprintf("stack arg write offset %d exceeds max %d stack args", f.Off, f.Size)
 	case abstract.MissingArgument:
 		return fmt.Sprintf("callee expects %d args, stack arg%d is not initialized", f.Size, f.Value)
+	case abstract.NoNumber:
+		return fmt.Sprintf("R%d type=%s expected=scalar", f.Reg, typeName(f))
+	case abstract.NegativeSize:
+		return fmt.Sprintf("R%d min value is negative, either use unsigned or 'var &= const'", f.Reg)
+	case abstract.UnboundedSize:
+		return fmt.Sprintf("R%d unbounded memory access, use 'var &= const' or 'if (var < const)'", f.Reg)
+	case abstract.BadContext:
+		return fmt.Sprintf("invalid bpf_context access off=%d size=%d", f.Off, f.Size)
 	case abstract.Trapped:
 		return "unexpected __bpf_trap() due to uninitialized variable?"
 	case abstract.CallbackResult:
@@ -194,6 +202,9 @@ func bits(t tnum.T) string {
 
 // typeName returns the kernel's name of what a fault is about.
 func typeName(f abstract.Fault) string {
+	if f.Packet {
+		return "pkt"
+	}
 	if f.Null {
 		return f.Holds.String() + "_or_null"
 	}
