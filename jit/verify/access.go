@@ -104,6 +104,8 @@ func (c *source) field(m Memory, in bytecode.Insn) []pat {
 		if load && off >= sockQueue && off < sockQueue+4 {
 			return c.read(in, p(j64|jne, in.Dst, 0, 1, noQueue), p(w32|opMov, in.Dst, 0, 0, -1))
 		}
+	case c.p.Type == "sock_ops":
+		return c.opsField(in, off, load)
 	case c.p.Type == "sk_lookup":
 		if load && (off >= lookupRemote && off < lookupRemote+v6s || off >= lookupLocal && off < lookupLocal+v6s) {
 			return c.read(in, p(j64|jeq, in.Dst, 0, 1, 0), fetch(in.Dst, in.Dst))

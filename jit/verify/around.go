@@ -69,7 +69,7 @@ func (c *source) prologue() ([]pat, Answer) {
 	r0, r1, r6 := bytecode.R0, bytecode.R1, bytecode.R6
 	switch {
 	case c.sub != 0:
-	case c.p.Type == "sched_cls" || c.p.Type == "sched_act" || c.p.Type == "sk_skb":
+	case c.p.Type == "sched_cls" || c.p.Type == "sched_act" || c.p.Type == "sk_skb" || c.p.Type == "lwt_xmit":
 		return c.unclone(), c.writesPacket()
 	case c.isQdisc() && c.AttachType == qdiscInit:
 		return []pat{p(w64|opMov|byReg, r6, r1, 0, 0), fetch(bytecode.R2, r1), fetch(r1, r1),

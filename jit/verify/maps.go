@@ -15,6 +15,7 @@ import (
 const (
 	mapHash, mapArray, mapPercpuHash, mapPercpuArray = 1, 2, 5, 6
 	mapLruHash, mapArrayOfMaps, mapHashOfMaps        = 9, 12, 13
+	mapSockets, mapRhash                             = 17, 35 // BPF_MAP_TYPE_XSKMAP, …_RHASH
 )
 
 // mapForms checks a call of a map helper: a call of it or of the map type's own
@@ -52,16 +53,17 @@ var mapOps = map[asm.BuiltinFunc]string{
 const innerMap = 1 << 12
 
 // lookup returns the lookup of a map type, nil when it has none (map_gen_lookup
-// of kernel/bpf/arraymap.c and hashtab.c).
+// of kernel/bpf/arraymap.c and hashtab.c, xsk_map_gen_lookup of net/xdp/xskmap.c).
 func (c *source) lookup(m *bytecode.Map) []pat {
-	const key, lruRef = 48, 35 // places in struct htab_elem
+	const key, lruRef, rhtabData = 48, 35, 8 // places in struct htab_elem and rhtab_elem
 	r0, r1 := bytecode.R0, bytecode.R1
 	follow := p(ldxD, r0, r0, 0, 0)
 	percpu := p(w64|opMov|byReg, r0, r0, -1, 0)
 	element := p(w64|opAdd, r0, 0, 0, int32(key+(m.KeySize+7)&^7))
-	hash := func(further ...pat) []pat {
-		return append([]pat{kernelCall("__htab_map_lookup_elem"), p(j64|jeq, r0, 0, int16(len(further)), 0)}, further...)
+	table := func(function string, further ...pat) []pat {
+		return append([]pat{kernelCall(function), p(j64|jeq, r0, 0, int16(len(further)), 0)}, further...)
 	}
+	hash := func(further ...pat) []pat { return table("__htab_map_lookup_elem", further...) }
 	switch {
 	case (m.Type == mapPercpuArray || m.Type == mapPercpuHash) && !c.k.has(kernel.PercpuMove),
 		(m.Type == mapArray || m.Type == mapArrayOfMaps) && m.Flags&innerMap != 0:
@@ -76,6 +78,10 @@ func (c *source) lookup(m *bytecode.Map) []pat {
 		return c.arrayForm(m, follow, p(j64|jeq, r0, 0, 1, 0))
 	case mapHash:
 		return hash(element)
+	case mapRhash:
+		return table("rhtab_lookup_elem", p(w64|opAdd, r0, 0, 0, int32(rhtabData+(m.KeySize+7)&^7)))
+	case mapSockets:
+		return c.socketForm(m)
 	case mapHashOfMaps:
 		return hash(element, follow)
 	case mapPercpuHash:
@@ -84,6 +90,16 @@ func (c *source) lookup(m *bytecode.Map) []pat {
 		return hash(p(ldxB, r1, r0, lruRef, 0), p(j64|jne, r1, 0, 1, 0), p(stB, r0, 0, lruRef, 1), element)
 	}
 	return nil
+}
+
+// socketForm is the lookup in an array of AF_XDP sockets. Where it begins in the map
+// only the kernel knows.
+func (c *source) socketForm(m *bytecode.Map) []pat {
+	r0, r1, r2 := bytecode.R0, bytecode.R1, bytecode.R2
+	first := p(w64|opAdd, r1, 0, 0, 0)
+	first.any = true
+	return []pat{p(ldxW, r0, r2, 0, 0), p(j32|jge, r0, 0, 5, int32(m.MaxEntries)), p(w64|opLsh, r0, 0, 0, 3), first,
+		p(w64|opAdd|byReg, r0, r1, 0, 0), p(ldxD, r0, r0, 0, 0), p(bytecode.CodeGoto, 0, 0, 1, 0), p(w64|opMov, r0, 0, 0, 0)}
 }
 
 // arrayForm is the lookup in an array: the index is compared with the size, and
