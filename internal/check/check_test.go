@@ -401,7 +401,7 @@ func TestFacts(t *testing.T) {
 	leave(&a, "small", 1)
 	leave(&a, "big", 2)
 	got := known(check.Findings(analyse(t, a.Program("p")), check.Expect{}))
-	if !strings.HasPrefix(got, "R2=scalar(") || !strings.Contains(got, "umax=10") || !strings.HasSuffix(got, ")") {
+	if !strings.HasPrefix(got, "R2=scalar(") || !strings.Contains(got, "umax32=10") || !strings.HasSuffix(got, ")") {
 		t.Errorf("a bounded register: %q", got)
 	}
 	for _, p := range fileObjects(t, "testdata/features.o") {

@@ -51,6 +51,7 @@ type deadRegion struct {
 	cases   []int  // that do not happen, of a switch: their values in C
 	why     string
 	test    bool // the branch is a test that a verifier may need, and what it guards does nothing
+	copied  bool // the compiler has put the constant there that decides the branch
 	related []Related
 }
 
@@ -129,6 +130,7 @@ func (c *context) deadRegions() []deadRegion {
 			r.why = fmt.Sprintf("the test in line %d always goes the other way", at.Line)
 		}
 		r.test = c.nullTest(id) || c.needed(id) && r.idle(c)
+		r.copied = c.decidedByConstant(id)
 		r.related = c.facts(id)
 		out = append(out, r)
 	}
@@ -212,6 +214,22 @@ func (c *context) needed(b cfg.BlockID) bool {
 	return false
 }
 
+// decidedByConstant reports whether the branch at the end of a block tests a constant
+// that the compiler has loaded in the block, for no line of its own: what is left of a
+// function that was inlined for one caller. Other copies have lost the lines that are
+// dead here.
+func (c *context) decidedByConstant(b cfg.BlockID) bool {
+	at := c.lastWrite(b, c.p.Insns[c.g.Blocks[b].Last].Dst)
+	if at < 0 {
+		return false
+	}
+	w := c.p.Insns[at]
+	if slices.ContainsFunc(c.p.Lines, func(l bytecode.Line) bool { return l.PC == at }) {
+		return false // C says so
+	}
+	return w.Class().IsALU() && w.ALUOp() == asm.Mov && w.Source() == asm.ImmSource
+}
+
 // nullTest reports whether the branch at the end of a block compares a pointer with
 // null: what a helper returned, or a register that holds a pointer.
 func (c *context) nullTest(b cfg.BlockID) bool {
@@ -221,10 +239,19 @@ func (c *context) nullTest(b cfg.BlockID) bool {
 		in.Class() != asm.JumpClass {
 		return false
 	}
-	if at := c.lastWrite(b, in.Dst); at >= 0 {
-		return c.p.Insns[at].Code == bytecode.CodeCall
+	reg, before := in.Dst, last
+	for {
+		at := c.lastWriteBefore(b, reg, before)
+		if at < 0 {
+			break
+		}
+		w := c.p.Insns[at]
+		if w.Class() != asm.ALU64Class || w.ALUOp() != asm.Mov || w.Source() != asm.RegSource || w.Off != 0 {
+			return w.Code == bytecode.CodeCall
+		}
+		reg, before = w.Src, at // a copy
 	}
-	known := strings.Join(c.register(b, in.Dst), " ")
+	known := strings.Join(c.register(b, reg), " ")
 	return strings.Contains(known, "map_value") || strings.Contains(known, "ptr") || strings.Contains(known, "mem")
 }
 

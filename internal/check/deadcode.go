@@ -181,9 +181,13 @@ func (r *deadRegion) finding(j *Join) (Finding, bool) {
 		what = fmt.Sprintf("%s never %s %s: %s", lineList(lines, f.Location.File), executes(lines), where, r.why)
 	}
 	f.Message = what
-	if r.test && cases == "" {
+	switch {
+	case r.test && cases == "":
 		f.Level = Note
 		f.Message += "; some verifiers need the test"
+	case r.copied:
+		f.Level = Note
+		f.Message += "; the compiler has put the constant there that decides, for one copy of an inlined function"
 	}
 	f.Fix = f.ID.Info().Fix
 	f.Related = append(r.at.Related, r.related...)

@@ -41,9 +41,14 @@ func (c *context) facts(b cfg.BlockID) []Related {
 // lastWrite returns the last instruction of a block before its end that may
 // change a register, -1 when there is none.
 func (c *context) lastWrite(b cfg.BlockID, r bytecode.Reg) bytecode.PC {
+	return c.lastWriteBefore(b, r, c.g.Blocks[b].Last)
+}
+
+// lastWriteBefore is lastWrite for the instructions of a block before end.
+func (c *context) lastWriteBefore(b cfg.BlockID, r bytecode.Reg, end bytecode.PC) bytecode.PC {
 	blk := c.g.Blocks[b]
 	at := bytecode.PC(-1)
-	c.each(blk.Start, blk.Last, func(pc bytecode.PC) {
+	c.each(blk.Start, end, func(pc bytecode.PC) {
 		in := c.p.Insns[pc]
 		switch in.Class() {
 		case asm.JumpClass, asm.Jump32Class:
