@@ -215,6 +215,13 @@ func (p *part) code(sub int, pc bytecode.PC) {
 // exceptions.
 func (p *part) followed() {
 	g := p.r.Graph
+	for _, in := range p.r.Indirect {
+		if in.Op == "callx" && in.Reached && in.Status == succ.Unresolved {
+			sub := p.p.SubprogAt(in.PC)
+			to := p.named(Outside, "any function", "of an indirect call whose targets are not known")
+			p.edge(p.funcs[keyOf(p.p, sub)], to, Callx, "", in.PC-p.p.Subprogs[sub].Start, false)
+		}
+	}
 	for i, e := range g.Edges() {
 		blk := g.Blocks[e.From]
 		dead := !p.r.Exact.EdgeFeasible(i)

@@ -150,6 +150,23 @@ func TestGonum(t *testing.T) {
 	}
 }
 
+// TestUnknownCall demands that an indirect call of which nothing is known leads
+// somewhere: r0 = *(u64 *)(r1 + 0); callx r0; exit.
+func TestUnknownCall(t *testing.T) {
+	p := &bytecode.Program{
+		Name: "f", Type: "syscall", Subprogs: []bytecode.Subprogram{{Name: "f", End: 3}},
+		Insns: []bytecode.Insn{{Code: 0x79, Src: 1}, {Code: bytecode.CodeCallx}, {Code: 0x95}},
+	}
+	r, err := rules.Of(kernel.Of(7003)).Resolve(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := callgraph.Of("x.o", callgraph.Input{Parts: []callgraph.Part{{Program: p, Result: r}}})
+	if len(g.Edges) != 1 || g.Edges[0].Kind != callgraph.Callx || g.Nodes[g.Edges[0].To].Kind != callgraph.Outside {
+		t.Errorf("edges %+v", g.Edges)
+	}
+}
+
 // TestDOT checks that names cannot leave their quotes, and that output is the same
 // each time.
 func TestDOT(t *testing.T) {
