@@ -1,0 +1,195 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"golang.org/x/arch/x86/x86asm"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/bpfcfg/bpfcfg/jit/x86/disasm"
+)
+
+// subject is a program of the corpus in a set-up, analysed.
+type subject struct {
+	name string
+	a    *pipeline.Analysis
+	flow string // control transfers of the machine code without a fault, hashed
+}
+
+// verdict is what becomes of all subjects with a fault.
+type verdict struct {
+	Number  int    `json:"number"`
+	Images  int    `json:"images"`  // subjects with machine code
+	Changed int    `json:"changed"` // with other control transfers
+	Missed  int    `json:"missed"`  // of these, proven all the same
+	First   string `json:"first"`   // of these
+}
+
+// set-ups that the corpus is taken through.
+var setups = []struct {
+	profile string
+	opt     rewrite.Options
+}{
+	{"linux-7.3", rewrite.Options{}},
+	{"linux-7.3+plain", rewrite.Options{NoCapBPF: true, NoCapPerfmon: true}},
+	{"linux-7.3", rewrite.Options{Blind: true}},
+	{"linux-6.19+stuff", rewrite.Options{}},
+	{"linux-6.6", rewrite.Options{}},
+}
+
+// report prints a verdict for each fault.
+func report(out io.Writer, root string, faults []int) error {
+	all, err := subjects(root)
+	if err != nil {
+		return err
+	}
+	enc := json.NewEncoder(out)
+	for _, n := range faults {
+		if err := enc.Encode(judge(all, n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// subjects returns the programs that the kernel of each set-up takes, and that
+// have machine code. Without a fault, each must be proven.
+func subjects(root string) ([]subject, error) {
+	var out []subject
+	each := func(from string, p *bytecode.Program) error {
+		for i, s := range setups {
+			prof, err := jit.LookupProfile(s.profile)
+			if err != nil {
+				return err
+			}
+			a, err := pipeline.Run(p, prof, s.opt)
+			if err != nil || a.ImageErr != nil || a.Claim().Refused != "" {
+				continue
+			}
+			name := fmt.Sprintf("%s/%s#%d", from, p.Name, i)
+			if proof := a.Verify(); !proof.OK() {
+				return fmt.Errorf("%s does not agree without a fault: %s", name, proof.Mismatches[0])
+			}
+			out = append(out, subject{name, a, transfers(a.Image)})
+		}
+		return nil
+	}
+	if err := objects(filepath.Join(root, "testdata", "corpus"), each); err != nil {
+		return nil, err
+	}
+	if err := recorded(filepath.Join(root, "testdata", "records", "suite.7.3.4.off.jsonl.gz"), each); err != nil {
+		return nil, err
+	}
+	for _, p := range forms() {
+		if err := each("form", p); err != nil {
+			return nil, err
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("no programs below %s", root)
+	}
+	return out, nil
+}
+
+// judge rewrites, compiles and proves all subjects with a fault.
+func judge(all []subject, fault int) verdict {
+	activate(fault)
+	defer activate(0)
+	v := verdict{Number: fault}
+	for i := range all {
+		s := &all[i]
+		flow, ok := s.with()
+		if flow == "" {
+			continue
+		}
+		if v.Images++; flow == s.flow {
+			continue
+		}
+		if v.Changed++; ok {
+			if v.Missed++; v.First == "" {
+				v.First = s.name
+			}
+		}
+	}
+	return v
+}
+
+// with makes the machine code of a subject anew and returns its transfers, and
+// whether it is proven. One that panics has no machine code.
+func (s *subject) with() (flow string, ok bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			flow, ok = "", false
+		}
+	}()
+	a := *s.a
+	a.Translate()
+	if a.ImageErr != nil {
+		return "", false
+	}
+	return transfers(a.Image), a.Verify().OK()
+}
+
+// transfers returns a hash of the control transfers of an image: what each is,
+// what is compared in front of it, and which transfer comes first where it leads.
+// Straight code of another length between them is no difference.
+func transfers(img *jit.Image) string {
+	var b strings.Builder
+	for f, fi := range img.Funcs {
+		code := img.Code[fi.Offset : fi.Offset+fi.Len]
+		list, err := disasm.All(code)
+		if err != nil {
+			return "no x86: " + err.Error()
+		}
+		var at []int // offsets of transfers
+		for _, in := range list {
+			if isTransfer(in) {
+				at = append(at, in.Offset)
+			}
+		}
+		for i, in := range list {
+			if !isTransfer(in) {
+				continue
+			}
+			if i > 0 {
+				if op := list[i-1].Inst.Op; op == x86asm.CMP || op == x86asm.TEST {
+					b.WriteString(list[i-1].Text + "; ")
+				}
+			}
+			b.WriteString(in.Inst.Op.String())
+			if to, ok := in.Target(); ok && to >= 0 && to <= len(code) && !relocated(img, fi.Offset+in.Offset, in.Len) {
+				fmt.Fprintf(&b, " %d", sort.SearchInts(at, to))
+			} else if !ok {
+				b.WriteString(" " + in.Text)
+			}
+			b.WriteByte('\n')
+		}
+		for t := range img.Tables {
+			for _, off := range img.Tables[t] {
+				fmt.Fprintf(&b, "%d %d\n", f, sort.SearchInts(at, int(off)))
+			}
+		}
+	}
+	sum := sha256.Sum256([]byte(b.String()))
+	return hex.EncodeToString(sum[:8])
+}
+
+func relocated(img *jit.Image, off, n int) bool {
+	i := sort.Search(len(img.Relocs), func(i int) bool { return img.Relocs[i].Offset >= off })
+	return i < len(img.Relocs) && img.Relocs[i].Offset < off+n
+}
+
+func isTransfer(in disasm.Insn) bool {
+	op := in.Inst.Op
+	return op == x86asm.CALL || op == x86asm.RET || op == x86asm.INT || op != 0 && strings.HasPrefix(op.String(), "J")
+}
