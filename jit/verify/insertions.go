@@ -43,15 +43,17 @@ func (c *source) dropBarriers() {
 // an address is of is in the reference. The kernel may have cleared the kind. A
 // value of a per-CPU array gets this CPU's base.
 func (c *source) wideForms(pc bytecode.PC, in bytecode.Insn) bool {
-	n := len(c.items)
-	if n == 2 && c.items[1].in == (bytecode.Insn{Code: w64 | opMov | byReg, Dst: in.Dst, Src: in.Dst, Off: -1}) {
-		n = 1
+	want, isRef := c.p.RefAt(pc)
+	n := 1
+	if isRef && want.Kind == bytecode.RefMapValue && want.Index >= 0 && want.Index < len(c.p.Maps) &&
+		c.p.Maps[want.Index].Type == mapPercpuArray {
+		n = 2
 	}
+	thisCPU := bytecode.Insn{Code: w64 | opMov | byReg, Dst: in.Dst, Src: in.Dst, Off: -1}
 	it := &c.items[0]
-	if n != 1 || !it.in.IsWide() || it.in.Dst != in.Dst {
+	if len(c.items) != n || n == 2 && c.items[1].in != thisCPU || !it.in.IsWide() || it.in.Dst != in.Dst {
 		return false
 	}
-	want, isRef := c.p.RefAt(pc)
 	if !isRef {
 		return in.Src != bytecode.LdImm64 || it.in.Imm == in.Imm && it.high == c.p.Insns[pc+1].Imm
 	}
