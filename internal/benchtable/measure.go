@@ -32,6 +32,7 @@ type result struct {
 	Slots  int // of the program as it was made
 	Blocks int
 	Peak   int64 // bytes resident, at most; 0 where the system does not tell
+	Proven bool  // the proof goes from the source to the machine code
 	Stages []stageCost
 }
 
@@ -39,7 +40,8 @@ type result struct {
 type stageCost struct {
 	Name    string
 	Seconds float64
-	Bytes   uint64 // allocated
+	CPU     float64 // seconds of processor time, collection of garbage included
+	Bytes   uint64  // allocated
 	Allocs  uint64
 	Peak    int64 // bytes resident while it ran, with all that is kept of the stages before
 }
@@ -96,7 +98,8 @@ func measure(name string, p *bytecode.Program) (*result, error) {
 	m.stage("machine code", func() { a.Image, a.ImageErr = jit.Compile(a.Xlated.Program, prof) })
 	m.hasImage = a.ImageErr == nil // no kernel has machine code for more than 256 functions
 	m.imageStage("verify", func() {
-		if v := a.Verify(); !v.OK() {
+		v := a.Verify()
+		if m.r.Proven = v.Source && v.Refused == ""; !v.OK() {
 			m.err = fmt.Errorf("machine code differs: %v", v.Mismatches[0])
 		}
 	})
@@ -177,12 +180,13 @@ func (m *meter) stage(name string, f func()) {
 	resetPeak()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start := time.Now()
+	start, used := time.Now(), processorTime()
 	f()
+	used = processorTime() - used
 	seconds := time.Since(start).Seconds()
 	runtime.ReadMemStats(&after)
 	m.r.Stages = append(m.r.Stages, stageCost{
-		name, seconds, after.TotalAlloc - before.TotalAlloc, after.Mallocs - before.Mallocs, peak(),
+		name, seconds, used, after.TotalAlloc - before.TotalAlloc, after.Mallocs - before.Mallocs, peak(),
 	})
 }
 

@@ -20,3 +20,12 @@ func maxResident(p *os.ProcessState) int64 {
 	}
 	return int64(usage.Maxrss) << 10 //nolint:unconvert // as above
 }
+
+// processorTime returns the processor time of this process in seconds.
+func processorTime() float64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return float64(u.Utime.Nano()+u.Stime.Nano()) / 1e9
+}

@@ -20,12 +20,13 @@ func printStages(w io.Writer, all []result) {
 }
 
 // printShapes prints a line a shape: what a slot costs at each size, over all
-// stages, and how much memory the largest program takes.
+// stages, what the proof costs beside the analysis, and how much memory the largest
+// program takes.
 func printShapes(w io.Writer, all []result, sizes []int) {
-	fmt.Fprint(w, "| shape | slots | blocks | µs a slot | bytes a slot | allocations a slot | peak |\n")
-	fmt.Fprint(w, "|---|---:|---:|---|---|---|---|\n")
+	fmt.Fprint(w, "| shape | slots | blocks | µs a slot | bytes a slot | allocations a slot | verify | peak |\n")
+	fmt.Fprint(w, "|---|---:|---:|---|---|---|---|---|\n")
 	for i := 0; i+len(sizes) <= len(all); i += len(sizes) {
-		var times, bytes, allocs, peaks string
+		var times, bytes, allocs, proofs, peaks string
 		for j, r := range all[i : i+len(sizes)] {
 			t, n, sep := r.total(), float64(r.Slots), " → "
 			if j == 0 {
@@ -34,13 +35,32 @@ func printShapes(w io.Writer, all []result, sizes []int) {
 			times += fmt.Sprintf("%s%.1f", sep, t.Seconds*1e6/n)
 			bytes += fmt.Sprintf("%s%.0f", sep, float64(t.Bytes)/n)
 			allocs += fmt.Sprintf("%s%.1f", sep, float64(t.Allocs)/n)
+			proofs += sep + r.proofShare()
 			peaks += fmt.Sprintf("%s%d", sep, r.Peak>>20)
 		}
 		last := all[i+len(sizes)-1]
-		fmt.Fprintf(w, "| `%s` | %d | %d | %s | %s | %s | %s MB |\n", last.Shape, last.Slots, last.Blocks,
-			times, bytes, allocs, peaks)
+		fmt.Fprintf(w, "| `%s` | %d | %d | %s | %s | %s | %s | %s MB |\n", last.Shape, last.Slots, last.Blocks,
+			times, bytes, allocs, proofs, peaks)
 	}
 	fmt.Fprintln(w)
+}
+
+// proofShare returns the processor time of the proof as a share of that of the
+// analysis which it checks, "–" where there is no machine code to prove.
+func (r *result) proofShare() string {
+	var proof, analysis float64
+	for _, s := range r.Stages {
+		switch s.Name {
+		case "verify":
+			proof = s.CPU
+		case "graph, facts, targets", "rewrite", "machine code":
+			analysis += s.CPU
+		}
+	}
+	if !r.Proven || analysis == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.2f", proof/analysis)
 }
 
 // printGrowth prints a line a stage: what a slot costs at the largest size, and
