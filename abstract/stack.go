@@ -130,7 +130,13 @@ func (f *frame) fill(lo, hi int64, k byteKind) {
 		base := -8 * int64(num)
 		end := min(hi, base+8)
 		s := f.at(num)
+		spilled := s.val != nil
 		f.scrub(s)
+		for b := range s.bytes {
+			if spilled && s.bytes[b] == byteZero { // Linux forgets them with the value
+				s.bytes[b] = byteMisc
+			}
+		}
 		for b := lo - base; b < end-base; b++ {
 			s.bytes[b] = k
 		}

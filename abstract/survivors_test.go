@@ -186,3 +186,51 @@ func TestResultBehindJump(t *testing.T) {
 		}
 	})
 }
+
+// TestZerosBesideSpill overwrites a part of a spilled 0 beside which zeros were stored:
+// Linux forgets them (kernel/bpf/verifier.c scrub_spilled_slot, Linux 7.2).
+func TestZerosBesideSpill(t *testing.T) {
+	var a progen.Asm
+	a.Emit(ldx4, 7, 1, 0, 0)
+	a.Emit(mov, 2, 0, 0, 0)
+	a.Emit(0x63, 10, 2, -4, 0) // *(u32 *)
+	a.Emit(0x63, 10, 2, -8, 0)
+	a.Emit(0x73, 10, 7, -6, 0) // *(u8 *)
+	a.Emit(ldx4, 3, 10, -4, 0)
+	a.If(jeq, 3, 0, 0, "zero")
+	other := a.PC()
+	a.Emit(mov, 0, 0, 0, 1)
+	a.Label("zero")
+	a.Emit(mov, 0, 0, 0, 0)
+	a.Emit(exit, 0, 0, 0, 0)
+	if _, f := analyze(t, a.Program("p"), abstract.Kernel); !f.Reached(other) {
+		t.Error("zeros beside a spilled value that is overwritten in part are kept")
+	}
+}
+
+// TestManyLinks spills more numbers in one block than links are numbered without an
+// allocation.
+func TestManyLinks(t *testing.T) {
+	var a progen.Asm
+	for i := range 150 {
+		a.Emit(ldx, 2, 1, int16(8*(i%8)), 0)
+		a.Emit(stx, 10, 2, int16(-8*(i%60+1)), 0)
+	}
+	a.Emit(ldx, 3, 10, int16(-8*(149%60+1)), 0)
+	a.If(jeq, 3, 0, 7, "same")
+	a.Emit(mov, 0, 0, 0, 1)
+	a.Emit(exit, 0, 0, 0, 0)
+	a.Label("same")
+	a.If(jne, 2, 0, 7, "other")
+	a.Emit(mov, 0, 0, 0, 0)
+	a.Emit(exit, 0, 0, 0, 0)
+	a.Label("other")
+	other := a.PC()
+	a.Emit(mov, 0, 0, 0, 2)
+	a.Emit(exit, 0, 0, 0, 0)
+	bothRules(func(r abstract.Rules) {
+		if _, f := analyze(t, a.Program("p"), r); f.Reached(other) {
+			t.Errorf("rules %d: what is filled is no more the number that was spilled", r)
+		}
+	})
+}
