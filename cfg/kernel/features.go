@@ -39,6 +39,7 @@ const (
 	StorageFlags        // helpers that make local storage get flags of the allocation
 	StoragePlain        // and it is known that they get none any more
 	JumpIntoFastcall    // spills that jumps lead between are kept
+	QueueWord           // a socket without a queue has 32 bits of ones for it
 	OpsZero             // a field of a socket that may not be read is 0, with one register too
 	TargetsSkipPrologue // a target that begins a function leads behind what the verifier put there
 
@@ -104,6 +105,7 @@ func Table() [featureCount]Row {
 		StorageFlags:        row(0, 7000, Recorded, "helpers that make local storage get allocation flags in r5"),
 		StoragePlain:        row(7002, 0, Read, "helpers that make local storage get no allocation flags"),
 		JumpIntoFastcall:    row(7002, 0, Read, "spills that a jump leads between stay; in 6.12's stable releases"),
+		QueueWord:           row(7002, 0, Recorded, "no queue is 32 bits of ones; in 6.12's stable releases, not in 6.19"),
 		OpsZero:             row(7002, 0, Read, "fields of sock_ops are 0 where the socket may not be read"),
 		TargetsSkipPrologue: row(Next, 0, Read, "targets lead behind code put in front of a function"),
 

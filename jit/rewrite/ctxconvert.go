@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/cilium/ebpf/asm"
 )
 
@@ -196,6 +197,7 @@ func (c *converter) after(out []slot, target int) ([]slot, int) {
 	case thenPort:
 		return append(out, raw(w32|opLsh, dst, 0, 0, 16)), target
 	case thenQueue:
+		c.unset = c.unset || !c.st.kernel.Has(kernel.QueueWord)
 		return append(out, raw(j64|jne, dst, 0, 1, noQueue), raw(w32|opMov, dst, 0, 0, -1)), 4
 	}
 	return out, target

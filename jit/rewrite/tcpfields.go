@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"strings"
+
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
@@ -90,6 +92,9 @@ func (c *converter) opsField() []slot {
 	if c.field.then == thenOps {
 		off, bytes := c.place(c.field.path)
 		body = append(body, ldx(bytes, dst, dst, off))
+	}
+	if strings.Contains(c.field.path, ".rtt_min") { // some builds before do not look at the guard
+		c.unset = c.unset || !c.st.kernel.Has(kernel.OpsZero)
 	}
 	if dst != src {
 		return append([]slot{ldx(size, dst, src, guard), raw(j64|jeq, dst, 0, int16(len(body)), 0)}, body...)
