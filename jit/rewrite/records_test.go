@@ -243,6 +243,9 @@ func (t *tally) String() string {
 func TestRecords(t *testing.T) {
 	for _, file := range testenv.Glob(t, "records/*.jsonl.gz") {
 		name := strings.TrimSuffix(filepath.Base(file), ".jsonl.gz")
+		if strings.HasPrefix(name, "fields.") { // some begin like what they replace; see pipeline's TestFields
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			sum := tally{own: &tally{}}
 			sum.file(t, file)
