@@ -24,14 +24,14 @@ func (q Quirks) Or(p Quirks) Quirks {
 	for i := range a {
 		a[i] = a[i] || b[i]
 	}
-	return Quirks{a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12]}
+	return Quirks{a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13]}
 }
 
 // list returns all quirks in the order of their declaration; Or names no field, so
 // that it does not compile with one more.
-func (q Quirks) list() [13]bool {
+func (q Quirks) list() [14]bool {
 	return [...]bool{q.NoDivision, q.LostCode, q.NoLoadOffset, q.NullLookups, q.FewNotNull, q.NoTrust, q.FewFrames,
-		q.EqualByBits, q.OnlyConstants, q.NoLinkedAdd, q.NoLinkedSub, q.NoSame, q.NoTrying}
+		q.EqualByBits, q.OnlyConstants, q.NoLinkedAdd, q.NoLinkedSub, q.NoSame, q.NoTrying, q.NoMixedZeros}
 }
 
 // Felt returns the quirks that the analysis asked for, those that it had and those

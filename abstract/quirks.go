@@ -45,6 +45,9 @@ type Quirks struct {
 	// NoTrying: branches are decided by bits and ranges, not by trying both sides
 	// (before Linux 7.2; which one began with it is not known).
 	NoTrying bool
+	// NoMixedZeros: a load of stack bytes that were stored as zeros and of others that
+	// are part of a spilled 0 is a number of which nothing is known (before Linux 7.3).
+	NoMixedZeros bool
 }
 
 // frames returns how many frames a chain of calls may have (MAX_CALL_FRAMES).

@@ -99,10 +99,8 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 	case sl.val != nil && sl.val.zero() && first+acc.size <= n:
 		return constant(0)
 	}
-	// Linux takes bytes for 0 that were all stored as such, or that are all part of one
-	// spilled 0, but not a mixture.
 	for b := first; b < first+acc.size; b++ {
-		if sl.bytes[b] != byteZero && (r.a.opt.Rules == Kernel || !sl.zeroByte(b)) {
+		if !r.zeroByte(sl, b) {
 			return stackUnknown(f)
 		}
 	}
@@ -129,7 +127,7 @@ func stackUnknown(f *frame) *Value {
 }
 
 // loadStackRange returns what is known of a load at a variable offset. The
-// kernel keeps nothing but zeros, and no spilled ones (kernel/bpf/verifier.c
+// kernel keeps nothing but zeros (kernel/bpf/verifier.c
 // mark_reg_stack_read, Linux 7.3); by rules Exact code addresses are kept beyond
 // that, so that a table of labels on the stack can be followed.
 func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value {
@@ -152,7 +150,7 @@ func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value 
 	for at := lo; at < hi+int64(acc.size); at++ {
 		sl := f.get(int16((-at + 7) / 8))
 		zero = zero && at < 0 && sl != nil &&
-			(sl.bytes[at&7] == byteZero || r.a.opt.Rules == Exact && sl.zeroByte(int(at&7)))
+			r.zeroByte(sl, int(at&7))
 	}
 	switch {
 	case zero:
@@ -161,6 +159,17 @@ func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value 
 		return stackUnknown(f)
 	}
 	return number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed))
+}
+
+// zeroByte reports whether a byte of a slot is zero when it is loaded with others. Linux
+// before 7.3 takes bytes for 0 that were all stored as such, or that are all part of one
+// spilled 0, but not a mixture (kernel/bpf/verifier.c mark_reg_stack_read).
+func (r *run) zeroByte(s *slot, b int) bool {
+	if s.bytes[b] == byteZero || !s.zeroByte(b) || r.a.opt.Rules == Exact {
+		return s.zeroByte(b)
+	}
+	r.a.f.felt.NoMixedZeros = true
+	return !r.a.opt.Quirks.NoMixedZeros
 }
 
 // codeOnly reports whether a value is a code address whatever it is.

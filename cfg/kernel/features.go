@@ -59,6 +59,7 @@ const (
 	ArrayLookups    // a lookup in an array by a constant key is not null
 	NotNull         // buffers, maps and trusted objects are taken for not null
 	DeepCalls       // calls nest 16 deep, not 8
+	MixedZeros      // bytes of the stack are zero where some were stored as such and others are of a spilled 0
 	EqualByRange    // == and != are decided by ranges, not by known bits alone
 	RangeCompare    // comparisons of two registers without a constant, and !=, tell of ranges
 	LinkedAdd       // a number and the same plus a constant are known together
@@ -123,6 +124,7 @@ func Table() [featureCount]Row {
 		ArrayLookups:    row(6014, 0, Read, "a lookup in an array by a constant key is not null"),
 		NotNull:         row(6012, 0, Read, "buffers, maps and trusted objects are not null"),
 		DeepCalls:       row(7002, 0, Read, "calls nest 16 deep, not 8"),
+		MixedZeros:      row(7003, 0, Read, "a load of zeros and of parts of a spilled 0 is 0"),
 		EqualByRange:    row(6004, 0, Recorded, "== and != are decided by ranges"),
 		RangeCompare:    row(6008, 0, Read, "comparisons without a constant, and !=, tell of ranges"),
 		LinkedAdd:       row(6011, 0, Read, "a number plus a constant stays linked"),
