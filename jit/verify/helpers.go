@@ -29,6 +29,10 @@ func (c *source) helperForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	case asm.FnMapLookupElem, asm.FnMapUpdateElem, asm.FnMapDeleteElem, asm.FnMapPushElem, asm.FnMapPopElem,
 		asm.FnMapPeekElem, asm.FnRedirectMap, asm.FnForEachMapElem, asm.FnMapLookupPercpuElem:
 		return c.mapForms(pc, in, fn, end)
+	case asm.FnSkStorageGet, asm.FnInodeStorageGet, asm.FnTaskStorageGet, asm.FnCgrpStorageGet:
+		flags := p(w64|opMov, bytecode.R5, 0, 0, 0)
+		flags.any = true // of the allocation: whether the program may sleep
+		return c.k.has(kernel.StorageFlags) && c.matches(end, flags, pat{in: in}) || c.single(in)
 	case asm.FnPerCpuPtr, asm.FnThisCpuPtr: // memory of bpf_percpu_obj_new has a pointer in front
 		c.unsure = true
 		return c.single(in) || c.matches(end, p(ldxD, bytecode.R1, bytecode.R1, 0, 0), pat{in: in})
