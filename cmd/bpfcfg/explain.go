@@ -25,8 +25,8 @@ func (explainCmd) Help() string {
   bpfcfg explain prog.o gotox@17                 why the jump at slot 17 has these targets
   bpfcfg explain prog.o --prog f block@8         why block b8 is dead, or what holds there
   bpfcfg explain prog.o#f insn@23 --format json  the facts before slot 23
-  bpfcfg explain prog.o prog.c:41                what became of a C line, in all programs
-  bpfcfg explain prog.o f1                       a function: its entry, jumps and dead code
+  bpfcfg explain prog.o sample.c:41              what became of a C line, in all programs
+  bpfcfg explain prog.o classify                 a function: its entry, jumps and dead code
   bpfcfg explain prog.o#f                        all indirect jumps and dead code`
 }
 

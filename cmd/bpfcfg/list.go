@@ -3,6 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -84,6 +87,9 @@ func listText(w io.Writer, s source) error {
 	}
 	if text := unsettledText(s.programs); text != "" {
 		fmt.Fprintf(w, "  %s\n", text)
+	}
+	for _, t := range untabled(s.programs) {
+		fmt.Fprintf(w, "  note: %s\n", visible.Text(t))
 	}
 	for _, d := range s.diags {
 		fmt.Fprintf(w, "  note: %s\n", visible.Text(d))
@@ -226,4 +232,46 @@ type compilerDoc struct {
 	Name   string `json:"name"`
 	Text   string `json:"text"`
 	Remark string `json:"remark,omitempty"`
+}
+
+// switchLine matches a line of C that begins a switch.
+var switchLine = regexp.MustCompile(`^\s*(?:\}\s*)?switch\s*\(`)
+
+// untabled says which switches of C have no jump table, and why that may be. Of many
+// it names the first few.
+func untabled(programs []*bytecode.Program) []string {
+	const most = 3
+	type place struct {
+		file string
+		line int
+	}
+	tabled, seen := map[place]bool{}, map[place]bool{}
+	var list []place
+	for _, p := range programs {
+		for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+			if l, ok := p.LineAt(pc); ok && p.Insns[pc].IsGotox() {
+				tabled[place{l.File, l.Line}] = true
+			}
+		}
+		for _, l := range p.Lines {
+			if at := (place{l.File, l.Line}); switchLine.MatchString(l.Text) && !seen[at] {
+				seen[at] = true
+				list = append(list, at)
+			}
+		}
+	}
+	list = slices.DeleteFunc(list, func(at place) bool { return tabled[at] })
+	if len(list) == 0 {
+		return nil
+	}
+	var names []string
+	for _, at := range list[:min(len(list), most)] {
+		names = append(names, fmt.Sprintf("%s:%d", base(at.file), at.line))
+	}
+	if len(list) > most {
+		names = append(names, fmt.Sprintf("%d more", len(list)-most))
+	}
+	return []string{"no table for " + plural(len(list), "switch statement") + ", at " + strings.Join(names, ", ") +
+		": the compiler made compares of them; tables need clang 22 or newer, -mcpu=v4 and 13 cases " +
+		"(-mllvm -bpf-min-jump-table-entries=N for fewer)"}
 }

@@ -34,6 +34,7 @@ type cli struct {
 	Help    helpFlag      `short:"h" help:"Show help."`
 	Timeout time.Duration `help:"Give up after so long, with status 3 (30s, 5m; default: never)." placeholder:"TIME"`
 	Root    string        `help:"Name objects and C files relative to DIR (default: the repository's directory, or the working directory)." placeholder:"DIR"`
+	Color   string        `enum:"auto,always,never" default:"auto" help:"Colours in text: auto is on a terminal, unless NO_COLOR is set; always; never." placeholder:"WHEN"`
 	Limits  limitFlags    `embed:""`
 	Target  targetFlags   `embed:""`
 
@@ -154,6 +155,9 @@ func command(args []string, std streams, p *process) error {
 	}
 	if err != nil {
 		return usagef("%w (see bpfcfg --help)", err)
+	}
+	if out, ok := std.out.(*sink); ok {
+		out.colour = c.Color
 	}
 	if c.Timeout < 0 {
 		return usagef("--timeout %v: must not be negative", c.Timeout)

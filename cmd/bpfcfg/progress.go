@@ -27,9 +27,12 @@ func terminal(w io.Writer) *os.File {
 	return nil
 }
 
-// coloured reports whether w is a terminal and the user did not ask for no
-// colour (https://no-color.org).
+// coloured reports whether text on w has colours: as --color says, else when w is a
+// terminal and the user did not ask for no colour (https://no-color.org).
 func coloured(w io.Writer) bool {
+	if s, ok := w.(*sink); ok && (s.colour == "always" || s.colour == "never") {
+		return s.colour == "always"
+	}
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && terminal(w) != nil
 }
 
@@ -159,8 +162,9 @@ func progressDone(w io.Writer) {
 // sink is standard output. It keeps the first error of writing, so that those
 // who print need not ask each time, and a full disk is never a success.
 type sink struct {
-	w   io.Writer
-	err error
+	colour string // of --color
+	w      io.Writer
+	err    error
 	// console shares the terminal: its line goes before something is printed.
 	console *console
 }
