@@ -139,10 +139,7 @@ func contextFields(progType string) []field {
 	case "sock_ops":
 		return sockOpsFields()
 	case "cgroup_sysctl":
-		return []field{
-			{0, 4, "bpf_sysctl_kern.write", 0, 0},
-			{4, 8, "bpf_sysctl_kern.ppos/loff_t", fieldStash | fieldWords, 0},
-		}
+		return sysctlFields()
 	case "cgroup_sockopt":
 		return []field{
 			{0, 8, "bpf_sockopt_kern.sk", fieldWhole, 0},

@@ -38,6 +38,15 @@ func tcpSockFields() []field {
 		"bytes_acked", "dsack_dups", "delivered", "delivered_ce", "icsk_retransmits")
 }
 
+// sysctlFields are the fields of struct bpf_sysctl (kernel/bpf/cgroup.c
+// sysctl_convert_ctx_access).
+func sysctlFields() []field {
+	return []field{
+		{0, 4, "bpf_sysctl_kern.write", 0, 0},
+		{4, 8, "bpf_sysctl_kern.ppos/loff_t", fieldStash | fieldWords, 0},
+	}
+}
+
 // sockOpsFields are the fields of struct bpf_sock_ops (sock_ops_convert_ctx_access).
 func sockOpsFields() []field {
 	const sk, skb = "bpf_sock_ops_kern.sk/", "bpf_sock_ops_kern.skb/"

@@ -168,7 +168,10 @@ func (w *walk) object(t btf.Type) bool {
 		}
 		m, found := w.at(members(t))
 		if !found {
-			return w.flexible(t)
+			if t = w.flexible(t); t == nil {
+				return w.number
+			}
+			continue
 		}
 		if m.BitfieldSize != 0 {
 			w.number = true
@@ -263,27 +266,28 @@ func (w *walk) pointer(member string, ptr *btf.Pointer) bool {
 	return true
 }
 
-// flexible looks in the array of open length at the end of a structure.
-func (w *walk) flexible(t btf.Type) bool {
+// flexible looks in the array of open length at the end of a structure, and returns the
+// type of its elements to go on with, nil when it is found to be a number or nothing.
+func (w *walk) flexible(t btf.Type) btf.Type {
 	list := members(t)
 	if len(list) == 0 {
-		return false
+		return nil
 	}
 	last := list[len(list)-1]
 	a, ok := btf.UnderlyingType(last.Type).(*btf.Array)
 	if !ok || a.Nelems != 0 || w.off < int64(last.Offset.Bytes()) {
-		return false
+		return nil
 	}
 	if _, ok := btf.UnderlyingType(a.Type).(*btf.Int); ok {
 		w.number = true
-		return true
+		return nil
 	}
 	n, err := btf.Sizeof(a.Type)
 	if err != nil || n == 0 {
-		return false
+		return nil
 	}
 	w.off = (w.off - int64(last.Offset.Bytes())) % int64(n)
-	return w.object(a.Type)
+	return a.Type
 }
 
 // members returns the members of a structure or union.
