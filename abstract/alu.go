@@ -289,6 +289,11 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 	}
 	r.checkOffset(pc, p, n)
 	out := *p
+	if _, fixed := n.Off.IsConst(); p.Kind == Other && (!fixed || memoryOf(p.Obj).numbers()) {
+		// Only where fields are told apart does it matter where in memory it leads.
+		out.Off, out.src = unknown, nil
+		return out
+	}
 	out.Off = r.a.opt.Rules.offset(p.Off, n.Off, op == scalar.Sub)
 	out.str = strideOf(op, p, n, out.Off)
 	out.flags |= n.flags & loose

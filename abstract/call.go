@@ -139,7 +139,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 		}
 	}
 	outs := make([]*State, 0, len(ctx.exits))
-	wider := !ctx.entry.leq(e) // the callee was followed with more than e holds
+	wider := !ctx.entry.leq(e, r.a.opt.Rules) // the callee was followed with more than e holds
 	for _, x := range ctx.exits {
 		out := &State{frames: s.frames, ids: s.ids, cover: s.cover || x.cover || wider}
 		out.regs[0] = rebase(shift(x.regs[0], -1), s.ids)

@@ -90,6 +90,8 @@ type blockStates struct {
 type entry struct {
 	s    *State
 	done bool // has been carried out
+	// below and above are the registers to compare first, see State.leqFrom.
+	below, above uint8
 }
 
 // run is the analysis of a subprogram from one entry state.
@@ -125,7 +127,7 @@ type run struct {
 // summarize returns the analysis of a subprogram that covers an entry state.
 func (a *analyzer) summarize(sub int, e *State, nested int) *run {
 	for _, c := range a.contexts[sub] {
-		if e.leq(c.entry) && (len(a.contexts[sub]) == maxContexts || c.entry.leq(e)) {
+		if e.leq(c.entry, a.opt.Rules) && (len(a.contexts[sub]) == maxContexts || c.entry.leq(e, a.opt.Rules)) {
 			return c
 		}
 	}
@@ -139,7 +141,7 @@ func (a *analyzer) summarize(sub int, e *State, nested int) *run {
 	grown := 0
 	e.cover = true
 	if c != nil {
-		if e.leq(c.entry) {
+		if e.leq(c.entry, a.opt.Rules) {
 			return c
 		}
 		if grown = c.grown + 1; grown > maxGrowth {
@@ -243,7 +245,7 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 	bs.sure = bs.sure || s.certain()
 	s.cover = s.cover || full
 	for i := range bs.entries {
-		if s.leq(bs.entries[i].s) {
+		if s.leqFrom(bs.entries[i].s, r.a.opt.Rules, &bs.entries[i].below) {
 			return
 		}
 	}
@@ -259,7 +261,7 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 	}
 	kept := bs.entries[:0]
 	for _, e := range bs.entries {
-		if !e.s.leq(s) {
+		if !e.s.leqFrom(s, r.a.opt.Rules, &e.above) {
 			kept = append(kept, e)
 		}
 	}
@@ -329,10 +331,10 @@ func (r *run) exit(s *State, r0 *Value) {
 	s.share()
 	x.trim(1)
 	for i, y := range r.exits {
-		if x.leq(y) {
+		if x.leq(y, r.a.opt.Rules) {
 			return
 		}
-		if y.leq(x) {
+		if y.leq(x, r.a.opt.Rules) {
 			r.exits[i] = x
 			return
 		}
@@ -365,7 +367,7 @@ func (a *analyzer) enqueueAt(sub int, b cfg.BlockID, e *State) {
 	e.trim(a.live[b] | bit(bytecode.R10))
 	for i := range a.pending {
 		j := &a.pending[i]
-		if j.block == b && (e.leq(j.entry) || j.entry == nil) {
+		if j.block == b && (e.leq(j.entry, a.opt.Rules) || j.entry == nil) {
 			return
 		}
 	}

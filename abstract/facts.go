@@ -150,7 +150,7 @@ func (f *Facts) addState(b cfg.BlockID, s *State) {
 	f.sure[b] = f.sure[b] || s.certain()
 	old := f.states[b]
 	for _, t := range old {
-		if s.leq(t) {
+		if s.leq(t, Kernel) {
 			return
 		}
 	}

@@ -54,7 +54,11 @@ func (m Memory) numbers() bool {
 // memoryPointer returns a pointer to the start of memory that is not modelled. What it
 // leads to may be released, and then Linux does not take it for not null.
 func memoryPointer(m Memory) *Value {
-	return &Value{Alt: Alt{Kind: Other, flags: foreign, Obj: int32(m), Off: scalar.Const(0)}}
+	off := scalar.Const(0)
+	if m.numbers() {
+		off = unknown
+	}
+	return &Value{Alt: Alt{Kind: Other, flags: foreign, Obj: int32(m), Off: off}}
 }
 
 // memoryOrNull is memoryPointer for one that may be null.

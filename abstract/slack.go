@@ -224,6 +224,9 @@ func slack(op scalar.Op, is32 bool, dst, src, out *Alt) bool {
 		dst.src.holed() || src.src.holed()) {
 		return true
 	}
+	if byConst && !dst.src.holed() && dst.str.step == 0 && out.str.step == 0 && !is32 && shifted(op, dst.Off, out.Off, c) {
+		return false
+	}
 	limit := few
 	if !byConst && !ofConst && !op.Unary() {
 		limit = 16
@@ -241,18 +244,42 @@ func slack(op scalar.Op, is32 bool, dst, src, out *Alt) bool {
 		}
 		return !fits(op, is32, dst.Off, c) && !moved(op, dst.Off, out.Off)
 	}
-	image := make(map[uint64]struct{}, len(xs))
+	image := make([]uint64, 0, len(xs)*max(1, len(ys)))
 	for _, x := range xs {
 		if op.Unary() {
-			image[scalar.Eval(op, is32, x, x)] = struct{}{}
+			image = append(image, scalar.Eval(op, is32, x, x))
 			continue
 		}
 		for _, y := range ys {
-			image[scalar.Eval(op, is32, x, y)] = struct{}{}
+			image = append(image, scalar.Eval(op, is32, x, y))
 		}
 	}
+	slices.Sort(image)
+	image = slices.Compact(image)
 	stated, ok := out.members(4 * (len(image) + 1))
 	return !ok || len(stated) != len(image)
+}
+
+// shifted reports whether an operation with a constant on a range has all the results
+// that are stated, which is often so and soon seen. As all results are among those
+// stated, it is enough that there are as many.
+func shifted(op scalar.Op, from, to scalar.S, c uint64) bool {
+	if !from.IsRange() {
+		return false
+	}
+	width := to.Umax() - to.Umin()
+	switch op {
+	case scalar.Lsh: // all results are in to, which has no more multiples of 1<<c
+		return c < 64 && from.Umax()<<c>>c == from.Umax() && from.Umin()<<c == to.Umin() && from.Umax()<<c == to.Umax() &&
+			to.Var.IsAligned(1<<c)
+	case scalar.Rsh:
+		return c < 64 && from.Umin()>>c == to.Umin() && from.Umax()>>c == to.Umax()
+	case scalar.Add, scalar.Sub:
+		return from.Umax()-from.Umin() == width
+	case scalar.And:
+		return c&(c+1) == 0 && width == c && from.Umax()-from.Umin() >= c
+	}
+	return false
 }
 
 // moved reports whether an operation that maps different numbers to different ones
@@ -312,6 +339,9 @@ func leaves(cond scalar.Cond, is32 bool, old, b, left *Alt) bool {
 	if !ok {
 		return old.src.meet(b.src) || cond == scalar.JEQ || cond == scalar.JNE || cond == scalar.JSET || cond == scalar.JNSET
 	}
+	if !is32 && !old.src.holed() && !left.src.holed() && old.str.step == 0 && cut(cond, old.Off, left.Off, c) {
+		return false
+	}
 	if xs, ok := old.members(few); ok {
 		n := 0
 		for _, x := range xs {
@@ -327,6 +357,28 @@ func leaves(cond scalar.Cond, is32 bool, old, b, left *Alt) bool {
 		return left.Off.Contains(c) && !left.src.hole(c)
 	case scalar.JSET:
 		return true
+	}
+	return false
+}
+
+// cut reports whether left is the part of a range for which cond holds, compared
+// with c, which is often so and soon seen.
+func cut(cond scalar.Cond, old, left scalar.S, c uint64) bool {
+	if old.Empty() || left.Empty() || !old.IsRange() || !left.IsRange() {
+		return false
+	}
+	lo, hi := old.Umin(), old.Umax()
+	switch cond {
+	case scalar.JGT:
+		return c < hi && left.Umin() == max(lo, c+1) && left.Umax() == hi
+	case scalar.JGE:
+		return c <= hi && left.Umin() == max(lo, c) && left.Umax() == hi
+	case scalar.JLT:
+		return c > lo && left.Umin() == lo && left.Umax() == min(hi, c-1)
+	case scalar.JLE:
+		return c >= lo && left.Umin() == lo && left.Umax() == min(hi, c)
+	case scalar.JEQ:
+		return lo <= c && c <= hi && left.Umin() == c && left.Umax() == c
 	}
 	return false
 }

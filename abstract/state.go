@@ -194,14 +194,26 @@ func (s *State) renumber() {
 
 // leq reports whether every execution that s describes is described by t, by
 // comparing part by part (kernel/bpf/states.c states_equal, Linux 7.3), and
-// whether t is as certain.
-func (s *State) leq(t *State) bool {
-	if len(s.frames) != len(t.frames) || t.cover && !s.cover || s.sent != t.sent && (!t.sent || !t.cover) {
+// whether t is as certain, which only rules Kernel ask for.
+func (s *State) leq(t *State, rules Rules) bool {
+	var at uint8
+	return s.leqFrom(t, rules, &at)
+}
+
+// leqFrom is leq that looks at one register first: the one that told s and t, or
+// states like them, apart the last time. It notes the one that does.
+func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
+	if len(s.frames) != len(t.frames) || rules == Kernel && t.cover && !s.cover || s.sent != t.sent && (!t.sent || !t.cover) ||
+		!s.regs[*at].leq(t.regs[*at]) {
 		return false
 	}
 	var ids idMap
-	for r, v := range t.regs {
+	for r, v := range &t.regs {
+		if v == s.regs[r] && (v == nil || v.id == 0) {
+			continue
+		}
 		if !ids.leq(s.regs[r], v) {
+			*at = uint8(r)
 			return false
 		}
 	}

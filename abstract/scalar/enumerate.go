@@ -4,21 +4,48 @@ package scalar
 // most limit; otherwise nil and false. It looks from member to member, in
 // constant time each, whatever lies between.
 func (s S) Enumerate(limit int) ([]uint64, bool) {
-	n, ok := s.Count(limit)
+	if n, ok := s.interval(limit); ok {
+		if n > limit {
+			return nil, false
+		}
+		members := make([]uint64, n)
+		for i := range members {
+			members[i] = s.Umin() + uint64(i)
+		}
+		return members, true
+	}
+	members := make([]uint64, 0, min(limit, 64))
+	ok := s.each(func(v uint64) bool {
+		members = append(members, v)
+		return len(members) <= limit
+	})
 	if !ok {
 		return nil, false
 	}
-	members := make([]uint64, 0, n)
-	s.each(func(v uint64) bool {
-		members = append(members, v)
-		return true
-	})
 	return members, true
 }
+
+// interval returns the number of members, at most limit+1, and true, if s is all
+// numbers from its least to its greatest.
+func (s S) interval(limit int) (n int, ok bool) {
+	if s.Empty() {
+		return 0, true
+	}
+	if s.IsRange() {
+		return int(min(s.Umax()-s.Umin(), uint64(limit))) + 1, true
+	}
+	return 0, false
+}
+
+// IsRange reports whether s is all numbers from its least to its greatest.
+func (s S) IsRange() bool { return s == Range(s.Umin(), s.Umax()) }
 
 // Count returns the number of members, and true, if there are at most limit;
 // otherwise false. It costs what Enumerate does, without the memory.
 func (s S) Count(limit int) (n int, ok bool) {
+	if n, ok := s.interval(limit); ok {
+		return n, n <= limit
+	}
 	ok = s.each(func(uint64) bool {
 		n++
 		return n <= limit
