@@ -69,7 +69,8 @@ var layers = map[string][]string{
 	"internal/pullrequest": {},
 	"internal/cases":       {"cfg/bytecode", "cfg", "succ", "jit/pipeline"},
 	"internal/check": {
-		"cfg/bytecode", "cfg", "abstract", "succ", "succ/rules", "succ/hazard", "jit", "jit/verify", "jit/pipeline", "internal/cases",
+		"cfg/bytecode", "cfg", "abstract", "succ", "succ/rules", "succ/hazard", "jit", "jit/rewrite", "jit/verify", "jit/pipeline",
+		"internal/cases",
 	},
 	"internal/config":  {"cfg/bytecode"},
 	"internal/policy":  {"cfg/bytecode", "internal/check", "internal/config"},

@@ -40,8 +40,10 @@ var recursive = map[string][]string{
 		"internal/policy.reader.rule",
 	},
 	"generates tests; its size parameter shrinks": {
-		"internal/progen.gen.body", "internal/progen.gen.branch", "internal/progen.gen.loop",
-		"internal/progen.gen.mayGoto", "internal/progen.gen.piece", "internal/progen.gen.table",
+		"internal/progen.gen.body", "internal/progen.gen.branch", "internal/progen.gen.flagPointer",
+		"internal/progen.gen.iterator", "internal/progen.gen.loop", "internal/progen.gen.mayGoto",
+		"internal/progen.gen.mixedPiece", "internal/progen.gen.piece", "internal/progen.gen.table",
+		"internal/progen.mixedPieces",
 	},
 	"the depth of a balanced tree, at most 17": {
 		"render.lanes.query", "render.lanes.set",

@@ -125,17 +125,7 @@ func contextFields(progType string) []field {
 	case "sk_lookup":
 		return skLookupFields()
 	case "sk_reuseport":
-		return []field{
-			{0, 8, "sk_reuseport_kern.skb/sk_buff.data", fieldWhole, 0},
-			{8, 16, "sk_reuseport_kern.data_end", fieldWhole, 0},
-			{16, 20, "sk_reuseport_kern.skb/sk_buff.len", 0, 0},
-			{20, 24, "sk_reuseport_kern.skb/sk_buff.protocol", 0, 0},
-			{24, 28, "sk_reuseport_kern.sk/sock.sk_protocol", 0, 0},
-			{28, 32, "sk_reuseport_kern.bind_inany", 0, 0},
-			{32, 36, "sk_reuseport_kern.hash", 0, 0},
-			{40, 48, "sk_reuseport_kern.sk", fieldWhole, 0},
-			{48, 56, "sk_reuseport_kern.migrating_sk", fieldWhole, 0},
-		}
+		return reuseportFields()
 	case "sock_ops":
 		return sockOpsFields()
 	case "cgroup_sysctl":
@@ -152,6 +142,21 @@ func contextFields(progType string) []field {
 		}
 	}
 	return nil
+}
+
+// reuseportFields are those of struct sk_reuseport_md (sk_reuseport_convert_ctx_access).
+func reuseportFields() []field {
+	return []field{
+		{0, 8, "sk_reuseport_kern.skb/sk_buff.data", fieldWhole, 0},
+		{8, 16, "sk_reuseport_kern.data_end", fieldWhole, 0},
+		{16, 20, "sk_reuseport_kern.skb/sk_buff.len", 0, 0},
+		{20, 24, "sk_reuseport_kern.skb/sk_buff.protocol", 0, 0},
+		{24, 28, "sk_reuseport_kern.sk/sock.sk_protocol", 0, 0},
+		{28, 32, "sk_reuseport_kern.bind_inany", 0, 0},
+		{32, 36, "sk_reuseport_kern.hash", 0, 0},
+		{40, 48, "sk_reuseport_kern.sk", fieldWhole, 0},
+		{48, 56, "sk_reuseport_kern.migrating_sk", fieldWhole, 0},
+	}
 }
 
 // sockFields are the fields of struct bpf_sock (bpf_sock_convert_ctx_access).
