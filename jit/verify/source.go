@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sort"
 
+	"github.com/cilium/ebpf/asm"
+
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
@@ -369,6 +371,10 @@ func (c *source) replaced(pc bytecode.PC, from, to int32, seen Answer) {
 		c.fail(pc, "became %s: %s", c.itemsText(), c.expected(pc))
 		return
 	}
+	if c.computes(pc) && !c.straight(0) {
+		c.fail(pc, "became %s: what masks a computation has no jump", c.itemsText())
+		return
+	}
 	if !c.confined(from, to) {
 		c.fail(pc, "became what leaves rewritten slots %d to %d", from, to-1)
 		return
@@ -393,6 +399,14 @@ func (c *source) mayBeUnknown(pc bytecode.PC, from, to int32) bool {
 		}
 	}
 	return false
+}
+
+// computes reports whether an instruction is arithmetic that cannot trap. Without
+// CAP_PERFMON that of pointers is masked, by values that only the kernel knows, and
+// without a jump (kernel/bpf/fixups.c bpf_do_misc_fixups, Linux 7.3).
+func (c *source) computes(pc bytecode.PC) bool {
+	in := c.p.Insns[pc]
+	return in.Class().IsALU() && in.ALUOp() != asm.Div && in.ALUOp() != asm.Mod
 }
 
 // hiding reports whether an xlated slot only puts a hidden constant together: its
