@@ -288,6 +288,11 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 		r.fault(p, Fault{PC: pc, Kind: NullMath, Reg: reg})
 	}
 	r.checkOffset(pc, p, n)
+	return r.moved(pc, op, p, n)
+}
+
+// moved returns a pointer that a number was added to or taken from.
+func (r *run) moved(pc bytecode.PC, op scalar.Op, p, n *Alt) Alt {
 	out := *p
 	if _, fixed := n.Off.IsConst(); p.Kind == Other && (!fixed || memoryOf(p.Obj).numbers()) {
 		// Only where fields are told apart does it matter where in memory it leads.

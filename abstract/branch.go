@@ -79,8 +79,8 @@ func (c *compare) guesses() (onTaken, onFall bool) {
 	if c.a.has(vague) && !c.full(c.b) || c.b.has(vague) && !c.full(c.a) || c.a.has(pastEnd) || c.b.has(pastEnd) {
 		return true, true
 	}
-	if c.is32 || c.cond != scalar.JEQ && c.cond != scalar.JNE ||
-		!(c.b.zero() && c.a.has(perhapsNotNull) || c.a.zero() && c.b.has(perhapsNotNull)) {
+	null := c.b.zero() && c.a.has(perhapsNotNull) || c.a.zero() && c.b.has(perhapsNotNull)
+	if c.is32 || !null {
 		return false, false
 	}
 	return c.cond == scalar.JEQ, c.cond == scalar.JNE
@@ -186,6 +186,10 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 		switch {
 		case v.add == 0 && known.add == 0 || v.delta == known.delta:
 			w.Off = known.Off
+		case r.a.opt.Rules == Kernel && r.a.opt.Quirks.PerhapsLinkedSub && !(Quirks{NoLinkedSub: true}).links(
+			int64(v.delta)+int64(known.delta), v.add == 32 || known.add == 32): // one of them has no delta
+			w.flags |= loose
+			return &w
 		default:
 			d := uint64(int64(v.delta) - int64(known.delta))
 			w.Off = r.a.opt.Rules.alu(scalar.Add, v.add == 32 || known.add == 32, known.Off, scalar.Const(d))

@@ -24,14 +24,16 @@ func (q Quirks) Or(p Quirks) Quirks {
 	for i := range a {
 		a[i] = a[i] || b[i]
 	}
-	return Quirks{a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13]}
+	return Quirks{a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13],
+		a[14]}
 }
 
 // list returns all quirks in the order of their declaration; Or names no field, so
 // that it does not compile with one more.
-func (q Quirks) list() [14]bool {
+func (q Quirks) list() [15]bool {
 	return [...]bool{q.NoDivision, q.LostCode, q.NoLoadOffset, q.NullLookups, q.FewNotNull, q.NoTrust, q.FewFrames,
-		q.EqualByBits, q.OnlyConstants, q.NoLinkedAdd, q.NoLinkedSub, q.NoSame, q.NoTrying, q.NoMixedZeros}
+		q.EqualByBits, q.OnlyConstants, q.NoLinkedAdd, q.NoLinkedSub, q.PerhapsLinkedSub, q.NoSame, q.NoTrying,
+		q.NoMixedZeros}
 }
 
 // Felt returns the quirks that the analysis asked for, those that it had and those
@@ -63,7 +65,7 @@ func (r *run) nullLookups() bool {
 func (r *run) links(delta int64, is32 bool) bool {
 	r.a.f.felt.NoLinkedAdd = true
 	if delta < 0 || is32 {
-		r.a.f.felt.NoLinkedSub = true
+		r.a.f.felt.NoLinkedSub, r.a.f.felt.PerhapsLinkedSub = true, true
 	}
 	return r.a.opt.Quirks.links(delta, is32)
 }
@@ -76,11 +78,13 @@ func (o *Options) feelDecision(c scalar.Cond, is32 bool, a, b scalar.S, same boo
 		return
 	}
 	if same || scalar.KernelCompare(c, is32, a, b) != newest {
-		*o.felt = o.felt.Or(Quirks{EqualByBits: true, OnlyConstants: true, NoLinkedSub: true, NoSame: true, NoTrying: true})
+		*o.felt = o.felt.Or(Quirks{EqualByBits: true, OnlyConstants: true, NoLinkedSub: true, PerhapsLinkedSub: true,
+			NoSame:   true,
+			NoTrying: true})
 		return
 	}
 	x, y := scalar.ConstAt(a, is32), scalar.ConstAt(b, is32)
-	o.felt.EqualByBits = o.felt.EqualByBits || (c == scalar.JEQ || c == scalar.JNE) && !(x && y)
+	o.felt.EqualByBits = o.felt.EqualByBits || (c == scalar.JEQ || c == scalar.JNE) && (!x || !y)
 	o.felt.OnlyConstants = o.felt.OnlyConstants || !y
 }
 

@@ -117,7 +117,8 @@ func (r *run) element(h callee, s *State) *Value {
 func (r *run) finds(h callee, m *bytecode.Map, s *State) cfg.Truth {
 	const lookup = 1        // bpf_map_lookup_elem
 	const innerMap = 0x1000 // BPF_F_INNER_MAP
-	if h.helper != lookup || m.Flags&innerMap != 0 || m.Type != bytecode.MapArray && m.Type != bytecode.MapPercpuArray || m.KeySize != 4 {
+	if h.helper != lookup || m.Flags&innerMap != 0 || m.Type != bytecode.MapArray &&
+		m.Type != bytecode.MapPercpuArray || m.KeySize != 4 {
 		return cfg.No
 	}
 	key := s.get(bytecode.R2)

@@ -37,8 +37,11 @@ type Quirks struct {
 	OnlyConstants bool
 	// NoLinkedAdd: a number plus a constant is linked no more (before Linux 6.11).
 	NoLinkedAdd bool
-	// NoLinkedSub: the same for one less a constant, and of 32 bits (before Linux 7.0).
+	// NoLinkedSub: the same for one less a constant, and of 32 bits (before Linux 6.18).
 	NoLinkedSub bool
+	// PerhapsLinkedSub: whether that is so depends on the stable release (before Linux
+	// 7.0).
+	PerhapsLinkedSub bool
 	// NoSame: a register compared with itself is like two that are equal; whether
 	// stable releases have it is not known (before Linux 6.19).
 	NoSame bool
@@ -71,11 +74,14 @@ func QuirksOf(k kernel.Features) Quirks {
 		EqualByBits:   !k.Has(kernel.EqualByRange),
 		OnlyConstants: !k.Has(kernel.RangeCompare),
 		NoLinkedAdd:   !k.Has(kernel.LinkedAdd),
-		NoLinkedSub:   !k.Has(kernel.LinkedSub),
+		NoLinkedSub:   !k.Has(kernel.MayLinkSub),
 		NoSame:        !k.Has(kernel.SameRegister),
-		NoTrying:      !k.Has(kernel.TryBranches),
-		LostCode:      k.Has(kernel.Gotox) && !k.Has(kernel.SpilledCode),
-		NoLoadOffset:  k.Has(kernel.Gotox) && !k.Has(kernel.TableLoadOffset),
+
+		PerhapsLinkedSub: k.Has(kernel.MayLinkSub) && !k.Has(kernel.LinkedSub),
+
+		NoTrying:     !k.Has(kernel.TryBranches),
+		LostCode:     k.Has(kernel.Gotox) && !k.Has(kernel.SpilledCode),
+		NoLoadOffset: k.Has(kernel.Gotox) && !k.Has(kernel.TableLoadOffset),
 	}
 }
 
@@ -98,7 +104,7 @@ func (q Quirks) decide(c scalar.Cond, is32 bool, a, b scalar.S, same bool) (out 
 		return scalar.Both, same
 	}
 	out = scalar.KernelCompare(c, is32, a, b)
-	return out, out == scalar.Both && (same || !q.NoLinkedSub)
+	return out, out == scalar.Both && (same || !q.NoLinkedSub && !q.PerhapsLinkedSub)
 }
 
 // refine returns what the kernel knows of a and b on the edge on which c holds.

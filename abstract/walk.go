@@ -360,7 +360,7 @@ func (w *walker) knowsBetter(in bytecode.Insn, s *State) bool {
 	a := s.get(in.Dst)
 	if in.Source() == asm.RegSource {
 		b := s.get(in.Src)
-		return !(a.is(Number) && b.is(Number))
+		return !a.is(Number) || !b.is(Number)
 	}
 	return !a.is(Number) && in.Imm != 0
 }

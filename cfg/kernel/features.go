@@ -64,6 +64,7 @@ const (
 	RangeCompare    // comparisons of two registers without a constant, and !=, tell of ranges
 	LinkedAdd       // a number and the same plus a constant are known together
 	LinkedSub       // so are one less a constant, and one of 32 bits
+	MayLinkSub      // stable releases may know so
 	SameRegister    // a register compared with itself is decided
 	TryBranches     // a branch is decided by trying both sides for a contradiction
 
@@ -129,6 +130,7 @@ func Table() [featureCount]Row {
 		RangeCompare:    row(6008, 0, Read, "comparisons without a constant, and !=, tell of ranges"),
 		LinkedAdd:       row(6011, 0, Read, "a number plus a constant stays linked"),
 		LinkedSub:       row(7000, 0, Recorded, "so does one less a constant, and one of 32 bits"),
+		MayLinkSub:      row(6018, 0, Recorded, "stable releases differ: 6.18.15 does not know so, 6.18.44 does"),
 		SameRegister:    row(6019, 0, Read, "a register compared with itself is decided"),
 		TryBranches:     row(7002, 0, Read, "branches are decided by trying both sides"),
 	}

@@ -303,7 +303,7 @@ func (b *btfTypes) member(t btfType, i int) member {
 // this name.
 func (b *btfTypes) hasMember(id uint32, name string) bool {
 	t := b.at(b.strip(id))
-	for i := 0; t.kind == kindStruct && i < int(t.vlen); i++ {
+	for i := 0; t.kind == kindStruct && i < t.vlen; i++ {
 		if m := b.at(b.strip(b.member(t, i).typ)); m.kind == kindStruct && b.str(m.name) == name {
 			return true
 		}

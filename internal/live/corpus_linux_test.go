@@ -63,7 +63,7 @@ func objects(t *testing.T, pattern string) []object {
 func TestPlainCorpus(t *testing.T) {
 	testenv.NeedKernel(t)
 	programs, predicted := corpus(t, "corpus/out-plain/*.o")
-	const most = 8 // programs whose accesses to kernel structures only the kernel knows
+	const most = 10 // programs whose accesses to kernel structures, or links of numbers, only the kernel knows
 	if programs < 18 || predicted < programs-most {
 		t.Errorf("%d programs, %d predicted", programs, predicted)
 	}
@@ -158,15 +158,6 @@ func asPredicted(t *testing.T, p *bytecode.Program, lp *live.Program, prof jit.P
 		}
 		seen.Tables = append(seen.Tables, list)
 	}
-	if prof.Version != "7.3" { // older verifiers judge other code dead
-		kept := make([]bool, p.Len())
-		for _, l := range c.Lines {
-			kept[l.Insn] = true
-		}
-		if a, _, err = compare.WithKept(a, kept, rewrite.Options{Blind: live.Blinds()}); err != nil {
-			t.Fatal(err)
-		}
-	}
 	known := false
 	for _, o := range compare.Predicted(a, seen) {
 		known = known || o.Known
@@ -249,7 +240,8 @@ func TestOpen(t *testing.T) {
 func asSource(t *testing.T, got, src *bytecode.Program) {
 	t.Helper()
 	if !got.Rewritten || got.Name != src.Name || got.Type != src.Type {
-		t.Errorf("rewritten %t, name %q, type %q; the source has %q, %q", got.Rewritten, got.Name, got.Type, src.Name, src.Type)
+		t.Errorf("rewritten %t, name %q, type %q; the source has %q, %q", got.Rewritten, got.Name, got.Type, src.Name,
+			src.Type)
 	}
 	names := func(p *bytecode.Program) []string {
 		var out []string
@@ -275,7 +267,10 @@ func asSource(t *testing.T, got, src *bytecode.Program) {
 		}
 	}
 	for _, m := range got.Maps {
-		if !slices.ContainsFunc(src.Maps, func(s bytecode.Map) bool { return s.Name == m.Name && s.ValueSize == m.ValueSize }) {
+		if !slices.ContainsFunc(src.Maps, func(s bytecode.Map) bool {
+			return s.Name == m.Name &&
+				s.ValueSize == m.ValueSize
+		}) {
 			t.Errorf("map %q of %d bytes is not one of the source", m.Name, m.ValueSize)
 		}
 	}
@@ -302,7 +297,8 @@ func runsThrough(t *testing.T, lp *live.Program, prof jit.Profile) {
 			t.Errorf("block %d of a program without dead code cannot be reached", i)
 		}
 	}
-	if b, err := pipeline.Run(lp.Program, prof, rewrite.Options{}); err != nil || !errors.Is(b.XlatedErr, pipeline.ErrRewritten) {
+	if b, err := pipeline.Run(lp.Program, prof, rewrite.Options{}); err != nil || !errors.Is(b.XlatedErr,
+		pipeline.ErrRewritten) {
 		t.Errorf("a rewritten program is rewritten again: %v %v", err, b.XlatedErr)
 	}
 }
@@ -338,9 +334,11 @@ func TestRefused(t *testing.T) {
 		want string
 	}{
 		{"no type", one(bytecode.Program{Insns: []bytecode.Insn{{Code: 0xb7}, exit}}), "type is not known"},
-		{"type that is none", one(bytecode.Program{Type: "nonsense", Insns: []bytecode.Insn{{Code: 0xb7}, exit}}), "nonsense"},
+		{"type that is none", one(bytecode.Program{Type: "nonsense", Insns: []bytecode.Insn{{Code: 0xb7}, exit}}),
+			"nonsense"},
 		{"no result", one(bytecode.Program{Type: "xdp", Insns: []bytecode.Insn{exit}}), "EACCES: R0 !read_ok"},
-		{"opcode", one(bytecode.Program{Type: "xdp", Insns: []bytecode.Insn{{Code: 0x8d}, exit}}), "EINVAL: unknown opcode 8d"},
+		{"opcode", one(bytecode.Program{Type: "xdp", Insns: []bytecode.Insn{{Code: 0x8d}, exit}}),
+			"EINVAL: unknown opcode 8d"},
 		{"field relocation", one(bytecode.Program{Type: "xdp", Insns: []bytecode.Insn{{Code: 0xb7}, exit},
 			Relocs: []bytecode.Reloc{{PC: 0, Kind: bytecode.RelocCORE, Part: bytecode.PartImm}}}), "CO-RE"},
 		{"map of maps", one(bytecode.Program{Type: "xdp", Insns: wide, Maps: []bytecode.Map{{Name: "m", Type: 12}},
@@ -351,7 +349,8 @@ func TestRefused(t *testing.T) {
 			Refs: []bytecode.Ref{{PC: 0, Kind: bytecode.RefKfunc, Name: "no_such_function"}}}), "no_such_function"},
 	}
 	for _, tt := range tests {
-		if _, err := live.Load(tt.p, live.LoadOptions{}, live.NewKernel()); err == nil || !strings.Contains(err.Error(), tt.want) {
+		if _, err := live.Load(tt.p, live.LoadOptions{}, live.NewKernel()); err == nil || !strings.Contains(err.Error(),
+			tt.want) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}

@@ -160,6 +160,10 @@ func mapOf(name string, spec *ebpf.CollectionSpec) bytecode.Map {
 	}
 	out.Type, out.KeySize, out.ValueSize = uint32(m.Type), m.KeySize, m.ValueSize
 	out.MaxEntries, out.Flags = m.MaxEntries, m.Flags
+	if in := m.InnerMap; in != nil {
+		out.Inner = &bytecode.Map{Name: "inner", Type: uint32(in.Type), KeySize: in.KeySize, ValueSize: in.ValueSize,
+			MaxEntries: in.MaxEntries, Flags: in.Flags}
+	}
 	if m.Type != ebpf.Array || m.MaxEntries != 1 {
 		return out
 	}
