@@ -59,7 +59,8 @@ func (v *diagramView) picture() *display.Picture {
 	for _, n := range v.d.Notes {
 		w = max(w, 2*margin+textWidth(columns(visible.Text(n))))
 	}
-	p := &display.Picture{W: w, H: h + noteH*len(v.d.Notes) + margin, Title: visible.Text(v.d.Title), Desc: visible.Text(v.d.Subtitle)}
+	p := &display.Picture{W: w, H: h + noteH*len(v.d.Notes) + margin, Title: visible.Text(v.d.Title),
+		Desc: visible.Text(v.d.Subtitle)}
 	p.Parts = func(yield func(display.Item) bool) {
 		items := []display.Item{
 			{Class: "page", Box: &display.Box{W: p.W, H: p.H}},
@@ -87,7 +88,8 @@ func (v *diagramView) picture() *display.Picture {
 
 // words is a line of text from a point on its base line.
 func words(class string, x, y int, text string) display.Item {
-	return display.Item{Class: class, At: display.Pt{X: float64(x), Y: float64(y)}, Runs: []display.Run{{Text: visible.Text(text)}}}
+	return display.Item{Class: class, At: display.Pt{X: float64(x), Y: float64(y)},
+		Runs: []display.Run{{Text: visible.Text(text)}}}
 }
 
 // node draws a box.
@@ -137,8 +139,10 @@ func (v *diagramView) edge(i int) []display.Item {
 	if e.Dead {
 		never = " never"
 	}
-	title := fmt.Sprintf("%s → %s, %s", v.d.Nodes[e.From].Name, v.d.Nodes[e.To].Name, strings.TrimSpace(e.Kind+" "+e.Label))
-	items := []display.Item{{Class: fmt.Sprintf("l%d%s", e.Line, never), Path: *roundedPath(pts, r.First, r.Last), Title: visible.Text(title)}}
+	title := fmt.Sprintf("%s → %s, %s", v.d.Nodes[e.From].Name, v.d.Nodes[e.To].Name,
+		strings.TrimSpace(e.Kind+" "+e.Label))
+	items := []display.Item{{Class: fmt.Sprintf("l%d%s", e.Line, never), Path: *roundedPath(pts, r.First, r.Last),
+		Title: visible.Text(title)}}
 	end := pts[len(pts)-1]
 	if r.Last == len(pts)-1 {
 		items = append(items, e.Line.head(end.X, end.Y)...)

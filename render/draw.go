@@ -173,14 +173,16 @@ func (d *drawing) anchored(x, y int, class, s string, anchor display.Anchor) {
 
 // runs adds a line of visible text of several looks.
 func (d *drawing) runs(x, y int, class, title string, anchor display.Anchor, runs ...display.Run) {
-	d.add(display.Item{Class: class, Title: visible.Text(title), At: display.Pt{X: float64(x), Y: float64(y)}, Anchor: anchor,
-		Runs: runs})
+	d.add(display.Item{Class: class, Title: visible.Text(title), At: display.Pt{X: float64(x), Y: float64(y)},
+		Anchor: anchor,
+		Runs:   runs})
 }
 
 func (d *drawing) rect(r Rect, class string, round int) { d.titled(r, class, round, "") }
 
 func (d *drawing) titled(r Rect, class string, round int, title string) {
-	d.add(display.Item{Class: class, Title: visible.Text(title), Box: &display.Box{X: r.X, Y: r.Y, W: r.W, H: r.H, R: round}})
+	d.add(display.Item{Class: class, Title: visible.Text(title), Box: &display.Box{X: r.X, Y: r.Y, W: r.W, H: r.H,
+		R: round}})
 }
 
 func (d *drawing) background() { d.rect(Rect{0, 0, d.l.W, d.l.H}, "page", 0) }

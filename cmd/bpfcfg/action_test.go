@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -143,7 +144,7 @@ func (f *forge) run(name string, env ...string) (string, int) {
 			"GITHUB_STEP_SUMMARY="+filepath.Join(f.dir, "summary.md"))
 		cmd.Env = append(cmd.Env, env...)
 		out, err := cmd.CombinedOutput()
-		if _, exited := err.(*exec.ExitError); err != nil && !exited {
+		if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
 			f.t.Fatal(err)
 		}
 		return string(out), cmd.ProcessState.ExitCode()

@@ -98,7 +98,8 @@ func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 	if _, err := c.outputs(); err != nil {
 		return nil, err
 	}
-	run := &checkRun{root: c.SourceRoot, std: std, jobs: c.Jobs, misused: new(atomic.Pointer[error]), machines: machines(c.VM, c.UML)}
+	run := &checkRun{root: c.SourceRoot, std: std, jobs: c.Jobs, misused: new(atomic.Pointer[error]),
+		machines: machines(c.VM, c.UML)}
 	var err error
 	if run.shard, run.shards, err = parseShard(c.Shard); err != nil {
 		return nil, err

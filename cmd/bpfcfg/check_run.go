@@ -85,7 +85,8 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 		return nil, *err
 	}
 	c.deadCode(outs)
-	r := &report.Report{Schema: report.Schema, Kind: report.Kind, Profile: c.profileName(), Shard: c.shardOf(), FailFor: c.failFor}
+	r := &report.Report{Schema: report.Schema, Kind: report.Kind, Profile: c.profileName(), Shard: c.shardOf(),
+		FailFor: c.failFor}
 	var all []report.Input
 	for _, in := range outs {
 		if in != nil {

@@ -28,7 +28,7 @@ import (
 // files, source lines, and the license.
 func evilObject(t *testing.T, object, file string) {
 	t.Helper()
-	data, err := os.ReadFile(testenv.Path(t, object))
+	data, err := os.ReadFile(object)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +69,7 @@ func TestEvilNames(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs the command hundreds of times")
 	}
+	corpus := testenv.Path(t, "corpus")
 	t.Chdir(t.TempDir())
 	if err := os.Mkdir("work", 0o700); err != nil {
 		t.Fatal(err)
@@ -77,19 +78,17 @@ func TestEvilNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := "a\x1b[31m\u202e\n::error::INJECTED<script>&\"'`|%0A.o"
-	for _, object := range []string{"corpus/out/01_ipproto_xdp.o", "corpus/out/09_duplicate_targets.o",
-		"corpus/bad/b08_not_from_table.o", "corpus/bad/b01_outside_function.o", "seed-callx/p3_table.o"} {
-		if _, err := os.Stat(testenv.Path(t, object)); err != nil {
-			t.Fatal(err)
-		}
-		evilObject(t, object, file)
-		evilRuns(t, file)
+	for _, object := range []string{"out/01_ipproto_xdp.o", "out/09_duplicate_targets.o",
+		"bad/b08_not_from_table.o", "bad/b01_outside_function.o", "../seed-callx/p3_table.o"} {
+		evilObject(t, filepath.Join(corpus, object), file)
+		evilRuns(t, corpus, file)
 	}
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
 		if err == nil && path != ".." && path != filepath.Join("..", "work") && !strings.Contains(path, "work/") {
 			t.Errorf("written outside: %q", path)
 		}
-		if safe := regexp.MustCompile(`^[A-Za-z0-9._/-]*$`); filepath.Base(path) != file && !safe.MatchString(filepath.Base(path)) {
+		if safe := regexp.MustCompile(`^[A-Za-z0-9._/-]*$`); filepath.Base(path) != file &&
+			!safe.MatchString(filepath.Base(path)) {
 			t.Errorf("written with the name %q", path)
 		}
 		return err
@@ -100,7 +99,7 @@ func TestEvilNames(t *testing.T) {
 }
 
 // evilRuns runs the verbs on one object.
-func evilRuns(t *testing.T, file string) {
+func evilRuns(t *testing.T, corpus, file string) {
 	base := runHere("list", "--format", "json", file)
 	var programs struct{ Programs []struct{ Name string } }
 	if err := json.Unmarshal([]byte(base.out), &programs); err != nil || len(programs.Programs) == 0 {
@@ -120,20 +119,22 @@ func evilRuns(t *testing.T, file string) {
 		{"check", "--write-baseline", "--baseline", "base.json", file},
 		{"check", "--baseline", "base.json", "--format", "json=part.json", file},
 		{"merge", "part.json"}, {"merge", "--format", "sarif", "part.json"},
-		{"diff", file, testenv.Path(t, "corpus/out/02_syscall_dispatch.o")},
+		{"diff", file, filepath.Join(corpus, "out/02_syscall_dispatch.o")},
 		{"list", "no\x1b[31m\nINJECTED"}, {"list", "raw:no\x1b[31m\nINJECTED"}, {"list", "record:no\x1b[31m\nINJECTED"},
 		{"profile", "linux-7.3+\x1b[31m\nINJECTED"}, {"profile", "no\x1b[31m\nINJECTED.json"},
 		{"render", file}, {"\x1b[31m\nINJECTED"}, {"list", "--no\x1b[31m\nINJECTED"}, {"replay", file},
 	}
 	for _, stage := range []string{"insns", "cfg", "facts", "succ", "tables", "xlated", "jit", "layout"} {
-		runs = append(runs, []string{"show", "--stage", stage, file}, []string{"show", "--stage", stage, "--format", "json", file})
+		runs = append(runs, []string{"show", "--stage", stage, file}, []string{"show", "--stage", stage, "--format",
+			"json", file})
 	}
 	for _, format := range []string{"text", "json", "sarif", "junit", "github"} {
 		runs = append(runs, []string{"check", "--show", "note", "--format", format, file})
 	}
 	for _, format := range []string{"text", "markdown", "json", "html"} {
-		runs = append(runs, []string{"diff", "--all", "--format", format, file, testenv.Path(t, "corpus/out-plain/01_ipproto_xdp.o")},
-			[]string{"diff", "--all", "--format", format, testenv.Path(t, "corpus/out/01_ipproto_xdp.o"), file})
+		runs = append(runs, []string{"diff", "--all", "--format", format, file, filepath.Join(corpus,
+			"out-plain/01_ipproto_xdp.o")},
+			[]string{"diff", "--all", "--format", format, filepath.Join(corpus, "out/01_ipproto_xdp.o"), file})
 	}
 	for _, format := range []string{"svg", "html", "dot", "json", "mermaid"} {
 		runs = append(runs, []string{"render", "--prog", prog, "--format", format, "-o", "-", file})

@@ -115,7 +115,8 @@ func openObject(arg string, sel selector, std streams) (source, selector, error)
 	if std.kernel != nil {
 		o = std.kernel.Apply(o)
 	}
-	s := source{name: file, programs: o.Programs, diags: o.Diags, refused: o.Refused, license: o.License, object: data, whole: o}
+	s := source{name: file, programs: o.Programs, diags: o.Diags, refused: o.Refused, license: o.License, object: data,
+		whole: o}
 	s.programs = slices.Clone(o.Programs) // keep drops some
 	for _, f := range o.Failed {
 		s.failed = append(s.failed, failure{f.Name, f.Section, f.Err})

@@ -77,7 +77,8 @@ func listText(w io.Writer, s source) error {
 		}
 	}
 	for _, f := range s.neverCalled() {
-		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\n", visible.Text(f.Name), visible.Text(f.Section), plural(int(f.Len), "insn"), callgraph.NeverCalled)
+		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\n", visible.Text(f.Name), visible.Text(f.Section), plural(int(f.Len), "insn"),
+			callgraph.NeverCalled)
 	}
 	if err := tw.Flush(); err != nil {
 		return err

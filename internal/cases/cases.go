@@ -85,7 +85,8 @@ func (t *tracer) onlySums() bool {
 	for pc := bytecode.PC(0); pc < t.p.Len(); pc += t.p.Insns[pc].Slots() {
 		in := t.p.Insns[pc]
 		op := in.ALUOp()
-		if !in.Class().IsALU() || in.Source() != asm.ImmSource || op != asm.Add && op != asm.Sub || slices.Contains(t.passed, pc) {
+		if !in.Class().IsALU() || in.Source() != asm.ImmSource || op != asm.Add && op != asm.Sub ||
+			slices.Contains(t.passed, pc) {
 			continue
 		}
 		if l, ok := t.p.LineAt(pc); ok && l.File == t.line.File && l.Line == t.line.Line {

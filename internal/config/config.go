@@ -38,7 +38,8 @@ type step struct {
 // Errors that a setting may have; they are wrapped.
 var (
 	// ErrFolded: the variable is no configuration, the compiler has used its value.
-	ErrFolded = errors.New("const without volatile: the compiler has put its value into the code; declare it const volatile")
+	ErrFolded = errors.New("const without volatile: the compiler has put its value into the code; " +
+		"declare it const volatile")
 	// ErrVariable: programs may change the variable.
 	ErrVariable = errors.New("no constant: programs may change it, so that its first value says nothing")
 )

@@ -187,10 +187,10 @@ func member(t btf.Type, name string) (btf.Member, btf.Bits, error) {
 		list, _ := members(queue[n].t)
 		for _, m := range list {
 			off := queue[n].off + m.Offset
-			switch {
-			case m.Name == name:
+			switch m.Name {
+			case name:
 				return m, off, nil
-			case m.Name == "":
+			case "":
 				queue = append(queue, level{m.Type, off})
 			}
 		}

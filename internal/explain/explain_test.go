@@ -63,7 +63,8 @@ func check(t *testing.T, a *pipeline.Analysis, ans *Answer) {
 		t.Errorf("%s: the way ends in b%d, not b%d", ans.Place, at, ans.Block)
 	}
 	if len(ans.Way) > 0 && !ans.Executed || ans.Executed == (len(ans.Dead) > 0) {
-		t.Errorf("%s: executed is %v, way has %d steps, %d reasons why it is dead", ans.Place, ans.Executed, len(ans.Way), len(ans.Dead))
+		t.Errorf("%s: executed is %v, way has %d steps, %d reasons why it is dead", ans.Place, ans.Executed, len(ans.Way),
+			len(ans.Dead))
 	}
 	var selected []int
 	for _, tab := range ans.Tables {
@@ -96,7 +97,8 @@ func check(t *testing.T, a *pipeline.Analysis, ans *Answer) {
 // instruction of the smaller programs.
 func TestCorpus(t *testing.T) {
 	n := 0
-	files := slices.Concat(testenv.Glob(t, "corpus/out/*.o"), testenv.Glob(t, "corpus/out-plain/*.o"), testenv.Glob(t, "seed-callx/*.o"))
+	files := slices.Concat(testenv.Glob(t, "corpus/out/*.o"), testenv.Glob(t, "corpus/out-plain/*.o"), testenv.Glob(t,
+		"seed-callx/*.o"))
 	for _, file := range files {
 		if strings.Contains(file, "15_thousand") {
 			continue // the same things a thousand times
@@ -169,13 +171,14 @@ func TestDead(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(ans.Dead) != 1 || ans.Dead[0].Insn != 2 || !strings.Contains(ans.Dead[0].Text, `"if r0 > 0x9 goto pc+2", is never taken`) ||
-			len(ans.Dead[0].Facts) != 1 || !strings.Contains(ans.Dead[0].Facts[0], "umax=7") {
+		if len(ans.Dead) != 1 || ans.Dead[0].Insn != 2 || !strings.Contains(ans.Dead[0].Text,
+			`"if r0 > 0x9 goto pc+2", is never taken`) ||
+			len(ans.Dead[0].Facts) != 1 || !strings.Contains(ans.Dead[0].Facts[0], "umax=smax32=umax32=7") {
 			t.Errorf("b%d: %+v", b, ans.Dead)
 		}
 	}
 	ans, err := x.At(Place{Kind: "insn", Number: 2})
-	if err != nil || len(ans.Facts) != 1 || !strings.Contains(ans.Facts[0], "umax=7") {
+	if err != nil || len(ans.Facts) != 1 || !strings.Contains(ans.Facts[0], "umax=smax32=umax32=7") {
 		t.Errorf("%+v %v", ans, err)
 	}
 }
@@ -183,7 +186,8 @@ func TestDead(t *testing.T) {
 func TestPlaces(t *testing.T) {
 	for s, want := range map[string]Place{
 		"gotox@8": {Kind: "gotox", Number: 8}, "callx@0": {Kind: "callx"}, "block@b3": {Kind: "block", Number: 3},
-		"block@3": {Kind: "block", Number: 3}, "insn@12": {Kind: "insn", Number: 12}, "handler": {Kind: "function", Name: "handler"},
+		"block@3": {Kind: "block", Number: 3}, "insn@12": {Kind: "insn", Number: 12}, "handler": {Kind: "function",
+			Name: "handler"},
 		"a/b.c:27": {Kind: "line", Name: "a/b.c", Number: 27}, "x:0": {Kind: "function", Name: "x:0"},
 	} {
 		if got, err := ParsePlace(s); err != nil || got != want {
@@ -196,7 +200,8 @@ func TestPlaces(t *testing.T) {
 		}
 	}
 	x := New(raw(t, bytecode.Insn{Code: 0xb7}, bytecode.Insn{Code: bytecode.CodeExit}))
-	for _, at := range []Place{{Kind: "gotox"}, {Kind: "callx", Number: 1}, {Kind: "block", Number: 1}, {Kind: "insn", Number: 2}} {
+	for _, at := range []Place{{Kind: "gotox"}, {Kind: "callx", Number: 1}, {Kind: "block", Number: 1}, {Kind: "insn",
+		Number: 2}} {
 		if _, err := x.At(at); !errors.Is(err, ErrPlace) {
 			t.Errorf("%v: %v", at, err)
 		}

@@ -63,8 +63,9 @@ func FromEnvironment(env func(string) string) (*GitHub, error) {
 	case env("GITHUB_EVENT_NAME") != "pull_request_target" && pr.Head.Repo.Name != pr.Base.Repo.Name:
 		return nil, ErrFork
 	}
-	g := &GitHub{API: strings.TrimSuffix(env("GITHUB_API_URL"), "/"), Repository: env("GITHUB_REPOSITORY"), Number: pr.Number,
-		Token: env("GITHUB_TOKEN")}
+	g := &GitHub{API: strings.TrimSuffix(env("GITHUB_API_URL"), "/"), Repository: env("GITHUB_REPOSITORY"),
+		Number: pr.Number,
+		Token:  env("GITHUB_TOKEN")}
 	switch {
 	case g.API == "":
 		g.API = "https://api.github.com"

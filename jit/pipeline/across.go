@@ -37,7 +37,8 @@ func Across(p *bytecode.Program, profiles []jit.Profile, opt rewrite.Options) ([
 			a = resolved(p, r, set, prof, opt)
 		} else {
 			err := fmt.Errorf("%s refuses the program: %s", set.Name, static.Message)
-			a = &Analysis{Program: p, Profile: prof, Rules: set, Options: opt, Succ: r, Graph: r.Graph, XlatedErr: err, ImageErr: err}
+			a = &Analysis{Program: p, Profile: prof, Rules: set, Options: opt, Succ: r, Graph: r.Graph, XlatedErr: err,
+				ImageErr: err}
 		}
 		a.memo = memos[r]
 		out = append(out, a)

@@ -66,7 +66,10 @@ func (s seen) WritesPacket() verify.Answer       { return answer(truth(s.f.Write
 // Call implements verify.Facts.
 func (s seen) Call(pc bytecode.PC) verify.Call {
 	out := verify.Call{Key: -1, Callback: -1}
-	i, ok := slices.BinarySearchFunc(s.calls, pc, func(c abstract.Call, pc bytecode.PC) int { return cmp.Compare(c.PC, pc) })
+	i, ok := slices.BinarySearchFunc(s.calls, pc, func(c abstract.Call, pc bytecode.PC) int {
+		return cmp.Compare(c.PC,
+			pc)
+	})
 	if !ok {
 		return out
 	}

@@ -59,7 +59,8 @@ func TestLookups(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := mapCallProgram(c.m, bytecode.R1, int32(asm.FnMapLookupElem))
-			res := predict(t, p, known(p, CallFact{PC: 3, Certain: true, Key: -1, Callback: -1}), Options{NoCapPerfmon: c.masked})
+			res := predict(t, p, known(p, CallFact{PC: 3, Certain: true, Key: -1, Callback: -1}),
+				Options{NoCapPerfmon: c.masked})
 			got := res.Program.Insns[3 : len(res.Program.Insns)-1]
 			if len(got) != c.slots {
 				t.Errorf("%d slots, want %d: %v", len(got), c.slots, got)
@@ -149,7 +150,8 @@ func TestTailCalls(t *testing.T) {
 		})
 	}
 	res := predict(t, fixed, key(fixed, 2), Options{Blind: true})
-	if i := slices.IndexFunc(res.Program.Insns, func(in bytecode.Insn) bool { return in.Code == bytecode.CodeTailCall }); i < 0 ||
+	if i := slices.IndexFunc(res.Program.Insns,
+		func(in bytecode.Insn) bool { return in.Code == bytecode.CodeTailCall }); i < 0 ||
 		res.Program.Insns[i].Imm != 0 || len(res.Program.TailCalls) != 0 {
 		t.Errorf("a blinded tail call is direct: %v", res.Program.Insns)
 	}
@@ -219,7 +221,8 @@ func TestBlind(t *testing.T) {
 		[]bytecode.Insn{{Code: w64 | opXor | byReg}},
 		pair(w32, 3, 0x200), []bytecode.Insn{{Code: w32 | opAdd | byReg, Src: ax}},
 		[]bytecode.Insn{{Code: w64 | opLsh, Imm: 3}},
-		pair(w64, 2, 0x400), []bytecode.Insn{{Code: w64 | opLsh, Dst: ax, Imm: 32}, {Code: w64 | opMov | byReg, Dst: 1, Src: ax}},
+		pair(w64, 2, 0x400), []bytecode.Insn{{Code: w64 | opLsh, Dst: ax, Imm: 32}, {Code: w64 | opMov | byReg, Dst: 1,
+			Src: ax}},
 		pair(w32, 1, 0x500), []bytecode.Insn{{Code: w64 | opOr | byReg, Dst: 1, Src: ax}},
 		pair(w32, 7, 0x600), []bytecode.Insn{{Code: j32 | jeq | byReg, Src: ax, Off: -15}},
 		pair(w64, 9, 0x700), []bytecode.Insn{{Code: stxD, Dst: 10, Src: ax, Off: -8}},
@@ -266,7 +269,7 @@ func TestRefused(t *testing.T) {
 		{"deep stack", ok, Facts{Stack: []StackFact{{Depth: 513}}}, "7.3", "stack depth of 513 bytes"},
 		{"wild access", ok, Facts{Accesses: []AccessFact{{PC: 2, To: MemCtx}}}, "7.3", "access at slot 2"},
 		{"wild map", ok, Facts{Calls: []CallFact{{Map: 0}}}, "7.3", "fact about map 0 of 0"},
-		{"long jump", far, Facts{}, "7.3", "insn 0 cannot be patched due to 16-bit range"},
+		{"long jump", far, Facts{}, "7.3", "cannot be patched due to 16-bit range"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			prof, err := jit.LookupProfile("linux-7.3")

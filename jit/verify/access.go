@@ -167,7 +167,8 @@ func (c *source) packetField(in bytecode.Insn, off int) []pat {
 // seesPackets reports whether the context is a packet.
 func (c *source) seesPackets() bool {
 	switch c.p.Type {
-	case "socket_filter", "sched_cls", "sched_act", "cgroup_skb", "lwt_in", "lwt_out", "lwt_xmit", "lwt_seg6local", "sk_skb":
+	case "socket_filter", "sched_cls", "sched_act", "cgroup_skb", "lwt_in", "lwt_out", "lwt_xmit", "lwt_seg6local",
+		"sk_skb":
 		return true
 	}
 	return false

@@ -28,7 +28,8 @@ func (c *source) inserted(fn *machine.Func, at bytecode.PC) {
 		return
 	}
 	if len(c.items) == 0 {
-		c.fail(first, "has nothing in front of it, should have %d instructions of the verifier's", len(counters)+len(prologue))
+		c.fail(first, "has nothing in front of it, should have %d instructions of the verifier's",
+			len(counters)+len(prologue))
 		return
 	}
 	c.fail(first, "%s in front of it: no insertion of %s, or not here", c.itemsText(), c.k.Name)

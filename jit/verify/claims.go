@@ -27,7 +27,8 @@ func (c *source) usesMayGoto(s bytecode.Subprogram) bool {
 func (c *source) hidden(fn *machine.Func, f int) {
 	body := c.prog.Insns[fn.Start:fn.End]
 	move := bytecode.Insn{Code: w64 | opMov | byReg, Dst: bytecode.R0, Src: bytecode.R1}
-	if f != len(c.prog.Funcs)-1 || c.ownCallback() || len(body) != 2 || body[0] != move || body[1].Code != bytecode.CodeExit ||
+	if f != len(c.prog.Funcs)-1 || c.ownCallback() || len(body) != 2 || body[0] != move ||
+		body[1].Code != bytecode.CodeExit ||
 		!fn.ExceptionCallback {
 		c.fail(-1, "function %d, which the verifier added, is no exception callback", f)
 	}

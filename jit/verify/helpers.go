@@ -154,7 +154,8 @@ func indexMask(entries uint32) uint32 {
 // call for all others.
 func (c *source) loopForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	fact := c.Facts.Call(pc)
-	loop, call := fact.Callback >= 0 && fact.NoFlags, fact.SureCallback && fact.Callback < 0 || fact.SureFlags && !fact.NoFlags
+	loop, call := fact.Callback >= 0 && fact.NoFlags, fact.SureCallback && fact.Callback < 0 || fact.SureFlags &&
+		!fact.NoFlags
 	sure := call || loop && fact.SureCallback && fact.SureFlags
 	c.unsure = c.unsure || !sure
 	return (!sure || !loop) && c.single(in) || loop && c.loopForm(fact.Callback, end)

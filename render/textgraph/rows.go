@@ -80,7 +80,8 @@ func (d *drawing) head(b int) string {
 		what string
 	}{
 		{blk.Entry, "entry"}, {blk.Exit, "exit"}, {blk.LoopHeader, "loop header"},
-		{blk.LoopDepth > 0, fmt.Sprintf("loop depth %d", blk.LoopDepth)}, {!blk.Reachable && !blk.Configured, "never executes"},
+		{blk.LoopDepth > 0, fmt.Sprintf("loop depth %d", blk.LoopDepth)}, {!blk.Reachable && !blk.Configured,
+			"never executes"},
 		{!blk.Reachable && blk.Configured, "never executes with these values"},
 		{blk.Status != "", "targets " + visible.Text(blk.Status)},
 	} {

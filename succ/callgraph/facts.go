@@ -55,7 +55,8 @@ func (g *Graph) Summary() string {
 	for _, k := range []struct {
 		kind NodeKind
 		one  string
-	}{{Program, "program"}, {Function, "function"}, {Map, "map"}, {StructOps, "struct_ops"}, {Outside, "of another object"}} {
+	}{{Program, "program"}, {Function, "function"}, {Map, "map"}, {StructOps, "struct_ops"}, {Outside,
+		"of another object"}} {
 		switch n := counts[k.kind]; {
 		case n == 1 || n > 1 && k.kind != Program && k.kind != Function && k.kind != Map:
 			parts = append(parts, fmt.Sprintf("%d %s", n, k.one))

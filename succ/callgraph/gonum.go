@@ -65,7 +65,8 @@ func (v vertex) Attributes() []encoding.Attribute {
 	if v.n.Note == NeverCalled {
 		style = "dotted"
 	}
-	return []encoding.Attribute{{Key: "label", Value: quote(lines...)}, {Key: "shape", Value: shape}, {Key: "style", Value: style}}
+	return []encoding.Attribute{{Key: "label", Value: quote(lines...)}, {Key: "shape", Value: shape}, {Key: "style",
+		Value: style}}
 }
 
 // line is an edge for gonum.
@@ -91,7 +92,8 @@ func (l line) Attributes() []encoding.Attribute {
 		text += ", never taken"
 	}
 	look := edgeStyles[l.e.Kind]
-	return []encoding.Attribute{{Key: "label", Value: quote(text)}, {Key: "style", Value: look[0]}, {Key: "arrowhead", Value: look[1]}}
+	return []encoding.Attribute{{Key: "label", Value: quote(text)}, {Key: "style", Value: look[0]}, {Key: "arrowhead",
+		Value: look[1]}}
 }
 
 // Multi is a Graph for the algorithms and encoders of gonum.org/v1/gonum/graph:
@@ -113,7 +115,8 @@ func (a attributes) Attributes() []encoding.Attribute { return a }
 // DOTAttributers returns the attributes of all.
 func (m Multi) DOTAttributers() (g, n, e encoding.Attributer) {
 	font := encoding.Attribute{Key: "fontname", Value: "Courier"}
-	return attributes{{Key: "label", Value: quote(m.name)}, {Key: "labelloc", Value: "t"}, font}, attributes{font}, attributes{font}
+	return attributes{{Key: "label", Value: quote(m.name)}, {Key: "labelloc", Value: "t"}, font}, attributes{font},
+		attributes{font}
 }
 
 // Gonum returns the graph for gonum's algorithms, along edges of all kinds.

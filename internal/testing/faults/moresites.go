@@ -15,7 +15,8 @@ import (
 var copies = []string{"fork", "clone", "unlinked", "loosened", "Clone", "shift", "rebase", "stored"}
 
 // others are functions that are mistaken for each other.
-var others = map[string]string{"min": "max", "max": "min", "Join": "Meet", "Meet": "Join", "Umin": "Umax", "Umax": "Umin",
+var others = map[string]string{"min": "max", "max": "min", "Join": "Meet", "Meet": "Join", "Umin": "Umax",
+	"Umax": "Umin",
 	"Smin": "Smax", "Smax": "Smin"}
 
 // moreSites returns faults beyond those of sites: an assignment left out, one side

@@ -13,16 +13,19 @@ import (
 // once, or that are as easily made. The programs that package soundness executes must
 // find each without the help of any other test.
 var planted = []struct{ what, file, was, now string }{
-	{"a 4-byte load of a 2-byte spill has the value", "abstract/stackmem.go", "acc.size < 8 && acc.size <= n && sl", "acc.size < 8 && sl"},
+	{"a 4-byte load of a 2-byte spill has the value", "abstract/stackmem.go", "acc.size < 8 && acc.size <= n && sl",
+		"acc.size < 8 && sl"},
 	{"of a buffer at a variable offset only its lowest place is forgotten", "abstract/helpercall.go",
 		"forget(lo, hi+size)", "forget(lo, min(lo, hi)+size)"},
 	{"links with different deltas stay at a join", "abstract/state.go", " || a.delta != b.delta {", " {"},
-	{"links of 32 bits with different deltas stay at a join", "abstract/state.go", "a.add != b.add || a.delta != b.delta {",
+	{"links of 32 bits with different deltas stay at a join", "abstract/state.go",
+		"a.add != b.add || a.delta != b.delta {",
 		"a.add != b.add || a.delta != b.delta && a.add != 32 {"},
 	{"a weak store of 0 changes nothing", "abstract/stack.go", "if zero && s.zeroByte(int(b)) {", "if zero {"},
 	{"links of stack slots survive a callback", "abstract/helpercall.go", "\t\ts.unlinkFrames()\n", ""},
 	{"fetch does not overwrite its register", "abstract/mem.go", "\t\ts.set(in.Src, old.unlinked())\n", ""},
-	{"a helper's last argument is not live", "abstract/live.go", "min(calleeAt(p, pc).Params, 5)+1)", "min(calleeAt(p, pc).Params, 5))"},
+	{"a helper's last argument is not live", "abstract/live.go", "min(calleeAt(p, pc).Params, 5)+1)",
+		"min(calleeAt(p, pc).Params, 5))"},
 	{"LD_ABS never leaves the subprogram", "abstract/exec.go", "\tr.exit(s, constant(0))\n", ""},
 	{"a pointer joined with a number is dropped", "abstract/stack.go",
 		"return v.has(func(a *Alt) bool { return a.Kind != Number || a.flags&maybeLocal != 0 })", "return false"},

@@ -23,7 +23,8 @@ var areas = map[string]string{
 	"abstract/memory.go": "memory", "abstract/admit.go": "elsewhere",
 	"abstract/call.go": "calls", "abstract/callx.go": "calls", "abstract/helper.go": "calls",
 	"abstract/helpercall.go": "calls", "abstract/stackarg.go": "calls", "abstract/live.go": "calls",
-	"abstract/state.go": "joins", "abstract/value.go": "joins", "abstract/widen.go": "joins", "abstract/engine.go": "joins",
+	"abstract/state.go": "joins", "abstract/value.go": "joins", "abstract/widen.go": "joins",
+	"abstract/engine.go": "joins",
 }
 
 // area returns what a file is about.

@@ -137,7 +137,7 @@ func (s *source) check(info *types.Info, exports map[string]string) (*types.Pack
 	conf := types.Config{
 		Importer: withSwitch{importer.ForCompiler(s.fset, "gc", open)},
 		Error: func(err error) {
-			if e, ok := err.(types.Error); ok {
+			if e := (types.Error{}); errors.As(err, &e) {
 				wrong = append(wrong, e)
 			}
 		},
@@ -176,7 +176,8 @@ func (g *garden) plant(dir string, exports map[string]string) error {
 	}
 	var all []*fault
 	for i, name := range s.names {
-		f := finder{src: s.text[i], rel: filepath.ToSlash(filepath.Join(dir, filepath.Base(name))), fset: s.fset, info: info, pkg: pkg}
+		f := finder{src: s.text[i], rel: filepath.ToSlash(filepath.Join(dir, filepath.Base(name))), fset: s.fset,
+			info: info, pkg: pkg}
 		all = append(all, f.sites(s.trees[i])...)
 	}
 	const rounds = 10
@@ -339,4 +340,5 @@ func (g *garden) build(program string) error {
 }
 
 // activeSource takes the place of active.go.
-const activeSource = "package main; import plant " + `"` + importPath + `"` + "\nfunc activate(n int) { plant.Active = n }\n"
+const activeSource = "package main; import plant " + `"` + importPath + `"` +
+	"\nfunc activate(n int) { plant.Active = n }\n"

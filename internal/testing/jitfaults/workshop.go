@@ -47,7 +47,8 @@ func try(program, root string, faults []*fault) ([]tried, error) {
 		if err == nil {
 			continue
 		}
-		if len(out) == 0 && before == 0 && !strings.Contains(err.Error(), "signal") && !strings.Contains(err.Error(), "status 2") {
+		if len(out) == 0 && before == 0 && !strings.Contains(err.Error(), "signal") && !strings.Contains(err.Error(),
+			"status 2") {
 			return nil, err
 		}
 		out = append(out, tried{faults[len(out)], refused, "does not end as it should"})
