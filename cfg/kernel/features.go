@@ -60,6 +60,7 @@ const (
 	NotNull         // buffers, maps and trusted objects are taken for not null
 	DeepCalls       // calls nest 16 deep, not 8
 	MixedZeros      // bytes of the stack are zero where some were stored as such and others are of a spilled 0
+	CallbackLimits  // callbacks may neither load packets the old way nor tail call, without exception
 	EqualByRange    // == and != are decided by ranges, not by known bits alone
 	RangeCompare    // comparisons of two registers without a constant, and !=, tell of ranges
 	LinkedAdd       // a number and the same plus a constant are known together
@@ -126,6 +127,7 @@ func Table() [featureCount]Row {
 		NotNull:         row(6012, 0, Read, "buffers, maps and trusted objects are not null"),
 		DeepCalls:       row(7002, 0, Read, "calls nest 16 deep, not 8"),
 		MixedZeros:      row(7003, 0, Read, "a load of zeros and of parts of a spilled 0 is 0"),
+		CallbackLimits:  row(7002, 0, Read, "no packet loads and tail calls in callbacks; stable releases before differ"),
 		EqualByRange:    row(6004, 0, Recorded, "== and != are decided by ranges"),
 		RangeCompare:    row(6008, 0, Read, "comparisons without a constant, and !=, tell of ranges"),
 		LinkedAdd:       row(6011, 0, Read, "a number plus a constant stays linked"),

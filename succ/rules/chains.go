@@ -71,9 +71,9 @@ func (w *paths) chains() *Verdict {
 func (w *paths) enter(stack []chain, c chain) ([]chain, *Verdict) {
 	start := w.c.starts[c.sub]
 	switch {
-	case c.callback && w.packetLoads(c.sub):
+	case c.callback && w.c.set.CallbackLimits && w.packetLoads(c.sub):
 		return nil, reject(start, Calls, "cannot use BPF_LD_[ABS|IND] within callback")
-	case c.callback && w.tailCalls(c.sub):
+	case c.callback && w.c.set.CallbackLimits && w.tailCalls(c.sub):
 		return nil, reject(start, Calls, "cannot tail call within callback")
 	case c.depth > maxStack:
 		return nil, &Verdict{Message: fmt.Sprintf("combined stack size of %d calls is %d. Too large", c.length, c.depth),

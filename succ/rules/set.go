@@ -45,6 +45,10 @@ type Set struct {
 	KeepsTargets bool
 	// DeepCalls reports whether calls nest 16 deep, not 8.
 	DeepCalls bool
+	// CallbackLimits reports whether callbacks may neither load packets by LD_ABS nor
+	// tail call. Of older kernels some stable releases know it: 6.12.117 refuses the
+	// loads, 6.19.14 takes both.
+	CallbackLimits bool
 	// StackArgs reports whether arguments can be passed on the stack, through r11.
 	StackArgs bool
 	// Quirks are how values are computed otherwise.
@@ -67,7 +71,8 @@ func Of(k kernel.Features) Set {
 		StaticCallx: k.Has(kernel.StaticCallx), FixedOffsets: k.Has(kernel.FixedOffsets),
 		KeepsTargets: k.Has(kernel.KeepTargetNops), DeepRecursion: k.Has(kernel.DeepRecursion),
 		StackArgs: k.Has(kernel.StackArgs), DeepCalls: k.Has(kernel.DeepCalls),
-		Quirks: abstract.QuirksOf(k),
+		CallbackLimits: k.Has(kernel.CallbackLimits),
+		Quirks:         abstract.QuirksOf(k),
 	}
 	if k.Has(kernel.OffsetIsAccess) {
 		s.OffsetErrno = "EACCES"
