@@ -11,7 +11,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -28,6 +30,7 @@ type actionStep struct {
 // forge is GitHub as the action sees it: releases, and the comments of a pull request.
 type forge struct {
 	t        *testing.T
+	mu       sync.Mutex // holds the two lists: curl asks for two files at once
 	comments []string
 	asked    []string
 	steps    []actionStep
@@ -78,6 +81,8 @@ func (f *forge) program() []byte {
 }
 
 func (f *forge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.asked = append(f.asked, r.Method+" "+r.URL.Path)
 	name := "bpfcfg-" + runtime.GOOS + "-" + runtime.GOARCH
 	switch {
@@ -92,6 +97,13 @@ func (f *forge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.Error(w, `{"message":"Not Found"}`, http.StatusNotFound)
 	}
+}
+
+// seen returns what was asked for and the comments that are there, so far.
+func (f *forge) seen() (asked, comments []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.asked), slices.Clone(f.comments)
 }
 
 // comment answers for the comments of pull request 7.
@@ -203,8 +215,8 @@ func TestAction(t *testing.T) {
 			t.Fatalf("comment: status %d\n%s", status, out)
 		}
 	}
-	if len(f.comments) != 1 || !strings.Contains(f.comments[0], "Dead code that is new: 1") {
-		t.Errorf("comments: %q", f.comments)
+	if _, comments := f.seen(); len(comments) != 1 || !strings.Contains(comments[0], "Dead code that is new: 1") {
+		t.Errorf("comments: %q", comments)
 	}
 	if out, status := f.run("comment", paths, "BASE=build main"); status != exitUsage || !strings.Contains(out, "give head") {
 		t.Errorf("two paths and no head: status %d\n%s", status, out)
@@ -229,8 +241,8 @@ func TestActionVersion(t *testing.T) {
 	for _, version := range []string{"", "main", "v0x/../../evil", "../../../../evil/repo/releases/download/v9",
 		"3f2a1c0d9e8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c", "v1 .0", "v1.0.0\nx", "$(id)"} {
 		out, status := f.run("fetch", "VERSION="+version)
-		if status != exitUsage || len(f.asked) != 0 {
-			t.Errorf("version %q: status %d, asked for %q\n%s", version, status, f.asked, out)
+		if asked, _ := f.seen(); status != exitUsage || len(asked) != 0 {
+			t.Errorf("version %q: status %d, asked for %q\n%s", version, status, asked, out)
 		}
 	}
 	if out, status := f.run("fetch", "VERSION=v1.0.1"); status != 1 || !strings.Contains(out, "the release says") {
