@@ -5,7 +5,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg"
-	"github.com/bpfcfg/bpfcfg/internal/progen"
+	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
 
 // ways emits n ways that meet: the i-th sets r3 to i and r4 to what set does.

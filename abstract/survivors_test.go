@@ -7,7 +7,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/internal/progen"
+	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
 
 // bothRules calls f with each set of rules.

@@ -4,7 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/bpfcfg/bpfcfg/internal/progen"
+	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
 
 // TestPostdominators compares with a slow answer: a block is behind another on

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
 	"github.com/bpfcfg/bpfcfg/render"
-	"github.com/bpfcfg/bpfcfg/render/rendertest"
 )
 
 // dotLimit is how long dot may take for a graph.

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render"
-	"github.com/bpfcfg/bpfcfg/render/rendertest"
 )
 
 // TestDOT has Graphviz draw the samples and looks for every block, edge and

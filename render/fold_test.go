@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
 	"github.com/bpfcfg/bpfcfg/render"
-	"github.com/bpfcfg/bpfcfg/render/rendertest"
 )
 
 // census counts what folding must not lose.

@@ -15,9 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/layered"
-	"github.com/bpfcfg/bpfcfg/render/rendertest"
 )
 
 var update = flag.Bool("update", false, "rewrite the goldens in testdata")

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
 	"github.com/bpfcfg/bpfcfg/render"
-	"github.com/bpfcfg/bpfcfg/render/rendertest"
 )
 
 // unpacked returns the payloads of a page's first program by id.

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
 	"github.com/bpfcfg/bpfcfg/render"
-	"github.com/bpfcfg/bpfcfg/render/rendertest"
 )
 
 func page(t *testing.T, s *render.Scene, v render.View) string {

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"unicode"
 
+	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render"
-	"github.com/bpfcfg/bpfcfg/render/rendertest"
 )
 
 // names are texts that break out of languages that are written without care.

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
 	"github.com/bpfcfg/bpfcfg/render"
-	"github.com/bpfcfg/bpfcfg/render/rendertest"
 )
 
 // TestProgress checks that progress only grows, ends at its total, and does

@@ -8,7 +8,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/internal/record"
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 	"github.com/bpfcfg/bpfcfg/succ"
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )

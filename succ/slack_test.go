@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/internal/progen"
+	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 

@@ -6,7 +6,7 @@
 //	q, ok := calls.Kfunc("bpf_iter_num_new")
 //	fmt.Println(ok, q.Args[0].Use, int(q.Args[0].Size)) // true write 8
 //
-// The tables are made by internal/callgen of the source and the BTF of a kernel,
+// The tables are made by tools/callgen of the source and the BTF of a kernel,
 // which they name; go generate makes them again. What Linux writes as code and not
 // as a prototype (callbacks, refined results) is not here but where it is used.
 // What a program type may call is not known here, nor which kinds of pointer an
@@ -18,7 +18,7 @@ import (
 	"sort"
 )
 
-//go:generate go run ../../internal/callgen -source $LINUX -btf $LINUX_BTF -version 7.3.4
+//go:generate go -C ../../tools run ./callgen -source $LINUX -btf $LINUX_BTF -version 7.3.4
 
 // Use says what a call does through an argument.
 type Use uint8

@@ -10,7 +10,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/record"
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
 
 // logged is an instruction in any of the lists that a verifier log has, up to

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/google/go-cmp/cmp"

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
 
 // TestFacts compares with corpus/facts.txt, which a script of another author

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/internal/diff"
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/picture"
 )

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/bpfcfg/bpfcfg/internal/damage"
 	"github.com/bpfcfg/bpfcfg/internal/diff"
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/damage"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
 
 // smallObjects returns the objects of the corpus that are cheap to analyse, the

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bpfcfg/bpfcfg/internal/damage"
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/damage"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
 
 // fuzzVerbs are runs on an object from standard input.

@@ -19,8 +19,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/bpfcfg/bpfcfg/cfg/load"
-	"github.com/bpfcfg/bpfcfg/internal/damage"
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/damage"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
 
 // evilObject writes an object of the corpus to file, with names that try to

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
 
 // program returns the command, which TestMain has put on PATH, as a process of its

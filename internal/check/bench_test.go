@@ -5,7 +5,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/check"
-	"github.com/bpfcfg/bpfcfg/internal/progen"
+	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
 
 // BenchmarkFindings judges programs that have been analysed; the time for each

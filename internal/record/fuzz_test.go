@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/internal/record"
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
 
 // FuzzVectors reads files of vectors and of whole programs: a file is what its kind

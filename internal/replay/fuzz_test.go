@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/internal/record"
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
 
 // FuzzRecords wants no panic from any file of records, and that what is said

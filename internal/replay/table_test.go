@@ -14,7 +14,7 @@ import (
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/internal/replay"
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
 
 var update = flag.Bool("update", false, "rewrite the table in docs/jit.md")

@@ -10,7 +10,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/record"
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
 
 // aLog has the shape of what a kernel prints at level 2: states, C lines, walks

@@ -8,7 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/compare"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/internal/replay"
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
@@ -16,7 +16,7 @@ import (
 )
 
 // TestFields predicts every access to a context that a kernel takes, as recorded with
-// the programs of internal/testing/fields: each the very bytes, none marked. Before
+// the programs of tools/fields: each the very bytes, none marked. Before
 // Linux 7.2 few are: stable releases differ there.
 func TestFields(t *testing.T) {
 	for _, file := range testenv.Glob(t, "records/fields.*.jsonl.gz") {

@@ -10,7 +10,7 @@ import (
 
 // structsText holds where members of kernel structures lie in the builds that
 // profiles were recorded on: lines "build NAME VERSION …" and "STRUCT.MEMBER
-// offset size" in bytes, cut out of their BTF by internal/structgen.
+// offset size" in bytes, cut out of their BTF by tools/structgen.
 //
 //go:embed structs.txt
 var structsText string

@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/layered"
-	"github.com/bpfcfg/bpfcfg/render/rendertest"
 )
 
 var helper = sync.OnceValues(func() (string, error) {

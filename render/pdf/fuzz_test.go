@@ -5,7 +5,7 @@ import (
 	"regexp"
 	"testing"
 
-	"github.com/bpfcfg/bpfcfg/render/rendertest"
+	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
 )
 
 // numberless matches what a PDF has no syntax for (ISO 32000-1, 7.3.3).

@@ -18,10 +18,10 @@ import (
 
 	"golang.org/x/image/font/sfnt"
 
+	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/display"
 	"github.com/bpfcfg/bpfcfg/render/raster"
-	"github.com/bpfcfg/bpfcfg/render/rendertest"
 	"github.com/bpfcfg/bpfcfg/render/typeface"
 )
 

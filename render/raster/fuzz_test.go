@@ -5,7 +5,7 @@ import (
 	"image/png"
 	"testing"
 
-	"github.com/bpfcfg/bpfcfg/render/rendertest"
+	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
 )
 
 // FuzzPNG paints drawings of any bytes: each is

@@ -17,9 +17,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/display"
-	"github.com/bpfcfg/bpfcfg/render/rendertest"
 )
 
 func svgOf(t testing.TB, s *render.Scene) []byte {

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"unicode"
 
-	"github.com/bpfcfg/bpfcfg/render/rendertest"
+	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
 )
 
 // FuzzWrite draws random graphs in any width: every line leads where an edge does,

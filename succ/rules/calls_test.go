@@ -7,8 +7,8 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
-	"github.com/bpfcfg/bpfcfg/internal/progen"
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
 
 // TestCompiledCalls holds the rules against what Linux 7.3.4 said of compiled

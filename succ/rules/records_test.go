@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/internal/record"
-	"github.com/bpfcfg/bpfcfg/internal/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
 
 // static matches the kernel's lines that come from what Static checks.

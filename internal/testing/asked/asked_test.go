@@ -21,8 +21,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/internal/live"
-	"github.com/bpfcfg/bpfcfg/internal/progen"
 	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 	"github.com/bpfcfg/bpfcfg/internal/visits"
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )

@@ -16,7 +16,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/internal/progen"
+	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
 
 // PerKind is how many variants there are of a kind.

@@ -1,0 +1,67 @@
+// Command faults plants faults in the analysis (abstract, succ, jit/rewrite), most
+// of them where memory, calls and joins are modelled, and asks whether the packages'
+// tests find them.
+//
+//	go -C tools run ./faults -n 90 -seed 1
+//
+// A fault is a small change of a Go file: another operator, a number one off, a
+// condition turned around, a call left out. -planted takes faults that are written
+// down, and asks the programs of package soundness alone. The exit status is 1 if
+// one of these survives. What was said is in tests.txt beside this file. Faults that
+// change machine code are for tools/jitfaults.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/bpfcfg/bpfcfg/tools/internal/top"
+)
+
+func main() {
+	n := flag.Int("n", 60, "number of faults")
+	seed := flag.Uint64("seed", 1, "of the draw")
+	root := flag.String("root", ".", "root of the tree")
+	plant := flag.Bool("planted", false, "plant the faults of memory, calls and joins that are written down")
+	by := flag.String("by", strings.Join(tested, ","), "the packages to test, in order")
+	only := flag.String("only", "", "try the faults with these numbers alone, as in 3,17")
+	flag.Parse()
+	if err := top.Enter(); err != nil {
+		fmt.Fprintln(os.Stderr, "faults:", err)
+		os.Exit(2)
+	}
+	numbers, err := parseNumbers(*only)
+	holes := 0
+	switch {
+	case err != nil:
+	case *plant:
+		holes, err = plantAll(os.Stdout, *root, numbers)
+	default:
+		holes, err = byTests(os.Stdout, *root, *n, *seed, numbers, strings.Split(*by, ","))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "faults:", err)
+		os.Exit(2)
+	}
+	if holes > 0 {
+		os.Exit(1)
+	}
+}
+
+// parseNumbers reads numbers between commas.
+func parseNumbers(s string) (out []int, err error) {
+	for word := range strings.SplitSeq(s, ",") {
+		if word == "" {
+			continue
+		}
+		n, err := strconv.Atoi(word)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}

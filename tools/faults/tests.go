@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// areas names what files of the analysis are about. Faults are drawn there twice
+// as often as elsewhere.
+var areas = map[string]string{
+	"abstract/stack.go": "memory", "abstract/stackmem.go": "memory", "abstract/mem.go": "memory",
+	"abstract/memory.go": "memory", "abstract/admit.go": "elsewhere",
+	"abstract/call.go": "calls", "abstract/callx.go": "calls", "abstract/helper.go": "calls",
+	"abstract/helpercall.go": "calls", "abstract/stackarg.go": "calls", "abstract/live.go": "calls",
+	"abstract/state.go": "joins", "abstract/value.go": "joins", "abstract/widen.go": "joins",
+	"abstract/engine.go": "joins",
+}
+
+// area returns what a file is about.
+func area(file string) string {
+	if a, ok := areas[file]; ok {
+		return a
+	}
+	return "elsewhere"
+}
+
+// analysed are the folders of the analysis, and tested what is run when one of
+// their files has a fault: quick tests first.
+var (
+	analysed = []string{"abstract", "succ", "succ/rules", "jit/rewrite"}
+	tested   = []string{"./abstract", "./internal/testing/soundness", "./succ", "./succ/rules", "./jit/rewrite"}
+)
+
+// byTests draws faults of the analysis and asks which package's tests fail. Those
+// that do not compile are drawn anew. With numbers, only the faults with these
+// numbers are tried. It returns how many survive in memory, calls and joins.
+func byTests(out io.Writer, root string, n int, seed uint64, numbers []int, by []string) (survivors int, err error) {
+	root, err = filepath.Abs(root)
+	if err != nil {
+		return 0, err
+	}
+	all, err := sites(root, analysed...)
+	if err != nil {
+		return 0, err
+	}
+	more, err := moreSites(root, analysed...)
+	if err != nil {
+		return 0, err
+	}
+	dir, err := os.MkdirTemp("", "faults")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	var near, far []fault
+	for _, f := range append(all, more...) {
+		if area(f.file) == "elsewhere" {
+			far = append(far, f)
+		} else {
+			near = append(near, f)
+		}
+	}
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	seen := map[fault]bool{}
+	for i := 1; i <= n; {
+		from := near
+		if rnd.IntN(3) == 0 {
+			from = far
+		}
+		f := from[rnd.IntN(len(from))]
+		if seen[f] {
+			continue
+		}
+		seen[f] = true
+		overlay, err := f.overlay(root, dir)
+		if err != nil || vet(root, overlay, f) != nil {
+			continue
+		}
+		if len(numbers) == 0 || slices.Contains(numbers, i) {
+			what := firstFailure(root, overlay, by)
+			if what == "" {
+				what = "SURVIVES"
+				if area(f.file) != "elsewhere" {
+					survivors++
+				}
+			}
+			fmt.Fprintf(out, "%3d  %-9s  %s  %s\n", i, area(f.file), f, what)
+		}
+		i++
+	}
+	return survivors, nil
+}
+
+// overlay writes the file with the fault and the description that go build
+// -overlay reads, and returns the latter's name.
+func (f fault) overlay(root, dir string) (string, error) {
+	src, err := f.apply(root)
+	if err != nil {
+		return "", err
+	}
+	file, overlay := filepath.Join(dir, "fault.go"), filepath.Join(dir, "overlay.json")
+	doc, err := json.Marshal(map[string]map[string]string{
+		"Replace": {filepath.Join(root, filepath.FromSlash(f.file)): file}})
+	if err != nil {
+		return "", err
+	}
+	return overlay, errors.Join(os.WriteFile(file, src, 0o600), os.WriteFile(overlay, doc, 0o600))
+}
+
+// vet compiles the package with the fault.
+func vet(root, overlay string, f fault) error {
+	cmd := exec.Command("go", "build", "-overlay", overlay, "./"+filepath.ToSlash(filepath.Dir(f.file)))
+	cmd.Dir = root
+	return cmd.Run()
+}
+
+// testLimit bounds the tests of one package.
+const testLimit = 20 * time.Minute
+
+var failure = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)|^(panic: .*)`)
+
+// firstFailure returns the first test that fails, "" when none does.
+func firstFailure(root, overlay string, by []string, args ...string) string {
+	for _, pkg := range by {
+		ctx, cancel := context.WithTimeout(context.Background(), testLimit)
+		all := []string{"test", "-overlay", overlay, "-short", "-failfast", "-vet=off", "-timeout",
+			(testLimit - 10*time.Second).String()}
+		cmd := exec.CommandContext(ctx, "go", append(append(all, args...), pkg)...)
+		cmd.Dir = root
+		out, err := cmd.CombinedOutput()
+		cancel()
+		if err == nil {
+			continue
+		}
+		name := "does not end"
+		if m := failure.FindStringSubmatch(string(out)); m != nil {
+			name = m[1] + m[2]
+		}
+		return strings.TrimPrefix(pkg, "./") + " " + oneLine([]byte(name))
+	}
+	return ""
+}

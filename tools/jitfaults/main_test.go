@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"go/ast"
+	"go/token"
+	"go/types"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestFaults plants all faults in one program and judges a few: none that changes
+// control flow may be proven. That program is built once, so that more cost little:
+// list.txt holds what becomes of 180.
+func TestFaults(t *testing.T) {
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("skipped: needs the go command to build a program with faults")
+	}
+	const n, seed = 24, 4
+	var out bytes.Buffer
+	holes, err := draw(&out, "../..", n, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log("\n" + out.String())
+	if holes > 0 {
+		t.Errorf("%d faults change control flow and are proven", holes)
+	}
+	if !strings.Contains(out.String(), "found ") {
+		t.Error("no fault changes control flow: nothing was tried")
+	}
+}
+
+// TestSwitches holds each form of a fault, switched off and on.
+func TestSwitches(t *testing.T) {
+	const text = `package p
+func f(a, b int, s []byte) byte {
+	if a == b && a < 3 {
+		s = s[1:]
+	}
+	g()
+	return s[0] + byte(a-b)
+}
+func g() {}
+`
+	const want = `package p; import plant "github.com/bpfcfg/bpfcfg/internal/testing/plant"
+func f(a, b int, s []byte) byte {
+	if func() bool { if plant.Active == 1 { return !(a == b && a < 3) }; return ` +
+		`func() bool { if plant.Active == 2 { return a == b || a < 3 }; return ` +
+		`func() bool { if plant.Active == 3 { return a != b }; return a == b }() && ` +
+		`func() bool { if plant.Active == 4 { return a <= 3 }; return a < plant.Pick[int](5, 3, 4) }() }() }() {
+		s = s[plant.Pick[int](6, 1, 2):]
+	}
+	if plant.Active != 7 { g() }
+	return plant.Pick(8, s[plant.Pick[int](9, 0, 1)] + byte(plant.Pick(10, a-b, a + b)), s[0] - byte(a-b))
+}
+func g() {}
+`
+	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}, Uses: map[*ast.Ident]types.Object{}}
+	s := &source{fset: token.NewFileSet()}
+	if err := s.add("p.go", []byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	pkg, wrong := s.check(info, nil)
+	if len(wrong) > 0 {
+		t.Fatal(wrong)
+	}
+	f := finder{src: []byte(text), rel: "p.go", fset: s.fset, info: info, pkg: pkg}
+	all := f.sites(s.trees[0])
+	number(all, 0)
+	got := string(texts(s, all)["p.go"])
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	planted := &source{fset: token.NewFileSet()}
+	if err := planted.add("p.go", []byte(got)); err != nil {
+		t.Fatal(err)
+	}
+	if _, wrong := planted.check(nil, nil); len(wrong) > 0 {
+		t.Error(wrong)
+	}
+}
