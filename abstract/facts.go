@@ -168,6 +168,10 @@ func (f *Facts) addState(b cfg.BlockID, s *State) {
 // finish turns what was noted on the way into results.
 func (f *Facts) finish() {
 	f.conclude()
+	for i := range f.faults {
+		x := &f.faults[i]
+		x.Proven = x.Proven && (x.Kind != PartialFill || !f.uses[x.PC].noPointer)
+	}
 	for _, d := range f.indirect {
 		for _, a := range d.alts {
 			d.Accesses = append(d.Accesses, f.access(&a))

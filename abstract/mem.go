@@ -349,13 +349,13 @@ func (r *run) atomic(acc access, in bytecode.Insn, s *State) {
 	if in.Imm == atomicCmpXchg {
 		r.read(acc.pc, s, bytecode.R0)
 	}
-	old := r.loadFrom(acc, s)
+	old := r.loadFrom(acc, s) // filled from the stack as by a load, with its link
 	r.storeTo(acc, nil, s)
 	switch {
 	case in.Imm == atomicCmpXchg:
-		s.set(bytecode.R0, old.unlinked())
+		s.set(bytecode.R0, old)
 	case in.Imm&atomicFetch != 0:
-		s.set(in.Src, old.unlinked())
+		s.set(in.Src, old)
 	}
 }
 

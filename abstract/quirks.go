@@ -80,6 +80,7 @@ func QuirksOf(k kernel.Features) Quirks {
 		PerhapsLinkedSub: k.Has(kernel.MayLinkSub) && !k.Has(kernel.LinkedSub),
 
 		NoTrying:     !k.Has(kernel.TryBranches),
+		NoMixedZeros: !k.Has(kernel.MixedZeros),
 		LostCode:     k.Has(kernel.Gotox) && !k.Has(kernel.SpilledCode),
 		NoLoadOffset: k.Has(kernel.Gotox) && !k.Has(kernel.TableLoadOffset),
 	}

@@ -1,6 +1,7 @@
 package abstract_test
 
 import (
+	"reflect"
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/abstract"
@@ -9,6 +10,20 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
+
+// TestQuirksOf asks whether each quirk is one of some kernel.
+func TestQuirksOf(t *testing.T) {
+	var all abstract.Quirks
+	for _, v := range []kernel.Version{6001, 6018, 6019, 7002} {
+		all = all.Or(abstract.QuirksOf(kernel.Of(v)))
+	}
+	v := reflect.ValueOf(all)
+	for i := range v.NumField() {
+		if !v.Field(i).Bool() {
+			t.Errorf("no kernel has %s", v.Type().Field(i).Name)
+		}
+	}
+}
 
 // TestDecided asks which kernels decide a branch that 7.3 decides. What each does is
 // read from its is_branch_taken, reg_set_min_max and adjust_reg_min_max_vals: 6.1, 6.12

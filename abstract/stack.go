@@ -183,6 +183,17 @@ func (f *frame) weak(lo, hi int64, zero bool) {
 	}
 }
 
+// holdsZero reports whether a byte from lo to before hi is 0.
+func (f *frame) holdsZero(lo, hi int64) bool {
+	for lo, hi = max(lo, -stackSize), min(hi, 0); lo < hi; lo++ {
+		num := int16((-lo + 7) / 8)
+		if s := f.get(num); s != nil && s.zeroByte(int(lo+8*int64(num))) {
+			return true
+		}
+	}
+	return false
+}
+
 // leqFrame reports whether every stack that f describes is one of g's; leq
 // compares two values, and what they are linked to outside of the frame. That can
 // differ for one and the same frame.

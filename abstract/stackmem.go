@@ -72,19 +72,11 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 		return stackUnknown(f) // not aligned; no kernel takes it
 	}
 	sl := f.get(num)
+	r.checkFill(acc, sl, lo)
 	if sl == nil {
 		return stackUnknown(f)
 	}
 	n := sl.spilled()
-	if n == 8 && acc.size < 8 && sl.val.has(func(a *Alt) bool { return a.Kind != Number }) {
-		// At a variable offset Linux allows what it refuses at a constant one, so a
-		// path with a constant may be left out because of one with more offsets.
-		x := sl.val.Alt
-		if acc.reg != bytecode.R10 {
-			x.flags |= loose
-		}
-		r.fault(&x, acc.fault(PartialFill, lo, tnum.T{}))
-	}
 	switch {
 	case sl.val != nil && first == 0 && acc.size == 8 && n == 8:
 		return s.linkSlot(frame, num)
@@ -105,6 +97,25 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 		}
 	}
 	return constant(0)
+}
+
+// checkFill reports the fault of a load of a part of a spilled pointer. At a variable
+// offset Linux allows what it refuses at a constant one, so that a path with a constant
+// may be left out because of one with more offsets; and one with a pointer in the slot
+// because of one that knows nothing of the slot.
+func (r *run) checkFill(acc access, sl *slot, lo int64) {
+	if acc.size == 8 {
+		return
+	}
+	if sl == nil || sl.spilled() < 8 || !sl.val.has(func(a *Alt) bool { return a.Kind != Number }) {
+		r.a.f.uses[acc.pc].noPointer = true
+		return
+	}
+	x := sl.val.Alt
+	if acc.reg != bytecode.R10 {
+		x.flags |= loose
+	}
+	r.fault(&x, acc.fault(PartialFill, lo, tnum.T{}))
 }
 
 // linkSlot returns the value of a slot, linked to what is filled from it.
@@ -203,9 +214,17 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 		f.fill(lo, lo+int64(acc.size), byteZero)
 	case fixed && only:
 		f.forget(lo, lo+int64(acc.size))
+		s.cover = s.cover || perhapsZero(val)
 	default:
+		s.cover = s.cover || perhapsZero(val) && f.holdsZero(lo, hi+int64(acc.size))
 		f.weak(lo, hi+int64(acc.size), zero)
 	}
+}
+
+// perhapsZero reports whether the verifier may hold 0 where more is held here: it
+// keeps zeros on the stack, so that the slot says less than its own.
+func perhapsZero(val *Value) bool {
+	return val != nil && val.is(Number) && vague(&val.Alt) && val.Off.Contains(0)
 }
 
 // spill stores the low size bytes of a value to a slot (kernel/bpf/verifier.c

@@ -65,6 +65,9 @@ type Call struct {
 type use struct {
 	certain, maybe uint16
 	low, sureLow   int16 // see Use
+	// noPointer says that it loads a part of a slot of the stack that was seen to hold
+	// something else than a pointer.
+	noPointer bool
 }
 
 // memory returns what an alternative leads to.

@@ -291,6 +291,9 @@ func (w *walker) faults() {
 		return
 	}
 	for _, x := range f.faults {
+		if x.Kind == PartialFill && w.cur.elsewhere { // covered by one without the pointer
+			continue
+		}
 		if x.Proven && !w.over && w.opt.Refuses != nil && w.opt.Refuses(x) {
 			w.out.Fault = x
 			w.end(Faulted, true)

@@ -5,8 +5,10 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 	"github.com/bpfcfg/bpfcfg/succ"
@@ -14,7 +16,7 @@ import (
 
 // TestReach compares what the verifier reaches for certain, perhaps and never with
 // the instructions that a kernel left in the program: what it does not reach it
-// removes. More records can be named by the environment variable BPFCFG_RECORDS, a
+// removes. Values are computed as that kernel computes them. More records can be named by the environment variable BPFCFG_RECORDS, a
 // pattern of file names.
 func TestReach(t *testing.T) {
 	paths := testenv.Glob(t, "records/*.7.3.4.off.jsonl.gz")
@@ -27,6 +29,7 @@ func TestReach(t *testing.T) {
 	var all reachCount
 	for _, path := range paths {
 		var c reachCount
+		var opt succ.Options
 		rd, err := record.Open(path, record.Options{SkipLogs: true})
 		if err != nil {
 			t.Fatal(err)
@@ -35,6 +38,13 @@ func TestReach(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if rec.Env != nil {
+				v, err := kernel.Parse(rec.Env.Release)
+				if err != nil {
+					t.Fatal(err)
+				}
+				opt.Quirks = abstract.QuirksOf(kernel.Of(v))
+			}
 			if rec.Job == nil || rec.Verdict() != "OK" || rec.Result.Prog == nil || len(rec.Result.Prog.Lines) == 0 {
 				continue
 			}
@@ -42,7 +52,7 @@ func TestReach(t *testing.T) {
 			if err != nil {
 				continue
 			}
-			r, err := succ.Resolve(p, succ.Options{})
+			r, err := succ.Resolve(p, opt)
 			if err != nil {
 				t.Errorf("%s: %v", rec.Job.Name, err)
 				continue

@@ -82,11 +82,13 @@ func TestRandom(t *testing.T) {
 	}
 }
 
-// TestAnswers compares answers that were kept.
+// TestAnswers compares answers that were kept: those of Linux 7.2.7 about programs of
+// which the analysis said something else before it was mended, or those that the
+// environment names.
 func TestAnswers(t *testing.T) {
 	path := os.Getenv(answersVariable)
 	if path == "" {
-		t.Skipf("no answers: %s=FILE names some that %s kept", answersVariable, keepVariable)
+		path = filepath.Join("testdata", "found.jsonl.gz")
 	}
 	compare(t, path, 1)
 }
