@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
@@ -69,29 +71,42 @@ func valueText(b []byte) string {
 
 // parts compares what was submitted beside the instructions.
 func (c *comparison) parts() (changed bool) {
-	old := map[string]string{}
-	for _, p := range c.old.With {
-		old[p.Name] = p.Text
-	}
-	seen := map[string]bool{}
+	old, now := texts(c.old.With), texts(c.new.With)
 	for _, p := range c.new.With {
-		seen[p.Name] = true
 		was, ok := old[p.Name]
-		switch {
-		case !ok:
-			c.add(InputChanged, -1, -1, "%s is new: %s", p.Name, p.Text)
-		case was != p.Text:
-			c.add(InputChanged, -1, -1, "%s: %s, was %s", p.Name, p.Text, was)
-		default:
+		if ok && was == p.Text {
 			continue
 		}
 		changed = true
+		switch {
+		case !ok:
+			c.add(InputChanged, -1, -1, "%s is new: %s", p.Name, p.Text)
+		case !variableOf(c.new.With, p.Name, old): // else its variables tell more
+			c.add(InputChanged, -1, -1, "%s: %s, was %s", p.Name, p.Text, was)
+		}
 	}
 	for _, p := range c.old.With {
-		if !seen[p.Name] {
+		if _, ok := now[p.Name]; !ok {
 			c.add(InputChanged, -1, -1, "%s is gone: it was %s", p.Name, p.Text)
 			changed = true
 		}
 	}
 	return changed
+}
+
+// texts returns parts by name.
+func texts(parts []Part) map[string]string {
+	out := map[string]string{}
+	for _, p := range parts {
+		out[p.Name] = p.Text
+	}
+	return out
+}
+
+// variableOf reports whether a variable of the named constants has another value.
+func variableOf(parts []Part, name string, old map[string]string) bool {
+	return slices.ContainsFunc(parts, func(p Part) bool {
+		was, ok := old[p.Name]
+		return strings.HasPrefix(p.Name, name+":") && ok && was != p.Text
+	})
 }

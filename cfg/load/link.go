@@ -192,8 +192,7 @@ func (l *linker) advance(c *cursor) (int, error) {
 		if op.odd != "" && !l.told[op.odd] {
 			l.told[op.odd] = true
 			if op.kind == operandOpaque {
-				l.o.refuse("libbpf refuses undefined symbol %q, which program %q refers to: declare it in .ksyms or .kconfig, "+
-					"or link the object that defines it", op.name, l.p.Name)
+				l.o.undefined.add(op.name, l.p.Name)
 			}
 			l.diag("slot %d: %s", pc, op.odd)
 		}

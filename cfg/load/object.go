@@ -40,7 +40,9 @@ type object struct {
 	limits   Limits
 	diags    []string
 	refused  []string // what libbpf refuses or leaves out
-	told     int      // diagnostics of programs, of MaxAllDiags
+	// undefined are the symbols that nothing defines, which linking finds.
+	undefined undefined
+	told      int // diagnostics of programs, of MaxAllDiags
 }
 
 // function is a function of the object, in a section with instructions.
@@ -105,6 +107,40 @@ func (o *object) diag(format string, args ...any) { addDiag(&o.diags, format, ar
 
 // refuse notes what libbpf refuses about the object.
 func (o *object) refuse(format string, args ...any) { addDiag(&o.refused, format, args...) }
+
+// undefined is symbols that nothing in the object defines, each once.
+type undefined struct {
+	names   []string // quoted
+	program string   // the first that refers to one
+	more    bool     // others do, too
+}
+
+// add takes a symbol that a program refers to.
+func (u *undefined) add(name, program string) {
+	if quoted := strconv.Quote(name); !slices.Contains(u.names, quoted) && len(u.names) < MaxDiags {
+		u.names = append(u.names, quoted)
+	}
+	if u.program == "" {
+		u.program = program
+	}
+	u.more = u.more || u.program != program
+}
+
+// refuse notes that libbpf refuses the object, once for all symbols.
+func (u *undefined) refuse(o *object) {
+	if len(u.names) == 0 {
+		return
+	}
+	symbols, them, by, refer := "symbol", "it", fmt.Sprintf("program %q", u.program), "refers"
+	if len(u.names) > 1 {
+		symbols, them = "symbols", "them"
+	}
+	if u.more {
+		by, refer = by+" and others", "refer"
+	}
+	o.refuse("libbpf refuses undefined %s %s, which %s %s to: declare %s in .ksyms or .kconfig, or link the object "+
+		"that defines %s", symbols, some(u.names), by, refer, them, them)
+}
 
 // addDiag appends a diagnostic to a list of no more than MaxDiags, the last of
 // which says that there are more.

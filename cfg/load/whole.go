@@ -57,7 +57,7 @@ func (o *object) uncalled(programs []*bytecode.Program) []*bytecode.Program {
 	if !slices.Contains(have, false) {
 		return nil
 	}
-	diags, refused, told := o.diags, o.refused, o.told
+	diags, missing, told := o.diags, o.undefined, o.told
 	var linked []*bytecode.Program
 	callees := o.callees()
 	for _, inner := range []bool{false, true} { // callers first, then what only calls itself
@@ -71,7 +71,7 @@ func (o *object) uncalled(programs []*bytecode.Program) []*bytecode.Program {
 			}
 		}
 	}
-	o.diags, o.refused, o.told = diags, refused, told // nobody loads them
+	o.diags, o.undefined, o.told = diags, missing, told // nobody loads them
 	return roots(linked)
 }
 

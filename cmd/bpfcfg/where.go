@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/live"
+	"github.com/bpfcfg/bpfcfg/internal/tag"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/layout"
@@ -49,7 +51,7 @@ type position struct {
 
 // The forms of a position: "bpf_prog_<tag>_name+0x8a0/0x900 [bpf]" and shorter.
 var (
-	positionForm = regexp.MustCompile(`^(?:bpf_prog_([0-9a-f]{16})(?:_|\+))?([^+\s]*)\+?` +
+	positionForm = regexp.MustCompile(`^(?:bpf_prog_([0-9a-f]{16})(?:_([^+\s]*))?|([^+\s]*))\+` +
 		`(0x[0-9a-fA-F]+|[0-9]+)(?:/(0x[0-9a-fA-F]+))?(?:\s*\[bpf\])?$`)
 	addressForm = regexp.MustCompile(`^0x[0-9a-fA-F]{9,16}$`)
 )
@@ -62,20 +64,20 @@ func parsePosition(s string) (position, error) {
 		return position{off: addr, absolute: true}, err
 	}
 	m := positionForm.FindStringSubmatch(s)
-	if m == nil || !strings.Contains(s, "+") {
+	if m == nil {
 		return position{}, usagef("position %q: want +0xOFF, name+0xOFF, or bpf_prog_TAG_name+0xOFF as in a stack trace", s)
 	}
-	off, err := strconv.ParseUint(m[3], 0, 32)
+	off, err := strconv.ParseUint(m[4], 0, 32)
 	if err != nil {
 		return position{}, usagef("position %q: the offset does not fit 32 bits", s)
 	}
 	size := uint64(0)
-	if m[4] != "" {
-		if size, err = strconv.ParseUint(m[4], 0, 32); err != nil {
+	if m[5] != "" {
+		if size, err = strconv.ParseUint(m[5], 0, 32); err != nil {
 			return position{}, usagef("position %q: the length does not fit 32 bits", s)
 		}
 	}
-	return position{tag: m[1], name: m[2], off: off, size: size}, nil
+	return position{tag: m[1], name: m[2] + m[3], off: off, size: size}, nil
 }
 
 // Run implements the verb.
@@ -132,6 +134,10 @@ func (s source) locate(pos position, prof jit.Profile) (*pipeline.Analysis, int,
 	if len(s.failed) > 0 && found == nil {
 		return nil, 0, 0, failures(io.Discard, s.name, s.failed)
 	}
+	if found == nil && pos.name == "" && pos.tag != "" {
+		return nil, 0, 0, inputError(fmt.Errorf("%s: no program has the tag %s: another build, or another loader; "+
+			"give name+0xOFF to look all the same", s.name, pos.tag))
+	}
 	if found == nil {
 		return nil, 0, 0, inputError(fmt.Errorf("%s: no function is called so: %s", s.name, s.functionNames()))
 	}
@@ -153,17 +159,32 @@ func (s source) locate(pos position, prof jit.Profile) (*pipeline.Analysis, int,
 }
 
 // sameBuild reports an error when a line of a stack trace is of other code than the
-// program's: by the length of the function, and for a program of the running kernel by
-// its tag. Of an object the tag is not known: it is a hash of what the loader makes of
-// the instructions.
+// program's: by the length of the function, and of the entry function by the tag, where
+// it is known.
 func (pos position) sameBuild(lp *live.Program, a *pipeline.Analysis, fn int) error {
-	if lp != nil && pos.tag != "" && fn == 0 && lp.Tag != "" && lp.Tag != pos.tag {
-		return fmt.Errorf("the trace is of a program with tag %s, this one has %s: it is another build", pos.tag, lp.Tag)
+	if have := tagsOf(lp, a.Program); fn == 0 && pos.tag != "" && len(have) > 0 && !slices.Contains(have, pos.tag) {
+		return fmt.Errorf("the trace is of a program with tag %s, this one has %s: another build, or another loader; "+
+			"give name+0xOFF to look all the same", pos.tag, strings.Join(have, " or "))
 	}
 	f := a.Image.Funcs[fn]
 	if have := uint64(f.Len - f.Entry); pos.size != 0 && pos.size != have {
 		return fmt.Errorf("the trace is of a function of %#x bytes, %s has %#x for %s: another build, kernel or profile; "+
 			"leave /%#x out to look all the same", pos.size, f.Name, have, a.Profile.Name, pos.size)
+	}
+	return nil
+}
+
+// tagsOf returns what kernels call the program: one name for a running one, one for
+// each age of kernels for another, none when that is not known.
+func tagsOf(lp *live.Program, p *bytecode.Program) []string {
+	if lp != nil && lp.Tag == "" {
+		return nil
+	}
+	if lp != nil {
+		return []string{lp.Tag}
+	}
+	if tags, known := tag.Of(p); known {
+		return tags[:]
 	}
 	return nil
 }
@@ -183,7 +204,8 @@ func (s source) function(p *bytecode.Program, pos position) (int, bool) {
 		return 0, false
 	}
 	if pos.name == "" {
-		return 0, pos.tag == "" || lp == nil || lp.Tag == pos.tag
+		have := tagsOf(lp, p)
+		return 0, pos.tag == "" || len(s.programs) == 1 || len(have) == 0 || slices.Contains(have, pos.tag)
 	}
 	for i, sub := range p.Subprogs {
 		// Without types, names of programs are cut off after 15 bytes.

@@ -50,6 +50,7 @@ type deadRegion struct {
 	shape   string // of its instructions
 	cases   []int  // that do not happen, of a switch: their values in C
 	why     string
+	now     bool // other values of the configuration may reach it
 	test    bool // the branch is a test that a verifier may need, and what it guards does nothing
 	copied  bool // the compiler has put the constant there that decides the branch
 	related []Related
@@ -58,55 +59,66 @@ type deadRegion struct {
 // code collects the lines that executions reach and the dead regions. Where targets
 // of jumps are unknown, or Linux refuses the program, nothing is known to be dead.
 func (c *context) code() *Code {
-	out := &Code{live: map[sourceLine]liveness{}, switches: c.switches()}
+	out := &Code{live: map[sourceLine]liveness{}, switches: map[sourceLine]*switchUse{}}
 	known := c.a.Succ.Exact.Complete() && !Broken(c.found)
 	for _, in := range c.a.Succ.Indirect {
 		known = known && (!in.Reached || in.Status != succ.Unresolved)
 	}
-	config := c.inAnyConfiguration
+	always := c // dead or not does not matter
 	if known {
-		out.dead = c.deadRegions()
-		if len(out.dead) == 0 {
-			config = c.reached // dead or not does not matter
+		seen := make([]bool, c.p.Len())
+		out.dead = c.deadRegions(seen)
+		if len(out.dead) > 0 {
+			always = c.inAnyConfiguration()
+		}
+		if always != c { // each instruction is in one region, and the stronger reason wins
+			clear(seen)
+			out.dead = always.deadRegions(seen)
+			for _, r := range c.deadRegions(seen) {
+				r.now = true
+				out.dead = append(out.dead, r)
+			}
 		}
 	}
-	each := func(l sourceLine, pc bytecode.PC) {
-		switch {
-		case !known || c.reached(pc):
-			out.live[l] = liveAlways | liveNow
-		case config(pc):
-			out.live[l] |= liveAlways
-		}
-	}
+	c.linesInto(out, known, liveNow)
+	always.linesInto(out, known, liveAlways)
+	return out
+}
+
+// linesInto adds which lines and cases executions reach; where nothing is known, all.
+func (c *context) linesInto(out *Code, known bool, when liveness) {
+	c.switches(out.switches, when)
 	for i, l := range c.p.Lines {
 		end := c.p.Len()
 		if i+1 < len(c.p.Lines) {
 			end = c.p.Lines[i+1].PC
 		}
 		if at := lineOf(l.File, l.Line, l.Text); l.Line > 0 {
-			c.each(l.PC, end, func(pc bytecode.PC) { each(at, pc) })
+			c.each(l.PC, end, func(pc bytecode.PC) {
+				if !known || c.reached(pc) {
+					out.live[at] |= when
+				}
+			})
 		}
 	}
-	return out
 }
 
-// inAnyConfiguration reports whether an execution reaches an instruction whatever the
-// loader writes into the variables that are configuration (const volatile).
-func (c *context) inAnyConfiguration(pc bytecode.PC) bool {
-	if c.anyConfig == nil {
-		c.anyConfig = c.reached
-		if r, err := c.a.AnyConfiguration(); err == nil && r != nil {
-			c.anyConfig = r.Exact.Reached
-		}
+// inAnyConfiguration returns the context of the same program whose configuration may
+// have any values: the variables that are const volatile, which the loader writes.
+func (c *context) inAnyConfiguration() *context {
+	a, err := c.a.AnyConfiguration()
+	if err != nil || a == nil {
+		return c
 	}
-	return c.anyConfig(pc)
+	d := *c
+	d.a, d.p, d.g, d.tree = a, a.Program, a.Graph, nil
+	return &d
 }
 
 // deadRegions finds the code behind each branch and switch that never goes there.
-// Each block is in one region, so the cost is linear.
-func (c *context) deadRegions() []deadRegion {
+// Each block is in one region, so the cost is linear; seen is by slot.
+func (c *context) deadRegions(seen []bool) []deadRegion {
 	var out []deadRegion
-	seen := make([]bool, len(c.g.Blocks))
 	exact := c.a.Succ.Exact
 	for b := range c.g.Blocks {
 		id := cfg.BlockID(b)
@@ -150,10 +162,13 @@ func (c *context) region(seen []bool, at bytecode.PC, from ...cfg.BlockID) (dead
 	for stack := from; len(stack) > 0; {
 		b := stack[len(stack)-1]
 		stack = stack[:len(stack)-1]
-		if seen[b] || c.a.Succ.Exact.BlockReached(b) {
+		start := c.g.Blocks[b].Start
+		if seen[start] || c.a.Succ.Exact.BlockReached(b) {
 			continue
 		}
-		seen[b] = true
+		for pc := start; pc < c.g.Blocks[b].End; pc++ {
+			seen[pc] = true
+		}
 		blocks = append(blocks, b)
 		for _, s := range c.g.Succs(b) {
 			stack = append(stack, s.To)
@@ -320,9 +335,8 @@ func (c *context) otherwise(pc bytecode.PC) (bytecode.PC, bool) {
 	return 0, false
 }
 
-// switches returns which cases happen of the switches that became tables.
-func (c *context) switches() map[sourceLine]*switchUse {
-	out := map[sourceLine]*switchUse{}
+// switches adds which cases happen of the switches that became tables.
+func (c *context) switches(out map[sourceLine]*switchUse, when liveness) {
 	for i := range c.a.Succ.Indirect {
 		in := &c.a.Succ.Indirect[i]
 		l := c.location(in.PC)
@@ -331,18 +345,17 @@ func (c *context) switches() map[sourceLine]*switchUse {
 		}
 		at := lineOf(l.File, l.Line, l.Text)
 		if out[at] == nil {
-			out[at] = &switchUse{cases: map[int]bool{}}
+			out[at] = &switchUse{cases: map[int]liveness{}, programs: 1}
 		}
 		bias, known := cases.Bias(c.a, in)
 		if !known || in.Status == succ.Unresolved {
-			out[at].unknown = true
+			out[at].unknown |= when
 			continue
 		}
 		for _, n := range in.Tables[0].Selected {
-			out[at].cases[n+bias] = true
+			out[at].cases[n+bias] |= when
 		}
 	}
-	return out
 }
 
 // caseNames gives cases their values in C where those are known, and says why they do

@@ -16,8 +16,6 @@ type context struct {
 	found []Finding
 	tree  *tree // of shortest paths, made when first asked for
 
-	anyConfig func(bytecode.PC) bool // see inAnyConfiguration
-
 	tables  []tableInfo           // of Program.Tables
 	forward []cfg.BlockID         // scratch of join
 	seen    []int64               // scratch of join

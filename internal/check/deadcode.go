@@ -53,13 +53,13 @@ func (j *Join) Add(c *Code) {
 	for l, u := range c.switches {
 		all := j.switches[l]
 		if all == nil {
-			all = &switchUse{cases: map[int]bool{}}
+			all = &switchUse{cases: map[int]liveness{}}
 			j.switches[l] = all
 		}
-		all.programs++
-		all.unknown = all.unknown || u.unknown
-		for v := range u.cases {
-			all.cases[v] = true
+		all.programs += u.programs
+		all.unknown |= u.unknown
+		for v, when := range u.cases {
+			all.cases[v] |= when
 		}
 	}
 	c.live, c.switches = nil, nil
@@ -67,19 +67,19 @@ func (j *Join) Add(c *Code) {
 
 // switchUse is which cases of a switch happen.
 type switchUse struct {
-	cases    map[int]bool // by their values in C
-	unknown  bool         // a copy may have any of them
+	cases    map[int]liveness // by their values in C
+	unknown  liveness         // a copy may have any of them
 	programs int
 }
 
 // never returns the cases that happen in no copy of a switch: in none of its tables,
 // and no program may reach it without one.
-func (j *Join) never(at sourceLine, cases []int) []int {
+func (j *Join) never(at sourceLine, cases []int, when liveness) []int {
 	u := j.switches[at]
-	if u == nil || u.unknown || u.programs != j.programs[at] {
+	if u == nil || u.unknown&when != 0 || u.programs != j.programs[at] {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(cases), func(v int) bool { return u.cases[v] })
+	return slices.DeleteFunc(slices.Clone(cases), func(v int) bool { return u.cases[v]&when != 0 })
 }
 
 // caseList names cases: "case 3", "cases 3, 5-9", "" for none.
@@ -152,13 +152,13 @@ func (r *deadRegion) finding(j *Join) (Finding, bool) {
 	}
 	f, lines := r.at, never
 	f.ID, f.Level = DeadCode, DeadCode.Info().Level
-	where := "in any configuration"
-	if len(never) == 0 && len(here) > 0 {
-		lines = here
+	where, when := "in any configuration", liveAlways
+	if r.now || len(never) == 0 && len(here) > 0 {
+		lines, when = here, liveNow
 		f.ID, f.Level = DeadConfig, DeadConfig.Info().Level
 		where = "with the values in the object"
 	}
-	cases := caseList(j.never(lineOf(f.Location.File, f.Location.Line, f.Location.Text), r.cases))
+	cases := caseList(j.never(lineOf(f.Location.File, f.Location.Line, f.Location.Text), r.cases, when))
 	place := fmt.Sprintf("%s:%d:%s", f.Location.File, f.Location.Line, cases)
 	if cases != "" && j.toldCases[place] {
 		cases = ""
@@ -173,7 +173,7 @@ func (r *deadRegion) finding(j *Join) (Finding, bool) {
 	what := ""
 	switch {
 	case len(lines) == 0:
-		what = fmt.Sprintf("%s of this switch never %s: %s", cases, happens(cases), r.why)
+		what = fmt.Sprintf("%s of this switch never %s %s: %s", cases, happens(cases), where, r.why)
 	case cases != "":
 		what = fmt.Sprintf("%s of this switch never %s %s (%s): %s", cases, happens(cases), where,
 			lineList(lines, f.Location.File), r.why)

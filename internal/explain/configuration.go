@@ -2,7 +2,7 @@ package explain
 
 import (
 	"github.com/bpfcfg/bpfcfg/cfg"
-	"github.com/bpfcfg/bpfcfg/succ"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
 
 // Death says in which configurations nothing executes a place. Configuration is what a
@@ -22,7 +22,7 @@ func (x *Explainer) Death(b cfg.BlockID) Death {
 	switch {
 	case x.a.Succ.Exact.BlockReached(b):
 		return Alive
-	case x.anywhere() != nil && x.anywhere().Exact.Reached(x.g.Blocks[b].Start):
+	case x.anywhere() != nil && x.anywhere().Succ.Exact.Reached(x.g.Blocks[b].Start):
 		return Here
 	}
 	return Always
@@ -30,7 +30,7 @@ func (x *Explainer) Death(b cfg.BlockID) Death {
 
 // anywhere returns the analysis with the configuration unknown, nil when the program
 // has none.
-func (x *Explainer) anywhere() *succ.Result {
+func (x *Explainer) anywhere() *pipeline.Analysis {
 	if !x.asked {
 		x.asked = true
 		if r, err := x.a.AnyConfiguration(); err == nil { // else as if there were none

@@ -17,8 +17,16 @@ func (x *Explainer) Dead(b cfg.BlockID) []Reason {
 }
 
 // dead says why nothing reaches a block: for each way into the dead code around
-// it, the instruction that closes it.
+// it, the instruction that closes it. Of code that is dead in any configuration, one
+// that needs no value of it.
 func (x *Explainer) dead(b cfg.BlockID) []Reason {
+	if always := x.anywhere(); always != nil && x.Death(b) == Always {
+		if at, ok := always.Graph.BlockAt(x.g.Blocks[b].Start); ok {
+			y := New(always)
+			y.asked = true
+			return y.dead(at)
+		}
+	}
 	facts := x.a.Succ.Facts
 	if facts.BlockReached(b) {
 		facts = x.a.Succ.Exact // the verifier comes here, executions do not

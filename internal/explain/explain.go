@@ -31,12 +31,12 @@ type Explainer struct {
 	a      *pipeline.Analysis
 	g      *cfg.Graph
 	p      *bytecode.Program
-	replay *abstract.Replay // nil until needed
-	tree   []int            // of each block, the edge that the shortest way in comes by; -1 none
-	places *layout.Layout   // nil without machine code
-	rules  *rules.Verdict   // nil until needed
-	any    *succ.Result     // of the program with its configuration unknown, see anywhere
-	asked  bool             // any is settled
+	replay *abstract.Replay   // nil until needed
+	tree   []int              // of each block, the edge that the shortest way in comes by; -1 none
+	places *layout.Layout     // nil without machine code
+	rules  *rules.Verdict     // nil until needed
+	any    *pipeline.Analysis // of the program with its configuration unknown, see anywhere
+	asked  bool               // any is settled
 }
 
 // New prepares to answer.

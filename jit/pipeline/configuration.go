@@ -1,17 +1,20 @@
 package pipeline
 
-import "github.com/bpfcfg/bpfcfg/succ"
-
 // AnyConfiguration analyses the program again with its configuration unknown: the
 // const volatile variables, which a loader may write before it loads the program.
-// What no execution reaches in this result is dead in every configuration; what is
-// dead in a.Succ alone is dead with the values that the program has now. The result
-// is nil when the program has no configuration: then there is no difference. It takes
-// as long as the analysis.
-func (a *Analysis) AnyConfiguration() (*succ.Result, error) {
+// What no execution reaches in this analysis is dead in every configuration; what is
+// dead in a alone is dead with the values that the program has now. The answer holds
+// Program, Graph, Succ, Profile and Rules, and no machine code; it is nil when the
+// program has no configuration: then there is no difference. It takes as long as the
+// analysis.
+func (a *Analysis) AnyConfiguration() (*Analysis, error) {
 	q, has := a.Program.Unconfigured()
 	if !has {
 		return nil, nil
 	}
-	return a.Rules.Resolve(q)
+	r, err := a.Rules.Resolve(q)
+	if err != nil {
+		return nil, err
+	}
+	return &Analysis{Program: q, Profile: a.Profile, Rules: a.Rules, Succ: r, Graph: r.Graph}, nil
 }

@@ -6,3 +6,4 @@ cc="${CLANG:-clang-22} --target=bpfel -g -O2 -mcpu=v4 -Wall -fdebug-compilation-
 $cc -c features.c -o features.o
 $cc -c route.c -o route.o
 $cc -DLATER -c route.c -o route.later.o
+$cc -c config.c -o config.o

@@ -80,6 +80,7 @@ var layers = map[string][]string{
 	"internal/visible":        {},
 	"internal/testing/damage": {},
 	"internal/visits":         {},
+	"internal/tag":            {"cfg/bytecode"},
 	"internal/sysbpf":         {},
 	"internal/live":           {"cfg/bytecode", "internal/replay", "internal/record", "internal/sysbpf"},
 	"internal/host":           {"cfg/bytecode", "cfg/kernel", "jit", "internal/live", "internal/record", "internal/sysbpf"},
