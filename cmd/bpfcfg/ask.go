@@ -17,13 +17,13 @@ import (
 
 // askCmd asks kernels of the user's what they make of programs.
 type askCmd struct {
-	Input  []string `arg:"" help:"Objects, directories, or record:FILE#NAME."`
+	Input  []string `arg:"" help:"Objects, directories or record:FILE#NAME."`
 	VM     []string `name:"vm" help:"Start this kernel image in QEMU." placeholder:"IMAGE" sep:"none"`
-	UML    []string `name:"uml" help:"Start this user-mode Linux, an executable." placeholder:"BINARY" sep:"none"`
-	Output string   `short:"o" help:"Keep the answers as a record, which record:FILE reads; with several kernels, a directory." placeholder:"FILE.jsonl.gz" type:"path"`
+	UML    []string `name:"uml" help:"Start this user-mode Linux executable." placeholder:"BINARY" sep:"none"`
+	Output string   `short:"o" help:"Save the answers as a record, an input for record:FILE; with several kernels, a directory of records." placeholder:"FILE.jsonl.gz" type:"path"`
 	Log    bool     `help:"Print the verifier's log of each program."`
 	Format string   `enum:"text,json" default:"text" help:"text or json."`
-	Prog   []string `help:"Only programs whose name matches GLOB; may be given several times." placeholder:"GLOB"`
+	Prog   []string `help:"Use only programs whose name matches GLOB. Repeatable." placeholder:"GLOB"`
 	excludeFlags
 	machineFlags
 }
@@ -31,16 +31,16 @@ type askCmd struct {
 // Help returns the examples of --help.
 func (askCmd) Help() string {
 	return `Examples:
-  bpfcfg ask --vm vmlinuz prog.o                 verdict, sizes of rewritten program and machine code
-  bpfcfg ask --vm vmlinuz --log prog.o#f         the verifier's log, too
-  bpfcfg ask --vm vmlinuz -o rec.jsonl.gz prog.o keep all that the kernel said
+  bpfcfg ask --vm vmlinuz prog.o                 verdict, sizes of the rewritten program and its machine code
+  bpfcfg ask --vm vmlinuz --log prog.o#f         also the verifier's log
+  bpfcfg ask --vm vmlinuz -o rec.jsonl.gz prog.o save everything that the kernel answered
   bpfcfg ask --vm 6.12/vmlinuz --vm 7.3/vmlinuz build/
-  bpfcfg ask --uml linux.uml prog.o              no QEMU, a second, but no JIT
+  bpfcfg ask --uml linux.uml prog.o              takes a second, needs no QEMU, but has no JIT
 
-A kernel is started in QEMU or as a process, with bpfcfg as its first program. Neither
-rights nor KVM are needed, nothing is downloaded. See docs/ask.md.
+The kernel starts with bpfcfg as its init process. Neither root rights nor KVM are
+needed, and nothing is downloaded. See docs/ask.md.
 
-The exit status is 1 when a kernel refuses a program, 3 when one is not answered.`
+The exit status is 1 if a kernel refuses a program and 3 if a program got no answer.`
 }
 
 // machines returns the machines that flags name.

@@ -17,11 +17,11 @@ import (
 
 // machineFlags say how to start a kernel of the user's.
 type machineFlags struct {
-	QEMU   string        `name:"qemu" help:"QEMU's program (default: qemu-system-x86_64)." placeholder:"FILE"`
+	QEMU   string        `name:"qemu" help:"QEMU executable (default: qemu-system-x86_64)." placeholder:"FILE"`
 	CPU    string        `name:"cpu" help:"Processor that QEMU emulates (default: max)." placeholder:"MODEL"`
-	Append string        `help:"Further kernel parameters, such as mitigations=off." placeholder:"TEXT"`
+	Append string        `help:"Additional kernel parameters, such as mitigations=off." placeholder:"TEXT"`
 	Memory int           `help:"Memory of the guest in MiB (default: 1024)." placeholder:"MIB"`
-	Stall  time.Duration `help:"Longest time without an answer (default: 5m)." placeholder:"TIME"`
+	Stall  time.Duration `help:"Give up when the kernel does not answer for this time (default: 5m)." placeholder:"TIME"`
 }
 
 // asker returns how to ask a machine. Programs are adapted (CO-RE) to the first of

@@ -20,16 +20,16 @@ import (
 // checkCmd is the gate for CI.
 type checkCmd struct {
 	Input         []string `arg:"" optional:"" help:"Objects, directories, raw:FILE, record:FILE#NAME, or - for standard input."`
-	Prog          []string `help:"Only programs whose name matches GLOB; may be given several times." placeholder:"GLOB" sep:"none"`
-	Profile       string   `aliases:"kernel" help:"Kernel and mitigations (default linux-7.3; for a record, the recorded machine's); several with commas, or all, give a table." placeholder:"PROFILE"`
-	Config        string   `help:"Policy file (default .bpfcfg.yaml, if there is one)." placeholder:"FILE"`
-	Baseline      string   `help:"Accept the findings that FILE lists." placeholder:"FILE"`
-	NewFrom       string   `help:"Accept the findings that the objects of OLD have: an object, or a directory like the input." placeholder:"OLD"`
-	WriteBaseline bool     `help:"Write today's findings to the baseline FILE and accept them."`
-	Shard         string   `help:"Check the i-th of n parts of the inputs, split by their content; join with bpfcfg merge." placeholder:"i/n"`
-	Jobs          int      `help:"Inputs analysed at a time (default: one for each processor)." placeholder:"N"`
+	Prog          []string `help:"Use only programs whose name matches GLOB. Repeatable." placeholder:"GLOB" sep:"none"`
+	Profile       string   `aliases:"kernel" help:"Kernel and mitigations (default: linux-7.3; for a record, the recorded machine's). A list with commas, or all, gives a table." placeholder:"PROFILE"`
+	Config        string   `help:"Policy file (default: .bpfcfg.yaml, if it exists)." placeholder:"FILE"`
+	Baseline      string   `help:"Accept the findings listed in FILE." placeholder:"FILE"`
+	NewFrom       string   `help:"Accept the findings that OLD already has: an object, or a directory laid out like the input." placeholder:"OLD"`
+	WriteBaseline bool     `help:"Write the current findings to the file of --baseline and accept them."`
+	Shard         string   `help:"Check only part i of n of the inputs, split by content; join the parts with bpfcfg merge." placeholder:"i/n"`
+	Jobs          int      `help:"Number of inputs to analyse in parallel (default: one for each processor)." placeholder:"N"`
 	SourceRoot    string   `help:"Name C files relative to DIR (default: --root)." placeholder:"DIR"`
-	VM            []string `name:"vm" help:"Also ask this kernel image, started in QEMU; its verdict stands beside ours." placeholder:"IMAGE" sep:"none"`
+	VM            []string `name:"vm" help:"Also start this kernel image in QEMU and show its verdict beside the prediction." placeholder:"IMAGE" sep:"none"`
 	UML           []string `name:"uml" help:"The same with user-mode Linux, an executable." placeholder:"BINARY" sep:"none"`
 	PolicySchema  bool     `help:"Print the JSON schema of policy files and exit."`
 	Explain       string   `help:"Describe the finding ID, or all, and exit." placeholder:"ID"`
@@ -39,9 +39,9 @@ type checkCmd struct {
 
 // outputFlags say what a report looks like and when it fails.
 type outputFlags struct {
-	Format []string `help:"text, json, sarif, junit or github; FORMAT=FILE writes to a file. May be given several times (default text)." placeholder:"FORMAT[=FILE]" sep:"none"`
-	FailOn string   `enum:"error,warning,note,never," default:"" help:"Lowest level that fails: error (default), warning, note or never." placeholder:"LEVEL"`
-	Show   string   `enum:"error,warning,note" default:"warning" help:"Lowest level that text lists: error, warning or note." placeholder:"LEVEL"`
+	Format []string `help:"text, json, sarif, junit or github; FORMAT=FILE writes to a file. Repeatable (default: text)." placeholder:"FORMAT[=FILE]" sep:"none"`
+	FailOn string   `enum:"error,warning,note,never," default:"" help:"Lowest level that gives status 1: error (default), warning, note, or never." placeholder:"LEVEL"`
+	Show   string   `enum:"error,warning,note" default:"warning" help:"Lowest level to list as text: error, warning or note." placeholder:"LEVEL"`
 }
 
 // Help returns the examples of --help.
@@ -50,9 +50,9 @@ func (checkCmd) Help() string {
   bpfcfg check prog.o
   bpfcfg check build/ --prog 'xdp_*' --fail-on warning
   bpfcfg check build/ --format sarif=out.sarif --format text
-  bpfcfg check prog.o --profile linux-6.19,linux-7.0,linux-7.3   what each kernel makes of it
+  bpfcfg check prog.o --profile linux-6.19,linux-7.0,linux-7.3   the verdict of each kernel
   bpfcfg check build/ --baseline bpfcfg.baseline --write-baseline
-  bpfcfg check prog.o --set enable_ipv6=0 --show note     what is dead without IPv6
+  bpfcfg check prog.o --set enable_ipv6=0 --show note     code that is dead without IPv6
   bpfcfg check build/ --shard 2/4 --format json=part2.json
   bpfcfg check --explain nop-target`
 }

@@ -11,8 +11,8 @@ import (
 // configurationFlags say what programs are configured as: the const volatile
 // variables that a loader writes before it loads them.
 type configurationFlags struct {
-	Set           []string `help:"Give a constant of the configuration (const volatile) a value, or ? for any: NAME, NAME.MEMBER, NAME[INDEX]. May be given several times." placeholder:"NAME=VALUE" sep:"none"`
-	ConfigUnknown bool     `help:"Take the values of all configuration (const volatile) as unknown, but for those of --set."`
+	Set           []string `help:"Set a configuration constant (const volatile) to a value, or to ? for unknown. NAME may be NAME.MEMBER or NAME[INDEX]. Repeatable." placeholder:"NAME=VALUE" sep:"none"`
+	ConfigUnknown bool     `help:"Treat all configuration constants (const volatile) as unknown, except those given with --set."`
 }
 
 // configuration is what the flags ask for; nil asks for nothing.

@@ -18,7 +18,7 @@ var sampleObject []byte
 
 // demoCmd runs the main job on the embedded sample.
 type demoCmd struct {
-	Output string `short:"o" default:"demo" help:"Files to write, without ending (default ${default}: demo.svg, demo.html)." placeholder:"NAME"`
+	Output string `short:"o" default:"demo" help:"Name of the files to write, without ending (default: ${default}, for demo.svg and demo.html)." placeholder:"NAME"`
 }
 
 // Help returns the examples of --help.
@@ -27,7 +27,7 @@ func (demoCmd) Help() string {
   bpfcfg demo
   bpfcfg demo -o /tmp/sample       writes /tmp/sample.svg and /tmp/sample.html
 
-The sample is an XDP program with a switch: cmd/bpfcfg/sample/sample.c.`
+The sample is an XDP program with a switch; its source is cmd/bpfcfg/sample/sample.c.`
 }
 
 // Run implements the verb.

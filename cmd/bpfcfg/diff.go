@@ -13,10 +13,10 @@ import (
 
 // diffCmd compares two builds.
 type diffCmd struct {
-	Old      string   `arg:"" help:"Object, directory, raw:FILE or record:FILE#NAME of before."`
-	New      string   `arg:"" help:"The same of after."`
-	Format   []string `help:"text, markdown, json, html or svg; FORMAT=FILE writes to a file. May be given several times (default text)." placeholder:"FORMAT[=FILE]" sep:"none"`
-	All      bool     `help:"Tell all numbers and blocks, not only what differs and the first few."`
+	Old      string   `arg:"" help:"Old version: object, directory, raw:FILE or record:FILE#NAME."`
+	New      string   `arg:"" help:"New version, of the same kind."`
+	Format   []string `help:"text, markdown, json, html or svg; FORMAT=FILE writes to a file. Repeatable (default: text)." placeholder:"FORMAT[=FILE]" sep:"none"`
+	All      bool     `help:"List all numbers and blocks, not only the differences and the first few."`
 	ExitCode bool     `help:"Exit with status 4 when there is a difference."`
 	analysisFlags
 	excludeFlags

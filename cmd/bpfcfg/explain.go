@@ -14,7 +14,7 @@ import (
 // explainCmd tells why the analysis says what it says.
 type explainCmd struct {
 	Input  string   `arg:"" help:"Object, raw:FILE, record:FILE#NAME, or - for standard input."`
-	At     []string `arg:"" optional:"" help:"gotox@N, callx@N, insn@N (slots), block@N, FILE:LINE or a function; all indirect jumps and dead code when left out."`
+	At     []string `arg:"" optional:"" help:"gotox@N, callx@N or insn@N (N is a slot), block@N, FILE:LINE, or a function (default: all indirect jumps and dead code)."`
 	Format string   `enum:"text,json" default:"text" help:"text or json."`
 	analysisFlags
 }
@@ -23,9 +23,9 @@ type explainCmd struct {
 func (explainCmd) Help() string {
 	return `Examples:
   bpfcfg explain prog.o gotox@17                 why the jump at slot 17 has these targets
-  bpfcfg explain prog.o --prog f block@8         why block b8 is dead, or what holds there
+  bpfcfg explain prog.o --prog f block@8         why block b8 is dead, or the facts at its start
   bpfcfg explain prog.o#f insn@23 --format json  the facts before slot 23
-  bpfcfg explain prog.o sample.c:41              what became of a C line, in all programs
+  bpfcfg explain prog.o sample.c:41              the code of a C line, in all programs
   bpfcfg explain prog.o classify                 a function: its entry, jumps and dead code
   bpfcfg explain prog.o#f                        all indirect jumps and dead code`
 }

@@ -19,7 +19,7 @@ import (
 
 // goldenCmd holds the two verbs on golden files.
 type goldenCmd struct {
-	Check  goldenCheckCmd  `cmd:"" help:"Compare layouts with the golden files; status 4 when one differs."`
+	Check  goldenCheckCmd  `cmd:"" help:"Compare layouts with the golden files; the status is 4 if one differs."`
 	Update goldenUpdateCmd `cmd:"" help:"Write the golden files and print what changed."`
 }
 
@@ -27,11 +27,11 @@ type goldenCmd struct {
 type goldenFlags struct {
 	Input   []string `arg:"" help:"Objects, directories, raw:FILE, record:FILE#NAME, or - for standard input."`
 	Dir     string   `required:"" help:"Directory of the golden files." placeholder:"DIR"`
-	Prog    []string `help:"Only programs whose name matches GLOB; may be given several times." placeholder:"GLOB" sep:"none"`
-	Profile []string `help:"Kernel and mitigations, several times for several (default linux-7.3; for a record, the recorded machine's)." placeholder:"PROFILE"`
-	All     bool     `help:"Tell all causes of a difference, not only the first 20."`
+	Prog    []string `help:"Use only programs whose name matches GLOB. Repeatable." placeholder:"GLOB" sep:"none"`
+	Profile []string `help:"Kernel and mitigations (default: linux-7.3; for a record, the recorded machine's). Repeatable." placeholder:"PROFILE"`
+	All     bool     `help:"List all causes of a difference, not only the first 20."`
 	Format  string   `enum:"text,json" default:"text" help:"text or json."`
-	Config  string   `help:"Policy file, of which exclude: counts (default .bpfcfg.yaml, if there is one)." placeholder:"FILE"`
+	Config  string   `help:"Policy file; only its exclude: is used (default: .bpfcfg.yaml, if it exists)." placeholder:"FILE"`
 	excludeFlags
 }
 
@@ -45,7 +45,7 @@ type goldenCheckCmd struct{ goldenFlags }
 // Help returns the examples of --help.
 func (goldenCheckCmd) Help() string {
 	return `Examples:
-  bpfcfg golden check build/ --dir golden                  against golden/build/OBJECT/PROGRAM.PROFILE.layout
+  bpfcfg golden check build/ --dir golden    compare with golden/build/OBJECT/PROGRAM.PROFILE.layout
   bpfcfg golden check prog.o --dir golden --profile linux-7.3 --profile linux-7.3-ibt`
 }
 
@@ -55,7 +55,7 @@ func (c *goldenCheckCmd) Run(std streams) error { return c.run(std, checkFile) }
 // goldenUpdateCmd writes.
 type goldenUpdateCmd struct {
 	goldenFlags
-	Force bool `help:"Update even where CI is set."`
+	Force bool `help:"Update even if the environment variable CI is set."`
 }
 
 // Help returns the examples of --help.

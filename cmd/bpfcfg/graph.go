@@ -24,17 +24,17 @@ type graphCmd struct {
 	Input   string `arg:"" help:"An object, raw:FILE, record:FILE#NAME, or - for standard input."`
 	Output  string `short:"o" help:"File to write, - for standard output (the default)." placeholder:"FILE"`
 	Format  string `enum:"text,json,dot,svg,png,pdf," default:"" help:"text, json, dot, svg, png or pdf (default: by the file's name, else text)."`
-	Scheme  string `enum:"light,dark," default:"" help:"light or dark: colours of svg, png and pdf (default: svg follows the reader, else light)."`
-	Profile string `aliases:"kernel" help:"Kernel that programs are analysed for (default linux-7.3)." placeholder:"PROFILE"`
+	Scheme  string `enum:"light,dark," default:"" help:"Colours of svg, png and pdf: light or dark (default: an svg follows its viewer, others are light)."`
+	Profile string `aliases:"kernel" help:"Kernel to analyse the programs for (default: linux-7.3)." placeholder:"PROFILE"`
 }
 
 // Help returns the examples of --help.
 func (graphCmd) Help() string {
-	return `Functions, programs and maps of an object: calls, callbacks, tail calls through arrays of
-programs, indirect calls, exceptions, functions that freplace replaces, members of struct_ops.
+	return `The edges are calls, callbacks, indirect calls, exceptions, tail calls through program arrays,
+functions replaced by freplace, and members of struct_ops.
 
 Examples:
-  bpfcfg graph prog.o                  a list of who calls, jumps to and uses what
+  bpfcfg graph prog.o                  a list of functions, each with its callers, callees and maps
   bpfcfg graph prog.o -o prog.svg      a picture
   bpfcfg graph prog.o -o prog.dot      for Graphviz
   bpfcfg graph prog.o --format json    for tools`

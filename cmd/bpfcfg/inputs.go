@@ -24,7 +24,7 @@ import (
 
 // excludeFlags say what to leave out of directories.
 type excludeFlags struct {
-	Exclude []string `help:"Leave out of directories the files and directories whose path ends as GLOB says (*, ?, [a-z], ** for directories); may be given several times." placeholder:"GLOB" sep:"none"`
+	Exclude []string `help:"In directories, skip files and directories whose path ends in a match of GLOB (*, ?, [a-z]; ** matches directories). Repeatable." placeholder:"GLOB" sep:"none"`
 }
 
 // inputFile is an object of a directory, or what the command line names.

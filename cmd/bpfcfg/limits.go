@@ -13,8 +13,8 @@ import (
 // limitFlags are for pipelines that read files of strangers: less than what the
 // package load allows anyway.
 type limitFlags struct {
-	MaxFile  int `help:"Refuse input files larger than this (default and most: 256)." placeholder:"MIB"`
-	MaxInsns int `help:"Refuse programs of more slots than this (default and most: 1000000)." placeholder:"SLOTS"`
+	MaxFile  int `help:"Refuse input files larger than this (default and maximum: 256 MiB)." placeholder:"MIB"`
+	MaxInsns int `help:"Refuse programs with more slots than this (default and maximum: 1000000)." placeholder:"SLOTS"`
 }
 
 // limits returns what the flags say.

@@ -18,7 +18,7 @@ import (
 type listCmd struct {
 	Input  []string `arg:"" help:"Objects, directories, raw:FILE, record:FILE, or - for standard input."`
 	Format string   `enum:"text,json" default:"text" help:"text or json."`
-	Prog   []string `help:"Only programs whose name matches GLOB; may be given several times." placeholder:"GLOB" sep:"none"`
+	Prog   []string `help:"Use only programs whose name matches GLOB. Repeatable." placeholder:"GLOB" sep:"none"`
 	excludeFlags
 }
 

@@ -32,30 +32,30 @@ import (
 // cli is the command line: one field a verb.
 type cli struct {
 	Help    helpFlag      `short:"h" help:"Show help."`
-	Timeout time.Duration `help:"Give up after so long, with status 3 (30s, 5m; default: never)." placeholder:"TIME"`
+	Timeout time.Duration `help:"Stop with status 3 after this time, such as 30s or 5m (default: never)." placeholder:"TIME"`
 	Root    string        `help:"Name objects and C files relative to DIR (default: the repository's directory, or the working directory)." placeholder:"DIR"`
-	Color   string        `enum:"auto,always,never" default:"auto" help:"Colours in text: auto is on a terminal, unless NO_COLOR is set; always; never." placeholder:"WHEN"`
+	Color   string        `enum:"auto,always,never" default:"auto" help:"When to colour text: auto (only on a terminal and without NO_COLOR), always or never." placeholder:"WHEN"`
 	Limits  limitFlags    `embed:""`
 	Target  targetFlags   `embed:""`
 
 	Configuration configurationFlags `embed:""`
 
-	Demo    demoCmd    `cmd:"" help:"The main job on an embedded sample: writes demo.svg and demo.html."`
+	Demo    demoCmd    `cmd:"" help:"Run the whole pipeline on a built-in sample: write demo.svg and demo.html."`
 	List    listCmd    `cmd:"" help:"List programs, subprograms, instructions and jump tables."`
 	Render  renderCmd  `cmd:"" help:"Draw the control-flow graph beside the block layout of the machine code."`
 	Show    showCmd    `cmd:"" help:"Print a stage of the analysis as text or JSON."`
-	Graph   graphCmd   `cmd:"" help:"Show what functions, programs and maps of an object have to do with each other."`
-	Check   checkCmd   `cmd:"" help:"Find what a kernel would refuse or crash on, for CI: text, JSON, SARIF, JUnit, GitHub."`
-	Diff    diffCmd    `cmd:"" help:"Say what differs between two builds: numbers, blocks, targets of indirect jumps."`
-	PR      prCmd      `cmd:"" name:"pr" help:"Say what a change does to programs, as Markdown for a comment on a pull request."`
-	Explain explainCmd `cmd:"" help:"Say why an indirect jump has its targets, why a block is dead, what holds at a place."`
-	Golden  goldenCmd  `cmd:"" help:"Keep the block layout of programs in files, and compare with them."`
-	Merge   mergeCmd   `cmd:"" help:"Join the JSON of the parts of a check."`
-	Verify  verifyCmd  `cmd:"" help:"Check machine code against bytecode, ours and the kernel's."`
-	Ask     askCmd     `cmd:"" help:"Start a kernel of yours, in QEMU or as a process, and ask what it makes of programs."`
+	Graph   graphCmd   `cmd:"" help:"Show which functions, programs and maps of an object call, jump to and use each other."`
+	Check   checkCmd   `cmd:"" help:"Find control flow that a kernel would refuse or crash on; reports for CI: text, JSON, SARIF, JUnit, GitHub."`
+	Diff    diffCmd    `cmd:"" help:"Compare two builds: sizes, blocks, targets of indirect jumps."`
+	PR      prCmd      `cmd:"" name:"pr" help:"Summarise how a change affects programs, as Markdown for a comment on a pull request."`
+	Explain explainCmd `cmd:"" help:"Explain the targets of an indirect jump, why a block is dead, or the facts at a place."`
+	Golden  goldenCmd  `cmd:"" help:"Keep the block layouts of programs in golden files and compare with them."`
+	Merge   mergeCmd   `cmd:"" help:"Join the JSON reports of a check that was split with --shard."`
+	Verify  verifyCmd  `cmd:"" help:"Check that machine code, predicted or the kernel's, has the control flow of the bytecode."`
+	Ask     askCmd     `cmd:"" help:"Start a kernel in QEMU or as a process and load programs into it: verdict, log, machine code."`
 	Where   whereCmd   `cmd:"" help:"Map an offset in machine code to block, instruction and source line."`
-	Profile profileCmd `cmd:"" help:"Print a profile as JSON; host is this machine's."`
-	Replay  replayCmd  `cmd:"" help:"Compile recorded programs and compare with what the kernel produced."`
+	Profile profileCmd `cmd:"" help:"Print a profile (kernel version, build options, mitigations) as JSON."`
+	Replay  replayCmd  `cmd:"" help:"Compile recorded programs and compare the result with the kernel's code."`
 	Version versionCmd `cmd:"" help:"Print the version, the profiles and the schema."`
 
 	Completion completionCmd `cmd:"" help:"Print a completion script for a shell."`
@@ -139,7 +139,7 @@ func command(args []string, std streams, p *process) error {
 	var c cli
 	k, err := kong.New(&c,
 		kong.Name("bpfcfg"),
-		kong.Description("Shows where an eBPF program can go, before and after the x86-64 JIT, "+
+		kong.Description("Shows the control flow of eBPF programs before and after the x86-64 JIT, "+
 			"and proves that the two agree."),
 		kong.NoDefaultHelp(),
 		kong.Writers(std.out, std.err),

@@ -17,8 +17,8 @@ type completionCmd struct {
 func (completionCmd) Help() string {
 	return "Example:\n" +
 		"  source <(bpfcfg completion bash)\n" +
-		"  bpfcfg completion zsh > _bpfcfg        into a directory of fpath\n" +
-		"  bpfcfg completion fish > bpfcfg.fish   into ~/.config/fish/completions"
+		"  bpfcfg completion zsh > _bpfcfg        in a directory of fpath\n" +
+		"  bpfcfg completion fish > bpfcfg.fish   in ~/.config/fish/completions"
 }
 
 // Run implements the verb.
@@ -36,7 +36,7 @@ type manCmd struct{}
 // Help returns the examples of --help.
 func (manCmd) Help() string {
 	return "Example:\n" +
-		"  bpfcfg man > bpfcfg.1   into /usr/local/share/man/man1, or man -l bpfcfg.1"
+		"  bpfcfg man > bpfcfg.1   read it with man -l bpfcfg.1, or put it into /usr/local/share/man/man1"
 }
 
 // Run implements the verb.

@@ -18,17 +18,17 @@ import (
 
 // prCmd writes what a change does, for a comment on a pull request.
 type prCmd struct {
-	Base         string   `arg:"" help:"Object or directory of before."`
-	Head         string   `arg:"" help:"The same of after."`
+	Base         string   `arg:"" help:"Old version: object or directory."`
+	Head         string   `arg:"" help:"New version, of the same kind."`
 	Output       string   `short:"o" help:"File to write (default: standard output)." placeholder:"FILE"`
-	Prog         []string `help:"Only programs whose name matches GLOB; may be given several times." placeholder:"GLOB" sep:"none"`
-	Profile      []string `aliases:"kernel" help:"Kernels, several times for several (default: kernels of the policy, or linux-7.3)." placeholder:"PROFILE"`
-	Config       string   `help:"Policy file (default .bpfcfg.yaml, if there is one)." placeholder:"FILE"`
-	Page         string   `help:"Address of the page of diff --format html, to link to." placeholder:"URL"`
-	VeristatBase string   `help:"CSV of veristat (-o csv) for BASE, to stand in the same table." placeholder:"FILE"`
+	Prog         []string `help:"Use only programs whose name matches GLOB. Repeatable." placeholder:"GLOB" sep:"none"`
+	Profile      []string `aliases:"kernel" help:"Kernel and mitigations (default: the kernels of the policy, or linux-7.3). Repeatable." placeholder:"PROFILE"`
+	Config       string   `help:"Policy file (default: .bpfcfg.yaml, if it exists)." placeholder:"FILE"`
+	Page         string   `help:"Link to this address of a page that diff --format html wrote." placeholder:"URL"`
+	VeristatBase string   `help:"Add this CSV of veristat (-o csv) for BASE to the table." placeholder:"FILE"`
 	VeristatHead string   `help:"The same for HEAD." placeholder:"FILE"`
-	CSV          string   `name:"csv" help:"Write verdict and sizes of HEAD for the first kernel as veristat's CSV." placeholder:"FILE"`
-	Comment      bool     `help:"In GitHub Actions: post the text as a comment on the pull request, or over the one of before. Needs GITHUB_TOKEN and the permission pull-requests: write."`
+	CSV          string   `name:"csv" help:"Write verdicts and sizes of HEAD for the first kernel in veristat's CSV format." placeholder:"FILE"`
+	Comment      bool     `help:"In GitHub Actions: post the text as a comment on the pull request, or replace the previous one. Needs GITHUB_TOKEN and the permission pull-requests: write."`
 	excludeFlags
 }
 
@@ -37,10 +37,10 @@ func (prCmd) Help() string {
 	return `Examples:
   bpfcfg pr build.main/ build/ -o comment.md
   bpfcfg pr old.o new.o --profile linux-6.18 --profile linux-7.3
-  bpfcfg pr build.main/ build/ --comment               in a job for a pull request
+  bpfcfg pr build.main/ build/ --comment               in a CI job of a pull request
   bpfcfg pr build.main/ build/ --csv head.csv          verdicts and sizes for veristat -C
 
-The status is 3 when something could not be analysed; the text says what.`
+The exit status is 3 if something could not be analysed; the text names it.`
 }
 
 // Run implements the verb.

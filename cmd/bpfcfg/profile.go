@@ -75,19 +75,19 @@ func hostProfile(k *live.Kernel) (*host.Result, error) {
 
 // profileCmd prints a profile.
 type profileCmd struct {
-	Name    string `arg:"" help:"host, a name such as linux-7.3+plain, or FILE.json."`
-	Explain bool   `help:"For host: also say on standard error where each member comes from."`
+	Name    string `arg:"" help:"A name such as linux-7.3+plain, FILE.json, or host for this machine."`
+	Explain bool   `help:"For host: also print on standard error how each value was found."`
 }
 
 // Help returns the examples of --help.
 func (profileCmd) Help() string {
 	return `Examples:
   bpfcfg profile linux-7.3+stuff          a built-in profile with an option
-  bpfcfg profile host > host.json         that of this machine, to be used elsewhere
-  bpfcfg profile host --explain           what was probed and what is assumed
+  bpfcfg profile host > host.json         the profile of this machine, for use elsewhere
+  bpfcfg profile host --explain           also which values were probed and which are assumed
 
-For host, a few tiny programs are loaded, read and unloaded if this is permitted;
-nothing is attached.`
+For host, bpfcfg loads, reads and unloads a few tiny programs if it may. It attaches
+nothing.`
 }
 
 // Run implements the verb.

@@ -17,15 +17,15 @@ import (
 // renderCmd draws pictures.
 type renderCmd struct {
 	Input   string  `arg:"" help:"An object, raw:FILE, record:FILE#NAME, or - for standard input."`
-	Output  string  `short:"o" help:"File to write, - for standard output (default: INPUT.PROGRAM.FORMAT here)." placeholder:"FILE"`
+	Output  string  `short:"o" help:"File to write, - for standard output (default: INPUT.PROGRAM.FORMAT in the working directory)." placeholder:"FILE"`
 	Format  string  `enum:"svg,html,png,pdf,dot,json,mermaid," default:"" help:"svg, html, png, pdf, dot, json or mermaid (default: by the file's name, else svg)."`
-	View    string  `enum:"both,cfg,layout," default:"" help:"both (default), cfg or layout: which halves to draw."`
-	Style   string  `enum:"full,figure," default:"" help:"full (default), or figure: one column for a README, paper or slide, in few words. SVG, PNG and PDF."`
-	Overlay string  `help:"Paint visit counts: a verifier log of level 2, or lines SLOT COUNT. HTML and SVG." placeholder:"FILE"`
-	Engine  string  `enum:"layered,dot," default:"" help:"layered (default), or dot: Graphviz, in the helper program bpfcfg-dot."`
-	Fold    *int    `help:"Fold chains, then loops, then subprograms while svg, png or pdf would show more blocks than N; 0 for never (default 4000)." placeholder:"N"`
-	Scale   float64 `help:"Pixels of a PNG for each of the picture (default: 2, less for large pictures)." placeholder:"N"`
-	Scheme  string  `enum:"light,dark," default:"" help:"light or dark: colours of svg, png and pdf (default: svg follows the reader, else light)."`
+	View    string  `enum:"both,cfg,layout," default:"" help:"Halves to draw: both (default), cfg or layout."`
+	Style   string  `enum:"full,figure," default:"" help:"full (default), or figure: one narrow column with little text, for a README, paper or slide (SVG, PNG, PDF)."`
+	Overlay string  `help:"Colour blocks by visit counts from a verifier log of level 2, or from lines SLOT COUNT (SVG, HTML, PNG, PDF)." placeholder:"FILE"`
+	Engine  string  `enum:"layered,dot," default:"" help:"Layout engine: layered (default), or dot, which runs Graphviz in the helper program bpfcfg-dot."`
+	Fold    *int    `help:"Fold chains, loops, regions, then subprograms until svg, png or pdf shows at most N blocks; 0: never (default: 4000)." placeholder:"N"`
+	Scale   float64 `help:"PNG pixels per picture pixel (default: 2, less for large pictures)." placeholder:"N"`
+	Scheme  string  `enum:"light,dark," default:"" help:"Colours of svg, png and pdf: light or dark (default: an svg follows its viewer, others are light)."`
 	analysisFlags
 
 	kernel  kernelSide // what a recorded kernel made of the programs
@@ -38,11 +38,11 @@ func (renderCmd) Help() string {
   bpfcfg render prog.o                            one picture for each program: prog.NAME.svg
   bpfcfg render prog.o --prog f1 -o f1.svg
   bpfcfg render prog.o#f1 --view cfg -o - > f1.svg
-  bpfcfg render prog.o#f1 --style figure          for a document: at most 830 pixels wide up to some 20 blocks
-  bpfcfg render prog.o -o prog.html               a page with pan, zoom and search, all programs in it
-  bpfcfg render prog.o#f1 --overlay f1.log        visits of the verifier: veristat -v -l 2 prog.o > f1.log
+  bpfcfg render prog.o#f1 --style figure          for a document: up to about 20 blocks it is at most 830 pixels wide
+  bpfcfg render prog.o -o prog.html               a page of all programs with pan, zoom and search
+  bpfcfg render prog.o#f1 --overlay f1.log        the verifier's visit counts, from veristat -v -l 2 prog.o > f1.log
   bpfcfg render prog.o#f1 -o f1.png --scheme dark
-  bpfcfg render prog.o#f1 -o f1.pdf               vector graphics, text can be selected
+  bpfcfg render prog.o#f1 -o f1.pdf               vector graphics with selectable text
   bpfcfg render prog.o#f1 -o f1.dot               for Graphviz
   bpfcfg render record:FILE.jsonl.gz#NAME -o record.svg`
 }

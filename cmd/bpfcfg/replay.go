@@ -19,9 +19,9 @@ import (
 // replayCmd compares recorded programs with what the kernel produced.
 type replayCmd struct {
 	Records []string `arg:"" help:"Record files (.jsonl or .json, also with .gz), or directories of them."`
-	Format  string   `enum:"text,json" default:"text" help:"text, or json: a line for each program."`
+	Format  string   `enum:"text,json" default:"text" help:"text, or json with one line for each program."`
 	Profile string   `help:"Compile for PROFILE instead of the recorded machine." placeholder:"PROFILE"`
-	Verbose bool     `short:"v" help:"Explain each program that differs, not only the first of a file."`
+	Verbose bool     `short:"v" help:"Explain every program that differs, not only the first of each file."`
 }
 
 // Help returns the examples of --help.
@@ -30,7 +30,7 @@ func (replayCmd) Help() string {
   bpfcfg replay testdata/records                         every record file of a directory
   bpfcfg replay suite.7.3.4.off.jsonl.gz --format json   one line for each program
 
-The exit status is 4 when a program differs, and 3 when there was nothing to compare.`
+The exit status is 4 if a program differs and 3 if there was nothing to compare.`
 }
 
 // recordFiles returns the files that an argument stands for, in lexical order.

@@ -21,8 +21,8 @@ type blockID = cfg.BlockID
 
 // analysisFlags are the flags of every verb that analyses programs.
 type analysisFlags struct {
-	Prog    []string `help:"Only programs whose name matches GLOB; may be given several times." placeholder:"GLOB" sep:"none"`
-	Profile string   `aliases:"kernel" help:"Kernel and mitigations (default linux-7.3; for a record, the recorded machine's)." placeholder:"PROFILE"`
+	Prog    []string `help:"Use only programs whose name matches GLOB. Repeatable." placeholder:"GLOB" sep:"none"`
+	Profile string   `aliases:"kernel" help:"Kernel and mitigations (default: linux-7.3; for a record, the recorded machine's)." placeholder:"PROFILE"`
 }
 
 // profile returns the profile that a source's programs are analysed for.
@@ -42,7 +42,7 @@ type showCmd struct {
 	Input  []string `arg:"" help:"Objects, directories, raw:FILE, record:FILE#NAME, or - for standard input."`
 	Stage  string   `required:"" enum:"insns,cfg,facts,succ,tables,xlated,jit,layout" help:"One of ${enum}." placeholder:"STAGE"`
 	Format string   `enum:"text,json" default:"text" help:"text or json."`
-	Harden bool     `help:"As with net.core.bpf_jit_harden=2: constants blinded, with random numbers that are all zero."`
+	Harden bool     `help:"Blind constants as net.core.bpf_jit_harden=2 does, with zeros for the random numbers."`
 	graphFlags
 	analysisFlags
 	excludeFlags
@@ -53,9 +53,9 @@ func (showCmd) Help() string {
 	return `Examples:
   bpfcfg show prog.o --stage insns               instructions with C lines
   bpfcfg show prog.o#f1 --stage cfg              the graph, drawn in the terminal
-  bpfcfg show prog.o --stage cfg --brief         a line a block
+  bpfcfg show prog.o --stage cfg --brief         one line for each block
   bpfcfg show prog.o --stage succ --format json  targets of indirect jumps, for tools
-  bpfcfg show prog.o --stage succ --profile linux-6.19   and whether that kernel takes it
+  bpfcfg show prog.o --stage succ --profile linux-6.19   also whether that kernel accepts it
   bpfcfg show prog.o#f1 --stage tables           where each table entry ends up
   bpfcfg show prog.o --stage jit --profile linux-6.19+plain
   bpfcfg show prog.o --stage tables --harden     the same with constant blinding

@@ -14,9 +14,9 @@ import (
 
 // graphFlags choose how show --stage cfg draws.
 type graphFlags struct {
-	Brief bool  `help:"Stage cfg: a line a block, no drawing."`
-	ASCII *bool `name:"ascii" negatable:"" help:"Stage cfg: draw in ASCII (default: as the locale says)."`
-	Width int   `help:"Stage cfg: columns of the drawing (default: the terminal's, else 100)." placeholder:"N"`
+	Brief bool  `help:"Stage cfg: print one line for each block, no drawing."`
+	ASCII *bool `name:"ascii" negatable:"" help:"Stage cfg: draw in ASCII (default: depends on the locale)."`
+	Width int   `help:"Stage cfg: width of the drawing in columns (default: the terminal's, else 100)." placeholder:"N"`
 }
 
 // options returns how to draw on w.

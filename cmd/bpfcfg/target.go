@@ -12,8 +12,8 @@ import (
 
 // targetFlags name the kernel that objects are made for.
 type targetFlags struct {
-	BTF     []string `name:"btf" sep:"none" help:"Types of the kernel that programs are for: raw BTF, a vmlinux, or host; again for a module. CO-RE relocations, kernel functions and variables follow it." placeholder:"FILE|host"`
-	Kconfig string   `help:"Configuration of that kernel, for values in .kconfig." placeholder:"FILE"`
+	BTF     []string `name:"btf" sep:"none" help:"Types of the target kernel: raw BTF, a vmlinux, or host for this machine; repeat it for modules. CO-RE relocations, kernel functions and kernel variables are resolved against it." placeholder:"FILE|host"`
+	Kconfig string   `help:"Configuration of the target kernel, for values in .kconfig." placeholder:"FILE"`
 }
 
 // hostTypes is where Linux shows its own types and those of its modules.

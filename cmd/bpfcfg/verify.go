@@ -19,9 +19,9 @@ import (
 // kernels.
 type verifyCmd struct {
 	Input  []string `arg:"" help:"Objects, directories, raw:FILE, record:FILE#NAME, live:ID, or - for standard input."`
-	VM     string   `name:"vm" help:"Compare with what this kernel image makes of the objects, started in QEMU." placeholder:"IMAGE"`
+	VM     string   `name:"vm" help:"Start this kernel image in QEMU, load the objects, and compare with its code." placeholder:"IMAGE"`
 	UML    string   `name:"uml" help:"The same with user-mode Linux, an executable." placeholder:"BINARY"`
-	Load   bool     `help:"Load the programs into the running kernel for a moment, compare, and unload them. Nothing is attached."`
+	Load   bool     `help:"Load the programs into the running kernel, compare, and unload them. Nothing is attached."`
 	Format string   `enum:"text,json" default:"text" help:"text or json."`
 	analysisFlags
 	excludeFlags
@@ -30,13 +30,13 @@ type verifyCmd struct {
 // Help returns the examples of --help.
 func (verifyCmd) Help() string {
 	return `Examples:
-  bpfcfg verify prog.o                      our code has the control flow of the bytecode
-  bpfcfg verify record:FILE.jsonl.gz#NAME   the same for the kernel's code, and ours against it
-  bpfcfg verify --vm vmlinuz prog.o         what that kernel makes of it, against what was predicted
-  sudo bpfcfg verify live:17                a program of the running kernel
-  sudo bpfcfg verify --load prog.o          what this kernel makes of it, against what was predicted
+  bpfcfg verify prog.o                      the predicted code has the control flow of the bytecode
+  bpfcfg verify record:FILE.jsonl.gz#NAME   so has the kernel's code, and the prediction equals it
+  bpfcfg verify --vm vmlinuz prog.o         the same for the code of that kernel, started in QEMU
+  sudo bpfcfg verify live:17                the same for a program of the running kernel
+  sudo bpfcfg verify --load prog.o          the same after loading it into the running kernel
 
-The exit status is 4 when something differs, 3 when a program cannot be checked.`
+The exit status is 4 if something differs and 3 if a program cannot be checked.`
 }
 
 // Outcomes of a check.

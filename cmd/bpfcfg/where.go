@@ -24,7 +24,7 @@ import (
 // whereCmd maps a machine offset to source.
 type whereCmd struct {
 	Input    string `arg:"" help:"An object, record:FILE#NAME, live:ID, or - for standard input."`
-	Position string `arg:"" help:"+0xOFF, name+0xOFF, bpf_prog_TAG_name+0xOFF[/0xLEN], or for live: an address 0x…"`
+	Position string `arg:"" help:"+0xOFF, NAME+0xOFF, bpf_prog_TAG_NAME+0xOFF[/0xLEN], or with a live: input an address 0x…"`
 	Format   string `enum:"text,json" default:"text" help:"text or json."`
 	analysisFlags
 }
@@ -36,9 +36,8 @@ func (whereCmd) Help() string {
   bpfcfg where prog.o --prog handler helper+0x1c             in another function of the program
   bpfcfg where live:17 bpf_prog_6deef7357e7b4530_f+0x8a0/0x900   a line of a stack trace
 
-Offsets count from the function's address, as in /proc/kallsyms. All lines of a
-stack trace but the first hold return addresses: these lie behind the call, which
-is shown too.`
+Offsets count from the function's address, as in /proc/kallsyms. Every line but the first
+of a stack trace is a return address, so the call before it is shown too.`
 }
 
 // position is a place in machine code, as written by the user or a kernel.
