@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"math/rand"
 	"reflect"
 	"testing"
@@ -19,7 +20,7 @@ func TestPack(t *testing.T) {
 		{},
 		{Programs: []Program{}},
 		{Programs: []Program{{}, {Findings: []Finding{}}, {Findings: []Finding{{Path: []Step{}, Related: []Related{}}}}}},
-		{Programs: []Program{{Name: "\xff\x00\u202e", Insns: -1 << 62, Findings: []Finding{{Message: "\xc3", Block: -1}}}}},
+		{Programs: []Program{{Name: "\xff\x00\u202e", Insns: math.MinInt, Findings: []Finding{{Message: "\xc3", Block: -1}}}}},
 	}
 	for range 200 {
 		v, ok := quick.Value(reflect.TypeFor[[]Program](), rnd)
