@@ -67,6 +67,7 @@ type analyzer struct {
 	entries  int                        // table entries that indirect jumps have selected
 	taken    [][]bytecode.PC            // of each subprogram, the slots that tables lead to; nil until needed
 	pending  []job                      // functions to analyse on their own
+	config   [][]span                   // of each map; nil until needed
 	fuel     int                        // instructions that may be carried out before states are joined at once
 }
 

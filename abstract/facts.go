@@ -58,6 +58,8 @@ type Facts struct {
 	async  []use  // by subprogram, a bit each
 	packet use    // packet data is written to
 	felt   Quirks // those that were asked for: the others would change nothing
+
+	readsConfig bool
 }
 
 // Bound is the range that an instruction bounds a register to.

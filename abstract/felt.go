@@ -1,6 +1,11 @@
 package abstract
 
-import "github.com/bpfcfg/bpfcfg/abstract/scalar"
+import (
+	"sort"
+
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
 
 // An analysis notes the quirks that it asked for where they make a difference, had it
 // them or not: with other ones besides, its facts would be the same. So kernels that
@@ -39,6 +44,45 @@ func (q Quirks) list() [15]bool {
 // Felt returns the quirks that the analysis asked for, those that it had and those
 // that it had not: with other ones besides the facts would be the same.
 func (f *Facts) Felt() Quirks { return f.felt }
+
+// ReadsConfig reports whether the analysis has read a variable that is configuration:
+// with other values of those the facts would be the same if it has not.
+func (f *Facts) ReadsConfig() bool { return f.readsConfig }
+
+// feelConfig notes whether a load from a map's value touches configuration.
+func (r *run) feelConfig(obj int32, at int64, size int) {
+	if r.a.f.readsConfig {
+		return
+	}
+	if r.a.config == nil {
+		r.a.config = make([][]span, len(r.a.p.Maps))
+		for i := range r.a.p.Maps {
+			r.a.config[i] = configOf(&r.a.p.Maps[i])
+		}
+	}
+	list := r.a.config[obj]
+	i := sort.Search(len(list), func(i int) bool { return list[i].end > at })
+	r.a.f.readsConfig = i < len(list) && list[i].off < at+int64(size)
+}
+
+// span is a part of a map's value, from off to before end.
+type span struct{ off, end int64 }
+
+// configOf returns the parts of a map's value that Program.Unconfigured makes unknown,
+// ascending; none overlaps another. Symbols may.
+func configOf(m *bytecode.Map) []span {
+	var out []span
+	for _, s := range m.Symbols {
+		switch n := len(out); {
+		case !s.Config || !m.ReadOnly:
+		case n > 0 && s.Off <= out[n-1].end:
+			out[n-1].end = max(out[n-1].end, s.Off+s.Size)
+		default:
+			out = append(out, span{s.Off, s.Off + s.Size})
+		}
+	}
+	return out
+}
 
 // deeper reports whether n calls nest too deep.
 func (r *run) deeper(n int) bool {

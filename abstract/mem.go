@@ -199,6 +199,7 @@ func (r *run) loadMap(acc access, a *Alt) *Value {
 	if !ok || at < 0 || at+int64(acc.size) > int64(len(m.Value)) || codeOverlaps(m, at, acc.size) {
 		return r.cell(acc)
 	}
+	r.feelConfig(a.Obj, at, acc.size)
 	if _, pending := m.UnknownAt(at, acc.size); pending {
 		return number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed)).loosened()
 	}

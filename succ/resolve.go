@@ -47,6 +47,7 @@ type Result struct {
 	errs bool // Facts may lack what executions do
 
 	quirks, felt abstract.Quirks // of all analyses by the kernel's rules
+	config       bool            // an analysis has read configuration
 }
 
 // Status says how well the targets of an indirect jump or call are known.
@@ -94,6 +95,10 @@ type TableUse struct {
 // does nothing that they make a difference to.
 func (r *Result) Same(opt Options) bool { return opt.Quirks.Same(r.quirks, r.felt) }
 
+// ReadsConfig reports whether an analysis has read a variable that is configuration
+// (bytecode.Program.Unconfigured): if not, the result is the same in all of them.
+func (r *Result) ReadsConfig() bool { return r.config }
+
 // Resolve finds the targets of all indirect jumps and calls of a program and of
 // all callbacks. The error is that of cfg.Build.
 func Resolve(p *bytecode.Program, opt Options) (*Result, error) {
@@ -105,7 +110,7 @@ func Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 	kernel := abstract.Options{Rules: abstract.Kernel, Quirks: opt.Quirks}
 	facts := abstract.Analyze(p, g, kernel)
 	r := &Result{Graph: g, Targets: &cfg.Targets{}, Facts: facts, Exact: facts, errs: opt.Quirks.NoLoadOffset,
-		quirks: opt.Quirks, felt: facts.Felt()}
+		quirks: opt.Quirks, felt: facts.Felt(), config: facts.ReadsConfig()}
 	if !add(r.Targets, p, facts) && len(leaders.PCs()) == 0 {
 		r.Indirect = r.list(p)
 		return r, nil
@@ -122,6 +127,7 @@ func Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 			r.Exact = abstract.Analyze(p, r.Graph, abstract.Options{Rules: abstract.Exact})
 			again = add(r.Targets, p, r.Exact) || again
 		}
+		r.config = r.config || r.Facts.ReadsConfig() || r.Exact.ReadsConfig()
 	}
 	r.Indirect = r.list(p)
 	return r, nil

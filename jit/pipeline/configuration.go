@@ -6,15 +6,18 @@ package pipeline
 // dead in a alone is dead with the values that the program has now. The answer holds
 // Program, Graph, Succ, Profile and Rules, and no machine code; it is nil when the
 // program has no configuration: then there is no difference. It takes as long as the
-// analysis.
+// analysis, unless that has read none of these variables: then it has the same Succ.
 func (a *Analysis) AnyConfiguration() (*Analysis, error) {
 	q, has := a.Program.Unconfigured()
 	if !has {
 		return nil, nil
 	}
-	r, err := a.Rules.Resolve(q)
-	if err != nil {
-		return nil, err
+	r := a.Succ
+	if r.ReadsConfig() {
+		var err error
+		if r, err = a.Rules.Resolve(q); err != nil {
+			return nil, err
+		}
 	}
 	return &Analysis{Program: q, Profile: a.Profile, Rules: a.Rules, Succ: r, Graph: r.Graph}, nil
 }

@@ -35,14 +35,15 @@ type Analysis struct {
 	Image     *jit.Image // nil with ImageErr
 	ImageErr  error      // also set when there is no xlated program
 
-	memo *rules.Memo // of Succ, shared by the analyses of Across
+	memo *rules.Memo // of Succ, shared by the analyses of Across; nil until needed
 }
 
-// Verdict returns what the kernel's rules say of the program. It is for one
-// goroutine at a time, for all analyses of one call of Across together.
+// Verdict returns what the kernel's rules say of the program. The paths that they
+// are asked along are followed once. It is for one goroutine at a time, for all
+// analyses of one call of Across together.
 func (a *Analysis) Verdict() rules.Verdict {
 	if a.memo == nil {
-		return a.Rules.Check(a.Program, a.Succ)
+		a.memo = &rules.Memo{}
 	}
 	return a.Rules.CheckAgain(a.Program, a.Succ, a.memo)
 }
