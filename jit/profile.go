@@ -29,6 +29,13 @@ type Profile struct {
 	LA57           bool   `json:"la57"`            // 5-level paging in use
 	KASLR          bool   `json:"kaslr"`           // CONFIG_RANDOMIZE_BASE: module area at 0xffffffffc0000000
 
+	// StackForm says where the kernel found memory for private stacks: StackNear for
+	// the first chunk of per-CPU memory (mm/percpu.c), which is used while it has room,
+	// StackFar for a later one. It decides how long the instruction is that loads the
+	// address, differs between programs of one running kernel, and is empty when
+	// nothing tells: then rewrite marks the function.
+	StackForm string `json:"stack_form,omitempty"`
+
 	AXReg         uint8 `json:"ax_reg"`          // number of the hidden register in xlated code: 11 or 12
 	XchgLock      bool  `json:"xchg_lock"`       // LOCK prefix on xchg
 	Gotox         bool  `json:"gotox"`           // knows indirect jumps

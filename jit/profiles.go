@@ -34,6 +34,12 @@ const (
 	BHIHardware  = "hw"              // an instruction
 )
 
+// Values of Profile.StackForm.
+const (
+	StackNear = "near" // a sign-extended 32-bit number: 7 bytes
+	StackFar  = "far"  // 10 bytes
+)
+
 // Return thunks, values of Profile.ReturnThunk.
 const (
 	thunkITS       = "its_return_thunk"
@@ -165,6 +171,7 @@ func options() []option {
 	}
 	cfi := func(p *Profile) *string { return &p.CFI }
 	bhi := func(p *Profile) *string { return &p.BHI }
+	stack := func(p *Profile) *string { return &p.StackForm }
 	opts := []option{
 		flag("ibt", "built with CONFIG_X86_KERNEL_IBT", func(p *Profile) *bool { return &p.IBT }),
 		flag("sls", "built with CONFIG_MITIGATION_SLS", func(p *Profile) *bool { return &p.SLS }),
@@ -194,6 +201,8 @@ func options() []option {
 		text("bhiloop", BHILoop, BHIOff, "branch history cleared by a loop", bhi),
 		text("bhiloopguest", BHILoopGuest, BHIOff, "the same in a virtual machine", bhi),
 		text("bhihw", BHIHardware, BHIOff, "branch history cleared by hardware", bhi),
+		text("nearstack", StackNear, "", "private stacks lie in the first chunk of per-CPU memory", stack),
+		text("farstack", StackFar, "", "private stacks lie in a later chunk", stack),
 	)
 }
 
@@ -370,6 +379,9 @@ func (p *Profile) check() error {
 		return err
 	}
 	if err := oneOf("bhi", p.BHI, BHIOff, BHILoop, BHILoopGuest, BHIHardware); err != nil {
+		return err
+	}
+	if err := oneOf("stack_form", p.StackForm, "", StackNear, StackFar); err != nil {
 		return err
 	}
 	return oneOf("indirect", p.Indirect, IndirectPlain, IndirectLfence, IndirectRetpoline, IndirectITS)

@@ -240,7 +240,7 @@ func (c *function) loadPrivate() {
 	// A guard word of 8 bytes precedes the stack.
 	top := 8 + int64(roundUp8(c.fn.StackDepth))
 	p := c.fn.PrivateStackPtr
-	size, kind := c.movAddress(regPrivate, p+uint64(top), p != 0, true)
+	size, kind := c.movAddress(regPrivate, p+uint64(top), p != 0, c.prof.StackForm == StackNear)
 	c.reloc(size, kind, p != 0, "private stack", top)
 	c.addThisCPU(regPrivate)
 }

@@ -345,7 +345,7 @@ func (o *object) funcAt(sec int, slot int64) int {
 // mark means that the program is not loaded by default.
 func setType(p *bytecode.Program) {
 	name := strings.TrimPrefix(p.Section, "?")
-	k := matchSection(name)
+	k := kindOf(name)
 	_, target, _ := strings.Cut(name, "/")
 	p.Type, p.Flags, p.AttachType = k.typ, k.flags, k.attach
 	p.AttachTo = AttachName(k.typ, k.attach, target)

@@ -83,7 +83,27 @@ type sectionKind struct {
 	attach uint32 // attach type
 }
 
-// matchSection returns what a section name stands for.
+// kindOf returns what a section name stands for: by libbpf's rules, or else by those
+// of loaders that take any name which begins like a whole one (libbpf before 1.0, and
+// cilium/ebpf v0.22, elf_reader.go matchSectionName): "tc/tail", "socket1".
+func kindOf(sec string) sectionKind {
+	k := matchSection(sec)
+	if k.typ != "" {
+		return k
+	}
+	longest := 0
+	for _, r := range sectionRules {
+		for word := range strings.FieldsSeq(r.exact) {
+			name, _, _ := strings.Cut(word, "=")
+			if len(name) > longest && strings.HasPrefix(sec, name) {
+				longest, k = len(name), matchSection(name)
+			}
+		}
+	}
+	return k
+}
+
+// matchSection returns what a section name stands for in libbpf.
 func matchSection(sec string) sectionKind {
 	stem, _, _ := strings.Cut(sec, "/")
 	for _, r := range sectionRules {

@@ -11,7 +11,7 @@ import (
 // configurationFlags say what programs are configured as: the const volatile
 // variables that a loader writes before it loads them.
 type configurationFlags struct {
-	Set           []string `help:"Set a configuration constant (const volatile) to a value, or to ? for unknown. NAME may be NAME.MEMBER or NAME[INDEX]. Repeatable." placeholder:"NAME=VALUE" sep:"none"`
+	Set           []string `help:"Set a configuration constant (const volatile) to a value, or to ? for unknown. NAME may be NAME.MEMBER or NAME[INDEX]. MAP.max_entries is the size that a loader gives a map. Repeatable." placeholder:"NAME=VALUE" sep:"none"`
 	ConfigUnknown bool     `help:"Treat all configuration constants (const volatile) as unknown, except those given with --set."`
 }
 

@@ -1,5 +1,5 @@
 // Package config sets the configuration of programs: the const volatile variables
-// that a loader writes before it loads them.
+// that a loader writes before it loads them, and how many entries it gives to maps.
 //
 //	s, err := config.Parse("CFG.flags[2]=1")        // or "limit=?" for any value
 //	found, err := s.Apply(program, config.TypesOf(object))
@@ -103,6 +103,9 @@ func (s *Setting) in(m *bytecode.Map) (d bytecode.DataSymbol, path []step, ok bo
 // has it. The maps of the program are replaced by changed copies, never changed. The
 // error says why the variable, or this part of it, cannot have the value.
 func (s *Setting) Apply(p *bytecode.Program, t *Types) (found bool, err error) {
+	if found, err := s.resize(p); found {
+		return true, err
+	}
 	at := -1
 	var d bytecode.DataSymbol
 	var path []step
@@ -145,6 +148,28 @@ func (s *Setting) Apply(p *bytecode.Program, t *Types) (found bool, err error) {
 	}
 	p.Maps = slices.Clone(p.Maps)
 	p.Maps[at] = m
+	return true, nil
+}
+
+// resize gives a map of the program its number of entries, and reports whether that is
+// what the setting asks for: MAP.max_entries=N. Loaders set it before they create maps.
+func (s *Setting) resize(p *bytecode.Program) (found bool, err error) {
+	if len(s.path) != 2 || s.path[1].name != "max_entries" {
+		return false, nil
+	}
+	i := slices.IndexFunc(p.Maps, func(m bytecode.Map) bool { return m.Name == s.path[0].name && m.Symbols == nil })
+	if i < 0 {
+		return false, nil
+	}
+	var n uint64
+	if s.value != "?" {
+		n, err = strconv.ParseUint(s.value, 0, 32)
+		if err != nil || n == 0 {
+			return true, fmt.Errorf("%s: %q is no number of entries, which is 1 to 2^32-1", s.Target(), s.value)
+		}
+	}
+	p.Maps = slices.Clone(p.Maps)
+	p.Maps[i].MaxEntries = uint32(n)
 	return true, nil
 }
 

@@ -124,6 +124,41 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestResize: the loader gives a map its number of entries.
+func TestResize(t *testing.T) {
+	for _, c := range []struct {
+		set  string
+		want uint32 // 0: an error, 99: not this program's
+	}{
+		{"counts.max_entries=16", 16}, {"counts.max_entries=0xffffffff", 1<<32 - 1}, {"counts.max_entries=0", 0},
+		{"counts.max_entries=4294967296", 0}, {"counts.max_entries=-1", 0}, {"counts.max_entries=many", 0},
+		{"counts.max_entries=?", 7}, {"others.max_entries=1", 99}, {".data.max_entries=1", 99}, {"counts.entries=1", 99},
+	} {
+		p := &bytecode.Program{Maps: []bytecode.Map{{Name: "x", MaxEntries: 5}, {Name: "counts", MaxEntries: 8}}}
+		given := p.Maps
+		s, err := Parse(c.set)
+		if err != nil {
+			continue // a name that begins with a dot
+		}
+		found, err := s.Apply(p, nil)
+		switch {
+		case c.want == 0:
+			if err == nil || !strings.Contains(err.Error(), "no number of entries") {
+				t.Errorf("%s: %v", c.set, err)
+			}
+		case c.want == 99:
+			if found || err != nil || p.Maps[1].MaxEntries != 8 {
+				t.Errorf("%s: found %v, %v", c.set, found, err)
+			}
+		case !found || err != nil || p.Maps[1].MaxEntries != c.want && c.want != 7 || c.want == 7 && p.Maps[1].MaxEntries != 0:
+			t.Errorf("%s: %v, %v, %d entries", c.set, found, err, p.Maps[1].MaxEntries)
+		}
+		if given[1].MaxEntries != 8 {
+			t.Fatalf("%s changes a map that others share", c.set)
+		}
+	}
+}
+
 // TestFolded: with types, a constant that is not volatile is none that can be set.
 func TestFolded(t *testing.T) {
 	p, data := settings(t)

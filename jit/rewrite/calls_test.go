@@ -1,6 +1,7 @@
 package rewrite
 
 import (
+	"encoding/hex"
 	"slices"
 	"strings"
 	"testing"
@@ -179,6 +180,39 @@ func TestPrivateStack(t *testing.T) {
 		res := predict(t, p, f, Options{})
 		if got := res.Program.Funcs[0].PrivateStack; got != c.want {
 			t.Errorf("%+v: private stack %v", c, got)
+		}
+	}
+}
+
+// The address of a private stack is loaded by 7 bytes, 49 c7 c1 and a number, or by
+// 10, 49 b9 and one: 7.3.4 in QEMU has used both, for programs loaded one after the
+// other. Nothing but the profile tells which, and before 6.10 there was one form.
+func TestPrivateStackForm(t *testing.T) {
+	p := mapCallProgram(bytecode.Map{Type: 3, MaxEntries: 3}, bytecode.R2, 5)
+	p.Type = "kprobe"
+	f := known(p, CallFact{PC: 3, Certain: true, Map: 0, Key: 0})
+	f.Stack[0] = StackFact{Depth: 64, Certain: true}
+	for profile, want := range map[string]string{
+		"linux-7.3+nearstack": "49c7c1", "linux-7.3+farstack": "49b9", "linux-7.3": "", "linux-7.3+farstack-farstack": "",
+	} {
+		prof, err := jit.LookupProfile(profile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := Predict(p, f, prof, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		marked := len(res.Unpredicted) > 0 && res.Unpredicted[0] == 0
+		if marked != (want == "") {
+			t.Errorf("%s: unpredicted %v", profile, res.Unpredicted)
+		}
+		img, err := jit.Compile(res.Program, prof)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code := hex.EncodeToString(img.Code[:40]); !strings.Contains(code, want) {
+			t.Errorf("%s: %s without %s", profile, code, want)
 		}
 	}
 }

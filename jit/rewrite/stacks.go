@@ -56,7 +56,7 @@ func surveyStacks(st *state, im *image) (*image, int, error) {
 			out.markFrame(i)
 		}
 		if st.private[i] {
-			out.markPrologue(i)
+			out.markPrologue(st, i)
 		}
 	}
 	return out, 0, nil
@@ -73,10 +73,13 @@ func (im *image) markFrame(fn int) {
 	}
 }
 
-// markPrologue marks the first slot of a function with a private stack, whose
-// address the prologue loads: an instruction of 7 or 10 bytes, by where the kernel
-// found per-CPU memory. Both are seen with one kernel on one machine.
-func (im *image) markPrologue(fn int) { im.slots[im.funcs[fn].start].marks |= markUnpredicted }
+// markPrologue marks the first slot of a function with a private stack unless the
+// profile tells how long the instruction is that loads its address.
+func (im *image) markPrologue(st *state, fn int) {
+	if st.kernel.Has(kernel.ShortMov64) && st.prof.StackForm == "" {
+		im.slots[im.funcs[fn].start].marks |= markUnpredicted
+	}
+}
 
 // privateType reports whether programs of the type may have private stacks
 // (kernel/bpf/verifier.c bpf_enable_priv_stack).
