@@ -152,7 +152,7 @@ func (sl *slot) finds(first int, entries uint32) cfg.Truth {
 		return cfg.TruthOf(entries > 0)
 	case ok && first == 0 && sl.spilled() == 4:
 		return cfg.TruthOf(uint32(v) < entries)
-	case sl.val != nil && sl.val.has(func(a *Alt) bool { return a.flags&loose != 0 }):
+	case sl.val != nil && sl.val.has(vague), sl.vague(first, 4):
 		return cfg.Maybe
 	}
 	return cfg.No

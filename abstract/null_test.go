@@ -12,7 +12,8 @@ import (
 // TestNull checks what is told of both ways behind a comparison of a pointer with 0.
 // Each row but the last two was decided by Linux 7.3.4: selftests cpumask_success,
 // verifier_map_in_map, verifier_direct_packet_access (test8_double_test_variant_1),
-// bpf_iter_tasks (dump_task_sleepable) and xdp-bench of xdp-tools 1.5.4 have them.
+// bpf_iter_tasks (dump_task_sleepable) and xdp-bench of xdp-tools 1.5.4 have them; of a
+// machine with one processor it knows the number.
 func TestNull(t *testing.T) {
 	const lookup, cpu, taskRegs, currentTask = 1, 8, 175, 158
 	array := bytecode.Map{Name: "array", Type: bytecode.MapArray, KeySize: 4, ValueSize: 8, MaxEntries: 2}
@@ -47,6 +48,14 @@ func TestNull(t *testing.T) {
 			a.Helper(cpu)
 			a.Emit(stx4, 10, 0, -8, 0)
 			lookupKey(a, array)
+		}, cfg.Maybe, cfg.Maybe},
+		{"key that the machine bounds, in the middle of a slot", "xdp", func(a *progen.Asm) {
+			a.Helper(cpu)
+			a.Emit(stx4, 10, 0, -4, 0)
+			a.MapAddr(1, a.Map(array))
+			a.Emit(movX, 2, 10, 0, 0)
+			a.Emit(add, 2, 0, 0, -4)
+			a.Helper(lookup)
 		}, cfg.Maybe, cfg.Maybe},
 		{"key behind the last", "xdp", func(a *progen.Asm) {
 			a.Emit(st4, 10, 0, -8, 2)

@@ -14,6 +14,7 @@ const (
 	byteMisc                    // anything
 	byteZero                    // 0
 	byteSpill                   // part of the slot's value
+	byteVague                   // anything, and perhaps 0 to the verifier
 )
 
 // slot is what is known of eight aligned bytes of a stack frame. The zero slot is
@@ -133,7 +134,7 @@ func (f *frame) fill(lo, hi int64, k byteKind) {
 		spilled := s.val != nil
 		f.scrub(s)
 		for b := range s.bytes {
-			if spilled && s.bytes[b] == byteZero { // Linux forgets them with the value
+			if spilled && (s.bytes[b] == byteZero || s.bytes[b] == byteVague) { // Linux forgets them with the value
 				s.bytes[b] = byteMisc
 			}
 		}
@@ -142,6 +143,19 @@ func (f *frame) fill(lo, hi int64, k byteKind) {
 		}
 		lo = end
 	}
+}
+
+// vague reports whether bytes of the slot may all be 0 to the verifier, and are not
+// known to be.
+func (s *slot) vague(first, size int) bool {
+	vague := false
+	for b := first; b < first+size; b++ {
+		if s.bytes[b] != byteVague && !s.zeroByte(b) {
+			return false
+		}
+		vague = vague || s.bytes[b] == byteVague
+	}
+	return vague
 }
 
 // zeroByte reports whether a byte of the slot is 0, written as such or as a part of a
@@ -165,33 +179,28 @@ func (f *frame) scrub(s *slot) {
 }
 
 // weak marks the bytes from lo to before hi as perhaps overwritten: by a zero
-// if zero is true, which leaves zeros what they are, else by anything
+// if k is byteZero, which leaves zeros what they are, else by anything
 // (kernel/bpf/verifier.c check_stack_write_var_off, Linux 7.3).
-func (f *frame) weak(lo, hi int64, zero bool) {
+func (f *frame) weak(lo, hi int64, k byteKind) {
 	lo, hi = max(lo, -stackSize), min(hi, 0)
 	for ; lo < hi; lo++ {
 		num := int16((-lo + 7) / 8)
 		s := f.at(num)
 		b := lo + 8*int64(num)
-		if zero && s.zeroByte(int(b)) {
+		switch zero := s.zeroByte(int(b)) || s.bytes[b] == byteVague; {
+		case zero && k == byteZero:
 			continue
-		}
-		if s.val != nil {
+		case zero && k == byteVague && s.val.zero():
+			spilled := s.spilled() // the verifier may keep it
 			f.scrub(s)
-		}
-		s.bytes[b] = byteMisc
-	}
-}
-
-// holdsZero reports whether a byte from lo to before hi is 0.
-func (f *frame) holdsZero(lo, hi int64) bool {
-	for lo, hi = max(lo, -stackSize), min(hi, 0); lo < hi; lo++ {
-		num := int16((-lo + 7) / 8)
-		if s := f.get(num); s != nil && s.zeroByte(int(lo+8*int64(num))) {
-			return true
+			f.fill(-8*int64(num), -8*int64(num)+int64(spilled), byteVague)
+		default:
+			f.scrub(s)
+			if s.bytes[b] = byteMisc; zero && k == byteVague {
+				s.bytes[b] = byteVague
+			}
 		}
 	}
-	return false
 }
 
 // leqFrame reports whether every stack that f describes is one of g's; leq

@@ -91,12 +91,17 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 	case sl.val != nil && sl.val.zero() && first+acc.size <= n:
 		return constant(0)
 	}
+	zero := true
 	for b := first; b < first+acc.size; b++ {
-		if !r.zeroByte(sl, b) {
-			return stackUnknown(f)
-		}
+		zero = zero && r.zeroByte(sl, b)
 	}
-	return constant(0)
+	switch {
+	case zero:
+		return constant(0)
+	case sl.vague(first, acc.size):
+		return stackUnknown(f).loosened()
+	}
+	return stackUnknown(f)
 }
 
 // checkFill reports the fault of a load of a part of a spilled pointer. At a variable
@@ -158,18 +163,24 @@ func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value 
 	if few && len(codes) > 0 && r.a.opt.Rules == Exact {
 		return fromAlts(codes)
 	}
+	vague := true // zero to the verifier, perhaps
 	for at := lo; at < hi+int64(acc.size); at++ {
 		sl := f.get(int16((-at + 7) / 8))
-		zero = zero && at < 0 && sl != nil &&
-			r.zeroByte(sl, int(at&7))
+		here := at < 0 && sl != nil
+		zero = zero && here && r.zeroByte(sl, int(at&7))
+		vague = vague && here && (sl.zeroByte(int(at&7)) || sl.vague(int(at&7), 1))
 	}
+	v := stackUnknown(f)
 	switch {
 	case zero:
 		return constant(0)
-	case acc.size == 8:
-		return stackUnknown(f)
+	case acc.size < 8:
+		v = number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed))
 	}
-	return number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed))
+	if vague {
+		return v.loosened()
+	}
+	return v
 }
 
 // zeroByte reports whether a byte of a slot is zero when it is loaded with others. Linux
@@ -203,28 +214,31 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 	}
 	f := s.edit(int(a.Obj))
 	val = r.stored(val)
-	zero := val != nil && val.zero()
+	kind := storedKind(val)
 	if val != nil && val.has(isLocal) && (!fixed || !only || acc.size != 8 || lo&7 != 0) {
 		f.lost = true
 	}
 	switch {
 	case fixed && only && val != nil && lo&7 == 0 && lo < 0 && lo >= -stackSize && (acc.size == 8 || val.is(Number)):
 		f.spill(int16(-lo/8), acc.size, val)
-	case fixed && only && zero:
-		f.fill(lo, lo+int64(acc.size), byteZero)
 	case fixed && only:
-		f.forget(lo, lo+int64(acc.size))
-		s.cover = s.cover || perhapsZero(val)
+		f.fill(lo, lo+int64(acc.size), kind)
 	default:
-		s.cover = s.cover || perhapsZero(val) && f.holdsZero(lo, hi+int64(acc.size))
-		f.weak(lo, hi+int64(acc.size), zero)
+		f.weak(lo, hi+int64(acc.size), kind)
 	}
 }
 
-// perhapsZero reports whether the verifier may hold 0 where more is held here: it
-// keeps zeros on the stack, so that the slot says less than its own.
-func perhapsZero(val *Value) bool {
-	return val != nil && val.is(Number) && vague(&val.Alt) && val.Off.Contains(0)
+// storedKind returns what the bytes of a stored value become that is not kept. Where
+// more is held than the verifier may hold, it may keep zeros.
+func storedKind(val *Value) byteKind {
+	switch {
+	case val == nil || !val.is(Number):
+	case val.zero():
+		return byteZero
+	case vague(&val.Alt) && val.Off.Contains(0):
+		return byteVague
+	}
+	return byteMisc
 }
 
 // spill stores the low size bytes of a value to a slot (kernel/bpf/verifier.c
@@ -243,7 +257,7 @@ func (f *frame) spill(num int16, size int, val *Value) {
 		switch {
 		case b < size:
 			sl.bytes[b] = byteSpill
-		case sl.bytes[b] != byteZero:
+		case sl.bytes[b] != byteZero && sl.bytes[b] != byteVague:
 			sl.bytes[b] = byteMisc
 		}
 	}

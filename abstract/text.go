@@ -60,7 +60,7 @@ func (s *slot) text() string {
 	}
 	var b strings.Builder
 	for i := 7; i >= 0; i-- {
-		b.WriteByte("?m0r"[s.bytes[i]])
+		b.WriteByte("?m0rm"[s.bytes[i]])
 	}
 	if s.val != nil {
 		b.WriteString(" " + s.val.String())
