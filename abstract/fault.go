@@ -58,6 +58,7 @@ const (
 	NegativeSize              // the size of a buffer may be negative
 	UnboundedSize             // the size of a buffer has no bound
 	BadContext                // an access of Size bytes at Off of the context, where no field is
+	StructArgument            // parameter Value of a kernel function is a structure, or with Max a union
 	NoFunction                // an indirect call through Reg, which holds no function
 )
 

@@ -11,6 +11,7 @@ import (
 type callee struct {
 	calls.Proto
 	known  bool // the prototype is
+	calls  bool // it may call functions that it is given, in ways that are not known
 	helper int32
 	// callback is the number of the argument that is a function that it calls, with
 	// how; 0 when there is none.
@@ -49,9 +50,22 @@ func calleeAt(p *bytecode.Program, pc bytecode.PC) callee {
 		return helperOf(in.Imm)
 	}
 	if ref, ok := p.RefAt(pc); ok && ref.Kind == bytecode.RefKfunc {
-		return kfuncOf(ref.Name)
+		return kfuncOf(p, ref.Name)
 	}
 	return unknownCallee()
+}
+
+// Parameters returns how many arguments the function takes that an instruction calls,
+// at most: those of its prototype, or as many as there can be.
+func Parameters(p *bytecode.Program, pc bytecode.PC) int {
+	f := p.Flow(pc)
+	if f.Kind != bytecode.FlowCall {
+		return calleeAt(p, pc).Params
+	}
+	if sub := p.SubprogAt(f.Callee); sub >= 0 && p.Subprogs[sub].Start == f.Callee {
+		return p.Subprogs[sub].Params
+	}
+	return 5 + stackArgs
 }
 
 // unknownCallee may do anything with what it is given.
@@ -98,10 +112,13 @@ func helperOf(n int32) callee {
 // kfuncOf returns what is known of a kernel function by its name.
 //
 // Source: kernel/bpf/verifier.c check_kfunc_call, Linux 7.3.
-func kfuncOf(name string) callee {
+func kfuncOf(prog *bytecode.Program, name string) callee {
 	p, ok := calls.Kfunc(name)
 	if !ok {
 		if p, ok = calls.Kfunc(strings.TrimSuffix(name, "_impl")); !ok {
+			if k := prog.Kfunc(name); k != nil {
+				return declared(k)
+			}
 			return unknownCallee()
 		}
 		p.Params = len(p.Args) // what Linux adds is among the arguments

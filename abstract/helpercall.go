@@ -26,6 +26,7 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 		}
 	}
 	h := calleeAt(r.a.p, pc)
+	r.checkParams(pc)
 	r.again(pc, s)
 	if m := s.get(bytecode.R1); m.is(TablePtr) && in.IsHelperCall() {
 		r.fault(&m.Alt, Fault{PC: pc, Kind: TableArgument, Reg: bytecode.R1, Value: int64(in.Imm)})
@@ -261,7 +262,7 @@ func (r *run) argBytes(h callee, i int, s *State) (size int64, known bool) {
 func (r *run) callbacks(pc bytecode.PC, h callee, s *State) {
 	if h.callback == 0 {
 		// Not known to call anything: whatever functions it is given.
-		for i := 1; i <= h.Params && i <= 5 && !h.known; i++ {
+		for i := 1; i <= h.Params && i <= 5 && (!h.known || h.calls); i++ {
 			if v := s.regs[i]; v != nil {
 				r.escape(pc, v, true)
 			}

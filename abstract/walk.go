@@ -76,7 +76,8 @@ func Walk(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) Outcome {
 	a := &analyzer{p: p, g: g, opt: opt.Options, f: newFacts(p, g)}
 	a.opt.felt = &a.f.felt
 	a.prepare()
-	w := &walker{r: &run{a: a}, p: p, opt: opt, called: make([]bool, len(p.Subprogs))}
+	w := &walker{r: &run{a: a}, p: p, opt: opt}
+	w.called, w.distrusted = make([]bool, len(p.Subprogs)), make([]bool, len(p.Subprogs))
 	w.read()
 	if opt.Facts != nil {
 		w.begin(opt.Facts, opt.From)
@@ -106,6 +107,9 @@ type walker struct {
 	waiting []path
 	cur     path
 	called  []bool // of each global function: to be followed, or has been
+	// distrusted tells the functions whose prototype the verifier has found to be of no
+	// use to it.
+	distrusted []bool
 
 	insns, jumps         int // processed so far
 	savedInsns, savedJmp int // when the last state was remembered
@@ -426,7 +430,10 @@ func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 		w.end(GaveUp, false)
 		return
 	}
-	r.checkArgs(pc, s, w.p.Subprogs[sub].Params)
+	if !w.distrusted[sub] {
+		r.checkArgs(pc, s, w.p.Subprogs[sub].Params)
+	}
+	w.distrusted[sub] = w.distrusted[sub] || w.p.Subprogs[sub].Distrusted
 	if w.p.Subprogs[sub].Global && sub != 0 {
 		w.called[sub] = w.called[sub] || !w.followed(sub)
 		w.cur.s = r.callGlobal(pc, sub, s)

@@ -55,6 +55,9 @@ type Program struct {
 	// Locals are the structures of the object, by ID, of a program that allocates
 	// objects or frees them.
 	Locals []LocalType
+	// Kfuncs are the kernel functions that the program calls as the object declares
+	// them, by name.
+	Kfuncs []Kfunc
 
 	// Rewritten reports whether Insns are those of a program that a kernel's
 	// verifier has rewritten, as running kernels show it. Such a program is not
@@ -85,6 +88,10 @@ type Subprogram struct {
 	// most 8 bytes), or "other". 0 and empty when there is no BTF.
 	Params int
 	Result string
+	// Distrusted reports whether a static function has a parameter that the kernel
+	// takes no types of, such as a pointer to memory. It does not go by the prototype
+	// from the second call on then.
+	Distrusted bool
 	// Exception reports whether the function is the program's exception
 	// callback (BTF declaration tag "exception_callback:NAME").
 	Exception bool

@@ -74,7 +74,7 @@ func Describe(s *bytecode.Subprogram, fn *btf.Func, progType string) (err error)
 	if err != nil {
 		return fmt.Errorf("function %q: %w", fn.Name, err)
 	}
-	types.describe(s, uint32(id))
+	types.describe(s, uint32(id), progType)
 	if s.Global {
 		s.Args = types.args(uint32(id), progType)
 	}

@@ -48,8 +48,9 @@ func (b *btfTypes) args(fn uint32, progType string) []string {
 	return res
 }
 
-// describe adds what the prototype of a function says of a subprogram.
-func (b *btfTypes) describe(s *bytecode.Subprogram, fn uint32) {
+// describe adds what the prototype of a function says of a subprogram of a program
+// of the type.
+func (b *btfTypes) describe(s *bytecode.Subprogram, fn uint32, progType string) {
 	proto := b.at(b.at(fn).size)
 	if proto.kind != kindFuncProto {
 		return
@@ -61,6 +62,18 @@ func (b *btfTypes) describe(s *bytecode.Subprogram, fn uint32) {
 	case t.kind == kindInt || t.kind == kindEnum || t.kind == kindEnum64:
 		s.Result = "int"
 	}
+	for i, a := range b.args(fn, progType) {
+		_, untyped := strings.CutPrefix(a, "mem:")
+		untyped = untyped || strings.HasPrefix(a, "nonnull:") || a == "other" && b.tags[tagged{fn, int32(i)}] == nil
+		s.Distrusted = s.Distrusted || untyped && !b.dynptr(b.word(proto, 2*i+1))
+	}
+}
+
+// dynptr reports whether a type is a pointer to a bpf_dynptr.
+func (b *btfTypes) dynptr(typ uint32) bool {
+	t := b.at(b.strip(typ))
+	to := b.at(b.strip(t.size))
+	return t.kind == kindPtr && to.kind == kindStruct && b.str(to.name) == "bpf_dynptr"
 }
 
 // arg describes one parameter by its type and declaration tags.

@@ -32,7 +32,7 @@ func Functions(types []byte, order binary.ByteOrder, info [][2]uint32, progType 
 			return nil, fmt.Errorf("function at %d has type %d, which is no function: %w", slot, id, errBTF)
 		}
 		s := bytecode.Subprogram{Name: b.str(t.name), Start: bytecode.PC(slot), Global: t.vlen == btfGlobal}
-		b.describe(&s, id)
+		b.describe(&s, id, progType)
 		if s.Global {
 			s.Args = o.argsOf(id, progType)
 		}

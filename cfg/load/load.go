@@ -170,8 +170,8 @@ func (l Limits) ELF(name string, data []byte) (*Object, error) {
 		if p.BigEndian = f.order == binary.BigEndian; p.BigEndian {
 			p.Diags = append([]string{OtherOrder}, p.Diags...)
 		}
-		if o.types != nil && allocates(p) {
-			p.Locals = o.types.locals()
+		if o.types != nil {
+			o.types.setLocals(p)
 		}
 		res.Programs = append(res.Programs, p)
 	}

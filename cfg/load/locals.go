@@ -2,6 +2,7 @@ package load
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -72,13 +73,89 @@ func allocates(p *bytecode.Program) bool {
 	return false
 }
 
-// SetLocals fills in Program.Locals by types in the order of the machine, raw BTF, where
-// the program needs it. Types that make no sense have none.
+// SetLocals fills in Program.Locals and Program.Kfuncs by types in the order of the
+// machine, raw BTF, where the program needs them. Types that make no sense have none.
 func SetLocals(p *bytecode.Program, types []byte) {
-	if len(types) == 0 || !allocates(p) {
+	if len(types) == 0 {
 		return
 	}
 	if b, err := parseBTF(types, binary.LittleEndian); err == nil {
+		b.setLocals(p)
+	}
+}
+
+// setLocals is SetLocals.
+func (b *btfTypes) setLocals(p *bytecode.Program) {
+	if allocates(p) {
 		p.Locals = b.locals()
 	}
+	seen := map[string]bool{}
+	for _, r := range p.Refs {
+		if r.Kind != bytecode.RefKfunc || seen[r.Name] {
+			continue
+		}
+		seen[r.Name] = true
+		if k, ok := b.kfunc(r.Name); ok {
+			p.Kfuncs = append(p.Kfuncs, k)
+		}
+	}
+	slices.SortFunc(p.Kfuncs, func(x, y bytecode.Kfunc) int { return strings.Compare(x.Name, y.Name) })
+}
+
+// kfunc returns the prototype of a kernel function that the object declares.
+func (b *btfTypes) kfunc(name string) (bytecode.Kfunc, bool) {
+	id, ok := b.find(kindFunc, name)
+	proto := b.at(b.at(id).size)
+	if !ok || proto.kind != kindFuncProto {
+		return bytecode.Kfunc{}, false
+	}
+	k := bytecode.Kfunc{Name: name, Result: b.param(proto.size).Kind}
+	for i := range min(proto.vlen, maxArgs) {
+		param := b.param(b.word(proto, 2*i+1))
+		param.Name = b.str(b.word(proto, 2*i))
+		k.Params = append(k.Params, param)
+	}
+	return k, true
+}
+
+// param describes a parameter or result of a type.
+func (b *btfTypes) param(typ uint32) bytecode.Param {
+	t := b.at(b.strip(typ))
+	switch t.kind {
+	case kindVoid:
+		return bytecode.Param{}
+	case kindInt, kindEnum, kindEnum64:
+		return bytecode.Param{Kind: bytecode.ParamNumber}
+	case kindStruct:
+		return bytecode.Param{Kind: bytecode.ParamStruct}
+	case kindUnion:
+		return bytecode.Param{Kind: bytecode.ParamUnion}
+	case kindPtr:
+	default:
+		return bytecode.Param{Kind: bytecode.ParamOther}
+	}
+	p := bytecode.Param{Kind: bytecode.ParamPointer, Const: b.isConst(t.size)}
+	switch to := b.at(b.strip(t.size)); to.kind {
+	case kindFuncProto:
+		p.Kind = bytecode.ParamFunction
+	case kindStruct, kindFwd:
+		p.Of = b.str(to.name)
+	}
+	p.Size, _ = b.sizeOf(t.size)
+	return p
+}
+
+// isConst reports whether a type is qualified as constant.
+func (b *btfTypes) isConst(typ uint32) bool {
+	for range btfMaxDepth {
+		switch t := b.at(typ); t.kind {
+		case kindConst:
+			return true
+		case kindVolatile, kindRestrict, kindTypeTag:
+			typ = t.size
+		default:
+			return false
+		}
+	}
+	return false
 }

@@ -209,7 +209,7 @@ func (l *linker) addSubprograms() {
 		s.Exception = fn == l.exception
 		if id, ok := l.o.funcType(f); ok {
 			t := l.o.types.at(id)
-			l.o.types.describe(&s, id)
+			l.o.types.describe(&s, id, l.p.Type)
 			s.Global = t.kind == kindFunc && t.vlen == btfGlobal && !f.hidden
 			// The kernel gives the entry its context, unless it replaces a function.
 			if s.Global && (fn != l.placed[0] || l.p.TypedEntry()) {

@@ -44,7 +44,10 @@ func (w *paths) afterPaths() *Verdict {
 			return v
 		}
 	}
-	return w.chains()
+	if v := w.chains(); v != nil || !w.c.set.StackArgs {
+		return v
+	}
+	return w.unusedArgs()
 }
 
 // callGraph refuses recursion through indirect calls, and tail calls in what is

@@ -20,7 +20,7 @@ import (
 // decide is left to the rest: v is nil, and may is what the kernel may find.
 func (w *paths) loops() (v, may *Verdict) {
 	trap := w.closed()
-	if trap.some || len(w.faults) > 0 || w.cyclic() {
+	if trap.some || len(w.faults) > 0 || w.cyclic() || w.firstCalls() {
 		const (
 			least   = 1 << 14 // instructions to follow at least
 			perSlot = 16      // and for each of the program
@@ -55,7 +55,10 @@ func (w *paths) walk(opt abstract.WalkOptions) (v, may *Verdict) {
 		met = w.ruleAt(pc)
 		return met != nil
 	}
-	opt.Refuses = func(f abstract.Fault) bool { _, known := w.faults[f.PC]; return known && refuses(f) }
+	opt.Refuses = func(f abstract.Fault) bool {
+		_, known := w.faults[f.PC]
+		return (known || f.Kind == abstract.MissingArgument) && refuses(f)
+	}
 	out := w.outcome(opt, w.memo)
 	switch out.Ending {
 	case abstract.Stopped:

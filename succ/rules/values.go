@@ -108,6 +108,7 @@ type paths struct {
 	memo    *Memo    // what is known of other kernels, nil for none
 	endless *Verdict // on a loop that nothing leaves, when it is not known what the kernel says of it
 
+	once            []bool // of each subprogram by starts: see calledOnce; nil until asked for
 	callback, async []bool // of each subprogram by starts: see roles
 }
 
@@ -118,6 +119,9 @@ func newPaths(c *checker, r *succ.Result) *paths {
 	for _, f := range r.Facts.Faults() {
 		if f.Kind == abstract.TooManyFrames && c.set.StaticCallx {
 			continue // recursion: told by the graph of calls
+		}
+		if f.Kind == abstract.MissingArgument && !w.firstCall(f.PC) {
+			continue // the walk tells
 		}
 		if f.Proven && refuses(f) {
 			w.faults[f.PC] = f

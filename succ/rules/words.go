@@ -37,7 +37,7 @@ func errno(k abstract.FaultKind) string {
 		return "E2BIG"
 	case abstract.NoCodeAddress, abstract.UnsetTarget, abstract.EntryOutside, abstract.NoFunction, abstract.TableArgument,
 		abstract.FarOffset, abstract.FarPointer, abstract.UnboundedOffset, abstract.LargeOffset, abstract.LateArgument,
-		abstract.FarArgument:
+		abstract.FarArgument, abstract.StructArgument:
 		return "EINVAL"
 	case abstract.MissingArgument, abstract.Trapped:
 		return "EFAULT"
@@ -94,7 +94,7 @@ func (s Set) Words(f abstract.Fault) string {
 	if msg := mathWords(f); msg != "" {
 		return msg
 	}
-	return callWords(f)
+	return s.callWords(f)
 }
 
 // outsideRange is how the message on an offset outside of its memory ends.
@@ -138,8 +138,20 @@ func mathWords(f abstract.Fault) string {
 	return ""
 }
 
+// argument names argument number n of a call (kernel/bpf/verifier.c reg_arg_name,
+// Linux 7.3).
+func (s Set) argument(n int64) string {
+	switch {
+	case !s.StackArgs:
+		return fmt.Sprintf("arg#%d", n-1)
+	case n > 5:
+		return fmt.Sprintf("*(R11-%d)", 8*(n-5))
+	}
+	return fmt.Sprintf("R%d", n)
+}
+
 // callWords is Words for calls.
-func callWords(f abstract.Fault) string {
+func (s Set) callWords(f abstract.Fault) string {
 	switch f.Kind {
 	case abstract.TooManyFrames:
 		return fmt.Sprintf("the call stack of %d frames is too deep", f.Value)
@@ -156,6 +168,12 @@ func callWords(f abstract.Fault) string {
 		return fmt.Sprintf("stack arg write offset %d exceeds max %d stack args", f.Off, f.Size)
 	case abstract.MissingArgument:
 		return fmt.Sprintf("callee expects %d args, stack arg%d is not initialized", f.Size, f.Value)
+	case abstract.StructArgument:
+		kind := "STRUCT"
+		if f.Max {
+			kind = "UNION"
+		}
+		return fmt.Sprintf("Unrecognized %s type %s", s.argument(f.Value), kind)
 	case abstract.NoNumber:
 		return fmt.Sprintf("R%d type=%s expected=scalar", f.Reg, typeName(f))
 	case abstract.NegativeSize:
