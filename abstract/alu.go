@@ -51,7 +51,11 @@ func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 			s.cover = true
 		}
 	}
-	s.set(in.Dst, r.numberALU(pc, in, op, is32, dst, src))
+	out := r.numberALU(pc, in, op, is32, dst, src)
+	if r.staleLink(in, op, dst, out) {
+		s.misled, s.cover = true, true
+	}
+	s.set(in.Dst, out)
 	return again
 }
 
@@ -217,7 +221,7 @@ func (s *State) link(reg bytecode.Reg, v *Value) *Value {
 	if v.id != 0 || reg >= bytecode.R10 || !v.linkable() {
 		return v
 	}
-	v = v.linked(s.newID(), 0, 0)
+	v = v.linked(s.newID(), v.delta, 0) // what is left of an ended link: see staleLink
 	s.set(reg, v)
 	return v
 }

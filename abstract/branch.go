@@ -33,6 +33,10 @@ func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *S
 	if !fromReg {
 		c.src = noReg
 	}
+	if s.misled && a.is(Number) && b.is(Number) {
+		s.cover = true
+		return s.fork(), s
+	}
 	taken, fall = c.carryOut(s)
 	if taken != nil && fall != nil {
 		c.packets(taken, fall)

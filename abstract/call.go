@@ -116,7 +116,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 			args[i] = nil
 		}
 	}
-	e := &State{frames: []*frame{{}}, ids: s.ids, cover: s.cover}
+	e := &State{frames: []*frame{{}}, ids: s.ids, cover: s.cover, misled: s.misled}
 	visible := reaches(args[:])
 	for i, v := range args {
 		e.regs[argRegister(i)] = shift(v, 1)
@@ -141,7 +141,8 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 	outs := make([]*State, 0, len(ctx.exits))
 	wider := !ctx.entry.leq(e, r.a.opt.Rules) // the callee was followed with more than e holds
 	for _, x := range ctx.exits {
-		out := &State{frames: s.frames, ids: s.ids, cover: s.cover || x.cover || wider}
+		out := &State{frames: s.frames, ids: s.ids, cover: s.cover || x.cover || wider,
+			misled: s.misled || x.misled}
 		out.regs[0] = rebase(shift(x.regs[0], -1), s.ids)
 		if visible {
 			out.frames = shiftFrames(x.frames, -1)

@@ -327,7 +327,8 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 
 // exit notes a state in which the subprogram returns r0.
 func (r *run) exit(s *State, r0 *Value) {
-	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids, cover: s.cover || r.grown > 0}
+	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids, cover: s.cover || r.grown > 0,
+		misled: s.misled}
 	x.regs[0] = r0
 	s.share()
 	x.trim(1)

@@ -77,7 +77,12 @@ func (r *run) packetLoad(pc bytecode.PC, in bytecode.Insn, s *State) {
 	if in.Mode() == asm.IndMode {
 		r.read(pc, s, in.Src)
 	}
-	r.exit(s, constant(0))
+	failed := s
+	if r.a.f.felt.MayNotExit = true; r.a.opt.Quirks.MayNotExit {
+		failed = s.fork()
+		failed.cover = true
+	}
+	r.exit(failed, constant(0))
 	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
 		s.regs[reg] = nil
 	}

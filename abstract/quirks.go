@@ -51,6 +51,13 @@ type Quirks struct {
 	// NoMixedZeros: a load of stack bytes that were stored as zeros and of others that
 	// are part of a spilled 0 is a number of which nothing is known (before Linux 7.3).
 	NoMixedZeros bool
+	// StaleLinks: the constant that was added to a number stays when its link ends, and a
+	// number that is added to itself stays linked, so that the verifier takes other
+	// numbers for known than they are (before Linux 7.2, or less in stable releases).
+	StaleLinks bool
+	// MayNotExit: that a legacy packet load leaves a function is not followed, or may not
+	// be (before Linux 7.2; not in 6.12.117 and 6.19.14).
+	MayNotExit bool
 }
 
 // frames returns how many frames a chain of calls may have (MAX_CALL_FRAMES).
@@ -79,6 +86,8 @@ func QuirksOf(k kernel.Features) Quirks {
 
 		PerhapsLinkedSub: k.Has(kernel.MayLinkSub) && !k.Has(kernel.LinkedSub),
 
+		StaleLinks:   k.Has(kernel.LinkedAdd) && !k.Has(kernel.CleanLinks),
+		MayNotExit:   !k.Has(kernel.LoadExits),
 		NoTrying:     !k.Has(kernel.TryBranches),
 		NoMixedZeros: !k.Has(kernel.MixedZeros),
 		LostCode:     k.Has(kernel.Gotox) && !k.Has(kernel.SpilledCode),

@@ -26,6 +26,9 @@ type State struct {
 	// without it is, but for what decides nothing, a state that the verifier itself
 	// has on some path. It is never taken back.
 	cover bool
+	// misled says that the verifier may know a number wrongly, by Quirks.StaleLinks: what
+	// a comparison of numbers decides is not known then.
+	misled bool
 	// tested are the readings on which a branch was decided, by rules Exact.
 	tested uint64
 	// frames holds the stack frames that can be reached from here: [0] is the
@@ -203,7 +206,7 @@ func (s *State) leq(t *State, rules Rules) bool {
 // leqFrom is leq that looks at one register first: the one that told s and t, or
 // states like them, apart the last time. It notes the one that does.
 func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
-	if len(s.frames) != len(t.frames) || rules == Kernel && t.cover && !s.cover || s.sent != t.sent && (!t.sent ||
+	if len(s.frames) != len(t.frames) || rules == Kernel && t.cover && !s.cover || t.misled && !s.misled || s.sent != t.sent && (!t.sent ||
 		!t.cover) ||
 		!s.regs[*at].leq(t.regs[*at]) {
 		return false
@@ -286,6 +289,7 @@ func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
 	m := idPairs{combine: combine}
 	out := &State{
 		frames: make([]*frame, len(a.frames)), cover: true, sent: a.sent || b.sent, tested: a.tested | b.tested,
+		misled: a.misled || b.misled,
 	}
 	for r := range out.regs {
 		switch v, w := a.regs[r], b.regs[r]; {

@@ -281,8 +281,10 @@ func (w *walker) step() (ends bool) {
 		if again := r.step(pc, s); again != nil {
 			w.push(pc, again)
 		}
-		r.exits = r.exits[:0]
 		w.cur.pc += in.Slots()
+		if len(r.exits) > 0 {
+			w.leaveEarly()
+		}
 	}
 	w.faults()
 	return ends
@@ -405,6 +407,19 @@ func (w *walker) indirect(pc bytecode.PC, in bytecode.Insn) (ends bool) {
 	return false
 }
 
+// leaveEarly leaves a function at a legacy packet load, and lets it go on behind it.
+//
+// Source: kernel/bpf/verifier.c check_ld_abs, Linux 7.3.
+func (w *walker) leaveEarly() {
+	w.r.exits = w.r.exits[:0]
+	if w.cur.up == nil || w.r.a.opt.Quirks.MayNotExit {
+		return
+	}
+	w.push(w.cur.pc, w.cur.s.fork())
+	w.cur.s.set(bytecode.R0, constant(0))
+	w.exit(w.cur.pc)
+}
+
 // exit leaves a function.
 func (w *walker) exit(pc bytecode.PC) (ends bool) {
 	s, up := w.cur.s, w.cur.up
@@ -413,7 +428,7 @@ func (w *walker) exit(pc bytecode.PC) (ends bool) {
 		return true
 	}
 	s.share()
-	out := &State{frames: shiftFrames(s.frames[1:], -1), ids: s.ids, cover: s.cover}
+	out := &State{frames: shiftFrames(s.frames[1:], -1), ids: s.ids, cover: s.cover, misled: s.misled}
 	out.regs = up.regs
 	out.regs[bytecode.R0] = shift(s.regs[bytecode.R0], -1)
 	out.endArgs()
@@ -448,7 +463,7 @@ func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 			up.regs[reg] = s.regs[reg]
 		}
 	}
-	e := &State{frames: append([]*frame{{}}, shiftFrames(s.frames, 1)...), ids: s.ids, cover: s.cover}
+	e := &State{frames: append([]*frame{{}}, shiftFrames(s.frames, 1)...), ids: s.ids, cover: s.cover, misled: s.misled}
 	for i := 1; i < len(arguments{}); i++ {
 		e.regs[argRegister(i)] = shift(s.regs[argRegister(i)], 1)
 	}

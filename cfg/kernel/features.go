@@ -66,6 +66,8 @@ const (
 	LinkedAdd       // a number and the same plus a constant are known together
 	LinkedSub       // so are one less a constant, and one of 32 bits
 	MayLinkSub      // stable releases may know so
+	LoadExits       // a legacy packet load may leave its function
+	CleanLinks      // what a link was is forgotten with it
 	SameRegister    // a register compared with itself is decided
 	TryBranches     // a branch is decided by trying both sides for a contradiction
 
@@ -133,6 +135,8 @@ func Table() [featureCount]Row {
 		LinkedAdd:       row(6011, 0, Read, "a number plus a constant stays linked"),
 		LinkedSub:       row(7000, 0, Recorded, "so does one less a constant, and one of 32 bits"),
 		MayLinkSub:      row(6018, 0, Recorded, "stable releases differ: 6.18.15 does not know so, 6.18.44 does"),
+		LoadExits:       row(7002, 0, Recorded, "the failure of LD_ABS in a function is followed; not in 6.12.117, 6.19.14"),
+		CleanLinks:      row(7002, 0, Recorded, "an ended link leaves nothing; in 6.12's stable releases, not in 6.19.14"),
 		SameRegister:    row(6019, 0, Read, "a register compared with itself is decided"),
 		TryBranches:     row(7002, 0, Read, "branches are decided by trying both sides"),
 	}
