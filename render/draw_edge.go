@@ -28,7 +28,7 @@ func kindStyle(k EdgeKind) int {
 	switch k {
 	case FallThrough, Return:
 		return styleFall
-	case Taken:
+	case Taken, Compared:
 		return styleTaken
 	case Goto:
 		return styleGoto
@@ -232,13 +232,13 @@ func (d *drawing) label(w *Wire, e *Edge) {
 	}
 	n := len(w.Points)
 	p := w.Points[0]
-	if e.Kind == Indirect {
+	if e.Kind.chooses() {
 		p = w.Points[n-1]
 	}
 	room := d.roomRight(e.To, p.X)
-	atLeft := e.Kind == Indirect && room < min(columns(visible.Text(text)), labelCols)*labelCell/10+12
+	atLeft := e.Kind.chooses() && room < min(columns(visible.Text(text)), labelCols)*labelCell/10+12
 	lines, cut := []string{text}, false
-	if e.Kind != Indirect || w.Curve {
+	if !e.Kind.chooses() || w.Curve {
 		lines[0], cut = clip(visible.Text(text), labelCols)
 	} else {
 		// The last bend is where the line leaves its trunk.
@@ -255,7 +255,7 @@ func (d *drawing) label(w *Wire, e *Edge) {
 	for i, t := range lines {
 		run := display.Run{Text: visible.Text(t)}
 		switch y := p.Y - 5 - labelHeight*(len(lines)-1-i); {
-		case e.Kind != Indirect:
+		case !e.Kind.chooses():
 			d.runs(p.X+6, p.Y+11, "lab", title, display.Start, run)
 		case atLeft:
 			d.runs(p.X-8, y, look, title, display.End, run)

@@ -3,6 +3,8 @@ package render
 import (
 	"fmt"
 	"slices"
+
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // FoldAbove is the number of blocks above which pictures that nobody can zoom
@@ -14,7 +16,8 @@ const minFold = 3
 
 // Folded says what a block stands for that Fold made of several.
 type Folded struct {
-	Kind       string // "chain", "loop", "region" or "subprogram"
+	Kind       string // "chain", "loop", "region", "subprogram", or that of a Group
+	Text       string // of a Group, else empty
 	Blocks     int
 	Insns      int
 	Dead       int // blocks that are not reachable
@@ -32,8 +35,15 @@ type Folded struct {
 // longer shows; edges inside are gone. Nothing is folded that has a mark, for
 // marks are to be seen. Indices of blocks and edges are other ones than before.
 func Fold(s *Scene, above int) *Scene {
+	out, _ := FoldInto(s, above)
+	return out
+}
+
+// FoldInto is Fold, and returns the box of each block of the scene given, too.
+func FoldInto(s *Scene, above int) (*Scene, []int) {
+	into := identity(len(s.Blocks))
 	if len(s.Blocks) <= above {
-		return s
+		return s, into
 	}
 	before := len(s.Blocks)
 	regions := func(f *folder) { f.regions(above) }
@@ -44,22 +54,27 @@ func Fold(s *Scene, above int) *Scene {
 		}
 		f := newFolder(s)
 		find(f)
-		s = f.scene()
+		var index []int
+		s, index = f.scene()
+		for b := range into {
+			into[b] = index[into[b]]
+		}
 	}
 	if len(s.Blocks) == before {
-		return s
+		return s, into
 	}
 	s.Notes = append(slices.Clip(s.Notes),
 		fmt.Sprintf("%d blocks are drawn as %d: chains, loops, regions or subprograms are folded", before, len(s.Blocks)))
-	return s
+	return s, into
 }
 
 // folder folds a scene once.
 type folder struct {
 	s       *Scene
-	in, out [][]int  // local edges of each block
-	into    []int    // block that each becomes part of, itself when it stays
-	kind    []string // for blocks that others become part of
+	in, out [][]int        // local edges of each block
+	into    []int          // block that each becomes part of, itself when it stays
+	kind    []string       // for blocks that others become part of
+	text    map[int]string // of groups, by their first block
 }
 
 func newFolder(s *Scene) *folder {
@@ -83,10 +98,10 @@ func (f *folder) local(e *Edge) bool {
 }
 
 // fold makes the blocks one, the first of them being the way in, unless there
-// are too few, one has a mark, or there is another way in.
-func (f *folder) fold(kind string, blocks []int) {
+// are too few, one has a mark, or there is another way in. It returns whether it does.
+func (f *folder) fold(kind string, blocks []int) bool {
 	if len(blocks) < minFold {
-		return
+		return false
 	}
 	member := map[int]bool{}
 	for _, b := range blocks {
@@ -94,11 +109,11 @@ func (f *folder) fold(kind string, blocks []int) {
 	}
 	for _, b := range blocks {
 		if f.s.Blocks[b].Mark != "" {
-			return
+			return false
 		}
 		for _, i := range f.in[b] {
 			if b != blocks[0] && !member[f.s.Edges[i].From] {
-				return
+				return false
 			}
 		}
 	}
@@ -106,6 +121,7 @@ func (f *folder) fold(kind string, blocks []int) {
 	for _, b := range blocks {
 		f.into[b] = blocks[0]
 	}
+	return true
 }
 
 // chains folds blocks that follow each other with nothing else in or out.
@@ -259,8 +275,8 @@ func (f *folder) subprograms() {
 	}
 }
 
-// scene makes the folded scene.
-func (f *folder) scene() *Scene {
+// scene makes the folded scene, and returns the box of each block.
+func (f *folder) scene() (*Scene, []int) {
 	s := *f.s
 	index := make([]int, len(f.s.Blocks))
 	parts := make([][]int, len(f.s.Blocks))
@@ -305,7 +321,10 @@ func (f *folder) scene() *Scene {
 	for i := range s.Code {
 		s.Code[i].Block = at(s.Code[i].Block)
 	}
-	return &s
+	for b := range index {
+		index[b] = at(f.into[b])
+	}
+	return &s, index
 }
 
 // edges returns the edges between what is left, and for each old edge its new
@@ -354,7 +373,7 @@ func (f *folder) block(b int, parts []int) Block {
 	if f.kind[b] == "" {
 		return out
 	}
-	out.Folded = &Folded{Kind: f.kind[b]}
+	out.Folded = &Folded{Kind: f.kind[b], Text: f.text[b]}
 	out.Reachable, out.Details = false, nil
 	if f.kind[b] == "loop" {
 		out.LoopHeader, out.LoopDepth = false, 0
@@ -471,6 +490,13 @@ func (v *viewer) foldedRows(b int) []row {
 	rows := []row{
 		v.heading(b),
 		{kind: foldText, text: fmt.Sprintf("%s of %d blocks, %d instructions", d.Kind, d.Blocks, d.Insns)},
+	}
+	if d.Text != "" {
+		rows[1].text, _ = clip(visible.Text(d.Text), v.lim.cols)
+		rows[1].title = d.Text
+	}
+	if lines := v.scene.Blocks[b].Lines; len(lines) > 0 && lines[0].Source != "" {
+		rows = append(rows, v.sourceRow(lines[0]))
 	}
 	if d.Dead > 0 && v.scene.Blocks[b].Reachable {
 		rows = append(rows, v.state(fmt.Sprintf("%d of them unreachable", d.Dead), ""))

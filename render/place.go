@@ -264,7 +264,7 @@ func (fb *funcBuilder) edge(i, from, to int) layered.Edge {
 	case FallThrough, Return:
 		le.Straight = true
 		return le
-	case Indirect:
+	case Indirect, Compared:
 		le.Fan = true
 		le.Class = 1
 	case Taken:
@@ -278,8 +278,9 @@ func (fb *funcBuilder) edge(i, from, to int) layered.Edge {
 		le.Class = 5
 	}
 	if e.Dead {
-		// Dead edges run apart from live ones, also out of a jump's fan.
-		le.Fan = false
+		// Dead edges run apart from live ones, also out of a jump's fan; of the
+		// thousand ways of a switch they have a trunk of their own.
+		le.Fan = e.Kind == Compared
 		le.Class += classes / 2
 	}
 	return le

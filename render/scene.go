@@ -40,6 +40,9 @@ type Scene struct {
 	// code. It may be left out.
 	Code []Code
 
+	// Groups are blocks that FoldGroups makes one box each, without common blocks.
+	Groups []Group
+
 	// Before is the machine code of an older version of the program, whose
 	// pieces name the same Blocks. It is drawn left of Image, and says nothing of
 	// jumps and tables. Without Image it is not drawn.
@@ -158,7 +161,12 @@ const (
 	Callback    EdgeKind = "callback"
 	TailCall    EdgeKind = "tail-call"
 	Exception   EdgeKind = "exception"
+	Compared    EdgeKind = "compare" // out of a box that stands for the compares of a switch
 )
+
+// chooses reports whether edges of the kind are the ways of a switch: they hang from
+// one trunk, and have the values at their heads.
+func (k EdgeKind) chooses() bool { return k == Indirect || k == Compared }
 
 // Outside is the To of an edge that leads to no block of the scene: targets
 // that are not known, tail calls.

@@ -35,6 +35,7 @@ func (d drawing) draw(s *render.Scene) ([]byte, error) {
 		return render.Mermaid(s)
 	}
 	if d.fold > 0 && d.format != "html" && d.format != "json" {
+		s, _ = render.FoldGroups(s)
 		s = render.Fold(s, d.fold)
 	}
 	l, err := d.place(s)

@@ -210,7 +210,8 @@ func (o Options) withDefaults(g Graph) Options {
 // defaultWidth is the row width of a drawing of this area that is two and a half
 // times as wide as high, were all rows full, and not less than five ordinary
 // boxes. Rows are not: drawings come out half as wide again as high. Rows of
-// cases are full; where there is little else, half as wide again is enough.
+// cases are full; where there is little else, half as wide again is enough, up to
+// maxCaseRow.
 func defaultWidth(g Graph, gap int) int {
 	var area int64
 	widest, sum := 0, 0
@@ -231,8 +232,16 @@ func defaultWidth(g Graph, gap int) int {
 	if full*4 < 3*len(g.Nodes) {
 		area += area * 2 / 3
 	}
-	return max(isqrt(area), 5*sum/len(g.Nodes), widest)
+	most := far
+	if full*2 > len(g.Nodes) {
+		most = maxCaseRow
+	}
+	return max(min(isqrt(area), most), 5*sum/len(g.Nodes), widest)
 }
+
+// maxCaseRow is the greatest width of a row of cases: a person scrolls down more
+// gladly than to the right.
+const maxCaseRow = 6400
 
 // isqrt returns the integer square root, by Newton's method.
 func isqrt(n int64) int {

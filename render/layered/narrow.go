@@ -2,6 +2,13 @@ package layered
 
 import "slices"
 
+// maxCuts and cutWork bound how many chains are cut: a tree of a thousand compares
+// needs thousands of cuts, and a cut costs a look at all chains.
+const (
+	maxCuts = 20_000
+	cutWork = 80_000_000
+)
+
 // narrow cuts chains where they make the drawing wide. Chains that pass each
 // other in different rows push one another aside like stairs:
 //
@@ -13,7 +20,7 @@ import "slices"
 // While the drawing is more than a quarter and slack wider than its widest row,
 // the weakest link on the path of chains that makes it so is given up.
 func (m *mover) narrow() {
-	cuts := min(400, 8_000_000/(1+len(m.c.cell)))
+	cuts := min(maxCuts, cutWork/(1+len(m.c.cell)))
 	widest := m.widestRow()
 	limit := max(widest*5/4, widest+m.opt.Slack)
 	left := m.packLeft()

@@ -39,10 +39,23 @@ func Scene(a *pipeline.Analysis, input string) *render.Scene {
 	} else {
 		s.Notes = append(s.Notes, "no machine code: "+a.ImageErr.Error())
 	}
+	s.Groups = groups(a, s.Edges)
 	s.Tables = tables(a)
 	doubts(s, a)
 	s.Notes = append(s.Notes, notes(a)...)
 	return s
+}
+
+// groups returns the blocks that read better as one box.
+func groups(a *pipeline.Analysis, edges []render.Edge) []render.Group {
+	out := compareGroups(a, edges)
+	taken := map[int]bool{}
+	for _, g := range out {
+		for _, b := range g.Blocks {
+			taken[b] = true
+		}
+	}
+	return append(out, roundGroups(a, taken)...)
 }
 
 // doubts says why the program is refused, and what keeps the picture from being
