@@ -84,7 +84,10 @@ func (c *compare) guesses() (onTaken, onFall bool) {
 		return true, true
 	}
 	null := c.b.zero() && c.a.has(perhapsNotNull) || c.a.zero() && c.b.has(perhapsNotNull)
-	if c.is32 || !null {
+	if c.is32 && null {
+		c.r.a.f.felt.HalfPointer = true
+	}
+	if !null || c.is32 && !c.r.a.opt.Quirks.HalfPointer {
 		return false, false
 	}
 	return c.cond == scalar.JEQ, c.cond == scalar.JNE

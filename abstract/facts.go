@@ -53,11 +53,13 @@ type Facts struct {
 	missing   bool // an indirect jump leads where the graph has no edge
 	anyFunc   bool // an unknown function is called
 
-	uses   []use // by slot
-	calls  map[bytecode.PC]Call
-	async  []use  // by subprogram, a bit each
-	packet use    // packet data is written to
-	felt   Quirks // those that were asked for: the others would change nothing
+	uses       []use // by slot
+	calls      map[bytecode.PC]Call
+	async      []use // by subprogram, a bit each
+	packet     use   // packet data is written to
+	mixedPlain bool  // Quirks.MixedPlain
+
+	felt Quirks // those that were asked for: the others would change nothing
 
 	readsConfig bool
 }
@@ -69,7 +71,7 @@ type Bound struct{ Min, Max uint64 }
 func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 	f := newFacts(p, g)
 	a := &analyzer{p: p, g: g, opt: opt, f: f}
-	a.opt.felt = &f.felt
+	a.opt.felt, f.mixedPlain = &f.felt, opt.Quirks.MixedPlain
 	a.prepare()
 	a.enqueue(0, mainEntry(p))
 	if opt.Rules == Kernel {

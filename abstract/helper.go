@@ -20,6 +20,7 @@ type callee struct {
 	// buffer is the number of the argument that says how large the buffer is that
 	// it fills, and how much of it r0 says; 0 when r0 says something else.
 	buffer int
+	object bool // a kernel function that returns an object of the kernel, in the plain way
 }
 
 // helperCPU is the number of bpf_get_smp_processor_id.
@@ -77,6 +78,20 @@ func unknownCallee() callee {
 	return c
 }
 
+// special reports whether the verifier knows better what a kernel function returns than
+// its prototype says: memory that it allocates, elements of iterators, a context.
+//
+// Source: kernel/bpf/verifier.c check_special_kfunc and check_kfunc_call, Linux 6.12,
+// 7.2 and 7.3.
+func special(name string) bool {
+	for _, start := range []string{"bpf_obj_new", "bpf_percpu_obj_new", "bpf_refcount_acquire", "bpf_list_", "bpf_rbtree_"} {
+		if strings.HasPrefix(name, start) {
+			return true
+		}
+	}
+	return name == "bpf_cast_to_kern_ctx" || strings.HasPrefix(name, "bpf_iter_") && strings.HasSuffix(name, "_next")
+}
+
 // helperOf returns what is known of helper number n. What prototypes do not say is
 // written here.
 //
@@ -123,7 +138,7 @@ func kfuncOf(prog *bytecode.Program, name string) callee {
 		}
 		p.Params = len(p.Args) // what Linux adds is among the arguments
 	}
-	c := callee{Proto: p, known: true}
+	c := callee{Proto: p, known: true, object: !special(name)}
 	switch strings.TrimSuffix(name, "_impl") {
 	case "bpf_rbtree_add":
 		c.callback, c.how = 3, cbNodes

@@ -26,6 +26,7 @@ const (
 	memPacketEnd                                    // the end of packet data
 	memPacketPast                                   // packet data, at its end or behind it
 	memFile                                         // struct file that is trusted
+	memHanded                                       // referenced, so its fields are trusted; loads may fault
 )
 
 // known returns the kind of memory that others know.
@@ -37,6 +38,8 @@ func (m Memory) known() Memory {
 		return MemPacket
 	case memFile:
 		return MemTrusted
+	case memHanded:
+		return MemObject
 	}
 	return m
 }
@@ -212,13 +215,26 @@ func (r *run) loadCtx(acc access, a *Alt, s *State) *Value {
 		return memoryPointer(m)
 	case acc.size == 8:
 		if v := r.argument(int64(off)+acc.off, acc.size, s); v != nil {
-			return v
+			return r.hookResult(v)
 		}
 		return tracedPointer(r.a.p, int64(off)+acc.off)
 	case acc.size == 4 && (r.a.p.Type == "" || r.a.p.Type == "ext"):
 		return unknownPtr // the context of another type
 	}
 	return r.field(acc, nil)
+}
+
+// hookResult returns a value loaded from the context where it may be the result of a
+// hook: of less than is known of it, in kernels that mind what the register was.
+func (r *run) hookResult(v *Value) *Value {
+	if r.a.p.Type != "lsm" || !v.is(Number) {
+		return v
+	}
+	r.a.f.felt.StaleResult = true
+	if r.a.opt.Quirks.StaleResult {
+		return v.loosened()
+	}
+	return v
 }
 
 // looked returns what a lookup in a map gives whose values are no memory of the

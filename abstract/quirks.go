@@ -58,6 +58,20 @@ type Quirks struct {
 	// MayNotExit: that a legacy packet load leaves a function is not followed, or may not
 	// be (before Linux 7.2; not in 6.12.117 and 6.19.14).
 	MayNotExit bool
+	// BareResults: objects that kernel functions return may be gone, but for those that
+	// iterators and allocations return (before Linux 7.0).
+	BareResults bool
+	// HalfPointer: a pointer that is not null may be taken for one whose lower 32 bits
+	// are not zero (before Linux 7.2; not in 6.12.117).
+	HalfPointer bool
+	// StaleResult: what a register was may count when the result of a hook is loaded
+	// into it (before Linux 7.2; not in 6.12.117).
+	StaleResult bool
+	// MixedPlain: a load from objects of which one may be gone may be a plain one
+	// (before Linux 7.3).
+	MixedPlain bool
+	// PerhapsBare: whether that is so is not known (before Linux 7.2).
+	PerhapsBare bool
 }
 
 // frames returns how many frames a chain of calls may have (MAX_CALL_FRAMES).
@@ -88,6 +102,11 @@ func QuirksOf(k kernel.Features) Quirks {
 
 		StaleLinks:   k.Has(kernel.LinkedAdd) && !k.Has(kernel.CleanLinks),
 		MayNotExit:   !k.Has(kernel.LoadExits),
+		BareResults:  k.Has(kernel.BareResults),
+		HalfPointer:  !k.Has(kernel.HalfPointers),
+		StaleResult:  !k.Has(kernel.FreshResult),
+		MixedPlain:   !k.Has(kernel.MixedProbe),
+		PerhapsBare:  !k.Has(kernel.BareResults) && !k.Has(kernel.TrustedResults),
 		NoTrying:     !k.Has(kernel.TryBranches),
 		NoMixedZeros: !k.Has(kernel.MixedZeros),
 		LostCode:     k.Has(kernel.Gotox) && !k.Has(kernel.SpilledCode),

@@ -14,7 +14,7 @@ import (
 // TestQuirksOf asks whether each quirk is one of some kernel.
 func TestQuirksOf(t *testing.T) {
 	var all abstract.Quirks
-	for _, v := range []kernel.Version{6001, 6018, 6019, 7002} {
+	for _, v := range []kernel.Version{6001, 6018, 6019, 7001, 7002} {
 		all = all.Or(abstract.QuirksOf(kernel.Of(v)))
 	}
 	v := reflect.ValueOf(all)

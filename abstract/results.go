@@ -31,8 +31,24 @@ func (r *run) result(h callee, s *State) *Value {
 	case calls.Faulty:
 		m = MemObject
 	}
+	if h.object && (m == MemTrusted || m == memFile) {
+		m = r.handedOut(m)
+	}
 	if h.Result.MaybeNull() {
 		return s.memoryOrNull(m)
 	}
 	return memoryPointer(m)
+}
+
+// handedOut returns the memory of a kernel object that a kernel function returns.
+func (r *run) handedOut(m Memory) Memory {
+	q := r.a.opt.Quirks
+	r.a.f.felt.BareResults, r.a.f.felt.PerhapsBare = true, true
+	switch {
+	case q.BareResults:
+		return memHanded
+	case q.PerhapsBare:
+		return MemUnknown
+	}
+	return m
 }

@@ -49,7 +49,7 @@ func distrust(p bytecode.Pointer) bytecode.Pointer {
 func (r *run) objectField(acc access, a *Alt, s *State) *Value {
 	base := bytecode.Pointer{Type: a.Obj >> memoryBits}
 	switch memoryOf(a.Obj) {
-	case MemTrusted:
+	case MemTrusted, memHanded:
 		base.Kind = bytecode.PointerTrusted
 	case MemRCU:
 		base.Kind = bytecode.PointerRCU
@@ -112,6 +112,9 @@ func (r *run) typedResult(pc bytecode.PC, h callee, v *Value, s *State) *Value {
 	}
 	switch m := memoryOf(v.Obj).known(); m {
 	case MemTrusted, MemRCU, MemObject:
+		if memoryOf(v.Obj) == memHanded {
+			m = memHanded
+		}
 		if typ != 0 {
 			w := *v
 			w.Obj = int32(m) | typ<<memoryBits

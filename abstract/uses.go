@@ -102,7 +102,9 @@ func (r *run) noteUse(pc bytecode.PC, base *Value, s *State, write bool) {
 			return
 		}
 		if s.certain() {
-			u.certain |= 1 << m
+			if u.certain |= 1 << m; u.certain&(1<<MemObject) != 0 {
+				r.a.f.felt.MixedPlain = true
+			}
 		} else {
 			u.maybe |= 1 << m
 		}
@@ -131,7 +133,7 @@ func (f *Facts) Uses() []Use {
 	var out []Use
 	for pc, u := range f.uses {
 		if u != (use{}) {
-			to, certain := u.memory()
+			to, certain := u.memory(f.mixedPlain)
 			out = append(out, Use{bytecode.PC(pc), to, certain, int(u.low), int(u.sureLow)})
 		}
 	}
@@ -142,7 +144,7 @@ func (f *Facts) Uses() []Use {
 // accesses memory of two kinds, if one of them is rewritten, so what a certain state
 // has decides. Of objects and buffers, which may mix, those decide that may be gone
 // (kernel/bpf/verifier.c save_aux_ptr_type and merge_ptr_types, Linux 7.3).
-func (u use) memory() (Memory, bool) {
+func (u use) memory(mixedPlain bool) (Memory, bool) {
 	const plain, objects = 1<<MemPlain | 1<<MemPacket, 1<<MemObject | 1<<MemTrusted | 1<<MemRCU | 1<<MemBuffer
 	known := u.certain &^ (1 << MemUnknown)
 	switch all := u.certain | u.maybe; {
@@ -150,7 +152,7 @@ func (u use) memory() (Memory, bool) {
 		return MemPlain, true
 	case known&objects != 0 && known&^objects == 0:
 		if known&(1<<MemObject) != 0 {
-			return MemObject, true
+			return MemObject, !mixedPlain || known == 1<<MemObject
 		}
 		return MemTrusted, all&(1<<MemObject|1<<MemUnknown) == 0
 	case known != 0 && known&(known-1) == 0:

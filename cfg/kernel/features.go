@@ -41,6 +41,10 @@ const (
 	JumpIntoFastcall    // spills that jumps lead between are kept
 	QueueWord           // a socket without a queue has 32 bits of ones for it
 	OpsZero             // a field of a socket that may not be read is 0, with one register too
+	ArgCountWhole       // the word that counts a traced function's arguments has nothing else in it
+	ArgCountByte        // and it is known that only its lowest byte counts
+	XskWord             // the inlined lookup in a map of AF_XDP sockets compares 32 bits
+	FarCalls            // a dump has the function of a call whose distance does not fit into 16 bits
 	TargetsSkipPrologue // a target that begins a function leads behind what the verifier put there
 
 	// Features of the verifier's rules.
@@ -69,6 +73,11 @@ const (
 	LoadExits       // a legacy packet load may leave its function
 	CleanLinks      // what a link was is forgotten with it
 	SameRegister    // a register compared with itself is decided
+	HalfPointers    // 32 bits of a pointer may be zero
+	FreshResult     // what a register was does not count when a hook's result is loaded into it
+	MixedProbe      // a load is one that may fault when one of the objects that it is from may be gone
+	BareResults     // objects that kernel functions return may be gone, so loads from them may fault
+	TrustedResults  // and it is known that they are there
 	TryBranches     // a branch is decided by trying both sides for a contradiction
 
 	featureCount
@@ -112,6 +121,10 @@ func Table() [featureCount]Row {
 		JumpIntoFastcall:    row(7002, 0, Read, "spills that a jump leads between stay; in 6.12's stable releases"),
 		QueueWord:           row(7002, 0, Recorded, "no queue is 32 bits of ones; in 6.12's stable releases, not in 6.19"),
 		OpsZero:             row(7002, 0, Read, "fields of sock_ops are 0 where the socket may not be read"),
+		ArgCountWhole:       row(0, 7000, Recorded, "the count of a traced function's arguments is a word"),
+		ArgCountByte:        row(7002, 0, Read, "the count of a traced function's arguments is a byte"),
+		XskWord:             row(7002, 0, Recorded, "lookups of AF_XDP sockets compare 32 bits; in 6.12's stable releases, not in 6.19"),
+		FarCalls:            row(7002, 0, Read, "dumps have the function of a far call"),
 		TargetsSkipPrologue: row(Next, 0, Read, "targets lead behind code put in front of a function"),
 
 		LateFields:      row(0, 7000, Read, "registers and reserved fields are judged on paths"),
@@ -125,6 +138,11 @@ func Table() [featureCount]Row {
 		DivisionRange:   row(7000, 0, Read, "ranges of quotients and remainders"),
 		SpilledCode:     row(7003, 0, Read, "code addresses survive on the stack"),
 		TableLoadOffset: row(7001, 0, Read, "the offset in a load from a table counts"),
+		HalfPointers:    row(7002, 0, Read, "32 bits of a pointer may be zero; in 6.12's stable releases, not in 6.19"),
+		FreshResult:     row(7002, 0, Read, "a hook's result is any of its range; in 6.12's stable releases, not in 6.19"),
+		MixedProbe:      row(7003, 0, Recorded, "loads from objects of which one may be gone may fault"),
+		BareResults:     row(0, 7000, Recorded, "objects that kernel functions return may be gone"),
+		TrustedResults:  row(7002, 0, Read, "objects that kernel functions return are trusted"),
 		ArrayLookups:    row(6014, 0, Read, "a lookup in an array by a constant key is not null"),
 		NotNull:         row(6012, 0, Read, "buffers, maps and trusted objects are not null"),
 		DeepCalls:       row(7002, 0, Read, "calls nest 16 deep, not 8"),

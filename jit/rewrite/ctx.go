@@ -58,6 +58,9 @@ func (st *state) convertAccess(s *slot) []slot {
 	if s.marks&markSure == 0 {
 		s.marks |= markUnpredicted
 	}
+	if s.in.Class() == asm.StXClass && s.in.Mode() == asm.AtomicMode && s.to != MemArena {
+		return nil // stays in every kernel that takes it
+	}
 	var with []slot
 	switch s.to {
 	case MemArena:

@@ -20,6 +20,7 @@ type Dumped struct {
 	Masked []bool
 	ax     bytecode.Reg
 	maps   []bytecode.Map
+	far    bool // the function of a far call shows
 }
 
 // Dump returns the predicted program as a kernel would show it. Before Linux
@@ -34,6 +35,7 @@ func (r *Result) Dump(prof jit.Profile) Dumped {
 		Masked: make([]bool, len(p.Insns)),
 		ax:     bytecode.Reg(prof.AXReg),
 		maps:   r.maps,
+		far:    r.kernel.Has(kernel.FarCalls),
 	}
 	for _, pc := range hidden {
 		d.Masked[pc] = true
@@ -62,11 +64,7 @@ func (d *Dumped) show(p *jit.Program, pc int, ref bytecode.Ref) {
 	case in.Code == bytecode.CodeTailCall:
 		*in = bytecode.Insn{Code: bytecode.CodeCall, Imm: bytecode.HelperTailCall}
 	case in.Code == bytecode.CodeCall && in.Src == bytecode.CallSubprogram:
-		to := pc + 1 + int(in.Imm)
-		if in.Off = int16(in.Imm); int32(in.Off) != in.Imm {
-			in.Off = 0
-		}
-		in.Imm = int32(funcIndex(p, to))
+		d.showCall(p, pc)
 	case in.Code == bytecode.CodeCall:
 		d.Masked[pc] = true
 	case in.IsWide():
@@ -78,6 +76,25 @@ func (d *Dumped) show(p *jit.Program, pc int, ref bytecode.Ref) {
 		in.Class() == asm.StClass && in.Code&modeBits == modeProbeMem32,
 		in.Class() == asm.StXClass && in.Code&modeBits == modeProbeMem32:
 		in.Code = in.Code&^modeBits | uint8(asm.MemMode)
+	}
+}
+
+// showCall turns a call of a subprogram into what the dump has. Kernels without
+// kernel.FarCalls look for the function behind a distance of 16 bits, and show the error
+// (ENOENT) when none starts there.
+func (d *Dumped) showCall(p *jit.Program, pc int) {
+	const noSuchEntry = -2
+	in := &d.Insns[pc]
+	to := pc + 1 + int(in.Imm)
+	in.Off = int16(in.Imm)
+	switch far := int32(in.Off) != in.Imm; {
+	case far && d.far:
+		in.Off = 0
+	case far:
+		to = pc + 1 + int(in.Off)
+	}
+	if in.Imm = int32(funcIndex(p, to)); in.Imm == none && !d.far {
+		in.Imm = noSuchEntry
 	}
 }
 

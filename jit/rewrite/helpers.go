@@ -188,6 +188,12 @@ func (f *fixer) tracingHelper(s slot) []slot {
 	r0, r1, r2, r3 := bytecode.R0, bytecode.R1, bytecode.R2, bytecode.R3
 	rawTP := f.opt.AttachType == traceRawTP
 	count := []slot{raw(ldxD, r0, r1, traceEntryNoArgs, 0), raw(w64|opAnd, r0, 0, 0, 0xff)}
+	switch {
+	case f.kernel.Has(kernel.ArgCountWhole):
+		count = count[:1]
+	case !f.kernel.Has(kernel.ArgCountByte):
+		count = unpredicted(count)
+	}
 	if rawTP {
 		// The number of the tracepoint's arguments is in the kernel's BTF.
 		count = []slot{raw(w64|opMov, r0, 0, 0, 0).unpredicted()}

@@ -194,6 +194,9 @@ func (f *fixer) socketLookup(m bytecode.Map) []slot {
 	if f.build = f.members.build; !ok {
 		out[3] = out[3].unpredicted()
 	}
+	if !f.kernel.Has(kernel.XskWord) {
+		out[1] = out[1].unpredicted()
+	}
 	return out
 }
 

@@ -216,6 +216,9 @@ func (c *source) tracing(fn asm.BuiltinFunc) []pat {
 	r0, r1, r2, r3 := bytecode.R0, bytecode.R1, bytecode.R2, bytecode.R3
 	const inval, notSupported, countAt, placeAt = -22, -95, -8, -16
 	count := []pat{p(ldxD, r0, r1, countAt, 0), p(w64|opAnd, r0, 0, 0, 0xff)}
+	if c.k.has(kernel.ArgCountWhole) {
+		count = count[:1]
+	}
 	if c.AttachType == attachRawTP {
 		count = []pat{{in: bytecode.Insn{Code: w64 | opMov, Dst: r0}, any: true}}
 	}
