@@ -20,9 +20,11 @@ type checker struct {
 	code    []byte // its bytes
 	frame   frame
 	ref     int           // next reference, in order of slots
+	body    body          // the instruction at hand
 	x86     []disasm.Insn // of the instruction at hand: decoded instructions are large
 	places  []int         // offsets of what was matched
 	want    list
+	recall  recall
 	cleanup int // offset of the first exit's code, -1 before it
 	landing int // the same, or of an ENDBR64 in front
 }
@@ -133,14 +135,17 @@ func (c *checker) preamble(entry int) bool {
 // insn checks the code of one rewritten instruction.
 func (c *checker) insn(fn machine.Func, pc bytecode.PC) {
 	in := c.prog.Insns[pc]
-	b := &body{pc: pc, in: in, start: c.start(pc), end: c.start(pc + in.Slots())}
-	if !c.read(b) {
+	b := &c.body
+	*b = body{pc: pc, in: in, start: c.start(pc), end: c.start(pc + in.Slots())}
+	marks := c.prog.IndirectTarget
+	marked := c.k.IBT && c.k.EndbrTargets && int(pc) < len(marks) && marks[pc]
+	key, alone := c.key(b)
+	if alone = alone && !marked; alone && c.recall.has(&key, c.p) || !c.read(b) {
 		return
 	}
 	l := &c.want
 	l.reset()
-	marks := c.prog.IndirectTarget
-	if c.k.IBT && c.k.EndbrTargets && int(pc) < len(marks) && marks[pc] {
+	if marked {
 		l.hint(endbr)
 	}
 	f := bytecode.FlowAt(c.prog.Insns, pc)
@@ -176,7 +181,9 @@ func (c *checker) insn(fn machine.Func, pc bytecode.PC) {
 	default:
 		c.plain(l, b)
 	}
-	c.match(b, l.w)
+	if c.match(b, l.w) && alone {
+		c.recall.add(&key, len(b.x86))
+	}
 }
 
 // plain lists an instruction that is no jump.

@@ -22,6 +22,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/layout"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/bpfcfg/bpfcfg/jit/verify"
 	"github.com/bpfcfg/bpfcfg/succ"
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
@@ -97,8 +98,10 @@ func measure(name string, p *bytecode.Program) (*result, error) {
 	m.stage("rewrite", func() { a.Xlated, m.err = rewrite.Predict(p, pipeline.Facts(p, a.Succ), prof, rewrite.Options{}) })
 	m.stage("machine code", func() { a.Image, a.ImageErr = jit.Compile(a.Xlated.Program, prof) })
 	m.hasImage = a.ImageErr == nil // no kernel has machine code for more than 256 functions
+	var claim verify.Claim
+	m.imageStage("verdict", func() { claim = a.Claim() })
 	m.imageStage("verify", func() {
-		v := a.Verify()
+		v := verify.Prove(claim)
 		if m.r.Proven = v.Source && v.Refused == ""; !v.OK() {
 			m.err = fmt.Errorf("machine code differs: %v", v.Mismatches[0])
 		}

@@ -53,7 +53,7 @@ func (r *result) proofShare() string {
 		switch s.Name {
 		case "verify":
 			proof = s.CPU
-		case "graph, facts, targets", "rewrite", "machine code":
+		case "graph, facts, targets", "rewrite", "machine code", "verdict":
 			analysis += s.CPU
 		}
 	}
