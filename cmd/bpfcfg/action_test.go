@@ -234,6 +234,37 @@ func TestAction(t *testing.T) {
 	}
 }
 
+// TestActionCommit: an action that is pinned by a commit takes the newest release of the
+// commit's changelog; without one it says what to do.
+func TestActionCommit(t *testing.T) {
+	f := newForge(t)
+	script, err := os.ReadFile("../../.ci/fetch-release")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tree := filepath.Join(f.dir, "tree")
+	if err := os.MkdirAll(filepath.Join(tree, ".ci"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	write := func(name string, data []byte) {
+		if err := os.WriteFile(filepath.Join(tree, name), data, 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(".ci/fetch-release", script)
+	commit := "VERSION=3f2a1c0d9e8b7a6c5d4e3f2a1b0c9d8e7f6a5b4c"
+	write("CHANGELOG.md", []byte("# Changelog\n\n## Unreleased\n\nMuch.\n"))
+	out, status := f.run("fetch", "GITHUB_ACTION_PATH="+tree, commit)
+	if status != exitUsage || !strings.Contains(out, "give the input version") {
+		t.Errorf("no release yet: status %d\n%s", status, out)
+	}
+	write("CHANGELOG.md", []byte("# Changelog\n\n## Unreleased\n\n## 1.0.0 (2026-12-01)\n\n## v0.9.0\n"))
+	out, status = f.run("fetch", "GITHUB_ACTION_PATH="+tree, commit)
+	if asked, _ := f.seen(); status != 0 || len(asked) != 2 || !strings.Contains(asked[0], "/v1.0.0/") {
+		t.Errorf("status %d, asked for %q\n%s", status, asked, out)
+	}
+}
+
 // TestActionVersion: what is no version of a release is refused before anything is
 // asked for, and a program with another sum is not run.
 func TestActionVersion(t *testing.T) {

@@ -104,6 +104,7 @@ func run(args []string, std streams) int {
 	p, release := newProcess(console)
 	err := command(args, streams{in: std.in, out: out, err: console, said: map[string]bool{}}, p)
 	console.clear()
+	out.flush()
 	release()
 	switch {
 	case brokenPipe(out.err):
@@ -158,6 +159,9 @@ func command(args []string, std streams, p *process) error {
 	}
 	if out, ok := std.out.(*sink); ok {
 		out.colour = c.Color
+		if verb := ctx.Selected(); verb != nil && prose(verb.Target.Addr().Interface()) {
+			out.wrap()
+		}
 	}
 	if c.Timeout < 0 {
 		return usagef("--timeout %v: must not be negative", c.Timeout)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -165,6 +166,7 @@ type sink struct {
 	colour string // of --color
 	w      io.Writer
 	err    error
+	lines  *visible.Wrapper // breaks long lines on a terminal; nil when nothing is to be broken
 	// console shares the terminal: its line goes before something is printed.
 	console *console
 }
@@ -175,9 +177,42 @@ func (s *sink) Write(p []byte) (int, error) {
 		return 0, s.err
 	}
 	s.console.clear()
+	if s.lines != nil {
+		_, s.err = s.lines.Write(p)
+		return len(p), s.err
+	}
 	n, err := s.w.Write(p)
 	s.err = err
 	return n, err
+}
+
+// wrap breaks the lines that are written from now on, on a terminal.
+func (s *sink) wrap() {
+	if terminal(s.w) != nil {
+		s.lines = visible.NewWrapper(s.w, textWidth(s.w, os.Getenv))
+	}
+}
+
+// flush writes what is left of a last line.
+func (s *sink) flush() {
+	if s.lines != nil && s.err == nil {
+		s.err = s.lines.Flush()
+	}
+}
+
+// maxWidth is the most columns that a user may ask for.
+const maxWidth = 10_000
+
+// textWidth returns the columns of a terminal: as COLUMNS says, else as it says itself; 0
+// when w is none and there is no COLUMNS.
+func textWidth(w io.Writer, env func(string) string) int {
+	if n, err := strconv.Atoi(env("COLUMNS")); err == nil && n > 0 && n <= maxWidth {
+		return n
+	}
+	if terminal(w) == nil {
+		return 0
+	}
+	return terminalWidth(w)
 }
 
 // lost returns why standard output can no longer be written, nil when it can.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"strconv"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -21,20 +20,15 @@ type graphFlags struct {
 
 // options returns how to draw on w.
 func (f graphFlags) options(w io.Writer, env func(string) string) (textgraph.Options, error) {
-	const most = 10_000
-	if f.Width < 0 || f.Width > most {
-		return textgraph.Options{}, usagef("--width %d: a number of columns up to %d", f.Width, most)
+	if f.Width < 0 || f.Width > maxWidth {
+		return textgraph.Options{}, usagef("--width %d: a number of columns up to %d", f.Width, maxWidth)
 	}
 	opt := textgraph.Options{Width: f.Width, ASCII: asciiLocale(env, runtime.GOOS), Colour: coloured(w)}
 	if f.ASCII != nil {
 		opt.ASCII = *f.ASCII
 	}
 	if opt.Width == 0 {
-		if n, err := strconv.Atoi(env("COLUMNS")); err == nil && n > 0 && n <= most {
-			opt.Width = n
-		} else if terminal(w) != nil {
-			opt.Width = terminalWidth(w)
-		}
+		opt.Width = textWidth(w, env)
 	}
 	return opt, nil
 }

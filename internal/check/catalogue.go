@@ -156,10 +156,10 @@ func hazards() []Info {
 			"",
 			"report it, with the object file"},
 		{WideTable, Note, "edges that exist only for the verifier",
-			"Linux's control-flow pass assumes that every gotox of a function can go to every entry of all tables of that " +
-				"function. More than the jump can do costs verification time and precision.",
+			"The verifier assumes that each switch of a function can go to all cases of all switches of that function. What " +
+				"cannot happen costs verification time, and nothing else. It is told of once for a function.",
 			"  two switches in one function: each jump is given the cases of both\n",
-			"move one of the switches to a function of its own (__noinline)"},
+			"move one of the switches to a function of its own (__noinline); else leave it, it costs verification time alone"},
 		{EntryTarget, Warning, "a jump to the start of a function",
 			"A gotox goes to the first instruction of a function, in front of which Linux 7.3 inserts code: a prologue, or " +
 				"what sets the counter of may_goto. The jump runs that code again.",

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -134,9 +135,14 @@ func (c *context) tableInfos() []tableInfo {
 	return out
 }
 
-// wideTables finds the jumps that the kernel's control-flow pass gives targets
-// which its own verifier never follows.
+// wideTables finds the functions with jumps that the kernel's control-flow pass gives
+// targets which its own verifier never follows, and tells of the one with most of them.
 func (c *context) wideTables() {
+	type wide struct {
+		in           succ.Indirect
+		extra, jumps int
+	}
+	worst := map[int]wide{} // by function
 	for _, in := range c.a.Succ.Indirect {
 		if in.Op != "gotox" || !in.Reached || in.Status == succ.Unresolved {
 			continue
@@ -150,11 +156,23 @@ func (c *context) wideTables() {
 		if extra == 0 {
 			continue
 		}
-		f := c.add(WideTable, in.PC, fmt.Sprintf("Linux assumes %s for this jump, which has %d",
-			count(len(in.Kernel), "target"), len(in.Range)))
-		f.Related = c.relatedTables(in)
-		if len(c.tablesOf(c.p.SubprogAt(in.PC))) == 1 {
-			f.Fix = "make the table as small as the index"
+		sub := c.p.SubprogAt(in.PC)
+		w := worst[sub]
+		if w.jumps++; extra > w.extra {
+			w.in, w.extra = in, extra
+		}
+		worst[sub] = w
+	}
+	for _, sub := range slices.Sorted(maps.Keys(worst)) {
+		w := worst[sub]
+		f := c.add(WideTable, w.in.PC, fmt.Sprintf("the verifier looks at %s of this jump, %d of which cannot happen",
+			count(len(w.in.Kernel), "target"), w.extra))
+		if w.jumps > 1 {
+			f.Message += fmt.Sprintf("; of the function's other jumps, %d more are like it", w.jumps-1)
+		}
+		f.Related = c.relatedTables(w.in)
+		if len(c.tablesOf(sub)) == 1 {
+			f.Fix = "remove the cases that cannot happen; else leave it, it costs verification time alone"
 		}
 	}
 }

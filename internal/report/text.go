@@ -40,7 +40,7 @@ type texter struct {
 // writeText writes the findings by program, aligned, and a line that sums up.
 //
 //	x.o  xdp/parse
-//	  prog.c:59:2  warning  wide-table  Linux assumes 31 targets of this jump where 15 are possible
+//	  prog.c:59:2  warning  dead-code  line 61 never executes in any configuration: …
 //	               switch (h->next) {
 func writeText(w io.Writer, r *Report, opt Options) error {
 	t := &texter{w, r, opt.lowest(), painter(opt.Colour), map[check.ID]bool{}}
