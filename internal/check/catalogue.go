@@ -157,9 +157,9 @@ func hazards() []Info {
 			"report it, with the object file"},
 		{WideTable, Note, "edges that exist only for the verifier",
 			"The verifier assumes that each switch of a function can go to all cases of all switches of that function. What " +
-				"cannot happen costs verification time, and nothing else. It is told of once for a function.",
+				"cannot happen only costs verification time. Reported once per function.",
 			"  two switches in one function: each jump is given the cases of both\n",
-			"move one of the switches to a function of its own (__noinline); else leave it, it costs verification time alone"},
+			"move one of the switches to a function of its own (__noinline); or leave it: it only costs verification time"},
 		{EntryTarget, Warning, "a jump to the start of a function",
 			"A gotox goes to the first instruction of a function, in front of which Linux 7.3 inserts code: a prologue, or " +
 				"what sets the counter of may_goto. The jump runs that code again.",
