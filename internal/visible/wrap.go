@@ -21,7 +21,9 @@ type Wrapper struct {
 }
 
 // NewWrapper returns a Wrapper for a terminal of so many columns.
-func NewWrapper(w io.Writer, columns int) *Wrapper { return &Wrapper{w: w, width: max(columns, minWidth)} }
+func NewWrapper(w io.Writer, columns int) *Wrapper {
+	return &Wrapper{w: w, width: max(columns, minWidth)}
+}
 
 // Write takes text; lines are written when they are complete.
 func (t *Wrapper) Write(p []byte) (int, error) {
