@@ -24,9 +24,14 @@ func (x *Explainer) dead(b cfg.BlockID) []Reason {
 		if at, ok := always.Graph.BlockAt(x.g.Blocks[b].Start); ok {
 			y := New(always)
 			y.asked = true
-			return y.dead(at)
+			return y.reasons(at)
 		}
 	}
+	return x.reasons(b)
+}
+
+// reasons looks for them from the block backwards, by the facts of this analysis.
+func (x *Explainer) reasons(b cfg.BlockID) []Reason {
 	facts := x.a.Succ.Facts
 	if facts.BlockReached(b) {
 		facts = x.a.Succ.Exact // the verifier comes here, executions do not
