@@ -83,7 +83,7 @@ const (
 	featureCount
 )
 
-// Table returns the table, by Feature.
+// Table returns the table, by Feature. It is flat: a row for each.
 func Table() [featureCount]Row {
 	row := func(since, until Version, e Evidence, what string) Row { return Row{0, since, until, e, what} }
 	t := [featureCount]Row{
