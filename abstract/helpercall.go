@@ -82,6 +82,12 @@ func (r *run) returned(h callee, s *State) *Value {
 			hi = int64(n.Off.Umax())
 		}
 		return number(scalar.SRange(-maxErrno, hi))
+	case h.helper == helperCPU && r.a.p.CPUs > 0:
+		v := number(scalar.Range(0, uint64(r.a.p.CPUs)-1))
+		if r.a.f.felt.FewNotNull = true; r.a.opt.Quirks.FewNotNull {
+			return v.loosened() // 6.1 has no such bound, 6.12 has it: some before may not
+		}
+		return v
 	case h.helper == helperCPU:
 		return unknownCPU
 	}

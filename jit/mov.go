@@ -60,10 +60,14 @@ func (c *function) mov(w x86.Width, d, s x86.Reg) {
 }
 
 // movImm emits a move of an immediate, which ALU64 sign-extends. An operand
-// that stands for a kernel address has its 7-byte form.
+// that stands for a kernel address has its 7-byte form; of 32 bits, it is moved as such.
 func (c *function) movImm(in bytecode.Insn, w x86.Width, d x86.Reg) {
 	if op := c.operand(); op != nil {
-		c.x.MovSigned(d, int32(uint32(op.value)))
+		if v := int32(uint32(op.value)); w == x86.W32 {
+			c.x.MovLow(d, v)
+		} else {
+			c.x.MovSigned(d, v)
+		}
 		c.relocOperand(4, RelAbs32S, op.known, op)
 		return
 	}

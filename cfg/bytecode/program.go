@@ -49,6 +49,9 @@ type Program struct {
 	// "bpf_lsm_file_open", "struct tcp_congestion_ops"; of an extension, the
 	// function of the other program. Empty when it is not known.
 	AttachTo string
+	// CPUs is how many processors the machine that the program is for may have
+	// (/sys/devices/system/cpu/possible), 0 when that is not known.
+	CPUs int
 	// Kernel has the types of the kernel that the program is for, nil when they are
 	// not known.
 	Kernel Types

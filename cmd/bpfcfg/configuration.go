@@ -12,11 +12,13 @@ import (
 // variables that a loader writes before it loads them.
 type configurationFlags struct {
 	Set           []string `help:"Set a configuration constant (const volatile) to a value, or to ? for unknown. NAME may be NAME.MEMBER or NAME[INDEX]. MAP.max_entries is the size that a loader gives a map. Repeatable." placeholder:"NAME=VALUE" sep:"none"`
+	CPUs          int      `help:"Possible processors of the machine that the programs are for (default: unknown). The kernel bounds a processor's number by it." placeholder:"N" name:"cpus"`
 	ConfigUnknown bool     `help:"Treat all configuration constants (const volatile) as unknown, except those given with --set."`
 }
 
 // configuration is what the flags ask for; nil asks for nothing.
 type configuration struct {
+	cpus     int
 	unknown  bool
 	settings []*setting
 }
@@ -29,10 +31,14 @@ type setting struct {
 
 // configuration reads the flags.
 func (f configurationFlags) configuration() (*configuration, error) {
-	if len(f.Set) == 0 && !f.ConfigUnknown {
+	const most = 8192 // CONFIG_NR_CPUS of x86-64
+	if f.CPUs < 0 || f.CPUs > most {
+		return nil, usagef("--cpus %d: want 1 to %d", f.CPUs, most)
+	}
+	if len(f.Set) == 0 && !f.ConfigUnknown && f.CPUs == 0 {
 		return nil, nil
 	}
-	c := &configuration{unknown: f.ConfigUnknown}
+	c := &configuration{unknown: f.ConfigUnknown, cpus: f.CPUs}
 	for _, text := range f.Set {
 		s, err := config.Parse(text)
 		if err != nil {
@@ -53,7 +59,7 @@ func (c *configuration) apply(s *source) error {
 		types = config.TypesOf(s.object)
 	}
 	for _, p := range s.programs {
-		if c.unknown {
+		if p.CPUs = c.cpus; c.unknown {
 			config.Forget(p)
 		}
 		for _, set := range c.settings {

@@ -217,6 +217,46 @@ func TestPrivateStackForm(t *testing.T) {
 	}
 }
 
+// What kernels make of a helper differs: the first slots of its place as the dumps of
+// 6.12.117, 6.19.14 and 7.3.4 have them, empty where no kernel at hand tells.
+func TestHelperByKernel(t *testing.T) {
+	const getFuncArg, getCPU = 183, 8
+	and := bytecode.Insn{Code: w64 | opAnd, Imm: 255}
+	bound := bytecode.Insn{Code: j32 | jge | byReg, Dst: 2, Off: 6}
+	perCPU := bytecode.Insn{Code: w64 | opMov | byReg, Off: -1}
+	for _, c := range []struct {
+		helper  int32
+		profile string
+		want    []bytecode.Insn
+	}{
+		{getFuncArg, "linux-6.19", []bytecode.Insn{{Code: ldxD, Src: 1, Off: -8}, bound}},
+		{getFuncArg, "linux-7.3", []bytecode.Insn{{Code: ldxD, Src: 1, Off: -8}, and, bound}},
+		{getFuncArg, "linux-7.1", nil},
+		{getCPU, "linux-6.12", []bytecode.Insn{{Code: w32 | opMov}, perCPU}},
+		{getCPU, "linux-6.19", []bytecode.Insn{{Code: w64 | opMov}, perCPU}},
+		{getCPU, "linux-7.3", []bytecode.Insn{{Code: w64 | opMov}, perCPU}},
+	} {
+		prof, err := jit.LookupProfile(c.profile)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := program(movK(bytecode.R2, 0), movK(bytecode.R3, 0), helperCall(c.helper), exit())
+		p.Type, p.AttachType = "tracing", traceFexit
+		f := known(p)
+		f.Stack[0] = StackFact{Certain: true}
+		res, err := Predict(p, f, prof, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch got := res.Program.Insns[2:]; {
+		case c.want == nil && !slices.Contains(res.Unpredicted, 2):
+			t.Errorf("helper %d on %s is not marked: %v", c.helper, c.profile, got)
+		case c.want != nil && (len(res.Unpredicted) > 0 || !slices.Equal(got[:len(c.want)], c.want)):
+			t.Errorf("helper %d on %s: %v, want %v; unpredicted %v", c.helper, c.profile, got, c.want, res.Unpredicted)
+		}
+	}
+}
+
 // Without CAP_BPF, dead code becomes jumps to itself (sanitize_dead_code), and
 // nothing is removed.
 func TestUnprivileged(t *testing.T) {

@@ -104,8 +104,12 @@ func (f *fixer) processorID() []slot {
 
 // percpuRead reads a per-CPU variable of the kernel, whose offset fits 32 bits.
 func (f *fixer) percpuRead(symbol string, load uint8) []slot {
+	width := uint8(w64)
+	if f.kernel.Has(kernel.NarrowPercpu) {
+		width = w32
+	}
 	return []slot{
-		raw(w64|opMov, bytecode.R0, 0, 0, 0).with(f.b.addRef(bytecode.RefKsym, 0, symbol)),
+		raw(width|opMov, bytecode.R0, 0, 0, 0).with(f.b.addRef(bytecode.RefKsym, 0, symbol)),
 		percpuAddress(bytecode.R0),
 		raw(load, bytecode.R0, bytecode.R0, 0, 0),
 	}

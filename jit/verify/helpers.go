@@ -56,9 +56,9 @@ func (c *source) inlined(in bytecode.Insn, fn asm.BuiltinFunc) []pat {
 		if !c.k.SMP {
 			return []pat{p(w32|opXor|byReg, r0, r0, 0, 0)}
 		}
-		return percpuRead("cpu_number", ldxW)
+		return c.percpuRead("cpu_number", ldxW)
 	case (fn == asm.FnGetCurrentTask || fn == asm.FnGetCurrentTaskBtf) && c.k.has(kernel.InlineCurrentTask):
-		return percpuRead("current_task", ldxD)
+		return c.percpuRead("current_task", ldxD)
 	case fn == asm.FnKptrXchg && c.k.has(kernel.InlineXchg):
 		const exchange = 0xdb // lock *(u64 *)
 		return []pat{p(w64|opMov|byReg, r0, r2, 0, 0), p(exchange, r1, r0, 0, atomicXchg)}
@@ -76,9 +76,12 @@ func addressIn(r bytecode.Reg) pat {
 }
 
 // percpuRead makes a read of a per-CPU variable of the kernel into R0.
-func percpuRead(symbol string, load uint8) []pat {
-	r0 := bytecode.R0
-	base := pat{in: bytecode.Insn{Code: w64 | opMov, Dst: r0}, any: true, ref: bytecode.RefKsym, name: symbol}
+func (c *source) percpuRead(symbol string, load uint8) []pat {
+	r0, width := bytecode.R0, uint8(w64)
+	if c.k.has(kernel.NarrowPercpu) {
+		width = w32
+	}
+	base := pat{in: bytecode.Insn{Code: width | opMov, Dst: r0}, any: true, ref: bytecode.RefKsym, name: symbol}
 	return []pat{base, p(w64|opMov|byReg, r0, r0, -1, 0), p(load, r0, r0, 0, 0)}
 }
 

@@ -75,7 +75,7 @@ func (c *checker) move(l *list, b *body, size, d, s int) {
 	const toUser = 1 << 16
 	switch {
 	case in.Source() == asm.ImmSource && c.refAt(b.pc) != nil:
-		l.add(x86asm.MOV, sized(d, 8), arg{kind: anyImm})
+		l.add(x86asm.MOV, sized(d, size), arg{kind: anyImm})
 	case in.Source() == asm.ImmSource && size == 8 && in.Imm < 0:
 		l.add(x86asm.MOV, sized(d, 8), imm64(int64(in.Imm)))
 	case in.Source() == asm.ImmSource:

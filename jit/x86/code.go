@@ -132,10 +132,16 @@ func (c *Code) MovImm32(r Reg, v int32, signed bool) {
 	case v == 0:
 		c.RR(W32, 0x31, r, r)
 	default:
-		c.REX(W32, 0, r)
-		c.Byte(0xb8 | byte(r&7))
-		c.Imm32(v)
+		c.MovLow(r, v)
 	}
+}
+
+// MovLow appends a move of v, zero-extended to 64 bits, in 5 or 6 bytes whatever the
+// value.
+func (c *Code) MovLow(r Reg, v int32) {
+	c.REX(W32, 0, r)
+	c.Byte(0xb8 | byte(r&7))
+	c.Imm32(v)
 }
 
 // MovSigned appends a move of v, sign-extended to 64 bits, in 7 bytes whatever

@@ -25,6 +25,7 @@ const (
 	objectsVariable = "BPFCFG_OBJECTS"
 	recordsVariable = "BPFCFG_OBJECT_RECORDS"
 	typesVariable   = "BPFCFG_OBJECT_TYPES"
+	cpusVariable    = "BPFCFG_OBJECT_CPUS"
 )
 
 // TestObjects makes the tables.

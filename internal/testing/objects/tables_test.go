@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"text/tabwriter"
@@ -114,6 +116,7 @@ func (r *row) program(s *shelf, env *record.Env, rec *record.Record, prof jit.Pr
 		r.input++
 	}
 	settle(p, rec.Job)
+	p.CPUs, _ = strconv.Atoi(os.Getenv(cpusVariable))
 	all, err := pipeline.Across(p, forms(prof), rewrite.Options{})
 	if err != nil {
 		r.lost++
