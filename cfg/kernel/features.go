@@ -41,6 +41,7 @@ const (
 	JumpIntoFastcall    // spills that jumps lead between are kept
 	QueueWord           // a socket without a queue has 32 bits of ones for it
 	OpsZero             // a field of a socket that may not be read is 0, with one register too
+	SmallPercpu         // addresses of per-CPU variables are offsets from 0
 	NarrowPercpu        // the offset of a per-CPU variable is moved as 32 bits
 	ArgCountWhole       // the word that counts a traced function's arguments has nothing else in it
 	ArgCountByte        // and it is known that only its lowest byte counts
@@ -122,6 +123,7 @@ func Table() [featureCount]Row {
 		JumpIntoFastcall:    row(7002, 0, Read, "spills that a jump leads between stay; in 6.12's stable releases"),
 		QueueWord:           row(7002, 0, Recorded, "no queue is 32 bits of ones; in 6.12's stable releases, not in 6.19"),
 		OpsZero:             row(7002, 0, Read, "fields of sock_ops are 0 where the socket may not be read"),
+		SmallPercpu:         row(0, 6015, Recorded, "addresses of per-CPU variables are offsets from 0"),
 		NarrowPercpu:        row(6010, 6015, Recorded, "offsets of per-CPU variables are moved as 32 bits"),
 		ArgCountWhole:       row(0, 7000, Recorded, "the count of a traced function's arguments is a word"),
 		ArgCountByte:        row(7002, 0, Read, "the count of a traced function's arguments is a byte"),

@@ -273,6 +273,16 @@ func (im *image) setMarks(f Facts) error {
 	return im.setAccesses(f)
 }
 
+// markVariables marks loads of addresses of typed kernel variables: a per-CPU one has a
+// shorter form, and which ones are per-CPU is not known here.
+func (im *image) markVariables() {
+	for i := range im.slots {
+		if s := &im.slots[i]; s.in.IsWide() && s.in.Src == bytecode.LdBTFID && s.marks&markSeen != 0 {
+			s.marks |= markUnpredicted
+		}
+	}
+}
+
 // setAccesses marks the listed slots.
 func (im *image) setAccesses(f Facts) error {
 	at := func(pc bytecode.PC) (*slot, error) {

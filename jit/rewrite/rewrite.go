@@ -153,6 +153,9 @@ func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Resu
 	if opt.AttachType == 0 {
 		opt.AttachType = p.AttachType
 	}
+	if prof.Kernel().Has(kernel.SmallPercpu) {
+		im.markVariables()
+	}
 	st := &state{src: p, facts: f, prof: prof, opt: opt, kernel: prof.Kernel(), throws: f.Throws.Or(throws(im))}
 	st.calls = make(map[bytecode.PC]CallFact, len(f.Calls))
 	for _, c := range f.Calls {
