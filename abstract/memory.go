@@ -227,12 +227,16 @@ func (r *run) loadCtx(acc access, a *Alt, s *State) *Value {
 // hookResult returns a value loaded from the context where it may be the result of a
 // hook: of less than is known of it, in kernels that mind what the register was.
 func (r *run) hookResult(v *Value) *Value {
-	if r.a.p.Type != "lsm" || !v.is(Number) {
+	if r.a.p.Type != "lsm" {
 		return v
 	}
 	r.a.f.felt.StaleResult = true
-	if r.a.opt.Quirks.StaleResult {
+	switch {
+	case !r.a.opt.Quirks.StaleResult:
+	case v.is(Number):
 		return v.loosened()
+	case strings.HasPrefix(r.a.p.AttachTo, "bpf_lsm_bdev_"):
+		return unknownPtr // trusted on 6.19.14, not so on 7.2
 	}
 	return v
 }
