@@ -84,12 +84,12 @@ func (c *comparison) size(oi, n int) {
 			text += " because " + why
 		}
 		if by < -4 || by > 4 {
-			text += "; the rest is other code for the same instructions"
+			text += "; the rest is different code for the same instructions"
 		}
 		c.add(JumpSize, oi, n, "%s%s", head, text)
 		return
 	}
-	why := "the compiler makes other code for the same instructions"
+	why := "the JIT makes different code for the same instructions"
 	for _, s := range slices.Concat(b.Ending.To, b.Ending.Next) {
 		if int(s) >= len(c.toOld) || c.toOld[s] == cfg.NoBlock {
 			continue
@@ -102,7 +102,7 @@ func (c *comparison) size(oi, n int) {
 		}
 	}
 	if c.old.Profile != c.new.Profile {
-		why = "the profile makes other code for the same instructions"
+		why = "the profile makes different code for the same instructions"
 	}
 	c.add(CodeSize, oi, n, "%s%s", head, why)
 }

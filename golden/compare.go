@@ -104,7 +104,7 @@ func (c *comparison) head() {
 		c.add(ProgramChanged, -1, -1, "the program changed: %s, %s of machine code", change(o.Insns, n.Insns, "insns"),
 			change(o.Image, n.Image, "bytes"))
 	case !parts && o.Profile == n.Profile && o.Code != n.Code && len(c.out) > 0:
-		c.add(CompilerOther, -1, -1, "program and profile are the same: bpfcfg's rules changed, or what the profile holds")
+		c.add(CompilerOther, -1, -1, "program and profile name are the same: bpfcfg or the content of the profile changed")
 	}
 	if len(c.out) == 0 {
 		c.add(Other, -1, -1, "same layout, other content: %s", firstDifference(o.Text(), n.Text()))
@@ -149,7 +149,7 @@ func (c *comparison) functions() {
 			c.add(FuncRenamed, c.entry(c.old, of), c.entry(c.new, nf), "function %s was called %s", nf.Name, of.Name)
 		}
 		if a, b := before(c.old, of), before(c.new, nf); a != b && a >= 0 && b >= 0 {
-			c.add(Prologue, c.entry(c.old, of), c.entry(c.new, nf), "function %s: %s in front of its first block", nf.Name,
+			c.add(Prologue, c.entry(c.old, of), c.entry(c.new, nf), "function %s: %s before its first block", nf.Name,
 				change(a, b, "bytes"))
 		}
 	}
@@ -197,7 +197,7 @@ func (c *comparison) shifted() {
 		}
 	}
 	if n > 0 {
-		c.add(Shifted, int(c.toOld[first]), first, "%s the same code in another place, from b%d on (%+d bytes there)",
+		c.add(Shifted, int(c.toOld[first]), first, "%s the same code at another place, from b%d on (%+d bytes there)",
 			count(n, "block has", "blocks have"), first, by)
 	}
 }

@@ -105,7 +105,7 @@ func TestCompare(t *testing.T) {
 			name: "another profile",
 			old:  layoutFor(t, std, base(3)), new: layoutFor(t, std+"-ibt", base(3)),
 			want: []string{"compiled for linux-7.3-ibt, the golden file is for linux-7.3",
-				"function f: 20 → 12 bytes in front of its first block"},
+				"function f: 20 → 12 bytes before its first block"},
 			not: "program changed",
 		},
 	} {
@@ -151,7 +151,7 @@ func TestCompareText(t *testing.T) {
 		{"dead", []string{"code +0x38..+0x3a  2  22222222", "removed  22222222"}, "b2 is removed: no execution reaches it any more (it had 2 bytes)", golden.Liveness},
 		{"machine code only", []string{"8899aabbccddeeff", "0000000000000000"}, "same layout, other content: line 3", golden.Other},
 		{"renamed", []string{"func f  code", "func g  code"}, "function g was called f", golden.FuncRenamed},
-		{"compiler", []string{"+0x3a..+0x3c  2 ", "+0x3a..+0x3d  3 "}, "b3 grew 1 byte: the compiler makes other code for the same instructions", golden.CodeSize},
+		{"compiler", []string{"+0x3a..+0x3c  2 ", "+0x3a..+0x3d  3 "}, "b3 grew 1 byte: the JIT makes different code for the same instructions", golden.CodeSize},
 	} {
 		text := strings.NewReplacer(c.edits...).Replace(small)
 		got, err := golden.Parse(text)

@@ -116,12 +116,12 @@ func TestParse(t *testing.T) {
 	}
 	for _, c := range []struct{ name, old, new, want string }{
 		{"other file", "# bpfcfg layout 2", "hello", "not a bpfcfg layout file"},
-		{"newer version", "layout 2\n", "layout 3\n", "another version"},
-		{"carriage returns", "\n", "\r\n", "another version|CR LF"},
+		{"newer version", "layout 2\n", "layout 3\n", "another format version"},
+		{"carriage returns", "\n", "\r\n", "another format version|CR LF"},
 		{"conflict marker", "b2    insn", "<<<<<<< HEAD\nb2    insn", "line 7: "},
 		{"missing block", "b2    insn 5..5  code +0x38..+0x3a  2  22222222  → b3\n", "", "line 7: "},
-		{"wrong end", "+0x14..+0x1e", "+0x14..+0x1f", "line 5: not as bpfcfg writes it"},
-		{"cut off", "  0  b2 b3:removed -\n", "", "line 9: not as bpfcfg writes it"},
+		{"wrong end", "+0x14..+0x1e", "+0x14..+0x1f", "line 5: not in the form that bpfcfg writes"},
+		{"cut off", "  0  b2 b3:removed -\n", "", "line 9: not in the form that bpfcfg writes"},
 		{"no program", small[len("# bpfcfg layout 2\n"):], "", "ends before"},
 		{"huge number", "image 60", "image 99999999999999", "line 3: "},
 		{"negative", "insn 5..5", "insn -5..5", "line 7: "},

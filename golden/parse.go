@@ -13,7 +13,7 @@ import (
 // Errors of Parse.
 var (
 	ErrNotLayout = errors.New("not a bpfcfg layout file")
-	ErrVersion   = errors.New("layout format of another version")
+	ErrVersion   = errors.New("layout file of another format version")
 )
 
 // Parse reads the golden form. It takes exactly what Text writes: the error
@@ -55,7 +55,7 @@ func (p *parser) same(text string) error {
 		return nil
 	}
 	n := 1 + strings.Count(text[:common(again, text)], "\n")
-	return fmt.Errorf("line %d: not as bpfcfg writes it: edited by hand, or cut off?", n)
+	return fmt.Errorf("line %d: not in the form that bpfcfg writes; was the file edited or cut off?", n)
 }
 
 // common returns the length of the common beginning of two texts.
@@ -71,7 +71,7 @@ func common(a, b string) int {
 // parser holds the layout so far.
 type parser struct{ l *Layout }
 
-var errForm = errors.New("not in the form of a layout line")
+var errForm = errors.New("not a layout line")
 
 // line reads one line. Details that Text would write otherwise are left to the
 // comparison at the end.
@@ -161,7 +161,7 @@ func places(s string) (off, n int, rest string, err error) {
 func number(s string) (int, error) {
 	n, err := strconv.ParseInt(s, 10, 32)
 	if err != nil || n < 0 {
-		return 0, fmt.Errorf("%.20q is no number", s)
+		return 0, fmt.Errorf("%.20q is not a number", s)
 	}
 	return int(n), nil
 }
@@ -170,7 +170,7 @@ func number(s string) (int, error) {
 func blockID(s string) (cfg.BlockID, error) {
 	digits, ok := strings.CutPrefix(s, "b")
 	if !ok {
-		return 0, fmt.Errorf("%.20q is no block", s)
+		return 0, fmt.Errorf("%.20q is not a block", s)
 	}
 	n, err := number(digits)
 	return cfg.BlockID(n), err

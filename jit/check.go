@@ -215,7 +215,7 @@ func (ck *checker) operand(pc bytecode.PC) error {
 		}
 	}
 	if in.IsHelperCall() && helper == bytecode.HelperTailCall {
-		return ck.fail(pc, ErrUnsupported, "bpf_tail_call has an opcode of its own behind the verifier")
+		return ck.fail(pc, ErrUnsupported, "bpf_tail_call has an opcode of its own after the verifier's rewrites")
 	}
 	return nil
 }

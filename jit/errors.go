@@ -13,7 +13,7 @@ var (
 	// ErrInput: the Program contradicts itself.
 	ErrInput = errors.New("malformed program")
 	// ErrProfile: the Profile holds values that do not exist.
-	ErrProfile = errors.New("malformed profile")
+	ErrProfile = errors.New("invalid profile")
 	// ErrUnsupported: an instruction that the kernel's JIT does not know, or
 	// that the verifier would have replaced.
 	ErrUnsupported = errors.New("unsupported instruction")

@@ -27,7 +27,7 @@ func TestUnsupported(t *testing.T) {
 			`jit: function "f": slot 0 (gotox r0): unsupported instruction: indirect jumps need Linux 6.19`},
 		{"linux-7.3", bytecode.Insn{Code: 0x85, Imm: 12}, jit.ErrUnsupported,
 			`jit: function "f": slot 0 (call bpf_tail_call#12): unsupported instruction: ` +
-				`bpf_tail_call has an opcode of its own behind the verifier`},
+				`bpf_tail_call has an opcode of its own after the verifier's rewrites`},
 		{"linux-7.3", bytecode.Insn{Code: 0x05, Off: 5}, jit.ErrInput,
 			`jit: function "f": slot 0 (goto pc+5): malformed program: jump to slot 6 leaves the function`},
 		{"linux-7.3", bytecode.Insn{Code: 0x05, Off: -2}, jit.ErrInput, ""},

@@ -179,7 +179,7 @@ func options() []option {
 			func(p *Profile) *bool { return &p.RetpolineBuild }),
 		{"plain", "plain indirect jumps", func(p *Profile) { p.Indirect = IndirectPlain }, nil},
 		indirect(IndirectRetpoline, "indirect jumps through retpolines"),
-		indirect(IndirectLfence, "indirect jumps behind LFENCE"),
+		indirect(IndirectLfence, "indirect jumps after LFENCE"),
 		indirect(IndirectITS, "indirect jumps through ITS thunks"),
 		thunk("itsret", thunkITS, "returns through the ITS thunk"),
 		thunk("unret", thunkUnret, "returns through the Retbleed thunk (AMD Zen 1 and 2)"),
@@ -251,7 +251,7 @@ func LookupProfile(name string) (Profile, error) {
 	v, err := kernel.Parse(base)
 	have, ok := nearest(v)
 	if err != nil || !ok || !strings.HasPrefix(base, "linux-") {
-		return Profile{}, fmt.Errorf("%w: no profile %q, want one of %s", ErrProfile, base,
+		return Profile{}, fmt.Errorf("%w: unknown name %q, want one of %s", ErrProfile, base,
 			strings.Join(ProfileNames(), ", "))
 	}
 	p := builtin(have)
@@ -297,7 +297,7 @@ func applyOption(p *Profile, on bool, name string) error {
 			f = o.off
 		}
 		if f == nil {
-			return fmt.Errorf("%w: option -%s makes no sense", ErrProfile, name)
+			return fmt.Errorf("%w: option -%s has no meaning", ErrProfile, name)
 		}
 		f(p)
 		return nil
@@ -336,7 +336,7 @@ func ParseProfile(data []byte) (Profile, error) {
 		return Profile{}, fmt.Errorf("%w: %w", ErrProfile, err)
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return Profile{}, fmt.Errorf("%w: text behind the profile", ErrProfile)
+		return Profile{}, fmt.Errorf("%w: text after the profile", ErrProfile)
 	}
 	if err := p.check(); err != nil {
 		return Profile{}, err

@@ -184,7 +184,7 @@ func (d *drawing) stripItems() []legendItem {
 		}
 	}
 	if far > 0 {
-		items = append(items, legendItem{0, fmt.Sprintf("%d jumps of the code show only under the pointer", far),
+		items = append(items, legendItem{0, fmt.Sprintf("%d further jumps of the code show on hover", far),
 			func(int, int) {}})
 	}
 	return items

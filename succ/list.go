@@ -55,7 +55,7 @@ func (r *Result) answer(d *Indirect, p *bytecode.Program, k, e *abstract.Indirec
 	d.Range = k.Selected(p, abstract.Kernel)
 	d.Refused = k.Refused
 	if e == nil {
-		d.Status, d.Reason = Exact, "no execution reaches it, though the verifier does"
+		d.Status, d.Reason = Exact, "no execution reaches it, but the verifier does"
 		d.Tables = tables(p, k, nil, r.errs)
 		return
 	}

@@ -36,7 +36,7 @@ func Parse(s string) (Version, error) {
 	a, err1 := strconv.ParseUint(major, 10, 16)
 	b, err2 := strconv.ParseUint(rest[:end], 10, 16)
 	if err1 != nil || err2 != nil || b > 999 || a == 0 {
-		return 0, fmt.Errorf("no kernel version: %q, want one such as 7.3", s)
+		return 0, fmt.Errorf("%q is not a kernel version, want one such as 7.3", s)
 	}
 	return Version(a*1000 + b), nil
 }

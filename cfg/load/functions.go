@@ -29,7 +29,7 @@ func Functions(types []byte, order binary.ByteOrder, info [][2]uint32, progType 
 		slot, id := at[0], at[1]
 		t := b.at(id)
 		if t.kind != kindFunc {
-			return nil, fmt.Errorf("function at %d has type %d, which is no function: %w", slot, id, errBTF)
+			return nil, fmt.Errorf("function at %d has type %d, which is not a function: %w", slot, id, errBTF)
 		}
 		s := bytecode.Subprogram{Name: b.str(t.name), Start: bytecode.PC(slot), Global: t.vlen == btfGlobal}
 		b.describe(&s, id, progType)

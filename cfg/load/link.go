@@ -56,7 +56,7 @@ func (o *object) link(fn int) (*bytecode.Program, error) {
 	}()
 	setType(l.p)
 	if o.textual {
-		l.diag("made of a function in .text, which libbpf does not load on its own")
+		l.diag("from a function in .text, which libbpf does not load by itself")
 	}
 	if err := l.place(fn); err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (l *linker) diag(format string, args ...any) {
 	n := len(l.p.Diags)
 	if l.o.told >= MaxAllDiags {
 		if n == 0 {
-			l.p.Diags = []string{"diagnostics left out: the programs of this object have too many"}
+			l.p.Diags = []string{"diagnostics omitted: the programs of this object have too many"}
 		}
 		return
 	}
@@ -277,7 +277,7 @@ func (l *linker) placeException() error {
 	entry := l.placed[0]
 	names := l.o.callbacks(l.o.funcs[entry].name)
 	if len(names) > 1 {
-		l.diag("%d exception callbacks, the kernel takes one", len(names))
+		l.diag("%d exception callbacks, the kernel accepts one", len(names))
 	}
 	if len(names) != 1 {
 		return nil

@@ -68,8 +68,8 @@ var (
 	ErrNotELF     = errors.New("not an ELF file: give an object made by clang --target=bpf -c")
 	ErrNotBPF     = errors.New("not a relocatable BPF object: compile with clang --target=bpf -c")
 	ErrTooLarge   = errors.New("too large")
-	ErrNoPrograms = errors.New("no BPF programs in it")
-	ErrAsm        = errors.New("not an instruction of cilium/ebpf that has one meaning")
+	ErrNoPrograms = errors.New("it contains no BPF programs")
+	ErrAsm        = errors.New("not an unambiguous instruction of cilium/ebpf")
 )
 
 // Object is a loaded object file.
@@ -186,5 +186,5 @@ func (l Limits) ELF(name string, data []byte) (*Object, error) {
 // data sections are read in the order of the object; the rest behind loading is for
 // x86-64: a part of a stack slot and the swaps of bytes are taken as a
 // little-endian machine takes them.
-const OtherOrder = "compiled for a big-endian machine: parts of stack slots, swaps of bytes and machine code are " +
-	"those of a little-endian one"
+const OtherOrder = "compiled for a big-endian machine: the analysis of partial stack slots and byte swaps and " +
+	"the machine code assume a little-endian one"

@@ -121,7 +121,7 @@ func (b *btfTypes) innerDef(array btfType) uint32 {
 func (b *btfTypes) mapMembers(m *bytecode.Map, def btfType) (at int64, inner uint32, err error) {
 	at = -1
 	if def.kind != kindStruct {
-		return at, 0, fmt.Errorf("definition is no structure: %w", errBTF)
+		return at, 0, fmt.Errorf("definition is not a structure: %w", errBTF)
 	}
 	for i := range def.vlen {
 		f := b.member(def, i)

@@ -149,7 +149,7 @@ func addDiag(diags *[]string, format string, args ...any) {
 	case n < MaxDiags-1:
 		*diags = append(*diags, fmt.Sprintf(format, args...))
 	case n == MaxDiags-1:
-		*diags = append(*diags, "and more of this kind, left out")
+		*diags = append(*diags, "and more of this kind, omitted")
 	}
 }
 

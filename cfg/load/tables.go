@@ -82,7 +82,7 @@ func (o *object) tableBytes(sym elf.Sym64) ([]byte, error) {
 	size := uint64(len(data))
 	switch {
 	case sym.Size == 0:
-		return nil, errors.New("its symbol has size 0, so its entries cannot be told: use .size")
+		return nil, errors.New("its symbol has size 0, so its entries are unknown: use .size")
 	case sym.Size%entrySize != 0 || sym.Value%entrySize != 0:
 		return nil, fmt.Errorf("%d bytes at offset %d of %s are not whole 8-byte entries: %w",
 			sym.Size, sym.Value, tablesSection, ErrTruncated)

@@ -215,7 +215,7 @@ func TestAction(t *testing.T) {
 			t.Fatalf("comment: status %d\n%s", status, out)
 		}
 	}
-	if _, comments := f.seen(); len(comments) != 1 || !strings.Contains(comments[0], "Dead code that is new: 1") {
+	if _, comments := f.seen(); len(comments) != 1 || !strings.Contains(comments[0], "New dead code: 1") {
 		t.Errorf("comments: %q", comments)
 	}
 	if out, status := f.run("comment", paths, "BASE=build main"); status != exitUsage || !strings.Contains(out, "give head") {

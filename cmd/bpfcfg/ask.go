@@ -33,7 +33,7 @@ func (askCmd) Help() string {
 	return `Examples:
   bpfcfg ask --vm vmlinuz prog.o                 verdict, sizes of the rewritten program and its machine code
   bpfcfg ask --vm vmlinuz --log prog.o#f         also the verifier's log
-  bpfcfg ask --vm vmlinuz -o rec.jsonl.gz prog.o save everything that the kernel answered
+  bpfcfg ask --vm vmlinuz -o rec.jsonl.gz prog.o   save everything that the kernel answered
   bpfcfg ask --vm 6.12/vmlinuz --vm 7.3/vmlinuz build/
   bpfcfg ask --uml linux.uml prog.o              takes a second, needs no QEMU, but has no JIT
 
@@ -59,7 +59,7 @@ func machines(vm, uml []string) []ask.Machine {
 func (c *askCmd) Run(std streams, p *process) error {
 	list := machines(c.VM, c.UML)
 	if len(list) == 0 {
-		return usagef("which kernel? Give --vm IMAGE or --uml BINARY")
+		return usagef("no kernel given: use --vm IMAGE or --uml BINARY")
 	}
 	w := newWork()
 	in, err := c.inputs(c.Input, c.Prog)

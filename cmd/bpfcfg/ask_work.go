@@ -61,7 +61,7 @@ func (w *workList) addInput(name string, sel selector, std streams) error {
 	case "record":
 		return w.addRecord(rest)
 	case "raw", "live", "vm", "uml":
-		return fmt.Errorf("%s: only objects and records can be asked about: they say what type of program it is", name)
+		return fmt.Errorf("%s: not an object or record, so the type of its programs is unknown", name)
 	}
 	s, sel, err := openObject(name, sel, std)
 	if err != nil {
@@ -83,7 +83,7 @@ func (w *workList) addObject(s source, named func(program string) string) error 
 	for _, p := range s.programs {
 		name := named(p.Name)
 		if w.names[name] {
-			return fmt.Errorf("two programs are called %s: ask about their objects one by one", name)
+			return fmt.Errorf("two programs have the name %s: run ask for each object", name)
 		}
 		w.names[name] = true
 		w.Items = append(w.Items, wire.Item{Name: name, File: file, Program: p.Name, Object: &record.Object{
@@ -114,13 +114,13 @@ func (w *workList) addRecord(arg string) error {
 		w.Items = append(w.Items, wire.Item{Name: rec.Job.Name, Job: rec.Job})
 	}
 	if len(w.Items) == before {
-		return fmt.Errorf("record %s: no program called %q", file, name)
+		return fmt.Errorf("record %s: no program %q", file, name)
 	}
 	return nil
 }
 
 // errNothing is returned when no program is left to ask about.
-var errNothing = errors.New("no program to ask about")
+var errNothing = errors.New("no program to load")
 
 // Answers in one word.
 const (
@@ -144,7 +144,7 @@ func answerOf(r *record.Record) (word, why string) {
 	case "NOJIT":
 		why = r.Result.Load.Error
 		if r.Result.Load.OK {
-			return answerNone, "the verifier accepted it, but it needs a JIT, which this kernel has not"
+			return answerNone, "the verifier accepted it, but it needs a JIT, which this kernel does not have"
 		}
 		return answerNone, "this kernel has no JIT: " + why
 	}

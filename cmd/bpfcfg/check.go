@@ -93,7 +93,7 @@ func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 		return nil, usagef("check needs an input: an object or a directory")
 	}
 	if c.WriteBaseline && (c.Baseline == "" || c.Shard != "") {
-		return nil, usagef("--write-baseline needs --baseline FILE, and all inputs (no --shard)")
+		return nil, usagef("--write-baseline requires --baseline FILE and cannot be used with --shard")
 	}
 	if _, err := c.outputs(); err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 		return nil, err
 	}
 	if len(run.profiles) > 1 && len(run.machines) > 0 {
-		return nil, usagef("several profiles go with neither --vm nor --uml: run check for each")
+		return nil, usagef("--vm and --uml take one profile: run check once for each profile")
 	}
 	c.Exclude = append(c.Exclude, run.policy.Exclude...)
 	if run.inputs, err = c.inputs(c.Input, c.Prog); err != nil {
@@ -261,7 +261,7 @@ func (o *outputFlags) outputs() ([]output, error) {
 		case toFile && file == "":
 			return nil, usagef("--format %s: the file's name is missing", f)
 		case toFile && files[file]:
-			return nil, usagef("--format %s: two formats go to this file", f)
+			return nil, usagef("--format %s: another format writes to this file", f)
 		case !toFile && onStdout != "":
 			return nil, usagef("both %s and %s would go to standard output: write one to a file, as in --format %s=FILE",
 				onStdout, format, format)

@@ -26,7 +26,7 @@ func explainFinding(w io.Writer, id string) error {
 		for _, i := range check.Catalogue() {
 			ids = append(ids, string(i.ID))
 		}
-		return usagef("no finding is called %s: one of %s, or all", visible.Text(id), strings.Join(ids, ", "))
+		return usagef("unknown finding %s: want one of %s, or all", visible.Text(id), strings.Join(ids, ", "))
 	}
 	explainOne(w, info)
 	return nil

@@ -16,7 +16,7 @@ func (c *checkCmd) newFrom(run *checkRun, r *report.Report, std streams) error {
 		return nil
 	}
 	if len(c.Input) != 1 || c.Baseline != "" {
-		return usagef("--new-from compares one input, a file or a directory, and has no --baseline beside it")
+		return usagef("--new-from takes one input, a file or a directory, and cannot be used with --baseline")
 	}
 	old := *run
 	var err error
@@ -30,7 +30,7 @@ func (c *checkCmd) newFrom(run *checkRun, r *report.Report, std streams) error {
 		return err
 	}
 	if n := before.Count(); n.FailedInputs > 0 {
-		return inputError(errors.New("an object of " + c.NewFrom + " could not be read: what is new is not known"))
+		return inputError(errors.New("an object of " + c.NewFrom + " could not be read, so what is new is unknown"))
 	}
 	oldRoot, newRoot, err := c.roots()
 	if err != nil {

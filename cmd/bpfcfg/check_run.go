@@ -288,7 +288,7 @@ func (c *checkRun) program(p *bytecode.Program, types *config.Types, prof jit.Pr
 func guard[T any](f func() (T, error)) (v T, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("bpfcfg failed on it, which is a fault of bpfcfg (please report it with the file): %v", r)
+			err = fmt.Errorf("internal error, please report it with the file: %v", r)
 			if os.Getenv("BPFCFG_DEBUG") != "" {
 				err = fmt.Errorf("%w\n%s", err, debug.Stack())
 			}

@@ -90,8 +90,8 @@ func (c *configuration) unused() error {
 	if len(names) == 0 {
 		return nil
 	}
-	return usagef("--set: no program has a constant %s: it is spelt otherwise, not const volatile, "+
-		"or the compiler has left it out",
+	return usagef("--set: no program has a constant %s: it is misspelt, not const volatile, "+
+		"or removed by the compiler",
 		strings.Join(names, ", "))
 }
 

@@ -58,11 +58,11 @@ func (c *diffCmd) Run(std streams, p *process) error {
 	for _, f := range c.Format {
 		name, _, _ := strings.Cut(f, "=")
 		if formats[name] == nil {
-			return usagef("--format %s: there is text, markdown, json, html and svg", f)
+			return usagef("--format %s: want text, markdown, json, html or svg", f)
 		}
 	}
 	if c.Old == "-" && c.New == "-" {
-		return usagef("standard input can be one side only")
+		return usagef("standard input can be only one of the two inputs")
 	}
 	old, oldFailed, err := c.side(std, c.Old)
 	if err != nil {

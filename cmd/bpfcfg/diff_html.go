@@ -56,10 +56,10 @@ func aroundDiff(r *diff.Report) []render.Section {
 		lines = append(lines, plural(same, "program")+" without a difference")
 	}
 	for _, n := range r.Added {
-		lines = append(lines, "only in the new one: "+n)
+		lines = append(lines, "only in the new version: "+n)
 	}
 	for _, n := range r.Removed {
-		lines = append(lines, "only in the old one: "+n)
+		lines = append(lines, "only in the old version: "+n)
 	}
 	if len(lines) == 0 {
 		return nil
@@ -116,7 +116,7 @@ func diffSVG(w io.Writer, r *diff.Report) error {
 	case len(differ) == 0:
 		return usagef("no program differs: choose one of the %d with --prog to draw it", len(r.Programs))
 	case len(differ) > 1:
-		return usagef("%d programs differ and a picture shows one: choose with --prog (%s), or use --format html",
+		return usagef("%d programs differ and a picture shows one: choose one with --prog (%s), or use --format html",
 			len(differ), listNames(names))
 	}
 	svg, err := drawUnion(r, differ[0])

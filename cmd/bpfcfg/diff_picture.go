@@ -77,7 +77,7 @@ func (u *union) blocks() {
 		}
 		b := u.old.Blocks[o]
 		b.Name, b.Func = "old "+b.Name, u.fn[b.Func]
-		b.Mark, b.Why = render.MarkRemoved, "the new version does not have it"
+		b.Mark, b.Why = render.MarkRemoved, "not in the new version"
 		b.Entry = b.Entry && b.Func >= whole
 		u.block[o] = len(u.s.Blocks)
 		u.s.Blocks = append(u.s.Blocks, b)
@@ -130,7 +130,7 @@ func (u *union) changes() {
 		b.Mark = string(d.Change)
 		switch {
 		case d.Change == diff.Added:
-			b.Why = "the old version does not have it"
+			b.Why = "not in the old version"
 			continue
 		case d.Alive[0] && !d.Alive[1]:
 			b.Why = fmt.Sprintf("b%d of the old version, no longer reached", d.ID[0])

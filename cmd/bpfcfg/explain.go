@@ -46,7 +46,7 @@ func (c *explainCmd) Run(std streams) error {
 		for _, p := range s.programs {
 			names = append(names, p.Name)
 		}
-		return usagef("%s holds %d programs: choose with --prog (%s)", s.name, len(s.programs), listNames(names))
+		return usagef("%s contains %d programs: choose one with --prog (%s)", s.name, len(s.programs), listNames(names))
 	}
 	prof, err := c.profile(std, s)
 	if err != nil {

@@ -69,8 +69,8 @@ func (goldenUpdateCmd) Help() string {
 // nothing, so it has to ask twice.
 func (c *goldenUpdateCmd) Run(std streams, p *process) error {
 	if ci := os.Getenv("CI"); ci != "" && ci != "false" && ci != "0" && !c.Force {
-		return usagef("golden update does not run where CI is set: " +
-			"run it on your machine and commit the files, or give --force")
+		return usagef("golden update does not run in CI (the variable CI is set): " +
+			"run it on your machine and commit the files, or use --force")
 	}
 	return c.run(std, func(path string, l *golden.Layout, lines lineOf) (goldenResult, error) {
 		return c.updateFile(p, path, l, lines)
@@ -345,7 +345,7 @@ func orNone(s string) string {
 func (c *goldenFlags) printCauses(w io.Writer, causes []causeDoc) {
 	for i, x := range causes {
 		if i == maxCauses && !c.All {
-			fmt.Fprintf(w, "  … and %d more: --all tells them\n", len(causes)-i)
+			fmt.Fprintf(w, "  … and %d more: --all lists them\n", len(causes)-i)
 			return
 		}
 		fmt.Fprintf(w, "  %s", visible.Text(x.Text))

@@ -151,7 +151,8 @@ func (c *goldenFlags) addObject(plan *goldenPlan, owner map[string]string, s sou
 		for _, prof := range profiles {
 			path := filepath.Join(c.Dir, filepath.FromSlash(dir), object.Element(p.Name)+"."+object.Element(prof.Name)+layoutExt)
 			if other, ok := owner[path]; ok {
-				return usagef("programs of %s and %s would share the golden file %s: give one of them, or rename a program",
+				return usagef("programs of %s and %s would share the golden file %s: "+
+					"pass their common directory, or rename a program",
 					other, s.name, path)
 			}
 			owner[path] = s.name

@@ -91,7 +91,7 @@ func (c *graphCmd) format() (string, error) {
 		case ".gv":
 			format = "dot"
 		default:
-			return "", usagef("no format has the ending %s: name one with --format", ext)
+			return "", usagef("unknown file ending %s: name the format with --format", ext)
 		}
 	}
 	if c.Scheme != "" && format != "svg" && format != "png" && format != "pdf" {
@@ -180,7 +180,7 @@ func graphText(w io.Writer, g *callgraph.Graph) {
 		}
 	}
 	for _, name := range g.Unknown {
-		fmt.Fprintf(w, "note: program %s could not be analysed: only its direct calls are here\n", visible.Text(name))
+		fmt.Fprintf(w, "note: program %s could not be analysed: only its direct calls are listed\n", visible.Text(name))
 	}
 }
 

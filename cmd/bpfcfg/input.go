@@ -164,7 +164,7 @@ func openRecord(file, name string, limits load.Limits) (source, error) {
 	}
 	defer r.Close()
 	if r.Kind() != record.FileRecords {
-		return s, fmt.Errorf("record %s: a file of %s has no source programs: use bpfcfg replay", file, r.Kind())
+		return s, fmt.Errorf("record %s: a file of %s contains no source programs: use bpfcfg replay", file, r.Kind())
 	}
 	s.records = func(opt record.Options) (*record.Reader, error) { return record.Open(file, opt) }
 	return s, s.read(r, file, name)
@@ -191,7 +191,7 @@ func (s *source) read(r *record.Reader, file, name string) error {
 		s.addJob(env, rec, &left)
 	}
 	if len(s.programs)+len(s.failed) == 0 {
-		return fmt.Errorf("record %s: no program called %q", file, name)
+		return fmt.Errorf("record %s: no program %q", file, name)
 	}
 	return nil
 }
@@ -274,7 +274,7 @@ func readInput(file string, stdin io.Reader) ([]byte, error) {
 	case st.IsDir():
 		return nil, fmt.Errorf("%s: is a directory: name a file in it", file)
 	case !st.Mode().IsRegular() && !substituted(file, st):
-		return nil, fmt.Errorf("%s: not a regular file: copy it to one, or pipe it in as -", file)
+		return nil, fmt.Errorf("%s: not a regular file: copy it to a regular file, or pipe it in with -", file)
 	}
 	f, err := os.Open(file)
 	if err != nil {
@@ -383,14 +383,14 @@ var errNoMatch = errors.New("no such program")
 
 // noMatch says that an input has no program that was asked for, but others.
 func noMatch(input string, sel selector, names []string) error {
-	return inputError(fmt.Errorf("%s: %w: %s; there is %s", input, errNoMatch, sel, listNames(names)))
+	return inputError(fmt.Errorf("%s: %w: %s; the input has %s", input, errNoMatch, sel, listNames(names)))
 }
 
 // listNames joins names, at most ten of them.
 func listNames(names []string) string {
 	const most = 10
 	if len(names) == 0 {
-		return "none at all"
+		return "none"
 	}
 	if len(names) > most {
 		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)

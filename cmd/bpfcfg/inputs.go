@@ -129,7 +129,7 @@ func (f *excludeFlags) walk(l *inputList, dir string) error {
 		return inputError(fmt.Errorf("read directory %s: %w", dir, err))
 	}
 	if len(l.files)+len(l.passed) == before {
-		return inputError(fmt.Errorf("directory %s holds no object: name an object", dir))
+		return inputError(fmt.Errorf("directory %s contains no object: name an object", dir))
 	}
 	return nil
 }
@@ -260,7 +260,7 @@ func (l *inputList) end(std streams) error {
 	case l.opened == 0 && len(l.unmatched) > 0:
 		return inputError(fmt.Errorf("%w: %s, in %s", errNoMatch, l.selector, plural(len(l.unmatched), "input")))
 	case l.opened == 0:
-		return inputError(errors.New("no program in the inputs: name an object with programs"))
+		return inputError(errors.New("the inputs contain no program: name an object with programs"))
 	}
 	return nil
 }

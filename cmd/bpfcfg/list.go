@@ -273,6 +273,6 @@ func untabled(programs []*bytecode.Program) []string {
 		names = append(names, fmt.Sprintf("%d more", len(list)-most))
 	}
 	return []string{"no table for " + plural(len(list), "switch statement") + ", at " + strings.Join(names, ", ") +
-		": the compiler made compares of them; tables need clang 22 or newer, -mcpu=v4 and 13 cases " +
+		": the compiler made comparisons of them; tables need clang 22 or newer, -mcpu=v4 and 13 cases " +
 		"(-mllvm -bpf-min-jump-table-entries=N for fewer)"}
 }

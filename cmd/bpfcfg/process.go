@@ -88,7 +88,7 @@ func (p *process) giveUp(after time.Duration) (done func()) {
 	}
 	t := time.AfterFunc(after, func() {
 		p.stop()
-		fmt.Fprintf(p.console, "bpfcfg: gave up after %v, as --timeout says: nothing of what is missing is known\n", after)
+		fmt.Fprintf(p.console, "bpfcfg: timed out after %v (--timeout): results are incomplete\n", after)
 		os.Exit(exitInput)
 	})
 	return func() { t.Stop() }

@@ -45,11 +45,12 @@ func lookupProfile(std streams, name string) (jit.Profile, error) {
 // a kernel that has none, and one that no kernel was compared with.
 func (s streams) standsFor(prof jit.Profile) {
 	if prof.StandsFor != "" {
-		s.once(fmt.Sprintf("there is no profile of %s: that of Linux %s, the nearest older one, stands for it",
+		s.once(fmt.Sprintf("there is no profile for %s: using that of Linux %s, the nearest older one",
 			prof.StandsFor, prof.Version))
 	}
 	if !prof.Verified() {
-		s.once(fmt.Sprintf("Linux %s is known by reading alone: nothing here was compared with such a kernel", prof.Version))
+		s.once(fmt.Sprintf("the rules of Linux %s were read from its source and not compared with a running kernel",
+			prof.Version))
 	}
 }
 

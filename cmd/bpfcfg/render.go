@@ -248,7 +248,7 @@ func (c *renderCmd) ignored(format string) error {
 		{"--overlay", c.Overlay != "", paper || format == "html"},
 	} {
 		if f.set && !f.good {
-			return usagef("%s does nothing for %s: leave it out", f.flag, format)
+			return usagef("%s has no effect with %s: omit it", f.flag, format)
 		}
 	}
 	return nil
@@ -263,6 +263,6 @@ func (c *renderCmd) oneOutput(s source, format string) error {
 	for _, p := range s.programs {
 		names = append(names, p.Name)
 	}
-	return usagef("%s holds %d programs and -o names one file: choose with --prog (%s), "+
-		"write a page (.html), or leave -o out", s.name, len(names), listNames(names))
+	return usagef("%s contains %d programs and -o names one file: choose one with --prog (%s), "+
+		"write a page (.html), or omit -o", s.name, len(names), listNames(names))
 }

@@ -74,7 +74,7 @@ func (d drawing) place(s *render.Scene) (*render.Layout, error) {
 		}
 		e, err := dotengine.New(dotengine.Options{})
 		if err != nil {
-			return nil, fmt.Errorf("%w: install it with go install ./cmd/bpfcfg-dot, or leave --engine out", err)
+			return nil, fmt.Errorf("%w: install it with go install ./cmd/bpfcfg-dot, or omit --engine", err)
 		}
 		defer e.Close()
 		opt.Engine = e
@@ -110,7 +110,7 @@ func (d drawing) png(s *render.Scene, l *render.Layout) ([]byte, error) {
 	if opt.Scale == 0 {
 		var less bool
 		if opt.Scale, less = fittingScale(dr); less {
-			d.remark("%s: painted at scale %s, the most that fits %d pixels: SVG, PDF and HTML stay sharp",
+			d.remark("%s: painted at scale %s to stay below %d pixels; SVG, PDF and HTML stay sharp",
 				s.Title, raster.ScaleText(opt.Scale), raster.MaxPixels)
 		}
 	}
@@ -122,7 +122,7 @@ func (d drawing) png(s *render.Scene, l *render.Layout) ([]byte, error) {
 	var b bytes.Buffer
 	st, err := raster.PNG(d.context(), &b, dr, opt)
 	if err != nil {
-		return nil, fmt.Errorf("%w: or write .svg, .pdf or .html", err)
+		return nil, fmt.Errorf("%w, or write .svg, .pdf or .html", err)
 	}
 	d.remarkMissing(s, st.Missing)
 	return b.Bytes(), nil
@@ -158,6 +158,6 @@ func (d drawing) remarkMissing(s *render.Scene, missing []rune) {
 		more = fmt.Sprintf(" and %d more", n-most)
 		missing = missing[:most]
 	}
-	d.remark("%s: the built-in font lacks %s%s: they are drawn as frames with their numbers", s.Title,
+	d.remark("%s: no glyph for %s%s; drawn as boxed code points", s.Title,
 		string(missing), more)
 }

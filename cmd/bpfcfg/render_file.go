@@ -30,7 +30,7 @@ func formatOf(name string) (string, error) {
 	case ".mmd":
 		return "mermaid", nil
 	default:
-		return "", usagef("no format has the ending %s: name one with --format", ext)
+		return "", usagef("unknown file ending %s: name the format with --format", ext)
 	}
 }
 

@@ -89,7 +89,7 @@ func (c *replayCmd) Run(std streams) error {
 	case sum.total.differs > 0:
 		return errDiffers
 	case sum.total.same == 0:
-		return inputError(fmt.Errorf("replay: nothing was compared: of %s none has both code and a profile to compile it for",
+		return inputError(fmt.Errorf("replay: nothing was compared: none of %s has both code and a profile to compile it for",
 			plural(sum.total.unknown, "recorded program")))
 	}
 	return nil
@@ -204,7 +204,7 @@ func filesBelow(dir string, wanted func(name string) bool, what string) ([]strin
 		return nil, inputError(fmt.Errorf("read directory %s: %w", dir, err))
 	}
 	if len(out) == 0 {
-		return nil, inputError(fmt.Errorf("directory %s holds no %s", dir, what))
+		return nil, inputError(fmt.Errorf("directory %s contains no %s", dir, what))
 	}
 	slices.Sort(out)
 	return out, nil

@@ -190,7 +190,7 @@ func tablesCount(docs []tableDoc) string {
 
 // keyText prints a static key.
 func keyText(w io.Writer, v *view, t tableDoc) {
-	name := "of no name"
+	name := "without a name"
 	if t.Name != "" {
 		name = visible.Text(t.Name)
 	}

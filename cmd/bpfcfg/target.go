@@ -23,7 +23,7 @@ const hostTypes = "/sys/kernel/btf/vmlinux"
 func (f *targetFlags) kernel() (*target.Kernel, error) {
 	if len(f.BTF) == 0 {
 		if f.Kconfig != "" {
-			return nil, usagef("--kconfig %s: give the kernel's types, too: --btf FILE", f.Kconfig)
+			return nil, usagef("--kconfig %s: requires the kernel's types: --btf FILE", f.Kconfig)
 		}
 		return nil, nil
 	}
@@ -143,7 +143,7 @@ func unsettledText(programs []*bytecode.Program) string {
 	}
 	how := ""
 	if relocs[bytecode.RelocCORE]+relocs[bytecode.RelocWeak] > 0 {
-		how = "; --btf FILE|host settles what a kernel's types decide"
+		how = "; --btf FILE|host resolves those that depend on the kernel's types"
 	}
 	return "unknown until load: " + strings.Join(parts, ", ") + how
 }

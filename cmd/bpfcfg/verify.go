@@ -125,7 +125,7 @@ func (c *verifyCmd) asked() ([]string, error) {
 	case len(list) == 0:
 		return c.Input, nil
 	case len(list) > 1 || c.Load:
-		return nil, usagef("one of --vm, --uml and --load")
+		return nil, usagef("--vm, --uml and --load exclude each other")
 	}
 	var out []string
 	for _, arg := range c.Input {
@@ -149,7 +149,7 @@ func (c *verifyCmd) source(std streams, s source) ([]*verifyDoc, error) {
 		name = "host"
 	}
 	if name == "" && s.noProfile != nil {
-		return nil, inputError(fmt.Errorf("%s: %w: nothing is predicted for it; --profile names another",
+		return nil, inputError(fmt.Errorf("%s: %w: no prediction for this kernel; name another with --profile",
 			s.name, s.noProfile))
 	}
 	prof, err := analysisFlags{Profile: name}.profile(std, s)
@@ -261,7 +261,7 @@ func (d *verifyDoc) predictions(a *pipeline.Analysis, o *observation) error {
 		}
 		if again := compare.Predicted(b, o.Observed); len(other) > 0 && !anyDiffers(again) {
 			list = again
-			why = fmt.Sprintf("; this kernel's verifier judges otherwise than that of %s whether %s can execute, "+
+			why = fmt.Sprintf("; the verifiers of this kernel and of %s disagree on whether %s can execute, "+
 				"the first is slot %d: %s",
 				jit.DefaultProfile, plural(len(other), "instruction"), other[0], bytecode.Text(a.Program.Insns, other[0]))
 		}
@@ -310,7 +310,7 @@ func (d *verifyDoc) kernel(res *replay.Result, code []byte) error {
 		c := checkDoc{What: "jit", Outcome: outcomeDiffers, Detail: res.Reason, Mismatches: []string{res.Reason}}
 		if res.Image != nil {
 			if cause := compare.Parting(res.Program, res.Image, code); cause != "" {
-				c.Mismatches = append(c.Mismatches, "what differs is "+cause)
+				c.Mismatches = append(c.Mismatches, "the difference is "+cause)
 			}
 		}
 		d.add(c)
@@ -432,6 +432,6 @@ func (d *verifyDoc) text(w io.Writer, p *bytecode.Program) {
 		}
 	}
 	for _, n := range d.Recovered {
-		fmt.Fprintf(w, "  read from the kernel's code, so not judged: %s\n", visible.Text(n))
+		fmt.Fprintf(w, "  taken from the kernel's code, so not compared: %s\n", visible.Text(n))
 	}
 }

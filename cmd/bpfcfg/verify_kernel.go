@@ -39,7 +39,7 @@ type loader struct {
 // newLoader returns a loader for the programs of a source.
 func newLoader(s source) (kernelSide, error) {
 	if s.live != nil {
-		return nil, fmt.Errorf("%s: the program is loaded already: leave --load out", s.name)
+		return nil, fmt.Errorf("%s: the program is already loaded: omit --load", s.name)
 	}
 	l := loader{kernel: live.NewKernel(), opt: live.LoadOptions{License: s.license}}
 	if s.object != nil {
@@ -181,7 +181,7 @@ func (r recorded) of(p *bytecode.Program, _ jit.Profile) (*observation, error) {
 	}
 	o.blinded = harden == "2"
 	if len(rec.Job.DropCaps) > 0 {
-		o.unlike = "it was loaded without all capabilities, for which nothing is predicted"
+		o.unlike = "it was loaded without all capabilities, a case that bpfcfg does not predict"
 	}
 	return o, nil
 }

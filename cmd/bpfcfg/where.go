@@ -68,12 +68,12 @@ func parsePosition(s string) (position, error) {
 	}
 	off, err := strconv.ParseUint(m[4], 0, 32)
 	if err != nil {
-		return position{}, usagef("position %q: the offset does not fit 32 bits", s)
+		return position{}, usagef("position %q: the offset does not fit in 32 bits", s)
 	}
 	size := uint64(0)
 	if m[5] != "" {
 		if size, err = strconv.ParseUint(m[5], 0, 32); err != nil {
-			return position{}, usagef("position %q: the length does not fit 32 bits", s)
+			return position{}, usagef("position %q: the length does not fit in 32 bits", s)
 		}
 	}
 	return position{tag: m[1], name: m[2] + m[3], off: off, size: size}, nil
@@ -125,7 +125,7 @@ func (s source) locate(pos position, prof jit.Profile) (*pipeline.Analysis, int,
 			continue
 		}
 		if found != nil {
-			return nil, 0, 0, usagef("%s: several programs have such a function: choose with --prog (%s)", s.name,
+			return nil, 0, 0, usagef("%s: several programs have this function: choose one with --prog (%s)", s.name,
 				listNames(names))
 		}
 		found, fn = p, i
@@ -135,10 +135,10 @@ func (s source) locate(pos position, prof jit.Profile) (*pipeline.Analysis, int,
 	}
 	if found == nil && pos.name == "" && pos.tag != "" {
 		return nil, 0, 0, inputError(fmt.Errorf("%s: no program has the tag %s: another build, or another loader; "+
-			"give name+0xOFF to look all the same", s.name, pos.tag))
+			"use name+0xOFF to look anyway", s.name, pos.tag))
 	}
 	if found == nil {
-		return nil, 0, 0, inputError(fmt.Errorf("%s: no function is called so: %s", s.name, s.functionNames()))
+		return nil, 0, 0, inputError(fmt.Errorf("%s: no such function: %s", s.name, s.functionNames()))
 	}
 	a, err := s.analyse(found, prof)
 	if err == nil {
@@ -163,12 +163,12 @@ func (s source) locate(pos position, prof jit.Profile) (*pipeline.Analysis, int,
 func (pos position) sameBuild(lp *live.Program, a *pipeline.Analysis, fn int) error {
 	if have := tagsOf(lp, a.Program); fn == 0 && pos.tag != "" && len(have) > 0 && !slices.Contains(have, pos.tag) {
 		return fmt.Errorf("the trace is of a program with tag %s, this one has %s: another build, or another loader; "+
-			"give name+0xOFF to look all the same", pos.tag, strings.Join(have, " or "))
+			"use name+0xOFF to look anyway", pos.tag, strings.Join(have, " or "))
 	}
 	f := a.Image.Funcs[fn]
 	if have := uint64(f.Len - f.Entry); pos.size != 0 && pos.size != have {
 		return fmt.Errorf("the trace is of a function of %#x bytes, %s has %#x for %s: another build, kernel or profile; "+
-			"leave /%#x out to look all the same", pos.size, f.Name, have, a.Profile.Name, pos.size)
+			"omit /%#x to look anyway", pos.size, f.Name, have, a.Profile.Name, pos.size)
 	}
 	return nil
 }
@@ -223,7 +223,7 @@ func (s source) functionNames() string {
 			names = append(names, funcName(p, i))
 		}
 	}
-	return "there are " + listNames(names)
+	return "the functions are " + listNames(names)
 }
 
 // placeDoc is what is at an offset of a function's code.
@@ -364,7 +364,7 @@ func x86At(code []byte, at int) (start, prev int, err error) {
 		}
 		prev, off = off, off+in.Len
 	}
-	panic("bug: an offset behind the code")
+	panic("bug: an offset after the code")
 }
 
 // text prints the place.

@@ -190,7 +190,7 @@ func TestBadGuests(t *testing.T) {
 		{"no bpf", "cat " + frames(t, &wire.Message{Kind: wire.Fatal, Text: "no bpf(2)"}) + " >$out\nexec sleep 60\n",
 			"no bpf(2)", 0},
 		{"damage", "head -c 100 " + lost + " >$out\ncat " + lost + " >>$out\nexec sleep 60\n", wire.ErrDamaged.Error(), 0},
-		{"out of turn", "cat " + lost + " >$out\nexec sleep 60\n", "does not belong here", 0},
+		{"out of turn", "cat " + lost + " >$out\nexec sleep 60\n", "unexpected message", 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

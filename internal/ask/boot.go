@@ -147,7 +147,7 @@ func (s *session) message(m *wire.Message) error {
 		s.next, s.pending = m.Index+1, -1
 		return s.pass(m.Record)
 	default:
-		return fmt.Errorf("the guest sends a message %q that does not belong here", m.Kind)
+		return fmt.Errorf("the guest sent an unexpected message %q", m.Kind)
 	}
 	return nil
 }
@@ -173,7 +173,7 @@ func (s *session) judge(ctx context.Context, err error, stderr *tail) (int, erro
 	case s.pending >= 0:
 		return s.crash(console)
 	case s.stalled && !s.env:
-		return s.next, fmt.Errorf("no message for %v: is it a kernel with an initial file system and a serial line? "+
+		return s.next, fmt.Errorf("no message for %v: does the kernel support an initial RAM disk and a serial console? "+
 			"It last said: %s", s.stall(), lastLine(console))
 	case !s.env && s.over && s.exit != nil && stderr.text() != "":
 		return s.next, fmt.Errorf("%s: %s", filepath.Base(s.program()), stderr.text())

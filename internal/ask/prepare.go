@@ -33,7 +33,7 @@ const typesFile = "types.btf"
 // anything is started.
 func (a *Asker) prepare(work Work) (*boots, error) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
-		return nil, errors.New("bpfcfg itself is the guest's first process, so this needs Linux on x86-64")
+		return nil, errors.New("this requires Linux on x86-64, because bpfcfg itself is the guest's init process")
 	}
 	if err := a.check(); err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func (a *Asker) check() error {
 	}
 	// Documentation/arch/x86/boot.rst: the header's magic number.
 	if len(head) < 0x206 || string(head[0x202:0x206]) != "HdrS" {
-		return errors.New("not a kernel image for x86: want a bzImage, as /boot/vmlinuz-* are")
+		return errors.New("not a kernel image for x86: want a bzImage such as /boot/vmlinuz-*")
 	}
 	if a.QEMU == "" {
 		a.QEMU = "qemu-system-x86_64"

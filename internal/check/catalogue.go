@@ -75,16 +75,17 @@ func refusals() []Info {
 			"No edge of the control-flow graph leads to the block: no jump, no fall-through, no entry of a jump table, " +
 				"no call. Values play no part. Linux refuses the program with \"unreachable insn N\".",
 			"  3: goto pc+1\n  4: r0 = 1        nothing leads here\n  5: exit\n",
-			"remove the code, or let something jump to it; a compiler leaves such code behind hand-written assembly and " +
+			"remove the code, or let something jump to it; compilers leave such code after hand-written assembly and " +
 				"__builtin_unreachable()"},
 		{UnresolvedJump, Error, "an indirect jump whose targets are unknown",
-			"The register of a gotox is not known to hold an entry of a jump table with a bounded index, so that it could " +
-				"go anywhere. Linux refuses such a program.",
+			"The analysis cannot show that the register of the gotox holds an entry of a jump table with a bounded index, so " +
+				"the jump could go anywhere. Linux refuses such a program.",
 			"  r1 = *(u64 *)(r2 +0)    r2 is not a table\n  gotox r1\n",
 			"bound the index before the load from the table (if (i >= N) return), and keep the loaded address in a register " +
 				"or an 8-byte stack slot until the jump"},
 		{UnresolvedCall, Error, "an indirect call whose callees are unknown",
-			"The register of a callx is not known to hold the address of a function. Linux 7.3 refuses every callx.",
+			"The analysis cannot show that the register of the callx holds the address of a function. Linux 7.3 refuses " +
+				"every callx.",
 			"  void (*f)(void) = from_a_map(); f();\n",
 			"call through a constant table of functions with a bounded index, or call the functions directly"},
 		{TargetOutside, Error, "a jump that leaves its function",
@@ -93,17 +94,17 @@ func refusals() []Info {
 			"  static void *const t[] = { &&here, &&in_another_function };\n",
 			"let the table hold labels of one function only"},
 		{TargetMidLoad, Error, "a jump into the middle of a 64-bit load",
-			"A jump or a table entry leads to the second slot of a 64-bit immediate load, which is no instruction. Linux " +
+			"A jump or a table entry leads to the second slot of a 64-bit immediate load, where no instruction begins. Linux " +
 				"refuses the program.",
 			"  8: r1 = 0x1122334455667788 ll     takes slots 8 and 9\n  .quad 9*8                         table entry\n",
 			"let the target be the first slot of the load"},
 		{TableMissing, Error, "an indirect jump in a function without a jump table",
-			"Linux looks for jump tables whose smallest entry lies in the function of the gotox, and found none: \"no jump " +
-				"tables found for subprog\". Labels in .rodata are no jump table: only the section .jumptables becomes one.",
+			"Linux looks for jump tables whose smallest entry lies in the function of the gotox and finds none: \"no jump " +
+				"tables found for subprog\". Labels in .rodata do not count as a table; only those in .jumptables do.",
 			"  static const void *t[] = { &&a, &&b };   goes to .rodata\n  goto *t[i];\n",
 			"make the array automatic (const void *t[] = {…} without static), so that the compiler makes a jump table of it"},
 		{TableEntry, Error, "a jump table entry outside the program",
-			"An entry of a jump table is no instruction of the program, or the table has no entry. Linux refuses to bind " +
+			"An entry of a jump table is not the slot of an instruction, or the table is empty. Linux refuses to bind " +
 				"the table: \"Failed to properly initialize insn array\".",
 			"  .quad 4096     beyond the last instruction\n",
 			"correct the table; compilers do not make such entries"},
@@ -117,13 +118,13 @@ func refusals() []Info {
 			"  r3 = jt[BPF.JT.0.0]\n  r3 += r1               r1 may be beyond the last entry, or not a multiple of 8\n" +
 				"  r3 = *(u64 *)(r3 +0)\n",
 			"bound the index by the table's size and scale it by 8"},
-		{TablePointer, Error, "a code address used for something else than a jump",
+		{TablePointer, Error, "a code address used for something other than a jump",
 			"A code address loaded from a jump table is added to, dereferenced or compared. Linux refuses that.",
 			"  r1 = *(u64 *)(r3 +0)\n  r1 += 8\n  gotox r1\n",
 			"compute the index, not the address"},
 		{KernelRefuses, Error, "anything else that Linux's control-flow rules refuse",
-			"The program breaks a rule that is about neither tables nor targets: an unknown opcode, reserved fields, " +
-				"recursion, a function that does not end in a jump or exit, arithmetic that pointers do not have, " +
+			"The program breaks a rule that concerns neither tables nor targets. Examples: an unknown opcode, reserved " +
+				"fields, recursion, a function that does not end in a jump or exit, forbidden pointer arithmetic, " +
 				"a register that was never set, an endless loop.",
 			"  callx r1        unknown opcode 8d\n",
 			"see the kernel's message"},
@@ -145,41 +146,41 @@ func hazards() []Info {
 				"goes on in the wrong stack frame.",
 			"  void *l = t[i]; other(l);     other() does goto *l\n",
 			"jump in the function that loads the address"},
-		{UnverifiedTarget, Error, "a jump to what the verifier has not followed",
+		{UnverifiedTarget, Error, "a jump to code that the verifier has not followed",
 			"An execution can select a table entry that the kernel's verifier has not followed: Linux 6.19 forgets the offset " +
 				"of the load from the table. The code there runs with registers that nothing has checked.",
 			"  r1 = *(u64 *)(r2 +8)      6.19 takes the entry at +0\n  gotox r1\n",
 			"add the offset to the pointer before the load; Linux 7.3 follows it either way"},
 		{LayoutMismatch, Error, "machine code that does something else",
-			"The machine code that bpfcfg predicts, decoded again, does not have the control flow of the program. This is " +
-				"a fault of bpfcfg or of the kernel's compiler that it imitates.",
+			"The machine code that bpfcfg predicts does not have the control flow of the program. This is a bug of bpfcfg " +
+				"or of the kernel's JIT compiler that it models.",
 			"",
 			"report it, with the object file"},
 		{WideTable, Note, "edges that exist only for the verifier",
 			"The verifier assumes that each switch of a function can go to all cases of all switches of that function. What " +
 				"cannot happen only costs verification time. Reported once per function.",
 			"  two switches in one function: each jump is given the cases of both\n",
-			"move one of the switches to a function of its own (__noinline); or leave it: it only costs verification time"},
+			"move one of the switches to a function of its own (__noinline), or leave it: it only costs verification time"},
 		{EntryTarget, Warning, "a jump to the start of a function",
-			"A gotox goes to the first instruction of a function, in front of which Linux 7.3 inserts code: a prologue, or " +
-				"what sets the counter of may_goto. The jump runs that code again.",
+			"A gotox goes to the first instruction of a function. Linux 7.3 inserts code before it: a prologue, or the " +
+				"initialization of the may_goto counter. The jump runs that code again.",
 			"  0: may_goto pc+9      the table's entry 0 is 0: each round resets the counter\n",
-			"put an instruction in front of the label, such as asm volatile(\"r0 = r0\")"},
+			"put an instruction before the label, such as asm volatile(\"r0 = r0\")"},
 		{OddObject, Warning, "something odd about the object file",
-			"The loader found something that loaders drop, ignore or refuse, or that makes the analysis less certain.",
+			"The object contains something that loaders drop, ignore or refuse, or that makes the analysis less certain.",
 			"  jump table \"jt\": entry 1 is not a multiple of 8 bytes, libbpf drops the rest\n",
 			"correct the source or how it is compiled"},
-		{MayRefuse, Note, "what Linux refuses if it comes to it",
-			"A rule of control flow or of code addresses is broken in a state that covers more than what Linux's verifier " +
-				"looks at: paths were joined, or a value was given up. Linux refuses the program only if one of its own " +
-				"states is like that.",
+		{MayRefuse, Note, "a place that Linux may refuse",
+			"The analysis sees a broken rule of control flow or code addresses, but in a state that covers more than Linux's " +
+				"verifier may see: paths were joined, or a value was widened. Linux refuses the program only if one of its " +
+				"own states breaks the rule.",
 			"  100 ways meet; on some r1 was never set\n  r2 = r1\n",
 			"load the program: only the kernel can tell"},
 		{LoaderRefuses, Warning, "an object that libbpf refuses, or loads in part",
-			"libbpf refuses the object, or does not find some of its programs: static maps, map definitions in the old style, " +
-				"functions without a type. Other loaders may take it; the programs are analysed all the same.",
+			"libbpf refuses the object or does not find some of its programs. Causes are static maps, map definitions in the " +
+				"old style and functions without a type. Other loaders may accept it, so the programs are analysed anyway.",
 			"  static struct { __uint(type, BPF_MAP_TYPE_ARRAY); … } m SEC(\".maps\");\n",
-			"correct the source as the message says, or turn the finding off if another loader is used"},
+			"correct the source as the message says, or turn the finding off if you use another loader"},
 	}
 }
 
@@ -190,25 +191,25 @@ func remarks() []Info {
 			"No execution reaches the lines, or the cases of a switch, in any configuration and in any of their copies: " +
 				"inlined, or in several programs of the object. It is a note when the branch is a test of a pointer or a bound " +
 				"that some verifiers need and the dead code only leaves.",
-			"  if (proto > 28) return 1;\n  switch (proto) { … case 29: …      29 can no longer happen\n",
+			"  if (proto > 28) return 1;\n  switch (proto) { … case 29: …      29 is no longer possible\n",
 			"correct the test that cuts the code off, or remove the code"},
 		{DeadConfig, Note, "C code that never executes with the values in the object",
 			"No execution reaches the lines with the values that the object has for its configuration (const volatile " +
 				"variables). A loader that writes other values before it loads the program makes them reachable.",
 			"  const volatile bool enable_ipv6 = false;\n  if (enable_ipv6) handle_ipv6(ctx);\n",
-			"nothing, when the loader sets the values; else as for dead-code"},
+			"nothing if the loader sets the values; otherwise as for dead-code"},
 		{DeadBranch, Note, "a branch that is never taken",
-			"The facts prove that a conditional jump always goes the same way. The blocks that only the other edge reaches " +
-				"never execute, and Linux removes what its own facts prove dead.",
+			"The facts prove that a conditional jump always goes the same way. Blocks that only the other edge reaches " +
+				"never execute. Linux removes the code that its own facts prove dead.",
 			"  if (x > 10) { if (x > 5) … else dead(); }\n",
-			"remove the test when it is not meant as a safeguard"},
+			"remove the test if it is not meant as a safeguard"},
 		{DeadTableEntry, Note, "a table entry that no index selects",
 			"The index of a jump never reaches the entry.",
 			"  switch (x & 3) with a table of 8 entries\n",
 			"make the table smaller, or widen the index"},
 		{IrreducibleLoop, Note, "a loop with several entries",
-			"The loop can be entered elsewhere than at its header. Verifiers and compilers know less about such loops, and " +
-				"Linux may follow them at length.",
+			"The loop has entries other than its header. Verifiers and compilers handle such loops less well, and " +
+				"Linux may follow them for many iterations.",
 			"  goto middle; while (x) { …; middle: … }\n",
 			"enter the loop at one place"},
 		{PathExplosion, Note, "more values than a verifier can follow",
@@ -223,14 +224,14 @@ func remarks() []Info {
 func requests() []Info {
 	return []Info{
 		{MustReach, Error, "something that must be reachable is not",
-			"A policy says must-reach, and no execution reaches the function, helper call or C line.",
+			"A policy requires a function, helper call or C line to be reachable (must-reach), but no execution reaches it.",
 			"  must-reach: [{function: handle_ipv6}]\n",
-			"find out from dead-branch and unreachable findings what cut it off"},
+			"look at the dead-branch and unreachable findings for the test that cut it off"},
 		{MustNotReach, Error, "something that must not be reachable is",
-			"A policy says must-not-reach, and an execution may get there, or an unresolved jump keeps it from being ruled " +
-				"out.",
+			"A policy forbids to reach a function, helper call or C line (must-not-reach), but an execution may reach it, " +
+				"or an unresolved jump makes that impossible to rule out.",
 			"  must-not-reach: [{helper: bpf_trace_printk}]\n",
-			"remove the call, or the way to it"},
+			"remove the call, or the path to it"},
 		{MaxInsns, Error, "a program with too many instructions",
 			"The program has more instruction slots than the policy allows.",
 			"  max-insns: 4096\n", "make the program smaller, or raise the limit"},

@@ -104,7 +104,7 @@ func Refused(p *bytecode.Program, kernel, why string) Finding {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00asked", KernelRefuses, p.Name))
 	return Finding{
 		ID: KernelRefuses, Level: KernelRefuses.Info().Level, Program: p.Name, Function: p.Name, PC: -1, Block: cfg.NoBlock,
-		Message: kernel + " was asked, and refuses the program: " + why, Fingerprint: hex.EncodeToString(sum[:8]),
+		Message: kernel + " refused to load the program: " + why, Fingerprint: hex.EncodeToString(sum[:8]),
 	}
 }
 

@@ -187,7 +187,7 @@ func (r *deadRegion) finding(j *Join) (Finding, bool) {
 		f.Message += "; some verifiers need the test"
 	case r.copied:
 		f.Level = Note
-		f.Message += "; the compiler has put the constant there that decides, for one copy of an inlined function"
+		f.Message += "; in this copy of an inlined function, the deciding value is a constant"
 	}
 	f.Fix = f.ID.Info().Fix
 	f.Related = append(r.at.Related, r.related...)

@@ -70,14 +70,14 @@ func (c *context) mustReach(p Place) {
 		}
 	}
 	if len(pcs) == 0 {
-		text := fmt.Sprintf("%s must be reachable, and the program has none", p)
+		text := fmt.Sprintf("%s must be reachable, but the program does not contain it", p)
 		if p.Function != "" {
-			text = fmt.Sprintf("%s must be reachable, and the program has none (the compiler may have inlined it)", p)
+			text = fmt.Sprintf("%s must be reachable, but the program does not contain it (the compiler may have inlined it)", p)
 		}
 		c.add(MustReach, -1, text).key = p.String()
 		return
 	}
-	c.add(MustReach, pcs[0], fmt.Sprintf("%s must be reachable, and no execution gets here", p)).key = p.String()
+	c.add(MustReach, pcs[0], fmt.Sprintf("%s must be reachable, but no execution reaches it", p)).key = p.String()
 }
 
 // mustNotReach reports a place that an execution may reach, or that an
@@ -86,7 +86,7 @@ func (c *context) mustNotReach(p Place) {
 	pcs := c.at(p)
 	for _, pc := range pcs {
 		if c.reached(pc) {
-			c.add(MustNotReach, pc, fmt.Sprintf("%s must not be reachable, and an execution may get here", p)).key = p.String()
+			c.add(MustNotReach, pc, fmt.Sprintf("%s must not be reachable, but an execution may reach it", p)).key = p.String()
 			return
 		}
 	}
@@ -95,8 +95,8 @@ func (c *context) mustNotReach(p Place) {
 	}
 	for _, in := range c.a.Succ.Indirect {
 		if in.Reached && in.Status == succ.Unresolved {
-			f := c.add(MustNotReach, pcs[0], fmt.Sprintf("%s must not be reachable, which the unresolved %s at insn %d keeps "+
-				"from being ruled out", p, in.Op, in.PC))
+			f := c.add(MustNotReach, pcs[0], fmt.Sprintf("%s must not be reachable; because of the unresolved %s at insn %d "+
+				"this cannot be ruled out", p, in.Op, in.PC))
 			f.key = p.String()
 			f.Related = []Related{{c.location(in.PC), in.PC, "unresolved"}}
 			return

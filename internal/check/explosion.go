@@ -220,7 +220,7 @@ func (s *counts) alu(pc bytecode.PC, in bytecode.Insn) {
 // reportExplosion tells of a register with too many values.
 func (c *context) reportExplosion(pc bytecode.PC, r bytecode.Reg, v values) {
 	f := c.add(PathExplosion, pc, fmt.Sprintf(
-		"%s has at least 2^%d values here by the branches before, and Linux follows each", r, int(math.Log2(v.n))))
+		"earlier branches leave at least 2^%d values in %s here, and Linux follows each of them", int(math.Log2(v.n)), r))
 	for ch := v.from; ch != nil && len(f.Related) < maxRelated; ch = ch.prev {
 		f.Related = append(f.Related, Related{c.location(ch.pc), ch.pc, "changed by \"" + c.p.Text(ch.pc) + "\""})
 	}

@@ -164,7 +164,7 @@ func (c *context) deadBranches() {
 		f.key = always
 		f.Related = c.facts(cfg.BlockID(b))
 		if kernel.EdgeFeasible(i) {
-			f.Message += " (Linux does not see that)"
+			f.Message += " (Linux does not detect this)"
 		}
 		dead, first = append(dead, e), append(first, len(c.found)-1)
 	}

@@ -41,14 +41,14 @@ func (c *context) hazard(h hazard.Hazard) (id ID, pc bytecode.PC, key, text stri
 		return ForeignTarget, h.PC, to, fmt.Sprintf("this jump can go to insn %d of %s, in the stack frame of %s", h.Target,
 			to, from)
 	case hazard.Unverified:
-		return UnverifiedTarget, h.PC, h.PC.String(), fmt.Sprintf("this jump can go to insn %d, and the verifier has "+
-			"followed other targets only", h.Target)
+		return UnverifiedTarget, h.PC, h.PC.String(), fmt.Sprintf("this jump can go to insn %d, but the verifier has "+
+			"followed only other targets", h.Target)
 	case hazard.Deleted:
 		return NopTarget, h.Target, h.Target.String(), fmt.Sprintf("Linux deletes \"%s\", and the jump at insn %d then goes "+
 			"to address 0", c.p.Text(h.Target), h.PC)
 	case hazard.Moved:
-		return EntryTarget, h.Target, h.Target.String(), fmt.Sprintf("the jump at insn %d can come here, in front of which "+
-			"Linux inserts code", h.PC)
+		return EntryTarget, h.Target, h.Target.String(), fmt.Sprintf("the jump at insn %d can come here, but Linux "+
+			"inserts code before this instruction", h.PC)
 	}
 	panic("bug: unknown hazard " + string(h.Kind))
 }

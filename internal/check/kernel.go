@@ -112,7 +112,7 @@ func (c *context) missingTables() {
 		if last = sub; len(in.Kernel) > 0 || len(succ.Union(c.p, sub)) > 0 {
 			continue
 		}
-		c.add(TableMissing, in.PC, fmt.Sprintf("function %s jumps indirectly and has no jump table", FunctionName(c.p, sub)))
+		c.add(TableMissing, in.PC, fmt.Sprintf("function %s has an indirect jump but no jump table", FunctionName(c.p, sub)))
 	}
 }
 
@@ -146,7 +146,7 @@ func (c *context) refusal(v *rules.Verdict) {
 		f.Fix = "correct the jump: it must stay within its function"
 	}
 	if id == KernelRefuses && v.PC >= 0 && c.p.Insns[v.PC].IsCallx() {
-		f.Fix = "call the functions directly, or in a switch: no Linux up to 7.3 has indirect calls"
+		f.Fix = "call the functions directly, or in a switch: Linux up to 7.3 has no indirect calls"
 	}
 	if id != ForeignTarget { // Linux 7.3 does not check that one
 		f.Kernel = v.Message

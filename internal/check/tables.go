@@ -172,7 +172,7 @@ func (c *context) wideTables() {
 		}
 		f.Related = c.relatedTables(w.in)
 		if len(c.tablesOf(sub)) == 1 {
-			f.Fix = "remove the cases that cannot happen; or leave it: it only costs verification time"
+			f.Fix = "remove the cases that cannot happen, or leave it: it only costs verification time"
 		}
 	}
 }

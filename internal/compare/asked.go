@@ -72,7 +72,7 @@ func Without(p *bytecode.Program, prof jit.Profile, why error) (*pipeline.Analys
 // records came with the first.
 func related(p *bytecode.Program, told *record.Result, x *jit.Program) (*rewrite.Result, error) {
 	if len(told.Prog.Lines) == 0 || told.Prog.LinesWrong {
-		return nil, errors.New("the kernel does not tell where the instructions of the program went")
+		return nil, errors.New("the kernel does not report the new positions of the program's instructions")
 	}
 	out := &rewrite.Result{Program: x, Original: make([]bytecode.PC, len(x.Insns)), Xlated: make([]bytecode.PC, p.Len())}
 	for i := range out.Original {

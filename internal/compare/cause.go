@@ -71,5 +71,5 @@ func placeOf(p *jit.Program, img *jit.Image, off int) string {
 		}
 		return fmt.Sprintf("slot %d, %s", slot, bytecode.Text(p.Insns, slot))
 	}
-	return "behind the code"
+	return "after the code"
 }

@@ -46,7 +46,7 @@ func WithBytes(res *replay.Result, code []byte) (*jit.Image, error) {
 	}
 	img := *res.Image
 	if len(img.Code) < len(code) || len(res.Code) != len(code) {
-		return nil, errors.New("where instructions begin in the kernel's code is not known, for ours differs")
+		return nil, errors.New("the positions of instructions in the kernel's code are unknown: the predicted code differs")
 	}
 	img.Code = append(append([]byte(nil), code...), img.Code[len(code):]...)
 	return &img, nil

@@ -38,10 +38,10 @@ type step struct {
 // Errors that a setting may have; they are wrapped.
 var (
 	// ErrFolded: the variable is no configuration, the compiler has used its value.
-	ErrFolded = errors.New("const without volatile: the compiler has put its value into the code; " +
+	ErrFolded = errors.New("const without volatile: the compiler has inlined its value; " +
 		"declare it const volatile")
 	// ErrVariable: programs may change the variable.
-	ErrVariable = errors.New("no constant: programs may change it, so that its first value says nothing")
+	ErrVariable = errors.New("not a constant: programs may change it, so its initial value proves nothing")
 )
 
 // Parse reads NAME=VALUE. Blanks around the parts do not count.
@@ -60,7 +60,7 @@ func New(name, value string) (*Setting, error) {
 	if value == "" {
 		return nil, errors.New("write NAME=VALUE, or NAME=? for any value")
 	}
-	bad := fmt.Errorf("%q is no name: write NAME, NAME.MEMBER or NAME[INDEX]", name)
+	bad := fmt.Errorf("%q is not a name: write NAME, NAME.MEMBER or NAME[INDEX]", name)
 	for rest := "." + name; rest != ""; {
 		if inside, ok := strings.CutPrefix(rest, "["); ok {
 			index, after, ok := strings.Cut(inside, "]")
@@ -120,7 +120,7 @@ func (s *Setting) Apply(p *bytecode.Program, t *Types) (found bool, err error) {
 		case !m.ReadOnly:
 			err = fmt.Errorf("%s in %s is %w", v.Name, m.Name, ErrVariable)
 		case at >= 0:
-			return true, fmt.Errorf("%s is in %s and in %s: the name does not tell them apart", v.Name, p.Maps[at].Name, m.Name)
+			return true, fmt.Errorf("%s is in both %s and %s, so the name is ambiguous", v.Name, p.Maps[at].Name, m.Name)
 		default:
 			at, d, path = i, v, steps
 		}
@@ -165,7 +165,7 @@ func (s *Setting) resize(p *bytecode.Program) (found bool, err error) {
 	if s.value != "?" {
 		n, err = strconv.ParseUint(s.value, 0, 32)
 		if err != nil || n == 0 {
-			return true, fmt.Errorf("%s: %q is no number of entries, which is 1 to 2^32-1", s.Target(), s.value)
+			return true, fmt.Errorf("%s: %q is not a number of entries (1 to 2^32-1)", s.Target(), s.value)
 		}
 	}
 	p.Maps = slices.Clone(p.Maps)
@@ -218,7 +218,7 @@ func (s *Setting) store(p *bytecode.Program, bytes []byte, part part) error {
 	v, negative, ok := number(s.value)
 	if !ok {
 		if v, ok = part.enumerator(s.value); !ok {
-			return fmt.Errorf("%s: %q is no number%s", s.Target(), s.value, part.enumerators())
+			return fmt.Errorf("%s: %q is not a number%s", s.Target(), s.value, part.enumerators())
 		}
 	}
 	bits := uint(8 * part.size)

@@ -83,14 +83,14 @@ func TestErrors(t *testing.T) {
 		"CFG.in=1":             "an array of 2: name an element",
 		"CFG.in[2].weight=1":   "CFG.in has 2 elements",
 		"CFG.in[0].nothing=1":  "CFG.in[0] has no member nothing",
-		"CFG.limit.x=1":        "CFG.limit is no structure",
-		"CFG.limit[0]=1":       "CFG.limit is no array",
+		"CFG.limit.x=1":        "CFG.limit is not a structure",
+		"CFG.limit[0]=1":       "CFG.limit is not an array",
 		"CFG.mode=NEVER":       "none of OFF, LEARN, BLOCK",
 		"CFG.low=8":            "does not fit in 3 bits",
 		"hidden=256":           "does not fit in 8 bits",
 		"table[0]=-2147483649": "does not fit in 32 bits",
 		"counter=1":            "programs may change it",
-		"hidden=yes":           "no number",
+		"hidden=yes":           "not a number",
 		"folded[1]=1":          "const without volatile",
 	} {
 		p, data := settings(t)
@@ -143,7 +143,7 @@ func TestResize(t *testing.T) {
 		found, err := s.Apply(p, nil)
 		switch {
 		case c.want == 0:
-			if err == nil || !strings.Contains(err.Error(), "no number of entries") {
+			if err == nil || !strings.Contains(err.Error(), "not a number of entries") {
 				t.Errorf("%s: %v", c.set, err)
 			}
 		case c.want == 99:

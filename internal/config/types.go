@@ -47,7 +47,7 @@ func (t *Types) resolve(section string, d bytecode.DataSymbol, path []step, s *S
 		if t != nil && t.err != nil {
 			why = btfErr(t.err)
 		}
-		return part{}, fmt.Errorf("%s: %s, so that no member or element can be named", s.Target(), why)
+		return part{}, fmt.Errorf("%s: %s, so members and elements cannot be named", s.Target(), why)
 	}
 	w := walker{part: whole, s: s, said: d.Name}
 	w.part.typ = v.Type
@@ -128,7 +128,7 @@ func (w *walker) step(st step) error {
 	if st.name == "" {
 		a, ok := w.part.typ.(*btf.Array)
 		if !ok {
-			return fmt.Errorf("%s: %s is no array", w.s.Target(), w.said)
+			return fmt.Errorf("%s: %s is not an array", w.s.Target(), w.said)
 		}
 		if st.index >= int64(a.Nelems) {
 			return fmt.Errorf("%s: %s has %d elements", w.s.Target(), w.said, a.Nelems)
@@ -179,7 +179,7 @@ func member(t btf.Type, name string) (btf.Member, btf.Bits, error) {
 		off btf.Bits
 	}
 	if _, ok := members(t); !ok {
-		return btf.Member{}, 0, errors.New("is no structure")
+		return btf.Member{}, 0, errors.New("is not a structure")
 	}
 	const most = 10_000 // types refer to each other: a damaged object must end, too
 	queue := []level{{t, 0}}

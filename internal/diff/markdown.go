@@ -46,10 +46,10 @@ func (r *Report) Markdown(out io.Writer, opt Options) error {
 		}
 	}
 	for _, n := range r.Added {
-		w.f("Only in the new one: %s\n\n", visible.Markdown(n))
+		w.f("Only in the new version: %s\n\n", visible.Markdown(n))
 	}
 	for _, n := range r.Removed {
-		w.f("Only in the old one: %s\n\n", visible.Markdown(n))
+		w.f("Only in the old version: %s\n\n", visible.Markdown(n))
 	}
 	if same > 0 {
 		w.f("%s without a difference. ", number(same, "program"))

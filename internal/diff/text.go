@@ -49,10 +49,10 @@ func (r *Report) Text(out io.Writer, opt Options) error {
 		w.program(p)
 	}
 	for _, n := range r.Added {
-		w.f("\n%s: only in the new one\n", visible.Text(n))
+		w.f("\n%s: only in the new version\n", visible.Text(n))
 	}
 	for _, n := range r.Removed {
-		w.f("\n%s: only in the old one\n", visible.Text(n))
+		w.f("\n%s: only in the old version\n", visible.Text(n))
 	}
 	if same > 0 {
 		w.f("\n%s without a difference\n", number(same, "program"))

@@ -102,7 +102,7 @@ func (d *deadCode) edge(e cfg.Edge) {
 	case cfg.FallThrough:
 		text = fmt.Sprintf("insn %d in %v, %q, is always taken", pc, e.From, x.p.Text(pc))
 		if x.p.Flow(pc).Kind != bytecode.FlowCond {
-			text = fmt.Sprintf("insn %d in %v, %q, does not go on", pc, e.From, x.p.Text(pc))
+			text = fmt.Sprintf("insn %d in %v, %q, never falls through", pc, e.From, x.p.Text(pc))
 		}
 	case cfg.Return:
 		text = fmt.Sprintf("the call at insn %d in %v, %q, does not return", pc, e.From, x.p.Text(pc))
@@ -141,5 +141,5 @@ func (d *deadCode) alone(b cfg.BlockID) {
 		return
 	}
 	d.out = append(d.out, Reason{Kind: "no-way-in", Insn: -1, Source: x.source(blk.Start),
-		Text: fmt.Sprintf("no jump leads to %v and the instruction before it does not go on", b)})
+		Text: fmt.Sprintf("no jump leads to %v, and the instruction before it does not fall through", b)})
 }

@@ -319,9 +319,9 @@ func (x *Explainer) liveness(ans *Answer, b cfg.BlockID) {
 	ans.Dead, ans.Death = x.dead(b), x.Death(b)
 	ans.Verdict = "no execution reaches it" + x.said(ans.Death)
 	if ans.Reachable {
-		ans.Verdict += ", but the verifier follows a path to it: it stays in the program"
+		ans.Verdict += ", but the verifier follows a path to it, so it stays in the program"
 	} else {
-		ans.Verdict += ": the verifier removes it"
+		ans.Verdict += "; the verifier removes it"
 	}
 }
 
@@ -363,10 +363,10 @@ func (x *Explainer) wayOf(i int) Way {
 func statusText(d *succ.Indirect) string {
 	switch d.Status {
 	case succ.Exact:
-		return "exact: each of these targets is selected on a path that the analysis kept apart"
+		return "exact: the analysis has a separate path to each of these targets"
 	case succ.OverApproximate:
-		return "over-approximate: all targets are among these, perhaps with others"
+		return "over-approximate: these include all targets, and perhaps other places"
 	default:
-		return "unresolved: there may be targets that are not listed"
+		return "unresolved: there may be other targets"
 	}
 }

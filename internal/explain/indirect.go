@@ -120,7 +120,7 @@ func (x *Explainer) differences(d *succ.Indirect) []string {
 		out = append(out, x.wide(d))
 	}
 	if d.Op == "callx" && d.Status != succ.Unresolved && len(d.Kernel) == 0 {
-		out = append(out, "Linux knows no indirect calls up to 7.3: its control-flow pass has no answer")
+		out = append(out, "Linux up to 7.3 has no indirect calls, so its control-flow pass has no answer")
 	}
 	return out
 }

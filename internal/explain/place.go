@@ -51,7 +51,7 @@ func ParsePlace(s string) (Place, error) {
 	}
 	n, err := strconv.ParseInt(num, 10, 32)
 	if err != nil || n < 0 {
-		return Place{}, fmt.Errorf("%w: %.60q: the number behind @ is a slot or the number of a block", ErrPlace, s)
+		return Place{}, fmt.Errorf("%w: %.60q: the number after @ must be a slot or the number of a block", ErrPlace, s)
 	}
 	return Place{Kind: kind, Number: int(n)}, nil
 }

@@ -167,7 +167,7 @@ func (p *prober) returns() bool {
 	case n > 6 && code[n-6] == leave && code[n-5] == 0xe9:
 		p.returnThunk(p.target(info, n))
 	default:
-		p.d.note("functions end in % x, which is no form of return that is known", code[max(0, n-8):])
+		p.d.note("functions end in % x, which is not a known form of return", code[max(0, n-8):])
 	}
 	return true
 }
@@ -183,7 +183,7 @@ func (p *prober) target(info *sysbpf.Prog, end int) string {
 // returnThunk takes over the symbol that functions return through.
 func (p *prober) returnThunk(name string) {
 	if name == "" {
-		p.d.note("functions return through a thunk, whose name is unknown: /proc/kallsyms shows no addresses")
+		p.d.note("functions return through a thunk of unknown name: /proc/kallsyms shows no addresses")
 		return
 	}
 	p.prof.ReturnThunk = name

@@ -333,7 +333,7 @@ func TestRefused(t *testing.T) {
 		p    *bytecode.Program
 		want string
 	}{
-		{"no type", one(bytecode.Program{Insns: []bytecode.Insn{{Code: 0xb7}, exit}}), "type is not known"},
+		{"no type", one(bytecode.Program{Insns: []bytecode.Insn{{Code: 0xb7}, exit}}), "type is unknown"},
 		{"type that is none", one(bytecode.Program{Type: "nonsense", Insns: []bytecode.Insn{{Code: 0xb7}, exit}}),
 			"nonsense"},
 		{"no result", one(bytecode.Program{Type: "xdp", Insns: []bytecode.Insn{exit}}), "EACCES: R0 !read_ok"},

@@ -34,7 +34,7 @@ import (
 // Errors that callers tell apart. What is returned wraps one of them.
 var (
 	ErrUnsupported = errors.New("the running kernel can only be read on Linux on x86-64")
-	ErrNoSuch      = errors.New("no such program: bpftool prog lists those that there are")
+	ErrNoSuch      = errors.New("no such program: list loaded programs with `bpftool prog`")
 	ErrPermission  = errors.New("not permitted: run as root, or with CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN")
 	ErrNoBPF       = errors.New("this kernel has no bpf(2): it was built without CONFIG_BPF_SYSCALL")
 	ErrRefused     = errors.New("the kernel refused the program")

@@ -249,7 +249,7 @@ func (l *loader) patchOne(r bytecode.Ref) error {
 	case bytecode.RefKsym:
 		return l.patchKsym(r, in)
 	default:
-		return fmt.Errorf("nothing is known of %q", r.Name)
+		return fmt.Errorf("%q is unknown", r.Name)
 	}
 	return nil
 }
@@ -399,14 +399,14 @@ func (l *loader) attachID() (uint32, error) {
 // progType returns the number of a program type.
 func progType(name string) (uint32, error) {
 	if name == "" {
-		return 0, errors.New("the program's type is not known: its section has no name that libbpf knows")
+		return 0, errors.New("the program's type is unknown: libbpf does not know the name of its section")
 	}
 	for n := range uint64(64) {
 		if record.ProgTypeName(strconv.FormatUint(n, 10)) == name {
 			return uint32(n), nil
 		}
 	}
-	return 0, fmt.Errorf("no program type is called %q", name)
+	return 0, fmt.Errorf("unknown program type %q", name)
 }
 
 // relate replaces line records by slots as submitted, and puts tables in the

@@ -195,7 +195,7 @@ func (r *reader) tableLoad(p *bytecode.Program, pc bytecode.PC, ref *bytecode.Re
 		return true
 	}
 	ref.Kind = bytecode.RefTable
-	r.diag("slot %d: a kernel address, taken for that of the only jump table", pc)
+	r.diag("slot %d: a kernel address, assumed to be that of the only jump table", pc)
 	return true
 }
 
@@ -214,7 +214,7 @@ func (r *reader) addLines(p *bytecode.Program) {
 
 // losses says what the dump of this program hides.
 func (r *reader) losses() []string {
-	out := []string{"the kernel shows the program after the verifier's rewrites: slots are those of the rewritten program"}
+	out := []string{"the kernel shows the program after the verifier's rewrites, so slots count in the rewritten program"}
 	tail, calls := false, false
 	for pc := 0; pc < len(r.dump); pc += int(r.dump[pc].Slots()) {
 		in := r.dump[pc]
@@ -222,7 +222,7 @@ func (r *reader) losses() []string {
 		calls = calls || in.IsHelperCall() && in.Imm == 0
 	}
 	if tail {
-		out = append(out, "the dump does not tell whether a tail call is direct")
+		out = append(out, "the dump does not show whether a tail call is direct")
 	}
 	if calls {
 		out = append(out, "the kernel hides which functions are called: see kernel.kptr_restrict")

@@ -41,7 +41,7 @@ func open(sel Selector, k *Kernel) (*Program, error) {
 		if fd, err = sysbpf.Pinned(sel.Pin); err == nil && fd.Kind() != "bpf-prog" {
 			kind := fd.Kind()
 			fd.Close()
-			return nil, fmt.Errorf("the file stands for a %s, not for a program", kind)
+			return nil, fmt.Errorf("the file is a pinned %s, not a program", kind)
 		}
 		if errors.Is(err, unix.ENOENT) {
 			return nil, fmt.Errorf("no such file")

@@ -49,7 +49,7 @@ func NewRoot(dir string) (Root, error) {
 		return Root{}, err
 	}
 	if st, err := os.Stat(abs); err != nil || !st.IsDir() {
-		return Root{}, fmt.Errorf("%s is no directory", dir)
+		return Root{}, fmt.Errorf("%s is not a directory", dir)
 	}
 	return newRoot(abs), nil
 }

@@ -89,7 +89,7 @@ func (r *reader) pairs(n *yaml.Node, what string, f func(key string, k, v *yaml.
 		r.spend(m.Content[i])
 		k, v := deref(m.Content[i]), m.Content[i+1]
 		if k.Kind != yaml.ScalarNode || seen[k.Value] {
-			r.fail(m.Content[i], "%q stands twice in %s, or is no name", k.Value, what)
+			r.fail(m.Content[i], "%q appears twice in %s, or is not a name", k.Value, what)
 			return
 		}
 		seen[k.Value] = true
@@ -141,7 +141,7 @@ func (r *reader) rule(n *yaml.Node, p *Policy) *rule {
 			r.items(v, key, func(v *yaml.Node) {
 				q := r.rule(v, nil)
 				if len(q.match) == 0 {
-					r.fail(v, "match is missing: the names of programs that this is about")
+					r.fail(v, "match is missing: it lists the names of the programs")
 				}
 				p.rules = append(p.rules, q)
 			})
@@ -149,7 +149,7 @@ func (r *reader) rule(n *yaml.Node, p *Policy) *rule {
 			out.match = r.match(v)
 		case r.common(out, key, v):
 		default:
-			r.fail(k, "%s has no key %q", what, key)
+			r.fail(k, "unknown key %q in %s", key, what)
 		}
 	})
 	return out
@@ -210,7 +210,7 @@ func (r *reader) match(v *yaml.Node) []string {
 func (r *reader) glob(v *yaml.Node, what string) string {
 	g := r.text(v, what)
 	if !doublestar.ValidatePattern(g) || g == "" || len(g) > maxGlob {
-		r.fail(v, "%s: %.40q is no glob, or longer than %d bytes", what, g, maxGlob)
+		r.fail(v, "%s: %.40q is not a glob, or longer than %d bytes", what, g, maxGlob)
 	}
 	return g
 }
@@ -224,7 +224,7 @@ func (r *reader) levels(v *yaml.Node, out *rule) {
 		}
 		switch {
 		case id.Info().ID == "":
-			r.fail(k, "no finding is called %q: see bpfcfg check --explain all", key)
+			r.fail(k, "unknown finding %q: see bpfcfg check --explain all", key)
 		case l.Rank() < 0:
 			r.fail(v, "%s: a level is error, warning, note or off, not %q", key, l)
 		}
@@ -277,11 +277,11 @@ func (r *reader) places(v *yaml.Node, what string) []check.Place {
 			case "line":
 				p.File, p.Line = r.line(v, text)
 			default:
-				r.fail(k, "an element of %s has no key %q: function, helper or line", what, key)
+				r.fail(k, "unknown key %[2]q in an element of %[1]s: want function, helper or line", what, key)
 			}
 		})
 		if n != 1 {
-			r.fail(v, "an element of %s has one of function, helper and line", what)
+			r.fail(v, "an element of %s must have exactly one of function, helper and line", what)
 		}
 		out = append(out, p)
 	})

@@ -73,25 +73,25 @@ func TestParse(t *testing.T) {
 
 // bad are policies that are refused, with the line and a part of the reason.
 var bad = []struct{ text, line, part string }{
-	{"levels:\n  wide-tabel: note\n", "2", `no finding is called "wide-tabel"`},
+	{"levels:\n  wide-tabel: note\n", "2", `unknown finding "wide-tabel"`},
 	{"levels:\n  wide-table: notice\n", "2", "a level is"},
-	{"max-insn: 3\n", "1", `no key "max-insn"`},
+	{"max-insn: 3\n", "1", `unknown key "max-insn"`},
 	{"\nmax-insns: many\n", "2", "must be a number"},
 	{"max-insns: -1\n", "1", "0 or more"},
 	{"fail-on: off\n", "1", "fail-on is"},
 	{"programs:\n  - max-insns: 3\n", "2", "match is missing"},
-	{"programs:\n  - match: \"[\"\n", "2", "is no glob"},
-	{"programs:\n  - match: x\n    fail-on: error\n", "3", `no key "fail-on"`},
+	{"programs:\n  - match: \"[\"\n", "2", "is not a glob"},
+	{"programs:\n  - match: x\n    fail-on: error\n", "3", `unknown key "fail-on"`},
 	{"programs: {match: x}\n", "1", "must be a list"},
 	{"exclude: x.o\n", "1", "must be a list"},
 	{"must-reach:\n  - function: a\n    helper: b\n", "2", "one of function, helper and line"},
 	{"must-reach:\n  - {}\n", "2", "one of function, helper and line"},
 	{"must-reach:\n  - line: parse.c\n", "2", "write FILE:LINE"},
 	{"must-reach:\n  - line: parse.c:0\n", "2", "write FILE:LINE"},
-	{"must-not-reach:\n  - func: a\n", "2", `no key "func"`},
+	{"must-not-reach:\n  - func: a\n", "2", `unknown key "func"`},
 	{"set:\n  x: yes it is\n", "2", "is no number"},
 	{"set:\n  x: [1]\n", "2", "single value"},
-	{"max-insns: 1\nmax-insns: 2\n", "2", "stands twice"},
+	{"max-insns: 1\nmax-insns: 2\n", "2", "appears twice"},
 	{"- a\n", "1", "must be a mapping"},
 	{"levels: 3\n", "1", "must be a mapping"},
 }
@@ -148,7 +148,7 @@ func TestSchema(t *testing.T) {
 		}
 	}
 	for _, c := range bad {
-		if c.part == "is no glob" { // beyond a schema
+		if c.part == "is not a glob" { // beyond a schema
 			continue
 		}
 		if valid(c.text) == nil {

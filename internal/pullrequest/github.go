@@ -28,7 +28,7 @@ var (
 	// ErrNoPullRequest: the job does not run for a pull request.
 	ErrNoPullRequest = errors.New("this job does not run for a pull request")
 	// ErrFork: the change is from a fork, for which the job's token may not write.
-	ErrFork = errors.New("the change is from a fork, for which the token of the job may not write")
+	ErrFork = errors.New("the change comes from a fork, and the job's token may not write for forks")
 )
 
 // FromEnvironment reads what GitHub Actions tells a job about its pull request
@@ -181,7 +181,7 @@ func refused(method, path string, res *http.Response, data []byte) error {
 	what := ""
 	switch res.StatusCode {
 	case http.StatusUnauthorized:
-		what = ": the token is none, or has run out"
+		what = ": the token is invalid or has expired"
 	case http.StatusForbidden, http.StatusNotFound:
 		what = ": the job needs permissions: {pull-requests: write}"
 	}

@@ -80,7 +80,7 @@ func (r *Report) Markdown(out io.Writer) error {
 		_, _ = w.WriteString("\n")
 	}
 	r.table(w)
-	list(w, "Dead code that is new", r.Dead)
+	list(w, "New dead code", r.Dead)
 	list(w, "Targets of indirect jumps", r.Targets)
 	list(w, "Layout of the machine code", r.Layout)
 	if r.Passed != "" {
@@ -91,7 +91,7 @@ func (r *Report) Markdown(out io.Writer) error {
 		fmt.Fprintf(w, "[Pictures and instructions](<%s>)\n\n", visible.Text(page))
 	}
 	_, _ = w.WriteString("A program that is not refused breaks no rule that bpfcfg models; " +
-		"a kernel may refuse it for another.\n")
+		"a kernel may refuse it for other reasons.\n")
 	return w.Flush()
 }
 

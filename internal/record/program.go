@@ -117,7 +117,7 @@ func (b *builder) diag(format string, args ...any) {
 	case n < maxDiags-1:
 		b.prog.Diags = append(b.prog.Diags, fmt.Sprintf(format, args...))
 	case n == maxDiags-1:
-		b.prog.Diags = append(b.prog.Diags, "and more of this kind, left out")
+		b.prog.Diags = append(b.prog.Diags, "and more of this kind, omitted")
 	}
 }
 

@@ -170,7 +170,7 @@ func sniff(head []byte) (FileKind, error) {
 // Other errors name the line.
 func (r *Reader) Next() (*Record, error) {
 	if r.kind != FileRecords {
-		return nil, fmt.Errorf("not a file of records but of %s", r.kind)
+		return nil, fmt.Errorf("this is a file of %s, not of records", r.kind)
 	}
 	for {
 		line, err := r.readLine()
@@ -267,7 +267,7 @@ func (r *Reader) Programs() (*Programs, error) {
 // whole decodes a file that is one document.
 func (r *Reader) whole(kind FileKind, to any) error {
 	if r.kind != kind {
-		return fmt.Errorf("not a file of %s but of %s", kind, r.kind)
+		return fmt.Errorf("this is a file of %[2]s, not of %[1]s", kind, r.kind)
 	}
 	in := &io.LimitedReader{R: r.buf, N: int64(r.opts.MaxFile) + 1}
 	if err := json.NewDecoder(in).Decode(to); err != nil {

@@ -38,7 +38,7 @@ func (u *unpacked) Read(b []byte) (int, error) {
 	n, err := u.in.Read(b)
 	u.n += int64(n)
 	if u.n > freeUnpacked+maxRatio*u.packed.n {
-		return n, fmt.Errorf("gzip: more than %d MiB and %d times the file: decompress it first if it is to be trusted",
+		return n, fmt.Errorf("gzip: expands to more than %d MiB and %d times the file: decompress it first if you trust it",
 			freeUnpacked>>20, maxRatio)
 	}
 	return n, err

@@ -66,7 +66,7 @@ func (c *Capture) Compare(prof jit.Profile) *Result {
 	}
 	s, err := c.sample()
 	if err != nil {
-		res.Reason = "what the kernel shows contradicts itself: " + err.Error()
+		res.Reason = "the kernel's data is inconsistent: " + err.Error()
 		return res
 	}
 	file := newLearned()

@@ -222,7 +222,7 @@ func (m *machine) record(rec *record.Record) *Result {
 	}
 	s, err := fromRecord(rec)
 	if err != nil {
-		res.Reason = "the record contradicts itself: " + err.Error()
+		res.Reason = "the record is inconsistent: " + err.Error()
 		return res
 	}
 	var notes []string

@@ -223,8 +223,8 @@ func TestBadFile(t *testing.T) {
 		envLine + "{}\n":                             `line 2: unknown kind of record ""`,
 		`{"kind":"env","env":{}}`:                    "line 1: env record without a kernel release",
 		`{"vectors":[{"name":"v"}]}`:                 `does not describe kernel ""`,
-		`{"programs":[{"name":"p"}]}`:                `no kernel version: ""`,
-		`{"programs":[{"name":"p","kernel":"1.0"}]}`: "no profile",
+		`{"programs":[{"name":"p"}]}`:                `"" is not a kernel version`,
+		`{"programs":[{"name":"p","kernel":"1.0"}]}`: "invalid profile",
 	} {
 		if _, err := results(t, text, replay.Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60s: %v, want %q", text, err, want)
@@ -253,7 +253,7 @@ func TestContradiction(t *testing.T) {
 		}
 		all, err := results(t, envLine+jobLine(text), replay.Options{})
 		if err != nil || len(all) != 1 || all[0].Match != replay.Unknown ||
-			!strings.Contains(all[0].Reason, "contradicts itself") {
+			!strings.Contains(all[0].Reason, "is inconsistent") {
 			t.Errorf("%s: %+v, %v", change[1], all, err)
 		}
 	}

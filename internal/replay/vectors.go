@@ -40,7 +40,7 @@ func vectors(r *record.Reader, opts Options) iter.Seq2[*Result, error] {
 			}
 			res := &Result{Name: v.Name, Kernel: v.Kernel, Profile: profiles[v.Kernel].Name}
 			if s, err := fromVector(v, &k); err != nil {
-				res.Reason = "the vector contradicts itself: " + err.Error()
+				res.Reason = "the vector is inconsistent: " + err.Error()
 			} else {
 				s.compare(res, profiles[v.Kernel], facts[v.Kernel])
 			}
@@ -73,7 +73,7 @@ func programs(r *record.Reader, opts Options) iter.Seq2[*Result, error] {
 			}
 			res := &Result{Name: w.Name, Kernel: w.Kernel, Profile: prof.Name}
 			if s, err := fromWhole(w); err != nil {
-				res.Reason = "the record contradicts itself: " + err.Error()
+				res.Reason = "the record is inconsistent: " + err.Error()
 			} else {
 				s.compare(res, prof, facts[w.Kernel])
 			}

@@ -86,7 +86,7 @@ func Summary(r *Report) string {
 	}
 	b.WriteString("\n")
 	if n := len(r.Removable); n > 0 {
-		fmt.Fprintf(&b, "\n%s of the baseline can be removed: what they accept is fixed.\n", count(n, "line"))
+		fmt.Fprintf(&b, "\n%s of the baseline can be removed: the findings are fixed.\n", count(n, "line"))
 	}
 	rows, all := summaryRows(r)
 	if all > 0 {

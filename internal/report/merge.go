@@ -59,11 +59,11 @@ func complete(rs []*Report) error {
 		s := r.Shard
 		switch {
 		case s.Parts < 1 || s.Part < 1 || s.Part > s.Parts || s.Parts > maxShards:
-			return fmt.Errorf("part %d does not say which shard of how many it is: make it again with this version", i+1)
+			return fmt.Errorf("part %d does not name its shard: write it again with this version", i+1)
 		case s.Parts != first.Parts:
 			return fmt.Errorf("part %d is shard %d of %d, and part 1 one of %d", i+1, s.Part, s.Parts, first.Parts)
 		case s.Files != first.Files:
-			return fmt.Errorf("parts 1 and %d are shards of checks of different inputs: give all shards the same objects", i+1)
+			return fmt.Errorf("parts 1 and %d are shards of different inputs: pass the same objects to all shards", i+1)
 		}
 		count[s.Part-1]++
 	}
@@ -73,7 +73,7 @@ func complete(rs []*Report) error {
 	for i, n := range count {
 		switch {
 		case n == 0:
-			return fmt.Errorf("shard %d of %d is missing: what it would report is not known", i+1, first.Parts)
+			return fmt.Errorf("shard %d of %d is missing, so the report would be incomplete", i+1, first.Parts)
 		case n > 1:
 			return fmt.Errorf("shard %d of %d is in %d parts", i+1, first.Parts, n)
 		}

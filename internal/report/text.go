@@ -56,7 +56,7 @@ func writeText(w io.Writer, r *Report, opt Options) error {
 		}
 	}
 	for _, a := range r.Removable {
-		fmt.Fprintf(w, "fixed: %s %s: %s (%s): the baseline need not accept it any more\n", visible.Text(a.Object),
+		fmt.Fprintf(w, "fixed: %s %s: %s (%s): the baseline no longer needs to accept it\n", visible.Text(a.Object),
 			visible.Text(a.Program), visible.Text(a.Message), a.ID)
 	}
 	t.summary()

@@ -45,7 +45,7 @@ func Formats() []string { return []string{"text", "json", "sarif", "junit", "git
 func Write(w io.Writer, format string, r *Report, opt Options) error {
 	f, ok := writers()[format]
 	if !ok {
-		return fmt.Errorf("no format is called %q: one of %s", format, strings.Join(Formats(), ", "))
+		return fmt.Errorf("unknown format %q: want one of %s", format, strings.Join(Formats(), ", "))
 	}
 	out := bufio.NewWriter(w)
 	if err := f(out, r, opt); err != nil {
@@ -119,13 +119,13 @@ func Read(data []byte) (*Report, error) {
 		return nil, fmt.Errorf("not the JSON of a check: schema %q, kind %q", r.Schema, r.Kind)
 	}
 	if r.FailOn.Rank() < 0 {
-		return nil, fmt.Errorf("fail_on is %q, which is no level", r.FailOn)
+		return nil, fmt.Errorf("fail_on is %q, which is not a level", r.FailOn)
 	}
 	for in := range r.inputs() {
 		for p := range in.groups() {
 			for _, f := range p.Findings {
 				if f.Level.Rank() <= 0 {
-					return nil, fmt.Errorf("%s: finding %s has level %q, which is none", in.Name, f.ID, f.Level)
+					return nil, fmt.Errorf("%s: finding %s has the unknown level %q", in.Name, f.ID, f.Level)
 				}
 			}
 		}

@@ -105,7 +105,7 @@ func ReadBTF(fd FD) ([]byte, error) {
 		return nil, err
 	}
 	if head.size > maxCode {
-		return nil, fmt.Errorf("the kernel claims %d bytes of types: not believed", head.size)
+		return nil, fmt.Errorf("the kernel reports an implausible size of types, %d bytes", head.size)
 	}
 	data := make([]byte, head.size)
 	err := readInfo(fd, &btfInfo{data: pointer(data), size: head.size})

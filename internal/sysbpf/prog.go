@@ -83,7 +83,7 @@ func ReadProg(fd FD) (*Prog, error) {
 	}
 	if head.jitedLen > maxCode || head.xlatedLen > maxCode ||
 		max(head.nrMaps, head.nrKsyms, head.nrLens, head.nrFuncs, head.nrLines, head.nrJitedLines) > maxCount {
-		return nil, fmt.Errorf("the kernel claims %d bytes of code and %d line records: not believed", head.jitedLen,
+		return nil, fmt.Errorf("the kernel reports implausible sizes: %d bytes of code, %d line records", head.jitedLen,
 			head.nrLines)
 	}
 	p := &Prog{

@@ -64,7 +64,7 @@ func Read(r io.Reader, program string, slots int) (*Counts, error) {
 	}
 	if !c.found {
 		if c.named {
-			return nil, fmt.Errorf("no log of a program %q: those that are there name others", program)
+			return nil, fmt.Errorf("no log of the program %q: the file has logs of other programs", program)
 		}
 		return nil, errors.New(`no counts: neither a verifier log of level 2 nor lines "SLOT COUNT"`)
 	}
@@ -248,7 +248,7 @@ func heading(line string) (string, bool) {
 
 func (c *counter) add(slot, n uint64) error {
 	if slot >= uint64(len(c.Slots)) {
-		return fmt.Errorf("slot %d: the program has %d: is it another's?", slot, len(c.Slots))
+		return fmt.Errorf("slot %d: the program has only %d slots; is the log of another program?", slot, len(c.Slots))
 	}
 	c.found = true
 	c.Slots[slot] = sum(c.Slots[slot], n)

@@ -35,7 +35,7 @@ func codeMarks(a *pipeline.Analysis) []render.ByteMark {
 		if fi.Epilogue >= 0 {
 			n := exitLen(a, f)
 			out = append(out, render.ByteMark{Kind: render.BytesEpilogue, Offset: fi.Offset + fi.Epilogue, Len: n,
-				Text: "where all exits of the function lead"})
+				Text: "where all exits of the function go"})
 		}
 	}
 	img := &render.Image{Marks: out}

@@ -112,10 +112,20 @@ func notes(a *pipeline.Analysis) []string {
 		out = append(out, fmt.Sprintf("insn %d: %s", int(p.PC), p.Text))
 	}
 	if a.Xlated != nil && len(a.Xlated.Unpredicted) > 0 {
-		out = append(out, fmt.Sprintf("the kernel rewrites %d instructions in ways that depend on its build; "+
-			"they are marked, and sizes behind them may differ", len(a.Xlated.Unpredicted)))
+		out = append(out, rewrittenByBuild(len(a.Xlated.Unpredicted)))
 	}
 	return out
+}
+
+// rewrittenByBuild is the remark on instructions whose rewriting depends on the
+// kernel's build.
+func rewrittenByBuild(n int) string {
+	if n == 1 {
+		return "the kernel rewrites 1 instruction in a way that depends on its build; " +
+			"it is marked, and sizes after it may differ"
+	}
+	return fmt.Sprintf("the kernel rewrites %d instructions in ways that depend on its build; "+
+		"they are marked, and sizes after them may differ", n)
 }
 
 // funcs returns the subprograms.
@@ -160,7 +170,7 @@ func blocks(a *pipeline.Analysis, loops *cfg.LoopForest) []render.Block {
 		}
 		if blk.Reachable && a.Succ.Facts.ReachBlock(id) == cfg.Maybe {
 			blk.Maybe = true
-			blk.Reason = cmp.Or(blk.Reason, "the kernel may find that nothing comes here, and remove it")
+			blk.Reason = cmp.Or(blk.Reason, "the kernel may find this unreachable and remove it")
 		}
 		if !blk.Reachable {
 			blk.Reason = dead.of(a, id)

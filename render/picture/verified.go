@@ -30,7 +30,7 @@ func AddVerified(s *render.Scene, a *pipeline.Analysis, r *verify.Proof) {
 		s.Refused = "by " + r.Kernel + ": " + r.Refused
 	}
 	if r.Unknown > len(a.Xlated.Unpredicted) {
-		s.Unsure = append(s.Unsure, fmt.Sprintf("%d places that only the kernel knows", r.Unknown))
+		s.Unsure = append(s.Unsure, fmt.Sprintf("%d places known only to the kernel", r.Unknown))
 	}
 	if r.Proven() {
 		addChecked(s, r.String())

@@ -41,7 +41,7 @@ type TooLargeError struct {
 
 // Error says what was too large, and what fits.
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("the picture would have %d by %d pixels, more than %d or a side of %d: scale %s fits",
+	return fmt.Sprintf("the picture would have %d by %d pixels, more than %d pixels or a side of %d; use scale %s or less",
 		e.W, e.H, MaxPixels, MaxSide, ScaleText(e.Fits))
 }
 

@@ -218,7 +218,7 @@ func (p *part) followed() {
 	for _, in := range p.r.Indirect {
 		if in.Op == "callx" && in.Reached && in.Status == succ.Unresolved {
 			sub := p.p.SubprogAt(in.PC)
-			to := p.named(Outside, "any function", "of an indirect call whose targets are not known")
+			to := p.named(Outside, "any function", "of an indirect call with unknown targets")
 			p.edge(p.funcs[keyOf(p.p, sub)], to, Callx, "", in.PC-p.p.Subprogs[sub].Start, false)
 		}
 	}

@@ -15,7 +15,7 @@ func (p *part) tailCalls() {
 		sub := p.p.SubprogAt(c.PC)
 		from, at := p.funcs[keyOf(p.p, sub)], c.PC-p.p.Subprogs[sub].Start
 		if c.Map < 0 {
-			p.edge(from, p.named(Outside, "any program", "of a map that is not known"), TailCall, "", at, false)
+			p.edge(from, p.named(Outside, "any program", "of an unknown map"), TailCall, "", at, false)
 			continue
 		}
 		m := &p.p.Maps[c.Map]

@@ -99,7 +99,7 @@ func Lookup(name string) (Set, error) {
 	}
 	v, err := kernel.Parse(name)
 	if err != nil || !strings.HasPrefix(name, "linux-") || v < kernel.Oldest {
-		return Set{}, fmt.Errorf("no rules for a kernel called %q: there are those of linux-%s and newer, and linux-next",
+		return Set{}, fmt.Errorf("no rules for the kernel %q: want linux-%s or newer, or linux-next",
 			name, kernel.Oldest)
 	}
 	return Of(kernel.Of(v)), nil

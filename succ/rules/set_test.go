@@ -171,7 +171,7 @@ func TestLookup(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"linux-7", "linux-5.0", "7.3", "windows"} {
-		if _, err := Lookup(name); err == nil || !strings.Contains(err.Error(), "linux-6.1 and newer") {
+		if _, err := Lookup(name); err == nil || !strings.Contains(err.Error(), "linux-6.1 or newer") {
 			t.Errorf("%q: %v", name, err)
 		}
 	}

@@ -36,7 +36,7 @@ var (
 	// ErrSystem: the program is for another system than Linux.
 	ErrSystem = errors.New("not a program for Linux")
 	// ErrNotInSpec: cilium/ebpf has no notion of something in the program.
-	ErrNotInSpec = errors.New("cannot be said in a specification of cilium/ebpf")
+	ErrNotInSpec = errors.New("cannot be expressed in a cilium/ebpf specification")
 	// ErrEncoding: cilium/ebpf would hand other instructions to the kernel.
 	ErrEncoding = errors.New("encoded by cilium/ebpf as another instruction")
 )

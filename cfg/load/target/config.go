@@ -32,7 +32,7 @@ var release = regexp.MustCompile(`^# Linux/\S+ (\d+)\.(\d+)\.(\d+)`)
 // not: /boot/config-*, /proc/config.gz. The error names the file.
 func ReadConfig(name string, data []byte) (*Config, error) {
 	fail := func(err error) (*Config, error) {
-		return nil, fmt.Errorf("%s: no kernel configuration: %w", name, err)
+		return nil, fmt.Errorf("%s: not a kernel configuration: %w", name, err)
 	}
 	if bytes.HasPrefix(data, []byte("\x1f\x8b")) {
 		r, err := gzip.NewReader(bytes.NewReader(data))

@@ -73,7 +73,7 @@ func resize(in *bytecode.Insn, q request, answers map[request]answer) (bool, err
 	sizes := map[uint64]asm.Size{1: asm.Byte, 2: asm.Half, 4: asm.Word, 8: asm.DWord}
 	bits, ok := sizes[size.target]
 	if !ok {
-		return false, fmt.Errorf("a field of %d bytes is no load or store: libbpf refuses the object", size.target)
+		return false, fmt.Errorf("no load or store has %d bytes: libbpf refuses the object", size.target)
 	}
 	in.Code = in.Code&^uint8(asm.DWord|asm.Word|asm.Half|asm.Byte) | uint8(bits)
 	return true, nil

@@ -41,7 +41,7 @@ func Read(name string, data []byte) (*Kernel, error) {
 			return &Kernel{name: name, types: spec}, nil
 		}
 	}
-	return nil, fmt.Errorf("%s: no types of a kernel: %w", name, err)
+	return nil, fmt.Errorf("%s: not the types of a kernel: %w", name, err)
 }
 
 // AddModule adds the types of a module, which build on those of the kernel: split
@@ -55,7 +55,7 @@ func (k *Kernel) AddModule(name string, data []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s: no types of a module: %w", name, err)
+	return fmt.Errorf("%s: not the types of a module: %w", name, err)
 }
 
 // SetConfig gives the kernel its configuration.
@@ -68,7 +68,7 @@ func (k *Kernel) Apply(o *load.Object) *load.Object {
 	out.Programs, out.Failed = nil, slices.Clone(o.Failed)
 	local, answers, err := k.solve(o)
 	if err != nil {
-		out.Diags = append(slices.Clone(o.Diags), fmt.Sprintf("CO-RE relocations are left out: %v", err))
+		out.Diags = append(slices.Clone(o.Diags), fmt.Sprintf("CO-RE relocations are ignored: %v", err))
 	}
 	for _, p := range o.Programs {
 		q := *p

@@ -182,7 +182,8 @@ func TestConfig(t *testing.T) {
 // TestReadErrors checks files that hold no types and no configuration.
 func TestReadErrors(t *testing.T) {
 	for _, data := range []string{"", "x", "\x7fELF", "\x9f\xeb\x01\x00\xff\xff\xff\xff", strings.Repeat("\x9f\xeb", 40)} {
-		if k, err := Read("f", []byte(data)); err == nil || !strings.HasPrefix(err.Error(), "f: no types of a kernel: ") {
+		k, err := Read("f", []byte(data))
+		if err == nil || !strings.HasPrefix(err.Error(), "f: not the types of a kernel: ") {
 			t.Errorf("%q: %v, %v", data, k, err)
 		}
 	}

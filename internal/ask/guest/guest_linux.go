@@ -260,7 +260,7 @@ func openLine(file string) (*os.File, error) {
 			return f, nil
 		}
 	}
-	return nil, errors.New("neither a virtio port nor a serial line leads to the host")
+	return nil, errors.New("there is no virtio or serial port to the host")
 }
 
 // virtioPort opens the port of the host, nil when there is none. A driver that is

@@ -119,7 +119,7 @@ func (w *Writer) Write(m *Message) error {
 }
 
 // ErrDamaged is wrapped by the errors of a Scanner.
-var ErrDamaged = errors.New("the line to the guest lost or changed bytes")
+var ErrDamaged = errors.New("the connection to the guest lost or changed bytes")
 
 // Scanner finds messages in a stream of bytes. The zero value is ready.
 type Scanner struct {

@@ -47,7 +47,7 @@ func (vm *VM) push(pc, call bytecode.PC, regs *Regs) error {
 func (vm *VM) Call(addr uint64, args [5]uint64) (uint64, error) {
 	pc, ok := vm.codeAt(addr)
 	if !ok {
-		return 0, fmt.Errorf("call of %#x, which is no function", addr)
+		return 0, fmt.Errorf("call of %#x, which is not a function", addr)
 	}
 	var regs Regs
 	copy(regs[bytecode.R1:], args[:])
