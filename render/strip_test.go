@@ -151,7 +151,7 @@ func TestLanes(t *testing.T) {
 				}
 			}
 		}
-		said := strings.Contains(string(SVG(s, l)), fmt.Sprintf("%d jumps of the code show only", far))
+		said := strings.Contains(string(SVG(s, l)), fmt.Sprintf("%d further jumps of the code show on hover", far))
 		if said != (far > 0) {
 			t.Errorf("seed %d: %d jumps without a lane, said %v", seed, far, said)
 		}
