@@ -198,9 +198,9 @@ func TestMerge(t *testing.T) {
 	}
 	for what, bad := range map[string][]*Report{
 		"missing": parts[1:], "in 2 parts": append(parts[1:], parts...),
-		"different inputs": {parts[0], {Profile: whole.Profile, FailOn: whole.FailOn, Shard: Shard{2, len(parts), "g"}}},
-		"one of":           {parts[0], {Profile: whole.Profile, FailOn: whole.FailOn, Shard: Shard{2, 9, "f"}}},
-		"does not name its shard":     {parts[0], {Profile: whole.Profile, FailOn: whole.FailOn}},
+		"different inputs":        {parts[0], {Profile: whole.Profile, FailOn: whole.FailOn, Shard: Shard{2, len(parts), "g"}}},
+		"one of":                  {parts[0], {Profile: whole.Profile, FailOn: whole.FailOn, Shard: Shard{2, 9, "f"}}},
+		"does not name its shard": {parts[0], {Profile: whole.Profile, FailOn: whole.FailOn}},
 	} {
 		if _, err := Merge(bad); err == nil || !strings.Contains(err.Error(), what) {
 			t.Errorf("want an error with %q: %v", what, err)
