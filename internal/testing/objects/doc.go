@@ -8,6 +8,13 @@
 //	BPFCFG_OBJECT_CPUS=N        how many processors the machines of the records had, if known
 //	go test -v -run TestObjects -timeout 1h ./internal/testing/objects
 //
+// BPFCFG_OBJECT_FACTS=FILE gets a line for each program that is the same, with hashes in
+// the place of code: facts of packages are in testdata, and
+//
+//	BPFCFG_PACKAGES=DIRS go test -v -run TestPackages ./internal/testing/objects
+//
+// holds them against packages that were fetched (.ci/packages).
+//
 // Objects are loaded with the types of the kernel that the record is of. Of programs
 // that it accepted, none may be refused, no certain slot may be missing and no proven
 // dead one left, and no byte may be other than predicted without a mark. The tables

@@ -133,7 +133,9 @@ func (r *row) program(s *shelf, env *record.Env, rec *record.Record, prof jit.Pr
 		return
 	}
 	r.reach(s.t, name, a, prog)
-	r.bytes(s.t, name, all, rec, prof)
+	if r.bytes(s.t, name, all, rec, prof) {
+		s.write(rec, prof, a)
+	}
 }
 
 // settle takes over how many entries the loader gave to maps for which the object has
@@ -290,12 +292,12 @@ func (r *row) reach(t *testing.T, name string, a *pipeline.Analysis, prog *recor
 }
 
 // bytes compares what was predicted.
-func (r *row) bytes(t *testing.T, name string, all []*pipeline.Analysis, rec *record.Record, prof jit.Profile) {
+func (r *row) bytes(t *testing.T, name string, all []*pipeline.Analysis, rec *record.Record, prof jit.Profile) (same bool) {
 	a := all[0]
 	if a.XlatedErr != nil || a.ImageErr != nil {
 		r.lost++
 		t.Errorf("LOST %s: %v, %v", name, a.XlatedErr, a.ImageErr)
-		return
+		return false
 	}
 	xlated, err := record.Decode(rec.Result.Prog.Xlated)
 	if err != nil {
@@ -306,7 +308,7 @@ func (r *row) bytes(t *testing.T, name string, all []*pipeline.Analysis, rec *re
 		for _, either := range all[1:] {
 			if differs(either, observed) == "" {
 				r.form++
-				return
+				return false
 			}
 		}
 		a = all[1]
@@ -315,7 +317,7 @@ func (r *row) bytes(t *testing.T, name string, all []*pipeline.Analysis, rec *re
 		r.marked++
 		if n == 0 {
 			t.Logf("FORM %s: %s; or %s", name, differs(all[1], observed), differs(all[2], observed))
-			return
+			return false
 		}
 		t.Logf("MARKED %s: %d slots, the first %q", name, n,
 			bytecode.Text(a.Xlated.Program.Insns, a.Xlated.Unpredicted[0]))
@@ -323,14 +325,15 @@ func (r *row) bytes(t *testing.T, name string, all []*pipeline.Analysis, rec *re
 			r.beside++
 			t.Errorf("BESIDE %s: %s", name, why)
 		}
-		return
+		return false
 	}
 	if why := differs(a, observed); why != "" {
 		r.unmarked++
 		t.Errorf("UNMARKED %s: %s", name, why)
-		return
+		return false
 	}
 	r.same++
+	return true
 }
 
 // differs says what was predicted otherwise, or not at all; empty for nothing.
