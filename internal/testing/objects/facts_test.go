@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -36,7 +38,8 @@ type fact struct {
 }
 
 func (f *fact) String() string {
-	return strings.Join([]string{f.object, f.section, f.program, f.profile, f.verdict, fmt.Sprint(f.slots), f.left, f.code}, "\t")
+	return strings.Join([]string{f.object, f.section, f.program, f.profile, f.verdict, strconv.Itoa(f.slots), f.left,
+		f.code}, "\t")
 }
 
 // write appends the facts of a program whose bytes are as predicted.
@@ -116,7 +119,8 @@ func TestPackages(t *testing.T) {
 			same++
 		}
 	}
-	t.Logf("%d programs of packages are as the kernel made them, %d need its types, %d are not at hand", same, marked, absent)
+	t.Logf("%d programs of packages are as the kernel made them, %d need its types, %d are not at hand", same, marked,
+		absent)
 	if same == 0 {
 		t.Error("nothing was compared")
 	}
@@ -172,9 +176,9 @@ func (f *fact) differs(a *pipeline.Analysis) error {
 	case n != f.slots:
 		return fmt.Errorf("%d slots, the kernel has %d", n, f.slots)
 	case hash(left.Bytes()) != f.left:
-		return fmt.Errorf("other instructions are left than in the kernel")
+		return errors.New("other instructions are left than in the kernel")
 	case hash(cleared(a.Image, a.Image.Code)) != f.code:
-		return fmt.Errorf("other machine code than the kernel's")
+		return errors.New("other machine code than the kernel's")
 	}
 	return nil
 }
