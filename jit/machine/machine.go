@@ -130,6 +130,17 @@ const (
 	RelAbs32S    RelocKind = "abs32s"     // 4 bytes, sign-extended
 )
 
+// Size returns the bytes of a site of the form, 0 for a form that there is not.
+func (k RelocKind) Size() int {
+	switch k {
+	case RelAbs64:
+		return 8
+	case RelRel32, RelCallDepth, RelAbs32S:
+		return 4
+	}
+	return 0
+}
+
 // Reloc is a place in an Image whose bytes depend on an address.
 type Reloc struct {
 	Offset   int // in Image.Code

@@ -92,6 +92,9 @@ func (c *source) matchesOne(end int32, form []pat, k int) bool {
 	if have != want && !c.clears(have, want) {
 		return false
 	}
+	if q.ref == bytecode.RefInvalid && it.strays() {
+		return false
+	}
 	if q.ref != bytecode.RefInvalid && (it.ref == nil || it.ref.Kind != q.ref || q.name != "" && it.ref.Name != q.name) {
 		return false
 	}
@@ -153,6 +156,9 @@ func (c *source) forms(pc bytecode.PC, end int32) bool {
 // leads to; gotox has a distance without a meaning.
 func (c *source) single(in bytecode.Insn) bool {
 	if len(c.items) != 1 {
+		return false
+	}
+	if c.items[0].strays() {
 		return false
 	}
 	have := c.items[0].in

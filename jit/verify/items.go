@@ -18,6 +18,10 @@ type item struct {
 	ref  *bytecode.Ref
 }
 
+// strays reports whether an instruction that holds no address is said to refer to
+// something: its constant would be lost.
+func (it *item) strays() bool { return it.ref != nil && it.in.Code != bytecode.CodeCall && !it.in.IsWide() }
+
 // collect fills in c.items with what lies in xlated slots.
 func (c *source) collect(from, to int32) {
 	c.items, c.bare = c.items[:0], false

@@ -164,6 +164,9 @@ func checkImage(prog *machine.Program, img *machine.Image, k *Kernel, out *Proof
 	for f := range prog.Funcs {
 		c.function(f)
 	}
+	if len(out.Mismatches) == 0 { // the offsets of the instructions are right, then
+		c.relocations()
+	}
 	c.tables()
 }
 
