@@ -84,7 +84,8 @@ func unknownCallee() callee {
 // Source: kernel/bpf/verifier.c check_special_kfunc and check_kfunc_call, Linux 6.12,
 // 7.2 and 7.3.
 func special(name string) bool {
-	for _, start := range []string{"bpf_obj_new", "bpf_percpu_obj_new", "bpf_refcount_acquire", "bpf_list_", "bpf_rbtree_"} {
+	starts := []string{"bpf_obj_new", "bpf_percpu_obj_new", "bpf_refcount_acquire", "bpf_list_", "bpf_rbtree_"}
+	for _, start := range starts {
 		if strings.HasPrefix(name, start) {
 			return true
 		}

@@ -206,9 +206,8 @@ func (s *State) leq(t *State, rules Rules) bool {
 // leqFrom is leq that looks at one register first: the one that told s and t, or
 // states like them, apart the last time. It notes the one that does.
 func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
-	if len(s.frames) != len(t.frames) || rules == Kernel && t.cover && !s.cover || t.misled && !s.misled || s.sent != t.sent && (!t.sent ||
-		!t.cover) ||
-		!s.regs[*at].leq(t.regs[*at]) {
+	if len(s.frames) != len(t.frames) || rules == Kernel && t.cover && !s.cover || t.misled && !s.misled ||
+		s.sent != t.sent && (!t.sent || !t.cover) || !s.regs[*at].leq(t.regs[*at]) {
 		return false
 	}
 	var ids idMap

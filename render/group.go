@@ -53,7 +53,8 @@ func FoldGroups(s *Scene) (*Scene, []int) {
 	}
 	out, index := f.scene()
 	out.Groups = nil
-	out.Notes = append(slices.Clip(out.Notes), fmt.Sprintf("%d blocks are drawn as %d: compares of a switch, and rounds that are alike, are one box each",
+	out.Notes = append(slices.Clip(out.Notes), fmt.Sprintf(
+		"%d blocks are drawn as %d: compares of a switch, and rounds that are alike, are one box each",
 		len(s.Blocks), len(out.Blocks)))
 	return out, index
 }

@@ -127,7 +127,7 @@ func Table() [featureCount]Row {
 		NarrowPercpu:        row(6010, 6015, Recorded, "offsets of per-CPU variables are moved as 32 bits"),
 		ArgCountWhole:       row(0, 7000, Recorded, "the count of a traced function's arguments is a word"),
 		ArgCountByte:        row(7002, 0, Read, "the count of a traced function's arguments is a byte"),
-		XskWord:             row(7002, 0, Recorded, "lookups of AF_XDP sockets compare 32 bits; in 6.12's stable releases, not in 6.19"),
+		XskWord:             row(7002, 0, Recorded, "lookups of AF_XDP sockets compare 32 bits; also 6.12's stable releases"),
 		FarCalls:            row(7002, 0, Read, "dumps have the function of a far call"),
 		TargetsSkipPrologue: row(Next, 0, Read, "targets lead behind code put in front of a function"),
 

@@ -194,7 +194,7 @@ func (s *source) withObject(from source, p *bytecode.Program) {
 func (k *asked) analyse(p *bytecode.Program, prof jit.Profile) (*pipeline.Analysis, error) {
 	word, why := answerOf(k.record)
 	if word != answerAccepted {
-		return compare.Without(p, prof, fmt.Errorf("Linux %s made no code for it: %s: %s", k.env.Release, word, why))
+		return compare.Without(p, prof, fmt.Errorf("no code of Linux %s: %s: %s", k.env.Release, word, why))
 	}
 	var b bytes.Buffer
 	env := &record.Record{Kind: record.KindEnv, Env: k.env}

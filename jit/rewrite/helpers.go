@@ -104,7 +104,7 @@ func (f *fixer) processorID() []slot {
 
 // percpuRead reads a per-CPU variable of the kernel, whose offset fits 32 bits.
 func (f *fixer) percpuRead(symbol string, load uint8) []slot {
-	width := uint8(w64)
+	width := w64
 	if f.kernel.Has(kernel.NarrowPercpu) {
 		width = w32
 	}

@@ -77,7 +77,7 @@ func addressIn(r bytecode.Reg) pat {
 
 // percpuRead makes a read of a per-CPU variable of the kernel into R0.
 func (c *source) percpuRead(symbol string, load uint8) []pat {
-	r0, width := bytecode.R0, uint8(w64)
+	r0, width := bytecode.R0, w64
 	if c.k.has(kernel.NarrowPercpu) {
 		width = w32
 	}

@@ -20,7 +20,9 @@ type item struct {
 
 // strays reports whether an instruction that holds no address is said to refer to
 // something: its constant would be lost.
-func (it *item) strays() bool { return it.ref != nil && it.in.Code != bytecode.CodeCall && !it.in.IsWide() }
+func (it *item) strays() bool {
+	return it.ref != nil && it.in.Code != bytecode.CodeCall && !it.in.IsWide()
+}
 
 // collect fills in c.items with what lies in xlated slots.
 func (c *source) collect(from, to int32) {

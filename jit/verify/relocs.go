@@ -12,8 +12,7 @@ func (c *checker) relocations() {
 		r := &c.img.Relocs[i]
 		if r.Offset < end || r.Size != r.Kind.Size() || r.Offset+r.Size > len(c.img.Code) {
 			c.fn = f
-			c.fail(r.PC, r.Offset-c.origin(), "a relocation of %d bytes in front of the one before, outside of the code or of another size",
-				r.Size)
+			c.fail(r.PC, r.Offset-c.origin(), "a relocation of %d bytes out of order, outside of the code or of another size", r.Size)
 			return
 		}
 		end = r.Offset + r.Size
@@ -22,7 +21,7 @@ func (c *checker) relocations() {
 		}
 		c.fn = f
 		if !c.belongs(r) {
-			c.fail(r.PC, r.Offset-c.origin(), "a relocation outside of its instruction's code, or behind no opcode with an address")
+			c.fail(r.PC, r.Offset-c.origin(), "a relocation outside of its instruction's code or after no such opcode")
 		}
 	}
 }

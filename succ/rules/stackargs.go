@@ -40,7 +40,9 @@ const maxRegArgs = 5
 // firstCalls reports whether there is a function of which the kernel checks the
 // arguments on the stack at the first call that it comes to, and not later.
 func (w *paths) firstCalls() bool {
-	return slices.ContainsFunc(w.p.Subprogs, func(s bytecode.Subprogram) bool { return s.Distrusted && s.Params > maxRegArgs })
+	return slices.ContainsFunc(w.p.Subprogs, func(s bytecode.Subprogram) bool {
+		return s.Distrusted && s.Params > maxRegArgs
+	})
 }
 
 // firstCall reports whether the kernel checks the arguments on the stack of a call

@@ -78,7 +78,8 @@ func plantAll(out io.Writer, root string, numbers []int) (survivors int, err err
 		}
 		what := "does not compile"
 		if vet(root, overlay, f) == nil {
-			what = firstFailure(root, overlay, []string{"./internal/testing/soundness"}, "-run", "TestMixed|TestStack|TestRandom",
+			what = firstFailure(root, overlay, []string{"./internal/testing/soundness"},
+				"-run", "TestMixed|TestStack|TestRandom",
 				"-soundness.steps=1000000")
 		}
 		if what == "" {

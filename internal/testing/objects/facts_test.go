@@ -155,7 +155,7 @@ func (s *shelf) holds(f *fact) (known bool, err error) {
 		case refusal(a) != "":
 			return false, fmt.Errorf("refused: %s", refusal(a))
 		case a.XlatedErr != nil || a.ImageErr != nil:
-			return false, fmt.Errorf("not compiled: %v, %v", a.XlatedErr, a.ImageErr)
+			return false, fmt.Errorf("not compiled: %w", errors.Join(a.XlatedErr, a.ImageErr))
 		case len(a.Xlated.Unpredicted) > 0:
 			return false, nil
 		}

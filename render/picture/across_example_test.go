@@ -1,4 +1,4 @@
-package pipeline_test
+package picture_test
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ import (
 
 // One program on two kernels: where its indirect jumps go, which C lines are dead, what
 // each kernel makes of it, its layout, and its picture.
-func ExampleAcross() {
+func Example_kernels() {
 	must := func(err error) {
 		if err != nil {
 			log.Fatal(err)
