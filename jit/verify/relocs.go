@@ -12,7 +12,8 @@ func (c *checker) relocations() {
 		r := &c.img.Relocs[i]
 		if r.Offset < end || r.Size != r.Kind.Size() || r.Offset+r.Size > len(c.img.Code) {
 			c.fn = f
-			c.fail(r.PC, r.Offset-c.origin(), "a relocation of %d bytes out of order, outside of the code or of another size", r.Size)
+			c.fail(r.PC, r.Offset-c.origin(), "a relocation of %d bytes out of order, outside of the code or of a wrong size",
+				r.Size)
 			return
 		}
 		end = r.Offset + r.Size
