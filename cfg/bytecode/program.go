@@ -75,6 +75,10 @@ type Program struct {
 // Source: kernel/bpf/verifier.c do_check_common, Linux 7.3.
 func (p *Program) TypedEntry() bool { return p.Type == "ext" || p.Type == "" && p.Section == ".text" }
 
+// OddText is the diagnostic of a program made of a function in .text, which is usual in
+// libraries that other objects are linked with.
+const OddText = "from a function in .text, which libbpf does not load by itself"
+
 // Subprogram is a function of a Program.
 type Subprogram struct {
 	Name   string // C name, empty when unknown

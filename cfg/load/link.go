@@ -56,7 +56,7 @@ func (o *object) link(fn int) (*bytecode.Program, error) {
 	}()
 	setType(l.p)
 	if o.textual {
-		l.diag("from a function in .text, which libbpf does not load by itself")
+		l.diag(bytecode.OddText)
 	}
 	if err := l.place(fn); err != nil {
 		return nil, err

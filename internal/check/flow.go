@@ -281,7 +281,7 @@ func (c *context) oddities() {
 	for _, d := range c.p.Diags {
 		f := c.add(OddObject, -1, d)
 		f.key = d
-		if strings.HasPrefix(d, "made of a function in .text") || // usual in libraries
+		if d == bytecode.OddText ||
 			strings.Contains(d, "which libbpf would not find") { // loader-refuses is said of the object
 			f.Level = Note
 		}
