@@ -257,8 +257,12 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 		s = r.collapse(bs, s)
 		bs.entries = bs.entries[:0]
 	case len(bs.entries) >= states && !bs.retire():
+		// The joined state takes the place of the other one, also where it is less
+		// certain than that: else the states of a block would be without a limit.
 		r.a.joins++
-		s = joinStates(nearest(bs.entries, s), s, (*Value).join)
+		i := nearest(bs.entries, s)
+		s = joinStates(bs.entries[i].s, s, (*Value).join)
+		bs.entries = append(bs.entries[:i], bs.entries[i+1:]...)
 	}
 	kept := bs.entries[:0]
 	for _, e := range bs.entries {
@@ -288,12 +292,12 @@ func (bs *blockStates) retire() bool {
 	return false
 }
 
-// nearest returns the state that differs least from s.
-func nearest(entries []entry, s *State) *State {
-	best, least := entries[0].s, int(^uint(0)>>1)
-	for _, e := range entries {
+// nearest returns the index of the state that differs least from s.
+func nearest(entries []entry, s *State) int {
+	best, least := 0, int(^uint(0)>>1)
+	for i, e := range entries {
 		if d := distance(e.s, s); d < least {
-			best, least = e.s, d
+			best, least = i, d
 		}
 	}
 	return best
