@@ -11,8 +11,10 @@ import (
 // Limits of the fixpoint. They bound its cost: a block is carried out for a
 // number of states and then for one that is joined and widened, which ends soon.
 const (
-	maxStates = 16      // states of a block that are kept apart, at most
-	maxExits  = 8       // states behind a subprogram that are kept apart
+	maxStates     = 16 // states of a block that are kept apart, at most
+	maxExits      = 8  // states behind a subprogram that are kept apart
+	certainStates = 4  // times as many when all are certain
+
 	minUnroll = 64      // states of a block that are carried out in a large subprogram
 	maxUnroll = 512     // and in a small one
 	allUnroll = 100_000 // and in a subprogram, as instructions
@@ -257,12 +259,13 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 		s = r.collapse(bs, s)
 		bs.entries = bs.entries[:0]
 	case len(bs.entries) >= states && !bs.retire():
-		// The joined state takes the place of the other one, also where it is less
-		// certain than that: else the states of a block would be without a limit.
 		r.a.joins++
 		i := nearest(bs.entries, s)
 		s = joinStates(bs.entries[i].s, s, (*Value).join)
-		bs.entries = append(bs.entries[:i], bs.entries[i+1:]...)
+		// A certain state stays beside what it was joined into, but not without a limit.
+		if len(bs.entries) >= certainStates*states {
+			bs.entries = append(bs.entries[:i], bs.entries[i+1:]...)
+		}
 	}
 	kept := bs.entries[:0]
 	for _, e := range bs.entries {
