@@ -31,7 +31,7 @@ func Enter() error {
 		}
 		above := filepath.Dir(dir)
 		if above == dir {
-			return errors.New("no directory above contains cmd/bpfcfg: run the tool in the repository, as in go -C tools run ./NAME")
+			return errors.New("no directory above contains cmd/bpfcfg: run the tool in the repository")
 		}
 		dir = above
 	}
