@@ -115,7 +115,7 @@ func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 	if run.policy, err = c.readPolicy(); err != nil {
 		return nil, err
 	}
-	if err := run.setProfiles(std, c.profileNames(run.policy.Kernels)); err != nil {
+	if err := run.setProfiles(std, c.Profile); err != nil {
 		return nil, err
 	}
 	if len(run.profiles) > 1 && len(run.machines) > 0 {

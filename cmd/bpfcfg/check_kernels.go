@@ -16,36 +16,27 @@ import (
 // allProfiles stands for all built-in profiles in --profile.
 const allProfiles = "all"
 
-// profileNames returns the profiles that --profile names, or without it the kernels
-// of the policy.
-func (c *checkCmd) profileNames(kernels []string) []string {
-	switch c.Profile {
+// setProfiles looks up the profiles that --profile names, or without it the kernels
+// of the policy: one, or several that every program is checked for.
+func (c *checkRun) setProfiles(std streams, flag string) error {
+	kernels, err := lookupKernels(std, c.policy.Kernels)
+	if err != nil {
+		return err
+	}
+	switch flag {
 	case "":
-		return kernels
+		c.profiles = kernels
 	case allProfiles:
-		return jit.ProfileNames()
+		c.profiles, err = lookupProfiles(std, jit.ProfileNames())
+	default:
+		c.profiles, err = lookupProfiles(std, strings.Split(flag, ","))
 	}
-	return strings.Split(c.Profile, ",")
-}
-
-// setProfiles looks the profiles up: one, or several that every program is checked
-// for.
-func (c *checkRun) setProfiles(std streams, names []string) error {
-	for _, n := range names {
-		prof, err := lookupProfile(std, n)
-		if err != nil {
-			return err
-		}
-		c.profiles = append(c.profiles, prof)
+	if err != nil {
+		return err
 	}
-	for _, n := range c.policy.Kernels {
-		prof, err := lookupProfile(std, n)
-		if err != nil {
-			return err
-		}
-		same := func(p jit.Profile) bool { return p.Name == prof.Name }
-		if slices.ContainsFunc(c.profiles, same) {
-			c.failFor = append(c.failFor, prof.Name)
+	for i := range kernels {
+		if slices.ContainsFunc(c.profiles, sameProfile(&kernels[i])) {
+			c.failFor = append(c.failFor, kernels[i].Name)
 		}
 	}
 	if len(c.profiles) == 1 {

@@ -133,8 +133,16 @@ func notAnObject(data []byte) string {
 		return ""
 	case bytes.HasPrefix(data, []byte("\x1f\x8b")), bytes.HasPrefix(data, []byte("{")):
 		return "it may be a record file: use record:FILE#NAME"
-	default:
+	}
+	switch otherFormat(data) {
+	case formatArchive:
+		return "it is an archive: take its objects out with ar x, and name them"
+	case formatBitcode:
+		return "it is LLVM bitcode: compile without -emit-llvm and -flto"
+	case "":
 		return "for plain instructions use raw:FILE"
+	default:
+		return "it is " + otherFormat(data)
 	}
 }
 

@@ -181,16 +181,28 @@ func sniff(name string) (machine string, isObject bool) {
 		}
 		return machine, byName
 	}
+	return otherFormat(head), byName
+}
+
+// otherFormat names the format of a file that begins with head when it is one that
+// build trees have and that is no ELF file.
+func otherFormat(head []byte) string {
 	for magic, what := range map[string]string{
-		"BC\xc0\xde": "LLVM bitcode", "\xde\xc0\x17\x0b": "LLVM bitcode", "\xcf\xfa\xed\xfe": "Mach-O", "\x00asm": "wasm",
-		"!<arch>\n": "archive", "!<thin>\n": "archive",
+		"BC\xc0\xde": formatBitcode, "\xde\xc0\x17\x0b": formatBitcode, "\xcf\xfa\xed\xfe": "Mach-O", "\x00asm": "wasm",
+		"!<arch>\n": formatArchive, "!<thin>\n": formatArchive,
 	} {
 		if bytes.HasPrefix(head, []byte(magic)) {
-			return what, byName
+			return what
 		}
 	}
-	return "", byName
+	return ""
 }
+
+// Formats with an advice of their own.
+const (
+	formatBitcode = "LLVM bitcode"
+	formatArchive = "archive"
+)
 
 // elfMachine returns the machine of an ELF file from its first 20 bytes.
 func elfMachine(head []byte) (elf.Machine, bool) {

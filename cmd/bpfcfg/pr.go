@@ -11,6 +11,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/golden"
 	"github.com/bpfcfg/bpfcfg/internal/check"
 	"github.com/bpfcfg/bpfcfg/internal/diff"
+	"github.com/bpfcfg/bpfcfg/internal/policy"
 	"github.com/bpfcfg/bpfcfg/internal/pullrequest"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
@@ -50,12 +51,9 @@ func (c *prCmd) Run(std streams, p *process) error {
 		return err
 	}
 	c.Exclude = append(c.Exclude, pol.Exclude...)
-	kernels := c.Profile
-	if len(kernels) == 0 {
-		kernels = pol.Kernels
-	}
-	if len(kernels) == 0 {
-		kernels = []string{jit.DefaultProfile}
+	kernels, err := c.kernels(std, pol)
+	if err != nil {
+		return err
 	}
 	r := &pullrequest.Report{Base: c.Base, Head: c.Head, Page: c.Page}
 	asked, err := c.asked()
@@ -106,6 +104,23 @@ func (c *prCmd) Run(std streams, p *process) error {
 		return worse(failed, c.comment(std, r))
 	}
 	return failed
+}
+
+// kernels returns the names of the profiles to compare for: those of --profile, or
+// those of the policy.
+func (c *prCmd) kernels(std streams, pol *policy.Policy) ([]string, error) {
+	names := c.Profile
+	if _, err := lookupKernels(std, pol.Kernels); err != nil {
+		return nil, err
+	}
+	for i := 0; len(c.Profile) == 0 && i < len(pol.Kernels); i++ {
+		names = append(names, pol.Kernels[i].Name)
+	}
+	if len(names) == 0 {
+		names = []string{jit.DefaultProfile}
+	}
+	_, err := lookupProfiles(std, names)
+	return names, err
 }
 
 // remarks takes over what was passed over and what failed.

@@ -3,11 +3,13 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/bpfcfg/bpfcfg/internal/host"
 	"github.com/bpfcfg/bpfcfg/internal/live"
+	"github.com/bpfcfg/bpfcfg/internal/policy"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 )
@@ -39,6 +41,48 @@ func lookupProfile(std streams, name string) (jit.Profile, error) {
 	}
 	std.standsFor(prof)
 	return prof, nil
+}
+
+// lookupProfiles returns the profiles of these names, which must be different ones.
+func lookupProfiles(std streams, names []string) ([]jit.Profile, error) {
+	kernels := make([]policy.Kernel, len(names))
+	for i, n := range names {
+		kernels[i].Name = n
+	}
+	return lookupKernels(std, kernels)
+}
+
+// lookupKernels is lookupProfiles for the kernels of a policy: errors begin with the
+// place.
+func lookupKernels(std streams, kernels []policy.Kernel) ([]jit.Profile, error) {
+	out := make([]jit.Profile, 0, len(kernels))
+	for _, k := range kernels {
+		prof, err := lookupProfile(std, k.Name)
+		if i := slices.IndexFunc(out, sameProfile(&prof)); err == nil && i >= 0 {
+			err = namedTwice(kernels[i].Name, k.Name)
+		}
+		if err != nil && k.At != "" {
+			err = &statusError{statusOf(err), fmt.Errorf("policy %s: kernels: %w", k.At, err)}
+		}
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, prof)
+	}
+	return out, nil
+}
+
+// namedTwice is the error for two names of one profile.
+func namedTwice(a, b string) error {
+	if a == b {
+		return usagef("%s is named twice", a)
+	}
+	return usagef("%s and %s are the same profile: name one of them", a, b)
+}
+
+// sameProfile returns whether another profile is called like this one.
+func sameProfile(a *jit.Profile) func(jit.Profile) bool {
+	return func(b jit.Profile) bool { return a.Name == b.Name }
 }
 
 // standsFor says, once a run, what is not what it seems: a profile that stands for

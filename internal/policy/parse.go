@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -134,7 +135,7 @@ func (r *reader) rule(n *yaml.Node, p *Policy) *rule {
 		case key == "fail-on" && p != nil:
 			r.failOn(v, p)
 		case key == "kernels" && p != nil:
-			r.items(v, key, func(v *yaml.Node) { p.Kernels = append(p.Kernels, r.text(v, key)) })
+			r.items(v, key, func(v *yaml.Node) { r.kernel(v, p) })
 		case key == "exclude" && p != nil:
 			r.items(v, key, func(v *yaml.Node) { p.Exclude = append(p.Exclude, r.glob(v, key)) })
 		case key == "programs" && p != nil:
@@ -189,6 +190,18 @@ func (r *reader) failOn(v *yaml.Node, p *Policy) {
 	default:
 		r.fail(v, "fail-on is error, warning, note or never, not %q", l)
 	}
+}
+
+// kernel reads a name of a profile. Which names there are, the caller knows.
+func (r *reader) kernel(v *yaml.Node, p *Policy) {
+	name := r.text(v, "kernels")
+	switch {
+	case name == "":
+		r.fail(v, "kernels: a name must not be empty")
+	case slices.ContainsFunc(p.Kernels, func(k Kernel) bool { return k.Name == name }):
+		r.fail(v, "kernels: %s is named twice", name)
+	}
+	p.Kernels = append(p.Kernels, Kernel{Name: name, At: fmt.Sprintf("%s:%d", r.file, v.Line)})
 }
 
 // maxGlob bounds a glob, in bytes: names of programs are no longer than 1024.

@@ -42,11 +42,17 @@ var Schema string
 // Policy is the content of a policy file. The zero value asks for nothing.
 type Policy struct {
 	FailOn  check.Level // lowest level that fails, empty when not stated, Off for never
-	Kernels []string    // profiles that pr compares for
+	Kernels []Kernel    // profiles that check and pr work for
 	Exclude []string    // globs of files and directories that are left out of directories
 
 	file  string
 	rules []*rule // that of the top level, then those of programs, in order
+}
+
+// Kernel is a profile that the policy names.
+type Kernel struct {
+	Name string
+	At   string // where: file and line, "p.yaml:3"
 }
 
 // rule is what is asked of the programs that match.

@@ -46,6 +46,9 @@ func TestParse(t *testing.T) {
 	if p.FailOn != check.Warning {
 		t.Errorf("fail-on is %q", p.FailOn)
 	}
+	if len(p.Kernels) != 1 || p.Kernels[0] != (Kernel{Name: "linux-7.3", At: "p.yaml:4"}) {
+		t.Errorf("kernels: %v", p.Kernels)
+	}
 	s := p.For("xdp_a")
 	if *s.Expect.MaxInsns != 4096 || *s.Expect.MaxImage != 16384 || *s.Expect.MaxTargets != 64 {
 		t.Errorf("limits of xdp_a: %+v", s.Expect)
@@ -84,6 +87,9 @@ var bad = []struct{ text, line, part string }{
 	{"programs:\n  - match: x\n    fail-on: error\n", "3", `unknown key "fail-on"`},
 	{"programs: {match: x}\n", "1", "must be a list"},
 	{"exclude: x.o\n", "1", "must be a list"},
+	{"kernels: linux-7.3\n", "1", "must be a list"},
+	{"kernels:\n  - linux-7.3\n  - linux-6.18\n  - linux-7.3\n", "4", "linux-7.3 is named twice"},
+	{"kernels:\n  - \"\"\n", "2", "must not be empty"},
 	{"must-reach:\n  - function: a\n    helper: b\n", "2", "one of function, helper and line"},
 	{"must-reach:\n  - {}\n", "2", "one of function, helper and line"},
 	{"must-reach:\n  - line: parse.c\n", "2", "write FILE:LINE"},
