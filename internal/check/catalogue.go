@@ -127,7 +127,7 @@ func refusals() []Info {
 				"fields, recursion, a function that does not end in a jump or exit, forbidden pointer arithmetic, " +
 				"a register that was never set, an endless loop.",
 			"  callx r1        unknown opcode 8d\n",
-			"see the kernel's message"},
+			"change the program so that it keeps the rule that the message names"},
 	}
 }
 

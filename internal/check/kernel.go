@@ -142,12 +142,7 @@ func (c *context) refusal(v *rules.Verdict) {
 	}
 	f := c.add(id, v.PC, text)
 	f.key = v.Message
-	if id == TargetOutside && v.PC >= 0 && v.PC < c.p.Len() && !c.p.Insns[v.PC].IsGotox() {
-		f.Fix = "correct the jump: it must stay within its function"
-	}
-	if id == KernelRefuses && v.PC >= 0 && c.p.Insns[v.PC].IsCallx() {
-		f.Fix = "call the functions directly, or in a switch: Linux up to 7.3 has no indirect calls"
-	}
+	f.Fix = c.refusalFix(id, v)
 	if id != ForeignTarget { // Linux 7.3 does not check that one
 		f.Kernel = v.Message
 	}

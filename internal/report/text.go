@@ -34,7 +34,7 @@ type texter struct {
 	r     *Report
 	show  check.Level
 	paint painter
-	told  map[check.ID]bool // kinds whose fix has been told
+	told  map[string]bool // fixes that have been told
 }
 
 // writeText writes the findings by program, aligned, and a line that sums up.
@@ -43,7 +43,7 @@ type texter struct {
 //	  prog.c:59:2  warning  dead-code  line 61 never executes in any configuration: …
 //	               switch (h->next) {
 func writeText(w io.Writer, r *Report, opt Options) error {
-	t := &texter{w, r, opt.lowest(), painter(opt.Colour), map[check.ID]bool{}}
+	t := &texter{w, r, opt.lowest(), painter(opt.Colour), map[string]bool{}}
 	if err := kernelTable(w, r); err != nil {
 		return err
 	}
@@ -119,8 +119,8 @@ func (t *texter) finding(f *Finding, where, id int) {
 	if way := wayTo(f.Path, f.File); way != "" {
 		fmt.Fprintf(t.w, "%sway: %s\n", indent, way)
 	}
-	if f.Fix != "" && !t.told[f.ID] {
-		t.told[f.ID] = true
+	if f.Fix != "" && !t.told[f.Fix] {
+		t.told[f.Fix] = true
 		fmt.Fprintf(t.w, "%sfix: %s\n", indent, f.Fix)
 	}
 }
