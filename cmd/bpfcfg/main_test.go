@@ -23,13 +23,19 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs the txtar scripts: whole runs of the command.
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { runScripts(t, "testdata") }
+
+// TestCases runs the scripts that are each about something that was wrong once.
+func TestCases(t *testing.T) { runScripts(t, filepath.Join("testdata", "cases")) }
+
+// runScripts runs the scripts in a directory.
+func runScripts(t *testing.T, dir string) {
 	data, err := filepath.Abs("../../testdata")
 	if err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		Condition:           condition(t),
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"hold": hold},
