@@ -164,7 +164,7 @@ func addLink(in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) (id uin
 func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *State) {
 	if op == scalar.Mov && !is32 {
 		if in.Source() == asm.RegSource {
-			src = s.link(in.Src, src)
+			src = r.link(s, in.Src, src)
 		}
 		s.set(in.Dst, src)
 		return
@@ -175,7 +175,7 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 		return
 	}
 	if in.Source() == asm.RegSource && src.Off.Umax() <= wholeBelow(op) {
-		src = s.link(in.Src, src)
+		src = r.link(s, in.Src, src)
 	} else {
 		src = src.unlinked()
 	}
@@ -216,8 +216,14 @@ func (v *Value) linkable() bool {
 }
 
 // link returns the value v of a register that is about to be copied, with a
-// link if it can have one.
-func (s *State) link(reg bytecode.Reg, v *Value) *Value {
+// link if it can have one. The verifier knows no sum of a sum: what was linked by one is
+// a number of its own from then on (kernel/bpf/verifier.c assign_scalar_id_before_mov,
+// Linux 7.3; 7.2.7 was asked).
+func (r *run) link(s *State, reg bytecode.Reg, v *Value) *Value {
+	if r.summed(v) && reg < bytecode.R10 {
+		v = v.unlinked()
+		s.set(reg, v)
+	}
 	if v.id != 0 || reg >= bytecode.R10 || !v.linkable() {
 		return v
 	}
@@ -225,6 +231,9 @@ func (s *State) link(reg bytecode.Reg, v *Value) *Value {
 	s.set(reg, v)
 	return v
 }
+
+// summed reports whether a copy of the value, which is linked by a sum, is not.
+func (r *run) summed(v *Value) bool { return r.a.opt.Rules == Kernel && v.add != 0 && v.is(Number) }
 
 // pointerALU computes when an operand may be a pointer
 // (kernel/bpf/verifier.c adjust_ptr_min_max_vals).

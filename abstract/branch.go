@@ -18,9 +18,10 @@ func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *S
 		return s.fork(), s
 	}
 
+	fromReg := in.Source() == asm.RegSource
+	r.dropLinks(s, in, fromReg)
 	a := r.read(pc, s, in.Dst)
 	var b *Value
-	fromReg := in.Source() == asm.RegSource
 	if fromReg {
 		b = r.read(pc, s, in.Src)
 	} else {
@@ -184,7 +185,10 @@ func (c *compare) update(s *State, reg bytecode.Reg, old, v *Value, on side) {
 // syncLinked tells the values that share known's link what is known of it
 // (kernel/bpf/verifier.c sync_linked_regs, Linux 7.3).
 func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
-	self := s.regs[reg]
+	self, sent := s.regs[reg], s.regs
+	if r.a.opt.Rules == Kernel { // it leaves out what is passed on the stack
+		defer func() { copy(s.regs[numRegs:], sent[numRegs:]) }()
+	}
 	s.eachValue(func(v *Value) *Value {
 		if v == self || v.id != known.id || !v.is(Number) || v.add != known.add && v.add != 0 && known.add != 0 {
 			return v
@@ -213,6 +217,68 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 		}
 		return &w
 	})
+}
+
+// maxLinked is how many numbers that are linked the verifier goes through at a comparison:
+// the rest lose their link (kernel/bpf/verifier.c collect_linked_regs, Linux 7.3).
+const maxLinked = 5
+
+// dropLinks takes the link from numbers that are perhaps too many for a comparison. The
+// verifier may keep it, so that it holds less of them later.
+func (r *run) dropLinks(s *State, in bytecode.Insn, fromReg bool) {
+	if r.a.opt.Rules != Kernel || s.ids == 0 {
+		return
+	}
+	count := 0
+	drop := func(id uint32) {
+		linked := func(v *Value) bool { return v != nil && v.id == id && v.is(Number) }
+		here, all := s.count(linked)
+		if count+all <= maxLinked {
+			count += all
+			return
+		}
+		keep := min(maxLinked, count+here) // what is elsewhere comes last, in whatever order
+		s.eachValue(func(v *Value) *Value {
+			if !linked(v) {
+				return v
+			}
+			if count++; count <= keep {
+				return v
+			}
+			return v.unlinked().loosened()
+		})
+	}
+	if src := s.get(in.Src); fromReg && src.is(Number) && src.id != 0 {
+		drop(src.id)
+	}
+	if dst := s.get(in.Dst); dst.is(Number) && dst.id != 0 {
+		drop(dst.id)
+	}
+}
+
+// count returns how many values of registers and the current frame satisfy f, and how
+// many do in all.
+func (s *State) count(f func(*Value) bool) (here, all int) {
+	s.visit(func(v *Value) bool {
+		if f(v) {
+			all++
+		}
+		return true
+	})
+	here = all
+	for _, v := range s.outer {
+		if f(v) {
+			here--
+		}
+	}
+	for _, fr := range s.frames[1:] {
+		for _, sl := range fr.all {
+			if f(sl.val) {
+				here--
+			}
+		}
+	}
+	return here, all
 }
 
 // mixed compares a value that may be a pointer with a number. Only equality

@@ -99,14 +99,13 @@ func (r *run) call(pc bytecode.PC, sub int, s *State) []*State {
 	}
 	outs := r.enter(pc, sub, s, args)
 	for _, out := range outs {
-		copy(out.regs[6:numRegs], s.regs[6:numRegs])
 		out.endArgs()
 	}
 	return outs
 }
 
 // enter follows a function with these arguments and returns the states of the
-// caller when it comes back: r0, the frames in sight, and no other register.
+// caller when it comes back, with no register of r1 to r5.
 // The state s says the same afterwards.
 func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State {
 	s.share() // the states of the callee and those behind the call have its frames, too
@@ -123,6 +122,13 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 	}
 	e.regs[bytecode.R10] = pointer(Stack, 0, 0)
 	r.freshArgs(pc, e)
+	var places []hiddenPlace
+	if r.a.opt.Rules == Kernel {
+		places = s.hidden(&args, visible)
+	}
+	for _, p := range places {
+		e.outer = append(e.outer, s.at(p))
+	}
 	if visible {
 		e.frames = append(e.frames, shiftFrames(s.frames, 1)...)
 	}
@@ -142,15 +148,16 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 	wider := !ctx.entry.leq(e, r.a.opt.Rules) // the callee was followed with more than e holds
 	for _, x := range ctx.exits {
 		out := &State{frames: s.frames, ids: s.ids, cover: s.cover || x.cover || wider,
-			misled: s.misled || x.misled}
+			misled: s.misled || x.misled, outer: s.outer}
+		copy(out.regs[6:numRegs], s.regs[6:numRegs])
 		out.regs[0] = rebase(shift(x.regs[0], -1), s.ids)
 		if visible {
 			out.frames = shiftFrames(x.frames, -1)
 			out.ids += x.ids
 		}
-		out.regs[bytecode.R10] = s.regs[bytecode.R10]
-		if visible || x.regs[0] != nil && x.regs[0].id != 0 {
+		if visible || len(places) > 0 || x.regs[0] != nil && x.regs[0].id != 0 {
 			out.rebaseFrames(s.ids, visible)
+			out.unhide(places, x.outer, s.ids)
 			out.ids = s.ids + x.ids
 		}
 		outs = append(outs, out)

@@ -246,12 +246,8 @@ func (c *checkpoint) same(cur *path) bool {
 			return false
 		}
 	}
-	for a, b := c.up, cur.up; a != b; a, b = a.up, b.up {
-		for r := bytecode.R6; r < bytecode.R10; r++ {
-			if !equalValues(a.regs[r], b.regs[r]) {
-				return false
-			}
-		}
+	if !slices.EqualFunc(c.s.outer, cur.s.outer, equalValues) {
+		return false
 	}
 	for i, f := range c.s.frames {
 		if !equalFrames(f, cur.s.frames[i]) {
@@ -331,12 +327,8 @@ func (c *checkpoint) compare(cur *path, leq func(ids *idMap, r int, now, old *Va
 			return false
 		}
 	}
-	for a, b := c.up, cur.up; a != b; a, b = a.up, b.up {
-		for r := bytecode.R6; r < bytecode.R10; r++ {
-			if a.regs[r] != nil && !ids.leq(b.regs[r], a.regs[r]) {
-				return false
-			}
-		}
+	if !ids.outerLeq(cur.s.outer, c.s.outer) {
+		return false
 	}
 	for i, f := range c.s.frames {
 		if !leqFrame(cur.s.frames[i], f, ids.leq) {

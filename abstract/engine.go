@@ -62,8 +62,10 @@ type analyzer struct {
 	pos   []int32         // of each block, its index there
 	stops [][]uint64      // of each subprogram, where to widen to; nil until needed
 
-	contexts [][]*run                   // of each subprogram, by entry state
-	shared   []map[int]*run             // of each subprogram, by number of frames: for the entry states beyond maxContexts
+	contexts [][]*run // of each subprogram, by entry state
+	// shared holds of each subprogram, by numbers of frames and of outer values, the run for
+	// the entry states beyond maxContexts.
+	shared   []map[[2]int]*run
 	active   []bool                     // of each subprogram, whether it is being analysed
 	selected map[entryKey][]bytecode.PC // by range of entries, their targets
 	entries  int                        // table entries that indirect jumps have selected
@@ -139,7 +141,7 @@ func (a *analyzer) summarize(sub int, e *State, nested int) *run {
 		a.contexts[sub] = append(a.contexts[sub], c)
 		return c
 	}
-	key := len(e.frames)
+	key := [2]int{len(e.frames), len(e.outer)}
 	c := a.shared[sub][key]
 	grown := 0
 	e.cover = true
@@ -156,7 +158,7 @@ func (a *analyzer) summarize(sub int, e *State, nested int) *run {
 	c = a.analyse(sub, a.g.Entry(sub), e, nested)
 	c.grown = grown
 	if a.shared[sub] == nil {
-		a.shared[sub] = make(map[int]*run)
+		a.shared[sub] = make(map[[2]int]*run)
 	}
 	a.shared[sub][key] = c
 	return c
@@ -167,6 +169,9 @@ func giveUp(s *State) *State {
 	top := topState()
 	for range s.frames[1:] {
 		top.frames = append(top.frames, &frame{lost: true})
+	}
+	for range s.outer {
+		top.outer = append(top.outer, anything)
 	}
 	return top
 }
@@ -335,7 +340,7 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 // exit notes a state in which the subprogram returns r0.
 func (r *run) exit(s *State, r0 *Value) {
 	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids, cover: s.cover || r.grown > 0,
-		misled: s.misled}
+		misled: s.misled, outer: s.outer}
 	x.regs[0] = r0
 	s.share()
 	x.trim(1)

@@ -114,7 +114,7 @@ func (a *analyzer) prepare() {
 	a.selected = make(map[entryKey][]bytecode.PC)
 	a.stops = make([][]uint64, n)
 	a.contexts = make([][]*run, n)
-	a.shared = make([]map[int]*run, n)
+	a.shared = make([]map[[2]int]*run, n)
 	a.active = make([]bool, n)
 	a.fuel = 2_000_000 + 4*int(a.p.Len())
 }

@@ -302,7 +302,7 @@ func (r *run) store(pc bytecode.PC, in bytecode.Insn, s *State) {
 	if in.Class() == asm.StXClass {
 		val = r.read(pc, s, in.Src)
 		if acc.size == 8 || val.is(Number) && val.Off.Umax() < 1<<(8*acc.size) {
-			val = s.link(in.Src, val)
+			val = r.link(s, in.Src, val)
 		}
 	}
 	r.storeTo(acc, val, s)

@@ -79,10 +79,10 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 	n := sl.spilled()
 	switch {
 	case sl.val != nil && first == 0 && acc.size == 8 && n == 8:
-		return s.linkSlot(frame, num)
+		return r.linkSlot(s, frame, num)
 	case sl.val != nil && first == 0 && acc.size < 8 && acc.size <= n && sl.val.is(Number):
 		if acc.size == n && sl.val.Off.Umax() < 1<<(8*n) {
-			return s.linkSlot(frame, num)
+			return r.linkSlot(s, frame, num)
 		}
 		if sl.val.Off.Umax() < 1<<(8*acc.size) {
 			return sl.val
@@ -124,8 +124,12 @@ func (r *run) checkFill(acc access, sl *slot, lo int64) {
 }
 
 // linkSlot returns the value of a slot, linked to what is filled from it.
-func (s *State) linkSlot(frame int, num int16) *Value {
+func (r *run) linkSlot(s *State, frame int, num int16) *Value {
 	v := s.frames[frame].get(num).val
+	if r.summed(v) {
+		v = v.unlinked()
+		s.edit(frame).at(num).val = v
+	}
 	if v.id != 0 || !v.linkable() {
 		return v
 	}

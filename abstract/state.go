@@ -1,6 +1,8 @@
 package abstract
 
 import (
+	"slices"
+
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
@@ -35,7 +37,10 @@ type State struct {
 	// current one, then the callers' if one of their addresses was handed on.
 	frames []*frame
 	owned  uint32 // bit set of the frames that no other state shares, and ownSlice
-	ids    uint32 // ids of values are at most this
+	// outer holds values of callers that are not in sight and linked to what is, by rules
+	// Kernel: see hidden. The slice is not changed.
+	outer []*Value
+	ids   uint32 // ids of values are at most this
 }
 
 // certain reports whether Linux's verifier has this very state on some path, but
@@ -119,6 +124,18 @@ func (s *State) eachValue(f func(*Value) *Value) {
 			}
 		}
 	}
+	shared := true
+	for i, v := range s.outer {
+		if v == nil {
+			continue
+		}
+		if w := f(v); w != v {
+			if shared {
+				s.outer, shared = slices.Clone(s.outer), false
+			}
+			s.outer[i] = w
+		}
+	}
 }
 
 // visit calls f for each register and spilled value in the order of eachValue
@@ -134,6 +151,11 @@ func (s *State) visit(f func(*Value) bool) bool {
 			if sl.val != nil && !f(sl.val) {
 				return false
 			}
+		}
+	}
+	for _, v := range s.outer {
+		if v != nil && !f(v) {
+			return false
 		}
 	}
 	return true
@@ -225,7 +247,7 @@ func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
 			return false
 		}
 	}
-	return true
+	return ids.outerLeq(s.outer, t.outer)
 }
 
 // idMap maps the ids of a state that describes more to those of one that
@@ -301,6 +323,7 @@ func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
 	for i := range a.frames {
 		out.frames[i] = joinFrames(a.frames[i], b.frames[i], m.join)
 	}
+	out.outer = m.joinOuter(a.outer, b.outer)
 	out.ids = uint32(len(m.pairs))
 	if out.ids != 0 {
 		out.renumber()

@@ -132,6 +132,9 @@ type path struct {
 	elsewhere bool
 }
 
+// callerRegs are how many registers of each caller are in State.outer: r6 to r9.
+const callerRegs = 4
+
 // callerFrame is a call that has not returned.
 type callerFrame struct {
 	site  bytecode.PC
@@ -428,8 +431,10 @@ func (w *walker) exit(pc bytecode.PC) (ends bool) {
 		return true
 	}
 	s.share()
-	out := &State{frames: shiftFrames(s.frames[1:], -1), ids: s.ids, cover: s.cover, misled: s.misled}
+	out := &State{frames: shiftFrames(s.frames[1:], -1), ids: s.ids, cover: s.cover, misled: s.misled,
+		outer: s.outer[callerRegs:]}
 	out.regs = up.regs
+	copy(out.regs[bytecode.R6:bytecode.R10], s.outer)
 	out.regs[bytecode.R0] = shift(s.regs[bytecode.R0], -1)
 	out.endArgs()
 	w.cur.pc, w.cur.s, w.cur.up = up.site+1, out, up.up
@@ -463,7 +468,8 @@ func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 			up.regs[reg] = s.regs[reg]
 		}
 	}
-	e := &State{frames: append([]*frame{{}}, shiftFrames(s.frames, 1)...), ids: s.ids, cover: s.cover, misled: s.misled}
+	e := &State{frames: append([]*frame{{}}, shiftFrames(s.frames, 1)...), ids: s.ids, cover: s.cover, misled: s.misled,
+		outer: slices.Concat(up.regs[bytecode.R6:bytecode.R10], s.outer)}
 	for i := 1; i < len(arguments{}); i++ {
 		e.regs[argRegister(i)] = shift(s.regs[argRegister(i)], 1)
 	}

@@ -112,11 +112,13 @@ func build(t *testing.T) string {
 func generated(seed uint64) *bytecode.Program {
 	rnd := rand.New(rand.NewPCG(seed, 17))
 	var p *bytecode.Program
-	switch rnd.IntN(3) {
+	switch rnd.IntN(4) {
 	case 0:
 		p = progen.Stack(seed, true)
 	case 1:
 		p = progen.Stack(seed, false)
+	case 2:
+		p = progen.Copies(seed)
 	default:
 		p = progen.RandomLoadable(seed, 5+rnd.IntN(60))
 	}

@@ -1,0 +1,138 @@
+package abstract
+
+import (
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// A number that a function was called with is linked to the caller's copies of it:
+// what the callee learns of one the verifier knows of all (kernel/bpf/verifier.c
+// collect_linked_regs and mark_ptr_or_null_regs, Linux 7.3, go through all frames). So
+// a state of the callee has those of the caller's values that are linked to what is in
+// sight, in State.outer, and hands them back.
+
+// hiddenPlace is where the caller has a value that is not in the callee's sight.
+type hiddenPlace struct {
+	in    hiddenIn
+	index int   // register, frame, or index in State.outer
+	slot  int16 // of the frame
+}
+
+// hiddenIn says what a hiddenPlace is.
+type hiddenIn uint8
+
+const (
+	inRegister hiddenIn = iota
+	inFrame
+	inOuter
+)
+
+// hidden returns the places of the values that a callee does not see and that are
+// linked to what it sees: its arguments and, if visible, the frames.
+func (s *State) hidden(args *arguments, visible bool) []hiddenPlace {
+	if s.ids == 0 {
+		return nil
+	}
+	var seen []uint32
+	see := func(v *Value) {
+		if v != nil && v.id != 0 && !slices.Contains(seen, v.id) {
+			seen = append(seen, v.id)
+		}
+	}
+	for _, v := range args {
+		see(v)
+	}
+	s.eachSlot(visible, func(_ int, _ int16, v *Value) { see(v) })
+	if len(seen) == 0 {
+		return nil
+	}
+	var out []hiddenPlace
+	hide := func(p hiddenPlace, v *Value) {
+		if v != nil && v.id != 0 && slices.Contains(seen, v.id) {
+			out = append(out, p)
+		}
+	}
+	for r := bytecode.R6; r < bytecode.R10; r++ {
+		hide(hiddenPlace{in: inRegister, index: int(r)}, s.regs[r])
+	}
+	s.eachSlot(!visible, func(f int, num int16, v *Value) { hide(hiddenPlace{inFrame, f, num}, v) })
+	for i, v := range s.outer {
+		hide(hiddenPlace{in: inOuter, index: i}, v)
+	}
+	return out
+}
+
+// eachSlot calls f for each spilled value if asked to.
+func (s *State) eachSlot(asked bool, f func(frame int, num int16, v *Value)) {
+	if !asked {
+		return
+	}
+	for i := range s.frames {
+		for num, sl := range s.frames[i].all {
+			if sl.val != nil {
+				f(i, num, sl.val)
+			}
+		}
+	}
+}
+
+// at returns the value at a place.
+func (s *State) at(p hiddenPlace) *Value {
+	switch p.in {
+	case inRegister:
+		return s.regs[p.index]
+	case inFrame:
+		return s.frames[p.index].get(p.slot).val
+	}
+	return s.outer[p.index]
+}
+
+// unhide puts the values that a callee hands back where the caller has them. A callee
+// that was followed with more than it was called with says nothing of them.
+func (s *State) unhide(places []hiddenPlace, back []*Value, base uint32) {
+	for i, p := range places {
+		old := s.at(p)
+		v := rebase(back[i], base)
+		if !v.leq(old) {
+			v = old.unlinked().loosened()
+		}
+		switch p.in {
+		case inRegister:
+			s.regs[p.index] = v
+		case inFrame:
+			s.edit(p.index).at(p.slot).val = v
+		case inOuter:
+			s.outer = slices.Clone(s.outer)
+			s.outer[p.index] = v
+		}
+	}
+}
+
+// outerLeq is State.leq for State.outer.
+func (m *idMap) outerLeq(a, b []*Value) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i, v := range b {
+		if v != nil && !m.leq(a[i], v) {
+			return false
+		}
+	}
+	return true
+}
+
+// joinOuter is joinStates for State.outer. Of states that hold different values of
+// their callers' nothing is kept.
+func (m *idPairs) joinOuter(a, b []*Value) []*Value {
+	if len(a) != len(b) || len(a) == 0 {
+		return nil
+	}
+	out := make([]*Value, len(a))
+	for i := range a {
+		if a[i] != nil && b[i] != nil {
+			out[i] = m.join(a[i], b[i])
+		}
+	}
+	return out
+}
