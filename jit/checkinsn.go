@@ -182,7 +182,10 @@ func (ck *checker) jump(in bytecode.Insn) string {
 	case bytecode.CodeExit, bytecode.CodeTailCall:
 		return ""
 	case bytecode.CodeCallx:
-		return "indirect calls are in no released kernel"
+		if !ck.kernel.Has(kernel.StaticCallx) {
+			return "indirect calls need " + kernel.StaticCallx.Need()
+		}
+		return ck.register(in.Dst)
 	case bytecode.CodeMayGoto:
 		return "may_goto is replaced by the verifier"
 	}

@@ -20,7 +20,7 @@ func TestUnsupported(t *testing.T) {
 		message string
 	}{
 		{"linux-7.3", bytecode.Insn{Code: bytecode.CodeCallx, Dst: 3}, jit.ErrUnsupported,
-			`jit: function "f": slot 0 (callx r3): unsupported instruction: indirect calls are in no released kernel`},
+			`jit: function "f": slot 0 (callx r3): unsupported instruction: indirect calls need Linux next`},
 		{"linux-7.3", bytecode.Insn{Code: bytecode.CodeMayGoto}, jit.ErrUnsupported,
 			`jit: function "f": slot 0 (may_goto pc+0): unsupported instruction: may_goto is replaced by the verifier`},
 		{"linux-6.18", bytecode.Insn{Code: bytecode.CodeGotox}, jit.ErrUnsupported,

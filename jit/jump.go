@@ -16,6 +16,8 @@ func (c *function) jump(in bytecode.Insn, w x86.Width, d, s x86.Reg) {
 		c.goTo(in.Imm)
 	case bytecode.CodeGotox:
 		c.indirectJump(d)
+	case bytecode.CodeCallx:
+		c.indirectCall(d)
 	case bytecode.CodeCall:
 		c.call(in)
 	case bytecode.CodeTailCall:

@@ -127,6 +127,15 @@ func (p *Profile) Verified() bool {
 	return v != kernel.Next && v != 6006
 }
 
+// Title returns the profile's name for people: with "(unverified)" behind it when no
+// kernel was compared with.
+func (p *Profile) Title() string {
+	if p.Verified() {
+		return p.Name
+	}
+	return p.Name + " (unverified)"
+}
+
 // option is a departure from a built-in profile.
 type option struct {
 	name string

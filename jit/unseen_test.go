@@ -40,6 +40,11 @@ func TestUnseen(t *testing.T) {
 				"jnbe .+0x4; xor eax, eax; jmp .+0x4; mov rax, qword ptr [rdi]"},
 		{"linux-7.3+lfence", bytecode.Insn{Code: bytecode.CodeGotox, Dst: 7}, "0faee8 41ffe5", "lfence; jmp r13"},
 		{"linux-7.3-sls-retpolinebuild+plain", bytecode.Insn{Code: bytecode.CodeGotox, Dst: 0}, "ffe0", "jmp rax"},
+		// Indirect calls, which no kernel up to 7.3 has: gotox with a call for the jump.
+		{"linux-next+lfence", bytecode.Insn{Code: bytecode.CodeCallx, Dst: 7}, "0faee8 41ffd5", "lfence; call r13"},
+		{"linux-next+plain", bytecode.Insn{Code: bytecode.CodeCallx, Dst: 0}, "ffd0", "call rax"},
+		{"linux-next+plain", bytecode.Insn{Code: bytecode.CodeCallx, Dst: 5}, "41ffd0", "call r8"},
+		{"linux-next", bytecode.Insn{Code: bytecode.CodeCallx, Dst: 6}, "e800000000", "call .+0x0"},
 		{"linux-7.3-smp", bytecode.Insn{Code: 0xbf, Dst: 1, Src: 2, Off: -1}, "4889f7", "mov rdi, rsi"},
 		{"linux-7.3-bmi2", bytecode.Insn{Code: 0x6f, Dst: 4, Src: 7},
 			"4989cb 4c89e9 49d3e3 4c89d9", "mov r11, rcx; mov rcx, r13; shl r11, cl; mov rcx, r11"},

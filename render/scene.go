@@ -8,7 +8,7 @@ package render
 type Scene struct {
 	Title    string // program name
 	Subtitle string // one line on where it comes from: file, section, sizes
-	Profile  string // JIT profile name, empty without Image
+	Profile  string // title of the JIT profile, empty without Image
 
 	Funcs  []Func  // subprograms; the first is the entry function
 	Blocks []Block // in slot order

@@ -74,7 +74,7 @@ func addDiffPage(pages *render.Pages, r *diff.Report, p *diff.Program) error {
 	if p.OldName != p.Name {
 		s.Title = p.OldName + " → " + p.Name
 	}
-	metrics := render.Section{Title: fmt.Sprintf("numbers: old, new, difference, %s", r.Profile)}
+	metrics := render.Section{Title: fmt.Sprintf("numbers: old, new, difference, %s", r.Title)}
 	for _, m := range p.Metrics {
 		metrics.Lines = append(metrics.Lines, fmt.Sprintf("%-16s %8s %8s  %s", m.Name, known(m.Old), known(m.New), m.Delta()))
 	}

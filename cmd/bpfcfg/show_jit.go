@@ -19,7 +19,7 @@ func xlatedText(w io.Writer, v *view) error {
 		return v.a.XlatedErr
 	}
 	x := v.a.Xlated
-	title(w, v.program, fmt.Sprintf(", %d xlated, profile %s", len(x.Program.Insns), v.a.Profile.Name))
+	title(w, v.program, fmt.Sprintf(", %d xlated, profile %s", len(x.Program.Insns), v.a.Profile.Title()))
 	marks, named := unpredicted(v.a), v.a.XlatedProgram()
 	fmt.Fprintf(w, "  %6s  %8s\n", "xlated", "original")
 	for pc := bytecode.PC(0); int(pc) < len(x.Program.Insns); pc += x.Program.Insns[pc].Slots() {
@@ -74,7 +74,7 @@ func jitText(w io.Writer, v *view) error {
 	}
 	a := v.a
 	title(w, v.program, fmt.Sprintf(", %d xlated, %d bytes, profile %s", len(a.Xlated.Program.Insns), len(a.Image.Code),
-		a.Profile.Name))
+		a.Profile.Title()))
 	named := a.XlatedProgram()
 	for f, fi := range a.Image.Funcs {
 		fmt.Fprintf(w, "%s: +0x%x, %d bytes\n", visible.Text(fi.Name), fi.Offset, fi.Len)

@@ -149,7 +149,7 @@ func tablesJSON(v *view) (any, error) { return tablesOf(v), nil }
 // tablesText prints where each table entry and each jump of a static key ends up.
 func tablesText(w io.Writer, v *view) error {
 	d := tablesOf(v)
-	title(w, v.program, fmt.Sprintf(", %s, profile %s", tablesCount(d.Tables), d.Profile))
+	title(w, v.program, fmt.Sprintf(", %s, profile %s", tablesCount(d.Tables), v.a.Profile.Title()))
 	if d.Unknown != "" {
 		fmt.Fprintf(w, "  xlated and jitted places are unknown: %s\n", visible.Text(d.Unknown))
 	}

@@ -68,6 +68,7 @@ type verifyDoc struct {
 	Checks    []checkDoc `json:"checks"`
 	Recovered []string   `json:"recovered"` // inputs that were read from the kernel's own code
 
+	title  string // of the profile
 	failed error
 }
 
@@ -168,7 +169,7 @@ func (c *verifyCmd) source(std streams, s source) ([]*verifyDoc, error) {
 	var docs []*verifyDoc
 	for i, p := range s.programs {
 		progress(std.err, i, len(s.programs), p.Name)
-		d := &verifyDoc{head: headOf(p), Profile: prof.Name, Same: true, Checks: []checkDoc{}, Recovered: []string{}}
+		d := &verifyDoc{head: headOf(p), Profile: prof.Name, title: prof.Title(), Same: true, Checks: []checkDoc{}, Recovered: []string{}}
 		if lp := s.live[p]; lp != nil {
 			d.failed = d.kernel(lp.Capture.Compare(prof), lp.Capture.Code)
 		} else {
@@ -412,7 +413,7 @@ const maxMismatches = 10
 
 // text prints what was found about a program.
 func (d *verifyDoc) text(w io.Writer, p *bytecode.Program) {
-	title(w, p, ", profile "+visible.Text(d.Profile))
+	title(w, p, ", profile "+visible.Text(d.title))
 	for _, c := range d.Checks {
 		fmt.Fprintf(w, "  %-34s %-8s", whatText[c.What], c.Outcome)
 		if c.Outcome != outcomeDiffers {

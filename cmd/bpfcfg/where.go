@@ -240,6 +240,7 @@ type placeDoc struct {
 	Line       *placeLine `json:"line"`
 	ReturnFrom *callDoc   `json:"return_from"` // the call that returns here
 
+	title     string // of the profile
 	rewritten bool
 }
 
@@ -278,7 +279,7 @@ func placeAt(a *pipeline.Analysis, f, off int) (*placeDoc, error) {
 	l := layout.Of(a.Graph, a.Xlated.Xlated, a.Xlated.Program.Funcs, a.Image)
 	at := fi.Entry + off // from the start of the image of the function
 	d := &placeDoc{
-		Program: a.Program.Name, Profile: a.Profile.Name, Function: fi.Name, Offset: off, rewritten: a.Program.Rewritten,
+		Program: a.Program.Name, Profile: a.Profile.Name, title: a.Profile.Title(), Function: fi.Name, Offset: off, rewritten: a.Program.Rewritten,
 	}
 	if f < len(a.Program.Subprogs) && d.Function == "" {
 		d.Function = funcName(a.Program, f)
@@ -369,7 +370,7 @@ func x86At(code []byte, at int) (start, prev int, err error) {
 
 // text prints the place.
 func (d *placeDoc) text(w io.Writer) {
-	fmt.Fprintf(w, "program   %s, profile %s\n", visible.Text(d.Program), visible.Text(d.Profile))
+	fmt.Fprintf(w, "program   %s, profile %s\n", visible.Text(d.Program), visible.Text(d.title))
 	where := d.Kind
 	if d.Block >= 0 {
 		where = blockName(d.Block)

@@ -54,6 +54,7 @@ type Report struct {
 	Compilers [2][]string `json:"compilers"`
 	Remarks   []string    `json:"compiler_remarks"`
 
+	Title   string     `json:"-"` // of the profile
 	OnlyOld []Compiled `json:"-"` // the programs of Removed
 	OnlyNew []Compiled `json:"-"` // the programs of Added
 }
@@ -227,7 +228,7 @@ func Compare(old, new Side) *Report {
 	}
 	for _, s := range [][]Compiled{new.Programs, old.Programs} {
 		if len(s) > 0 && r.Profile == "" {
-			r.Profile = s[0].Analysis.Profile.Name
+			r.Profile, r.Title = s[0].Analysis.Profile.Name, s[0].Analysis.Profile.Title()
 		}
 	}
 	return r

@@ -18,7 +18,7 @@ func (r *Report) Markdown(out io.Writer, opt Options) error {
 		w.f("%s\n\n", visible.Markdown(line))
 	}
 	if r.Same() {
-		w.f("No difference in %s (%s).\n", number(len(r.Programs), "program"), visible.Markdown(r.Profile))
+		w.f("No difference in %s (%s).\n", number(len(r.Programs), "program"), visible.Markdown(r.Title))
 		return w.Flush()
 	}
 	w.f("| program | metric | old | new | diff |\n|---|---|--:|--:|--:|\n")
@@ -54,7 +54,7 @@ func (r *Report) Markdown(out io.Writer, opt Options) error {
 	if same > 0 {
 		w.f("%s without a difference. ", number(same, "program"))
 	}
-	w.f("Profile: %s\n", visible.Markdown(r.Profile))
+	w.f("Profile: %s\n", visible.Markdown(r.Title))
 	return w.Flush()
 }
 

@@ -35,7 +35,7 @@ func (w page) f(format string, args ...any) { fmt.Fprintf(w.Writer, format, args
 // difference as veristat has them.
 func (r *Report) Text(out io.Writer, opt Options) error {
 	w := page{bufio.NewWriter(out), opt}
-	w.f("%s → %s  %s\n", visible.Text(r.Old), visible.Text(r.New), visible.Text(r.Profile))
+	w.f("%s → %s  %s\n", visible.Text(r.Old), visible.Text(r.New), visible.Text(r.Title))
 	for _, line := range r.compilers() {
 		w.f("%s\n", visible.Text(line))
 	}

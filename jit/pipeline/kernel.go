@@ -14,7 +14,7 @@ import (
 // VerifyKernel returns what a checker must know of the kernel of a profile.
 func VerifyKernel(p jit.Profile) verify.Kernel {
 	return verify.Kernel{
-		Name: p.Name,
+		Name: p.Title(),
 		IBT:  p.IBT, SLS: p.SLS, RetpolineBuild: p.RetpolineBuild, EndbrTargets: p.EndbrTargets, CFI: p.CFI,
 		ReturnThunk: p.ReturnThunk, Indirect: p.Indirect, BHI: p.BHI, CallDepth: p.CallDepth,
 		BMI2: p.BMI2, SMP: p.SMP, LA57: p.LA57, XchgLock: p.XchgLock, StackArgs: p.StackArgs, AXReg: p.AXReg,

@@ -134,9 +134,6 @@ func (im *image) resolve(p *bytecode.Program) error {
 			to = flow.Callee
 		case bytecode.FlowKey:
 			return fmt.Errorf("slot %d: no kernel takes static keys", pc)
-		case bytecode.FlowCallx:
-			return fmt.Errorf("slot %d: no kernel up to Linux 7.3 takes indirect calls, "+
-				"and what later ones make of them is not predicted", pc)
 		default:
 			continue
 		}

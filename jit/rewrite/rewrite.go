@@ -25,6 +25,7 @@ package rewrite
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -146,6 +147,9 @@ func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Resu
 	im, err := firstImage(p, f)
 	if err != nil {
 		return nil, err
+	}
+	if pc := slices.IndexFunc(p.Insns, bytecode.Insn.IsCallx); pc >= 0 && !prof.Kernel().Has(kernel.StaticCallx) {
+		return nil, fmt.Errorf("slot %d: indirect calls need %s", pc, kernel.StaticCallx.Need())
 	}
 	if im.slots[0].marks&markSeen == 0 {
 		return nil, fmt.Errorf("slot 0 cannot be unseen")

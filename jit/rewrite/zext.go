@@ -121,7 +121,7 @@ func readsHigh(in bytecode.Insn) bool {
 		switch {
 		case in.Code == bytecode.CodeExit:
 			return true
-		case in.IsGotox():
+		case in.IsGotox(), in.IsCallx():
 			return dst
 		case isCondJump(in) && in.Code != bytecode.CodeMayGoto:
 			return dst || byReg && src
@@ -142,7 +142,7 @@ func writesR0(in bytecode.Insn) bool {
 		r, ok := atomicLoad(in)
 		return ok && r == bytecode.R0
 	case asm.JumpClass:
-		return in.Code == bytecode.CodeCall
+		return in.Code == bytecode.CodeCall || in.IsCallx()
 	}
 	return false
 }

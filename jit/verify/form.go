@@ -140,7 +140,7 @@ func (c *source) forms(pc bytecode.PC, end int32) bool {
 		return c.condForms(pc, in, f, end)
 	case bytecode.FlowExit:
 		return c.exitForms(pc, in, end)
-	case bytecode.FlowIndirect:
+	case bytecode.FlowIndirect, bytecode.FlowCallx:
 		return c.single(in)
 	case bytecode.FlowCall:
 		return c.single(in) && c.calleeRight(f.Callee, c.items[0].flow.Callee)

@@ -124,6 +124,35 @@ func (c *checker) through(l *list, n int) {
 	}
 }
 
+// callThrough lists a call of the address in a register: as through, with a call.
+// The thunk for calls counts their depth itself. It has not been compared with a
+// running kernel.
+func (c *checker) callThrough(l *list, n int) {
+	name := strings.ToLower((x86asm.RAX + x86asm.Reg(n)).String())
+	if c.frame.private {
+		l.push(nPrivate)
+	}
+	c.callDepth(l, c.k.Indirect == throughRet)
+	switch c.k.Indirect {
+	case throughITS:
+		l.away(x86asm.CALL, "__x86_indirect_its_thunk_"+name)
+	case throughRet:
+		if c.k.CallDepth {
+			l.away(x86asm.CALL, "__x86_indirect_call_thunk_"+name)
+		} else {
+			l.away(x86asm.CALL, "__x86_indirect_thunk_"+name)
+		}
+	case behindFence:
+		l.add(x86asm.LFENCE)
+		l.add(x86asm.CALL, sized(n, 8))
+	default:
+		l.add(x86asm.CALL, sized(n, 8))
+	}
+	if c.frame.private {
+		l.pop(nPrivate)
+	}
+}
+
 // tailCall lists a tail call (emit_bpf_tail_call_indirect and
 // emit_bpf_tail_call_direct).
 func (c *checker) tailCall(l *list, b *body) {

@@ -168,6 +168,9 @@ func (c *checker) insn(fn machine.Func, pc bytecode.PC) {
 	case bytecode.FlowIndirect:
 		c.p.Indirect++
 		c.through(l, c.register(in.Dst))
+	case bytecode.FlowCallx:
+		c.p.Calls++
+		c.callThrough(l, c.register(in.Dst))
 	case bytecode.FlowCall:
 		c.p.Calls++
 		c.call(l, b, f.Callee)

@@ -34,7 +34,7 @@ func Scene(a *pipeline.Analysis, input string) *render.Scene {
 	s.Blocks = blocks(a, loops)
 	s.Edges = edges(a, loops)
 	if a.Image != nil {
-		s.Profile = a.Image.Profile
+		s.Profile = a.Profile.Title()
 		s.Image = image(a, s.Edges)
 	} else {
 		s.Notes = append(s.Notes, "no machine code: "+a.ImageErr.Error())
