@@ -277,7 +277,7 @@ func (l *linker) placeException() error {
 	entry := l.placed[0]
 	names := l.o.callbacks(l.o.funcs[entry].name)
 	if len(names) > 1 {
-		l.diag("%d exception callbacks, the kernel accepts one", len(names))
+		l.diag("%d exception callbacks, the kernel takes one", len(names))
 	}
 	if len(names) != 1 {
 		return nil

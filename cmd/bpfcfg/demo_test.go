@@ -21,7 +21,7 @@ func TestDemo(t *testing.T) {
 		if status := run([]string{"demo", "-o", out}, streams{in: nil, out: &stdout, err: &stderr}); status != exitClean {
 			t.Fatalf("status %d: %s", status, stderr.String())
 		}
-		if want := "rules of linux-7.3: accept\n"; !strings.Contains(stdout.String(), want) {
+		if want := "rules of linux-7.3: not refused\n"; !strings.Contains(stdout.String(), want) {
 			t.Fatalf("the demo does not say %q:\n%s", want, &stdout)
 		}
 		svg, err := os.ReadFile(out + ".svg")

@@ -165,7 +165,7 @@ func (c *prCmd) rows(r *pullrequest.Report, d *diff.Report, kernel string, dead 
 	var verdicts []pullrequest.Verdict
 	side := func(i int, name string, a *pipeline.Analysis, verdict string) *pullrequest.Side {
 		s := &pullrequest.Side{Verdict: verdict, Insns: len(a.Program.Insns), Dead: dead[i][name], Image: -1}
-		if verdict == "accept" {
+		if verdict == diff.NotRefused {
 			s.Verdict = ""
 		}
 		if a.Image != nil {

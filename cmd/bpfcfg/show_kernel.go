@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/succ/hazard"
 )
@@ -18,6 +19,18 @@ func kernelVerdict(a *pipeline.Analysis) (verdictDoc, []hazard.Hazard) {
 		return d, nil
 	}
 	return d, hazard.Find(a.Program, a.Succ, a.Xlated, a.Rules)
+}
+
+// said is the verdict for people. That a kernel takes a program only a kernel can say.
+func (d *verdictDoc) said() string {
+	if d.Message == "" {
+		return "not refused"
+	}
+	s := "refused: " + visible.Text(d.Message)
+	if d.Insn >= 0 {
+		s += fmt.Sprintf(" (insn %d)", d.Insn)
+	}
+	return s
 }
 
 // hazardDoc is a hazard in the JSON of show --stage succ.

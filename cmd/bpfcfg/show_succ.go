@@ -45,14 +45,11 @@ func succText(w io.Writer, v *view) error {
 		}
 	}
 	k, hazards := kernelVerdict(a)
-	fmt.Fprintf(w, "  rules of %s: %s", k.Rules, k.Verdict)
-	if k.Message != "" {
-		fmt.Fprintf(w, ": %s", visible.Text(k.Message))
-		if k.Insn >= 0 {
-			fmt.Fprintf(w, " (insn %d)", k.Insn)
-		}
+	mark := ""
+	if !a.Profile.Verified() {
+		mark = " (unverified)"
 	}
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, "  rules of %s%s: %s\n", k.Rules, mark, k.said())
 	for _, h := range hazards {
 		fmt.Fprintf(w, "  %s: %s\n    path %s\n", h.Kind, visible.Text(h.Text), pathText(h.Path))
 	}

@@ -169,7 +169,8 @@ func (c *verifyCmd) source(std streams, s source) ([]*verifyDoc, error) {
 	var docs []*verifyDoc
 	for i, p := range s.programs {
 		progress(std.err, i, len(s.programs), p.Name)
-		d := &verifyDoc{head: headOf(p), Profile: prof.Name, title: prof.Title(), Same: true, Checks: []checkDoc{}, Recovered: []string{}}
+		d := &verifyDoc{head: headOf(p), Profile: prof.Name, title: prof.Title(), Same: true,
+			Checks: []checkDoc{}, Recovered: []string{}}
 		if lp := s.live[p]; lp != nil {
 			d.failed = d.kernel(lp.Capture.Compare(prof), lp.Capture.Code)
 		} else {

@@ -279,7 +279,8 @@ func placeAt(a *pipeline.Analysis, f, off int) (*placeDoc, error) {
 	l := layout.Of(a.Graph, a.Xlated.Xlated, a.Xlated.Program.Funcs, a.Image)
 	at := fi.Entry + off // from the start of the image of the function
 	d := &placeDoc{
-		Program: a.Program.Name, Profile: a.Profile.Name, title: a.Profile.Title(), Function: fi.Name, Offset: off, rewritten: a.Program.Rewritten,
+		Program: a.Program.Name, Profile: a.Profile.Name, title: a.Profile.Title(),
+		Function: fi.Name, Offset: off, rewritten: a.Program.Rewritten,
 	}
 	if f < len(a.Program.Subprogs) && d.Function == "" {
 		d.Function = funcName(a.Program, f)

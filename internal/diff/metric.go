@@ -73,11 +73,15 @@ func indirect(a *pipeline.Analysis, op string) (jumps, targets int) {
 	return jumps, targets
 }
 
-// Verdict returns what the kernel's rules say of a program: "accept", or the
+// Verdict returns what the kernel's rules say of a program: NotRefused, or the
 // message.
 func Verdict(a *pipeline.Analysis) string {
 	if v := a.Rules.Check(a.Program, a.Succ); !v.Accept {
 		return v.Message
 	}
-	return "accept"
+	return NotRefused
 }
+
+// NotRefused is the verdict on a program in which no rule that is modelled finds a
+// fault.
+const NotRefused = "not refused"

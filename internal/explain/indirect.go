@@ -20,7 +20,7 @@ func (x *Explainer) indirect(at Place, d *succ.Indirect) *Answer {
 		Differences: x.differences(d),
 	}
 	if v := x.verdict(); v.Accept {
-		ans.Rules = x.a.Rules.Name + " accepts the program"
+		ans.Rules = x.a.Rules.Name + " does not refuse the program"
 	} else {
 		ans.Rejected = true
 		ans.Rules = fmt.Sprintf("%s refuses the program: %s", x.a.Rules.Name, v.Message)
