@@ -158,10 +158,11 @@ func (c *source) single(in bytecode.Insn) bool {
 	if len(c.items) != 1 {
 		return false
 	}
-	if c.items[0].strays() {
+	it := &c.items[0]
+	if it.strays() || in.IsHelperCall() && !it.isHelper(in.Imm) {
 		return false
 	}
-	have := c.items[0].in
+	have := it.in
 	if in.IsGotox() {
 		have.Off = in.Off
 	}

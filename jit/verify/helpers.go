@@ -3,6 +3,7 @@ package verify
 import (
 	"math/bits"
 	"sort"
+	"strings"
 
 	"github.com/cilium/ebpf/asm"
 
@@ -42,6 +43,19 @@ func (c *source) helperForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 		}
 		return c.single(in)
 	}
+}
+
+// isHelper reports whether a call is said to be of the helper with a number, or of
+// nothing in particular.
+func (it *item) isHelper(n int32) bool {
+	return it.ref == nil || it.ref.Kind == bytecode.RefHelper && it.ref.Index == int(n) &&
+		(it.ref.Name == "" || sameName(it.ref.Name, bytecode.HelperName(n)))
+}
+
+// sameName compares names of helpers: that of a running kernel's function and that of
+// the list of helpers, which does not tell where words end.
+func sameName(a, b string) bool {
+	return a == b || strings.EqualFold(strings.ReplaceAll(a, "_", ""), strings.ReplaceAll(b, "_", ""))
 }
 
 // inlined returns what always replaces a helper in this kernel, nil for a call.

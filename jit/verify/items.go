@@ -103,17 +103,13 @@ func (c *source) unblind() {
 			i += wideItems - 1
 			continue
 		}
-		v, _, ok := c.hides(i)
-		if !ok || i+2 >= len(c.items) {
+		v, class, ok := c.hides(i)
+		if !ok || i+2 >= len(c.items) || !c.uses(&c.items[i+2], class) {
 			c.bare = c.bare || it.shows(c.ax)
 			out = append(out, it)
 			continue
 		}
 		use := c.items[i+2]
-		if use.in.Src != c.ax {
-			out = append(out, it)
-			continue
-		}
 		use.slot, use.in.Src, use.in.Imm = it.slot, 0, v
 		switch use.in.Class() {
 		case asm.StXClass:
@@ -125,6 +121,25 @@ func (c *source) unblind() {
 		i += 2
 	}
 	c.items = out
+}
+
+// uses reports whether an instruction may have had a constant that a pair of a class
+// put into AX: only at that width is it the same number. What changes or compares AX
+// is the verifier's own, and has nothing hidden: AX would be lost.
+func (c *source) uses(it *item, class uint8) bool {
+	in := it.in
+	if in.Src != c.ax || in.Dst == c.ax {
+		return false
+	}
+	switch in.Class() {
+	case asm.ALUClass, asm.ALU64Class:
+		return in.Source() == asm.RegSource && uint8(in.Class()) == class
+	case asm.JumpClass, asm.Jump32Class:
+		return it.flow.Kind == bytecode.FlowCond && in.Source() == asm.RegSource && (in.Class() == asm.JumpClass) == (class == w64)
+	case asm.StXClass:
+		return class == w64 && (in.Mode() == asm.MemMode || in.Mode() == modeArena)
+	}
+	return false
 }
 
 // shows reports whether a conditional jump compares with a constant that ought to be
@@ -151,7 +166,7 @@ func (c *source) unblindWide(i int) (item, bool) {
 	move := bytecode.Insn{Code: w64 | opMov | byReg, Dst: dst, Src: c.ax}
 	join := bytecode.Insn{Code: w64 | opOr | byReg, Dst: dst, Src: c.ax}
 	if !ok1 || !ok2 || class1 != w64 || class2 != w32 || c.items[i+2].in != shift || c.items[i+3].in != move ||
-		c.items[i+6].in != join {
+		c.items[i+6].in != join || dst == c.ax {
 		return item{}, false
 	}
 	it := c.items[i]

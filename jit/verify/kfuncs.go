@@ -13,18 +13,24 @@ func (c *source) kfuncForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	ref, ok := c.p.RefAt(pc)
 	if !ok || ref.Kind != bytecode.RefKfunc || ref.Name == "" || c.p.PendingAt(pc) == bytecode.PartCall {
 		c.unsure = true
-		return c.arguments(in)
+		return c.arguments(in, "")
 	}
 	if form := c.kfunc(strings.TrimSuffix(ref.Name, "_impl")); form != nil {
 		return c.matches(end, form...)
 	}
-	return c.arguments(in)
+	return c.arguments(in, ref.Name)
 }
 
-// arguments reports whether c.items are a call, and in front of it nothing but
-// what sets up arguments.
-func (c *source) arguments(in bytecode.Insn) bool {
+// arguments reports whether c.items are a call of a kernel function, and in front of it
+// nothing but what sets up arguments. Either name may be unknown, and the kernel may
+// take a variant, as bpf_dynptr_from_skb_rdonly.
+func (c *source) arguments(in bytecode.Insn, name string) bool {
 	last := len(c.items) - 1
+	ref := c.items[last].ref
+	if ref != nil && (ref.Kind != bytecode.RefKfunc || name != "" && ref.Name != "" &&
+		!strings.HasPrefix(ref.Name, strings.TrimSuffix(name, "_impl"))) {
+		return false
+	}
 	for _, it := range c.items[:last] {
 		if it.flow.Kind != bytecode.FlowNext {
 			return false

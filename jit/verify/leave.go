@@ -34,14 +34,34 @@ func (c *checker) call(l *list, b *body, callee bytecode.PC) {
 			c.fail(b.pc, b.start, "no function begins at slot %d", callee)
 		}
 		l.w = append(l.w, want{op: x86asm.CALL, to: toFunc, place: f})
-	case ref != nil && ref.Name != "" && (ref.Kind == bytecode.RefHelper || ref.Kind == bytecode.RefKfunc):
-		l.away(x86asm.CALL, ref.Name)
 	default:
-		l.away(x86asm.CALL, "")
+		l.away(x86asm.CALL, calleeName(in, ref))
 	}
 	if c.frame.private {
 		l.pop(nPrivate)
 	}
+}
+
+// calleeName returns the name of the kernel function that a call leads to, or its
+// number where the name is not known.
+func calleeName(in bytecode.Insn, ref *bytecode.Ref) string {
+	n, kind := int(in.Imm), "helper "
+	if in.Src == bytecode.CallKfunc {
+		kind = "kfunc "
+	}
+	switch {
+	case ref == nil:
+	case ref.Kind != bytecode.RefHelper && ref.Kind != bytecode.RefKfunc:
+		return ""
+	case ref.Name != "":
+		return ref.Name
+	default:
+		n = ref.Index
+		if kind = "helper "; ref.Kind == bytecode.RefKfunc {
+			kind = "kfunc "
+		}
+	}
+	return kind + itoa(n)
 }
 
 // passCount lists the load of what a callee with tail calls expects in rax.

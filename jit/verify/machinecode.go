@@ -262,14 +262,15 @@ func (c *checker) inside(b *body, fn machine.Func, target bytecode.PC) bool {
 	return true
 }
 
-// goTo lists goto and gotol. A jump to the next code vanishes; where Linux keeps
-// the size, nops of 2 or 5 bytes take its place.
+// goTo lists goto and gotol. A jump forward to the next code vanishes; where Linux
+// keeps the size, nops of 2 or 5 bytes take its place. One backward leads at least over
+// itself: without code, a loop would be lost.
 func (c *checker) goTo(l *list, b *body, fn machine.Func, target bytecode.PC) bool {
 	if !c.inside(b, fn, target) {
 		return false
 	}
 	place := int(c.img.Offsets[target])
-	if place != b.end {
+	if place != b.end || target <= b.pc {
 		l.jump(x86asm.JMP, place)
 		return true
 	}
