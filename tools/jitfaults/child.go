@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"sort"
+	"strconv"
 	"strings"
 
 	"golang.org/x/arch/x86/x86asm"
@@ -80,7 +82,7 @@ func subjects(root string) ([]subject, error) {
 			if proof := a.Verify(); !proof.OK() {
 				return fmt.Errorf("%s does not agree without a fault: %s", name, proof.Mismatches[0])
 			}
-			out = append(out, subject{name, a, transfers(a.Image)})
+			out = append(out, subject{name, a, transfers(a.Xlated.Program, a.Image)})
 		}
 		return nil
 	}
@@ -137,24 +139,25 @@ func (s *subject) with() (flow string, ok bool) {
 	if a.ImageErr != nil {
 		return "", false
 	}
-	return transfers(a.Image), a.Verify().OK()
+	return transfers(a.Xlated.Program, a.Image), a.Verify().OK()
 }
 
-// transfers returns a hash of the control transfers of an image: what each is,
-// what is compared in front of it, and which transfer comes first where it leads.
-// Straight code of another length between them is no difference.
-func transfers(img *jit.Image) string {
+// transfers returns a hash of the control transfers of an image: what each is, what is
+// compared in front of it, what it leads to, and what it pushes and pops for a return.
+// Straight code of another length between them is no difference, nor is a nop.
+func transfers(p *jit.Program, img *jit.Image) string {
 	var b strings.Builder
+	at := make([][]int, len(img.Funcs)) // by function: offsets of transfers
 	for f, fi := range img.Funcs {
 		code := img.Code[fi.Offset : fi.Offset+fi.Len]
 		list, err := disasm.All(code)
 		if err != nil {
 			return "no x86: " + err.Error()
 		}
-		var at []int // offsets of transfers
+		list = slices.DeleteFunc(list, disasm.Insn.IsNop)
 		for _, in := range list {
 			if isTransfer(in) {
-				at = append(at, in.Offset)
+				at[f] = append(at[f], in.Offset)
 			}
 		}
 		for i, in := range list {
@@ -166,30 +169,53 @@ func transfers(img *jit.Image) string {
 					b.WriteString(list[i-1].Text + "; ")
 				}
 			}
-			b.WriteString(in.Inst.Op.String())
-			if to, ok := in.Target(); ok && to >= 0 && to <= len(code) && !relocated(img, fi.Offset+in.Offset, in.Len) {
-				fmt.Fprintf(&b, " %d", sort.SearchInts(at, to))
-			} else if !ok {
-				b.WriteString(" " + in.Text)
-			}
-			b.WriteByte('\n')
+			b.WriteString(in.Inst.Op.String() + " " + leadsTo(img, fi, in, at[f]) + "\n")
 		}
-		for t := range img.Tables {
-			for _, off := range img.Tables[t] {
-				fmt.Fprintf(&b, "%d %d\n", f, sort.SearchInts(at, int(off)))
+	}
+	for t, targets := range p.Tables {
+		for i, pc := range targets {
+			if pc == jit.Deleted {
+				continue
 			}
+			f := sort.Search(len(p.Funcs), func(f int) bool { return p.Funcs[f].End > pc })
+			fmt.Fprintf(&b, "%d %d %d\n", t, f, sort.SearchInts(at[f], int(img.Tables[t][i])))
 		}
 	}
 	sum := sha256.Sum256([]byte(b.String()))
 	return hex.EncodeToString(sum[:8])
 }
 
-func relocated(img *jit.Image, off, n int) bool {
-	i := sort.Search(len(img.Relocs), func(i int) bool { return img.Relocs[i].Offset >= off })
-	return i < len(img.Relocs) && img.Relocs[i].Offset < off+n
+// leadsTo returns what a transfer leads to: a function of the kernel or the program,
+// the transfer that comes first at its target, or what its operands say.
+func leadsTo(img *jit.Image, fi jit.FuncImage, in disasm.Insn, at []int) string {
+	to, direct := in.Target()
+	switch r := relocIn(img, fi.Offset+in.Offset, in.Len); {
+	case r != nil && direct:
+		return r.Target
+	case direct && to >= 0 && to <= fi.Len:
+		return strconv.Itoa(sort.SearchInts(at, to))
+	case direct:
+		return "outside"
+	}
+	return in.Text
 }
 
+// relocIn returns the relocation inside n bytes of an image, or nil.
+func relocIn(img *jit.Image, off, n int) *jit.Reloc {
+	i := sort.Search(len(img.Relocs), func(i int) bool { return img.Relocs[i].Offset >= off })
+	if i < len(img.Relocs) && img.Relocs[i].Offset < off+n {
+		return &img.Relocs[i]
+	}
+	return nil
+}
+
+// isTransfer reports whether an instruction transfers control, or moves what a return
+// takes from the stack. The size of a frame is no part of that: it moves both ways.
 func isTransfer(in disasm.Insn) bool {
-	op := in.Inst.Op
-	return op == x86asm.CALL || op == x86asm.RET || op == x86asm.INT || op != 0 && strings.HasPrefix(op.String(), "J")
+	switch op := in.Inst.Op; op {
+	case x86asm.CALL, x86asm.RET, x86asm.INT, x86asm.PUSH, x86asm.POP, x86asm.LEAVE:
+		return true
+	default:
+		return op != 0 && strings.HasPrefix(op.String(), "J")
+	}
 }

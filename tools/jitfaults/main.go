@@ -91,25 +91,35 @@ func draw(out io.Writer, root string, n int, seed uint64) (holes int, err error)
 	if err != nil {
 		return 0, err
 	}
-	dir, err := os.MkdirTemp("", "jitfaults")
-	if err != nil {
-		return 0, err
-	}
-	defer os.RemoveAll(dir)
-	program := filepath.Join(dir, "planted")
-	if err := g.build(program); err != nil {
-		return 0, err
-	}
+	sum, err := g.judge(out, g.draw(n, seed))
+	return sum[hole], err
+}
+
+// draw returns some of the faults.
+func (g *garden) draw(n int, seed uint64) []*fault {
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	var drawn []*fault
 	for _, i := range rnd.Perm(len(g.faults))[:min(n, len(g.faults))] {
 		drawn = append(drawn, g.faults[i])
 	}
-	list, err := try(program, root, drawn)
+	return drawn
+}
+
+// judge plants faults and prints what became of each, and of how many.
+func (g *garden) judge(out io.Writer, faults []*fault) (sum [len(outcomeNames)]int, err error) {
+	dir, err := os.MkdirTemp("", "jitfaults")
 	if err != nil {
-		return 0, err
+		return sum, err
 	}
-	var sum [len(outcomeNames)]int
+	defer os.RemoveAll(dir)
+	program := filepath.Join(dir, "planted")
+	if err := g.build(program); err != nil {
+		return sum, err
+	}
+	list, err := try(program, g.root, faults)
+	if err != nil {
+		return sum, err
+	}
 	for i, t := range list {
 		sum[t.outcome]++
 		fmt.Fprintf(out, "%3d  %-14s %s %s\n", i+1, outcomeNames[t.outcome], t.fault, t.detail)
@@ -117,5 +127,5 @@ func draw(out io.Writer, root string, n int, seed uint64) (holes int, err error)
 	for o, name := range outcomeNames {
 		fmt.Fprintf(out, "%d %s\n", sum[o], name)
 	}
-	return sum[hole], nil
+	return sum, nil
 }
