@@ -135,7 +135,8 @@ func (c *source) uses(it *item, class uint8) bool {
 	case asm.ALUClass, asm.ALU64Class:
 		return in.Source() == asm.RegSource && uint8(in.Class()) == class
 	case asm.JumpClass, asm.Jump32Class:
-		return it.flow.Kind == bytecode.FlowCond && in.Source() == asm.RegSource && (in.Class() == asm.JumpClass) == (class == w64)
+		return it.flow.Kind == bytecode.FlowCond && in.Source() == asm.RegSource &&
+			(in.Class() == asm.JumpClass) == (class == w64)
 	case asm.StXClass:
 		return class == w64 && (in.Mode() == asm.MemMode || in.Mode() == modeArena)
 	}
