@@ -12,25 +12,30 @@ import (
 // element as the comments say, because a browser reads 100,000 numbers in the
 // time of 5,000 objects. All strings are Visible.
 type pageData struct {
-	Key        string         `json:"key"`
-	Windowed   bool           `json:"windowed"` // blocks are drawn when the window comes near
-	Chunk      int            `json:"chunk"`    // number of blocks, or tables, in one payload
-	W          int            `json:"w"`
-	H          int            `json:"h"`
-	Funcs      []string       `json:"funcs"`
-	Entries    []int          `json:"entries"`         // block of each function
-	Frames     []int          `json:"frames"`          // x, y, w, h of each function
-	Names      map[int]string `json:"names,omitempty"` // of blocks that are not called "b" and their index
-	Func       []int          `json:"func"`            // of each block
-	Flags      []int          `json:"flags"`           // of each block, bits as below
-	Depth      map[int]int    `json:"depth,omitempty"` // of blocks in loops
-	Slots      []int          `json:"slots"`           // first and last slot of each block, -1 without
-	Counts     map[int]uint64 `json:"counts,omitempty"`
-	Status     map[int]string `json:"status,omitempty"` // of indirect jumps
-	Reasons    map[int]string `json:"reasons,omitempty"`
-	Marks      map[int]string `json:"marks,omitempty"`
-	Whys       map[int]string `json:"whys,omitempty"`
-	Boxes      []int          `json:"boxes"`  // x, y, w, h of each block
+	Key      string         `json:"key"`
+	Windowed bool           `json:"windowed"` // blocks are drawn when the window comes near
+	Chunk    int            `json:"chunk"`    // number of blocks, or tables, in one payload
+	W        int            `json:"w"`
+	H        int            `json:"h"`
+	Funcs    []string       `json:"funcs"`
+	Entries  []int          `json:"entries"`         // block of each function
+	Frames   []int          `json:"frames"`          // x, y, w, h of each function
+	Names    map[int]string `json:"names,omitempty"` // of blocks that are not called "b" and their index
+	Func     []int          `json:"func"`            // of each block
+	Flags    []int          `json:"flags"`           // of each block, bits as below
+	Depth    map[int]int    `json:"depth,omitempty"` // of blocks in loops
+	Slots    []int          `json:"slots"`           // first and last slot of each block, -1 without
+	Counts   map[int]uint64 `json:"counts,omitempty"`
+	Status   map[int]string `json:"status,omitempty"` // of indirect jumps
+	Reasons  map[int]string `json:"reasons,omitempty"`
+	Marks    map[int]string `json:"marks,omitempty"`
+	Whys     map[int]string `json:"whys,omitempty"`
+	Boxes    []int          `json:"boxes"` // x, y, w, h of each block
+	// Loops are areas: header or -1, number of bands, and of each band x less
+	// that of the band above, y less where that one ends, w, h. The script of a
+	// windowed program draws them, cut to the window: their outlines are dashed,
+	// and a browser makes the millions of dashes of a large one though it shows few.
+	Loops      []int          `json:"loops"`
 	Pieces     []int          `json:"pieces"` // block, offset, length, y, height
 	Strip      []int          `json:"strip"`  // x, y, w, h of the machine code
 	Len        int            `json:"len"`    // bytes that the strip shows
@@ -85,7 +90,7 @@ type pagePart struct {
 
 func newPageData(s *Scene, l *Layout, key string) *pageData {
 	d := &pageData{Key: key, W: l.W, H: l.H, Funcs: []string{}, Entries: []int{}, Frames: []int{}, Func: []int{},
-		Flags: []int{}, Slots: []int{}, Boxes: []int{}, Pieces: []int{}, Strip: []int{0, 0, 0, 0}, Kinds: []string{},
+		Flags: []int{}, Slots: []int{}, Boxes: []int{}, Loops: []int{}, Pieces: []int{}, Strip: []int{0, 0, 0, 0}, Kinds: []string{},
 		Edges: []int{},
 		Names: map[int]string{}, Depth: map[int]int{}, Counts: map[int]uint64{}, Status: map[int]string{},
 		Reasons: map[int]string{}, Marks: map[int]string{}, Whys: map[int]string{}, Labels: map[int]string{},
@@ -104,6 +109,9 @@ func newPageData(s *Scene, l *Layout, key string) *pageData {
 		}
 		d.Boxes = append(d.Boxes, box.X, box.Y, box.W, box.H)
 		d.block(i, &s.Blocks[i])
+	}
+	for i := range l.Loops {
+		d.addLoop(&l.Loops[i])
 	}
 	kinds := map[EdgeKind]int{}
 	for i := range s.Edges {
@@ -161,6 +169,19 @@ func (d *pageData) block(i int, b *Block) {
 	set(d.Reasons, i, b.Reason)
 	set(d.Marks, i, b.Mark)
 	set(d.Whys, i, b.Why)
+}
+
+// addLoop adds the area of a loop.
+func (d *pageData) addLoop(loop *Loop) {
+	if len(loop.Bands) == 0 {
+		return
+	}
+	d.Loops = append(d.Loops, loop.Header, len(loop.Bands))
+	x, y := 0, 0
+	for _, b := range loop.Bands {
+		d.Loops = append(d.Loops, b.X-x, b.Y-y, b.W, b.H)
+		x, y = b.X, b.Y+b.H
+	}
 }
 
 // edge adds edge i.

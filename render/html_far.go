@@ -17,14 +17,9 @@ type farData struct {
 	// Wires are the lines: style, and 8 for a curve, block in whose markup it is,
 	// number of points, x and y of the first and of each further one from the one
 	// before.
-	Wires []int `json:"wires"`
-	Arcs  []int `json:"arcs"` // block, y of both ends, bulge, of the strip's jumps
-	ArcX  int   `json:"arcx"` // their x
-	// Loops are areas: header or -1, number of bands, and of each band x less
-	// that of the band above, y less where that one ends, w, h. The script draws
-	// them, cut to the window: their outlines are dashed, and a browser makes the
-	// millions of dashes of a large one though it shows few.
-	Loops  []int `json:"loops"`
+	Wires  []int `json:"wires"`
+	Arcs   []int `json:"arcs"`   // block, y of both ends, bulge, of the strip's jumps
+	ArcX   int   `json:"arcx"`   // their x
 	Hubs   []int `json:"hubs"`   // x, y, w, h
 	Tables []int `json:"tables"` // x, y, w, h
 	Reach  []int `json:"reach"`  // of each table with its lines: x, y, w, h
@@ -67,10 +62,7 @@ func newFarParts(s *Scene, l *Layout) farParts {
 
 // newFarData returns what is painted from afar.
 func newFarData(s *Scene, l *Layout) *farData {
-	d := &farData{Wires: []int{}, Arcs: []int{}, Loops: []int{}, Hubs: []int{}, Tables: []int{}, Reach: []int{}}
-	for _, loop := range l.Loops {
-		d.addLoop(&loop)
-	}
+	d := &farData{Wires: []int{}, Arcs: []int{}, Hubs: []int{}, Tables: []int{}, Reach: []int{}}
 	for _, h := range l.Hubs {
 		d.Hubs = append(d.Hubs, h.X, h.Y, h.W, h.H)
 	}
@@ -81,18 +73,6 @@ func newFarData(s *Scene, l *Layout) *farData {
 	}
 	d.addWires(s, l)
 	return d
-}
-
-func (d *farData) addLoop(loop *Loop) {
-	if len(loop.Bands) == 0 {
-		return
-	}
-	d.Loops = append(d.Loops, loop.Header, len(loop.Bands))
-	x, y := 0, 0
-	for _, b := range loop.Bands {
-		d.Loops = append(d.Loops, b.X-x, b.Y-y, b.W, b.H)
-		x, y = b.X, b.Y+b.H
-	}
 }
 
 // tableArea returns the box of a table and of its lines to the strip.

@@ -94,15 +94,13 @@ func TestWindowedParts(t *testing.T) {
 			}
 		}
 		var data struct {
-			Far struct {
-				Loops []int
-			}
+			Loops []int
 		}
 		if err := json.Unmarshal([]byte(parts["data0-0"]), &data); err != nil {
 			t.Fatal(err)
 		}
 		n := 0
-		for i := 0; i < len(data.Far.Loops); i += 2 + 4*data.Far.Loops[i+1] {
+		for i := 0; i < len(data.Loops); i += 2 + 4*data.Loops[i+1] {
 			n++
 		}
 		if n != loops {

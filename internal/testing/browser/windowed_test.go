@@ -118,7 +118,7 @@ func TestMixed(t *testing.T) {
 	b.keys("]")
 	want(b, shownTitle, "small")
 	want(b, inside, 3)
-	want(b, `document.querySelectorAll("#picture canvas").length`, 0)
+	want(b, `document.querySelectorAll("#picture canvas:not(.labels)").length`, 0)
 	b.keys("[")
 	want(b, shownTitle, "large")
 	b.search("call count")

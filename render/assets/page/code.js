@@ -273,12 +273,20 @@ function fillTables() {
     d.open = i === 0;
     return d;
   });
+  let entries = 0; // of the tables so far: the code below shall be in sight, too
   tables.replaceChildren(...aside, ...(data.tables ?? []).map((t) => {
-    const d = element("details", "", element("summary", "", element("b", "", t.name), " " + t.head));
-    d.addEventListener("toggle", () => { if (d.open && d.children.length < 2) d.append(tableRows(t)); });
-    d.open = t.entries.length <= 5 * 40;
+    const d = element("details", "table", element("summary", "", element("b", "", t.name), " " + t.head));
+    d.addEventListener("toggle", () => { if (d.open) unfold(d, t); });
+    entries += t.entries.length / 5;
+    d.open = entries <= 20;
     return d;
   }));
+}
+
+// unfold puts the rows of a table into the document.
+function unfold(d, t) {
+  d.open = true;
+  if (d.children.length < 2) d.append(tableRows(t));
 }
 
 const tableMost = 2000;
@@ -306,6 +314,11 @@ tables.addEventListener("pointermove", (e) => {
 
 // markCase points at the rows of a case in the tables.
 function markCase(value) {
+  const parts = tables.querySelectorAll(".table");
+  if (value !== undefined && parts.length) (data.tables ?? []).forEach((t, i) => {
+    const at = value - t.bias;
+    if (at >= 0 && at < t.entries.length / 5) unfold(parts[i], t);
+  });
   for (const e of tables.querySelectorAll("tr")) e.classList.toggle("want", value !== undefined && e.dataset.case === String(value));
   tables.querySelector(".want")?.scrollIntoView({ block: "nearest" });
 }

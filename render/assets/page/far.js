@@ -167,38 +167,7 @@ function paintFar(canvas, far) {
   for (const b of hitsHere()) px.outline(...d.boxes.slice(4 * b, 4 * b + 4), 2 * ratio, ink.hit);
   if (current >= 0) px.outline(...d.boxes.slice(4 * current, 4 * current + 4), 2 * ratio, ink.chosen);
   px.put();
-  paintNames(px.ctx, ratio, w, h);
-}
-
-// paintNames writes the names of functions and, where they fit, of blocks.
-function paintNames(c, ratio, w, h) {
-  const d = data, k = view.scale * ratio;
-  c.fillStyle = css(ink.text);
-  c.textBaseline = "middle";
-  if (view.scale >= 0.12) {
-    const size = Math.min(12, 30 * view.scale) * ratio;
-    c.font = `${size}px ui-monospace, monospace`;
-    for (let b = 0, i = 0; i < d.boxes.length; b++, i += 4) {
-      const x = d.boxes[i], y = d.boxes[i + 1], bw = d.boxes[i + 2], bh = d.boxes[i + 3];
-      if (x > view.x + w || y > view.y + h || x + bw < view.x || y + bh < view.y) continue;
-      c.fillText(nameOf(d, b), (x + 9 - view.x) * k, (y + bh / 2 - view.y) * k, (bw - 12) * k);
-    }
-  }
-  c.font = `bold ${13 * ratio}px system-ui, sans-serif`;
-  c.textBaseline = "top";
-  for (let f = 0; 4 * f < d.frames.length; f++) {
-    const [x, y, fw, fh] = d.frames.slice(4 * f, 4 * f + 4);
-    if (fw * k < 70 * ratio || x > view.x + w || x + fw < view.x || y > view.y + h || y + fh < view.y) continue;
-    const at = Math.max(0, (x - view.x) * k) + 6 * ratio, room = (x + fw - view.x) * k - at;
-    if (room < 30 * ratio) continue;
-    const top = Math.max(0, (y - view.y) * k) + 3 * ratio;
-    c.globalAlpha = 0.8;
-    c.fillStyle = css(ink.frame);
-    c.fillRect(at - 3 * ratio, top, Math.min(room, c.measureText(d.funcs[f]).width) + 6 * ratio, 18 * ratio);
-    c.globalAlpha = 1;
-    c.fillStyle = css(ink.text);
-    c.fillText(d.funcs[f], at, top + 3 * ratio, room);
-  }
+  paintLabels(px.ctx, ratio, far.areas);
 }
 
 const mapCanvas = minimap.querySelector("canvas"), mapFrame = minimap.querySelector("div");

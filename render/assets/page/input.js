@@ -98,7 +98,7 @@ const next = (d) => choose(Math.max(0, Math.min(current + d, data.flags.length -
 const pan = (dx, dy) => { view.x += dx * 80 / view.scale; view.y += dy * 80 / view.scale; show(); };
 const acts = {
   "/": () => search.focus(), "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), "0": fit,
-  "1": () => zoom(1 / view.scale), "?": () => keys.showModal(), "Escape": shut, "m": toggleMap, "x": () => toggleCode(),
+  "1": () => zoom(1 / view.scale), "?": () => keys.showModal(), "Escape": shut, "m": toggleMap, "o": () => toggleOutline(), "x": () => toggleCode(),
   "n": () => next(1), "p": () => next(-1), "c": () => { if (current >= 0) centre(boxOf(data, current)); },
   "s": () => along(0, false), "S": () => along(0, true), "r": () => along(1, false), "R": () => along(1, true),
   "[": () => turn(-1), "]": () => turn(1),
@@ -106,7 +106,7 @@ const acts = {
 };
 addEventListener("keydown", (e) => {
   if (e.ctrlKey || e.metaKey || e.altKey || keys.open || e.target === programs || !layer) return;
-  if (e.key.startsWith("Arrow") && e.target instanceof Element && e.target.closest("#details, #code")) return; // scroll them
+  if (e.key.startsWith("Arrow") && e.target instanceof Element && e.target.closest("#details, #code, #outline")) return; // scroll them
   if (!Object.hasOwn(acts, e.key)) return;
   e.preventDefault();
   acts[e.key]();
@@ -116,6 +116,7 @@ byId("zoomout").onclick = acts["-"];
 byId("fit").onclick = fit;
 byId("actual").onclick = acts["1"];
 byId("map").onclick = toggleMap;
+byId("contents").onclick = () => toggleOutline();
 byId("columns").onclick = () => toggleCode();
 byId("help").onclick = acts["?"];
 programs.onchange = () => { location.hash = "#" + encodeURIComponent(programs.value); };

@@ -16,16 +16,31 @@ function dress(e, b, found) {
 class Whole {
   constructor(svg) {
     this.svg = svg;
+    this.labels = element("canvas", "labels");
+    this.areas = areasOf(data);
     picture.className = "";
-    picture.replaceChildren(svg);
+    picture.replaceChildren(svg, this.labels);
   }
 
   element(b) { return byId("b" + b); }
 
   frame() {
     this.svg.style.transform = `translate(${-view.x * view.scale}px, ${-view.y * view.scale}px) scale(${view.scale})`;
-    picture.classList.toggle("small", view.scale < smallest);
+    const small = view.scale < smallest;
+    picture.classList.toggle("small", small);
+    this.labels.hidden = !small;
+    if (small) this.label();
     return true;
+  }
+
+  // label writes what can be read at a small scale.
+  label() {
+    const ratio = Math.min(devicePixelRatio || 1, 2), w = Math.round(win.w * ratio), h = Math.round(win.h * ratio);
+    if (this.labels.width !== w) this.labels.width = w;
+    if (this.labels.height !== h) this.labels.height = h;
+    const c = this.labels.getContext("2d");
+    c.clearRect(0, 0, w, h);
+    paintLabels(c, ratio, this.areas);
   }
 
   // redress shows what is found and chosen now.
@@ -48,17 +63,38 @@ class Whole {
     return box && { x: box.x, y: box.y, w: box.width, h: Math.min(box.height, 400) };
   }
 
-  recolour() {}
+  recolour() { show(); }
   print() {}
 }
 
 // most is the number of blocks above which the window is seen from afar.
 const most = 400;
 
+// areasOf returns the areas of the loops, outer ones first.
+function areasOf(d) {
+  const areas = [];
+  for (let i = 0, list = d.loops; i < list.length; i += 2 + 4 * list[i + 1]) {
+    const header = list[i], n = list[i + 1], bands = new Int32Array(4 * n);
+    let x = 0, y = 0, x0 = Infinity, x1 = -Infinity;
+    for (let j = 0; j < 4 * n; j += 4) {
+      x += list[i + 2 + j];
+      y += list[i + 3 + j];
+      bands.set([x, y, list[i + 4 + j], list[i + 5 + j]], j);
+      x0 = Math.min(x0, x);
+      x1 = Math.max(x1, x + list[i + 4 + j]);
+      y += list[i + 5 + j];
+    }
+    // Shades of many loops in each other would hide what they hold.
+    const deep = header >= 0 && d.depth?.[header] > 6;
+    areas.push({ header, bands, deep, x0, x1, y0: bands[1], y1: y });
+  }
+  return areas;
+}
+
 // shapeOf turns the lists of numbers of a windowed program into arrays that are
 // quick to search, and drops them. Items are blocks, then tables.
 function shapeOf(d) {
-  const far = d.far, blocks = d.flags.length, starts = [], points = [], areas = [], wiresOf = new Map();
+  const far = d.far, blocks = d.flags.length, starts = [], points = [], wiresOf = new Map();
   for (let i = 0, list = far.wires; i < list.length; i += 3 + 2 * list[i + 2]) {
     let x = 0, y = 0, x0 = Infinity, y0 = Infinity, x1 = -Infinity, y1 = -Infinity, length = 0;
     const n = list[i + 2], at = points.length;
@@ -78,24 +114,9 @@ function shapeOf(d) {
     const style = list[i] & 7, curved = list[i] & 8;
     starts.push(style, block, at, at + 2 * n, x0, y0, x1, y1, curved ? 0 : length);
   }
-  for (let i = 0, list = far.loops; i < list.length; i += 2 + 4 * list[i + 1]) {
-    const header = list[i], n = list[i + 1], bands = new Int32Array(4 * n);
-    let x = 0, y = 0, x0 = Infinity, x1 = -Infinity;
-    for (let j = 0; j < 4 * n; j += 4) {
-      x += list[i + 2 + j];
-      y += list[i + 3 + j];
-      bands.set([x, y, list[i + 4 + j], list[i + 5 + j]], j);
-      x0 = Math.min(x0, x);
-      x1 = Math.max(x1, x + list[i + 4 + j]);
-      y += list[i + 5 + j];
-    }
-    // Shades of many loops in each other would hide what they hold.
-    const deep = header >= 0 && d.depth?.[header] > 6;
-    areas.push({ header, bands, deep, x0, x1, y0: bands[1], y1: y });
-  }
-  far.wires = far.loops = null;
+  far.wires = null;
   // Of a wire: style, block, points from, to, x0, y0, x1, y1, length.
-  return { blocks, items: blocks + far.reach.length / 4, wires: Int32Array.from(starts), points: Int32Array.from(points), areas, wiresOf };
+  return { blocks, items: blocks + far.reach.length / 4, wires: Int32Array.from(starts), points: Int32Array.from(points), areas: areasOf(d), wiresOf };
 }
 
 // longest is the length in pixels up to which a line of the drawing is in the

@@ -36,7 +36,7 @@ const escaped = (text) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};
 const splitLines = (text) => text.split("\n");
 
 // Bits of a block's flags.
-const REACHABLE = 1, ENTRY = 2, EXIT = 4, HEADER = 8;
+const REACHABLE = 1, ENTRY = 2, EXIT = 4, HEADER = 8, MAYBE = 16;
 
 const nameOf = (d, b) => d.names?.[b] ?? "b" + b;
 

@@ -6,7 +6,7 @@ let at = -1, searches = 0, searching = Promise.resolve();
 const questions = {
   dead: (d, b) => !(d.flags[b] & REACHABLE), entry: (d, b) => d.flags[b] & ENTRY, exit: (d, b) => d.flags[b] & EXIT,
   loop: (d, b) => d.depth?.[b] > 0, header: (d, b) => d.flags[b] & HEADER, visited: (d, b) => d.counts?.[b] > 0,
-  indirect: (d, b) => d.status?.[b] !== undefined, unresolved: (d, b) => d.status?.[b] === "unresolved",
+  indirect: (d, b) => d.status?.[b] !== undefined, unresolved: (d, b) => d.status?.[b] === "unresolved", possible: (d, b) => d.flags[b] & MAYBE,
   marked: (d, b) => d.marks?.[b] !== undefined, mismatch: (d, b) => d.marks?.[b] === "mismatch" || wrongBlocks(d).has(b),
 };
 for (const m of ["added", "removed", "changed", "moved"]) questions[m] = (d, b) => d.marks?.[b] === m;

@@ -5,7 +5,7 @@ const keys = byId("keys"), programs = byId("programs"), minimap = byId("minimap"
 const total = programs.options.length;
 const view = { x: 0, y: 0, scale: 1 }; // left top corner in picture units, screen pixels per unit
 const win = { x: 0, y: 0, w: 1, h: 1 }; // the window, in screen pixels
-const smallest = 0.3; // scale below which text is not drawn
+const smallest = 0.5; // scale below which the drawing's text could not be read, and labels take its place
 
 let shown = -1, data, layer, current = -1, pending = false;
 
