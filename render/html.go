@@ -126,7 +126,8 @@ func windowed(s *Scene) bool { return len(s.Blocks) > windowBlocks }
 func pageScript() string {
 	var b strings.Builder
 	b.WriteString("(() => {\n\"use strict\";\n")
-	for _, name := range []string{"payload", "view", "far", "labels", "layers", "details", "code", "outline", "search", "input", "main"} {
+	for _, name := range []string{"payload", "view", "far", "labels", "layers", "details", "code", "outline", "search",
+		"input", "main"} {
 		text, err := pageJS.ReadFile("assets/page/" + name + ".js")
 		if err != nil {
 			panic("bug: " + err.Error())

@@ -90,8 +90,8 @@ type pagePart struct {
 
 func newPageData(s *Scene, l *Layout, key string) *pageData {
 	d := &pageData{Key: key, W: l.W, H: l.H, Funcs: []string{}, Entries: []int{}, Frames: []int{}, Func: []int{},
-		Flags: []int{}, Slots: []int{}, Boxes: []int{}, Loops: []int{}, Pieces: []int{}, Strip: []int{0, 0, 0, 0}, Kinds: []string{},
-		Edges: []int{},
+		Flags: []int{}, Slots: []int{}, Boxes: []int{}, Loops: []int{}, Pieces: []int{}, Strip: []int{0, 0, 0, 0},
+		Kinds: []string{}, Edges: []int{},
 		Names: map[int]string{}, Depth: map[int]int{}, Counts: map[int]uint64{}, Status: map[int]string{},
 		Reasons: map[int]string{}, Marks: map[int]string{}, Whys: map[int]string{}, Labels: map[int]string{},
 		Folded: map[int]string{}, EdgeMarks: map[int]string{}, EdgeCounts: map[int]uint64{}}
