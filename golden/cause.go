@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // block explains block n of the new layout.
@@ -36,11 +37,12 @@ func (c *comparison) block(n int) {
 // liveness explains a block that the verifier removes in one layout only.
 func (c *comparison) liveness(o, n int) {
 	if b := &c.new.Blocks[n]; b.Offset < 0 {
-		c.add(Liveness, o, n, "%s is removed: no execution reaches it any more (it had %d bytes)", c.name(n),
-			c.old.Blocks[o].Len)
+		c.add(Liveness, o, n, "%s is removed: no execution reaches it any more (it had %s)", c.name(n),
+			visible.Count(c.old.Blocks[o].Len, "byte"))
 		return
 	}
-	c.add(Liveness, o, n, "%s is no longer removed: an execution reaches it (%d bytes)", c.name(n), c.new.Blocks[n].Len)
+	c.add(Liveness, o, n, "%s is no longer removed: an execution reaches it (%s)", c.name(n),
+		visible.Count(c.new.Blocks[n].Len, "byte"))
 }
 
 // name returns the name of a new block, with the old one where it is another.
@@ -56,7 +58,7 @@ func sizeText(b *Block) string {
 	if b.Offset < 0 {
 		return "removed by the verifier"
 	}
-	return fmt.Sprintf("%d bytes", b.Len)
+	return visible.Count(b.Len, "byte")
 }
 
 // grew writes "grew 4 bytes".

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // Kind names what a Cause is about. The order is that of Compare's answer: what
@@ -168,7 +169,7 @@ func funcSize(f Func) string {
 	if f.Offset < 0 {
 		return "removed by the verifier"
 	}
-	return fmt.Sprintf("%d bytes, %s", f.Len, count(f.Last-f.First, "block", "blocks"))
+	return visible.Count(f.Len, "byte") + ", " + visible.Count(f.Last-f.First, "block")
 }
 
 // before returns the bytes of a function in front of its first block's code, -1

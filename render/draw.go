@@ -78,25 +78,19 @@ func (s *Scene) stamp() (class, text string) {
 
 // describe says in a sentence what the picture shows, for those who do not see it.
 func (s *Scene) describe(l *Layout) string {
-	n := func(n int, what string) string {
-		if n == 1 {
-			return "1 " + what
-		}
-		return fmt.Sprintf("%d %ss", n, what)
-	}
 	var parts []string
 	if len(l.Blocks) > 0 {
-		parts = append(parts, fmt.Sprintf("control flow graph of %s with %s and %s", n(len(s.Funcs), "function"),
-			n(len(s.Blocks), "block"), n(len(s.Edges), "edge")))
+		parts = append(parts, fmt.Sprintf("control flow graph of %s with %s and %s", visible.Count(len(s.Funcs), "function"),
+			visible.Count(len(s.Blocks), "block"), visible.Count(len(s.Edges), "edge")))
 	}
 	if l.Strip != nil {
-		parts = append(parts, fmt.Sprintf("x86-64 code of %s", n(s.Image.Len, "byte")))
+		parts = append(parts, fmt.Sprintf("x86-64 code of %s", visible.Count(s.Image.Len, "byte")))
 	}
 	if len(s.Tables) > 0 {
-		parts = append(parts, n(len(s.Tables), "table"))
+		parts = append(parts, visible.Count(len(s.Tables), "table"))
 	}
 	if len(s.Mismatches) > 0 {
-		parts = append(parts, n(len(s.Mismatches), "difference")+", listed at the top")
+		parts = append(parts, visible.Count(len(s.Mismatches), "difference")+", listed at the top")
 	} else if _, text := s.stamp(); text != "" {
 		parts = append(parts, strings.TrimPrefix(text, "✓ "))
 	}
@@ -209,11 +203,7 @@ func (d *drawing) titles() {
 	}
 	y := margin + titleHeight(d.l.Detail)
 	d.rect(Rect{margin, y, max(d.l.Legend.W, 600), mismatchHeight(s) - 12}, "bad", 4)
-	n := fmt.Sprintf("%d differences", len(s.Mismatches))
-	if len(s.Mismatches) == 1 {
-		n = "1 difference"
-	}
-	d.text(margin+10, y+16, "badtext", n)
+	d.text(margin+10, y+16, "badtext", visible.Count(len(s.Mismatches), "difference"))
 	for i, m := range s.Mismatches {
 		if i == maxMismatches-1 && len(s.Mismatches) > maxMismatches {
 			d.text(margin+10, y+16+noteH*(i+1), "", fmt.Sprintf("… %d more", len(s.Mismatches)-i))

@@ -240,7 +240,7 @@ func bars(x, y, n int) *display.Path {
 // hubs draws the tables that several jumps share.
 func (d *drawing) hubs() {
 	for _, h := range d.l.Hubs {
-		d.group(display.Item{Label: fmt.Sprintf("table of %d edges", len(h.Edges))}, func() {
+		d.group(display.Item{Label: "table of " + visible.Count(len(h.Edges), "edge")}, func() {
 			d.rect(h.Rect, "hub", 10)
 			name := "indirect jumps"
 			if h.Table >= 0 {

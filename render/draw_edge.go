@@ -92,7 +92,7 @@ func (d *drawing) wire(i int) {
 	}
 	title := fmt.Sprintf("%s → %s, %s", d.scene.Blocks[e.From].Name, d.target(e), e.Kind)
 	if w.ToHub {
-		title = fmt.Sprintf("%s, %d targets", d.scene.Blocks[e.From].Name, len(w.Edges))
+		title = fmt.Sprintf("%s, %s", d.scene.Blocks[e.From].Name, visible.Count(len(w.Edges), "target"))
 	}
 	if e.Label != "" && len(w.Edges) == 1 {
 		title += ": " + e.Label

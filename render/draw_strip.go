@@ -121,7 +121,7 @@ func (d *drawing) ribbon(b int) {
 // piece draws a piece of a strip, with a label where there is room, and its machine
 // code below where there is more.
 func (d *drawing) piece(p Piece, r Rect, class, name string, code []X86) {
-	title := fmt.Sprintf("%s: +0x%x..+0x%x, %d bytes", name, p.Offset, p.Offset+p.Len, p.Len)
+	title := fmt.Sprintf("%s: +0x%x..+0x%x, %s", name, p.Offset, p.Offset+p.Len, visible.Count(p.Len, "byte"))
 	d.group(display.Item{Title: visible.Text(title)}, func() {
 		d.rect(r, "piece "+class, 0)
 		if r.H < 10 {
@@ -308,7 +308,7 @@ func (d *drawing) imageMarks(m *Image, st *Strip) {
 }
 
 func (k *ByteMark) title() string {
-	t := fmt.Sprintf("%s: +0x%x, %d bytes", k.Kind, k.Offset, k.Len)
+	t := fmt.Sprintf("%s: +0x%x, %s", k.Kind, k.Offset, visible.Count(k.Len, "byte"))
 	if k.Text != "" {
 		t += ": " + k.Text
 	}

@@ -253,15 +253,15 @@ func (p *askProgram) take(res *record.Result) {
 func (t *askTally) text(p *askProgram) error {
 	detail := p.Reason
 	if p.Answer == answerAccepted {
-		detail = fmt.Sprintf("%s, %s visited", plural(p.Insns, "slot"), plural(int(p.Verified), "instruction"))
+		detail = fmt.Sprintf("%s, %s visited", visible.Count(p.Insns, "slot"), visible.Count(int(p.Verified), "instruction"))
 		if len(p.Xlated) > 0 {
-			detail += fmt.Sprintf("; rewritten: %s", plural(len(p.Xlated), "slot"))
+			detail += fmt.Sprintf("; rewritten: %s", visible.Count(len(p.Xlated), "slot"))
 		}
 		if len(p.Code) > 0 {
-			detail += fmt.Sprintf("; machine code: %s", plural(len(p.Code), "byte"))
+			detail += fmt.Sprintf("; machine code: %s", visible.Count(len(p.Code), "byte"))
 		}
 		if n := len(p.Tables); n > 0 {
-			detail += "; " + plural(n, "jump table")
+			detail += "; " + visible.Count(n, "jump table")
 		}
 	}
 	_, err := fmt.Fprintf(t.out, "  %-12s  %s  %s\n", p.Answer, visible.Text(p.Name), visible.Text(detail))
@@ -282,7 +282,7 @@ func (t *askTally) status() error {
 	}
 	switch {
 	case t.unanswered > 0:
-		return inputError(fmt.Errorf("%s not answered", plural(t.unanswered, "program")))
+		return inputError(fmt.Errorf("%s not answered", visible.Count(t.unanswered, "program")))
 	case t.refused > 0:
 		return errFindings
 	case t.accepted == 0:

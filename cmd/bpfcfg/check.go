@@ -15,6 +15,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/check"
 	"github.com/bpfcfg/bpfcfg/internal/policy"
 	"github.com/bpfcfg/bpfcfg/internal/report"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // checkCmd is the gate for CI.
@@ -288,7 +289,8 @@ func (o *outputFlags) finish(std streams, p *process, r *report.Report) error {
 	c := r.Count()
 	switch {
 	case c.FailedInputs+c.FailedProg > 0:
-		return inputError(fmt.Errorf("%s could not be analysed", plural(c.FailedInputs+c.FailedProg, "input or program")))
+		return inputError(fmt.Errorf("%s could not be analysed",
+			visible.Count(c.FailedInputs+c.FailedProg, "input or program")))
 	case c.Failing > 0:
 		return errFindings
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/diff"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/picture"
 )
@@ -53,7 +54,7 @@ func aroundDiff(r *diff.Report) []render.Section {
 		}
 	}
 	if same > 0 {
-		lines = append(lines, plural(same, "program")+" without a difference")
+		lines = append(lines, visible.Count(same, "program")+" without a difference")
 	}
 	for _, n := range r.Added {
 		lines = append(lines, "only in the new version: "+n)

@@ -223,7 +223,8 @@ func (c *goldenFlags) updateFile(p *process, path string, l *golden.Layout, line
 	old, err := readGolden(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		r.Status, r.Note = goldenNew, fmt.Sprintf("%d insns, %s, %d bytes", l.Insns, plural(len(l.Blocks), "block"), l.Image)
+		r.Status, r.Note = goldenNew, fmt.Sprintf("%s, %s, %s", visible.Count(l.Insns, "insn"),
+			visible.Count(len(l.Blocks), "block"), visible.Count(l.Image, "byte"))
 	case err != nil:
 		r.Status, r.Note = goldenReplaced, "it could not be read: "+err.Error()
 	default:
@@ -329,7 +330,7 @@ func (c *goldenFlags) print(w io.Writer, results []goldenResult) error {
 			parts = append(parts, fmt.Sprintf("%d %s", count[s], word))
 		}
 	}
-	_, err := fmt.Fprintf(w, "%s: %s\n", plural(len(results), "golden file"), orNone(strings.Join(parts, ", ")))
+	_, err := fmt.Fprintf(w, "%s: %s\n", visible.Count(len(results), "golden file"), orNone(strings.Join(parts, ", ")))
 	return err
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/ask"
 	"github.com/bpfcfg/bpfcfg/internal/object"
 	"github.com/bpfcfg/bpfcfg/internal/report"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // excludeFlags say what to leave out of directories.
@@ -268,9 +269,9 @@ func (l *inputList) end(std streams) error {
 		for _, err := range l.failed {
 			fmt.Fprintf(std.err, "bpfcfg: %s\n", message(err))
 		}
-		return inputError(fmt.Errorf("%s could not be read", plural(n, "input")))
+		return inputError(fmt.Errorf("%s could not be read", visible.Count(n, "input")))
 	case l.opened == 0 && len(l.unmatched) > 0:
-		return inputError(fmt.Errorf("%w: %s, in %s", errNoMatch, l.selector, plural(len(l.unmatched), "input")))
+		return inputError(fmt.Errorf("%w: %s, in %s", errNoMatch, l.selector, visible.Count(len(l.unmatched), "input")))
 	case l.opened == 0:
 		return inputError(errors.New("the inputs contain no program: name an object with programs"))
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // limitFlags are for pipelines that read files of strangers: less than what the
@@ -58,7 +59,7 @@ func (s *source) keepWithin(l load.Limits) {
 		long := len(p.Insns) > l.Insns
 		if long {
 			s.failed = append(s.failed, failure{p.Name, p.Section,
-				fmt.Errorf("%d slots, more than --max-insns %d: %w", len(p.Insns), l.Insns, load.ErrTooLarge)})
+				fmt.Errorf("%s, more than --max-insns %d: %w", visible.Count(len(p.Insns), "slot"), l.Insns, load.ErrTooLarge)})
 		}
 		return long
 	})

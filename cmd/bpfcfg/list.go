@@ -60,15 +60,16 @@ func (c *listCmd) Run(std streams) error {
 
 // listText prints a table of programs with their subprograms and tables.
 func listText(w io.Writer, s source) error {
-	fmt.Fprintf(w, "%s: %s\n", visible.Text(s.name), plural(len(s.programs), "program"))
+	fmt.Fprintf(w, "%s: %s\n", visible.Text(s.name), visible.Count(len(s.programs), "program"))
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	for _, p := range s.programs {
 		jumps, calls := indirectCount(p)
 		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\n", visible.Text(p.Name), visible.Text(p.Section),
-			plural(len(p.Insns), "insn"), indirectText(jumps, calls))
+			visible.Count(len(p.Insns), "insn"), indirectText(jumps, calls))
 		for i, sub := range p.Subprogs {
 			if len(p.Subprogs) > 1 {
-				fmt.Fprintf(tw, "    func %s\t\t%s\tfrom %d\n", funcName(p, i), plural(int(sub.End-sub.Start), "insn"), sub.Start)
+				fmt.Fprintf(tw, "    func %s\t\t%s\tfrom %d\n", funcName(p, i), visible.Count(int(sub.End-sub.Start), "insn"),
+					sub.Start)
 			}
 		}
 		for _, t := range p.Tables {
@@ -77,8 +78,8 @@ func listText(w io.Writer, s source) error {
 		}
 	}
 	for _, f := range s.neverCalled() {
-		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\n", visible.Text(f.Name), visible.Text(f.Section), plural(int(f.Len), "insn"),
-			callgraph.NeverCalled)
+		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\n", visible.Text(f.Name), visible.Text(f.Section),
+			visible.Count(int(f.Len), "insn"), callgraph.NeverCalled)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -272,7 +273,7 @@ func untabled(programs []*bytecode.Program) []string {
 	if len(list) > most {
 		names = append(names, fmt.Sprintf("%d more", len(list)-most))
 	}
-	return []string{"no table for " + plural(len(list), "switch statement") + ", at " + strings.Join(names, ", ") +
+	return []string{"no table for " + visible.Count(len(list), "switch statement") + ", at " + strings.Join(names, ", ") +
 		": the compiler made comparisons of them; tables need clang 22 or newer, -mcpu=v4 and 13 cases " +
 		"(-mllvm -bpf-min-jump-table-entries=N for fewer)"}
 }

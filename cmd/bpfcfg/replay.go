@@ -90,7 +90,7 @@ func (c *replayCmd) Run(std streams) error {
 		return errDiffers
 	case sum.total.same == 0:
 		return inputError(fmt.Errorf("replay: nothing was compared: none of %s has both code and a profile to compile it for",
-			plural(sum.total.unknown, "recorded program")))
+			visible.Count(sum.total.unknown, "recorded program")))
 	}
 	return nil
 }

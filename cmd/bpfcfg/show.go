@@ -209,7 +209,7 @@ func title(w io.Writer, p *bytecode.Program, more string) {
 	if p.Section != "" {
 		name = visible.Text(p.Section) + "/" + name
 	}
-	fmt.Fprintf(w, "%s: %d insns%s\n", name, len(p.Insns), more)
+	fmt.Fprintf(w, "%s: %s%s\n", name, visible.Count(len(p.Insns), "insn"), more)
 }
 
 // funcName returns a subprogram's name, or where it starts.
@@ -232,12 +232,4 @@ func base(file string) string {
 		return file[i+1:]
 	}
 	return file
-}
-
-// plural returns "1 block", "2 blocks".
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -54,7 +54,8 @@ func cfgText(w io.Writer, v *view) error {
 		return cfgBrief(w, v)
 	}
 	g := v.a.Graph
-	title(w, v.program, fmt.Sprintf(", %s, %s", plural(len(g.Blocks), "block"), plural(g.NumEdges(), "edge")))
+	title(w, v.program, fmt.Sprintf(", %s, %s", visible.Count(len(g.Blocks), "block"),
+		visible.Count(g.NumEdges(), "edge")))
 	if err := textgraph.Write(w, picture.Scene(v.a, ""), v.graph); err != nil {
 		return err
 	}

@@ -93,7 +93,8 @@ func cfgBrief(w io.Writer, v *view) error {
 	g := v.a.Graph
 	loops := cfg.Loops(g)
 	x := explain.New(v.a)
-	title(w, v.program, fmt.Sprintf(", %s, %s", plural(len(g.Blocks), "block"), plural(g.NumEdges(), "edge")))
+	title(w, v.program, fmt.Sprintf(", %s, %s", visible.Count(len(g.Blocks), "block"),
+		visible.Count(g.NumEdges(), "edge")))
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	for i, b := range g.Blocks {
 		if g.Entry(b.Sub) == cfg.BlockID(i) {

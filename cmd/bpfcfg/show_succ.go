@@ -24,7 +24,7 @@ func succText(w io.Writer, v *view) error {
 		perhaps = fmt.Sprintf(", %d of them perhaps", n)
 	}
 	title(w, v.program, fmt.Sprintf(", %d of %s reachable%s, %s", count[cfg.Yes]+count[cfg.Maybe],
-		plural(len(a.Graph.Blocks), "block"), perhaps, indirectText(countOps(a))))
+		visible.Count(len(a.Graph.Blocks), "block"), perhaps, indirectText(countOps(a))))
 	for _, in := range a.Succ.Indirect {
 		fmt.Fprintf(w, "  insn %d  %s %s  %s\n", in.PC, in.Op, in.Reg, in.Status)
 		if l, ok := v.program.LineAt(in.PC); ok {

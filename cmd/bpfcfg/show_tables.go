@@ -181,9 +181,9 @@ func tablesCount(docs []tableDoc) string {
 			keys++
 		}
 	}
-	text := plural(len(docs)-keys, "table")
+	text := visible.Count(len(docs)-keys, "table")
 	if keys > 0 {
-		text += ", " + plural(keys, "static key")
+		text += ", " + visible.Count(keys, "static key")
 	}
 	return text
 }
@@ -194,7 +194,7 @@ func keyText(w io.Writer, v *view, t tableDoc) {
 	if t.Name != "" {
 		name = visible.Text(t.Name)
 	}
-	fmt.Fprintf(w, "  static key %s, %s", name, plural(len(t.Entries), "jump"))
+	fmt.Fprintf(w, "  static key %s, %s", name, visible.Count(len(t.Entries), "jump"))
 	if len(t.Programs) > 0 {
 		fmt.Fprintf(w, ", shared by programs %s", visible.Text(strings.Join(t.Programs, ", ")))
 	}

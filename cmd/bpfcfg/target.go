@@ -8,6 +8,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load/target"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // targetFlags name the kernel that objects are made for.
@@ -132,11 +133,11 @@ func unsettledText(programs []*bytecode.Program) string {
 	var parts []string
 	for _, k := range []bytecode.RelocKind{bytecode.RelocCORE, bytecode.RelocWeak, bytecode.RelocFunc} {
 		if n := relocs[k]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%s of kind %q", plural(n, "instruction"), k))
+			parts = append(parts, fmt.Sprintf("%s of kind %q", visible.Count(n, "instruction"), k))
 		}
 	}
 	if config > 0 {
-		parts = append(parts, plural(config, "variable")+" of .kconfig")
+		parts = append(parts, visible.Count(config, "variable")+" of .kconfig")
 	}
 	if len(parts) == 0 {
 		return ""

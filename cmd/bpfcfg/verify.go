@@ -265,7 +265,7 @@ func (d *verifyDoc) predictions(a *pipeline.Analysis, o *observation) error {
 			list = again
 			why = fmt.Sprintf("; the verifiers of this kernel and of %s disagree on whether %s can execute, "+
 				"the first is slot %d: %s",
-				jit.DefaultProfile, plural(len(other), "instruction"), other[0], bytecode.Text(a.Program.Insns, other[0]))
+				jit.DefaultProfile, visible.Count(len(other), "instruction"), other[0], bytecode.Text(a.Program.Insns, other[0]))
 		}
 	}
 	for _, c := range list {
@@ -307,7 +307,7 @@ func (d *verifyDoc) kernel(res *replay.Result, code []byte) error {
 	switch res.Match {
 	case replay.Same:
 		d.add(checkDoc{What: "jit", Outcome: outcomeSame, Detail: fmt.Sprintf("%s, %s, %s",
-			plural(res.Bytes, "byte"), plural(res.Funcs, "function"), plural(res.Insns, "slot"))})
+			visible.Count(res.Bytes, "byte"), visible.Count(res.Funcs, "function"), visible.Count(res.Insns, "slot"))})
 	case replay.Differs:
 		c := checkDoc{What: "jit", Outcome: outcomeDiffers, Detail: res.Reason, Mismatches: []string{res.Reason}}
 		if res.Image != nil {
@@ -332,11 +332,11 @@ func (d *verifyDoc) kernel(res *replay.Result, code []byte) error {
 func checkFlow(what string, r *verify.Proof) checkDoc {
 	c := checkDoc{What: what, Outcome: outcomeSame, Proof: proofOf(r)}
 	c.Detail = fmt.Sprintf("%s: %s, %s, %s, %s, %s, %s, %s", c.Proof.Statement,
-		plural(r.Funcs, "function"), plural(r.Insns, "instruction"), plural(r.X86, "x86 instruction"),
-		plural(r.Jumps, "jump"), plural(r.Calls, "call"), plural(r.Indirect, "indirect jump"), plural(r.Entries,
-			"table cell"))
+		visible.Count(r.Funcs, "function"), visible.Count(r.Insns, "instruction"), visible.Count(r.X86, "x86 instruction"),
+		visible.Count(r.Jumps, "jump"), visible.Count(r.Calls, "call"), visible.Count(r.Indirect, "indirect jump"),
+		visible.Count(r.Entries, "table cell"))
 	if r.Source {
-		c.Detail += fmt.Sprintf("; %s of the source, %d absent with dead code", plural(r.Edges, "edge"), r.Absent)
+		c.Detail += fmt.Sprintf("; %s of the source, %d absent with dead code", visible.Count(r.Edges, "edge"), r.Absent)
 	}
 	for _, m := range slices.Concat(r.Mismatches, r.Lost) {
 		c.Outcome = outcomeDiffers
@@ -421,7 +421,7 @@ func (d *verifyDoc) text(w io.Writer, p *bytecode.Program) {
 			fmt.Fprintf(w, " %s\n", visible.Text(c.Detail))
 			continue
 		}
-		fmt.Fprintf(w, " in %s\n", plural(len(c.Mismatches), "place"))
+		fmt.Fprintf(w, " in %s\n", visible.Count(len(c.Mismatches), "place"))
 		if c.Proof != nil {
 			fmt.Fprintf(w, "    %s\n", visible.Text(c.Proof.Statement))
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/cases"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/succ"
 )
@@ -197,7 +198,7 @@ func (c *context) region(seen []bool, at bytecode.PC, from ...cfg.BlockID) (dead
 	r.at = c.found[len(c.found)-1]
 	c.found = c.found[:len(c.found)-1]
 	start := c.g.Blocks[blocks[0]].Start
-	r.at.Related = []Related{{c.location(start), start, "dead: first of " + count(len(blocks), "block")}}
+	r.at.Related = []Related{{c.location(start), start, "dead: first of " + visible.Count(len(blocks), "block")}}
 	return r, true
 }
 

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
@@ -49,14 +50,17 @@ func (c *context) expect(e Expect) {
 		c.mustNotReach(p)
 	}
 	if m := e.MaxInsns; m != nil && int(c.p.Len()) > *m {
-		c.add(MaxInsns, -1, fmt.Sprintf("the program has %d instruction slots, more than %d", c.p.Len(), *m))
+		c.add(MaxInsns, -1, fmt.Sprintf("the program has %s, more than %d",
+			visible.Count(int(c.p.Len()), "instruction slot"), *m))
 	}
 	if m := e.MaxImage; m != nil && c.a.Image != nil && len(c.a.Image.Code) > *m {
-		c.add(MaxImage, -1, fmt.Sprintf("the machine code has %d bytes, more than %d", len(c.a.Image.Code), *m))
+		c.add(MaxImage, -1, fmt.Sprintf("the machine code has %s, more than %d",
+			visible.Count(len(c.a.Image.Code), "byte"), *m))
 	}
 	for _, in := range c.a.Succ.Indirect {
 		if m := e.MaxTargets; m != nil && in.Reached && len(in.Range) > *m {
-			c.add(MaxTargets, in.PC, fmt.Sprintf("this %s has %d targets, more than %d", in.Op, len(in.Range), *m))
+			c.add(MaxTargets, in.PC, fmt.Sprintf("this %s has %s, more than %d", in.Op,
+				visible.Count(len(in.Range), "target"), *m))
 		}
 	}
 }

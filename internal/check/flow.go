@@ -7,6 +7,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
@@ -201,21 +202,13 @@ func (c *context) deadBlocks(dead []cfg.Edge, finding []int) {
 			n += c.g.Blocks[b].End - c.g.Blocks[b].Start
 			f.dead += c.location(c.g.Blocks[b].Start).Text + "\x00"
 		}
-		f.Message += fmt.Sprintf(": %s (%s) never execute", count(len(got), "block"), count(int(n), "insn"))
+		f.Message += fmt.Sprintf(": %s (%s) never execute", visible.Count(len(got), "block"), visible.Count(int(n), "insn"))
 		if len(got) == 1 {
 			f.Message = f.Message[:len(f.Message)-len("execute")] + "executes"
 		}
 		start := c.g.Blocks[got[0]].Start
-		f.Related = append(f.Related, Related{c.location(start), start, "dead: first of " + count(len(got), "block")})
+		f.Related = append(f.Related, Related{c.location(start), start, "dead: first of " + visible.Count(len(got), "block")})
 	}
-}
-
-// count returns "1 block", "2 blocks".
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // unresolved finds the indirect jumps and calls that could go anywhere. It is an
@@ -250,13 +243,13 @@ func (c *context) irreducible() {
 			continue
 		}
 		blocks := loops.Blocks(i)
-		msg := fmt.Sprintf("a loop of %s can be entered at ", count(len(blocks), "block"))
+		msg := fmt.Sprintf("a loop of %s can be entered at ", visible.Count(len(blocks), "block"))
 		if budget -= len(blocks); budget < 0 {
 			c.add(IrreducibleLoop, c.g.Blocks[l.Header].Start, msg+"several places")
 			continue
 		}
 		entries := c.entriesInto(loops, i)
-		f := c.add(IrreducibleLoop, c.g.Blocks[l.Header].Start, msg+count(len(entries), "place"))
+		f := c.add(IrreducibleLoop, c.g.Blocks[l.Header].Start, msg+visible.Count(len(entries), "place"))
 		for _, b := range entries[:min(len(entries), maxRelated)] {
 			start := c.g.Blocks[b].Start
 			f.Related = append(f.Related, Related{c.location(start), start, fmt.Sprintf("entry at insn %d", start)})

@@ -2,6 +2,7 @@ package check
 
 import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // layout compares the predicted machine code with the program that it is made
@@ -19,6 +20,6 @@ func (c *context) layout() {
 	if m.PC >= 0 && int(m.PC) < len(c.a.Xlated.Original) {
 		pc = c.a.Xlated.Original[m.PC]
 	}
-	f := c.add(LayoutMismatch, pc, count(len(r.Mismatches), "place")+" in the machine code, first "+m.String())
+	f := c.add(LayoutMismatch, pc, visible.Count(len(r.Mismatches), "place")+" in the machine code, first "+m.String())
 	f.key = m.Text
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
@@ -166,7 +167,7 @@ func (c *context) wideTables() {
 	for _, sub := range slices.Sorted(maps.Keys(worst)) {
 		w := worst[sub]
 		f := c.add(WideTable, w.in.PC, fmt.Sprintf("the verifier looks at %s of this jump, %d of which cannot happen",
-			count(len(w.in.Kernel), "target"), w.extra))
+			visible.Count(len(w.in.Kernel), "target"), w.extra))
 		if w.jumps > 1 {
 			f.Message += fmt.Sprintf("; of the function's other jumps, %d more are like it", w.jumps-1)
 		}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
@@ -66,11 +67,11 @@ func compareXlated(a *pipeline.Analysis, o *Observed) Outcome {
 		out.Detail = fmt.Sprintf("predicted %d slots, the kernel has %d%s", len(d.Insns), len(o.Xlated),
 			firstOther(d, o.Xlated))
 	case len(at) > 0:
-		out.Detail = fmt.Sprintf("slot %d: predicted %s, the kernel has %s; %d slots differ", at[0],
-			bytecode.Text(d.Insns, at[0]), bytecode.Text(o.Xlated, at[0]), len(at))
+		out.Detail = fmt.Sprintf("slot %d: predicted %s, the kernel has %s; different: %s", at[0],
+			bytecode.Text(d.Insns, at[0]), bytecode.Text(o.Xlated, at[0]), visible.Count(len(at), "slot"))
 	default:
 		out.Same = true
-		out.Detail = fmt.Sprintf("%d slots", len(o.Xlated))
+		out.Detail = visible.Count(len(o.Xlated), "slot")
 	}
 	return out
 }

@@ -18,7 +18,7 @@ func (r *Report) Markdown(out io.Writer, opt Options) error {
 		w.f("%s\n\n", visible.Markdown(line))
 	}
 	if r.Same() {
-		w.f("No difference in %s (%s).\n", number(len(r.Programs), "program"), visible.Markdown(r.Title))
+		w.f("No difference in %s (%s).\n", visible.Count(len(r.Programs), "program"), visible.Markdown(r.Title))
 		return w.Flush()
 	}
 	w.f("| program | metric | old | new | diff |\n|---|---|--:|--:|--:|\n")
@@ -52,7 +52,7 @@ func (r *Report) Markdown(out io.Writer, opt Options) error {
 		w.f("Only in the old version: %s\n\n", visible.Markdown(n))
 	}
 	if same > 0 {
-		w.f("%s without a difference. ", number(same, "program"))
+		w.f("%s without a difference. ", visible.Count(same, "program"))
 	}
 	w.f("Profile: %s\n", visible.Markdown(r.Title))
 	return w.Flush()

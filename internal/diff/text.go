@@ -55,17 +55,9 @@ func (r *Report) Text(out io.Writer, opt Options) error {
 		w.f("\n%s: only in the old version\n", visible.Text(n))
 	}
 	if same > 0 {
-		w.f("\n%s without a difference\n", number(same, "program"))
+		w.f("\n%s without a difference\n", visible.Count(same, "program"))
 	}
 	return w.Flush()
-}
-
-// number writes "1 program", "2 programs".
-func number(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // title names a program, and its old name if it was another.
@@ -165,11 +157,11 @@ func (p *Program) changedFuncs() []string {
 	for _, f := range p.Funcs {
 		switch {
 		case f.Insns[0] < 0:
-			out = append(out, fmt.Sprintf("+ function %s: %d slots, %s bytes", visible.Text(f.Name), f.Insns[1],
+			out = append(out, fmt.Sprintf("+ function %s: %s, %s bytes", visible.Text(f.Name), visible.Count(f.Insns[1], "slot"),
 				value(f.Bytes[1])))
 		case f.Insns[1] < 0:
-			out = append(out, fmt.Sprintf("- function %s: %d slots, %s bytes", visible.Text(f.OldName), f.Insns[0],
-				value(f.Bytes[0])))
+			out = append(out, fmt.Sprintf("- function %s: %s, %s bytes", visible.Text(f.OldName),
+				visible.Count(f.Insns[0], "slot"), value(f.Bytes[0])))
 		case f.Insns[0] != f.Insns[1] || f.Bytes[0] != f.Bytes[1] || f.Stack[0] != f.Stack[1] || f.Name != f.OldName:
 			name := visible.Text(f.Name)
 			if f.Name != f.OldName {
@@ -279,9 +271,9 @@ func (j *Jump) Headline() string {
 	}
 	switch {
 	case j.Insn[0] < 0:
-		return fmt.Sprintf("+ %s@%d  %s, %s%s", j.Op, j.Insn[1], number(j.Targets[1], "target"), j.Status[1], source)
+		return fmt.Sprintf("+ %s@%d  %s, %s%s", j.Op, j.Insn[1], visible.Count(j.Targets[1], "target"), j.Status[1], source)
 	case j.Insn[1] < 0:
-		return fmt.Sprintf("- %s@%d  %s, %s%s", j.Op, j.Insn[0], number(j.Targets[0], "target"), j.Status[0], source)
+		return fmt.Sprintf("- %s@%d  %s, %s%s", j.Op, j.Insn[0], visible.Count(j.Targets[0], "target"), j.Status[0], source)
 	}
 	status := j.Status[1]
 	if j.Status[0] != j.Status[1] {
@@ -291,7 +283,7 @@ func (j *Jump) Headline() string {
 	if j.Insn[0] != j.Insn[1] {
 		at = fmt.Sprintf("%s@%d → %d", j.Op, j.Insn[0], j.Insn[1])
 	}
-	return fmt.Sprintf("~ %s  %d → %s, %s%s", at, j.Targets[0], number(j.Targets[1], "target"), status, source)
+	return fmt.Sprintf("~ %s  %d → %s, %s%s", at, j.Targets[0], visible.Count(j.Targets[1], "target"), status, source)
 }
 
 // listed reports whether the targets of a jump are worth a list: one that came

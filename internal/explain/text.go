@@ -102,7 +102,7 @@ func (w writer) way(steps []Step) {
 	for i, s := range steps {
 		if len(steps) > maxTextSteps && i >= maxTextSteps/2 && i < len(steps)-maxTextSteps/2 {
 			if i == maxTextSteps/2 {
-				w.f("  … %d blocks\n", len(steps)-maxTextSteps)
+				w.f("  … %s\n", visible.Count(len(steps)-maxTextSteps, "block"))
 			}
 			continue
 		}
@@ -213,7 +213,7 @@ func (w writer) code(c *CodePlace) {
 	case c.Xlated < 0 || c.Offset < 0:
 		w.f("machine code\n  none: the verifier removes it\n")
 	case c.Len > 0:
-		w.f("machine code\n  xlated %d, +0x%x, %d bytes\n", c.Xlated, c.Offset, c.Len)
+		w.f("machine code\n  xlated %d, +0x%x, %s\n", c.Xlated, c.Offset, visible.Count(c.Len, "byte"))
 	default:
 		w.f("machine code\n  xlated %d, +0x%x\n", c.Xlated, c.Offset)
 	}

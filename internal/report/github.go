@@ -79,14 +79,15 @@ func Summary(r *Report) string {
 	case c.Failing > 0:
 		verdict = "failed"
 	}
-	fmt.Fprintf(&b, "### bpfcfg check: %s\n\n%s, %s, %s in %s of %s", verdict, count(c.Errors, "error"),
-		count(c.Warnings, "warning"), count(c.Notes, "note"), count(c.Programs, "program"), count(c.Inputs, "input"))
+	fmt.Fprintf(&b, "### bpfcfg check: %s\n\n%s, %s, %s in %s of %s", verdict, visible.Count(c.Errors, "error"),
+		visible.Count(c.Warnings, "warning"), visible.Count(c.Notes, "note"), visible.Count(c.Programs, "program"),
+		visible.Count(c.Inputs, "input"))
 	if c.Accepted > 0 {
 		fmt.Fprintf(&b, ", %d accepted by the baseline", c.Accepted)
 	}
 	b.WriteString("\n")
 	if n := len(r.Removable); n > 0 {
-		fmt.Fprintf(&b, "\n%s of the baseline can be removed: the findings are fixed.\n", count(n, "line"))
+		fmt.Fprintf(&b, "\n%s of the baseline can be removed: the findings are fixed.\n", visible.Count(n, "line"))
 	}
 	rows, all := summaryRows(r)
 	if all > 0 {

@@ -100,5 +100,5 @@ func (r *Report) PassedLine() string {
 	if n := len(r.Passed) - len(names); n > 0 {
 		names = append(names, fmt.Sprintf("%d more", n))
 	}
-	return fmt.Sprintf("passed over %s: %s", count(len(r.Passed), "file"), strings.Join(names, ", "))
+	return fmt.Sprintf("passed over %s: %s", visible.Count(len(r.Passed), "file"), strings.Join(names, ", "))
 }

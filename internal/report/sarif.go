@@ -229,7 +229,7 @@ func steps(in *Input, path []Step) []sarifStep {
 	for _, s := range path {
 		text := fmt.Sprintf("b%d ends at insn %d: %s", s.Block, s.Insn, visible.Text(s.Asm))
 		if s.Skipped > 0 {
-			text = fmt.Sprintf("(%s left out) %s", count(s.Skipped, "block"), text)
+			text = fmt.Sprintf("(%s left out) %s", visible.Count(s.Skipped, "block"), text)
 		}
 		out = append(out, sarifStep{sarifLocation{Physical: physical(in, s.Place), Message: &sarifText{text}}})
 	}

@@ -158,7 +158,7 @@ func (t *texter) summary() {
 	var parts []string
 	add := func(n int, what string) {
 		if n > 0 {
-			parts = append(parts, count(n, what))
+			parts = append(parts, visible.Count(n, what))
 		}
 	}
 	add(c.Errors, "error")
@@ -168,7 +168,7 @@ func (t *texter) summary() {
 	if len(parts) > 0 {
 		text = strings.Join(parts, ", ")
 	}
-	fmt.Fprintf(t.w, "%s in %s of %s", text, count(c.Programs, "program"), count(c.Inputs, "input"))
+	fmt.Fprintf(t.w, "%s in %s of %s", text, visible.Count(c.Programs, "program"), visible.Count(c.Inputs, "input"))
 	if c.Accepted > 0 {
 		fmt.Fprintf(t.w, ", %d accepted by the baseline", c.Accepted)
 	}
@@ -197,12 +197,4 @@ func (t *texter) hidden() int {
 		}
 	}
 	return n
-}
-
-// count returns "1 error", "2 errors".
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

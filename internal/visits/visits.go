@@ -25,6 +25,8 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // maxLine bounds the part of a line that is looked at. States behind an
@@ -248,7 +250,8 @@ func heading(line string) (string, bool) {
 
 func (c *counter) add(slot, n uint64) error {
 	if slot >= uint64(len(c.Slots)) {
-		return fmt.Errorf("slot %d: the program has only %d slots; is the log of another program?", slot, len(c.Slots))
+		return fmt.Errorf("slot %d: the program has only %s; is the log of another program?", slot,
+			visible.Count(len(c.Slots), "slot"))
 	}
 	c.found = true
 	c.Slots[slot] = sum(c.Slots[slot], n)

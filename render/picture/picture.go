@@ -18,6 +18,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/explain"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/layout"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
@@ -97,7 +98,7 @@ func subtitle(a *pipeline.Analysis, input string) string {
 	if a.Program.Section != "" {
 		parts = append(parts, "section "+a.Program.Section)
 	}
-	parts = append(parts, fmt.Sprintf("%d insns", len(a.Program.Insns)), fmt.Sprintf("%d blocks", len(a.Graph.Blocks)))
+	parts = append(parts, visible.Count(len(a.Program.Insns), "insn"), visible.Count(len(a.Graph.Blocks), "block"))
 	if a.Image != nil {
 		parts = append(parts, fmt.Sprintf("%d bytes of x86-64", len(a.Image.Code)))
 	}

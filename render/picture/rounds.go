@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/render"
 )
@@ -33,7 +34,7 @@ func roundGroups(a *pipeline.Analysis, taken map[int]bool) []render.Group {
 			blocks = append(blocks, b)
 		}
 		groups = append(groups, render.Group{Kind: render.GroupRounds, Blocks: blocks,
-			Text: fmt.Sprintf("rounds 2–%d, like b%d–b%d: %d blocks each", rounds, at, at+period-1, period)})
+			Text: fmt.Sprintf("rounds 2–%d, like b%d–b%d: %s each", rounds, at, at+period-1, visible.Count(period, "block"))})
 		at += period * rounds
 	}
 	return groups

@@ -9,6 +9,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/render"
 )
@@ -50,7 +51,8 @@ func compareGroups(a *pipeline.Analysis, edges []render.Edge) []render.Group {
 		if c, ok := t.compare(b, false); ok && !t.seen[b] {
 			if blocks, labels, cases := t.grow(b, c); len(blocks) >= minCompares {
 				groups = append(groups, render.Group{Kind: render.GroupCompares, Blocks: blocks, Labels: labels,
-					Text: fmt.Sprintf("switch (%s): %d targets by %d compares", c.name(), cases, len(blocks))})
+					Text: fmt.Sprintf("switch (%s): %s by %s", c.name(), visible.Count(cases, "target"),
+						visible.Count(len(blocks), "compare"))})
 			}
 		}
 	}

@@ -178,7 +178,7 @@ func TestDOT(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `"<b>\"]; evil [label=\"&amp;amp;\\N\n1 insns"`; !strings.Contains(string(first), want) {
+	if want := `"<b>\"]; evil [label=\"&amp;amp;\\N\n1 insn"`; !strings.Contains(string(first), want) {
 		t.Errorf("%s\nlacks %s", first, want)
 	}
 	again, _ := g.DOT()

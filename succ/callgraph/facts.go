@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
 // Facts returns what there is to say of a node besides its name, a few words each:
@@ -13,7 +14,7 @@ func (n *Node) Facts() []string {
 	var out []string
 	switch n.Kind {
 	case Program, Function:
-		text := fmt.Sprintf("%d insns", n.Insns)
+		text := visible.Count(n.Insns, "insn")
 		if n.Section != "" && n.Section != ".text" {
 			text = n.Section + ", " + text
 		}
