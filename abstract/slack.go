@@ -1,6 +1,7 @@
 package abstract
 
 import (
+	"math"
 	"math/bits"
 	"slices"
 
@@ -224,8 +225,13 @@ func slack(op scalar.Op, is32 bool, dst, src, out *Alt) bool {
 		dst.src.holed() || src.src.holed()) {
 		return true
 	}
-	if byConst && !dst.src.holed() && dst.str.step == 0 && out.str.step == 0 && !is32 && shifted(op, dst.Off, out.Off, c) {
+	if _, ok := out.Off.IsConst(); ok {
 		return false
+	}
+	if byConst && !dst.src.holed() && dst.str.step == 0 && out.str.step == 0 {
+		if sure, known := shifted(op, is32, dst.Off, out.Off, c); known {
+			return !sure
+		}
 	}
 	limit := few
 	if !byConst && !ofConst && !op.Unary() {
@@ -261,25 +267,30 @@ func slack(op scalar.Op, is32 bool, dst, src, out *Alt) bool {
 }
 
 // shifted reports whether an operation with a constant on a range has all the results
-// that are stated, which is often so and soon seen. As all results are among those
-// stated, it is enough that there are as many.
-func shifted(op scalar.Op, from, to scalar.S, c uint64) bool {
-	if !from.IsRange() {
-		return false
+// that are stated, and whether that is soon seen, as it often is. As all results are
+// among those stated, it is enough that there are as many.
+func shifted(op scalar.Op, is32 bool, from, to scalar.S, c uint64) (all, known bool) {
+	if !from.IsRange() || is32 && from.Umax() > math.MaxUint32 {
+		return false, false
 	}
-	width := to.Umax() - to.Umin()
-	switch op {
-	case scalar.Lsh: // all results are in to, which has no more multiples of 1<<c
-		return c < 64 && from.Umax()<<c>>c == from.Umax() && from.Umin()<<c == to.Umin() && from.Umax()<<c == to.Umax() &&
-			to.Var.IsAligned(1<<c)
-	case scalar.Rsh:
-		return c < 64 && from.Umin()>>c == to.Umin() && from.Umax()>>c == to.Umax()
-	case scalar.Add, scalar.Sub:
-		return from.Umax()-from.Umin() == width
-	case scalar.And:
-		return c&(c+1) == 0 && width == c && from.Umax()-from.Umin() >= c
+	if is32 {
+		c = uint64(uint32(c))
 	}
-	return false
+	lo, hi, bits := from.Umin(), from.Umax(), uint64(64)
+	if is32 {
+		bits = 32
+	}
+	switch {
+	case injective(op, is32, hi, c) && to.IsRange():
+		return hi-lo == to.Umax()-to.Umin(), true
+	case op == scalar.Lsh: // all results are in to, which has no more multiples of 1<<c
+		return true, c < bits && hi<<c>>c == hi && lo<<c == to.Umin() && hi<<c == to.Umax() && to.Var.IsAligned(1<<c)
+	case op == scalar.Rsh:
+		return true, c < bits && lo>>c == to.Umin() && hi>>c == to.Umax()
+	case op == scalar.And:
+		return true, c&(c+1) == 0 && to.Umax()-to.Umin() == c && hi-lo >= c
+	}
+	return false, false
 }
 
 // moved reports whether an operation that maps different numbers to different ones
@@ -339,7 +350,11 @@ func leaves(cond scalar.Cond, is32 bool, old, b, left *Alt) bool {
 	if !ok {
 		return old.src.meet(b.src) || cond == scalar.JEQ || cond == scalar.JNE || cond == scalar.JSET || cond == scalar.JNSET
 	}
-	if !is32 && !old.src.holed() && !left.src.holed() && old.str.step == 0 && cut(cond, old.Off, left.Off, c) {
+	if is32 {
+		c = uint64(uint32(c))
+	}
+	if !old.src.holed() && !left.src.holed() && old.str.step == 0 && (!is32 || old.Off.Umax() <= math.MaxUint32) &&
+		cut(cond, old.Off, left.Off, c) {
 		return false
 	}
 	if xs, ok := old.members(few); ok {
@@ -379,6 +394,8 @@ func cut(cond scalar.Cond, old, left scalar.S, c uint64) bool {
 		return c >= lo && left.Umin() == lo && left.Umax() == min(hi, c)
 	case scalar.JEQ:
 		return lo <= c && c <= hi && left.Umin() == c && left.Umax() == c
+	case scalar.JNE:
+		return c == lo && left.Umin() == c+1 && left.Umax() == hi || c == hi && left.Umin() == lo && left.Umax() == c-1
 	}
 	return false
 }

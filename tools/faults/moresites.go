@@ -57,9 +57,10 @@ func moreInFile(path, rel string) ([]fault, error) {
 	text := func(n ast.Node) string {
 		return string(src[fset.Position(n.Pos()).Offset:fset.Position(n.End()).Offset])
 	}
+	where := ""
 	add := func(n ast.Node, now string) {
 		at := fset.Position(n.Pos())
-		out = append(out, fault{file: rel, line: at.Line, was: oneLine([]byte(text(n))), now: now,
+		out = append(out, fault{file: rel, line: at.Line, fn: where, was: oneLine([]byte(text(n))), now: now,
 			from: at.Offset, to: fset.Position(n.End()).Offset})
 	}
 	for _, d := range tree.Decls {
@@ -67,6 +68,7 @@ func moreInFile(path, rel string) ([]fault, error) {
 		if !ok || fn.Body == nil || aboutErrors(fn) {
 			continue
 		}
+		where = fn.Name.Name
 		ast.Inspect(fn.Body, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.AssignStmt:

@@ -17,6 +17,7 @@ import (
 type fault struct {
 	file string // below the root
 	line int
+	fn   string // the function
 	was  string
 	now  string
 	from int // byte offsets of what is replaced
@@ -75,9 +76,10 @@ func fileSites(path, rel string) ([]fault, error) {
 		return nil, err
 	}
 	var out []fault
+	where := ""
 	add := func(from, to token.Pos, now string) {
 		a, b := fset.Position(from), fset.Position(to)
-		out = append(out, fault{file: rel, line: a.Line, was: oneLine(src[a.Offset:b.Offset]), now: now,
+		out = append(out, fault{file: rel, line: a.Line, fn: where, was: oneLine(src[a.Offset:b.Offset]), now: now,
 			from: a.Offset, to: b.Offset})
 	}
 	for _, d := range tree.Decls {
@@ -85,6 +87,7 @@ func fileSites(path, rel string) ([]fault, error) {
 		if !ok || fn.Body == nil || aboutErrors(fn) {
 			continue
 		}
+		where = fn.Name.Name
 		ast.Inspect(fn.Body, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.BinaryExpr:

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -22,7 +24,8 @@ var areas = map[string]string{
 	"abstract/stack.go": "memory", "abstract/stackmem.go": "memory", "abstract/mem.go": "memory",
 	"abstract/memory.go": "memory", "abstract/admit.go": "elsewhere",
 	"abstract/call.go": "calls", "abstract/callx.go": "calls", "abstract/helper.go": "calls",
-	"abstract/helpercall.go": "calls", "abstract/stackarg.go": "calls", "abstract/live.go": "calls",
+	"abstract/helpercall.go": "calls", "abstract/outer.go": "calls",
+	"abstract/stackarg.go": "calls", "abstract/live.go": "calls",
 	"abstract/state.go": "joins", "abstract/value.go": "joins", "abstract/widen.go": "joins",
 	"abstract/engine.go": "joins",
 }
@@ -71,18 +74,19 @@ func byTests(out io.Writer, root string, n int, seed uint64, numbers []int, by [
 			near = append(near, f)
 		}
 	}
+	shuffle(near, seed)
+	shuffle(far, seed)
 	rnd := rand.New(rand.NewPCG(seed, 1))
-	seen := map[fault]bool{}
 	for i := 1; i <= n; {
-		from := near
+		from := &near
 		if rnd.IntN(3) == 0 {
-			from = far
+			from = &far
 		}
-		f := from[rnd.IntN(len(from))]
-		if seen[f] {
-			continue
+		if len(*from) == 0 {
+			break
 		}
-		seen[f] = true
+		f := (*from)[0]
+		*from = (*from)[1:]
 		overlay, err := f.overlay(root, dir)
 		if err != nil || vet(root, overlay, f) != nil {
 			continue
@@ -100,6 +104,21 @@ func byTests(out io.Writer, root string, n int, seed uint64, numbers []int, by [
 		i++
 	}
 	return survivors, nil
+}
+
+// shuffle brings faults into an order that depends on what each says and on the seed, so
+// that the draw stays the same where the files do.
+func shuffle(list []fault, seed uint64) {
+	seen := map[string]int{}
+	key := make(map[fault]uint64, len(list))
+	for _, f := range list {
+		text := fmt.Sprintf("%s\x00%s\x00%s\x00%s", f.file, f.fn, f.was, f.now)
+		h := fnv.New64a()
+		fmt.Fprintf(h, "%s\x00%d\x00%d", text, seen[text], seed)
+		seen[text]++
+		key[f] = h.Sum64()
+	}
+	slices.SortFunc(list, func(a, b fault) int { return cmp.Compare(key[a], key[b]) })
 }
 
 // overlay writes the file with the fault and the description that go build
