@@ -81,7 +81,7 @@ func (c *context) verdict() {
 		f := c.add(MayRefuse, v.May.PC, fmt.Sprintf("Linux may refuse the program: %s", v.May.Message))
 		f.key = v.May.Message
 	default:
-		c.tooFar()
+		c.rewriting()
 	}
 	for _, v := range set.Faults(r) {
 		if v.Fault.Proven {
@@ -93,11 +93,14 @@ func (c *context) verdict() {
 	}
 }
 
-// tooFar tells of a jump that Linux finds to be too long when it has accepted the
-// program and makes an instruction longer.
-func (c *context) tooFar() {
+// rewriting tells of what Linux finds when it has accepted the program and rewrites it: a
+// jump that is too long when an instruction is made longer, a function that is gone.
+func (c *context) rewriting() {
 	if far := (*rewrite.RangeError)(nil); errors.As(c.a.ImageErr, &far) {
 		c.refusal(&rules.Verdict{Message: far.Error(), PC: far.Insn, Errno: "ENOMEM", Rule: rules.TooLarge})
+	}
+	if lost := (*rewrite.CalleeError)(nil); errors.As(c.a.ImageErr, &lost) {
+		c.refusal(&rules.Verdict{Message: lost.Error(), PC: lost.Insn, Errno: "EFAULT", Rule: rules.Calls})
 	}
 }
 

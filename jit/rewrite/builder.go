@@ -19,6 +19,8 @@ type builder struct {
 	// inserted in front of it that jumps to it pass over.
 	skip  map[int32]int32
 	funcs []function
+	// together: slots that are dropped one behind the other are removed at once.
+	together bool
 	// entriesSkip makes table entries pass over them too.
 	entriesSkip bool
 	refs        []bytecode.Ref
@@ -136,6 +138,23 @@ func (b *builder) addRef(kind bytecode.RefKind, index int, name string) int32 {
 	return int32(len(b.refs) - 1)
 }
 
+// callee returns where a call of the function at an old slot leads, or a load of its
+// address. Distances into what is removed at once stay as they are (kernel/bpf/core.c
+// bpf_adj_delta_to_imm, Linux 7.3), and those behind the program.
+func (b *builder) callee(old int32) int32 {
+	if n := int32(len(b.at)); old >= n {
+		return int32(len(b.out)) + old - n
+	}
+	to := b.at[old]
+	if to >= 0 {
+		return to
+	}
+	for to = ^to; b.together && old > 0 && b.at[old-1] < 0; old-- {
+		to++
+	}
+	return to
+}
+
 // moved returns what b.at holds for an old slot. What a pass before left
 // pointing behind the program stays there.
 func (b *builder) moved(old int32) int32 {
@@ -167,9 +186,7 @@ func (b *builder) finish() *image {
 			s.marks &^= markNew
 		case s.target == none:
 		case isCallLike(s.in):
-			if s.target = b.moved(s.target); s.target < 0 {
-				s.target = ^s.target
-			}
+			s.target = b.callee(s.target)
 		default:
 			s.target = b.jumpTarget(s.target)
 		}

@@ -62,6 +62,7 @@ func removeDead(st *state, im *image) (*image, int, error) {
 		return trapDead(im)
 	}
 	b, removed := newBuilder(im), 0
+	b.together = true
 	for i, s := range im.slots {
 		if s.marks&markSeen != 0 {
 			b.keep(i)

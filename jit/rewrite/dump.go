@@ -40,6 +40,7 @@ func (r *Result) Dump(prof jit.Profile) Dumped {
 	for _, pc := range hidden {
 		d.Masked[pc] = true
 	}
+	defer d.showUnlinked(r.unlinked, r.kernel.Has(kernel.BlindWhole))
 	refs := p.Refs
 	for pc := 0; pc < len(d.Insns); pc++ {
 		for len(refs) > 0 && int(refs[0].PC) < pc {
@@ -76,6 +77,22 @@ func (d *Dumped) show(p *jit.Program, pc int, ref bytecode.Ref) {
 		in.Class() == asm.StClass && in.Code&modeBits == modeProbeMem32,
 		in.Class() == asm.StXClass && in.Code&modeBits == modeProbeMem32:
 		in.Code = in.Code&^modeBits | uint8(asm.MemMode)
+	}
+}
+
+// showUnlinked shows what refers to functions that were removed. The distance of a call is
+// where it would be if the function were there: in Off since Linux 7.1.
+func (d *Dumped) showUnlinked(list []bytecode.PC, inOff bool) {
+	for _, pc := range list {
+		in := &d.Insns[pc]
+		switch d.Masked[pc] = false; {
+		case in.IsWide():
+			in.Src = bytecode.LdFunc
+		case inOff:
+			*in = bytecode.Insn{Code: in.Code, Src: bytecode.CallSubprogram, Off: int16(in.Imm)}
+		default:
+			in.Src = bytecode.CallSubprogram
+		}
 	}
 }
 

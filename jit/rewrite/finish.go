@@ -29,6 +29,9 @@ func (r *Result) finish(st *state, im *image) (*Result, error) {
 		if s.marks&markHidden != 0 {
 			r.hidden = append(r.hidden, bytecode.PC(i))
 		}
+		if im.lostCallee(s) {
+			r.unlinked = append(r.unlinked, bytecode.PC(i))
+		}
 	}
 	r.Build, r.maps = st.build, st.src.Maps
 	all := im.entries[len(im.entries)-1]
@@ -49,15 +52,9 @@ func (r *Result) finish(st *state, im *image) (*Result, error) {
 func encode(st *state, im *image) (*jit.Program, error) {
 	p := &jit.Program{Insns: make([]bytecode.Insn, len(im.slots)), IndirectTarget: nil}
 	for i, s := range im.slots {
-		in, err := distance(s, int32(i), int32(len(im.slots)))
-		if errors.Is(err, errTooFar) {
-			err = im.tooFar(int32(i))
-		}
+		in, err := im.operands(s, int32(i))
 		if err != nil {
 			return nil, err
-		}
-		if s.target != none && isCallLike(in) && im.funcs[im.funcAt(s.target)].start != s.target {
-			return nil, fmt.Errorf("slot %d: the function that it refers to was removed", s.orig)
 		}
 		if in.IsWide() && s.marks&markSecond == 0 && in.Src != bytecode.LdFunc && len(im.funcs) == 1 {
 			in.Src = bytecode.LdImm64
@@ -69,7 +66,7 @@ func encode(st *state, im *image) (*jit.Program, error) {
 			}
 			p.IndirectTarget[i] = true
 		}
-		if ref, ok := im.finalRef(s); ok {
+		if ref, ok := im.finalRef(s, in); ok {
 			ref.PC = bytecode.PC(i)
 			p.Refs = append(p.Refs, ref)
 		}
@@ -91,7 +88,11 @@ func encode(st *state, im *image) (*jit.Program, error) {
 
 // finalRef returns the reference of a slot. A 64-bit immediate load whose
 // source register says that it loads an address gets one if it has none.
-func (im *image) finalRef(s slot) (bytecode.Ref, bool) {
+func (im *image) finalRef(s slot, in bytecode.Insn) (bytecode.Ref, bool) {
+	if im.lostCallee(s) {
+		name := fmt.Sprintf("__bpf_call_base%+#x", in.Imm)
+		return bytecode.Ref{Kind: bytecode.RefKfunc, Name: name}, !in.IsWide()
+	}
 	ref, ok := im.refAt(s)
 	if !ok && s.in.IsWide() && s.marks&markSecond == 0 {
 		ok = true
@@ -110,6 +111,52 @@ func (im *image) finalRef(s slot) (bytecode.Ref, bool) {
 		ref.Index = int(s.target)
 	}
 	return ref, ok
+}
+
+// operands returns the instruction in a slot with its target as a distance.
+func (im *image) operands(s slot, i int32) (bytecode.Insn, error) {
+	switch {
+	case !im.lostCallee(s):
+	case len(im.funcs) > 1:
+		return s.in, &CalleeError{Insn: bytecode.PC(s.orig), Slot: bytecode.PC(s.target)}
+	default:
+		return unlinked(s, i), nil
+	}
+	in, err := distance(s, i, int32(len(im.slots)))
+	if errors.Is(err, errTooFar) {
+		err = im.tooFar(i)
+	}
+	return in, err
+}
+
+// lostCallee reports whether a slot refers to a function that was removed, and is no
+// beginning of another one now.
+func (im *image) lostCallee(s slot) bool {
+	return s.target != none && isCallLike(s.in) &&
+		(int(s.target) >= len(im.slots) || im.funcs[im.funcAt(s.target)].start != s.target)
+}
+
+// unlinked returns a call of a function that was removed, or a load of its address, as
+// the JIT takes it in a program of one function: functions are linked only where there
+// are several (kernel/bpf/fixups.c jit_subprogs, Linux 7.3), so the distance is a number
+// like any other.
+func unlinked(s slot, i int32) bytecode.Insn {
+	in := s.in
+	in.Src, in.Off, in.Imm = 0, 0, s.target-i-1
+	return in
+}
+
+// CalleeError says that an instruction refers to a function that Linux has removed as
+// dead, in a program of several functions, which it cannot link then: it refuses the
+// program with EFAULT. Such is a bpf_loop of no rounds.
+type CalleeError struct {
+	Insn bytecode.PC // source slot of the instruction
+	Slot bytecode.PC // rewritten slot at which no function begins
+}
+
+// Error returns Linux's message (kernel/bpf/fixups.c jit_subprogs, Linux 7.3).
+func (e *CalleeError) Error() string {
+	return fmt.Sprintf("verifier bug: No program to jit at insn %d (subprog < 0)", e.Slot)
 }
 
 // RangeError says that a jump of 16 bits does not reach its target any more once the

@@ -77,8 +77,10 @@ type Result struct {
 
 	plain  *jit.Program  // the program before blinding
 	hidden []bytecode.PC // xlated slots whose immediate is made of an address
-	kernel kernel.Features
-	maps   []bytecode.Map
+	// unlinked holds the xlated slots that refer to functions which were removed.
+	unlinked []bytecode.PC
+	kernel   kernel.Features
+	maps     []bytecode.Map
 }
 
 // PassNote tells what a rewrite did.

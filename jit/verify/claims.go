@@ -199,7 +199,8 @@ func (c *source) edges() {
 		}
 		from0, _ := c.span(from.Last)
 		gone := c.Facts.Seen(from.Last) == No || from0 < 0 && e.Kind != cfg.FallThrough && e.Kind != cfg.Goto ||
-			c.way[e.From] == onlyNext && e.Kind == cfg.Taken || c.way[e.From] == onlyTarget && e.Kind == cfg.FallThrough
+			c.way[e.From] == onlyNext && e.Kind == cfg.Taken || c.way[e.From] == onlyTarget && e.Kind == cfg.FallThrough ||
+			e.Kind == cfg.Callback && c.isGone(to.Start)
 		if gone {
 			c.out.Absent++
 			continue

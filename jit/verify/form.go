@@ -143,7 +143,7 @@ func (c *source) forms(pc bytecode.PC, end int32) bool {
 	case bytecode.FlowIndirect, bytecode.FlowCallx:
 		return c.single(in)
 	case bytecode.FlowCall:
-		return c.single(in) && c.calleeRight(f.Callee, c.items[0].flow.Callee)
+		return c.single(in) && c.items[0].linked() && c.calleeRight(f.Callee, c.items[0].flow.Callee)
 	case bytecode.FlowFuncAddr:
 		return c.sameAddress(in, f.Callee)
 	case bytecode.FlowHelper:
@@ -172,10 +172,26 @@ func (c *source) single(in bytecode.Insn) bool {
 	return have == in
 }
 
+// isGone reports whether nothing is left of a subprogram that the verifier never comes
+// to. What refers to it keeps a distance that leads somewhere else, to another function
+// or behind the program, and never executes (kernel/bpf/core.c bpf_adj_delta_to_imm and
+// kernel/bpf/fixups.c jit_subprogs, Linux 7.3): such is a bpf_loop of no rounds.
+func (c *source) isGone(start bytecode.PC) bool {
+	if start < 0 || int(start) >= len(c.first) || c.Facts.Seen(start) != No || c.Unprivileged {
+		return false
+	}
+	for pc, end := start, c.p.Subprogs[c.p.SubprogAt(start)].End; pc < end; pc++ {
+		if c.first[pc] >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // calleeRight reports whether a call of a subprogram is one of the function that
 // it became, with all that was put in front.
 func (c *source) calleeRight(callee, have bytecode.PC) bool {
-	if callee < 0 || int(callee) >= len(c.first) || c.land[callee] < 0 {
+	if callee < 0 || int(callee) >= len(c.first) || c.land[callee] < 0 || c.isGone(callee) {
 		return false
 	}
 	fn := c.funcAt(have)
@@ -189,6 +205,11 @@ func (c *source) calleeRight(callee, have bytecode.PC) bool {
 	return int32(at) == c.land[callee]
 }
 
+// linked reports whether a call is said to be of the function that its distance leads to.
+func (it *item) linked() bool {
+	return it.ref == nil || it.ref.Kind == bytecode.RefFunc && it.ref.Index == int(it.flow.Callee)
+}
+
 // sameAddress reports whether a load of a subprogram's address is one of the
 // function that it became.
 func (c *source) sameAddress(in bytecode.Insn, callee bytecode.PC) bool {
@@ -196,6 +217,9 @@ func (c *source) sameAddress(in bytecode.Insn, callee bytecode.PC) bool {
 		return false
 	}
 	it := &c.items[0]
+	if c.isGone(callee) {
+		return it.in.IsWide() && it.in.Dst == in.Dst
+	}
 	have := it.flow.Callee
 	if it.ref != nil && it.ref.Kind == bytecode.RefFunc {
 		have = bytecode.PC(it.ref.Index)

@@ -180,10 +180,15 @@ func (c *source) loopForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 
 // loopForm checks the loop that replaces a bpf_loop of one callback without
 // flags: it counts in R7 up to R6, and keeps the three registers that it needs in
-// the stack (inline_bpf_loop).
+// the stack (inline_bpf_loop). It has no round if the callback is gone.
 func (c *source) loopForm(callback int, end int32) bool {
 	const rounds, callAt, items, tooBig = 8 << 20, 12, 19, -7
-	if len(c.items) != items || !c.items[callAt].in.IsSubprogramCall() {
+	if len(c.items) != items || callback >= len(c.p.Subprogs) {
+		return false
+	}
+	start, have := c.p.Subprogs[callback].Start, &c.items[callAt]
+	if have.in.Code != bytecode.CodeCall || !c.isGone(start) &&
+		(!have.in.IsSubprogramCall() || !have.linked() || !c.calleeRight(start, have.flow.Callee)) {
 		return false
 	}
 	r0, r1, r2, r3, fp := bytecode.R0, bytecode.R1, bytecode.R2, bytecode.R3, bytecode.R10
@@ -192,11 +197,7 @@ func (c *source) loopForm(callback int, end int32) bool {
 	if int(base) < -c.prog.Funcs[c.fn].StackDepth {
 		return false // outside the frame
 	}
-	call := pat{in: bytecode.Insn{Code: bytecode.CodeCall, Src: bytecode.CallSubprogram}, any: true}
-	if callback >= len(c.p.Subprogs) || !c.calleeRight(c.p.Subprogs[callback].Start, c.items[callAt].flow.Callee) {
-		return false
-	}
-	call.in.Off = c.items[callAt].in.Off
+	call := pat{in: have.in}
 	return c.matches(end, p(j64|jle, r1, 0, 2, rounds), p(w32|opMov, r0, 0, 0, tooBig), p(bytecode.CodeGoto, 0, 0, 16, 0),
 		p(stxD, fp, r6, base, 0), p(stxD, fp, r7, base+8, 0), p(stxD, fp, r8, base+16, 0),
 		p(w64|opMov|byReg, r6, r1, 0, 0), p(w32|opMov, r7, 0, 0, 0), p(w64|opMov|byReg, r8, r3, 0, 0),

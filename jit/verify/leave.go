@@ -52,7 +52,7 @@ func calleeName(in bytecode.Insn, ref *bytecode.Ref) string {
 	switch {
 	case ref == nil:
 	case ref.Kind != bytecode.RefHelper && ref.Kind != bytecode.RefKfunc:
-		return ""
+		return "no function" // what is called must be one
 	case ref.Name != "":
 		return ref.Name
 	default:

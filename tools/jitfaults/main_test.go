@@ -12,11 +12,12 @@ import (
 
 // once holds faults that were proven at some time, by what they change: an endless
 // loop whose jump vanishes, hidden constants in what compares AX, comparisons in the
-// clear, a per-CPU address that is none.
+// clear, a call that refers to no function, a per-CPU address that is none.
 var once = []struct{ file, was, now string }{
 	{"jit/jump.go", "n == 0", "!(n == 0)"},
 	{"jit/rewrite/blind.go", "||", "&&"},
 	{"jit/rewrite/blind.go", "==", "!="},
+	{"jit/rewrite/finish.go", "&&", "||"},
 	{"jit/rewrite/fixups.go", "st.percpuLoad(im, i)", "!(st.percpuLoad(im, i))"},
 }
 
