@@ -221,7 +221,7 @@ func (c *comparison) tables() {
 		n := &c.new.Tables[i]
 		o := byName[n.Name]
 		if o == nil {
-			c.add(TableChanged, -1, -1, "table %s is new: %d entries", n.Name, len(n.Entries))
+			c.add(TableChanged, -1, -1, "table %s is new: %s", n.Name, visible.Count(len(n.Entries), "entry"))
 			continue
 		}
 		delete(byName, n.Name)
@@ -229,7 +229,7 @@ func (c *comparison) tables() {
 	}
 	for i := range c.old.Tables {
 		if o := &c.old.Tables[i]; byName[o.Name] == o {
-			c.add(TableChanged, -1, -1, "table %s is gone: %d entries", o.Name, len(o.Entries))
+			c.add(TableChanged, -1, -1, "table %s is gone: %s", o.Name, visible.Count(len(o.Entries), "entry"))
 		}
 	}
 }

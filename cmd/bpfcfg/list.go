@@ -73,7 +73,7 @@ func listText(w io.Writer, s source) error {
 			}
 		}
 		for _, t := range p.Tables {
-			fmt.Fprintf(tw, "    table %s\t\t%d entries\t%d distinct\n", visible.Text(t.Name), len(t.Targets),
+			fmt.Fprintf(tw, "    table %s\t\t%s\t%d distinct\n", visible.Text(t.Name), visible.Count(len(t.Targets), "entry"),
 				distinct(t.Targets))
 		}
 	}

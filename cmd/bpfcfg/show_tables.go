@@ -161,7 +161,7 @@ func tablesText(w io.Writer, v *view) error {
 			keyText(w, v, t)
 			continue
 		}
-		fmt.Fprintf(w, "  table %s, %d entries\n", visible.Text(t.Name), len(t.Entries))
+		fmt.Fprintf(w, "  table %s, %s\n", visible.Text(t.Name), visible.Count(len(t.Entries), "entry"))
 		fmt.Fprintf(w, "    %5s  %8s  %7s  %7s  %-5s  %s\n", "index", "original", "xlated", "jitted", "block", "line")
 		for _, e := range t.Entries {
 			xl, ji := places(e)

@@ -161,7 +161,7 @@ func compareTables(a *pipeline.Analysis, o *Observed) Outcome {
 			}
 		}
 	}
-	out.Detail = fmt.Sprintf("%d entries", entries)
+	out.Detail = visible.Count(entries, "entry")
 	out.Known = entries > 0
 	if !out.Known {
 		out.Same, out.Detail = false, "the program has no jump tables"

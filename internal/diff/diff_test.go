@@ -221,6 +221,36 @@ func TestInserted(t *testing.T) {
 	}
 }
 
+// TestSuccessors: a branch that goes elsewhere is a change of its block alone, though
+// no block came or went and none has other instructions.
+func TestSuccessors(t *testing.T) {
+	leave := func(n int32) []bytecode.Insn { return []bytecode.Insn{add(n), exit} }
+	program := func(third int16) Side {
+		code := []bytecode.Insn{random, ifEq(1, 4), ifEq(2, 5), ifEq(3, third)}
+		code = append(code, leave(10)...)
+		code = append(code, leave(11)...) // slot 6
+		code = append(code, leave(12)...) // slot 8
+		return raw(t, "f", code...)
+	}
+	// Blocks: 0 to 2 the branches, 3 what falls through, 4 and 5 their targets.
+	p := Compare(program(2), program(4)).Programs[0]
+	counted(t, &p)
+	if p.Counts != (Counts{Same: 5, Changed: 1}) || len(p.Blocks) != 1 {
+		t.Fatalf("%v\n%s", p.Counts, text(t, &Report{Programs: []Program{p}}))
+	}
+	b := p.Blocks[0]
+	if b.Change != Changed || b.ID != [2]int{2, 2} || len(b.Lines) != 0 || b.Edges == nil ||
+		!slices.Equal(b.Edges.Lost, []int{4}) || !slices.Equal(b.Edges.Gained, []int{5}) {
+		t.Errorf("%+v, edges %+v", b, b.Edges)
+	}
+	if said := text(t, &Report{Programs: []Program{p}}); !strings.Contains(said, "b4") || !strings.Contains(said, "b5") {
+		t.Errorf("the text does not tell of the successors:\n%s", said)
+	}
+	if p := Compare(program(2), program(2)).Programs[0]; !p.Same || len(p.Blocks) != 0 {
+		t.Errorf("the program itself: %+v", p.Blocks)
+	}
+}
+
 // TestRenamed: programs with other names are compared when they do the same, or
 // when there is only one.
 func TestRenamed(t *testing.T) {

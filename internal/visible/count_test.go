@@ -12,4 +12,7 @@ func TestCount(t *testing.T) {
 			t.Errorf("Count(%d) is %q, want %q", n, got, want)
 		}
 	}
+	if one, two := visible.Count(1, "entry"), visible.Count(2, "entry"); one != "1 entry" || two != "2 entries" {
+		t.Errorf("%q, %q", one, two)
+	}
 }

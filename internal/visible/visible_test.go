@@ -25,9 +25,27 @@ func TestText(t *testing.T) {
 		{"Grüße 漢字 → …", "Grüße 漢字 → …"},
 		{"\u05e9\u05dc", `\u{5e9}\u{5dc}`},
 		{"\U000e0041", `\u{e0041}`},
+		// What comes after such a letter is escaped, too: text in two directions ends nothing.
+		{"\u05e9\x1b[31m", `\u{5e9}\x1b[31m`},
+		{"x\u0627\u202ey\nz\xff\u05dc\t", `x\u{627}\u{202e}y\nz\xff\u{5dc}\t`},
 	} {
 		if got := Text(c.in); got != c.want {
 			t.Errorf("Text(%q) = %q, want %q", c.in, got, c.want)
+		}
+	}
+}
+
+// TestMixed checks that each character is escaped whatever others are around it: what
+// Text makes of a string is what it makes of its parts.
+func TestMixed(t *testing.T) {
+	parts := []string{"a", "\u05e9", "\u0627", "\x1b", "\n", "\u202e", "\xff", "ö", "漢", "\u0301", " "}
+	for _, a := range parts {
+		for _, b := range parts {
+			for _, c := range parts {
+				if got, want := Text(a+b+c), Text(a)+Text(b)+Text(c); got != want {
+					t.Errorf("Text(%q) = %q, want %q", a+b+c, got, want)
+				}
+			}
 		}
 	}
 }
