@@ -180,17 +180,18 @@ func (f *frame) scrub(s *slot) {
 
 // weak marks the bytes from lo to before hi as perhaps overwritten: by a zero
 // if k is byteZero, which leaves zeros what they are, else by anything
-// (kernel/bpf/verifier.c check_stack_write_var_off, Linux 7.3).
-func (f *frame) weak(lo, hi int64, k byteKind) {
+// (kernel/bpf/verifier.c check_stack_write_var_off, Linux 7.3). By rules Kernel a spilled
+// zero is vague after another: on a path that knows the offset the verifier drops it.
+func (f *frame) weak(lo, hi int64, k byteKind, rules Rules) {
 	lo, hi = max(lo, -stackSize), min(hi, 0)
 	for ; lo < hi; lo++ {
 		num := int16((-lo + 7) / 8)
 		s := f.at(num)
 		b := lo + 8*int64(num)
 		switch zero := s.zeroByte(int(b)) || s.bytes[b] == byteVague; {
-		case zero && k == byteZero:
+		case zero && k == byteZero && (rules == Exact || s.bytes[b] != byteSpill):
 			continue
-		case zero && k == byteVague && s.val.zero():
+		case zero && k != byteMisc && s.val.zero():
 			spilled := s.spilled() // the verifier may keep it
 			f.scrub(s)
 			f.fill(-8*int64(num), -8*int64(num)+int64(spilled), byteVague)

@@ -224,11 +224,11 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 	}
 	switch {
 	case fixed && only && val != nil && lo&7 == 0 && lo < 0 && lo >= -stackSize && (acc.size == 8 || val.is(Number)):
-		f.spill(int16(-lo/8), acc.size, val)
+		f.spill(int16(-lo/8), acc.size, val, r.a.opt.Rules)
 	case fixed && only:
 		f.fill(lo, lo+int64(acc.size), kind)
 	default:
-		f.weak(lo, hi+int64(acc.size), kind)
+		f.weak(lo, hi+int64(acc.size), kind, r.a.opt.Rules)
 	}
 }
 
@@ -246,13 +246,14 @@ func storedKind(val *Value) byteKind {
 }
 
 // spill stores the low size bytes of a value to a slot (kernel/bpf/verifier.c
-// save_register_state, Linux 7.3). A value that does not fit loses its link.
-func (f *frame) spill(num int16, size int, val *Value) {
+// save_register_state, Linux 7.3). A value that does not fit loses its link; the verifier
+// keeps all of it.
+func (f *frame) spill(num int16, size int, val *Value, rules Rules) {
 	sl := f.at(num)
 	f.scrub(sl)
 	if size < 8 && val.Off.Umax() >= 1<<(8*size) {
 		val = val.unlinked()
-		if c, ok := val.constant(); ok {
+		if c, ok := val.constant(); ok && rules == Exact {
 			val = constant(c & (1<<(8*size) - 1))
 		}
 	}
