@@ -39,6 +39,9 @@ func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 	}
 	if !dst.is(Number) || !src.is(Number) {
 		s.set(in.Dst, r.pointerALU(pc, in, op, is32, dst, src))
+		if r.outerFrame(op, dst, src) {
+			s.misled, s.cover = true, true
+		}
 		return nil
 	}
 	if r.a.opt.Rules == Kernel {
@@ -253,6 +256,20 @@ func (r *run) pointerALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bo
 	return fromAlts(out)
 }
 
+// outerFrame reports whether the kernel may take a number plus a pointer to the stack
+// for a pointer to another function's stack.
+//
+// Source: kernel/bpf/verifier.c adjust_ptr_min_max_vals, which copies frameno since
+// Linux 7.3.
+func (r *run) outerFrame(op scalar.Op, dst, src *Value) bool {
+	if r.a.opt.Rules != Kernel || op != scalar.Add || r.nested == 0 || !src.has(isStack) ||
+		!dst.has(func(a *Alt) bool { return a.Kind == Number }) {
+		return false
+	}
+	r.a.f.felt.OuterFrame = true
+	return r.a.opt.Quirks.OuterFrame
+}
+
 // altALU is pointerALU for one alternative of each operand.
 func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, a, b *Alt) Alt {
 	any := Alt{Kind: Number, flags: (a.flags | b.flags) & loose, Off: unknown}
@@ -299,8 +316,9 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 	}
 	if p.flags&maybeNull != 0 {
 		r.fault(p, Fault{PC: pc, Kind: NullMath, Reg: reg})
+	} else {
+		r.checkOffset(pc, p, n)
 	}
-	r.checkOffset(pc, p, n)
 	return r.moved(pc, op, p, n)
 }
 
@@ -377,6 +395,7 @@ func (r *run) faultALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool
 	}
 	if p.flags&maybeNull != 0 && !is32 {
 		r.fault(p, Fault{PC: pc, Kind: NullMath, Reg: reg})
+		return
 	}
 	switch {
 	case a.Kind != Number && b.Kind != Number:

@@ -27,10 +27,10 @@ func NewReplay(f *Facts, opt Options) *Replay {
 		g: g, states: make([][]*State, g.NumBlocks()), edges: newBitset(g.NumEdges()),
 		sure: make([]bool, g.NumBlocks()), sureEdges: newBitset(g.NumEdges()), depth: make([]reach, subs),
 		sync: make([]bool, subs), indirect: make(map[bytecode.PC]*Indirect),
-		callbacks: make(map[bytecode.PC][]int), faultAt: make(map[bytecode.PC]int), bounds: make(map[origin]Bound),
+		callbacks: make(map[bytecode.PC][]int), faultAt: make(map[faultPlace]int), bounds: make(map[origin]Bound),
 		uses: make([]use, g.Program.Len()), calls: make(map[bytecode.PC]Call), async: make([]use, len(g.Program.Subprogs)),
 	}
-	a := &analyzer{p: g.Program, g: g, opt: opt, f: scratch}
+	a := &analyzer{p: g.Program, g: g, opt: opt, f: scratch, kinds: map[bytecode.PC]accessKind{}}
 	a.prepare()
 	return &Replay{f, a}
 }

@@ -61,10 +61,10 @@ func (c *compare) carryOut(s *State) (taken, fall *State) {
 		}
 		return c.numbers(s)
 	case c.b.is(Number) && !c.is32:
-		return c.mixed(s)
+		return c.released(c.mixed(s))
 	case c.a.is(Number) && !c.is32 && equality:
 		c.a, c.b, c.dst, c.src = c.b, c.a, c.src, c.dst
-		return c.mixed(s)
+		return c.released(c.mixed(s))
 	}
 	return s.fork(), s
 }

@@ -115,7 +115,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 			args[i] = nil
 		}
 	}
-	e := &State{frames: []*frame{{}}, ids: s.ids, cover: s.cover, misled: s.misled}
+	e := &State{frames: []*frame{{}}, ids: s.ids, cover: s.cover, misled: s.misled, locked: s.locked, held: s.held}
 	visible := reaches(args[:])
 	for i, v := range args {
 		e.regs[argRegister(i)] = shift(v, 1)
@@ -148,7 +148,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 	wider := !ctx.entry.leq(e, r.a.opt.Rules) // the callee was followed with more than e holds
 	for _, x := range ctx.exits {
 		out := &State{frames: s.frames, ids: s.ids, cover: s.cover || x.cover || wider,
-			misled: s.misled || x.misled, outer: s.outer}
+			misled: s.misled || x.misled, outer: s.outer, locked: x.locked, held: x.held}
 		copy(out.regs[6:numRegs], s.regs[6:numRegs])
 		out.regs[0] = rebase(shift(x.regs[0], -1), s.ids)
 		if visible {
@@ -198,6 +198,7 @@ func (r *run) unknownCall(pc bytecode.PC, sub int, s *State) *State {
 	out := s.fork()
 	out.cover = true
 	forgetFrames(out)
+	out.locked, out.held = false, 0
 	out.regs = [numValues]*Value{0: anything}
 	copy(out.regs[6:numRegs], s.regs[6:numRegs])
 	out.endArgs()
@@ -231,6 +232,7 @@ func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
 			}
 		})
 	}
+	s.held = 0 // it may release what it is given
 	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
 		s.regs[reg] = nil
 	}

@@ -70,6 +70,7 @@ type analyzer struct {
 	selected map[entryKey][]bytecode.PC // by range of entries, their targets
 	entries  int                        // table entries that indirect jumps have selected
 	taken    [][]bytecode.PC            // of each subprogram, the slots that tables lead to; nil until needed
+	kinds    map[bytecode.PC]accessKind // see checkSame
 	pending  []job                      // functions to analyse on their own
 	config   [][]span                   // of each map; nil until needed
 	fuel     int                        // instructions that may be carried out before states are joined at once
@@ -340,7 +341,7 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 // exit notes a state in which the subprogram returns r0.
 func (r *run) exit(s *State, r0 *Value) {
 	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids, cover: s.cover || r.grown > 0,
-		misled: s.misled, outer: s.outer}
+		misled: s.misled, outer: s.outer, locked: s.locked, held: s.held}
 	x.regs[0] = r0
 	s.share()
 	x.trim(1)

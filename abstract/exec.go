@@ -77,6 +77,7 @@ func (r *run) packetLoad(pc bytecode.PC, in bytecode.Insn, s *State) {
 	if in.Mode() == asm.IndMode {
 		r.read(pc, s, in.Src)
 	}
+	r.leaves(pc, LeavePacket, s)
 	failed := s
 	if r.a.f.felt.MayNotExit = true; r.a.opt.Quirks.MayNotExit {
 		failed = s.fork()
@@ -156,6 +157,7 @@ func (r *run) last(b cfg.BlockID, pc bytecode.PC, s *State) {
 	case bytecode.FlowIndirect:
 		r.gotox(b, pc, in, s)
 	case bytecode.FlowExit:
+		r.leaves(pc, LeaveExit, s)
 		r.checkResult(pc, s)
 		r.exit(s, s.regs[bytecode.R0])
 	case bytecode.FlowCall:

@@ -47,7 +47,7 @@ type Facts struct {
 	sync      []bool     // of each subprogram: helpers call it before they return
 	indirect  map[bytecode.PC]*Indirect
 	callbacks map[bytecode.PC][]int // subprograms that a helper call calls
-	faultAt   map[bytecode.PC]int
+	faultAt   map[faultPlace]int
 	faults    []Fault
 	bounds    map[origin]Bound
 	missing   bool // an indirect jump leads where the graph has no edge
@@ -70,7 +70,7 @@ type Bound struct{ Min, Max uint64 }
 // Analyze computes the facts of a program on its graph.
 func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 	f := newFacts(p, g)
-	a := &analyzer{p: p, g: g, opt: opt, f: f}
+	a := &analyzer{p: p, g: g, opt: opt, f: f, kinds: map[bytecode.PC]accessKind{}}
 	a.opt.felt, f.mixedPlain = &f.felt, opt.Quirks.MixedPlain
 	a.prepare()
 	a.enqueue(0, mainEntry(p))
@@ -91,7 +91,7 @@ func newFacts(p *bytecode.Program, g *cfg.Graph) *Facts {
 		g: g, states: make([][]*State, g.NumBlocks()), edges: newBitset(g.NumEdges()),
 		sure: make([]bool, g.NumBlocks()), sureEdges: newBitset(g.NumEdges()), depth: make([]reach, len(p.Subprogs)),
 		sync: make([]bool, len(p.Subprogs)), indirect: make(map[bytecode.PC]*Indirect),
-		callbacks: make(map[bytecode.PC][]int), faultAt: make(map[bytecode.PC]int), bounds: make(map[origin]Bound),
+		callbacks: make(map[bytecode.PC][]int), faultAt: make(map[faultPlace]int), bounds: make(map[origin]Bound),
 		uses: make([]use, p.Len()), calls: make(map[bytecode.PC]Call), async: make([]use, len(p.Subprogs)),
 	}
 }

@@ -20,10 +20,10 @@ const (
 	BadMemory                 // an access through Reg, which holds no pointer to memory
 	NullMemory                // an access through Reg, which may be null
 	Misaligned                // an access of Size bytes at Off from known Bits
-	BelowTable                // an access whose lowest offset is outside of its table
-	AboveTable                // an access whose highest offset is outside of its table
-	NegativeIndex             // the offset in a table may be negative
-	UnboundedIndex            // the offset in a table has no bound
+	BelowTable                // an access whose lowest offset is outside of its table or map value of Value bytes
+	AboveTable                // an access whose highest offset is outside of it
+	NegativeIndex             // the offset in a table or map value may be negative
+	UnboundedIndex            // the offset in a table or map value has no bound
 	PartialEntry              // Size bytes of a table's entry are read
 	TableWrite                // Size bytes are written to a table at Off
 	StackRead                 // Size bytes are read at Off, which is outside of the stack
@@ -60,6 +60,20 @@ const (
 	BadContext                // an access of Size bytes at Off of the context, where no field is
 	StructArgument            // parameter Value of a kernel function is a structure, or with Max a union
 	NoFunction                // an indirect call through Reg, which holds no function
+	CallLocked                // bpf_throw while a lock is held
+	Leaks                     // Leave Value while a reference is held, acquired at Off; its number is Size, or 0 if unknown
+	LeavesLocked              // Leave Value while a lock is held
+	SocketWrite               // a write to a socket
+	MixedPointers             // an access through pointers of kinds that no one instruction may have
+	NoSocket                  // an argument that is to be a socket is none
+)
+
+// The ways to leave a program of which faults tell in Value.
+const (
+	LeaveExit     = iota // the end of the program
+	LeaveTailCall        // a tail call
+	LeavePacket          // a legacy packet load, which may end the program
+	LeaveThrow           // bpf_throw
 )
 
 // Fault is something that a kernel's verifier may refuse when it computes values.
@@ -93,10 +107,11 @@ func (r *run) fault(a *Alt, n Fault) {
 	_, n.Fixed = a.Off.IsConst()
 	n.Packet = n.Packet || n.Holds == Other && a.toPacket()
 	f := r.a.f
-	old, seen := f.faultAt[n.PC]
+	at := faultPlace{n.PC, n.Kind}
+	old, seen := f.faultAt[at]
 	switch {
 	case !seen:
-		f.faultAt[n.PC] = len(f.faults)
+		f.faultAt[at] = len(f.faults)
 		f.faults = append(f.faults, n)
 	case !f.faults[old].Proven && n.Proven:
 		f.faults[old] = n
@@ -112,11 +127,18 @@ func (a *Alt) toPacket() bool {
 // some path: what is wrong with it is wrong for the verifier, too.
 func (r *run) proves(a *Alt) bool { return r.sure && a.flags&loose == 0 }
 
+// faultPlace is a kind of fault at an instruction.
+type faultPlace struct {
+	pc   bytecode.PC
+	kind FaultKind
+}
+
 // Faults returns what a kernel verifier may refuse when it computes values, by
-// instruction. There is at most one for each, a proven one if there is any.
+// instruction and in the order in which they were seen. There is at most one of a kind
+// for each instruction, a proven one if there is any.
 func (f *Facts) Faults() []Fault {
 	out := slices.Clone(f.faults)
-	slices.SortFunc(out, func(a, b Fault) int { return cmp.Compare(a.PC, b.PC) })
+	slices.SortStableFunc(out, func(a, b Fault) int { return cmp.Compare(a.PC, b.PC) })
 	return out
 }
 

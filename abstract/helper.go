@@ -43,6 +43,13 @@ const (
 	cbNodes               // (node, node)
 )
 
+// fullSocket reports whether the helper returns a socket of type struct bpf_sock
+// (RET_PTR_TO_SOCKET_OR_NULL in net/core/filter.c, Linux 7.3): sk_lookup_tcp,
+// sk_lookup_udp, sk_fullsock, get_listener_sock.
+func (h callee) fullSocket() bool {
+	return h.helper == helperSkLookupTCP || h.helper == helperSkLookupUDP || h.helper == 95 || h.helper == 98
+}
+
 // calleeAt returns what is known of the helper or kernel function that an
 // instruction calls.
 func calleeAt(p *bytecode.Program, pc bytecode.PC) callee {

@@ -16,6 +16,7 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 	if ref, ok := r.a.p.RefAt(pc); ok && ref.Kind == bytecode.RefKfunc {
 		switch ref.Name {
 		case "bpf_throw":
+			r.checkThrow(pc, s)
 			r.a.throw()
 			return false
 		case "__bpf_trap":
@@ -40,6 +41,10 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 			r.read(pc, s, bytecode.Reg(i))
 		}
 	}
+	if h.helper == bytecode.HelperTailCall {
+		r.leaves(pc, LeaveTailCall, s)
+	}
+	r.checkRelease(pc, in, s)
 	r.callbacks(pc, h, s)
 	r.useArgs(pc, h, s)
 	r0 := r.typedResult(pc, h, r.returned(h, s), s)
@@ -52,6 +57,7 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 		s.regs[reg] = nil
 	}
 	s.regs[bytecode.R0] = r0
+	r.hold(pc, in, s)
 	s.endArgs()
 	return true
 }

@@ -39,6 +39,13 @@ func (acc access) fault(k FaultKind, off int64, bits tnum.T) Fault {
 	return Fault{PC: acc.pc, Kind: k, Reg: acc.reg, Off: off, Size: int64(acc.size), Bits: bits}
 }
 
+// outside returns a fault of the access at a byte offset of memory of so many bytes.
+func (acc access) outside(k FaultKind, off, size int64) Fault {
+	f := acc.fault(k, off, tnum.T{})
+	f.Value = size
+	return f
+}
+
 // load carries out an LDX instruction.
 func (r *run) load(pc bytecode.PC, in bytecode.Insn, s *State) {
 	if in.LoadsArg() {
@@ -68,6 +75,7 @@ func (r *run) ctxField(base *Value, acc access) uint64 {
 func (r *run) loadFrom(acc access, s *State) *Value {
 	base := r.read(acc.pc, s, acc.reg)
 	r.noteUse(acc.pc, base, s, false)
+	r.checkSame(acc.pc, base)
 	if len(base.more) == 0 {
 		return r.loadAlt(acc, &base.Alt, s)
 	}
@@ -92,6 +100,7 @@ func (r *run) loadAlt(acc access, a *Alt, s *State) *Value {
 	case Ctx:
 		return r.loadCtx(acc, a, s)
 	case MapValue:
+		r.checkValue(acc, a)
 		return r.loadMap(acc, a)
 	case Table:
 		return r.loadTable(acc, a)
@@ -258,26 +267,40 @@ func (r *run) checkTable(acc access, a *Alt, size int64) bool {
 		r.fault(a, acc.fault(Misaligned, acc.off, a.Off.Var))
 		return false
 	}
+	lo := a.Off.Smin() + acc.off
+	switch {
+	case size < 8:
+		r.fault(a, acc.outside(BelowTable, lo, size))
+		return false
+	case !r.checkRegion(acc, a, size):
+	case acc.size != 8:
+		r.fault(a, acc.fault(PartialEntry, lo, tnum.T{}))
+	}
+	return true
+}
+
+// checkRegion reports an access outside of so many bytes, in the kernel's order, and
+// whether it is inside.
+//
+// Source: kernel/bpf/verifier.c check_mem_region_access, Linux 7.3.
+func (r *run) checkRegion(acc access, a *Alt, size int64) (ok bool) {
 	smin := a.Off.Smin()
 	lo := smin + acc.off
 	hi := int64(min(a.Off.Umax(), 1<<30)) + acc.off
 	n := int64(acc.size)
 	switch {
-	case size < 8:
-		r.fault(a, acc.fault(BelowTable, lo, tnum.T{}))
-		return false
 	case smin < 0 && (smin == math.MinInt64 || lo < 0):
 		r.fault(a, acc.fault(NegativeIndex, lo, tnum.T{}))
 	case lo < 0 || lo+n > size:
-		r.fault(a, acc.fault(BelowTable, lo, tnum.T{}))
+		r.fault(a, acc.outside(BelowTable, lo, size))
 	case a.Off.Umax() >= 1<<29:
 		r.fault(a, acc.fault(UnboundedIndex, hi, tnum.T{}))
 	case hi+n > size:
-		r.fault(a, acc.fault(AboveTable, hi, tnum.T{}))
-	case acc.size != 8:
-		r.fault(a, acc.fault(PartialEntry, lo, tnum.T{}))
+		r.fault(a, acc.outside(AboveTable, hi, size))
+	default:
+		return true
 	}
-	return true
+	return false
 }
 
 // spoilt returns the value with a note of why it is no code address.
@@ -312,6 +335,7 @@ func (r *run) store(pc bytecode.PC, in bytecode.Insn, s *State) {
 func (r *run) storeTo(acc access, val *Value, s *State) {
 	base := r.read(acc.pc, s, acc.reg)
 	r.noteUse(acc.pc, base, s, true)
+	r.checkSame(acc.pc, base)
 	if base.is(Stack) {
 		r.storeStack(acc, &base.Alt, val, s, true)
 		return
@@ -322,6 +346,10 @@ func (r *run) storeTo(acc access, val *Value, s *State) {
 			r.storeStack(acc, a, val, s, false)
 		case Table:
 			r.fault(a, acc.fault(TableWrite, a.Off.Smin()+acc.off, tnum.T{}))
+		case MapValue:
+			r.checkValue(acc, a)
+		case Other:
+			r.checkSocket(acc, a)
 		case Insn, Code, Func:
 			r.fault(a, Fault{PC: acc.pc, Kind: BadMemory, Reg: acc.reg})
 		case Number:

@@ -27,6 +27,7 @@ const (
 	memPacketPast                                   // packet data, at its end or behind it
 	memFile                                         // struct file that is trusted
 	memHanded                                       // referenced, so its fields are trusted; loads may fault
+	memFullSock                                     // a socket that is known to be a full one
 )
 
 // known returns the kind of memory that others know.
@@ -38,6 +39,8 @@ func (m Memory) known() Memory {
 		return MemPacket
 	case memFile:
 		return MemTrusted
+	case memFullSock:
+		return MemSock
 	case memHanded:
 		return MemObject
 	}
@@ -217,7 +220,7 @@ func (r *run) loadCtx(acc access, a *Alt, s *State) *Value {
 		if v := r.argument(int64(off)+acc.off, acc.size, s); v != nil {
 			return r.hookResult(v)
 		}
-		return tracedPointer(r.a.p, int64(off)+acc.off)
+		return r.hookResult(tracedPointer(r.a.p, int64(off)+acc.off))
 	case acc.size == 4 && (r.a.p.Type == "" || r.a.p.Type == "ext"):
 		return unknownPtr // the context of another type
 	}

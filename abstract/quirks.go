@@ -70,6 +70,9 @@ type Quirks struct {
 	// MixedPlain: a load from objects of which one may be gone may be a plain one
 	// (before Linux 7.3).
 	MixedPlain bool
+	// OuterFrame: a number plus a pointer to the stack of a called function may be taken
+	// for one to the stack of the program itself (before Linux 7.3, or less).
+	OuterFrame bool
 	// PerhapsBare: whether that is so is not known (before Linux 7.2).
 	PerhapsBare bool
 }
@@ -106,6 +109,7 @@ func QuirksOf(k kernel.Features) Quirks {
 		HalfPointer:  !k.Has(kernel.HalfPointers),
 		StaleResult:  !k.Has(kernel.FreshResult),
 		MixedPlain:   !k.Has(kernel.MixedProbe),
+		OuterFrame:   !k.Has(kernel.OwnFrame),
 		PerhapsBare:  !k.Has(kernel.BareResults) && !k.Has(kernel.TrustedResults),
 		NoTrying:     !k.Has(kernel.TryBranches),
 		NoMixedZeros: !k.Has(kernel.MixedZeros),

@@ -19,7 +19,9 @@ func (r *run) result(h callee, s *State) *Value {
 	case calls.Memory:
 		m = MemBuffer
 	case calls.Socket:
-		m = MemSock
+		if m = MemSock; h.fullSocket() {
+			m = memFullSock
+		}
 	case calls.TCPSocket:
 		m = MemTCPSock
 	case calls.Trusted:

@@ -31,6 +31,11 @@ type State struct {
 	// misled says that the verifier may know a number wrongly, by Quirks.StaleLinks: what
 	// a comparison of numbers decides is not known then.
 	misled bool
+	// locked says that a spin lock is held, for certain.
+	locked bool
+	// held is the instruction behind the one that acquired a reference which is held for
+	// certain: a socket or an object that the program must release. 0 for none. See hold.go.
+	held bytecode.PC
 	// tested are the readings on which a branch was decided, by rules Exact.
 	tested uint64
 	// frames holds the stack frames that can be reached from here: [0] is the
@@ -229,7 +234,8 @@ func (s *State) leq(t *State, rules Rules) bool {
 // states like them, apart the last time. It notes the one that does.
 func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
 	if len(s.frames) != len(t.frames) || rules == Kernel && t.cover && !s.cover || t.misled && !s.misled ||
-		s.sent != t.sent && (!t.sent || !t.cover) || !s.regs[*at].leq(t.regs[*at]) {
+		s.sent != t.sent && (!t.sent || !t.cover) ||
+		rules == Kernel && s.locked != t.locked || !s.regs[*at].leq(t.regs[*at]) {
 		return false
 	}
 	var ids idMap
@@ -310,7 +316,10 @@ func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
 	m := idPairs{combine: combine}
 	out := &State{
 		frames: make([]*frame, len(a.frames)), cover: true, sent: a.sent || b.sent, tested: a.tested | b.tested,
-		misled: a.misled || b.misled,
+		misled: a.misled || b.misled, locked: a.locked && b.locked,
+	}
+	if a.held == b.held {
+		out.held = a.held
 	}
 	for r := range out.regs {
 		switch v, w := a.regs[r], b.regs[r]; {

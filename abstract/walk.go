@@ -73,7 +73,7 @@ type Outcome struct {
 // bpf_is_state_visited, Linux 7.3.
 func Walk(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) Outcome {
 	opt.Rules = Kernel
-	a := &analyzer{p: p, g: g, opt: opt.Options, f: newFacts(p, g)}
+	a := &analyzer{p: p, g: g, opt: opt.Options, f: newFacts(p, g), kinds: map[bytecode.PC]accessKind{}}
 	a.opt.felt = &a.f.felt
 	a.prepare()
 	w := &walker{r: &run{a: a}, p: p, opt: opt}
@@ -426,13 +426,14 @@ func (w *walker) leaveEarly() {
 // exit leaves a function.
 func (w *walker) exit(pc bytecode.PC) (ends bool) {
 	s, up := w.cur.s, w.cur.up
+	w.r.leaves(pc, LeaveExit, s)
 	w.r.checkResult(pc, s)
 	if up == nil {
 		return true
 	}
 	s.share()
 	out := &State{frames: shiftFrames(s.frames[1:], -1), ids: s.ids, cover: s.cover, misled: s.misled,
-		outer: s.outer[callerRegs:]}
+		outer: s.outer[callerRegs:], locked: s.locked, held: s.held}
 	out.regs = up.regs
 	copy(out.regs[bytecode.R6:bytecode.R10], s.outer)
 	out.regs[bytecode.R0] = shift(s.regs[bytecode.R0], -1)
@@ -469,7 +470,7 @@ func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 		}
 	}
 	e := &State{frames: append([]*frame{{}}, shiftFrames(s.frames, 1)...), ids: s.ids, cover: s.cover, misled: s.misled,
-		outer: slices.Concat(up.regs[bytecode.R6:bytecode.R10], s.outer)}
+		outer: slices.Concat(up.regs[bytecode.R6:bytecode.R10], s.outer), locked: s.locked, held: s.held}
 	for i := 1; i < len(arguments{}); i++ {
 		e.regs[argRegister(i)] = shift(s.regs[argRegister(i)], 1)
 	}

@@ -15,7 +15,7 @@ import (
 func kernelVerdict(a *pipeline.Analysis) (verdictDoc, []hazard.Hazard) {
 	d := verdictDoc{Rules: a.Rules.Name, Verdict: "accept", Insn: -1}
 	if r := a.Rules.Check(a.Program, a.Succ); !r.Accept {
-		d.Verdict, d.Message, d.Insn = "reject", r.Message, int(r.PC)
+		d.Verdict, d.Message, d.Insn = "reject", r.Text(), int(r.PC)
 		return d, nil
 	}
 	return d, hazard.Find(a.Program, a.Succ, a.Xlated, a.Rules)

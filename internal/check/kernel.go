@@ -50,7 +50,9 @@ func (c *context) kindOfFault(f *abstract.Fault) ID {
 		}
 	case abstract.BelowTable, abstract.AboveTable, abstract.NegativeIndex, abstract.UnboundedIndex,
 		abstract.PartialEntry, abstract.TableWrite, abstract.EntryOutside:
-		return TableAccess
+		if f.Holds != abstract.MapValue {
+			return TableAccess
+		}
 	case abstract.Misaligned, abstract.FarOffset, abstract.UnboundedOffset, abstract.LargeOffset:
 		if table {
 			return TableAccess
@@ -136,7 +138,7 @@ func (c *context) refusal(v *rules.Verdict) {
 		f.Kernel = v.Message
 		return
 	}
-	text := fmt.Sprintf("Linux refuses the program: %s", v.Message)
+	text := fmt.Sprintf("Linux refuses the program: %s", v.Text())
 	switch id {
 	case TableAccess:
 		text = fmt.Sprintf("Linux refuses this access to a jump table: %s", v.Message)

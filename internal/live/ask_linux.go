@@ -88,7 +88,7 @@ func askOnce(p *Source, k *Kernel) (*record.Job, outcome) {
 	opt.SourceLines = true
 	l := &loader{p: p.Program, opt: opt, kernel: k}
 	defer l.close()
-	for _, step := range []func() error{l.createMaps, l.createTables, l.patch, l.addTypes} {
+	for _, step := range []func() error{l.createMaps, l.createTables, l.patch, l.addTypes, l.addOriginal} {
 		if err := step(); err != nil {
 			return l.job(p), loadOf("", err)
 		}

@@ -44,7 +44,7 @@ func Hold(p *bytecode.Program, opt LoadOptions, k *Kernel) (out *Program, unload
 			l.close()
 		}
 	}()
-	for _, step := range []func() error{l.createMaps, l.createTables, l.patch, l.addTypes} {
+	for _, step := range []func() error{l.createMaps, l.createTables, l.patch, l.addTypes, l.addOriginal} {
 		if err := step(); err != nil {
 			return nil, nil, err
 		}
@@ -80,15 +80,19 @@ type loader struct {
 	bound   int
 	prog    sysbpf.FD // 0 for none
 	types   sysbpf.FD // 0 for none
-	btf     []byte    // what types was made of
-	funcs   []sysbpf.FuncInfo
+	// Of an extension, the program that has the function which it replaces, with its types.
+	original []sysbpf.FD
+	replaces uint32
+	typed    map[int]*btf.Func // of subprograms that have a certain type
+	btf      []byte            // what types was made of
+	funcs    []sysbpf.FuncInfo
 
 	sourceLines []sysbpf.LineInfo
 }
 
 // close closes all descriptors, which unloads what they are of.
 func (l *loader) close() {
-	for _, fd := range append(append([]sysbpf.FD(nil), l.maps...), l.tables...) {
+	for _, fd := range slices.Concat(l.maps, l.tables, l.original) {
 		fd.Close()
 	}
 	for _, fd := range []sysbpf.FD{l.prog, l.types} {
@@ -338,7 +342,7 @@ func (l *loader) load() (fd sysbpf.FD, log string, err error) {
 	if req.License == "" {
 		req.License = "GPL"
 	}
-	if req.AttachBTF, err = l.attachID(); err != nil {
+	if err := l.attach(req); err != nil {
 		return -1, "", err
 	}
 	fd, log, err = sysbpf.LoadProg(req)
@@ -374,6 +378,16 @@ func verdict(log string) string {
 		}
 	}
 	return last
+}
+
+// attach says what a program is for that is bound when it is loaded.
+func (l *loader) attach(req *sysbpf.Load) (err error) {
+	if l.p.Type != "ext" {
+		req.AttachBTF, err = l.attachID()
+		return err
+	}
+	req.AttachProg, req.AttachBTF = l.original[0], l.replaces
+	return nil
 }
 
 // attachID returns the type of what a tracing program attaches to, 0 for other

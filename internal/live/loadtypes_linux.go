@@ -58,6 +58,10 @@ func (l *loader) makeTypes() error {
 // typeOf returns a type of its own for subprogram i.
 func (l *loader) typeOf(i int) *btf.Func {
 	s := l.p.Subprogs[i]
+	if f := l.typed[i]; f != nil {
+		c := *f
+		return &c
+	}
 	if l.opt.Types != nil && s.Name != "" {
 		found, err := l.opt.Types.AnyTypesByName(s.Name)
 		for _, t := range found {

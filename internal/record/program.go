@@ -300,7 +300,9 @@ func (b *builder) functions() error {
 		f.End = p.Subprogs[i].End
 		p.Subprogs[i] = f
 	}
-	p.Subprogs[0].Args = nil // the entry gets a context, whatever its C type
+	if !p.TypedEntry() {
+		p.Subprogs[0].Args = nil // the entry gets a context, whatever its C type
+	}
 	p.Lines = b.job.BTF.lines(p.Len())
 	return nil
 }

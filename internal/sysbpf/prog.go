@@ -132,6 +132,7 @@ type Load struct {
 	Type       uint32
 	AttachType uint32
 	AttachBTF  uint32 // type ID of what tracing programs attach to
+	AttachProg FD     // the program whose types AttachBTF is of; 0 for the kernel's
 	Flags      uint32
 	Name       string // at most 15 bytes of letters, digits, _ and .
 	License    string
@@ -175,7 +176,8 @@ func LoadProg(l *Load) (fd FD, log string, err error) {
 	attr := loadAttr{
 		typ: l.Type, insnCnt: uint32(len(l.Insns) / 8), insns: pointer(l.Insns),
 		license: pointer(append([]byte(l.License), 0)), flags: l.Flags, attach: l.AttachType, attachID: l.AttachBTF,
-		btfFD: uint32(l.BTF), fdArray: pointer(l.FDArray), fdCount: uint32(l.Bound),
+		attachFD: uint32(l.AttachProg),
+		btfFD:    uint32(l.BTF), fdArray: pointer(l.FDArray), fdCount: uint32(l.Bound),
 	}
 	copy(attr.name[:15], l.Name)
 	if len(l.Funcs) > 0 {

@@ -28,7 +28,8 @@ import (
 // Verdict is the outcome of a check.
 type Verdict struct {
 	Accept  bool
-	Message string      // the kernel's line, empty when accepted
+	Message string      // the kernel's last line, empty when accepted
+	Lead    string      // the line before, where that has the particulars; mostly empty
 	PC      bytecode.PC // instruction the message is about, -1 when it is about none
 	Errno   string      // "EINVAL"; empty when accepted
 	Rule    Rule        // what it is about
@@ -37,6 +38,19 @@ type Verdict struct {
 	// May is, of a program that passes, a limit of the kernel that may be exceeded.
 	// It is nil when none was seen.
 	May *Verdict
+}
+
+// Text returns what the kernel says, its lines with semicolons between.
+func (v *Verdict) Text() string {
+	if v.Lead == "" {
+		return v.Message
+	}
+	return v.Lead + "; " + v.Message
+}
+
+// Says reports whether a line is one of the kernel's.
+func (v *Verdict) Says(line string) bool {
+	return line == v.Message || v.Lead != "" && line == v.Lead
 }
 
 // Rule says what a refusal is about.

@@ -90,8 +90,13 @@ func (s Set) check(p *bytecode.Program, r *succ.Result, m *Memo) Verdict {
 func (s Set) Faults(r *succ.Result) []Verdict {
 	var out []Verdict
 	for _, f := range r.Facts.Faults() {
-		if refuses(f) {
+		last := len(out) - 1
+		switch {
+		case !refuses(f):
+		case last < 0 || out[last].PC != f.PC:
 			out = append(out, *s.verdict(f))
+		case f.Proven && !out[last].Fault.Proven:
+			out[last] = *s.verdict(f)
 		}
 	}
 	return out
@@ -123,8 +128,8 @@ func newPaths(c *checker, r *succ.Result) *paths {
 		if f.Kind == abstract.MissingArgument && !w.firstCall(f.PC) {
 			continue // the walk tells
 		}
-		if f.Proven && refuses(f) {
-			w.faults[f.PC] = f
+		if _, has := w.faults[f.PC]; !has && f.Proven && refuses(f) {
+			w.faults[f.PC] = f // of several the one that was seen first
 		}
 	}
 	for i := range r.Indirect {

@@ -37,7 +37,8 @@ func errno(k abstract.FaultKind) string {
 		return "E2BIG"
 	case abstract.NoCodeAddress, abstract.UnsetTarget, abstract.EntryOutside, abstract.NoFunction, abstract.TableArgument,
 		abstract.FarOffset, abstract.FarPointer, abstract.UnboundedOffset, abstract.LargeOffset, abstract.LateArgument,
-		abstract.FarArgument, abstract.StructArgument:
+		abstract.FarArgument, abstract.StructArgument, abstract.CallLocked, abstract.Leaks, abstract.LeavesLocked,
+		abstract.MixedPointers:
 		return "EINVAL"
 	case abstract.MissingArgument, abstract.Trapped:
 		return "EFAULT"
@@ -47,7 +48,24 @@ func errno(k abstract.FaultKind) string {
 
 // verdict returns the verdict on a fault, in the words of the kernel.
 func (s Set) verdict(f abstract.Fault) *Verdict {
-	return &Verdict{Message: s.Words(f), PC: f.PC, Errno: errno(f.Kind), Rule: Values, Fault: f}
+	return &Verdict{Message: s.Words(f), Lead: leadOf(f), PC: f.PC, Errno: errno(f.Kind), Rule: Values, Fault: f}
+}
+
+// leadOf returns the line that the kernel says before that of Words, empty when there
+// is none that tells more.
+//
+// Source: kernel/bpf/verifier.c __check_mem_access and check_reference_leak, Linux 6.1
+// to 7.3.
+func leadOf(f abstract.Fault) string {
+	switch f.Kind {
+	case abstract.BelowTable, abstract.AboveTable:
+		return fmt.Sprintf("invalid access to map value, value_size=%d off=%d size=%d", f.Value, f.Off, f.Size)
+	case abstract.Leaks:
+		if f.Size > 0 {
+			return fmt.Sprintf("Unreleased reference id=%d alloc_insn=%d", f.Size, f.Off)
+		}
+	}
+	return ""
 }
 
 // Words returns the kernel's message on a fault.
@@ -91,8 +109,10 @@ func (s Set) Words(f abstract.Fault) string {
 	case abstract.NoCodeAddress:
 		return reg + fmt.Sprintf("has type %s, expected PTR_TO_INSN", typeName(f))
 	}
-	if msg := mathWords(f); msg != "" {
-		return msg
+	for _, words := range []func(abstract.Fault) string{mathWords, holdWords} {
+		if msg := words(f); msg != "" {
+			return msg
+		}
 	}
 	return s.callWords(f)
 }
@@ -136,6 +156,50 @@ func mathWords(f abstract.Fault) string {
 		return reg + fmt.Sprintf("points to outside of jump table: [%d,%d] max_entries %d", f.Value, f.Off, f.Size)
 	}
 	return ""
+}
+
+// holdWords is Words for locks, references and sockets.
+func holdWords(f abstract.Fault) string {
+	switch f.Kind {
+	case abstract.CallLocked:
+		return "function calls are not allowed while holding a lock"
+	case abstract.Leaks:
+		return leaving(f.Value) + " would lead to reference leak"
+	case abstract.LeavesLocked:
+		return leaving(f.Value) + " cannot be used inside bpf_spin_lock-ed region"
+	case abstract.MixedPointers:
+		return "same insn cannot be used with different pointers"
+	case abstract.NoSocket:
+		return fmt.Sprintf("R%d type=%s expected=sock_common, sock, tcp_sock, xdp_sock, ptr_, trusted_ptr_", f.Reg, typeName(f))
+	case abstract.SocketWrite:
+		return fmt.Sprintf("R%d cannot write into %s", f.Reg, socketName(abstract.Memory(f.Value)))
+	}
+	return ""
+}
+
+// leaving names a way to leave a program (kernel/bpf/verifier.c check_resource_leak and
+// its callers, Linux 7.3).
+func leaving(how int64) string {
+	switch how {
+	case abstract.LeaveTailCall:
+		return "tail_call"
+	case abstract.LeavePacket:
+		return "BPF_LD_[ABS|IND]"
+	case abstract.LeaveThrow:
+		return "bpf_throw"
+	}
+	return "BPF_EXIT instruction in main prog"
+}
+
+// socketName names the type of a socket (kernel/bpf/log.c reg_type_str, Linux 7.3).
+func socketName(m abstract.Memory) string {
+	switch m {
+	case abstract.MemTCPSock:
+		return "tcp_sock"
+	case abstract.MemXDPSock:
+		return "xdp_sock"
+	}
+	return "sock"
 }
 
 // argument names argument number n of a call (kernel/bpf/verifier.c reg_arg_name,

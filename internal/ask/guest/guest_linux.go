@@ -195,7 +195,13 @@ func (g *guest) source(item *wire.Item) (*live.Source, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &live.Source{Name: item.Name, Program: p, License: item.Job.License}, nil
+		src := &live.Source{Name: item.Name, Program: p, License: item.Job.License}
+		if item.Job.BTF != nil {
+			if src.Types, err = btf.LoadSpecFromReader(bytes.NewReader(item.Job.BTF.Data)); err != nil {
+				return nil, fmt.Errorf("types: %w", err)
+			}
+		}
+		return src, nil
 	}
 	o := g.object(item.File)
 	if o.err != nil {

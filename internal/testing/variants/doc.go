@@ -35,7 +35,8 @@ func makers() []maker {
 		{"unset-register", unsetRegister}, {"frames", frames}, {"mid-ldimm64", midLoad}, {"nullness", nullness},
 		{"bpf-trap", trapped}, {"context-switch", contextField}, {"iterator", iterator},
 		{"retval-range", resultRange}, {"loop-zero", loopZero}, {"stack-table", stackTable},
-		{"patch-range", patchRange},
+		{"patch-range", patchRange}, {"stack-args", stackArguments}, {"text-only-global", typedFunction},
+		{"freplace", replacement}, {"references", references}, {"value-bounds", valueBounds},
 	}
 }
 
@@ -58,6 +59,9 @@ func Make(kind string, n int) *bytecode.Program {
 		g.Func("main", false)
 		m.make(g)
 		p := g.Program(fmt.Sprintf("%s/%d", kind, n))
+		if g.typ == "ext" {
+			p.Subprogs[0].Global, p.Subprogs[0].Args, p.AttachTo = true, g.entry, "replaced"
+		}
 		if p.Type = g.typ; p.Type == "syscall" {
 			p.Flags |= sleepable
 		}
@@ -73,8 +77,9 @@ const sleepable = 1 << 4
 type gen struct {
 	progen.Asm
 	rnd    *rand.Rand
-	n      int    // its number
-	typ    string // the program's type
+	n      int      // its number
+	typ    string   // the program's type
+	entry  []string // parameters of the function that an extension replaces
 	labels int
 }
 

@@ -1,0 +1,206 @@
+package abstract
+
+import (
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// What a program holds is known as far as that is simple: a lock until it is given
+// back, and a reference until the next call of something that gets arguments, which may
+// release it, or until the pointer turns out to be null. Where it is not known, nothing
+// is said.
+
+// Helpers that take and give back.
+const (
+	helperSkLookupTCP    = 84
+	helperSkLookupUDP    = 85
+	helperSkRelease      = 86
+	helperSpinLock       = 93
+	helperSpinUnlock     = 94
+	helperSkcLookupTCP   = 99
+	helperRingbufReserve = 131
+)
+
+// acquires reports whether a call returns a reference that the program must release,
+// unless it is null.
+//
+// Source: kernel/bpf/verifier.c is_acquire_function, Linux 6.1 to 7.3; bpf_obj_new is
+// KF_ACQUIRE in kernel/bpf/helpers.c, Linux 6.3 to 7.3.
+func acquires(p *bytecode.Program, pc bytecode.PC, in bytecode.Insn) bool {
+	if in.IsHelperCall() {
+		switch in.Imm {
+		case helperSkLookupTCP, helperSkLookupUDP, helperSkcLookupTCP, helperRingbufReserve:
+			return true
+		}
+		return false
+	}
+	ref, ok := p.RefAt(pc)
+	return ok && ref.Kind == bytecode.RefKfunc && (ref.Name == "bpf_obj_new" || ref.Name == "bpf_obj_new_impl")
+}
+
+// hold notes what is held behind a call.
+func (r *run) hold(pc bytecode.PC, in bytecode.Insn, s *State) {
+	if r.a.opt.Rules != Kernel {
+		return
+	}
+	switch h := calleeAt(r.a.p, pc); {
+	case s.regs[bytecode.R0].is(Other) && acquires(r.a.p, pc, in):
+		s.held = pc + 1
+	case h.helper == 0 || !h.known || h.Params > 0: // it may release what it is given
+		s.held = 0
+	}
+	if in.IsHelperCall() && (in.Imm == helperSpinLock || in.Imm == helperSpinUnlock) {
+		s.locked = in.Imm == helperSpinLock
+	}
+}
+
+// released notes on the edge on which a pointer is null that it may be the one that was
+// held.
+func (c *compare) released(taken, fall *State) (*State, *State) {
+	if !c.a.has(func(a *Alt) bool { return a.flags&(maybeNull|maybePtr) != 0 }) {
+		return taken, fall
+	}
+	if taken != nil && c.cond != scalar.JNE {
+		taken.held = 0
+	}
+	if fall != nil && c.cond != scalar.JEQ {
+		fall.held = 0
+	}
+	return taken, fall
+}
+
+// leaves reports that a program may end while something is held that it must give back.
+//
+// Source: kernel/bpf/verifier.c check_resource_leak and check_reference_leak, Linux 7.3.
+func (r *run) leaves(pc bytecode.PC, how int64, s *State) {
+	if how == LeaveExit && r.nested > 0 {
+		return // the caller may give it back
+	}
+	f := Fault{PC: pc, Value: how}
+	switch {
+	case s.locked:
+		f.Kind = LeavesLocked
+	case s.held == 0, how != LeaveThrow && r.nested > 0: // of the program alone, but for exceptions
+		return
+	case r.a.p.Type == "struct_ops" && how == LeaveExit: // it may return it
+		return
+	case how == LeaveThrow && len(r.a.p.Cleanups) > 0: // they may give it back
+		return
+	default:
+		f.Kind, f.Off = Leaks, int64(s.held-1)
+		f.Size = int64(r.a.numberOf(s.held - 1))
+	}
+	r.certainFault(&anything.Alt, f)
+}
+
+// certainFault reports a fault that is proven, and no other: what may be held, and how
+// large memory may be, is too often unknown to tell of it.
+func (r *run) certainFault(a *Alt, f Fault) {
+	if r.proves(a) {
+		r.fault(a, f)
+	}
+}
+
+// checkThrow reports an exception while a lock is held. Which helpers and other kernel
+// functions may be called then differs from kernel to kernel.
+//
+// Source: kernel/bpf/verifier.c do_check, Linux 6.7 to 7.3.
+func (r *run) checkThrow(pc bytecode.PC, s *State) {
+	if s.locked {
+		r.certainFault(&anything.Alt, Fault{PC: pc, Kind: CallLocked})
+	}
+	r.leaves(pc, LeaveThrow, s)
+}
+
+// checkSocket reports a write to a socket.
+//
+// Source: kernel/bpf/verifier.c check_mem_access, Linux 6.1 to 7.3.
+func (r *run) checkSocket(acc access, a *Alt) {
+	if a.Kind != Other || a.flags&maybeNull != 0 {
+		return
+	}
+	if m := memoryOf(a.Obj); m == memFullSock || m == MemTCPSock || m == MemXDPSock {
+		r.certainFault(a, Fault{PC: acc.pc, Kind: SocketWrite, Reg: acc.reg, Value: int64(m)})
+	}
+}
+
+// checkSame reports an access through a pointer of another kind than on another path,
+// where the kernel rewrites accesses by the kind.
+//
+// Source: kernel/bpf/verifier.c save_aux_ptr_type and reg_type_mismatch, Linux 6.1 to 7.3.
+func (r *run) checkSame(pc bytecode.PC, v *Value) {
+	kind, rewritten := pointerKind(v)
+	if kind == 0 || !r.proves(&v.Alt) {
+		return
+	}
+	was, seen := r.a.kinds[pc]
+	if !seen {
+		r.a.kinds[pc] = accessKind{kind, rewritten}
+		return
+	}
+	if was.kind != kind && (was.rewritten || rewritten) {
+		r.certainFault(&v.Alt, Fault{PC: pc, Kind: MixedPointers})
+	}
+}
+
+// accessKind is a kind of pointer that is accessed through: see checkSame.
+type accessKind struct {
+	kind      int32
+	rewritten bool
+}
+
+// pointerKind returns a number for the kind of a pointer, 0 when it may be of several,
+// and whether accesses through it are rewritten.
+func pointerKind(v *Value) (kind int32, rewritten bool) {
+	switch {
+	case len(v.more) > 0 || v.flags&maybeNull != 0:
+		return 0, false
+	case v.Kind == Ctx:
+		return int32(v.Kind), true
+	case v.Kind == Stack, v.Kind == MapValue:
+		return int32(v.Kind), false
+	case v.Kind == Other:
+		if m := memoryOf(v.Obj); m == memFullSock || m == MemTCPSock || m == MemXDPSock {
+			return 1<<memoryBits | int32(m), true
+		}
+	}
+	return 0, false
+}
+
+// checkRelease reports the release of what is no socket.
+//
+// Source: kernel/bpf/verifier.c check_reg_type, btf_id_sock_common_types, Linux 7.3.
+func (r *run) checkRelease(pc bytecode.PC, in bytecode.Insn, s *State) {
+	if !in.IsHelperCall() || in.Imm != helperSkRelease {
+		return
+	}
+	v := s.regs[bytecode.R1]
+	if v == nil || len(v.more) > 0 || v.flags&(maybeNull|maybePtr) != 0 {
+		return
+	}
+	switch v.Kind {
+	case Number, Ctx, Stack, MapPtr, MapValue:
+		r.certainFault(&v.Alt, Fault{PC: pc, Kind: NoSocket, Reg: bytecode.R1})
+	}
+}
+
+// checkValue reports an access outside of a map's value. Data sections are left to the
+// kernel, because a loader may make them larger; so are maps that are not for reading or
+// not for writing, and atomic instructions. An access that is not aligned is refused in
+// other words when the loader asks for alignment (BPF_F_STRICT_ALIGNMENT).
+//
+// Source: kernel/bpf/verifier.c check_map_access, Linux 7.3.
+func (r *run) checkValue(acc access, a *Alt) {
+	const oneSided = 1<<7 | 1<<8 // BPF_F_RDONLY_PROG, BPF_F_WRONLY_PROG
+	m := &r.a.p.Maps[a.Obj]
+	in := r.a.p.Insns[acc.pc]
+	if !r.proves(a) || a.flags&maybeNull != 0 ||
+		m.Value != nil || len(m.Symbols) > 0 || m.ValueSize == 0 || m.Flags&oneSided != 0 ||
+		in.Class() == asm.StXClass && in.Mode() == modeAtomic ||
+		acc.size > 1 && !a.Off.Var.Add(constBits(acc.off)).IsAligned(uint64(acc.size)) {
+		return
+	}
+	r.checkRegion(acc, a, int64(m.ValueSize))
+}
