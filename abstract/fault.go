@@ -61,7 +61,7 @@ const (
 	StructArgument            // parameter Value of a kernel function is a structure, or with Max a union
 	NoFunction                // an indirect call through Reg, which holds no function
 	CallLocked                // bpf_throw while a lock is held
-	Leaks                     // Leave Value while a reference is held, acquired at Off; its number is Size, or 0 if unknown
+	Leaks                     // Leave Value while a reference is held, acquired at Off; its number is Size, if not 0
 	LeavesLocked              // Leave Value while a lock is held
 	SocketWrite               // a write to a socket
 	MixedPointers             // an access through pointers of kinds that no one instruction may have

@@ -170,7 +170,8 @@ func holdWords(f abstract.Fault) string {
 	case abstract.MixedPointers:
 		return "same insn cannot be used with different pointers"
 	case abstract.NoSocket:
-		return fmt.Sprintf("R%d type=%s expected=sock_common, sock, tcp_sock, xdp_sock, ptr_, trusted_ptr_", f.Reg, typeName(f))
+		const sockets = "sock_common, sock, tcp_sock, xdp_sock, ptr_, trusted_ptr_" // btf_id_sock_common_types
+		return fmt.Sprintf("R%d type=%s expected=%s", f.Reg, typeName(f), sockets)
 	case abstract.SocketWrite:
 		return fmt.Sprintf("R%d cannot write into %s", f.Reg, socketName(abstract.Memory(f.Value)))
 	}
