@@ -60,7 +60,7 @@ const (
 	BadContext                // an access of Size bytes at Off of the context, where no field is
 	StructArgument            // parameter Value of a kernel function is a structure, or with Max a union
 	NoFunction                // an indirect call through Reg, which holds no function
-	CallLocked                // bpf_throw while a lock is held
+	CallLocked                // bpf_throw or a tail call while a lock is held
 	Leaks                     // Leave Value while a reference is held, acquired at Off; its number is Size, if not 0
 	LeavesLocked              // Leave Value while a lock is held
 	SocketWrite               // a write to a socket

@@ -16,7 +16,7 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 	if ref, ok := r.a.p.RefAt(pc); ok && ref.Kind == bytecode.RefKfunc {
 		switch ref.Name {
 		case "bpf_throw":
-			r.checkThrow(pc, s)
+			r.leavesByCall(pc, LeaveThrow, s)
 			r.a.throw()
 			return false
 		case "__bpf_trap":
@@ -42,7 +42,7 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 		}
 	}
 	if h.helper == bytecode.HelperTailCall {
-		r.leaves(pc, LeaveTailCall, s)
+		r.leavesByCall(pc, LeaveTailCall, s)
 	}
 	r.checkRelease(pc, in, s)
 	r.callbacks(pc, h, s)

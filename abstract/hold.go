@@ -103,15 +103,17 @@ func (r *run) certainFault(a *Alt, f Fault) {
 	}
 }
 
-// checkThrow reports an exception while a lock is held. Which helpers and other kernel
-// functions may be called then differs from kernel to kernel.
+// leavesByCall is leaves for a tail call or an exception, which are no calls for one who
+// holds a lock. Which helpers and other kernel functions may be called then differs from
+// kernel to kernel.
 //
-// Source: kernel/bpf/verifier.c do_check, Linux 6.7 to 7.3.
-func (r *run) checkThrow(pc bytecode.PC, s *State) {
+// Source: kernel/bpf/verifier.c do_check, Linux 6.1 to 7.3.
+func (r *run) leavesByCall(pc bytecode.PC, how int64, s *State) {
 	if s.locked {
 		r.certainFault(&anything.Alt, Fault{PC: pc, Kind: CallLocked})
+		return
 	}
-	r.leaves(pc, LeaveThrow, s)
+	r.leaves(pc, how, s)
 }
 
 // checkSocket reports a write to a socket.

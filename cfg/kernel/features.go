@@ -80,6 +80,7 @@ const (
 	MixedProbe      // a load is one that may fault when one of the objects that it is from may be gone
 	BareResults     // objects that kernel functions return may be gone, so loads from them may fault
 	TrustedResults  // and it is known that they are there
+	LeakWords       // a held reference is told of in the same words wherever a program may end
 	OwnFrame        // a number plus a pointer to the stack is one into the same frame
 	TryBranches     // a branch is decided by trying both sides for a contradiction
 
@@ -161,6 +162,7 @@ func Table() [featureCount]Row {
 		LoadExits:       row(7002, 0, Recorded, "the failure of LD_ABS in a function is followed; not in 6.12.117, 6.19.14"),
 		CleanLinks:      row(7002, 0, Recorded, "an ended link leaves nothing; in 6.12's stable releases, not in 6.19.14"),
 		SameRegister:    row(6019, 0, Read, "a register compared with itself is decided"),
+		LeakWords:       row(6013, 0, Read, "one wording for references that are held where a program may end"),
 		OwnFrame:        row(7003, 0, Read, "a number plus a pointer to the stack is one into the same frame"),
 		TryBranches:     row(7002, 0, Read, "branches are decided by trying both sides"),
 	}

@@ -51,6 +51,9 @@ type Set struct {
 	CallbackLimits bool
 	// StackArgs reports whether arguments can be passed on the stack, through r11.
 	StackArgs bool
+	// LeakWords reports whether a reference that is held where a program may end is told
+	// of in the same words everywhere.
+	LeakWords bool
 	// Quirks are how values are computed otherwise.
 	Quirks abstract.Quirks
 	// DeepRecursion reports whether recursion is found only when calls nest too
@@ -71,8 +74,8 @@ func Of(k kernel.Features) Set {
 		StaticCallx: k.Has(kernel.StaticCallx), FixedOffsets: k.Has(kernel.FixedOffsets),
 		KeepsTargets: k.Has(kernel.KeepTargetNops), DeepRecursion: k.Has(kernel.DeepRecursion),
 		StackArgs: k.Has(kernel.StackArgs), DeepCalls: k.Has(kernel.DeepCalls),
-		CallbackLimits: k.Has(kernel.CallbackLimits),
-		Quirks:         abstract.QuirksOf(k),
+		CallbackLimits: k.Has(kernel.CallbackLimits), LeakWords: k.Has(kernel.LeakWords),
+		Quirks: abstract.QuirksOf(k),
 	}
 	if k.Has(kernel.OffsetIsAccess) {
 		s.OffsetErrno = "EACCES"

@@ -109,7 +109,7 @@ func (s Set) Words(f abstract.Fault) string {
 	case abstract.NoCodeAddress:
 		return reg + fmt.Sprintf("has type %s, expected PTR_TO_INSN", typeName(f))
 	}
-	for _, words := range []func(abstract.Fault) string{mathWords, holdWords} {
+	for _, words := range []func(abstract.Fault) string{mathWords, s.holdWords} {
 		if msg := words(f); msg != "" {
 			return msg
 		}
@@ -159,11 +159,14 @@ func mathWords(f abstract.Fault) string {
 }
 
 // holdWords is Words for locks, references and sockets.
-func holdWords(f abstract.Fault) string {
+func (s Set) holdWords(f abstract.Fault) string {
 	switch f.Kind {
 	case abstract.CallLocked:
 		return "function calls are not allowed while holding a lock"
 	case abstract.Leaks:
+		if f.Value == abstract.LeavePacket && !s.LeakWords {
+			return "BPF_LD_[ABS|IND] cannot be mixed with socket references" // check_ld_abs, Linux 6.12
+		}
 		return leaving(f.Value) + " would lead to reference leak"
 	case abstract.LeavesLocked:
 		return leaving(f.Value) + " cannot be used inside bpf_spin_lock-ed region"
