@@ -66,7 +66,7 @@ func (p *Pages) Add(s *Scene, l *Layout) error {
 		return err
 	}
 	if i == 0 && !windowed(s) {
-		p.first = string(SVG(s, l))
+		p.first = string(pageSVG(s, l))
 	}
 	p.programs.WriteString(data.String())
 	return nil
@@ -94,7 +94,8 @@ func (p *Pages) HTML(title string) ([]byte, error) {
 	// Each part is put in once, in one pass: a name in the picture that looks
 	// like a place holder stays what it is.
 	page := strings.NewReplacer(
-		"{{csp}}", csp, "{{title}}", xmlText(title), "{{css}}", pageCSS, "{{js}}", js, "{{one}}", one,
+		"{{csp}}", csp, "{{title}}", xmlText(title), "{{css}}", pageCSS,
+		"{{theme}}", theme.CSS(""), "{{js}}", js, "{{one}}", one,
 		"{{name}}", name,
 		"{{options}}", options.String(), "{{svg}}", p.first, "{{programs}}", p.programs.String()).Replace(pageHTML)
 	return []byte(page), nil

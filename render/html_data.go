@@ -24,23 +24,23 @@ type pageData struct {
 	Func     []int          `json:"func"`            // of each block
 	Flags    []int          `json:"flags"`           // of each block, bits as below
 	Depth    map[int]int    `json:"depth,omitempty"` // of blocks in loops
-	Slots    []int          `json:"slots"`           // first and last slot of each block, -1 without
+	Slots    steps          `json:"slots"`           // first and last slot of each block, -1 without
 	Counts   map[int]uint64 `json:"counts,omitempty"`
 	Status   map[int]string `json:"status,omitempty"` // of indirect jumps
 	Reasons  map[int]string `json:"reasons,omitempty"`
 	Marks    map[int]string `json:"marks,omitempty"`
 	Whys     map[int]string `json:"whys,omitempty"`
-	Boxes    []int          `json:"boxes"` // x, y, w, h of each block
+	Boxes    steps          `json:"boxes"` // x, y, w, h of each block
 	// Loops are areas: header or -1, number of bands, and of each band x less
 	// that of the band above, y less where that one ends, w, h. The script of a
 	// windowed program draws them, cut to the window: their outlines are dashed,
 	// and a browser makes the millions of dashes of a large one though it shows few.
 	Loops      []int          `json:"loops"`
-	Pieces     []int          `json:"pieces"` // block, offset, length, y, height
+	Pieces     steps          `json:"pieces"` // block, offset, length, y, height
 	Strip      []int          `json:"strip"`  // x, y, w, h of the machine code
 	Len        int            `json:"len"`    // bytes that the strip shows
 	Kinds      []string       `json:"kinds"`  // of edges
-	Edges      []int          `json:"edges"`  // from, to, kind, 1 if dead and 2 if merely possible
+	Edges      steps          `json:"edges"`  // from, to, kind, 1 if dead and 2 if merely possible
 	Labels     map[int]string `json:"labels,omitempty"`
 	EdgeMarks  map[int]string `json:"edgemarks,omitempty"`
 	EdgeCounts map[int]uint64 `json:"edgecounts,omitempty"`
@@ -54,6 +54,31 @@ type pageData struct {
 	Aside   []pagePart  `json:"aside,omitempty"`
 
 	Far *farData `json:"far,omitempty"` // for windowed programs
+}
+
+// steps is a flat list of numbers, by of them an element. JSON has of each but those
+// of the first element the difference to the one in the element before, which
+// compresses better: most grow by little. The script undoes it (values).
+type steps struct {
+	by   int
+	list []int
+}
+
+func (s *steps) add(numbers ...int) { s.list = append(s.list, numbers...) }
+
+// MarshalJSON writes {"by":4,"steps":[…]}.
+func (s steps) MarshalJSON() ([]byte, error) {
+	out := fmt.Appendf(nil, `{"by":%d,"steps":[`, s.by)
+	for i, n := range s.list {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		if i >= s.by {
+			n -= s.list[i-s.by]
+		}
+		out = strconv.AppendInt(out, int64(n), 10)
+	}
+	return append(out, "]}"...), nil
 }
 
 // pageTable is a jump table.
@@ -79,7 +104,7 @@ type pageLines struct {
 	Files []string `json:"files"`
 	Texts []string `json:"texts"` // each text once; the first is empty
 	Count []int    `json:"count"` // lines of each block
-	Lines []int    `json:"lines"` // slot, text, source, file, line, note, mark
+	Lines steps    `json:"lines"` // slot, text, source, file, line, note, mark
 }
 
 // pagePart is a titled list of a block's details.
@@ -90,8 +115,8 @@ type pagePart struct {
 
 func newPageData(s *Scene, l *Layout, key string) *pageData {
 	d := &pageData{Key: key, W: l.W, H: l.H, Funcs: []string{}, Entries: []int{}, Frames: []int{}, Func: []int{},
-		Flags: []int{}, Slots: []int{}, Boxes: []int{}, Loops: []int{}, Pieces: []int{}, Strip: []int{0, 0, 0, 0},
-		Kinds: []string{}, Edges: []int{},
+		Flags: []int{}, Slots: steps{by: 2}, Boxes: steps{by: 4}, Loops: []int{}, Pieces: steps{by: 5},
+		Strip: []int{0, 0, 0, 0}, Kinds: []string{}, Edges: steps{by: 4},
 		Names: map[int]string{}, Depth: map[int]int{}, Counts: map[int]uint64{}, Status: map[int]string{},
 		Reasons: map[int]string{}, Marks: map[int]string{}, Whys: map[int]string{}, Labels: map[int]string{},
 		Folded: map[int]string{}, EdgeMarks: map[int]string{}, EdgeCounts: map[int]uint64{}}
@@ -107,7 +132,7 @@ func newPageData(s *Scene, l *Layout, key string) *pageData {
 		if i < len(l.Blocks) {
 			box = l.Blocks[i]
 		}
-		d.Boxes = append(d.Boxes, box.X, box.Y, box.W, box.H)
+		d.Boxes.add(box.X, box.Y, box.W, box.H)
 		d.block(i, &s.Blocks[i])
 	}
 	for i := range l.Loops {
@@ -152,7 +177,7 @@ func (d *pageData) block(i int, b *Block) {
 	if n := len(b.Lines); n > 0 {
 		first, last = b.Lines[0].Slot, b.Lines[n-1].Slot
 	}
-	d.Slots = append(d.Slots, first, last)
+	d.Slots.add(first, last)
 	if name := visible.Text(b.Name); name != "b"+strconv.Itoa(i) {
 		d.Names[i] = name
 	}
@@ -199,7 +224,7 @@ func (d *pageData) edge(i int, e *Edge, kinds map[EdgeKind]int) {
 	case e.Maybe:
 		dead = 2
 	}
-	d.Edges = append(d.Edges, e.From, e.To, kind, dead)
+	d.Edges.add(e.From, e.To, kind, dead)
 	set(d.Labels, i, e.Label)
 	set(d.EdgeMarks, i, e.Mark)
 	if e.Count != nil {
@@ -223,9 +248,9 @@ func (d *pageData) strip(s *Scene, l *Layout) {
 			continue
 		}
 		r := st.Pieces[i]
-		d.Pieces = append(d.Pieces, p.Block, p.Offset, p.Len, r.Y, r.H)
+		d.Pieces.add(p.Block, p.Offset, p.Len, r.Y, r.H)
 		if len(l.Blocks) == 0 && !seen[p.Block] {
-			copy(d.Boxes[4*p.Block:], []int{r.X, r.Y, r.W, r.H})
+			copy(d.Boxes.list[4*p.Block:], []int{r.X, r.Y, r.W, r.H})
 		}
 		seen[p.Block] = true
 	}
@@ -238,7 +263,7 @@ func (d *pageData) strip(s *Scene, l *Layout) {
 
 // newPageLines returns the instructions of a scene.
 func newPageLines(s *Scene) *pageLines {
-	p := &pageLines{Files: []string{}, Texts: []string{""}, Count: []int{}, Lines: []int{}}
+	p := &pageLines{Files: []string{}, Texts: []string{""}, Count: []int{}, Lines: steps{by: 7}}
 	texts, files := map[string]int{"": 0}, map[string]int{}
 	text := func(s string) int {
 		i, ok := texts[s]
@@ -258,7 +283,7 @@ func newPageLines(s *Scene) *pageLines {
 				files[n.File] = file
 				p.Files = append(p.Files, visible.Text(n.File))
 			}
-			p.Lines = append(p.Lines, n.Slot, text(n.Text), text(n.Source), file, n.LineNo, text(n.Note), text(n.Mark))
+			p.Lines.add(n.Slot, text(n.Text), text(n.Source), file, n.LineNo, text(n.Note), text(n.Mark))
 		}
 	}
 	return p
@@ -296,9 +321,9 @@ func newPageTable(t *Table) pageTable {
 // pageCode is what instructions become.
 type pageCode struct {
 	Texts []string `json:"texts"` // each text once; the first is empty
-	// Rows are, for each piece of code: block, slot, original slot, state, text,
-	// number of x86 instructions, and of each the bytes since the one before and its
-	// text.
+	// Rows are, for each piece of code: block, slot, original slot, each less that of
+	// the row before, state, text, number of x86 instructions, and of each the bytes
+	// since the one before and its text.
 	Rows []int `json:"rows"`
 }
 
@@ -314,10 +339,12 @@ func newPageCode(s *Scene) *pageCode {
 		}
 		return i
 	}
-	at := 0
+	at, last := 0, Code{}
 	for i := range s.Code {
 		c := &s.Code[i]
-		p.Rows = append(p.Rows, c.Block, c.Slot, c.Original, int(c.State), text(c.Text), len(c.X86))
+		p.Rows = append(p.Rows, c.Block-last.Block, c.Slot-last.Slot, c.Original-last.Original,
+			int(c.State), text(c.Text), len(c.X86))
+		last = *c
 		for _, x := range c.X86 {
 			p.Rows = append(p.Rows, x.Offset-at, text(x.Text))
 			at = x.Offset

@@ -18,7 +18,7 @@ type farData struct {
 	// number of points, x and y of the first and of each further one from the one
 	// before.
 	Wires  []int `json:"wires"`
-	Arcs   []int `json:"arcs"`   // block, y of both ends, bulge, of the strip's jumps
+	Arcs   steps `json:"arcs"`   // block, y of both ends, bulge, of the strip's jumps
 	ArcX   int   `json:"arcx"`   // their x
 	Hubs   []int `json:"hubs"`   // x, y, w, h
 	Tables []int `json:"tables"` // x, y, w, h
@@ -41,18 +41,18 @@ func newFarParts(s *Scene, l *Layout) farParts {
 	picture := Draw(s, l)
 	p := farParts{blocks: make([]string, 0, len(l.Blocks))}
 	var under, over strings.Builder
-	under.Write(display.SVGHead(picture, theme, ""))
+	under.Write(display.SVGHead(picture, theme))
 	rest := &under
 	for it := range picture.Parts {
 		switch it.Part {
 		case display.Block:
-			p.blocks = append(p.blocks, string(display.SVGItem(&it)))
+			p.blocks = append(p.blocks, string(display.SVGItem(&it, corner(l, len(p.blocks)))))
 			rest = &over
 		case display.Table:
-			p.tables = append(p.tables, string(display.SVGItem(&it)))
+			p.tables = append(p.tables, string(display.SVGItem(&it, display.Pt{})))
 		case display.Loop:
 		default:
-			rest.Write(display.SVGItem(&it))
+			rest.Write(display.SVGItem(&it, display.Pt{}))
 			rest.WriteString("\n")
 		}
 	}
@@ -60,9 +60,28 @@ func newFarParts(s *Scene, l *Layout) farParts {
 	return p
 }
 
+// corner is the point of a block's group from which its places are counted.
+func corner(l *Layout, block int) display.Pt {
+	return display.Pt{X: float64(l.Blocks[block].X), Y: float64(l.Blocks[block].Y)}
+}
+
+// pageSVG writes the drawing of a program for a page, which has the style sheet.
+func pageSVG(s *Scene, l *Layout) []byte {
+	picture := Draw(s, l)
+	out := display.SVGHead(picture, theme)
+	for it := range picture.Parts {
+		from := display.Pt{}
+		if it.Part == display.Block && it.Index < len(l.Blocks) {
+			from = corner(l, it.Index)
+		}
+		out = append(append(out, display.SVGItem(&it, from)...), '\n')
+	}
+	return append(out, "</svg>\n"...)
+}
+
 // newFarData returns what is painted from afar.
 func newFarData(s *Scene, l *Layout) *farData {
-	d := &farData{Wires: []int{}, Arcs: []int{}, Hubs: []int{}, Tables: []int{}, Reach: []int{}}
+	d := &farData{Wires: []int{}, Arcs: steps{by: 4}, Hubs: []int{}, Tables: []int{}, Reach: []int{}}
 	for _, h := range l.Hubs {
 		d.Hubs = append(d.Hubs, h.X, h.Y, h.W, h.H)
 	}
@@ -114,7 +133,7 @@ func (d *farData) addWires(s *Scene, l *Layout) {
 	for i, a := range l.Strip.Arcs {
 		if j := s.Image.Jumps[i]; a != (Arc{}) && j.Edge >= 0 {
 			d.ArcX = a.X
-			d.Arcs = append(d.Arcs, s.Edges[j.Edge].From, a.Y0, a.Y1, a.Bulge)
+			d.Arcs.add(s.Edges[j.Edge].From, a.Y0, a.Y1, a.Bulge)
 		}
 	}
 }

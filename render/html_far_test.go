@@ -9,6 +9,7 @@ import (
 	"io"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -35,6 +36,10 @@ func unpacked(t *testing.T, page string) map[string]string {
 		}
 		out[m[1]] = string(text)
 	}
+	small := regexp.MustCompile(`<script type="application/json" id="([a-z]+0-\d+)">([^<]*)</script>`)
+	for _, m := range small.FindAllStringSubmatch(page, -1) {
+		out[m[1]] = m[2]
+	}
 	return out
 }
 
@@ -58,7 +63,7 @@ func TestWindowedParts(t *testing.T) {
 		if err := json.Unmarshal([]byte(parts["frame0-0"]), &frame); err != nil || len(frame) != 2 {
 			t.Fatalf("frame: %v", err)
 		}
-		var lines []string
+		lines := strings.Split(string(page), "\n") // the style sheet is at its head
 		blocks := 0
 		for _, kind := range []string{"draw", "table"} {
 			for i := 0; ; i++ {
@@ -72,6 +77,7 @@ func TestWindowedParts(t *testing.T) {
 							t.Fatalf("block %d is %.60s", blocks, line)
 						}
 						blocks++
+						line = unmoved(t, line)
 					}
 					lines = append(lines, line)
 				}
@@ -107,4 +113,36 @@ func TestWindowedParts(t *testing.T) {
 			t.Errorf("the page has %d loops, the drawing %d", n, loops)
 		}
 	}
+}
+
+var (
+	moved = regexp.MustCompile(` transform="translate\((-?\d+) (-?\d+)\)"`)
+	place = regexp.MustCompile(`( x="|M)(-?[\d.]+)(" y="|)( |)(-?[\d.]+)`)
+)
+
+// unmoved returns the markup of a group that is moved by a transform without that:
+// its places as they are in the picture.
+func unmoved(t *testing.T, line string) string {
+	m := moved.FindStringSubmatch(line)
+	if m == nil {
+		t.Fatalf("nothing moves %.80s", line)
+	}
+	by := func(n int, place string) string {
+		d, err := strconv.ParseFloat(m[n], 64)
+		v, err2 := strconv.ParseFloat(place, 64)
+		if err != nil || err2 != nil {
+			t.Fatal(err, err2)
+		}
+		return strconv.FormatFloat(v+d, 'f', -1, 64)
+	}
+	return place.ReplaceAllStringFunc(strings.Replace(line, m[0], "", 1), func(at string) string {
+		p := place.FindStringSubmatch(at)
+		x, y := by(1, p[2]), by(2, p[5])
+		if p[3] == "" && p[4] == "" || p[4] == " " {
+			if p[4] = " "; y[0] == '-' {
+				p[4] = ""
+			}
+		}
+		return p[1] + x + p[3] + p[4] + y
+	})
 }

@@ -35,8 +35,10 @@ func (p *payloads) add(kind string, number int, text []byte, isJSON bool) {
 // pack compresses a text.
 func pack(text []byte) string {
 	var z bytes.Buffer
-	w := gzip.NewWriter(&z)
-	_, err := w.Write(text)
+	w, err := gzip.NewWriterLevel(&z, gzip.BestCompression)
+	if err == nil {
+		_, err = w.Write(text)
+	}
 	if err == nil {
 		err = w.Close()
 	}
@@ -80,7 +82,7 @@ func (p *payloads) addProgram(page Page, key string) error {
 		p.addLines("table", parts.tables, chunk)
 	}
 	if !d.Windowed && p.program > 0 {
-		p.add("svg", 0, SVG(s, l), false)
+		p.add("svg", 0, pageSVG(s, l), false)
 	}
 	if err := p.addJSON("data", 0, d); err != nil {
 		return err

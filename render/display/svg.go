@@ -12,7 +12,7 @@ import (
 // less CSS than browsers show the light one.
 func SVG(p *Picture, t *Theme, scheme Scheme) []byte {
 	w := &svgWriter{}
-	w.head(p, t, scheme)
+	w.head(p, t, "<style>\n"+t.CSS(scheme)+"</style>\n")
 	for it := range p.Parts {
 		w.item(&it)
 		w.s("\n")
@@ -21,21 +21,31 @@ func SVG(p *Picture, t *Theme, scheme Scheme) []byte {
 	return w.Bytes()
 }
 
-// SVGHead writes the beginning of a file, up to the first item.
-func SVGHead(p *Picture, t *Theme, scheme Scheme) []byte {
+// SVGHead writes the beginning of a drawing, up to the first item, for a document
+// that has the theme's style sheet already.
+func SVGHead(p *Picture, t *Theme) []byte {
 	w := &svgWriter{}
-	w.head(p, t, scheme)
+	w.head(p, t, "")
 	return w.Bytes()
 }
 
-// SVGItem writes an item without what is around it.
-func SVGItem(it *Item) []byte {
+// SVGItem writes an item without what is around it. If it is a group, its places
+// are counted from a point of the picture, and the group is moved there: groups of
+// the same shape have nearly the same text then, which compresses to little.
+func SVGItem(it *Item, from Pt) []byte {
 	w := &svgWriter{}
+	if named(it) {
+		w.from = from
+	}
 	w.item(it)
 	return w.Bytes()
 }
 
-type svgWriter struct{ bytes.Buffer }
+type svgWriter struct {
+	bytes.Buffer
+	from  Pt   // what places are counted from
+	moved bool // the group that moves them back is open
+}
 
 func (w *svgWriter) s(s string) { w.WriteString(s) }
 
@@ -58,14 +68,14 @@ func (w *svgWriter) element(name, text string) {
 
 var xmlEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;")
 
-func (w *svgWriter) head(p *Picture, t *Theme, scheme Scheme) {
+func (w *svgWriter) head(p *Picture, t *Theme, style string) {
 	w.s(`<svg xmlns="http://www.w3.org/2000/svg"`)
 	w.num("width", p.W)
 	w.num("height", p.H)
 	w.attr("viewBox", "0 0 "+strconv.Itoa(p.W)+" "+strconv.Itoa(p.H))
 	w.s(` xml:space="preserve" role="graphics-document">` + "\n")
 	w.s("<title>" + xmlEscaper.Replace(p.Title) + "</title>\n<desc>" + xmlEscaper.Replace(p.Desc) + "</desc>")
-	w.s("\n<style>\n" + t.CSS(scheme) + "</style>\n<defs>" + t.hatchSVG() + "</defs>\n")
+	w.s("\n" + style + "<defs>" + t.hatchSVG() + "</defs>\n")
 }
 
 func (w *svgWriter) item(it *Item) {
@@ -73,8 +83,8 @@ func (w *svgWriter) item(it *Item) {
 	case it.Box != nil:
 		w.s("<rect")
 		w.attr("class", it.Class)
-		w.num("x", it.Box.X)
-		w.num("y", it.Box.Y)
+		w.num("x", it.Box.X-int(w.from.X))
+		w.num("y", it.Box.Y-int(w.from.Y))
 		w.num("width", it.Box.W)
 		w.num("height", it.Box.H)
 		if it.Box.R > 0 {
@@ -113,7 +123,7 @@ func (w *svgWriter) text(it *Item) {
 		defer w.s("</g>")
 	}
 	w.s("<text")
-	w.s(` x="` + number(it.At.X) + `" y="` + number(it.At.Y) + `"`)
+	w.s(` x="` + number(it.At.X-w.from.X) + `" y="` + number(it.At.Y-w.from.Y) + `"`)
 	w.attr("class", it.Class)
 	w.attr("text-anchor", [...]string{"", "middle", "end"}[it.Anchor])
 	w.s(">")
@@ -127,12 +137,17 @@ func (w *svgWriter) text(it *Item) {
 	w.s("</text>")
 }
 
+// named reports whether a group is one in the file, too.
+func named(it *Item) bool {
+	return it.Box == nil && len(it.Path.Ops) == 0 && len(it.Runs) == 0 && it.Link+it.Class+it.ID+it.Label+it.Title != ""
+}
+
 func (w *svgWriter) group(it *Item) {
 	tag := "g"
 	if it.Link != "" {
 		tag = "a"
 	}
-	if it.Link+it.Class+it.ID+it.Label+it.Title == "" { // it stands for something, and shows nothing of that
+	if !named(it) { // it stands for something, and shows nothing of that
 		for i := range it.Items {
 			w.item(&it.Items[i])
 		}
@@ -142,6 +157,10 @@ func (w *svgWriter) group(it *Item) {
 	w.attr("href", it.Link)
 	w.attr("class", it.Class)
 	w.attr("id", it.ID)
+	if !w.moved && w.from != (Pt{}) {
+		w.attr("transform", "translate("+number(w.from.X)+" "+number(w.from.Y)+")")
+	}
+	w.moved = true
 	if it.Label != "" {
 		w.s(` role="group"`)
 		w.attr("aria-label", it.Label)
@@ -164,8 +183,8 @@ func (w *svgWriter) path(p *Path) {
 		pts = pts[op.Points():]
 		switch op {
 		case Move:
-			w.s("M" + number(a[0].X))
-			w.next(a[0].Y)
+			w.s("M" + number(a[0].X-w.from.X))
+			w.next(a[0].Y - w.from.Y)
 			start = a[0]
 		case Line:
 			w.line(at, a[0])

@@ -15,7 +15,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
-// TestWeight makes the page of an object with many programs and bounds its size: 100
+// TestWeight makes the page of an object with many programs and bounds its size: 60
 // bytes for an instruction, with all of its four forms. WEIGHT=169 makes one of the
 // shape of a large security monitor, with 415,000 instructions; the log says what
 // analysis and page cost each.
@@ -34,7 +34,7 @@ func TestWeight(t *testing.T) {
 	insns := 0
 	for i := range programs {
 		start := time.Now()
-		p := progen.Random(uint64(i+1), 260)
+		p := progen.Random(uint64(i+1), 570)
 		p.Name = fmt.Sprintf("program_%d", i)
 		insns += len(p.Insns)
 		a, err := pipeline.Run(p, prof, rewrite.Options{})

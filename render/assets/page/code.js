@@ -123,7 +123,7 @@ async function openCode() {
   modelFor = p;
   model = null;
   grid.replaceChildren();
-  const [lines, code] = await Promise.all([load("lines", p, 0, readLines), load("code", p, 0)]);
+  const [lines, code] = await Promise.all([load("lines", p, 0, readLines), load("code", p, 0, readCode)]);
   if (p !== shown || modelFor !== p) return;
   model = modelOf(data, lines, code);
   cursor = -1;

@@ -53,7 +53,7 @@ function choose(block, move) {
 // fillDetails adds what is unpacked at a click.
 async function fillDetails(rest, p, d, block) {
   const chunk = d.chunk;
-  const [lines, parts, machine] = await Promise.all([load("lines", p, 0, readLines), load("details", p, Math.floor(block / chunk)), load("code", p, 0)]);
+  const [lines, parts, machine] = await Promise.all([load("lines", p, 0, readLines), load("details", p, Math.floor(block / chunk)), load("code", p, 0, readCode)]);
   if (p !== shown || block !== current) return;
   rest.append(section("instructions", code(lines, block)));
   const x86 = machineText(machine, block);
@@ -92,10 +92,17 @@ function wrongBytes(d, pieces) {
 
 // readLines unpacks the instructions of a program, with the first of each block.
 function readLines(text) {
-  const l = JSON.parse(text);
+  const l = values(text);
   l.first = [0];
   for (const n of l.count) l.first.push(l.first.at(-1) + n);
   return l;
+}
+
+// readCode unpacks what instructions become.
+function readCode(text) {
+  const code = values(text), n = code.rows, last = [0, 0, 0];
+  for (let i = 0; i < n.length; i += 6 + 2 * n[i + 5]) for (let k = 0; k < 3; k++) n[i + k] = last[k] += n[i + k];
+  return code;
 }
 
 // linesOf calls f with each instruction of a block.

@@ -95,10 +95,10 @@ const onScreen = (x, y, w, h) => ({ x: (x - view.x) * view.scale, y: (y - view.y
 
 const outside = (r) => r.x > win.w || r.y > win.h || r.x + r.w < 0 || r.y + r.h < 0;
 
-// put writes a text on a ground of its own, if there is room.
+// put writes a text on a ground of its own, and reports whether there was room.
 function put(c, room, text, x, y, weight = "") {
   const w = text.length * c.letter;
-  if (!text || !room.take(x - 2, y - 1, w + 4, labelHigh)) return;
+  if (!text || !room.take(x - 2, y - 1, w + 4, labelHigh)) return false;
   c.globalAlpha = 0.85;
   c.fillStyle = css(ink.frame);
   c.fillRect(x - 2, y - 1, w + 4, labelHigh);
@@ -108,6 +108,7 @@ function put(c, room, text, x, y, weight = "") {
   if (weight) c.font = weight + " " + font;
   c.fillText(text, x, y);
   c.font = font;
+  return true;
 }
 
 function labelFunctions(c, room) {
@@ -153,7 +154,7 @@ function labelSmall(c, room) {
   }
   let left = 300;
   for (const [b, r] of order.flat()) {
-    if (left-- < 0) return;
-    put(c, room, [nameOf(d, b), ...casesOf(d, b), ...(d.status?.[b] ? ["⇉"] : [])].join(" "), r.x + 2, r.y + r.h / 2 - labelHigh / 2);
+    const text = [nameOf(d, b), ...casesOf(d, b), ...(d.status?.[b] ? ["⇉"] : [])].join(" ");
+    if (put(c, room, text, r.x + 2, r.y + r.h / 2 - labelHigh / 2) && --left === 0) return;
   }
 }

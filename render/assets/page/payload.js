@@ -5,7 +5,7 @@ const payloads = new Map(); // id → value, or the promise of it
 
 // load returns the promise of payload n of a kind of program p, made from its
 // text by parse; of null when there is none.
-function load(kind, p, n, parse = JSON.parse) {
+function load(kind, p, n, parse = values) {
   const id = `${kind}${p}-${n}`;
   if (!payloads.has(id)) {
     const value = unpack(byId(id)).then((text) => text === null ? null : parse(text));
@@ -13,6 +13,20 @@ function load(kind, p, n, parse = JSON.parse) {
     value.then((v) => payloads.set(id, v), () => {}); // the one who waits hears of an error
   }
   return Promise.resolve(payloads.get(id));
+}
+
+// values reads JSON, and turns lists of steps into lists of numbers.
+function values(text) {
+  const out = JSON.parse(text);
+  for (const o of [out, out.far ?? {}]) {
+    for (const key in o) {
+      const { by, steps } = o[key] ?? {};
+      if (!steps) continue;
+      for (let i = by; i < steps.length; i++) steps[i] += steps[i - by];
+      o[key] = steps;
+    }
+  }
+  return out;
 }
 
 // loaded returns a payload that is there, else undefined.
