@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/ask"
@@ -84,8 +86,13 @@ func (c *askCmd) Run(std streams, p *process) error {
 		}
 	}
 	t := &askTally{cmd: c, out: std.out, doc: askDoc{Schema: schema, Kernels: []*askKernel{}}, unanswered: len(w.failed)}
-	for _, m := range list {
-		if err := c.machine(std, p, m, w.Work, t, len(list) > 1); err != nil {
+	var failed error
+	for i, path := range c.outputs(list) {
+		switch err := c.machine(std, p, list[i], w.Work, t, path); {
+		case errors.Is(err, ask.ErrAsk) && len(list) > 1: // the others may answer
+			fmt.Fprintln(std.err, "bpfcfg:", visible.Text(err.Error()))
+			failed = inputError(errors.New("not every kernel could be asked"))
+		case err != nil:
 			return err
 		}
 	}
@@ -94,11 +101,46 @@ func (c *askCmd) Run(std streams, p *process) error {
 			return err
 		}
 	}
-	return t.status()
+	return worse(failed, t.status())
 }
 
-// machine asks one machine about all of the work.
-func (c *askCmd) machine(std streams, p *process, m ask.Machine, work ask.Work, t *askTally, several bool) error {
+// outputs returns for each machine the file that its answers are saved in, empty for
+// none. Of several, each has a file in a directory, called as the machine's file; where
+// two have the same name, the directories that they lie in tell them apart.
+func (c *askCmd) outputs(list []ask.Machine) []string {
+	out, taken := make([]string, len(list)), map[string]int{}
+	for i, m := range list {
+		switch {
+		case c.Output == "":
+			continue
+		case len(list) == 1:
+			out[i] = c.Output
+			continue
+		}
+		name := m.Label()
+		if slices.ContainsFunc(list, func(o ask.Machine) bool { return o != m && o.Label() == name }) {
+			name = filepath.Base(filepath.Dir(absolute(m.Path()))) + "-" + name
+		}
+		if taken[name]++; taken[name] > 1 {
+			name += fmt.Sprintf("-%d", taken[name])
+		}
+		out[i] = filepath.Join(c.Output, name+".jsonl.gz")
+	}
+	return out
+}
+
+// absolute returns a path from the root, or the path itself where the working directory
+// is not known.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}
+
+// machine asks one machine about all of the work, and saves the answers in a file
+// unless path is empty.
+func (c *askCmd) machine(std streams, p *process, m ask.Machine, work ask.Work, t *askTally, path string) error {
 	a, err := c.asker(m, std.types)
 	if err != nil {
 		return err
@@ -109,24 +151,26 @@ func (c *askCmd) machine(std streams, p *process, m ask.Machine, work ask.Work, 
 	}
 	a.Tell = func(text string) { progressText(std.err, text) }
 	t.begin(m)
+	var asked error // not what is wrong with the file
 	run := func(keep func(*record.Record) error) error {
 		defer p.hold()()
-		return a.Run(p, work, func(r *record.Record) error {
+		asked = a.Run(p, work, func(r *record.Record) error {
 			progressDone(std.err)
 			if err := keep(r); err != nil {
 				return err
 			}
 			return t.record(r)
 		})
+		return asked
 	}
-	if c.Output == "" {
+	if path == "" {
 		return inputError(run(func(*record.Record) error { return nil }))
 	}
-	path := c.Output
-	if several {
-		path = filepath.Join(path, m.Label()+".jsonl.gz")
+	err = p.writeFunc(path, func(w io.Writer) error { return keepRecords(w, path, run) })
+	if errors.Is(asked, ask.ErrAsk) {
+		return inputError(asked)
 	}
-	return p.writeFunc(path, func(w io.Writer) error { return keepRecords(w, path, run) })
+	return err
 }
 
 // keepRecords writes the records of a run as lines, compressed if the name of the

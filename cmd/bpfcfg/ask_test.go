@@ -90,3 +90,27 @@ func TestAsk(t *testing.T) {
 		})
 	}
 }
+
+// TestAskOutputs holds where answers are saved: each kernel has a file of its own, also
+// where their files have the same name.
+func TestAskOutputs(t *testing.T) {
+	one := []ask.Machine{{VM: "6.12/vmlinuz"}}
+	several := []ask.Machine{{VM: "6.12/vmlinuz"}, {VM: "7.3/vmlinuz"}, {UML: "linux"}, {VM: "7.3/vmlinuz"}}
+	for _, tt := range []struct {
+		output string
+		list   []ask.Machine
+		want   []string
+	}{
+		{"", several, []string{"", "", "", ""}},
+		{"rec.jsonl.gz", one, []string{"rec.jsonl.gz"}},
+		{"dir", several, []string{"dir/6.12-vmlinuz.jsonl.gz", "dir/7.3-vmlinuz.jsonl.gz", "dir/linux.jsonl.gz",
+			"dir/7.3-vmlinuz-2.jsonl.gz"}},
+	} {
+		cmd := askCmd{Output: filepath.FromSlash(tt.output)}
+		for i, got := range cmd.outputs(tt.list) {
+			if got != filepath.FromSlash(tt.want[i]) {
+				t.Errorf("-o %q: %v in %q, want %q", tt.output, tt.list[i], got, tt.want[i])
+			}
+		}
+	}
+}

@@ -72,6 +72,9 @@ func (c *diffCmd) Run(std streams, p *process) error {
 	if err != nil {
 		return err
 	}
+	if oldFailed != nil && len(old.Programs) == 0 || nowFailed != nil && len(now.Programs) == 0 {
+		return worse(oldFailed, nowFailed) // of a side that is not known, nothing is new or gone
+	}
 	r := diff.Compare(old, now)
 	for _, f := range c.Format {
 		name, file, _ := strings.Cut(f, "=")

@@ -151,7 +151,7 @@ func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Resu
 		return nil, err
 	}
 	if pc := slices.IndexFunc(p.Insns, bytecode.Insn.IsCallx); pc >= 0 && !prof.Kernel().Has(kernel.StaticCallx) {
-		return nil, fmt.Errorf("slot %d: indirect calls need %s", pc, kernel.StaticCallx.Need())
+		return nil, fmt.Errorf("slot %d: no kernel up to Linux 7.3 takes indirect calls", pc)
 	}
 	if im.slots[0].marks&markSeen == 0 {
 		return nil, fmt.Errorf("slot 0 cannot be unseen")
