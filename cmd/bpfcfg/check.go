@@ -289,12 +289,24 @@ func (o *outputFlags) finish(std streams, p *process, r *report.Report) error {
 	c := r.Count()
 	switch {
 	case c.FailedInputs+c.FailedProg > 0:
-		return inputError(fmt.Errorf("%s could not be analysed",
-			visible.Count(c.FailedInputs+c.FailedProg, "input or program")))
+		return inputError(fmt.Errorf("%s could not be analysed", notAnalysed(c)))
 	case c.Failing > 0:
 		return errFindings
 	}
 	return nil
+}
+
+// notAnalysed counts the inputs and programs that could not be analysed: "1 input and 2
+// programs".
+func notAnalysed(c report.Counts) string {
+	var parts []string
+	if c.FailedInputs > 0 {
+		parts = append(parts, visible.Count(c.FailedInputs, "input"))
+	}
+	if c.FailedProg > 0 {
+		parts = append(parts, visible.Count(c.FailedProg, "program"))
+	}
+	return strings.Join(parts, " and ")
 }
 
 // write writes a report in one format.

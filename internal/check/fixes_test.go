@@ -52,6 +52,19 @@ func TestFixes(t *testing.T) {
 			a.Emit(0x27, 1, 0, 0, 2)
 			leave(a, "out", 0)
 		}), "linux-7.3", check.KernelRefuses, "compute with numbers"},
+		{"a number without a bound, added to the value of a map", raw(func(a *progen.Asm) {
+			a.MapValue(2, a.Map(bytecode.Map{Name: "m", Value: make([]byte, 64)}), 0)
+			a.Helper(7) // bpf_get_prandom_u32
+			a.Emit(addX, 2, 0, 0, 0)
+			leave(a, "out", 0)
+		}), "linux-7.3", check.KernelRefuses, "set the variable"}, // r2 is gone with the call
+		{"a number without a bound, added to the value of a map", raw(func(a *progen.Asm) {
+			a.Helper(7)
+			a.Emit(lshK, 0, 0, 0, 40)
+			a.MapValue(2, a.Map(bytecode.Map{Name: "m", Value: make([]byte, 64)}), 0)
+			a.Emit(addX, 2, 0, 0, 0)
+			leave(a, "out", 0)
+		}), "linux-7.3", check.KernelRefuses, "bound the number"},
 		{"an endless loop", raw(func(a *progen.Asm) {
 			a.Label("again")
 			a.Emit(movK, 0, 0, 0, 0)

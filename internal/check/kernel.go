@@ -36,7 +36,6 @@ func (c *context) kindOf(v *rules.Verdict) ID {
 
 // kindOfFault returns the finding that a fault of values is.
 func (c *context) kindOfFault(f *abstract.Fault) ID {
-	table := f.Holds == abstract.Table || f.Holds == abstract.MapValue
 	switch f.Kind {
 	case abstract.UnsetTarget, abstract.NoCodeAddress:
 		return UnresolvedJump
@@ -54,7 +53,7 @@ func (c *context) kindOfFault(f *abstract.Fault) ID {
 			return TableAccess
 		}
 	case abstract.Misaligned, abstract.FarOffset, abstract.UnboundedOffset, abstract.LargeOffset:
-		if table {
+		if f.Holds == abstract.Table {
 			return TableAccess
 		}
 	}

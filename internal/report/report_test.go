@@ -57,6 +57,24 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestFixOnce: text tells a fix once, and of two fixes for one kind of finding both.
+func TestFixOnce(t *testing.T) {
+	finding := func(fix string) Finding {
+		return Finding{ID: check.KernelRefuses, Level: check.Error, Message: "m", Place: Place{Insn: 1}, Fix: fix}
+	}
+	r := &Report{}
+	r.Add(Input{Name: "a.o", Programs: []Program{
+		{Name: "p", Findings: []Finding{finding("do this"), finding("do that"), finding("do this")}},
+		{Name: "q", Findings: []Finding{finding("do that")}},
+	}})
+	out := write(t, "text", r, Options{Show: check.Note})
+	for _, fix := range []string{"fix: do this\n", "fix: do that\n"} {
+		if n := strings.Count(out, fix); n != 1 {
+			t.Errorf("%q is told %d times:\n%s", fix, n, out)
+		}
+	}
+}
+
 // TestHarmless checks that no name from a file reaches the output as it is.
 func TestHarmless(t *testing.T) {
 	for _, f := range []string{"text", "junit", "github", "sarif"} {
