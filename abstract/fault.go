@@ -66,6 +66,7 @@ const (
 	SocketWrite               // a write to a socket
 	MixedPointers             // an access through pointers of kinds that no one instruction may have
 	NoSocket                  // an argument that is to be a socket is none
+	LaterResult               // a function that is called back later returns Reg, which holds a pointer of type Type
 )
 
 // The ways to leave a program of which faults tell in Value.
@@ -92,6 +93,7 @@ type Fault struct {
 	// Fixed reports whether the offset of that pointer is a constant.
 	Fixed bool
 
+	Type             string    // the kernel's name of what the register holds, of kinds that say so
 	Op               scalar.Op // the operation, of the kinds that name one
 	Bits             tnum.T    // known bits of a variable offset
 	Off, Size, Value int64     // bytes or numbers, as the kind says

@@ -323,7 +323,7 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 	case cbTimer:
 		// Runs later, when the caller's frames are gone.
 		r.later(sub, s.certain())
-		args[1], args[2], args[3] = other, other, other
+		args[1], args[2], args[3] = other, other.in(memKey), other.in(memElement)
 		e := entryState(args)
 		e.cover = s.cover
 		r.a.enqueue(sub, e)
@@ -362,6 +362,13 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 			panic("bug: the stack of a callback's caller keeps changing")
 		}
 	}
+}
+
+// in returns the pointer as one to a kind of memory.
+func (v *Value) in(m Memory) *Value {
+	w := *v
+	w.Obj = int32(m)
+	return &w
 }
 
 // elementOf returns the value pointer that bpf_for_each_map_elem hands on.

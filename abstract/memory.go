@@ -28,6 +28,8 @@ const (
 	memFile                                         // struct file that is trusted
 	memHanded                                       // referenced, so its fields are trusted; loads may fault
 	memFullSock                                     // a socket that is known to be a full one
+	memKey                                          // the key of an element, for a function that is called back later
+	memElement                                      // the value of such an element
 )
 
 // known returns the kind of memory that others know.
@@ -41,6 +43,8 @@ func (m Memory) known() Memory {
 		return MemTrusted
 	case memFullSock:
 		return MemSock
+	case memKey, memElement:
+		return MemUnknown
 	case memHanded:
 		return MemObject
 	}

@@ -9,8 +9,12 @@ import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
 // check_global_subprog_return_code, Linux 7.3. What hooks return is in the
 // kernel's BTF and not known here.
 func (r *run) checkResult(pc bytecode.PC, s *State) {
-	if r.nested > 0 || s.regs[bytecode.R0] != nil {
+	if r.nested > 0 {
 		return // a caller that uses the result has the fault
+	}
+	if v := s.regs[bytecode.R0]; v != nil {
+		r.checkLater(pc, v)
+		return
 	}
 	sub := &r.a.p.Subprogs[r.sub]
 	if hook := r.a.p.Type == "lsm" || r.a.p.Type == "struct_ops"; hook && r.sub == 0 {
@@ -19,6 +23,37 @@ func (r *run) checkResult(pc bytecode.PC, s *State) {
 	if sub.Result != "void" || r.sub == 0 && !r.a.p.TypedEntry() {
 		r.read(pc, s, bytecode.R0)
 	}
+}
+
+// checkLater reports a function that is called back later and returns a pointer.
+//
+// Source: kernel/bpf/verifier.c check_return_code, Linux 7.3.
+func (r *run) checkLater(pc bytecode.PC, v *Value) {
+	if r.a.f.async[r.sub].certain == 0 || len(v.more) > 0 || v.flags&(maybeNull|maybePtr) != 0 {
+		return
+	}
+	name := ""
+	switch v.Kind {
+	case Stack, MapValue, Ctx:
+		name = v.Kind.String()
+	case Other:
+		name = laterName(memoryOf(v.Obj))
+	}
+	if name != "" {
+		r.certainFault(&v.Alt, Fault{PC: pc, Kind: LaterResult, Reg: bytecode.R0, Type: name})
+	}
+}
+
+// laterName names the memory that the arguments of a function lead to which is called
+// back later, empty for other memory (kernel/bpf/log.c reg_type_str, Linux 7.3).
+func laterName(m Memory) string {
+	switch m {
+	case memKey:
+		return "map_key"
+	case memElement:
+		return "map_value"
+	}
+	return ""
 }
 
 // checkCallback reports a callback that returns no number. When it has several

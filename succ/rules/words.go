@@ -38,7 +38,7 @@ func errno(k abstract.FaultKind) string {
 	case abstract.NoCodeAddress, abstract.UnsetTarget, abstract.EntryOutside, abstract.NoFunction, abstract.TableArgument,
 		abstract.FarOffset, abstract.FarPointer, abstract.UnboundedOffset, abstract.LargeOffset, abstract.LateArgument,
 		abstract.FarArgument, abstract.StructArgument, abstract.CallLocked, abstract.Leaks, abstract.LeavesLocked,
-		abstract.MixedPointers:
+		abstract.MixedPointers, abstract.LaterResult:
 		return "EINVAL"
 	case abstract.MissingArgument, abstract.Trapped:
 		return "EFAULT"
@@ -252,6 +252,8 @@ func (s Set) callWords(f abstract.Fault) string {
 		return fmt.Sprintf("invalid bpf_context access off=%d size=%d", f.Off, f.Size)
 	case abstract.Trapped:
 		return "unexpected __bpf_trap() due to uninitialized variable?"
+	case abstract.LaterResult:
+		return fmt.Sprintf("At async callback return the register R%d is not a known value (%s)", f.Reg, f.Type)
 	case abstract.CallbackResult:
 		return "R0 not a scalar value"
 	case abstract.NoFunction:

@@ -6,9 +6,9 @@
 //
 //	BPFCFG_UML=linux.uml BPFCFG_VARIANTS_KEEP=DIR go test -v -run TestAsk ./internal/testing/variants
 //
-// asks a kernel anew and leaves its answers in DIR. The package makes programs without
-// types alone: functions with more than five arguments, replaced functions and
-// callbacks of kernel functions, which need them, are in testdata/calls.
+// asks a kernel anew and leaves its answers in DIR. Callbacks of kernel functions need the
+// types of a map, which the package does not make: testdata/variants/kfunc-callback.c has
+// 30 of them.
 package variants
 
 import (
