@@ -28,8 +28,8 @@ type renderCmd struct {
 	Scheme  string  `enum:"light,dark," default:"" help:"Colours of svg, png and pdf: light or dark (default: an svg follows its viewer, others are light)."`
 	analysisFlags
 
-	kernel  kernelSide // what a recorded kernel made of the programs
-	unheard error      // why that is not known
+	kernel    kernelSide // what a recorded kernel made of the programs
+	kernelErr error      // why the kernel did not answer
 }
 
 // Help returns the examples of --help.
@@ -65,7 +65,7 @@ func (c *renderCmd) Run(std streams, p *process) error {
 		return err
 	}
 	if c.kernel, err = newRecorded(s, nil); err != nil {
-		c.kernel, c.unheard = noKernel{}, err // the picture is there all the same
+		c.kernel, c.kernelErr = noKernel{}, err // the picture is there all the same
 	}
 	d := drawing{format: format, view: cmp.Or(c.View, "both"), engine: cmp.Or(c.Engine, "layered"),
 		fold: foldDefault, style: c.Style, scheme: c.Scheme, scale: c.Scale, proc: p}

@@ -22,8 +22,8 @@ func (c *renderCmd) check(scene *render.Scene, a *pipeline.Analysis) {
 	if err == nil && o != nil {
 		err = d.kernels(a, o)
 	}
-	if c.unheard != nil {
-		err = c.unheard
+	if c.kernelErr != nil {
+		err = c.kernelErr
 	}
 	if err != nil {
 		scene.Notes = append(scene.Notes, "not compared with the recorded kernel's bytes: "+err.Error())

@@ -9,37 +9,37 @@ import (
 // in lists without repetition: two trunks side by side for a thousand rows keep
 // one distance, not a thousand.
 type settler struct {
-	m      *mover
-	x      []int // centre of each chain
-	left   near  // chains to the left of each, with their distance
-	right  near
-	pulls  near // chains that each is linked to, with the weight
-	heeds  near // chains that each pulls
-	dirty  []bool
-	wanted []near1
+	m         *mover
+	x         []int      // centre of each chain
+	left      chainLinks // chains to the left of each, with their distance
+	right     chainLinks
+	pulls     chainLinks // chains that pull each, with the weight
+	pullsBack chainLinks // chains that each pulls
+	dirty     []bool
+	wanted    []chainLink
 }
 
-// near lists other chains for each chain.
-type near struct {
+// chainLinks lists other chains for each chain.
+type chainLinks struct {
 	start []int32
-	items []near1
+	items []chainLink
 }
 
-// near1 is a chain and a distance or a weight.
-type near1 struct{ chain, n int32 }
+// chainLink is a chain and a distance or a weight.
+type chainLink struct{ chain, n int32 }
 
-func (n *near) of(k int) []near1 { return n.items[n.start[k]:n.start[k+1]] }
+func (n *chainLinks) of(k int) []chainLink { return n.items[n.start[k]:n.start[k+1]] }
 
-// makeNear collects what each calls add with; like makeLists. Items of a chain
+// makeChainLinks collects what each calls add with; like makeLists. Items of a chain
 // that follow each other and name the same other one are joined.
-func makeNear(chains int, join func(a, b int32) int32, each func(add func(k, other, n int))) near {
+func makeChainLinks(chains int, join func(a, b int32) int32, each func(add func(k, other, n int))) chainLinks {
 	l := makeLists(chains, func(add func(owner, item int)) {
 		i := 0
 		each(func(k, _, _ int) { add(k, i); i++ })
 	})
-	all := make([]near1, 0, len(l.items))
-	each(func(_, other, n int) { all = append(all, near1{int32(other), int32(n)}) })
-	out := near{start: make([]int32, chains+1), items: make([]near1, 0, len(all)/2)}
+	all := make([]chainLink, 0, len(l.items))
+	each(func(_, other, n int) { all = append(all, chainLink{int32(other), int32(n)}) })
+	out := chainLinks{start: make([]int32, chains+1), items: make([]chainLink, 0, len(all)/2)}
 	for k := range chains {
 		first := len(out.items)
 		for _, i := range l.of(k) {
@@ -74,10 +74,10 @@ func newSettler(m *mover) *settler {
 			}
 		}
 	}
-	s.left = makeNear(chains, greater, neighbours(true))
-	s.right = makeNear(chains, greater, neighbours(false))
-	s.pulls = makeNear(chains, sum, s.eachPull)
-	s.heeds = makeNear(chains, sum, func(add func(k, other, n int)) {
+	s.left = makeChainLinks(chains, greater, neighbours(true))
+	s.right = makeChainLinks(chains, greater, neighbours(false))
+	s.pulls = makeChainLinks(chains, sum, s.eachPull)
+	s.pullsBack = makeChainLinks(chains, sum, func(add func(k, other, n int)) {
 		s.eachPull(func(k, other, n int) { add(other, k, n) })
 	})
 	return s
@@ -208,7 +208,7 @@ func (s *settler) move(k int) bool {
 		return false
 	}
 	s.x[k] = at
-	for _, list := range [3][]near1{s.left.of(k), s.right.of(k), s.heeds.of(k)} {
+	for _, list := range [3][]chainLink{s.left.of(k), s.right.of(k), s.pullsBack.of(k)} {
 		for _, o := range list {
 			s.dirty[o.chain] = true
 		}
@@ -238,7 +238,7 @@ func (s *settler) median(k int) int {
 		total += int(ws[i].n)
 		ws[i].chain = int32(s.x[ws[i].chain]) // coordinates are less than far
 	}
-	slices.SortFunc(ws, func(a, b near1) int { return cmp.Compare(a.chain, b.chain) })
+	slices.SortFunc(ws, func(a, b chainLink) int { return cmp.Compare(a.chain, b.chain) })
 	sum := 0
 	for i, w := range ws {
 		sum += int(w.n)
