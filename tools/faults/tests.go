@@ -155,7 +155,8 @@ func firstFailure(root, overlay string, by []string, args ...string) string {
 		ctx, cancel := context.WithTimeout(context.Background(), testLimit)
 		all := []string{"test", "-overlay", overlay, "-short", "-failfast", "-vet=off", "-timeout",
 			(testLimit - 10*time.Second).String()}
-		cmd := exec.CommandContext(ctx, "go", append(append(all, args...), pkg)...)
+		// Behind a flag that is the test's own go test takes no more names of packages.
+		cmd := exec.CommandContext(ctx, "go", append(append(all, pkg), args...)...)
 		cmd.Dir = root
 		out, err := cmd.CombinedOutput()
 		cancel()
@@ -163,6 +164,9 @@ func firstFailure(root, overlay string, by []string, args ...string) string {
 			continue
 		}
 		name := "does not end"
+		if strings.Contains(string(out), "[setup failed]") || strings.Contains(string(out), "[build failed]") {
+			panic(fmt.Sprintf("bug: %v: %s", cmd, out))
+		}
 		if m := failure.FindStringSubmatch(string(out)); m != nil {
 			name = m[1] + m[2]
 		}
