@@ -51,10 +51,12 @@ function parts(d, lines) {
   for (const f of d.func) sizes[f]++;
   const dead = runs(d, of((b) => !(d.flags[b] & REACHABLE) && d.marks?.[b] !== "removed"));
   const hot = of((b) => d.counts?.[b] > 0).sort((x, y) => d.counts[y] - d.counts[x]).slice(0, 10);
+  const kinds = ["mismatch", "changed", "added", "removed", "moved"];
+  const changed = of((b) => d.marks?.[b]).sort((x, y) => kinds.indexOf(d.marks[x]) - kinds.indexOf(d.marks[y]) || x - y);
   const range = (r) => r.from === r.to ? nameOf(d, r.from) : `${nameOf(d, r.from)}–${nameOf(d, r.to)}`;
   return [
     ...group("mismatches", (d.mismatches ?? []).map((t) => () => element("li", "bad", t)), "is:mismatch"),
-    ...group("changes", of((b) => d.marks?.[b]).map((b) => () => item(b, `${d.marks[b]} ${nameOf(d, b)}`, d.whys?.[b] ?? line(b))), "is:marked"),
+    ...group("changes", changed.map((b) => () => item(b, `${d.marks[b]} ${nameOf(d, b)}`, d.whys?.[b] ?? line(b))), "is:marked"),
     ...group("functions", d.funcs.length < 2 ? [] : d.funcs.map((name, f) => () => item(d.entries[f], name, plural(sizes[f], "block"))), "is:entry"),
     ...group("indirect", of((b) => d.status?.[b]).map((b) => () => item(b, nameOf(d, b), words(b, d.status[b]))), "is:indirect"),
     ...group("dead", dead.map((r) => () => item(r.from, range(r), words(r.from, d.reasons?.[r.from]))), "is:dead"),
