@@ -24,7 +24,8 @@ import (
 //	unwind_goto pc+1, unwind_exit    exceptions (LLVM 24)
 //	r1 uh*= r2, r1 sh*= r2           high half of a product (LLVM 24)
 //	probe r1 = *(u64 *)(r2 +0)       load that survives a fault (inside the kernel)
-//	arena r1 = *(u32 *)(r2 +0)       access relative to the arena (inside the kernel); also stores and atomics
+//	arena r1 = *(u32 *)(r2 +0)       access relative to the arena (inside the kernel); also stores
+//	probe r1 = atomic_fetch_add(…)   atomic operation there, as Linux 7.3 prints it
 //	tail_call                        rewritten bpf_tail_call (inside the kernel)
 //	jcond#4 pc+1                     JCOND with a condition that nobody defines
 //	BUG_alu_e7, BUG_jmp_0e, …        no instruction: class and opcode

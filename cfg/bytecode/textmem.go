@@ -100,7 +100,7 @@ func stxText(in Insn) string {
 	case asm.AtomicMode:
 		return atomicText(in)
 	case modeProbeAtomic:
-		return "arena " + atomicText(in)
+		return "probe " + atomicText(in)
 	}
 	return fmt.Sprintf("BUG_stx_%02x", in.Code)
 }
