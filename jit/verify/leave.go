@@ -51,6 +51,8 @@ func calleeName(in bytecode.Insn, ref *bytecode.Ref) string {
 	}
 	switch {
 	case ref == nil:
+	case ref.Kind == bytecode.RefUnknown:
+		return "" // of another object: where the call leads is known when they are linked
 	case ref.Kind != bytecode.RefHelper && ref.Kind != bytecode.RefKfunc:
 		return "no function" // what is called must be one
 	case ref.Name != "":
