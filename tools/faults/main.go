@@ -3,6 +3,7 @@
 // tests find them.
 //
 //	go -C tools run ./faults -n 90 -seed 1
+//	go -C tools run ./faults -n 40 -seed 1 -in render,cmd/bpfcfg,internal/check
 //
 // A fault is a small change of a Go file: another operator, a number one off, a
 // condition turned around, a call left out. -planted takes faults that are written
@@ -15,6 +16,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -26,7 +28,9 @@ func main() {
 	seed := flag.Uint64("seed", 1, "of the draw")
 	root := flag.String("root", ".", "root of the tree")
 	plant := flag.Bool("planted", false, "plant the faults of memory, calls and joins that are written down")
-	by := flag.String("by", strings.Join(tested, ","), "the packages to test, in order")
+	in := flag.String("in", strings.Join(analysed, ","), "the folders to plant faults in")
+	by := flag.String("by", "", "the packages to test, in order (default: those of the analysis; "+
+		"elsewhere the fault's own and the command)")
 	only := flag.String("only", "", "try the faults with these numbers alone, as in 3,17")
 	flag.Parse()
 	if err := top.Enter(); err != nil {
@@ -40,7 +44,14 @@ func main() {
 	case *plant:
 		holes, err = plantAll(os.Stdout, *root, numbers)
 	default:
-		holes, err = byTests(os.Stdout, *root, *n, *seed, numbers, strings.Split(*by, ","))
+		d := draw{n: *n, seed: *seed, numbers: numbers, in: strings.Split(*in, ",")}
+		switch {
+		case *by != "":
+			d.by = strings.Split(*by, ",")
+		case slices.Equal(d.in, analysed):
+			d.by = tested
+		}
+		holes, err = byTests(os.Stdout, *root, d)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "faults:", err)

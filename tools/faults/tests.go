@@ -45,19 +45,42 @@ var (
 	tested   = []string{"./abstract", "./internal/testing/soundness", "./succ", "./succ/rules", "./jit/rewrite"}
 )
 
-// byTests draws faults of the analysis and asks which package's tests fail. Those
-// that do not compile are drawn anew. With numbers, only the faults with these
-// numbers are tried. It returns how many survive in memory, calls and joins.
-func byTests(out io.Writer, root string, n int, seed uint64, numbers []int, by []string) (survivors int, err error) {
+// draw says which faults are drawn and who is asked about them.
+type draw struct {
+	n       int
+	seed    uint64
+	numbers []int    // of the faults to try, none for all
+	in      []string // folders
+	by      []string // packages to test, none for the package of the fault and the command
+}
+
+// counts reports whether a fault that survives is a hole: in the analysis, where
+// memory, calls and joins are modelled; elsewhere each is.
+func (d *draw) counts(f fault) bool {
+	return area(f.file) != "elsewhere" || !slices.Equal(d.in, analysed)
+}
+
+// judges returns the packages whose tests are asked about a fault.
+func (d *draw) judges(f fault) []string {
+	if len(d.by) > 0 {
+		return d.by
+	}
+	own := "./" + filepath.ToSlash(filepath.Dir(f.file))
+	return slices.Compact([]string{own, "./cmd/bpfcfg"})
+}
+
+// byTests draws faults and asks which package's tests fail. Those that do not compile
+// are drawn anew. It returns how many of those that count survive.
+func byTests(out io.Writer, root string, d draw) (survivors int, err error) {
 	root, err = filepath.Abs(root)
 	if err != nil {
 		return 0, err
 	}
-	all, err := sites(root, analysed...)
+	all, err := sites(root, d.in...)
 	if err != nil {
 		return 0, err
 	}
-	more, err := moreSites(root, analysed...)
+	more, err := moreSites(root, d.in...)
 	if err != nil {
 		return 0, err
 	}
@@ -74,12 +97,12 @@ func byTests(out io.Writer, root string, n int, seed uint64, numbers []int, by [
 			near = append(near, f)
 		}
 	}
-	shuffle(near, seed)
-	shuffle(far, seed)
-	rnd := rand.New(rand.NewPCG(seed, 1))
-	for i := 1; i <= n; {
+	shuffle(near, d.seed)
+	shuffle(far, d.seed)
+	rnd := rand.New(rand.NewPCG(d.seed, 1))
+	for i := 1; i <= d.n; {
 		from := &near
-		if rnd.IntN(3) == 0 {
+		if rnd.IntN(3) == 0 || !slices.Equal(d.in, analysed) {
 			from = &far
 		}
 		if len(*from) == 0 {
@@ -91,11 +114,11 @@ func byTests(out io.Writer, root string, n int, seed uint64, numbers []int, by [
 		if err != nil || vet(root, overlay, f) != nil {
 			continue
 		}
-		if len(numbers) == 0 || slices.Contains(numbers, i) {
-			what := firstFailure(root, overlay, by)
+		if len(d.numbers) == 0 || slices.Contains(d.numbers, i) {
+			what := firstFailure(root, overlay, d.judges(f))
 			if what == "" {
 				what = "SURVIVES"
-				if area(f.file) != "elsewhere" {
+				if d.counts(f) {
 					survivors++
 				}
 			}
