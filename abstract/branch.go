@@ -141,9 +141,9 @@ func (c *compare) numbers(s *State) (taken, fall *State) {
 	out, guess := c.r.a.opt.decide(c.cond, c.is32, c.a.Off, c.b.Off, c.same)
 	switch out {
 	case scalar.Always:
-		return s, nil
+		return s, c.ofPointer(s)
 	case scalar.Never:
-		return nil, s
+		return c.ofPointer(s), s
 	}
 	s.cover = s.cover || guess
 	taken, fall = s.fork(), s
@@ -153,6 +153,17 @@ func (c *compare) numbers(s *State) (taken, fall *State) {
 	c.refine(taken, c.cond, takenSide)
 	c.refine(fall, c.cond.Negate(), fallSide)
 	return taken, fall
+}
+
+// ofPointer returns the state on an edge that no number takes. The verifier decides nothing
+// where it has a pointer, which a value that was lost may be on some path.
+func (c *compare) ofPointer(s *State) *State {
+	if c.r.a.opt.Rules != Kernel || (c.a.flags|c.b.flags)&maybeLocal == 0 {
+		return nil
+	}
+	other := s.fork()
+	other.cover = true
+	return other
 }
 
 // refine tells a state that cond holds.
