@@ -3,6 +3,8 @@ package compare
 import (
 	"bytes"
 	"fmt"
+	"slices"
+	"sort"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -102,6 +104,7 @@ func compareCode(a *pipeline.Analysis, o *Observed) Outcome {
 	}
 	out.Known = true
 	n := shown(a)
+	a = withTargets(a, o.Code)
 	ours, theirs := masked(a.Image, o.Code)
 	if bytes.Equal(ours[:n], theirs) {
 		sites := 0
@@ -125,6 +128,36 @@ func compareCode(a *pipeline.Analysis, o *Observed) Outcome {
 		out.Detail += fmt.Sprintf("; predicted %d bytes, the kernel has %d", n, len(theirs))
 	}
 	return out
+}
+
+// withTargets returns the analysis with direct tail calls as the kernel's code has them:
+// of an array with a program in that place, or without. That is the array's to say.
+func withTargets(a *pipeline.Analysis, code []byte) *pipeline.Analysis {
+	p := *a.Xlated.Program
+	p.TailCalls = slices.Clone(p.TailCalls)
+	changed := false
+	for i := range p.TailCalls {
+		t := &p.TailCalls[i]
+		f := sort.Search(len(p.Funcs), func(f int) bool { return p.Funcs[f].End > t.PC })
+		end := a.Image.Funcs[f].Offset + a.Image.Funcs[f].Len
+		if next := t.PC + 1; next < p.Funcs[f].End {
+			end = a.Image.Funcs[f].Offset + int(a.Image.Offsets[next])
+		}
+		const jump, size = 0xe9, 5
+		if filled := end <= len(code) && end >= size && code[end-size] == jump; filled != t.Filled {
+			t.Filled, changed = filled, true
+		}
+	}
+	if !changed {
+		return a
+	}
+	img, err := jit.Compile(&p, a.Profile)
+	if err != nil {
+		return a
+	}
+	b, x := *a, *a.Xlated
+	x.Program, b.Xlated, b.Image = &p, &x, img
+	return &b
 }
 
 // shown returns how much of the predicted code kernels show: functions that the
