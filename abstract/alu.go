@@ -301,7 +301,7 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 			return *p
 		}
 		fallthrough
-	case Insn, Code, Func, Label:
+	case Insn, Code, Label:
 		if p.Kind != MapPtr || !n.Off.Contains(0) || n.flags&loose == 0 { // what the loader adds may be 0
 			r.fault(p, Fault{PC: pc, Kind: PointerMath, Reg: reg})
 		}
@@ -402,7 +402,7 @@ func (r *run) faultALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool
 		if op != scalar.Sub {
 			r.fault(a, Fault{PC: pc, Kind: TwoPointers, Reg: in.Dst, Op: op})
 		}
-	case p.Kind == Insn || p.Kind == Code || p.Kind == Func:
+	case p.Kind == Insn || p.Kind == Code:
 		r.fault(p, Fault{PC: pc, Kind: PointerMath, Reg: reg})
 	case is32 && op != scalar.Sub:
 		r.fault(p, Fault{PC: pc, Kind: NarrowMath, Reg: reg})

@@ -18,7 +18,9 @@ func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 		found, w := r.a.callees(a)
 		if w != "" {
 			why = w
-			if a.Kind != Code {
+			switch {
+			case r.modified(pc, reg, a):
+			case a.Kind != Code:
 				r.fault(a, Fault{PC: pc, Kind: NoFunction, Reg: reg})
 			}
 			return
@@ -59,11 +61,32 @@ func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 	}
 }
 
+// whole reports whether a function's address is as it was loaded.
+func (x *Alt) whole() bool {
+	c, fixed := x.Off.IsConst()
+	return fixed && c == 0
+}
+
+// modified reports a function's address that was changed before it is called: Linux
+// lets a program compute with it (kernel/bpf/verifier.c __check_ptr_off_reg, Linux
+// 7.3).
+func (r *run) modified(pc bytecode.PC, reg bytecode.Reg, a *Alt) bool {
+	if a.Kind != Func || a.whole() {
+		return false
+	}
+	off, _ := a.Off.IsConst()
+	r.fault(a, Fault{PC: pc, Kind: ModifiedFunc, Reg: reg, Value: int64(off), Bits: a.Off.Var})
+	return true
+}
+
 // callees returns the subprograms that start at a code address, or why they are
 // not known.
 func (a *analyzer) callees(x *Alt) (subs []int, why string) {
 	switch x.Kind {
 	case Func:
+		if !x.whole() {
+			return nil, "something was added to the address of a function"
+		}
 		return []int{int(x.Obj)}, ""
 	case Code:
 		m := &a.p.Maps[x.Obj]

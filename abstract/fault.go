@@ -75,6 +75,7 @@ const (
 	LeaveTailCall        // a tail call
 	LeavePacket          // a legacy packet load, which may end the program
 	LeaveThrow           // bpf_throw
+	ModifiedFunc         // a function's address that is called has Value, or a number of Bits, added to it
 )
 
 // Fault is something that a kernel's verifier may refuse when it computes values.

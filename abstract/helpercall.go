@@ -285,8 +285,12 @@ func (r *run) callbacks(pc bytecode.PC, h callee, s *State) {
 	if n := s.get(bytecode.R1); h.how == cbLoop && !n.has(func(a *Alt) bool { return a.Kind == Number }) {
 		r.fault(&n.Alt, Fault{PC: pc, Kind: NoNumber, Reg: bytecode.R1})
 	}
-	found := false
+	found, modified := false, false
 	v.each(func(a *Alt) {
+		if r.modified(pc, bytecode.Reg(h.callback), a) {
+			modified = true
+			return
+		}
 		if a.Kind == Func {
 			found = true
 			calls := h.how != cbLoop || !s.get(bytecode.R1).zero()
@@ -295,12 +299,15 @@ func (r *run) callbacks(pc bytecode.PC, h callee, s *State) {
 			}
 		}
 	})
-	if !found || !v.is(Func) {
+	if found && v.is(Func) && !modified {
+		return
+	}
+	if !modified {
 		r.fault(&v.Alt, Fault{PC: pc, Kind: NoCallback, Reg: bytecode.Reg(h.callback)})
-		if v.has(func(a *Alt) bool { return a.Kind != Func }) {
-			r.a.anyFunc(pc)
-			forgetFrames(s)
-		}
+	}
+	if modified || v.has(func(a *Alt) bool { return a.Kind != Func }) {
+		r.a.anyFunc(pc)
+		forgetFrames(s)
 	}
 }
 

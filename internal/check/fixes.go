@@ -120,6 +120,7 @@ var faultFixes = map[abstract.FaultKind]string{
 	abstract.MissingArgument: fewArguments,
 	abstract.Trapped: "look for undefined behaviour, such as a variable that is not set: the compiler has cut the " +
 		"code off here",
+	abstract.ModifiedFunc:   "call the function itself: its address leads nowhere else",
 	abstract.CallbackResult: "let the callback return 0 or 1",
 	abstract.NoNumber:       "pass a number",
 	abstract.NegativeSize:   "bound the size before the call, below too: an unsigned variable cannot be negative",

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
@@ -34,6 +35,41 @@ func (w *paths) callx(pc bytecode.PC) *Verdict {
 		}
 	}
 	return nil
+}
+
+// always reports whether a function calls itself through the register at pc whatever
+// way it takes: no exit of it can be reached without that call. Linux follows such a
+// recursion until there are too many frames.
+func (w *paths) always(pc bytecode.PC) bool {
+	g := w.r.Graph
+	call, ok := g.BlockAt(pc)
+	in := w.jumps[pc]
+	if !ok || in == nil {
+		return false
+	}
+	entry := g.Entry(g.Blocks[call].Sub)
+	if len(in.Range) != 1 || in.Range[0] != g.Blocks[entry].Start {
+		return false
+	}
+	seen := map[cfg.BlockID]bool{call: true}
+	work := []cfg.BlockID{entry}
+	for len(work) > 0 {
+		b := work[len(work)-1]
+		work = work[:len(work)-1]
+		if seen[b] {
+			continue
+		}
+		seen[b] = true
+		if w.p.Flow(g.Blocks[b].Last).Kind == bytecode.FlowExit {
+			return false
+		}
+		for _, e := range g.Succs(b) {
+			if e.Kind != cfg.Call && e.Kind != cfg.Callback {
+				work = append(work, e.To)
+			}
+		}
+	}
+	return true
 }
 
 // afterPaths returns what the kernel finds when it has followed all paths, or,

@@ -163,7 +163,8 @@ func (w *paths) packetLoads(i int) bool {
 func isPacketLoad(in bytecode.Insn) bool { return in.Class() == asm.LdClass && !in.IsWide() }
 
 // sites returns the calls of each subprogram, direct ones, those of functions whose
-// address it takes, and those of bpf_throw, which lead to -1, in slot order.
+// address it takes, with indirect calls those in tables that it refers to, and those of
+// bpf_throw, which lead to -1, in slot order.
 func (w *paths) sites() [][]callSite {
 	sites := make([][]callSite, len(w.c.starts)-1)
 	for pc := bytecode.PC(0); pc < w.p.Len(); pc += w.p.Insns[pc].Slots() {
@@ -174,6 +175,10 @@ func (w *paths) sites() [][]callSite {
 			sites[from] = append(sites[from], callSite{pc, from, w.c.index(f.Callee)})
 		case ok && ref.Kind == bytecode.RefKfunc && ref.Name == "bpf_throw":
 			sites[from] = append(sites[from], callSite{pc, from, -1})
+		case ok:
+			for _, start := range w.c.functionsIn(ref) {
+				sites[from] = append(sites[from], callSite{pc, from, w.c.index(start)})
+			}
 		}
 	}
 	return sites

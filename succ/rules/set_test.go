@@ -1,75 +1,14 @@
 package rules
 
 import (
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// callx returns an indirect call, address the load of a subprogram's address that
-// is dist slots behind the next one, ldx a load of eight bytes.
-func callx(reg bytecode.Reg) bytecode.Insn { return bytecode.Insn{Code: bytecode.CodeCallx, Dst: reg} }
-
-func address(reg bytecode.Reg, dist int32) []bytecode.Insn {
-	return []bytecode.Insn{{Code: bytecode.CodeLdImm64, Dst: reg, Src: bytecode.LdFunc, Imm: dist}, {}}
-}
-
+// ldx returns a load of eight bytes.
 func ldx(dst, src bytecode.Reg) bytecode.Insn { return bytecode.Insn{Code: 0x79, Dst: dst, Src: src} }
-
-// TestCallx holds programs and messages of the tests of indirect calls in trees
-// after Linux 7.3 (tools/testing/selftests/bpf/progs/verifier_callx.c), in our own
-// encoding. The callee is the last two instructions.
-func TestCallx(t *testing.T) {
-	next, err := Lookup("linux-next")
-	if err != nil {
-		t.Fatal(err)
-	}
-	arg := bytecode.Insn{Code: 0xb7, Dst: 1, Imm: 5}
-	add1 := []bytecode.Insn{{Code: 0xbf, Dst: 0, Src: 1}, exit}
-	tail := []bytecode.Insn{
-		{Code: bytecode.CodeLdImm64, Dst: 2, Src: bytecode.LdMapFD}, {}, {Code: 0xb7, Dst: 3},
-		{Code: bytecode.CodeCall, Imm: bytecode.HelperTailCall}, {Code: 0xb7}, exit,
-	}
-	self := []bytecode.Insn{callx(1), exit}
-	main := func(callee []bytecode.Insn, insns ...bytecode.Insn) []bytecode.Insn {
-		return slices.Concat([]bytecode.Insn{arg}, address(2, int32(len(insns))+2), insns, []bytecode.Insn{exit}, callee)
-	}
-	for _, c := range []struct {
-		name   string
-		insns  []bytecode.Insn
-		global bool
-		want   string
-	}{
-		{"basic", main(add1, callx(2)), false, ""},
-		{"scalar", main(add1, callx(1)), false, "R1 has type scalar, expected func"},
-		{"uninitialised", main(add1, callx(3)), false, "R3 !read_ok"},
-		{"frame pointer", main(add1, callx(10)), false, "R10 has type fp, expected func"},
-		{"arguments are lost", main(add1, callx(2), bytecode.Insn{Code: 0xbf, Src: 1}), false, "R1 !read_ok"},
-		{"global", main(add1, callx(2)), true, "callback function not static"},
-		{"source", main(add1, bytecode.Insn{Code: bytecode.CodeCallx, Dst: 2, Src: 1}), false, "BPF_CALL|BPF_X uses reserved fields"},
-		{"offset", main(add1, bytecode.Insn{Code: bytecode.CodeCallx, Dst: 2, Off: 1}), false, "BPF_CALL|BPF_X uses reserved fields"},
-		{"immediate", main(add1, bytecode.Insn{Code: bytecode.CodeCallx, Dst: 2, Imm: 1}), false, "BPF_CALL|BPF_X uses reserved fields"},
-		{"JMP32", main(add1, bytecode.Insn{Code: 0x8e, Dst: 2}), false, "unknown opcode 8e"},
-		{"tail call in callee", main(tail, callx(2)), false, "tail_calls are not allowed in functions called via callx"},
-		{"recursion", main(self, bytecode.Insn{Code: 0xbf, Dst: 1, Src: 2}, callx(2)), false, "recursive call from callee() to callee()"},
-	} {
-		p := &bytecode.Program{Insns: c.insns, Maps: []bytecode.Map{{Name: "progs", Type: 3, MaxEntries: 1}}}
-		start := bytecode.PC(slices.Index(c.insns, exit) + 1)
-		p.Subprogs = []bytecode.Subprogram{{Name: "main", End: start}, {Name: "callee", Start: start, End: p.Len(), Global: c.global}}
-		if len(c.insns)-int(start) == len(tail) {
-			p.Refs = []bytecode.Ref{{PC: start, Kind: bytecode.RefMap}}
-		}
-		v, err := next.Judge(p)
-		if err != nil || v.Accept != (c.want == "") || v.Message != c.want {
-			t.Errorf("%s: %+v, %v; want %q", c.name, v, err, c.want)
-		}
-		if v := Static(p); v.Accept || !strings.HasPrefix(v.Message, "unknown opcode 8") {
-			t.Errorf("%s: Linux 7.3 says %+v", c.name, v)
-		}
-	}
-}
 
 // jumper is a program that jumps through entry 0 of its first table; the table
 // leads to its two last instructions. A second function follows.

@@ -121,9 +121,12 @@ func newPaths(c *checker, r *succ.Result) *paths {
 	w := &paths{
 		c: c, p: c.p, r: r, faults: map[bytecode.PC]abstract.Fault{}, jumps: map[bytecode.PC]*succ.Indirect{},
 	}
+	for i := range r.Indirect {
+		w.jumps[r.Indirect[i].PC] = &r.Indirect[i]
+	}
 	for _, f := range r.Facts.Faults() {
-		if f.Kind == abstract.TooManyFrames && c.set.StaticCallx {
-			continue // recursion: told by the graph of calls
+		if f.Kind == abstract.TooManyFrames && c.set.StaticCallx && !w.always(f.PC) {
+			continue // recursion that may end: told by the graph of calls
 		}
 		if f.Kind == abstract.MissingArgument && !w.firstCall(f.PC) {
 			continue // the walk tells
@@ -131,9 +134,6 @@ func newPaths(c *checker, r *succ.Result) *paths {
 		if _, has := w.faults[f.PC]; !has && f.Proven && refuses(f) {
 			w.faults[f.PC] = f // of several the one that was seen first
 		}
-	}
-	for i := range r.Indirect {
-		w.jumps[r.Indirect[i].PC] = &r.Indirect[i]
 	}
 	w.roles()
 	return w

@@ -256,6 +256,14 @@ func (s Set) callWords(f abstract.Fault) string {
 		return fmt.Sprintf("At async callback return the register R%d is not a known value (%s)", f.Reg, f.Type)
 	case abstract.CallbackResult:
 		return "R0 not a scalar value"
+	case abstract.ModifiedFunc:
+		switch {
+		case !f.Fixed:
+			return fmt.Sprintf("variable func access var_off=%s disallowed", bits(f.Bits))
+		case f.Value < 0:
+			return fmt.Sprintf("negative offset func ptr R%d off=%d disallowed", f.Reg, f.Value)
+		}
+		return fmt.Sprintf("dereference of modified func ptr R%d off=%d disallowed", f.Reg, f.Value)
 	case abstract.NoFunction:
 		return fmt.Sprintf("R%d has type %s, expected func", f.Reg, typeName(f))
 	}
