@@ -60,6 +60,7 @@ const (
 	BadContext                // an access of Size bytes at Off of the context, where no field is
 	StructArgument            // parameter Value of a kernel function is a structure, or with Max a union
 	NoFunction                // an indirect call through Reg, which holds no function
+	ModifiedFunc              // a function's address that is called has Value, or a number of Bits, added to it
 	CallLocked                // bpf_throw or a tail call while a lock is held
 	Leaks                     // Leave Value while a reference is held, acquired at Off; its number is Size, if not 0
 	LeavesLocked              // Leave Value while a lock is held
@@ -75,7 +76,6 @@ const (
 	LeaveTailCall        // a tail call
 	LeavePacket          // a legacy packet load, which may end the program
 	LeaveThrow           // bpf_throw
-	ModifiedFunc         // a function's address that is called has Value, or a number of Bits, added to it
 )
 
 // Fault is something that a kernel's verifier may refuse when it computes values.

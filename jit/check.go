@@ -12,7 +12,7 @@ import (
 
 // checkProgram reports whether p makes sense to the JIT: what the kernel's
 // verifier guarantees to its own and Compile relies on.
-func checkProgram(p *Program, prof *Profile) error {
+func checkProgram(p *Program, prof *Profile, k kernel.Features) error {
 	switch {
 	case len(p.Insns) == 0:
 		return fmt.Errorf("jit: %w: no instructions", ErrInput)
@@ -30,10 +30,10 @@ func checkProgram(p *Program, prof *Profile) error {
 	if err := checkOrder(p); err != nil {
 		return err
 	}
-	if err := checkFeatures(p, prof); err != nil {
+	if err := checkFeatures(p, prof, k); err != nil {
 		return err
 	}
-	ck := checker{p: p, prof: prof, kernel: prof.Kernel()}
+	ck := checker{p: p, prof: prof, kernel: k}
 	for i := range p.Funcs {
 		if err := ck.function(&p.Funcs[i]); err != nil {
 			return err
@@ -71,8 +71,7 @@ func checkFuncs(p *Program) error {
 }
 
 // checkFeatures checks that the profile's kernel has what functions use.
-func checkFeatures(p *Program, prof *Profile) error {
-	k := prof.Kernel()
+func checkFeatures(p *Program, prof *Profile, k kernel.Features) error {
 	fail := func(i int, what, need string) error {
 		return fmt.Errorf("jit: %w: function %d has %s, which need %s", ErrInput, i, what, need)
 	}

@@ -48,11 +48,14 @@ const maxFuncs = 256 + 2
 // Of a Program with several functions each is compiled alone and then walked
 // once more, when the addresses of all are known (jit_subprogs in
 // kernel/bpf/fixups.c).
-func Compile(p *Program, prof Profile) (*Image, error) {
+func Compile(p *Program, prof Profile) (*Image, error) { return compileFor(p, prof, prof.Kernel()) }
+
+// compileFor is Compile with the features of the profile's kernel.
+func compileFor(p *Program, prof Profile, k kernel.Features) (*Image, error) {
 	if err := prof.check(); err != nil {
 		return nil, err
 	}
-	if err := checkProgram(p, &prof); err != nil {
+	if err := checkProgram(p, &prof, k); err != nil {
 		return nil, err
 	}
 	img := &Image{
@@ -62,7 +65,7 @@ func Compile(p *Program, prof Profile) (*Image, error) {
 	}
 	var addrs []int32
 	for i := range p.Funcs {
-		c, err := newFunction(p, &prof, i, img)
+		c, err := newFunction(p, &prof, k, i, img)
 		if err != nil {
 			return nil, err
 		}
@@ -115,9 +118,9 @@ type function struct {
 }
 
 // newFunction prepares function i of p. Its code will be appended to img.
-func newFunction(p *Program, prof *Profile, i int, img *Image) (*function, error) {
+func newFunction(p *Program, prof *Profile, k kernel.Features, i int, img *Image) (*function, error) {
 	fn := &p.Funcs[i]
-	c := &function{prog: p, prof: prof, kernel: prof.Kernel(), img: img, index: i, fn: fn}
+	c := &function{prog: p, prof: prof, kernel: k, img: img, index: i, fn: fn}
 	c.insns = p.Insns[fn.Start:fn.End]
 	c.arena = p.ArenaUsed || p.ArenaStart != 0
 	c.frame = roundUp8(fn.StackDepth)

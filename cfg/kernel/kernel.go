@@ -18,6 +18,33 @@ import "fmt"
 type Features struct {
 	Version Version
 	has     [featureCount]bool
+	watch   *Watch
+}
+
+// Watch notes which features are asked for. What comes out of them is the same for
+// every kernel that gives the same answers. It is for one goroutine at a time.
+type Watch struct {
+	of    *Features
+	asked [featureCount]bool
+}
+
+// Watched returns the features, and what notes the questions to them.
+func (f Features) Watched() (Features, *Watch) {
+	f.watch = nil
+	g := f
+	g.watch = &Watch{of: &f}
+	return g, g.watch
+}
+
+// Same reports whether other features give the same answers to all that was asked. They
+// are not watched meanwhile.
+func (w *Watch) Same(f Features) bool {
+	for x, asked := range w.asked {
+		if asked && w.of.has[x] != f.has[x] {
+			return false
+		}
+	}
+	return true
 }
 
 // Of returns the features of a version.
@@ -30,7 +57,12 @@ func Of(v Version) Features {
 }
 
 // Has reports whether the version has a feature.
-func (f Features) Has(x Feature) bool { return f.has[x] }
+func (f Features) Has(x Feature) bool {
+	if f.watch != nil {
+		f.watch.asked[x] = true
+	}
+	return f.has[x]
+}
 
 // Evidence says how it is known when a feature came or went.
 type Evidence string

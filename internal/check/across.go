@@ -22,6 +22,7 @@ func Across(as []*pipeline.Analysis, e Expect) ([][]Finding, *Code) {
 		d := *c
 		d.a, d.found = a, slices.Clone(c.found)
 		d.onKernel(e)
+		c.tree = d.tree
 		if code == nil {
 			code = d.code()
 		}

@@ -1,6 +1,9 @@
 package check
 
-import "slices"
+import (
+	"slices"
+	"sync"
+)
 
 // ID names a kind of finding.
 type ID string
@@ -55,13 +58,17 @@ type Info struct {
 // Info returns the description of the kind; the zero value for a word that is
 // no kind.
 func (id ID) Info() Info {
-	for _, i := range Catalogue() {
-		if i.ID == id {
-			return i
-		}
-	}
-	return Info{}
+	return infos()[id]
 }
+
+// infos returns the catalogue by ID.
+var infos = sync.OnceValue(func() map[ID]Info {
+	m := map[ID]Info{}
+	for _, i := range Catalogue() {
+		m[i.ID] = i
+	}
+	return m
+})
 
 // Catalogue returns all kinds of finding, in the order of the documentation.
 func Catalogue() []Info {

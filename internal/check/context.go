@@ -14,7 +14,8 @@ type context struct {
 	p     *bytecode.Program
 	g     *cfg.Graph
 	found []Finding
-	tree  *tree // of shortest paths, made when first asked for
+	tree  *tree                 // of shortest paths, made when first asked for
+	ids   map[identified]string // of findings, for all kernels
 
 	tables  []tableInfo           // of Program.Tables
 	forward []cfg.BlockID         // scratch of join
@@ -24,7 +25,7 @@ type context struct {
 }
 
 func newContext(a *pipeline.Analysis) *context {
-	c := &context{a: a, p: a.Program, g: a.Graph}
+	c := &context{a: a, p: a.Program, g: a.Graph, ids: map[identified]string{}}
 	c.tables = c.tableInfos()
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
 // fingerprint gives each finding an identity that no instruction number is part
@@ -22,12 +23,26 @@ func (c *context) fingerprint() {
 	seen := map[string]int{}
 	for i := range c.found {
 		f := &c.found[i]
-		id := c.identity(f)
+		k := identified{f.ID, f.PC, f.Block, f.key, f.dead, f.Function, f.Location.Text}
+		id, ok := c.ids[k]
+		if !ok {
+			id = c.identity(f)
+			c.ids[k] = id
+		}
 		n := seen[id]
 		seen[id]++
 		sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", id, n))
 		f.Fingerprint = hex.EncodeToString(sum[:8])
 	}
+}
+
+// identified is what decides about the identity of a finding in one program.
+type identified struct {
+	id               ID
+	pc               bytecode.PC
+	block            cfg.BlockID
+	key, dead        string
+	function, source string
 }
 
 // identity returns what a fingerprint is made of.

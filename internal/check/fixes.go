@@ -43,7 +43,7 @@ func (c *context) refusalFix(id ID, v *rules.Verdict) string {
 // encodingFix tells what keeps a kernel from an instruction that newer ones have.
 func (c *context) encodingFix(in bytecode.Insn) string {
 	newer := rules.Linux73()
-	v := newer.Static(c.p)
+	v := c.a.StaticOf(newer)
 	switch old := c.a.Rules; {
 	case !v.Accept && v.Rule == rules.Encoding:
 		return noCompiler

@@ -71,7 +71,7 @@ func (c *context) verdict() {
 		c.byPC[c.found[i].PC] = append(c.byPC[c.found[i].PC], i)
 	}
 	set, r := c.a.Rules, c.a.Succ
-	if v := set.Static(c.p); !v.Accept {
+	if v := c.a.Static(); !v.Accept {
 		c.refusal(&v)
 		return
 	}

@@ -23,7 +23,14 @@ func TestAcross(t *testing.T) {
 	files := objects(t, "../../testdata/corpus/out/*.o", "../../testdata/calls/*.o", "../../testdata/graph/*.o",
 		"../../testdata/seed-callx/*.o", os.Getenv("BPFCFG_OBJECTS"))
 	var profiles []jit.Profile
-	for _, name := range jit.ProfileNames() {
+	names := jit.ProfileNames()
+	for _, option := range []string{
+		"-ibt", "-sls", "-retpolinebuild", "+plain", "+lfence", "+its", "+itsret", "+stuff", "-bmi2", "+la57", "-smp",
+		"+kcfi", "+fineibt", "+nearstack", "+bhiloop",
+	} {
+		names = append(names, "linux-7.3"+option)
+	}
+	for _, name := range names {
 		prof, err := jit.LookupProfile(name)
 		if err != nil {
 			t.Fatal(err)
@@ -87,6 +94,9 @@ func compareRuns(t *testing.T, name string, a, b *pipeline.Analysis) {
 	}
 	if (a.Image == nil) != (b.Image == nil) || a.Image != nil && !reflect.DeepEqual(a.Image.Code, b.Image.Code) {
 		t.Errorf("%s: compiled otherwise", name)
+	}
+	if a.Image != nil && b.Image != nil && !reflect.DeepEqual(a.Verify(), b.Verify()) {
+		t.Errorf("%s: proven otherwise: %v, by itself %v", name, a.Verify(), b.Verify())
 	}
 }
 

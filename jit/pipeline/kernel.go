@@ -25,9 +25,12 @@ func VerifyKernel(p jit.Profile) verify.Kernel {
 
 // Verify proves that the analysis's machine code has the control flow of its
 // program, from the source graph to the bytes. Of a program that a kernel has
-// rewritten already there is no source. There
-// must be an image.
+// rewritten already there is no source. There must be an image. As Verdict, it is for
+// one goroutine at a time.
 func (a *Analysis) Verify() *verify.Proof {
+	if a.common != nil {
+		return a.common.proofs.Prove(a.Claim())
+	}
 	return verify.Prove(a.Claim())
 }
 
@@ -39,7 +42,7 @@ func (a *Analysis) Claim() verify.Claim {
 			c.Refused = v.Message
 		}
 		c.Source = &verify.Source{
-			Graph: a.Graph, Facts: seenOf(a.Program, a.Succ.Facts), AttachType: attachType(a),
+			Graph: a.Graph, Facts: a.seen(), AttachType: attachType(a),
 			Original: a.Xlated.Original, Xlated: a.Xlated.Xlated, Unpredicted: a.Xlated.Unpredicted,
 			Unprivileged: a.Options.NoCapBPF, Masks: a.Options.NoCapPerfmon, Blinded: a.Options.Blind,
 		}
@@ -53,6 +56,18 @@ type seen struct {
 	maps  []bytecode.Map
 	calls []abstract.Call // by slot
 	uses  []abstract.Use  // by slot
+}
+
+// seen returns what the facts answer, once for all analyses of Across with them.
+func (a *Analysis) seen() seen {
+	if a.common == nil {
+		return seenOf(a.Program, a.Succ.Facts)
+	}
+	if a.common.seen == nil {
+		s := seenOf(a.Program, a.Succ.Facts)
+		a.common.seen = &s
+	}
+	return *a.common.seen
 }
 
 func seenOf(p *bytecode.Program, f *abstract.Facts) seen {

@@ -15,6 +15,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+
 	"github.com/bpfcfg/bpfcfg/succ"
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
@@ -35,7 +36,8 @@ type Analysis struct {
 	Image     *jit.Image // nil with ImageErr
 	ImageErr  error      // also set when there is no xlated program
 
-	memo *rules.Memo // of Succ, shared by the analyses of Across; nil until needed
+	memo   *rules.Memo // of Succ, shared by the analyses of Across; nil until needed
+	common *shared     // by the analyses of Across with this Succ, nil for others
 }
 
 // Verdict returns what the kernel's rules say of the program. The paths that they
@@ -48,6 +50,21 @@ func (a *Analysis) Verdict() rules.Verdict {
 	return a.Rules.CheckAgain(a.Program, a.Succ, a.memo)
 }
 
+// Static returns what the kernel's rules say of the program before values are computed.
+// As Verdict, it is for one goroutine at a time.
+func (a *Analysis) Static() rules.Verdict { return a.StaticOf(a.Rules) }
+
+// StaticOf is Static for the rules of another kernel.
+func (a *Analysis) StaticOf(s rules.Set) rules.Verdict {
+	if a.memo == nil {
+		a.memo = &rules.Memo{}
+	}
+	if a.memo.Before == nil {
+		a.memo.Before = &rules.Before{}
+	}
+	return s.StaticAgain(a.Program, a.memo.Before)
+}
+
 // Run analyses p for the profile: with the values, rules, rewrites and code of its
 // kernel. The error is that of the control-flow
 // analysis, without which there is nothing to show; that a program cannot be
@@ -58,26 +75,34 @@ func Run(p *bytecode.Program, prof jit.Profile, opt rewrite.Options) (*Analysis,
 	if err != nil {
 		return nil, err
 	}
-	return resolved(p, r, set, prof, opt), nil
-}
-
-// resolved goes on behind the control-flow analysis.
-func resolved(p *bytecode.Program, r *succ.Result, set rules.Set, prof jit.Profile, opt rewrite.Options) *Analysis {
 	a := &Analysis{Program: p, Profile: prof, Rules: set, Options: opt, Succ: r, Graph: r.Graph}
 	a.Translate()
-	return a
+	return a, nil
 }
 
 // Translate makes rewritten program and machine code of the analysis, as Run does.
-func (a *Analysis) Translate() {
+func (a *Analysis) Translate() { a.translate(nil) }
+
+// translate is Translate with what was made for other kernels, unless that is nil.
+func (a *Analysis) translate(made *shared) {
 	a.Xlated, a.XlatedErr, a.Image, a.ImageErr = nil, nil, nil, nil
 	if a.Program.Rewritten {
 		a.XlatedErr, a.ImageErr = ErrRewritten, ErrRewritten
 		return
 	}
-	a.Xlated, a.XlatedErr = rewrite.Predict(a.Program, Facts(a.Program, a.Succ), a.Profile, a.Options)
+	predict, compile := rewrite.Predict, jit.Compile
+	if made == nil {
+		made = &shared{}
+	} else {
+		predict, compile = made.made.Predict, made.images.Compile
+	}
+	if made.facts == nil {
+		f := Facts(a.Program, a.Succ)
+		made.facts = &f
+	}
+	a.Xlated, a.XlatedErr = predict(a.Program, *made.facts, a.Profile, a.Options)
 	if a.ImageErr = a.XlatedErr; a.ImageErr == nil {
-		a.Image, a.ImageErr = jit.Compile(a.Xlated.Program, a.Profile)
+		a.Image, a.ImageErr = compile(a.Xlated.Program, a.Profile)
 	}
 }
 

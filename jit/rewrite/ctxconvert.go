@@ -118,7 +118,17 @@ func (st *state) member(name string) (member, bool) {
 		st.members = structsOf(st.prof)
 	}
 	m, ok := st.members.at[name]
+	if st.asked == nil {
+		st.asked = map[string]found{}
+	}
+	st.asked[name] = found{m, ok}
 	return m, ok
+}
+
+// found is what a build says of a member.
+type found struct {
+	member
+	ok bool
 }
 
 // last returns where in its structure the field itself lies, and how it is

@@ -100,9 +100,10 @@ type state struct {
 
 	calls map[bytecode.PC]CallFact
 
-	members structs        // of kernel structures; read when first asked for
-	build   string         // where members were used from
-	added   []bytecode.Ref // of slots that are put in front of the program
+	members structs          // of kernel structures; read when first asked for
+	asked   map[string]found // of members
+	build   string           // where members were used from
+	added   []bytecode.Ref   // of slots that are put in front of the program
 
 	throws       cfg.Truth
 	private      []bool         // by source subprogram: uses a private stack
@@ -141,37 +142,44 @@ func passes() []pass {
 // its JIT. It fails when the program is one that this kernel does not accept,
 // as far as the rewrites notice, and when facts do not fit the program.
 func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Result, error) {
-	if prof.Kernel().Version < kernel.Oldest {
-		return nil, fmt.Errorf("profile %q: Linux %q has no rewrites that are known, want %v or newer",
+	res, _, err := predictFor(p, f, prof, prof.Kernel(), opt)
+	return res, err
+}
+
+// predictFor is Predict with the features of the profile's kernel. It also returns what
+// the passes shared.
+func predictFor(p *bytecode.Program, f Facts, prof jit.Profile, k kernel.Features, opt Options) (*Result, *state, error) {
+	if k.Version < kernel.Oldest {
+		return nil, nil, fmt.Errorf("profile %q: Linux %q has no rewrites that are known, want %v or newer",
 			prof.Name, prof.Version,
 			kernel.Oldest)
 	}
 	im, err := firstImage(p, f)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if pc := slices.IndexFunc(p.Insns, bytecode.Insn.IsCallx); pc >= 0 && !prof.Kernel().Has(kernel.StaticCallx) {
-		return nil, fmt.Errorf("slot %d: no kernel up to Linux 7.3 takes indirect calls", pc)
+	if pc := slices.IndexFunc(p.Insns, bytecode.Insn.IsCallx); pc >= 0 && !k.Has(kernel.StaticCallx) {
+		return nil, nil, fmt.Errorf("slot %d: no kernel up to Linux 7.3 takes indirect calls", pc)
 	}
 	if im.slots[0].marks&markSeen == 0 {
-		return nil, fmt.Errorf("slot 0 cannot be unseen")
+		return nil, nil, fmt.Errorf("slot 0 cannot be unseen")
 	}
 	if opt.AttachType == 0 {
 		opt.AttachType = p.AttachType
 	}
-	if prof.Kernel().Has(kernel.SmallPercpu) {
+	if k.Has(kernel.SmallPercpu) {
 		im.markVariables()
 	}
-	st := &state{src: p, facts: f, prof: prof, opt: opt, kernel: prof.Kernel(), throws: f.Throws.Or(throws(im))}
+	st := &state{src: p, facts: f, prof: prof, opt: opt, kernel: k, throws: f.Throws.Or(throws(im))}
 	st.calls = make(map[bytecode.PC]CallFact, len(f.Calls))
 	for _, c := range f.Calls {
 		if c.Map != NoMap && (c.Map < 0 || c.Map >= len(p.Maps)) {
-			return nil, fmt.Errorf("slot %d: fact about map %d of %d", c.PC, c.Map, len(p.Maps))
+			return nil, nil, fmt.Errorf("slot %d: fact about map %d of %d", c.PC, c.Map, len(p.Maps))
 		}
 		st.calls[c.PC] = c
 	}
 	if f.AsyncCallback != nil && len(f.AsyncCallback) != len(im.funcs) {
-		return nil, fmt.Errorf("%d facts about callbacks for %d subprograms", len(f.AsyncCallback), len(im.funcs))
+		return nil, nil, fmt.Errorf("%d facts about callbacks for %d subprograms", len(f.AsyncCallback), len(im.funcs))
 	}
 	res := &Result{kernel: st.kernel}
 	step := func(ps pass) error {
@@ -188,18 +196,19 @@ func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Resu
 	}
 	for _, ps := range passes() {
 		if err := step(ps); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if opt.Blind {
 		if res.plain, err = encode(st, im); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if err := step(pass{"blinding", blind}); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return res.finish(st, im)
+	res, err = res.finish(st, im)
+	return res, st, err
 }
 
 // throws tells whether a call of bpf_throw can execute.

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/bpfcfg/bpfcfg/jit"
 )
@@ -28,11 +29,26 @@ type structs struct {
 // none when there is no such build. Of the running machine, or of a profile from a
 // file, the build is not known: its structures may lie elsewhere.
 func structsOf(prof jit.Profile) structs {
-	s := structs{at: map[string]member{}}
 	if !strings.HasPrefix(prof.Name, "linux-"+prof.Version) {
-		return s
+		return structs{at: map[string]member{}}
 	}
-	version := prof.Version
+	if s, ok := builds.Load(prof.Version); ok {
+		return s.(structs)
+	}
+	s := structsOfBuild(prof.Version)
+	if s.build != "" {
+		builds.Store(prof.Version, s)
+	}
+	return s
+}
+
+// builds holds the structures of the builds that were asked for, by version. They are
+// read alone.
+var builds sync.Map
+
+// structsOfBuild reads the structures of the build of a version.
+func structsOfBuild(version string) structs {
+	s := structs{at: map[string]member{}}
 	here := false
 	for line := range strings.Lines(structsText) {
 		line = strings.TrimSpace(line)

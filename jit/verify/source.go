@@ -321,9 +321,6 @@ func (c *source) wired(pc bytecode.PC, f bytecode.Flow) way {
 // decided returns the only way that the verifier takes at a conditional jump, in
 // kernels that look for constants before they verify.
 func (c *source) decided(pc bytecode.PC) way {
-	if !c.k.has(kernel.PruneBranches) {
-		return bothWays
-	}
 	next, target := No, No
 	lo, hi := c.Graph.SuccIDs(c.block(pc))
 	for i := lo; i < hi; i++ {
@@ -334,13 +331,13 @@ func (c *source) decided(pc bytecode.PC) way {
 			target = max(target, c.Facts.EdgeSeen(i))
 		}
 	}
-	switch {
-	case next == No && target != No:
+	switch one := (next == No) != (target == No); {
+	case !one || !c.k.has(kernel.PruneBranches):
+		return bothWays
+	case next == No:
 		return onlyTarget
-	case target == No && next != No:
-		return onlyNext
 	}
-	return bothWays
+	return onlyNext
 }
 
 // block returns the block of a source slot.
@@ -459,7 +456,7 @@ func (c *source) entryOf(target bytecode.PC) bytecode.PC {
 		return machine.Deleted
 	}
 	x := bytecode.PC(c.first[target])
-	for !c.k.has(kernel.TargetsSkipPrologue) && x > 0 && c.Original[x-1] < 0 && !c.startsFunc(x) {
+	for x > 0 && c.Original[x-1] < 0 && !c.startsFunc(x) && !c.k.has(kernel.TargetsSkipPrologue) {
 		x--
 	}
 	return x

@@ -1,22 +1,122 @@
 package rules
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
-// Memo keeps what kernels that were asked about one program have in common: walks
-// along its paths, which cost most. It belongs to one succ.Result, and to one
-// goroutine at a time. The zero value is empty.
+// Memo keeps what kernels that were asked about one program have in common. It belongs
+// to one succ.Result, and to one goroutine at a time. The zero value is empty.
 type Memo struct {
+	Before *Before // of the program, for several results; nil: for this one
+
 	verdicts map[Set]Verdict
-	walks    []walked
+}
+
+// Before keeps what does not depend on values of one program: what the steps before
+// value analysis came to, for the kernels that no step tells apart, and walks along its
+// paths, which cost most. It is for one goroutine at a time. The zero value is empty.
+type Before struct {
+	has   *traits
+	known map[Set]steps
+	walks []walked
+}
+
+// steps is what the steps before value analysis came to.
+type steps struct {
+	c *checker
+	v *Verdict
+}
+
+// steps is checker.static. A nil Before keeps nothing.
+func (s Set) steps(p *bytecode.Program, b *Before) (*checker, *Verdict) {
+	if b == nil {
+		c := newChecker(s, p)
+		return c, c.static()
+	}
+	if b.has == nil {
+		b.has = traitsOf(p)
+	}
+	key := s.before(b.has)
+	known, ok := b.known[key]
+	if !ok {
+		known.c = newChecker(s, p)
+		known.v = known.c.static()
+		if b.known == nil {
+			b.known = map[Set]steps{}
+		}
+		b.known[key] = known
+	}
+	c := *known.c
+	c.set = s
+	return &c, known.v
+}
+
+// traits are what a program has of that kernels differ in before they compute values.
+type traits struct {
+	tables  bool // indirect jumps, or tables for them
+	cond    bool // may_goto, or what has its opcode
+	callx   bool // indirect calls, or what has their opcode, or tables of functions
+	highReg bool // registers above r10
+}
+
+// traitsOf returns the traits of a program. Second halves of 64-bit loads count as
+// instructions: some steps look at them so.
+func traitsOf(p *bytecode.Program) *traits {
+	t := &traits{tables: len(p.Tables) > 0}
+	for _, in := range p.Insns {
+		t.tables = t.tables || in.IsGotox()
+		t.cond = t.cond || in.Code == bytecode.CodeMayGoto
+		t.callx = t.callx || in.IsCallx()
+		t.highReg = t.highReg || in.Dst > bytecode.R10 || in.Src > bytecode.R10
+	}
+	for _, ref := range p.Refs {
+		t.tables = t.tables || ref.Kind == bytecode.RefTable || ref.Kind == bytecode.RefTableMap
+	}
+	for i := range p.Maps {
+		t.tables = t.tables || p.Maps[i].Type == bytecode.MapInsnArray
+		t.callx = t.callx || len(p.Maps[i].Code) > 0
+	}
+	return t
+}
+
+// before returns the set without what no step before values looks at in a program with
+// these traits.
+func (s Set) before(t *traits) Set {
+	s.Name, s.Quirks, s.FixedOffsets = "", abstract.Quirks{}, false
+	s.KeepsTargets, s.DeepCalls, s.CallbackLimits = false, false, false
+	if !t.tables {
+		s.Indirect, s.LastGotox, s.OffsetErrno, s.PerSubprogram, s.MaxJumpEdges = false, false, "", false, 0
+	}
+	if !t.cond {
+		s.MayGoto, s.MayGotoZero = false, false
+	}
+	if !t.callx {
+		s.StaticCallx = false
+	}
+	if !t.highReg {
+		s.StackArgs = false
+	}
+	return s
+}
+
+// StaticAgain is Static with what is known of other kernels.
+func (s Set) StaticAgain(p *bytecode.Program, b *Before) Verdict {
+	if _, v := s.steps(p, b); v != nil {
+		return *v
+	}
+	return accepted()
 }
 
 // walked is a walk that ended without a refusal.
 type walked struct {
+	r       *succ.Result
+	faults  map[bytecode.PC]abstract.Fault
 	endless bool
 	from    cfg.BlockID
 	facts   bool
@@ -29,6 +129,9 @@ type walked struct {
 func (s Set) CheckAgain(p *bytecode.Program, r *succ.Result, m *Memo) Verdict {
 	if v, ok := m.verdicts[s]; ok {
 		return v
+	}
+	if m.Before == nil {
+		m.Before = &Before{}
 	}
 	v := s.check(p, r, m)
 	if m.verdicts == nil {
@@ -45,10 +148,10 @@ func (w *paths) outcome(opt abstract.WalkOptions, m *Memo) abstract.Outcome {
 	if m == nil {
 		return abstract.Walk(w.p, w.r.Graph, opt)
 	}
-	for i := range m.walks {
-		k := &m.walks[i]
-		if k.endless == opt.Endless && k.from == opt.From && k.facts == (opt.Facts != nil) &&
-			k.set.StaticCallx == w.c.set.StaticCallx && opt.Quirks.Same(k.set.Quirks, k.out.Felt) && w.allowed(k.visited) {
+	for i := range m.Before.walks {
+		k := &m.Before.walks[i]
+		if k.fits(w) && k.endless == opt.Endless && k.from == opt.From && k.facts == (opt.Facts != nil) &&
+			(!w.callxs || k.set.StaticCallx == w.c.set.StaticCallx) && opt.Quirks.Same(k.set.Quirks, k.out.Felt) && w.allowed(k.visited) {
 			return k.out
 		}
 	}
@@ -60,7 +163,7 @@ func (w *paths) outcome(opt abstract.WalkOptions, m *Memo) abstract.Outcome {
 	}
 	out := abstract.Walk(w.p, w.r.Graph, opt)
 	if out.Ending == abstract.AllPaths || out.Ending == abstract.GaveUp {
-		m.walks = append(m.walks, walked{opt.Endless, opt.From, opt.Facts != nil, w.c.set, out, visited})
+		m.Before.walks = append(m.Before.walks, walked{w.r, w.faults, opt.Endless, opt.From, opt.Facts != nil, w.c.set, out, visited})
 	}
 	return out
 }
@@ -73,4 +176,14 @@ func (w *paths) allowed(visited []bool) bool {
 		}
 	}
 	return true
+}
+
+// fits reports whether the walk was in the same graph, with the same faults to come to.
+// A walk that asks facts is one for its own facts alone.
+func (k *walked) fits(w *paths) bool {
+	if k.r == w.r {
+		return true
+	}
+	return !k.facts && slices.Equal(k.r.Graph.Blocks, w.r.Graph.Blocks) &&
+		slices.Equal(k.r.Graph.Edges(), w.r.Graph.Edges()) && maps.Equal(k.faults, w.faults)
 }

@@ -60,9 +60,13 @@ func (s Set) Check(p *bytecode.Program, r *succ.Result) Verdict { return s.check
 
 // check is Check, with what is known of other kernels unless m is nil.
 func (s Set) check(p *bytecode.Program, r *succ.Result, m *Memo) Verdict {
-	c := newChecker(s, p)
-	if v := c.static(); v != nil {
-		return *v
+	var before *Before
+	if m != nil {
+		before = m.Before
+	}
+	c, refused := s.steps(p, before)
+	if refused != nil {
+		return *refused
 	}
 	w := newPaths(c, r)
 	w.memo = m
@@ -111,6 +115,7 @@ type paths struct {
 	jumps  map[bytecode.PC]*succ.Indirect
 
 	memo    *Memo    // what is known of other kernels, nil for none
+	callxs  bool     // the program has indirect calls
 	endless *Verdict // on a loop that nothing leaves, when it is not known what the kernel says of it
 
 	once            []bool // of each subprogram by starts: see calledOnce; nil until asked for
@@ -123,6 +128,7 @@ func newPaths(c *checker, r *succ.Result) *paths {
 	}
 	for i := range r.Indirect {
 		w.jumps[r.Indirect[i].PC] = &r.Indirect[i]
+		w.callxs = w.callxs || r.Indirect[i].Op == "callx"
 	}
 	for _, f := range r.Facts.Faults() {
 		if f.Kind == abstract.TooManyFrames && c.set.StaticCallx && !w.always(f.PC) {

@@ -1,0 +1,88 @@
+package rewrite
+
+import (
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
+	"github.com/bpfcfg/bpfcfg/jit"
+)
+
+// Memo keeps predictions for several kernels of one program with the same facts and
+// options: for two kernels that every pass treats alike, it is made once. It is for one
+// goroutine at a time. The zero value is empty.
+type Memo struct{ made []prediction }
+
+// prediction is a result, with what was asked of its kernel.
+type prediction struct {
+	decides settings
+	asked   *kernel.Watch
+	res     *Result
+}
+
+// settings are the members of a profile that passes look at.
+type settings struct {
+	smp       bool
+	stackForm string
+	ax        uint8            // 0: the program has no use for the hidden register
+	value     int              // 0: no call of a helper looks into a map
+	members   map[string]found // what was asked of the build's structures
+}
+
+// Predict is the function Predict with what was made for other kernels.
+func (m *Memo) Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Result, error) {
+	k := prof.Kernel()
+	for i := range m.made {
+		if d := &m.made[i]; d.asked.Same(k) && d.decides.fits(prof) {
+			out := *d.res
+			out.kernel = k
+			if out.Build != "" {
+				out.Build = structsOf(prof).build
+			}
+			return &out, nil
+		}
+	}
+	watched, asked := k.Watched()
+	res, st, err := predictFor(p, f, prof, watched, opt)
+	if err != nil {
+		return nil, err
+	}
+	res.kernel = k
+	m.made = append(m.made, prediction{st.settings(res), asked, res})
+	return res, nil
+}
+
+// settings returns what the result depends on of its profile.
+func (st *state) settings(res *Result) settings {
+	s := settings{smp: st.prof.SMP, stackForm: st.prof.StackForm}
+	for _, in := range res.Program.Insns {
+		if in.Dst > bytecode.R10 || in.Src > bytecode.R10 || st.opt.Blind {
+			s.ax = st.prof.AXReg
+		}
+	}
+	for _, in := range st.src.Insns {
+		if in.IsHelperCall() {
+			s.value = st.prof.OffValue
+		}
+	}
+	s.members = st.asked
+	return s
+}
+
+// fits reports whether a profile has the settings.
+func (s *settings) fits(prof jit.Profile) bool {
+	return s.smp == prof.SMP && s.stackForm == prof.StackForm && (s.ax == 0 || s.ax == prof.AXReg) &&
+		(s.value == 0 || s.value == prof.OffValue) && s.builtAlike(prof)
+}
+
+// builtAlike reports whether the build that a profile stands for gives the same answers.
+func (s *settings) builtAlike(prof jit.Profile) bool {
+	if len(s.members) == 0 {
+		return true
+	}
+	b := structsOf(prof)
+	for name, want := range s.members {
+		if m, ok := b.at[name]; ok != want.ok || m != want.member {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,156 @@
+package verify
+
+import (
+	"slices"
+
+	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
+	"github.com/bpfcfg/bpfcfg/jit/machine"
+)
+
+// Memo keeps proofs for several kernels of one source with the same facts: what is the
+// same for two kernels between which no question of the checker tells is proven once,
+// the source against the rewritten program and that against the machine code each for
+// itself. It is for one goroutine at a time. The zero value is empty.
+type Memo struct{ sources, images []proven }
+
+// proven is a part of a claim that holds, with what was asked of its kernel.
+type proven struct {
+	claim  Claim
+	kernel Kernel // what the part depends on
+	asked  *kernel.Watch
+	proof  Proof
+}
+
+// Prove is the function Prove with what was proven for other kernels.
+func (m *Memo) Prove(c Claim) *Proof {
+	if c.Refused != "" {
+		c.Source = nil
+	}
+	if !c.plain() {
+		return Prove(c)
+	}
+	out := &Proof{Kernel: c.Kernel.Name, Source: c.Source != nil, Refused: c.Refused}
+	d := c.decides()
+	if c.Source != nil {
+		k := Kernel{SMP: d.SMP, StackArgs: d.StackArgs, AXReg: d.AXReg, OffValue: d.OffValue}
+		part := part(&m.sources, &c, k, (*Claim).sameSource, func(k *Kernel, p *Proof) { checkSource(c.Source, c.Program, k, p) })
+		if part == nil {
+			return Prove(c)
+		}
+		*out = *part
+		out.Kernel, out.Source = c.Kernel.Name, true
+	}
+	img := part(&m.images, &c, d, (*Claim).sameImage, func(k *Kernel, p *Proof) { checkImage(c.Program, c.Image, k, p) })
+	if img == nil {
+		return Prove(c)
+	}
+	out.Funcs, out.Insns, out.X86, out.Entries = img.Funcs, img.Insns, img.X86, img.Entries
+	out.Jumps, out.Calls, out.Indirect, out.Exits = img.Jumps, img.Calls, img.Indirect, img.Exits
+	return out
+}
+
+// part returns the proof of a part of a claim: one that is known, or what check finds.
+// It is nil when the part does not hold, for then the proof speaks of its kernel.
+func part(known *[]proven, c *Claim, decides Kernel, same func(c, d *Claim) bool, check func(*Kernel, *Proof)) *Proof {
+	for i := range *known {
+		if p := &(*known)[i]; p.kernel == decides && p.asked.Same(c.Kernel.Features) && same(&p.claim, c) {
+			return &p.proof
+		}
+	}
+	p := proven{claim: *c, kernel: decides}
+	k := c.Kernel
+	k.Features, p.asked = k.Features.Watched()
+	check(&k, &p.proof)
+	if len(p.proof.Mismatches) > 0 || len(p.proof.Lost) > 0 {
+		return nil
+	}
+	*known = append(*known, p)
+	return &p.proof
+}
+
+// plain reports whether a claim knows no addresses, which are functions and cannot be
+// compared.
+func (c *Claim) plain() bool {
+	a := &c.Program.Addresses
+	return len(a.Funcs) == 0 && a.Symbol == nil && a.Value == nil && a.Thunked == nil
+}
+
+// decides returns what the claim depends on of its kernel, features apart: members that
+// are about something that the program does not have are cleared.
+func (c *Claim) decides() Kernel {
+	k := c.Kernel
+	k.Name, k.Features = "", kernel.Features{}
+	var hidden, xchg, tail, calls bool
+	look := func(insns []bytecode.Insn) {
+		for _, in := range insns {
+			hidden = hidden || in.Dst > bytecode.R10 || in.Src > bytecode.R10
+			xchg = xchg || in.Class() == asm.StXClass && in.Mode() == asm.AtomicMode && in.Imm == atomicXchg
+			tail = tail || in.Code == bytecode.CodeTailCall
+			calls = calls || looksUp(in)
+		}
+	}
+	look(c.Program.Insns)
+	if c.Source != nil {
+		look(c.Source.Graph.Program.Insns)
+	}
+	for i := range c.Program.Funcs {
+		hidden = hidden || c.Program.Funcs[i].OutStackArgs != 0
+	}
+	if !hidden && (c.Source == nil || !c.Source.Blinded) {
+		k.AXReg, k.StackArgs = 0, false
+	}
+	if !xchg {
+		k.XchgLock = false
+	}
+	if !tail {
+		k.OffMaxEntries, k.OffPtrs, k.OffBPFFunc = 0, 0, 0
+	}
+	if !tail && !calls {
+		k.OffValue = 0
+	}
+	if len(c.Program.IndirectTarget) == 0 {
+		k.EndbrTargets = false
+	}
+	return k
+}
+
+// sameSource reports whether two claims about one source have the same rewritten
+// program, which comes from it in the same way.
+func (c *Claim) sameSource(d *Claim) bool {
+	s, t := c.Source, d.Source
+	return s != nil && s.Graph == t.Graph && s.AttachType == t.AttachType &&
+		s.Unprivileged == t.Unprivileged && s.Masks == t.Masks && s.Blinded == t.Blinded &&
+		slices.Equal(s.Original, t.Original) && slices.Equal(s.Xlated, t.Xlated) &&
+		slices.Equal(s.Unpredicted, t.Unpredicted) && sameProgram(c.Program, d.Program)
+}
+
+// sameImage reports whether two claims have the same rewritten program and image.
+func (c *Claim) sameImage(d *Claim) bool {
+	return sameProgram(c.Program, d.Program) && sameImage(c.Image, d.Image)
+}
+
+// sameProgram reports whether two rewritten programs without addresses are equal.
+func sameProgram(p, q *machine.Program) bool {
+	return p == q || slices.Equal(p.Insns, q.Insns) && slices.Equal(p.Funcs, q.Funcs) && slices.Equal(p.Refs, q.Refs) &&
+		slices.Equal(p.IndirectTarget, q.IndirectTarget) && slices.EqualFunc(p.Tables, q.Tables, slices.Equal) &&
+		p.ArenaStart == q.ArenaStart && p.UserStart == q.UserStart && p.ArenaUsed == q.ArenaUsed &&
+		p.Classic == q.Classic && p.Unprivileged == q.Unprivileged && slices.Equal(p.TailCalls, q.TailCalls) &&
+		slices.Equal(p.ArenaArgs, q.ArenaArgs)
+}
+
+// sameImage reports whether two images are equal, the names of their profiles apart.
+func sameImage(a, b *machine.Image) bool {
+	return a == b || slices.Equal(a.Code, b.Code) && slices.Equal(a.Funcs, b.Funcs) && slices.Equal(a.Offsets, b.Offsets) &&
+		slices.Equal(a.Relocs, b.Relocs) && slices.Equal(a.Extable, b.Extable) &&
+		slices.EqualFunc(a.Tables, b.Tables, slices.Equal)
+}
+
+// looksUp reports whether an instruction looks an element of a map up, which the kernel
+// may replace by loads.
+func looksUp(in bytecode.Insn) bool {
+	return in.IsHelperCall() &&
+		(in.Imm == int32(asm.FnMapLookupElem) || in.Imm == int32(asm.FnMapLookupPercpuElem))
+}
