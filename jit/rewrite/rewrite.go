@@ -148,7 +148,8 @@ func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Resu
 
 // predictFor is Predict with the features of the profile's kernel. It also returns what
 // the passes shared.
-func predictFor(p *bytecode.Program, f Facts, prof jit.Profile, k kernel.Features, opt Options) (*Result, *state, error) {
+func predictFor(p *bytecode.Program, f Facts, prof jit.Profile, k kernel.Features, opt Options,
+) (*Result, *state, error) {
 	if k.Version < kernel.Oldest {
 		return nil, nil, fmt.Errorf("profile %q: Linux %q has no rewrites that are known, want %v or newer",
 			prof.Name, prof.Version,

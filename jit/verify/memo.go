@@ -36,7 +36,9 @@ func (m *Memo) Prove(c Claim) *Proof {
 	d := c.decides()
 	if c.Source != nil {
 		k := Kernel{SMP: d.SMP, StackArgs: d.StackArgs, AXReg: d.AXReg, OffValue: d.OffValue}
-		part := part(&m.sources, &c, k, (*Claim).sameSource, func(k *Kernel, p *Proof) { checkSource(c.Source, c.Program, k, p) })
+		part := part(&m.sources, &c, k, (*Claim).sameSource, func(k *Kernel, p *Proof) {
+			checkSource(c.Source, c.Program, k, p)
+		})
 		if part == nil {
 			return Prove(c)
 		}
@@ -143,7 +145,8 @@ func sameProgram(p, q *machine.Program) bool {
 
 // sameImage reports whether two images are equal, the names of their profiles apart.
 func sameImage(a, b *machine.Image) bool {
-	return a == b || slices.Equal(a.Code, b.Code) && slices.Equal(a.Funcs, b.Funcs) && slices.Equal(a.Offsets, b.Offsets) &&
+	return a == b || slices.Equal(a.Code, b.Code) && slices.Equal(a.Funcs, b.Funcs) &&
+		slices.Equal(a.Offsets, b.Offsets) &&
 		slices.Equal(a.Relocs, b.Relocs) && slices.Equal(a.Extable, b.Extable) &&
 		slices.EqualFunc(a.Tables, b.Tables, slices.Equal)
 }

@@ -151,7 +151,8 @@ func (w *paths) outcome(opt abstract.WalkOptions, m *Memo) abstract.Outcome {
 	for i := range m.Before.walks {
 		k := &m.Before.walks[i]
 		if k.fits(w) && k.endless == opt.Endless && k.from == opt.From && k.facts == (opt.Facts != nil) &&
-			(!w.callxs || k.set.StaticCallx == w.c.set.StaticCallx) && opt.Quirks.Same(k.set.Quirks, k.out.Felt) && w.allowed(k.visited) {
+			(!w.callxs || k.set.StaticCallx == w.c.set.StaticCallx) &&
+			opt.Quirks.Same(k.set.Quirks, k.out.Felt) && w.allowed(k.visited) {
 			return k.out
 		}
 	}
@@ -163,7 +164,8 @@ func (w *paths) outcome(opt abstract.WalkOptions, m *Memo) abstract.Outcome {
 	}
 	out := abstract.Walk(w.p, w.r.Graph, opt)
 	if out.Ending == abstract.AllPaths || out.Ending == abstract.GaveUp {
-		m.Before.walks = append(m.Before.walks, walked{w.r, w.faults, opt.Endless, opt.From, opt.Facts != nil, w.c.set, out, visited})
+		done := walked{w.r, w.faults, opt.Endless, opt.From, opt.Facts != nil, w.c.set, out, visited}
+		m.Before.walks = append(m.Before.walks, done)
 	}
 	return out
 }
