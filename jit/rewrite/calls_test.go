@@ -336,7 +336,7 @@ func TestRefused(t *testing.T) {
 		{"into a load", program(bytecode.Insn{Code: bytecode.CodeLdImm64}, bytecode.Insn{},
 			bytecode.Insn{Code: bytecode.CodeGoto, Off: -2}), Facts{}, "7.3", "inside a 64-bit immediate load"},
 		{"static key", program(bytecode.Insn{Code: bytecode.CodeGoto, Src: 1}), Facts{}, "7.3", "static keys"},
-		{"callx", program(bytecode.Insn{Code: bytecode.CodeCallx, Dst: 1}), Facts{}, "7.3", "indirect calls need Linux next"},
+		{"callx", program(bytecode.Insn{Code: bytecode.CodeCallx, Dst: 1}), Facts{}, "7.3", "no kernel up to Linux 7.3 takes indirect calls"},
 		{"wild entry", table, Facts{}, "7.3", "table 0, entry 0: no instruction starts at slot 2"},
 		{"few facts", ok, Facts{Seen: truths(true)}, "7.3", "facts about 1 and 0 slots"},
 		{"unseen start", ok, Facts{Seen: truths(false, true)}, "7.3", "slot 0 cannot be unseen"},
