@@ -73,6 +73,9 @@ type Quirks struct {
 	// OuterFrame: a number plus a pointer to the stack of a called function may be taken
 	// for one to the stack of the program itself (before Linux 7.3, or less).
 	OuterFrame bool
+	// SharedFill: a number that is loaded from the stack with its sign may stay linked to
+	// what was stored, though it is another one (before Linux 7.3, or less).
+	SharedFill bool
 	// PerhapsBare: whether that is so is not known (before Linux 7.2).
 	PerhapsBare bool
 }
@@ -110,6 +113,7 @@ func QuirksOf(k kernel.Features) Quirks {
 		StaleResult:  !k.Has(kernel.FreshResult),
 		MixedPlain:   !k.Has(kernel.MixedProbe),
 		OuterFrame:   !k.Has(kernel.OwnFrame),
+		SharedFill:   !k.Has(kernel.OwnFill),
 		PerhapsBare:  !k.Has(kernel.BareResults) && !k.Has(kernel.TrustedResults),
 		NoTrying:     !k.Has(kernel.TryBranches),
 		NoMixedZeros: !k.Has(kernel.MixedZeros),

@@ -58,6 +58,11 @@ func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 	if off == v.Off {
 		return v
 	}
+	if acc.signed && v.id != 0 && r.a.opt.Rules == Kernel {
+		if r.a.f.felt.SharedFill = true; r.a.opt.Quirks.SharedFill {
+			s.misled, s.cover = true, true
+		}
+	}
 	return v.with(off).unlinked()
 }
 

@@ -82,6 +82,7 @@ const (
 	TrustedResults  // and it is known that they are there
 	LeakWords       // a held reference is told of in the same words wherever a program may end
 	OwnFrame        // a number plus a pointer to the stack is one into the same frame
+	OwnFill         // a number loaded from the stack with its sign is linked to nothing
 	TryBranches     // a branch is decided by trying both sides for a contradiction
 
 	featureCount
@@ -164,6 +165,7 @@ func Table() [featureCount]Row {
 		SameRegister:    row(6019, 0, Read, "a register compared with itself is decided"),
 		LeakWords:       row(6013, 0, Read, "one wording for references that are held where a program may end"),
 		OwnFrame:        row(7003, 0, Read, "a number plus a pointer to the stack is one into the same frame"),
+		OwnFill:         row(7003, 0, Read, "a number loaded from the stack with its sign is linked to nothing"),
 		TryBranches:     row(7002, 0, Read, "branches are decided by trying both sides"),
 	}
 	for i := range t {
