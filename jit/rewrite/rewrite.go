@@ -162,6 +162,9 @@ func predictFor(p *bytecode.Program, f Facts, prof jit.Profile, k kernel.Feature
 	if pc := slices.IndexFunc(p.Insns, bytecode.Insn.IsCallx); pc >= 0 && !k.Has(kernel.StaticCallx) {
 		return nil, nil, fmt.Errorf("slot %d: no kernel up to Linux 7.3 takes indirect calls", pc)
 	}
+	if pc := slices.IndexFunc(p.Insns, unwinds); pc >= 0 {
+		return nil, nil, fmt.Errorf("slot %d: no kernel that is modelled takes %s", pc, bytecode.Text(p.Insns, bytecode.PC(pc)))
+	}
 	if im.slots[0].marks&markSeen == 0 {
 		return nil, nil, fmt.Errorf("slot 0 cannot be unseen")
 	}
@@ -210,6 +213,12 @@ func predictFor(p *bytecode.Program, f Facts, prof jit.Profile, k kernel.Feature
 	}
 	res, err = res.finish(st, im)
 	return res, st, err
+}
+
+// unwinds reports whether an instruction is one of LLVM 24's for exceptions, unwind_goto
+// or unwind_exit, which may_goto and exit become with 1 in the source register.
+func unwinds(in bytecode.Insn) bool {
+	return in.Src == 1 && (in.Code == bytecode.CodeMayGoto || in.Code == bytecode.CodeExit)
 }
 
 // throws tells whether a call of bpf_throw can execute.
