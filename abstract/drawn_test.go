@@ -154,3 +154,23 @@ func TestMoreThanParameters(t *testing.T) {
 		}
 	})
 }
+
+// TestHelperComesBack calls a helper in a function that returns 0: it does not return
+// from the helper.
+func TestHelperComesBack(t *testing.T) {
+	const ktime = 5
+	var a progen.Asm
+	a.Func("p", false)
+	a.Call("f")
+	a.If(jne, 0, 0, 0, "at")
+	at := leave(&a)
+	a.Func("f", false)
+	a.Helper(ktime)
+	a.Emit(mov, 0, 0, 0, 0)
+	a.Emit(exit, 0, 0, 0, 0)
+	bothRules(func(r abstract.Rules) {
+		if _, f := analyze(t, a.Program("p"), r); f.Reached(at) {
+			t.Errorf("rules %d: a function ends at a helper", r)
+		}
+	})
+}
