@@ -163,7 +163,8 @@ func predictFor(p *bytecode.Program, f Facts, prof jit.Profile, k kernel.Feature
 		return nil, nil, fmt.Errorf("slot %d: no kernel up to Linux 7.3 takes indirect calls", pc)
 	}
 	if pc := slices.IndexFunc(p.Insns, unwinds); pc >= 0 {
-		return nil, nil, fmt.Errorf("slot %d: no kernel that is modelled takes %s", pc, bytecode.Text(p.Insns, bytecode.PC(pc)))
+		return nil, nil, fmt.Errorf("slot %d: no kernel that is modelled takes %s", pc,
+			bytecode.Text(p.Insns, bytecode.PC(pc)))
 	}
 	if im.slots[0].marks&markSeen == 0 {
 		return nil, nil, fmt.Errorf("slot 0 cannot be unseen")
