@@ -123,6 +123,15 @@ func (r *reader) text(n *yaml.Node, what string) string {
 	return s.Value
 }
 
+// word returns a scalar that is a text: a number or true needs quotes to be one.
+func (r *reader) word(n *yaml.Node, what string) string {
+	text := r.text(n, what)
+	if tag := deref(n).Tag; r.err == nil && tag != "!!str" {
+		r.fail(n, "%s must be a text: write %q in quotes", what, text)
+	}
+	return text
+}
+
 // rule reads the keys of a rule; p is nil below the top level.
 func (r *reader) rule(n *yaml.Node, p *Policy) *rule {
 	out := &rule{levels: map[check.ID]check.Level{}, line: n.Line}
@@ -194,7 +203,7 @@ func (r *reader) failOn(v *yaml.Node, p *Policy) {
 
 // kernel reads a name of a profile. Which names there are, the caller knows.
 func (r *reader) kernel(v *yaml.Node, p *Policy) {
-	name := r.text(v, "kernels")
+	name := r.word(v, "kernels")
 	switch {
 	case name == "":
 		r.fail(v, "kernels: a name must not be empty")
@@ -221,7 +230,7 @@ func (r *reader) match(v *yaml.Node) []string {
 
 // glob reads a glob.
 func (r *reader) glob(v *yaml.Node, what string) string {
-	g := r.text(v, what)
+	g := r.word(v, what)
 	if !doublestar.ValidatePattern(g) || g == "" || len(g) > maxGlob {
 		r.fail(v, "%s: %.40q is not a glob, or longer than %d bytes", what, g, maxGlob)
 	}
@@ -248,7 +257,7 @@ func (r *reader) levels(v *yaml.Node, out *rule) {
 // limit reads a positive number.
 func (r *reader) limit(v *yaml.Node, key string) *int {
 	n, err := strconv.Atoi(r.text(v, key))
-	if err != nil || n < 0 {
+	if err != nil || n < 0 || deref(v).Tag != "!!int" {
 		r.fail(v, "%s must be a number, 0 or more", key)
 	}
 	return &n
@@ -278,7 +287,7 @@ func (r *reader) places(v *yaml.Node, what string) []check.Place {
 		n := 0
 		r.pairs(v, "an element of "+what, func(key string, k, v *yaml.Node) {
 			n++
-			text := r.text(v, key)
+			text := r.word(v, key)
 			if text == "" {
 				r.fail(v, "%s must not be empty", key)
 			}

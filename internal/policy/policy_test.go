@@ -88,6 +88,8 @@ var bad = []struct{ text, line, part string }{
 	{"programs: {match: x}\n", "1", "must be a list"},
 	{"exclude: x.o\n", "1", "must be a list"},
 	{"kernels: linux-7.3\n", "1", "must be a list"},
+	{"kernels: [7.3]\n", "1", `write "7.3" in quotes`},
+	{"exclude:\n  - 7\n", "2", `write "7" in quotes`},
 	{"kernels:\n  - linux-7.3\n  - linux-6.18\n  - linux-7.3\n", "4", "linux-7.3 is named twice"},
 	{"kernels:\n  - \"\"\n", "2", "must not be empty"},
 	{"must-reach:\n  - function: a\n    helper: b\n", "2", "one of function, helper and line"},
