@@ -436,7 +436,7 @@ func (c *compare) correlate(s *State) {
 		return
 	}
 	on := *with
-	if mask, ok := c.b.Off.IsConst(); ok && c.cond == scalar.JSET {
+	if mask, ok := c.b.Off.IsConst(); ok && c.cond == scalar.JSET && c.b.src == nil { // so a has readings
 		on.bits &= c.a.src.place(mask)
 	}
 	if c.is32 {
