@@ -133,7 +133,8 @@ func (w writer) origin(steps []Origin) {
 
 // table writes the rows of a table.
 func (w writer) table(t *Table) {
-	w.f("table %s  %s, index %d..%d, %d selected\n", visible.Text(t.Name), visible.Count(t.Entries, "entry"), t.Min, t.Max, t.Selected)
+	w.f("table %s  %s, index %d..%d, %d selected\n", visible.Text(t.Name), visible.Count(t.Entries, "entry"),
+		t.Min, t.Max, t.Selected)
 	for i, e := range t.Rows {
 		if i == maxTextRows {
 			w.f("  … %d more rows\n", len(t.Rows)-i)
