@@ -11,6 +11,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
+const sampleFile = "sample/sample.o"
+
 // TestGuard checks that a panic is an error, and nothing else is.
 func TestGuard(t *testing.T) {
 	if v, err := guard(func() (int, error) { return 7, nil }); v != 7 || err != nil {
@@ -50,5 +52,21 @@ func TestPanicIsNotClean(t *testing.T) {
 	}
 	if code == nil || codes == nil {
 		t.Error("nothing is known of the program's code, so that it would count as dead in others")
+	}
+}
+
+// faulty is a writer with a bug.
+type faulty struct{}
+
+func (faulty) Write([]byte) (int, error) { panic("broken") }
+
+// TestPanicOfAVerb: it ends with one line and the status of a failure, for every verb.
+func TestPanicOfAVerb(t *testing.T) {
+	for _, args := range [][]string{{"list", sampleFile}, {"show", sampleFile, "--stage", "insns"}, {"check", sampleFile}, {"--version"}} {
+		var said strings.Builder
+		status := run(args, streams{in: strings.NewReader(""), out: faulty{}, err: &said})
+		if status != exitInput || !strings.Contains(said.String(), "internal error") || strings.Contains(said.String(), "goroutine") {
+			t.Errorf("%v: status %d: %s", args, status, said.String())
+		}
 	}
 }

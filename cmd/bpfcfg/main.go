@@ -102,7 +102,9 @@ func run(args []string, std streams) int {
 	console := newConsole(std.err)
 	out := &sink{w: std.out, console: console}
 	p, release := newProcess(console)
-	err := command(args, streams{in: std.in, out: out, err: console, said: map[string]bool{}}, p)
+	_, err := guard(func() (struct{}, error) {
+		return struct{}{}, command(args, streams{in: std.in, out: out, err: console, said: map[string]bool{}}, p)
+	})
 	console.clear()
 	out.flush()
 	release()
