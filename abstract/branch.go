@@ -163,7 +163,22 @@ func (c *compare) ofPointer(s *State) *State {
 	}
 	other := s.fork()
 	other.cover = true
+	c.lose(other, c.dst, c.a)
+	c.lose(other, c.src, c.b)
 	return other
+}
+
+// lose forgets the number of a register that may be a pointer there. A loop that only
+// the number ends would be followed without end.
+func (c *compare) lose(s *State, reg bytecode.Reg, v *Value) {
+	if reg == noReg || v.flags&maybeLocal == 0 {
+		return
+	}
+	w := &Value{Alt: Alt{Kind: Number, Obj: v.Obj, flags: v.flags | loose, Off: unknown}}
+	for i := range v.more {
+		w.flags = joinFlags(w.flags, v.more[i].flags)
+	}
+	s.set(reg, w)
 }
 
 // refine tells a state that cond holds.
