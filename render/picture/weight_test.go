@@ -15,9 +15,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
-// TestWeight makes the page of an object with many programs and bounds its size: 60
+// TestWeight makes the page of an object with many programs and bounds its size: 100
 // bytes for an instruction, with all of its four forms. WEIGHT=169 makes one of the
-// shape of a large security monitor, with 415,000 instructions; the log says what
+// shape of a large security monitor, with 386,000 instructions; the log says what
 // analysis and page cost each.
 func TestWeight(t *testing.T) {
 	programs := 2
