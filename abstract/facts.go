@@ -62,6 +62,7 @@ type Facts struct {
 	felt Quirks // those that were asked for: the others would change nothing
 
 	readsConfig bool
+	unasked     bool // see Unasked
 }
 
 // Bound is the range that an instruction bounds a register to.

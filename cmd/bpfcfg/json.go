@@ -75,8 +75,8 @@ type blockDoc struct {
 	Start      int       `json:"start"`
 	End        int       `json:"end"`
 	Subprogram int       `json:"subprogram"`
-	Reachable  bool      `json:"reachable"`
-	Verifier   string    `json:"verifier"`
+	Reachable  *bool     `json:"reachable,omitempty"` // nil where facts were not asked
+	Verifier   string    `json:"verifier,omitempty"`
 	Death      string    `json:"death,omitempty"` // in which configurations no execution reaches it
 	Succs      []edgeDoc `json:"succs"`
 }
@@ -158,12 +158,15 @@ func subprogDocs(p *bytecode.Program) []subprogDoc {
 func blockDocs(a *pipeline.Analysis) []blockDoc {
 	g := a.Graph
 	out := make([]blockDoc, 0, len(g.Blocks))
-	x := explain.New(a)
+	x, facts := explain.New(a), a.Succ.Facts
 	for i, b := range g.Blocks {
 		doc := blockDoc{
 			ID: i, Start: int(b.Start), End: int(b.End), Subprogram: b.Sub,
-			Reachable: a.Succ.Facts.Reached(b.Start), Verifier: a.Succ.Facts.ReachBlock(blockID(i)).String(),
-			Death: string(x.Death(blockID(i))), Succs: []edgeDoc{},
+			Death: string(x.Death(blockID(i))), Succs: make([]edgeDoc, 0, len(g.Succs(blockID(i)))),
+		}
+		if facts.Asked() {
+			reached := facts.BlockReached(blockID(i))
+			doc.Reachable, doc.Verifier = &reached, facts.ReachBlock(blockID(i)).String()
 		}
 		for _, e := range g.Succs(blockID(i)) {
 			doc.Succs = append(doc.Succs, edgeDoc{int(e.To), e.Kind.String()})

@@ -10,6 +10,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/visits"
 	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/picture"
 )
@@ -26,6 +27,7 @@ type renderCmd struct {
 	Fold    *int    `help:"Fold chains, loops, regions, then subprograms until svg, png or pdf shows at most N blocks; 0: never (default: 4000)." placeholder:"N"`
 	Scale   float64 `help:"PNG pixels per picture pixel (default: 2, less for large pictures)." placeholder:"N"`
 	Scheme  string  `enum:"light,dark," default:"" help:"Colours of svg, png and pdf: light or dark (default: an svg follows its viewer, others are light)."`
+	NoFacts bool    `help:"With --view cfg: do not compute what never executes, for a fast picture of the graph alone."`
 	analysisFlags
 
 	kernel    kernelSide // what a recorded kernel made of the programs
@@ -173,7 +175,11 @@ func (c *renderCmd) together(format string) bool { return format == "html" && c.
 // scene analyses a program and returns what to draw.
 func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, format string,
 	overlay []byte) (*render.Scene, error) {
-	a, err := s.analyse(p, prof)
+	analyse := s.analyse
+	if c.NoFacts {
+		analyse = pipeline.GraphOnly
+	}
+	a, err := analyse(p, prof)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +189,9 @@ func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, forma
 	case "html":
 		picture.AddDetails(scene, a)
 	case "svg", "png", "pdf":
-		picture.AddCode(scene, a)
+		if !c.NoFacts {
+			picture.AddCode(scene, a)
+		}
 	}
 	if c.Overlay == "" {
 		return scene, nil
@@ -217,6 +225,10 @@ func (c *renderCmd) format() (string, error) {
 		return "", err
 	}
 	switch {
+	case c.NoFacts && format == "html":
+		return "", usagef("--no-facts is not for html: a page shows facts")
+	case c.NoFacts && c.View != "cfg" && format != "dot" && format != "mermaid":
+		return "", usagef("--no-facts needs --view cfg: the machine code depends on facts")
 	case c.Scale != 0 && format != "png":
 		return "", usagef("--scale is for PNG: %s has no pixels", format)
 	case c.Scale != 0 && !(c.Scale >= 0.01 && c.Scale <= 100):

@@ -42,6 +42,7 @@ type showCmd struct {
 	Input  []string `arg:"" help:"Objects, directories, raw:FILE, record:FILE#NAME, or - for standard input."`
 	Stage  string   `required:"" enum:"insns,cfg,facts,succ,tables,xlated,jit,layout" help:"One of ${enum}." placeholder:"STAGE"`
 	Format string   `enum:"text,json" default:"text" help:"text or json."`
+	Facts  *bool    `negatable:"" help:"Stage cfg: say which parts never execute (default, but for --brief): --no-facts is fast."`
 	Harden bool     `help:"Blind constants as net.core.bpf_jit_harden=2 does, with zeros for the random numbers."`
 	graphFlags
 	analysisFlags
@@ -53,7 +54,8 @@ func (showCmd) Help() string {
 	return `Examples:
   bpfcfg show prog.o --stage insns               instructions with C lines
   bpfcfg show prog.o#f1 --stage cfg              the graph, drawn in the terminal
-  bpfcfg show prog.o --stage cfg --brief         one line for each block
+  bpfcfg show prog.o --stage cfg --brief         one line for each block, fast: what never executes is not asked
+  bpfcfg show prog.o --stage cfg --brief --facts the same, and what never executes
   bpfcfg show prog.o --stage succ --format json  targets of indirect jumps, for tools
   bpfcfg show prog.o --stage succ --profile linux-6.19   also whether that kernel accepts it
   bpfcfg show prog.o#f1 --stage tables           where each table entry ends up
@@ -98,6 +100,9 @@ func stages() map[string]stage {
 // Run implements the verb.
 func (c *showCmd) Run(std streams) error {
 	st := stages()[c.Stage]
+	if c.Facts != nil && c.Stage != "cfg" {
+		return usagef("--facts and --no-facts are for --stage cfg")
+	}
 	graph, err := c.graphFlags.options(std.out, os.Getenv)
 	if err != nil {
 		return err
@@ -160,7 +165,11 @@ func (c *showCmd) show(std streams, s source, st stage, prof jit.Profile, graph 
 // one prints or returns one program.
 func (c *showCmd) one(w io.Writer, s source, v *view, st stage, prof jit.Profile, gap bool) (any, error) {
 	if st.analysed {
-		a, err := s.analyse(v.program, prof)
+		analyse := s.analyse
+		if c.graphOnly() {
+			analyse = pipeline.GraphOnly
+		}
+		a, err := analyse(v.program, prof)
 		if err != nil {
 			return nil, err
 		}
@@ -189,6 +198,14 @@ func (c *showCmd) one(w io.Writer, s source, v *view, st stage, prof jit.Profile
 	}
 	_, err := io.WriteString(w, b.String())
 	return nil, err
+}
+
+// graphOnly reports whether nobody asks what executes.
+func (c *showCmd) graphOnly() bool {
+	if c.Facts != nil {
+		return !*c.Facts
+	}
+	return c.Stage == "cfg" && c.Brief && c.Format == "text"
 }
 
 // failures reports the programs of a source that could not be analysed, and

@@ -53,9 +53,7 @@ func cfgText(w io.Writer, v *view) error {
 	if v.brief {
 		return cfgBrief(w, v)
 	}
-	g := v.a.Graph
-	title(w, v.program, fmt.Sprintf(", %s, %s", visible.Count(len(g.Blocks), "block"),
-		visible.Count(g.NumEdges(), "edge")))
+	cfgTitle(w, v)
 	if err := textgraph.Write(w, picture.Scene(v.a, ""), v.graph); err != nil {
 		return err
 	}

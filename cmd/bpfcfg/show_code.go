@@ -93,8 +93,7 @@ func cfgBrief(w io.Writer, v *view) error {
 	g := v.a.Graph
 	loops := cfg.Loops(g)
 	x := explain.New(v.a)
-	title(w, v.program, fmt.Sprintf(", %s, %s", visible.Count(len(g.Blocks), "block"),
-		visible.Count(g.NumEdges(), "edge")))
+	cfgTitle(w, v)
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	for i, b := range g.Blocks {
 		if g.Entry(b.Sub) == cfg.BlockID(i) {
@@ -111,6 +110,16 @@ func cfgBrief(w io.Writer, v *view) error {
 		fmt.Fprintf(w, "note: %s\n", visible.Text(d))
 	}
 	return nil
+}
+
+// cfgTitle prints the title of a graph.
+func cfgTitle(w io.Writer, v *view) {
+	g, asked := v.a.Graph, ""
+	if !v.a.Succ.Facts.Asked() {
+		asked = ", facts not asked"
+	}
+	title(w, v.program, fmt.Sprintf(", %s, %s%s", visible.Count(len(g.Blocks), "block"),
+		visible.Count(g.NumEdges(), "edge"), asked))
 }
 
 // blockMarks says what is special about a block.
@@ -209,7 +218,11 @@ func cfgJSON(v *view) (any, error) {
 		Blocks      []blockDoc   `json:"blocks"`
 		Loops       []loopDoc    `json:"loops"`
 		Diagnostics []string     `json:"diagnostics"`
-	}{headOf(v.program), subprogDocs(v.program), blockDocs(v.a), []loopDoc{}, diagnostics(v.a)}
+		Facts       string       `json:"facts,omitempty"`
+	}{headOf(v.program), subprogDocs(v.program), blockDocs(v.a), []loopDoc{}, diagnostics(v.a), ""}
+	if !v.a.Succ.Facts.Asked() {
+		out.Facts = "not asked"
+	}
 	for i, l := range loops.All {
 		d := loopDoc{Header: int(l.Header), Depth: l.Depth, Irreducible: l.Irreducible, Blocks: ints(loops.Blocks(i))}
 		out.Loops = append(out.Loops, d)

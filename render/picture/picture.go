@@ -38,13 +38,23 @@ func Scene(a *pipeline.Analysis, input string) *render.Scene {
 		s.Profile = a.Profile.Title()
 		s.Image = image(a, s.Edges)
 	} else {
-		s.Notes = append(s.Notes, "no machine code: "+a.ImageErr.Error())
+		s.Notes = append(s.Notes, noCode(a))
 	}
 	s.Groups = groups(a, s.Edges)
 	s.Tables = tables(a)
-	doubts(s, a)
+	if a.Succ.Facts.Asked() {
+		doubts(s, a)
+	}
 	s.Notes = append(s.Notes, notes(a)...)
 	return s
+}
+
+// noCode says why there is no machine code.
+func noCode(a *pipeline.Analysis) string {
+	if !a.Succ.Facts.Asked() {
+		return "facts not asked: what never executes is not marked"
+	}
+	return "no machine code: " + a.ImageErr.Error()
 }
 
 // groups returns the blocks that read better as one box.
@@ -169,7 +179,7 @@ func blocks(a *pipeline.Analysis, loops *cfg.LoopForest) []render.Block {
 		if in := status[b.Last]; in != nil {
 			blk.Status, blk.Reason = string(in.Status), in.Reason
 		}
-		if blk.Reachable && a.Succ.Facts.ReachBlock(id) == cfg.Maybe {
+		if blk.Reachable && a.Succ.Facts.Asked() && a.Succ.Facts.ReachBlock(id) == cfg.Maybe {
 			blk.Maybe = true
 			blk.Reason = cmp.Or(blk.Reason, "the kernel may find this unreachable and remove it")
 		}

@@ -48,8 +48,8 @@ func (t *tools) timeTable(dir string) (string, error) {
 	}
 	picture := func(name string) string { return filepath.Join(dir, name) }
 	tasks := []task{
-		{"`bpfcfg show --stage cfg --brief`: analysis, blocks and edges as text", "raw", 1e6,
-			[]string{ours, "show", "raw:FILE", "--stage", "cfg", "--brief"}},
+		{"`bpfcfg show --stage cfg --brief --facts`: analysis, blocks and edges as text", "raw", 1e6,
+			[]string{ours, "show", "raw:FILE", "--stage", "cfg", "--brief", "--facts"}},
 		{"`bpftool … visual`: blocks and edges as DOT", "xlated", 1e5,
 			[]string{t.bpftool.path, "prog", "dump", "xlated", "id", "1", "visual"}},
 		{"`llvm-objdump -d`: instructions", "object", 1e6, []string{t.objdump, "-d", "--no-show-raw-insn", "FILE"}},

@@ -1,0 +1,25 @@
+package abstract
+
+import (
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Unasked returns facts that say nothing of a program: all of its graph may execute,
+// and nothing is certain to. They cost next to nothing, and are for who wants the
+// graph alone.
+func Unasked(p *bytecode.Program, g *cfg.Graph) *Facts {
+	f := newFacts(p, g)
+	f.unasked = true
+	anything := []*State{topState()}
+	for b := range f.states {
+		f.states[b] = anything
+	}
+	for i := range f.edges {
+		f.edges[i] = ^uint64(0)
+	}
+	return f
+}
+
+// Asked reports whether the facts come of an analysis. Those of Unasked do not.
+func (f *Facts) Asked() bool { return !f.unasked }
