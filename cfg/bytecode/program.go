@@ -42,13 +42,17 @@ type Program struct {
 	// significant byte first: so are the values of its maps.
 	BigEndian bool
 	// AttachType is the expected attach type that the program is loaded with (enum
-	// bpf_attach_type), 0 where there is none or it is the first.
+	// bpf_attach_type), 0 where there is none or it is the first. Of a struct_ops
+	// it is the number of the member.
 	AttachType uint32
 	// AttachTo is what a program that is bound when it is loaded is bound to, as
 	// the kernel calls it: "bpf_fentry_test1", "btf_trace_sched_switch",
 	// "bpf_lsm_file_open", "struct tcp_congestion_ops"; of an extension, the
 	// function of the other program. Empty when it is not known.
 	AttachTo string
+	// AttachMember is the name of the member that a struct_ops is set to, where the
+	// object tells it.
+	AttachMember string
 	// CPUs is how many processors the machine that the program is for may have
 	// (/sys/devices/system/cpu/possible), 0 when that is not known.
 	CPUs int

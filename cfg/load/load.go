@@ -177,6 +177,7 @@ func (l Limits) ELF(name string, data []byte) (*Object, error) {
 	}
 	res.Functions, res.Uncalled = o.functions(), o.uncalled(res.Programs)
 	res.StructOps, res.Compilers = o.structOps(), o.compilers()
+	res.bind()
 	o.undefined.refuse(o)
 	res.Refused = o.refused
 	return res, nil

@@ -3,6 +3,7 @@ package load
 import (
 	"debug/elf"
 	"slices"
+	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
@@ -20,13 +21,14 @@ type Function struct {
 // with the kernel: a section .struct_ops, .struct_ops.link or ?.struct_ops.
 type StructOps struct {
 	Name    string // of the variable
-	Type    string // of the structure: "tcp_congestion_ops"
+	Type    string // of the structure, without a flavour: "tcp_congestion_ops"
 	Members []Member
 }
 
 // Member is a function of a StructOps.
 type Member struct {
 	Name    string // of the member, empty when BTF does not tell
+	Index   int    // of the member in the object's structure
 	Program string // C name of the program that it is set to
 }
 
@@ -155,13 +157,13 @@ func (o *object) structOpsOf(sec int, sym elf.Sym64) StructOps {
 	var t btfType
 	if id, ok := o.types.find(kindVar, s.Name); ok {
 		t = o.types.at(o.types.strip(o.types.at(id).size))
-		s.Type = o.types.str(t.name)
+		s.Type, _, _ = strings.Cut(o.types.str(t.name), "___")
 	}
 	for _, r := range o.f.sections[sec].relocsIn(sym.Value, max(sym.Value, sym.Value+sym.Size)) {
 		m := Member{Program: o.pointee(sec, r)}
 		for i := 0; t.kind == kindStruct && i < t.vlen; i++ {
 			if f := o.types.member(t, i); uint64(f.off) == 8*(r.off-sym.Value) {
-				m.Name = o.types.str(o.types.word(t, 3*i))
+				m.Name, m.Index = o.types.str(o.types.word(t, 3*i)), i
 			}
 		}
 		if m.Program != "" {
@@ -169,4 +171,21 @@ func (o *object) structOpsOf(sec int, sym elf.Sym64) StructOps {
 		}
 	}
 	return s
+}
+
+// bind tells programs of type struct_ops which member of which structure they are set
+// to, as libbpf finds it (bpf_object__collect_st_ops_relos in tools/lib/bpf/libbpf.c).
+// The number of the member is that of the object's structure: the kernel's may have
+// others.
+func (o *Object) bind() {
+	for _, s := range o.StructOps {
+		for _, m := range s.Members {
+			i := slices.IndexFunc(o.Programs, func(p *bytecode.Program) bool { return p.Name == m.Program })
+			if i < 0 || m.Name == "" || o.Programs[i].Type != "struct_ops" {
+				continue
+			}
+			p := o.Programs[i]
+			p.AttachTo, p.AttachMember, p.AttachType = "struct "+s.Type, m.Name, uint32(m.Index)
+		}
+	}
 }

@@ -310,6 +310,8 @@ func (l *loader) kernelType(name string, typ any) (btf.TypeID, error) {
 		return l.vmBTF.TypeID(*t)
 	case **btf.Typedef:
 		return l.vmBTF.TypeID(*t)
+	case **btf.Struct:
+		return l.vmBTF.TypeID(*t)
 	}
 	panic("bug: a kind of type that no caller asks for")
 }
@@ -390,22 +392,29 @@ func (l *loader) attach(req *sysbpf.Load) (err error) {
 	return nil
 }
 
-// attachID returns the type of what a tracing program attaches to, 0 for other
-// programs.
+// attachID returns the type of what a tracing program attaches to, or of the structure
+// that a struct_ops is a member of; 0 for other programs.
 func (l *loader) attachID() (uint32, error) {
 	name := l.p.AttachTo
-	if name == "" || l.p.Type != "tracing" && l.p.Type != "lsm" {
+	if name == "" {
 		return 0, nil
 	}
 	var id btf.TypeID
 	var err error
-	if strings.HasPrefix(name, "btf_trace_") {
+	what := "kernel function"
+	switch {
+	case l.p.Type == "struct_ops":
+		what = "kernel structure"
+		id, err = l.kernelType(strings.TrimPrefix(name, "struct "), new(*btf.Struct))
+	case l.p.Type != "tracing" && l.p.Type != "lsm":
+		return 0, nil
+	case strings.HasPrefix(name, "btf_trace_"):
 		id, err = l.kernelType(name, new(*btf.Typedef))
-	} else {
+	default:
 		id, err = l.kernelType(name, new(*btf.Func))
 	}
 	if err != nil {
-		return 0, fmt.Errorf("section %q: kernel function %q: %w", l.p.Section, name, err)
+		return 0, fmt.Errorf("section %q: %s %q: %w", l.p.Section, what, name, err)
 	}
 	return uint32(id), nil
 }

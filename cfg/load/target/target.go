@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/cilium/ebpf/btf"
 
@@ -80,9 +81,22 @@ func (k *Kernel) Apply(o *load.Object) *load.Object {
 		}
 		k.config.fill(&q, local)
 		q.Kernel = k.Types()
+		k.bind(&q)
 		out.Programs = append(out.Programs, &q)
 	}
 	return &out
+}
+
+// bind gives a struct_ops the kernel's number of the member that it is set to.
+func (k *Kernel) bind(p *bytecode.Program) {
+	t := &types{k.types}
+	ops, ok := findIn[*btf.Struct](t, strings.TrimPrefix(p.AttachTo, "struct "))
+	if !ok || p.AttachMember == "" {
+		return
+	}
+	if i := slices.IndexFunc(ops.Members, func(m btf.Member) bool { return m.Name == p.AttachMember }); i >= 0 {
+		p.AttachType = uint32(i)
+	}
 }
 
 // relocate changes the instructions of a program.

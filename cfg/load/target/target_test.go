@@ -201,3 +201,22 @@ func TestFixupText(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMembers states that a struct_ops has the kernel's number of its member, which is
+// another than the object's where the structure has grown.
+func TestMembers(t *testing.T) {
+	number := &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed}
+	ops := &btf.Struct{Name: "tcp_congestion_ops", Size: 32}
+	for i, name := range []string{"flags", "undo_cwnd", "cong_avoid", "ssthresh"} {
+		ops.Members = append(ops.Members, btf.Member{Name: name, Type: number, Offset: btf.Bits(64 * i)})
+	}
+	o := objectFile(t, "../../../testdata/graph/ops.o")
+	for name, want := range map[string]uint32{"half_ssthresh": 3, "half_avoid": 2, "half_undo": 1, "route": 0} {
+		if p := made(t, o, name, number, ops); p.AttachType != want {
+			t.Errorf("%s: member %d, want %d", name, p.AttachType, want)
+		}
+		if p := made(t, o, name, number); name == "half_undo" && p.AttachType != 2 {
+			t.Errorf("%s: member %d without the structure, want the object's own", name, p.AttachType)
+		}
+	}
+}
