@@ -4,7 +4,8 @@
 //
 //	BPFCFG_OBJECTS=DIRS         objects, at any depth; of each directory named, a project is what lies in it
 //	BPFCFG_OBJECT_RECORDS=FILES records of their programs, with the object's SHA-256
-//	BPFCFG_OBJECT_TYPES=DIR     types of the kernels, as VERSION.btf with anything before it
+//	BPFCFG_OBJECT_TYPES=DIR     types of the kernels, as VERSION.btf with anything before it, and the
+//	                            configuration that the loader knew, if any, as VERSION.config beside it
 //	BPFCFG_OBJECT_CPUS=N        how many processors the machines of the records had, if known
 //	go test -v -run TestObjects -timeout 1h ./internal/testing/objects
 //

@@ -143,6 +143,13 @@ func (s *shelf) kernel(release string) *target.Kernel {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	if text, err := os.ReadFile(strings.TrimSuffix(paths[0], ".btf") + ".config"); err == nil {
+		c, err := target.ReadConfig("config", text)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		k.SetConfig(c)
+	}
 	s.kernels[v] = k
 	return k
 }

@@ -198,8 +198,10 @@ func sameInput(p *bytecode.Program, job *record.Job) string {
 		return fmt.Sprintf("%d slots, the kernel was given %d", len(p.Insns), len(given.Insns))
 	}
 	mine, theirs := refs(p), refs(given)
+	renumbered := map[int32]int32{}
 	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
 		if r, ok := p.RelocAt(pc); ok && r.Core == coreTypeIDLocal {
+			renumbered[p.Insns[pc].Imm] = given.Insns[pc].Imm
 			p.Insns[pc].Imm = given.Insns[pc].Imm
 			continue
 		}
@@ -213,7 +215,47 @@ func sameInput(p *bytecode.Program, job *record.Job) string {
 			return fmt.Sprintf("slot %d: %s, the kernel was given %s", pc, p.Text(pc), given.Text(pc))
 		}
 	}
+	renumber(p, renumbered)
+	configure(p, given)
 	return ""
+}
+
+// configure takes over the variables of .kconfig, which loaders lay out in orders of
+// their own.
+func configure(p, given *bytecode.Program) {
+	named := func(m bytecode.Map) bool { return m.Name == ".kconfig" }
+	mine, theirs := slices.IndexFunc(p.Maps, named), slices.IndexFunc(given.Maps, named)
+	if mine < 0 || theirs < 0 {
+		return
+	}
+	m := &p.Maps[mine]
+	m.Value, m.ValueSize, m.Unknown = given.Maps[theirs].Value, given.Maps[theirs].ValueSize, nil
+	for i, r := range p.Refs {
+		if g, ok := given.RefAt(r.PC); ok && r.Kind == bytecode.RefMapValue && r.Index == mine {
+			p.Refs[i].Off, p.Insns[r.PC+1].Imm = g.Off, given.Insns[r.PC+1].Imm
+		}
+	}
+}
+
+// renumber gives the program's own types the numbers of the types that the kernel was
+// given. Others keep theirs, if that is free.
+func renumber(p *bytecode.Program, to map[int32]int32) {
+	taken := map[int32]bool{}
+	for _, id := range to {
+		taken[id] = true
+	}
+	var out []bytecode.LocalType
+	for _, l := range p.Locals {
+		id, ok := to[l.ID]
+		if ok {
+			l.ID = id
+		}
+		if ok || !taken[l.ID] {
+			out = append(out, l)
+		}
+	}
+	slices.SortFunc(out, func(a, b bytecode.LocalType) int { return cmp.Compare(a.ID, b.ID) })
+	p.Locals = out
 }
 
 // poisoned reports whether there is no such thing as the instruction needs.
