@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
@@ -13,6 +14,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/bpfcfg/bpfcfg/jit/verify"
 )
 
 // TestWrongFacts lets the rewrites believe what is not so, and states that the
@@ -54,6 +56,44 @@ func TestWrongFacts(t *testing.T) {
 				t.Error("changes the transfers of no program")
 			}
 		})
+	}
+}
+
+// TestLoader states that what becomes of dead code is proven for the loader at hand:
+// one without CAP_BPF has all of it, as jumps to themselves, and any other none of it.
+func TestLoader(t *testing.T) {
+	prof, err := jit.LookupProfile("linux-7.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := 0
+	for _, a := range analyses(t, prof) {
+		if a.Program.Tables != nil || len(a.Program.Subprogs) > 1 {
+			continue // not for a loader without CAP_BPF
+		}
+		for _, lacks := range []bool{false, true} {
+			b, err := pipeline.Run(a.Program, prof, rewrite.Options{NoCapBPF: lacks})
+			if err != nil || b.ImageErr != nil || b.Claim().Refused != "" {
+				continue
+			}
+			right := b.Claim()
+			if p := verify.Prove(right); !p.OK() || strings.Contains(p.String(), "without CAP_BPF") != lacks {
+				t.Errorf("%s without CAP_BPF %t: %s", a.name, lacks, p)
+			}
+			if !slices.ContainsFunc(pipeline.Facts(b.Program, b.Succ).Seen, func(s cfg.Truth) bool { return s == cfg.No }) {
+				continue
+			}
+			wrong := *right.Source
+			wrong.Unprivileged = !lacks
+			right.Source = &wrong
+			dead++
+			if p := verify.Prove(right); p.OK() {
+				t.Errorf("%s of a loader without CAP_BPF %t is proven for the other: %s", a.name, lacks, p)
+			}
+		}
+	}
+	if dead < 4 {
+		t.Errorf("only %d programs with dead code", dead)
 	}
 }
 

@@ -32,7 +32,7 @@ func (m *Memo) Prove(c Claim) *Proof {
 	if !c.plain() {
 		return Prove(c)
 	}
-	out := &Proof{Kernel: c.Kernel.Name, Source: c.Source != nil, Refused: c.Refused}
+	out := c.open()
 	d := c.decides()
 	if c.Source != nil {
 		k := Kernel{SMP: d.SMP, StackArgs: d.StackArgs, AXReg: d.AXReg, OffValue: d.OffValue}
@@ -42,8 +42,9 @@ func (m *Memo) Prove(c Claim) *Proof {
 		if part == nil {
 			return Prove(c)
 		}
+		named := *out
 		*out = *part
-		out.Kernel, out.Source = c.Kernel.Name, true
+		out.Kernel, out.Source, out.Loader = named.Kernel, named.Source, named.Loader
 	}
 	img := part(&m.images, &c, d, (*Claim).sameImage, func(k *Kernel, p *Proof) { checkImage(c.Program, c.Image, k, p) })
 	if img == nil {

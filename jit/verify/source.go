@@ -3,6 +3,7 @@ package verify
 import (
 	"fmt"
 	"sort"
+	"strings"
 
 	"github.com/cilium/ebpf/asm"
 
@@ -27,6 +28,24 @@ type Source struct {
 	// Masks: without CAP_PERFMON, so that indices are masked and speculation is
 	// stopped. Blinded: constants are hidden behind random numbers.
 	Unprivileged, Masks, Blinded bool
+}
+
+// loader returns what the loader lacks, and what it has hidden, in words.
+func (s *Source) loader() string {
+	var out, lacks []string
+	if s.Unprivileged {
+		lacks = append(lacks, "CAP_BPF")
+	}
+	if s.Masks {
+		lacks = append(lacks, "CAP_PERFMON")
+	}
+	if len(lacks) > 0 {
+		out = append(out, "without "+strings.Join(lacks, " and "))
+	}
+	if s.Blinded {
+		out = append(out, "with hidden constants")
+	}
+	return strings.Join(out, ", ")
 }
 
 // source compares source graph and rewritten program.
@@ -221,6 +240,8 @@ func (c *source) insn(pc bytecode.PC) {
 	seen := c.Facts.Seen(pc)
 	from, to := c.span(pc)
 	switch {
+	case from < 0 && c.Unprivileged:
+		c.fail(pc, "is gone, though of a loader without CAP_BPF nothing is removed")
 	case seen == No && from < 0:
 		c.out.Removed++
 	case seen == No && c.Unprivileged:
@@ -249,6 +270,10 @@ func (c *source) span(pc bytecode.PC) (from, to int32) {
 // trapped checks what is left of dead code for a loader without CAP_BPF: jumps
 // to themselves (kernel/bpf/verifier.c sanitize_dead_code).
 func (c *source) trapped(pc bytecode.PC, from, to int32) {
+	if n := int32(c.p.Insns[pc].Slots()); to-from != n {
+		c.fail(pc, "is dead, and became %d slots, should be %d jumps to themselves", to-from, n)
+		return
+	}
 	for x := from; x < to; x++ {
 		if c.prog.Insns[x] != (bytecode.Insn{Code: bytecode.CodeGoto, Off: -1}) {
 			c.fail(pc, "is dead, and became %s at rewritten slot %d, should be a jump to itself",
@@ -266,10 +291,6 @@ func (c *source) removed(pc bytecode.PC, seen Answer) {
 		return
 	}
 	in, f := c.p.Insns[pc], c.p.Flow(pc)
-	if c.Unprivileged {
-		c.fail(pc, "is gone, though the loader may not have instructions removed")
-		return
-	}
 	switch {
 	case f.Kind == bytecode.FlowGoto && in.Code == bytecode.CodeGoto:
 		if c.land[f.Target] == c.land[f.Next] {

@@ -65,6 +65,10 @@ func (m Mismatch) String() string {
 type Proof struct {
 	Kernel string // the profile's name
 	Source bool   // the source graph was compared, not the rewritten program alone
+	// Loader says what decides with the kernel what becomes of the source:
+	// "without CAP_BPF and CAP_PERFMON, with hidden constants"; empty for a loader
+	// with all rights.
+	Loader string
 	// Refused is why the kernel does not load the program at all, in its words;
 	// empty when it does. Then nothing is proven of the source.
 	Refused string
@@ -111,6 +115,9 @@ func (p *Proof) String() string {
 		return fmt.Sprintf("not proven: %s refuses the program: %s", p.Kernel, p.Refused)
 	}
 	s := fmt.Sprintf("control flow of %s %s machine code, for %s", side, sign, p.Kernel)
+	if p.Loader != "" {
+		s += " " + p.Loader
+	}
 	switch p.Unknown {
 	case 0:
 	case 1:
@@ -140,7 +147,7 @@ func Prove(c Claim) *Proof {
 	if c.Refused != "" {
 		c.Source = nil
 	}
-	out := &Proof{Kernel: c.Kernel.Name, Source: c.Source != nil, Refused: c.Refused}
+	out := c.open()
 	if c.Source != nil {
 		checkSource(c.Source, c.Program, &c.Kernel, out)
 	}
@@ -149,6 +156,15 @@ func Prove(c Claim) *Proof {
 		explain(c.Source, out)
 	}
 	return out
+}
+
+// open returns a proof of which nothing is known yet but what it is of.
+func (c *Claim) open() *Proof {
+	p := &Proof{Kernel: c.Kernel.Name, Source: c.Source != nil, Refused: c.Refused}
+	if c.Source != nil {
+		p.Loader = c.Source.loader()
+	}
+	return p
 }
 
 // Check compares the image with the program it was made from.
