@@ -45,12 +45,18 @@ func (c *source) helperForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	}
 }
 
-// isHelper reports whether a call is said to be of the helper with a number, or of
-// nothing in particular.
+// isHelper reports whether a call is said to be of the helper with a number. What is
+// said of one without a name may be nothing.
 func (it *item) isHelper(n int32) bool {
-	return it.ref == nil || it.ref.Kind == bytecode.RefHelper && it.ref.Index == int(n) &&
+	if it.ref == nil {
+		return bytecode.HelperName(n) == noName
+	}
+	return it.ref.Kind == bytecode.RefHelper && it.ref.Index == int(n) &&
 		(it.ref.Name == "" || sameName(it.ref.Name, bytecode.HelperName(n)))
 }
+
+// noName is what a helper is called that the list of helpers does not have.
+const noName = "unknown"
 
 // sameName compares names of helpers: that of a running kernel's function and that of
 // the list of helpers, which does not tell where words end.

@@ -27,7 +27,7 @@ func (c *source) kfuncForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 func (c *source) arguments(in bytecode.Insn, name string) bool {
 	last := len(c.items) - 1
 	ref := c.items[last].ref
-	if ref != nil && (ref.Kind != bytecode.RefKfunc || name != "" && ref.Name != "" &&
+	if ref == nil && name != "" || ref != nil && (ref.Kind != bytecode.RefKfunc || name != "" && ref.Name != "" &&
 		!strings.HasPrefix(ref.Name, strings.TrimSuffix(name, "_impl"))) {
 		return false
 	}

@@ -65,7 +65,8 @@ type source struct {
 	fn    int     // the function that it became
 	way   []way   // by block: which of its ways is left
 	items []item
-	tails []bool // by subprogram: reaches a tail call
+	tails []bool   // by subprogram: reaches a tail call
+	folds []folded // by block: what kernels may know before they verify
 
 	bare   bool        // of items: a constant is not hidden
 	unsure bool        // the facts do not decide the form of the instruction at hand
@@ -353,7 +354,7 @@ func (c *source) decided(pc bytecode.PC) way {
 		}
 	}
 	switch one := (next == No) != (target == No); {
-	case !one || !c.k.has(kernel.PruneBranches):
+	case !one || !c.k.has(kernel.PruneBranches) || !c.mayFold(pc):
 		return bothWays
 	case next == No:
 		return onlyTarget

@@ -13,13 +13,15 @@ import (
 // once holds faults that were proven at some time, by what they change: an endless
 // loop whose jump vanishes, hidden constants in what compares AX, comparisons in the
 // clear, a call that refers to no function, a per-CPU address that is none, dead code
-// that is removed for a loader whose dead code must stay, and the other way round.
+// that is removed for a loader whose dead code must stay, and the other way round, and
+// calls of helpers that are said to be of none.
 var once = []struct{ file, was, now string }{
 	{"jit/jump.go", "n == 0", "!(n == 0)"},
 	{"jit/rewrite/blind.go", "||", "&&"},
 	{"jit/rewrite/blind.go", "==", "!="},
 	{"jit/rewrite/finish.go", "&&", "||"},
 	{"jit/rewrite/fixups.go", "st.percpuLoad(im, i)", "!(st.percpuLoad(im, i))"},
+	{"jit/rewrite/helpers.go", "s.marks&markSeen == 0", "!(s.marks&markSeen == 0)"},
 	{"jit/rewrite/deadcode.go", "st.opt.NoCapBPF", "!(st.opt.NoCapBPF)"},
 }
 
