@@ -195,6 +195,12 @@ func (r *run) unknownCall(pc bytecode.PC, sub int, s *State) *State {
 	// Linux follows recursion until the frames are used up.
 	r.fault(&anything.Alt, Fault{PC: pc, Kind: TooManyFrames, Value: int64(r.a.opt.Quirks.frames()) + 1})
 	r.a.enqueue(sub, topState())
+	return s.behindAny()
+}
+
+// behindAny returns the state behind a call of which nothing is known, or at its landing
+// pad: no kernel is known that follows exceptions there.
+func (s *State) behindAny() *State {
 	out := s.fork()
 	out.cover = true
 	forgetFrames(out)

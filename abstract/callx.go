@@ -42,13 +42,7 @@ func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 		ind.fail(why)
 		ind.Refused = ind.Refused || s.certain()
 		r.a.anyFunc(pc)
-		out := s.fork()
-		forgetFrames(out)
-		out.cover = true
-		out.regs = [numValues]*Value{0: anything}
-		copy(out.regs[6:numRegs], s.regs[6:numRegs])
-		out.endArgs()
-		r.follow(b, cfg.Return, out)
+		r.follow(b, cfg.Return, s.behindAny())
 	}
 	slices.Sort(subs)
 	for _, sub := range slices.Compact(subs) {

@@ -96,6 +96,8 @@ func (c *conclusion) follow(b cfg.BlockID) {
 		case edges[i].Kind == cfg.Call && direct, edges[i].Kind == cfg.Exception:
 			f.sureEdges.add(i)
 			c.reach(edges[i].To)
+		case edges[i].Kind == cfg.Unwind: // no kernel is known that goes there
+			ways += 2
 		case f.g.Local(edges[i]) && edges[i].Kind != cfg.Return:
 			ways, way = ways+1, i
 		}
@@ -112,7 +114,8 @@ func (c *conclusion) follow(b cfg.BlockID) {
 func (f *Facts) meetings() []cfg.BlockID {
 	away := false
 	for i, e := range f.g.Edges() {
-		away = away || f.EdgeFeasible(i) && (e.Kind == cfg.Exception || e.Kind == cfg.Indirect && !f.g.Local(e))
+		leaves := e.Kind == cfg.Exception || e.Kind == cfg.Unwind || e.Kind == cfg.Indirect && !f.g.Local(e)
+		away = away || leaves && f.EdgeFeasible(i)
 	}
 	return cfg.Postdominators(f.g, f.EdgeFeasible, func(b cfg.BlockID) bool {
 		switch last := f.g.Blocks[b].Last; f.g.Program.Flow(last).Kind {

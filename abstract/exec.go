@@ -143,16 +143,25 @@ func (r *run) last(b cfg.BlockID, pc bytecode.PC, s *State) {
 	r.a.fuel--
 	r.sure = s.certain()
 	in := r.a.p.Insns[pc]
+	if _, ok := r.a.p.PadOf(pc); ok {
+		r.follow(b, cfg.Unwind, s.behindAny())
+	}
 	switch f := r.a.p.Flow(pc); f.Kind {
 	case bytecode.FlowGoto:
 		r.follow(b, cfg.Goto, s)
 	case bytecode.FlowCond, bytecode.FlowKey:
 		taken, fall := r.branch(pc, in, s)
+		if in.IsUnwindGoto() {
+			taken.cover, fall.cover = true, true // no kernel is known that follows it
+			if r.a.opt.Rules == Exact && r.a.g.Blocks[b].Start < pc && r.a.throws(pc-1) {
+				fall = nil
+			}
+		}
 		if fall != nil {
 			r.follow(b, cfg.FallThrough, fall)
 		}
 		if taken != nil {
-			r.follow(b, cfg.Taken, taken)
+			r.follow(b, cfg.JumpKind(in), taken)
 		}
 	case bytecode.FlowIndirect:
 		r.gotox(b, pc, in, s)

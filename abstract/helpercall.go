@@ -16,6 +16,9 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 	if ref, ok := r.a.p.RefAt(pc); ok && ref.Kind == bytecode.RefKfunc {
 		switch ref.Name {
 		case "bpf_throw":
+			if r.a.p.Caught(pc) {
+				break
+			}
 			r.leavesByCall(pc, LeaveThrow, s)
 			r.a.throw()
 			return false

@@ -100,3 +100,9 @@ func compareAccess(a, b Access) int {
 func sortedKeys[V any](m map[bytecode.PC]V) []bytecode.PC {
 	return slices.Sorted(maps.Keys(m))
 }
+
+// throws reports whether an instruction calls bpf_throw.
+func (a *analyzer) throws(pc bytecode.PC) bool {
+	ref, ok := a.p.RefAt(pc)
+	return ok && ref.Kind == bytecode.RefKfunc && ref.Name == "bpf_throw"
+}

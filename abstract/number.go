@@ -66,6 +66,9 @@ type waitingPath struct {
 // step follows an instruction, unless it may be numbered in ways that are not known.
 func (n *numbering) step(pc bytecode.PC) (next bytecode.PC, ok bool) {
 	in := n.p.Insns[pc]
+	if _, ok := n.p.PadOf(pc); ok {
+		return 0, false
+	}
 	switch f := n.p.Flow(pc); f.Kind {
 	case bytecode.FlowGoto:
 		return f.Target, true

@@ -109,7 +109,7 @@ func (b *builder) scan(sub int) {
 			b.checkCallee(pc, f.Callee)
 			continue
 		case bytecode.FlowHelper:
-			if !throws(b.p, pc) && len(b.t.Of(pc)) == 0 {
+			if !throws(b.p, pc) && len(b.t.Of(pc)) == 0 && !b.padded(pc) {
 				continue
 			}
 		case bytecode.FlowCall:
@@ -119,10 +119,19 @@ func (b *builder) scan(sub int) {
 				b.marks[f.Target] |= markLead
 			}
 		}
+		if pad, ok := b.p.PadOf(pc); ok && pad >= s.Start && pad < s.End {
+			b.marks[pad] |= markLead
+		}
 		if f.Next < s.End {
 			b.marks[f.Next] |= markLead
 		}
 	}
+}
+
+// padded reports whether the call at pc has a landing pad.
+func (b *builder) padded(pc bytecode.PC) bool {
+	_, ok := b.p.PadOf(pc)
+	return ok
 }
 
 // checkCallee lists a callee that is no subprogram's entry as a problem.
@@ -132,9 +141,10 @@ func (b *builder) checkCallee(pc, callee bytecode.PC) {
 	}
 }
 
-// throws reports whether the instruction at pc calls bpf_throw.
+// throws reports whether the instruction at pc calls bpf_throw, and control does not
+// come back to unwind_goto.
 func throws(p *bytecode.Program, pc bytecode.PC) bool {
-	if !p.Insns[pc].IsKfuncCall() {
+	if !p.Insns[pc].IsKfuncCall() || p.Caught(pc) {
 		return false
 	}
 	ref, ok := p.RefAt(pc)
@@ -216,7 +226,7 @@ func (b *builder) link(id BlockID) {
 		b.jump(id, Goto, f.Target)
 	case bytecode.FlowCond, bytecode.FlowKey:
 		b.next(id, FallThrough, f.Next)
-		b.jump(id, Taken, f.Target)
+		b.jump(id, JumpKind(b.p.Insns[pc]), f.Target)
 	case bytecode.FlowIndirect:
 		b.targets(id, Indirect)
 	case bytecode.FlowCall:
@@ -238,6 +248,18 @@ func (b *builder) link(id BlockID) {
 	default:
 		panic(fmt.Sprintf("bug: control flow %d at %d", f.Kind, pc))
 	}
+	if pad, ok := b.p.PadOf(pc); ok {
+		b.jump(id, Unwind, pad)
+	}
+}
+
+// JumpKind returns the kind of edge that a jump of kind bytecode.FlowCond has when it
+// is taken.
+func JumpKind(in bytecode.Insn) Kind {
+	if in.IsUnwindGoto() {
+		return Unwind
+	}
+	return Taken
 }
 
 // edge adds an edge from the end of a block to the block that starts at to.

@@ -13,13 +13,18 @@ import (
 var (
 	nop  = bytecode.Insn{Code: 0xb7} // r0 = 0
 	exit = bytecode.Insn{Code: bytecode.CodeExit}
-	hi   = bytecode.Insn{} // second slot of a 64-bit immediate load
+	// leave is LLVM 24's unwind_exit.
+	leave = bytecode.Insn{Code: bytecode.CodeExit, Src: 1}
+	hi    = bytecode.Insn{} // second slot of a 64-bit immediate load
 )
 
-func ja(off int16) bytecode.Insn         { return bytecode.Insn{Code: bytecode.CodeGoto, Off: off} }
-func jal(off int32) bytecode.Insn        { return bytecode.Insn{Code: bytecode.CodeGotol, Imm: off} }
-func jeq(off int16) bytecode.Insn        { return bytecode.Insn{Code: 0x15, Off: off} }
-func may(off int16) bytecode.Insn        { return bytecode.Insn{Code: bytecode.CodeMayGoto, Off: off} }
+func ja(off int16) bytecode.Insn  { return bytecode.Insn{Code: bytecode.CodeGoto, Off: off} }
+func jal(off int32) bytecode.Insn { return bytecode.Insn{Code: bytecode.CodeGotol, Imm: off} }
+func jeq(off int16) bytecode.Insn { return bytecode.Insn{Code: 0x15, Off: off} }
+func may(off int16) bytecode.Insn { return bytecode.Insn{Code: bytecode.CodeMayGoto, Off: off} }
+func unwind(off int16) bytecode.Insn {
+	return bytecode.Insn{Code: bytecode.CodeMayGoto, Src: 1, Off: off}
+}
 func gotox(r bytecode.Reg) bytecode.Insn { return bytecode.Insn{Code: bytecode.CodeGotox, Dst: r} }
 func callx(r bytecode.Reg) bytecode.Insn { return bytecode.Insn{Code: bytecode.CodeCallx, Dst: r} }
 func helper(n int32) bytecode.Insn       { return bytecode.Insn{Code: bytecode.CodeCall, Imm: n} }
@@ -87,6 +92,12 @@ func TestBuild(t *testing.T) {
 	handled := program(thrower.Insns, 2, 5)
 	handled.Refs = thrower.Refs
 	handled.Subprogs[2].Exception = true
+	padded := program(insns{helper(1), call(5), nop, exit, helper(2), nop, exit, nop, exit}, 7)
+	padded.Cleanups = []bytecode.Cleanup{{Start: 1, End: 3, Pad: 4}, {Start: 4, End: 5, Pad: 6}}
+	mid := program(insns{helper(1), wide(0, 1), hi, exit})
+	mid.Cleanups = []bytecode.Cleanup{{Start: 0, End: 1, Pad: 2}}
+	caught := program(insns{kfunc(7), unwind(1), exit, nop, leave})
+	caught.Refs = []bytecode.Ref{{PC: 0, Kind: bytecode.RefKfunc, Name: "bpf_throw"}}
 	for _, tt := range []struct {
 		name string
 		p    *bytecode.Program
@@ -123,6 +134,13 @@ func TestBuild(t *testing.T) {
 		{"throw", thrower, nil, "0-1: return 1 call 2\n1-2:\n2-3:\n3-5:\n5-6:\n"},
 		{"throw to a callback", handled, nil, "0-1: return 1 call 2\n1-2:\n2-3: exception 5\n3-5:\n5-6:\n"},
 
+		{"landing pads", padded, nil,
+			"0-2: return 2 call 7 unwind 4\n2-4:\n4-5: fall-through 5 unwind 6\n" +
+				"5-6: fall-through 6\n6-7:\n7-9:\n"},
+		{"a landing pad is no instruction", mid, nil,
+			"0-1: fall-through 1\n1-4:\n0 jump-mid-ldimm64: jump into the middle of ldimm64 insn 1\n"},
+		{"unwind_goto", caught, nil,
+			"0-2: fall-through 2 unwind 3\n2-3:\n3-5:\n"},
 		{"jumps out of range", program(insns{jeq(5), jeq(-3), ja(0), exit}, 3), nil,
 			"0-1: fall-through 1\n1-2: fall-through 2\n2-3:\n3-4:\n" +
 				"0 jump-out-of-range: jump out of range from insn 0 to 6\n" +

@@ -150,6 +150,9 @@ func (g *Graph) checkEdges(b BlockID) error {
 	blk := g.Blocks[b]
 	f := g.Program.Flow(blk.Last)
 	want := shapeOf(f.Kind)
+	if want.jump == Taken {
+		want.jump = JumpKind(g.Program.Insns[blk.Last])
+	}
 	target := f.Target
 	if f.Kind == bytecode.FlowCall {
 		target = f.Callee
@@ -171,6 +174,14 @@ func (g *Graph) checkEdges(b BlockID) error {
 			edges = edges[1:]
 		case !g.hasProblem(blk.Last):
 			return fmt.Errorf("%v has no edge %v to %d", b, one.kind, one.to)
+		}
+	}
+	if pad, ok := g.Program.PadOf(blk.Last); ok {
+		switch n := len(edges) - 1; {
+		case n >= 0 && edges[n].Kind == Unwind && g.Blocks[edges[n].To].Start == pad:
+			edges = edges[:n]
+		case !g.hasProblem(blk.Last):
+			return fmt.Errorf("%v has no edge to its landing pad at %d", b, pad)
 		}
 	}
 	for i, e := range edges {

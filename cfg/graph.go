@@ -26,7 +26,9 @@
 // the helper bpf_tail_call, which goes on behind the call when it fails and
 // otherwise leaves for a program that is not here; an edge for a load of a
 // subprogram's address, which calls nothing. Behind a call of the kfunc
-// bpf_throw control does not go on.
+// bpf_throw control does not go on, unless unwind_goto stands there. That a call may end
+// with an exception in a function further out is no edge: it ends the program, or comes
+// to a landing pad, which has edges of the kind Unwind from its own calls.
 //
 // On the graph: dominators (Dominators), strongly connected components
 // (Components), loops and a weak topological order (Loops), reachability
@@ -74,11 +76,13 @@ const (
 	Callback                    // from a helper call to the entry of a subprogram that the helper calls
 	TailCall                    // to another program; Build makes none, a picture of several programs may
 	Exception                   // from a call of bpf_throw to the program's exception callback
+	Unwind                      // with an exception: from a call to its landing pad, or the jump of unwind_goto
 )
 
 // kindNames holds the names of kinds in listings and JSON.
 var kindNames = [...]string{
 	"invalid", "fall-through", "taken", "goto", "indirect", "call", "return", "callback", "tail-call", "exception",
+	"unwind",
 }
 
 // String returns the kind's name in listings and JSON: "fall-through".
@@ -139,8 +143,8 @@ func (g *Graph) NumEdges() int { return len(g.edges) }
 func (g *Graph) Edges() []Edge { return g.edges[:len(g.edges):len(g.edges)] }
 
 // Succs returns the edges that leave b: fall-through or return first, then
-// taken or goto, then indirect by target, call by target, callback by target,
-// exception. Callers do not change the slice.
+// taken, goto or the jump of unwind_goto, then indirect by target, call by target,
+// callback by target, exception, and the landing pad of a call. Callers do not change the slice.
 func (g *Graph) Succs(b BlockID) []Edge {
 	lo, hi := g.succ[b], g.succ[b+1]
 	return g.edges[lo:hi:hi]
@@ -191,7 +195,7 @@ func (g *Graph) SubBlocks(sub int) (lo, hi BlockID) {
 }
 
 // Throws reports whether the block ends with a call of bpf_throw, behind which
-// control does not go on.
+// control does not go on. With unwind_goto behind it, it does.
 func (g *Graph) Throws(b BlockID) bool { return throws(g.Program, g.Blocks[b].Last) }
 
 // Local reports whether the edge stays inside an activation of a subprogram:

@@ -135,7 +135,7 @@ func TestContrast(t *testing.T) {
 		text(".lab", ".frame")
 		text(".loopname", ".frame")
 		text(".ref", ".chip", ".hub", ".box")
-		for k := range styleDead + 1 {
+		for _, k := range append(kindStyles(), styleDead) {
 			check(fmt.Sprintf(".k%d", k), "stroke", 3, 1, ".frame", ".page")
 			check(fmt.Sprintf(".a%d", k), "fill", 3, 1, ".frame", ".page")
 		}
@@ -169,12 +169,17 @@ func TestLoopContrast(t *testing.T) {
 	}
 }
 
+// kindStyles returns the styles of the kinds of edge.
+func kindStyles() []int {
+	return []int{styleFall, styleTaken, styleGoto, styleIndirect, styleOther, styleUnwind}
+}
+
 // TestKindsWithoutColour states that each kind of line has a dash or a width of
 // its own, and so has each mark but for the word that it comes with.
 func TestKindsWithoutColour(t *testing.T) {
 	s := readSheet(t, false)
 	seen := map[string]int{}
-	for k := range styleDead + 1 {
+	for _, k := range append(kindStyles(), styleDead) {
 		p := s[fmt.Sprintf(".k%d", k)]
 		look := p["stroke-dasharray"] + "/" + p["stroke-width"]
 		if other, is := seen[look]; is {

@@ -63,6 +63,7 @@ var dotStyles = [...]string{
 	styleGoto:     "style=dashed color=purple",
 	styleIndirect: "style=bold color=orangered3",
 	styleOther:    "style=dotted color=darkcyan constraint=false",
+	styleUnwind:   "style=dashed color=red arrowhead=diamond",
 	styleDead:     "style=dotted color=gray arrowhead=empty",
 }
 

@@ -21,6 +21,7 @@ const (
 	styleOther
 	styleDead
 	styleMaybe
+	styleUnwind
 )
 
 // kindStyle returns the style of an edge kind.
@@ -34,6 +35,8 @@ func kindStyle(k EdgeKind) int {
 		return styleGoto
 	case Indirect:
 		return styleIndirect
+	case Unwind:
+		return styleUnwind
 	}
 	return styleOther
 }
@@ -202,6 +205,8 @@ func (d *drawing) head(w *Wire, style int) {
 		d.path(fill, at(p.X, p.Y).By(-4, -8, 8, 0).Close(), "")
 	case styleMaybe:
 		d.path(fill, at(p.X, p.Y).By(-5, -10, 10, 0).Close(), "")
+	case styleUnwind:
+		d.path(fill, at(p.X, p.Y).By(-5, -7, 5, -7, 5, 7).Close(), "")
 	default:
 		d.path(fill, at(p.X, p.Y).By(-4, -9, 8, 0).Close(), "")
 	}

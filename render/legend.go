@@ -86,6 +86,7 @@ func (d *drawing) lineItems() []legendItem {
 	var items []legendItem
 	names := [...]string{
 		"fall-through", "taken", "goto", "indirect (gotox)", "call or other", "never taken", "merely possible",
+		"unwinds, with an exception",
 	}
 	for k, name := range names {
 		if !used[k] {
@@ -203,6 +204,8 @@ func (d *drawing) legendHead(style, x, y int) {
 		d.path(fill, at(x, y).By(-8, -4, 0, 8).Close(), "")
 	case styleMaybe:
 		d.path(fill, at(x, y).By(-10, -5, 0, 10).Close(), "")
+	case styleUnwind:
+		d.path(fill, at(x, y).By(-7, -5, -7, 5, 7, 5).Close(), "")
 	default:
 		d.path(fill, at(x, y).By(-9, -4, 0, 8).Close(), "")
 	}

@@ -111,6 +111,7 @@ func edgeLooks() []display.Look {
 		{styleIndirect, inkJump, nil, 2.4},
 		{styleOther, inkNote, []float64{2, 2}, 0},
 		{styleDead, inkLine, []float64{2, 4}, 0},
+		{styleUnwind, inkBad, []float64{4, 3, 1, 3}, 1.6},
 	} {
 		for _, c := range "kh" {
 			class := fmt.Sprintf("%c%d", c, k.style)

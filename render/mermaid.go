@@ -61,6 +61,9 @@ func mermaidEdge(b *bytes.Buffer, i int, e *Edge) {
 		arrow = "-.->"
 	}
 	label := edgeText(e)
+	if e.Kind == Unwind {
+		label = strings.TrimSpace(label + " unwinds")
+	}
 	if e.Dead {
 		label = strings.TrimSpace(label + " never taken")
 	}

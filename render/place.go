@@ -271,6 +271,8 @@ func (fb *funcBuilder) edge(i, from, to int) layered.Edge {
 		le.Class = 2
 	case Goto:
 		le.Class = 3
+	case Unwind:
+		le.Class = 6
 	default:
 		le.Class = 4
 	}

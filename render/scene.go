@@ -161,6 +161,7 @@ const (
 	Callback    EdgeKind = "callback"
 	TailCall    EdgeKind = "tail-call"
 	Exception   EdgeKind = "exception"
+	Unwind      EdgeKind = "unwind"  // with an exception, to a landing pad
 	Compared    EdgeKind = "compare" // out of a box that stands for the compares of a switch
 )
 

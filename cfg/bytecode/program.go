@@ -152,7 +152,7 @@ type Element struct {
 }
 
 // Cleanup is a landing pad: a call in [Start, End) that throws an exception goes
-// on at Pad, when a kernel unwinds.
+// on at Pad, when a kernel unwinds. Those of a program do not overlap.
 type Cleanup struct{ Start, End, Pad PC }
 
 // DataSymbol is a variable in a data section.

@@ -59,6 +59,7 @@ const (
 	TablesByMap     // targets of a subprogram are computed once, a table that spans several is named
 	JumpEdgeLimit   // edges of indirect jumps are counted and limited
 	StaticCallx     // indirect calls of static functions
+	Unwinding       // exceptions may go on at landing pads
 	DivisionRange   // ranges of quotients and remainders are computed
 	SpilledCode     // a code address survives being stored on the stack
 	TableLoadOffset // the offset in a load from a table counts
@@ -142,6 +143,7 @@ func Table() [featureCount]Row {
 		TablesByMap:     row(Next, 0, Read, "targets are computed once a subprogram, tables named by map"),
 		JumpEdgeLimit:   row(Next, 0, Read, "edges of indirect jumps are limited"),
 		StaticCallx:     row(Next, 0, Read, "indirect calls of static functions"),
+		Unwinding:       row(Next, 0, Proposed, "exceptions go on at landing pads; what is refused then is not known"),
 		DivisionRange:   row(7000, 0, Read, "ranges of quotients and remainders"),
 		SpilledCode:     row(7003, 0, Read, "code addresses survive on the stack"),
 		TableLoadOffset: row(7001, 0, Read, "the offset in a load from a table counts"),

@@ -71,6 +71,7 @@ type Evidence string
 const (
 	Recorded Evidence = "recorded" // running kernels of both sides were compared
 	Read     Evidence = "read"     // from sources and their history
+	Proposed Evidence = "proposed" // in patches that differ, no kernel has it
 )
 
 // Row is a row of the table.

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"slices"
 	"sort"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -72,4 +73,12 @@ func (l *linker) addCleanups() {
 		}
 	}
 	sort.SliceStable(l.p.Cleanups, func(i, j int) bool { return l.p.Cleanups[i].Start < l.p.Cleanups[j].Start })
+	for i := 1; i < len(l.p.Cleanups); {
+		if c, before := l.p.Cleanups[i], l.p.Cleanups[i-1]; c.Start < before.End {
+			l.diag("two landing pads for slot %d: the one at slot %d is left out", c.Start, c.Pad)
+			l.p.Cleanups = slices.Delete(l.p.Cleanups, i, i+1)
+			continue
+		}
+		i++
+	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
 // allProfiles stands for all built-in profiles in --profile.
@@ -89,6 +91,9 @@ func onProfile(a *pipeline.Analysis, fs []check.Finding) report.OnProfile {
 	if i >= 0 {
 		o.Verdict, o.Message, o.Insn = report.Refused, fs[i].Kernel, int(fs[i].PC)
 		return o
+	}
+	if unwinds := (*rewrite.UnwindError)(nil); errors.As(a.XlatedErr, &unwinds) {
+		o.Verdict, o.Message, o.Insn = report.Unknown, rules.UnwindText, int(unwinds.Insn)
 	}
 	if a.Xlated != nil {
 		o.Slots = len(a.Xlated.Program.Insns)

@@ -270,7 +270,9 @@ func (c *checkRun) program(p *bytecode.Program, types *config.Types, prof jit.Pr
 		}
 		var fs []check.Finding
 		fs, code = check.Program(a, set.Expect)
-		if a.ImageErr != nil && !errors.Is(a.ImageErr, pipeline.ErrRewritten) && !check.Broken(fs) {
+		unwinds := (*rewrite.UnwindError)(nil) // what is not known of it is a finding
+		if a.ImageErr != nil && !errors.Is(a.ImageErr, pipeline.ErrRewritten) && !check.Broken(fs) &&
+			!errors.As(a.ImageErr, &unwinds) {
 			err = fmt.Errorf("no machine code could be predicted: %w", a.ImageErr)
 		}
 		return set.Levels(fs), err

@@ -14,8 +14,13 @@ import (
 // and what goes wrong with it on a kernel that accepts it.
 func kernelVerdict(a *pipeline.Analysis) (verdictDoc, []hazard.Hazard) {
 	d := verdictDoc{Rules: a.Rules.Name, Verdict: "accept", Insn: -1}
-	if r := a.Rules.Check(a.Program, a.Succ); !r.Accept {
+	r := a.Rules.Check(a.Program, a.Succ)
+	switch {
+	case !r.Accept:
 		d.Verdict, d.Message, d.Insn = "reject", r.Text(), int(r.PC)
+		return d, nil
+	case a.Rules.Undecided(a.Program):
+		d.Verdict, d.Message, d.Insn = "unknown", r.May.Text(), int(r.May.PC)
 		return d, nil
 	}
 	return d, hazard.Find(a.Program, a.Succ, a.Xlated, a.Rules)
@@ -27,6 +32,9 @@ func (d *verdictDoc) said() string {
 		return "not refused"
 	}
 	s := "refused: " + visible.Text(d.Message)
+	if d.Verdict == "unknown" {
+		s = "unknown: " + visible.Text(d.Message)
+	}
 	if d.Insn >= 0 {
 		s += fmt.Sprintf(" (insn %d)", d.Insn)
 	}

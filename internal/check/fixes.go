@@ -17,6 +17,8 @@ func (c *context) refusalFix(id ID, v *rules.Verdict) string {
 	}
 	fix := ""
 	switch {
+	case c.forPads(v, in):
+		fix = unwindFix
 	case id == TargetOutside && in.IsGotox() && v.Rule == rules.JumpLeaves:
 		// Kernels before 7.2 take it for a jump to the next instruction.
 		fix = "end the function in another instruction, such as exit: Linux before 7.2 refuses an indirect jump there"
@@ -40,6 +42,13 @@ func (c *context) refusalFix(id ID, v *rules.Verdict) string {
 	return fix
 }
 
+// forPads reports whether a kernel refuses what there is for landing pads: LLVM 24's
+// instructions, or code that only exceptions reach by LLVM 23's table.
+func (c *context) forPads(v *rules.Verdict, in bytecode.Insn) bool {
+	_, unwinds := c.p.Unwinds()
+	return unwinds && (in.IsUnwindGoto() || in.IsUnwindExit() || v.Rule == rules.Ending || v.Rule == rules.Unreachable)
+}
+
 // encodingFix tells what keeps a kernel from an instruction that newer ones have.
 func (c *context) encodingFix(in bytecode.Insn) string {
 	newer := rules.Linux73()
@@ -54,6 +63,9 @@ func (c *context) encodingFix(in bytecode.Insn) string {
 	}
 	return "leave this kernel out: it does not know the instruction"
 }
+
+// unwindFix is for what a kernel without landing pads has against a program with them.
+const unwindFix = "compile without -fexceptions: no kernel up to Linux 7.3 unwinds exceptions to landing pads"
 
 // callFix tells what to do about who calls whom, by the kernel's message.
 func callFix(message string) string {

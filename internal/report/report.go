@@ -89,7 +89,7 @@ type Program struct {
 type OnProfile struct {
 	Profile  string `json:"profile"`
 	Verified bool   `json:"verified"` // such a kernel was compared with
-	Verdict  string `json:"verdict"`  // Refused or NotRefused
+	Verdict  string `json:"verdict"`  // Refused, NotRefused or Unknown
 	Message  string `json:"message,omitempty"`
 	Insn     int    `json:"insn"`  // -1: none
 	Slots    int    `json:"slots"` // of the rewritten program, 0 when it is not predicted
@@ -100,6 +100,7 @@ type OnProfile struct {
 const (
 	Refused    = "refused"
 	NotRefused = "not refused by the rules that are modelled"
+	Unknown    = "unknown" // no rules are known for what the program does
 )
 
 // Kernel is what a kernel says of a program.

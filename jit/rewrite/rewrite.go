@@ -162,9 +162,8 @@ func predictFor(p *bytecode.Program, f Facts, prof jit.Profile, k kernel.Feature
 	if pc := slices.IndexFunc(p.Insns, bytecode.Insn.IsCallx); pc >= 0 && !k.Has(kernel.StaticCallx) {
 		return nil, nil, fmt.Errorf("slot %d: no kernel up to Linux 7.3 takes indirect calls", pc)
 	}
-	if pc := slices.IndexFunc(p.Insns, unwinds); pc >= 0 {
-		return nil, nil, fmt.Errorf("slot %d: no kernel that is modelled takes %s", pc,
-			bytecode.Text(p.Insns, bytecode.PC(pc)))
+	if pc, ok := p.Unwinds(); ok {
+		return nil, nil, &UnwindError{Insn: pc, Text: bytecode.Text(p.Insns, pc)}
 	}
 	if im.slots[0].marks&markSeen == 0 {
 		return nil, nil, fmt.Errorf("slot 0 cannot be unseen")
@@ -216,10 +215,16 @@ func predictFor(p *bytecode.Program, f Facts, prof jit.Profile, k kernel.Feature
 	return res, st, err
 }
 
-// unwinds reports whether an instruction is one of LLVM 24's for exceptions, unwind_goto
-// or unwind_exit, which may_goto and exit become with 1 in the source register.
-func unwinds(in bytecode.Insn) bool {
-	return in.Src == 1 && (in.Code == bytecode.CodeMayGoto || in.Code == bytecode.CodeExit)
+// UnwindError is about a program in which an exception goes on at a landing pad. How a
+// kernel rewrites and compiles such a one is not known.
+type UnwindError struct {
+	Insn bytecode.PC // the first such place
+	Text string
+}
+
+// Error implements error.
+func (e *UnwindError) Error() string {
+	return fmt.Sprintf("slot %d: no kernel is known that compiles exceptions with landing pads: %s", e.Insn, e.Text)
 }
 
 // throws tells whether a call of bpf_throw can execute.

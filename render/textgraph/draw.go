@@ -309,7 +309,8 @@ func (d *drawing) legend() {
 		gap = true
 	}
 	item(falling, string(d.set.falls), "fall-through", fallColour)
-	for st, what := range [styles]string{"", "taken", "goto", "indirect", "never taken", "taken, back", "goto, back"} {
+	for st, what := range [styles]string{"", "taken", "goto", "indirect", "never taken", "taken, back", "goto, back",
+		"unwinds, with an exception"} {
 		h, v := d.set.horizontal[st], d.set.vertical[st]
 		item(used[st], string([]rune{v, h, h, d.set.head}), what, styleColour[st])
 	}

@@ -14,6 +14,7 @@ const (
 	dead
 	takenBack // back edges: heavy
 	jumpBack
+	unwinds // with an exception, to a landing pad
 	styles
 )
 
@@ -25,6 +26,8 @@ func styleOf(e *render.Edge) style {
 		return dead
 	case e.Kind == render.Indirect:
 		return fan
+	case e.Kind == render.Unwind:
+		return unwinds
 	case e.Kind == render.Taken:
 		s = taken
 	}
@@ -80,8 +83,8 @@ type set struct {
 }
 
 var unicodeSet = &set{
-	vertical:   [styles]rune{' ', '┆', '│', '║', '┊', '┇', '┃'},
-	horizontal: [styles]rune{' ', '╌', '─', '═', '┈', '╍', '━'},
+	vertical:   [styles]rune{' ', '┆', '│', '║', '┊', '┇', '┃', '╎'},
+	horizontal: [styles]rune{' ', '╌', '─', '═', '┈', '╍', '━', '~'},
 	corner:     boxCorner,
 	head:       '►', falls: '▼', dies: '×',
 	top: '┌', side: '│', foot: '└', leaves: '┤', last: '┘', deadTop: '┌', dead: '┊',
@@ -89,8 +92,8 @@ var unicodeSet = &set{
 }
 
 var asciiSet = &set{
-	vertical:   [styles]rune{' ', ':', '|', '#', '.', '^', '^'},
-	horizontal: [styles]rune{' ', '-', '-', '=', '.', '-', '-'},
+	vertical:   [styles]rune{' ', ':', '|', '#', '.', '^', '^', '!'},
+	horizontal: [styles]rune{' ', '-', '-', '=', '.', '-', '-', '~'},
 	corner:     asciiCorner,
 	head:       '>', falls: 'v', dies: 'x',
 	top: '[', side: '|', foot: '|', leaves: '|', last: '|', deadTop: '[', dead: '.',
@@ -142,7 +145,7 @@ func asciiCorner(a arms, _, _ weight, crossing bool) rune {
 
 // Colours of styles and of text, parameters of SGR. Eight colours, since every
 // terminal has those.
-var styleColour = [styles]string{"", "34", "35", "33", "90", "31", "31"}
+var styleColour = [styles]string{"", "34", "35", "33", "90", "31", "31", "91"}
 
 const (
 	boldText   = "1"

@@ -19,6 +19,13 @@ type builder struct {
 	outside map[string]int // other nodes, by name
 	edges   map[edgeKey]int
 	pads    []pad
+	counted map[place]bool // landing pads
+}
+
+// place is an instruction of a function's node.
+type place struct {
+	node int
+	at   bytecode.PC
 }
 
 // key names a function: From of an object's, else the program and its subprogram.
@@ -162,6 +169,7 @@ func (b *builder) addPart(in *Part) {
 			p.code(sub, pc)
 		}
 	}
+	p.countPads()
 	if p.r != nil {
 		p.followed()
 		p.tailCalls()

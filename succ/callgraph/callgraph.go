@@ -103,7 +103,7 @@ type Input struct {
 // Of makes the graph of an object or of other programs that belong together.
 func Of(name string, in Input) *Graph {
 	b := &builder{g: &Graph{Name: name}, in: &in, funcs: map[key]int{}, maps: map[string]int{},
-		outside: map[string]int{}, edges: map[edgeKey]int{}}
+		outside: map[string]int{}, edges: map[edgeKey]int{}, counted: map[place]bool{}}
 	b.addFunctions()
 	for i := range in.Parts {
 		b.addPart(&in.Parts[i])

@@ -26,26 +26,35 @@ func (b *builder) addStructOps() {
 	}
 }
 
-// pad notes that a call lies in the range of a landing pad.
+// pad notes that a call has a landing pad.
 func (p *part) pad(from, to int, pc, at bytecode.PC) {
-	for i := range p.p.Cleanups {
-		if c := &p.p.Cleanups[i]; c.Start <= pc && pc < c.End {
-			p.pads = append(p.pads, pad{from, to, at})
-			p.g.Nodes[from].Pads = max(p.g.Nodes[from].Pads, p.padsOf(from))
-			return
-		}
+	if _, ok := p.p.PadOf(pc); ok || p.p.Caught(pc) {
+		p.pads = append(p.pads, pad{from, to, at})
 	}
 }
 
-// padsOf counts the landing pads of a function.
-func (p *part) padsOf(node int) int {
-	seen := map[bytecode.PC]bool{}
-	for _, c := range p.p.Cleanups {
-		if sub := p.p.SubprogAt(c.Pad); sub >= 0 && p.funcs[keyOf(p.p, sub)] == node {
-			seen[c.Pad] = true
+// countPads counts the landing pads of each function, once for all programs that have
+// the function.
+func (p *part) countPads() {
+	count := func(pad bytecode.PC) {
+		sub := p.p.SubprogAt(pad)
+		if sub < 0 {
+			return
+		}
+		at := place{p.funcs[keyOf(p.p, sub)], pad - p.p.Subprogs[sub].Start}
+		if !p.counted[at] {
+			p.counted[at] = true
+			p.g.Nodes[at.node].Pads++
 		}
 	}
-	return len(seen)
+	for _, c := range p.p.Cleanups {
+		count(c.Pad)
+	}
+	for pc := bytecode.PC(0); pc < p.p.Len(); pc += p.p.Insns[pc].Slots() {
+		if p.p.Insns[pc].IsUnwindGoto() {
+			count(p.p.Flow(pc).Target)
+		}
+	}
 }
 
 // addCleanups adds the edges along which an exception unwinds: from a function

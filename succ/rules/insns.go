@@ -197,6 +197,9 @@ func (s Set) badJump(in bytecode.Insn) string {
 			return "BPF_CALL|BPF_X uses reserved fields"
 		}
 	case bytecode.CodeMayGoto:
+		if s.Unwinds && in.IsUnwindGoto() && in.Dst == 0 && in.Imm == 0 {
+			return ""
+		}
 		if !s.MayGotoZero {
 			if in.Src != 0 || in.Dst != 0 || in.Imm != 0 || in.Off == 0 {
 				return fmt.Sprintf("invalid may_goto off %d imm %d", in.Off, in.Imm)
@@ -205,6 +208,9 @@ func (s Set) badJump(in bytecode.Insn) string {
 			return fmt.Sprintf("invalid may_goto imm %d", in.Imm)
 		}
 	case bytecode.CodeExit:
+		if s.Unwinds && in.IsUnwindExit() && in.Dst == 0 && in.Off == 0 && in.Imm == 0 {
+			return ""
+		}
 		if in.Src != 0 || in.Dst != 0 || in.Off != 0 || in.Imm != 0 {
 			return "BPF_EXIT uses reserved fields"
 		}

@@ -63,6 +63,7 @@ type traits struct {
 	cond    bool // may_goto, or what has its opcode
 	callx   bool // indirect calls, or what has their opcode, or tables of functions
 	highReg bool // registers above r10
+	unwinds bool // exceptions go on at landing pads
 }
 
 // traitsOf returns the traits of a program. Second halves of 64-bit loads count as
@@ -78,6 +79,7 @@ func traitsOf(p *bytecode.Program) *traits {
 	for _, ref := range p.Refs {
 		t.tables = t.tables || ref.Kind == bytecode.RefTable || ref.Kind == bytecode.RefTableMap
 	}
+	_, t.unwinds = p.Unwinds()
 	for i := range p.Maps {
 		t.tables = t.tables || p.Maps[i].Type == bytecode.MapInsnArray
 		t.callx = t.callx || len(p.Maps[i].Code) > 0
@@ -102,6 +104,7 @@ func (s Set) before(t *traits) Set {
 	if !t.highReg {
 		s.StackArgs = false
 	}
+	s.Unwinds = s.Unwinds && t.unwinds
 	return s
 }
 

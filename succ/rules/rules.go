@@ -73,6 +73,7 @@ const (
 	Endless          // a loop that nothing leaves
 	TooLarge         // a limit of the kernel's
 	Values           // what registers and memory hold: Verdict.Fault says it
+	Unwinding        // exceptions that go on at landing pads: only of what may be refused
 )
 
 // reject returns a refusal with EINVAL.
@@ -105,11 +106,49 @@ type checker struct {
 	bound  []bool        // of each table: claimed by the program so far
 	order  []int         // tables in the order of being claimed
 	second []bool        // of each slot: second half of a 64-bit load
+
+	unwinds bool     // exceptions go on at landing pads in the program, and in the kernel
+	may     *Verdict // the first refusal that therefore is not certain
 }
 
 func newChecker(s Set, p *bytecode.Program) *checker {
-	return &checker{set: s, p: p, bound: make([]bool, len(p.Tables))}
+	c := &checker{set: s, p: p, bound: make([]bool, len(p.Tables))}
+	c.unwinds = s.Undecided(p)
+	return c
 }
+
+// unless returns a refusal that landing pads may change, nil in a program with such.
+func (c *checker) unless(v *Verdict) *Verdict {
+	if !c.unwinds {
+		return v
+	}
+	if c.may == nil {
+		c.may = v
+	}
+	return nil
+}
+
+// undecided is the verdict on a program in which exceptions go on at landing pads: no
+// rule of a kernel for them is known.
+func (c *checker) undecided() Verdict {
+	v := accepted()
+	if v.May = c.may; v.May == nil {
+		pc, _ := c.p.Unwinds()
+		v.May = reject(pc, Unwinding, UnwindText)
+	}
+	return v
+}
+
+// Undecided reports whether no rules are known for what the program does: exceptions go
+// on at landing pads in it, and in the kernel. What Check says of it is no more than May.
+func (s Set) Undecided(p *bytecode.Program) bool {
+	_, unwinds := p.Unwinds()
+	return s.Unwinds && unwinds
+}
+
+// UnwindText is what is said of a program in which exceptions go on at landing pads. The
+// message is ours.
+const UnwindText = "no kernel is known that takes exceptions with landing pads"
 
 // static runs the checks before value analysis and returns the first refusal,
 // or nil.

@@ -56,6 +56,9 @@ type Set struct {
 	LeakWords bool
 	// Quirks are how values are computed otherwise.
 	Quirks abstract.Quirks
+	// Unwinds reports whether exceptions may go on at landing pads. What such a kernel
+	// does then is not known: it refuses nothing for certain from there on.
+	Unwinds bool
 	// DeepRecursion reports whether recursion is found only when calls nest too
 	// deep, not before values are computed.
 	DeepRecursion bool
@@ -75,7 +78,8 @@ func Of(k kernel.Features) Set {
 		KeepsTargets: k.Has(kernel.KeepTargetNops), DeepRecursion: k.Has(kernel.DeepRecursion),
 		StackArgs: k.Has(kernel.StackArgs), DeepCalls: k.Has(kernel.DeepCalls),
 		CallbackLimits: k.Has(kernel.CallbackLimits), LeakWords: k.Has(kernel.LeakWords),
-		Quirks: abstract.QuirksOf(k),
+		Unwinds: k.Has(kernel.Unwinding),
+		Quirks:  abstract.QuirksOf(k),
 	}
 	if k.Has(kernel.OffsetIsAccess) {
 		s.OffsetErrno = "EACCES"

@@ -99,7 +99,9 @@ func (c *checker) jumpRanges() *Verdict {
 		case in.Code == bytecode.CodeExit, in.Code == bytecode.CodeGoto, in.Code == bytecode.CodeGotol:
 		case in.IsGotox() && c.set.LastGotox:
 		default:
-			return reject(pc, Ending, "last insn is not an exit or jmp")
+			if v := c.unless(reject(pc, Ending, "last insn is not an exit or jmp")); v != nil {
+				return v
+			}
 		}
 		sub++
 	}

@@ -68,6 +68,9 @@ func (s Set) check(p *bytecode.Program, r *succ.Result, m *Memo) Verdict {
 	if refused != nil {
 		return *refused
 	}
+	if c.unwinds {
+		return c.undecided()
+	}
 	w := newPaths(c, r)
 	w.memo = m
 	v, may := w.loops()

@@ -12,6 +12,7 @@ const (
 	branch                  // the other edge has been walked
 	discovered              // on the stack
 	explored                // finished
+	unwound                 // the edge to the landing pad has been walked
 )
 
 // walker is the kernel's depth-first walk over instructions.
@@ -57,7 +58,7 @@ func (w *walker) from(root bytecode.PC) *Verdict {
 		if v != nil {
 			return v
 		}
-		if !pushed {
+		if !pushed && !w.pad(top) {
 			w.mark[top] |= explored
 			w.stack = w.stack[:len(w.stack)-1]
 		}
@@ -86,6 +87,16 @@ func (w *walker) visit(pc bytecode.PC) (pushed bool, v *Verdict) {
 		}
 		return w.functions(pc), nil
 	}
+}
+
+// pad walks the edge from a call to its landing pad.
+func (w *walker) pad(pc bytecode.PC) bool {
+	pad, ok := w.c.p.PadOf(pc)
+	if !ok || !w.c.unwinds || w.mark[pc]&unwound != 0 || pad < 0 || pad >= w.c.p.Len() {
+		return false
+	}
+	w.mark[pc] |= unwound
+	return w.discover(pad)
 }
 
 // functions puts the functions on the stack whose addresses are in the table
@@ -167,7 +178,9 @@ func (w *walker) indirect(pc bytecode.PC) (bool, *Verdict) {
 func (w *walker) scan() *Verdict {
 	for pc := bytecode.PC(0); pc < w.c.p.Len(); pc++ {
 		if w.mark[pc]&explored == 0 {
-			return reject(pc, Unreachable, fmt.Sprintf("unreachable insn %d", pc))
+			if v := w.c.unless(reject(pc, Unreachable, fmt.Sprintf("unreachable insn %d", pc))); v != nil {
+				return v
+			}
 		}
 		if w.c.p.Insns[pc].IsWide() {
 			if w.mark[pc+1] != 0 {

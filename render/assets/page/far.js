@@ -21,7 +21,7 @@ function inks() {
     hub: read("hub", "fill"), hubline: read("hub", "stroke"), plain: read("plain", "fill"), text: read("name", "fill", "text"),
     hit: [191, 135, 0], chosen: read("pagechosen", "stroke") };
   for (let i = 0; i < 2; i++) ink["c" + i] = read("c" + i, "fill");
-  for (let i = 0; i < 7; i++) ink["k" + i] = read("k" + i, "stroke");
+  for (let i = 0; i < 8; i++) ink["k" + i] = read("k" + i, "stroke");
   for (let i = 0; i < 6; i++) ink["q" + i] = read("q" + i, "fill");
   for (const m of ["added", "removed", "changed", "moved", "mismatch"]) ink[m] = read("page-" + m, "fill");
   for (const k in ink) ink[k] = (255 << 24 | ink[k][2] << 16 | ink[k][1] << 8 | ink[k][0]) >>> 0;
