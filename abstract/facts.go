@@ -31,6 +31,9 @@ import (
 type Options struct {
 	Rules  Rules
 	Quirks Quirks // of an older kernel, with rules Kernel
+	// Coarse is the graph whose blocks an unknown jump may lead to, where the graph that
+	// is analysed has more blocks than that. Nil for the same graph.
+	Coarse *cfg.Graph
 
 	felt *Quirks // what was asked for, nil when nobody wants to know
 }

@@ -227,10 +227,21 @@ func (r *run) open(s *State, computed bool) []bytecode.PC {
 	if all {
 		lo, hi := r.a.g.SubBlocks(r.sub)
 		for b := lo; b < hi; b++ {
-			r.insert(b, top.fork())
+			if r.a.starts(r.a.g.Blocks[b].Start) {
+				r.insert(b, top.fork())
+			}
 		}
 	}
 	return taken
+}
+
+// starts reports whether a block of Options.Coarse starts at a slot.
+func (a *analyzer) starts(pc bytecode.PC) bool {
+	if a.opt.Coarse == nil {
+		return true
+	}
+	b, ok := a.opt.Coarse.BlockAt(pc)
+	return ok && a.opt.Coarse.Blocks[b].Start == pc
 }
 
 // addressTaken returns for each subprogram the slots in it that a jump table or

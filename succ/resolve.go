@@ -115,22 +115,63 @@ func Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 		r.Indirect = r.list(p)
 		return r, nil
 	}
-	for again := true; again; {
-		if r.Graph, err = cfg.Build(p, r.Targets); err != nil {
+	for round, again := 1, true; again; round++ {
+		to := r.Targets
+		kernel.Coarse = nil
+		if round%roundsBetween == 0 {
+			if kernel.Coarse, err = cfg.Build(p, to); err != nil {
+				return nil, err
+			}
+			to = everywhere(p, to)
+		}
+		if again, err = r.round(p, to, kernel); err != nil {
 			return nil, err
 		}
-		r.Facts = abstract.Analyze(p, r.Graph, kernel)
-		r.felt = r.felt.Or(r.Facts.Felt())
-		r.Exact = r.Facts
-		again = add(r.Targets, p, r.Facts)
-		if len(r.Facts.Indirect()) > 0 {
-			r.Exact = abstract.Analyze(p, r.Graph, abstract.Options{Rules: abstract.Exact})
-			again = add(r.Targets, p, r.Exact) || again
-		}
-		r.config = r.config || r.Facts.ReadsConfig() || r.Exact.ReadsConfig()
+		again = again || to != r.Targets
 	}
 	r.Indirect = r.list(p)
 	return r, nil
+}
+
+// roundsBetween is the number of rounds after which one follows computed addresses to
+// their end, see everywhere.
+const roundsBetween = 4
+
+// round computes facts on the graph with these targets, and reports whether they admit
+// further ones.
+func (r *Result) round(p *bytecode.Program, to *cfg.Targets, kernel abstract.Options) (more bool, err error) {
+	if r.Graph, err = cfg.Build(p, to); err != nil {
+		return false, err
+	}
+	r.Facts = abstract.Analyze(p, r.Graph, kernel)
+	r.felt = r.felt.Or(r.Facts.Felt())
+	r.Exact = r.Facts
+	more = add(r.Targets, p, r.Facts)
+	if len(r.Facts.Indirect()) > 0 {
+		r.Exact = abstract.Analyze(p, r.Graph, abstract.Options{Rules: abstract.Exact, Coarse: kernel.Coarse})
+		more = add(r.Targets, p, r.Exact) || more
+	}
+	r.config = r.config || r.Facts.ReadsConfig() || r.Exact.ReadsConfig()
+	return more, nil
+}
+
+// everywhere is scaffold for addresses that are computed: every instruction of a
+// subprogram with an indirect jump starts a block, beside the targets that are known.
+// Where one computed jump leads to the next, each round on a graph of the known targets
+// finds one jump more; on this one a round finds all.
+func everywhere(p *bytecode.Program, known *cfg.Targets) *cfg.Targets {
+	t := known.Clone()
+	for sub, first := range firstJumps(p) {
+		if first < 0 {
+			continue
+		}
+		var all []bytecode.PC
+		for pc := p.Subprogs[sub].Start; pc < p.Subprogs[sub].End; pc += p.Insns[pc].Slots() {
+			all = append(all, pc)
+		}
+		t.Add(first, all...)
+	}
+	return t
 }
 
 // add adds the targets that facts admit and reports whether any was new.
@@ -155,16 +196,7 @@ func add(t *cfg.Targets, p *bytecode.Program, facts *abstract.Facts) bool {
 // not admit.
 func scaffold(p *bytecode.Program) *cfg.Targets {
 	t := &cfg.Targets{}
-	first := make([]bytecode.PC, len(p.Subprogs))
-	for sub, s := range p.Subprogs {
-		first[sub] = -1
-		for pc := s.Start; pc < s.End; pc += p.Insns[pc].Slots() {
-			if p.Insns[pc].IsGotox() {
-				first[sub] = pc
-				break
-			}
-		}
-	}
+	first := firstJumps(p)
 	to := make([][]bytecode.PC, len(p.Subprogs))
 	lead := func(pc bytecode.PC) {
 		if sub := p.SubprogAt(pc); sub >= 0 {
@@ -189,4 +221,19 @@ func scaffold(p *bytecode.Program) *cfg.Targets {
 		}
 	}
 	return t
+}
+
+// firstJumps returns the first indirect jump of each subprogram, -1 without one.
+func firstJumps(p *bytecode.Program) []bytecode.PC {
+	first := make([]bytecode.PC, len(p.Subprogs))
+	for sub, s := range p.Subprogs {
+		first[sub] = -1
+		for pc := s.Start; pc < s.End; pc += p.Insns[pc].Slots() {
+			if p.Insns[pc].IsGotox() {
+				first[sub] = pc
+				break
+			}
+		}
+	}
+	return first
 }
