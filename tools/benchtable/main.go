@@ -31,6 +31,7 @@ func main() {
 	child := flag.String("child", "", "measure one SHAPE/SLOTS and print JSON")
 	stages := flag.Bool("stages", false, "print every stage of every shape")
 	objects := flag.String("objects", "", "measure the command on so many objects instead")
+	write := flag.String("write", "", "write the programs as records into this directory instead")
 	bpfcfg := flag.String("bpfcfg", "bpfcfg", "the command for -objects")
 	flag.Parse()
 	if err := top.Enter(); err != nil {
@@ -44,14 +45,14 @@ func main() {
 		}
 		return
 	}
-	if err := run(*slots, *shapes, *child, *stages); err != nil {
+	if err := run(*slots, *shapes, *child, *write, *stages); err != nil {
 		fmt.Fprintln(os.Stderr, "benchtable:", err)
 		os.Exit(1)
 	}
 }
 
 // run measures and prints.
-func run(slots, shapes, child string, stages bool) error {
+func run(slots, shapes, child, write string, stages bool) error {
 	if child != "" {
 		return measureChild(child)
 	}
@@ -64,11 +65,17 @@ func run(slots, shapes, child string, stages bool) error {
 		sizes = append(sizes, n)
 	}
 	var all []result
-	for _, s := range progen.Shapes() {
+	for _, s := range progen.AllShapes() {
 		if shapes != "" && !slices.Contains(strings.Split(shapes, ","), s.Name) {
 			continue
 		}
 		for _, n := range sizes {
+			if write != "" {
+				if err := writeShape(write, s, n); err != nil {
+					return err
+				}
+				continue
+			}
 			r, err := spawn(s.Name, n)
 			if err != nil {
 				return err
@@ -77,7 +84,10 @@ func run(slots, shapes, child string, stages bool) error {
 			fmt.Fprintf(os.Stderr, "%s %d: %.1f s, %d MB\n", s.Name, n, r.total().Seconds, r.Peak>>20)
 		}
 	}
-	if stages {
+	switch {
+	case write != "":
+		return nil
+	case stages:
 		printStages(os.Stdout, all)
 		return nil
 	}

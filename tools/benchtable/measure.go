@@ -62,11 +62,11 @@ func (r *result) total() stageCost {
 func measureChild(what string) error {
 	name, size, _ := strings.Cut(what, "/")
 	slots, err := strconv.Atoi(size)
-	i := slices.IndexFunc(progen.Shapes(), func(s progen.Shape) bool { return s.Name == name })
+	i := slices.IndexFunc(progen.AllShapes(), func(s progen.Shape) bool { return s.Name == name })
 	if err != nil || i < 0 {
 		return fmt.Errorf("-child %s: no such shape or size", what)
 	}
-	r, err := measure(name, progen.Shapes()[i].Make(slots))
+	r, err := measure(name, progen.AllShapes()[i].Make(slots))
 	if err != nil {
 		return err
 	}
