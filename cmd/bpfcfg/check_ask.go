@@ -47,7 +47,7 @@ func (c *checkRun) kernels(name string, programs []*bytecode.Program, out []repo
 			}) {
 				f := check.Refused(p, "Linux "+k.Release, k.Reason)
 				set := c.policy.For(p.Name)
-				out[i].Findings = append(out[i].Findings, report.Findings(set.Levels([]check.Finding{f}), c.root)...)
+				out[i].Findings = append(out[i].Findings, report.Findings(set.Levels([]check.Finding{f}), c.root, c.detailed)...)
 			}
 		}
 	}

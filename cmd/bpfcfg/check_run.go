@@ -223,13 +223,7 @@ func (c *checkRun) types(s source) *config.Types {
 
 // findings converts findings, with the details that the outputs need.
 func (c *checkRun) findings(fs []check.Finding) []report.Finding {
-	out := report.Findings(fs, c.root)
-	for i := range out {
-		if f := &out[i]; !c.detailed(f) {
-			f.Path, f.Related = nil, nil // most of a report
-		}
-	}
-	return out
+	return report.Findings(fs, c.root, c.detailed) // details are most of a report
 }
 
 // objectFindings returns what there is to say of an object as a whole.

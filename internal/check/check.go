@@ -89,14 +89,29 @@ type Finding struct {
 	Fix      string // what to do about it; may be empty
 	Kernel   string // what Linux prints about it; empty when it prints nothing or more than one thing may come first
 	Related  []Related
-	Path     []Step // shortest feasible path from the program's entry, empty when there is none
 
 	// Fingerprint identifies the finding across versions of a program: 16
 	// hexadecimal digits.
 	Fingerprint string
 
-	key  string // what tells the finding from others at an equal instruction
-	dead string // what is dead, so that other code that dies later is another finding
+	from *context // of an analysed program: has the path
+	key  string   // what tells the finding from others at an equal instruction
+	dead string   // what is dead, so that other code that dies later is another finding
+}
+
+// Path returns the shortest feasible path from the program's entry, nil when there is
+// none. It is made anew each time: paths are most of what is known of findings, and few
+// are looked at.
+func (f *Finding) Path() []Step {
+	if f.from == nil || f.Block == cfg.NoBlock {
+		return nil
+	}
+	path := f.from.pathTo(f.Block)
+	if len(path) > 0 { // it ends at the finding, not at the end of its block
+		end := &path[len(path)-1]
+		end.Location, end.PC, end.Text = f.Location, f.PC, f.from.p.Text(f.PC)
+	}
+	return path
 }
 
 // Refused returns the finding that a kernel, which was asked, refuses a program.

@@ -292,19 +292,19 @@ func TestPaths(t *testing.T) {
 	for _, p := range append(objects(t, "corpus/out/*.o"), progen.Diamonds(200)) {
 		a := analyse(t, p)
 		for _, f := range check.Findings(a, check.Expect{}) {
-			if len(f.Path) == 0 {
+			if len(f.Path()) == 0 {
 				if f.Block >= 0 && p.Name != "writable" && a.Succ.Exact.BlockReached(f.Block) {
 					t.Errorf("%s: %s@%d can be reached and has no path", p.Name, f.ID, f.PC)
 				}
 				continue
 			}
 			n++
-			if f.Path[0].Block != 0 || f.Path[len(f.Path)-1].Block != f.Block {
-				t.Errorf("%s: %s@%d: the path goes from b%d to b%d", p.Name, f.ID, f.PC, f.Path[0].Block, f.Path[len(f.Path)-1].Block)
+			if f.Path()[0].Block != 0 || f.Path()[len(f.Path())-1].Block != f.Block {
+				t.Errorf("%s: %s@%d: the path goes from b%d to b%d", p.Name, f.ID, f.PC, f.Path()[0].Block, f.Path()[len(f.Path())-1].Block)
 			}
-			for i := 1; i < len(f.Path); i++ {
-				if f.Path[i].Skipped == 0 && !feasible(a, f.Path[i-1].Block, f.Path[i].Block) {
-					t.Errorf("%s: %s@%d: no way from b%d to b%d", p.Name, f.ID, f.PC, f.Path[i-1].Block, f.Path[i].Block)
+			for i := 1; i < len(f.Path()); i++ {
+				if f.Path()[i].Skipped == 0 && !feasible(a, f.Path()[i-1].Block, f.Path()[i].Block) {
+					t.Errorf("%s: %s@%d: no way from b%d to b%d", p.Name, f.ID, f.PC, f.Path()[i-1].Block, f.Path()[i].Block)
 				}
 			}
 		}

@@ -17,6 +17,7 @@ type context struct {
 	tree  *tree                 // of shortest paths, made when first asked for
 	ids   map[identified]string // of findings, for all kernels
 
+	assumed [][]bytecode.PC       // see unions
 	tables  []tableInfo           // of Program.Tables
 	forward []cfg.BlockID         // scratch of join
 	seen    []int64               // scratch of join
@@ -38,14 +39,19 @@ func (c *context) add(id ID, pc bytecode.PC, message string) *Finding {
 		Location: c.location(pc), Message: message, Fix: id.Info().Fix,
 	}
 	if b, ok := c.g.BlockAt(pc); ok {
-		f.Block = b
-		if f.Path = c.pathTo(b); len(f.Path) > 0 { // it ends at the finding, not at the end of its block
-			end := &f.Path[len(f.Path)-1]
-			end.Location, end.PC, end.Text = f.Location, pc, c.p.Text(pc)
-		}
+		f.Block, f.from = b, c
 	}
 	c.found = append(c.found, f)
 	return &c.found[len(c.found)-1]
+}
+
+// unions returns the targets that Linux's control-flow pass assumes for every gotox of
+// each subprogram.
+func (c *context) unions() [][]bytecode.PC {
+	if c.assumed == nil {
+		c.assumed = cfg.Unions(c.p)
+	}
+	return c.assumed
 }
 
 // function returns the name of the subprogram at pc; of the program's entry for

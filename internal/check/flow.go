@@ -60,11 +60,11 @@ func (c *context) reachStatic() (g *cfg.Graph, reached, unknown []bool) {
 			carrier[sub] = in.PC
 		}
 	}
-	union := make([][]bytecode.PC, len(carrier))
+	union, unions := make([][]bytecode.PC, len(carrier)), c.unions()
 	unknown = make([]bool, len(carrier))
 	for sub, pc := range carrier {
 		if pc >= 0 {
-			union[sub] = c.inProgram(succ.Union(c.p, sub))
+			union[sub] = c.inProgram(unions[sub])
 			unknown[sub] = len(union[sub]) == 0
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
-	"github.com/bpfcfg/bpfcfg/succ"
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
@@ -113,7 +112,7 @@ func (c *context) missingTables() {
 		if in.Op != "gotox" || sub == last {
 			continue
 		}
-		if last = sub; len(in.Kernel) > 0 || len(succ.Union(c.p, sub)) > 0 {
+		if last = sub; len(in.Kernel) > 0 || len(c.unions()[sub]) > 0 {
 			continue
 		}
 		c.add(TableMissing, in.PC, fmt.Sprintf("function %s has an indirect jump but no jump table", FunctionName(c.p, sub)))

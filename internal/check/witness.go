@@ -14,13 +14,14 @@ const maxSteps = 40
 type tree struct {
 	parent []cfg.BlockID // NoBlock for the entry and what cannot be reached
 	depth  []int32       // -1 for what cannot be reached
+	early  []cfg.BlockID // the block at depth maxSteps/2-1 of the path, of those that are deeper
 }
 
 // paths searches the graph breadth first along the edges that an execution can
 // take, in the order of Succs, so that paths are shortest and always the same.
 func (c *context) paths() *tree {
 	n := len(c.g.Blocks)
-	t := &tree{parent: make([]cfg.BlockID, n), depth: make([]int32, n)}
+	t := &tree{parent: make([]cfg.BlockID, n), depth: make([]int32, n), early: make([]cfg.BlockID, n)}
 	for i := range n {
 		t.parent[i], t.depth[i] = cfg.NoBlock, -1
 	}
@@ -33,7 +34,10 @@ func (c *context) paths() *tree {
 		for i := lo; i < hi; i++ {
 			to := c.g.Edges()[i].To
 			if t.depth[to] < 0 && c.a.Succ.Exact.EdgeFeasible(i) {
-				t.depth[to], t.parent[to] = t.depth[b]+1, b
+				t.depth[to], t.parent[to], t.early[to] = t.depth[b]+1, b, t.early[b]
+				if t.depth[to] == maxSteps/2-1 {
+					t.early[to] = to
+				}
 				queue = append(queue, to)
 			}
 		}
@@ -52,15 +56,16 @@ func (c *context) pathTo(b cfg.BlockID) []Step {
 	}
 	var steps []Step
 	const half = maxSteps / 2
-	for at := depth; b != cfg.NoBlock; at, b = at-1, c.tree.parent[b] {
-		if depth >= maxSteps && at >= half && at <= depth-half {
-			continue
-		}
+	for at, end := depth, b; b != cfg.NoBlock; at, b = at-1, c.tree.parent[b] {
 		s := c.step(b)
 		if depth >= maxSteps && at == depth-half+1 {
 			s.Skipped = depth - 2*half + 1
 		}
 		steps = append(steps, s)
+		if s.Skipped > 0 { // on with the first half
+			steps = append(steps, c.step(c.tree.early[end]))
+			at, b = half-1, c.tree.early[end]
+		}
 	}
 	slices.Reverse(steps)
 	return steps

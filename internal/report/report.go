@@ -227,21 +227,35 @@ func (c *Counts) add(r *Report, f *Finding) {
 	}
 }
 
-// Findings converts findings. Files below root are named relative to it; an
-// empty root leaves names as they are.
-func Findings(fs []check.Finding, root string) []Finding {
-	out := []Finding{}
+// maxPaths bounds the findings of a program that have a path: the first ones. A path is
+// most of a finding, and some programs have a finding every third slot.
+const maxPaths = 1000
+
+// Findings converts findings, with path and related places those that are detailed.
+// Files below root are named relative to it; an empty root leaves names as they are.
+func Findings(fs []check.Finding, root string, detailed func(*Finding) bool) []Finding {
+	out := make([]Finding, 0, len(fs))
+	paths := 0
 	for i := range fs {
 		f := &fs[i]
 		g := Finding{
 			ID: f.ID, Level: f.Level, Function: f.Function, Block: int(f.Block), Place: place(f.PC, f.Location, root),
 			Message: f.Message, Fix: f.Fix, Kernel: f.Kernel, Fingerprint: f.Fingerprint,
 		}
+		if !detailed(&g) {
+			out = append(out, g)
+			continue
+		}
 		for _, x := range f.Related {
 			g.Related = append(g.Related, Related{place(x.PC, x.Location, root), x.Message})
 		}
-		for _, s := range f.Path {
-			g.Path = append(g.Path, Step{place(s.PC, s.Location, root), int(s.Block), s.Text, s.Skipped})
+		if paths < maxPaths {
+			for _, s := range f.Path() {
+				g.Path = append(g.Path, Step{place(s.PC, s.Location, root), int(s.Block), s.Text, s.Skipped})
+			}
+		}
+		if len(g.Path) > 0 {
+			paths++
 		}
 		out = append(out, g)
 	}

@@ -508,7 +508,8 @@ func constants(name string, slots int, config bool) *bytecode.Program {
 		ReadOnly: true, Value: make([]byte, 8*n)}
 	for i := range n {
 		binary.LittleEndian.PutUint64(m.Value[8*i:], uint64(i%7))
-		m.Symbols = append(m.Symbols, bytecode.DataSymbol{Name: fmt.Sprint("v", i), Off: int64(8 * i), Size: 8, Config: config})
+		m.Symbols = append(m.Symbols,
+			bytecode.DataSymbol{Name: fmt.Sprint("v", i), Off: int64(8 * i), Size: 8, Config: config})
 	}
 	at := a.Map(m)
 	for i := range n {
