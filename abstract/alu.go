@@ -48,8 +48,8 @@ func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 		switch now, later, forks := scalar.KernelFork(op, dst.Off, src.Off); {
 		case forks && r.forks > 0:
 			again = s.fork()
-			again.set(in.Dst, dst.unlinked().with(later))
-			dst = dst.with(now)
+			again.set(in.Dst, dst.unlinked().with(later).like(dst))
+			dst = dst.with(now).like(dst)
 		case forks:
 			s.cover = true
 		}
@@ -77,7 +77,7 @@ func (r *run) immediate(in bytecode.Insn) *Value {
 // with returns the value as a number with other bounds.
 func (v *Value) with(s scalar.S) *Value {
 	w := *v
-	w.Off, w.str = s, stride{}
+	w.Off, w.wide, w.str = s, nil, stride{}
 	if v.src.holed() { // by rules Exact alone
 		w.src, w.flags = v.src.bare(), v.flags|loose
 	}
@@ -89,12 +89,16 @@ func (v *Value) with(s scalar.S) *Value {
 func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) *Value {
 	out := &Value{Alt: dst.Alt}
 	out.Off = r.quotient(op, r.a.opt.Rules.alu(op, is32, dst.Off, src.Off))
+	out.wide = nil
+	if dst.wide != nil || src.wide != nil {
+		out.cover(r.quotient(op, r.a.opt.Rules.alu(op, is32, dst.held(), src.held())))
+	}
 	out.flags &^= datum
 	out.str = stride{}
 	if !is32 {
 		out.str = strideOf(op, &dst.Alt, &src.Alt, out.Off)
 	}
-	out.flags |= src.flags & loose
+	out.flags |= src.flags & (loose | stands)
 	if r.a.opt.Rules == Exact {
 		var known bool
 		if c, ok := src.Off.IsConst(); ok {
@@ -183,9 +187,13 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 		src = src.unlinked()
 	}
 	off := r.a.opt.Rules.alu(op, is32, unknown, src.Off)
-	if off != src.Off {
+	held := off
+	if src.wide != nil {
+		held = r.a.opt.Rules.alu(op, is32, unknown, *src.wide)
+	}
+	if off != src.Off || held != src.held() {
 		old := src
-		src = src.with(off)
+		src = src.with(off).covering(held)
 		_, counted := old.Off.Count(few)
 		if r.a.opt.Rules == Exact && counted && slack(op, is32, &constant(0).Alt, &old.Alt, &src.Alt) {
 			src.flags |= loose

@@ -31,6 +31,7 @@ func NewReplay(f *Facts, opt Options) *Replay {
 		uses: make([]use, g.Program.Len()), calls: make(map[bytecode.PC]Call), async: make([]use, len(g.Program.Subprogs)),
 	}
 	a := &analyzer{p: g.Program, g: g, opt: opt, f: scratch, kinds: map[bytecode.PC]accessKind{}}
+	a.cover = newCovering(g.Program, g, false)
 	a.prepare()
 	return &Replay{f, a}
 }

@@ -138,12 +138,12 @@ type compare struct {
 
 // numbers compares two numbers.
 func (c *compare) numbers(s *State) (taken, fall *State) {
-	out, guess := c.r.a.opt.decide(c.cond, c.is32, c.a.Off, c.b.Off, c.same)
+	out, guess := c.decide(s)
 	switch out {
 	case scalar.Always:
-		return s, c.ofPointer(s)
+		return s, c.other(s, c.cond.Negate(), fallSide)
 	case scalar.Never:
-		return c.ofPointer(s), s
+		return c.other(s, c.cond, takenSide), s
 	}
 	s.cover = s.cover || guess
 	taken, fall = s.fork(), s
@@ -183,10 +183,10 @@ func (c *compare) lose(s *State, reg bytecode.Reg, v *Value) {
 
 // refine tells a state that cond holds.
 func (c *compare) refine(s *State, cond scalar.Cond, on side) {
-	x, y := c.r.a.opt.refine(cond, c.is32, c.a.Off, c.b.Off)
-	c.update(s, c.dst, c.a, c.left(cond, c.a, c.b, x), on)
+	x, y, wideX, wideY := c.refined(s, cond)
+	c.update(s, c.dst, c.a, c.left(cond, c.a, c.b, x).covering(wideX), on)
 	if c.src != noReg {
-		c.update(s, c.src, c.b, c.left(cond, c.b, c.a, y), on)
+		c.update(s, c.src, c.b, c.left(cond, c.b, c.a, y).covering(wideY), on)
 	}
 	c.correlate(s)
 }
@@ -195,7 +195,7 @@ func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 // to.
 func (c *compare) update(s *State, reg bytecode.Reg, old, v *Value, on side) {
 	off := v.Off
-	if off == old.Off && v.flags == old.flags && v.src == old.src {
+	if off == old.Off && v.held() == old.held() && v.flags == old.flags && v.src == old.src {
 		return
 	}
 	if off.Umax() < old.Off.Umax() || off.Umin() > old.Off.Umin() {
@@ -222,14 +222,20 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 		w := *v
 		switch {
 		case v.add == 0 && known.add == 0 || v.delta == known.delta:
-			w.Off = known.Off
+			w.Off, w.wide = known.Off, known.wide
 		case r.a.opt.Rules == Kernel && r.a.opt.Quirks.PerhapsLinkedSub && !(Quirks{NoLinkedSub: true}).links(
 			int64(v.delta)+int64(known.delta), v.add == 32 || known.add == 32): // one of them has no delta
 			w.flags |= loose
 			return &w
 		default:
 			d := uint64(int64(v.delta) - int64(known.delta))
-			w.Off = r.a.opt.Rules.alu(scalar.Add, v.add == 32 || known.add == 32, known.Off, scalar.Const(d))
+			sum := func(s scalar.S) scalar.S {
+				return r.a.opt.Rules.alu(scalar.Add, v.add == 32 || known.add == 32, s, scalar.Const(d))
+			}
+			w.Off, w.wide = sum(known.Off), nil
+			if known.wide != nil {
+				w.cover(sum(*known.wide))
+			}
 		}
 		if r.a.opt.Rules == Exact {
 			if m := scalar.Meet(w.Off, v.Off); !m.Empty() {
@@ -237,7 +243,7 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 			}
 		}
 		w.org, w.src = known.org, known.src
-		w.flags |= known.flags & loose
+		w.flags |= known.flags & (loose | stands)
 		if known.src.holed() && (v.delta != known.delta || v.add != known.add) {
 			w.src, w.flags = known.src.bare(), w.flags|loose
 		}
@@ -332,11 +338,11 @@ func (c *compare) side(cond scalar.Cond) (*Value, bool) {
 		switch {
 		case a.Kind == Number:
 			// What a number tells of another edge is Never on this.
-			if out, _ := c.r.a.opt.decide(cond, false, a.Off, c.b.Off, false); out == scalar.Never {
+			if c.covers(cond, a.held(), c.b.held()) == scalar.Never {
 				return
 			}
 			n := *a
-			n.Off, _ = c.r.a.opt.refine(cond, false, a.Off, c.b.Off)
+			n.Off, n.wide = c.narrowed(cond, a), nil
 			keep = append(keep, n)
 		case isZero && cond == scalar.JEQ && a.flags&maybeNull != 0:
 			keep = append(keep, Alt{Kind: Number, Off: scalar.Const(0)})

@@ -115,7 +115,8 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 			args[i] = nil
 		}
 	}
-	e := &State{frames: []*frame{{}}, ids: s.ids, cover: s.cover, misled: s.misled, locked: s.locked, held: s.held}
+	e := &State{frames: []*frame{{}}, ids: s.ids, cover: s.cover, misled: s.misled,
+		stands: s.stands, locked: s.locked, held: s.held}
 	visible := reaches(args[:])
 	for i, v := range args {
 		e.regs[argRegister(i)] = shift(v, 1)
@@ -148,7 +149,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 	wider := !ctx.entry.leq(e, r.a.opt.Rules) // the callee was followed with more than e holds
 	for _, x := range ctx.exits {
 		out := &State{frames: s.frames, ids: s.ids, cover: s.cover || x.cover || wider,
-			misled: s.misled || x.misled, outer: s.outer, locked: x.locked, held: x.held}
+			misled: s.misled || x.misled, stands: s.stands || x.stands, outer: s.outer, locked: x.locked, held: x.held}
 		copy(out.regs[6:numRegs], s.regs[6:numRegs])
 		out.regs[0] = rebase(shift(x.regs[0], -1), s.ids)
 		if visible {
@@ -158,6 +159,9 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 		if visible || len(places) > 0 || x.regs[0] != nil && x.regs[0].id != 0 {
 			out.rebaseFrames(s.ids, visible)
 			out.unhide(places, x.outer, s.ids)
+			if x.stands {
+				out.standFor(mark{regs: uint32(allRegs)})
+			}
 			out.ids = s.ids + x.ids
 		}
 		outs = append(outs, out)

@@ -73,6 +73,7 @@ type analyzer struct {
 	kinds    map[bytecode.PC]accessKind // see checkSame
 	pending  []job                      // functions to analyse on their own
 	config   [][]span                   // of each map; nil until needed
+	cover    *covering                  // what states stand for
 	fuel     int                        // instructions that may be carried out before states are joined at once
 }
 
@@ -134,6 +135,7 @@ type run struct {
 func (a *analyzer) summarize(sub int, e *State, nested int) *run {
 	for _, c := range a.contexts[sub] {
 		if e.leq(c.entry, a.opt.Rules) && (len(a.contexts[sub]) == maxContexts || c.entry.leq(e, a.opt.Rules)) {
+			a.cover.note(&a.cover.blocks[a.g.Entry(sub)], e, c.entry)
 			return c
 		}
 	}
@@ -148,6 +150,7 @@ func (a *analyzer) summarize(sub int, e *State, nested int) *run {
 	e.cover = true
 	if c != nil {
 		if e.leq(c.entry, a.opt.Rules) {
+			a.cover.note(&a.cover.blocks[a.g.Entry(sub)], e, c.entry)
 			return c
 		}
 		if grown = c.grown + 1; grown > maxGrowth {
@@ -245,6 +248,7 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 	if len(bs.entries) >= crowd {
 		s.forget(r.a.relevant[b])
 	}
+	s.standFor(r.a.cover.blocks[b])
 	s.trim(r.a.live[b] | bit(bytecode.R10))
 	states, visits := r.a.width()
 	if visits == minUnroll {
@@ -255,6 +259,7 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 	s.cover = s.cover || full
 	for i := range bs.entries {
 		if s.leqFrom(bs.entries[i].s, r.a.opt.Rules, &bs.entries[i].below) {
+			r.a.cover.note(&r.a.cover.blocks[b], s, bs.entries[i].s)
 			return
 		}
 	}
@@ -277,6 +282,8 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 	for _, e := range bs.entries {
 		if !e.s.leqFrom(s, r.a.opt.Rules, &e.above) {
 			kept = append(kept, e)
+		} else if !e.done {
+			r.a.cover.note(&r.a.cover.blocks[b], e.s, s)
 		}
 	}
 	bs.entries = append(kept, entry{s: s})
@@ -341,15 +348,18 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 // exit notes a state in which the subprogram returns r0.
 func (r *run) exit(s *State, r0 *Value) {
 	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids, cover: s.cover || r.grown > 0,
-		misled: s.misled, outer: s.outer, locked: s.locked, held: s.held}
+		misled: s.misled, stands: s.stands, outer: s.outer, locked: s.locked, held: s.held}
 	x.regs[0] = r0
 	s.share()
+	x.standFor(r.a.cover.exits[r.sub])
 	x.trim(1)
 	for i, y := range r.exits {
 		if x.leq(y, r.a.opt.Rules) {
+			r.a.cover.note(&r.a.cover.exits[r.sub], x, y)
 			return
 		}
 		if y.leq(x, r.a.opt.Rules) {
+			r.a.cover.note(&r.a.cover.exits[r.sub], y, x)
 			r.exits[i] = x
 			return
 		}
@@ -383,6 +393,7 @@ func (a *analyzer) enqueueAt(sub int, b cfg.BlockID, e *State) {
 	for i := range a.pending {
 		j := &a.pending[i]
 		if j.block == b && (e.leq(j.entry, a.opt.Rules) || j.entry == nil) {
+			a.cover.note(&a.cover.blocks[b], e, j.entry)
 			return
 		}
 	}

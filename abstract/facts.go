@@ -73,8 +73,21 @@ type Bound struct{ Min, Max uint64 }
 
 // Analyze computes the facts of a program on its graph.
 func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
+	cover := newCovering(p, g, opt.Rules == Kernel)
+	f := analyzeOnce(p, g, opt, cover)
+	for cover.again() {
+		felt := f.felt
+		f = analyzeOnce(p, g, opt, cover)
+		f.felt = f.felt.Or(felt)
+	}
+	f.finish()
+	return f
+}
+
+// analyzeOnce is Analyze with what is known of how states cover others.
+func analyzeOnce(p *bytecode.Program, g *cfg.Graph, opt Options, cover *covering) *Facts {
 	f := newFacts(p, g)
-	a := &analyzer{p: p, g: g, opt: opt, f: f, kinds: map[bytecode.PC]accessKind{}}
+	a := &analyzer{p: p, g: g, opt: opt, f: f, cover: cover, kinds: map[bytecode.PC]accessKind{}}
 	a.opt.felt, f.mixedPlain = &f.felt, opt.Quirks.MixedPlain
 	a.prepare()
 	a.enqueue(0, mainEntry(p))
@@ -85,7 +98,6 @@ func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 		j := a.pending[i]
 		a.analyse(j.sub, j.block, j.entry, 0)
 	}
-	f.finish()
 	return f
 }
 

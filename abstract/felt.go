@@ -116,9 +116,8 @@ func (r *run) links(delta int64, is32 bool) bool {
 }
 
 // feelDecision notes the quirks that can make a difference to a conditional jump: all
-// of them, unless the oldest way to decide it comes to the same.
-func (o *Options) feelDecision(c scalar.Cond, is32 bool, a, b scalar.S, same bool) {
-	newest := scalar.KernelDecide(c, is32, a, b, same)
+// of them, unless the oldest way to decide it comes to the same as the newest.
+func (o *Options) feelDecision(newest scalar.Outcome, c scalar.Cond, is32 bool, a, b scalar.S, same bool) {
 	if o.felt == nil || newest == scalar.Both {
 		return
 	}
@@ -133,13 +132,19 @@ func (o *Options) feelDecision(c scalar.Cond, is32 bool, a, b scalar.S, same boo
 	o.felt.OnlyConstants = o.felt.OnlyConstants || !y
 }
 
-// feelRefinement notes whether a quirk makes a difference to what an edge tells.
-func (o *Options) feelRefinement(c scalar.Cond, is32 bool, a, b scalar.S) {
-	if o.felt == nil || o.felt.OnlyConstants {
-		return
+// kept returns what the kernel keeps of what an edge tells of two numbers, and notes
+// whether a quirk makes a difference to that.
+//
+// Source: kernel/bpf/verifier.c reg_set_min_max, Linux 6.1; regs_refine_cond_op since.
+func (o *Options) kept(c scalar.Cond, is32 bool, old, told [2]scalar.S) (x, y scalar.S) {
+	if known := scalar.ConstAt(old[0], is32) || scalar.ConstAt(old[1], is32); c == scalar.JNE ||
+		!known && (c != scalar.JEQ || is32) {
+		if o.felt != nil && told != old {
+			o.felt.OnlyConstants = true
+		}
+		if o.Quirks.OnlyConstants {
+			return old[0], old[1]
+		}
 	}
-	with, without := Quirks{OnlyConstants: true}, Quirks{}
-	x1, y1 := with.refine(c, is32, a, b)
-	x2, y2 := without.refine(c, is32, a, b)
-	o.felt.OnlyConstants = x1 != x2 || y1 != y2
+	return told[0], told[1]
 }

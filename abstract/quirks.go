@@ -122,12 +122,13 @@ func QuirksOf(k kernel.Features) Quirks {
 	}
 }
 
-// decide returns what the kernel knows of a conditional jump, and whether that is a
-// guess: then it may decide a jump that is not decided here.
+// decide returns what the kernel knows of a conditional jump of which 7.3 knows newest, and
+// whether that is a guess: then it may decide a jump that is not decided here.
 //
 // Source: kernel/bpf/verifier.c is_branch_taken, Linux 6.1, 6.12, 7.2 and 7.3.
-func (q Quirks) decide(c scalar.Cond, is32 bool, a, b scalar.S, same bool) (out scalar.Outcome, guess bool) {
-	newest := scalar.KernelDecide(c, is32, a, b, same)
+func (q Quirks) decide(
+	newest scalar.Outcome, c scalar.Cond, is32 bool, a, b scalar.S, same bool,
+) (out scalar.Outcome, guess bool) {
 	switch {
 	case newest == scalar.Both, !q.NoTrying:
 		return newest, false
@@ -142,20 +143,6 @@ func (q Quirks) decide(c scalar.Cond, is32 bool, a, b scalar.S, same bool) (out 
 	}
 	out = scalar.KernelCompare(c, is32, a, b)
 	return out, out == scalar.Both && (same || !q.NoLinkedSub && !q.PerhapsLinkedSub)
-}
-
-// refine returns what the kernel knows of a and b on the edge on which c holds.
-//
-// Source: kernel/bpf/verifier.c reg_set_min_max, Linux 6.1; regs_refine_cond_op since.
-func (q Quirks) refine(c scalar.Cond, is32 bool, a, b scalar.S) (x, y scalar.S) {
-	if q.OnlyConstants {
-		known := scalar.ConstAt(a, is32) || scalar.ConstAt(b, is32)
-		if c == scalar.JNE || !known && (c != scalar.JEQ || is32) {
-			return a, b
-		}
-	}
-	x, y = scalar.KernelRefine(c, is32, a, b)
-	return sane(x), sane(y)
 }
 
 // links reports whether a number that a constant was added to stays linked.

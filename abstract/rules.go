@@ -55,8 +55,9 @@ func (r Rules) narrow(s scalar.S, bytes int, signed bool) scalar.S {
 // more.
 func (o *Options) decide(c scalar.Cond, is32 bool, a, b scalar.S, same bool) (out scalar.Outcome, guess bool) {
 	if o.Rules == Kernel {
-		o.feelDecision(c, is32, a, b, same)
-		return o.Quirks.decide(c, is32, a, b, same)
+		newest := scalar.KernelDecide(c, is32, a, b, same)
+		o.feelDecision(newest, c, is32, a, b, same)
+		return o.Quirks.decide(newest, c, is32, a, b, same)
 	}
 	return scalar.Decide(c, is32, a, b, same), false
 }
@@ -64,8 +65,8 @@ func (o *Options) decide(c scalar.Cond, is32 bool, a, b scalar.S, same bool) (ou
 // refine returns what is known of a and b on the edge on which c holds.
 func (o *Options) refine(c scalar.Cond, is32 bool, a, b scalar.S) (x, y scalar.S) {
 	if o.Rules == Kernel {
-		o.feelRefinement(c, is32, a, b)
-		return o.Quirks.refine(c, is32, a, b)
+		x, y = scalar.KernelRefine(c, is32, a, b)
+		return o.kept(c, is32, [2]scalar.S{a, b}, [2]scalar.S{sane(x), sane(y)})
 	}
 	x, y, ok := scalar.Refine(c, is32, a, b)
 	if !ok {

@@ -404,6 +404,7 @@ func cut(cond scalar.Cond, old, left scalar.S, c uint64) bool {
 // and a hole where a range cannot state that a number is ruled out.
 func (c *compare) left(cond scalar.Cond, old, b *Value, off scalar.S) *Value {
 	v := old.with(off)
+	v.flags |= b.flags & stands
 	if c.r.a.opt.Rules != Exact {
 		return v
 	}

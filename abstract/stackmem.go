@@ -51,11 +51,18 @@ func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 		return r.field(acc, nil)
 	}
 	v := r.fill(acc, s, int(a.Obj), lo)
+	if s.stands {
+		v = v.marked()
+	}
 	if acc.size == 8 || !v.is(Number) {
 		return v
 	}
 	off := r.a.opt.Rules.narrow(v.Off, acc.size, acc.signed)
-	if off == v.Off {
+	held := off
+	if v.wide != nil {
+		held = r.a.opt.Rules.narrow(*v.wide, acc.size, acc.signed)
+	}
+	if off == v.Off && held == v.held() {
 		return v
 	}
 	if acc.signed && v.id != 0 && r.a.opt.Rules == Kernel {
@@ -63,7 +70,7 @@ func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 			s.misled, s.cover = true, true
 		}
 	}
-	return v.with(off).unlinked()
+	return v.with(off).covering(held).unlinked()
 }
 
 // fill returns the value of the stack bytes from lo, before they are cut to the

@@ -31,6 +31,9 @@ type State struct {
 	// misled says that the verifier may know a number wrongly, by Quirks.StaleLinks: what
 	// a comparison of numbers decides is not known then.
 	misled bool
+	// stands says that a slot of the stack may hold another number in states that this one
+	// stands for: see cover.go.
+	stands bool
 	// locked says that a spin lock is held, for certain.
 	locked bool
 	// held is the instruction behind the one that acquired a reference which is held for
@@ -292,7 +295,7 @@ type idPairs struct {
 
 // join combines two values; they stay linked to what both were linked to.
 func (m *idPairs) join(a, b *Value) *Value {
-	j := m.combine(a, b)
+	j := m.combine(a, b).standing(a, b)
 	if j == nil || a.id == 0 || b.id == 0 || a.add != b.add || a.delta != b.delta {
 		return j.unlinked()
 	}
@@ -316,7 +319,7 @@ func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
 	m := idPairs{combine: combine}
 	out := &State{
 		frames: make([]*frame, len(a.frames)), cover: true, sent: a.sent || b.sent, tested: a.tested | b.tested,
-		misled: a.misled || b.misled, locked: a.locked && b.locked,
+		misled: a.misled || b.misled, stands: a.stands || b.stands || slotsDiffer(a, b), locked: a.locked && b.locked,
 	}
 	if a.held == b.held {
 		out.held = a.held

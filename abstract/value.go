@@ -45,7 +45,7 @@ func typeName(a *Alt) string {
 }
 
 // flags qualify an Alt.
-type flags uint8
+type flags uint16
 
 const (
 	maybeNull  flags = 1 << iota // the pointer may be 0 instead
@@ -56,6 +56,7 @@ const (
 	foreign                      // a Number that may be a pointer which the verifier takes for not null
 	object                       // the pointer that a Number may be leads to a kernel object that may be gone
 	atStart                      // the pointer that a Number may be leads to the start of what it leads to
+	stands                       // a Number, or what it came from, stands for other ones: see cover.go
 )
 
 // Alt is one alternative of what a register or stack slot may hold.
@@ -67,6 +68,7 @@ type Alt struct {
 	str   stride   // of Off
 	org   origin
 	src   *readings // what the variable part of Off depends on, by rules Exact
+	wide  *scalar.S // by rules Kernel, what states that this one stands for hold instead of Off: see cover.go
 }
 
 // origin says which instruction bounded the variable part of an Alt.
@@ -289,6 +291,7 @@ next:
 func mergeAlts(a, b Alt) Alt {
 	off, exact := joinNumbers(a.Off, b.Off)
 	a.str = joinStrides(&a, &b, off)
+	a.wide = joinWide(&a, &b)
 	a.Off = off
 	a.flags = joinFlags(a.flags, b.flags)
 	if !exact || a.src.holed() || b.src.holed() {
@@ -301,15 +304,15 @@ func mergeAlts(a, b Alt) Alt {
 	return a
 }
 
-// leq reports whether every value of a is one of b. The flags loose and datum do
-// not count: they tell of how b came about.
+// leq reports whether every value of a is one of b. The flags loose, datum and stands
+// do not count: they tell of how b came about.
 func (a *Alt) leq(b *Alt) bool {
-	aside := loose | datum | atStart
+	aside := loose | datum | atStart | stands
 	if a.Kind == Number {
 		aside |= foreign
 	}
 	return a.Kind == b.Kind && a.Obj == b.Obj && a.flags&^b.flags&^aside == 0 &&
-		(a.Off == b.Off || a.Off.Leq(b.Off)) && a.leqStride(b) && a.leqHoles(b) &&
+		(a.Off == b.Off || a.Off.Leq(b.Off)) && a.leqWide(b) && a.leqStride(b) && a.leqHoles(b) &&
 		(a.flags&maybePtr == 0 || b.flags&(object|atStart)&^a.flags == 0)
 }
 

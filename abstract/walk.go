@@ -73,7 +73,8 @@ type Outcome struct {
 // bpf_is_state_visited, Linux 7.3.
 func Walk(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) Outcome {
 	opt.Rules = Kernel
-	a := &analyzer{p: p, g: g, opt: opt.Options, f: newFacts(p, g), kinds: map[bytecode.PC]accessKind{}}
+	a := &analyzer{p: p, g: g, opt: opt.Options, f: newFacts(p, g), kinds: map[bytecode.PC]accessKind{},
+		cover: newCovering(p, g, false)}
 	a.opt.felt = &a.f.felt
 	a.prepare()
 	w := &walker{r: &run{a: a}, p: p, opt: opt}

@@ -79,15 +79,16 @@ func widenAlt(v *Value, a Alt, stops []uint64, all bool) Alt {
 			old = b
 		}
 	})
-	if old == nil || a.Off.Leq(old.Off) {
+	if old == nil || a.Off.Leq(old.Off) && a.leqWide(old) {
 		return a
 	}
 	a.flags |= loose
 	a.str = joinStrides(old, &a, a.Off)
+	a.Off, a.wide = a.held(), nil
 	if all {
 		a.Off = unknown
 		return a
 	}
-	a.Off = scalar.Widen(old.Off, a.Off, stops...)
+	a.Off = scalar.Widen(old.held(), a.Off, stops...)
 	return a
 }

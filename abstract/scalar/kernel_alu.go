@@ -177,7 +177,7 @@ func bitwise(op Op, d, s S) S {
 	if d.Var.IsConst() && s.Var.IsConst() {
 		return Const(t.Value)
 	}
-	return updateBounds(r)
+	return updateBounds(r, false)
 }
 
 // lshRange32 is the low half shifted left, if no bit falls out of its range.
@@ -207,7 +207,7 @@ func shift64(op Op, d S, k uint) S {
 	case Arsh:
 		r.Var, r.R64 = d.Var.Arsh(k), arc.SRange[uint64](d.Smin()>>k, d.Smax()>>k)
 	}
-	return updateBounds(r)
+	return updateBounds(r, false)
 }
 
 // shift32 shifts the low half by k, 0 to 31.

@@ -158,12 +158,7 @@ func compareBits(x, y tnum.T) Outcome {
 // possible only if neither result is Empty; ask KernelDecide first, since a
 // decided edge is not refined.
 func KernelRefine(c Cond, is32 bool, a, b S) (S, S) {
-	switch c { // a > b is b < a
-	case JGE, JGT, JSGE, JSGT:
-		b, a = refineRaw(flip(c), is32, b, a)
-	default:
-		a, b = refineRaw(c, is32, a, b)
-	}
+	a, b = refineRaw(c, is32, a, b, false)
 	return KernelSync(a), KernelSync(b)
 }
 
@@ -181,40 +176,45 @@ func flip(c Cond) Cond {
 	return JSLT
 }
 
-func refineRaw(c Cond, is32 bool, a, b S) (S, S) {
+// refineRaw is KernelRefine before the parts are told what the others know, or with cover
+// what covers it.
+func refineRaw(c Cond, is32 bool, a, b S, cover bool) (S, S) {
 	switch c {
+	case JGE, JGT, JSGE, JSGT: // a > b is b < a
+		b, a = refineRaw(flip(c), is32, b, a, cover)
+		return a, b
 	case JEQ:
-		return refineEqual(is32, a, b)
+		return refineEqual(is32, a, b, cover)
 	case JNE:
-		return refineNotEqual(is32, a, b)
+		return refineNotEqual(is32, a, b, cover)
 	case JSET, JNSET:
-		return refineBitTest(c, is32, a, b)
+		return refineBitTest(c, is32, a, b, cover)
 	}
 	if is32 {
-		x, y := refineOrder(c, a.R32, b.R32)
+		x, y := refineOrder(c, a.R32, b.R32, cover)
 		a.R32, b.R32 = x, y
 		return a, b
 	}
-	a.R64, b.R64 = refineOrder(c, a.R64, b.R64)
+	a.R64, b.R64 = refineOrder(c, a.R64, b.R64, cover)
 	return a, b
 }
 
-func refineEqual(is32 bool, a, b S) (S, S) {
+func refineEqual(is32 bool, a, b S, cover bool) (S, S) {
 	if is32 {
-		a.R32 = a.R32.Intersect(b.R32)
+		a.R32 = meet(a.R32, b.R32, cover, false)
 		low := a.Var.Low().Intersect(b.Var.Low())
 		a.Var, b.Var = a.Var.WithLow(low), b.Var.WithLow(low)
 		b.R32 = a.R32
 		return a, b
 	}
-	a.R64 = a.R64.Intersect(b.R64)
+	a.R64 = meet(a.R64, b.R64, cover, false)
 	a.Var = a.Var.Intersect(b.Var)
 	b.R64, b.Var = a.R64, a.Var
 	return a, b
 }
 
 // refineNotEqual cuts a constant operand out of the other's arc.
-func refineNotEqual(is32 bool, a, b S) (S, S) {
+func refineNotEqual(is32 bool, a, b S, cover bool) (S, S) {
 	x, y := &a, &b
 	if !ConstAt(*y, is32) {
 		x, y = y, x
@@ -222,9 +222,9 @@ func refineNotEqual(is32 bool, a, b S) (S, S) {
 	switch {
 	case !ConstAt(*y, is32):
 	case is32:
-		x.R32 = x.R32.Intersect(without(uint32(y.Var.Value)))
+		x.R32 = meet(x.R32, without(uint32(y.Var.Value)), cover, true)
 	default:
-		x.R64 = x.R64.Intersect(without(y.Var.Value))
+		x.R64 = meet(x.R64, without(y.Var.Value), cover, true)
 	}
 	return a, b
 }
@@ -234,7 +234,7 @@ func without[T arc.Word](v T) arc.Arc[T] { return arc.Arc[T]{Base: v + 1, Size: 
 
 // refineOrder refines by a < b or a <= b, signed or not; b by the new a. A
 // strict bound at the end of the number line bounds nothing here.
-func refineOrder[T arc.Word](c Cond, a, b arc.Arc[T]) (arc.Arc[T], arc.Arc[T]) {
+func refineOrder[T arc.Word](c Cond, a, b arc.Arc[T], cover bool) (arc.Arc[T], arc.Arc[T]) {
 	strict := T(0)
 	if c == JLT || c == JSLT {
 		strict = 1
@@ -243,24 +243,27 @@ func refineOrder[T arc.Word](c Cond, a, b arc.Arc[T]) (arc.Arc[T], arc.Arc[T]) {
 	if c == JSLE || c == JSLT {
 		most = ^T(0) >> 1
 		least = most + 1
-		a = a.Intersect(arc.URange(least, T(b.Smax())-strict))
-		b = b.Intersect(arc.URange(T(a.Smin())+strict, most))
+		a = meet(a, arc.URange(least, T(b.Smax())-strict), cover, b.IsConst())
+		b = meet(b, arc.URange(T(a.Smin())+strict, most), cover, a.IsConst())
 		return a, b
 	}
-	a = a.Intersect(arc.URange(least, b.Umax()-strict))
-	b = b.Intersect(arc.URange(a.Umin()+strict, most))
+	a = meet(a, arc.URange(least, b.Umax()-strict), cover, b.IsConst())
+	b = meet(b, arc.URange(a.Umin()+strict, most), cover, a.IsConst())
 	return a, b
 }
 
 // refineBitTest refines by a & b != 0 for a single known bit, and by
 // a & b == 0 for any constant. The latter forgets both arcs of the tested
 // register, so that all that is left of its ranges is what its bits tell.
-func refineBitTest(c Cond, is32 bool, a, b S) (S, S) {
+func refineBitTest(c Cond, is32 bool, a, b S, cover bool) (S, S) {
 	x, y := &a, &b
 	if !ConstAt(*y, is32) {
 		x, y = y, x
 	}
 	if !ConstAt(*y, is32) {
+		if cover && c == JNSET { // a part of either may be constant
+			a, b = S{a.Var, arc.Full[uint64](), arc.Full[uint32]()}, S{b.Var, arc.Full[uint64](), arc.Full[uint32]()}
+		}
 		return a, b
 	}
 	v := y.Var.Value

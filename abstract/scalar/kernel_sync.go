@@ -9,27 +9,34 @@ import (
 // verifier does after every operation (kernel/bpf/verifier.c, reg_bounds_sync,
 // Linux 7.3). A set with an empty arc is returned as it is. It is sound for
 // sets that have a member; of others it may make one that has.
-func KernelSync(s S) S {
+func KernelSync(s S) S { return syncParts(s, false) }
+
+// syncParts is KernelSync, or with cover what covers it: see CoverRefine.
+func syncParts(s S, cover bool) S {
 	if s.Empty() || s.Var.IsConst() && s == Const(s.Var.Value) {
 		return s // a constant that all parts know: the rules below leave it
 	}
-	s = updateBounds(s)
+	s = updateBounds(s, cover)
 	for range 2 {
-		s.R32 = s.R32.Intersect(arc.Low(s.R64))
+		s.R32 = meet(s.R32, arc.Low(s.R64), cover, false)
 		s.R64 = arc.MeetLow(s.R64, s.R32)
 	}
 	s.Var = s.Var.Intersect(tnum.Range(s.Umin(), s.Umax()))
 	low := tnum.Range(uint64(s.U32min()), uint64(s.U32max()))
 	s.Var = s.Var.WithLow(s.Var.Low().Intersect(low))
-	return updateBounds(s)
+	return updateBounds(s, cover)
 }
 
 // updateBounds lets the known bits tell the arcs (__update_reg_bounds), and
 // finds out if but one member of Var lies between Umin and Umax. The test for
-// last does not look at Umax; on a set without members it may be wrong.
-func updateBounds(s S) S {
-	s.R32 = s.R32.Intersect(lowArc(s.Var))
-	s.R64 = s.R64.Intersect(wholeArc(s.Var))
+// last does not look at Umax; on a set without members it may be wrong. With cover it
+// finds out nothing.
+func updateBounds(s S, cover bool) S {
+	s.R32 = meet(s.R32, lowArc(s.Var), cover, false)
+	s.R64 = meet(s.R64, wholeArc(s.Var), cover, false)
+	if cover {
+		return s // a part of s may have one member that goes unnoticed
+	}
 	lo, hi := s.Umin(), s.Umax()
 	next, last := s.Var.Step(lo), s.Var.Max()
 	switch in := s.Var.Contains(lo); {

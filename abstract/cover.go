@@ -1,0 +1,264 @@
+package abstract
+
+import (
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Linux's verifier may know more of a number of which it knew less before: where two ranges
+// have two pieces in common it keeps the smaller range whole. So of two states, one of which
+// covers the other, the narrower one may go where the wider one does not. A state that
+// stands for others, because it covers them or was joined of them, has therefore two ranges
+// of a number: Alt.Off is what it holds itself, and is followed for certain; Alt.wide is what
+// covers the numbers of all states that it stands for, and is followed as a maybe where
+// Off is not. A state that is not certain has no numbers of its own: it goes by the wide
+// ones alone.
+
+// held returns what covers the number in all states that the value stands for.
+func (a *Alt) held() scalar.S {
+	if a.wide != nil {
+		return *a.wide
+	}
+	return a.Off
+}
+
+// cover notes what held is to return.
+func (a *Alt) cover(s scalar.S) {
+	if a.wide = nil; s != a.Off {
+		a.wide = &s
+	}
+}
+
+// covering returns the value, which nobody else has, with what covers it.
+func (v *Value) covering(s scalar.S) *Value {
+	v.cover(s)
+	return v
+}
+
+// like returns the value, which nobody else has, with what covers another one.
+func (v *Value) like(w *Value) *Value {
+	v.wide = w.wide
+	return v
+}
+
+// joinWide returns Alt.wide of two alternatives that are joined.
+func joinWide(a, b *Alt) *scalar.S {
+	if a.wide == nil && b.wide == nil {
+		return nil
+	}
+	s, _ := joinNumbers(a.held(), b.held())
+	return &s
+}
+
+// leqWide reports whether b covers what a does.
+func (a *Alt) leqWide(b *Alt) bool {
+	return a.wide == nil && b.wide == nil || a.wide == b.wide || a.held().Leq(b.held())
+}
+
+// mark tells which numbers of the states at a place stand for other ones.
+type mark struct {
+	regs  uint32 // by register
+	slots bool   // in slots of the stack
+}
+
+// covering is what one pass of the analysis tells the next about how states cover others.
+type covering struct {
+	on     bool   // states are let stand for others, by rules Kernel
+	blocks []mark // of each block, at its entry
+	exits  []mark // of each subprogram, where it returns
+	passes int    // that are over
+	more   bool   // this pass has found marks
+	// missed says that an edge was not followed, in the first pass, which states may take
+	// that others stand for.
+	missed bool
+	all    bool // any number may stand for others
+}
+
+func newCovering(p *bytecode.Program, g *cfg.Graph, on bool) *covering {
+	return &covering{on: on, blocks: make([]mark, g.NumBlocks()), exits: make([]mark, len(p.Subprogs))}
+}
+
+// again reports whether another pass is due: what states stand for was not known as it
+// is now, and makes a difference.
+func (c *covering) again() bool {
+	const patience = 4
+	c.passes++
+	due := c.more && (c.missed || c.passes > 1)
+	if c.passes == patience {
+		c.all = true
+	}
+	c.more = false
+	return due && c.passes <= patience
+}
+
+// wants reports whether what covers numbers is to be computed.
+func (c *covering) wants(f flags) bool { return c.on && (c.passes == 0 || c.all || f&stands != 0) }
+
+// note notes that s is left out because t covers it.
+func (c *covering) note(m *mark, s, t *State) {
+	if !c.on || c.all {
+		return
+	}
+	old := *m
+	for r, w := range t.regs {
+		if differ(s.regs[r], w) {
+			m.regs |= 1 << r
+		}
+	}
+	m.slots = m.slots || s.stands && !t.stands || slotsDiffer(s, t)
+	for i, w := range t.outer {
+		m.slots = m.slots || differ(s.outer[i], w)
+	}
+	c.more = c.more || *m != old
+}
+
+// differ reports whether w holds other numbers than v, which it covers.
+func differ(v, w *Value) bool {
+	if v == w || v == nil || w == nil {
+		return false
+	}
+	if len(v.more)+len(w.more) == 0 {
+		return v.Kind == Number && (v.Off != w.Off || v.flags&^w.flags&stands != 0)
+	}
+	number := func(a *Alt) bool { return a.Kind == Number }
+	return v.has(number) || w.has(number)
+}
+
+// slotsDiffer reports whether slots of two states may hold different numbers.
+func slotsDiffer(s, t *State) bool {
+	for i, f := range s.frames {
+		if i < len(t.frames) && f != t.frames[i] && (f.differs(t.frames[i]) || t.frames[i].differs(f)) {
+			return true
+		}
+	}
+	return false
+}
+
+// differs reports whether a slot that f knows has another number in g.
+func (f *frame) differs(g *frame) bool {
+	for i, x := range f.groups {
+		if x == nil || x == g.groups[i] {
+			continue
+		}
+		for num := int16(i*groupSlots + 1); num <= int16(i+1)*groupSlots; num++ {
+			s, t := x.at(num), g.groups[i].at(num)
+			if s != nil && s.known() && (t == nil || s.bytes != t.bytes || differ(s.val, t.val)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// standFor marks the numbers of a state that stand for others.
+func (s *State) standFor(m mark) {
+	if m == (mark{}) {
+		return
+	}
+	for r, v := range s.regs {
+		if m.regs>>r&1 != 0 {
+			s.regs[r] = v.marked()
+		}
+	}
+	s.stands = s.stands || m.slots
+}
+
+// marked returns the value as one that stands for others.
+func (v *Value) marked() *Value {
+	if v == nil || !v.has(func(a *Alt) bool { return a.Kind == Number && a.flags&stands == 0 }) {
+		return v
+	}
+	w := *v
+	w.more = slices.Clone(v.more)
+	w.each(func(a *Alt) {
+		if a.Kind == Number {
+			a.flags |= stands
+		}
+	})
+	return &w
+}
+
+// standing returns the value that a and b are joined to, marked if they are not the same.
+func (v *Value) standing(a, b *Value) *Value {
+	if v != nil && (differ(a, v) || differ(b, v)) {
+		return v.marked()
+	}
+	return v
+}
+
+// stands reports whether what covers the numbers counts.
+func (c *compare) stands() bool { return c.r.a.cover.wants(c.a.flags | c.b.flags) }
+
+// marked reports whether one of the numbers stands for others.
+func (c *compare) marked() bool {
+	return c.r.a.cover.on && (c.r.a.cover.all || (c.a.flags|c.b.flags)&stands != 0)
+}
+
+// decide returns what is known of the jump in a state, and whether that is a guess.
+func (c *compare) decide(s *State) (out scalar.Outcome, guess bool) {
+	out, guess = c.r.a.opt.decide(c.cond, c.is32, c.a.Off, c.b.Off, c.same)
+	if out != scalar.Both && s.cover && c.marked() {
+		out = c.covers(c.cond, c.a.held(), c.b.held())
+	}
+	return out, guess
+}
+
+// covers returns the outcome that all states have for which one with these numbers stands.
+func (c *compare) covers(cond scalar.Cond, a, b scalar.S) scalar.Outcome {
+	out, _ := c.r.a.opt.decide(cond, c.is32, a, b, c.same)
+	if out == scalar.Both || c.same || !c.stands() {
+		return out
+	}
+	return scalar.CoverDecide(cond, c.is32, a, b)
+}
+
+// other returns the state on an edge that the verifier does not follow: of states that this
+// one stands for, nil if none goes there.
+func (c *compare) other(s *State, cond scalar.Cond, on side) *State {
+	if s.cover && c.marked() || !c.stands() || c.covers(c.cond, c.a.held(), c.b.held()) != scalar.Both {
+		return c.ofPointer(s)
+	}
+	if !c.marked() {
+		c.r.a.cover.missed = true
+		return c.ofPointer(s)
+	}
+	other := s.fork()
+	if other.cover = true; !c.same {
+		c.refine(other, cond, on)
+	}
+	return other
+}
+
+// refined returns what is known of both numbers where cond holds: what the state holds,
+// and what covers the numbers of all states that it stands for.
+func (c *compare) refined(s *State, cond scalar.Cond) (x, y, wideX, wideY scalar.S) {
+	opt := &c.r.a.opt
+	if !c.stands() {
+		x, y = opt.refine(cond, c.is32, c.a.Off, c.b.Off)
+		return x, y, x, y
+	}
+	wideX, wideY = opt.coverRefine(cond, c.is32, c.a.held(), c.b.held())
+	if s.cover && c.marked() {
+		return wideX, wideY, wideX, wideY
+	}
+	x, y = opt.refine(cond, c.is32, c.a.Off, c.b.Off)
+	return x, y, wideX, wideY
+}
+
+// narrowed returns what is left of a number that may be a pointer instead, where cond holds.
+func (c *compare) narrowed(cond scalar.Cond, a *Alt) scalar.S {
+	x, _ := c.r.a.opt.refine(cond, false, a.held(), c.b.held())
+	if c.stands() {
+		x, _ = c.r.a.opt.coverRefine(cond, false, a.held(), c.b.held())
+	}
+	return x
+}
+
+// coverRefine is refine for all states for which one with these numbers stands.
+func (o *Options) coverRefine(c scalar.Cond, is32 bool, a, b scalar.S) (x, y scalar.S) {
+	x, y = scalar.CoverRefine(c, is32, a, b)
+	return o.kept(c, is32, [2]scalar.S{a, b}, [2]scalar.S{sane(x), sane(y)})
+}

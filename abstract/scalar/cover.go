@@ -1,0 +1,39 @@
+package scalar
+
+import "github.com/bpfcfg/bpfcfg/abstract/arc"
+
+// What the verifier makes of a set may be no part of what it makes of a larger one: see
+// arc.Cover. The functions here tell of a set what covers that of every part of it, the
+// sets whose Var, R64 and R32 lie inside those of the set.
+
+// CoverRefine returns sets that KernelRefine(c, is32, x, y) lies inside for all parts x of
+// a and y of b that have members for which c holds. Of parts without the verifier may
+// keep anything.
+func CoverRefine(c Cond, is32 bool, a, b S) (S, S) {
+	a, b = refineRaw(c, is32, a, b, true)
+	return syncParts(a, true), syncParts(b, true)
+}
+
+// CoverDecide returns an outcome that KernelDecide(c, is32, x, y, false) has, too, for all
+// parts x of a and y of b. It does not look for contradictions between Var and the arcs:
+// those of a part may go unnoticed.
+func CoverDecide(c Cond, is32 bool, a, b S) Outcome {
+	if out := KernelCompare(c, is32, a, b); out != Both {
+		return out
+	}
+	if x, y := refineRaw(c.Negate(), is32, a, b, true); x.Empty() || y.Empty() {
+		return Always
+	}
+	if x, y := refineRaw(c, is32, a, b, true); x.Empty() || y.Empty() {
+		return Never
+	}
+	return Both
+}
+
+// meet is arc.Intersect, or with cover arc.Cover.
+func meet[T arc.Word](a, b arc.Arc[T], cover, fixed bool) arc.Arc[T] {
+	if cover {
+		return a.Cover(b, fixed)
+	}
+	return a.Intersect(b)
+}
