@@ -74,7 +74,7 @@ func (k *Kernel) Apply(o *load.Object) *load.Object {
 	for _, p := range o.Programs {
 		q := *p
 		q.Insns, q.Relocs = slices.Clone(p.Insns), slices.Clone(p.Relocs)
-		if err := k.relocate(&q, answers); err != nil {
+		if err := k.relocate(&q, local, answers); err != nil {
 			err = fmt.Errorf("load %s: section %q: program %q: for %s: %w", o.Name, p.Section, p.Name, k.name, err)
 			out.Failed = append(out.Failed, load.ProgramError{Name: p.Name, Section: p.Section, Err: err})
 			continue
@@ -99,8 +99,8 @@ func (k *Kernel) bind(p *bytecode.Program) {
 	}
 }
 
-// relocate changes the instructions of a program.
-func (k *Kernel) relocate(p *bytecode.Program, answers map[request]answer) error {
+// relocate changes the instructions of a program of an object with these types.
+func (k *Kernel) relocate(p *bytecode.Program, local *btf.Spec, answers map[request]answer) error {
 	for i := range p.Relocs {
 		r := &p.Relocs[i]
 		if r.State != bytecode.RelocPending || r.Kind != bytecode.RelocCORE {
@@ -118,7 +118,7 @@ func (k *Kernel) relocate(p *bytecode.Program, answers map[request]answer) error
 		}
 	}
 	for _, ref := range p.Refs {
-		if err := k.symbol(p, ref); err != nil {
+		if err := k.symbol(p, local, ref); err != nil {
 			return fmt.Errorf("slot %d: %w", ref.PC, err)
 		}
 	}
@@ -128,23 +128,28 @@ func (k *Kernel) relocate(p *bytecode.Program, answers map[request]answer) error
 // errMissing tells that the kernel lacks a symbol that must be there.
 var errMissing = errors.New("not in this kernel, so libbpf refuses the program")
 
+// errOther tells that the kernel's function has another prototype than is declared.
+var errOther = errors.New("declared with another prototype than this kernel's, so libbpf refuses the program")
+
 // poisonKfunc is the number of the helper that libbpf calls in the place of a weak
 // kernel function that is missing (POISON_CALL_KFUNC_BASE in libbpf.c).
 const poisonKfunc = 2_002_000_000
 
 // symbol finds a kernel function or variable that an instruction refers to.
 // Addresses are left to the kernel.
-func (k *Kernel) symbol(p *bytecode.Program, ref bytecode.Ref) error {
+func (k *Kernel) symbol(p *bytecode.Program, local *btf.Spec, ref bytecode.Ref) error {
 	in := &p.Insns[ref.PC]
 	var id btf.TypeID
-	var found bool
-	switch {
-	case ref.Kind == bytecode.RefKfunc:
-		id, found = find[*btf.Func](k, ref.Name)
+	err := errMissing
+	switch decl := declaration(local, ref.Name); {
+	case ref.Kind == bytecode.RefKfunc, ref.Kind == bytecode.RefKsym && in.Src != bytecode.LdBTFID && decl != nil:
+		id, err = k.function(ref.Name, decl)
 	case ref.Kind == bytecode.RefKsym && in.Src == bytecode.LdBTFID:
-		id, found = find[*btf.Var](k, ref.Name)
-	case ref.Kind == bytecode.RefKsym: // a function's address, or a variable without a type
-		if id, found = find[*btf.Func](k, ref.Name); !found {
+		if v, spec := find[*btf.Var](k, ref.Name); spec != nil {
+			id, err = spec.TypeID(v)
+		}
+	case ref.Kind == bytecode.RefKsym: // the address of a variable without a type, or of what is not declared
+		if id, err = k.function(ref.Name, nil); err != nil {
 			return nil
 		}
 	default:
@@ -152,7 +157,7 @@ func (k *Kernel) symbol(p *bytecode.Program, ref bytecode.Ref) error {
 	}
 	rel := weakAt(p, ref.PC)
 	switch {
-	case found:
+	case err == nil:
 		if rel != nil {
 			rel.State, rel.Was = bytecode.RelocApplied, *in
 		}
@@ -160,8 +165,9 @@ func (k *Kernel) symbol(p *bytecode.Program, ref bytecode.Ref) error {
 		if in.IsWide() {
 			in.Src = bytecode.LdBTFID
 		}
+		rename(p, ref.PC, plain(ref.Name))
 	case rel == nil:
-		return fmt.Errorf("%q: %w", ref.Name, errMissing)
+		return fmt.Errorf("%q: %w", ref.Name, err)
 	default:
 		rel.State, rel.Was = bytecode.RelocPoisoned, *in
 		if in.IsWide() {
@@ -175,9 +181,59 @@ func (k *Kernel) symbol(p *bytecode.Program, ref bytecode.Ref) error {
 	return nil
 }
 
+// plain returns a name without a flavour, by which libbpf looks for a function.
+func plain(name string) string {
+	name, _, _ = strings.Cut(name, "___")
+	return name
+}
+
+// declaration returns how an object declares a function, nil when it does not. Of
+// several declarations the first counts (find_extern_btf_id in tools/lib/bpf/libbpf.c).
+func declaration(local *btf.Spec, name string) *btf.Func {
+	if local == nil {
+		return nil
+	}
+	var first *btf.Func
+	var lowest btf.TypeID
+	all, _ := local.AnyTypesByName(name) // of any flavour
+	for _, t := range all {
+		fn, ok := t.(*btf.Func)
+		if !ok || fn.Name != name || fn.Linkage != btf.ExternFunc {
+			continue
+		}
+		if id, err := local.TypeID(fn); err == nil && (first == nil || id < lowest) {
+			first, lowest = fn, id
+		}
+	}
+	return first
+}
+
+// function finds a function by the name that an object has for it, with the prototype
+// that it declares, if it does (bpf_object__resolve_ksym_func_btf_id in
+// tools/lib/bpf/libbpf.c).
+func (k *Kernel) function(name string, decl *btf.Func) (btf.TypeID, error) {
+	fn, spec := find[*btf.Func](k, plain(name))
+	switch {
+	case spec == nil:
+		return 0, errMissing
+	case decl != nil && btf.CheckTypeCompatibility(decl.Type, fn.Type) != nil:
+		return 0, errOther
+	}
+	return spec.TypeID(fn)
+}
+
 // dropRef takes out the reference of an instruction that refers to nothing now.
 func dropRef(p *bytecode.Program, pc bytecode.PC) {
 	p.Refs = slices.DeleteFunc(slices.Clone(p.Refs), func(r bytecode.Ref) bool { return r.PC == pc })
+}
+
+// rename names what an instruction refers to as the kernel does.
+func rename(p *bytecode.Program, pc bytecode.PC, name string) {
+	i := slices.IndexFunc(p.Refs, func(r bytecode.Ref) bool { return r.PC == pc })
+	if p.Refs[i].Name != name {
+		p.Refs = slices.Clone(p.Refs)
+		p.Refs[i].Name = name
+	}
 }
 
 // weakAt returns the relocation of a weak symbol, nil when the symbol must exist.
@@ -190,22 +246,20 @@ func weakAt(p *bytecode.Program, pc bytecode.PC) *bytecode.Reloc {
 	return nil
 }
 
-// find returns the number of the first type of a kind and name, of the kernel or
-// else of a module.
-func find[T btf.Type](k *Kernel, name string) (btf.TypeID, bool) {
+// find returns the first type of a kind and name, of the kernel or else of a module,
+// and whose types it is among, nil without one.
+func find[T btf.Type](k *Kernel, name string) (T, *btf.Spec) {
 	for _, spec := range append([]*btf.Spec{k.types}, k.modules...) {
 		types, err := spec.AnyTypesByName(name)
 		if err != nil {
 			continue
 		}
 		for _, t := range types {
-			if _, ok := t.(T); !ok {
-				continue
-			}
-			if id, err := spec.TypeID(t); err == nil {
-				return id, true
+			if found, ok := t.(T); ok {
+				return found, spec
 			}
 		}
 	}
-	return 0, false
+	var none T
+	return none, nil
 }

@@ -116,11 +116,7 @@ func TestResize(t *testing.T) {
 // is poisoned or zero, one that must exist makes the program fail.
 func TestSymbols(t *testing.T) {
 	o := objectFile(t, "kernel.o")
-	void := (*btf.Void)(nil)
-	fn := func(name string) btf.Type {
-		return &btf.Func{Name: name, Type: &btf.FuncProto{Return: void}, Linkage: btf.StaticFunc}
-	}
-	k, err := Read("vmlinux", kernelTypes(t, fn("bpf_task_acquire"), fn("bpf_task_release")))
+	k, err := Read("vmlinux", kernelTypes(t, taskFunction("bpf_task_acquire", true), taskFunction("bpf_task_release", false)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,14 +130,55 @@ func TestSymbols(t *testing.T) {
 			poisoned++
 		}
 	}
-	if p := out.Programs[0]; poisoned != 1 || p.Insns[1].Imm == 0 {
+	if p := out.Programs[0]; poisoned != 2 || p.Insns[1].Imm == 0 {
 		t.Errorf("%d poisoned, %+v", poisoned, p.Relocs)
 	}
-	if k, err = Read("vmlinux", kernelTypes(t, fn("bpf_task_acquire"))); err != nil {
-		t.Fatal(err)
+	for _, c := range []struct {
+		types []btf.Type
+		want  error
+	}{
+		{[]btf.Type{taskFunction("bpf_task_acquire", true)}, errMissing},
+		{[]btf.Type{taskFunction("bpf_task_acquire", false), taskFunction("bpf_task_release", false)}, errOther},
+	} {
+		if k, err = Read("vmlinux", kernelTypes(t, c.types...)); err != nil {
+			t.Fatal(err)
+		}
+		if out = k.Apply(o); len(out.Failed) != 1 || !errors.Is(out.Failed[0].Err, c.want) {
+			t.Errorf("%+v, want %v", out.Failed, c.want)
+		}
 	}
-	if out = k.Apply(o); len(out.Failed) != 1 || !errors.Is(out.Failed[0].Err, errMissing) {
-		t.Errorf("%+v", out.Failed)
+}
+
+// taskFunction makes a kernel function that takes a task, and returns one or nothing.
+func taskFunction(name string, returns bool) btf.Type {
+	task := &btf.Pointer{Target: &btf.Struct{Name: "task_struct", Size: 8}}
+	proto := &btf.FuncProto{Return: (*btf.Void)(nil), Params: []btf.FuncParam{{Name: "p", Type: task}}}
+	if returns {
+		proto.Return = task
+	}
+	return &btf.Func{Name: name, Type: proto, Linkage: btf.StaticFunc}
+}
+
+// TestFlavours states that a function is found by its name without the flavour, and by
+// its prototype: of testdata/flavour.c, only bpf_task_acquire___one is there
+// (bpf_object__resolve_ksym_func_btf_id in tools/lib/bpf/libbpf.c).
+func TestFlavours(t *testing.T) {
+	p := made(t, objectFile(t, "flavour.o"), "flavour", taskFunction("bpf_task_acquire", true),
+		taskFunction("bpf_task_release", false))
+	have := map[string]bytecode.RelocState{}
+	for _, r := range p.Relocs {
+		have[strings.TrimPrefix(r.Text, "weak symbol: ")] = r.State
+	}
+	for name, want := range map[string]bytecode.RelocState{"bpf_task_acquire___one": bytecode.RelocApplied,
+		"bpf_task_acquire___void": bytecode.RelocPoisoned, "bpf_task_gain___one": bytecode.RelocPoisoned} {
+		if got, ok := have[name]; !ok || got != want {
+			t.Errorf("%s: %v, want %v; all: %v", name, got, want, have)
+		}
+	}
+	for _, r := range p.Refs {
+		if strings.Contains(r.Name, "___") {
+			t.Errorf("slot %d refers to %q, which is no function of the kernel", r.PC, r.Name)
+		}
 	}
 }
 

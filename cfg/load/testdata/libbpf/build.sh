@@ -10,5 +10,5 @@ cc $flags -o "$tools/link" libbpf/link.c "$LIBBPF/src/libbpf.a" -lelf -lz
 cc $flags -o "$tools/submit" libbpf/submit.c "$LIBBPF/src/libbpf.a" -lelf -lz -Wl,--wrap=syscall
 "$tools/link" linked.o part_a.o part_b.o
 shared=../../../testdata
-"$tools/submit" $(ls *.o | grep -v -e pending.o -e unwind -e extension.o) $shared/corpus/bad/*.o $shared/seed-callx/*.o $shared/corpus/out/24_rodata_table.o \
+"$tools/submit" $(ls *.o | grep -v -e pending.o -e flavour.o -e unwind -e extension.o) $shared/corpus/bad/*.o $shared/seed-callx/*.o $shared/corpus/out/24_rodata_table.o \
 	$shared/corpus/out/27_asm_corners.o > libbpf.txt
