@@ -290,13 +290,39 @@ func globalEntry(p *bytecode.Program, sub int) *State {
 			args[i+1] = unknownNumber
 		case a == "ctx":
 			args[i+1] = pointer(Ctx, 0, 0)
-		case strings.HasPrefix(a, "mem:"):
-			args[i+1] = &Value{Alt: Alt{Kind: Other, flags: maybeNull | foreign}, id: uint32(i + 1)}
-		case strings.HasPrefix(a, "nonnull:"):
-			args[i+1] = &Value{Alt: Alt{Kind: Other, flags: foreign}}
 		default:
-			args[i+1] = unknownPtr
+			args[i+1] = globalPointer(p, a, uint32(i+1))
 		}
 	}
 	return entryState(args)
+}
+
+// globalPointer returns a pointer that a global function starts with; id is that of one
+// that may be null (kernel/bpf/btf.c btf_prepare_func_args and kernel/bpf/verifier.c
+// do_check_common, Linux 7.3).
+func globalPointer(p *bytecode.Program, arg string, id uint32) *Value {
+	kind, of, _ := strings.Cut(arg, ":")
+	m, orNull := MemTrusted, false
+	switch kind {
+	case "mem":
+		m, orNull = MemPlain, true
+	case "nonnull":
+		m = MemPlain
+	case "trusted":
+	case "trusted-or-null":
+		orNull = true
+	case "untrusted":
+		m = MemObject
+	default:
+		return unknownPtr
+	}
+	v := memoryPointer(m)
+	if m != MemPlain && p.Kernel != nil && of != "" {
+		v.Obj |= p.Kernel.Struct(of) << memoryBits
+	}
+	if orNull {
+		v.flags |= maybeNull
+		v.id = id
+	}
+	return v
 }

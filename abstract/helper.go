@@ -21,6 +21,7 @@ type callee struct {
 	// it fills, and how much of it r0 says; 0 when r0 says something else.
 	buffer int
 	object bool // a kernel function that returns an object of the kernel, in the plain way
+	shares bool // it returns another reference to the object in r1, which may be null if that is not the program's own
 }
 
 // helperCPU is the number of bpf_get_smp_processor_id.
@@ -150,6 +151,8 @@ func kfuncOf(prog *bytecode.Program, name string) callee {
 	switch strings.TrimSuffix(name, "_impl") {
 	case "bpf_rbtree_add":
 		c.callback, c.how = 3, cbNodes
+	case "bpf_refcount_acquire":
+		c.Result, c.shares = calls.Trusted, true
 	case "bpf_wq_set_callback":
 		c.callback, c.how = 2, cbTimer
 	case "bpf_task_work_schedule_signal", "bpf_task_work_schedule_resume":

@@ -314,26 +314,47 @@ func (r *run) callbacks(pc bytecode.PC, h callee, s *State) {
 	}
 }
 
-// callback follows a callback that a helper calls any number of times, on the
-// caller's stack if the pointer that it hands on leads there.
-func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
+// callbackArgs returns what a callback starts with.
+//
+// Source: kernel/bpf/verifier.c set_loop_callback_state, set_map_elem_callback_state,
+// set_find_vma_callback_state, set_user_ringbuf_callback_state,
+// set_rbtree_add_callback_state and set_timer_callback_state, Linux 7.3. Linux reads
+// numbers from objects of the program's own types (btf_struct_access).
+func (r *run) callbackArgs(how callbackKind, s *State) (args arguments) {
 	other := &Value{Alt: Alt{Kind: Other, flags: foreign, Off: unknown}}
-	var args arguments
 	switch how {
 	case cbLoop:
 		args[1], args[2] = unknownNumber, s.regs[bytecode.R3]
 	case cbMap:
-		args[1], args[2], args[3], args[4] = s.regs[bytecode.R1], other, r.elementOf(s), s.regs[bytecode.R3]
+		args[1], args[2], args[3], args[4] = s.regs[bytecode.R1], memoryPointer(memKey), r.elementOf(s), s.regs[bytecode.R3]
 	case cbVMA:
-		args[1], args[2], args[3] = other, other, s.regs[bytecode.R4]
+		args[1], args[2], args[3] = s.regs[bytecode.R1], r.object("vm_area_struct"), s.regs[bytecode.R4]
 	case cbBuffer:
 		args[1], args[2] = other, s.regs[bytecode.R3]
 	case cbNodes:
-		args[1], args[2] = other, other
+		args[1], args[2] = memoryPointer(MemBuffer), memoryPointer(MemBuffer)
 	case cbTimer:
+		args[1], args[2], args[3] = other, memoryPointer(memKey), memoryPointer(memElement)
+	}
+	return args
+}
+
+// object returns a pointer to a kernel's structure that may be gone.
+func (r *run) object(name string) *Value {
+	v := memoryPointer(MemObject)
+	if r.a.p.Kernel != nil {
+		v.Obj |= r.a.p.Kernel.Struct(name) << memoryBits
+	}
+	return v
+}
+
+// callback follows a callback that a helper calls any number of times, on the
+// caller's stack if the pointer that it hands on leads there.
+func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
+	args := r.callbackArgs(how, s)
+	if how == cbTimer {
 		// Runs later, when the caller's frames are gone.
 		r.later(sub, s.certain())
-		args[1], args[2], args[3] = other, other.in(memKey), other.in(memElement)
 		e := entryState(args)
 		e.cover = s.cover
 		r.a.enqueue(sub, e)
@@ -374,19 +395,12 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 	}
 }
 
-// in returns the pointer as one to a kind of memory.
-func (v *Value) in(m Memory) *Value {
-	w := *v
-	w.Obj = int32(m)
-	return &w
-}
-
 // elementOf returns the value pointer that bpf_for_each_map_elem hands on.
 func (r *run) elementOf(s *State) *Value {
 	if m := s.get(bytecode.R1); m.is(MapPtr) && m.Obj >= 0 {
 		return pointer(MapValue, int(m.Obj), 0)
 	}
-	return &Value{Alt: Alt{Kind: Other, flags: foreign, Off: unknown}}
+	return memoryPointer(memValue)
 }
 
 // unlinkFrames takes the links from all values on stacks: the callee may change

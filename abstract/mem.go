@@ -128,7 +128,7 @@ func (r *run) loadOther(acc access, a *Alt) *Value {
 	case acc.size < 8:
 	case m.numbers():
 		return unknownNumber
-	case m == memValue:
+	case m == memValue, m == memElement:
 		return unknownCell
 	}
 	return r.field(acc, a)

@@ -35,7 +35,7 @@ const (
 // known returns the kind of memory that others know.
 func (m Memory) known() Memory {
 	switch m {
-	case memValue:
+	case memValue, memKey, memElement:
 		return MemPlain
 	case memPacketEnd, memPacketPast:
 		return MemPacket
@@ -43,8 +43,6 @@ func (m Memory) known() Memory {
 		return MemTrusted
 	case memFullSock:
 		return MemSock
-	case memKey, memElement:
-		return MemUnknown
 	case memHanded:
 		return MemObject
 	}
@@ -56,7 +54,7 @@ func (m Memory) known() Memory {
 func (m Memory) numbers() bool {
 	switch m.known() {
 	case MemPlain, MemBuffer, MemPacket, MemSock, MemTCPSock, MemXDPSock, MemArena:
-		return m != memValue
+		return m != memValue && m != memElement
 	}
 	return false
 }

@@ -1,6 +1,9 @@
 package abstract
 
-import "github.com/bpfcfg/bpfcfg/abstract/calls"
+import (
+	"github.com/bpfcfg/bpfcfg/abstract/calls"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
 
 // result returns what a call returns by its prototype, nil for nothing.
 func (r *run) result(h callee, s *State) *Value {
@@ -36,7 +39,7 @@ func (r *run) result(h callee, s *State) *Value {
 	if h.object && (m == MemTrusted || m == memFile) {
 		m = r.handedOut(m)
 	}
-	if h.Result.MaybeNull() {
+	if h.Result.MaybeNull() || h.shares && !isMemory(s.get(bytecode.R1), MemTrusted) {
 		return s.memoryOrNull(m)
 	}
 	return memoryPointer(m)

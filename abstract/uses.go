@@ -38,7 +38,7 @@ func memoryOf(obj int32) Memory { return Memory(obj & (1<<memoryBits - 1)) }
 type Use struct {
 	PC      bytecode.PC
 	To      Memory
-	Certain bool // a certain state has such a pointer there
+	Certain bool // the verifier has such a pointer there
 	// Low is the lowest offset from the top of the own stack frame that is
 	// accessed, SureLow that of certain states; 0 for none.
 	Low, SureLow int
@@ -157,8 +157,13 @@ func (u use) memory(mixedPlain bool) (Memory, bool) {
 		return MemTrusted, all&(1<<MemObject|1<<MemUnknown) == 0
 	case known != 0 && known&(known-1) == 0:
 		return single(known), true
-	case known == 0 && u.certain == 0 && all != 0 && all&(all-1) == 0:
-		return single(all), false
+	case u.certain != 0 || all&(1<<MemUnknown) != 0 || all == 0:
+	case all&^plain == 0: // states that only cover the verifier's have nothing else
+		return MemPlain, true
+	case all&^objects == 0 && all&(1<<MemObject) == 0:
+		return MemTrusted, true
+	case all&(all-1) == 0:
+		return single(all), true
 	}
 	return MemUnknown, false
 }

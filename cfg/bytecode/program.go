@@ -91,8 +91,9 @@ type Subprogram struct {
 	Global bool   // verified on its own, by its BTF types (not called in context)
 
 	// Args tells the BTF kind of each parameter of a global function: "scalar",
-	// "ctx", "mem:N" (pointer to N bytes, may be null), "nonnull:N", or "other".
-	// Nil when there is no BTF.
+	// "ctx", "mem:N" (pointer to N bytes, may be null), "nonnull:N", "trusted:T"
+	// (pointer to a kernel's structure T), "trusted-or-null:T", "untrusted:T"
+	// (which may be gone, or is no structure), or "other". Nil when there is no BTF.
 	Args []string
 	// Params is how many parameters the function has by its BTF prototype, and
 	// Result the kind of what it returns: "void", "int" (an integer or enum of at

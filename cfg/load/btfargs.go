@@ -86,15 +86,14 @@ func (b *btfTypes) arg(typ uint32, tags []string, progType string) string {
 	default:
 		return "other"
 	}
-	nonnull := false
+	has := map[string]bool{}
 	for _, tag := range tags {
-		switch tag {
-		case tagArg + "ctx":
+		switch tag = strings.TrimPrefix(tag, tagArg); tag {
+		case "ctx":
 			return "ctx"
-		case tagArg + "nonnull":
-			nonnull = true
-		case tagArg + "nullable":
-		default: // trusted, arena, untrusted, …
+		case "nonnull", "nullable", "trusted", "untrusted":
+			has[tag] = true
+		default: // arena, …
 			return "other"
 		}
 	}
@@ -103,10 +102,20 @@ func (b *btfTypes) arg(typ uint32, tags []string, progType string) string {
 	}
 	pointee := b.at(b.strip(t.size))
 	size, ok := b.sizeOf(t.size)
+	kernel := ""
+	if pointee.kind == kindStruct || pointee.kind == kindFwd {
+		kernel, _, _ = strings.Cut(b.str(pointee.name), "___")
+	}
 	switch {
+	case has["untrusted"]:
+		return "untrusted:" + kernel
+	case has["trusted"] && has["nullable"]:
+		return "trusted-or-null:" + kernel
+	case has["trusted"]:
+		return "trusted:" + kernel
 	case pointee.kind == kindStruct && b.str(pointee.name) == "bpf_dynptr" || !ok:
 		return "other"
-	case nonnull:
+	case has["nonnull"]:
 		return fmt.Sprintf("nonnull:%d", size)
 	}
 	return fmt.Sprintf("mem:%d", size)

@@ -23,8 +23,12 @@ func TestDescribe(t *testing.T) {
 	}
 	pair := &btf.Struct{Name: "pair", Size: 16}
 	context := &btf.Struct{Name: "xdp_md", Size: 24}
-	tagged := fn(&btf.Pointer{Target: pair})
-	tagged.ParamTags = [][]string{{"arg:nonnull"}}
+	tagged := func(to btf.Type, tags ...string) *btf.Func {
+		f := fn(&btf.Pointer{Target: to})
+		f.ParamTags = [][]string{tags}
+		return f
+	}
+	task := &btf.Struct{Name: "task_struct___mine", Size: 16}
 	for _, c := range []struct {
 		fn   *btf.Func
 		typ  string
@@ -35,7 +39,12 @@ func TestDescribe(t *testing.T) {
 		{fn(&btf.Pointer{Target: context}), "xdp", []string{"ctx"}},
 		{fn(&btf.Pointer{Target: context}), "sched_cls", []string{"mem:24"}},
 		{fn(pair), "xdp", []string{"other"}},
-		{tagged, "xdp", []string{"nonnull:16"}},
+		{tagged(pair, "arg:nonnull"), "xdp", []string{"nonnull:16"}},
+		{tagged(task, "arg:trusted"), "xdp", []string{"trusted:task_struct"}},
+		{tagged(task, "arg:nullable", "arg:trusted"), "xdp", []string{"trusted-or-null:task_struct"}},
+		{tagged(task, "arg:untrusted"), "xdp", []string{"untrusted:task_struct"}},
+		{tagged(u32, "arg:untrusted"), "xdp", []string{"untrusted:"}},
+		{tagged(u32, "arg:arena"), "xdp", []string{"other"}},
 	} {
 		s := bytecode.Subprogram{Global: true}
 		err := Describe(&s, c.fn, c.typ)
