@@ -84,6 +84,8 @@ const (
 	LeakWords       // a held reference is told of in the same words wherever a program may end
 	OwnFrame        // a number plus a pointer to the stack is one into the same frame
 	OwnFill         // a number loaded from the stack with its sign is linked to nothing
+	ContextStores   // constants are stored into the context without a register
+	BugWords        // what the kernel takes for a fault of its own is told in the log
 	TryBranches     // a branch is decided by trying both sides for a contradiction
 
 	featureCount
@@ -135,7 +137,7 @@ func Table() [featureCount]Row {
 		FarCalls:            row(7002, 0, Read, "dumps have the function of a far call"),
 		TargetsSkipPrologue: row(Next, 0, Read, "targets lead behind code put in front of a function"),
 
-		LateFields:      row(0, 7000, Read, "registers and reserved fields are judged on paths"),
+		LateFields:      row(0, 7001, Recorded, "registers and reserved fields are judged on paths"),
 		FixedOffsets:    row(0, 7001, Recorded, "messages have the constant part of an offset apart"),
 		DeepRecursion:   row(0, 7000, Read, "recursion is found when calls nest too deep"),
 		LastGotox:       row(7002, 0, Read, "an indirect jump may end a subprogram"),
@@ -168,6 +170,8 @@ func Table() [featureCount]Row {
 		LeakWords:       row(6013, 0, Read, "one wording for references that are held where a program may end"),
 		OwnFrame:        row(7003, 0, Read, "a number plus a pointer to the stack is one into the same frame"),
 		OwnFill:         row(7003, 0, Read, "a number loaded from the stack with its sign is linked to nothing"),
+		ContextStores:   row(6004, 0, Read, "constants are stored into the context by one instruction"),
+		BugWords:        row(6016, 0, Read, "faults of the verifier itself are told in its log"),
 		TryBranches:     row(7002, 0, Read, "branches are decided by trying both sides"),
 	}
 	for i := range t {

@@ -184,7 +184,7 @@ func (j *goldenJob) do(programs *programCache, act goldenAction) (goldenResult, 
 		return p.LineAt(a.Graph.Blocks[b].Start)
 	})
 	r.Input, r.Program, r.Profile = j.source, j.name, j.profile.Name
-	if v := a.Rules.Check(p, a.Succ); !v.Accept {
+	if v := a.Verdict(); !v.Accept {
 		r.Refused = v.Message
 	}
 	return r, err

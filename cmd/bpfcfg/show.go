@@ -55,7 +55,7 @@ func (showCmd) Help() string {
   bpfcfg show prog.o --stage insns               instructions with C lines
   bpfcfg show prog.o#f1 --stage cfg              the graph, drawn in the terminal
   bpfcfg show prog.o --stage cfg --brief         one line for each block, fast: what never executes is not asked
-  bpfcfg show prog.o --stage cfg --brief --facts the same, and what never executes
+  bpfcfg show prog.o --stage cfg --brief --facts   the same, and what never executes
   bpfcfg show prog.o --stage succ --format json  targets of indirect jumps, for tools
   bpfcfg show prog.o --stage succ --profile linux-6.19   also whether that kernel accepts it
   bpfcfg show prog.o#f1 --stage tables           where each table entry ends up

@@ -14,7 +14,7 @@ import (
 // and what goes wrong with it on a kernel that accepts it.
 func kernelVerdict(a *pipeline.Analysis) (verdictDoc, []hazard.Hazard) {
 	d := verdictDoc{Rules: a.Rules.Name, Verdict: "accept", Insn: -1}
-	r := a.Rules.Check(a.Program, a.Succ)
+	r := a.Verdict()
 	switch {
 	case !r.Accept:
 		d.Verdict, d.Message, d.Insn = "reject", r.Text(), int(r.PC)

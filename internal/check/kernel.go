@@ -1,12 +1,10 @@
 package check
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
@@ -80,8 +78,6 @@ func (c *context) verdict() {
 	case v.May != nil:
 		f := c.add(MayRefuse, v.May.PC, fmt.Sprintf("Linux may refuse the program: %s", v.May.Message))
 		f.key = v.May.Message
-	default:
-		c.rewriting()
 	}
 	for _, v := range set.Faults(r) {
 		if v.Fault.Proven {
@@ -90,17 +86,6 @@ func (c *context) verdict() {
 			f := c.add(MayRefuse, v.PC, fmt.Sprintf("Linux may refuse the program: %s", v.Message))
 			f.key = v.Message
 		}
-	}
-}
-
-// rewriting tells of what Linux finds when it has accepted the program and rewrites it: a
-// jump that is too long when an instruction is made longer, a function that is gone.
-func (c *context) rewriting() {
-	if far := (*rewrite.RangeError)(nil); errors.As(c.a.ImageErr, &far) {
-		c.refusal(&rules.Verdict{Message: far.Error(), PC: far.Insn, Errno: "ENOMEM", Rule: rules.TooLarge})
-	}
-	if lost := (*rewrite.CalleeError)(nil); errors.As(c.a.ImageErr, &lost) {
-		c.refusal(&rules.Verdict{Message: lost.Error(), PC: lost.Insn, Errno: "EFAULT", Rule: rules.Calls})
 	}
 }
 

@@ -76,7 +76,7 @@ func indirect(a *pipeline.Analysis, op string) (jumps, targets int) {
 // Verdict returns what the kernel's rules say of a program: NotRefused, or the
 // message.
 func Verdict(a *pipeline.Analysis) string {
-	if v := a.Rules.Check(a.Program, a.Succ); !v.Accept {
+	if v := a.Verdict(); !v.Accept {
 		return v.Message
 	}
 	return NotRefused

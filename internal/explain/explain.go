@@ -261,7 +261,7 @@ func (x *Explainer) source(pc bytecode.PC) *Source {
 // verdict returns what the kernel's rules say of the program.
 func (x *Explainer) verdict() *rules.Verdict {
 	if x.rules == nil {
-		v := x.a.Rules.Check(x.p, x.a.Succ)
+		v := x.a.Verdict()
 		x.rules = &v
 	}
 	return x.rules

@@ -11,6 +11,8 @@
 package pipeline
 
 import (
+	"errors"
+
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit"
@@ -40,14 +42,39 @@ type Analysis struct {
 	common *shared     // by the analyses of Across with this Succ, nil for others
 }
 
-// Verdict returns what the kernel's rules say of the program. The paths that they
-// are asked along are followed once. It is for one goroutine at a time, for all
-// analyses of one call of Across together.
+// Verdict returns what the kernel says of the program: by its rules, and of one that
+// passes them when it is rewritten. The paths that the rules are asked along are followed
+// once. It is for one goroutine at a time, for all analyses of one call of Across
+// together.
 func (a *Analysis) Verdict() rules.Verdict {
 	if a.memo == nil {
 		a.memo = &rules.Memo{}
 	}
-	return a.Rules.CheckAgain(a.Program, a.Succ, a.memo)
+	v := a.Rules.CheckAgain(a.Program, a.Succ, a.memo)
+	if !v.Accept {
+		return v
+	}
+	switch late, certain := a.rewriting(); {
+	case late != nil && certain:
+		return *late
+	case late != nil && v.May == nil:
+		v.May = late
+	}
+	return v
+}
+
+// rewriting returns what Linux finds when it has accepted a program and rewrites it, nil
+// for nothing, and whether it does for certain: a jump that is too long when an
+// instruction is made longer, a function that is gone and that something refers to.
+func (a *Analysis) rewriting() (v *rules.Verdict, certain bool) {
+	if far := (*rewrite.RangeError)(nil); errors.As(a.ImageErr, &far) {
+		return &rules.Verdict{Message: far.Error(), PC: far.Insn, Errno: "ENOMEM", Rule: rules.TooLarge}, true
+	}
+	if lost := (*rewrite.CalleeError)(nil); errors.As(a.ImageErr, &lost) {
+		v = &rules.Verdict{Message: lost.Error(), PC: lost.Insn, Errno: "EFAULT", Rule: rules.Calls}
+		return v, lost.Certain
+	}
+	return nil, false
 }
 
 // Static returns what the kernel's rules say of the program before values are computed.

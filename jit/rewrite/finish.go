@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
@@ -53,6 +55,9 @@ func encode(st *state, im *image) (*jit.Program, error) {
 	p := &jit.Program{Insns: make([]bytecode.Insn, len(im.slots)), IndirectTarget: nil}
 	for i, s := range im.slots {
 		in, err := im.operands(s, int32(i))
+		if lost := (*CalleeError)(nil); errors.As(err, &lost) {
+			lost.old = !st.kernel.Has(kernel.BugWords)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -118,7 +123,8 @@ func (im *image) operands(s slot, i int32) (bytecode.Insn, error) {
 	switch {
 	case !im.lostCallee(s):
 	case len(im.funcs) > 1:
-		return s.in, &CalleeError{Insn: bytecode.PC(s.orig), Slot: bytecode.PC(s.target)}
+		sure := s.marks&markMaybe == 0 && im.certainFuncs() > 1
+		return s.in, &CalleeError{Insn: bytecode.PC(s.orig), Slot: bytecode.PC(s.target), Certain: sure}
 	default:
 		return unlinked(s, i), nil
 	}
@@ -134,6 +140,18 @@ func (im *image) operands(s slot, i int32) (bytecode.Insn, error) {
 func (im *image) lostCallee(s slot) bool {
 	return s.target != none && isCallLike(s.in) &&
 		(int(s.target) >= len(im.slots) || im.funcs[im.funcAt(s.target)].start != s.target)
+}
+
+// certainFuncs returns how many functions have something that was seen for certain.
+func (im *image) certainFuncs() int {
+	n := 0
+	for f := range im.funcs {
+		body := im.slots[im.funcs[f].start:im.end(f)]
+		if slices.ContainsFunc(body, func(s slot) bool { return s.marks&markMaybe == 0 }) {
+			n++
+		}
+	}
+	return n
 }
 
 // unlinked returns a call of a function that was removed, or a load of its address, as
@@ -152,10 +170,17 @@ func unlinked(s slot, i int32) bytecode.Insn {
 type CalleeError struct {
 	Insn bytecode.PC // source slot of the instruction
 	Slot bytecode.PC // rewritten slot at which no function begins
+	// Certain reports whether it is: that the instruction is left, and several functions.
+	Certain bool
+	old     bool // of kernels that tell it in their own log alone
 }
 
-// Error returns Linux's message (kernel/bpf/fixups.c jit_subprogs, Linux 7.3).
+// Error returns Linux's message (kernel/bpf/verifier.c jit_subprogs, Linux 6.12, and
+// kernel/bpf/fixups.c, Linux 7.3).
 func (e *CalleeError) Error() string {
+	if e.old {
+		return fmt.Sprintf("verifier bug. No program starts at insn %d", e.Slot)
+	}
 	return fmt.Sprintf("verifier bug: No program to jit at insn %d (subprog < 0)", e.Slot)
 }
 

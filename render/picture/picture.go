@@ -72,7 +72,7 @@ func groups(a *pipeline.Analysis, edges []render.Edge) []render.Group {
 // doubts says why the program is refused, and what keeps the picture from being
 // proven.
 func doubts(s *render.Scene, a *pipeline.Analysis) {
-	if v := a.Rules.Check(a.Program, a.Succ); !v.Accept {
+	if v := a.Verdict(); !v.Accept {
 		s.Refused = "by " + a.Rules.Name + ": " + v.Message
 		if v.PC >= 0 {
 			s.Refused += fmt.Sprintf(" (insn %d)", v.PC)

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"fmt"
+
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
@@ -9,8 +11,7 @@ import (
 // a path has reached.
 //
 // Source: kernel/bpf/verifier.c do_check_insn, Linux 6.19. An indirect jump
-// through a register that does not exist is not looked at there: the kernel
-// reads beyond the end of its array of registers.
+// through a register that does not exist is not looked at there: see beyond.
 func (c *checker) lateFields(pc bytecode.PC) *Verdict {
 	in := c.p.Insns[pc]
 	switch {
@@ -20,7 +21,7 @@ func (c *checker) lateFields(pc bytecode.PC) *Verdict {
 		}
 		return nil
 	case in.IsGotox() && in.Dst > bytecode.R10:
-		return c.set.verdict(abstract.Fault{PC: pc, Kind: abstract.UnsetTarget, Proven: true, Reg: in.Dst})
+		return c.beyond(pc, in.Dst)
 	}
 	if msg := c.set.badFields(in); msg != "" {
 		return reject(pc, Encoding, msg)
@@ -29,4 +30,23 @@ func (c *checker) lateFields(pc bytecode.PC) *Verdict {
 		return reject(pc, Encoding, msg)
 	}
 	return nil
+}
+
+// noCaller is what the kernel prints for the type -1: it has all flags of a type, and a
+// name that is none.
+const noCaller = "rdonly_ringbuf_user_percpu_rcu_untrusted_trusted_(null)_or_null"
+
+// beyond returns the refusal of an indirect jump through a register that does not exist.
+// The kernel takes what lies behind its registers for one. That begins with the
+// instruction that called the function, -1 of the main program, where the type of a
+// register is; what else it finds is not known.
+//
+// Source: include/linux/bpf_verifier.h struct bpf_func_state, kernel/bpf/log.c
+// reg_type_str, Linux 6.19; so recorded of 6.19.14 and 7.0.13.
+func (c *checker) beyond(pc bytecode.PC, reg bytecode.Reg) *Verdict {
+	v := c.set.verdict(abstract.Fault{PC: pc, Kind: abstract.UnsetTarget, Proven: true, Reg: reg})
+	if reg == bytecode.R10+1 && c.p.SubprogAt(pc) == 0 {
+		v.Message = fmt.Sprintf("R%d has type %s, expected PTR_TO_INSN", reg, noCaller)
+	}
+	return v
 }

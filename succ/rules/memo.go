@@ -91,7 +91,7 @@ func traitsOf(p *bytecode.Program) *traits {
 // these traits.
 func (s Set) before(t *traits) Set {
 	s.Name, s.Quirks, s.FixedOffsets = "", abstract.Quirks{}, false
-	s.KeepsTargets, s.DeepCalls, s.CallbackLimits = false, false, false
+	s.KeepsTargets, s.DeepCalls, s.CallbackLimits, s.ContextStores = false, false, false, false
 	if !t.tables {
 		s.Indirect, s.LastGotox, s.OffsetErrno, s.PerSubprogram, s.MaxJumpEdges = false, false, "", false, 0
 	}

@@ -49,6 +49,9 @@ type Set struct {
 	// tail call. Of older kernels some stable releases know it: 6.12.117 refuses the
 	// loads, 6.19.14 takes both.
 	CallbackLimits bool
+	// ContextStores reports whether an instruction may store a constant into the context;
+	// before, it had to be in a register.
+	ContextStores bool
 	// StackArgs reports whether arguments can be passed on the stack, through r11.
 	StackArgs bool
 	// LeakWords reports whether a reference that is held where a program may end is told
@@ -76,7 +79,8 @@ func Of(k kernel.Features) Set {
 		LateFields: k.Has(kernel.LateFields), OffsetErrno: "EINVAL", PerSubprogram: k.Has(kernel.TablesByMap),
 		StaticCallx: k.Has(kernel.StaticCallx), FixedOffsets: k.Has(kernel.FixedOffsets),
 		KeepsTargets: k.Has(kernel.KeepTargetNops), DeepRecursion: k.Has(kernel.DeepRecursion),
-		StackArgs: k.Has(kernel.StackArgs), DeepCalls: k.Has(kernel.DeepCalls),
+		ContextStores: k.Has(kernel.ContextStores),
+		StackArgs:     k.Has(kernel.StackArgs), DeepCalls: k.Has(kernel.DeepCalls),
 		CallbackLimits: k.Has(kernel.CallbackLimits), LeakWords: k.Has(kernel.LeakWords),
 		Unwinds: k.Has(kernel.Unwinding),
 		Quirks:  abstract.QuirksOf(k),

@@ -121,6 +121,8 @@ type paths struct {
 	callxs  bool     // the program has indirect calls
 	endless *Verdict // on a loop that nothing leaves, when it is not known what the kernel says of it
 
+	context map[bytecode.PC]bool // see intoContext; nil until asked for
+
 	once            []bool // of each subprogram by starts: see calledOnce; nil until asked for
 	callback, async []bool // of each subprogram by starts: see roles
 }
@@ -215,12 +217,31 @@ func (w *paths) ruleAt(pc bytecode.PC) *Verdict {
 		if msg := badOperand(in); msg != "" && w.r.Facts.Reach(pc) == cfg.Yes {
 			return reject(pc, Encoding, msg)
 		}
+	case in.Class() == asm.StClass && !w.c.set.ContextStores && w.intoContext(pc):
+		v := reject(pc, Encoding, fmt.Sprintf("BPF_ST stores into R%d ctx is not allowed", in.Dst))
+		v.Errno = "EACCES"
+		return v
 	case in.IsGotox() && w.c.set.PerSubprogram:
 		return w.leaves(pc)
 	case in.IsCallx():
 		return w.callx(pc)
 	}
 	return nil
+}
+
+// intoContext reports whether an instruction accesses the context for certain.
+//
+// Source: kernel/bpf/verifier.c do_check, Linux 6.1.
+func (w *paths) intoContext(pc bytecode.PC) bool {
+	if w.context == nil {
+		w.context = map[bytecode.PC]bool{}
+		for _, u := range w.r.Facts.Uses() {
+			if u.To == abstract.MemCtx && u.Certain {
+				w.context[u.PC] = true
+			}
+		}
+	}
+	return w.context[pc]
 }
 
 // badOperand complains about a constant that a computation cannot have: the divisor

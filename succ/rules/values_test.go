@@ -1,4 +1,4 @@
-package rules
+package rules_test
 
 import (
 	"cmp"
@@ -17,6 +17,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
 var update = flag.Bool("update", false, "write the table in docs/kernel-rules.md")
@@ -30,18 +34,9 @@ type shortfall struct {
 
 // shortfalls lists them. A test fails when one of them agrees.
 var shortfalls = []shortfall{
-	{"linux-6.19", "bad/register-11", "the kernel reads beyond the end of its registers and prints what it finds"},
-	{"linux-7.0", "bad/register-11", "the kernel reads beyond the end of its registers and prints what it finds"},
 	{"linux-6.12", "12_may_goto_switch/walk", "the kernel gives up on the number of jumps, which are not counted here"},
-	{"linux-6.1", "08_two_tables_one_gotox/pick", "stores of constants into the context, which 6.1 refuses"},
-	{"linux-6.1", "22_tail_dispatch/*", "stores of constants into the context, which 6.1 refuses"},
 	{"linux-6.19", "03_threaded_vm/run", "the kernel gives up on the number of paths, which are not counted here"},
-	{"linux-7.3", "loop*", noProgram}, {"linux-7.1", "loop*", noProgram}, {"linux-7.0", "loop*", noProgram},
-	{"linux-6.12", "loop*", noProgram},
 }
-
-// noProgram is why kernels refuse programs that have passed all rules.
-const noProgram = "the kernel has removed a callback that something refers to: told when the program is rewritten"
 
 // leastShare is how many of 1000 recorded refusals must be told with the kernel's verdict,
 // words and instruction.
@@ -74,7 +69,6 @@ type row struct {
 	set, rule                        string
 	programs, verdict, message, insn int // insn: of those whose log names one
 	withInsn                         int
-	late                             int // refused when they are rewritten: see noProgram
 }
 
 // TestVerdicts compares the verdicts of sets with those of real kernels: the
@@ -83,7 +77,7 @@ func TestVerdicts(t *testing.T) {
 	var rows []*row
 	used := map[int]bool{}
 	for _, c := range recorded {
-		set, err := Lookup(c.set)
+		prof, err := jit.LookupProfile(c.set)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +85,7 @@ func TestVerdicts(t *testing.T) {
 		files := testenv.Glob(t, c.glob)
 		slices.Reverse(files) // the logs that name instructions are those of "off"
 		for _, file := range files {
-			judge(t, set, file, seen, &rows, used)
+			judge(t, prof, file, seen, &rows, used)
 		}
 	}
 	for i, s := range shortfalls {
@@ -112,7 +106,7 @@ func shares(t *testing.T, rows []*row) {
 		}
 		good := min(r.message, r.programs-(r.withInsn-r.insn))
 		for _, set := range []string{r.set, "all kernels"} {
-			all[set] += r.programs - r.late
+			all[set] += r.programs
 			same[set] += good
 		}
 	}
@@ -127,7 +121,7 @@ func shares(t *testing.T, rows []*row) {
 // judge compares a set with a file of records. The same program is recorded in
 // several files; each counts, but a program that the verdict of which is the same
 // as in another file is judged once.
-func judge(t *testing.T, set Set, file string, seen map[string]bool, rows *[]*row, used map[int]bool) {
+func judge(t *testing.T, prof jit.Profile, file string, seen map[string]bool, rows *[]*row, used map[int]bool) {
 	r, err := record.Open(file, record.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -151,31 +145,38 @@ func judge(t *testing.T, set Set, file string, seen map[string]bool, rows *[]*ro
 			continue
 		}
 		seen[key] = true
-		v, err := set.Judge(p)
+		a, err := pipeline.Run(p, prof, rewrite.Options{AttachType: rec.Job.AttachType})
 		if err != nil {
 			t.Fatal(err)
 		}
-		compare(t, set, filepath.Base(file)+" ", rec, v, rows, used)
+		compare(t, a.Rules.Name, filepath.Base(file)+" ", rec, a.Verdict(), rows, used)
 	}
 }
 
 // compare counts a program and complains about a difference that is not known.
-func compare(t *testing.T, set Set, file string, rec *record.Record, v Verdict, rows *[]*row, used map[int]bool) {
+func compare(t *testing.T, set, file string, rec *record.Record, v rules.Verdict, rows *[]*row, used map[int]bool) {
 	load := rec.Result.Load
-	rule := "(accepted)"
-	if !load.OK {
-		rule = ruleOf(load.Error)
+	words := load.Error
+	if insnLine.MatchString(words) {
+		words = "" // the last line of a log that does not say why
 	}
-	i := slices.IndexFunc(*rows, func(r *row) bool { return r.set == set.Name && r.rule == rule })
+	rule := "(accepted)"
+	switch {
+	case !load.OK && words == "":
+		rule = "(none, the log does not say why)"
+	case !load.OK:
+		rule = ruleOf(words)
+	}
+	i := slices.IndexFunc(*rows, func(r *row) bool { return r.set == set && r.rule == rule })
 	if i < 0 {
 		i = len(*rows)
-		*rows = append(*rows, &row{set: set.Name, rule: rule})
+		*rows = append(*rows, &row{set: set, rule: rule})
 	}
 	r := (*rows)[i]
 	r.programs++
-	pc, named := loggedInsn(load.Log, load.Error)
+	pc, named := loggedInsn(load.Log, words)
 	sameVerdict := v.Accept == load.OK
-	sameMessage := sameVerdict && v.Message == load.Error && v.Errno == load.Errno
+	sameMessage := sameVerdict && (v.Message == words || words == "") && v.Errno == load.Errno
 	sameInsn := sameMessage && (!named || int(v.PC) == pc)
 	r.verdict += count(sameVerdict)
 	r.message += count(sameMessage)
@@ -186,12 +187,11 @@ func compare(t *testing.T, set Set, file string, rec *record.Record, v Verdict, 
 	if sameInsn {
 		return
 	}
-	if i := known(set.Name, rec.Job.Name); i >= 0 {
+	if i := known(set, rec.Job.Name); i >= 0 {
 		used[i] = true
-		r.late += count(shortfalls[i].why == noProgram)
 		return
 	}
-	t.Errorf("%s%s: %s: accept %v, %s %q at %d; kernel says %s %q at %d", file, rec.Job.Name, set.Name, v.Accept, v.Errno,
+	t.Errorf("%s%s: %s: accept %v, %s %q at %d; kernel says %s %q at %d", file, rec.Job.Name, set, v.Accept, v.Errno,
 		v.Message, v.PC, load.Errno, load.Error, pc)
 }
 
@@ -205,6 +205,7 @@ func count(b bool) int {
 var (
 	insnLine  = regexp.MustCompile(`^(\d+): \([0-9a-f]{2}\) `)
 	atInsn    = regexp.MustCompile(`(?:infinite loop detected at|unreachable|for|jump out of range from|middle of ldimm64) insn (\d+)`)
+	late      = regexp.MustCompile(`^verifier bug: No program to jit at insn \d+ `) // of the rewritten program
 	numbers   = regexp.MustCompile(`0x[0-9a-f]+|-?\d+`)
 	anyOpcode = regexp.MustCompile(`unknown opcode \w+`)
 	anyType   = regexp.MustCompile(`has type \S+,`)
@@ -227,7 +228,7 @@ func loggedInsn(log, msg string) (pc int, ok bool) {
 		pc, _ = strconv.Atoi(m[1])
 		return pc, true
 	}
-	if msg == "" {
+	if msg == "" || late.MatchString(msg) {
 		return -1, false
 	}
 	pc = -1

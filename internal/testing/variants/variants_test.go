@@ -203,7 +203,7 @@ func (c *tally) late(t *testing.T, p *bytecode.Program, rec *record.Record) {
 		t.Fatal(err)
 	}
 	c.refused++
-	if far := (*rewrite.RangeError)(nil); !errors.As(a.ImageErr, &far) || far.Error() != rec.Result.Load.Error {
+	if v := a.Verdict(); v.Accept || v.Message != rec.Result.Load.Error {
 		t.Errorf("%s: %q, and we say %v", rec.Job.Name, rec.Result.Load.Error, a.ImageErr)
 		return
 	}
