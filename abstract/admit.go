@@ -66,7 +66,7 @@ func (s *State) misfit(c Concrete) func() string {
 	for i, f := range s.frames {
 		for num, sl := range f.all {
 			if x := c.StackWord(i, int(num)); !sl.admits(x, c, &base) {
-				return func() string { return fmt.Sprintf("fp[%d]-%d=%s is %#x", i, 8*num, sl.text(), x) }
+				return func() string { return fmt.Sprintf("fp[%d]-%d=%s is %#x", i, 8*num, sl.text((*Facts)(nil).Texts()), x) }
 			}
 		}
 	}

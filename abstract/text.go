@@ -3,6 +3,7 @@ package abstract
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
@@ -19,8 +20,9 @@ import (
 // has none.
 func (f *Facts) EntryText(b cfg.BlockID) []string {
 	var out []string
+	t := f.Texts()
 	for i, s := range f.states[b] {
-		line := s.String()
+		line := t.line(s)
 		if len(f.states[b]) > 1 {
 			line = fmt.Sprintf("%d: %s", i+1, line)
 		}
@@ -29,41 +31,173 @@ func (f *Facts) EntryText(b cfg.BlockID) []string {
 	return out
 }
 
-// String returns the registers and stack slots of which something is known.
-func (s *State) String() string {
-	var parts []string
+// Known is what is known of a register or stack slot: "R1", "fp-8", and the value;
+// nothing if that is empty.
+type Known struct{ Place, Text string }
+
+// Texts writes the facts of many blocks. States share most values: it writes the text
+// of each once.
+type Texts struct {
+	f      *Facts
+	last   *State // told last, nil at first
+	values map[*Value]string
+}
+
+// Texts returns a writer of the facts.
+func (f *Facts) Texts() *Texts {
+	return &Texts{f: f, values: map[*Value]string{}}
+}
+
+// Reset forgets which state was told last.
+func (t *Texts) Reset() { t.last = nil }
+
+// Changes returns, for each state that EntryText has of a block, in what it differs
+// from the state told before.
+func (t *Texts) Changes(b cfg.BlockID) [][]Known {
+	out := make([][]Known, 0, len(t.f.states[b]))
+	for _, s := range t.f.states[b] {
+		out = append(out, t.changes(s))
+		t.last = s
+	}
+	return out
+}
+
+// changes returns in what a state differs from the last one.
+func (t *Texts) changes(s *State) []Known {
+	if t.last == nil {
+		return t.state(s)
+	}
+	var out []Known
+	for r, v := range s.regs {
+		if old := t.last.regs[r]; v != old && t.register(v) != t.register(old) {
+			out = append(out, Known{registerNames[r], t.register(v)})
+		}
+	}
+	for i := range max(len(s.frames), len(t.last.frames)) {
+		for j := range len(frame{}.groups) {
+			if a, b := t.last.group(i, j), s.group(i, j); a != b {
+				out = t.slots(out, a, b, i, j)
+			}
+		}
+	}
+	return out
+}
+
+// slots adds the slots of a group of a frame that differ from those of the group before.
+func (t *Texts) slots(out []Known, before, now *group, frame, i int) []Known {
+	if before == nil {
+		before = &noSlots
+	}
+	if now == nil {
+		now = &noSlots
+	}
+	for j := range now {
+		if now[j] == before[j] {
+			continue
+		}
+		if text := t.slot(&now[j]); text != t.slot(&before[j]) {
+			out = append(out, Known{slotName(frame, i, j), text})
+		}
+	}
+	return out
+}
+
+var noSlots group
+
+// group returns a group of slots of a frame, nil if it has none.
+func (s *State) group(frame, i int) *group {
+	if frame >= len(s.frames) {
+		return nil
+	}
+	return s.frames[frame].groups[i]
+}
+
+// state returns what a state holds of registers and stack slots.
+func (t *Texts) state(s *State) []Known {
+	var out []Known
 	for r, v := range s.regs {
 		if v != nil {
-			parts = append(parts, fmt.Sprintf("R%d=%s", r, v))
+			out = append(out, Known{registerNames[r], t.value(v)})
 		}
 	}
 	for i, f := range s.frames {
-		for num, sl := range f.all {
-			if !sl.known() {
-				continue
+		for j, g := range f.groups {
+			if g != nil {
+				out = t.slots(out, nil, g, i, j)
 			}
-			name := fmt.Sprintf("fp-%d", 8*num)
-			if i > 0 {
-				name = fmt.Sprintf("fp[%d]-%d", i, 8*num)
-			}
-			parts = append(parts, name+"="+sl.text())
 		}
 	}
-	return strings.Join(parts, " ")
+	return out
 }
+
+var registerNames = func() (names [numValues]string) {
+	for r := range names {
+		names[r] = fmt.Sprintf("R%d", r)
+	}
+	return
+}()
+
+// slotName returns the name of a slot in a group of a frame.
+func slotName(frame, group, slot int) string {
+	name := strconv.Itoa(8 * (group*groupSlots + slot + 1))
+	if frame > 0 {
+		return fmt.Sprintf("fp[%d]-%s", frame, name)
+	}
+	return "fp-" + name
+}
+
+// register returns what is known of a register, nothing for none.
+func (t *Texts) register(v *Value) string {
+	if v == nil {
+		return ""
+	}
+	return t.value(v)
+}
+
+func (t *Texts) value(v *Value) string {
+	text, ok := t.values[v]
+	if !ok {
+		text = v.String()
+		t.values[v] = text
+	}
+	return text
+}
+
+// slot returns what is known of a slot, nothing for none.
+func (t *Texts) slot(s *slot) string {
+	if !s.present() || !s.known() {
+		return ""
+	}
+	return s.text(t)
+}
+
+// line returns a state in one line.
+func (t *Texts) line(s *State) string {
+	var b strings.Builder
+	for i, k := range t.state(s) {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(k.Place + "=" + k.Text)
+	}
+	return b.String()
+}
+
+// String returns the registers and stack slots of which something is known.
+func (s *State) String() string { return (*Facts)(nil).Texts().line(s) }
 
 // text returns the slot's value, or its bytes as the kernel prints them,
 // highest address first: m for anything, 0 for zero.
-func (s *slot) text() string {
+func (s *slot) text(t *Texts) string {
 	if s.val != nil && s.spilled() == 8 {
-		return s.val.String()
+		return t.value(s.val)
 	}
 	var b strings.Builder
 	for i := 7; i >= 0; i-- {
 		b.WriteByte("?m0rm"[s.bytes[i]])
 	}
 	if s.val != nil {
-		b.WriteString(" " + s.val.String())
+		b.WriteString(" " + t.value(s.val))
 	}
 	return b.String()
 }

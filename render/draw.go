@@ -16,9 +16,15 @@ import (
 // that a style sheet alone can light up the whole and "#b7" in an address leads
 // to it.
 func Draw(s *Scene, l *Layout) *display.Picture {
+	return draw(s, l, false)
+}
+
+// draw is Draw, for a page that makes the titles of lines and pieces itself.
+func draw(s *Scene, l *Layout, untitled bool) *display.Picture {
 	p := &display.Picture{W: l.W, H: l.H, Title: visible.Text(s.Title), Desc: s.describe(l)}
 	p.Parts = func(yield func(display.Item) bool) {
 		d := newDrawing(s, l)
+		d.untitled = untitled
 		on := true
 		flush := func() {
 			for _, it := range d.items {
@@ -102,6 +108,9 @@ type drawing struct {
 	*viewer
 	l     *Layout
 	items []display.Item
+	// untitled leaves titles out that say what the part and its index say.
+	untitled bool
+
 	wires [][]int // lines drawn in each block's group
 	whole [][]int // lines of each block to light up as a whole
 	links []int   // link of each block, -1
@@ -150,6 +159,15 @@ func (d *drawing) group(g display.Item, f func()) {
 // path adds a shape; title may be empty.
 func (d *drawing) path(class string, p *display.Path, title string) {
 	d.add(display.Item{Class: class, Path: *p, Title: visible.Text(title)})
+}
+
+// about adds a shape that stands for an edge.
+func (d *drawing) about(edge int, class string, p *display.Path, title func() string) {
+	it := display.Item{Class: class, Path: *p, Part: display.Edge, Index: edge}
+	if !d.untitled {
+		it.Title = visible.Text(title())
+	}
+	d.add(it)
 }
 
 // at starts a path.

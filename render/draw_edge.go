@@ -93,6 +93,27 @@ func (d *drawing) wire(i int) {
 	if !w.Curve {
 		path = roundedPath(w.Points, w.First, w.Last)
 	}
+	mark := ""
+	if !w.ToHub {
+		mark = markClass(d.sameMark(w))
+	}
+	if mark != "" { // a broad line below: dashes and head still tell the kind
+		d.path("glow"+mark, path, "")
+	}
+	if class := fmt.Sprintf("e k%d", k); len(w.Edges) == 1 && !w.ToHub {
+		d.about(w.Edges[0], class, path, func() string { return d.lineTitle(w, mark) })
+	} else {
+		d.path(class, path, d.lineTitle(w, mark))
+	}
+	if w.Last == len(w.Points)-1 {
+		d.head(w, k)
+	}
+	d.label(w, e)
+}
+
+// lineTitle says what a line is.
+func (d *drawing) lineTitle(w *Wire, mark string) string {
+	e := &d.scene.Edges[w.Edges[0]]
 	title := fmt.Sprintf("%s → %s, %s", d.scene.Blocks[e.From].Name, d.target(e), e.Kind)
 	if w.ToHub {
 		title = fmt.Sprintf("%s, %s", d.scene.Blocks[e.From].Name, visible.Count(len(w.Edges), "target"))
@@ -105,24 +126,13 @@ func (d *drawing) wire(i int) {
 	} else if e.Maybe {
 		title += ", merely possible"
 	}
-	mark := ""
-	if !w.ToHub {
-		mark = markClass(d.sameMark(w))
-	}
 	if mark != "" {
 		title += ", " + visible.Text(e.Mark)
 	}
 	if e.Count != nil && len(w.Edges) == 1 {
 		title += fmt.Sprintf(", passed %d times", *e.Count)
 	}
-	if mark != "" { // a broad line below: dashes and head still tell the kind
-		d.path("glow"+mark, path, "")
-	}
-	d.path(fmt.Sprintf("e k%d", k), path, title)
-	if w.Last == len(w.Points)-1 {
-		d.head(w, k)
-	}
-	d.label(w, e)
+	return title
 }
 
 func (d *drawing) target(e *Edge) string {

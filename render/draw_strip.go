@@ -75,13 +75,13 @@ func (d *drawing) stripParts(b int) {
 	if st.Before != nil {
 		d.ribbon(b)
 		for _, i := range d.partsBefore[b] {
-			d.piece(d.scene.Before.Pieces[i], st.Before.Pieces[i], class, blk.Name, nil)
+			d.piece(d.scene.Before.Pieces[i], st.Before.Pieces[i], class, blk.Name, nil, true)
 		}
 	}
 	for _, i := range d.parts[b] {
 		r := st.Pieces[i]
 		p := d.scene.Image.Pieces[i]
-		d.piece(p, r, class, blk.Name, d.codeOf(p))
+		d.piece(p, r, class, blk.Name, d.codeOf(p), false)
 		if heat := d.heat(blk.Count); heat != "" {
 			d.rect(Rect{r.X + r.W - 5, r.Y, 5, r.H}, heat[1:], 0)
 		}
@@ -120,9 +120,15 @@ func (d *drawing) ribbon(b int) {
 
 // piece draws a piece of a strip, with a label where there is room, and its machine
 // code below where there is more.
-func (d *drawing) piece(p Piece, r Rect, class, name string, code []X86) {
-	title := fmt.Sprintf("%s: +0x%x..+0x%x, %s", name, p.Offset, p.Offset+p.Len, visible.Count(p.Len, "byte"))
-	d.group(display.Item{Title: visible.Text(title)}, func() {
+func (d *drawing) piece(p Piece, r Rect, class, name string, code []X86, before bool) {
+	it := display.Item{}
+	if d.untitled && !before && p.Kind == PieceBlock {
+		it.Part = display.Piece
+	} else {
+		it.Title = visible.Text(fmt.Sprintf("%s: +0x%x..+0x%x, %s", name, p.Offset, p.Offset+p.Len,
+			visible.Count(p.Len, "byte")))
+	}
+	d.group(it, func() {
 		d.rect(r, "piece "+class, 0)
 		if r.H < 10 {
 			return
@@ -188,18 +194,18 @@ func (d *drawing) arc(i int) {
 		return
 	}
 	k := kindStyle(j.Kind)
-	title := fmt.Sprintf("%s +0x%x → +0x%x", j.Kind, j.From, j.To)
+	title := func() string { return fmt.Sprintf("%s +0x%x → +0x%x", j.Kind, j.From, j.To) }
 	arc, lit := fmt.Sprintf("arc h%d", k), fmt.Sprintf("arc hl h%d", k)
 	switch {
 	case a.Far:
-		d.path(lit, a.path(a.Y1), title)
+		d.about(j.Edge, lit, a.path(a.Y1), title)
 		return
 	case a.Stem != a.Y1:
-		d.path(arc, a.path(a.Stem), title)
+		d.about(j.Edge, arc, a.path(a.Stem), title)
 		d.path(lit, a.path(a.Y1), "")
 		return
 	}
-	d.path(arc, a.path(a.Y1), title)
+	d.about(j.Edge, arc, a.path(a.Y1), title)
 	d.path(fmt.Sprintf("a%d", k), at(a.X, a.Y1).By(7, -3, 0, 6).Close(), "")
 }
 
@@ -254,7 +260,7 @@ func (d *drawing) plainPieces(m *Image, st *Strip) {
 		switch p.Kind {
 		case PieceBlock:
 		case PiecePadding:
-			d.piece(p, st.Pieces[i], "hatch", "padding", nil)
+			d.piece(p, st.Pieces[i], "hatch", "padding", nil, false)
 		default:
 			name := string(p.Kind)
 			if f := m.funcAt(p.Offset); f >= 0 && m.Funcs[f].Name != "" && p.Kind == PiecePrologue && len(m.Funcs) > 1 {
@@ -264,7 +270,7 @@ func (d *drawing) plainPieces(m *Image, st *Strip) {
 			if m == d.scene.Image {
 				code = d.codeOf(p)
 			}
-			d.piece(p, st.Pieces[i], "plain", name, code)
+			d.piece(p, st.Pieces[i], "plain", name, code, false)
 		}
 	}
 }

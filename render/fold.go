@@ -280,7 +280,7 @@ func (f *folder) scene() (*Scene, []int) {
 	s := *f.s
 	index := make([]int, len(f.s.Blocks))
 	parts := make([][]int, len(f.s.Blocks))
-	s.Blocks = nil
+	s.Blocks, s.Facts = nil, nil
 	for b, into := range f.into {
 		parts[into] = append(parts[into], b)
 	}

@@ -55,13 +55,14 @@ type Pages struct {
 	seen     map[string]bool
 	first    string // drawing of the first program
 	programs strings.Builder
+	texts    texts
 }
 
 // Add adds a program. The error is that of writing its data as JSON.
 func (p *Pages) Add(s *Scene, l *Layout) error {
 	i := len(p.keys)
 	p.keys = append(p.keys, p.key(s.Title))
-	data := payloads{program: i}
+	data := payloads{program: i, texts: &p.texts}
 	if err := data.addProgram(Page{s, l}, p.keys[i]); err != nil {
 		return err
 	}
@@ -84,6 +85,9 @@ func (p *Pages) HTML(title string) ([]byte, error) {
 	for _, k := range p.keys {
 		fmt.Fprintf(&options, "<option>%s</option>", xmlText(k))
 	}
+	p.texts.of("")
+	all := payloads{}
+	all.addBytes("texts", 0, []byte(strings.Join(p.texts.list, "\n")))
 	one, name := "", ""
 	if len(p.keys) == 1 {
 		one, name = " hidden", "<strong>"+xmlText(p.keys[0])+"</strong>"
@@ -97,7 +101,7 @@ func (p *Pages) HTML(title string) ([]byte, error) {
 		"{{csp}}", csp, "{{title}}", xmlText(title), "{{css}}", pageCSS,
 		"{{theme}}", theme.CSS(""), "{{js}}", js, "{{one}}", one,
 		"{{name}}", name,
-		"{{options}}", options.String(), "{{svg}}", p.first, "{{programs}}", p.programs.String()).Replace(pageHTML)
+		"{{options}}", options.String(), "{{svg}}", p.first, "{{programs}}", p.programs.String()+all.String()).Replace(pageHTML)
 	return []byte(page), nil
 }
 
@@ -127,7 +131,7 @@ func windowed(s *Scene) bool { return len(s.Blocks) > windowBlocks }
 func pageScript() string {
 	var b strings.Builder
 	b.WriteString("(() => {\n\"use strict\";\n")
-	for _, name := range []string{"payload", "view", "far", "labels", "layers", "details", "code", "outline", "search",
+	for _, name := range []string{"payload", "view", "list", "far", "labels", "layers", "details", "code", "outline", "search",
 		"input", "main"} {
 		text, err := pageJS.ReadFile("assets/page/" + name + ".js")
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
+	"github.com/bpfcfg/bpfcfg/render/display"
 )
 
 // pageData is what the page's script knows of a program as soon as it shows it:
@@ -13,6 +14,7 @@ import (
 // time of 5,000 objects. All strings are Visible.
 type pageData struct {
 	Key      string         `json:"key"`
+	Head     string         `json:"head"`     // beginning of the drawing
 	Windowed bool           `json:"windowed"` // blocks are drawn when the window comes near
 	Chunk    int            `json:"chunk"`    // number of blocks, or tables, in one payload
 	W        int            `json:"w"`
@@ -99,14 +101,6 @@ const (
 	pageMaybe
 )
 
-// pageLines are the instructions of a program.
-type pageLines struct {
-	Files []string `json:"files"`
-	Texts []string `json:"texts"` // each text once; the first is empty
-	Count []int    `json:"count"` // lines of each block
-	Lines steps    `json:"lines"` // slot, text, source, file, line, note, mark
-}
-
 // pagePart is a titled list of a block's details.
 type pagePart struct {
 	Title string   `json:"title"`
@@ -114,7 +108,7 @@ type pagePart struct {
 }
 
 func newPageData(s *Scene, l *Layout, key string) *pageData {
-	d := &pageData{Key: key, W: l.W, H: l.H, Funcs: []string{}, Entries: []int{}, Frames: []int{}, Func: []int{},
+	d := &pageData{Key: key, Head: string(display.SVGHead(Draw(s, l), theme)), W: l.W, H: l.H, Funcs: []string{}, Entries: []int{}, Frames: []int{}, Func: []int{},
 		Flags: []int{}, Slots: steps{by: 2}, Boxes: steps{by: 4}, Loops: []int{}, Pieces: steps{by: 5},
 		Strip: []int{0, 0, 0, 0}, Kinds: []string{}, Edges: steps{by: 4},
 		Names: map[int]string{}, Depth: map[int]int{}, Counts: map[int]uint64{}, Status: map[int]string{},
@@ -261,32 +255,57 @@ func (d *pageData) strip(s *Scene, l *Layout) {
 	}
 }
 
-// newPageLines returns the instructions of a scene.
-func newPageLines(s *Scene) *pageLines {
-	p := &pageLines{Files: []string{}, Texts: []string{""}, Count: []int{}, Lines: steps{by: 7}}
-	texts, files := map[string]int{"": 0}, map[string]int{}
-	text := func(s string) int {
-		i, ok := texts[s]
-		if !ok {
-			i = len(p.Texts)
-			texts[s] = i
-			p.Texts = append(p.Texts, visible.Text(s))
+// addLines writes the instructions: the number of each block's, and of each slot,
+// text, source, file, line, note and mark.
+func (p *payloads) addLines(s *Scene) {
+	var counts, lines []int
+	for i := range s.Blocks {
+		counts = append(counts, len(s.Blocks[i].Lines))
+		for _, n := range s.Blocks[i].Lines {
+			lines = append(lines, n.Slot, p.texts.of(n.Text), p.texts.of(n.Source), p.texts.of(n.File), n.LineNo,
+				p.texts.of(n.Note), p.texts.of(n.Mark))
 		}
-		return i
 	}
-	for _, b := range s.Blocks {
-		p.Count = append(p.Count, len(b.Lines))
-		for _, n := range b.Lines {
-			file, ok := files[n.File]
-			if !ok {
-				file = len(p.Files)
-				files[n.File] = file
-				p.Files = append(p.Files, visible.Text(n.File))
+	var out numbers
+	out.columns(1, counts)
+	out.columns(7, lines)
+	p.addBytes("lines", 0, out.out)
+}
+
+// addCode writes what instructions become: of each piece of code block, slot, original
+// slot, state, text and number of x86 instructions; of each of these byte and text.
+func (p *payloads) addCode(s *Scene) {
+	var rows, x86 []int
+	for i := range s.Code {
+		c := &s.Code[i]
+		rows = append(rows, c.Block, c.Slot, c.Original, int(c.State), p.texts.of(c.Text), len(c.X86))
+		for _, x := range c.X86 {
+			x86 = append(x86, x.Offset, p.texts.of(x.Text))
+		}
+	}
+	var out numbers
+	out.columns(6, rows)
+	out.columns(2, x86)
+	p.addBytes("code", 0, out.out)
+}
+
+// addFacts writes the facts of the blocks from lo to hi: the number of each block's
+// states, and of each state what differs from the one before: a number of changes,
+// each a place and what is known now, 0 for nothing.
+func (p *payloads) addFacts(s *Scene, number, lo, hi int) {
+	var out numbers
+	s.Facts.Reset()
+	for b := lo; b < hi; b++ {
+		states := s.Facts.Changes(b)
+		out.add(len(states))
+		for _, changes := range states {
+			out.add(len(changes))
+			for _, f := range changes {
+				out.add(p.texts.of(f.Place), p.texts.of(f.Text))
 			}
-			p.Lines.add(n.Slot, text(n.Text), text(n.Source), file, n.LineNo, text(n.Note), text(n.Mark))
 		}
 	}
-	return p
+	p.addBytes("facts", number, out.out)
 }
 
 // newPageDetails returns the details of the blocks from lo to hi.
@@ -316,41 +335,6 @@ func newPageTable(t *Table) pageTable {
 		set(out.Notes, i, e.Note)
 	}
 	return out
-}
-
-// pageCode is what instructions become.
-type pageCode struct {
-	Texts []string `json:"texts"` // each text once; the first is empty
-	// Rows are, for each piece of code: block, slot, original slot, each less that of
-	// the row before, state, text, number of x86 instructions, and of each the bytes
-	// since the one before and its text.
-	Rows []int `json:"rows"`
-}
-
-func newPageCode(s *Scene) *pageCode {
-	p := &pageCode{Texts: []string{""}, Rows: []int{}}
-	texts := map[string]int{"": 0}
-	text := func(s string) int {
-		i, ok := texts[s]
-		if !ok {
-			i = len(p.Texts)
-			texts[s] = i
-			p.Texts = append(p.Texts, visible.Text(s))
-		}
-		return i
-	}
-	at, last := 0, Code{}
-	for i := range s.Code {
-		c := &s.Code[i]
-		p.Rows = append(p.Rows, c.Block-last.Block, c.Slot-last.Slot, c.Original-last.Original,
-			int(c.State), text(c.Text), len(c.X86))
-		last = *c
-		for _, x := range c.X86 {
-			p.Rows = append(p.Rows, x.Offset-at, text(x.Text))
-			at = x.Offset
-		}
-	}
-	return p
 }
 
 func newPagePart(sec Section) pagePart {

@@ -1,13 +1,13 @@
 package render
 
 import (
-	"strings"
+	"encoding/binary"
 
 	"github.com/bpfcfg/bpfcfg/render/display"
 )
 
 // A windowed program is one with so many blocks that a browser takes seconds
-// for a drawing of all. Its page holds the markup of each block as text and
+// for a drawing of all. Its page holds the items of each block and
 // puts those near the window into the document; from afar the script paints
 // boxes and lines on a canvas. This file writes the drawing in such parts.
 
@@ -25,56 +25,68 @@ type farData struct {
 	Reach  []int `json:"reach"`  // of each table with its lines: x, y, w, h
 }
 
-// pageChunk blocks have their markup in one payload, some 300 kB: a browser
+// pageChunk blocks have their items in one payload, some 50 kB: a browser
 // unpacks that in 5 ms, and a window shows blocks of few payloads.
 const pageChunk = 192
 
-// farParts is the drawing of a windowed program in pieces.
-type farParts struct {
-	under, over string   // what is drawn before and after blocks, always in the document
-	blocks      []string // group of each block
-	tables      []string // group of each table
-}
-
-// newFarParts writes a drawing in parts. Loops are left out: the script draws them.
-func newFarParts(s *Scene, l *Layout) farParts {
-	picture := Draw(s, l)
-	p := farParts{blocks: make([]string, 0, len(l.Blocks))}
-	var under, over strings.Builder
-	under.Write(display.SVGHead(picture, theme))
-	rest := &under
-	for it := range picture.Parts {
+// addDrawing writes the drawing of a windowed program in parts: what is under and over
+// the blocks, always in the document; blocks; tables. Loops are left out: the script
+// draws them.
+func (p *payloads) addDrawing(s *Scene, l *Layout) {
+	frame, blocks, tables := p.list(), p.list(), p.list()
+	frame.add(0)
+	n, under := 0, 0
+	flush := func(w **listWriter, kind string, at int) {
+		if len((*w).out) > 0 {
+			p.addBytes(kind, at, (*w).bytes())
+		}
+		*w = p.list()
+	}
+	tabled := 0
+	for it := range draw(s, l, true).Parts {
 		switch it.Part {
 		case display.Block:
-			p.blocks = append(p.blocks, string(display.SVGItem(&it, corner(l, len(p.blocks)))))
-			rest = &over
+			blocks.item(&it)
+			if n++; n%pageChunk == 0 {
+				flush(&blocks, "draw", n/pageChunk-1)
+			}
 		case display.Table:
-			p.tables = append(p.tables, string(display.SVGItem(&it, display.Pt{})))
+			tables.item(&it)
+			if tabled++; tabled%pageChunk == 0 {
+				flush(&tables, "table", tabled/pageChunk-1)
+			}
 		case display.Loop:
 		default:
-			rest.Write(display.SVGItem(&it, display.Pt{}))
-			rest.WriteString("\n")
+			if n == 0 {
+				under += shown([]display.Item{it})
+			}
+			frame.item(&it)
 		}
 	}
-	p.under, p.over = under.String(), over.String()
-	return p
+	flush(&blocks, "draw", n/pageChunk)
+	flush(&tables, "table", tabled/pageChunk)
+	frame.out = append(binary.AppendVarint(nil, int64(under)), frame.out[1:]...)
+	p.addBytes("frame", 0, frame.bytes())
 }
 
-// corner is the point of a block's group from which its places are counted.
-func corner(l *Layout, block int) display.Pt {
-	return display.Pt{X: float64(l.Blocks[block].X), Y: float64(l.Blocks[block].Y)}
+// addWhole writes the drawing of a program that is in the document as a whole.
+func (p *payloads) addWhole(s *Scene, l *Layout) {
+	w := p.list()
+	for it := range draw(s, l, true).Parts {
+		w.item(&it)
+	}
+	p.addBytes("svg", 0, w.bytes())
 }
+
+// list starts a list of items.
+func (p *payloads) list() *listWriter { return &listWriter{texts: p.texts} }
 
 // pageSVG writes the drawing of a program for a page, which has the style sheet.
 func pageSVG(s *Scene, l *Layout) []byte {
 	picture := Draw(s, l)
 	out := display.SVGHead(picture, theme)
 	for it := range picture.Parts {
-		from := display.Pt{}
-		if it.Part == display.Block && it.Index < len(l.Blocks) {
-			from = corner(l, it.Index)
-		}
-		out = append(append(out, display.SVGItem(&it, from)...), '\n')
+		out = append(append(out, display.SVGItem(&it)...), '\n')
 	}
 	return append(out, "</svg>\n"...)
 }

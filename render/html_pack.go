@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,26 +17,25 @@ import (
 type payloads struct {
 	strings.Builder
 	program int
+	texts   *texts // of the page
 }
 
 // packedFrom is the number of bytes from which a payload is compressed.
 const packedFrom = 4000
 
-// add writes a payload named by kind and, from 0, number. Text that is not JSON is
-// always compressed: it may hold what ends a script.
-func (p *payloads) add(kind string, number int, text []byte, isJSON bool) {
-	if isJSON && len(text) < packedFrom {
-		// JSON has no "<": it is escaped.
-		fmt.Fprintf(p, "<script type=\"application/json\" id=\"%s%d-%d\">%s</script>\n", kind, p.program, number, text)
-		return
-	}
-	fmt.Fprintf(p, "<script type=\"text/plain\" id=\"%s%d-%d\">%s</script>\n", kind, p.program, number, pack(text))
+// addBytes writes a payload named by kind and, from 0, number.
+func (p *payloads) addBytes(kind string, number int, data []byte) {
+	fmt.Fprintf(p, "<script type=\"text/plain\" id=\"%s%d-%d\">%s</script>\n", kind, p.program, number, pack(data))
 }
+
+// packLevel is that of gzip: the best one makes a page smaller by a fiftieth, and takes
+// three times as long.
+const packLevel = 5
 
 // pack compresses a text.
 func pack(text []byte) string {
 	var z bytes.Buffer
-	w, err := gzip.NewWriterLevel(&z, gzip.BestCompression)
+	w, err := gzip.NewWriterLevel(&z, packLevel)
 	if err == nil {
 		_, err = w.Write(text)
 	}
@@ -48,21 +48,19 @@ func pack(text []byte) string {
 	return base64.StdEncoding.EncodeToString(z.Bytes())
 }
 
-// addJSON writes a value.
+// addJSON writes a value. A short one is not compressed.
 func (p *payloads) addJSON(kind string, number int, v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
-	p.add(kind, number, text, true)
-	return nil
-}
-
-// addLines writes texts without line ends, n to a payload.
-func (p *payloads) addLines(kind string, texts []string, n int) {
-	for i := 0; i*n < len(texts); i++ {
-		p.add(kind, i, []byte(strings.Join(texts[i*n:min(len(texts), (i+1)*n)], "\n")), false)
+	if len(text) >= packedFrom {
+		p.addBytes(kind, number, text)
+		return nil
 	}
+	// JSON has no "<": it is escaped.
+	fmt.Fprintf(p, "<script type=\"application/json\" id=\"%s%d-%d\">%s</script>\n", kind, p.program, number, text)
+	return nil
 }
 
 // addProgram writes all payloads of a program. The drawing is among them unless the
@@ -71,32 +69,27 @@ func (p *payloads) addProgram(page Page, key string) error {
 	s, l := page.Scene, page.Layout
 	d := newPageData(s, l, key)
 	d.Windowed, d.Chunk = windowed(s), pageChunk
-	chunk := d.Chunk
 	if d.Windowed {
 		d.Far = newFarData(s, l)
-		parts := newFarParts(s, l)
-		if err := p.addJSON("frame", 0, []string{parts.under, parts.over}); err != nil {
-			return err
-		}
-		p.addLines("draw", parts.blocks, chunk)
-		p.addLines("table", parts.tables, chunk)
-	}
-	if !d.Windowed && p.program > 0 {
-		p.add("svg", 0, pageSVG(s, l), false)
+		p.addDrawing(s, l)
+	} else if p.program > 0 {
+		p.addWhole(s, l)
 	}
 	if err := p.addJSON("data", 0, d); err != nil {
 		return err
 	}
-	if err := p.addJSON("lines", 0, newPageLines(s)); err != nil {
-		return err
-	}
+	p.addLines(s)
 	if len(s.Code) > 0 {
-		if err := p.addJSON("code", 0, newPageCode(s)); err != nil {
-			return err
-		}
+		p.addCode(s)
 	}
-	for i := 0; i*chunk < len(s.Blocks); i++ {
-		lo, hi := i*chunk, min(len(s.Blocks), (i+1)*chunk)
+	for i := 0; i*pageChunk < len(s.Blocks); i++ {
+		lo, hi := i*pageChunk, min(len(s.Blocks), (i+1)*pageChunk)
+		if s.Facts != nil {
+			p.addFacts(s, i, lo, hi)
+		}
+		if !slices.ContainsFunc(s.Blocks[lo:hi], func(b Block) bool { return b.Details != nil }) {
+			continue
+		}
 		if err := p.addJSON("details", i, newPageDetails(s, lo, hi)); err != nil {
 			return err
 		}

@@ -40,6 +40,9 @@ type Scene struct {
 	// code. It may be left out.
 	Code []Code
 
+	// Facts may be nil. Only pages of HTML show them.
+	Facts Facts
+
 	// Groups are blocks that FoldGroups makes one box each, without common blocks.
 	Groups []Group
 
@@ -97,6 +100,18 @@ type Block struct {
 	Why  string
 	// Details is what more there is to tell. Only pages of HTML show it.
 	Details []Section
+}
+
+// Fact is what is known of a register or stack slot: "R1", and its value; nothing if
+// that is empty.
+type Fact struct{ Place, Text string }
+
+// Facts tell what is known at the start of blocks.
+type Facts interface {
+	// Changes returns, for each state that is kept apart at the start of a block, what
+	// differs from the state told before; of the first after Reset, all.
+	Changes(block int) [][]Fact
+	Reset()
 }
 
 // Section is a titled list of lines.

@@ -29,7 +29,7 @@ type Item struct {
 	ID    string // that addresses may name
 	Label string // what the group is, for readers aloud
 	Link  string // address that the group leads to
-	Part  Part   // what the group stands for
+	Part  Part   // what the item stands for
 	Index int    // which of its kind
 }
 
@@ -39,13 +39,16 @@ type Box struct{ X, Y, W, H, R int }
 // Run is a piece of a text. Class may be empty.
 type Run struct{ Text, Class string }
 
-// Part says what a group stands for, so that a page can take it apart.
+// Part says what an item stands for, so that a page can take a picture apart, and
+// tell of an item what it knows.
 type Part uint8
 
-// The parts. What is Under is painted before all blocks, and the rest after them.
+// The parts.
 const (
 	Plain Part = iota
 	Block
 	Table
 	Loop
+	Edge  // a line
+	Piece // of a block's machine code
 )

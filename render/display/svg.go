@@ -29,22 +29,24 @@ func SVGHead(p *Picture, t *Theme) []byte {
 	return w.Bytes()
 }
 
-// SVGItem writes an item without what is around it. If it is a group, its places
-// are counted from a point of the picture, and the group is moved there: groups of
-// the same shape have nearly the same text then, which compresses to little.
-func SVGItem(it *Item, from Pt) []byte {
+// Shape returns the data of a path from a point on, which is where it starts or near
+// it: the same for all paths of that form.
+func Shape(p *Path, from Pt) string {
+	w := &svgWriter{shape: true}
+	w.path(p, from)
+	return w.String()
+}
+
+// SVGItem writes an item without what is around it.
+func SVGItem(it *Item) []byte {
 	w := &svgWriter{}
-	if named(it) {
-		w.from = from
-	}
 	w.item(it)
 	return w.Bytes()
 }
 
 type svgWriter struct {
 	bytes.Buffer
-	from  Pt   // what places are counted from
-	moved bool // the group that moves them back is open
+	shape bool // path data without places
 }
 
 func (w *svgWriter) s(s string) { w.WriteString(s) }
@@ -83,8 +85,8 @@ func (w *svgWriter) item(it *Item) {
 	case it.Box != nil:
 		w.s("<rect")
 		w.attr("class", it.Class)
-		w.num("x", it.Box.X-int(w.from.X))
-		w.num("y", it.Box.Y-int(w.from.Y))
+		w.num("x", it.Box.X)
+		w.num("y", it.Box.Y)
 		w.num("width", it.Box.W)
 		w.num("height", it.Box.H)
 		if it.Box.R > 0 {
@@ -95,7 +97,7 @@ func (w *svgWriter) item(it *Item) {
 		w.s("<path")
 		w.attr("class", it.Class)
 		w.s(` d="`)
-		w.path(&it.Path)
+		w.path(&it.Path, it.Path.Pts[0])
 		w.s(`"`)
 		w.end(it, "path")
 	case len(it.Runs) > 0:
@@ -123,7 +125,7 @@ func (w *svgWriter) text(it *Item) {
 		defer w.s("</g>")
 	}
 	w.s("<text")
-	w.s(` x="` + number(it.At.X-w.from.X) + `" y="` + number(it.At.Y-w.from.Y) + `"`)
+	w.s(` x="` + number(it.At.X) + `" y="` + number(it.At.Y) + `"`)
 	w.attr("class", it.Class)
 	w.attr("text-anchor", [...]string{"", "middle", "end"}[it.Anchor])
 	w.s(">")
@@ -137,9 +139,10 @@ func (w *svgWriter) text(it *Item) {
 	w.s("</text>")
 }
 
-// named reports whether a group is one in the file, too.
-func named(it *Item) bool {
-	return it.Box == nil && len(it.Path.Ops) == 0 && len(it.Runs) == 0 && it.Link+it.Class+it.ID+it.Label+it.Title != ""
+// Named reports whether an item is a group in a file, too.
+func Named(it *Item) bool {
+	return it.Box == nil && len(it.Path.Ops) == 0 && len(it.Runs) == 0 &&
+		(it.Part == Piece || it.Link+it.Class+it.ID+it.Label+it.Title != "")
 }
 
 func (w *svgWriter) group(it *Item) {
@@ -147,7 +150,7 @@ func (w *svgWriter) group(it *Item) {
 	if it.Link != "" {
 		tag = "a"
 	}
-	if !named(it) { // it stands for something, and shows nothing of that
+	if !Named(it) { // it stands for something, and shows nothing of that
 		for i := range it.Items {
 			w.item(&it.Items[i])
 		}
@@ -157,10 +160,6 @@ func (w *svgWriter) group(it *Item) {
 	w.attr("href", it.Link)
 	w.attr("class", it.Class)
 	w.attr("id", it.ID)
-	if !w.moved && w.from != (Pt{}) {
-		w.attr("transform", "translate("+number(w.from.X)+" "+number(w.from.Y)+")")
-	}
-	w.moved = true
 	if it.Label != "" {
 		w.s(` role="group"`)
 		w.attr("aria-label", it.Label)
@@ -173,19 +172,25 @@ func (w *svgWriter) group(it *Item) {
 	w.s("</" + tag + ">")
 }
 
-// path writes path data (SVG 2, section 9.3). After the first point, distances
-// are shorter than places.
-func (w *svgWriter) path(p *Path) {
+// path writes path data (SVG 2, section 9.3). Distances are shorter than places; a
+// shape has nothing else, and starts at a point.
+func (w *svgWriter) path(p *Path, at Pt) {
 	pts := p.Pts
-	var at, start Pt
-	for _, op := range p.Ops {
+	start := at
+	for i, op := range p.Ops {
 		a := pts[:op.Points()]
 		pts = pts[op.Points():]
 		switch op {
 		case Move:
-			w.s("M" + number(a[0].X-w.from.X))
-			w.next(a[0].Y - w.from.Y)
 			start = a[0]
+			switch {
+			case !w.shape:
+				w.s("M" + number(a[0].X))
+				w.next(a[0].Y)
+			case i > 0 || a[0] != at:
+				w.s("m" + number(a[0].X-at.X))
+				w.next(a[0].Y - at.Y)
+			}
 		case Line:
 			w.line(at, a[0])
 		case Quad, Cube:

@@ -23,6 +23,7 @@ const grid = 16
 func assignX(c *cells, opt Options) {
 	c.gradeLinks()
 	m := &mover{c: c, opt: opt}
+	m.lookLeft()
 	m.chain()
 	m.sortChains()
 	m.narrow()
@@ -44,12 +45,29 @@ func assignX(c *cells, opt Options) {
 type mover struct {
 	c     *cells
 	opt   Options
-	above []int // link that joins each cell to the one above in its chain, -1
-	below []int // link to the one below, -1
-	of    []int // chain of each cell
+	left  []neighbour // of each cell
+	above []int       // link that joins each cell to the one above in its chain, -1
+	below []int       // link to the one below, -1
+	of    []int       // chain of each cell
 	list  [][]int
 	order []int // chains from left to right: each after its left neighbours
 	x     []int // centre of each chain
+}
+
+// neighbour is the cell left of another, -1 for none, and their least distance.
+type neighbour struct{ cell, gap int }
+
+// lookLeft finds the neighbours.
+func (m *mover) lookLeft() {
+	m.left = make([]neighbour, len(m.c.cell))
+	for _, row := range m.c.rows {
+		for i, v := range row {
+			m.left[v] = neighbour{cell: -1}
+			if i > 0 {
+				m.left[v] = neighbour{row[i-1], m.gap(row[i-1], v)}
+			}
+		}
+	}
 }
 
 // chain selects links that will be straight and joins their cells.
@@ -208,8 +226,8 @@ func (m *mover) packLeft() []int {
 func (m *mover) leftmost(k int, left []int) int {
 	at := 0
 	for _, v := range m.list[k] {
-		if row, p := m.c.rows[m.c.cell[v].row], m.c.pos[v]; p > 0 {
-			at = max(at, left[m.of[row[p-1]]]+m.gap(row[p-1], v))
+		if n := m.left[v]; n.cell >= 0 {
+			at = max(at, left[m.of[n.cell]]+n.gap)
 		}
 	}
 	return at

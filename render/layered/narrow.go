@@ -81,8 +81,8 @@ func (m *mover) widestRow() int {
 	widest := 0
 	for _, row := range m.c.rows {
 		w := 0
-		for i := range len(row) - 1 {
-			w += m.gap(row[i], row[i+1])
+		for _, v := range row {
+			w += m.left[v].gap
 		}
 		widest = max(widest, w)
 	}
@@ -123,9 +123,8 @@ func (m *mover) weakest(left []int, limit int) int {
 // place, and that neighbour's chain; -1 for none.
 func (m *mover) pusher(k int, left []int) (cell, chain int) {
 	for _, v := range m.list[k] {
-		row, p := m.c.rows[m.c.cell[v].row], m.c.pos[v]
-		if p > 0 && left[m.of[row[p-1]]]+m.gap(row[p-1], v) == left[k] {
-			return v, m.of[row[p-1]]
+		if n := m.left[v]; n.cell >= 0 && left[m.of[n.cell]]+n.gap == left[k] {
+			return v, m.of[n.cell]
 		}
 	}
 	return -1, -1

@@ -66,9 +66,9 @@ func newSettler(m *mover) *settler {
 				for _, v := range cells {
 					row, p := c.rows[c.cell[v].row], c.pos[v]
 					if leftOf && p > 0 {
-						add(k, m.of[row[p-1]], m.gap(row[p-1], v))
+						add(k, m.of[row[p-1]], m.left[v].gap)
 					} else if !leftOf && p+1 < len(row) {
-						add(k, m.of[row[p+1]], m.gap(v, row[p+1]))
+						add(k, m.of[row[p+1]], m.left[row[p+1]].gap)
 					}
 				}
 			}

@@ -19,7 +19,7 @@ func codeMarks(a *pipeline.Analysis) []render.ByteMark {
 		}
 		end := fi.Offset + fi.Len
 		for off := fi.Offset + fi.Prologue; off < end; {
-			in, err := disasm.Decode(a.Image.Code[:end], off)
+			in, err := disasm.Scan(a.Image.Code[:end], off)
 			if err != nil {
 				break // constants, or code that verify objects to
 			}

@@ -17,7 +17,8 @@ func AddCode(s *render.Scene, a *pipeline.Analysis) {
 	if a.Image == nil {
 		return
 	}
-	c := coder{a: a, named: a.XlatedProgram(), unknown: map[bytecode.PC]bool{}, texts: map[string]string{}}
+	c := coder{a: a, named: a.XlatedProgram(), unknown: map[bytecode.PC]bool{}, texts: map[string]string{},
+		decodings: map[string]string{}}
 	for _, x := range a.Xlated.Unpredicted {
 		c.unknown[x] = true
 	}
@@ -33,7 +34,9 @@ type coder struct {
 	named   *bytecode.Program
 	unknown map[bytecode.PC]bool
 	texts   map[string]string // each text once
-	out     []render.Code
+	// decodings are the texts of machine instructions by their bytes.
+	decodings map[string]string
+	out       []render.Code
 }
 
 // piece adds the rows of a piece of the image.
@@ -72,6 +75,22 @@ func (c *coder) piece(p layout.Piece) {
 	}
 }
 
+// decoded returns the text of an instruction. The same bytes say the same, but for
+// jumps and addresses that the kernel puts in.
+func (c *coder) decoded(in *disasm.Insn, off int) string {
+	reloc := relocText(c.a, off, in.Len)
+	if _, jumps := in.Target(); jumps || reloc != "" {
+		return c.text(in.String() + reloc)
+	}
+	bytes := c.a.Image.Code[off : off+in.Len]
+	text, ok := c.decodings[string(bytes)]
+	if !ok {
+		text = in.String()
+		c.decodings[string(bytes)] = text
+	}
+	return text
+}
+
 func (c *coder) text(s string) string {
 	t, ok := c.texts[s]
 	if !ok {
@@ -85,11 +104,11 @@ func (c *coder) text(s string) string {
 func (c *coder) x86(off, end int) []render.X86 {
 	var out []render.X86
 	for off < end {
-		in, err := disasm.Decode(c.a.Image.Code[:end], off)
+		in, err := disasm.Scan(c.a.Image.Code[:end], off)
 		if err != nil {
 			return append(out, render.X86{Offset: off, Text: fmt.Sprintf("% x: not decoded", c.a.Image.Code[off:end])})
 		}
-		out = append(out, render.X86{Offset: off, Text: c.text(in.Text + relocText(c.a, off, in.Len))})
+		out = append(out, render.X86{Offset: off, Text: c.decoded(&in, off)})
 		off += in.Len
 	}
 	return out

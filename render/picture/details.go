@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 
+	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/render"
@@ -14,11 +15,21 @@ import (
 // because it is most of the work and the bytes of a large page.
 func AddDetails(s *render.Scene, a *pipeline.Analysis) {
 	AddCode(s, a)
-	for i := range s.Blocks {
-		if facts := a.Succ.Facts.EntryText(cfg.BlockID(i)); len(facts) > 0 {
-			s.Blocks[i].Details = append(s.Blocks[i].Details, render.Section{Title: "facts at the start", Lines: facts})
+	s.Facts = &factTexts{a.Succ.Facts.Texts()}
+}
+
+// factTexts are render.Facts.
+type factTexts struct{ *abstract.Texts }
+
+func (t *factTexts) Changes(block int) [][]render.Fact {
+	states := t.Texts.Changes(cfg.BlockID(block))
+	out := make([][]render.Fact, len(states))
+	for i, changes := range states {
+		for _, k := range changes {
+			out[i] = append(out[i], render.Fact(k))
 		}
 	}
+	return out
 }
 
 // relocText names the address that the kernel puts into n bytes at off.

@@ -19,16 +19,14 @@ function modelOf(d, lines, code) {
     }
     rows.push(r);
   };
-  let waiting = [], at = 0;
-  for (let i = 0, n = code?.rows ?? []; i < n.length;) {
-    const c = { b: n[i], x: n[i + 1], s: n[i + 2], st: n[i + 3], t: code.texts[n[i + 4]], j: [] };
-    for (let k = 0; k < n[i + 5]; k++) c.j.push([at += n[i + 6 + 2 * k], code.texts[n[i + 7 + 2 * k]]]);
-    i += 6 + 2 * n[i + 5];
-    if (c.b < 0) { waiting.push(c); continue; }
+  let waiting = [];
+  eachCode(code, ({ block, slot, original, state, text, x86 }) => {
+    const c = { b: block, x: slot, s: original, st: state, t: text, j: x86 };
+    if (c.b < 0) { waiting.push(c); return; }
     if (!byBlock.has(c.b)) byBlock.set(c.b, []);
     byBlock.get(c.b).push(...waiting, c);
     waiting = [];
-  }
+  });
   const machine = (b, c, l, key) => {
     const same = c.st === 0 && c.x >= 0, xt = c.x < 0 ? "" : same ? "same" : c.t;
     const from = { b, key, s: l ? l.slot : c.s, x: c.x, st: c.st, c: l?.c ?? "", t: l?.text ?? "", note: l?.note ?? "", mark: l?.mark, xt, full: same ? l?.text ?? "" : c.t };

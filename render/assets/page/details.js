@@ -53,11 +53,14 @@ function choose(block, move) {
 // fillDetails adds what is unpacked at a click.
 async function fillDetails(rest, p, d, block) {
   const chunk = d.chunk;
-  const [lines, parts, machine] = await Promise.all([load("lines", p, 0, readLines), load("details", p, Math.floor(block / chunk)), load("code", p, 0, readCode)]);
+  const part = Math.floor(block / chunk);
+  const [lines, parts, facts, machine] = await Promise.all([load("lines", p, 0, readLines), load("details", p, part), load("facts", p, part, (bytes) => bytes), load("code", p, 0, readCode)]);
   if (p !== shown || block !== current) return;
   rest.append(section("instructions", code(lines, block)));
   const x86 = machineText(machine, block);
   if (x86) rest.append(section("x86-64", element("pre", "", x86)));
+  const known = facts ? factsOf(facts, block % chunk) : [];
+  if (known.length) rest.append(section("facts at the start", element("pre", "", known.join("\n"))));
   for (const s of parts?.[block % chunk] ?? []) rest.append(section(s.title, element("pre", "", s.lines.join("\n"))));
   const pieces = [];
   for (let i = 0; i < d.pieces.length; i += 5) if (d.pieces[i] === block) pieces.push([d.pieces[i + 1], d.pieces[i + 2]]);
@@ -66,16 +69,38 @@ async function fillDetails(rest, p, d, block) {
   if (wrong.length) rest.append(section("bytes that differ", ...wrong.map(([at, n]) => element("div", "bad", range(at, n)))));
 }
 
+// factsOf returns what is known at the start of the nth block of a payload, a line for
+// each state. A state is told by what differs from the one before.
+function factsOf(bytes, n) {
+  const numbers = new Numbers(bytes), state = new Map();
+  for (let b = 0; ; b++) {
+    const states = numbers.next(), out = [];
+    for (let i = 0; i < states; i++) {
+      for (let changes = numbers.next(); changes > 0; changes--) {
+        const place = numbers.next(), text = numbers.next();
+        if (text) state.set(allTexts[place], allTexts[text]);
+        else state.delete(allTexts[place]);
+      }
+      if (b === n) out.push((states > 1 ? `${i + 1}: ` : "") + [...state].sort(byPlace).map(([place, text]) => `${place}=${text}`).join(" "));
+    }
+    if (b === n) return out;
+  }
+}
+
+// byPlace orders registers, then the stack slots of each frame.
+function byPlace([a], [b]) {
+  const key = (place) => (place[0] === "R" ? 0 : 1e6) + [...place.matchAll(/\d+/g)].reduce((k, m) => 1e4 * k + Number(m[0]), 0);
+  return key(a) - key(b);
+}
+
 // machineText lists the machine code of a block: slots, "+" for what the verifier
 // added, bytes and text.
 function machineText(code, block) {
-  const n = code?.rows ?? [], out = [];
-  for (let i = 0, at = 0; i < n.length; i += 6 + 2 * n[i + 5]) {
-    for (let k = 0; k < n[i + 5]; k++) {
-      at += n[i + 6 + 2 * k];
-      if (n[i] === block) out.push(`${(k ? "" : n[i + 2] < 0 ? "+" : String(n[i + 2])).padStart(5)}  ${byteText(at)}  ${code.texts[n[i + 7 + 2 * k]]}`);
-    }
-  }
+  const out = [];
+  eachCode(code, (c) => {
+    if (c.block !== block) return;
+    c.x86.forEach(([at, text], k) => out.push(`${(k ? "" : c.original < 0 ? "+" : String(c.original)).padStart(5)}  ${byteText(at)}  ${text}`));
+  });
   return out.join("\n");
 }
 
@@ -91,25 +116,33 @@ function wrongBytes(d, pieces) {
 }
 
 // readLines unpacks the instructions of a program, with the first of each block.
-function readLines(text) {
-  const l = values(text);
-  l.first = [0];
-  for (const n of l.count) l.first.push(l.first.at(-1) + n);
+function readLines(bytes) {
+  const numbers = new Numbers(bytes), counts = numbers.columns(1), l = { first: [0], lines: numbers.columns(7) };
+  for (const n of counts) l.first.push(l.first.at(-1) + n);
   return l;
 }
 
 // readCode unpacks what instructions become.
-function readCode(text) {
-  const code = values(text), n = code.rows, last = [0, 0, 0];
-  for (let i = 0; i < n.length; i += 6 + 2 * n[i + 5]) for (let k = 0; k < 3; k++) n[i + k] = last[k] += n[i + k];
-  return code;
+function readCode(bytes) {
+  const numbers = new Numbers(bytes);
+  return { rows: numbers.columns(6), x86: numbers.columns(2) };
+}
+
+// eachCode calls f with each piece of code.
+function eachCode(code, f) {
+  const n = code?.rows ?? [];
+  for (let i = 0, at = 0; i < n.length; i += 6) {
+    const x86 = [];
+    for (const end = at + 2 * n[i + 5]; at < end; at += 2) x86.push([code.x86[at], allTexts[code.x86[at + 1]]]);
+    f({ block: n[i], slot: n[i + 1], original: n[i + 2], state: n[i + 3], text: allTexts[n[i + 4]], x86 });
+  }
 }
 
 // linesOf calls f with each instruction of a block.
 function linesOf(l, block, f) {
   for (let i = 7 * l.first[block]; i < 7 * l.first[block + 1]; i += 7) {
-    const t = l.texts, n = l.lines;
-    f({ slot: n[i], text: t[n[i + 1]], source: t[n[i + 2]], file: l.files[n[i + 3]] ?? "", line: n[i + 4], note: t[n[i + 5]], mark: t[n[i + 6]] });
+    const t = allTexts, n = l.lines;
+    f({ slot: n[i], text: t[n[i + 1]], source: t[n[i + 2]], file: t[n[i + 3]], line: n[i + 4], note: t[n[i + 5]], mark: t[n[i + 6]] });
   }
 }
 

@@ -129,10 +129,11 @@ const longest = 4000;
 class Windowed {
   constructor(p, [under, over]) {
     this.p = p;
+    this.d = data;
     Object.assign(this, data.shape ??= shapeOf(data));
     this.near = new Uint8Array(this.items);
     picture.className = "windowed";
-    picture.innerHTML = under + `<g></g><g></g><g></g>` + over + "</svg>"; // our own markup; its texts are escaped
+    picture.innerHTML = data.head + under + `<g></g><g></g><g></g>` + over + "</svg>"; // our own markup; its texts are escaped
     this.svg = picture.querySelector("svg");
     [this.loopGroup, this.wireGroup, this.blockGroup] = [...this.svg.children].filter((e) => e.tagName === "g" && !e.attributes.length && !e.children.length);
     this.canvas = document.createElement("canvas");
@@ -302,7 +303,7 @@ class Windowed {
       const lines = loaded(kind, this.p, n);
       if (!lines) {
         missing = true;
-        load(kind, this.p, n, splitLines).then(() => { if (layer === this) show(); });
+        load(kind, this.p, n, (bytes) => itemsOf(this.d, bytes)).then(() => { if (layer === this) show(); });
         continue;
       }
       text.push(lines[at % data.chunk]);
@@ -317,8 +318,6 @@ class Windowed {
       if (i < this.blocks) {
         dress(e, i, found);
         this.hideLong(e, i);
-        e.setAttribute("role", "group");
-        e.setAttribute("aria-label", spoken(data, i));
       }
       e = e.nextElementSibling;
     }

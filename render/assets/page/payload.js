@@ -3,21 +3,25 @@
 const byId = (id) => document.getElementById(id);
 const payloads = new Map(); // id → value, or the promise of it
 
-// load returns the promise of payload n of a kind of program p, made from its
-// text by parse; of null when there is none.
+// load returns the promise of payload n of a kind of program p, made by parse of its
+// bytes; of null when there is none.
 function load(kind, p, n, parse = values) {
   const id = `${kind}${p}-${n}`;
   if (!payloads.has(id)) {
-    const value = unpack(byId(id)).then((text) => text === null ? null : parse(text));
+    const value = unpack(byId(id)).then((bytes) => bytes === null ? null : parse(bytes));
     payloads.set(id, value);
     value.then((v) => payloads.set(id, v), () => {}); // the one who waits hears of an error
   }
   return Promise.resolve(payloads.get(id));
 }
 
+const utf8 = new TextDecoder();
+
+let allTexts = [""]; // each text of the page once; there before anything else is unpacked
+
 // values reads JSON, and turns lists of steps into lists of numbers.
-function values(text) {
-  const out = JSON.parse(text);
+function values(bytes) {
+  const out = JSON.parse(utf8.decode(bytes));
   for (const o of [out, out.far ?? {}]) {
     for (const key in o) {
       const { by, steps } = o[key] ?? {};
@@ -35,19 +39,44 @@ function loaded(kind, p, n) {
   return v instanceof Promise ? undefined : v;
 }
 
-// unpack returns the text of an element: as it is, or out of base64 and gzip.
+// unpack returns the bytes of an element: as they are, or out of base64 and gzip.
 async function unpack(e) {
   if (!e) return null;
-  if (e.type === "application/json") return e.textContent;
+  if (e.type === "application/json") return new TextEncoder().encode(e.textContent);
   const raw = atob(e.textContent), bytes = new Uint8Array(raw.length);
   for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
   e.remove(); // the page keeps the value instead
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+  return new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer());
+}
+
+// Numbers reads a list of numbers: seven bits in a byte, the lowest first, the eighth
+// says that more follow; the lowest bit of all is the sign.
+class Numbers {
+  constructor(bytes, at = 0) { this.bytes = bytes; this.at = at; }
+
+  next() {
+    let v = 0, scale = 1, b;
+    do {
+      b = this.bytes[this.at++];
+      v += (b & 127) * scale;
+      scale *= 128;
+    } while (b > 127);
+    return v % 2 ? -(v + 1) / 2 : v / 2;
+  }
+
+  more() { return this.at < this.bytes.length; }
+
+  // columns reads a table of columns, and returns it row by row.
+  columns(by) {
+    const n = this.next(), out = new Int32Array(n * by);
+    for (let c = 0; c < by; c++) for (let i = c, last = 0; i < out.length; i += by) out[i] = last += this.next();
+    return out;
+  }
 }
 
 const escaped = (text) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
-const splitLines = (text) => text.split("\n");
+const splitLines = (bytes) => utf8.decode(bytes).split("\n");
 
 // Bits of a block's flags.
 const REACHABLE = 1, ENTRY = 2, EXIT = 4, HEADER = 8, MAYBE = 16;
