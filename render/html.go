@@ -101,7 +101,8 @@ func (p *Pages) HTML(title string) ([]byte, error) {
 		"{{csp}}", csp, "{{title}}", xmlText(title), "{{css}}", pageCSS,
 		"{{theme}}", theme.CSS(""), "{{js}}", js, "{{one}}", one,
 		"{{name}}", name,
-		"{{options}}", options.String(), "{{svg}}", p.first, "{{programs}}", p.programs.String()+all.String()).Replace(pageHTML)
+		"{{options}}", options.String(), "{{svg}}", p.first, "{{programs}}", p.programs.String()+all.String(),
+	).Replace(pageHTML)
 	return []byte(page), nil
 }
 
@@ -131,8 +132,8 @@ func windowed(s *Scene) bool { return len(s.Blocks) > windowBlocks }
 func pageScript() string {
 	var b strings.Builder
 	b.WriteString("(() => {\n\"use strict\";\n")
-	for _, name := range []string{"payload", "view", "list", "far", "labels", "layers", "details", "code", "outline", "search",
-		"input", "main"} {
+	for _, name := range []string{"payload", "view", "list", "far", "labels", "layers", "details", "code", "outline",
+		"search", "input", "main"} {
 		text, err := pageJS.ReadFile("assets/page/" + name + ".js")
 		if err != nil {
 			panic("bug: " + err.Error())

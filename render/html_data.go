@@ -108,7 +108,8 @@ type pagePart struct {
 }
 
 func newPageData(s *Scene, l *Layout, key string) *pageData {
-	d := &pageData{Key: key, Head: string(display.SVGHead(Draw(s, l), theme)), W: l.W, H: l.H, Funcs: []string{}, Entries: []int{}, Frames: []int{}, Func: []int{},
+	d := &pageData{Key: key, Head: string(display.SVGHead(Draw(s, l), theme)), W: l.W, H: l.H,
+		Funcs: []string{}, Entries: []int{}, Frames: []int{}, Func: []int{},
 		Flags: []int{}, Slots: steps{by: 2}, Boxes: steps{by: 4}, Loops: []int{}, Pieces: steps{by: 5},
 		Strip: []int{0, 0, 0, 0}, Kinds: []string{}, Edges: steps{by: 4},
 		Names: map[int]string{}, Depth: map[int]int{}, Counts: map[int]uint64{}, Status: map[int]string{},
