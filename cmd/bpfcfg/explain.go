@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/explain"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
@@ -16,6 +17,7 @@ type explainCmd struct {
 	Input  string   `arg:"" help:"Object, raw:FILE, record:FILE#NAME, or - for standard input."`
 	At     []string `arg:"" optional:"" help:"gotox@N, callx@N or insn@N (N is a slot), block@N, FILE:LINE, or a function (default: all indirect jumps and dead code)."`
 	Format string   `enum:"text,json" default:"text" help:"text or json."`
+	All    bool     `help:"Without a place: all that there are in a program, at full length (default: the first 1000, long lists cut)."`
 	analysisFlags
 }
 
@@ -62,11 +64,8 @@ func (c *explainCmd) Run(std streams) error {
 			failed = append(failed, failure{p.Name, p.Section, err})
 			continue
 		}
-		answers, err := answer(a, places)
-		if err != nil {
-			return err
-		}
-		if several && len(answers) == 0 {
+		x, all, left := c.expand(a, places)
+		if several && len(all) == 0 {
 			continue
 		}
 		told++
@@ -74,11 +73,18 @@ func (c *explainCmd) Run(std streams) error {
 			if told > 1 {
 				fmt.Fprintln(std.out)
 			}
-			if err := c.text(std, a, answers); err != nil {
+			if err := c.text(std, x, p, all, left); err != nil {
+				return err
+			}
+			continue
+		}
+		answers := make([]*explain.Answer, len(all))
+		for i, at := range all {
+			if answers[i], err = answer(x, p, at); err != nil {
 				return err
 			}
 		}
-		doc.Programs = append(doc.Programs, explainedProgram{headOf(p), answers})
+		doc.Programs = append(doc.Programs, explainedProgram{headOf(p), answers, left})
 	}
 	if several && told == 0 && len(failed) == 0 {
 		return usagef("%s: no program has code of %s%s", s.name, strings.Join(c.At, ", "), s.knownPlaces(places))
@@ -98,6 +104,7 @@ func (c *explainCmd) Run(std streams) error {
 type explainedProgram struct {
 	head
 	Answers []*explain.Answer `json:"answers"`
+	LeftOut int               `json:"places_left_out,omitempty"`
 }
 
 // places reads the places on the command line.
@@ -113,41 +120,62 @@ func (c *explainCmd) places() ([]explain.Place, error) {
 	return out, nil
 }
 
-// answer explains the places, or all that there are in a program.
-func answer(a *pipeline.Analysis, places []explain.Place) ([]*explain.Answer, error) {
-	x := explain.New(a)
-	if len(places) == 0 {
-		places = x.Places()
-	}
-	out := []*explain.Answer{}
-	var all []explain.Place
+// maxPlaces bounds the places that are told of when none is named.
+const maxPlaces = 1000
+
+// expand returns the places to tell of, which are all that there are in a program when
+// none is named, and how many are left out.
+func (c *explainCmd) expand(a *pipeline.Analysis, places []explain.Place) (x *explain.Explainer, all []explain.Place,
+	left int) {
+	x = explain.New(a)
 	for _, at := range places {
 		all = append(all, x.Expand(at)...)
 	}
-	for _, at := range all {
-		ans, err := x.At(at)
-		if errors.Is(err, explain.ErrPlace) {
-			return nil, usagef("%s: %w", a.Program.Name, err)
-		}
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, ans)
+	if len(places) > 0 {
+		return x, all, 0
 	}
-	return out, nil
+	all = x.Places()
+	if !c.All {
+		left = max(0, len(all)-maxPlaces)
+		all = all[:len(all)-left]
+		each := max(500, 1_000_000/max(len(all), 1))
+		x.Limit(explain.Limits{Steps: each, Targets: each, Rows: each})
+	} else if c.Format == "text" {
+		x.Limit(explain.Limits{Steps: 100}) // the text has fewer
+	}
+	return x, all, left
+}
+
+// answer explains a place of a program.
+func answer(x *explain.Explainer, p *bytecode.Program, at explain.Place) (*explain.Answer, error) {
+	ans, err := x.At(at)
+	if errors.Is(err, explain.ErrPlace) {
+		err = usagef("%s: %w", p.Name, err)
+	}
+	return ans, err
 }
 
 // text prints the answers on a program.
-func (c *explainCmd) text(std streams, a *pipeline.Analysis, answers []*explain.Answer) error {
-	title(std.out, a.Program, "")
-	if len(answers) == 0 {
-		fmt.Fprintln(std.out, "no indirect jump or call, and no dead code")
-	}
-	for _, ans := range answers {
+func (c *explainCmd) text(std streams, x *explain.Explainer, p *bytecode.Program, all []explain.Place, left int) error {
+	for i, at := range all {
+		ans, err := answer(x, p, at)
+		if err != nil {
+			return err
+		}
+		if i == 0 {
+			title(std.out, p, "")
+		}
 		fmt.Fprintln(std.out)
 		if err := ans.Write(std.out); err != nil {
 			return err
 		}
+	}
+	switch {
+	case len(all) == 0:
+		title(std.out, p, "")
+		fmt.Fprintln(std.out, "no indirect jump or call, and no dead code")
+	case left > 0:
+		fmt.Fprintf(std.out, "\n… %d more: name one, or --all\n", left)
 	}
 	return nil
 }

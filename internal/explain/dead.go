@@ -22,9 +22,11 @@ func (x *Explainer) Dead(b cfg.BlockID) []Reason {
 func (x *Explainer) dead(b cfg.BlockID) []Reason {
 	if always := x.anywhere(); always != nil && x.Death(b) == Always {
 		if at, ok := always.Graph.BlockAt(x.g.Blocks[b].Start); ok {
-			y := New(always)
-			y.asked = true
-			return y.reasons(at)
+			if x.always == nil {
+				x.always = New(always)
+				x.always.asked = true
+			}
+			return x.always.reasons(at)
 		}
 	}
 	return x.reasons(b)
@@ -37,7 +39,7 @@ func (x *Explainer) reasons(b cfg.BlockID) []Reason {
 		facts = x.a.Succ.Exact // the verifier comes here, executions do not
 	}
 	d := &deadCode{x: x, seen: map[cfg.BlockID]bool{b: true}}
-	tables := x.entries()
+	tables := x.look().entries
 	for queue := []cfg.BlockID{b}; len(queue) > 0 && len(d.out) < maxReasons; queue = queue[1:] {
 		at := queue[0]
 		blk := x.g.Blocks[at]
@@ -77,20 +79,6 @@ type deadCode struct {
 	out  []Reason
 }
 
-// tableEntry is an entry of a jump table.
-type tableEntry struct{ table, index int }
-
-// entries returns the table entries by the slot they lead to.
-func (x *Explainer) entries() map[bytecode.PC][]tableEntry {
-	out := map[bytecode.PC][]tableEntry{}
-	for t := range x.p.Tables {
-		for i, pc := range x.p.Tables[t].Targets {
-			out[pc] = append(out[pc], tableEntry{t, i})
-		}
-	}
-	return out
-}
-
 // edge tells of an edge from live code that nothing takes.
 func (d *deadCode) edge(e cfg.Edge) {
 	x := d.x
@@ -116,16 +104,11 @@ func (d *deadCode) edge(e cfg.Edge) {
 func (d *deadCode) table(t tableEntry) {
 	x := d.x
 	name := x.p.Tables[t.table].Name
-	for _, j := range x.a.Succ.Indirect {
-		for _, u := range j.Tables {
-			if u.Table != t.table {
-				continue
-			}
-			text := fmt.Sprintf("entry %d of %s leads here; insn %d, %s %v, selects entries %d to %d: %s", t.index, name, j.PC,
-				j.Op, j.Reg, u.Min, u.Max, j.Reason)
-			d.out = append(d.out, Reason{Kind: "table", Insn: int(j.PC), Text: text, Source: x.source(j.PC)})
-			return
-		}
+	if j, u := x.uses(t.table); u != nil {
+		text := fmt.Sprintf("entry %d of %s leads here; insn %d, %s %v, selects entries %d to %d: %s", t.index, name, j.PC,
+			j.Op, j.Reg, u.Min, u.Max, j.Reason)
+		d.out = append(d.out, Reason{Kind: "table", Insn: int(j.PC), Text: text, Source: x.source(j.PC)})
+		return
 	}
 	d.out = append(d.out, Reason{Kind: "table", Insn: -1,
 		Text: fmt.Sprintf("entry %d of %s leads here; no indirect jump that can be reached uses the table", t.index, name)})

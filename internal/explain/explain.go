@@ -12,6 +12,7 @@
 package explain
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,6 +21,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/layout"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/succ"
@@ -31,13 +33,27 @@ type Explainer struct {
 	a      *pipeline.Analysis
 	g      *cfg.Graph
 	p      *bytecode.Program
-	replay *abstract.Replay   // nil until needed
-	tree   []int              // of each block, the edge that the shortest way in comes by; -1 none
-	places *layout.Layout     // nil without machine code
+	replay *abstract.Replay // nil until needed
+	tree   []int            // of each block, the edge that the shortest way in comes by; -1 none
+	depth  []int32          // of each block, the edges on that way
+	early  []cfg.BlockID    // of each block, that on its way where steps are told again
+	places *layout.Layout   // nil without machine code
+	index  *index           // nil until needed
+	limits Limits
+	always *Explainer         // by any; nil until needed
 	rules  *rules.Verdict     // nil until needed
 	any    *pipeline.Analysis // of the program with its configuration unknown, see anywhere
 	asked  bool               // any is settled
 }
+
+// Limits bound what is told of one place: the steps of a way in, of which the middle is
+// left out, the slots of a list of targets, and the rows of a table. 0 is no limit.
+// An answer says what it leaves out.
+type Limits struct{ Steps, Targets, Rows int }
+
+// Limit makes answers keep to limits. They are for answers on many places of a large
+// program: each may be as long as the program.
+func (x *Explainer) Limit(l Limits) { x.limits = l }
 
 // New prepares to answer.
 func New(a *pipeline.Analysis) *Explainer {
@@ -87,17 +103,18 @@ type Answer struct {
 	Executed  bool   `json:"executed"`  // some execution may come here
 	Verdict   string `json:"verdict"`   // one sentence
 
-	Way      []Step     `json:"way,omitempty"`     // into the block, from the entry of the program
-	Origin   []Origin   `json:"origin,omitempty"`  // where the register of an indirect jump comes from
-	Facts    []string   `json:"facts,omitempty"`   // what holds there, a line for each state that is kept apart
-	Tables   []Table    `json:"tables,omitempty"`  // of an indirect jump or call
-	Targets  *Targets   `json:"targets,omitempty"` // of an indirect jump or call
-	In       []Way      `json:"in,omitempty"`      // edges into a block
-	Out      []Way      `json:"out,omitempty"`     // edges out of a block
-	Dead     []Reason   `json:"dead,omitempty"`    // why nothing reaches it
-	Death    Death      `json:"death,omitempty"`   // in which configurations
-	Code     *CodePlace `json:"code,omitempty"`    // where the verifier and the JIT put it
-	Rules    string     `json:"rules,omitempty"`   // what the kernel's rules say of the program, for indirect jumps
+	Way      []Step     `json:"way,omitempty"`          // into the block, from the entry of the program
+	Skipped  int        `json:"way_left_out,omitempty"` // steps in the middle of the way that are left out
+	Origin   []Origin   `json:"origin,omitempty"`       // where the register of an indirect jump comes from
+	Facts    []string   `json:"facts,omitempty"`        // what holds there, a line for each state that is kept apart
+	Tables   []Table    `json:"tables,omitempty"`       // of an indirect jump or call
+	Targets  *Targets   `json:"targets,omitempty"`      // of an indirect jump or call
+	In       []Way      `json:"in,omitempty"`           // edges into a block
+	Out      []Way      `json:"out,omitempty"`          // edges out of a block
+	Dead     []Reason   `json:"dead,omitempty"`         // why nothing reaches it
+	Death    Death      `json:"death,omitempty"`        // in which configurations
+	Code     *CodePlace `json:"code,omitempty"`         // where the verifier and the JIT put it
+	Rules    string     `json:"rules,omitempty"`        // what the kernel's rules say of the program, for indirect jumps
 	Rejected bool       `json:"rejected,omitempty"`
 }
 
@@ -137,6 +154,7 @@ type Table struct {
 	Max      int     `json:"max"`
 	Selected int     `json:"selected"` // number of entries that an execution can select
 	Rows     []Entry `json:"rows"`
+	More     int     `json:"entries_left_out,omitempty"` // last entries that no row tells of
 }
 
 // Entry is a run of entries of a table with one target.
@@ -156,7 +174,15 @@ type Targets struct {
 	Exact       []int    `json:"exact"`
 	Range       []int    `json:"range"`
 	Kernel      []int    `json:"kernel"`
+	More        *Counts  `json:"left_out,omitempty"`    // last slots of each list that are left out
 	Differences []string `json:"differences,omitempty"` // why they are not the same
+}
+
+// Counts are numbers for the three answers.
+type Counts struct {
+	Exact  int `json:"exact"`
+	Range  int `json:"range"`
+	Kernel int `json:"kernel"`
 }
 
 // Way is an edge into or out of a block.
@@ -189,10 +215,8 @@ type CodePlace struct {
 func (x *Explainer) At(at Place) (*Answer, error) {
 	switch at.Kind {
 	case "gotox", "callx":
-		for i := range x.a.Succ.Indirect {
-			if d := &x.a.Succ.Indirect[i]; int(d.PC) == at.Number && d.Op == at.Kind {
-				return x.indirect(at, d), nil
-			}
+		if d := x.indirectAt(bytecode.PC(at.Number)); d != nil && d.Op == at.Kind {
+			return x.indirect(at, d), nil
 		}
 		return nil, x.noIndirect(at)
 	case "block":
@@ -233,10 +257,12 @@ func (x *Explainer) start(at Place, b cfg.BlockID, pc bytecode.PC, shown bytecod
 	if r, ok := x.p.RelocAt(shown); ok {
 		rel = r.Note()
 	}
+	way, skipped := x.way(b)
 	return &Answer{
-		Reloc: rel, Place: at.String(), Function: x.function(b), Block: int(b), Insn: int(pc), Text: x.p.Text(shown),
+		Skipped: skipped, Reloc: rel, Place: at.String(), Function: x.function(b), Block: int(b), Insn: int(pc),
+		Text: x.p.Text(shown),
 		Source: x.source(shown), Reachable: x.a.Succ.Facts.BlockReached(b), Executed: x.a.Succ.Exact.BlockReached(b),
-		Way: x.way(b),
+		Way: way,
 	}
 }
 
@@ -292,10 +318,10 @@ func (x *Explainer) code(pc bytecode.PC) *CodePlace {
 		return nil
 	}
 	c := &CodePlace{Xlated: int(x.a.Xlated.Xlated[pc]), Offset: -1}
-	for i, f := range x.a.Xlated.Program.Funcs {
-		if v := x.a.Xlated.Xlated[pc]; v >= f.Start && v < f.End {
-			c.Offset = x.a.Image.Funcs[i].Offset + int(x.a.Image.Offsets[v])
-		}
+	v, funcs := x.a.Xlated.Xlated[pc], x.a.Xlated.Program.Funcs
+	i, _ := slices.BinarySearchFunc(funcs, v, func(f jit.Func, v bytecode.PC) int { return cmp.Compare(f.End, v+1) })
+	if i < len(funcs) && v >= funcs[i].Start {
+		c.Offset = x.a.Image.Funcs[i].Offset + int(x.a.Image.Offsets[v])
 	}
 	return c
 }
@@ -334,11 +360,7 @@ func (x *Explainer) block(at Place, b cfg.BlockID) *Answer {
 	ans.Facts = x.a.Succ.Exact.EntryText(b)
 	if ans.Code = x.code(blk.Start); ans.Code != nil {
 		ans.Code.Offset = x.places.Code[b]
-		for _, p := range x.places.Pieces {
-			if p.Block == b {
-				ans.Code.Len += p.Len
-			}
-		}
+		ans.Code.Len = x.look().bytes[b]
 	}
 	for _, i := range x.g.PredIDs(b) {
 		ans.In = append(ans.In, x.wayOf(int(i)))

@@ -16,8 +16,13 @@ func (x *Explainer) indirect(at Place, d *succ.Indirect) *Answer {
 	ans.Verdict = statusText(d)
 	ans.Code = x.code(d.PC)
 	ans.Targets = &Targets{
-		Status: string(d.Status), Exact: slots(d.Exact), Range: slots(d.Range), Kernel: slots(d.Kernel),
+		Status: string(d.Status), Exact: x.slots(d.Exact), Range: x.slots(d.Range), Kernel: x.slots(d.Kernel),
 		Differences: x.differences(d),
+	}
+	t := ans.Targets
+	c := Counts{len(d.Exact) - len(t.Exact), len(d.Range) - len(t.Range), len(d.Kernel) - len(t.Kernel)}
+	if c != (Counts{}) {
+		t.More = &c
 	}
 	if v := x.verdict(); v.Accept {
 		ans.Rules = x.a.Rules.Name + " does not refuse the program"
@@ -40,8 +45,11 @@ func (x *Explainer) indirect(at Place, d *succ.Indirect) *Answer {
 	return ans
 }
 
-// slots converts to plain numbers; the result is not nil.
-func slots(pcs []bytecode.PC) []int {
+// slots converts to plain numbers, as many as are told; the result is not nil.
+func (x *Explainer) slots(pcs []bytecode.PC) []int {
+	if most := x.limits.Targets; most > 0 {
+		pcs = pcs[:min(len(pcs), most)]
+	}
 	out := make([]int, len(pcs))
 	for i, pc := range pcs {
 		out[i] = int(pc)
@@ -70,6 +78,10 @@ func (x *Explainer) table(u *succ.TableUse) Table {
 			t.Rows[n-1].Last = i
 			continue
 		}
+		if most := x.limits.Rows; most > 0 && len(t.Rows) == most {
+			t.More = len(targets) - i
+			break
+		}
 		t.Rows = append(t.Rows, e)
 	}
 	return t
@@ -85,28 +97,15 @@ func (x *Explainer) targets(u *succ.TableUse) []bytecode.PC {
 		return nil
 	}
 	m := &x.p.Maps[u.Map]
-	for i := range m.Code { // the cells of the variable, from its first on
-		if x.cellName(m, i) == u.Name {
-			var out []bytecode.PC
-			for j := i; j < min(i+u.Entries, len(m.Code)); j++ {
-				out = append(out, m.Code[j].Target)
-			}
-			return out
-		}
+	i, ok := x.look().cell(x.p, u.Map)[u.Name]
+	if !ok {
+		return nil
 	}
-	return nil
-}
-
-// cellName returns the name of the table that begins with a code address of a
-// data section: a variable's, or the section's with the offset.
-func (x *Explainer) cellName(m *bytecode.Map, i int) string {
-	off := m.Code[i].Off
-	for _, s := range m.Symbols {
-		if off >= s.Off && off < s.Off+s.Size {
-			return s.Name
-		}
+	var out []bytecode.PC
+	for j := i; j < min(i+u.Entries, len(m.Code)); j++ {
+		out = append(out, m.Code[j].Target)
 	}
-	return fmt.Sprintf("%s+%d", m.Name, off)
+	return out
 }
 
 // differences says why the three answers are not the same.
@@ -136,12 +135,22 @@ func (x *Explainer) wide(d *succ.Indirect) string {
 			holes += u.Entries - (u.Max - u.Min + 1)
 		}
 	}
+	const most = 4
 	var others []string
 	sub := x.p.SubprogAt(d.PC)
-	for i := range x.p.Tables {
-		t := &x.p.Tables[i]
-		if len(t.Targets) > 0 && !used[i] && x.p.SubprogAt(slices.Min(t.Targets)) == sub {
-			others = append(others, t.Name)
+	here := x.look().begin[sub]
+	n := len(here)
+	for i := range used {
+		if x.look().home[i] == sub {
+			n--
+		}
+	}
+	for _, i := range here {
+		if len(others) == most {
+			break
+		}
+		if !used[i] {
+			others = append(others, x.p.Tables[i].Name)
 		}
 	}
 	text := fmt.Sprintf("the kernel's control-flow pass assumes %d more, before it knows any index: ",
@@ -150,9 +159,8 @@ func (x *Explainer) wide(d *succ.Indirect) string {
 	if holes > 0 {
 		why = append(why, "entries outside the range")
 	}
-	const most = 4
-	if n := len(others); n > most {
-		others = append(others[:most], fmt.Sprintf("%d more tables", n-most))
+	if n > most {
+		others = append(others, fmt.Sprintf("%d more tables", n-most))
 	}
 	if len(others) > 0 {
 		why = append(why, "all entries of "+strings.Join(others, ", ")+", which begin in the same function")

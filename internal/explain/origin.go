@@ -27,9 +27,8 @@ type slicer struct {
 // before an instruction, along the way to it.
 func (x *Explainer) origin(pc bytecode.PC, reg bytecode.Reg) []Origin {
 	s := &slicer{x: x, regs: 1 << reg, slots: map[int16]bool{}}
-	chain := x.chain(pc)
 	next := pc
-	for _, c := range chain {
+	for c := range x.chain(pc) {
 		if s.regs == 0 && len(s.slots) == 0 || len(s.out) == maxOrigins {
 			break
 		}

@@ -32,7 +32,7 @@ func (ans *Answer) Write(out io.Writer) error {
 	}
 	w.f("  %s\n", visible.Text(ans.Verdict))
 	w.dead(ans.Dead)
-	w.way(ans.Way)
+	w.way(ans.Way, ans.Skipped)
 	w.origin(ans.Origin)
 	if ans.Targets != nil && len(ans.Facts) > 0 {
 		w.f("index\n  %s\n", visible.Text(ans.Facts[0]))
@@ -94,15 +94,15 @@ func (w writer) facts(indent string, facts []string) {
 }
 
 // way writes the way in; of a long one the ends.
-func (w writer) way(steps []Step) {
+func (w writer) way(steps []Step, skipped int) {
 	if len(steps) == 0 {
 		return
 	}
 	w.f("way in (the shortest over edges that can be taken)\n")
 	for i, s := range steps {
-		if len(steps) > maxTextSteps && i >= maxTextSteps/2 && i < len(steps)-maxTextSteps/2 {
+		if len(steps)+skipped > maxTextSteps && i >= maxTextSteps/2 && i < len(steps)-maxTextSteps/2 {
 			if i == maxTextSteps/2 {
-				w.f("  … %s\n", visible.Count(len(steps)-maxTextSteps, "block"))
+				w.f("  … %s\n", visible.Count(len(steps)+skipped-maxTextSteps, "block"))
 			}
 			continue
 		}
@@ -136,6 +136,10 @@ func (w writer) table(t *Table) {
 	w.f("table %s  %s, index %d..%d, %d selected\n", visible.Text(t.Name), visible.Count(t.Entries, "entry"),
 		t.Min, t.Max, t.Selected)
 	for i, e := range t.Rows {
+		if i == maxTextRows && t.More > 0 {
+			w.f("  … more rows\n")
+			return
+		}
 		if i == maxTextRows {
 			w.f("  … %d more rows\n", len(t.Rows)-i)
 			return
@@ -163,29 +167,37 @@ func (w writer) targets(ans *Answer) {
 		return
 	}
 	w.f("targets\n")
-	w.f("  exact   %s\n", list(t.Exact))
-	w.f("  range   %s\n", sameOr(t.Range, t.Exact, "exact"))
-	w.f("  kernel  %s\n", sameOr(t.Kernel, t.Range, "range"))
+	more := Counts{}
+	if t.More != nil {
+		more = *t.More
+	}
+	w.f("  exact   %s\n", list(t.Exact, more.Exact))
+	w.f("  range   %s\n", sameOr(t.Range, t.Exact, more.Range, more.Exact, "exact"))
+	w.f("  kernel  %s\n", sameOr(t.Kernel, t.Range, more.Kernel, more.Range, "range"))
 	for _, d := range t.Differences {
 		w.f("  %s\n", visible.Text(d))
 	}
 	w.f("  %s\n", visible.Text(ans.Rules))
 }
 
-// list writes slots.
-func list(pcs []int) string {
-	if len(pcs) == 0 {
+// list writes slots, and how many more are left out.
+func list(pcs []int, more int) string {
+	switch {
+	case len(pcs) == 0:
 		return "none"
+	case more > 0:
+		return fmt.Sprintf("%s … %d more (%d)", strings.Trim(fmt.Sprint(pcs), "[]"), more, len(pcs)+more)
 	}
 	return fmt.Sprintf("%s (%d)", strings.Trim(fmt.Sprint(pcs), "[]"), len(pcs))
 }
 
-// sameOr is list, or a word for a list that is the same as another.
-func sameOr(pcs, other []int, word string) string {
-	if slices.Equal(pcs, other) {
+// sameOr is list, or a word for a list that is the same as another. Of lists that are
+// cut that is not known.
+func sameOr(pcs, other []int, more, otherMore int, word string) string {
+	if more == 0 && otherMore == 0 && slices.Equal(pcs, other) {
 		return fmt.Sprintf("as %s (%d)", word, len(pcs))
 	}
-	return list(pcs)
+	return list(pcs, more)
 }
 
 // edges writes the edges on one side of a block.

@@ -1,6 +1,9 @@
 package explain
 
 import (
+	"iter"
+	"slices"
+
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
@@ -9,7 +12,9 @@ import (
 // of the program comes to it, along edges that an execution can take.
 func (x *Explainer) search() {
 	const none, root = -1, -2
-	x.tree = make([]int, len(x.g.Blocks))
+	n := len(x.g.Blocks)
+	x.tree, x.depth, x.early = make([]int, n), make([]int32, n), make([]cfg.BlockID, n)
+	half := int32(x.limits.Steps / 2)
 	for i := range x.tree {
 		x.tree[i] = none
 	}
@@ -23,7 +28,11 @@ func (x *Explainer) search() {
 			lo, hi := x.g.SuccIDs(queue[0])
 			for i := lo; i < hi; i++ {
 				if to := edges[i].To; x.tree[to] == none && x.a.Succ.Exact.EdgeFeasible(i) {
-					x.tree[to] = i
+					from := queue[0]
+					x.tree[to], x.depth[to], x.early[to] = i, x.depth[from]+1, x.early[from]
+					if x.depth[to] == half {
+						x.early[to] = to
+					}
 					queue = append(queue, to)
 				}
 			}
@@ -37,37 +46,46 @@ func (x *Explainer) search() {
 	}
 }
 
-// edgesTo returns the edges of the way into a block, in order.
-func (x *Explainer) edgesTo(b cfg.BlockID) []int {
+// back returns the edge by which the way comes into a block, and whether there is one.
+func (x *Explainer) back(b cfg.BlockID) (edge int, ok bool) {
 	if x.tree == nil {
 		x.search()
 	}
-	var out []int
-	for i := x.tree[b]; i >= 0; i = x.tree[x.g.Edges()[i].From] {
-		out = append(out, i)
-	}
-	for i, j := 0, len(out)-1; i < j; i, j = i+1, j-1 {
-		out[i], out[j] = out[j], out[i]
-	}
-	return out
+	return x.tree[b], x.tree[b] >= 0
 }
 
-// way returns the way into a block as steps, none when there is none.
-func (x *Explainer) way(b cfg.BlockID) []Step {
-	edges := x.edgesTo(b)
-	if len(edges) == 0 {
-		return nil
+// way returns the way into a block as steps, none when there is none, and how many of
+// its middle are left out.
+func (x *Explainer) way(b cfg.BlockID) (out []Step, skipped int) {
+	i, ok := x.back(b)
+	if !ok {
+		return nil, 0
 	}
-	var out []Step
-	for _, i := range edges {
-		e := x.g.Edges()[i]
-		last := x.g.Blocks[e.From].Last
-		out = append(out, Step{
-			Block: int(e.From), Insn: int(last), Text: x.p.Text(last), Kind: e.Kind.String(), To: int(e.To),
-			Source: x.source(last),
-		})
+	length := int(x.depth[b])
+	half := x.limits.Steps / 2
+	if half > 0 && length > 2*half {
+		skipped = length - 2*half
 	}
-	return out
+	for at := length; ok; at-- { // the step to a block that so many steps lead to
+		if skipped > 0 && at == length-half {
+			at = half
+			i, _ = x.back(x.early[b])
+		}
+		out = append(out, x.step(i))
+		i, ok = x.back(x.g.Edges()[i].From)
+	}
+	slices.Reverse(out)
+	return out, skipped
+}
+
+// step describes an edge of a way.
+func (x *Explainer) step(i int) Step {
+	e := x.g.Edges()[i]
+	last := x.g.Blocks[e.From].Last
+	return Step{
+		Block: int(e.From), Insn: int(last), Text: x.p.Text(last), Kind: e.Kind.String(), To: int(e.To),
+		Source: x.source(last),
+	}
 }
 
 // chained is an instruction on the way to another.
@@ -79,32 +97,33 @@ type chained struct {
 // maxChain bounds the instructions looked at for the origin of a value.
 const maxChain = 4096
 
-// chain returns the end of the way to an instruction, itself left out,
-// backwards: to the entry of the program, or maxChain instructions. Callees that
-// came back on the way are left out.
-func (x *Explainer) chain(pc bytecode.PC) []chained {
-	b, _ := x.g.BlockAt(pc)
-	var out []chained // backwards
-	add := func(b cfg.BlockID, end bytecode.PC, edge int) {
-		var fwd []chained
-		for at := x.g.Blocks[b].Start; at < end; at += x.p.Insns[at].Slots() {
-			fwd = append(fwd, chained{at, -1})
+// chain yields the end of the way to an instruction, itself left out, backwards: to the
+// entry of the program, or some maxChain instructions. Callees that came back on the way
+// are left out.
+func (x *Explainer) chain(pc bytecode.PC) iter.Seq[chained] {
+	return func(yield func(chained) bool) {
+		b, _ := x.g.BlockAt(pc)
+		n := 0
+		block := func(b cfg.BlockID, end bytecode.PC, edge int) bool {
+			for at := end - 1; at >= x.g.Blocks[b].Start; at-- {
+				if !x.g.InsnAt(at) {
+					continue
+				}
+				if n++; !yield(chained{at, edge}) {
+					return false
+				}
+				edge = -1
+			}
+			return true
 		}
-		if len(fwd) > 0 {
-			fwd[len(fwd)-1].edge = edge
-		}
-		for i := len(fwd) - 1; i >= 0; i-- {
-			out = append(out, fwd[i])
+		ok := block(b, pc, -1)
+		for i, more := x.back(b); ok && more && n < maxChain; i, more = x.back(b) {
+			e := x.g.Edges()[i]
+			if e.Kind == cfg.Callback || e.Kind == cfg.Exception { // arguments come from the kernel
+				return
+			}
+			b = e.From
+			ok = block(b, x.g.Blocks[b].End, i)
 		}
 	}
-	add(b, pc, -1)
-	edges := x.edgesTo(b)
-	for i := len(edges) - 1; i >= 0 && len(out) < maxChain; i-- {
-		e := x.g.Edges()[edges[i]]
-		if e.Kind == cfg.Callback || e.Kind == cfg.Exception { // arguments come from the kernel
-			break
-		}
-		add(e.From, x.g.Blocks[e.From].End, edges[i])
-	}
-	return out
 }
