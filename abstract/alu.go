@@ -134,8 +134,11 @@ func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 boo
 	}
 	if op == scalar.Add || op == scalar.Sub {
 		out.id, out.delta, out.add = addLink(in, op, is32, dst, src)
-		if r.a.opt.Rules == Kernel && out.add != 0 && !r.links(int64(out.delta), is32) {
-			out.id, out.delta, out.add = 0, 0, 0
+		if r.a.opt.Rules == Kernel && out.add != 0 {
+			r.a.f.felt.StaleLinks = true
+			if !r.links(int64(out.delta), is32) {
+				out.id, out.delta, out.add = 0, 0, 0
+			}
 		}
 	}
 	return out
@@ -231,8 +234,8 @@ func (v *Value) linkable() bool {
 // a number of its own from then on (kernel/bpf/verifier.c assign_scalar_id_before_mov,
 // Linux 7.3; 7.2.7 was asked).
 func (r *run) link(s *State, reg bytecode.Reg, v *Value) *Value {
-	if r.summed(v) && reg < bytecode.R10 {
-		v = v.unlinked()
+	if (r.summed(v) || v.flags&sum != 0) && reg < bytecode.R10 {
+		v = v.cleared()
 		s.set(reg, v)
 	}
 	if v.id != 0 || reg >= bytecode.R10 || !v.linkable() {

@@ -2,6 +2,7 @@ package abstract
 
 import (
 	"math"
+	"math/bits"
 
 	"github.com/cilium/ebpf/asm"
 
@@ -19,7 +20,7 @@ func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *S
 	}
 
 	fromReg := in.Source() == asm.RegSource
-	r.dropLinks(s, in, fromReg)
+	r.dropLinks(pc, s, in, fromReg)
 	a := r.read(pc, s, in.Dst)
 	var b *Value
 	if fromReg {
@@ -256,35 +257,80 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 const maxLinked = 5
 
 // dropLinks takes the link from numbers that are perhaps too many for a comparison. The
-// verifier may keep it, so that it holds less of them later.
-func (r *run) dropLinks(s *State, in bytecode.Insn, fromReg bool) {
+// verifier may keep it, so that it holds something else of them and of the others later.
+func (r *run) dropLinks(pc bytecode.PC, s *State, in bytecode.Insn, fromReg bool) {
 	if r.a.opt.Rules != Kernel || s.ids == 0 {
 		return
 	}
 	count := 0
-	drop := func(id uint32) {
-		linked := func(v *Value) bool { return v != nil && v.id == id && v.is(Number) }
-		here, all := s.count(linked)
-		if count+all <= maxLinked {
-			count += all
-			return
-		}
-		keep := min(maxLinked, count+here) // what is elsewhere comes last, in whatever order
-		s.eachValue(func(v *Value) *Value {
-			if !linked(v) {
-				return v
-			}
-			if count++; count <= keep {
-				return v
-			}
-			return v.unlinked().loosened()
-		})
-	}
 	if src := s.get(in.Src); fromReg && src.is(Number) && src.id != 0 {
-		drop(src.id)
+		count = r.dropLinked(pc, s, src.id, count)
 	}
 	if dst := s.get(in.Dst); dst.is(Number) && dst.id != 0 {
-		drop(dst.id)
+		r.dropLinked(pc, s, dst.id, count)
+	}
+}
+
+// dropLinked is dropLinks for the numbers of one link, after as many that the verifier has
+// gone through. It returns how many it has gone through then.
+func (r *run) dropLinked(pc bytecode.PC, s *State, id uint32, count int) int {
+	linked := func(v *Value) bool { return v != nil && v.id == id && v.is(Number) }
+	here, all := s.count(linked)
+	live := r.liveAt(pc)
+	dead := bits.OnesCount16(s.ghosts)
+	for reg := range bytecode.R10 {
+		if live>>reg&1 == 0 && linked(s.regs[reg]) {
+			here, all, dead = here-1, all-1, dead+1
+		}
+	}
+	if count+all <= maxLinked && count+all+dead > maxLinked {
+		r.a.f.felt.DeadLinks = true
+	}
+	keep := min(maxLinked, count+here) // what is elsewhere comes last, in whatever order
+	if dead > 0 && r.a.opt.Quirks.DeadLinks {
+		all, keep = all+dead, count
+	}
+	if count+all <= maxLinked {
+		return count + all
+	}
+	for reg := range bytecode.R10 {
+		if live>>reg&1 == 0 && linked(s.regs[reg]) {
+			s.regs[reg] = s.regs[reg].unlinked()
+		}
+	}
+	s.eachValue(func(v *Value) *Value {
+		if !linked(v) {
+			return v
+		}
+		if count++; count <= keep {
+			return v.adrift()
+		}
+		return v.unlinked().loosened().adrift()
+	})
+	return count
+}
+
+// liveAt returns the registers that may be read from the last instruction of a block on.
+func (r *run) liveAt(pc bytecode.PC) uint16 {
+	b, ok := r.a.g.BlockAt(pc)
+	if !ok {
+		return allRegs
+	}
+	use, def := useDef(r.a.p, pc)
+	return liveOut(r.a.g, b, r.a.live, allRegs)&^def | use
+}
+
+// noteGhosts notes the registers that are about to be forgotten, because nothing reads them,
+// though they are linked.
+func (s *State) noteGhosts(live uint16) {
+	for reg := range bytecode.R10 {
+		switch v := s.regs[reg]; {
+		case v == nil:
+		case live>>reg&1 == 0 && v.id != 0 && v.is(Number):
+			s.ghosts |= 1 << reg
+		default:
+			s.ghosts &^= 1 << reg
+		}
 	}
 }
 

@@ -116,7 +116,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 		}
 	}
 	e := &State{frames: []*frame{{}}, ids: s.ids, cover: s.cover, misled: s.misled,
-		stands: s.stands, locked: s.locked, held: s.held}
+		stands: s.stands, sums: s.sums, locked: s.locked, held: s.held}
 	visible := reaches(args[:])
 	for i, v := range args {
 		e.regs[argRegister(i)] = shift(v, 1)
@@ -149,7 +149,8 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 	wider := !ctx.entry.leq(e, r.a.opt.Rules) // the callee was followed with more than e holds
 	for _, x := range ctx.exits {
 		out := &State{frames: s.frames, ids: s.ids, cover: s.cover || x.cover || wider,
-			misled: s.misled || x.misled, stands: s.stands || x.stands, outer: s.outer, locked: x.locked, held: x.held}
+			misled: s.misled || x.misled, stands: s.stands || x.stands, sums: s.sums,
+			ghosts: s.ghosts, outer: s.outer, locked: x.locked, held: x.held}
 		copy(out.regs[6:numRegs], s.regs[6:numRegs])
 		out.regs[0] = rebase(shift(x.regs[0], -1), s.ids)
 		if visible {

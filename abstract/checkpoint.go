@@ -275,7 +275,7 @@ func equalValues(v, w *Value) bool {
 }
 
 func equalAlts(a, b *Alt) bool {
-	const told = loose | datum | stands
+	const told = loose | datum | sum | stale | stands
 	return a.Kind == b.Kind && a.Obj == b.Obj && a.Off == b.Off && a.flags&^told == b.flags&^told
 }
 

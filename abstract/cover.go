@@ -38,6 +38,14 @@ func (v *Value) covering(s scalar.S) *Value {
 	return v
 }
 
+// adrift returns the value, a number, as one for which the verifier may hold any other.
+func (v *Value) adrift() *Value {
+	w := *v
+	w.flags |= stands
+	w.cover(unknown)
+	return &w
+}
+
 // like returns the value, which nobody else has, with what covers another one.
 func (v *Value) like(w *Value) *Value {
 	v.wide = w.wide

@@ -249,6 +249,9 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 		s.forget(r.a.relevant[b])
 	}
 	s.standFor(r.a.cover.blocks[b])
+	if r.a.opt.Quirks.DeadLinks {
+		s.noteGhosts(r.a.live[b])
+	}
 	s.trim(r.a.live[b] | bit(bytecode.R10))
 	states, visits := r.a.width()
 	if visits == minUnroll {
@@ -348,7 +351,7 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 // exit notes a state in which the subprogram returns r0.
 func (r *run) exit(s *State, r0 *Value) {
 	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids, cover: s.cover || r.grown > 0,
-		misled: s.misled, stands: s.stands, outer: s.outer, locked: s.locked, held: s.held}
+		misled: s.misled, stands: s.stands, sums: s.sums, outer: s.outer, locked: s.locked, held: s.held}
 	x.regs[0] = r0
 	s.share()
 	x.standFor(r.a.cover.exits[r.sub])
@@ -389,6 +392,7 @@ func (a *analyzer) enqueue(sub int, e *State) {
 
 // enqueueAt is enqueue from a block in the middle.
 func (a *analyzer) enqueueAt(sub int, b cfg.BlockID, e *State) {
+	e.sums = a.opt.Rules == Kernel && a.opt.Quirks.StaleLinks
 	e.trim(a.live[b] | bit(bytecode.R10))
 	for i := range a.pending {
 		j := &a.pending[i]

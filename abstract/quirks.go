@@ -55,6 +55,9 @@ type Quirks struct {
 	// number that is added to itself stays linked, so that the verifier takes other
 	// numbers for known than they are (before Linux 7.2, or less in stable releases).
 	StaleLinks bool
+	// DeadLinks: registers that nothing reads any more may count among the numbers that are
+	// linked, of which the verifier follows but a few (before Linux 7.2, or less).
+	DeadLinks bool
 	// MayNotExit: that a legacy packet load leaves a function is not followed, or may not
 	// be (before Linux 7.2; not in 6.12.117 and 6.19.14).
 	MayNotExit bool
@@ -107,6 +110,7 @@ func QuirksOf(k kernel.Features) Quirks {
 		PerhapsLinkedSub: k.Has(kernel.MayLinkSub) && !k.Has(kernel.LinkedSub),
 
 		StaleLinks:   k.Has(kernel.LinkedAdd) && !k.Has(kernel.CleanLinks),
+		DeadLinks:    k.Has(kernel.LinkedAdd) && !k.Has(kernel.LiveLinks),
 		MayNotExit:   !k.Has(kernel.LoadExits),
 		BareResults:  k.Has(kernel.BareResults),
 		HalfPointer:  !k.Has(kernel.HalfPointers),

@@ -138,8 +138,8 @@ func (r *run) checkFill(acc access, sl *slot, lo int64) {
 // linkSlot returns the value of a slot, linked to what is filled from it.
 func (r *run) linkSlot(s *State, frame int, num int16) *Value {
 	v := s.frames[frame].get(num).val
-	if r.summed(v) {
-		v = v.unlinked()
+	if r.summed(v) || v.flags&sum != 0 {
+		v = v.cleared()
 		s.edit(frame).at(num).val = v
 	}
 	if v.id != 0 || !v.linkable() {

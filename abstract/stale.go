@@ -14,7 +14,8 @@ import (
 // Source: kernel/bpf/verifier.c adjust_reg_min_max_vals and sync_linked_regs, Linux
 // 6.12 and 7.2, and programs that 6.19.14 was asked of.
 func (r *run) staleLink(in bytecode.Insn, op scalar.Op, dst, out *Value) bool {
-	if r.a.opt.Rules != Kernel || dst.id == 0 && dst.delta == 0 {
+	const left = sum | stale
+	if r.a.opt.Rules != Kernel || dst.id == 0 && dst.delta == 0 && dst.flags&left == 0 {
 		return false
 	}
 	own := op == scalar.Add && in.Source() == asm.RegSource && in.Dst == in.Src
@@ -28,8 +29,54 @@ func (r *run) staleLink(in bytecode.Insn, op scalar.Op, dst, out *Value) bool {
 		return true
 	}
 	if out.id == 0 {
-		out.delta = dst.delta
+		if out.delta = dst.delta; dst.flags&left != 0 {
+			out.flags = out.flags&^sum | stale
+		}
 		return false
 	}
-	return dst.add == 0 && dst.delta != 0
+	return dst.add == 0 && dst.delta != 0 || dst.flags&stale != 0
+}
+
+// alone returns a value that is linked to nothing any more without its link, and with
+// sums, by State.sums, what tells that the kernel keeps it.
+func (v *Value) alone(sums bool) *Value {
+	w := v.unlinked()
+	if sums && v.delta != 0 && v.Kind == Number {
+		if w.flags |= stale; v.add != 0 {
+			w.flags = v.flags&^stale | sum
+		}
+	}
+	return w
+}
+
+// cleared returns a value that is linked by a sum without the link, of which nothing is left.
+func (v *Value) cleared() *Value {
+	w := *v
+	w.id, w.delta, w.add = 0, 0, 0
+	w.flags &^= sum
+	return &w
+}
+
+// leqSum reports whether a kernel that keeps what was added when a link ends keeps of v
+// no more than of t.
+func (v *Value) leqSum(t *Value) bool {
+	if v == nil || t == nil {
+		return true
+	}
+	return v.flags&^t.flags&(sum|stale) == 0 && (t.id != 0 || v.delta == t.delta)
+}
+
+// joinSum returns the value that a and b are joined to; what a kernel keeps of either when
+// a link ends is kept, as something that is not known.
+func (v *Value) joinSum(a, b *Value) *Value {
+	left := (a.flags | b.flags) & (sum | stale)
+	if a.delta != b.delta || a.delta != 0 && (a.id == 0 || b.id == 0 || a.add != b.add) {
+		left |= stale
+	}
+	if v == nil || v.flags&left == left {
+		return v
+	}
+	w := *v
+	w.flags |= left
+	return &w
 }

@@ -34,6 +34,11 @@ type State struct {
 	// stands says that a slot of the stack may hold another number in states that this one
 	// stands for: see cover.go.
 	stands bool
+	// sums says that the kernel has Quirks.StaleLinks.
+	sums bool
+	// ghosts are registers that nothing reads any more and that may still be linked to others,
+	// with Quirks.DeadLinks.
+	ghosts uint16
 	// locked says that a spin lock is held, for certain.
 	locked bool
 	// held is the instruction behind the one that acquired a reference which is held for
@@ -211,7 +216,7 @@ func (s *State) renumber() {
 		case v.id == 0:
 			return v
 		case count[v.id] == 1:
-			return v.unlinked()
+			return v.alone(s.sums)
 		}
 		if ids[v.id] == 0 {
 			next++
@@ -236,12 +241,12 @@ func (s *State) leq(t *State, rules Rules) bool {
 // leqFrom is leq that looks at one register first: the one that told s and t, or
 // states like them, apart the last time. It notes the one that does.
 func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
-	if len(s.frames) != len(t.frames) || rules == Kernel && t.cover && !s.cover || t.misled && !s.misled ||
+	if len(s.frames) != len(t.frames) || rules == Kernel && t.cover && !s.cover || s.misled && !t.misled ||
 		s.sent != t.sent && (!t.sent || !t.cover) ||
-		rules == Kernel && s.locked != t.locked || !s.regs[*at].leq(t.regs[*at]) {
+		s.ghosts&^t.ghosts != 0 || rules == Kernel && s.locked != t.locked || !s.regs[*at].leq(t.regs[*at]) {
 		return false
 	}
-	var ids idMap
+	ids := idMap{sums: s.sums}
 	for r, v := range &t.regs {
 		if v == s.regs[r] && (v == nil || v.id == 0) {
 			continue
@@ -261,11 +266,14 @@ func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
 
 // idMap maps the ids of a state that describes more to those of one that
 // describes less.
-type idMap struct{ pairs [][2]uint32 }
+type idMap struct {
+	pairs [][2]uint32
+	sums  bool // State.sums
+}
 
 // leq is Value.leq and checks that what t links is linked in s.
 func (m *idMap) leq(v, t *Value) bool {
-	if !v.leq(t) {
+	if !v.leq(t) || m.sums && !v.leqSum(t) {
 		return false
 	}
 	if t == nil || t.id == 0 {
@@ -289,6 +297,7 @@ func (m *idMap) leq(v, t *Value) bool {
 // idPairs numbers pairs of links of two states that are joined.
 type idPairs struct {
 	pairs [][2]uint32
+	sums  bool // State.sums
 	// combine joins or widens two values.
 	combine func(a, b *Value) *Value
 }
@@ -296,6 +305,9 @@ type idPairs struct {
 // join combines two values; they stay linked to what both were linked to.
 func (m *idPairs) join(a, b *Value) *Value {
 	j := m.combine(a, b).standing(a, b)
+	if m.sums {
+		j = j.joinSum(a, b)
+	}
 	if j == nil || a.id == 0 || b.id == 0 || a.add != b.add || a.delta != b.delta {
 		return j.unlinked()
 	}
@@ -316,10 +328,11 @@ func (m *idPairs) join(a, b *Value) *Value {
 // joins, or widens, two values that are not nil. A register that only one of them
 // has initialised may hold anything: what is done with it still happens.
 func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
-	m := idPairs{combine: combine}
+	m := idPairs{combine: combine, sums: a.sums}
 	out := &State{
 		frames: make([]*frame, len(a.frames)), cover: true, sent: a.sent || b.sent, tested: a.tested | b.tested,
-		misled: a.misled || b.misled, stands: a.stands || b.stands || slotsDiffer(a, b), locked: a.locked && b.locked,
+		misled: a.misled || b.misled, stands: a.stands || b.stands || slotsDiffer(a, b), sums: a.sums,
+		ghosts: a.ghosts | b.ghosts, locked: a.locked && b.locked,
 	}
 	if a.held == b.held {
 		out.held = a.held

@@ -56,6 +56,8 @@ const (
 	foreign                      // a Number that may be a pointer which the verifier takes for not null
 	object                       // the pointer that a Number may be leads to a kernel object that may be gone
 	atStart                      // the pointer that a Number may be leads to the start of what it leads to
+	sum                          // a Number that was linked by a sum, and is to nothing now: see stale.go
+	stale                        // a Number at which the verifier may have kept what was added
 	stands                       // a Number, or what it came from, stands for other ones: see cover.go
 )
 
@@ -305,9 +307,9 @@ func mergeAlts(a, b Alt) Alt {
 }
 
 // leq reports whether every value of a is one of b. The flags loose, datum and stands
-// do not count: they tell of how b came about.
+// do not count: they tell of how b came about; sum and stale do in idMap.leq.
 func (a *Alt) leq(b *Alt) bool {
-	aside := loose | datum | atStart | stands
+	aside := loose | datum | atStart | sum | stale | stands
 	if a.Kind == Number {
 		aside |= foreign
 	}

@@ -75,6 +75,7 @@ const (
 	MayLinkSub      // stable releases may know so
 	LoadExits       // a legacy packet load may leave its function
 	CleanLinks      // what a link was is forgotten with it
+	LiveLinks       // of numbers that are linked, those that nothing reads any more do not count
 	SameRegister    // a register compared with itself is decided
 	HalfPointers    // 32 bits of a pointer may be zero
 	FreshResult     // what a register was does not count when a hook's result is loaded into it
@@ -166,6 +167,7 @@ func Table() [featureCount]Row {
 		MayLinkSub:      row(6018, 0, Recorded, "stable releases differ: 6.18.15 does not know so, 6.18.44 does"),
 		LoadExits:       row(7002, 0, Recorded, "the failure of LD_ABS in a function is followed; not in 6.12.117, 6.19.14"),
 		CleanLinks:      row(7002, 0, Recorded, "an ended link leaves nothing; in 6.12's stable releases, not in 6.19.14"),
+		LiveLinks:       row(7002, 0, Recorded, "numbers that nothing reads do not count as linked; 7.2.7 was asked"),
 		SameRegister:    row(6019, 0, Read, "a register compared with itself is decided"),
 		LeakWords:       row(6013, 0, Read, "one wording for references that are held where a program may end"),
 		OwnFrame:        row(7003, 0, Read, "a number plus a pointer to the stack is one into the same frame"),
