@@ -54,7 +54,7 @@ func (k *kernel) helpers() map[int32]interp.Helper {
 		if k.rnd.IntN(3) == 0 {
 			return ^uint64(1), nil
 		}
-		return vm.Call(a[2], [5]uint64{vm.Object(), vm.Object(), a[3]})
+		return vm.Call(a[2], [5]uint64{a[0], vm.Object(), a[3]}) // with the task that it was given
 	}
 	h[209] = func(vm *interp.VM, a [5]uint64) (uint64, error) {
 		return k.rounds(func(int) (uint64, error) { return vm.Call(a[1], [5]uint64{vm.Object(), a[2]}) })
