@@ -60,6 +60,14 @@ func merge(a, b []bytecode.PC) []bytecode.PC {
 	return append(append(out, a...), b...)
 }
 
+// Equal reports whether both hold the same targets.
+func (t *Targets) Equal(u *Targets) bool {
+	if t == nil || u == nil {
+		return len(t.PCs()) == len(u.PCs())
+	}
+	return maps.EqualFunc(t.of, u.of, slices.Equal)
+}
+
 // PCs returns the slots of the instructions that have targets, ascending.
 func (t *Targets) PCs() []bytecode.PC {
 	if t == nil {

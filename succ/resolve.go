@@ -101,14 +101,82 @@ func (r *Result) ReadsConfig() bool { return r.config }
 
 // Resolve finds the targets of all indirect jumps and calls of a program and of
 // all callbacks. The error is that of cfg.Build.
-func Resolve(p *bytecode.Program, opt Options) (*Result, error) {
+func Resolve(p *bytecode.Program, opt Options) (*Result, error) { return (*Memo)(nil).Resolve(p, opt) }
+
+// Memo keeps what analyses of one program with different options have in common: graphs
+// with the same targets, and facts of these. It is for one goroutine at a time. The zero
+// value is empty, and a nil one keeps nothing.
+type Memo struct{ known []*analysed }
+
+// analysed is a graph with what was found out on it.
+type analysed struct {
+	targets *cfg.Targets
+	graph   *cfg.Graph
+	exact   *abstract.Facts // nil: not asked for yet
+	kernel  []byQuirks
+}
+
+// byQuirks are facts by the rules of kernels with the same quirks, as far as the program
+// feels them.
+type byQuirks struct {
+	quirks abstract.Quirks
+	facts  *abstract.Facts
+}
+
+// on returns the graph with these targets.
+func (m *Memo) on(p *bytecode.Program, t *cfg.Targets) (*analysed, error) {
+	if m != nil {
+		for _, a := range m.known {
+			if a.targets.Equal(t) {
+				return a, nil
+			}
+		}
+	}
+	g, err := cfg.Build(p, t)
+	a := &analysed{graph: g}
+	if m != nil && err == nil {
+		a.targets = t.Clone()
+		m.known = append(m.known, a)
+	}
+	return a, err
+}
+
+// facts returns what kernels with these quirks compute.
+func (a *analysed) facts(p *bytecode.Program, opt abstract.Options) *abstract.Facts {
+	if opt.Coarse != nil {
+		return abstract.Analyze(p, a.graph, opt)
+	}
+	q := opt.Quirks
+	for _, k := range a.kernel {
+		if q.Same(k.quirks, k.facts.Felt()) {
+			return k.facts
+		}
+	}
+	f := abstract.Analyze(p, a.graph, opt)
+	a.kernel = append(a.kernel, byQuirks{q, f})
+	return f
+}
+
+// executed returns what executions can do.
+func (a *analysed) executed(p *bytecode.Program, coarse *cfg.Graph) *abstract.Facts {
+	if coarse != nil {
+		return abstract.Analyze(p, a.graph, abstract.Options{Rules: abstract.Exact, Coarse: coarse})
+	}
+	if a.exact == nil {
+		a.exact = abstract.Analyze(p, a.graph, abstract.Options{Rules: abstract.Exact})
+	}
+	return a.exact
+}
+
+// Resolve is the function Resolve with what was found out before.
+func (m *Memo) Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 	leaders := scaffold(p)
-	g, err := cfg.Build(p, leaders)
+	on, err := m.on(p, leaders)
 	if err != nil {
 		return nil, err
 	}
 	kernel := abstract.Options{Rules: abstract.Kernel, Quirks: opt.Quirks}
-	facts := abstract.Analyze(p, g, kernel)
+	g, facts := on.graph, on.facts(p, kernel)
 	r := &Result{Graph: g, Targets: &cfg.Targets{}, Facts: facts, Exact: facts, errs: opt.Quirks.NoLoadOffset,
 		quirks: opt.Quirks, felt: facts.Felt(), config: facts.ReadsConfig()}
 	if !add(r.Targets, p, facts) && len(leaders.PCs()) == 0 {
@@ -124,7 +192,7 @@ func Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 			}
 			to = everywhere(p, to)
 		}
-		if again, err = r.round(p, to, kernel); err != nil {
+		if again, err = r.round(m, p, to, kernel); err != nil {
 			return nil, err
 		}
 		again = again || to != r.Targets
@@ -139,16 +207,18 @@ const roundsBetween = 4
 
 // round computes facts on the graph with these targets, and reports whether they admit
 // further ones.
-func (r *Result) round(p *bytecode.Program, to *cfg.Targets, kernel abstract.Options) (more bool, err error) {
-	if r.Graph, err = cfg.Build(p, to); err != nil {
+func (r *Result) round(m *Memo, p *bytecode.Program, to *cfg.Targets, kernel abstract.Options,
+) (more bool, err error) {
+	on, err := m.on(p, to)
+	if err != nil {
 		return false, err
 	}
-	r.Facts = abstract.Analyze(p, r.Graph, kernel)
+	r.Graph, r.Facts = on.graph, on.facts(p, kernel)
 	r.felt = r.felt.Or(r.Facts.Felt())
 	r.Exact = r.Facts
 	more = add(r.Targets, p, r.Facts)
 	if len(r.Facts.Indirect()) > 0 {
-		r.Exact = abstract.Analyze(p, r.Graph, abstract.Options{Rules: abstract.Exact, Coarse: kernel.Coarse})
+		r.Exact = on.executed(p, kernel.Coarse)
 		more = add(r.Targets, p, r.Exact) || more
 	}
 	r.config = r.config || r.Facts.ReadsConfig() || r.Exact.ReadsConfig()

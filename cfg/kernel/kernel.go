@@ -12,7 +12,10 @@
 // distribution took back into an older one is not here.
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"sync"
+)
 
 // Features are what one kernel version has. The zero value has nothing.
 type Features struct {
@@ -47,12 +50,19 @@ func (w *Watch) Same(f Features) bool {
 	return true
 }
 
+// known has the features of versions that were asked for.
+var known sync.Map
+
 // Of returns the features of a version.
 func Of(v Version) Features {
+	if f, ok := known.Load(v); ok {
+		return f.(Features)
+	}
 	f := Features{Version: v}
 	for _, r := range Table() {
 		f.has[r.Feature] = v >= r.Since && (r.Until == 0 || v < r.Until)
 	}
+	known.Store(v, f)
 	return f
 }
 

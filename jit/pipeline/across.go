@@ -16,9 +16,26 @@ type shared struct {
 	rules  rules.Memo
 	facts  *rewrite.Facts
 	made   rewrite.Memo
-	images jit.Memo
+	images *jit.Memo
 	seen   *seen
 	proofs verify.Memo
+}
+
+// across is what all kernels have in common, whatever values they compute.
+type across struct {
+	before   rules.Before
+	resolved succ.Memo
+	programs rewrite.Programs
+	images   jit.Memo
+	proofs   verify.Images
+}
+
+// shared returns what kernels with the same values have in common, empty so far.
+func (c *across) shared() *shared {
+	return &shared{
+		rules: rules.Memo{Before: &c.before}, images: &c.images,
+		made: rewrite.Memo{Programs: &c.programs}, proofs: verify.Memo{Images: &c.proofs},
+	}
 }
 
 // Across is Run for several profiles, with one result each. Kernels that compute the
@@ -27,22 +44,22 @@ type shared struct {
 func Across(p *bytecode.Program, profiles []jit.Profile, opt rewrite.Options) ([]*Analysis, error) {
 	var known []*succ.Result
 	shares := map[*succ.Result]*shared{}
-	before := &rules.Before{}
+	all := &across{}
 	out := make([]*Analysis, 0, len(profiles))
 	for _, prof := range profiles {
 		set := rules.Of(prof.Kernel())
 		r := set.Known(known)
-		static := set.StaticAgain(p, before)
+		static := set.StaticAgain(p, &all.before)
 		if r == nil && len(known) > 0 && !static.Accept {
 			r = known[0]
 		}
 		if r == nil {
 			var err error
-			if r, err = set.Resolve(p); err != nil {
+			if r, err = set.ResolveAgain(p, &all.resolved); err != nil {
 				return nil, err
 			}
 			known = append(known, r)
-			shares[r] = &shared{rules: rules.Memo{Before: before}}
+			shares[r] = all.shared()
 		}
 		common := shares[r]
 		a := &Analysis{

@@ -116,8 +116,8 @@ func removeNops(st *state, im *image) (*image, int, error) {
 				prev[at] = last
 			}
 			mayGoto, isNop := nopKind(s, at, next)
-			if mayGoto && !st.kernel.Has(kernel.TimedMayGoto) ||
-				st.kernel.Has(kernel.KeepTargetNops) && s.marks&markIndirect != 0 {
+			if isNop && (mayGoto && !st.kernel.Has(kernel.TimedMayGoto) ||
+				s.marks&markIndirect != 0 && st.kernel.Has(kernel.KeepTargetNops)) {
 				isNop = false
 			}
 			if !isNop {

@@ -96,7 +96,7 @@ func (f *fixer) auxPointer(dst bytecode.Reg) []slot {
 
 // processorID reads the number of this CPU.
 func (f *fixer) processorID() []slot {
-	if !f.prof.SMP {
+	if f.usedSMP = true; !f.prof.SMP {
 		return []slot{raw(w32|opXor|byReg, bytecode.R0, bytecode.R0, 0, 0)}
 	}
 	return f.percpuRead("cpu_number", ldxW)

@@ -274,10 +274,16 @@ func (im *image) setMarks(f Facts) error {
 // shorter form, and which ones are per-CPU is not known here.
 func (im *image) markVariables() {
 	for i := range im.slots {
-		if s := &im.slots[i]; s.in.IsWide() && s.in.Src == bytecode.LdBTFID && s.marks&markSeen != 0 {
+		if s := &im.slots[i]; s.isVariable() {
 			s.marks |= markUnpredicted
 		}
 	}
+}
+
+// isVariable reports whether a slot that the verifier comes to loads the address of a
+// kernel variable.
+func (s slot) isVariable() bool {
+	return s.in.IsWide() && s.in.Src == bytecode.LdBTFID && s.marks&markSeen != 0
 }
 
 // setAccesses marks the listed slots.

@@ -143,6 +143,7 @@ func (f *fixer) arrayLookup(m bytecode.Map, further ...slot) []slot {
 	if m.Type == mapPercpuArray {
 		size = 8 // an array of pointers
 	}
+	f.usedValue = true
 	past := int16(3 + len(further))
 	if masked {
 		past++

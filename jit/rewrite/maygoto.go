@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
@@ -49,6 +51,9 @@ func plainMayGoto(ax bytecode.Reg, depth int, target int32) []slot {
 // may_goto. Jumps to the start of the function pass over that; entries of
 // instruction arrays do not, up to Linux 7.3.
 func insertLoopCounters(st *state, im *image) (*image, int, error) {
+	if !slices.ContainsFunc(im.funcs, func(f function) bool { return f.stackExtra != 0 }) {
+		return im, 0, nil
+	}
 	b, changed := newBuilder(im), 0
 	b.entriesSkip = st.kernel.Has(kernel.TargetsSkipPrologue)
 	fn := 0

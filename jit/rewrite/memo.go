@@ -9,7 +9,26 @@ import (
 // Memo keeps predictions for several kernels of one program with the same facts and
 // options: for two kernels that every pass treats alike, it is made once. It is for one
 // goroutine at a time. The zero value is empty.
-type Memo struct{ made []prediction }
+type Memo struct {
+	// Programs, if it is not nil, has rewritten programs of predictions with other facts:
+	// one that comes out again is the same, so that what is made of it is made once.
+	Programs *Programs
+	made     []prediction
+}
+
+// Programs keeps rewritten programs. The zero value is empty.
+type Programs struct{ all []*jit.Program }
+
+// the returns the one of equal programs that came first.
+func (s *Programs) the(p *jit.Program) *jit.Program {
+	for _, q := range s.all {
+		if p.Same(q) {
+			return q
+		}
+	}
+	s.all = append(s.all, p)
+	return p
+}
 
 // prediction is a result, with what was asked of its kernel.
 type prediction struct {
@@ -20,8 +39,8 @@ type prediction struct {
 
 // settings are the members of a profile that passes look at.
 type settings struct {
-	smp       bool
-	stackForm string
+	smp       *bool            // nil: not asked for
+	stackForm *string          // nil: not asked for
 	ax        uint8            // 0: the program has no use for the hidden register
 	value     int              // 0: no call of a helper looks into a map
 	members   map[string]found // what was asked of the build's structures
@@ -46,22 +65,30 @@ func (m *Memo) Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Optio
 		return nil, err
 	}
 	res.kernel = k
+	if m.Programs == nil {
+		m.Programs = &Programs{}
+	}
+	res.Program = m.Programs.the(res.Program)
 	m.made = append(m.made, prediction{st.settings(res), asked, res})
 	return res, nil
 }
 
 // settings returns what the result depends on of its profile.
 func (st *state) settings(res *Result) settings {
-	s := settings{smp: st.prof.SMP, stackForm: st.prof.StackForm}
+	s := settings{}
 	for _, in := range res.Program.Insns {
 		if in.Dst > bytecode.R10 || in.Src > bytecode.R10 || st.opt.Blind {
 			s.ax = st.prof.AXReg
 		}
 	}
-	for _, in := range st.src.Insns {
-		if in.IsHelperCall() {
-			s.value = st.prof.OffValue
-		}
+	if st.usedValue {
+		s.value = st.prof.OffValue
+	}
+	if st.usedStackForm {
+		s.stackForm = &st.prof.StackForm
+	}
+	if st.usedSMP {
+		s.smp = &st.prof.SMP
 	}
 	s.members = st.asked
 	return s
@@ -69,7 +96,7 @@ func (st *state) settings(res *Result) settings {
 
 // fits reports whether a profile has the settings.
 func (s *settings) fits(prof jit.Profile) bool {
-	return s.smp == prof.SMP && s.stackForm == prof.StackForm && (s.ax == 0 || s.ax == prof.AXReg) &&
+	return (s.smp == nil || *s.smp == prof.SMP) && (s.stackForm == nil || *s.stackForm == prof.StackForm) && (s.ax == 0 || s.ax == prof.AXReg) &&
 		(s.value == 0 || s.value == prof.OffValue) && s.builtAlike(prof)
 }
 

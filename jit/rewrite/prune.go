@@ -13,9 +13,6 @@ import (
 // 7.3). The instruction becomes `goto`, to the next one if the jump is not
 // taken.
 func pruneBranches(st *state, im *image) (*image, int, error) {
-	if !st.kernel.Has(kernel.PruneBranches) {
-		return im, 0, nil
-	}
 	folds, err := fold(st.src, im)
 	if err != nil {
 		return nil, 0, err
@@ -24,6 +21,9 @@ func pruneBranches(st *state, im *image) (*image, int, error) {
 	folds.each(func(i int32, c *cells) {
 		taken, ok := decide(im.slots[i].in, c)
 		if !ok || im.slots[i].target == none {
+			return
+		}
+		if !st.kernel.Has(kernel.PruneBranches) {
 			return
 		}
 		if changed == 0 {

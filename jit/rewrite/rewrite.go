@@ -105,6 +105,8 @@ type state struct {
 	build   string           // where members were used from
 	added   []bytecode.Ref   // of slots that are put in front of the program
 
+	usedValue, usedStackForm, usedSMP bool // members of the profile that were asked for
+
 	throws       cfg.Truth
 	private      []bool         // by source subprogram: uses a private stack
 	tailReaching []bool         // by source subprogram: reaches a tail call
@@ -171,7 +173,7 @@ func predictFor(p *bytecode.Program, f Facts, prof jit.Profile, k kernel.Feature
 	if opt.AttachType == 0 {
 		opt.AttachType = p.AttachType
 	}
-	if k.Has(kernel.SmallPercpu) {
+	if slices.ContainsFunc(im.slots, slot.isVariable) && k.Has(kernel.SmallPercpu) {
 		im.markVariables()
 	}
 	st := &state{src: p, facts: f, prof: prof, opt: opt, kernel: k, throws: f.Throws.Or(throws(im))}

@@ -1,6 +1,8 @@
 package rewrite
 
 import (
+	"slices"
+
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
@@ -41,7 +43,8 @@ func surveyStacks(st *state, im *image) (*image, int, error) {
 			out.slots[out.funcs[i].start].marks |= markUnpredicted
 		}
 	}
-	if anyTail || !st.kernel.Has(kernel.PrivateStack) || !privateType(st) {
+	if anyTail || !privateType(st) || !slices.ContainsFunc(out.funcs, mayBePrivate) ||
+		!st.kernel.Has(kernel.PrivateStack) {
 		return out, 0, nil
 	}
 	var async, maybe []bool
@@ -50,7 +53,7 @@ func surveyStacks(st *state, im *image) (*image, int, error) {
 	}
 	async, maybe = reached(calls, async), reached(calls, maybe)
 	for i, f := range out.funcs {
-		wants := (f.stackDepth+15)&^15 >= minPrivateStack && f.stackArgs == 0
+		wants := f.wantsPrivate()
 		st.private[i] = wants && (i >= len(async) || !async[i])
 		if st.private[i] && i < len(maybe) && maybe[i] || f.unsure {
 			out.markFrame(i)
@@ -61,6 +64,15 @@ func surveyStacks(st *state, im *image) (*image, int, error) {
 	}
 	return out, 0, nil
 }
+
+// wantsPrivate reports whether the stack of a function is large enough to be a private
+// one, and has no arguments of others.
+func (f *function) wantsPrivate() bool {
+	return (f.stackDepth+15)&^15 >= minPrivateStack && f.stackArgs == 0
+}
+
+// mayBePrivate reports whether it matters to a function that private stacks exist.
+func mayBePrivate(f function) bool { return f.wantsPrivate() || f.unsure }
 
 // markFrame marks in place all that depends on where a function's stack is.
 func (im *image) markFrame(fn int) {
@@ -76,7 +88,7 @@ func (im *image) markFrame(fn int) {
 // markPrologue marks the first slot of a function with a private stack unless the
 // profile tells how long the instruction is that loads its address.
 func (im *image) markPrologue(st *state, fn int) {
-	if st.kernel.Has(kernel.ShortMov64) && st.prof.StackForm == "" {
+	if st.usedStackForm = true; st.kernel.Has(kernel.ShortMov64) && st.prof.StackForm == "" {
 		im.slots[im.funcs[fn].start].marks |= markUnpredicted
 	}
 }

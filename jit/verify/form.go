@@ -236,7 +236,7 @@ func (c *source) condForms(pc bytecode.PC, in bytecode.Insn, f bytecode.Flow, en
 		c.way[b] = w
 		return true
 	}
-	if w != bothWays && !c.mayStay(pc, f) || c.k.has(kernel.PruneBranches) && c.mustDecide(pc) != bothWays {
+	if w != bothWays && !c.mayStay(pc, f) || c.mustDecide(pc) != bothWays && c.k.has(kernel.PruneBranches) {
 		return false
 	}
 	if in.Code == bytecode.CodeMayGoto {

@@ -14,7 +14,40 @@ import (
 // same for two kernels between which no question of the checker tells is proven once,
 // the source against the rewritten program and that against the machine code each for
 // itself. It is for one goroutine at a time. The zero value is empty.
-type Memo struct{ sources, images []proven }
+type Memo struct {
+	// Images, if it is not nil, has proofs of machine code that are kept for several
+	// sources: they do not depend on the source.
+	Images  *Images
+	sources []proven
+}
+
+// Images keeps proofs of machine code. The zero value is empty.
+type Images struct {
+	known []proven
+	holds map[any]holding // of programs
+}
+
+// holding says which instructions a program has that members of Kernel are about.
+type holding struct{ hidden, xchg, tail, calls bool }
+
+// of returns what a program holds.
+func (m *Images) of(program any, insns []bytecode.Insn) holding {
+	if h, ok := m.holds[program]; ok {
+		return h
+	}
+	var h holding
+	for _, in := range insns {
+		h.hidden = h.hidden || in.Dst > bytecode.R10 || in.Src > bytecode.R10
+		h.xchg = h.xchg || in.Class() == asm.StXClass && in.Mode() == asm.AtomicMode && in.Imm == atomicXchg
+		h.tail = h.tail || in.Code == bytecode.CodeTailCall
+		h.calls = h.calls || looksUp(in)
+	}
+	if m.holds == nil {
+		m.holds = map[any]holding{}
+	}
+	m.holds[program] = h
+	return h
+}
 
 // proven is a part of a claim that holds, with what was asked of its kernel.
 type proven struct {
@@ -32,8 +65,11 @@ func (m *Memo) Prove(c Claim) *Proof {
 	if !c.plain() {
 		return Prove(c)
 	}
+	if m.Images == nil {
+		m.Images = &Images{}
+	}
 	out := c.open()
-	d := c.decides()
+	d := c.decides(m.Images)
 	if c.Source != nil {
 		k := Kernel{SMP: d.SMP, StackArgs: d.StackArgs, AXReg: d.AXReg, OffValue: d.OffValue}
 		part := part(&m.sources, &c, k, (*Claim).sameSource, func(k *Kernel, p *Proof) {
@@ -46,7 +82,7 @@ func (m *Memo) Prove(c Claim) *Proof {
 		*out = *part
 		out.Kernel, out.Source, out.Loader = named.Kernel, named.Source, named.Loader
 	}
-	img := part(&m.images, &c, d, (*Claim).sameImage, func(k *Kernel, p *Proof) { checkImage(c.Program, c.Image, k, p) })
+	img := part(&m.Images.known, &c, d, (*Claim).sameImage, func(k *Kernel, p *Proof) { checkImage(c.Program, c.Image, k, p) })
 	if img == nil {
 		return Prove(c)
 	}
@@ -83,21 +119,15 @@ func (c *Claim) plain() bool {
 
 // decides returns what the claim depends on of its kernel, features apart: members that
 // are about something that the program does not have are cleared.
-func (c *Claim) decides() Kernel {
+func (c *Claim) decides(m *Images) Kernel {
 	k := c.Kernel
 	k.Name, k.Features = "", kernel.Features{}
-	var hidden, xchg, tail, calls bool
-	look := func(insns []bytecode.Insn) {
-		for _, in := range insns {
-			hidden = hidden || in.Dst > bytecode.R10 || in.Src > bytecode.R10
-			xchg = xchg || in.Class() == asm.StXClass && in.Mode() == asm.AtomicMode && in.Imm == atomicXchg
-			tail = tail || in.Code == bytecode.CodeTailCall
-			calls = calls || looksUp(in)
-		}
-	}
-	look(c.Program.Insns)
+	h := m.of(c.Program, c.Program.Insns)
+	hidden, xchg, tail, calls := h.hidden, h.xchg, h.tail, h.calls
 	if c.Source != nil {
-		look(c.Source.Graph.Program.Insns)
+		p := c.Source.Graph.Program
+		s := m.of(p, p.Insns)
+		hidden, xchg, tail, calls = hidden || s.hidden, xchg || s.xchg, tail || s.tail, calls || s.calls
 	}
 	for i := range c.Program.Funcs {
 		hidden = hidden || c.Program.Funcs[i].OutStackArgs != 0
@@ -127,21 +157,12 @@ func (c *Claim) sameSource(d *Claim) bool {
 	return s != nil && s.Graph == t.Graph && s.AttachType == t.AttachType &&
 		s.Unprivileged == t.Unprivileged && s.Masks == t.Masks && s.Blinded == t.Blinded &&
 		slices.Equal(s.Original, t.Original) && slices.Equal(s.Xlated, t.Xlated) &&
-		slices.Equal(s.Unpredicted, t.Unpredicted) && sameProgram(c.Program, d.Program)
+		slices.Equal(s.Unpredicted, t.Unpredicted) && c.Program.Same(d.Program)
 }
 
 // sameImage reports whether two claims have the same rewritten program and image.
 func (c *Claim) sameImage(d *Claim) bool {
-	return sameProgram(c.Program, d.Program) && sameImage(c.Image, d.Image)
-}
-
-// sameProgram reports whether two rewritten programs without addresses are equal.
-func sameProgram(p, q *machine.Program) bool {
-	return p == q || slices.Equal(p.Insns, q.Insns) && slices.Equal(p.Funcs, q.Funcs) && slices.Equal(p.Refs, q.Refs) &&
-		slices.Equal(p.IndirectTarget, q.IndirectTarget) && slices.EqualFunc(p.Tables, q.Tables, slices.Equal) &&
-		p.ArenaStart == q.ArenaStart && p.UserStart == q.UserStart && p.ArenaUsed == q.ArenaUsed &&
-		p.Classic == q.Classic && p.Unprivileged == q.Unprivileged && slices.Equal(p.TailCalls, q.TailCalls) &&
-		slices.Equal(p.ArenaArgs, q.ArenaArgs)
+	return c.Program.Same(d.Program) && sameImage(c.Image, d.Image)
 }
 
 // sameImage reports whether two images are equal, the names of their profiles apart.

@@ -354,7 +354,7 @@ func (c *source) decided(pc bytecode.PC) way {
 		}
 	}
 	switch one := (next == No) != (target == No); {
-	case !one || !c.k.has(kernel.PruneBranches) || !c.mayFold(pc):
+	case !one || !c.mayFold(pc) || !c.k.has(kernel.PruneBranches):
 		return bothWays
 	case next == No:
 		return onlyTarget

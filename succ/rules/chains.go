@@ -166,6 +166,14 @@ func isPacketLoad(in bytecode.Insn) bool { return in.Class() == asm.LdClass && !
 // address it takes, with indirect calls those in tables that it refers to, and those of
 // bpf_throw, which lead to -1, in slot order.
 func (w *paths) sites() [][]callSite {
+	if known := w.c.calls; *known == nil {
+		*known = w.findSites()
+	}
+	return *w.c.calls
+}
+
+// findSites is sites.
+func (w *paths) findSites() [][]callSite {
 	sites := make([][]callSite, len(w.c.starts)-1)
 	for pc := bytecode.PC(0); pc < w.p.Len(); pc += w.p.Insns[pc].Slots() {
 		f := w.p.Flow(pc)

@@ -19,8 +19,9 @@ import (
 // those, too. What it cannot
 // decide is left to the rest: v is nil, and may is what the kernel may find.
 func (w *paths) loops() (v, may *Verdict) {
-	trap := w.closed()
-	if trap.some || len(w.faults) > 0 || w.cyclic() || w.firstCalls() {
+	ends := w.ends()
+	trap := ends.trap
+	if trap.some || len(w.faults) > 0 || ends.cyclic || w.firstCalls() {
 		const (
 			least   = 1 << 14 // instructions to follow at least
 			perSlot = 16      // and for each of the program

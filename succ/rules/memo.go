@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/cilium/ebpf/asm"
+
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -16,6 +18,56 @@ type Memo struct {
 	Before *Before // of the program, for several results; nil: for this one
 
 	verdicts map[Set]Verdict
+
+	ends *ends // of the paths; nil until asked for
+	met  *met  // on them; nil until asked for
+}
+
+// ends is where paths end, and what they can come back to.
+type ends struct {
+	trap   trap
+	cyclic bool
+}
+
+// ends returns where paths end.
+func (w *paths) ends() ends {
+	if w.memo == nil {
+		return ends{w.closed(), w.cyclic()}
+	}
+	if w.memo.ends == nil {
+		w.memo.ends = &ends{w.closed(), w.cyclic()}
+	}
+	return *w.memo.ends
+}
+
+// met says for which instructions there may be a rule, whatever values there are.
+type met struct{ plain, jump, call, store bool }
+
+// met looks for instructions that a rule may be about.
+func (w *paths) met() met {
+	if w.memo != nil && w.memo.met != nil {
+		return *w.memo.met
+	}
+	var m met
+	for pc := bytecode.PC(0); pc < w.p.Len(); pc += w.p.Insns[pc].Slots() {
+		in := w.p.Insns[pc]
+		m.jump, m.call = m.jump || in.IsGotox(), m.call || in.IsCallx()
+		m.store = m.store || in.Class() == asm.StClass
+		m.plain = m.plain || !in.IsGotox() && !in.IsCallx() && w.everywhere(pc) != nil
+	}
+	if w.memo != nil {
+		w.memo.met = &m
+	}
+	return m
+}
+
+// quiet reports whether there is no rule against an instruction, wherever a path comes.
+func (w *paths) quiet() bool {
+	m := w.met()
+	if w.c.set.LateFields || m.store && !w.c.set.ContextStores {
+		return false
+	}
+	return !m.plain && !m.call && !(m.jump && w.c.set.PerSubprogram)
 }
 
 // Before keeps what does not depend on values of one program: what the steps before
@@ -54,58 +106,8 @@ func (s Set) steps(p *bytecode.Program, b *Before) (*checker, *Verdict) {
 	}
 	c := *known.c
 	c.set = s
+	c.set.LateFields = s.LateFields && b.has.odd // else they find nothing
 	return &c, known.v
-}
-
-// traits are what a program has of that kernels differ in before they compute values.
-type traits struct {
-	tables  bool // indirect jumps, or tables for them
-	cond    bool // may_goto, or what has its opcode
-	callx   bool // indirect calls, or what has their opcode, or tables of functions
-	highReg bool // registers above r10
-	unwinds bool // exceptions go on at landing pads
-}
-
-// traitsOf returns the traits of a program. Second halves of 64-bit loads count as
-// instructions: some steps look at them so.
-func traitsOf(p *bytecode.Program) *traits {
-	t := &traits{tables: len(p.Tables) > 0}
-	for _, in := range p.Insns {
-		t.tables = t.tables || in.IsGotox()
-		t.cond = t.cond || in.Code == bytecode.CodeMayGoto
-		t.callx = t.callx || in.IsCallx()
-		t.highReg = t.highReg || in.Dst > bytecode.R10 || in.Src > bytecode.R10
-	}
-	for _, ref := range p.Refs {
-		t.tables = t.tables || ref.Kind == bytecode.RefTable || ref.Kind == bytecode.RefTableMap
-	}
-	_, t.unwinds = p.Unwinds()
-	for i := range p.Maps {
-		t.tables = t.tables || p.Maps[i].Type == bytecode.MapInsnArray
-		t.callx = t.callx || len(p.Maps[i].Code) > 0
-	}
-	return t
-}
-
-// before returns the set without what no step before values looks at in a program with
-// these traits.
-func (s Set) before(t *traits) Set {
-	s.Name, s.Quirks, s.FixedOffsets = "", abstract.Quirks{}, false
-	s.KeepsTargets, s.DeepCalls, s.CallbackLimits, s.ContextStores = false, false, false, false
-	if !t.tables {
-		s.Indirect, s.LastGotox, s.OffsetErrno, s.PerSubprogram, s.MaxJumpEdges = false, false, "", false, 0
-	}
-	if !t.cond {
-		s.MayGoto, s.MayGotoZero = false, false
-	}
-	if !t.callx {
-		s.StaticCallx = false
-	}
-	if !t.highReg {
-		s.StackArgs = false
-	}
-	s.Unwinds = s.Unwinds && t.unwinds
-	return s
 }
 
 // StaticAgain is Static with what is known of other kernels.
@@ -175,6 +177,9 @@ func (w *paths) outcome(opt abstract.WalkOptions, m *Memo) abstract.Outcome {
 
 // allowed reports whether the kernel has no rule against the instructions.
 func (w *paths) allowed(visited []bool) bool {
+	if w.quiet() {
+		return true
+	}
 	for pc, seen := range visited {
 		if seen && w.ruleAt(bytecode.PC(pc)) != nil {
 			return false

@@ -109,10 +109,12 @@ type checker struct {
 
 	unwinds bool     // exceptions go on at landing pads in the program, and in the kernel
 	may     *Verdict // the first refusal that therefore is not certain
+
+	calls *[][]callSite // see paths.sites; nil until asked for, shared by copies
 }
 
 func newChecker(s Set, p *bytecode.Program) *checker {
-	c := &checker{set: s, p: p, bound: make([]bool, len(p.Tables))}
+	c := &checker{set: s, p: p, bound: make([]bool, len(p.Tables)), calls: new([][]callSite)}
 	c.unwinds = s.Undecided(p)
 	return c
 }

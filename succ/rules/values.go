@@ -20,6 +20,11 @@ func (s Set) Resolve(p *bytecode.Program) (*succ.Result, error) {
 	return succ.Resolve(p, succ.Options{Quirks: s.Quirks})
 }
 
+// ResolveAgain is Resolve with what was found out for other kernels.
+func (s Set) ResolveAgain(p *bytecode.Program, m *succ.Memo) (*succ.Result, error) {
+	return m.Resolve(p, succ.Options{Quirks: s.Quirks})
+}
+
 // Known returns one of the results that is that of Resolve for this kernel, too: the
 // program does nothing that the kernels compute otherwise. Nil when there is none.
 func (s Set) Known(results []*succ.Result) *succ.Result {
@@ -153,6 +158,9 @@ func newPaths(c *checker, r *succ.Result) *paths {
 // first returns what a depth-first walk over feasible edges meets first, in the
 // kernel's order of paths, or nil.
 func (w *paths) first() *Verdict {
+	if len(w.faults) == 0 && w.quiet() {
+		return nil
+	}
 	g := w.r.Graph
 	seen := make([]bool, len(g.Blocks))
 	stack := []cfg.BlockID{g.Entry(0)}
@@ -210,6 +218,22 @@ func (w *paths) ruleAt(pc bytecode.PC) *Verdict {
 		}
 	}
 	switch {
+	case in.IsGotox() && w.c.set.PerSubprogram:
+		return w.leaves(pc)
+	case in.IsCallx():
+		return w.callx(pc)
+	case in.Class() == asm.StClass && !w.c.set.ContextStores && w.intoContext(pc):
+		v := reject(pc, Encoding, fmt.Sprintf("BPF_ST stores into R%d ctx is not allowed", in.Dst))
+		v.Errno = "EACCES"
+		return v
+	}
+	return w.everywhere(pc)
+}
+
+// everywhere is ruleAt for what all kernels refuse.
+func (w *paths) everywhere(pc bytecode.PC) *Verdict {
+	in := w.p.Insns[pc]
+	switch {
 	case in.IsHelperCall() && (in.Imm < 0 || in.Imm > calls.MaxHelper()) && w.r.Facts.Reach(pc) == cfg.Yes:
 		// So loaders mark what the kernel does not have (check_helper_call).
 		return reject(pc, Encoding, fmt.Sprintf("invalid func unknown#%d", in.Imm))
@@ -217,14 +241,6 @@ func (w *paths) ruleAt(pc bytecode.PC) *Verdict {
 		if msg := badOperand(in); msg != "" && w.r.Facts.Reach(pc) == cfg.Yes {
 			return reject(pc, Encoding, msg)
 		}
-	case in.Class() == asm.StClass && !w.c.set.ContextStores && w.intoContext(pc):
-		v := reject(pc, Encoding, fmt.Sprintf("BPF_ST stores into R%d ctx is not allowed", in.Dst))
-		v.Errno = "EACCES"
-		return v
-	case in.IsGotox() && w.c.set.PerSubprogram:
-		return w.leaves(pc)
-	case in.IsCallx():
-		return w.callx(pc)
 	}
 	return nil
 }
