@@ -337,7 +337,7 @@ func TestRefused(t *testing.T) {
 			bytecode.Insn{Code: bytecode.CodeGoto, Off: -2}), Facts{}, "7.3", "inside a 64-bit immediate load"},
 		{"static key", program(bytecode.Insn{Code: bytecode.CodeGoto, Src: 1}), Facts{}, "7.3", "static keys"},
 		{"unwind_goto", program(bytecode.Insn{Code: bytecode.CodeMayGoto, Src: 1, Off: -1}), Facts{}, "7.3",
-			"no kernel that is modelled takes unwind_goto pc-1"},
+			"no kernel is known that compiles exceptions with landing pads: unwind_goto pc-1"},
 		{"callx", program(bytecode.Insn{Code: bytecode.CodeCallx, Dst: 1}), Facts{}, "7.3", "no kernel up to Linux 7.3 takes indirect calls"},
 		{"wild entry", table, Facts{}, "7.3", "table 0, entry 0: no instruction starts at slot 2"},
 		{"few facts", ok, Facts{Seen: truths(true)}, "7.3", "facts about 1 and 0 slots"},
