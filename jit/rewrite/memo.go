@@ -96,7 +96,8 @@ func (st *state) settings(res *Result) settings {
 
 // fits reports whether a profile has the settings.
 func (s *settings) fits(prof jit.Profile) bool {
-	return (s.smp == nil || *s.smp == prof.SMP) && (s.stackForm == nil || *s.stackForm == prof.StackForm) && (s.ax == 0 || s.ax == prof.AXReg) &&
+	return (s.smp == nil || *s.smp == prof.SMP) &&
+		(s.stackForm == nil || *s.stackForm == prof.StackForm) && (s.ax == 0 || s.ax == prof.AXReg) &&
 		(s.value == 0 || s.value == prof.OffValue) && s.builtAlike(prof)
 }
 

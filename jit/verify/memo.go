@@ -82,7 +82,9 @@ func (m *Memo) Prove(c Claim) *Proof {
 		*out = *part
 		out.Kernel, out.Source, out.Loader = named.Kernel, named.Source, named.Loader
 	}
-	img := part(&m.Images.known, &c, d, (*Claim).sameImage, func(k *Kernel, p *Proof) { checkImage(c.Program, c.Image, k, p) })
+	img := part(&m.Images.known, &c, d, (*Claim).sameImage, func(k *Kernel, p *Proof) {
+		checkImage(c.Program, c.Image, k, p)
+	})
 	if img == nil {
 		return Prove(c)
 	}

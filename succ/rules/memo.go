@@ -67,7 +67,7 @@ func (w *paths) quiet() bool {
 	if w.c.set.LateFields || m.store && !w.c.set.ContextStores {
 		return false
 	}
-	return !m.plain && !m.call && !(m.jump && w.c.set.PerSubprogram)
+	return !m.plain && !m.call && (!m.jump || !w.c.set.PerSubprogram)
 }
 
 // Before keeps what does not depend on values of one program: what the steps before
