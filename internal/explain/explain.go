@@ -260,7 +260,7 @@ func (x *Explainer) start(at Place, b cfg.BlockID, pc bytecode.PC, shown bytecod
 	way, skipped := x.way(b)
 	return &Answer{
 		Skipped: skipped, Reloc: rel, Place: at.String(), Function: x.function(b), Block: int(b), Insn: int(pc),
-		Text: x.p.Text(shown),
+		Text:   x.p.Text(shown),
 		Source: x.source(shown), Reachable: x.a.Succ.Facts.BlockReached(b), Executed: x.a.Succ.Exact.BlockReached(b),
 		Way: way,
 	}
