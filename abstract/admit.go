@@ -29,7 +29,7 @@ type Concrete interface {
 // moment of an execution. It is for tests: for a moment that happens it must be
 // true.
 func (f *Facts) Admits(b cfg.BlockID, c Concrete) bool {
-	for _, s := range f.states[b] {
+	for _, s := range f.statesAt(b) {
 		if s.misfit(c) == nil {
 			return true
 		}
@@ -41,7 +41,7 @@ func (f *Facts) Admits(b cfg.BlockID, c Concrete) bool {
 // stack slot that does not fit a moment of an execution, "" for none.
 func (f *Facts) Refusals(b cfg.BlockID, c Concrete) []string {
 	var out []string
-	for _, s := range f.states[b] {
+	for _, s := range f.statesAt(b) {
 		out = append(out, s.refuses(c))
 	}
 	return out

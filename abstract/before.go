@@ -50,7 +50,7 @@ func (r *Replay) Before(pc bytecode.PC) []*State {
 	}
 	blk := &r.f.g.Blocks[b]
 	var out []*State
-	for _, s := range r.f.states[b] {
+	for _, s := range r.f.statesAt(b) {
 		x := &run{a: r.a, sub: blk.Sub, forks: maxForks}
 		todo := []point{{blk.Start, s.fork()}}
 		for len(todo) > 0 && len(out) < maxBefore {

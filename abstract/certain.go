@@ -20,7 +20,7 @@ func (f *Facts) Reach(pc bytecode.PC) cfg.Truth {
 
 // ReachBlock is Reach for the first instruction of a block.
 func (f *Facts) ReachBlock(b cfg.BlockID) cfg.Truth {
-	return truth(len(f.states[b]) > 0, f.sure[b])
+	return truth(f.BlockReached(b), f.sure[b])
 }
 
 // Take answers whether Linux's verifier follows the edge with this index in
@@ -76,7 +76,7 @@ type conclusion struct {
 
 // reach notes a block that is reached for certain.
 func (c *conclusion) reach(b cfg.BlockID) {
-	if !c.f.sure[b] && len(c.f.states[b]) > 0 {
+	if !c.f.sure[b] && c.f.BlockReached(b) {
 		c.f.sure[b] = true
 		c.todo = append(c.todo, b)
 	}

@@ -58,9 +58,12 @@ type analyzer struct {
 	indirects bool // the program has an indirect jump or call
 	joins     int  // states that have been joined
 
-	order [][]cfg.BlockID // of each subprogram, its blocks in reverse postorder
-	pos   []int32         // of each block, its index there
-	stops [][]uint64      // of each subprogram, where to widen to; nil until needed
+	order  [][]cfg.BlockID // of each subprogram, its blocks in reverse postorder
+	pos    []int32         // of each block, its index there
+	spares bool            // states are given up, see spare
+	stray  bool            // a state came to a block whose states were given up
+	back   [][]int32       // of each subprogram, see barriers; nil until needed
+	stops  [][]uint64      // of each subprogram, where to widen to; nil until needed
 
 	contexts [][]*run // of each subprogram, by entry state
 	// shared holds of each subprogram, by numbers of frames and of outer values, the run for
@@ -122,6 +125,7 @@ type run struct {
 	sure  bool          // the state in which an instruction is carried out is certain
 	asked []bytecode.PC // calls that asked an iterator for its next element
 
+	done  int32    // blocks in order whose states were given up, see spare
 	queue []uint64 // bit set of the blocks to carry out, by position
 	next  int      // no position before is in the queue
 
@@ -197,6 +201,9 @@ func (a *analyzer) analyse(sub int, at cfg.BlockID, e *State, nested int) *run {
 		if !ok {
 			break
 		}
+		if a.spares {
+			r.spare(a.pos[b])
+		}
 		r.carryOut(b)
 	}
 	a.active[sub] = false
@@ -244,6 +251,7 @@ func (r *run) carryOut(b cfg.BlockID) {
 // there are too many. It takes the state over.
 func (r *run) insert(b cfg.BlockID, s *State) {
 	bs := &r.blocks[b-r.lo]
+	r.a.stray = r.a.stray || r.a.pos[b] < r.done
 	const crowd = 4 // states from which on only what is relevant tells them apart
 	if len(bs.entries) >= crowd {
 		s.forget(r.a.relevant[b])

@@ -35,14 +35,17 @@ type Options struct {
 	// is analysed has more blocks than that. Nil for the same graph.
 	Coarse *cfg.Graph
 
-	felt *Quirks // what was asked for, nil when nobody wants to know
+	felt  *Quirks // what was asked for, nil when nobody wants to know
+	all   bool    // keep all states, also of a large program
+	large int     // slots from which on a program is large; 0 for manySlots
 }
 
 // Facts is what Analyze found out about a program. It is not changed
 // afterwards.
 type Facts struct {
 	g         *cfg.Graph
-	states    [][]*State // of each block, at its entry
+	states    [][]*State // of each block, at its entry; see statesAt
+	reached   bitset     // of the blocks that can be reached
 	edges     bitset     // of the edges that can be taken, by index in Graph.Edges
 	sure      []bool     // of each block, whether a certain state is at its entry
 	sureEdges bitset     // of the edges that a certain state takes
@@ -65,7 +68,8 @@ type Facts struct {
 	felt Quirks // those that were asked for: the others would change nothing
 
 	readsConfig bool
-	unasked     bool // see Unasked
+	spared      *spared // nil when states holds all
+	unasked     bool    // see Unasked
 }
 
 // Bound is the range that an instruction bounds a register to.
@@ -81,6 +85,9 @@ func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 		f.felt = f.felt.Or(felt)
 	}
 	f.finish()
+	if f.spared != nil {
+		f.states = nil
+	}
 	return f
 }
 
@@ -98,13 +105,21 @@ func analyzeOnce(p *bytecode.Program, g *cfg.Graph, opt Options, cover *covering
 		j := a.pending[i]
 		a.analyse(j.sub, j.block, j.entry, 0)
 	}
+	switch {
+	case a.stray:
+		opt.all = true
+		return analyzeOnce(p, g, opt, cover)
+	case a.spares:
+		opt.all = true
+		f.spared = &spared{p: p, opt: opt}
+	}
 	return f
 }
 
 // newFacts returns facts of which none is known yet.
 func newFacts(p *bytecode.Program, g *cfg.Graph) *Facts {
 	return &Facts{
-		g: g, states: make([][]*State, g.NumBlocks()), edges: newBitset(g.NumEdges()),
+		g: g, states: make([][]*State, g.NumBlocks()), reached: newBitset(g.NumBlocks()), edges: newBitset(g.NumEdges()),
 		sure: make([]bool, g.NumBlocks()), sureEdges: newBitset(g.NumEdges()), depth: make([]reach, len(p.Subprogs)),
 		sync: make([]bool, len(p.Subprogs)), indirect: make(map[bytecode.PC]*Indirect),
 		callbacks: make(map[bytecode.PC][]int), faultAt: make(map[faultPlace]int), bounds: make(map[origin]Bound),
@@ -129,6 +144,7 @@ func (a *analyzer) prepare() {
 	a.indirects = slices.ContainsFunc(a.p.Insns, func(in bytecode.Insn) bool { return in.IsGotox() || in.IsCallx() })
 	a.selected = make(map[entryKey][]bytecode.PC)
 	a.stops = make([][]uint64, n)
+	a.spares, a.back = a.sparing(), make([][]int32, n)
 	a.contexts = make([][]*run, n)
 	a.shared = make([]map[[2]int]*run, n)
 	a.active = make([]bool, n)
@@ -152,6 +168,12 @@ func (f *Facts) record(r *run) {
 	for i := range r.blocks {
 		b := r.lo + cfg.BlockID(i)
 		f.sure[b] = f.sure[b] || r.blocks[i].sure
+		if r.blocks[i].visits > 0 || len(r.blocks[i].entries) > 0 {
+			f.reached.add(int(b))
+		}
+		if r.a.spares {
+			continue
+		}
 		for _, e := range r.blocks[i].entries {
 			f.addState(b, e.s)
 		}
@@ -211,7 +233,7 @@ func (f *Facts) Reached(pc bytecode.PC) bool {
 }
 
 // BlockReached reports whether an execution can reach the block.
-func (f *Facts) BlockReached(b cfg.BlockID) bool { return len(f.states[b]) > 0 }
+func (f *Facts) BlockReached(b cfg.BlockID) bool { return f.reached.has(int(b)) }
 
 // EdgeFeasible reports whether an execution can take the edge with this index
 // in Graph.Edges.

@@ -21,9 +21,10 @@ import (
 func (f *Facts) EntryText(b cfg.BlockID) []string {
 	var out []string
 	t := f.Texts()
-	for i, s := range f.states[b] {
+	states := f.statesAt(b)
+	for i, s := range states {
 		line := t.line(s)
-		if len(f.states[b]) > 1 {
+		if len(states) > 1 {
 			line = fmt.Sprintf("%d: %s", i+1, line)
 		}
 		out = append(out, line)
@@ -54,8 +55,9 @@ func (t *Texts) Reset() { t.last = nil }
 // Changes returns, for each state that EntryText has of a block, in what it differs
 // from the state told before.
 func (t *Texts) Changes(b cfg.BlockID) [][]Known {
-	out := make([][]Known, 0, len(t.f.states[b]))
-	for _, s := range t.f.states[b] {
+	states := t.f.statesAt(b)
+	out := make([][]Known, 0, len(states))
+	for _, s := range states {
 		out = append(out, t.changes(s))
 		t.last = s
 	}

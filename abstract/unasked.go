@@ -14,6 +14,7 @@ func Unasked(p *bytecode.Program, g *cfg.Graph) *Facts {
 	anything := []*State{topState()}
 	for b := range f.states {
 		f.states[b] = anything
+		f.reached.add(b)
 	}
 	for i := range f.edges {
 		f.edges[i] = ^uint64(0)

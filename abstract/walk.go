@@ -147,7 +147,7 @@ type callerFrame struct {
 
 // begin follows all paths from a block, from a certain state if there is one.
 func (w *walker) begin(f *Facts, b cfg.BlockID) {
-	blk, states := &f.g.Blocks[b], f.states[b]
+	blk, states := &f.g.Blocks[b], f.statesAt(b)
 	if i := slices.IndexFunc(states, (*State).certain); i > 0 {
 		states = states[i:]
 	}
