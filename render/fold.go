@@ -46,11 +46,10 @@ func FoldInto(s *Scene, above int) (*Scene, []int) {
 		return s, into
 	}
 	before := len(s.Blocks)
-	regions := func(f *folder) { f.regions(above) }
-	for _, find := range []func(*folder){(*folder).chains, (*folder).loops, (*folder).chains, regions, regions,
-		(*folder).subprograms} {
-		if len(s.Blocks) <= above {
-			break
+	apply := func(find func(*folder)) bool {
+		n := len(s.Blocks)
+		if n <= above {
+			return false
 		}
 		f := newFolder(s)
 		find(f)
@@ -59,7 +58,14 @@ func FoldInto(s *Scene, above int) (*Scene, []int) {
 		for b := range into {
 			into[b] = index[into[b]]
 		}
+		return len(s.Blocks) < n
 	}
+	for _, find := range []func(*folder){(*folder).chains, (*folder).loops, (*folder).chains} {
+		apply(find)
+	}
+	for apply(func(f *folder) { f.regions(above) }) {
+	}
+	apply((*folder).subprograms)
 	if len(s.Blocks) == before {
 		return s, into
 	}
@@ -275,12 +281,32 @@ func (f *folder) subprograms() {
 	}
 }
 
+// parts folds what is left where code has no shape: blocks that follow each other in a
+// function, whatever leads into them, so many that at most above boxes remain.
+func (f *folder) parts(above int) {
+	most := max((len(f.s.Blocks)+above-1)/above, minFold)
+	start := 0
+	for b := 1; b <= len(f.s.Blocks); b++ {
+		ends := b == len(f.s.Blocks) || b-start == most || f.s.Blocks[b].Func != f.s.Blocks[start].Func
+		if !ends && f.s.Blocks[b].Mark == "" && f.s.Blocks[start].Mark == "" {
+			continue
+		}
+		if b-start >= minFold {
+			f.kind[start] = "part"
+			for i := start; i < b; i++ {
+				f.into[i] = start
+			}
+		}
+		start = b
+	}
+}
+
 // scene makes the folded scene, and returns the box of each block.
 func (f *folder) scene() (*Scene, []int) {
 	s := *f.s
 	index := make([]int, len(f.s.Blocks))
 	parts := make([][]int, len(f.s.Blocks))
-	s.Blocks, s.Facts = nil, nil
+	s.Blocks, s.Facts, s.Findings = nil, nil, nil
 	for b, into := range f.into {
 		parts[into] = append(parts[into], b)
 	}

@@ -132,8 +132,8 @@ func windowed(s *Scene) bool { return len(s.Blocks) > windowBlocks }
 func pageScript() string {
 	var b strings.Builder
 	b.WriteString("(() => {\n\"use strict\";\n")
-	for _, name := range []string{"payload", "view", "list", "far", "labels", "layers", "details", "code", "outline",
-		"search", "input", "main"} {
+	for _, name := range []string{"payload", "view", "findings", "list", "fold", "far", "labels", "layers", "details",
+		"code", "outline", "search", "input", "main"} {
 		text, err := pageJS.ReadFile("assets/page/" + name + ".js")
 		if err != nil {
 			panic("bug: " + err.Error())

@@ -14,9 +14,10 @@ import (
 // time of 5,000 objects. All strings are Visible.
 type pageData struct {
 	Key      string         `json:"key"`
-	Head     string         `json:"head"`     // beginning of the drawing
-	Windowed bool           `json:"windowed"` // blocks are drawn when the window comes near
-	Chunk    int            `json:"chunk"`    // number of blocks, or tables, in one payload
+	Head     string         `json:"head"`            // beginning of the drawing
+	Windowed bool           `json:"windowed"`        // blocks are drawn when the window comes near
+	Folds    bool           `json:"folds,omitempty"` // there is a folded drawing, too
+	Chunk    int            `json:"chunk"`           // number of blocks, or tables, in one payload
 	W        int            `json:"w"`
 	H        int            `json:"h"`
 	Funcs    []string       `json:"funcs"`
@@ -55,6 +56,8 @@ type pageData struct {
 	Stamped string      `json:"stamped,omitempty"` // "good", "state" or "badtext"
 	Aside   []pagePart  `json:"aside,omitempty"`
 
+	Findings []pageFinding `json:"findings,omitempty"`
+
 	Far *farData `json:"far,omitempty"` // for windowed programs
 }
 
@@ -90,6 +93,16 @@ type pageTable struct {
 	Bias    *int           `json:"bias,omitempty"`
 	Entries []int          `json:"entries"` // block, slot, xlated, offset, 1 selected, 2 deleted
 	Notes   map[int]string `json:"notes,omitempty"`
+}
+
+// pageFinding is a finding.
+type pageFinding struct {
+	Block   int    `json:"block"`
+	Slot    int    `json:"slot"`
+	Level   string `json:"level"`
+	ID      string `json:"id"`
+	Message string `json:"message"`
+	Fix     string `json:"fix,omitempty"`
 }
 
 // Bits of pageData.Flags.
@@ -146,6 +159,10 @@ func newPageData(s *Scene, l *Layout, key string) *pageData {
 	}
 	for _, a := range s.Aside {
 		d.Aside = append(d.Aside, newPagePart(a))
+	}
+	for _, f := range s.Findings {
+		d.Findings = append(d.Findings, pageFinding{f.Block, f.Slot, visible.Text(f.Level), visible.Text(f.ID),
+			visible.Text(f.Message), visible.Text(f.Fix)})
 	}
 	for _, m := range s.Mismatches {
 		d.Mismatches = append(d.Mismatches, visible.Text(m))

@@ -75,6 +75,10 @@ func (p *payloads) addProgram(page Page, key string) error {
 	} else if p.program > 0 {
 		p.addWhole(s, l)
 	}
+	var err error
+	if d.Folds, err = p.addOverview(s, l); err != nil {
+		return err
+	}
 	if err := p.addJSON("data", 0, d); err != nil {
 		return err
 	}

@@ -40,6 +40,10 @@ type Scene struct {
 	// code. It may be left out.
 	Code []Code
 
+	// Findings are what a checker has to say of the program, the worst first. Pages
+	// show them.
+	Findings []Finding
+
 	// Facts may be nil. Only pages of HTML show them.
 	Facts Facts
 
@@ -100,6 +104,16 @@ type Block struct {
 	Why  string
 	// Details is what more there is to tell. Only pages of HTML show it.
 	Details []Section
+}
+
+// Finding is something that a program's author should know.
+type Finding struct {
+	Block   int    // or Outside, of what is about the whole program
+	Slot    int    // -1 without
+	Level   string // "error", "warning", "note"
+	ID      string // its kind: "dead-branch"
+	Message string
+	Fix     string // what to do about it; may be empty
 }
 
 // Fact is what is known of a register or stack slot: "R1", and its value; nothing if

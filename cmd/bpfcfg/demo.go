@@ -55,6 +55,7 @@ func (c *demoCmd) Run(std streams, proc *process) error {
 	fmt.Fprintln(std.out)
 	scene := picture.Scene(a, "sample.o")
 	picture.AddDetails(scene, a)
+	scene.Findings = pageFindings(a)
 	if a.Image != nil {
 		picture.AddVerified(scene, a, a.Verify())
 	}

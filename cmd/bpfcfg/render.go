@@ -188,6 +188,7 @@ func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, forma
 	switch format {
 	case "html":
 		picture.AddDetails(scene, a)
+		scene.Findings = pageFindings(a)
 	case "svg", "png", "pdf":
 		if !c.NoFacts {
 			picture.AddCode(scene, a)

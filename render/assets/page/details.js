@@ -31,13 +31,20 @@ function choose(block, move) {
   const close = element("button", "close", "close");
   close.title = "close ( Esc )";
   close.onclick = shut;
-  const state = [...marksOf(d, block)];
+  const state = [...marksOf(d, block)], found = findingsOf(d, block);
   if (d.depth?.[block]) state.push("loop depth " + d.depth[block]);
   if (d.status?.[block]) state.push(d.status[block]);
-  const rest = element("div", "rest");
+  const rest = element("div", "rest"), unfold = [];
+  if (d.folded?.[block] && d.over) {
+    unfold.push(element("button", "unfold", "unfold"));
+    unfold[0].title = "show its blocks ( Enter )";
+    unfold[0].onclick = () => during(fold(false, block));
+  }
   details.replaceChildren(close, element("h2", "", nameOf(d, block) + "  " + (d.funcs[d.func[block]] ?? "")),
-    element("p", "state", state.join(", ")),
-    ...[d.reasons?.[block], d.whys?.[block]].filter(Boolean).map((t) => element("p", "why", t)), ...edges(block), rest);
+    element("p", "state", state.join(", ")), ...unfold,
+    ...[d.reasons?.[block], d.whys?.[block]].filter(Boolean).map((t) => element("p", "why", t)),
+    ...(found.length ? [section("findings", ...found.map((f) => element("p", f.level === "error" ? "why bad" : "why", findingText(f), ...(f.fix ? [element("br", ""), "fix: " + f.fix] : []))))] : []),
+    ...edges(block), rest);
   details.hidden = false;
   details.scrollTop = 0;
   said.textContent = spoken(d, block);

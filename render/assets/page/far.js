@@ -121,7 +121,7 @@ function paintBoxes(px, d, w, h) {
   const line = 1 / scale;
   for (let b = 0, i = 0; i < boxes.length; b++, i += 4) {
     const bx = boxes[i], by = boxes[i + 1], bw = boxes[i + 2], bh = boxes[i + 3];
-    if (bx > x + w || by > y + h || bx + bw < x || by + bh < y || !bw) continue;
+    if (bx > x + w || by > y + h || bx + bw < x || by + bh < y || !bw || !standsFor(d, b)) continue;
     const dead = !(d.flags[b] & REACHABLE);
     if (!near) {
       px.rect(bx, by, bw, bh, dead ? ink.hatch : d.marks?.[b] || d.counts ? blockInk(d, b, false) : ink.boxline);
@@ -164,6 +164,7 @@ function paintFar(canvas, far) {
   paintBoxes(px, d, w, h);
   paintStrip(px, d, h);
   for (let i = 0; i < d.far.tables.length; i += 4) px.rect(...d.far.tables.slice(i, i + 4), ink.hub);
+  for (const f of d.findings ?? []) if (f.block >= 0 && f.level !== "note") px.outline(...d.boxes.slice(4 * f.block, 4 * f.block + 4), 2 * ratio, ink.mismatch);
   for (const b of hitsHere()) px.outline(...d.boxes.slice(4 * b, 4 * b + 4), 2 * ratio, ink.hit);
   if (current >= 0) px.outline(...d.boxes.slice(4 * current, 4 * current + 4), 2 * ratio, ink.chosen);
   px.put();

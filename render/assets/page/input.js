@@ -62,7 +62,11 @@ picture.addEventListener("click", (e) => {
   if (a) during(go(a.getAttribute("href"), true));
   else if (b >= 0) choose(b, false);
 });
-picture.addEventListener("dblclick", (e) => { if (layer.isFar) zoom(0.8 / view.scale, e.clientX, e.clientY); });
+picture.addEventListener("dblclick", (e) => {
+  const b = data.over ? layer.blockAt(e.target, e) : -1;
+  if (b >= 0) during(fold(false, b));
+  else if (layer.isFar) zoom(0.8 / view.scale, e.clientX, e.clientY);
+});
 picture.addEventListener("wheel", (e) => {
   e.preventDefault();
   zoom(Math.exp(-e.deltaY * (e.deltaMode ? 0.05 : 0.0015)), e.clientX, e.clientY);
@@ -85,20 +89,29 @@ search.addEventListener("keydown", (e) => {
   e.stopPropagation();
 });
 
-// along goes over an edge of the chosen block: the first, or the last.
+// along goes over an edge of the chosen block, or of its box: the first, or the last.
 function along(from, last) {
-  const e = data.edges, found = [];
-  for (let i = 0; i < e.length; i += 4) if (e[i + from] === current && e[i + 1 - from] >= 0 && e[i + 3] !== 1) found.push(e[i + 1 - from]);
-  if (found.length) choose(found.at(last ? -1 : 0), true);
+  const o = data.over, e = (o ?? data).edges, me = o ? o.into[current] : current, found = [];
+  for (let i = 0; i < e.length; i += 4) if (e[i + from] === me && e[i + 1 - from] >= 0 && e[i + 3] !== 1) found.push(e[i + 1 - from]);
+  if (found.length) choose(o ? data.first[found.at(last ? -1 : 0)] : found.at(last ? -1 : 0), true);
+}
+
+// next goes to the next block, or box.
+function next(d) {
+  const n = data.flags.length;
+  let b = Math.max(-1, current) + d;
+  while (b > 0 && b < n && !standsFor(data, b)) b += d;
+  choose(Math.max(0, b < n ? b : data.over ? current : n - 1), true);
 }
 
 const toggleMap = () => byId("map").setAttribute("aria-pressed", String(!minimap.toggleAttribute("hidden")));
 const turn = (d) => { location.hash = "#" + encodeURIComponent(programs.options[(shown + d + total) % total].value); };
-const next = (d) => choose(Math.max(0, Math.min(current + d, data.flags.length - 1)), true);
 const pan = (dx, dy) => { view.x += dx * 80 / view.scale; view.y += dy * 80 / view.scale; show(); };
 const acts = {
   "/": () => search.focus(), "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), "0": fit,
-  "1": () => zoom(1 / view.scale), "?": () => keys.showModal(), "Escape": shut, "m": toggleMap, "o": () => toggleOutline(), "x": () => toggleCode(),
+  "1": () => zoom(1 / view.scale), "?": () => keys.showModal(), "Escape": () => { if (details.hidden && !data.over) during(fold(true)); else shut(); },
+  "f": () => during(fold(!data.over)), "Enter": () => { if (data.over && current >= 0) during(fold(false)); },
+  "m": toggleMap, "o": () => toggleOutline(), "x": () => toggleCode(),
   "n": () => next(1), "p": () => next(-1), "c": () => { if (current >= 0) centre(boxOf(data, current)); },
   "s": () => along(0, false), "S": () => along(0, true), "r": () => along(1, false), "R": () => along(1, true),
   "[": () => turn(-1), "]": () => turn(1),
@@ -107,13 +120,14 @@ const acts = {
 addEventListener("keydown", (e) => {
   if (e.ctrlKey || e.metaKey || e.altKey || keys.open || e.target === programs || !layer) return;
   if (e.key.startsWith("Arrow") && e.target instanceof Element && e.target.closest("#details, #code, #outline")) return; // scroll them
-  if (!Object.hasOwn(acts, e.key)) return;
+  if (!Object.hasOwn(acts, e.key) || e.key === "Enter" && e.target !== picture && e.target !== document.body) return;
   e.preventDefault();
   acts[e.key]();
 });
 byId("zoomin").onclick = acts["+"];
 byId("zoomout").onclick = acts["-"];
 byId("fit").onclick = fit;
+byId("fold").onclick = acts.f;
 byId("actual").onclick = acts["1"];
 byId("map").onclick = toggleMap;
 byId("contents").onclick = () => toggleOutline();

@@ -57,11 +57,14 @@ function casesOf(d, b) {
 }
 
 // titleOf is the first line of a block's label.
-const titleOf = (d, b) => [nameOf(d, b), ...casesOf(d, b), ...marksOf(d, b)].join(" ");
+function titleOf(d, b) {
+  const r = remark(d, b);
+  return [nameOf(d, b), ...(r ? [r.text] : []), ...casesOf(d, b), ...marksOf(d, b)].join(" ");
+}
 
 // rank orders blocks by what a reader looks for first.
 function rank(d, b) {
-  if (b === current || d.marks?.[b]) return 0;
+  if (b === current || d.marks?.[b] || remark(d, b)) return 0;
   if (d.status?.[b] || d.flags[b] & ENTRY) return 1;
   if (d.flags[b] & HEADER || d.folded?.[b]) return 2;
   if (!(d.flags[b] & REACHABLE) || d.flags[b] & EXIT) return 3;
@@ -125,7 +128,7 @@ function labelBoxes(c, room) {
   const d = data;
   for (let b = 0, i = 0; i < d.boxes.length; b++, i += 4) {
     const r = onScreen(d.boxes[i], d.boxes[i + 1], d.boxes[i + 2], d.boxes[i + 3]), n = Math.floor((r.h - 2) / labelHigh);
-    if (n < 1 || r.w < 24 || outside(r)) continue;
+    if (n < 1 || r.w < 24 || !standsFor(d, b) || outside(r)) continue;
     const wide = r.w - 6, one = n === 1 ? firstLines(b, 1) : [];
     const lines = n === 1 ? [[titleOf(d, b), ...one].join(" ")] : [titleOf(d, b), ...firstLines(b, n - 1)];
     room.take(Math.max(0, r.x), Math.max(0, r.y), Math.min(r.w, win.w - Math.max(0, r.x)), Math.min(lines.length * labelHigh, win.h - Math.max(0, r.y)));
@@ -149,12 +152,12 @@ function labelSmall(c, room) {
   const d = data, order = [[], [], [], [], []];
   for (let b = 0, i = 0; i < d.boxes.length; b++, i += 4) {
     const r = onScreen(d.boxes[i], d.boxes[i + 1], d.boxes[i + 2], d.boxes[i + 3]);
-    if (!d.boxes[i + 2] || outside(r) || r.h >= labelHigh + 2 && r.w >= 24) continue;
+    if (!d.boxes[i + 2] || !standsFor(d, b) || outside(r) || r.h >= labelHigh + 2 && r.w >= 24) continue;
     order[rank(d, b)].push([b, r]);
   }
   let left = 300;
   for (const [b, r] of order.flat()) {
-    const text = [nameOf(d, b), ...casesOf(d, b), ...(d.status?.[b] ? ["⇉"] : [])].join(" ");
+    const r = remark(d, b), text = [nameOf(d, b), ...(r ? [r.text] : []), ...(d.folded?.[b] ? [d.folded[b]] : []), ...casesOf(d, b), ...(d.status?.[b] ? ["⇉"] : [])].join(" ");
     if (put(c, room, text, r.x + 2, r.y + r.h / 2 - labelHigh / 2) && --left === 0) return;
   }
 }

@@ -20,9 +20,10 @@ class Whole {
     this.areas = areasOf(data);
     picture.className = "";
     picture.replaceChildren(svg, this.labels);
+    for (const f of data.findings ?? []) if (f.block >= 0) signed(this.element(f.block), data.over ? data.first[data.over.into[f.block]] : f.block);
   }
 
-  element(b) { return byId("b" + b); }
+  element(b) { return byId("b" + (data.over ? data.first[data.over.into[b]] : b)); }
 
   frame() {
     this.svg.style.transform = `translate(${-view.x * view.scale}px, ${-view.y * view.scale}px) scale(${view.scale})`;
@@ -318,6 +319,7 @@ class Windowed {
       if (i < this.blocks) {
         dress(e, i, found);
         this.hideLong(e, i);
+        signed(e, i);
       }
       e = e.nextElementSibling;
     }

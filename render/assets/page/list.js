@@ -15,6 +15,9 @@ class List extends Numbers {
     this.x = this.y = 0;
   }
 
+  // first is the block that a box of a folded drawing stands for.
+  first(b) { return this.d.first?.[b] ?? b; }
+
   string() { return this.strings[this.next()]; }
 
   place() {
@@ -58,11 +61,11 @@ class List extends Numbers {
     let tag = "g", more = about;
     if (bits & 1) {
       const b = this.next();
-      more += ` id="b${b}" role="group" aria-label="${escaped(spoken(this.d, b))}"`;
+      more += ` id="b${this.first(b)}" role="group" aria-label="${escaped(spoken(this.d.over ?? this.d, b))}"`;
     }
     if (bits & 2) {
       tag = "a";
-      more += ` href="${escaped(this.string())}"`;
+      more += ` href="${escaped(this.string().replace(/^#b(\d+)$/, (_, b) => "#b" + this.first(b)))}"`;
     }
     if (bits & 4) more += ` id="${escaped(this.string())}"`;
     if (bits & 8) more += ` role="group" aria-label="${escaped(this.string())}"`;
@@ -110,7 +113,7 @@ function entitle(target) {
   const e = target.closest?.("[data-edge], [data-piece]");
   if (!e || e.querySelector(":scope > title")) return;
   const title = document.createElementNS("http://www.w3.org/2000/svg", "title"), { edge } = e.dataset;
-  if (edge !== undefined) title.textContent = edgeTitle(data, Number(edge));
+  if (edge !== undefined) title.textContent = edgeTitle(data.over ?? data, Number(edge));
   else {
     const g = e.closest(".b");
     title.textContent = pieceTitle(data, Number(g.id.slice(1)), [...g.querySelectorAll("[data-piece]")].indexOf(e));

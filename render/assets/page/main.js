@@ -9,18 +9,13 @@ async function open(p) {
   if (p === shown) return true;
   const turn = ++openings;
   allTexts = await during(load("texts", 0, 0, splitLines));
-  const d = await during(load("data", p, 0)), drawing = d.windowed || p === 0 ? null : await during(load("svg", p, 0, (bytes) => bytes));
-  const frame = d.windowed ? await during(load("frame", p, 0, (bytes) => frameOf(d, bytes))) : null;
+  const d = await during(load("data", p, 0)), drawing = await during(drawingOf(d, p, d.folds));
   if (turn !== openings) return false;
   shown = p;
   programs.selectedIndex = p;
-  data = d;
   current = -1;
   details.hidden = true;
-  layer = d.windowed ? new Windowed(p, frame) : new Whole(p === 0 ? first : fromMarkup(d.head + itemsOf(d, drawing).join("") + "</svg>"));
-  inks();
-  drawMap();
-  layer.redress();
+  draw(drawing);
   home();
   const stamp = byId("stamp");
   stamp.className = d.stamped ?? "";
@@ -61,6 +56,7 @@ async function go(hash, within = false) {
   }
   if (!m) return;
   const i = Number(m[3]), block = m[2] === "f" ? data.entries[i] : m[2] === "b" && i < data.flags.length ? i : undefined;
+  if (data.over && (block !== undefined || m[2] === "t")) await fold(false, block ?? -1);
   const table = m[2] === "t" ? layer.table(i) : undefined;
   if (block !== undefined) choose(block, true);
   else if (table?.w) centre(table);

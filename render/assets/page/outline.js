@@ -56,12 +56,14 @@ function parts(d, lines) {
   const range = (r) => r.from === r.to ? nameOf(d, r.from) : `${nameOf(d, r.from)}–${nameOf(d, r.to)}`;
   return [
     ...group("mismatches", (d.mismatches ?? []).map((t) => () => element("li", "bad", t)), "is:mismatch"),
+    ...group("findings", findingItems(d, ["error", "warning"]), "is:finding"),
     ...group("changes", changed.map((b) => () => item(b, `${d.marks[b]} ${nameOf(d, b)}`, d.whys?.[b] ?? line(b))), "is:marked"),
     ...group("functions", d.funcs.length < 2 ? [] : d.funcs.map((name, f) => () => item(d.entries[f], name, plural(sizes[f], "block"))), "is:entry"),
     ...group("indirect", of((b) => d.status?.[b]).map((b) => () => item(b, nameOf(d, b), words(b, d.status[b]))), "is:indirect"),
     ...group("dead", dead.map((r) => () => item(r.from, range(r), words(r.from, d.reasons?.[r.from]))), "is:dead"),
     ...group("loops", of((b) => d.flags[b] & HEADER).map((b) => () => item(b, nameOf(d, b), line(b), (d.depth?.[b] ?? 1) - 1)), "is:header"),
     ...group("hottest", hot.map((b) => () => item(b, nameOf(d, b), words(b, plural(d.counts[b], "visit")))), "is:visited"),
+    ...group("notes", findingItems(d, ["note"]), "is:note"),
     ...group("possible", of((b) => d.flags[b] & MAYBE).map((b) => () => item(b, nameOf(d, b), line(b))), "is:possible"),
   ];
 }

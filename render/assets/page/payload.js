@@ -100,8 +100,8 @@ function marksOf(d, b) {
 
 // spoken describes a block to those who do not see it.
 function spoken(d, b) {
-  const lo = d.slots[2 * b], hi = d.slots[2 * b + 1];
-  return [nameOf(d, b), ...(lo < 0 ? [] : [`instructions ${lo} to ${hi}`]), ...marksOf(d, b), ...waysOf(d, b)].join(", ");
+  const lo = d.slots[2 * b], hi = d.slots[2 * b + 1], r = remark(d, b);
+  return [nameOf(d, b), ...(r ? [spokenRemark(r)] : []), ...(lo < 0 ? [] : [`instructions ${lo} to ${hi}`]), ...marksOf(d, b), ...waysOf(d, b)].join(", ");
 }
 
 // waysOf names the blocks that a block leads to and comes from.

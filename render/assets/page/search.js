@@ -9,6 +9,8 @@ const questions = {
   indirect: (d, b) => d.status?.[b] !== undefined, unresolved: (d, b) => d.status?.[b] === "unresolved", possible: (d, b) => d.flags[b] & MAYBE,
   marked: (d, b) => d.marks?.[b] !== undefined, mismatch: (d, b) => d.marks?.[b] === "mismatch" || wrongBlocks(d).has(b),
 };
+questions.finding = (d, b) => findingsOf(d, b).some((f) => f.level !== "note");
+for (const l of levels) questions[l] = (d, b) => findingsOf(d, b).some((f) => f.level === l);
 for (const m of ["added", "removed", "changed", "moved"]) questions[m] = (d, b) => d.marks?.[b] === m;
 
 // wrongBlocks returns the blocks with bytes that a comparison objects to.
@@ -97,5 +99,7 @@ async function step(d) {
   at = (at < 0 && d < 0 ? hits.length - 1 : at + d + hits.length) % hits.length;
   const { p, b } = hits[at];
   count.textContent = `${at + 1} of ${hits.length} blocks`;
-  if (await open(p)) choose(b, true);
+  if (!await open(p)) return;
+  await fold(false, b);
+  choose(b, true);
 }

@@ -1,0 +1,106 @@
+package browser
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
+	"github.com/bpfcfg/bpfcfg/render"
+)
+
+// isFolded is whether the folded drawing shows.
+const isFolded = `document.getElementById("fold").textContent === "unfold"`
+
+// A box that stands for several blocks, and its name in the document.
+const aFoldedBox = `[...document.querySelectorAll("#picture .b")].find((e) => / of \d+ blocks/.test(e.textContent))`
+
+// TestFold opens a program of 10,000 blocks: it is folded, every box can be read of and
+// opens by key and by pointer, and the way back is a key, too.
+func TestFold(t *testing.T) {
+	b := open(t, page(t, rendertest.Random(10_000, 1)))
+	want(b, isFolded, true)
+	if n := eval[int](b, inside); n < 20 || n > 130 {
+		t.Errorf("%d boxes", n)
+	}
+	want(b, `[...document.querySelectorAll("#picture .b")].every((e) => e.getAttribute("aria-label"))`, true)
+	id := eval[string](b, aFoldedBox+".id")
+	b.do(chromedp.Evaluate[chromedp.Void](`void `+aFoldedBox+`.querySelector(".box").dispatchEvent(new MouseEvent("click", { bubbles: true }))`))
+	want(b, panel+`.querySelector("h2").textContent.startsWith("`+id+` ")`, true)
+	want(b, isFolded, true)
+	b.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("picture").focus()`))
+	b.keys(kb.Enter)
+	want(b, isFolded, false)
+	want(b, `document.querySelector("#picture .chosen").id`, id)
+	want(b, `(() => { const r = document.querySelector("#picture .chosen .box").getBoundingClientRect(); return r.width > 50 && r.x > 0 && r.y > 0; })()`, true)
+	b.keys(kb.Escape)
+	want(b, isFolded, false)
+	b.keys(kb.Escape)
+	want(b, isFolded, true)
+	want(b, `document.querySelector("#picture .chosen").id`, id)
+	// An address of a block inside a box opens it; search tells of all blocks.
+	b.search("is:header")
+	found := eval[string](b, `document.getElementById("count").textContent`)
+	b.hash("#b7777")
+	want(b, isFolded, false)
+	want(b, `document.querySelector("#picture .chosen").id`, "b7777")
+	b.search("is:header")
+	want(b, `document.getElementById("count").textContent`, found)
+}
+
+// TestFoldWays steps along the boxes: each is entered from the one before.
+func TestFoldWays(t *testing.T) {
+	b := open(t, page(t, rendertest.Random(2000, 2)))
+	b.keys("n")
+	first := eval[string](b, panel+`.querySelector("h2").textContent`)
+	b.keys("s")
+	want(b, isFolded, true)
+	second := eval[string](b, `document.querySelector("#picture .chosen").id`)
+	if first == second {
+		t.Errorf("still at %s", first)
+	}
+	b.keys("r")
+	want(b, panel+`.querySelector("h2").textContent`, first)
+	b.keys("n")
+	want(b, `document.querySelector("#picture .chosen .box") !== null`, true)
+}
+
+// TestRounds: the rounds of an unrolled loop are one box in a program that is not
+// large, and open on request.
+func TestRounds(t *testing.T) {
+	s := rendertest.Random(60, 4)
+	first := 20
+	g := render.Group{Kind: render.GroupRounds, Text: "rounds 2–4, like b11–b13: 3 blocks each"}
+	for i := range 9 {
+		g.Blocks = append(g.Blocks, first+i)
+	}
+	s = chain(s, first, 9)
+	s.Groups = []render.Group{g}
+	b := open(t, page(t, s), page(t, rendertest.Random(10, 1)))
+	want(b, isFolded, true)
+	want(b, `document.getElementById("b20").textContent.includes("rounds 2–4")`, true)
+	want(b, `document.getElementById("b21") === null`, true)
+	b.keys("f")
+	want(b, isFolded, false)
+	want(b, inside, len(s.Blocks))
+	b.keys("]")
+	want(b, `document.getElementById("fold").hidden`, true)
+}
+
+// chain makes n blocks of a scene from one on follow each other and nothing else.
+func chain(s *render.Scene, from, n int) *render.Scene {
+	in := func(b int) bool { return b >= from && b < from+n }
+	var edges []render.Edge
+	for _, e := range s.Edges {
+		if !in(e.From) && (!in(e.To) || e.To == from) {
+			edges = append(edges, e)
+		}
+	}
+	for b := from; b < from+n; b++ {
+		s.Blocks[b].LoopHeader, s.Blocks[b].LoopDepth = false, 0
+		edges = append(edges, render.Edge{From: b, To: b + 1, Kind: render.FallThrough})
+	}
+	s.Edges, s.Image, s.Tables = edges, nil, nil
+	return s
+}
