@@ -26,7 +26,7 @@ func TestFold(t *testing.T) {
 	}
 	want(b, `[...document.querySelectorAll("#picture .b")].every((e) => e.getAttribute("aria-label"))`, true)
 	id := eval[string](b, aFoldedBox+".id")
-	b.do(chromedp.Evaluate[chromedp.Void](`void `+aFoldedBox+`.querySelector(".box").dispatchEvent(new MouseEvent("click", { bubbles: true }))`))
+	b.do(chromedp.Evaluate[chromedp.Void](`void ` + aFoldedBox + `.querySelector(".box").dispatchEvent(new MouseEvent("click", { bubbles: true }))`))
 	want(b, panel+`.querySelector("h2").textContent.startsWith("`+id+` ")`, true)
 	want(b, isFolded, true)
 	b.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("picture").focus()`))

@@ -228,6 +228,7 @@ func Hostile(text string) *render.Scene {
 		Offset: last.Offset + last.Len})
 	s.Image.Jumps = append(s.Image.Jumps, render.Jump{To: 30, Kind: render.EdgeKind(text), Edge: -1})
 	s.Aside = []render.Section{{Title: "t", Lines: []string{"l"}}}
+	s.Findings = []render.Finding{{Block: 1, Slot: 1, Level: "error", ID: "i", Message: "m", Fix: "f"}, {Level: "l"}}
 	s.Groups = []render.Group{{Kind: render.GroupRounds, Text: "2 rounds", Blocks: []int{0, 2}}}
 	s.Code = []render.Code{{Block: 0, Slot: 0, Text: "r1 = 0", State: render.CodeChanged,
 		X86: []render.X86{{Offset: 4, Text: "xor %edi,%edi"}}}}

@@ -86,7 +86,7 @@ function rowElement(i) {
   if (r.mark) e.classList.add(r.mark === "removed" ? "removed" : "added");
   const dead = !(data.flags[r.b] & REACHABLE);
   e.classList.toggle("dead", dead);
-  const found = r.t ? findingsOf(data, data.over ? data.first[data.over.into[r.b]] : r.b).filter((f) => f.slot === r.s && f.level !== "note") : [];
+  const found = r.t ? findingsOf(data, data.over ? data.first[data.over.into[r.b]] : r.b).filter((f) => f.slot === r.s && grave(f)) : [];
   e.append(cell("c", r.c), cell("b", ...found.slice(0, 1).map((f) => element("em", "", f.level === "error" ? "⊘ " : "! ")), r.t ? element("i", "", String(r.s)) : "", r.t && r.mark ? { added: "+ ", removed: "− " }[r.mark] ?? "~ " : "", r.t, r.note ? element("em", "", " " + r.note) : ""),
     cell("x", r.more || r.x < 0 ? "" : element("i", "", String(r.x)), r.more ? "" : r.gone ? element("em", "", "× deleted") : r.xt === "same" ? element("i", "", "same") : `${states[r.st]} ${r.xt}`),
     cell("j", r.o < 0 ? element("i", "", r.gone ? "no bytes" : "") : element("i", "", byteText(r.o)), r.j));

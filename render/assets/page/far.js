@@ -164,7 +164,7 @@ function paintFar(canvas, far) {
   paintBoxes(px, d, w, h);
   paintStrip(px, d, h);
   for (let i = 0; i < d.far.tables.length; i += 4) px.rect(...d.far.tables.slice(i, i + 4), ink.hub);
-  for (const f of d.findings ?? []) if (f.block >= 0 && f.level !== "note") px.outline(...d.boxes.slice(4 * f.block, 4 * f.block + 4), 2 * ratio, ink.mismatch);
+  for (const f of d.findings ?? []) if (f.block >= 0 && grave(f)) px.outline(...d.boxes.slice(4 * f.block, 4 * f.block + 4), 2 * ratio, ink.mismatch);
   for (const b of hitsHere()) px.outline(...d.boxes.slice(4 * b, 4 * b + 4), 2 * ratio, ink.hit);
   if (current >= 0) px.outline(...d.boxes.slice(4 * current, 4 * current + 4), 2 * ratio, ink.chosen);
   px.put();

@@ -2,6 +2,9 @@
 
 const levels = ["error", "warning", "note"];
 
+// grave reports whether a finding is more than a note.
+const grave = (f) => f.level === "error" || f.level === "warning";
+
 // findingsOf returns the findings of a block, or of its box; the worst is first.
 function findingsOf(d, b) {
   if (!d.found) {
@@ -17,7 +20,7 @@ function findingsOf(d, b) {
 
 // remark is what a drawing says of a block's findings: notes are not worth a sign.
 function remark(d, b) {
-  const list = findingsOf(d, b).filter((f) => f.level !== "note");
+  const list = findingsOf(d, b).filter(grave);
   return list.length ? { level: list[0].level, text: `${list[0].level === "error" ? "⊘" : "!"} ${list[0].id}${list.length > 1 ? ` and ${list.length - 1} more` : ""}` } : null;
 }
 

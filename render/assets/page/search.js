@@ -9,7 +9,7 @@ const questions = {
   indirect: (d, b) => d.status?.[b] !== undefined, unresolved: (d, b) => d.status?.[b] === "unresolved", possible: (d, b) => d.flags[b] & MAYBE,
   marked: (d, b) => d.marks?.[b] !== undefined, mismatch: (d, b) => d.marks?.[b] === "mismatch" || wrongBlocks(d).has(b),
 };
-questions.finding = (d, b) => findingsOf(d, b).some((f) => f.level !== "note");
+questions.finding = (d, b) => findingsOf(d, b).some(grave);
 for (const l of levels) questions[l] = (d, b) => findingsOf(d, b).some((f) => f.level === l);
 for (const m of ["added", "removed", "changed", "moved"]) questions[m] = (d, b) => d.marks?.[b] === m;
 
