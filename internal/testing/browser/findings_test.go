@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
 	"github.com/bpfcfg/bpfcfg/render"
 )
@@ -31,6 +33,10 @@ func TestFindings(t *testing.T) {
 		want(b, `document.querySelector("#picture .chosen").id`, "b3")
 		want(b, `document.querySelector("#picture .chosen .sign").textContent`, "⊘ kernel-refuses and 1 more")
 		want(b, panel+fmt.Sprintf(`.textContent.includes("error kernel-refuses at %d: R1 <b>fix: do not")`, slot), true)
+		b.keys("0") // from afar, too
+		b.do(chromedp.EmulateViewport(700, 300))
+		b.keys("0")
+		b.do(chromedp.EmulateViewport(1400, 900))
 		for q, n := range map[string]string{"is:finding": "2 blocks", "is:error": "1 block", "is:note": "1 block"} {
 			b.search(q)
 			want(b, `document.getElementById("count").textContent`, n)
