@@ -27,8 +27,14 @@ func (a *Alt) held() scalar.S {
 
 // cover notes what held is to return.
 func (a *Alt) cover(s scalar.S) {
-	if a.wide = nil; s != a.Off {
-		a.wide = &s
+	switch s {
+	case a.Off:
+		a.wide = nil
+	case unknown:
+		a.wide = &unknown
+	default:
+		w := s // so that the others need no memory
+		a.wide = &w
 	}
 }
 
