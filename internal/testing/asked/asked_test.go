@@ -2,6 +2,7 @@ package asked_test
 
 import (
 	"compress/gzip"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -28,7 +29,8 @@ import (
 )
 
 // Environment: the kernels, how many programs, the seed of the first, and a
-// directory for the records; a record of answers that were kept.
+// directory for the records; a record of answers that were kept; records of programs to
+// mutate, in place of made ones.
 const (
 	vmVariable       = "BPFCFG_VM"
 	umlVariable      = "BPFCFG_UML"
@@ -36,6 +38,7 @@ const (
 	seedVariable     = "BPFCFG_RANDOM_SEED"
 	keepVariable     = "BPFCFG_ASKED_KEEP"
 	answersVariable  = "BPFCFG_ASKED_ANSWERS"
+	baseVariable     = "BPFCFG_ASKED_BASE"
 )
 
 // number reads a number from the environment.
@@ -140,9 +143,9 @@ func writeJobs(t *testing.T, path string, n int, seed uint64) {
 	}
 	z := gzip.NewWriter(f)
 	enc := json.NewEncoder(z)
+	base := baseJobs(t)
 	for i := range n {
-		p := generated(seed + uint64(i))
-		job, err := live.JobOf(&live.Source{Name: p.Name, Program: p})
+		job, err := made(base, seed+uint64(i))
 		if err != nil {
 			continue // its functions overlap after a mutation
 		}
@@ -153,6 +156,91 @@ func writeJobs(t *testing.T, path string, n int, seed uint64) {
 	if err := errors.Join(z.Close(), f.Close()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// made returns the program of a seed, one of base after a mutation if there are any.
+func made(base []*record.Job, seed uint64) (*record.Job, error) {
+	if len(base) > 0 {
+		return mutated(base[int(seed*7919)%len(base)], seed)
+	}
+	p := generated(seed)
+	return live.JobOf(&live.Source{Name: p.Name, Program: p})
+}
+
+// mutated returns a job with a few instructions changed.
+func mutated(job *record.Job, seed uint64) (*record.Job, error) {
+	p, err := job.Program()
+	if err != nil {
+		return nil, err
+	}
+	out := *job
+	out.Name, out.Insns = fmt.Sprintf("%.8s%d", job.Name, seed), slices.Clone(job.Insns)
+	for pc, in := range progen.Mutate(p, seed).Insns {
+		if in != p.Insns[pc] {
+			out.Insns[pc] = encoded(in)
+		}
+	}
+	return &out, nil
+}
+
+// encoded returns the eight bytes of an instruction.
+func encoded(in bytecode.Insn) record.Hex {
+	b := []byte{in.Code, uint8(in.Dst) | uint8(in.Src)<<4}
+	b = binary.LittleEndian.AppendUint16(b, uint16(in.Off))
+	return binary.LittleEndian.AppendUint32(b, uint32(in.Imm))
+}
+
+// baseJobs returns the jobs of the records that the environment names which a kernel
+// accepts and which call kernel functions, have callbacks, an arena, or arguments on the
+// stack.
+func baseJobs(t *testing.T) (jobs []*record.Job) {
+	t.Helper()
+	kinds := map[string]int{}
+	for _, path := range filepath.SplitList(os.Getenv(baseVariable)) {
+		r, err := record.Open(path, record.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rec, err := range r.Records() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rec.Job == nil || rec.Result == nil || rec.Result.Load == nil || !rec.Result.Load.OK {
+				continue
+			}
+			if p, err := rec.Job.Program(); err == nil && p.Len() < 400 && special(p, kinds) {
+				jobs = append(jobs, rec.Job)
+			}
+		}
+		r.Close()
+	}
+	if len(jobs) > 0 {
+		t.Logf("%d programs to mutate: %v", len(jobs), kinds)
+	}
+	return jobs
+}
+
+// special reports whether a program is one for baseJobs, and counts why.
+func special(p *bytecode.Program, kinds map[string]int) bool {
+	has := map[string]bool{}
+	for _, m := range p.Maps {
+		has["arena"] = has["arena"] || m.Type == bytecode.MapArena
+	}
+	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+		ref, ok := p.RefAt(pc)
+		in := p.Insns[pc]
+		has["kernel function"] = has["kernel function"] || ok && ref.Kind == bytecode.RefKfunc
+		has["callback"] = has["callback"] || p.Flow(pc).Kind == bytecode.FlowFuncAddr
+		has["stack argument"] = has["stack argument"] || in.Dst == bytecode.R11 || in.Src == bytecode.R11 && in.Code&7 == 1
+	}
+	some := false
+	for kind, yes := range has {
+		if yes {
+			kinds[kind]++
+			some = true
+		}
+	}
+	return some
 }
 
 // tally counts what was compared.
