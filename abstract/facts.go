@@ -79,7 +79,8 @@ type Bound struct{ Min, Max uint64 }
 func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 	cover := newCovering(p, g, opt.Rules == Kernel)
 	f := analyzeOnce(p, g, opt, cover)
-	for cover.again() {
+	for f.strayed() || cover.again() {
+		opt.all = opt.all || f.strayed()
 		felt := f.felt
 		f = analyzeOnce(p, g, opt, cover)
 		f.felt = f.felt.Or(felt)
@@ -105,13 +106,9 @@ func analyzeOnce(p *bytecode.Program, g *cfg.Graph, opt Options, cover *covering
 		j := a.pending[i]
 		a.analyse(j.sub, j.block, j.entry, 0)
 	}
-	switch {
-	case a.stray:
+	if a.spares {
 		opt.all = true
-		return analyzeOnce(p, g, opt, cover)
-	case a.spares:
-		opt.all = true
-		f.spared = &spared{p: p, opt: opt}
+		f.spared = &spared{p: p, opt: opt, stray: a.stray}
 	}
 	return f
 }

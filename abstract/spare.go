@@ -14,11 +14,15 @@ const manySlots = 1 << 16
 
 // spared holds what it takes to make the states of facts again.
 type spared struct {
-	p    *bytecode.Program
-	opt  Options
-	once sync.Once
-	full *Facts
+	p     *bytecode.Program
+	opt   Options
+	stray bool // a state came to a block whose states were given up: not to be relied on
+	once  sync.Once
+	full  *Facts
 }
+
+// strayed reports whether the facts are to be computed again with all states kept.
+func (f *Facts) strayed() bool { return f.spared != nil && f.spared.stray }
 
 // statesAt returns the states at the entry of a block. Those that were given up are
 // made again, all at once: the analysis is the same each time.

@@ -1,14 +1,14 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/explain"
-	"github.com/bpfcfg/bpfcfg/internal/visible"
+	"github.com/bpfcfg/bpfcfg/internal/jsonstream"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
+	"github.com/bpfcfg/bpfcfg/succ"
 )
 
 // schema names the version of all JSON documents; docs/formats.md describes
@@ -43,25 +43,17 @@ func headOf(p *bytecode.Program) head {
 }
 
 // writeJSON prints v with one blank of indentation and a final line break.
-func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(visible.JSONWriter(w))
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", " ")
-	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("write JSON: %w", err)
-	}
-	return nil
-}
+func writeJSON(w io.Writer, v any) error { return jsonstream.Write(w, v) }
 
 // succDoc is a program in the JSON of show --stage succ.
 type succDoc struct {
 	head
-	Subprograms []subprogDoc  `json:"subprograms"`
-	Blocks      []blockDoc    `json:"blocks"`
-	Indirect    []indirectDoc `json:"indirect"`
-	Kernel      verdictDoc    `json:"kernel"`
-	Hazards     []hazardDoc   `json:"hazards"`
-	Diagnostics []string      `json:"diagnostics"`
+	Subprograms []subprogDoc      `json:"subprograms"`
+	Blocks      jsonstream.Series `json:"blocks"`   // of blockDoc
+	Indirect    jsonstream.Series `json:"indirect"` // of indirectDoc
+	Kernel      verdictDoc        `json:"kernel"`
+	Hazards     []hazardDoc       `json:"hazards"`
+	Diagnostics []string          `json:"diagnostics"`
 }
 
 type subprogDoc struct {
@@ -116,26 +108,38 @@ type verdictDoc struct {
 
 // succDocOf returns the JSON of an analysed program.
 func succDocOf(a *pipeline.Analysis, v verdictDoc) succDoc {
-	d := succDoc{
+	return succDoc{
 		head:        headOf(a.Program),
 		Subprograms: subprogDocs(a.Program),
-		Blocks:      blockDocs(a),
-		Indirect:    []indirectDoc{},
+		Blocks:      series(len(a.Graph.Blocks), blockDocs(a)),
+		Indirect:    series(len(a.Succ.Indirect), func(i int) any { return indirectDocOf(&a.Succ.Indirect[i]) }),
 		Kernel:      v,
 		Diagnostics: diagnostics(a),
 	}
-	for _, in := range a.Succ.Indirect {
-		doc := indirectDoc{
-			Insn: int(in.PC), Op: in.Op, Register: int(in.Reg), Status: string(in.Status),
-			Tables: []useDoc{}, Exact: ints(in.Exact), Proven: ints(in.Proven), Range: ints(in.Range), Kernel: ints(in.Kernel),
-			Reason: in.Reason,
-		}
-		for _, u := range in.Tables {
-			doc.Tables = append(doc.Tables, useDoc{u.Name, u.Entries, u.Min, u.Max, ints(u.Selected)})
-		}
-		d.Indirect = append(d.Indirect, doc)
+}
+
+// indirectDocOf returns the JSON of an indirect jump or call.
+func indirectDocOf(in *succ.Indirect) *indirectDoc {
+	doc := &indirectDoc{
+		Insn: int(in.PC), Op: in.Op, Register: int(in.Reg), Status: string(in.Status),
+		Tables: []useDoc{}, Exact: ints(in.Exact), Proven: ints(in.Proven), Range: ints(in.Range), Kernel: ints(in.Kernel),
+		Reason: in.Reason,
 	}
-	return d
+	for _, u := range in.Tables {
+		doc.Tables = append(doc.Tables, useDoc{u.Name, u.Entries, u.Min, u.Max, ints(u.Selected)})
+	}
+	return doc
+}
+
+// series returns n elements of an array, which are made when they are written.
+func series(n int, element func(i int) any) jsonstream.Series {
+	return func(yield func(any) bool) {
+		for i := range n {
+			if !yield(element(i)) {
+				return
+			}
+		}
+	}
 }
 
 // ints converts slots or indices to plain numbers; the result is never nil.
@@ -155,25 +159,25 @@ func subprogDocs(p *bytecode.Program) []subprogDoc {
 	return out
 }
 
-func blockDocs(a *pipeline.Analysis) []blockDoc {
+// blockDocs returns what makes the JSON of each block.
+func blockDocs(a *pipeline.Analysis) func(i int) any {
 	g := a.Graph
-	out := make([]blockDoc, 0, len(g.Blocks))
 	x, facts := explain.New(a), a.Succ.Facts
-	for i, b := range g.Blocks {
+	return func(i int) any {
+		b, id := &g.Blocks[i], blockID(i)
 		doc := blockDoc{
 			ID: i, Start: int(b.Start), End: int(b.End), Subprogram: b.Sub,
-			Death: string(x.Death(blockID(i))), Succs: make([]edgeDoc, 0, len(g.Succs(blockID(i)))),
+			Death: string(x.Death(id)), Succs: []edgeDoc{},
 		}
 		if facts.Asked() {
-			reached := facts.BlockReached(blockID(i))
-			doc.Reachable, doc.Verifier = &reached, facts.ReachBlock(blockID(i)).String()
+			reached := facts.BlockReached(id)
+			doc.Reachable, doc.Verifier = &reached, facts.ReachBlock(id).String()
 		}
-		for _, e := range g.Succs(blockID(i)) {
+		for _, e := range g.Succs(id) {
 			doc.Succs = append(doc.Succs, edgeDoc{int(e.To), e.Kind.String()})
 		}
-		out = append(out, doc)
+		return &doc
 	}
-	return out
 }
 
 // diagnostics returns what the loader, the graph and the analysis found odd.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/jsonstream"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
@@ -136,28 +137,42 @@ func (c *showCmd) Run(std streams) error {
 // show prints one source and returns an error when a program of it could not
 // be analysed; the others are printed all the same.
 func (c *showCmd) show(std streams, s source, st stage, prof jit.Profile, graph textgraph.Options) error {
-	doc := document{Schema: schema, Input: s.name, Programs: []any{}, Notes: s.diags}
 	failed := s.failed
-	for i, p := range s.programs {
-		progress(std.err, i, len(s.programs), p.Name)
-		v := &view{program: p, programs: s.programs, options: s.options(p), brief: c.Brief, graph: graph}
-		out, err := c.one(std.out, s, v, st, prof, i > 0)
-		if err := lost(std.out); err != nil {
-			return err // no fault of the program
+	programs := func(yield func(any) bool) {
+		for i, p := range s.programs {
+			progress(std.err, i, len(s.programs), p.Name)
+			v := &view{program: p, programs: s.programs, options: s.options(p), brief: c.Brief, graph: graph}
+			out, err := c.one(std.out, s, v, st, prof, i > 0)
+			switch {
+			case lost(std.out) != nil:
+				return // no fault of the program
+			case err != nil:
+				failed = append(failed, failure{p.Name, p.Section, err})
+			case !yield(out):
+				return
+			}
 		}
-		if err != nil {
-			failed = append(failed, failure{p.Name, p.Section, err})
-			continue
+		for _, f := range failed {
+			if !yield(failedProgram{f.name, f.section, f.err.Error()}) {
+				return
+			}
 		}
-		doc.Programs = append(doc.Programs, out)
-	}
-	for _, f := range failed {
-		doc.Programs = append(doc.Programs, failedProgram{f.name, f.section, f.err.Error()})
 	}
 	if c.Format == "json" {
+		doc := struct {
+			Schema   string            `json:"schema"`
+			Input    string            `json:"input"`
+			Programs jsonstream.Series `json:"programs"` // each is written before the next is analysed
+			Notes    []string          `json:"notes,omitempty"`
+		}{schema, s.name, programs, s.diags}
 		if err := writeJSON(std.out, doc); err != nil {
 			return err
 		}
+	} else {
+		programs(func(any) bool { return true })
+	}
+	if err := lost(std.out); err != nil {
+		return err
 	}
 	return failures(std.err, s.name, failed)
 }

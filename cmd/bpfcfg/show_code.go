@@ -10,6 +10,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/explain"
+	"github.com/bpfcfg/bpfcfg/internal/jsonstream"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
@@ -72,20 +73,28 @@ func insnsJSON(v *view) (any, error) {
 	p := v.program
 	out := struct {
 		head
-		Subprograms  []subprogDoc `json:"subprograms"`
-		Instructions []insnDoc    `json:"instructions"`
-		Diagnostics  []string     `json:"diagnostics"`
-	}{headOf(p), subprogDocs(p), []insnDoc{}, append([]string{}, p.Diags...)}
-	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
-		end := min(pc+p.Insns[pc].Slots(), p.Len())
-		d := insnDoc{PC: int(pc), Bytes: hex.EncodeToString(bytecode.Encode(p.Insns[pc:end], binary.LittleEndian)),
-			Text: p.Text(pc), Reloc: relocNote(p, pc)}
-		if l, ok := p.LineAt(pc); ok {
-			d.Line = &lineDoc{l.File, l.Line, l.Col, l.Text}
-		}
-		out.Instructions = append(out.Instructions, d)
-	}
+		Subprograms  []subprogDoc      `json:"subprograms"`
+		Instructions jsonstream.Series `json:"instructions"` // of insnDoc
+		Diagnostics  []string          `json:"diagnostics"`
+	}{headOf(p), subprogDocs(p), insnDocs(p), append([]string{}, p.Diags...)}
 	return out, nil
+}
+
+// insnDocs returns the JSON of each instruction.
+func insnDocs(p *bytecode.Program) jsonstream.Series {
+	return func(yield func(any) bool) {
+		for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+			end := min(pc+p.Insns[pc].Slots(), p.Len())
+			d := insnDoc{PC: int(pc), Bytes: hex.EncodeToString(bytecode.Encode(p.Insns[pc:end], binary.LittleEndian)),
+				Text: p.Text(pc), Reloc: relocNote(p, pc)}
+			if l, ok := p.LineAt(pc); ok {
+				d.Line = &lineDoc{l.File, l.Line, l.Col, l.Text}
+			}
+			if !yield(&d) {
+				return
+			}
+		}
+	}
 }
 
 // cfgBrief prints a line a block.
@@ -214,12 +223,13 @@ func cfgJSON(v *view) (any, error) {
 	}
 	out := struct {
 		head
-		Subprograms []subprogDoc `json:"subprograms"`
-		Blocks      []blockDoc   `json:"blocks"`
-		Loops       []loopDoc    `json:"loops"`
-		Diagnostics []string     `json:"diagnostics"`
-		Facts       string       `json:"facts,omitempty"`
-	}{headOf(v.program), subprogDocs(v.program), blockDocs(v.a), []loopDoc{}, diagnostics(v.a), ""}
+		Subprograms []subprogDoc      `json:"subprograms"`
+		Blocks      jsonstream.Series `json:"blocks"` // of blockDoc
+		Loops       []loopDoc         `json:"loops"`
+		Diagnostics []string          `json:"diagnostics"`
+		Facts       string            `json:"facts,omitempty"`
+	}{headOf(v.program), subprogDocs(v.program), series(len(v.a.Graph.Blocks), blockDocs(v.a)), []loopDoc{},
+		diagnostics(v.a), ""}
 	if !v.a.Succ.Facts.Asked() {
 		out.Facts = "not asked"
 	}
@@ -265,11 +275,10 @@ func factsJSON(v *view) (any, error) {
 	}
 	out := struct {
 		head
-		Blocks []blockFacts `json:"blocks"`
-	}{headOf(v.program), []blockFacts{}}
-	for i, b := range v.a.Graph.Blocks {
-		out.Blocks = append(out.Blocks, blockFacts{i, int(b.Start), v.a.Succ.Facts.Reached(b.Start),
-			append([]string{}, v.a.Succ.Facts.EntryText(cfg.BlockID(i))...)})
-	}
+		Blocks jsonstream.Series `json:"blocks"` // of blockFacts
+	}{headOf(v.program), series(len(v.a.Graph.Blocks), func(i int) any {
+		start, f := v.a.Graph.Blocks[i].Start, v.a.Succ.Facts
+		return &blockFacts{i, int(start), f.Reached(start), append([]string{}, f.EntryText(cfg.BlockID(i))...)}
+	})}
 	return out, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/jsonstream"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
@@ -56,14 +57,13 @@ func xlatedJSON(v *view) (any, error) {
 	x := v.a.Xlated
 	out := struct {
 		head
-		Profile     string   `json:"profile"`
-		Xlated      []string `json:"xlated"`
-		Original    []int    `json:"original"`
-		Unpredicted []int    `json:"unpredicted"`
-	}{headOf(v.program), v.a.Profile.Name, []string{}, ints(x.Original), ints(x.Unpredicted)}
-	for _, in := range x.Program.Insns {
-		out.Xlated = append(out.Xlated, hex.EncodeToString(bytecode.Encode([]bytecode.Insn{in}, binary.LittleEndian)))
-	}
+		Profile     string            `json:"profile"`
+		Xlated      jsonstream.Series `json:"xlated"`
+		Original    []int             `json:"original"`
+		Unpredicted []int             `json:"unpredicted"`
+	}{headOf(v.program), v.a.Profile.Name, series(len(x.Program.Insns), func(i int) any {
+		return hex.EncodeToString(bytecode.Encode(x.Program.Insns[i:i+1], binary.LittleEndian))
+	}), ints(x.Original), ints(x.Unpredicted)}
 	return out, nil
 }
 

@@ -54,6 +54,10 @@ var recursive = map[string][]string{
 	"groups in groups of a picture, as package render nests them: at most 4": {
 		"render/display.resolver.paint", "render/display.svgWriter.group", "render/display.svgWriter.item",
 	},
+	"the depth of documents, whose Go types are ours": {
+		"internal/jsonstream.fieldsOf", "internal/jsonstream.stream.object", "internal/jsonstream.stream.series",
+		"internal/jsonstream.stream.value",
+	},
 	"one step: the glyphs of hexadecimal digits": {
 		"render/typeface.Font.Glyph", "render/typeface.Font.numbered",
 	},
