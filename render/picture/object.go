@@ -2,6 +2,8 @@ package picture
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/render"
@@ -38,7 +40,12 @@ func Object(g *callgraph.Graph) *render.Diagram {
 			uses++
 		}
 	}
-	o := &objectPicture{g: g, d: d, at: make([]int, len(g.Nodes)), asText: uses > maxUses}
+	o := &objectPicture{g: g, d: d, at: make([]int, len(g.Nodes)), asText: uses > maxUses, jumps: map[use]bool{}}
+	for _, e := range g.Edges {
+		if name, _, ok := strings.Cut(e.Label, "["); ok && e.Kind == callgraph.TailCall {
+			o.jumps[use{e.From, name}] = true
+		}
+	}
 	o.nodes()
 	o.edges()
 	for _, name := range g.Unknown {
@@ -53,13 +60,26 @@ type objectPicture struct {
 	d      *render.Diagram
 	at     []int // box of each node, -1 for none
 	asText bool  // uses of maps are words
+	jumps  map[use]bool
+}
+
+// use is a map that a function tail calls through.
+type use struct {
+	from int
+	name string
+}
+
+// hides reports whether there is no line for an edge: it is words, or a tail call through
+// the map says by itself that it uses it.
+func (o *objectPicture) hides(e *callgraph.Edge) bool {
+	return e.Kind == callgraph.Uses && (o.asText || o.jumps[use{e.From, o.g.Nodes[e.To].Name}])
 }
 
 // nodes adds the boxes.
 func (o *objectPicture) nodes() {
 	drawn := make([]bool, len(o.g.Nodes)) // maps that have a line
-	for _, e := range o.g.Edges {
-		if e.Kind != callgraph.Uses || !o.asText {
+	for i := range o.g.Edges {
+		if e := &o.g.Edges[i]; !o.hides(e) {
 			drawn[e.To] = true
 		}
 	}
@@ -95,8 +115,7 @@ func (o *objectPicture) usedBy(node int) []string {
 	return out
 }
 
-// edges adds the lines: one for all of a kind between two boxes. A tail call through
-// a map says by itself that it uses it.
+// edges adds the lines: one for all of a kind between two boxes.
 func (o *objectPicture) edges() {
 	type key struct {
 		from, to int
@@ -104,28 +123,87 @@ func (o *objectPicture) edges() {
 		dead     bool
 	}
 	at := map[key]int{}
-	type use struct {
-		from int
-		name string
-	}
-	jumps := map[use]bool{}
-	for _, e := range o.g.Edges {
-		if name, _, ok := strings.Cut(e.Label, "["); ok && e.Kind == callgraph.TailCall {
-			jumps[use{e.From, name}] = true
-		}
-	}
-	for _, e := range o.g.Edges {
+	var labels [][]string // of each line
+	for i := range o.g.Edges {
+		e := &o.g.Edges[i]
 		from, to := o.at[e.From], o.at[e.To]
-		if from < 0 || to < 0 || e.Kind == callgraph.Uses && (o.asText || jumps[use{e.From, o.g.Nodes[e.To].Name}]) {
+		if from < 0 || to < 0 || o.hides(e) {
 			continue
 		}
 		k := key{from, to, e.Kind, e.Dead}
 		if i, ok := at[k]; ok {
-			o.d.Edges[i].Label += ", " + e.Label
+			labels[i] = append(labels[i], e.Label)
 			continue
 		}
 		at[k] = len(o.d.Edges)
 		o.d.Edges = append(o.d.Edges, render.DiagramEdge{
-			From: from, To: to, Kind: kindWords[e.Kind], Label: e.Label, Line: kindLooks[e.Kind], Dead: e.Dead})
+			From: from, To: to, Kind: kindWords[e.Kind], Line: kindLooks[e.Kind], Dead: e.Dead})
+		labels = append(labels, []string{e.Label})
 	}
+	for i, list := range labels {
+		o.d.Edges[i].Label = together(list, o.d.Nodes[o.d.Edges[i].To].Name)
+	}
+}
+
+// together makes one label of several. Elements of one map are told together, without
+// its name where the line leads to it: "[0-2, 5, ?]".
+func together(labels []string, to string) string {
+	var out []string
+	var elements []int
+	name, unknown := "", false
+	flush := func() {
+		if len(elements) == 0 && !unknown {
+			return
+		}
+		text := runs(elements)
+		if unknown {
+			text = append(text, "?")
+		}
+		if name == to {
+			name = ""
+		}
+		out = append(out, name+"["+strings.Join(text, ", ")+"]")
+		elements, unknown = nil, false
+	}
+	for _, l := range labels {
+		of, index, ok := strings.Cut(strings.TrimSuffix(l, "]"), "[")
+		n, err := strconv.Atoi(index)
+		if !ok || err != nil && index != "?" {
+			flush()
+			out = append(out, l)
+			continue
+		}
+		if of != name {
+			flush()
+		}
+		if name = of; index == "?" {
+			unknown = true
+		} else {
+			elements = append(elements, n)
+		}
+	}
+	flush()
+	return strings.Join(out, ", ")
+}
+
+// runs returns numbers with those that follow one another told as one: "0-3".
+func runs(list []int) []string {
+	slices.Sort(list)
+	var out []string
+	for i := 0; i < len(list); {
+		j := i + 1
+		for j < len(list) && list[j] <= list[j-1]+1 {
+			j++
+		}
+		switch text := strconv.Itoa(list[i]); {
+		case list[j-1] > list[i]+1:
+			out = append(out, fmt.Sprintf("%s-%d", text, list[j-1]))
+		case list[j-1] > list[i]:
+			out = append(out, text, strconv.Itoa(list[j-1]))
+		default:
+			out = append(out, text)
+		}
+		i = j
+	}
+	return out
 }
