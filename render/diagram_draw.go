@@ -23,24 +23,48 @@ type diagramView struct {
 type labelPlace struct {
 	anchor display.Anchor
 	row    int
+	tail   bool // at the start of the line, not at its head
 }
 
+// crowd is the number of lines with labels into a box from which on some are elsewhere.
+const crowd = 2
+
 // placeLabels puts the labels of the lines into a box beside the outer ones.
+//
+// Where many lines with labels come into a box, the label of one that is the only such
+// line out of its own stands there.
 func (v *diagramView) placeLabels() {
 	v.labels = make([]labelPlace, len(v.d.Edges))
-	into := make([][]int, len(v.d.Nodes))
+	into, out := make([][]int, len(v.d.Nodes)), make([]int, len(v.d.Nodes))
 	for i := range v.d.Edges {
 		if v.at.Routes[i].Points != nil && v.d.Edges[i].text() != "" {
 			into[v.d.Edges[i].To] = append(into[v.d.Edges[i].To], i)
+			out[v.d.Edges[i].From]++
 		}
+	}
+	for to, list := range into {
+		if len(list) <= crowd {
+			continue
+		}
+		into[to] = slices.DeleteFunc(list, func(i int) bool {
+			if out[v.d.Edges[i].From] > 1 {
+				return false
+			}
+			v.labels[i] = labelPlace{anchor: display.Start, tail: true}
+			from := v.d.Edges[i].From
+			if 2*(v.at.Routes[i].Points[0].X-v.at.Nodes[from].X) <= v.g.Nodes[from].W {
+				v.labels[i].anchor = display.End
+			}
+			return true
+		})
 	}
 	end := func(i int) int { p := v.at.Routes[i].Points; return p[len(p)-1].X }
 	for _, list := range into {
 		slices.SortStableFunc(list, func(a, b int) int { return end(a) - end(b) })
 		for k, i := range list {
-			v.labels[i] = labelPlace{display.Start, min(len(list)-1-k, maxLabels-1)}
+			v.labels[i] = labelPlace{anchor: display.Start, row: min(len(list)-1-k, maxLabels-1)}
 			if k < len(list)/2 {
-				v.labels[i] = labelPlace{display.End, min(k, maxLabels-1)}
+				v.labels[i] = labelPlace{anchor: display.End, row: min(k, maxLabels-1)}
 			}
 		}
 	}
@@ -149,11 +173,14 @@ func (v *diagramView) edge(i int) []display.Item {
 	}
 	if text := e.text(); text != "" {
 		l := v.labels[i]
-		x := end.X + 8
-		if l.anchor == display.End {
-			x = end.X - 8
+		x, y := end.X, end.Y-8-labelHeight*l.row
+		if l.tail {
+			x, y = pts[0].X, pts[0].Y+labelHeight+1
 		}
-		it := words("lab", x, end.Y-8-labelHeight*l.row, text)
+		if x += 8; l.anchor == display.End {
+			x -= 16
+		}
+		it := words("lab", x, y, text)
 		it.Anchor = l.anchor
 		items = append(items, it)
 	}
