@@ -79,7 +79,11 @@ const maxPlaces = 20
 // measure runs every stage on a program. What a stage returns is kept to the
 // end, as a run of the command does.
 func measure(name string, p *bytecode.Program) (*result, error) {
-	prof, err := jit.LookupProfile(jit.DefaultProfile)
+	kernel := jit.DefaultProfile
+	if slices.ContainsFunc(p.Insns, bytecode.Insn.IsCallx) {
+		kernel = "linux-next" // others have no indirect calls
+	}
+	prof, err := jit.LookupProfile(kernel)
 	if err != nil {
 		return nil, err
 	}
