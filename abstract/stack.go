@@ -217,7 +217,7 @@ func leqFrame(f, g *frame, leq func(a, b *Value) bool) bool {
 			continue
 		}
 		for num := int16(i*groupSlots + 1); num <= int16(i+1)*groupSlots; num++ {
-			if !leqSlots(x.at(num), y.at(num), leq, g.lost) {
+			if !leqSlots(x.at(num), y.at(num), leq, f, g.lost) {
 				return false
 			}
 		}
@@ -226,15 +226,15 @@ func leqFrame(f, g *frame, leq func(a, b *Value) bool) bool {
 }
 
 // leqSlots is leqFrame for two slots, either of which may be nil: nothing is known
-// of it. Lost is what the frame says that describes more.
-func leqSlots(s, t *slot, leq func(a, b *Value) bool, lost bool) bool {
+// of it. The first is one of frame f, and lost is what the frame says that describes more.
+func leqSlots(s, t *slot, leq func(a, b *Value) bool, f *frame, lost bool) bool {
 	switch {
 	case s == nil:
 		return t == nil || !t.known()
 	case t == nil:
 		return lost || s.val == nil || !s.val.has(isLocal) // else a pointer would be lost unnoticed
 	}
-	return leqSlot(s, t, leq, lost)
+	return leqSlot(s, t, leq, f, lost)
 }
 
 // known reports whether the slot says more than nothing: misc says no more than
@@ -249,14 +249,14 @@ func (s *slot) known() bool {
 }
 
 // leqSlot is leqFrame for slots of the same number.
-func leqSlot(s, t *slot, leq func(a, b *Value) bool, lost bool) bool {
+func leqSlot(s, t *slot, leq func(a, b *Value) bool, f *frame, lost bool) bool {
 	if t.val != nil {
 		n := t.spilled()
 		switch {
 		case s.val == nil && s.all(byteZero):
 			return n == 8 && leq(constant(0), t.val)
 		case s.val == nil:
-			return n == 8 && leq(unknownNumber, t.val)
+			return n == 8 && leq(stackUnknown(f), t.val)
 		case s.spilled() != n || !leq(s.val, t.val):
 			return false
 		}
@@ -290,15 +290,15 @@ func joinFrames(f, g *frame, join func(a, b *Value) *Value) *frame {
 	out := &frame{lost: f.lost || g.lost}
 	for i := range out.groups {
 		if f.groups[i] != nil || g.groups[i] != nil {
-			out.groups[i] = joinGroups(f.groups[i], g.groups[i], join)
+			out.groups[i] = joinGroups(f.groups[i], g.groups[i], [2]*Value{stackUnknown(f), stackUnknown(g)}, join)
 		}
 	}
 	return out
 }
 
 // joinGroups is joinFrames for groups, either of which may be nil. The result is
-// one of them if it says the same.
-func joinGroups(x, y *group, join func(a, b *Value) *Value) *group {
+// one of them if it says the same. Bytes of which a frame knows nothing hold unknowns.
+func joinGroups(x, y *group, unknowns [2]*Value, join func(a, b *Value) *Value) *group {
 	if x == y && !x.links() && x.settled() {
 		return x
 	}
@@ -308,7 +308,7 @@ func joinGroups(x, y *group, join func(a, b *Value) *Value) *group {
 		if s == nil && t == nil {
 			continue
 		}
-		if r, ok := joinSlots(s, t, join); ok {
+		if r, ok := joinSlots(s, t, unknowns, join); ok {
 			out[num] = r
 		}
 	}
@@ -356,10 +356,12 @@ func (g *group) links() bool {
 
 // joinSlots joins two slots, either of which may be nil, and reports whether
 // anything is known of the result. A pointer is kept as an alternative beside
-// an unknown number, so that a store through it is not missed.
-func joinSlots(s, t *slot, join func(a, b *Value) *Value) (slot, bool) {
+// what the other frame holds in bytes of which it knows nothing, so that a store
+// through either is not missed.
+func joinSlots(s, t *slot, unknowns [2]*Value, join func(a, b *Value) *Value) (slot, bool) {
 	if s == nil {
 		s, t = t, s
+		unknowns[0], unknowns[1] = unknowns[1], unknowns[0]
 	}
 	var out slot
 	sv, tv := s.whole(), (*Value)(nil)
@@ -371,9 +373,9 @@ func joinSlots(s, t *slot, join func(a, b *Value) *Value) (slot, bool) {
 	case sv != nil && tv != nil:
 		out.val, n = join(sv, tv), 8
 	case sv != nil && sv.pointers():
-		out.val, n = join(sv, unknownNumber), 8
+		out.val, n = join(sv, unknowns[1]), 8
 	case tv != nil && tv.pointers():
-		out.val, n = join(tv, unknownNumber), 8
+		out.val, n = join(tv, unknowns[0]), 8
 	case t != nil && s.val != nil && t.val != nil && n == t.spilled():
 		out.val = join(s.val, t.val)
 	}

@@ -1,0 +1,46 @@
+package abstract
+
+import "testing"
+
+// TestLostPointer: where a pointer to the stack was lost, bytes of which nothing is known
+// may hold it. So they are covered by no number, and joined with another pointer they may
+// still be the lost one.
+func TestLostPointer(t *testing.T) {
+	misc := func(lost bool) *frame {
+		f := &frame{lost: lost}
+		f.fill(-8, 0, byteMisc)
+		return f
+	}
+	with := func(v *Value, lost bool) *frame {
+		f := misc(lost)
+		f.at(1).val = v
+		for b := range f.at(1).bytes {
+			f.at(1).bytes[b] = byteSpill
+		}
+		return f
+	}
+	leq := func(f, g *frame) bool { return leqFrame(f, g, func(v, w *Value) bool { return v.leq(w) }) }
+	if leq(misc(true), with(unknownNumber, true)) {
+		t.Error("a lost pointer is covered by an unknown number")
+	}
+	if !leq(misc(false), with(unknownNumber, true)) || !leq(misc(true), with(anything, true)) {
+		t.Error("nothing known is not covered by what says no more")
+	}
+	fp := pointer(Stack, 0, -16)
+	for _, lost := range []bool{false, true} {
+		for _, j := range []*frame{
+			joinFrames(misc(lost), with(fp, false), (*Value).join), joinFrames(with(fp, false), misc(lost), (*Value).join),
+		} {
+			sl := j.get(1)
+			if sl == nil || sl.val == nil {
+				if !j.lost {
+					t.Errorf("lost %v: the pointer is gone", lost)
+				}
+				continue
+			}
+			if !fp.leq(sl.val) || lost != anything.leq(sl.val) {
+				t.Errorf("lost %v: joined with a pointer: %v", lost, sl.val)
+			}
+		}
+	}
+}
