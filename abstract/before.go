@@ -22,14 +22,8 @@ type Replay struct {
 // NewReplay prepares for telling facts that Analyze found with these options.
 // The cost is linear in the program.
 func NewReplay(f *Facts, opt Options) *Replay {
-	g, subs := f.g, len(f.g.Program.Subprogs)
-	scratch := &Facts{ // what instructions note on the way, for nobody
-		g: g, states: make([][]*State, g.NumBlocks()), edges: newBitset(g.NumEdges()),
-		sure: make([]bool, g.NumBlocks()), sureEdges: newBitset(g.NumEdges()), depth: make([]reach, subs),
-		sync: make([]bool, subs), indirect: make(map[bytecode.PC]*Indirect),
-		callbacks: make(map[bytecode.PC][]int), faultAt: make(map[faultPlace]int), bounds: make(map[origin]Bound),
-		uses: make([]use, g.Program.Len()), calls: make(map[bytecode.PC]Call), async: make([]use, len(g.Program.Subprogs)),
-	}
+	g := f.g
+	scratch := newFacts(g.Program, g) // what instructions note on the way, for nobody
 	a := &analyzer{p: g.Program, g: g, opt: opt, f: scratch, kinds: map[bytecode.PC]accessKind{}}
 	a.cover = newCovering(g.Program, g, false)
 	a.prepare()
