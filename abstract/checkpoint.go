@@ -19,10 +19,9 @@ const (
 
 // place is what is known of an instruction before it is followed.
 type place struct {
-	mark     placeMark
-	live     uint16 // registers that may be read from here on
-	relevant uint16 // those that may decide something
-	slots    slotSet
+	mark  placeMark
+	live  uint16 // registers that may be read from here on
+	slots slotSet
 }
 
 // read fills in the places.
@@ -85,7 +84,7 @@ func (w *walker) targetsOf(pc bytecode.PC) []bytecode.PC {
 // block on; known says whether its slots are.
 func (w *walker) readBlock(b cfg.BlockID, in []slotSet, known bool) {
 	g, blk := w.r.a.g, &w.r.a.g.Blocks[b]
-	live, relevant := liveOut(g, b, w.r.a.live, allRegs), liveOut(g, b, w.r.a.relevant, allRegs)
+	live := liveOut(g, b, w.r.a.live, allRegs)
 	slots := liveOut(g, b, in, allSlots)
 	for pc := blk.Last; pc >= blk.Start; pc-- {
 		if !g.InsnAt(pc) {
@@ -93,13 +92,12 @@ func (w *walker) readBlock(b cfg.BlockID, in []slotSet, known bool) {
 		}
 		use, def := useDef(w.p, pc)
 		live = live&^def | use
-		relevant = relevantBefore(w.p, pc, relevant, blk.Sub)
 		reads, writes := slotUse(w.p.Insns[pc])
 		if slots = slots&^writes | reads; !known {
 			slots = allSlots
 		}
 		pl := &w.places[pc]
-		pl.live, pl.relevant, pl.slots = live, relevant, slots
+		pl.live, pl.slots = live, slots
 	}
 }
 
@@ -112,6 +110,11 @@ type checkpoint struct {
 	parent       *checkpoint
 	branches     int // paths from here that have not ended
 	hits, misses int
+
+	from    origins     // see precise.go
+	precise uint16      // registers that have decided something
+	loop    *checkpoint // the loop that it is in
+	depth   int
 }
 
 // visited looks for a state like the current one among those that were remembered
@@ -121,9 +124,13 @@ type checkpoint struct {
 // Source: kernel/bpf/states.c bpf_is_state_visited, Linux 7.3.
 func (w *walker) visited() bool {
 	cur, pl := &w.cur, w.places[w.cur.pc]
+	list := w.saved[cur.pc]
 	for r := range bytecode.R10 {
-		if pl.live>>r&1 == 0 {
-			cur.s.regs[r] = nil
+		if pl.live>>r&1 == 0 && cur.s.regs[r] != nil {
+			w.r.a.f.felt.DeadCount = w.r.a.f.felt.DeadCount || len(list) > 0
+			if !w.r.a.opt.Quirks.DeadCount {
+				cur.s.regs[r] = nil
+			}
 		}
 	}
 	w.dropDead()
@@ -131,18 +138,17 @@ func (w *walker) visited() bool {
 	force := pl.mark&forcePlace != 0 || cur.history > longHistory
 	jumps, insns := w.jumps-w.savedJmp, w.insns-w.savedInsns
 	add := force || jumps >= 2 && insns >= 8
-	list := w.saved[cur.pc]
 	kept := 0
 	for i, c := range list {
 		switch {
 		case c.branches == 0:
-			if c.covers(cur, pl.relevant) {
+			if w.covered(c, pl) {
 				c.hits++
 				w.saved[cur.pc] = append(list[:kept], list[i:]...)
 				return true
 			}
 			cur.elsewhere = cur.elsewhere || sameCalls(c.up, cur.up)
-		case pl.mark&forcePlace != 0 && c.rounds != cur.rounds && c.within(cur):
+		case pl.mark&forcePlace != 0 && c.rounds != cur.rounds && w.again(c, pl):
 			w.saved[cur.pc] = append(list[:kept], list[i:]...)
 			return true
 		case c.rounds == cur.rounds && c.same(cur):
@@ -161,6 +167,31 @@ func (w *walker) visited() bool {
 		w.remember()
 	}
 	return false
+}
+
+// covered reports whether a state all paths from which have ended covers the current one.
+// In a loop that is still followed, what mattered is not known yet.
+func (w *walker) covered(c *checkpoint, pl place) bool {
+	head := loopOf(c)
+	exact := head != nil && head.branches > 0
+	if !w.covers(c, pl.live, exact) {
+		return false
+	}
+	if exact {
+		w.enterLoop(head)
+	}
+	w.mark(c.precise)
+	return true
+}
+
+// again reports whether the current state is covered by one of an earlier round.
+func (w *walker) again(c *checkpoint, pl place) bool {
+	if !w.covers(c, pl.live, true) {
+		return false
+	}
+	w.enterLoop(c)
+	w.mark(c.precise)
+	return true
 }
 
 // dropDead forgets the slots of the frames in sight that nothing reads any more.
@@ -190,9 +221,12 @@ func (c *checkpoint) missed(count bool, mark placeMark) bool {
 func (w *walker) remember() {
 	cur := &w.cur
 	w.savedJmp, w.savedInsns = w.jumps, w.insns
-	cur.s.dropSingleLinks()
-	c := &checkpoint{pc: cur.pc, s: cur.s.fork(), up: cur.up, rounds: cur.rounds, parent: cur.parent, branches: 1}
-	cur.parent, cur.history = c, 0
+	if !w.r.a.opt.Quirks.DeadCount {
+		cur.s.dropSingleLinks()
+	}
+	c := &checkpoint{pc: cur.pc, s: cur.s.fork(), up: cur.up, rounds: cur.rounds, parent: cur.parent, branches: 1,
+		from: cur.from, loop: cur.loop, depth: cur.depth}
+	cur.parent, cur.history, cur.from, cur.depth = c, 0, own(), cur.depth+1
 	w.saved[cur.pc] = slices.Insert(w.saved[cur.pc], 0, c)
 }
 
@@ -299,41 +333,55 @@ func equalFrames(f, g *frame) bool {
 	return true
 }
 
-// covers reports whether the state covers the current one, where numbers in
-// registers that are not relevant do not count
-// (kernel/bpf/states.c states_equal with NOT_EXACT, Linux 7.3).
-func (c *checkpoint) covers(cur *path, relevant uint16) bool {
-	return c.compare(cur, func(ids *idMap, r int, now, old *Value) bool {
-		if r < numRegs && relevant>>r&1 == 0 && old.is(Number) && now != nil && now.is(Number) {
-			return true
-		}
-		return ids.leq(now, old)
-	})
-}
-
-// within is covers with all numbers (RANGE_WITHIN).
-func (c *checkpoint) within(cur *path) bool {
-	return c.compare(cur, func(ids *idMap, _ int, now, old *Value) bool { return ids.leq(now, old) })
-}
-
-// compare compares the values of two states.
-func (c *checkpoint) compare(cur *path, leq func(ids *idMap, r int, now, old *Value) bool) bool {
+// covers reports whether a state covers the current one: exactly, so that all numbers
+// count, or as far as they have decided something.
+//
+// Source: kernel/bpf/states.c states_equal with RANGE_WITHIN and with NOT_EXACT, Linux 7.3.
+func (w *walker) covers(c *checkpoint, live uint16, exact bool) bool {
+	cur := &w.cur
 	if !sameCalls(c.up, cur.up) || len(c.s.frames) != len(cur.s.frames) || c.s.sent != cur.s.sent {
 		return false
 	}
 	var ids idMap
+	leq := func(now, old *Value) bool { return w.linksLeq(&ids, now, old) }
 	for r, old := range c.s.regs {
-		if old != nil && r != int(bytecode.R10) && !leq(&ids, r, cur.s.regs[r], old) {
-			return false
+		now := cur.s.regs[r]
+		switch {
+		case r == int(bytecode.R10):
+		case old == nil:
+			if exact && now != nil {
+				return false
+			}
+		case exact || r >= numRegs || !c.decidesNothing(r, now, live):
+			if !leq(now, old) {
+				return false
+			}
 		}
 	}
 	if !ids.outerLeq(cur.s.outer, c.s.outer) {
 		return false
 	}
 	for i, f := range c.s.frames {
-		if !leqFrame(cur.s.frames[i], f, ids.leq) {
+		if !leqFrame(cur.s.frames[i], f, leq) {
 			return false
 		}
 	}
 	return true
+}
+
+// linksLeq compares two values with their links.
+func (w *walker) linksLeq(ids *idMap, now, old *Value) bool {
+	if now != nil && now.id != 0 || old != nil && old.id != 0 {
+		w.r.a.f.felt.StrictLinks = true
+	}
+	if w.r.a.opt.Quirks.StrictLinks {
+		return ids.strict(now, old)
+	}
+	return ids.loose(now, old)
+}
+
+// decidesNothing reports whether what a register holds makes no difference: nothing reads
+// it, or it holds a number as before, which has decided nothing.
+func (c *checkpoint) decidesNothing(r int, now *Value, live uint16) bool {
+	return live>>r&1 == 0 || c.s.regs[r].is(Number) && c.precise>>r&1 == 0 && now != nil && now.is(Number)
 }

@@ -79,6 +79,12 @@ type Quirks struct {
 	// SharedFill: a number that is loaded from the stack with its sign may stay linked to
 	// what was stored, though it is another one (before Linux 7.3, or less).
 	SharedFill bool
+	// DeadCount: what nothing reads any more tells states apart, in registers (before Linux
+	// 6.15).
+	DeadCount bool
+	// StrictLinks: a number that is linked tells a state from one in which it is not
+	// (from Linux 6.15 to 7.0; not in 6.12.117, and not known of others).
+	StrictLinks bool
 	// PerhapsBare: whether that is so is not known (before Linux 7.2).
 	PerhapsBare bool
 }
@@ -118,6 +124,8 @@ func QuirksOf(k kernel.Features) Quirks {
 		MixedPlain:   !k.Has(kernel.MixedProbe),
 		OuterFrame:   !k.Has(kernel.OwnFrame),
 		SharedFill:   !k.Has(kernel.OwnFill),
+		DeadCount:    !k.Has(kernel.LiveRegisters),
+		StrictLinks:  k.Has(kernel.LiveRegisters) && !k.Has(kernel.LooseLinks),
 		PerhapsBare:  !k.Has(kernel.BareResults) && !k.Has(kernel.TrustedResults),
 		NoTrying:     !k.Has(kernel.TryBranches),
 		NoMixedZeros: !k.Has(kernel.MixedZeros),

@@ -267,8 +267,9 @@ func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
 // idMap maps the ids of a state that describes more to those of one that
 // describes less.
 type idMap struct {
-	pairs [][2]uint32
-	sums  bool // State.sums
+	pairs  [][2]uint32
+	sums   bool   // State.sums
+	single uint32 // numbers that are linked to nothing: see strict
 }
 
 // leq is Value.leq and checks that what t links is linked in s.

@@ -66,8 +66,7 @@ type Outcome struct {
 // look for one. Unlike Analyze it joins nothing, so it tells at which instruction
 // the verifier says what; the price is that it may not end within its limits.
 //
-// Callbacks that are called any number of times are not followed, and of iterators and
-// may_goto one round is.
+// Callbacks that are called any number of times are not followed.
 //
 // Source: kernel/bpf/verifier.c do_check and kernel/bpf/states.c
 // bpf_is_state_visited, Linux 7.3.
@@ -131,6 +130,10 @@ type path struct {
 	// elsewhere says that the verifier may have found the path to be covered by
 	// another one, because it forgets more than is forgotten here.
 	elsewhere bool
+
+	from  origins     // see precise.go
+	loop  *checkpoint // the loop that it is in
+	depth int         // states that were remembered on it
 }
 
 // callerRegs are how many registers of each caller are in State.outer: r6 to r9.
@@ -159,7 +162,7 @@ func (w *walker) begin(f *Facts, b cfg.BlockID) {
 // follow follows all paths from an instruction of a function.
 func (w *walker) follow(sub int, at bytecode.PC, s *State) {
 	w.saved, w.waiting = make(map[bytecode.PC][]*checkpoint), w.waiting[:0]
-	w.cur = path{pc: at, s: s}
+	w.cur = path{pc: at, s: s, from: own()}
 	w.r.sub, w.r.nested = sub, 0
 	for !w.over {
 		w.insns++
@@ -216,9 +219,15 @@ func (w *walker) tooLong() bool {
 // next ends the current path and takes up the last branch that waits. It reports
 // whether there was one.
 func (w *walker) next() bool {
+	if w.cur.parent != nil && w.cur.loop != nil {
+		w.cur.parent.inLoop(w.cur.loop)
+	}
 	for c := w.cur.parent; c != nil; c = c.parent {
 		if c.branches--; c.branches > 0 {
 			break
+		}
+		if c.parent != nil && c.loop != nil {
+			c.parent.inLoop(c.loop)
 		}
 	}
 	n := len(w.waiting)
@@ -279,6 +288,7 @@ func (w *walker) step() (ends bool) {
 	case bytecode.FlowCallx, bytecode.FlowKey:
 		w.end(GaveUp, false)
 	default:
+		w.derive(in)
 		if w.usesStack(in) && w.places[pc].mark&jumpPlace == 0 {
 			w.cur.history++
 		}
@@ -333,16 +343,17 @@ func (w *walker) usesStack(in bytecode.Insn) bool {
 func (w *walker) branch(pc bytecode.PC, in bytecode.Insn, f bytecode.Flow) {
 	s := w.cur.s
 	if in.Code == bytecode.CodeMayGoto {
-		if !w.widens(pc) {
-			w.push(f.Next, s.fork()).rounds++
-		}
+		w.r.a.f.felt.DeadCount = true
+		w.nextRound(pc, f.Next, s.fork())
 		w.cur.pc = f.Target
 		return
 	}
 	if w.knowsBetter(in, s) {
 		s.cover = true
 	}
+	numbers, linked := w.compared(in)
 	taken, fall := w.r.branch(pc, in, s)
+	w.decided(numbers, linked, taken == nil || fall == nil)
 	switch {
 	case taken != nil && fall != nil:
 		w.push(f.Target, taken)
@@ -354,17 +365,15 @@ func (w *walker) branch(pc bytecode.PC, in bytecode.Insn, f bytecode.Flow) {
 	}
 }
 
-// widens reports whether the verifier would widen the state behind may_goto, as it
-// does from the second round on: such paths are left out.
+// nextRound lets another round of a loop wait, in which the verifier has forgotten what
+// differs from the one before and has decided nothing.
 //
-// Source: kernel/bpf/verifier.c check_cond_jmp_op and find_prev_entry, Linux 7.3.
-func (w *walker) widens(pc bytecode.PC) bool {
-	for c := w.cur.parent; c != nil; c = c.parent {
-		if c != w.cur.parent && c.pc == pc {
-			return true
-		}
+// Source: kernel/bpf/verifier.c check_cond_jmp_op and process_iter_next_call, Linux 7.3.
+func (w *walker) nextRound(pc, to bytecode.PC, s *State) {
+	if old := w.lastRound(pc); old != nil {
+		s.widen(old)
 	}
-	return false
+	w.push(to, s).rounds++
 }
 
 // knowsBetter reports whether a comparison is one of pointers, of which the
@@ -440,6 +449,9 @@ func (w *walker) exit(pc bytecode.PC) (ends bool) {
 	out.regs[bytecode.R0] = shift(s.regs[bytecode.R0], -1)
 	out.endArgs()
 	w.cur.pc, w.cur.s, w.cur.up = up.site+1, out, up.up
+	for reg := bytecode.R6; reg <= bytecode.R9; reg++ {
+		w.cur.from.regs[reg] = w.cur.from.slots
+	}
 	w.enterFrame()
 	return false
 }
@@ -447,6 +459,7 @@ func (w *walker) exit(pc bytecode.PC) (ends bool) {
 // call enters a function, or passes over a global one, which is followed on its own.
 func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 	s, r := w.cur.s, w.r
+	w.cur.from.slots |= w.cur.from.of(1<<bytecode.R6 | 1<<bytecode.R7 | 1<<bytecode.R8 | 1<<bytecode.R9)
 	sub := w.p.SubprogAt(f.Callee)
 	if sub < 0 || w.p.Subprogs[sub].Start != f.Callee || r.deeper(r.nested+1) {
 		w.end(GaveUp, false)
@@ -498,19 +511,17 @@ func (w *walker) helper(pc bytecode.PC, in bytecode.Insn) (ends bool) {
 		return false
 	}
 	s := w.cur.s
-	more := isNext(w.p, pc) && !w.widens(pc)
+	w.passed(pc)
 	returns := w.r.helperCall(pc, in, s)
 	w.r.exits, w.r.a.pending = w.r.exits[:0], w.r.a.pending[:0]
 	if v := s.regs[bytecode.R0]; returns && isNext(w.p, pc) && v != nil {
-		if more {
-			next := s.fork()
-			alts := v.alts()
-			for i := range alts {
-				alts[i].flags &^= maybeNull
-			}
-			next.set(bytecode.R0, fromAlts(alts))
-			w.push(pc+1, next).rounds++
+		next := s.fork()
+		alts := v.alts()
+		for i := range alts {
+			alts[i].flags &^= maybeNull
 		}
+		next.set(bytecode.R0, fromAlts(alts))
+		w.nextRound(pc, pc+1, next)
 		s.set(bytecode.R0, constant(0))
 	}
 	w.cur.pc++

@@ -85,6 +85,8 @@ const (
 	LeakWords       // a held reference is told of in the same words wherever a program may end
 	OwnFrame        // a number plus a pointer to the stack is one into the same frame
 	OwnFill         // a number loaded from the stack with its sign is linked to nothing
+	LiveRegisters   // registers that nothing reads any more tell states not apart
+	LooseLinks      // a state without a link covers one with it
 	ContextStores   // constants are stored into the context without a register
 	BugWords        // what the kernel takes for a fault of its own is told in the log
 	TryBranches     // a branch is decided by trying both sides for a contradiction
@@ -172,6 +174,8 @@ func Table() [featureCount]Row {
 		LeakWords:       row(6013, 0, Read, "one wording for references that are held where a program may end"),
 		OwnFrame:        row(7003, 0, Read, "a number plus a pointer to the stack is one into the same frame"),
 		OwnFill:         row(7003, 0, Read, "a number loaded from the stack with its sign is linked to nothing"),
+		LiveRegisters:   row(6015, 0, Read, "registers that are not read any more do not tell states apart"),
+		LooseLinks:      row(7000, 0, Recorded, "a state without a link covers one with it; also in 6.12.117"),
 		ContextStores:   row(6004, 0, Read, "constants are stored into the context by one instruction"),
 		BugWords:        row(6016, 0, Read, "faults of the verifier itself are told in its log"),
 		TryBranches:     row(7002, 0, Read, "branches are decided by trying both sides"),

@@ -34,12 +34,11 @@ type shortfall struct {
 
 // shortfalls lists them. A test fails when one of them agrees.
 var shortfalls = []shortfall{
-	{"linux-6.12", "12_may_goto_switch/walk", "the kernel gives up on the number of jumps, which are not counted here"},
-	{"linux-6.19", "03_threaded_vm/run", "the kernel gives up on the number of paths, which are not counted here"},
+	{"linux-6.19", "03_threaded_vm/run", "the kernel gives up on the number of paths, at another instruction than told"},
 }
 
 // leastShare is how many of 1000 recorded refusals must be told with the kernel's verdict,
-// words and instruction.
+// words and instruction, of each kernel.
 const leastShare = 990
 
 // known returns the shortfall that a program is, or -1.
@@ -69,6 +68,7 @@ type row struct {
 	set, rule                        string
 	programs, verdict, message, insn int // insn: of those whose log names one
 	withInsn                         int
+	possible                         int // told as possible: a limit that may be exceeded
 }
 
 // TestVerdicts compares the verdicts of sets with those of real kernels: the
@@ -99,7 +99,7 @@ func TestVerdicts(t *testing.T) {
 
 // shares counts the refusals of each kernel that are told as the kernel does.
 func shares(t *testing.T, rows []*row) {
-	all, same := map[string]int{}, map[string]int{}
+	all, same, possible := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, r := range rows {
 		if r.rule == "(accepted)" {
 			continue
@@ -108,13 +108,15 @@ func shares(t *testing.T, rows []*row) {
 		for _, set := range []string{r.set, "all kernels"} {
 			all[set] += r.programs
 			same[set] += good
+			possible[set] += r.possible
 		}
 	}
 	for _, set := range slices.Sorted(maps.Keys(all)) {
-		t.Logf("%s: %d of %d recorded refusals with the same verdict, words and instruction", set, same[set], all[set])
-	}
-	if n := all["all kernels"]; same["all kernels"]*1000 < n*leastShare {
-		t.Errorf("%d of %d recorded refusals are told as the kernels do", same["all kernels"], n)
+		t.Logf("%s: %d of %d recorded refusals with the same verdict, words and instruction, %d of them as possible", set,
+			same[set], all[set], possible[set])
+		if same[set]*1000 < all[set]*leastShare {
+			t.Errorf("%s: %d of %d recorded refusals are told as the kernel does", set, same[set], all[set])
+		}
 	}
 }
 
@@ -175,6 +177,12 @@ func compare(t *testing.T, set, file string, rec *record.Record, v rules.Verdict
 	r := (*rows)[i]
 	r.programs++
 	pc, named := loggedInsn(load.Log, words)
+	if may := v.May; !load.OK && v.Accept && may != nil && may.Rule == rules.TooLarge && may.Errno == load.Errno {
+		// Whether a limit is exceeded depends on what the kernel takes for the same: it is
+		// told as possible, with the place.
+		v = *may
+		r.possible++
+	}
 	sameVerdict := v.Accept == load.OK
 	sameMessage := sameVerdict && (v.Message == words || words == "") && v.Errno == load.Errno
 	sameInsn := sameMessage && (!named || int(v.PC) == pc)
