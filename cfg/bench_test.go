@@ -138,7 +138,6 @@ func benchmarkOn(b *testing.B, f func(g *Graph)) {
 }
 
 func BenchmarkDominators(b *testing.B) { benchmarkOn(b, func(g *Graph) { Dominators(g) }) }
-func BenchmarkComponents(b *testing.B) { benchmarkOn(b, func(g *Graph) { Components(g, g.Local) }) }
 func BenchmarkLoops(b *testing.B)      { benchmarkOn(b, func(g *Graph) { Loops(g) }) }
-func BenchmarkReachable(b *testing.B)  { benchmarkOn(b, func(g *Graph) { Reachable(g) }) }
+func BenchmarkReachable(b *testing.B)  { benchmarkOn(b, func(g *Graph) { ReachableStatic(g) }) }
 func BenchmarkOrder(b *testing.B)      { benchmarkOn(b, func(g *Graph) { ReversePostorder(g) }) }

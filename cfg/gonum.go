@@ -29,22 +29,43 @@ var _ graph.Directed = (*Directed)(nil)
 // Gonum returns a view of the graph along the edges that keep admits, of all
 // edges when keep is nil.
 func (g *Graph) Gonum(keep func(Edge) bool) *Directed {
+	if keep == nil {
+		return g.GonumOf(func(int) bool { return true })
+	}
+	return g.GonumOf(func(i int) bool { return keep(g.edges[i]) })
+}
+
+// GonumOf is Gonum for the edges with these indices in Edges.
+func (g *Graph) GonumOf(keep func(i int) bool) *Directed {
+	kept := make([]bool, len(g.edges))
+	for i := range kept {
+		kept[i] = keep(i)
+	}
 	return &Directed{
-		succ: g.adjacency(keep, g.Succs, func(e Edge) BlockID { return e.To }),
-		pred: g.adjacency(keep, g.Preds, func(e Edge) BlockID { return e.From }),
+		succ: g.adjacency(func(b BlockID, add func(BlockID)) {
+			lo, hi := g.SuccIDs(b)
+			for i := lo; i < hi; i++ {
+				if kept[i] {
+					add(g.edges[i].To)
+				}
+			}
+		}),
+		pred: g.adjacency(func(b BlockID, add func(BlockID)) {
+			for _, i := range g.PredIDs(b) {
+				if kept[i] {
+					add(g.edges[i].From)
+				}
+			}
+		}),
 	}
 }
 
-// adjacency collects one end of the edges of each block.
-func (g *Graph) adjacency(keep func(Edge) bool, edges func(BlockID) []Edge, end func(Edge) BlockID) adjacency {
+// adjacency collects the neighbours of each block.
+func (g *Graph) adjacency(neighbours func(b BlockID, add func(BlockID))) adjacency {
 	a := adjacency{to: make([]BlockID, 0, len(g.edges)), start: make([]int32, len(g.Blocks)+1)}
 	for b := range g.Blocks {
 		lo := len(a.to)
-		for _, e := range edges(BlockID(b)) {
-			if keep == nil || keep(e) {
-				a.to = append(a.to, end(e))
-			}
-		}
+		neighbours(BlockID(b), func(n BlockID) { a.to = append(a.to, n) })
 		slices.Sort(a.to[lo:])
 		a.to = a.to[:lo+len(slices.Compact(a.to[lo:]))]
 		a.start[b+1] = int32(len(a.to))

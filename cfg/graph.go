@@ -30,12 +30,11 @@
 // with an exception in a function further out is no edge: it ends the program, or comes
 // to a landing pad, which has edges of the kind Unwind from its own calls.
 //
-// On the graph: dominators (Dominators), strongly connected components
-// (Components), loops and a weak topological order (Loops), reachability
-// (Reachable), reverse postorder (ReversePostorder). All of them work on
-// slices without recursion, and their cost is linear or nearly so, for programs
-// of a million slots. Graph.Gonum gives a view for the algorithms of
-// gonum.org/v1/gonum/graph.
+// On the graph: dominators (Dominators), loops and a weak topological order (Loops),
+// reverse postorder (ReversePostorder). All of them work on slices without recursion,
+// and their cost is linear or nearly so, for programs of a million slots. Graph.Gonum
+// gives a view for the algorithms of gonum.org/v1/gonum/graph: strongly connected
+// components, shortest ways and all the others.
 package cfg
 
 import (

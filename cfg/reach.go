@@ -2,16 +2,6 @@ package cfg
 
 import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
 
-// Reachable reports for each block whether it can be reached from the start of
-// the program along edges of any kind. A subprogram whose address is taken is
-// reached only where an edge says that it is called.
-func Reachable(g *Graph) []bool {
-	r := &reacher{g: g, seen: make([]bool, len(g.Blocks))}
-	r.push(g.Entry(0))
-	r.run(func(BlockID) {})
-	return r.seen
-}
-
 // ReachableStatic reports for each block whether Linux's check for unreachable
 // instructions reaches it, given a graph whose Targets are the ones that Linux
 // assumes (every entry of every jump table of the subprogram). Over the graph's

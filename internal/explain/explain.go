@@ -39,6 +39,8 @@ type Explainer struct {
 	early  []cfg.BlockID    // of each block, that on its way where steps are told again
 	places *layout.Layout   // nil without machine code
 	index  *index           // nil until needed
+	doms   *cfg.DomTree     // nil until needed
+	taken  *cfg.Directed    // edges within functions that an execution can take; nil until needed
 	limits Limits
 	always *Explainer         // by any; nil until needed
 	rules  *rules.Verdict     // nil until needed
@@ -105,6 +107,8 @@ type Answer struct {
 
 	Way      []Step     `json:"way,omitempty"`          // into the block, from the entry of the program
 	Skipped  int        `json:"way_left_out,omitempty"` // steps in the middle of the way that are left out
+	Before   []int      `json:"dominators,omitempty"`   // blocks on every way from the entry of the function to it
+	Cycle    []int      `json:"cycle,omitempty"`        // blocks of a shortest cycle from it back to it
 	Origin   []Origin   `json:"origin,omitempty"`       // where the register of an indirect jump comes from
 	Facts    []string   `json:"facts,omitempty"`        // what holds there, a line for each state that is kept apart
 	Tables   []Table    `json:"tables,omitempty"`       // of an indirect jump or call
@@ -333,7 +337,15 @@ func (x *Explainer) insn(at Place, pc bytecode.PC) *Answer {
 	ans.Facts = x.factsBefore(pc)
 	ans.Code = x.code(pc)
 	x.liveness(ans, b)
+	x.around(ans, b)
 	return ans
+}
+
+// around tells of a block that is executed what is always before it, and its cycle.
+func (x *Explainer) around(ans *Answer, b cfg.BlockID) {
+	if ans.Executed {
+		ans.Before, ans.Cycle = x.dominators(b), x.cycle(b)
+	}
 }
 
 // liveness says in a sentence who comes to a place, and why nobody does.
@@ -357,6 +369,7 @@ func (x *Explainer) block(at Place, b cfg.BlockID) *Answer {
 	ans := x.start(at, b, blk.Start, blk.Last)
 	ans.Source = x.source(blk.Start)
 	x.liveness(ans, b)
+	x.around(ans, b)
 	ans.Facts = x.a.Succ.Exact.EntryText(b)
 	if ans.Code = x.code(blk.Start); ans.Code != nil {
 		ans.Code.Offset = x.places.Code[b]

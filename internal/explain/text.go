@@ -33,6 +33,8 @@ func (ans *Answer) Write(out io.Writer) error {
 	w.f("  %s\n", visible.Text(ans.Verdict))
 	w.dead(ans.Dead)
 	w.way(ans.Way, ans.Skipped)
+	w.blocks("on every way from the start of the function: ", ", ", ans.Before)
+	w.blocks("in a cycle, the shortest: ", " → ", ans.Cycle)
 	w.origin(ans.Origin)
 	if ans.Targets != nil && len(ans.Facts) > 0 {
 		w.f("index\n  %s\n", visible.Text(ans.Facts[0]))
@@ -109,6 +111,23 @@ func (w writer) way(steps []Step, skipped int) {
 		w.f("  b%-4d → b%-4d %-12s %4d  %-36s %s\n", s.Block, s.To, s.Kind, s.Insn, visible.Text(s.Text),
 			sourceText(s.Source))
 	}
+}
+
+// blocks writes a list of blocks in one line; of a long one the ends.
+func (w writer) blocks(what, between string, list []int) {
+	if len(list) == 0 {
+		return
+	}
+	var names []string
+	for i, b := range list {
+		switch {
+		case len(list) <= maxTextSteps || i < maxTextSteps/2 || i >= len(list)-maxTextSteps/2:
+			names = append(names, fmt.Sprintf("b%d", b))
+		case i == maxTextSteps/2:
+			names = append(names, "…")
+		}
+	}
+	w.f("%s%s\n", what, strings.Join(names, between))
 }
 
 // origin writes where the register comes from.
