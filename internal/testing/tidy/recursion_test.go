@@ -53,6 +53,7 @@ var recursive = map[string][]string{
 	},
 	"groups in groups of a picture, as package render nests them: at most 4": {
 		"render/display.resolver.paint", "render/display.svgWriter.group", "render/display.svgWriter.item",
+		"render.listWriter.group", "render.listWriter.item", "render.shown",
 	},
 	"the depth of documents, whose Go types are ours": {
 		"internal/jsonstream.fieldsOf", "internal/jsonstream.stream.object", "internal/jsonstream.stream.series",
