@@ -104,3 +104,20 @@ func chain(s *render.Scene, from, n int) *render.Scene {
 	s.Edges, s.Image, s.Tables = edges, nil, nil
 	return s
 }
+
+// TestResize: whatever size the window gets, something of the drawing is in it, and the
+// small map leaves room for it.
+func TestResize(t *testing.T) {
+	b := open(t, page(t, rendertest.Random(60, 1)))
+	const sees = `(() => { const p = document.getElementById("picture").getBoundingClientRect();
+		return [...document.querySelectorAll("#picture .box")].some((e) => { const r = e.getBoundingClientRect();
+			return r.right > p.left && r.left < p.right && r.bottom > p.top && r.top < p.bottom; }); })()`
+	for _, size := range [][2]int64{{1600, 300}, {400, 800}, {1600, 1100}, {700, 500}} {
+		b.keys("0")
+		b.do(chromedp.EmulateViewport(size[0], size[1]))
+		want(b, sees, true)
+		want(b, `document.getElementById("minimap").hidden === (document.getElementById("picture").clientWidth < 500)`, true)
+		want(b, `(() => { const t = [...document.querySelectorAll("header button:not([hidden])")].map((e) => e.getBoundingClientRect().top);
+			return Math.max(...t) - Math.min(...t) < 2; })()`, true)
+	}
+}

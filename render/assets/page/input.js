@@ -104,7 +104,17 @@ function next(d) {
   choose(Math.max(0, b < n ? b : data.over ? current : n - 1), true);
 }
 
-const toggleMap = () => byId("map").setAttribute("aria-pressed", String(!minimap.toggleAttribute("hidden")));
+let mapChosen = false; // by the reader; else the map is there where it leaves room for the drawing
+
+function showMap(on) {
+  minimap.hidden = !on;
+  byId("map").setAttribute("aria-pressed", String(on));
+}
+
+function toggleMap() {
+  mapChosen = true;
+  showMap(minimap.hidden);
+}
 const turn = (d) => { location.hash = "#" + encodeURIComponent(programs.options[(shown + d + total) % total].value); };
 const pan = (dx, dy) => { view.x += dx * 80 / view.scale; view.y += dy * 80 / view.scale; show(); };
 const acts = {
@@ -136,7 +146,9 @@ byId("help").onclick = acts["?"];
 programs.onchange = () => { location.hash = "#" + encodeURIComponent(programs.value); };
 new ResizeObserver(() => {
   measure();
+  if (!mapChosen) showMap(win.w >= 500);
   if (!layer) return;
+  if (lost()) fit();
   if (mapFor !== innerWidth + innerHeight) drawMap();
   show();
 }).observe(picture);

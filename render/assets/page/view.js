@@ -68,6 +68,12 @@ function home() {
   show();
 }
 
+// lost reports whether the window shows nothing of the picture.
+function lost() {
+  const edge = 40 / view.scale;
+  return view.x > data.w - edge || view.y > data.h - edge || view.x + win.w / view.scale < edge || view.y + win.h / view.scale < edge;
+}
+
 // zoom keeps the point of the picture at (px, py) of the screen in place.
 function zoom(factor, px, py) {
   const dx = px === undefined ? win.w / 2 : px - win.x, dy = py === undefined ? win.h / 2 : py - win.y;
