@@ -108,11 +108,11 @@ func chain(s *render.Scene, from, n int) *render.Scene {
 // TestResize: whatever size the window gets, something of the drawing is in it, and the
 // small map leaves room for it.
 func TestResize(t *testing.T) {
-	b := open(t, page(t, rendertest.Random(60, 1)))
+	b := open(t, page(t, rendertest.Three()))
 	const sees = `(() => { const p = document.getElementById("picture").getBoundingClientRect();
 		return [...document.querySelectorAll("#picture .box")].some((e) => { const r = e.getBoundingClientRect();
 			return r.right > p.left && r.left < p.right && r.bottom > p.top && r.top < p.bottom; }); })()`
-	for _, size := range [][2]int64{{1600, 300}, {400, 800}, {1600, 1100}, {700, 500}} {
+	for _, size := range [][2]int64{{1600, 1100}, {400, 200}, {1600, 1100}, {700, 200}, {400, 800}} {
 		b.keys("0")
 		b.do(chromedp.EmulateViewport(size[0], size[1]))
 		want(b, sees, true)

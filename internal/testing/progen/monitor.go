@@ -21,7 +21,7 @@ func Monitor(i int) *bytecode.Program {
 	for f := range 12 {
 		m.inline(f)
 	}
-	for size := 300 + m.rnd.IntN(4300); int(m.a.PC()) < size; {
+	for size := 300 + m.rnd.IntN(4100); int(m.a.PC()) < size; {
 		m.inline(12 + m.rnd.IntN(138))
 	}
 	m.line("monitor.bpf.c", 101+i, "return 0;")
