@@ -1,6 +1,10 @@
 package abstract
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+)
 
 // TestLostPointer: where a pointer to the stack was lost, bytes of which nothing is known
 // may hold it. So they are covered by no number, and joined with another pointer they may
@@ -30,6 +34,8 @@ func TestLostPointer(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		for _, j := range []*frame{
 			joinFrames(misc(lost), with(fp, false), (*Value).join), joinFrames(with(fp, false), misc(lost), (*Value).join),
+			joinFrames(&frame{lost: lost}, with(fp, false), (*Value).join),
+			joinFrames(with(fp, false), &frame{lost: lost}, (*Value).join),
 		} {
 			sl := j.get(1)
 			if sl == nil || sl.val == nil {
@@ -41,6 +47,29 @@ func TestLostPointer(t *testing.T) {
 			if !fp.leq(sl.val) || lost != anything.leq(sl.val) {
 				t.Errorf("lost %v: joined with a pointer: %v", lost, sl.val)
 			}
+		}
+	}
+}
+
+// TestStoredKind: a byte of a number of which more is held than the verifier may hold is
+// perhaps 0 to it if the number may be; another is anything.
+func TestStoredKind(t *testing.T) {
+	of := func(f flags, s scalar.S) *Value { return &Value{Alt: Alt{Kind: Number, flags: f, Off: s}} }
+	for _, c := range []struct {
+		v    *Value
+		want byteKind
+	}{
+		{constant(0), byteZero},
+		{constant(1), byteMisc},
+		{of(loose, scalar.Range(0, 0)), byteZero},
+		{of(loose, scalar.Range(0, 8)), byteVague},
+		{of(loose, scalar.Range(1, 8)), byteMisc},
+		{of(0, scalar.Range(0, 8)), byteMisc},
+		{pointer(Stack, 0, 0), byteMisc},
+		{nil, byteMisc},
+	} {
+		if got := storedKind(c.v); got != c.want {
+			t.Errorf("%v: %d, want %d", c.v, got, c.want)
 		}
 	}
 }
