@@ -10,6 +10,6 @@ func InputOf(a *pipeline.Analysis) (Input, error) {
 	}
 	return Input{
 		Program: a.Program, Succ: a.Succ, Xlated: a.Xlated.Xlated, Funcs: a.Xlated.Program.Funcs, Image: a.Image,
-		Unpredicted: len(a.Xlated.Unpredicted),
+		Unpredicted: len(a.Xlated.Unpredicted), Unverified: !a.Profile.Verified(),
 	}, nil
 }

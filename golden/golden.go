@@ -55,17 +55,22 @@ type Input struct {
 	// Unpredicted counts the xlated slots in whose place the kernel has
 	// something else; then sizes are not certain.
 	Unpredicted int
+	// Unverified reports whether nothing was compared with the kernel of the profile.
+	Unverified bool
 }
 
 // Layout is the content of a golden file. Names are in the form that Word gives.
 type Layout struct {
 	Profile string
-	Program string
-	Insns   int    // slots as submitted
-	Xlated  int    // slots after the verifier's rewrites
-	Image   int    // bytes
-	Hash    string // of the program as submitted: see Hash
-	Code    string // of the machine code, with zeros at relocation sites
+	// Unverified reports whether nothing was compared with the profile's kernel. It is no
+	// difference between layouts.
+	Unverified bool
+	Program    string
+	Insns      int    // slots as submitted
+	Xlated     int    // slots after the verifier's rewrites
+	Image      int    // bytes
+	Hash       string // of the program as submitted: see Hash
+	Code       string // of the machine code, with zeros at relocation sites
 
 	Unpredicted int // see Input
 

@@ -43,7 +43,7 @@ func Of(in Input) *Layout {
 		m.indirect[in.Succ.Indirect[i].PC] = &in.Succ.Indirect[i]
 	}
 	l := &Layout{
-		Profile: Word(in.Image.Profile), Program: Word(in.Program.Name),
+		Profile: Word(in.Image.Profile), Unverified: in.Unverified, Program: Word(in.Program.Name),
 		Insns: len(in.Program.Insns), Xlated: len(in.Image.Offsets), Image: len(in.Image.Code),
 		Hash: Hash(in.Program), Code: hashBytes(in.Image.Code), Unpredicted: in.Unpredicted,
 		With: with(in.Program), Blocks: m.blocks(),

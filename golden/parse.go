@@ -81,7 +81,7 @@ func (p *parser) line(n int, s string) error {
 	case n == 1:
 		return nil
 	case n == 2:
-		p.l.Profile = rest
+		p.l.Profile, p.l.Unverified = strings.CutSuffix(rest, unverified)
 		return expect(word == "profile" && rest != "")
 	case n == 3:
 		return p.program(word, rest)

@@ -11,11 +11,18 @@ import (
 // fixed indices, so that one changed entry changes one line.
 const rowEntries = 16
 
+// unverified stands behind a profile whose kernel nothing was compared with.
+const unverified = " (unverified)"
+
 // Text returns the layout in the golden form. Parse is the inverse.
 func (l *Layout) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# bpfcfg layout %d\n", FormatVersion)
-	fmt.Fprintf(&b, "profile %s\n", l.Profile)
+	b.WriteString("profile " + l.Profile)
+	if l.Unverified {
+		b.WriteString(unverified)
+	}
+	b.WriteByte('\n')
 	fmt.Fprintf(&b, "program %s  insns %d  xlated %d  image %d  sha256 %s  code %s", l.Program, l.Insns, l.Xlated, l.Image,
 		l.Hash, l.Code)
 	if l.Unpredicted > 0 {

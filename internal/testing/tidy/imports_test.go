@@ -49,7 +49,7 @@ var layers = map[string][]string{
 		"cfg/bytecode", "cfg", "succ", "succ/rules", "jit/layout", "internal/align", "jit/pipeline", "internal/shape",
 	},
 	"internal/explain": {
-		"cfg/bytecode", "cfg", "abstract", "succ", "succ/rules", "jit/layout", "jit/pipeline",
+		"cfg/bytecode", "cfg", "abstract", "succ", "succ/rules", "jit", "jit/layout", "jit/pipeline",
 	},
 	"internal/shape":          {"cfg/bytecode"},
 	"jit/layout":              {"cfg/bytecode", "cfg", "jit"},
