@@ -61,9 +61,14 @@ type comparison struct {
 }
 
 // Compare says why two layouts differ, in causes. There is none if and only if
-// the layouts have the same Text. Block names in the texts are those of new,
+// the layouts have the same Text, Unverified apart. Block names in the texts are those of new,
 // with the old one behind when it is another.
 func Compare(old, new *Layout) []Cause {
+	if old.Unverified != new.Unverified {
+		same := *old
+		same.Unverified = new.Unverified
+		old = &same
+	}
 	if old.Text() == new.Text() {
 		return nil
 	}
