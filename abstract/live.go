@@ -116,7 +116,10 @@ func liveness(g *cfg.Graph, order []cfg.BlockID) []uint16 {
 // grow, up to all. It starts in an order against which few edges go, and comes back to a block only
 // when a successor's set has grown: at most once for each register and edge.
 func backward[S uint16 | slotSet](g *cfg.Graph, order []cfg.BlockID, all S, transfer func(b cfg.BlockID, out S) S) []S {
-	in := make([]S, g.NumBlocks())
+	in, out := make([]S, g.NumBlocks()), make([]S, g.NumBlocks())
+	for b := range out {
+		out[b] = liveOut(g, cfg.BlockID(b), in, all)
+	}
 	todo := slices.Clone(order)
 	waits := make([]bool, g.NumBlocks())
 	for b := range waits {
@@ -125,13 +128,16 @@ func backward[S uint16 | slotSet](g *cfg.Graph, order []cfg.BlockID, all S, tran
 	for len(todo) > 0 {
 		b := todo[len(todo)-1]
 		todo, waits[b] = todo[:len(todo)-1], false
-		n := transfer(b, liveOut(g, b, in, all))
+		n := transfer(b, out[b])
 		if n == in[b] {
 			continue
 		}
 		in[b] = n
 		for _, e := range g.Preds(b) {
-			if g.Local(e) && !waits[e.From] {
+			if !g.Local(e) || out[e.From]|n == out[e.From] {
+				continue
+			}
+			if out[e.From] |= n; !waits[e.From] {
 				todo, waits[e.From] = append(todo, e.From), true
 			}
 		}

@@ -18,6 +18,7 @@ type context struct {
 	ids   map[identified]string // of findings, for all kernels
 
 	assumed [][]bytecode.PC       // see unions
+	unwound *bool                 // see unwinds; nil until needed
 	tables  []tableInfo           // of Program.Tables
 	forward []cfg.BlockID         // scratch of join
 	seen    []int64               // scratch of join

@@ -45,8 +45,16 @@ func (c *context) refusalFix(id ID, v *rules.Verdict) string {
 // forPads reports whether a kernel refuses what there is for landing pads: LLVM 24's
 // instructions, or code that only exceptions reach by LLVM 23's table.
 func (c *context) forPads(v *rules.Verdict, in bytecode.Insn) bool {
-	_, unwinds := c.p.Unwinds()
-	return unwinds && (in.IsUnwindGoto() || in.IsUnwindExit() || v.Rule == rules.Ending || v.Rule == rules.Unreachable)
+	return c.unwinds() && (in.IsUnwindGoto() || in.IsUnwindExit() || v.Rule == rules.Ending || v.Rule == rules.Unreachable)
+}
+
+// unwinds reports whether an exception may go on in the program.
+func (c *context) unwinds() bool {
+	if c.unwound == nil {
+		_, ok := c.p.Unwinds()
+		c.unwound = &ok
+	}
+	return *c.unwound
 }
 
 // encodingFix tells what keeps a kernel from an instruction that newer ones have.
