@@ -13,6 +13,7 @@ func (r *Result) list(p *bytecode.Program) []Indirect {
 	byKernel, exact := byPC(r.Facts), byPC(r.Exact)
 	unions := cfg.Unions(p)
 	var out []Indirect
+	same := lists{}
 	for sub, s := range p.Subprogs {
 		for pc := s.Start; pc < s.End; pc += p.Insns[pc].Slots() {
 			in := p.Insns[pc]
@@ -20,15 +21,47 @@ func (r *Result) list(p *bytecode.Program) []Indirect {
 			case in.IsGotox():
 				d := Indirect{PC: pc, Op: "gotox", Reg: in.Dst, Kernel: unions[sub]}
 				r.answer(&d, p, byKernel[pc], exact[pc])
+				same.share(&d)
 				out = append(out, d)
 			case in.IsCallx():
 				d := Indirect{PC: pc, Op: "callx", Reg: in.CallxReg(), Kernel: []bytecode.PC{}}
 				r.answer(&d, p, byKernel[pc], exact[pc])
+				same.share(&d)
 				out = append(out, d)
 			}
 		}
 	}
 	return out
+}
+
+// lists holds lists of slots, so that equal ones are one: many jumps through one table
+// have as many targets each.
+type lists map[listKey][]bytecode.PC
+
+// listKey is what equal lists have in common.
+type listKey struct {
+	n           int
+	first, last bytecode.PC
+	sum         uint64
+}
+
+// share makes lists of an answer those that others have.
+func (l lists) share(d *Indirect) {
+	for _, list := range []*[]bytecode.PC{&d.Kernel, &d.Range, &d.Exact, &d.Proven} {
+		n := len(*list)
+		if n == 0 {
+			continue
+		}
+		key := listKey{n: n, first: (*list)[0], last: (*list)[n-1]}
+		for _, pc := range *list {
+			key.sum = key.sum*0x100000001b3 ^ uint64(pc)
+		}
+		if old, ok := l[key]; ok && slices.Equal(old, *list) {
+			*list = old
+		} else {
+			l[key] = *list
+		}
+	}
 }
 
 // byPC indexes what facts say of indirect jumps and calls.

@@ -2,6 +2,7 @@ package succ
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf/asm"
@@ -19,16 +20,19 @@ func (r *Result) reason(p *bytecode.Program, d *Indirect, e *abstract.Indirect) 
 		return e.Unresolved
 	}
 	var parts []string
+	has := map[string]bool{}
 	add := func(s string) {
-		for _, old := range parts {
-			if old == s {
-				return
-			}
+		if !has[s] {
+			has[s], parts = true, append(parts, s)
 		}
-		parts = append(parts, s)
+	}
+	var selected []bytecode.PC
+	if len(e.Funcs) > 0 && len(e.Accesses) > 0 {
+		selected = e.Selected(p, abstract.Exact)
 	}
 	for _, sub := range e.Funcs {
-		if len(e.Accesses) == 0 || !loaded(p, e, p.Subprogs[sub].Start) {
+		start := p.Subprogs[sub].Start
+		if _, ok := slices.BinarySearch(selected, start); !ok || e.Direct(p, start) { // not out of a table
 			add("the address of " + name(p, sub))
 		}
 	}
@@ -51,16 +55,6 @@ func (r *Result) reason(p *bytecode.Program, d *Indirect, e *abstract.Indirect) 
 		text += "; not every target is proven to be selected"
 	}
 	return text
-}
-
-// loaded reports whether the address of a function comes out of a table.
-func loaded(p *bytecode.Program, e *abstract.Indirect, start bytecode.PC) bool {
-	for _, pc := range e.Selected(p, abstract.Exact) {
-		if pc == start {
-			return !e.Direct(p, start)
-		}
-	}
-	return false
 }
 
 // bound tells where the range of a table's index comes from.

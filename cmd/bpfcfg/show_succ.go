@@ -25,7 +25,9 @@ func succText(w io.Writer, v *view) error {
 	}
 	title(w, v.program, fmt.Sprintf(", %d of %s reachable%s, %s", count[cfg.Yes]+count[cfg.Maybe],
 		visible.Count(len(a.Graph.Blocks), "block"), perhaps, indirectText(countOps(a))))
+	told := toldLists{}
 	for _, in := range a.Succ.Indirect {
+		targets := func(pcs []bytecode.PC) string { return told.text(pcs, in.PC) }
 		fmt.Fprintf(w, "  insn %d  %s %s  %s\n", in.PC, in.Op, in.Reg, in.Status)
 		if l, ok := v.program.LineAt(in.PC); ok {
 			fmt.Fprintf(w, "    %s\n", sourceLine(l))
@@ -38,8 +40,8 @@ func succText(w io.Writer, v *view) error {
 		if in.Status == succ.OverApproximate && len(in.Proven) > 0 {
 			fmt.Fprintf(w, "    proven  %s\n", targets(in.Proven))
 		}
-		fmt.Fprintf(w, "    range   %s\n", sameAs(in.Range, in.Exact, "exact"))
-		fmt.Fprintf(w, "    kernel  %s\n", sameAs(in.Kernel, in.Range, "range"))
+		fmt.Fprintf(w, "    range   %s\n", sameAs(in.Range, in.Exact, "exact", targets))
+		fmt.Fprintf(w, "    kernel  %s\n", sameAs(in.Kernel, in.Range, "range", targets))
 		if in.Reason != "" {
 			fmt.Fprintf(w, "    why     %s\n", visible.Text(in.Reason))
 		}
@@ -91,8 +93,40 @@ func targets(pcs []bytecode.PC) string {
 	return fmt.Sprintf("%s (%d)", b.String(), len(pcs))
 }
 
+// maxListed bounds the targets that a program's text lists before one list is told of
+// once only: all jumps through a table have as many as it has entries.
+const maxListed = 10_000
+
+// toldLists knows lists of targets that were told of.
+type toldLists struct {
+	listed int
+	at     map[*bytecode.PC]toldList // by first element: equal lists are one (succ.Indirect)
+}
+
+// toldList is a list of an instruction.
+type toldList struct {
+	n  int
+	pc bytecode.PC
+}
+
+// text lists targets of an instruction, or names another that has the same.
+func (t *toldLists) text(pcs []bytecode.PC, pc bytecode.PC) string {
+	if len(pcs) == 0 {
+		return targets(pcs)
+	}
+	if old, ok := t.at[&pcs[0]]; ok && old.n == len(pcs) && t.listed > maxListed {
+		return fmt.Sprintf("as at insn %d (%d)", old.pc, old.n)
+	}
+	if t.at == nil {
+		t.at = map[*bytecode.PC]toldList{}
+	}
+	t.at[&pcs[0]] = toldList{len(pcs), pc}
+	t.listed += len(pcs)
+	return targets(pcs)
+}
+
 // sameAs is targets, or a word when the list is that of another line.
-func sameAs(pcs, other []bytecode.PC, word string) string {
+func sameAs(pcs, other []bytecode.PC, word string, targets func([]bytecode.PC) string) string {
 	if len(pcs) != len(other) {
 		return targets(pcs)
 	}

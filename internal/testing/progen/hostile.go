@@ -178,12 +178,13 @@ func callTable(slots int) *bytecode.Program {
 
 func fan(slots int) *bytecode.Program {
 	var a Asm
-	n := max(slots/12, 1)
+	n := max(slots/13, 1)
 	labels := numbered("t", n)
 	a.Emit(opLdxDW, 6, 1, 0, 0)
 	for i := range n {
 		next := fmt.Sprint("n", i)
-		a.If(opJeqK, 6, 0, int32(i), next)
+		a.Emit(opLdxDW, 7, 1, 8, 0)
+		a.If(opJeqK, 7, 0, int32(i), next)
 		a.pick(6, min(i, 1)-1, labels)
 		a.Label(next)
 	}
