@@ -114,13 +114,16 @@ func (t *toldLists) text(pcs []bytecode.PC, pc bytecode.PC) string {
 	if len(pcs) == 0 {
 		return targets(pcs)
 	}
-	if old, ok := t.at[&pcs[0]]; ok && old.n == len(pcs) && t.listed > maxListed {
+	old, ok := t.at[&pcs[0]]
+	switch {
+	case ok && old.n == len(pcs) && t.listed > maxListed:
 		return fmt.Sprintf("as at insn %d (%d)", old.pc, old.n)
-	}
-	if t.at == nil {
+	case t.at == nil:
 		t.at = map[*bytecode.PC]toldList{}
 	}
-	t.at[&pcs[0]] = toldList{len(pcs), pc}
+	if !ok {
+		t.at[&pcs[0]] = toldList{len(pcs), pc}
+	}
 	t.listed += len(pcs)
 	return targets(pcs)
 }
