@@ -53,6 +53,9 @@ type Program struct {
 	// AttachMember is the name of the member that a struct_ops is set to, where the
 	// object tells it.
 	AttachMember string
+	// ExceptionTags is how many exception callbacks BTF names for the program. The kernel
+	// takes one; with more, none is linked.
+	ExceptionTags int
 	// CPUs is how many processors the machine that the program is for may have
 	// (/sys/devices/system/cpu/possible), 0 when that is not known.
 	CPUs int

@@ -276,7 +276,7 @@ func (o *object) isStart(fn int, c cell) bool {
 func (l *linker) placeException() error {
 	entry := l.placed[0]
 	names := l.o.callbacks(l.o.funcs[entry].name)
-	if len(names) > 1 {
+	if l.p.ExceptionTags = len(names); len(names) > 1 {
 		l.diag("%d exception callbacks, the kernel takes one", len(names))
 	}
 	if len(names) != 1 {

@@ -129,3 +129,19 @@ func TestUnset(t *testing.T) {
 		}
 	}
 }
+
+// TestExceptionTags has the words of a selftest that kernels refuse (exceptions_fail.c,
+// reject_multiple_exception_cb), of kernels that have exceptions.
+func TestExceptionTags(t *testing.T) {
+	const words = "multiple exception callback tags for main subprog"
+	for n, accept := range []bool{true, true, false} {
+		p := chainOf(1)
+		p.ExceptionTags = n
+		if v := Linux73().Static(p); v.Accept != accept || !accept && (v.Message != words || v.Errno != "EEXIST") {
+			t.Errorf("%d tags: %+v", n, v)
+		}
+		if old, err := Lookup("linux-6.6"); err != nil || !old.Static(p).Accept {
+			t.Errorf("%d tags: linux-6.6 has no exceptions: %v", n, err)
+		}
+	}
+}

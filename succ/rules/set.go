@@ -52,6 +52,8 @@ type Set struct {
 	// ContextStores reports whether an instruction may store a constant into the context;
 	// before, it had to be in a register.
 	ContextStores bool
+	// Exceptions reports whether there are exceptions, and callbacks for them.
+	Exceptions bool
 	// StackArgs reports whether arguments can be passed on the stack, through r11.
 	StackArgs bool
 	// LeakWords reports whether a reference that is held where a program may end is told
@@ -79,6 +81,7 @@ func Of(k kernel.Features) Set {
 		LateFields: k.Has(kernel.LateFields), OffsetErrno: "EINVAL", PerSubprogram: k.Has(kernel.TablesByMap),
 		StaticCallx: k.Has(kernel.StaticCallx), FixedOffsets: k.Has(kernel.FixedOffsets),
 		KeepsTargets: k.Has(kernel.KeepTargetNops), DeepRecursion: k.Has(kernel.DeepRecursion),
+		Exceptions:    k.Has(kernel.Exceptions),
 		ContextStores: k.Has(kernel.ContextStores),
 		StackArgs:     k.Has(kernel.StackArgs), DeepCalls: k.Has(kernel.DeepCalls),
 		CallbackLimits: k.Has(kernel.CallbackLimits), LeakWords: k.Has(kernel.LeakWords),

@@ -10,6 +10,16 @@ import (
 // maxSubprograms is the kernel's limit (BPF_MAX_SUBPROGS, Linux 7.3).
 const maxSubprograms = 256
 
+// exceptionTags refuses a program with several exception callbacks.
+//
+// Source: kernel/bpf/verifier.c bpf_find_exception_callback_insn_off, Linux 6.12 and 7.3.
+func (c *checker) exceptionTags() *Verdict {
+	if !c.set.Exceptions || c.p.ExceptionTags < 2 {
+		return nil
+	}
+	return &Verdict{Message: "multiple exception callback tags for main subprog", PC: -1, Errno: "EEXIST", Rule: Calls}
+}
+
 // subprograms finds the entries: slot 0 and what calls and loads of function
 // addresses name.
 //

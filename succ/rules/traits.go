@@ -16,6 +16,7 @@ type traits struct {
 	cond    bool // may_goto, or what has its opcode
 	callx   bool // indirect calls, or what has their opcode, or tables of functions
 	highReg bool // registers above r10
+	tags    bool // several exception callbacks
 	unwinds bool // exceptions go on at landing pads
 	v4      bool // an opcode that came with -mcpu=v4
 	odd     bool // a register or field that some kernel refuses
@@ -29,7 +30,7 @@ type traits struct {
 // traitsOf returns the traits of a program. Second halves of 64-bit loads count as
 // instructions: some steps look at them so.
 func traitsOf(p *bytecode.Program) *traits {
-	t := &traits{tables: len(p.Tables) > 0}
+	t := &traits{tables: len(p.Tables) > 0, tags: p.ExceptionTags > 1}
 	starts := entriesOf(p)
 	jumps, entries := 0, 0
 	for i, in := range p.Insns {
@@ -110,6 +111,7 @@ func (s Set) before(t *traits) Set {
 	s.KeepsTargets, s.DeepCalls, s.CallbackLimits, s.LeakWords, s.ContextStores = false, false, false, false, false
 	s.Indirect, s.LastGotox = s.Indirect && t.tables, s.LastGotox && t.last
 	s.MayGoto, s.MayGotoZero = s.MayGoto && t.cond, s.MayGotoZero && t.cond
+	s.Exceptions = s.Exceptions && t.tags
 	s.StaticCallx, s.StackArgs = s.StaticCallx && t.callx, s.StackArgs && t.highReg
 	s.V4, s.LateFields, s.DeepRecursion = s.V4 && t.v4, s.LateFields && t.odd, s.DeepRecursion && t.back
 	s.PerSubprogram, s.Unwinds = s.PerSubprogram && t.spans, s.Unwinds && t.unwinds
