@@ -99,6 +99,9 @@ func analyzeOnce(p *bytecode.Program, g *cfg.Graph, opt Options, cover *covering
 	a.opt.felt, f.mixedPlain = &f.felt, opt.Quirks.MixedPlain
 	a.prepare()
 	a.enqueue(0, mainEntry(p))
+	for _, sub := range a.uncalled() {
+		a.enqueue(sub, globalEntry(p, sub))
+	}
 	if opt.Rules == Kernel {
 		a.throw() // the kernel verifies the exception callback in any case
 	}

@@ -87,6 +87,8 @@ type Quirks struct {
 	StrictLinks bool
 	// PerhapsBare: whether that is so is not known (before Linux 7.2).
 	PerhapsBare bool
+	// AllGlobals: every global function is followed, called or not (before Linux 6.8).
+	AllGlobals bool
 }
 
 // frames returns how many frames a chain of calls may have (MAX_CALL_FRAMES).
@@ -121,6 +123,7 @@ func QuirksOf(k kernel.Features) Quirks {
 		BareResults:  k.Has(kernel.BareResults),
 		HalfPointer:  !k.Has(kernel.HalfPointers),
 		StaleResult:  !k.Has(kernel.FreshResult),
+		AllGlobals:   !k.Has(kernel.CalledGlobals),
 		MixedPlain:   !k.Has(kernel.MixedProbe),
 		OuterFrame:   !k.Has(kernel.OwnFrame),
 		SharedFill:   !k.Has(kernel.OwnFill),
@@ -209,4 +212,23 @@ func (r *run) checkEntries(pc bytecode.PC, reg bytecode.Reg, a *Alt) {
 			PC: pc, Kind: EntryOutside, Reg: reg, Value: int64(lo / 8), Off: int64(hi / 8), Size: int64(n),
 		})
 	}
+}
+
+// uncalled returns the functions that the kernel follows whether something calls them or
+// not.
+//
+// Source: kernel/bpf/verifier.c do_check_subprogs, Linux 6.1; a bit for called functions
+// since 6.8.
+func (a *analyzer) uncalled() []int {
+	var out []int
+	for sub := 1; sub < len(a.p.Subprogs) && a.opt.Rules == Kernel; sub++ {
+		if a.p.Subprogs[sub].Global && !a.p.Subprogs[sub].Exception {
+			a.f.felt.AllGlobals = true
+			out = append(out, sub)
+		}
+	}
+	if !a.opt.Quirks.AllGlobals {
+		return nil
+	}
+	return out
 }

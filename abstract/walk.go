@@ -84,6 +84,9 @@ func Walk(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) Outcome {
 		w.out.Felt = a.f.felt
 		return w.out
 	}
+	for _, sub := range a.uncalled() {
+		w.called[sub] = true
+	}
 	w.follow(0, 0, mainEntry(p))
 	for sub := 1; sub < len(p.Subprogs) && !w.over; sub++ {
 		if w.called[sub] {

@@ -65,6 +65,7 @@ const (
 	TableLoadOffset // the offset in a load from a table counts
 	ArrayLookups    // a lookup in an array by a constant key is not null
 	NotNull         // buffers, maps and trusted objects are taken for not null
+	CalledGlobals   // global functions are verified when something calls them
 	DeepCalls       // calls nest 16 deep, not 8
 	MixedZeros      // bytes of the stack are zero where some were stored as such and others are of a spilled 0
 	CallbackLimits  // callbacks may neither load packets the old way nor tail call, without exception
@@ -159,6 +160,7 @@ func Table() [featureCount]Row {
 		TrustedResults:  row(7002, 0, Read, "objects that kernel functions return are trusted"),
 		ArrayLookups:    row(6014, 0, Read, "a lookup in an array by a constant key is not null"),
 		NotNull:         row(6012, 0, Read, "buffers, maps and trusted objects are not null"),
+		CalledGlobals:   row(6008, 0, Recorded, "global functions are verified when something calls them"),
 		DeepCalls:       row(7002, 0, Read, "calls nest 16 deep, not 8"),
 		MixedZeros:      row(7003, 0, Read, "a load of zeros and of parts of a spilled 0 is 0"),
 		CallbackLimits:  row(7002, 0, Read, "no packet loads and tail calls in callbacks; stable releases before differ"),

@@ -3,6 +3,8 @@ package check
 import (
 	"strings"
 
+	"github.com/cilium/ebpf/asm"
+
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/succ/rules"
@@ -62,6 +64,8 @@ func (c *context) encodingFix(in bytecode.Insn) string {
 	newer := rules.Linux73()
 	v := c.a.StaticOf(newer)
 	switch old := c.a.Rules; {
+	case in.Class() == asm.ALU64Class && in.ALUOp() == asm.Mul && in.Source() == asm.RegSource && in.Off != 0:
+		return "compile with -mcpu=v4: no kernel up to Linux 7.3 has products of which the high half is kept"
 	case !v.Accept && v.Rule == rules.Encoding:
 		return noCompiler
 	case !old.Indirect && (in.IsGotox() || len(c.p.Tables) > 0):
