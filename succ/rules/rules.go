@@ -156,7 +156,8 @@ const UnwindText = "no kernel is known that takes exceptions with landing pads"
 // or nil.
 func (c *checker) static() *Verdict {
 	steps := []func() *Verdict{
-		c.lastInsn, c.bindFDArray, c.exceptionTags, c.subprograms, c.jumpRanges, c.results, c.instructions, c.walk, c.recursion,
+		c.lastInsn, c.bindFDArray, c.exceptionTags, c.subprograms, c.jumpRanges, c.results, c.instructions, c.walk,
+		c.recursion,
 	}
 	for _, step := range steps {
 		if v := step(); v != nil {
