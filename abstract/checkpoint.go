@@ -22,6 +22,9 @@ type place struct {
 	mark  placeMark
 	live  uint16 // registers that may be read from here on
 	slots slotSet
+
+	seen        cfg.Truth // the walk came here
+	taken, fell cfg.Truth // and went on in either way, of a conditional jump
 }
 
 // read fills in the places.
@@ -111,9 +114,9 @@ type checkpoint struct {
 	branches     int // paths from here that have not ended
 	hits, misses int
 
-	from    origins     // see precise.go
-	precise uint16      // registers that have decided something
-	loop    *checkpoint // the loop that it is in
+	from    origins      // see precise.go
+	precise numberPlaces // those that have decided something
+	loop    *checkpoint  // the loop that it is in
 	depth   int
 }
 
@@ -142,7 +145,7 @@ func (w *walker) visited() bool {
 	for i, c := range list {
 		switch {
 		case c.branches == 0:
-			if w.covered(c, pl) {
+			if !w.keepsAll && w.covered(c, pl) {
 				c.hits++
 				w.saved[cur.pc] = append(list[:kept], list[i:]...)
 				return true
@@ -362,7 +365,11 @@ func (w *walker) covers(c *checkpoint, live uint16, exact bool) bool {
 		return false
 	}
 	for i, f := range c.s.frames {
-		if !leqFrame(cur.s.frames[i], f, leq) {
+		free := slotSet(0)
+		if i == 0 && !exact {
+			free = ^c.precise.slots
+		}
+		if !leqFrame(cur.s.frames[i], f, free, leq) {
 			return false
 		}
 	}
@@ -383,5 +390,5 @@ func (w *walker) linksLeq(ids *idMap, now, old *Value) bool {
 // decidesNothing reports whether what a register holds makes no difference: nothing reads
 // it, or it holds a number as before, which has decided nothing.
 func (c *checkpoint) decidesNothing(r int, now *Value, live uint16) bool {
-	return live>>r&1 == 0 || c.s.regs[r].is(Number) && c.precise>>r&1 == 0 && now != nil && now.is(Number)
+	return live>>r&1 == 0 || c.s.regs[r].is(Number) && c.precise.regs>>r&1 == 0 && now != nil && now.is(Number)
 }

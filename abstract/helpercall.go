@@ -103,13 +103,28 @@ func (r *run) returned(h callee, s *State) *Value {
 	return r.result(h, s)
 }
 
-// element returns the pointer that a call returns to a value of the map in r1.
+// element returns the pointer that a call returns to a value of the map in r1, which
+// may be one of several.
 func (r *run) element(h callee, s *State) *Value {
 	m := s.get(bytecode.R1)
-	if !m.is(MapPtr) {
+	switch {
+	case m.has(func(a *Alt) bool { return a.Kind != MapPtr }):
 		return unknownPtr
+	case len(m.more) == 0:
+		return r.elementIn(h, &m.Alt, s)
 	}
-	if v := r.looked(h, &m.Alt, s); v != nil {
+	var all []Alt
+	m.each(func(a *Alt) { all = append(all, r.elementIn(h, a, s).alts()...) })
+	v := fromAlts(all)
+	if !v.has(func(a *Alt) bool { return a.flags&maybeNull != 0 }) {
+		return v
+	}
+	return v.linked(s.newID(), 0, 0)
+}
+
+// elementIn is element for a map.
+func (r *run) elementIn(h callee, m *Alt, s *State) *Value {
+	if v := r.looked(h, m, s); v != nil {
 		return v
 	}
 	v := pointer(MapValue, int(m.Obj), 0)
@@ -434,7 +449,7 @@ func joinAllFrames(a, b []*frame, widen bool) []*frame {
 // framesLeq reports whether the stacks of a are among those of b, links aside.
 func framesLeq(a, b []*frame) bool {
 	for i := range a {
-		if !leqFrame(a[i], b[i], func(v, w *Value) bool { return v.leq(w) }) {
+		if !leqFrame(a[i], b[i], 0, func(v, w *Value) bool { return v.leq(w) }) {
 			return false
 		}
 	}

@@ -1,6 +1,7 @@
 package abstract
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/cilium/ebpf/asm"
@@ -19,44 +20,79 @@ import (
 // propagate_precision, widen_imprecise_scalars, update_loop_entry and is_state_visited,
 // Linux 6.12; in 7.3, kernel/bpf/states.c and kernel/bpf/backtrack.c.
 
-// origins holds for each register the registers of the last remembered state that it was
-// computed of, as bits; anySlot stands for all slots of the stack together.
-type origins struct {
-	regs  [numRegs]uint16
-	slots uint16
+// numberPlaces are registers and slots of the own frame; anySlot, among the registers, stands
+// for the slots of all other frames together.
+type numberPlaces struct {
+	regs  uint16
+	slots slotSet
 }
 
 const anySlot = 1 << 15
 
+func (n numberPlaces) or(m numberPlaces) numberPlaces {
+	return numberPlaces{n.regs | m.regs, n.slots | m.slots}
+}
+
+// origins holds for each register and slot the places of the last remembered state that
+// it was computed of.
+type origins struct {
+	regs  [numRegs]numberPlaces
+	slots [maxSlots]numberPlaces
+	rest  numberPlaces // of anySlot
+}
+
 // own are the origins right behind a remembered state.
 func own() origins {
-	o := origins{slots: anySlot}
+	o := origins{rest: numberPlaces{regs: anySlot}}
 	for r := range o.regs {
-		o.regs[r] = 1 << r
+		o.regs[r].regs = 1 << r
+	}
+	for i := range o.slots {
+		o.slots[i].slots = 1 << i
 	}
 	return o
 }
 
-// of returns the origins of a set of registers.
-func (o *origins) of(set uint16) uint16 {
-	out := uint16(0)
+// enter notes a call: the registers that the callee keeps and the slots of the frame are
+// places of another frame from now on.
+func (o *origins) enter() {
+	o.rest = o.rest.or(o.of(numberPlaces{1<<bytecode.R6 | 1<<bytecode.R7 | 1<<bytecode.R8 | 1<<bytecode.R9, allSlots}))
+	o.slots = [maxSlots]numberPlaces{}
+}
+
+// leave notes a return.
+func (o *origins) leave() {
+	for r := bytecode.R6; r <= bytecode.R9; r++ {
+		o.regs[r] = o.rest
+	}
+	for i := range o.slots {
+		o.slots[i] = o.rest
+	}
+}
+
+// of returns the origins of a set of places.
+func (o *origins) of(set numberPlaces) (out numberPlaces) {
 	for r, from := range o.regs {
-		if set>>r&1 != 0 {
-			out |= from
+		if set.regs>>r&1 != 0 {
+			out = out.or(from)
 		}
 	}
-	if set&anySlot != 0 {
-		out |= o.slots
+	for ; set.slots != 0; set.slots &= set.slots - 1 {
+		out = out.or(o.slots[bits.TrailingZeros64(uint64(set.slots))])
+	}
+	if set.regs&anySlot != 0 {
+		out = out.or(o.rest)
 	}
 	return out
 }
 
-// mark makes registers of the current state precise, and what they were computed of.
-func (w *walker) mark(set uint16) {
+// mark makes places of the current state precise, and what they were computed of.
+func (w *walker) mark(set numberPlaces) {
 	from := &w.cur.from
-	for c := w.cur.parent; c != nil && set != 0; c = c.parent {
-		set = from.of(set) &^ c.precise
-		c.precise |= set
+	for c := w.cur.parent; c != nil && set != (numberPlaces{}); c = c.parent {
+		set = from.of(set)
+		set.regs, set.slots = set.regs&^c.precise.regs, set.slots&^c.precise.slots
+		c.precise = c.precise.or(set)
 		from = &c.from
 	}
 }
@@ -80,22 +116,67 @@ func (w *walker) derive(in bytecode.Insn) {
 		w.deriveALU(in)
 	case asm.LdClass:
 		if in.IsWide() {
-			o.regs[d] = 0
+			o.regs[d] = numberPlaces{}
 		} else {
-			o.regs[bytecode.R0] = 0
+			o.regs[bytecode.R0] = numberPlaces{}
 		}
 	case asm.LdXClass:
-		if o.regs[d] = 0; w.usesStack(in) {
-			o.regs[d] = o.slots
-		}
-	case asm.StXClass:
-		if in.Mode() == asm.AtomicMode {
-			o.regs[bytecode.R0], o.regs[s] = o.slots|o.regs[bytecode.R0], o.slots|o.regs[s]
-		}
-		if w.usesStack(in) {
-			o.slots |= o.regs[s]
+		at, _ := w.slotsOf(in, s)
+		o.regs[d] = o.of(at)
+	case asm.StClass, asm.StXClass:
+		w.deriveStore(in)
+	}
+}
+
+// deriveStore is derive for stores and atomic operations.
+func (w *walker) deriveStore(in bytecode.Insn) {
+	o := &w.cur.from
+	at, whole := w.slotsOf(in, in.Dst)
+	from := numberPlaces{}
+	if in.Class() == asm.StXClass {
+		from = o.regs[in.Src]
+	}
+	if in.Mode() == asm.AtomicMode {
+		old := o.of(at)
+		o.regs[bytecode.R0], o.regs[in.Src] = old.or(o.regs[bytecode.R0]), old.or(o.regs[in.Src])
+		whole = false
+	}
+	if at.regs != 0 {
+		o.rest = o.rest.or(from)
+	}
+	for i := range o.slots {
+		switch {
+		case at.slots>>i&1 == 0:
+		case whole:
+			o.slots[i] = from
+		default:
+			o.slots[i] = o.slots[i].or(from)
 		}
 	}
+}
+
+// slotsOf returns the slots that an access through a register may use, and whether it is
+// all of one.
+func (w *walker) slotsOf(in bytecode.Insn, base bytecode.Reg) (at numberPlaces, whole bool) {
+	v := w.cur.s.get(base)
+	v.each(func(a *Alt) {
+		off, ok := a.Off.IsConst()
+		lo := int64(off) + int64(in.Off)
+		switch {
+		case !isStack(a):
+		case a.Kind == Stack && a.Obj == 0 && ok && lo < 0 && lo >= -stackSize:
+			reads, _ := slotUse(bytecode.Insn{Code: in.Code&^7 | uint8(asm.LdXClass), Src: bytecode.R10, Off: int16(lo)})
+			at.slots |= reads
+			whole = len(v.more) == 0 && in.AccessBytes() == 8 && lo&7 == 0
+		case a.Kind == Stack && a.Obj == 0:
+			at.slots = allSlots
+		case a.Kind == Stack:
+			at.regs = anySlot
+		default:
+			at = numberPlaces{anySlot, allSlots}
+		}
+	})
+	return at, whole
 }
 
 func (w *walker) deriveALU(in bytecode.Insn) {
@@ -105,41 +186,51 @@ func (w *walker) deriveALU(in bytecode.Insn) {
 	case op == asm.Mov && byReg:
 		o.regs[d] = o.regs[s]
 	case op == asm.Mov:
-		o.regs[d] = 0
+		o.regs[d] = numberPlaces{}
 	case op == asm.Swap || op == asm.Neg || !byReg:
 	default:
 		switch a, b := w.number(d), w.number(s); {
 		case a == 0: // added to a pointer
-			w.mark(b)
+			w.mark(numberPlaces{regs: b})
 		case b == 0:
-			w.mark(a)
+			w.mark(numberPlaces{regs: a})
 		}
-		o.regs[d] |= o.regs[s]
+		o.regs[d] = o.regs[d].or(o.regs[s])
 	}
 }
 
 // compared returns the numbers that a comparison compares, and those that are known
 // together with them.
-func (w *walker) compared(in bytecode.Insn) (numbers, linked uint16) {
-	numbers = w.number(in.Dst)
+func (w *walker) compared(in bytecode.Insn) (numbers, linked numberPlaces) {
+	numbers.regs = w.number(in.Dst)
 	if in.Source() == asm.RegSource {
-		numbers |= w.number(in.Src)
+		numbers.regs |= w.number(in.Src)
 	}
 	linked = numbers
 	for r := range bytecode.R10 {
-		if v := w.cur.s.regs[r]; numbers>>r&1 != 0 && v.id != 0 {
-			linked |= w.cur.s.linkedTo(v.id)
+		if v := w.cur.s.regs[r]; numbers.regs>>r&1 != 0 && v.id != 0 {
+			linked = linked.or(w.cur.s.linkedTo(v.id))
 		}
 	}
 	return numbers, linked
 }
 
-// linkedTo returns the registers with an id.
-func (s *State) linkedTo(id uint32) uint16 {
-	set := uint16(0)
+// linkedTo returns the places with an id.
+func (s *State) linkedTo(id uint32) (set numberPlaces) {
 	for r := range bytecode.R10 {
 		if v := s.regs[r]; v != nil && v.id == id {
-			set |= 1 << r
+			set.regs |= 1 << r
+		}
+	}
+	for i, f := range s.frames {
+		for num, sl := range f.all {
+			switch {
+			case sl.val == nil || sl.val.id != id:
+			case i == 0:
+				set.slots |= 1 << (num - 1)
+			default:
+				set.regs |= anySlot
+			}
 		}
 	}
 	return set
@@ -147,21 +238,31 @@ func (s *State) linkedTo(id uint32) uint16 {
 
 // decided notes that a comparison had one outcome, or that both are followed: then
 // numbers that are known together are from now on.
-func (w *walker) decided(numbers, linked uint16, one bool) {
+func (w *walker) decided(numbers, linked numberPlaces, one bool) {
 	if one {
 		w.mark(numbers)
 		return
 	}
-	from := w.cur.from.of(linked)
+	o := &w.cur.from
+	from := o.of(linked)
 	for r := range bytecode.R10 {
-		if linked>>r&1 != 0 {
-			w.cur.from.regs[r] = from
+		if linked.regs>>r&1 != 0 {
+			o.regs[r] = from
 		}
+	}
+	for i := range o.slots {
+		if linked.slots>>i&1 != 0 {
+			o.slots[i] = from
+		}
+	}
+	if linked.regs&anySlot != 0 {
+		o.rest = o.rest.or(from)
 	}
 }
 
 // passed notes a call of a helper or kernel function: sizes of buffers have to be
-// precise, and so has the index of a tail call; what it returns is of no register.
+// precise, and so have the index of a tail call and the key of an element of an array;
+// what it returns is of no register.
 func (w *walker) passed(pc bytecode.PC) {
 	callee := calleeAt(w.p, pc)
 	set := uint16(0)
@@ -171,10 +272,26 @@ func (w *walker) passed(pc bytecode.PC) {
 			set |= w.number(bytecode.R1 + bytecode.Reg(i))
 		}
 	}
-	w.mark(set)
+	w.mark(numberPlaces{regs: set}.or(w.key(callee)))
 	for r := bytecode.R0; r <= bytecode.R5; r++ {
-		w.cur.from.regs[r] = 0
+		w.cur.from.regs[r] = numberPlaces{}
 	}
+}
+
+// key returns the places of a key by which a lookup may find an element for certain.
+func (w *walker) key(h callee) (at numberPlaces) {
+	const lookup = 1 // bpf_map_lookup_elem
+	array := func(a *Alt) bool {
+		if a.Kind != MapPtr || a.Obj < 0 {
+			return true
+		}
+		m := &w.p.Maps[a.Obj]
+		return m.Type == bytecode.MapArray || m.Type == bytecode.MapPercpuArray
+	}
+	if h.helper == lookup && w.cur.s.get(bytecode.R1).has(array) {
+		at, _ = w.slotsOf(bytecode.Insn{}, bytecode.R2)
+	}
+	return at
 }
 
 // lastRound returns the state that was remembered before the last one at an instruction,
@@ -198,21 +315,21 @@ func (s *State) widen(old *checkpoint) {
 	var ids idMap
 	for r, v := range old.s.regs {
 		now := s.regs[r]
-		if v == nil || now == nil || !v.is(Number) || !now.is(Number) || r < numRegs && old.precise>>r&1 != 0 ||
+		if v == nil || now == nil || !v.is(Number) || !now.is(Number) || r < numRegs && old.precise.regs>>r&1 != 0 ||
 			equalValues(now, v) && ids.pair(v.id, now.id) {
 			continue
 		}
 		s.regs[r] = unknownNumber
 	}
-	if old.precise&anySlot != 0 {
-		return
-	}
 	for i := range s.frames {
-		if i >= len(old.s.frames) {
+		if i >= len(old.s.frames) || i > 0 && old.precise.regs&anySlot != 0 {
 			return
 		}
 		for num, sl := range s.frames[i].all {
 			was := old.s.frames[i].at(num)
+			if i == 0 && old.precise.slots>>(num-1)&1 != 0 {
+				continue
+			}
 			if sl.val == nil || was == nil || was.val == nil || !sl.val.is(Number) || !was.val.is(Number) ||
 				equalValues(sl.val, was.val) {
 				continue

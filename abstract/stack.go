@@ -206,8 +206,8 @@ func (f *frame) weak(lo, hi int64, k byteKind, rules Rules) {
 
 // leqFrame reports whether every stack that f describes is one of g's; leq
 // compares two values, and what they are linked to outside of the frame. That can
-// differ for one and the same frame.
-func leqFrame(f, g *frame, leq func(a, b *Value) bool) bool {
+// differ for one and the same frame. In slots that are free, numbers do not count.
+func leqFrame(f, g *frame, free slotSet, leq func(a, b *Value) bool) bool {
 	if f.lost && !g.lost {
 		return false
 	}
@@ -217,13 +217,25 @@ func leqFrame(f, g *frame, leq func(a, b *Value) bool) bool {
 			continue
 		}
 		for num := int16(i*groupSlots + 1); num <= int16(i+1)*groupSlots; num++ {
-			if !leqSlots(x.at(num), y.at(num), leq, f, g.lost) {
+			s, t := x.at(num), y.at(num)
+			if free>>(num-1)&1 != 0 && bothNumbers(s, t) {
+				continue
+			}
+			if !leqSlots(s, t, leq, f, g.lost) {
 				return false
 			}
 		}
 	}
 	return true
 }
+
+// bothNumbers reports whether two slots hold numbers of the same bytes.
+func bothNumbers(s, t *slot) bool {
+	return s != nil && t != nil && s.bytes == t.bytes && plainNumber(s.val) && plainNumber(t.val)
+}
+
+// plainNumber reports whether a value is a number and nothing else.
+func plainNumber(v *Value) bool { return v.is(Number) && v.flags&(maybePtr|maybeLocal) == 0 }
 
 // leqSlots is leqFrame for two slots, either of which may be nil: nothing is known
 // of it. The first is one of frame f, and lost is what the frame says that describes more.

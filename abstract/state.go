@@ -257,7 +257,7 @@ func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
 		}
 	}
 	for i, f := range t.frames {
-		if !leqFrame(s.frames[i], f, ids.leq) {
+		if !leqFrame(s.frames[i], f, 0, ids.leq) {
 			return false
 		}
 	}

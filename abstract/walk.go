@@ -71,6 +71,18 @@ type Outcome struct {
 // Source: kernel/bpf/verifier.c do_check and kernel/bpf/states.c
 // bpf_is_state_visited, Linux 7.3.
 func Walk(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) Outcome {
+	w := newWalker(p, g, opt)
+	if opt.Facts != nil {
+		w.begin(opt.Facts, opt.From)
+		w.out.Felt = w.r.a.f.felt
+		return w.out
+	}
+	w.all()
+	return w.out
+}
+
+// newWalker returns a walker that is about to set out.
+func newWalker(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) *walker {
 	opt.Rules = Kernel
 	a := &analyzer{p: p, g: g, opt: opt.Options, f: newFacts(p, g), kinds: map[bytecode.PC]accessKind{},
 		cover: newCovering(p, g, false)}
@@ -79,12 +91,14 @@ func Walk(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) Outcome {
 	w := &walker{r: &run{a: a}, p: p, opt: opt}
 	w.called, w.distrusted = make([]bool, len(p.Subprogs)), make([]bool, len(p.Subprogs))
 	w.read()
-	if opt.Facts != nil {
-		w.begin(opt.Facts, opt.From)
-		w.out.Felt = a.f.felt
-		return w.out
-	}
-	for _, sub := range a.uncalled() {
+	return w
+}
+
+// all follows the program and the global functions that it calls, or that the verifier
+// follows without a call.
+func (w *walker) all() {
+	p := w.p
+	for _, sub := range w.r.a.uncalled() {
 		w.called[sub] = true
 	}
 	w.follow(0, 0, mainEntry(p))
@@ -95,8 +109,7 @@ func Walk(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) Outcome {
 			sub = 0 // it may have called one before
 		}
 	}
-	w.out.Steps, w.out.Felt = w.insns, a.f.felt
-	return w.out
+	w.out.Steps, w.out.Felt = w.insns, w.r.a.f.felt
 }
 
 // walker is the work of Walk.
@@ -117,8 +130,10 @@ type walker struct {
 	insns, jumps         int // processed so far
 	savedInsns, savedJmp int // when the last state was remembered
 
-	out  Outcome
-	over bool // out is final
+	settles  bool // it is to find out where the verifier comes, as sure as Analyze
+	keepsAll bool // it leaves out no path: for tests
+	out      Outcome
+	over     bool // out is final
 }
 
 // path is a path as far as it was followed.
@@ -173,6 +188,7 @@ func (w *walker) follow(sub int, at bytecode.PC, s *State) {
 		if w.tooLong() || w.opt.Stop != nil && w.stop() {
 			return
 		}
+		w.seen(w.cur.pc)
 		mark := w.places[w.cur.pc].mark
 		if mark&prunePlace != 0 && w.visited() || w.over {
 			if w.over || !w.next() {
@@ -183,7 +199,9 @@ func (w *walker) follow(sub int, at bytecode.PC, s *State) {
 		if mark&jumpPlace != 0 {
 			w.cur.history++
 		}
-		if w.step() && !w.over && !w.next() {
+		ends := w.step()
+		w.addDepth()
+		if ends && !w.over && !w.next() {
 			return
 		}
 	}
@@ -351,12 +369,15 @@ func (w *walker) branch(pc bytecode.PC, in bytecode.Insn, f bytecode.Flow) {
 		w.cur.pc = f.Target
 		return
 	}
-	if w.knowsBetter(in, s) {
+	if !w.settles && w.knowsBetter(in, s) {
 		s.cover = true
 	}
 	numbers, linked := w.compared(in)
 	taken, fall := w.r.branch(pc, in, s)
 	w.decided(numbers, linked, taken == nil || fall == nil)
+	pl := &w.places[pc]
+	pl.taken = pl.taken.Or(truth(taken != nil, taken != nil && taken.certain()))
+	pl.fell = pl.fell.Or(truth(fall != nil, fall != nil && fall.certain()))
 	switch {
 	case taken != nil && fall != nil:
 		w.push(f.Target, taken)
@@ -452,9 +473,7 @@ func (w *walker) exit(pc bytecode.PC) (ends bool) {
 	out.regs[bytecode.R0] = shift(s.regs[bytecode.R0], -1)
 	out.endArgs()
 	w.cur.pc, w.cur.s, w.cur.up = up.site+1, out, up.up
-	for reg := bytecode.R6; reg <= bytecode.R9; reg++ {
-		w.cur.from.regs[reg] = w.cur.from.slots
-	}
+	w.cur.from.leave()
 	w.enterFrame()
 	return false
 }
@@ -462,7 +481,6 @@ func (w *walker) exit(pc bytecode.PC) (ends bool) {
 // call enters a function, or passes over a global one, which is followed on its own.
 func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 	s, r := w.cur.s, w.r
-	w.cur.from.slots |= w.cur.from.of(1<<bytecode.R6 | 1<<bytecode.R7 | 1<<bytecode.R8 | 1<<bytecode.R9)
 	sub := w.p.SubprogAt(f.Callee)
 	if sub < 0 || w.p.Subprogs[sub].Start != f.Callee || r.deeper(r.nested+1) {
 		w.end(GaveUp, false)
@@ -492,6 +510,7 @@ func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 		e.regs[argRegister(i)] = shift(s.regs[argRegister(i)], 1)
 	}
 	e.regs[bytecode.R10] = pointer(Stack, 0, 0)
+	w.cur.from.enter()
 	w.cur.pc, w.cur.s, w.cur.up = f.Callee, e, up
 	w.enterFrame()
 }

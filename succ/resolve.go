@@ -180,6 +180,7 @@ func (m *Memo) Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 	r := &Result{Graph: g, Targets: &cfg.Targets{}, Facts: facts, Exact: facts, errs: opt.Quirks.NoLoadOffset,
 		quirks: opt.Quirks, felt: facts.Felt(), config: facts.ReadsConfig()}
 	if !add(r.Targets, p, facts) && len(leaders.PCs()) == 0 {
+		r.settle(p, kernel)
 		r.Indirect = r.list(p)
 		return r, nil
 	}
@@ -197,8 +198,24 @@ func (m *Memo) Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 		}
 		again = again || to != r.Targets
 	}
+	r.settle(p, kernel)
 	r.Indirect = r.list(p)
 	return r, nil
+}
+
+// settle answers by a walk what the facts leave open of the verifier's way.
+func (r *Result) settle(p *bytecode.Program, kernel abstract.Options) {
+	const (
+		least   = 1 << 18 // instructions to follow, and for each of the program
+		perSlot = 64
+		most    = 1 << 20
+	)
+	settled := abstract.Settle(p, r.Facts, kernel, min(least+perSlot*int(p.Len()), most))
+	r.felt = r.felt.Or(settled.Felt())
+	if r.Exact == r.Facts {
+		r.Exact = settled
+	}
+	r.Facts = settled
 }
 
 // roundsBetween is the number of rounds after which one follows computed addresses to

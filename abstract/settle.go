@@ -1,0 +1,99 @@
+package abstract
+
+import (
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// Settle answers by a walk what facts with rules Kernel of a program, by the same
+// options, leave open: where states were joined, the verifier may have one of them or
+// none. A walk of all its paths tells which, if it comes to an end within so many
+// instructions. The result is f itself where nothing was left open, or no answer found.
+func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
+	if !f.open() || !walkable(p) {
+		return f
+	}
+	w := newWalker(p, f.g, WalkOptions{Options: opt, Steps: steps})
+	w.settles = true
+	w.all()
+	seen := w.r.a.f
+	out := *f
+	out.felt = f.felt.Or(seen.felt)
+	if w.over || w.out.Ending != AllPaths || seen.anyFunc || seen.missing {
+		return &out
+	}
+	out.uses, out.calls, out.packet, out.depth = seen.uses, seen.calls, seen.packet, seen.depth
+	out.states, out.sure = make([][]*State, len(f.states)), make([]bool, len(f.sure))
+	for b := range f.g.Blocks {
+		if t := w.places[f.g.Blocks[b].Start].seen; t != cfg.No {
+			out.states[b], out.sure[b] = f.states[b], t == cfg.Yes
+		}
+	}
+	out.settleEdges(f, w)
+	out.faults = slices.DeleteFunc(slices.Clone(f.faults), func(x Fault) bool { return w.places[x.PC].seen == cfg.No })
+	out.conclude()
+	return &out
+}
+
+// walkable reports whether a walk of all paths of a program is one of all that the
+// verifier follows: not so with iterators and may_goto, of which it follows one round, and
+// with functions that are followed without a call.
+func walkable(p *bytecode.Program) bool {
+	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+		if p.Insns[pc].Code == bytecode.CodeMayGoto || isNext(p, pc) {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(p.Subprogs, func(s bytecode.Subprogram) bool { return s.Exception })
+}
+
+// open reports whether it is open if the verifier comes to a block.
+func (f *Facts) open() bool {
+	for b := range f.g.Blocks {
+		if f.ReachBlock(cfg.BlockID(b)) == cfg.Maybe {
+			return true
+		}
+	}
+	return false
+}
+
+// settleEdges keeps the edges of f that a walk took.
+func (f *Facts) settleEdges(old *Facts, w *walker) {
+	f.edges, f.sureEdges = newBitset(f.g.NumEdges()), newBitset(f.g.NumEdges())
+	for i, e := range f.g.Edges() {
+		from := &w.places[f.g.Blocks[e.From].Last]
+		way := cfg.Maybe
+		switch e.Kind {
+		case cfg.Taken:
+			way = from.taken
+		case cfg.FallThrough:
+			if w.p.Flow(f.g.Blocks[e.From].Last).Kind == bytecode.FlowCond {
+				way = from.fell
+			}
+		}
+		if old.EdgeFeasible(i) && way != cfg.No && from.seen != cfg.No && w.places[f.g.Blocks[e.To].Start].seen != cfg.No {
+			f.edge(i, way == cfg.Yes || old.Take(i) == cfg.Yes)
+		}
+	}
+}
+
+// seen notes that the walk has come to an instruction.
+func (w *walker) seen(pc bytecode.PC) {
+	pl := &w.places[pc]
+	pl.seen = pl.seen.Or(truth(true, w.cur.s.certain()))
+}
+
+// addDepth adds how far down the last instruction has used the frames in sight to what is
+// known of their functions.
+func (w *walker) addDepth() {
+	sub, up := w.r.sub, w.cur.up
+	for i := range w.r.depth {
+		if w.r.a.f.depth[sub].add(w.r.depth[i]); up == nil {
+			break
+		}
+		sub, up = up.sub, up.up
+	}
+	w.r.depth = w.r.depth[:0]
+}

@@ -1,0 +1,122 @@
+package abstract
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
+)
+
+// TestWalkAll states that a walk which leaves out paths that are covered comes to the
+// instructions that one comes to which leaves out nothing, goes the same ways, and is not
+// more certain.
+func TestWalkAll(t *testing.T) {
+	const most = 50_000
+	compared, shorter := 0, 0
+	for seed := range uint64(240) {
+		p := constants(seed)
+		switch seed % 8 {
+		case 1:
+			p = progen.Random(seed, 12+int(seed%20))
+		case 2:
+			p = progen.Stack(seed, true)
+		case 3:
+			p = progen.Copies(seed)
+		}
+		p.Type = "syscall"
+		g, err := cfg.Build(p, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var w [2]*walker
+		for i := range w {
+			w[i] = newWalker(p, g, WalkOptions{Steps: most})
+			w[i].settles, w[i].keepsAll = true, i == 1
+			w[i].all()
+		}
+		if w[1].out.Ending != AllPaths || !walkable(p) {
+			continue
+		}
+		if compared++; w[0].insns < w[1].insns {
+			shorter++
+		}
+		for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+			a, b := &w[0].places[pc], &w[1].places[pc]
+			for i, x := range [3][2]cfg.Truth{{a.seen, b.seen}, {a.taken, b.taken}, {a.fell, b.fell}} {
+				if (x[0] == cfg.No) != (x[1] == cfg.No) || x[0] > x[1] {
+					t.Errorf("seed %d, slot %d %q: %s %v; when nothing is left out %v", seed, pc, p.Text(pc),
+						[]string{"seen", "taken", "fell through"}[i], x[0], x[1])
+				}
+			}
+		}
+	}
+	if compared < 100 || shorter < 80 {
+		t.Error("the programs do not try it")
+	}
+	t.Logf("%d programs compared, the walk of %d was shorter", compared, shorter)
+}
+
+// constants makes a program of a few constants that differ between paths which meet, go
+// through registers, parts of slots and atomic operations, and decide branches.
+func constants(seed uint64) *bytecode.Program {
+	const (
+		movX, mov, add, exit = 0xbf, 0xb7, 0x07, 0x95
+		jeq, jne, jgt, jsle  = 0x15, 0x55, 0x25, 0xd5
+		load, atomic         = 0x61, 0xdb
+	)
+	rnd := rand.New(rand.NewPCG(seed, 21))
+	var a progen.Asm
+	data := []bytecode.Reg{7, 8, 9, 2, 3}
+	reg := func() bytecode.Reg { return data[rnd.IntN(len(data))] }
+	small := func() int32 { return int32(rnd.IntN(4)) }
+	slot := func(size int) int16 { return int16(-16 + size*rnd.IntN(16/size)) }
+	a.Emit(movX, 6, 1, 0, 0)
+	for _, r := range data {
+		a.Emit(mov, r, 0, 0, small())
+	}
+	a.Emit(0x7a, 10, 0, -8, small())
+	a.Emit(0x7a, 10, 0, -16, small())
+	for i := range 24 + rnd.IntN(24) {
+		end := fmt.Sprint("end", i)
+		size := []int{8, 8, 4, 2, 1}[rnd.IntN(5)]
+		width := map[int]uint8{8: 0x18, 4: 0x00, 2: 0x08, 1: 0x10}[size]
+		switch rnd.IntN(8) {
+		case 0, 1: // paths that meet
+			a.Emit(load, 0, 6, int16(4*rnd.IntN(8)), 0)
+			a.If(jeq, 0, 0, small(), end)
+			a.Emit(mov, reg(), 0, 0, small())
+			a.Label(end)
+		case 2:
+			a.Emit([]uint8{0x0f, 0x5f, 0x4f, 0xaf, movX, 0xbc}[rnd.IntN(6)], reg(), reg(), 0, 0)
+		case 3:
+			a.Emit(0x63|width, 10, reg(), slot(size), 0)
+		case 4:
+			a.Emit(load|width, reg(), 10, slot(size), 0)
+		case 5:
+			a.Emit(movX, 4, 10, 0, 0)
+			a.Emit(add, 4, 0, 0, -16)
+			if rnd.IntN(2) == 0 {
+				a.Emit(0x63|width, 4, reg(), slot(size)+16, 0)
+			} else {
+				a.Emit(load|width, reg(), 4, slot(size)+16, 0)
+			}
+		case 6:
+			a.Emit(atomic, 10, reg(), slot(8), []int32{0, 1, 0x40, 0x41, 0xe1}[rnd.IntN(5)])
+		default: // a decision
+			code := []uint8{jeq, jne, jgt, jsle}[rnd.IntN(4)]
+			if rnd.IntN(2) == 0 {
+				a.If(code, reg(), 0, small(), end)
+			} else {
+				a.If(code|8, reg(), reg(), 0, end)
+			}
+			a.Emit(mov, reg(), 0, 0, small())
+			a.Label(end)
+		}
+	}
+	a.Emit(mov, 0, 0, 0, 0)
+	a.Emit(exit, 0, 0, 0, 0)
+	return a.Program("constants")
+}
