@@ -36,9 +36,10 @@ func (n numberPlaces) or(m numberPlaces) numberPlaces {
 // origins holds for each register and slot the places of the last remembered state that
 // it was computed of.
 type origins struct {
-	regs  [numRegs]numberPlaces
-	slots [maxSlots]numberPlaces
-	rest  numberPlaces // of anySlot
+	regs   [numRegs]numberPlaces
+	slots  *[maxSlots]numberPlaces // nil: each was computed of itself
+	shared bool                    // others have slots, too
+	rest   numberPlaces            // of anySlot
 }
 
 // own are the origins right behind a remembered state.
@@ -47,17 +48,30 @@ func own() origins {
 	for r := range o.regs {
 		o.regs[r].regs = 1 << r
 	}
-	for i := range o.slots {
-		o.slots[i].slots = 1 << i
-	}
 	return o
+}
+
+// edit returns the slots to change them.
+func (o *origins) edit() *[maxSlots]numberPlaces {
+	switch {
+	case o.slots == nil:
+		o.slots = new([maxSlots]numberPlaces)
+		for i := range o.slots {
+			o.slots[i].slots = 1 << i
+		}
+	case o.shared:
+		slots := *o.slots
+		o.slots = &slots
+	}
+	o.shared = false
+	return o.slots
 }
 
 // enter notes a call: the registers that the callee keeps and the slots of the frame are
 // places of another frame from now on.
 func (o *origins) enter() {
 	o.rest = o.rest.or(o.of(numberPlaces{1<<bytecode.R6 | 1<<bytecode.R7 | 1<<bytecode.R8 | 1<<bytecode.R9, allSlots}))
-	o.slots = [maxSlots]numberPlaces{}
+	*o.edit() = [maxSlots]numberPlaces{}
 }
 
 // leave notes a return.
@@ -65,8 +79,9 @@ func (o *origins) leave() {
 	for r := bytecode.R6; r <= bytecode.R9; r++ {
 		o.regs[r] = o.rest
 	}
-	for i := range o.slots {
-		o.slots[i] = o.rest
+	slots := o.edit()
+	for i := range slots {
+		slots[i] = o.rest
 	}
 }
 
@@ -76,6 +91,10 @@ func (o *origins) of(set numberPlaces) (out numberPlaces) {
 		if set.regs>>r&1 != 0 {
 			out = out.or(from)
 		}
+	}
+	if o.slots == nil {
+		out.slots |= set.slots
+		set.slots = 0
 	}
 	for ; set.slots != 0; set.slots &= set.slots - 1 {
 		out = out.or(o.slots[bits.TrailingZeros64(uint64(set.slots))])
@@ -144,13 +163,15 @@ func (w *walker) deriveStore(in bytecode.Insn) {
 	if at.regs != 0 {
 		o.rest = o.rest.or(from)
 	}
-	for i := range o.slots {
-		switch {
-		case at.slots>>i&1 == 0:
-		case whole:
-			o.slots[i] = from
-		default:
-			o.slots[i] = o.slots[i].or(from)
+	if at.slots == 0 || from == (numberPlaces{}) && !whole {
+		return
+	}
+	slots := o.edit()
+	for ; at.slots != 0; at.slots &= at.slots - 1 {
+		if i := bits.TrailingZeros64(uint64(at.slots)); whole {
+			slots[i] = from
+		} else {
+			slots[i] = slots[i].or(from)
 		}
 	}
 }
@@ -250,10 +271,8 @@ func (w *walker) decided(numbers, linked numberPlaces, one bool) {
 			o.regs[r] = from
 		}
 	}
-	for i := range o.slots {
-		if linked.slots>>i&1 != 0 {
-			o.slots[i] = from
-		}
+	for set := linked.slots; set != 0; set &= set - 1 {
+		o.edit()[bits.TrailingZeros64(uint64(set))] = from
 	}
 	if linked.regs&anySlot != 0 {
 		o.rest = o.rest.or(from)

@@ -12,7 +12,7 @@ import (
 // none. A walk of all its paths tells which, if it comes to an end within so many
 // instructions. The result is f itself where nothing was left open, or no answer found.
 func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
-	if !f.open() || !walkable(p) {
+	if !f.open() || !walkable(p, f.g) {
 		return f
 	}
 	w := newWalker(p, f.g, WalkOptions{Options: opt, Steps: steps})
@@ -38,13 +38,16 @@ func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
 }
 
 // walkable reports whether a walk of all paths of a program is one of all that the
-// verifier follows: not so with iterators and may_goto, of which it follows one round, and
-// with functions that are followed without a call.
-func walkable(p *bytecode.Program) bool {
+// verifier follows: not so with iterators and may_goto, of which it knows one round better
+// than others, and with exceptions.
+func walkable(p *bytecode.Program, g *cfg.Graph) bool {
 	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
 		if p.Insns[pc].Code == bytecode.CodeMayGoto || isNext(p, pc) {
 			return false
 		}
+	}
+	if slices.ContainsFunc(g.Edges(), func(e cfg.Edge) bool { return e.Kind == cfg.Unwind || e.Kind == cfg.Exception }) {
+		return false
 	}
 	return !slices.ContainsFunc(p.Subprogs, func(s bytecode.Subprogram) bool { return s.Exception })
 }

@@ -37,7 +37,7 @@ func TestWalkAll(t *testing.T) {
 			w[i].settles, w[i].keepsAll = true, i == 1
 			w[i].all()
 		}
-		if w[1].out.Ending != AllPaths || !walkable(p) {
+		if w[1].out.Ending != AllPaths || !walkable(p, g) {
 			continue
 		}
 		if compared++; w[0].insns < w[1].insns {

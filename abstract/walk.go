@@ -183,6 +183,10 @@ func (w *walker) follow(sub int, at bytecode.PC, s *State) {
 	w.cur = path{pc: at, s: s, from: own()}
 	w.r.sub, w.r.nested = sub, 0
 	for !w.over {
+		if w.cur.pc < 0 || w.cur.pc >= w.p.Len() { // of a damaged program
+			w.end(GaveUp, false)
+			return
+		}
 		w.insns++
 		w.cur.length++
 		if w.tooLong() || w.opt.Stop != nil && w.stop() {
@@ -271,6 +275,7 @@ func (w *walker) enterFrame() {
 
 // push lets a branch wait.
 func (w *walker) push(pc bytecode.PC, s *State) *path {
+	w.cur.from.shared = true
 	b := w.cur
 	b.pc, b.s = pc, s
 	w.waiting = append(w.waiting, b)

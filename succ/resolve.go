@@ -208,7 +208,7 @@ func (r *Result) settle(p *bytecode.Program, kernel abstract.Options) {
 	const (
 		least   = 1 << 18 // instructions to follow, and for each of the program
 		perSlot = 64
-		most    = 1 << 20
+		most    = 1 << 19
 	)
 	settled := abstract.Settle(p, r.Facts, kernel, min(least+perSlot*int(p.Len()), most))
 	r.felt = r.felt.Or(settled.Felt())

@@ -28,7 +28,7 @@ var recursive = map[string][]string{
 		"abstract.run.enter", "abstract.run.helperCall", "abstract.run.last", "abstract.run.step",
 	},
 	"one step: the other condition": {
-		"abstract/scalar.Decide", "abstract/scalar.compare",
+		"abstract/scalar.Decide", "abstract/scalar.compare", "abstract/scalar.refineRaw",
 	},
 	"writers inside of each other, as the command nests them": {
 		"cmd/bpfcfg.terminal",
