@@ -53,7 +53,8 @@ func (m *monitor) inline(f int) {
 		slot, off := int16(-8*(1+shape.IntN(40))), int16(8*shape.IntN(6))
 		next := fmt.Sprintf("next%d_%d", m.copies, step)
 		at := 20*f + 2*step
-		m.line(file, at, fmt.Sprintf("bpf_core_read(&event->field_%d, sizeof(event->field_%d), &task->member_%d);", at, at, shape.IntN(90)))
+		m.line(file, at, fmt.Sprintf("bpf_core_read(&event->field_%d, sizeof(event->field_%d), &task->member_%d);",
+			at, at, shape.IntN(90)))
 		m.a.Emit(opLdxDW, 3, 6, off, 0)
 		m.a.Emit(opMovX, 1, 10, 0, 0)
 		m.a.Emit(opAddK, 1, 0, 0, int32(slot))
