@@ -46,6 +46,10 @@ func removeFastcallSpills(st *state, im *image) (*image, int, error) {
 		if out == im {
 			out = im.clone()
 		}
+		if f.opposed {
+			f.keep(out)
+			continue
+		}
 		changed += f.remove(out, given == cfg.Maybe)
 	}
 	return out, changed, nil
@@ -72,6 +76,7 @@ type fastcalls struct {
 	low        int          // offset from r10 above which others may use the stack
 	keepStack  bool         // a call that is not inlined looks the same
 	guess      bool         // the prototype of one that looks the same is not known
+	opposed    bool         // a load or store that may be seen forbids it
 }
 
 // inlinesFastcall reports whether a function has a call around which spills can
@@ -216,7 +221,7 @@ func (f *fastcalls) givenUp() cfg.Truth {
 	}
 	note := func(low, sure int) {
 		if low < f.low {
-			out = out.Or(cfg.Maybe)
+			out, f.opposed = out.Or(cfg.Maybe), true
 		}
 		if sure < f.low {
 			out = cfg.Yes
@@ -241,6 +246,15 @@ func (f *fastcalls) givenUp() cfg.Truth {
 		out = out.Or(cfg.Maybe)
 	}
 	return out
+}
+
+// keep leaves the stores and loads, which may be gone: code that forbids to remove them
+// is there for all that is known.
+func (f *fastcalls) keep(out *image) {
+	for _, c := range f.calls {
+		out.slots[c.at].marks |= markUnpredicted
+	}
+	out.funcs[f.fn].unsure = true
 }
 
 // remove turns the stores and loads into no-ops and returns how many there are.

@@ -108,10 +108,10 @@ type state struct {
 	usedValue, usedStackForm, usedSMP bool // members of the profile that were asked for
 
 	throws       cfg.Truth
-	private      []bool         // by source subprogram: uses a private stack
-	tailReaching []bool         // by source subprogram: reaches a tail call
-	zext         map[int32]bool // source slots that a zero extension follows
-	tailCalls    []jit.TailCall // with PC in source slots
+	private      []bool              // by source subprogram: uses a private stack
+	tailReaching []bool              // by source subprogram: reaches a tail call
+	zext         map[int32]cfg.Truth // source slots that a zero extension follows
+	tailCalls    []jit.TailCall      // with PC in source slots
 }
 
 // pass is one rewrite. It returns the new image and the number of instructions

@@ -14,8 +14,9 @@ import (
 // later. x86-64 extends all other 32-bit results by itself
 // (kernel/bpf/liveness.c bpf_compute_live_registers, Linux 7.3; before 7.1 the
 // verifier finds it out along the paths that it follows, so unseen
-// instructions do not count then).
-func findCmpxchg(st *state, im *image) (map[int32]bool, error) {
+// instructions do not count then, and neither does the exit of a struct_ops that returns
+// nothing, which is not known here).
+func findCmpxchg(st *state, im *image) (map[int32]cfg.Truth, error) {
 	var at []int32
 	for i, s := range im.slots {
 		if s.marks&markSecond == 0 && isCmpxchg32(s.in) {
@@ -29,11 +30,19 @@ func findCmpxchg(st *state, im *image) (map[int32]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	live := highLive(im, g, !st.kernel.Has(kernel.PruneBranches))
-	out := map[int32]bool{}
+	follows := !st.kernel.Has(kernel.PruneBranches)
+	live := highLive(im, g, follows, true)
+	sure := live
+	if follows && st.src.Type == "struct_ops" {
+		sure = highLive(im, g, follows, false)
+	}
+	out := map[int32]cfg.Truth{}
 	for _, i := range at {
-		if live[i] {
-			out[i] = true
+		switch {
+		case sure[i]:
+			out[i] = cfg.Yes
+		case live[i]:
+			out[i] = cfg.Maybe
 		}
 	}
 	return out, nil
@@ -48,8 +57,8 @@ func isCmpxchg32(in bytecode.Insn) bool {
 }
 
 // highLive returns for each slot whether the high half of R0 may be read
-// behind it: a backward analysis of one bit, block by block.
-func highLive(im *image, g *graph, onlySeen bool) []bool {
+// behind it: a backward analysis of one bit, block by block. Exits says that they read it.
+func highLive(im *image, g *graph, onlySeen, exits bool) []bool {
 	preds := make([][]node, g.nodes())
 	for n := range node(g.nodes()) {
 		g.eachSucc(n, func(to node) { preds[to] = append(preds[to], n) })
@@ -64,7 +73,7 @@ func highLive(im *image, g *graph, onlySeen bool) []bool {
 		n := work.pop()
 		live := end[n]
 		if !g.isHub(n) {
-			live = highBefore(im, g, cfg.BlockID(n), live, onlySeen, after)
+			live = highBefore(im, g, cfg.BlockID(n), live, onlySeen, exits, after)
 		}
 		if !live {
 			continue
@@ -81,7 +90,7 @@ func highLive(im *image, g *graph, onlySeen bool) []bool {
 
 // highBefore returns whether the high half of R0 is live in front of a block,
 // when it is or is not behind it, and notes for its slots what is so behind them.
-func highBefore(im *image, g *graph, b cfg.BlockID, live, onlySeen bool, after []bool) bool {
+func highBefore(im *image, g *graph, b cfg.BlockID, live, onlySeen, exits bool, after []bool) bool {
 	if onlySeen && im.slots[g.Blocks[b].Start].marks&markSeen == 0 {
 		return false
 	}
@@ -89,7 +98,7 @@ func highBefore(im *image, g *graph, b cfg.BlockID, live, onlySeen bool, after [
 	for _, i := range slices.Backward(pcs) {
 		in := im.slots[i].in
 		after[i] = live
-		live = readsHigh(in) || live && !writesR0(in)
+		live = readsHigh(in) && (exits || in.Code != bytecode.CodeExit) || live && !writesR0(in)
 	}
 	return live
 }
@@ -153,7 +162,7 @@ func writesR0(in bytecode.Insn) bool {
 func extendCmpxchg(st *state, im *image) (*image, int, error) {
 	b, changed := newBuilder(im), 0
 	for i, s := range im.slots {
-		if s.marks&markSecond != 0 || !isCmpxchg32(s.in) || s.marks&markPatched == 0 && !st.zext[s.orig] {
+		if s.marks&markSecond != 0 || !isCmpxchg32(s.in) || s.marks&markPatched == 0 && st.zext[s.orig] == cfg.No {
 			b.keep(i)
 			continue
 		}
@@ -163,6 +172,9 @@ func extendCmpxchg(st *state, im *image) (*image, int, error) {
 			continue
 		}
 		extend := raw(w32|opMov|byReg, bytecode.R0, bytecode.R0, 0, 1)
+		if s.marks&markPatched == 0 && st.zext[s.orig] == cfg.Maybe {
+			s, extend = s.unpredicted(), extend.unpredicted()
+		}
 		b.patch(i, s, extend)
 		changed++
 	}
