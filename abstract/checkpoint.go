@@ -355,7 +355,7 @@ func (w *walker) covers(c *checkpoint, live uint16, exact bool) bool {
 			if exact && now != nil {
 				return false
 			}
-		case exact || r >= numRegs || !c.decidesNothing(r, now, live):
+		case exact || r >= numRegs || !c.decidesNothing(r, now, live, w.settles):
 			if !leq(now, old) {
 				return false
 			}
@@ -388,7 +388,15 @@ func (w *walker) linksLeq(ids *idMap, now, old *Value) bool {
 }
 
 // decidesNothing reports whether what a register holds makes no difference: nothing reads
-// it, or it holds a number as before, which has decided nothing.
-func (c *checkpoint) decidesNothing(r int, now *Value, live uint16) bool {
-	return live>>r&1 == 0 || c.s.regs[r].is(Number) && c.precise.regs>>r&1 == 0 && now != nil && now.is(Number)
+// it, or it holds a number as before, which has decided nothing. Plain says that what may
+// be a pointer is no number here: what it leads to makes a difference.
+func (c *checkpoint) decidesNothing(r int, now *Value, live uint16, plain bool) bool {
+	old := c.s.regs[r]
+	switch {
+	case live>>r&1 == 0:
+		return true
+	case plain && (!plainNumber(old) || !plainNumber(now)):
+		return false
+	}
+	return old.is(Number) && c.precise.regs>>r&1 == 0 && now != nil && now.is(Number)
 }

@@ -280,14 +280,14 @@ func (w *walker) decided(numbers, linked numberPlaces, one bool) {
 }
 
 // passed notes a call of a helper or kernel function: sizes of buffers have to be
-// precise, and so have the index of a tail call and the key of an element of an array;
-// what it returns is of no register.
+// precise, and so have the index of a tail call, the key of an element of an array, and
+// what a kernel function is given; what it returns is of no register.
 func (w *walker) passed(pc bytecode.PC) {
 	callee := calleeAt(w.p, pc)
 	set := uint16(0)
 	for i := range min(5, callee.Params) {
 		size := i > 0 && callee.Args[i-1].Size == calls.Next && callee.Args[i-1].Use != calls.Nothing
-		if size || !callee.known || callee.helper == bytecode.HelperTailCall && i == 2 {
+		if size || !callee.known || callee.helper == 0 || callee.helper == bytecode.HelperTailCall && i == 2 {
 			set |= w.number(bytecode.R1 + bytecode.Reg(i))
 		}
 	}

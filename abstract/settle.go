@@ -25,10 +25,15 @@ func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
 		return &out
 	}
 	out.uses, out.calls, out.packet, out.depth = seen.uses, seen.calls, seen.packet, seen.depth
-	out.states, out.sure = make([][]*State, len(f.states)), make([]bool, len(f.sure))
+	out.states, out.sure = slices.Clone(f.states), make([]bool, len(f.sure))
+	out.reached = newBitset(len(f.sure))
 	for b := range f.g.Blocks {
-		if t := w.places[f.g.Blocks[b].Start].seen; t != cfg.No {
-			out.states[b], out.sure[b] = f.states[b], t == cfg.Yes
+		switch t := w.places[f.g.Blocks[b].Start].seen; {
+		case t == cfg.No:
+			out.states[b] = nil
+		case f.reached.has(b):
+			out.reached.add(b)
+			out.sure[b] = t == cfg.Yes
 		}
 	}
 	out.settleEdges(f, w)
@@ -39,10 +44,10 @@ func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
 
 // walkable reports whether a walk of all paths of a program is one of all that the
 // verifier follows: not so with iterators and may_goto, of which it knows one round better
-// than others, and with exceptions.
+// than others, with exceptions, and with functions that others may call.
 func walkable(p *bytecode.Program, g *cfg.Graph) bool {
 	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
-		if p.Insns[pc].Code == bytecode.CodeMayGoto || isNext(p, pc) {
+		if p.Insns[pc].Code == bytecode.CodeMayGoto || isNext(p, pc) || p.Flow(pc).Kind == bytecode.FlowFuncAddr {
 			return false
 		}
 	}

@@ -59,6 +59,34 @@ func TestWalkAll(t *testing.T) {
 	t.Logf("%d programs compared, the walk of %d was shorter", compared, shorter)
 }
 
+// TestSettleCallback states that a function that is handed to kernel code which nothing is
+// known of is not taken for one that is never called, though a walk does not come there.
+func TestSettleCallback(t *testing.T) {
+	var a progen.Asm
+	a.Func("main", false)
+	a.FuncAddr(1, "f")
+	call := a.PC()
+	a.Kfunc("bpf_not_known")
+	a.Emit(0xb7, 0, 0, 0, 0)
+	a.Emit(0x95, 0, 0, 0, 0)
+	a.Func("f", false)
+	at := a.PC()
+	a.Emit(0xb7, 0, 0, 0, 0)
+	a.Emit(0x95, 0, 0, 0, 0)
+	p := a.Program("p")
+	to := &cfg.Targets{}
+	to.Add(call, at)
+	g, err := cfg.Build(p, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt := Options{Rules: Kernel}
+	f := Analyze(p, g, opt)
+	if got := Settle(p, f, opt, 1000).Reach(at); f.Reach(at) != cfg.Maybe || got != cfg.Maybe {
+		t.Errorf("%v, settled %v, want maybe", f.Reach(at), got)
+	}
+}
+
 // constants makes a program of a few constants that differ between paths which meet, go
 // through registers, parts of slots and atomic operations, and decide branches.
 func constants(seed uint64) *bytecode.Program {
