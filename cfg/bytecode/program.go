@@ -15,6 +15,7 @@
 package bytecode
 
 import (
+	"fmt"
 	"slices"
 	"sort"
 )
@@ -113,6 +114,14 @@ type Subprogram struct {
 	// From is the function of the object that this one is a copy of, counted from 1
 	// in order of section and address; 0 when it is from no object.
 	From int
+}
+
+// Label returns the name of the subprogram, or one made from its first slot where it has none.
+func (s *Subprogram) Label() string {
+	if s.Name == "" {
+		return fmt.Sprintf("func_%d", s.Start)
+	}
+	return s.Name
 }
 
 // Map describes a map that a Program refers to.

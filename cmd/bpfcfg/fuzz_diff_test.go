@@ -10,6 +10,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/diff"
 	"github.com/bpfcfg/bpfcfg/internal/testing/damage"
 	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/where"
 )
 
 // smallObjects returns the objects of the corpus that are cheap to analyse, the
@@ -111,12 +112,12 @@ func FuzzWhere(f *testing.F) {
 			}
 			return
 		}
-		var d placeDoc
+		var d where.Place
 		if err := json.Unmarshal([]byte(r.out), &d); err != nil {
 			t.Fatal(err)
 		}
-		want, err := parsePosition(pos)
-		if err != nil || uint64(d.Offset) != want.off {
+		want, err := where.Parse(pos)
+		if err != nil || uint64(d.Offset) != want.Offset {
 			t.Errorf("%q is at %#x: %v", pos, d.Offset, err)
 		}
 		if d.X86.Offset > d.Offset || d.Offset-d.X86.Offset > 14 || d.X86.Text == "" {

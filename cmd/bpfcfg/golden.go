@@ -351,7 +351,7 @@ func (c *goldenFlags) printCauses(w io.Writer, causes []causeDoc) {
 		}
 		fmt.Fprintf(w, "  %s", visible.Text(x.Text))
 		if x.File != "" {
-			fmt.Fprintf(w, "  @ %s:%d", visible.Text(base(x.File)), x.Line)
+			fmt.Fprintf(w, "  @ %s:%d", visible.Text(visible.Base(x.File)), x.Line)
 		}
 		fmt.Fprintln(w)
 	}

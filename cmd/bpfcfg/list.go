@@ -268,7 +268,7 @@ func untabled(programs []*bytecode.Program) []string {
 	}
 	var names []string
 	for _, at := range list[:min(len(list), most)] {
-		names = append(names, fmt.Sprintf("%s:%d", base(at.file), at.line))
+		names = append(names, fmt.Sprintf("%s:%d", visible.Base(at.file), at.line))
 	}
 	if len(list) > most {
 		names = append(names, fmt.Sprintf("%d more", len(list)-most))

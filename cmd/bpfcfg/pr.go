@@ -13,6 +13,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/diff"
 	"github.com/bpfcfg/bpfcfg/internal/policy"
 	"github.com/bpfcfg/bpfcfg/internal/pullrequest"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
@@ -255,7 +256,7 @@ func deadCode(s diff.Side, fresh *newDead) map[string]int {
 	eachDead(s, func(q diff.Compiled, f *check.Finding) {
 		out[q.Key]++
 		if fresh != nil && !fresh.known[f.Fingerprint] {
-			at := fmt.Sprintf("%s: %s:%d", q.Key, base(f.Location.File), f.Location.Line)
+			at := fmt.Sprintf("%s: %s:%d", q.Key, visible.Base(f.Location.File), f.Location.Line)
 			fresh.texts = append(fresh.texts, at+": "+f.Message)
 		}
 	})

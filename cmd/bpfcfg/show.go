@@ -246,22 +246,11 @@ func title(w io.Writer, p *bytecode.Program, more string) {
 
 // funcName returns a subprogram's name, or where it starts.
 func funcName(p *bytecode.Program, sub int) string {
-	if n := p.Subprogs[sub].Name; n != "" {
-		return visible.Text(n)
-	}
-	return fmt.Sprintf("func_%d", p.Subprogs[sub].Start)
+	return visible.Text(p.Subprogs[sub].Label())
 }
 
 // sourceLine returns a C line as a comment: "; x = 1; @ file.c:12".
 func sourceLine(l bytecode.Line) string {
 	text := strings.TrimSpace(l.Text)
-	return fmt.Sprintf("; %s @ %s:%d", visible.Text(text), visible.Text(base(l.File)), l.Line)
-}
-
-// base returns the last element of a path as the compiler recorded it.
-func base(file string) string {
-	if i := strings.LastIndexAny(file, `/\`); i >= 0 {
-		return file[i+1:]
-	}
-	return file
+	return fmt.Sprintf("; %s @ %s:%d", visible.Text(text), visible.Text(visible.Base(l.File)), l.Line)
 }

@@ -226,7 +226,7 @@ func places(e entryDoc) (xlated, jitted string) {
 // entryLine returns the C line of an entry's instruction, if known.
 func entryLine(v *view, e entryDoc) string {
 	if l, ok := v.program.LineAt(bytecode.PC(e.Original)); ok && e.Block >= 0 {
-		return fmt.Sprintf("%s:%d", visible.Text(base(l.File)), l.Line)
+		return fmt.Sprintf("%s:%d", visible.Text(visible.Base(l.File)), l.Line)
 	}
 	return ""
 }

@@ -246,11 +246,7 @@ func sourceText(s *Source) string {
 	if s == nil {
 		return ""
 	}
-	file := s.File
-	if i := strings.LastIndexAny(file, `/\`); i >= 0 {
-		file = file[i+1:]
-	}
-	return fmt.Sprintf("; %s @ %s:%d", visible.Text(s.Text), visible.Text(file), s.Line)
+	return fmt.Sprintf("; %s @ %s:%d", visible.Text(s.Text), visible.Text(visible.Base(s.File)), s.Line)
 }
 
 // jump writes an indirect jump or call whose targets changed.

@@ -272,11 +272,7 @@ func (x *Explainer) start(at Place, b cfg.BlockID, pc bytecode.PC, shown bytecod
 
 // function returns the name of a block's subprogram.
 func (x *Explainer) function(b cfg.BlockID) string {
-	s := x.p.Subprogs[x.g.Blocks[b].Sub]
-	if s.Name == "" {
-		return fmt.Sprintf("func_%d", s.Start)
-	}
-	return s.Name
+	return x.p.Subprogs[x.g.Blocks[b].Sub].Label()
 }
 
 // source returns the C line of an instruction.

@@ -64,11 +64,7 @@ func sourceText(s *Source) string {
 	if s == nil {
 		return ""
 	}
-	file := s.File
-	if i := strings.LastIndexAny(file, `/\`); i >= 0 {
-		file = file[i+1:]
-	}
-	return fmt.Sprintf("; %s @ %s:%d", visible.Text(s.Text), visible.Text(file), s.Line)
+	return fmt.Sprintf("; %s @ %s:%d", visible.Text(s.Text), visible.Text(visible.Base(s.File)), s.Line)
 }
 
 // dead writes why nothing comes here.

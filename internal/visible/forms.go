@@ -5,6 +5,10 @@ import (
 	"strings"
 )
 
+// Base returns the last element of a path as a compiler wrote it, on any system. The result
+// is not yet safe to print.
+func Base(file string) string { return file[strings.LastIndexAny(file, `/\`)+1:] }
+
 // Markdown returns s as plain text in GitHub's Markdown, with Text applied: every
 // character of punctuation that can mean something is escaped with a backslash
 // (CommonMark 0.31, section 2.4), so that a name makes no link, picture, mention or

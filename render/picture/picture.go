@@ -143,10 +143,7 @@ func rewrittenByBuild(n int) string {
 func funcs(a *pipeline.Analysis) []render.Func {
 	out := make([]render.Func, len(a.Program.Subprogs))
 	for i, sub := range a.Program.Subprogs {
-		f := render.Func{Name: sub.Name, Entry: int(a.Graph.Entry(i))}
-		if f.Name == "" {
-			f.Name = fmt.Sprintf("func_%d", sub.Start)
-		}
+		f := render.Func{Name: sub.Label(), Entry: int(a.Graph.Entry(i))}
 		switch {
 		case !a.Succ.Facts.Reached(sub.Start):
 			f.Note = "never called"

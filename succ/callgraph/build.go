@@ -2,7 +2,6 @@ package callgraph
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
@@ -96,7 +95,7 @@ func (b *builder) function(p *bytecode.Program, sub int, kind NodeKind) int {
 		n.Name, n.Section = cmp.Or(s.Name, p.Name), p.Section
 	}
 	if n.Name == "" {
-		n.Name = fmt.Sprintf("func_%d", s.Start)
+		n.Name = s.Label()
 	}
 	b.funcs[k] = b.node(n)
 	return b.funcs[k]

@@ -81,6 +81,7 @@ var layers = map[string][]string{
 	"internal/testing/damage": {},
 	"internal/visits":         {},
 	"internal/tag":            {"cfg/bytecode"},
+	"internal/where":          {"cfg/bytecode", "cfg", "jit/layout", "jit/pipeline", "jit/x86/disasm"},
 	"internal/sysbpf":         {},
 	"internal/live":           {"cfg/bytecode", "internal/replay", "internal/record", "internal/sysbpf"},
 	"internal/host":           {"cfg/bytecode", "cfg/kernel", "jit", "internal/live", "internal/record", "internal/sysbpf"},
