@@ -134,11 +134,8 @@ func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 boo
 	}
 	if op == scalar.Add || op == scalar.Sub {
 		out.id, out.delta, out.add = addLink(in, op, is32, dst, src)
-		if r.a.opt.Rules == Kernel && out.add != 0 {
-			r.a.f.felt.StaleLinks = true
-			if !r.links(int64(out.delta), is32) {
-				out.id, out.delta, out.add = 0, 0, 0
-			}
+		if r.a.opt.Rules == Kernel && out.add != 0 && !r.links(int64(out.delta), is32) {
+			out.id, out.delta, out.add = 0, 0, 0
 		}
 	}
 	return out

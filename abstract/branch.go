@@ -224,8 +224,7 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 		switch {
 		case v.add == 0 && known.add == 0 || v.delta == known.delta:
 			w.Off, w.wide = known.Off, known.wide
-		case r.a.opt.Rules == Kernel && r.a.opt.Quirks.PerhapsLinkedSub && !(Quirks{NoLinkedSub: true}).links(
-			int64(v.delta)+int64(known.delta), v.add == 32 || known.add == 32): // one of them has no delta
+		case r.mayNotLink(v, known): // one of them has no delta
 			w.flags |= loose
 			return &w
 		default:

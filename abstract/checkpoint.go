@@ -341,12 +341,27 @@ func equalFrames(f, g *frame) bool {
 //
 // Source: kernel/bpf/states.c states_equal with RANGE_WITHIN and with NOT_EXACT, Linux 7.3.
 func (w *walker) covers(c *checkpoint, live uint16, exact bool) bool {
+	quirks, felt := &w.r.a.opt.Quirks, &w.r.a.f.felt
+	if quirks.StrictLinks && felt.StrictLinks {
+		return w.coversBy(c, live, exact, (*idMap).strict)
+	}
+	if !w.coversBy(c, live, exact, (*idMap).loose) {
+		return false // nor strictly
+	}
+	if !felt.StrictLinks {
+		felt.StrictLinks = !w.coversBy(c, live, exact, (*idMap).strict)
+	}
+	return !quirks.StrictLinks || !felt.StrictLinks
+}
+
+// coversBy is covers for kernels that compare two values with their links by leq.
+func (w *walker) coversBy(c *checkpoint, live uint16, exact bool, compare func(m *idMap, now, old *Value) bool) bool {
 	cur := &w.cur
 	if !sameCalls(c.up, cur.up) || len(c.s.frames) != len(cur.s.frames) || c.s.sent != cur.s.sent {
 		return false
 	}
 	var ids idMap
-	leq := func(now, old *Value) bool { return w.linksLeq(&ids, now, old) }
+	leq := func(now, old *Value) bool { return compare(&ids, now, old) }
 	for r, old := range c.s.regs {
 		now := cur.s.regs[r]
 		switch {
@@ -374,17 +389,6 @@ func (w *walker) covers(c *checkpoint, live uint16, exact bool) bool {
 		}
 	}
 	return true
-}
-
-// linksLeq compares two values with their links.
-func (w *walker) linksLeq(ids *idMap, now, old *Value) bool {
-	if now != nil && now.id != 0 || old != nil && old.id != 0 {
-		w.r.a.f.felt.StrictLinks = true
-	}
-	if w.r.a.opt.Quirks.StrictLinks {
-		return ids.strict(now, old)
-	}
-	return ids.loose(now, old)
 }
 
 // decidesNothing reports whether what a register holds makes no difference: nothing reads

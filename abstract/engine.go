@@ -400,7 +400,9 @@ func (a *analyzer) enqueue(sub int, e *State) {
 
 // enqueueAt is enqueue from a block in the middle.
 func (a *analyzer) enqueueAt(sub int, b cfg.BlockID, e *State) {
-	e.sums = a.opt.Rules == Kernel && a.opt.Quirks.StaleLinks
+	if a.opt.Rules == Kernel {
+		e.sums = &sums{a.opt.Quirks.StaleLinks, &a.f.felt}
+	}
 	e.trim(a.live[b] | bit(bytecode.R10))
 	for i := range a.pending {
 		j := &a.pending[i]

@@ -111,9 +111,20 @@ func (r *run) nullLookups() bool {
 func (r *run) links(delta int64, is32 bool) bool {
 	r.a.f.felt.NoLinkedAdd = true
 	if delta < 0 || is32 {
-		r.a.f.felt.NoLinkedSub, r.a.f.felt.PerhapsLinkedSub = true, true
+		r.a.f.felt.NoLinkedSub = true
 	}
 	return r.a.opt.Quirks.links(delta, is32)
+}
+
+// mayNotLink reports whether a number may be linked to another one or not, by the stable
+// release, and notes whether a kernel's quirk makes a difference to that.
+func (r *run) mayNotLink(v, w *Value) bool {
+	if r.a.opt.Rules != Kernel ||
+		(Quirks{NoLinkedSub: true}).links(int64(v.delta)+int64(w.delta), v.add == 32 || w.add == 32) {
+		return false
+	}
+	r.a.f.felt.PerhapsLinkedSub = true
+	return r.a.opt.Quirks.PerhapsLinkedSub
 }
 
 // feelDecision notes the quirks that can make a difference to a conditional jump: all

@@ -18,30 +18,47 @@ func (r *run) staleLink(in bytecode.Insn, op scalar.Op, dst, out *Value) bool {
 	if r.a.opt.Rules != Kernel || dst.id == 0 && dst.delta == 0 && dst.flags&left == 0 {
 		return false
 	}
-	own := op == scalar.Add && in.Source() == asm.RegSource && in.Dst == in.Src
-	if out.id == 0 && dst.delta != 0 || own {
+	_, fixed := dst.Off.IsConst()
+	own := op == scalar.Add && in.Source() == asm.RegSource && in.Dst == in.Src && fixed && dst.id != 0
+	keeps := !own && out.id == 0 && (dst.delta != 0 || dst.flags&left != 0)
+	wrong := own || out.id != 0 && (dst.add == 0 && dst.delta != 0 || dst.flags&stale != 0)
+	if keeps || wrong {
 		r.a.f.felt.StaleLinks = true
 	}
 	if !r.a.opt.Quirks.StaleLinks {
 		return false
 	}
-	if _, fixed := dst.Off.IsConst(); own && fixed && dst.id != 0 {
-		return true
-	}
-	if out.id == 0 {
+	if keeps {
 		if out.delta = dst.delta; dst.flags&left != 0 {
 			out.flags = out.flags&^sum | stale
 		}
-		return false
 	}
-	return dst.add == 0 && dst.delta != 0 || dst.flags&stale != 0
+	return wrong
+}
+
+// sums says whether a kernel has Quirks.StaleLinks, and notes where that makes a
+// difference. Nil is for states to which the quirk is nothing.
+type sums struct {
+	kept bool
+	felt *Quirks
+}
+
+// open reports whether the kernel has the quirk, or it is not known yet whether that makes
+// a difference.
+func (m *sums) open() bool { return m != nil && (m.kept || !m.felt.StaleLinks) }
+
+// differ notes that it makes a difference whether a kernel has the quirk, and reports
+// whether it has.
+func (m *sums) differ() bool {
+	m.felt.StaleLinks = true
+	return m.kept
 }
 
 // alone returns a value that is linked to nothing any more without its link, and with
-// sums, by State.sums, what tells that the kernel keeps it.
-func (v *Value) alone(sums bool) *Value {
+// what tells that the kernel keeps it, if it does.
+func (v *Value) alone(m *sums) *Value {
 	w := v.unlinked()
-	if sums && v.delta != 0 && v.Kind == Number {
+	if m.open() && v.delta != 0 && v.Kind == Number && m.differ() {
 		if w.flags |= stale; v.add != 0 {
 			w.flags = v.flags&^stale | sum
 		}

@@ -34,8 +34,8 @@ type State struct {
 	// stands says that a slot of the stack may hold another number in states that this one
 	// stands for: see cover.go.
 	stands bool
-	// sums says that the kernel has Quirks.StaleLinks.
-	sums bool
+	// sums says whether the kernel has Quirks.StaleLinks.
+	sums *sums
 	// ghosts are registers that nothing reads any more and that may still be linked to others,
 	// with Quirks.DeadLinks.
 	ghosts uint16
@@ -268,13 +268,13 @@ func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
 // describes less.
 type idMap struct {
 	pairs  [][2]uint32
-	sums   bool   // State.sums
+	sums   *sums  // State.sums
 	single uint32 // numbers that are linked to nothing: see strict
 }
 
 // leq is Value.leq and checks that what t links is linked in s.
 func (m *idMap) leq(v, t *Value) bool {
-	if !v.leq(t) || m.sums && !v.leqSum(t) {
+	if !v.leq(t) || m.sums.open() && !v.leqSum(t) && m.sums.differ() {
 		return false
 	}
 	if t == nil || t.id == 0 {
@@ -298,7 +298,7 @@ func (m *idMap) leq(v, t *Value) bool {
 // idPairs numbers pairs of links of two states that are joined.
 type idPairs struct {
 	pairs [][2]uint32
-	sums  bool // State.sums
+	sums  *sums // State.sums
 	// combine joins or widens two values.
 	combine func(a, b *Value) *Value
 }
@@ -306,8 +306,10 @@ type idPairs struct {
 // join combines two values; they stay linked to what both were linked to.
 func (m *idPairs) join(a, b *Value) *Value {
 	j := m.combine(a, b).standing(a, b)
-	if m.sums {
-		j = j.joinSum(a, b)
+	if m.sums.open() {
+		if k := j.joinSum(a, b); k != j && m.sums.differ() {
+			j = k
+		}
 	}
 	if j == nil || a.id == 0 || b.id == 0 || a.add != b.add || a.delta != b.delta {
 		return j.unlinked()
