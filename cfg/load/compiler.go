@@ -23,14 +23,14 @@ func (c Compiler) String() string { return fmt.Sprintf("%s %d.%d", c.Name, c.Maj
 // not, empty when nothing is known.
 //
 // Source: LLVM's JumpTableToSwitch, on by default for BPF since 23; of GCC the
-// objects that 12.2 with binutils 2.40 makes.
+// objects that 12.2 with binutils 2.40 makes (testdata/calls/gcc12.c).
 func (c Compiler) Remark() string {
 	switch {
 	case c.Name == "clang" && c.Major >= 23:
 		return "since clang 23 small constant tables of functions become switches of direct calls"
 	case c.Name == "gcc" && c.Major == 12:
-		return "GCC 12 counts the distance of a call in bytes: every loader links calls of functions that do not " +
-			"start their section wrongly; use a newer GCC"
+		return "GCC 12 counts the distance to a global function in bytes: loaders link calls of those that do not " +
+			"start their section to other functions; make them static, or use a newer GCC"
 	}
 	return ""
 }
