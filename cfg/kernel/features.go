@@ -1,6 +1,6 @@
 package kernel
 
-// Feature is something that some versions have. Its number is its row in Table.
+// Feature is a property that some kernel versions have. Its number is its row in Table.
 type Feature uint8
 
 // Features of the instruction set and of the x86-64 JIT.
@@ -24,7 +24,7 @@ const (
 	StackArgs                      // arguments on the stack: r11 holds them, the hidden register is r12
 	ArenaArgs                      // arena arguments of kernel functions
 
-	// Features of the rewrites behind the verifier.
+	// Features of the rewrites after the verifier.
 
 	InlineXchg          // bpf_kptr_xchg is inlined
 	SignedGuards        // signed division is guarded against -1
@@ -37,59 +37,59 @@ const (
 	KeepTargetNops      // targets of indirect jumps that do nothing are kept
 	ArenaZext           // 32-bit compare-and-exchange in an arena is extended, as elsewhere
 	StorageFlags        // helpers that make local storage get flags of the allocation
-	StoragePlain        // and it is known that they get none any more
+	StoragePlain        // local storage helpers are known to get no such flags any more
 	JumpIntoFastcall    // spills that jumps lead between are kept
 	QueueWord           // a socket without a queue has 32 bits of ones for it
 	OpsZero             // a field of a socket that may not be read is 0, with one register too
 	SmallPercpu         // addresses of per-CPU variables are offsets from 0
 	NarrowPercpu        // the offset of a per-CPU variable is moved as 32 bits
-	ArgCountWhole       // the word that counts a traced function's arguments has nothing else in it
-	ArgCountByte        // and it is known that only its lowest byte counts
+	ArgCountWhole       // the word that counts a traced function's arguments holds nothing else
+	ArgCountByte        // only the lowest byte of that word is known to count
 	XskWord             // the inlined lookup in a map of AF_XDP sockets compares 32 bits
-	FarCalls            // a dump has the function of a call whose distance does not fit into 16 bits
-	TargetsSkipPrologue // a target that begins a function leads behind what the verifier put there
+	FarCalls            // a dump shows the callee of a call whose distance does not fit into 16 bits
+	TargetsSkipPrologue // a target that begins a function is placed after the code that the verifier inserted there
 
 	// Features of the verifier's rules.
 
-	LateFields      // registers and reserved fields are judged when a path comes there
+	LateFields      // registers and reserved fields are checked when a path reaches them
 	FixedOffsets    // the constant part of a pointer's offset shows apart in messages
 	DeepRecursion   // recursion is found when calls nest too deep
 	LastGotox       // an indirect jump may end a subprogram
 	OffsetIsAccess  // a bad offset into a table is EACCES, not EINVAL
 	TablesByMap     // targets of a subprogram are computed once, a table that spans several is named
-	JumpEdgeLimit   // edges of indirect jumps are counted and limited
+	JumpEdgeLimit   // edges of indirect jumps are counted and limited in number
 	StaticCallx     // indirect calls of static functions
 	Unwinding       // exceptions may go on at landing pads
 	DivisionRange   // ranges of quotients and remainders are computed
 	SpilledCode     // a code address survives being stored on the stack
 	TableLoadOffset // the offset in a load from a table counts
 	ArrayLookups    // a lookup in an array by a constant key is not null
-	NotNull         // buffers, maps and trusted objects are taken for not null
+	NotNull         // buffers, maps and trusted objects are assumed to be not null
 	CalledGlobals   // global functions are verified when something calls them
 	DeepCalls       // calls nest 16 deep, not 8
 	MixedZeros      // bytes of the stack are zero where some were stored as such and others are of a spilled 0
-	CallbackLimits  // callbacks may neither load packets the old way nor tail call, without exception
+	CallbackLimits  // callbacks may neither use legacy packet loads nor tail call, without exception
 	EqualByRange    // == and != are decided by ranges, not by known bits alone
-	RangeCompare    // comparisons of two registers without a constant, and !=, tell of ranges
-	LinkedAdd       // a number and the same plus a constant are known together
-	LinkedSub       // so are one less a constant, and one of 32 bits
-	MayLinkSub      // stable releases may know so
+	RangeCompare    // comparisons of two registers without a constant, and !=, refine ranges
+	LinkedAdd       // a number and the same number plus a constant are refined together
+	LinkedSub       // the same for minus a constant, and for 32-bit additions
+	MayLinkSub      // stable releases may have that
 	LoadExits       // a legacy packet load may leave its function
-	CleanLinks      // what a link was is forgotten with it
-	LiveLinks       // of numbers that are linked, those that nothing reads any more do not count
+	CleanLinks      // links of an overwritten register are forgotten
+	LiveLinks       // linked registers that nothing reads any more are ignored
 	SameRegister    // a register compared with itself is decided
 	HalfPointers    // 32 bits of a pointer may be zero
-	FreshResult     // what a register was does not count when a hook's result is loaded into it
-	MixedProbe      // a load is one that may fault when one of the objects that it is from may be gone
+	FreshResult     // the old value of a register is ignored when a hook's result is loaded into it
+	MixedProbe      // a load may fault if one of the objects that it may read can be gone
 	BareResults     // objects that kernel functions return may be gone, so loads from them may fault
-	TrustedResults  // and it is known that they are there
-	LeakWords       // a held reference is told of in the same words wherever a program may end
-	OwnFrame        // a number plus a pointer to the stack is one into the same frame
-	OwnFill         // a number loaded from the stack with its sign is linked to nothing
-	LiveRegisters   // registers that nothing reads any more tell states not apart
+	TrustedResults  // objects that kernel functions return are known to exist
+	LeakWords       // the message about a held reference is the same wherever the program may end
+	OwnFrame        // a number plus a pointer to the stack points into the same frame
+	OwnFill         // a number loaded from the stack with sign extension has no links
+	LiveRegisters   // registers that nothing reads any more do not distinguish states
 	LooseLinks      // a state without a link covers one with it
 	ContextStores   // constants are stored into the context without a register
-	BugWords        // what the kernel takes for a fault of its own is told in the log
+	BugWords        // the log reports what the kernel considers a bug of its own
 	TryBranches     // a branch is decided by trying both sides for a contradiction
 
 	featureCount

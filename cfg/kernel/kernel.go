@@ -1,15 +1,14 @@
-// Package kernel says what Linux kernels differ in: one table of features with
-// the first version that has each, and the first that has it no more.
+// Package kernel lists the differences between Linux kernels: one table of features, each with
+// the first version that has it and the first version that no longer has it.
 //
 //	v, err := kernel.Parse("6.19.14+deb13-cloud-amd64") // 6.19
 //	f := kernel.Of(v)
 //	f.Has(kernel.Gotox)                                 // true
 //	f.Has(kernel.EndbrTargets)                          // false: came later
 //
-// All that depends on the version of a kernel asks for a feature by its name;
-// nothing else compares versions. What depends on how a kernel was built and
-// started is in jit.Profile. The package knows mainline releases: what a
-// distribution took back into an older one is not here.
+// All code that depends on the version of a kernel tests for a feature by name; nothing else
+// compares versions. Properties of the build and the command line of a kernel are in jit.Profile.
+// The package knows mainline releases, not what a distribution backported to an older one.
 package kernel
 
 import (
@@ -17,21 +16,21 @@ import (
 	"sync"
 )
 
-// Features are what one kernel version has. The zero value has nothing.
+// Features is the set of features of one kernel version. The zero value is empty.
 type Features struct {
 	Version Version
 	has     [featureCount]bool
 	watch   *Watch
 }
 
-// Watch notes which features are asked for. What comes out of them is the same for
-// every kernel that gives the same answers. It is for one goroutine at a time.
+// Watch records which features a computation tests. The result of the computation is the same for
+// every kernel with the same answers. A Watch is for one goroutine at a time.
 type Watch struct {
 	of    *Features
 	asked [featureCount]bool
 }
 
-// Watched returns the features, and what notes the questions to them.
+// Watched returns the same features, and a Watch that records every test of them.
 func (f Features) Watched() (Features, *Watch) {
 	f.watch = nil
 	g := f
@@ -39,8 +38,8 @@ func (f Features) Watched() (Features, *Watch) {
 	return g, g.watch
 }
 
-// Same reports whether other features give the same answers to all that was asked. They
-// are not watched meanwhile.
+// Same reports whether other features give the same answers to all recorded tests. It must not
+// run while the watched features are in use.
 func (w *Watch) Same(f Features) bool {
 	for x, asked := range w.asked {
 		if asked && w.of.has[x] != f.has[x] {
@@ -50,7 +49,7 @@ func (w *Watch) Same(f Features) bool {
 	return true
 }
 
-// known has the features of versions that were asked for.
+// known caches the features of each version.
 var known sync.Map
 
 // Of returns the features of a version.
@@ -74,26 +73,26 @@ func (f Features) Has(x Feature) bool {
 	return f.has[x]
 }
 
-// Evidence says how it is known when a feature came or went.
+// Evidence is the kind of evidence for the version in which a feature came or went.
 type Evidence string
 
 // The kinds of evidence, the best first.
 const (
 	Recorded Evidence = "recorded" // running kernels of both sides were compared
-	Read     Evidence = "read"     // from sources and their history
-	Proposed Evidence = "proposed" // in patches that differ, no kernel has it
+	Read     Evidence = "read"     // read in sources and their history
+	Proposed Evidence = "proposed" // in patches under discussion; no kernel has it
 )
 
 // Row is a row of the table.
 type Row struct {
 	Feature  Feature
 	Since    Version  // the first version that has it
-	Until    Version  // the first version that has it no more, 0 when all later ones do
+	Until    Version  // the first version that no longer has it, 0 if all later ones do
 	Evidence Evidence // for the versions
-	What     string   // what it is, in a few words
+	What     string   // a description in a few words
 }
 
-// Need returns the words for what a feature needs: "Linux 6.10".
+// Need returns the requirement of a feature as text, for example "Linux 6.10".
 func (x Feature) Need() string {
 	r := Table()[x]
 	if r.Until != 0 {

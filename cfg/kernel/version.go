@@ -6,19 +6,18 @@ import (
 	"strings"
 )
 
-// Version is a release series of Linux as 1000 times the major number plus the
-// minor one, so that versions compare as numbers: 7003 is Linux 7.3. The zero
-// value is no version.
+// Version is a release series of Linux as 1000 times the major number plus the minor one, so that
+// versions compare as numbers: 7003 is Linux 7.3. The zero value stands for no version.
 type Version int
 
-// Next is the development tree after the newest release. It is newer than all.
+// Next is the development tree after the newest release. It is newer than all releases.
 const Next Version = 1 << 30
 
-// Oldest is the oldest version that is modelled. Its rows begin with it, whenever
-// Linux had the feature first.
+// Oldest is the oldest version that is modelled. Features that older versions had already begin
+// with it in the table.
 const Oldest Version = 6001
 
-// nextName is how Next is written.
+// nextName is the name of Next.
 const nextName = "next"
 
 // Parse returns the series of a release, "7.3.4+deb13-cloud-amd64", of a series,
