@@ -9,10 +9,9 @@ import (
 // ErrTruncated is returned for code that does not end on a slot boundary.
 var ErrTruncated = errors.New("code is not a whole number of 8-byte slots")
 
-// Decode returns the instruction slots in data, whose length must be a
-// multiple of 8 bytes (otherwise the error wraps ErrTruncated and names the
-// length). It takes every bit pattern and judges none; Encode gives the same
-// bytes back.
+// Decode returns the instruction slots in data, whose length must be a multiple of 8 bytes
+// (otherwise the error wraps ErrTruncated and names the length). It accepts every bit pattern;
+// Encode gives the same bytes back.
 //
 // Byte orders differ in the two multi-byte fields and in the register byte:
 //
@@ -43,8 +42,8 @@ func Decode(data []byte, order binary.ByteOrder) ([]Insn, error) {
 	return insns, nil
 }
 
-// Encode returns the bytes of the instruction slots, 8 for each: the inverse
-// of Decode. Of Dst and Src the low four bits count.
+// Encode returns the bytes of the instruction slots, 8 for each. It is the inverse of Decode.
+// Only the low four bits of Dst and Src count.
 func Encode(insns []Insn, order binary.ByteOrder) []byte {
 	swapped := isBigEndian(order)
 	data := make([]byte, len(insns)*SlotSize)
@@ -62,8 +61,8 @@ func Encode(insns []Insn, order binary.ByteOrder) []byte {
 	return data
 }
 
-// isBigEndian reports whether order puts the high byte first. It asks the
-// order itself, so that binary.NativeEndian works too.
+// isBigEndian reports whether order puts the high byte first. It tests the order with a number,
+// so that binary.NativeEndian works too.
 func isBigEndian(order binary.ByteOrder) bool {
 	return order.Uint16([]byte{0, 1}) == 1
 }

@@ -21,7 +21,7 @@ const SlotSize = 8
 // only in rewritten programs and for stack arguments.
 type Reg uint8
 
-// Register numbers with a role of their own.
+// Register numbers with a fixed role.
 const (
 	R0  Reg = 0  // return value
 	R1  Reg = 1  // first argument
@@ -34,7 +34,7 @@ const (
 	R8  Reg = 8  // callee saved
 	R9  Reg = 9  // callee saved
 	R10 Reg = 10 // frame pointer
-	R11 Reg = 11 // stack arguments (Linux 7.3), the hidden register AX before
+	R11 Reg = 11 // stack arguments (Linux 7.3); before that, the hidden register AX
 )
 
 // String returns the register as the kernel prints it: r0 to r15.
@@ -57,15 +57,14 @@ type Insn struct {
 	Imm  int32 // signed immediate field
 }
 
-// Whole opcodes that direct control flow, and others that are looked for by
-// their whole code.
+// Opcodes that direct control flow, and others that are recognised by the whole byte.
 const (
 	CodeInvalid  = 0x00 // second slot of a 64-bit immediate load
 	CodeGoto     = 0x05 // JA, offset in Off (RFC 9669 section 4.3)
 	CodeGotol    = 0x06 // JA of class JMP32, offset in Imm
 	CodeGotox    = 0x0d // indirect jump through Dst (Linux 6.19)
 	CodeLdImm64  = 0x18 // 64-bit immediate load, two slots
-	CodeCall     = 0x85 // call; Src tells helper, subprogram or kfunc
+	CodeCall     = 0x85 // call; Src distinguishes helper, subprogram and kfunc
 	CodeCallx    = 0x8d // indirect call through Dst (Imm before LLVM 19.1)
 	CodeExit     = 0x95 // return from the subprogram
 	CodeMayGoto  = 0xe5 // JCOND with Src 0: conditional on a kernel counter
@@ -103,8 +102,8 @@ func (in Insn) OpCode() asm.OpCode { return asm.OpCode(in.Code) }
 // Class returns the instruction class: the low three bits of the opcode.
 func (in Insn) Class() asm.Class { return asm.Class(in.Code & 0x07) }
 
-// ALUOp returns the operation bits of an ALU or ALU64 instruction. Signed
-// division and sign-extending moves differ only in Off and are not told apart.
+// ALUOp returns the operation bits of an ALU or ALU64 instruction. It does not distinguish signed
+// division and sign-extending moves from the plain ones, which differ only in Off.
 func (in Insn) ALUOp() asm.ALUOp { return asm.ALUOp(in.Code & 0xf0) }
 
 // JumpOp returns the operation bits of a JMP or JMP32 instruction.
@@ -152,8 +151,8 @@ func (in Insn) IsGotox() bool { return in.Code == CodeGotox }
 // IsCallx reports whether the instruction is an indirect call.
 func (in Insn) IsCallx() bool { return in.Code == CodeCallx }
 
-// CallxReg returns the register that an indirect call goes through: Dst, or
-// Imm in objects of LLVM before 19.1, which leave Dst zero.
+// CallxReg returns the register that an indirect call goes through: Dst, or Imm in objects made
+// by LLVM before 19.1, which leaves Dst zero.
 func (in Insn) CallxReg() Reg {
 	if in.Dst == 0 && in.Imm > 0 && in.Imm <= 9 {
 		return Reg(in.Imm)

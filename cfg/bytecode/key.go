@@ -2,15 +2,14 @@ package bytecode
 
 import "sort"
 
-// KeySite is what an object says of an instruction: that a static key controls
-// it.
+// KeySite is an object's note that a static key controls an instruction.
 type KeySite struct {
 	PC   PC
 	Name string // of the key, a map of the object
 }
 
-// Key is a static key as far as one program has it: jumps that are switched
-// together at run time, between jumping and doing nothing.
+// Key is a static key within one program: a set of jumps that are switched together at run time
+// between jumping and doing nothing.
 type Key struct {
 	Name  string // empty for a jump that no key of the object names
 	Jumps []KeyJump
@@ -19,20 +18,19 @@ type Key struct {
 // KeyJump is a jump that a static key controls.
 type KeyJump struct {
 	PC     PC
-	Next   PC   // where it goes on as a nop
+	Next   PC   // where control continues when the jump is a nop
 	Target PC   // where it jumps to
-	Taken  bool // whether it jumps before anything is switched
+	Taken  bool // whether it jumps initially
 }
 
-// Keys returns the static keys of a program in the order of their first jumps,
-// and the jumps of each by slot. A jump that no key of the object names is a key
-// of its own without a name. Sites that are no such jump are left out.
+// Keys returns the static keys of a program in the order of their first jumps, and the jumps of
+// each by slot. A jump that belongs to no key of the object is a key of its own without a name. A
+// site that is not such a jump is left out.
 //
-// A key of an object may have jumps in several of its programs: those with the
-// same name are one key, of which each program has its own copy in the kernel.
+// A key of an object may have jumps in several programs. Keys with the same name are one key, and
+// in the kernel each program has its own copy of it.
 //
-// Source: the RFC series "BPF static keys" (2023 to 2025), of which no kernel has
-// anything yet.
+// Source: the RFC series "BPF static keys" (2023 to 2025), which no kernel has yet.
 func Keys(p *Program) []Key {
 	name := make(map[PC]string, len(p.KeySites))
 	for _, s := range p.KeySites {
@@ -57,8 +55,8 @@ func Keys(p *Program) []Key {
 	return keys
 }
 
-// KeyAt returns the name of the key that the object gives for the instruction at
-// pc, "" for none.
+// KeyAt returns the name of the key that controls the instruction at pc according to the object,
+// "" for none.
 func (p *Program) KeyAt(pc PC) string {
 	i := sort.Search(len(p.KeySites), func(i int) bool { return p.KeySites[i].PC >= pc })
 	if i < len(p.KeySites) && p.KeySites[i].PC == pc {

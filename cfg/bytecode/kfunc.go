@@ -2,8 +2,8 @@ package bytecode
 
 import "slices"
 
-// Kfunc is the prototype of a kernel function that the object declares. A loader
-// takes it for the kernel's own, with which it compares it.
+// Kfunc is the prototype of a kernel function as the object declares it. A loader compares it
+// with the kernel's own.
 type Kfunc struct {
 	Name   string
 	Params []Param
@@ -14,11 +14,11 @@ type Kfunc struct {
 type Param struct {
 	Name string
 	Kind ParamKind
-	// Const reports whether what a pointer leads to is constant, and Size is how many
-	// bytes that are, 0 when it is not known.
+	// Const reports whether a pointer points to constant data. Size is the number of bytes that
+	// it points to, 0 if unknown.
 	Const bool
 	Size  uint32
-	// Of names the structure that a pointer leads to, empty when there is none.
+	// Of names the structure that a pointer points to, empty if there is none.
 	Of string
 }
 
@@ -36,8 +36,8 @@ const (
 	ParamOther                     // anything else
 )
 
-// Kfunc returns the prototype of a kernel function that the object declares, nil when
-// it declares none of the name.
+// Kfunc returns the prototype of a kernel function that the object declares, or nil if it
+// declares none of that name.
 func (p *Program) Kfunc(name string) *Kfunc {
 	i := slices.IndexFunc(p.Kfuncs, func(k Kfunc) bool { return k.Name == name })
 	if i < 0 {

@@ -8,10 +8,9 @@
 //		fmt.Println(pc, p.Text(pc))            // 8 gotox r2
 //	}
 //
-// A Program is plain data and is not changed after it has been made. The
-// package does not read files, does not follow control flow further than one
-// instruction (FlowAt), and judges nothing: a Program may be one that no
-// kernel would accept.
+// A Program is plain data and is not changed after it has been made. The package does not read
+// files and does not follow control flow further than one instruction (FlowAt). It does not check
+// programs: a Program may be one that no kernel would accept.
 package bytecode
 
 import (
@@ -22,7 +21,7 @@ import (
 
 // Program is one loadable unit.
 type Program struct {
-	Name    string // C name of the entry function, as the file has it: escape before printing
+	Name    string // C name of the entry function, unescaped, as the file has it
 	Section string // ELF section of the entry function, which decides the program type
 	Type    string // program type in libbpf's words ("xdp", "syscall"), empty when unknown
 
@@ -31,54 +30,52 @@ type Program struct {
 	Maps     []Map        // in order of first reference
 	Tables   []JumpTable  // in order of first reference
 	Refs     []Ref        // by PC; at most one for each PC
-	Relocs   []Reloc      // by PC; at most one for each PC: what the loader writes by the running kernel
+	Relocs   []Reloc      // by PC; at most one for each PC: changes that the loader makes for the running kernel
 	Lines    []Line       // by PC; each holds until the next
 	KeySites []KeySite    // by PC: jumps that the object's static keys control
-	Cleanups []Cleanup    // by Start: where calls that throw go on (section .bpf_cleanup of LLVM 23)
-	Diags    []string     // what the loader found odd, in a fixed order
+	Cleanups []Cleanup    // by Start: landing pads of calls that throw (section .bpf_cleanup of LLVM 23)
+	Diags    []string     // oddities that the loader found, in a fixed order
 
 	// Sleepable and the like are loader flags (BPF_F_* of BPF_PROG_LOAD).
 	Flags uint32
-	// BigEndian reports whether the program is for machines that store the most
-	// significant byte first: so are the values of its maps.
+	// BigEndian reports whether the program is for big-endian machines. The values of its maps
+	// are then big-endian too.
 	BigEndian bool
 	// AttachType is the expected attach type that the program is loaded with (enum
-	// bpf_attach_type), 0 where there is none or it is the first. Of a struct_ops
-	// it is the number of the member.
+	// bpf_attach_type), 0 if there is none or it is the first. For a struct_ops program it is the
+	// number of the member.
 	AttachType uint32
-	// AttachTo is what a program that is bound when it is loaded is bound to, as
-	// the kernel calls it: "bpf_fentry_test1", "btf_trace_sched_switch",
-	// "bpf_lsm_file_open", "struct tcp_congestion_ops"; of an extension, the
-	// function of the other program. Empty when it is not known.
+	// AttachTo is the target that the program is bound to at load time, in the kernel's naming:
+	// "bpf_fentry_test1", "btf_trace_sched_switch", "bpf_lsm_file_open", "struct
+	// tcp_congestion_ops"; for an extension, the function of the other program. It is empty if
+	// there is none or it is not known.
 	AttachTo string
-	// AttachMember is the name of the member that a struct_ops is set to, where the
-	// object tells it.
+	// AttachMember is the name of the member that a struct_ops program is assigned to, if the
+	// object names it.
 	AttachMember string
-	// ExceptionTags is how many exception callbacks BTF names for the program. The kernel
-	// takes one; with more, none is linked.
+	// ExceptionTags is the number of exception callbacks that BTF names for the program. The
+	// kernel accepts one; if there are more, none is linked.
 	ExceptionTags int
-	// CPUs is how many processors the machine that the program is for may have
-	// (/sys/devices/system/cpu/possible), 0 when that is not known.
+	// CPUs is the number of possible processors of the target machine
+	// (/sys/devices/system/cpu/possible), 0 if it is not known.
 	CPUs int
-	// Kernel has the types of the kernel that the program is for, nil when they are
-	// not known.
+	// Kernel holds the types of the target kernel, nil if they are not known.
 	Kernel Types
-	// Locals are the structures of the object, by ID, of a program that allocates
-	// objects or frees them.
+	// Locals are the structures of the object, by ID. Only a program that allocates or frees
+	// objects has them.
 	Locals []LocalType
-	// Kfuncs are the kernel functions that the program calls as the object declares
-	// them, by name.
+	// Kfuncs are the prototypes, as the object declares them, of the kernel functions that the
+	// program calls, by name.
 	Kfuncs []Kfunc
 
-	// Rewritten reports whether Insns are those of a program that a kernel's
-	// verifier has rewritten, as running kernels show it. Such a program is not
-	// to be rewritten again.
+	// Rewritten reports whether Insns come from a running kernel and its verifier has already
+	// rewritten them. Such a program must not be rewritten again.
 	Rewritten bool
 }
 
-// TypedEntry reports whether the entry function gets the arguments of its BTF
-// prototype and not a context: it replaces a function of another program
-// (freplace), or is one of a library that programs are linked with.
+// TypedEntry reports whether the entry function gets the arguments of its BTF prototype instead
+// of a context: it replaces a function of another program (freplace), or belongs to a library
+// that programs are linked with.
 //
 // Source: kernel/bpf/verifier.c do_check_common, Linux 7.3.
 func (p *Program) TypedEntry() bool { return p.Type == "ext" || p.Type == "" && p.Section == ".text" }
@@ -90,29 +87,29 @@ const OddText = "from a function in .text, which libbpf does not load by itself"
 // Subprogram is a function of a Program.
 type Subprogram struct {
 	Name   string // C name, empty when unknown
-	Start  PC     // first slot
-	End    PC     // slot behind the last
-	Global bool   // verified on its own, by its BTF types (not called in context)
+	Start  PC     // slot after the first
+	End    PC     // slot after the last
+	Global bool   // verified by itself, by its BTF types, and not again at each call
 
-	// Args tells the BTF kind of each parameter of a global function: "scalar",
-	// "ctx", "mem:N" (pointer to N bytes, may be null), "nonnull:N", "trusted:T"
-	// (pointer to a kernel's structure T), "trusted-or-null:T", "untrusted:T"
-	// (which may be gone, or is no structure), or "other". Nil when there is no BTF.
+	// Args holds the BTF kind of each parameter of a global function: "scalar", "ctx", "mem:N"
+	// (pointer to N bytes, may be null), "nonnull:N", "trusted:T" (pointer to a kernel's
+	// structure T), "trusted-or-null:T", "untrusted:T" (T may have been freed, or is not a
+	// structure), or "other". It is nil if there is no BTF.
 	Args []string
-	// Params is how many parameters the function has by its BTF prototype, and
-	// Result the kind of what it returns: "void", "int" (an integer or enum of at
-	// most 8 bytes), or "other". 0 and empty when there is no BTF.
+	// Params is the number of parameters in the function's BTF prototype, and Result the kind of
+	// its result: "void", "int" (an integer or enum of at most 8 bytes), or "other". They are 0
+	// and empty if there is no BTF.
 	Params int
 	Result string
-	// Distrusted reports whether a static function has a parameter that the kernel
-	// takes no types of, such as a pointer to memory. It does not go by the prototype
-	// from the second call on then.
+	// Distrusted reports whether a static function has a parameter for which the kernel accepts
+	// no type, such as a pointer to memory. From the second call on the kernel then ignores the
+	// prototype.
 	Distrusted bool
 	// Exception reports whether the function is the program's exception
 	// callback (BTF declaration tag "exception_callback:NAME").
 	Exception bool
-	// From is the function of the object that this one is a copy of, counted from 1
-	// in order of section and address; 0 when it is from no object.
+	// From is the function of the object that this one was copied from, counted from 1 in order
+	// of section and address; 0 if it comes from no object.
 	From int
 }
 
@@ -133,28 +130,27 @@ type Map struct {
 	MaxEntries uint32
 	Flags      uint32 // BPF_F_*
 	SpinLock   bool   // the value has a bpf_spin_lock
-	Inner      *Map   // of a map of maps, the map that its elements are like; nil when unknown
+	Inner      *Map   // template for the elements of a map of maps; nil if unknown
 
 	// ReadOnly reports whether neither the program nor user space can change
 	// the value: a frozen BPF_F_RDONLY_PROG array such as .rodata.
 	ReadOnly bool
-	// Const reports whether the source has nothing but constants in the map, which
-	// the kernel lets the program write all the same: .data.rel.ro. Only code
-	// addresses in it, which no kernel knows, are constants here.
+	// Const reports whether the source puts only constants into the map although the kernel lets
+	// the program write to it: .data.rel.ro. Only its code addresses, which no kernel knows, are
+	// treated as constants.
 	Const bool
-	// Value is the initial value of a data section or array of one element;
-	// nil when unknown.
+	// Value is the initial value of a data section or of an array of one element; nil if unknown.
 	Value []byte
 	// Symbols names the variables inside Value, by Off.
 	Symbols []DataSymbol
-	// Unknown lists the variables that have another value in a running kernel than
-	// in Value: unknown until load. They are by Off and do not overlap.
+	// Unknown lists the variables whose value in a running kernel may differ from Value, by Off.
+	// They do not overlap.
 	Unknown []DataSymbol
-	// Elements are what a loader puts into an array of programs or maps before it
-	// loads programs, by Index; user space may change them later.
+	// Elements are the programs or maps that a loader puts into an array before it loads
+	// programs, by Index. User space may change them later.
 	Elements []Element
-	// Code lists the slots of Value that hold addresses of code, by Off
-	// (R_BPF_64_ABS64 relocations), which no Linux loader applies.
+	// Code lists the slots of Value that hold code addresses, by Off (R_BPF_64_ABS64
+	// relocations). No Linux loader applies these relocations.
 	Code []CodePointer
 }
 
@@ -164,8 +160,8 @@ type Element struct {
 	Name  string // of the program or map
 }
 
-// Cleanup is a landing pad: a call in [Start, End) that throws an exception goes
-// on at Pad, when a kernel unwinds. Those of a program do not overlap.
+// Cleanup is a landing pad: if the kernel unwinds, a call in [Start, End) that throws an
+// exception continues at Pad. The ranges of a program do not overlap.
 type Cleanup struct{ Start, End, Pad PC }
 
 // DataSymbol is a variable in a data section.
@@ -173,15 +169,15 @@ type DataSymbol struct {
 	Name string
 	Off  int64 // byte offset in the section
 	Size int64 // bytes
-	// Config reports whether the variable is const volatile: configuration that a
-	// loader may set before it loads the program. Known by BTF only.
+	// Config reports whether the variable is const volatile, that is, configuration that a loader
+	// may set before it loads the program. It is known only from BTF.
 	Config bool
 }
 
 // CodePointer is an 8-byte cell of a data section that holds a code address.
 type CodePointer struct {
 	Off    int64 // byte offset of the cell in the section
-	Target PC    // slot it points at, -1 when that is not part of this program
+	Target PC    // slot that it points to, -1 if that is not part of this program
 	Func   bool  // the target is the first slot of a function
 }
 
@@ -189,18 +185,18 @@ type CodePointer struct {
 // indirect jumps load from.
 type JumpTable struct {
 	Name string
-	// Targets holds the slot for each entry as submitted to the kernel. It may
-	// lie outside the program or in the middle of a 64-bit immediate load.
+	// Targets holds the slot of each entry as submitted to the kernel. It may lie outside the
+	// program or on the second slot of a 64-bit immediate load.
 	Targets []PC
-	// Unfrozen reports whether the map would not be frozen at load, which the
-	// kernel refuses. Loaders such as libbpf freeze.
+	// Unfrozen reports whether the map would not be frozen at load. The kernel refuses such a
+	// map; loaders such as libbpf freeze it.
 	Unfrozen bool
-	// FDArray reports whether the program binds the map through fd_array even
-	// if no instruction refers to it.
+	// FDArray reports whether the program binds the map through fd_array even if no instruction
+	// refers to it.
 	FDArray bool
 }
 
-// RefKind says what an instruction's operand refers to.
+// RefKind is the kind of thing that an instruction's operand refers to.
 type RefKind uint8
 
 // The kinds of reference.
@@ -215,12 +211,11 @@ const (
 	RefKfunc            // kernel function Name
 	RefKsym             // kernel variable Name
 	RefBTFID            // kernel BTF object number Index
-	RefUnknown          // undefined or unsupported; Name says what
+	RefUnknown          // undefined or unsupported; Name describes it
 )
 
-// Ref is the meaning of an operand that the instruction's own bits do not
-// tell: the map behind a 64-bit immediate load, the kernel function behind a
-// call.
+// Ref is the meaning of an operand that the instruction's bits alone do not determine: the map
+// that a 64-bit immediate load refers to, or the kernel function that a call refers to.
 type Ref struct {
 	PC    PC
 	Kind  RefKind
@@ -235,10 +230,10 @@ type Line struct {
 	File string // as the compiler recorded it
 	Line int    // from 1
 	Col  int    // from 1; 0 when unknown
-	Text string // the line itself, empty when not recorded
+	Text string // the line itself, empty if not recorded
 }
 
-// RefAt returns the reference of the instruction at pc, and whether it has one.
+// RefAt returns the reference of the instruction at pc, and reports whether it has one.
 func (p *Program) RefAt(pc PC) (Ref, bool) {
 	i := sort.Search(len(p.Refs), func(i int) bool { return p.Refs[i].PC >= pc })
 	if i < len(p.Refs) && p.Refs[i].PC == pc {
@@ -247,8 +242,8 @@ func (p *Program) RefAt(pc PC) (Ref, bool) {
 	return Ref{}, false
 }
 
-// Unconfigured returns the program with its configuration (DataSymbol.Config)
-// unknown until load, and whether it has any. The program itself is not changed.
+// Unconfigured returns a copy of the program in which the values of configuration variables
+// (DataSymbol.Config) are unknown, and reports whether there are any.
 func (p *Program) Unconfigured() (*Program, bool) {
 	q := *p
 	q.Maps = slices.Clone(p.Maps)
@@ -267,7 +262,7 @@ func (p *Program) Unconfigured() (*Program, bool) {
 	return &q, has
 }
 
-// filter returns a new list of the symbols that keep asks for.
+// filter returns a new list of the symbols for which keep is true.
 func filter(list []DataSymbol, keep func(DataSymbol) bool) []DataSymbol {
 	var out []DataSymbol
 	for _, s := range list {
@@ -278,8 +273,8 @@ func filter(list []DataSymbol, keep func(DataSymbol) bool) []DataSymbol {
 	return out
 }
 
-// Number returns the number that 1 to 8 bytes of a map's value are, in the order
-// of the machine that the program is for.
+// Number returns 1 to 8 bytes of a map's value as a number, in the byte order of the target
+// machine.
 func (p *Program) Number(b []byte) uint64 {
 	var v uint64
 	for i, c := range b {
@@ -292,8 +287,8 @@ func (p *Program) Number(b []byte) uint64 {
 	return v
 }
 
-// LineAt returns the source line of the instruction at pc, and whether one is
-// known. A line does not reach over the start of a subprogram.
+// LineAt returns the source line of the instruction at pc, and reports whether one is known. A
+// line does not extend over the start of a subprogram.
 func (p *Program) LineAt(pc PC) (Line, bool) {
 	i := sort.Search(len(p.Lines), func(i int) bool { return p.Lines[i].PC > pc }) - 1
 	s := p.SubprogAt(pc)

@@ -7,9 +7,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// Reloc is a change that a loader makes to an instruction by what the running
-// kernel has: a number of its type information, or whether it has a symbol. While
-// it is pending, the instruction as compiled tells nothing about that part.
+// Reloc is a change that a loader makes to an instruction for the running kernel: a number from
+// its type information, or whether it has a symbol. While a relocation is pending, that part of
+// the compiled instruction is meaningless.
 //
 // Source: bpf_core_patch_insn in tools/lib/bpf/relo_core.c and
 // bpf_object__relocate_data in tools/lib/bpf/libbpf.c, libbpf 1.8.
@@ -18,9 +18,9 @@ type Reloc struct {
 	Kind  RelocKind
 	Part  RelocPart
 	State RelocState
-	Text  string // what the number is, in words: "byte offset of struct task_struct.pid"
-	Max   uint64 // the largest number that it can be; 0 when it can be any that fits
-	Was   Insn   // the instruction before, when the state is not RelocPending
+	Text  string // description of the number: "byte offset of struct task_struct.pid"
+	Max   uint64 // the largest possible number; 0 if every number that fits is possible
+	Was   Insn   // the instruction before relocation, unless the state is RelocPending
 
 	// Of a CO-RE relocation in an object (struct bpf_core_relo in
 	// include/uapi/linux/bpf.h), else zero.
@@ -29,7 +29,7 @@ type Reloc struct {
 	Path string // access path: "0:1:2"
 }
 
-// RelocKind says what a relocation is made by.
+// RelocKind is the source of a relocation's value.
 type RelocKind uint8
 
 // The kinds of relocations.
@@ -52,7 +52,7 @@ func (k RelocKind) String() string {
 	return fmt.Sprintf("relocation kind %d", uint8(k))
 }
 
-// RelocPart says what of an instruction a relocation writes.
+// RelocPart is the part of an instruction that a relocation writes.
 type RelocPart uint8
 
 // The parts of instructions.
@@ -60,21 +60,20 @@ const (
 	PartImm    RelocPart = iota + 1 // the signed 32-bit immediate of an ALU instruction
 	PartImm64                       // the immediate of a 64-bit immediate load
 	PartAccess                      // offset and size of a load or store
-	PartCall                        // what a call calls
+	PartCall                        // the function that is called
 )
 
-// RelocState says how far a relocation is.
+// RelocState is the progress of a relocation.
 type RelocState uint8
 
 // The states of relocations.
 const (
-	RelocPending  RelocState = iota // not made: the part is unknown until load
-	RelocApplied                    // made: the instruction is as the kernel gets it
-	RelocPoisoned                   // there is no such thing: no kernel takes the instruction when it is reached
+	RelocPending  RelocState = iota // not applied: the part is unknown until load
+	RelocApplied                    // applied: the instruction is as the kernel gets it
+	RelocPoisoned                   // impossible: no kernel accepts the instruction if it can be reached
 )
 
-// RelocAt returns the relocation of the instruction at pc, and whether it has
-// one.
+// RelocAt returns the relocation of the instruction at pc, and reports whether it has one.
 func (p *Program) RelocAt(pc PC) (Reloc, bool) {
 	i := sort.Search(len(p.Relocs), func(i int) bool { return p.Relocs[i].PC >= pc })
 	if i < len(p.Relocs) && p.Relocs[i].PC == pc {
@@ -83,8 +82,8 @@ func (p *Program) RelocAt(pc PC) (Reloc, bool) {
 	return Reloc{}, false
 }
 
-// PendingAt returns which part of the instruction at pc is unknown until load, 0
-// when the instruction is what a kernel would get.
+// PendingAt returns the part of the instruction at pc that is unknown until load, 0 if the
+// instruction is as the kernel gets it.
 func (p *Program) PendingAt(pc PC) RelocPart {
 	if r, ok := p.RelocAt(pc); ok && r.State == RelocPending {
 		return r.Part
@@ -92,8 +91,8 @@ func (p *Program) PendingAt(pc PC) RelocPart {
 	return 0
 }
 
-// UnknownAt returns the variable of Unknown that size bytes at byte off of the
-// map's value belong to, at least in part.
+// UnknownAt returns the variable of Unknown that overlaps size bytes at byte off of the map's
+// value.
 func (m *Map) UnknownAt(off int64, size int) (DataSymbol, bool) {
 	i := sort.Search(len(m.Unknown), func(i int) bool { return m.Unknown[i].Off+m.Unknown[i].Size > off })
 	if i < len(m.Unknown) && m.Unknown[i].Off < off+int64(size) {
@@ -102,9 +101,8 @@ func (m *Map) UnknownAt(off int64, size int) (DataSymbol, bool) {
 	return DataSymbol{}, false
 }
 
-// Note returns what to print beside an instruction with the relocation: "CO-RE
-// relocation: byte offset of struct task_struct.pid, unknown until load". It is
-// safe to print.
+// Note returns the remark to print next to an instruction with the relocation: "CO-RE relocation:
+// byte offset of struct task_struct.pid, unknown until load". It is safe to print.
 func (r Reloc) Note() string {
 	s := r.Kind.String() + ": " + visible.Text(r.Text)
 	switch r.State {

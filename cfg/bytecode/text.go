@@ -8,13 +8,12 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// Text returns the instruction at pc as the kernel's verifier writes it in its
-// log, without the opcode in front: "r0 = *(u64 *)(r10 -8)", "if w1 > 0xd goto
-// pc+3". It is "" for a slot outside insns. Distances are in slots from the
-// next slot on, as they are encoded.
+// Text returns the instruction at pc as the kernel's verifier writes it in its log, without the
+// opcode in front: "r0 = *(u64 *)(r10 -8)", "if w1 > 0xd goto pc+3". It is "" for a slot outside
+// insns. Distances count slots from the next slot on, as encoded.
 //
-// Where the kernel prints an address, or has no text because the instruction
-// exists only in other tools or after the verifier, the text is ours:
+// The text is ours where the kernel prints an address, and where it has no text because the
+// instruction exists only in other tools or after the verifier:
 //
 //	r1 = map[fd:3], map[fd:3][0]+8   64-bit load of a map, of its value: unresolved file descriptor
 //	r1 = map[idx:0], map[idx:0][0]+8 the same by index in fd_array
@@ -30,7 +29,7 @@ import (
 //	jcond#4 pc+1                     JCOND with a condition that nobody defines
 //	BUG_alu_e7, BUG_jmp_0e, …        no instruction: class and opcode
 //
-// Fields that are reserved in an instruction do not show.
+// Reserved fields of an instruction are not shown.
 //
 // Source: kernel/bpf/disasm.c print_bpf_insn, Linux 7.3; RFC 9669 section 4 for
 // what there is.
@@ -64,7 +63,7 @@ func Text(insns []Insn, pc PC) string {
 //
 //	r1 = map[name:counts], map[name:.rodata][0]+16
 //	r2 = jt[BPF.JT.0.0][0]+8     byte 8 of the addresses of a jump table; jt[BPF.JT.0.0] is the map
-//	r2 = subprog[+5]#step        the name behind the distance
+//	r2 = subprog[+5]#step        the name after the distance
 //	call pc+7#step, call bpf_throw#4711, r1 = ksym[bpf_prog_active]
 func (p *Program) Text(pc PC) string {
 	if pc < 0 || int(pc) >= len(p.Insns) {
@@ -108,8 +107,8 @@ func (p *Program) subprogSuffix(pc PC) string {
 	return "#" + visible.Text(p.Subprogs[i].Name)
 }
 
-// refText returns what a 64-bit load loads by its reference, "" when the
-// reference does not say.
+// refText returns the operand of a 64-bit load according to its reference, "" if the reference
+// does not determine it.
 func (p *Program) refText(ref Ref) string {
 	name := visible.Text(ref.Name)
 	switch ref.Kind {
@@ -138,8 +137,8 @@ func (p *Program) refText(ref Ref) string {
 	return name
 }
 
-// wideText returns what a 64-bit immediate load loads. The second slot has the
-// high half, or the offset in a map's value (RFC 9669 section 5.4).
+// wideText returns the operand of a 64-bit immediate load. The second slot has the high half, or
+// the offset in a map's value (RFC 9669 section 5.4).
 func wideText(in, hi Insn) string {
 	switch in.Src {
 	case LdMapFD:
@@ -190,8 +189,8 @@ func aluText(in Insn) string {
 	return fmt.Sprintf("%s %s %d", dst, aluSign(in), in.Imm)
 }
 
-// Offsets that make a register move something else. The second exists in
-// rewritten programs only (include/linux/filter.h BPF_ADDR_PERCPU).
+// Offsets that turn a register move into another operation. The second exists in rewritten
+// programs only (include/linux/filter.h BPF_ADDR_PERCPU).
 const (
 	movAddrSpaceCast = 1
 	movPerCPU        = -1
@@ -211,8 +210,8 @@ func movText(in Insn, wide bool) string {
 	return dst + " = " + src
 }
 
-// aluSign returns the assignment operator of an arithmetic instruction, "" when
-// there is no such instruction.
+// aluSign returns the assignment operator of an arithmetic instruction, "" if there is no such
+// instruction.
 func aluSign(in Insn) string {
 	switch in.ALUOp() {
 	case asm.Add:

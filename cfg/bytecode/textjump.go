@@ -6,9 +6,9 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// jumpText returns the text of an instruction of class JMP or JMP32 (RFC 9669
-// section 4.3). What is a jump, and where it goes, is the knowledge of FlowAt;
-// the cases here are the same.
+// jumpText returns the text of an instruction of class JMP or JMP32 (RFC 9669 section 4.3).
+// FlowAt decides which opcodes are jumps and where they go; this switch must list the same
+// opcodes.
 func jumpText(in Insn) string {
 	switch in.Code {
 	case CodeGoto:
@@ -65,8 +65,7 @@ func keyName(in Insn, name string) string {
 	return name
 }
 
-// jumpSign returns the comparison of a conditional jump, "" when there is no
-// such jump.
+// jumpSign returns the comparison of a conditional jump, "" if there is no such jump.
 func jumpSign(op asm.JumpOp) string {
 	switch op {
 	case asm.JEq:
@@ -99,9 +98,9 @@ func jumpSign(op asm.JumpOp) string {
 // functions are kfuncs (Documentation/bpf/kfuncs.rst, Linux 6.2).
 const maxHelper = 211
 
-// HelperName returns the name of the helper with this number, as in
-// "bpf_map_lookup_elem", or "unknown". Names come from the list of
-// cilium/ebpf, which has them in another spelling: FnMapLookupElem.
+// HelperName returns the name of the helper with this number, as in "bpf_map_lookup_elem", or
+// "unknown". Names come from the list of cilium/ebpf, which spells them differently:
+// FnMapLookupElem.
 func HelperName(id int32) string {
 	if id < 0 || id > maxHelper {
 		return "unknown"

@@ -6,9 +6,8 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// Mode bits that loads and stores have in rewritten programs only
-// (include/linux/filter.h, Linux 7.3). They reuse the modes ABS and IND of
-// class LD and MEMSX and ATOMIC of others.
+// Mode bits of loads and stores in rewritten programs only (include/linux/filter.h, Linux 7.3).
+// They reuse the modes ABS and IND of class LD, and MEMSX and ATOMIC of other classes.
 const (
 	modeProbeMem     asm.Mode = 0x20 // LDX: BPF_PROBE_MEM
 	modeProbeMemSX   asm.Mode = 0x40 // LDX: BPF_PROBE_MEMSX
@@ -36,8 +35,8 @@ func pointer(in Insn, sign string, base Reg) string {
 	return fmt.Sprintf("(%s%d *)(%v %+d)", sign, 8*in.AccessBytes(), base, in.Off)
 }
 
-// ldText returns the text of an instruction of class LD that is no 64-bit
-// immediate load: the legacy packet access (RFC 9669 section 5.6).
+// ldText returns the text of an instruction of class LD other than a 64-bit immediate load: the
+// legacy packet access (RFC 9669 section 5.6).
 func ldText(in Insn) string {
 	bits := 8 * in.AccessBytes()
 	switch {
@@ -134,8 +133,8 @@ func atomicText(in Insn) string {
 	return fmt.Sprintf("lock *%s %s %v", at, sign, in.Src)
 }
 
-// atomicOp returns the name and the assignment operator of an atomic
-// arithmetic operation, "" when there is no such operation.
+// atomicOp returns the name and the assignment operator of an atomic arithmetic operation, "" if
+// there is no such operation.
 func atomicOp(imm int32) (name, sign string) {
 	switch asm.ALUOp(uint16(imm) &^ atomicFetch) {
 	case asm.Add:

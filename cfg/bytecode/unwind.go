@@ -2,15 +2,15 @@ package bytecode
 
 import "slices"
 
-// IsUnwindGoto reports whether the instruction is LLVM 24's unwind_goto: may_goto with 1
-// in Src. It stands behind a call and jumps when an exception came out of that.
+// IsUnwindGoto reports whether the instruction is LLVM 24's unwind_goto: may_goto with 1 in Src.
+// It follows a call and jumps if that call threw an exception.
 func (in Insn) IsUnwindGoto() bool { return in.Code == CodeMayGoto && in.Src == 1 }
 
 // IsUnwindExit reports whether the instruction is LLVM 24's unwind_exit: exit with 1 in
 // Src. It leaves the function with the exception.
 func (in Insn) IsUnwindExit() bool { return in.Code == CodeExit && in.Src == 1 }
 
-// PadOf returns the landing pad of the call at pc by Cleanups.
+// PadOf returns the landing pad of the call at pc according to Cleanups.
 func (p *Program) PadOf(pc PC) (pad PC, ok bool) {
 	i, found := slices.BinarySearchFunc(p.Cleanups, pc, func(c Cleanup, pc PC) int { return int(c.Start - pc) })
 	if !found {
@@ -26,9 +26,8 @@ func (p *Program) PadOf(pc PC) (pad PC, ok bool) {
 	return 0, false
 }
 
-// Unwinds returns the first instruction at which an exception may go on in the program,
-// or out of one of its functions in another way than bpf_throw does: a call with a
-// landing pad, unwind_goto, unwind_exit.
+// Unwinds returns the first instruction at which an exception may continue inside the program, or
+// leave a function other than by bpf_throw: a call with a landing pad, unwind_goto, unwind_exit.
 func (p *Program) Unwinds() (pc PC, ok bool) {
 	for pc = 0; pc < p.Len(); pc += p.Insns[pc].Slots() {
 		if in := p.Insns[pc]; in.IsUnwindGoto() || in.IsUnwindExit() {
@@ -41,8 +40,8 @@ func (p *Program) Unwinds() (pc PC, ok bool) {
 	return -1, false
 }
 
-// Caught reports whether unwind_goto stands behind the instruction at pc, in the same
-// function: when that throws an exception, control goes on there.
+// Caught reports whether unwind_goto follows the instruction at pc in the same function. If that
+// instruction throws an exception, control continues there.
 func (p *Program) Caught(pc PC) bool {
 	next := pc + p.Insns[pc].Slots()
 	return next < p.Len() && p.Insns[next].IsUnwindGoto() && p.SubprogAt(next) == p.SubprogAt(pc)
