@@ -8,7 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Errors of Build.
+// The errors of Build.
 var (
 	ErrEmpty    = errors.New("program has no instructions")
 	ErrSubprogs = errors.New("subprograms do not cover the program")
@@ -19,18 +19,17 @@ var (
 // (kernel/bpf/helpers.c bpf_throw, since Linux 6.7).
 const throwKfunc = "bpf_throw"
 
-// Build makes the control-flow graph of a program. A nil t has no targets:
-// then an indirect jump has no successors.
+// Build makes the control-flow graph of a program. With a nil t, an indirect jump has no
+// successors.
 //
-// The program may be one that no kernel accepts. What cannot be an edge is left
-// out and listed in Problems (from the program itself) and BadTargets (from t).
-// The error is for what makes no graph: no instructions, or subprograms that do
-// not follow one another from slot 0 to the end.
+// The program may be one that no kernel accepts. An impossible edge is left out and listed in
+// Problems (if the program itself states it) or BadTargets (if it comes from t). Build returns an
+// error only when there can be no graph: there are no instructions, or the subprograms do not
+// follow one another from slot 0 to the end.
 //
-// An indirect jump may lead into another subprogram; Linux refuses that
-// (kernel/bpf/cfg.c create_jt), but the edge is kept, because it is where
-// control would go. Targets of indirect calls and callbacks must start a
-// subprogram.
+// An indirect jump may lead into another subprogram; Linux refuses that (kernel/bpf/cfg.c
+// create_jt), but the edge is kept, because control would go there. Targets of indirect calls and
+// callbacks must start a subprogram.
 func Build(p *bytecode.Program, t *Targets) (*Graph, error) {
 	if err := checkSubprogs(p); err != nil {
 		return nil, err
@@ -74,16 +73,16 @@ func checkSubprogs(p *bytecode.Program) error {
 	return nil
 }
 
-// mark is what the builder knows of a slot.
+// mark holds the builder's notes about a slot.
 type mark uint8
 
 const (
 	markInsn  mark = 1 << iota // an instruction starts here
-	markLead                   // something leads here; a leader if an instruction starts here
+	markLead                   // the target of an edge; a leader if an instruction starts here
 	markEntry                  // a subprogram starts here
 )
 
-// builder holds what Build works with.
+// builder is the state of Build.
 type builder struct {
 	g     *Graph
 	p     *bytecode.Program
@@ -93,9 +92,9 @@ type builder struct {
 	handler int // subprogram of the exception callback, -1 for none
 }
 
-// scan marks the instructions of a subprogram and what their direct control
-// flow leads to. A jump may go forward to a slot that turns out to be no
-// instruction, hence two marks for a leader.
+// scan marks the instructions of a subprogram and the targets of its direct control flow. A
+// forward jump may lead to a slot that turns out not to start an instruction, so a leader needs
+// two marks.
 func (b *builder) scan(sub int) {
 	s := b.p.Subprogs[sub]
 	b.marks[s.Start] |= markEntry | markLead
@@ -134,15 +133,15 @@ func (b *builder) padded(pc bytecode.PC) bool {
 	return ok
 }
 
-// checkCallee lists a callee that is no subprogram's entry as a problem.
+// checkCallee lists a callee that is not the entry of a subprogram as a problem.
 func (b *builder) checkCallee(pc, callee bytecode.PC) {
 	if i := b.p.SubprogAt(callee); i < 0 || b.p.Subprogs[i].Start != callee {
 		b.problem(BadCallee, pc, callee)
 	}
 }
 
-// throws reports whether the instruction at pc calls bpf_throw, and control does not
-// come back to unwind_goto.
+// throws reports whether the instruction at pc calls bpf_throw and no unwind_goto follows it.
+// Control does not continue after such a call.
 func throws(p *bytecode.Program, pc bytecode.PC) bool {
 	if !p.Insns[pc].IsKfuncCall() || p.Caught(pc) {
 		return false
@@ -164,8 +163,7 @@ func (b *builder) addTargets() {
 	}
 }
 
-// refuse returns why an instruction cannot lead to a target of Targets, ""
-// when it can.
+// refuse returns why an instruction cannot lead to a target of Targets, or "" if it can.
 func (b *builder) refuse(pc, to bytecode.PC) string {
 	if pc < 0 || pc >= b.p.Len() || b.marks[pc]&markInsn == 0 {
 		return "no instruction leads there"
@@ -267,7 +265,7 @@ func (b *builder) edge(from BlockID, kind Kind, to bytecode.PC) {
 	b.g.edges = append(b.g.edges, Edge{from, b.g.blockOf[to], kind})
 }
 
-// next adds the edge to the slot behind a block.
+// next adds the edge to the slot after a block.
 func (b *builder) next(id BlockID, kind Kind, to bytecode.PC) {
 	blk := &b.g.Blocks[id]
 	end := b.p.Subprogs[blk.Sub].End
@@ -305,15 +303,15 @@ func (b *builder) targets(id BlockID, kind Kind) {
 	}
 }
 
-// exception adds the edge from a call of bpf_throw to the exception callback.
-// A program without one ends, with the cookie as its result.
+// exception adds the edge from a call of bpf_throw to the exception callback. A program without a
+// callback ends at the call and returns the cookie.
 func (b *builder) exception(id BlockID) {
 	if b.handler >= 0 {
 		b.edge(id, Exception, b.p.Subprogs[b.handler].Start)
 	}
 }
 
-// problem lists an edge that cannot be.
+// problem lists an impossible edge.
 func (b *builder) problem(kind ProblemKind, pc, to bytecode.PC) {
 	b.g.Problems = append(b.g.Problems, Problem{pc, kind, problemText(kind, pc, to)})
 }

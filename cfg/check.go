@@ -9,13 +9,12 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Check verifies that the graph is one: blocks tile the subprograms, every slot
-// knows its block, an edge starts at the end of a block and leads to the start
-// of one, each block has the edges that its last instruction states, in the
-// order that Succs promises, no instruction inside a block directs control
-// elsewhere, and the edges by source and by destination are the same. The
-// error says what is wrong first. A graph that Build returns passes; tests and
-// fuzz targets ask.
+// Check verifies the invariants of a graph: blocks tile the subprograms, every slot knows its
+// block, an edge starts at the end of a block and leads to the start of one, each block has the
+// edges that its last instruction states, in the order that Succs promises, no instruction inside
+// a block directs control elsewhere, and the edges by source and by destination are the same. The
+// error names the first violation. Every graph that Build returns passes; tests and fuzz targets
+// check that.
 func (g *Graph) Check() error {
 	if err := g.checkTiles(); err != nil {
 		return err
@@ -34,8 +33,7 @@ func (g *Graph) Check() error {
 	return nil
 }
 
-// checkTiles verifies that the blocks cover each subprogram without gap or
-// overlap.
+// checkTiles verifies that the blocks cover each subprogram without gap or overlap.
 func (g *Graph) checkTiles() error {
 	p := g.Program
 	if len(g.entries) != len(p.Subprogs) || len(g.blockOf) != len(p.Insns) {
@@ -117,8 +115,8 @@ func (g *Graph) checkInside(b BlockID) error {
 	return fmt.Errorf("%v: last instruction %d is not inside", b, blk.Last)
 }
 
-// shape is the edges that a kind of control flow may have: the first two by
-// their kinds, at most one each, then any number of the third.
+// shape lists the edges that a kind of control flow may have: at most one of each of the first
+// two kinds, then any number of the third.
 type shape struct {
 	next, jump, many Kind
 }
@@ -144,8 +142,8 @@ func shapeOf(kind bytecode.FlowKind) shape {
 	return shape{}
 }
 
-// checkEdges verifies the edges that leave a block. One that is missing must
-// be among the problems.
+// checkEdges verifies the edges that leave a block. A missing edge must be listed among the
+// problems.
 func (g *Graph) checkEdges(b BlockID) error {
 	blk := g.Blocks[b]
 	f := g.Program.Flow(blk.Last)

@@ -2,13 +2,12 @@ package cfg
 
 import "github.com/bpfcfg/bpfcfg/internal/dominators"
 
-// DomTree says which blocks dominate which: a dominates b when every path from
-// an entry of the subprogram to b goes through a. Every block dominates itself.
-// An unreached block is dominated by none and dominates none.
+// DomTree holds the dominance relation of blocks: a dominates b if every path from an entry of
+// the subprogram to b goes through a. Every block dominates itself. An unreached block neither
+// dominates nor is dominated.
 //
-// Paths are made of local edges, so each subprogram has a tree of its own. A
-// block that is entered from another subprogram by an indirect jump is one more
-// entry.
+// Paths are made of local edges, so each subprogram has a tree of its own. A block that an
+// indirect jump enters from another subprogram counts as a further entry.
 type DomTree struct {
 	idom  []BlockID // of each block
 	start []int32   // of each block: its preorder number in the dominator tree, -1 when not reached
@@ -16,9 +15,9 @@ type DomTree struct {
 	order []BlockID // blocks by start
 }
 
-// Idom returns the immediate dominator of b: the last block before b on every
-// path to it. It is NoBlock for an entry, for a block without a single one
-// (paths from different entries) and for an unreached block.
+// Idom returns the immediate dominator of b: the last block before b on every path to it. It is
+// NoBlock for an entry, for an unreached block, and for a block that paths from different entries
+// reach.
 func (d *DomTree) Idom(b BlockID) BlockID { return d.idom[b] }
 
 // Reached reports whether b can be reached from an entry of its subprogram.
@@ -29,8 +28,8 @@ func (d *DomTree) Dominates(a, b BlockID) bool {
 	return d.start[a] >= 0 && d.start[a] <= d.start[b] && d.start[b] < d.start[a]+d.size[a]
 }
 
-// Dominated returns the blocks that b dominates, itself first and each behind
-// its immediate dominator. Callers do not change the slice.
+// Dominated returns the blocks that b dominates: b first, and each other block after its
+// immediate dominator. Callers do not change the slice.
 func (d *DomTree) Dominated(b BlockID) []BlockID {
 	if d.start[b] < 0 {
 		return nil
@@ -39,10 +38,9 @@ func (d *DomTree) Dominated(b BlockID) []BlockID {
 	return d.order[lo:hi:hi]
 }
 
-// Dominators returns the dominator trees of all subprograms, by the algorithm of
-// Lengauer and Tarjan (package dominators). The cost is O(m log n) for n blocks and
-// m edges, in practice linear. Tests use the iteration of Cooper, Harvey and Kennedy
-// as the second opinion.
+// Dominators returns the dominator trees of all subprograms, by the algorithm of Lengauer and
+// Tarjan (package dominators). The cost is O(m log n) for n blocks and m edges, in practice
+// linear. Tests compare the result with the iteration of Cooper, Harvey and Kennedy.
 func Dominators(g *Graph) *DomTree {
 	t := newTree(g)
 	return newDomTree(g, t, dominators.Immediate(t.parent, func(w int32, from func(v int32)) {
@@ -58,9 +56,9 @@ func Dominators(g *Graph) *DomTree {
 	}))
 }
 
-// newDomTree numbers the dominator tree. An immediate dominator has a smaller
-// vertex than what it dominates, so one sweep up gives sizes, and one sweep
-// down preorder numbers.
+// newDomTree numbers the dominator tree. An immediate dominator has a smaller vertex number than
+// the blocks it dominates, so one sweep upwards gives the sizes and one sweep downwards the
+// preorder numbers.
 func newDomTree(g *Graph, t *tree, dom []int32) *DomTree {
 	n := len(t.order)
 	d := &DomTree{

@@ -6,10 +6,9 @@ import (
 	"gonum.org/v1/gonum/graph"
 )
 
-// Directed is a Graph for the algorithms of gonum.org/v1/gonum/graph: blocks
-// are nodes, a node's ID is its BlockID. Parallel edges count as one, edges of a
-// block to itself are kept. It implements graph.Directed. Iterators run in
-// ascending order of IDs.
+// Directed presents a Graph to the algorithms of gonum.org/v1/gonum/graph. Blocks are nodes, and
+// a node's ID is its BlockID. Parallel edges count as one; edges from a block to itself are kept.
+// It implements graph.Directed. Iterators run in ascending order of IDs.
 //
 // Beware of some algorithms of gonum v0.17: flow.Intervals panics on ordinary
 // control-flow graphs, topo.TarjanSCC and flow.Dominators recurse, and
@@ -26,8 +25,8 @@ type adjacency struct {
 
 var _ graph.Directed = (*Directed)(nil)
 
-// Gonum returns a view of the graph along the edges that keep admits, of all
-// edges when keep is nil.
+// Gonum returns a view of the graph along the edges that keep admits, or along all edges if keep
+// is nil.
 func (g *Graph) Gonum(keep func(Edge) bool) *Directed {
 	if keep == nil {
 		return g.GonumOf(func(int) bool { return true })
@@ -73,7 +72,7 @@ func (g *Graph) adjacency(neighbours func(b BlockID, add func(BlockID))) adjacen
 	return a
 }
 
-// of returns the neighbours of a node, none for an unknown one.
+// of returns the neighbours of a node, or none for an unknown one.
 func (a adjacency) of(id int64) []BlockID {
 	if id < 0 || id >= int64(len(a.start)-1) {
 		return nil
@@ -84,7 +83,7 @@ func (a adjacency) of(id int64) []BlockID {
 // ID returns the block's number, for graph.Node.
 func (b BlockID) ID() int64 { return int64(b) }
 
-// Node returns the block with this ID, nil when there is none.
+// Node returns the block with this ID, or nil if there is none.
 func (d *Directed) Node(id int64) graph.Node {
 	if id < 0 || id >= int64(len(d.succ.start)-1) {
 		return nil
@@ -118,7 +117,7 @@ func (d *Directed) HasEdgeBetween(x, y int64) bool {
 	return d.HasEdgeFromTo(x, y) || d.HasEdgeFromTo(y, x)
 }
 
-// Edge returns the edge from u to v, nil when there is none.
+// Edge returns the edge from u to v, or nil if there is none.
 func (d *Directed) Edge(u, v int64) graph.Edge {
 	if !d.HasEdgeFromTo(u, v) {
 		return nil
@@ -166,8 +165,8 @@ func (n *nodes) Next() bool       { n.at = min(n.at+1, len(n.all)); return n.at 
 func (n *nodes) Reset()           { n.at = -1 }
 func (n *nodes) Node() graph.Node { return n.all[n.at] }
 
-// NodeSlice returns what is left as a new slice. It has to be new: algorithms
-// of gonum reorder it.
+// NodeSlice returns the remaining nodes as a new slice. It must be new, because algorithms of
+// gonum reorder it.
 func (n *nodes) NodeSlice() []graph.Node {
 	if n.Len() == 0 {
 		return nil

@@ -10,31 +10,29 @@
 //	// b1 1 2 [b1 -fall-through-> b2]
 //	// b2 2 3 []
 //
-// The blocks tile the whole program, dead code too: every slot lies in exactly
-// one block, and no block reaches over the start of a subprogram. A block ends
-// behind a jump, an exit, a call of a subprogram, an indirect jump or call, a
-// helper call that calls back, and before every slot that one of these leads
-// to.
+// The blocks tile the whole program, dead code too: every slot lies in exactly one block, and no
+// block extends over the start of a subprogram. A block ends after a jump, an exit, a call of a
+// subprogram, an indirect jump or call, or a helper call that calls back, and before every slot
+// that one of these leads to.
 //
-// Targets of indirect jumps and calls, and the callbacks of helper calls, are
-// not in the instruction. They come from an analysis as a Targets value, which
-// only ever grows; entries of a jump table that nothing selects split no block.
+// The instruction does not state the targets of indirect jumps and calls or the callbacks of
+// helper calls. They come from an analysis as a Targets value, which only ever grows. A jump
+// table entry that no jump selects does not split a block.
 //
-// What the graph does not contain: edges from an exit back to the callers (a
-// call block has one summary edge Return to the block behind the call instead,
-// because pairs of exits and return sites are quadratic in number); an edge for
-// the helper bpf_tail_call, which goes on behind the call when it fails and
-// otherwise leaves for a program that is not here; an edge for a load of a
-// subprogram's address, which calls nothing. Behind a call of the kfunc
-// bpf_throw control does not go on, unless unwind_goto stands there. That a call may end
-// with an exception in a function further out is no edge: it ends the program, or comes
-// to a landing pad, which has edges of the kind Unwind from its own calls.
+// The graph has no edges from an exit back to the callers: a call block has one summary edge
+// Return to the block after the call instead, because the pairs of exits and return sites are
+// quadratic in number. It has no edge for the helper bpf_tail_call, which continues after the
+// call when it fails and otherwise leaves for a program outside the graph, and none for a load of
+// a subprogram's address, which calls nothing. Control does not continue after a call of the
+// kfunc bpf_throw, unless unwind_goto follows it. An exception that a call passes on to an outer
+// function has no edge: it ends the program, or it reaches a landing pad, which has edges of the
+// kind Unwind from its own calls.
 //
-// On the graph: dominators (Dominators), loops and a weak topological order (Loops),
-// reverse postorder (ReversePostorder). All of them work on slices without recursion,
-// and their cost is linear or nearly so, for programs of a million slots. Graph.Gonum
-// gives a view for the algorithms of gonum.org/v1/gonum/graph: strongly connected
-// components, shortest ways and all the others.
+// On the graph: dominators (Dominators), loops and a weak topological order (Loops), reverse
+// postorder (ReversePostorder). All of them work on slices without recursion, and their cost is
+// linear or nearly so, for programs of a million slots. Graph.Gonum gives a view for the
+// algorithms of gonum.org/v1/gonum/graph: strongly connected components, shortest paths and all
+// the others.
 package cfg
 
 import (
@@ -47,21 +45,21 @@ import (
 // address.
 type BlockID int32
 
-// NoBlock is the BlockID of no block.
+// NoBlock is the BlockID that stands for no block.
 const NoBlock BlockID = -1
 
-// String returns the block's name in listings: b3.
+// String returns the block's name in listings, for example "b3".
 func (b BlockID) String() string { return "b" + strconv.Itoa(int(b)) }
 
 // Block is a basic block: instructions that are executed one after the other.
 type Block struct {
 	Start bytecode.PC // first slot
-	End   bytecode.PC // slot behind the last
+	End   bytecode.PC // slot after the last
 	Last  bytecode.PC // last instruction, which decides the edges
 	Sub   int         // index in Program.Subprogs
 }
 
-// Kind says how control passes along an edge.
+// Kind is the way in which control passes along an edge.
 type Kind uint8
 
 // The kinds of edge.
@@ -71,20 +69,20 @@ const (
 	Goto                        // unconditional jump
 	Indirect                    // gotox to one of its targets
 	Call                        // to the entry of a called subprogram
-	Return                      // summary: from a call to the block behind it
+	Return                      // summary: from a call to the block after it
 	Callback                    // from a helper call to the entry of a subprogram that the helper calls
 	TailCall                    // to another program; Build makes none, a picture of several programs may
 	Exception                   // from a call of bpf_throw to the program's exception callback
-	Unwind                      // with an exception: from a call to its landing pad, or the jump of unwind_goto
+	Unwind                      // exceptional: from a call to its landing pad, or the jump of unwind_goto
 )
 
-// kindNames holds the names of kinds in listings and JSON.
+// kindNames holds the names of the kinds in listings and JSON.
 var kindNames = [...]string{
 	"invalid", "fall-through", "taken", "goto", "indirect", "call", "return", "callback", "tail-call", "exception",
 	"unwind",
 }
 
-// String returns the kind's name in listings and JSON: "fall-through".
+// String returns the kind's name in listings and JSON, for example "fall-through".
 func (k Kind) String() string {
 	if int(k) < len(kindNames) {
 		return kindNames[k]
@@ -92,9 +90,8 @@ func (k Kind) String() string {
 	return kindNames[0]
 }
 
-// Edge is a possible passage of control from the end of one block to the start
-// of another. There may be several between two blocks: a conditional jump with
-// offset 0 makes two.
+// Edge is a possible passage of control from the end of one block to the start of another. Two
+// blocks may have several edges: a conditional jump with offset 0 makes two.
 type Edge struct {
 	From, To BlockID
 	Kind     Kind
@@ -105,20 +102,19 @@ func (e Edge) String() string {
 	return e.From.String() + " -" + e.Kind.String() + "-> " + e.To.String()
 }
 
-// Graph is the control-flow graph of a program. It is not changed after Build
-// has returned it, and its memory is linear in slots and edges.
+// Graph is the control-flow graph of a program. It does not change after Build has returned it.
+// Its memory is linear in slots and edges.
 //
-// Edges are held in compressed sparse rows: all edges in one slice, sorted by
-// From, and where each block's begin.
+// Edges are stored as compressed sparse rows: one slice of all edges, sorted by From, and the
+// index of each block's first edge.
 type Graph struct {
 	Program *bytecode.Program
 	Blocks  []Block // by address
 
-	// BadTargets holds the targets that Build was given and that cannot be
-	// edges, by PC and target.
+	// BadTargets holds the targets given to Build that cannot be edges, by PC and target.
 	BadTargets []BadTarget
-	// Problems holds what is wrong with the program's own control flow, by PC.
-	// The edges in question are left out.
+	// Problems holds the errors in the program's own control flow, by PC. The graph does not have
+	// their edges.
 	Problems []Problem
 
 	blockOf []BlockID // of each slot
@@ -141,9 +137,9 @@ func (g *Graph) NumEdges() int { return len(g.edges) }
 // in it identifies an edge. Callers do not change the slice.
 func (g *Graph) Edges() []Edge { return g.edges[:len(g.edges):len(g.edges)] }
 
-// Succs returns the edges that leave b: fall-through or return first, then
-// taken, goto or the jump of unwind_goto, then indirect by target, call by target,
-// callback by target, exception, and the landing pad of a call. Callers do not change the slice.
+// Succs returns the edges that leave b, in this order: fall-through or return, then taken, goto
+// or the jump of unwind_goto, then indirect by target, call by target, callback by target,
+// exception, landing pad of a call. Callers do not change the slice.
 func (g *Graph) Succs(b BlockID) []Edge {
 	lo, hi := g.succ[b], g.succ[b+1]
 	return g.edges[lo:hi:hi]
@@ -167,8 +163,8 @@ func (g *Graph) PredIDs(b BlockID) []int32 {
 	return g.predID[lo:hi:hi]
 }
 
-// BlockAt returns the block that contains the slot pc, and whether pc lies in
-// the program. The cost is constant.
+// BlockAt returns the block that contains the slot pc, and reports whether pc lies in the
+// program. The cost is constant.
 func (g *Graph) BlockAt(pc bytecode.PC) (BlockID, bool) {
 	if pc < 0 || int(pc) >= len(g.blockOf) {
 		return NoBlock, false
@@ -176,13 +172,13 @@ func (g *Graph) BlockAt(pc bytecode.PC) (BlockID, bool) {
 	return g.blockOf[pc], true
 }
 
-// InsnAt reports whether an instruction starts on the slot pc: false for the
-// second slot of a 64-bit immediate load and outside the program.
+// InsnAt reports whether an instruction starts at the slot pc. None starts at the second slot of
+// a 64-bit immediate load or outside the program.
 func (g *Graph) InsnAt(pc bytecode.PC) bool {
 	return pc >= 0 && int(pc) < len(g.blockOf) && g.insn[pc>>6]>>(pc&63)&1 != 0
 }
 
-// Entry returns the block that the subprogram with this index begins with.
+// Entry returns the first block of the subprogram with this index.
 func (g *Graph) Entry(sub int) BlockID { return g.entries[sub] }
 
 // SubBlocks returns the range lo ≤ b < hi of the blocks of a subprogram.
@@ -193,13 +189,13 @@ func (g *Graph) SubBlocks(sub int) (lo, hi BlockID) {
 	return g.entries[sub], BlockID(len(g.Blocks))
 }
 
-// Throws reports whether the block ends with a call of bpf_throw, behind which
-// control does not go on. With unwind_goto behind it, it does.
+// Throws reports whether the block ends with a call of bpf_throw that no unwind_goto follows.
+// Control does not continue after such a call.
 func (g *Graph) Throws(b BlockID) bool { return throws(g.Program, g.Blocks[b].Last) }
 
-// Local reports whether the edge stays inside an activation of a subprogram:
-// it is no call, callback or exception, and no indirect jump into another
-// subprogram. Dominators, loops and orders are made of local edges.
+// Local reports whether the edge stays inside one activation of a subprogram: it is not a call, a
+// callback or an exception, and not an indirect jump into another subprogram. Dominators, loops
+// and orders use local edges only.
 func (g *Graph) Local(e Edge) bool {
 	switch e.Kind {
 	case Call, Callback, TailCall, Exception:
@@ -210,8 +206,7 @@ func (g *Graph) Local(e Edge) bool {
 	return true
 }
 
-// index fills the slices that lead from blocks to edges. The edges must be
-// sorted by From.
+// index fills the slices that map blocks to edges. The edges must be sorted by From.
 func (g *Graph) index() {
 	n := len(g.Blocks)
 	g.succ = make([]int32, n+1)

@@ -5,21 +5,20 @@ import (
 	"strings"
 )
 
-// Loop is a set of blocks that control can go round in, entered at its header.
+// Loop is a set of blocks in which control can go round, entered at its header.
 type Loop struct {
 	Header BlockID
-	Parent int // index of the innermost loop around it, -1 for none
-	Depth  int // 1 for a loop that is in no other
-	// Irreducible reports whether the loop can be entered elsewhere than at its
-	// header. Which of its entries is the header is then an accident of the
-	// order of the search. Of a loop that is not irreducible the header
-	// dominates all blocks: it is a natural loop.
+	Parent int // index of the innermost enclosing loop, -1 for none
+	Depth  int // 1 for an outermost loop
+	// Irreducible reports whether the loop can be entered elsewhere than at its header. Which of
+	// its entries is the header then depends on the order of the search. If the loop is not
+	// irreducible, its header dominates all of its blocks: it is a natural loop.
 	Irreducible bool
 
 	lo, hi int32 // range in the weak topological order
 }
 
-// LoopForest holds the loops of all subprograms and how they nest.
+// LoopForest holds the loops of all subprograms and their nesting.
 type LoopForest struct {
 	All []Loop // in weak topological order of their headers: outer before inner
 
@@ -39,15 +38,15 @@ func (f *LoopForest) Depth(b BlockID) int {
 	return f.All[f.of[b]].Depth
 }
 
-// IsHeader reports whether b is the header of a loop. Every cycle of local
-// edges that can be reached goes through a header of a loop that contains all
-// of the cycle: headers are where a fixpoint iteration has to widen.
+// IsHeader reports whether b is the header of a loop. Every reachable cycle of local edges passes
+// a header whose loop contains the whole cycle, so a fixpoint iteration needs widening at headers
+// only.
 func (f *LoopForest) IsHeader(b BlockID) bool {
 	return f.of[b] >= 0 && f.All[f.of[b]].Header == b
 }
 
-// Blocks returns the blocks of loop i, those of inner loops too, header first
-// and in weak topological order. Callers do not change the slice.
+// Blocks returns the blocks of loop i, including those of inner loops, in weak topological order
+// with the header first. Callers do not change the slice.
 func (f *LoopForest) Blocks(i int) []BlockID {
 	lo, hi := f.All[i].lo, f.All[i].hi
 	return f.order[lo:hi:hi]
@@ -58,25 +57,24 @@ func (f *LoopForest) Contains(i int, b BlockID) bool {
 	return f.All[i].lo <= f.pos[b] && f.pos[b] < f.All[i].hi
 }
 
-// IsBack reports whether a local edge closes a loop: it leads from a block of
-// the loop to its header.
+// IsBack reports whether a local edge closes a loop: it leads from a block of the loop to the
+// loop's header.
 func (f *LoopForest) IsBack(e Edge) bool {
 	return f.IsHeader(e.To) && f.Contains(f.Of(e.To), e.From)
 }
 
-// Order returns the reached blocks, subprogram after subprogram, in a weak
-// topological order: the blocks of a loop follow one another, header first, and
-// a local edge from u to v has either u before v, or v is the header of a loop
-// that contains u. Callers do not change the slice.
+// Order returns the reached blocks, subprogram after subprogram, in a weak topological order: the
+// blocks of a loop follow one another, header first, and for a local edge from u to v, either u
+// comes before v, or v is the header of a loop that contains u. Callers do not change the slice.
 //
-// Source: François Bourdoncle, Efficient chaotic iteration strategies with
-// widenings, 1993, https://doi.org/10.1007/BFb0039704, for the order. It is not
-// made by the paper's algorithm, which searches every loop again for the loops
-// inside, but from the loops: blocks and inner loops of a loop stand in reverse
-// postorder of the same search, inner loops by their header.
+// Source: François Bourdoncle, Efficient chaotic iteration strategies with widenings, 1993,
+// https://doi.org/10.1007/BFb0039704, for the order. The paper's algorithm, which searches every
+// loop again for inner loops, is not used. The order is made from the loops: the blocks and inner
+// loops of a loop are in reverse postorder of the same search, an inner loop at the place of its
+// header.
 func (f *LoopForest) Order() []BlockID { return f.order[:len(f.order):len(f.order)] }
 
-// Num returns the index of b in Order, -1 when b is not reached.
+// Num returns the index of b in Order, or -1 if b is not reached.
 func (f *LoopForest) Num(b BlockID) int { return int(f.pos[b]) }
 
 // String returns the weak topological order with loops in parentheses:
@@ -104,19 +102,18 @@ func (f *LoopForest) String() string {
 	return w.String()
 }
 
-// Loops returns the loops of all subprograms along local edges. A loop is, for
-// a block h that an edge of the depth-first search leads back to, h and all
-// blocks below h in the search tree from which h can be reached without leaving
-// the part of the tree below h. The cost is nearly linear.
+// Loops returns the loops of all subprograms along local edges. Each block h that is the target
+// of a retreating edge is the header of a loop. The loop consists of h and all blocks below h in
+// the depth-first search tree from which h can be reached without leaving the tree below h. The
+// cost is nearly linear.
 //
 //	b0 → b1 ⇄ b2 → b3          b0 (b1 b2) b3
 //
 // Source: Paul Havlak, Nesting of Reducible and Irreducible Loops, 1997,
-// https://doi.org/10.1145/262004.262005, as G. Ramalingam made it nearly linear
-// in Identifying Loops in Almost Linear Time, 1999,
-// https://doi.org/10.1145/316686.316687: a cross or forward edge joins in at the
-// nearest common ancestor of its ends. Irreducible loops are marked afterwards,
-// from the edges that enter them, which needs no part of the search.
+// https://doi.org/10.1145/262004.262005, made nearly linear by G. Ramalingam, Identifying Loops
+// in Almost Linear Time, 1999, https://doi.org/10.1145/316686.316687: a cross or forward edge is
+// added at the nearest common ancestor of its ends. Irreducible loops are marked afterwards, from
+// the edges that enter them.
 func Loops(g *Graph) *LoopForest {
 	t := newTree(g)
 	l := newLoopFinder(g, t)
@@ -139,21 +136,21 @@ type loopFinder struct {
 	g *Graph
 	t *tree
 
-	header []int32 // header of the innermost loop around the vertex, itself not counted; 0 for none
+	header []int32 // header of the innermost loop around the vertex, other than itself; 0 for none
 	isHead []bool
 	set    unionFind // contracts found loops into their headers
 
 	joins []joinEdge
-	at    []int32 // first of the list of joins that come in at this common ancestor
-	in    []int32 // first of the list of joins that lead to this vertex or what is contracted in it
-	mark  []int32 // last header whose search saw the vertex
+	at    []int32 // first in the list of joins added at this common ancestor
+	in    []int32 // first in the list of joins that lead to this vertex or to a vertex contracted into it
+	mark  []int32 // last header whose search visited the vertex
 	todo  []int32
 }
 
-// newLoopFinder makes the lists of cross and forward edges by the nearest
-// common ancestor of their ends. This is Tarjan's offline algorithm: when the
-// search leaves a vertex, what has been left before is contracted up to the
-// first vertex that has not, so find of an edge's end gives the ancestor.
+// newLoopFinder makes the lists of cross and forward edges by the nearest common ancestor of
+// their ends. This is Tarjan's offline algorithm: when the search leaves a vertex, all vertices
+// left before are contracted into their first ancestor that the search has not left, so find of
+// an edge's end gives the common ancestor.
 func newLoopFinder(g *Graph, t *tree) *loopFinder {
 	n := len(t.order)
 	l := &loopFinder{
@@ -179,8 +176,8 @@ func newLoopFinder(g *Graph, t *tree) *loopFinder {
 	return l
 }
 
-// find contracts the loop with header w, if there is one. All loops inside have
-// been contracted before.
+// find contracts the loop with header w, if there is one. All inner loops have been contracted
+// before.
 func (l *loopFinder) find(w int32) {
 	for i := l.at[w]; i >= 0; {
 		next, to := l.joins[i].next, l.set.find(l.joins[i].to)
@@ -208,7 +205,7 @@ func (l *loopFinder) find(w int32) {
 	}
 }
 
-// push adds what v is contracted in to the loop with header w.
+// push adds the vertex into which v is contracted to the loop with header w.
 func (l *loopFinder) push(v, w int32) {
 	if v = l.set.find(v); l.mark[v] != w {
 		l.mark[v] = w
@@ -216,9 +213,9 @@ func (l *loopFinder) push(v, w int32) {
 	}
 }
 
-// forest numbers the loops and lays out the weak topological order. A header
-// has a smaller vertex than the rest of its loop, so one sweep up gives sizes;
-// it comes before the rest in reverse postorder, so one sweep gives places.
+// forest numbers the loops and lays out the weak topological order. A header has a smaller vertex
+// number than the rest of its loop, so one sweep upwards gives the sizes. It also comes before
+// the rest in reverse postorder, so one further sweep gives the places.
 func (l *loopFinder) forest() *LoopForest {
 	nb, n := len(l.g.Blocks), len(l.t.order)
 	f := &LoopForest{of: filled(nb, -1), pos: filled(nb, -1), order: make([]BlockID, n-1)}
@@ -253,11 +250,10 @@ func (l *loopFinder) forest() *LoopForest {
 	return f
 }
 
-// markIrreducible marks the loops that are entered elsewhere than at their
-// header. From the innermost loop around the end of an edge outwards, all loops
-// are marked until one contains the start of the edge, too. Loops that are
-// marked already are skipped by contraction into their parents, so each is
-// marked once.
+// markIrreducible marks the loops that can be entered elsewhere than at their header. For each
+// edge it goes outwards from the innermost loop around the edge's target and marks each loop
+// until one also contains the edge's source. Loops that are already marked are contracted into
+// their parents, so each is marked once.
 func (f *LoopForest) markIrreducible(g *Graph, t *tree) {
 	marked := newUnionFind(len(f.All) + 1) // element i+1 is loop i, 0 is outside of all
 	enter := func(from, to BlockID) {
@@ -286,7 +282,7 @@ func (f *LoopForest) markIrreducible(g *Graph, t *tree) {
 	}
 }
 
-// filled returns a slice of n elements with the same value.
+// filled returns a slice of n equal elements.
 func filled(n int, value int32) []int32 {
 	s := make([]int32, n)
 	for i := range s {

@@ -9,11 +9,10 @@ type Order struct {
 	Num []int32
 }
 
-// ReversePostorder returns the blocks in reverse postorder of a depth-first
-// search along local edges. An edge that does not lead against the order is no
-// part of a cycle's closing: a pass over the blocks in this order sees every
-// block after its predecessors, except along the edges that close loops. Where
-// a block has several successors they come, loops aside, in the order of Succs.
+// ReversePostorder returns the blocks in reverse postorder of a depth-first search along local
+// edges. Only edges that go backwards in this order close cycles, so a pass in this order visits
+// every block after its predecessors, loop-closing edges aside. The successors of a block keep
+// the order of Succs, except where a loop forces another.
 //
 // A subprogram's order begins with its entry, unless a block of it is entered
 // only from another subprogram by an indirect jump; such blocks come before.
@@ -25,9 +24,9 @@ func ReversePostorder(g *Graph) *Order {
 	return o
 }
 
-// tree is a depth-first spanning tree over local edges. Vertices are preorder
-// numbers from 1; vertex 0 is a root above the roots of all subprograms. The
-// descendants of v, itself included, are v to last[v].
+// tree is a depth-first spanning tree over local edges. Vertices are preorder numbers from 1;
+// vertex 0 is the parent of the roots of all subprograms. The descendants of v, including v, are
+// v to last[v].
 type tree struct {
 	order  []BlockID // of each vertex; NoBlock for vertex 0
 	num    []int32   // vertex of each block, -1 when it is not reached
@@ -37,8 +36,8 @@ type tree struct {
 	root   []bool    // of each block: an entry of a subprogram, or entered from another one
 }
 
-// newTree searches the graph. Successors are visited last first, so that
-// reverse postorder has them in the order of Succs.
+// newTree searches the graph. It visits the last successor first, so that reverse postorder has
+// the successors in the order of Succs.
 func newTree(g *Graph) *tree {
 	n := len(g.Blocks)
 	t := &tree{
@@ -83,7 +82,7 @@ type search struct {
 	stack []int32 // vertices being visited
 }
 
-// run visits what can be reached from b and has not been visited.
+// run visits the blocks that can be reached from b and have not been visited.
 func (s *search) run(b BlockID) {
 	g, t := s.g, s.t
 	s.enter(b, 0)

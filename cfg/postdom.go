@@ -2,12 +2,11 @@ package cfg
 
 import "github.com/bpfcfg/bpfcfg/internal/dominators"
 
-// Postdominators returns for each block the first block behind it that every way
-// on goes through, NoBlock when there is none: the immediate postdominator, in the
-// part of the graph that is made of the local edges for which keep is true, by
-// their indices in Edges. A block without such an edge ends its way, and so does
-// one for which ends is true, beside its edges. Blocks from which no way ends,
-// since they only lead into a loop that nothing leaves, have none.
+// Postdominators returns the immediate postdominator of each block: the first later block that
+// lies on every path from the block to an end, NoBlock if there is none. Paths consist of the
+// local edges for which keep, called with the index in Edges, is true. A path ends at a block
+// without such an edge, and at a block for which ends is true. A block from which no path ends,
+// because it only leads into a loop without an exit, has no postdominator.
 func Postdominators(g *Graph, keep func(edge int) bool, ends func(BlockID) bool) []BlockID {
 	s := newExits(g, keep, ends)
 	dom := dominators.Immediate(s.parent, func(w int32, from func(v int32)) {
@@ -32,10 +31,10 @@ func Postdominators(g *Graph, keep func(edge int) bool, ends func(BlockID) bool)
 	return out
 }
 
-// exits is a depth-first search against the edges, from a vertex 0 behind all
-// ends. Vertices are preorder numbers.
+// exits is a depth-first search against the edges, from a vertex 0 that follows all ends.
+// Vertices are preorder numbers.
 type exits struct {
-	ends   []bool    // of each block: a way ends there
+	ends   []bool    // of each block: a path ends there
 	num    []int32   // vertex of each block, 0 when it is not reached
 	order  []BlockID // of each vertex
 	parent []int32   // of each vertex

@@ -8,7 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// ProblemKind says what is wrong with the control flow of an instruction.
+// ProblemKind is a kind of error in the control flow of an instruction.
 type ProblemKind uint8
 
 // The kinds of problem.
@@ -16,7 +16,7 @@ const (
 	JumpOutOfRange ProblemKind = iota + 1 // a direct jump leaves its subprogram
 	JumpMidLoad                           // a direct jump goes to the second slot of a 64-bit immediate load
 	FallsOff                              // control runs over the end of the subprogram
-	CutLoad                               // the second slot of a 64-bit immediate load lies behind the subprogram
+	CutLoad                               // the second slot of a 64-bit immediate load lies beyond the subprogram
 	BadCallee                             // a call or address load of a slot that starts no subprogram
 )
 
@@ -25,7 +25,7 @@ var problemNames = [...]string{
 	"invalid", "jump-out-of-range", "jump-mid-ldimm64", "falls-off", "cut-ldimm64", "bad-callee",
 }
 
-// String returns the kind's name: "jump-out-of-range".
+// String returns the kind's name, for example "jump-out-of-range".
 func (k ProblemKind) String() string {
 	if int(k) < len(problemNames) {
 		return problemNames[k]
@@ -33,14 +33,13 @@ func (k ProblemKind) String() string {
 	return problemNames[0]
 }
 
-// Problem is an edge that cannot be in the graph. No kernel loads a program
-// that has one.
+// Problem is an impossible edge. No kernel loads a program that has one.
 type Problem struct {
 	PC   bytecode.PC // the instruction
 	Kind ProblemKind
-	// Text is what Linux 7.3 says: kernel/bpf/verifier.c check_subprogs,
-	// add_subprogs and check_and_resolve_insns, kernel/bpf/cfg.c
-	// bpf_check_cfg. Linux stops at the first of them, in an order of its own.
+	// Text is the message of Linux 7.3: kernel/bpf/verifier.c check_subprogs, add_subprogs and
+	// check_and_resolve_insns, kernel/bpf/cfg.c bpf_check_cfg. Linux stops at the first problem,
+	// in an order of its own.
 	Text string
 }
 
@@ -51,7 +50,7 @@ type BadTarget struct {
 	Why    string // in a few words
 }
 
-// sortFindings brings problems and bad targets into their fixed order.
+// sortFindings sorts problems and bad targets into their fixed order.
 func (g *Graph) sortFindings() {
 	slices.SortStableFunc(g.Problems, func(a, b Problem) int {
 		return cmp.Or(cmp.Compare(a.PC, b.PC), cmp.Compare(a.Kind, b.Kind))
@@ -61,8 +60,8 @@ func (g *Graph) sortFindings() {
 	})
 }
 
-// problemText returns what Linux says about a problem at pc whose edge would
-// have gone to the slot to.
+// problemText returns Linux's message for a problem at pc whose edge would have gone to the slot
+// to.
 func problemText(kind ProblemKind, pc, to bytecode.PC) string {
 	switch kind {
 	case JumpOutOfRange:

@@ -2,12 +2,11 @@ package cfg
 
 import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
 
-// ReachableStatic reports for each block whether Linux's check for unreachable
-// instructions reaches it, given a graph whose Targets are the ones that Linux
-// assumes (every entry of every jump table of the subprogram). Over the graph's
-// edges it takes a subprogram whose address is loaded for called, goes on
-// behind bpf_throw, and starts from the exception callback, too. What it does
-// not reach makes Linux refuse the program: "unreachable insn".
+// ReachableStatic reports for each block whether Linux's check for unreachable instructions
+// reaches it, given a graph with the Targets that Linux assumes (every entry of every jump table
+// of the subprogram). Beyond the graph's edges, the check treats a subprogram whose address is
+// loaded as called, continues after bpf_throw, and also starts from the exception callback. If it
+// does not reach an instruction, Linux refuses the program with "unreachable insn".
 //
 // Source: kernel/bpf/cfg.c bpf_check_cfg and visit_insn, Linux 7.3.
 func ReachableStatic(g *Graph) []bool {
@@ -44,7 +43,7 @@ type reacher struct {
 	todo []BlockID
 }
 
-// push adds a block to what is reached.
+// push adds a block to the reached blocks.
 func (r *reacher) push(b BlockID) {
 	if !r.seen[b] {
 		r.seen[b] = true
@@ -52,7 +51,7 @@ func (r *reacher) push(b BlockID) {
 	}
 }
 
-// run follows the edges of all that is reached; visit may push more.
+// run follows the edges of all reached blocks; visit may push more.
 func (r *reacher) run(visit func(BlockID)) {
 	for len(r.todo) > 0 {
 		b := r.todo[len(r.todo)-1]

@@ -7,18 +7,17 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Targets holds what an analysis has found out about control flow that the
-// instructions do not state: for the slot of an indirect jump (gotox) the slots
-// it may go to, for the slot of an indirect call (callx) the subprograms it may
-// call, and for the slot of a helper or kfunc call the subprograms that the
-// helper may call back. Targets are only ever added. The zero value is empty
+// Targets holds the control flow that an analysis has found and the instructions do not state:
+// for the slot of an indirect jump (gotox) the slots it may go to, for the slot of an indirect
+// call (callx) the subprograms it may call, and for the slot of a helper or kfunc call the
+// subprograms that the helper may call back. Targets are only ever added. The zero value is empty
 // and ready to use, and a nil *Targets is empty.
 type Targets struct {
 	of map[bytecode.PC][]bytecode.PC // sorted, without duplicates
 }
 
-// Of returns the targets of the instruction at pc, ascending and without
-// duplicates. Callers do not change the slice.
+// Of returns the targets of the instruction at pc, ascending and without duplicates. Callers do
+// not change the slice.
 func (t *Targets) Of(pc bytecode.PC) []bytecode.PC {
 	if t == nil {
 		return nil
@@ -26,8 +25,8 @@ func (t *Targets) Of(pc bytecode.PC) []bytecode.PC {
 	return slices.Clip(t.of[pc])
 }
 
-// Add adds targets of the instruction at pc and reports whether any was new.
-// The slices that Of returned before stay as they were.
+// Add adds targets of the instruction at pc and reports whether any was new. Slices that Of
+// returned before stay unchanged.
 func (t *Targets) Add(pc bytecode.PC, targets ...bytecode.PC) bool {
 	old := t.of[pc]
 	var add []bytecode.PC

@@ -1,14 +1,14 @@
 package cfg
 
-// Truth is an answer that need not be known: no, maybe or yes. The zero value
-// is No. Whoever decides on a Maybe says so in what comes of it.
+// Truth is a three-valued answer: no, maybe or yes. The zero value is No. Code that decides on a
+// Maybe records that in its result.
 type Truth uint8
 
 // The values of Truth, in this order.
 const (
-	No    Truth = iota // it is proven that it is not so
+	No    Truth = iota // proven not to hold
 	Maybe              // neither is proven
-	Yes                // it is proven that it is so
+	Yes                // proven to hold
 )
 
 // TruthOf returns Yes or No.
@@ -19,10 +19,10 @@ func TruthOf(is bool) Truth {
 	return No
 }
 
-// Or returns whether at least one of two things is so.
+// Or returns whether at least one of two statements holds.
 func (t Truth) Or(u Truth) Truth { return max(t, u) }
 
-// And returns whether both of two things are so.
+// And returns whether both of two statements hold.
 func (t Truth) And(u Truth) Truth { return min(t, u) }
 
 // String returns "no", "maybe" or "yes", as in listings and JSON.

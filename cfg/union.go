@@ -6,11 +6,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Unions returns for each subprogram the targets that Linux's control-flow
-// passes assume for every gotox in it: all entries of all tables whose smallest
-// entry lies in the subprogram, ascending and without duplicates. An entry
-// outside makes Linux refuse the program, and is given all the same. The cost
-// is that of looking at all tables.
+// Unions returns for each subprogram the targets that Linux's control-flow passes assume for
+// every gotox in it: all entries of all tables whose smallest entry lies in the subprogram,
+// ascending and without duplicates. Linux refuses a program with an entry outside the subprogram;
+// such an entry is returned all the same. The cost is linear in the size of all tables.
 //
 // Source: kernel/bpf/cfg.c create_jt, jt_from_subprog and jt_from_map, Linux
 // 7.3.
