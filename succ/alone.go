@@ -6,10 +6,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Alone returns the graph of Resolve without its facts, which are those of
-// abstract.Unasked. It costs what cfg.Build costs, unless edges depend on values: then
-// Resolve finds them. Quirks of kernels make no difference to the graph of a program
-// without such edges.
+// Alone returns the result of Resolve without facts: its Facts are those of abstract.Unasked. It
+// costs as much as cfg.Build, unless edges depend on values; then it calls Resolve. Quirks of
+// kernels make no difference to the graph of a program without such edges.
 func Alone(p *bytecode.Program, opt Options) (*Result, error) {
 	r := &Result{Targets: &cfg.Targets{}, quirks: opt.Quirks}
 	if needsFacts(p) {
@@ -29,8 +28,8 @@ func Alone(p *bytecode.Program, opt Options) (*Result, error) {
 	return r, nil
 }
 
-// needsFacts reports whether edges of a program's graph depend on values: it has an
-// indirect jump or call, or an address of a function, which may be called back.
+// needsFacts reports whether edges of the program's graph depend on values: it has an indirect
+// jump or call, or loads the address of a function, which may be called back.
 func needsFacts(p *bytecode.Program) bool {
 	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
 		switch p.Flow(pc).Kind {

@@ -34,18 +34,17 @@ func (r *Result) list(p *bytecode.Program) []Indirect {
 	return out
 }
 
-// lists holds lists of slots, so that equal ones are one: many jumps through one table
-// have as many targets each.
+// lists shares equal lists of slots: many jumps through one table have the same targets.
 type lists map[listKey][]bytecode.PC
 
-// listKey is what equal lists have in common.
+// listKey is equal for equal lists.
 type listKey struct {
 	n           int
 	first, last bytecode.PC
 	sum         uint64
 }
 
-// share makes lists of an answer those that others have.
+// share replaces the lists of an answer by equal ones that are already known.
 func (l lists) share(d *Indirect) {
 	for _, list := range []*[]bytecode.PC{&d.Kernel, &d.Range, &d.Exact, &d.Proven} {
 		n := len(*list)
@@ -64,7 +63,7 @@ func (l lists) share(d *Indirect) {
 	}
 }
 
-// byPC indexes what facts say of indirect jumps and calls.
+// byPC indexes the indirect jumps and calls of facts.
 func byPC(f *abstract.Facts) map[bytecode.PC]*abstract.Indirect {
 	m := make(map[bytecode.PC]*abstract.Indirect)
 	for _, d := range f.Indirect() {
@@ -73,11 +72,11 @@ func byPC(f *abstract.Facts) map[bytecode.PC]*abstract.Indirect {
 	return m
 }
 
-// Union returns the targets that Linux's control-flow pass assumes for every
-// gotox of a subprogram (cfg.Unions), for one subprogram.
+// Union returns the targets that Linux's control-flow pass assumes for every gotox of one
+// subprogram (cfg.Unions).
 func Union(p *bytecode.Program, sub int) []bytecode.PC { return cfg.Unions(p)[sub] }
 
-// answer fills in what the facts by either rule say.
+// answer fills in the targets by either rule.
 func (r *Result) answer(d *Indirect, p *bytecode.Program, k, e *abstract.Indirect) {
 	d.Exact, d.Range, d.Proven = []bytecode.PC{}, []bytecode.PC{}, []bytecode.PC{}
 	d.Reached = r.Facts.Reached(d.PC)
@@ -105,8 +104,8 @@ func (r *Result) answer(d *Indirect, p *bytecode.Program, k, e *abstract.Indirec
 	d.Reason = r.reason(p, d, e)
 }
 
-// status says how well the targets of an indirect jump or call are known; proven says
-// that each of them is selected.
+// status returns how well the targets of an indirect jump or call are known; proven reports that
+// each of them is selected.
 func status(e *abstract.Indirect, proven bool) Status {
 	switch {
 	case e.Unresolved != "":
@@ -117,7 +116,7 @@ func status(e *abstract.Indirect, proven bool) Status {
 	return Exact
 }
 
-// both returns what is in both of two ascending slices.
+// both returns the intersection of two ascending slices.
 func both(a, b []bytecode.PC) []bytecode.PC {
 	out := []bytecode.PC{}
 	for _, pc := range a {

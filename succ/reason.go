@@ -11,10 +11,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// maxReasons bounds how many bounds a reason tells of.
+// maxReasons bounds the number of index bounds that a reason lists.
 const maxReasons = 4
 
-// reason tells in a sentence why the targets are what they are.
+// reason explains in a sentence why the targets are these.
 func (r *Result) reason(p *bytecode.Program, d *Indirect, e *abstract.Indirect) string {
 	if e.Unresolved != "" {
 		return e.Unresolved
@@ -57,7 +57,7 @@ func (r *Result) reason(p *bytecode.Program, d *Indirect, e *abstract.Indirect) 
 	return text
 }
 
-// bound tells where the range of a table's index comes from.
+// bound explains the range of a table's index.
 func (r *Result) bound(p *bytecode.Program, a abstract.Access) string {
 	where := ""
 	if a.Table >= 0 {
@@ -95,7 +95,7 @@ func kind(in bytecode.Insn) string {
 	return "instruction"
 }
 
-// name returns a subprogram's name, or one made of its start.
+// name returns a subprogram's name, or one made of its first slot.
 func name(p *bytecode.Program, sub int) string {
 	if n := p.Subprogs[sub].Name; n != "" {
 		return n

@@ -1,5 +1,5 @@
-// Package succ answers what may execute after an instruction, indirect jumps and
-// calls included, and why.
+// Package succ finds the successors of each instruction, including those of indirect jumps and
+// calls, and explains them.
 //
 //	r, err := succ.Resolve(p, succ.Options{})
 //	r.Graph                           // blocks and edges, indirect ones too
@@ -11,11 +11,10 @@
 // are only ever added, so the loop ends, and at its end every target that the
 // facts admit is an edge of the graph that those facts were computed on.
 //
-// There are three answers for each indirect jump, all given and never mixed:
-// what Linux's control-flow pass assumes (Kernel), what its verifier follows
-// (Range), and what an execution can select (Exact). The graph has the edges of
-// Range: it is what a loaded program consists of. The package judges no program;
-// that is for package succ/rules.
+// There are three answers for each indirect jump, all given and never mixed: the targets that
+// Linux's control-flow pass assumes (Kernel), those that its verifier follows (Range), and those
+// that an execution can select (Exact). The graph has the edges of Range, because these make up
+// the loaded program. Whether a kernel accepts the program is decided by package succ/rules.
 package succ
 
 import (
@@ -29,33 +28,33 @@ type Options struct {
 	Quirks abstract.Quirks // how an older kernel computes Facts and Range
 }
 
-// Result is what Resolve found out.
+// Result is the result of Resolve.
 type Result struct {
 	Graph   *cfg.Graph
 	Targets *cfg.Targets // of indirect jumps, indirect calls and callbacks: the edges of Graph
 
-	// Facts are by the kernel's rules: what they do not reach, Linux 7.3 removes
-	// from the program, as far as it does not know more than we do.
+	// Facts follow the kernel's rules. Linux 7.3 removes the instructions that they do not reach,
+	// unless it knows less than we do.
 	Facts *abstract.Facts
-	// Exact are the facts about what executions can do, on the same graph. They
-	// are the same as Facts when the program has no indirect jump or call.
+	// Exact holds the facts about executions, on the same graph. They are Facts themselves if the
+	// program has no indirect jump or call.
 	Exact *abstract.Facts
 
 	// Indirect holds all indirect jumps and calls, by PC, reached or not.
 	Indirect []Indirect
 
-	errs bool // Facts may lack what executions do
+	errs bool // executions may do more than Facts admit
 
 	quirks, felt abstract.Quirks // of all analyses by the kernel's rules
 	config       bool            // an analysis has read configuration
 }
 
-// Status says how well the targets of an indirect jump or call are known.
+// Status is how well the targets of an indirect jump or call are known.
 type Status string
 
 // The statuses.
 const (
-	Exact           Status = "exact"            // each target is selected by some execution that gets there
+	Exact           Status = "exact"            // each target is selected by some execution that reaches the jump
 	OverApproximate Status = "over-approximate" // all targets are among those given, perhaps with others
 	Unresolved      Status = "unresolved"       // there may be targets that are not given
 )
@@ -68,15 +67,15 @@ type Indirect struct {
 	Status Status
 	Tables []TableUse // that the register's address comes from, in order
 
-	Exact  []bytecode.PC // what an execution can select, ascending: no other target is possible
-	Proven []bytecode.PC // those of Exact that some execution selects which gets there
-	Range  []bytecode.PC // what the verifier's index range gives, over all paths
-	Kernel []bytecode.PC // what the kernel's control-flow pass assumes
+	Exact  []bytecode.PC // targets that an execution can select, ascending: no other target is possible
+	Proven []bytecode.PC // those of Exact that some execution certainly selects
+	Range  []bytecode.PC // targets by the verifier's index range, over all paths
+	Kernel []bytecode.PC // targets that the kernel's control-flow pass assumes
 
 	Reason string // why these targets, or why they are unknown
-	// Refused reports whether the verifier itself comes to the instruction with a
-	// register that is no bounded code address. An unresolved jump without it is one
-	// of which we know too little, perhaps.
+	// Refused reports whether the verifier itself reaches the instruction with a register that is
+	// not a bounded code address. An unresolved jump that is not Refused may only be one for
+	// which our analysis is too weak.
 	Refused bool
 	Reached bool // Facts reach the instruction
 }
@@ -87,37 +86,37 @@ type TableUse struct {
 	Map      int    // index in Program.Maps of that section, -1 for a table
 	Name     string // symbol of the table
 	Entries  int
-	Min, Max int   // smallest and largest index that the verifier's rule gives
+	Min, Max int   // smallest and largest index by the verifier's rule
 	Selected []int // indices that an execution can select, ascending
 }
 
-// Same reports whether Resolve with other options has the same result: the program
-// does nothing that they make a difference to.
+// Same reports whether Resolve with other options has the same result, because the program does
+// nothing for which they make a difference.
 func (r *Result) Same(opt Options) bool { return opt.Quirks.Same(r.quirks, r.felt) }
 
-// ReadsConfig reports whether an analysis has read a variable that is configuration
-// (bytecode.Program.Unconfigured): if not, the result is the same in all of them.
+// ReadsConfig reports whether an analysis has read a configuration variable
+// (bytecode.Program.Unconfigured). If not, the result is the same for every configuration.
 func (r *Result) ReadsConfig() bool { return r.config }
 
-// Resolve finds the targets of all indirect jumps and calls of a program and of
-// all callbacks. The error is that of cfg.Build.
+// Resolve finds the targets of all indirect jumps, indirect calls and callbacks of a program. The
+// error is that of cfg.Build.
 func Resolve(p *bytecode.Program, opt Options) (*Result, error) { return (*Memo)(nil).Resolve(p, opt) }
 
-// Memo keeps what analyses of one program with different options have in common: graphs
-// with the same targets, and facts of these. It is for one goroutine at a time. The zero
-// value is empty, and a nil one keeps nothing.
+// Memo keeps the common parts of several analyses of one program with different options: graphs
+// with the same targets, and the facts on them. It is for one goroutine at a time. The zero value
+// is empty, and a nil Memo keeps nothing.
 type Memo struct{ known []*analysed }
 
-// analysed is a graph with what was found out on it.
+// analysed is a graph and its facts.
 type analysed struct {
 	targets *cfg.Targets
 	graph   *cfg.Graph
-	exact   *abstract.Facts // nil: not asked for yet
+	exact   *abstract.Facts // nil until needed
 	kernel  []byQuirks
 }
 
-// byQuirks are facts by the rules of kernels with the same quirks, as far as the program
-// feels them.
+// byQuirks holds the facts by the rules of kernels whose quirks make no difference to the
+// program.
 type byQuirks struct {
 	quirks abstract.Quirks
 	facts  *abstract.Facts
@@ -141,7 +140,7 @@ func (m *Memo) on(p *bytecode.Program, t *cfg.Targets) (*analysed, error) {
 	return a, err
 }
 
-// facts returns what kernels with these quirks compute.
+// facts returns the facts by the rules of kernels with these quirks.
 func (a *analysed) facts(p *bytecode.Program, opt abstract.Options) *abstract.Facts {
 	if opt.Coarse != nil {
 		return abstract.Analyze(p, a.graph, opt)
@@ -157,7 +156,7 @@ func (a *analysed) facts(p *bytecode.Program, opt abstract.Options) *abstract.Fa
 	return f
 }
 
-// executed returns what executions can do.
+// executed returns the facts about executions.
 func (a *analysed) executed(p *bytecode.Program, coarse *cfg.Graph) *abstract.Facts {
 	if coarse != nil {
 		return abstract.Analyze(p, a.graph, abstract.Options{Rules: abstract.Exact, Coarse: coarse})
@@ -168,7 +167,7 @@ func (a *analysed) executed(p *bytecode.Program, coarse *cfg.Graph) *abstract.Fa
 	return a.exact
 }
 
-// Resolve is the function Resolve with what was found out before.
+// Resolve is like the function Resolve, and reuses earlier results.
 func (m *Memo) Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 	leaders := scaffold(p)
 	on, err := m.on(p, leaders)
@@ -203,10 +202,10 @@ func (m *Memo) Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 	return r, nil
 }
 
-// settle answers by a walk what the facts leave open of the verifier's way.
+// settle decides by a walk what the facts leave open about the verifier's paths.
 func (r *Result) settle(p *bytecode.Program, kernel abstract.Options) {
 	const (
-		least   = 1 << 18 // instructions to follow, and for each of the program
+		least   = 1 << 18 // instructions to follow: a minimum, and more for each of the program
 		perSlot = 64
 		most    = 1 << 19
 	)
@@ -218,8 +217,8 @@ func (r *Result) settle(p *bytecode.Program, kernel abstract.Options) {
 	r.Facts = settled
 }
 
-// roundsBetween is the number of rounds after which one follows computed addresses to
-// their end, see everywhere.
+// roundsBetween is the number of rounds after which one round follows computed addresses to their
+// end (see everywhere).
 const roundsBetween = 4
 
 // round computes facts on the graph with these targets, and reports whether they admit
@@ -242,10 +241,10 @@ func (r *Result) round(m *Memo, p *bytecode.Program, to *cfg.Targets, kernel abs
 	return more, nil
 }
 
-// everywhere is scaffold for addresses that are computed: every instruction of a
-// subprogram with an indirect jump starts a block, beside the targets that are known.
-// Where one computed jump leads to the next, each round on a graph of the known targets
-// finds one jump more; on this one a round finds all.
+// everywhere returns the known targets and temporary ones, for code with computed addresses:
+// every instruction of a subprogram with an indirect jump starts a block. If each computed jump
+// leads to the next, a round on the graph of the known targets finds only one more jump; on this
+// graph one round finds all.
 func everywhere(p *bytecode.Program, known *cfg.Targets) *cfg.Targets {
 	t := known.Clone()
 	for sub, first := range firstJumps(p) {
@@ -275,12 +274,11 @@ func add(t *cfg.Targets, p *bytecode.Program, facts *abstract.Facts) bool {
 	return grew
 }
 
-// scaffold returns targets for a first graph: they make each slot that a table
-// or label in data leads to the start of a block, so that the facts of that
-// graph already follow all indirect jumps. Without it each round of the loop
-// would find one more jump in a chain of them. The edges are arbitrary, from one
-// jump of each subprogram; the analysis follows none of them that its facts do
-// not admit.
+// scaffold returns targets for the first graph. They make each slot that a table or a label in
+// data points to the start of a block, so that the facts of that graph already follow all
+// indirect jumps. Without it, each round of the loop would find only one more jump of a chain.
+// The edges are arbitrary, from one jump of each subprogram; the analysis follows none of them
+// that its facts do not admit.
 func scaffold(p *bytecode.Program) *cfg.Targets {
 	t := &cfg.Targets{}
 	first := firstJumps(p)

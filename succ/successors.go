@@ -7,22 +7,22 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Successor is an instruction that may be executed directly after another.
+// Successor is an instruction that may execute directly after another.
 type Successor struct {
 	PC   bytecode.PC
 	Kind cfg.Kind // how control gets there; see package cfg for calls
-	// Feasible is false for a way that no execution takes, by the facts: a branch
-	// that is always decided the other way, or any way on from dead code.
+	// Feasible is false for a path that, by the facts, no execution takes: a branch that is
+	// always decided the other way, or any edge out of dead code.
 	Feasible bool
 }
 
-// Successors answers what may be executed directly after the instruction at pc,
-// indirect jumps and calls included, in the order of the graph's edges. It is
-// empty behind an exit. After a call of a subprogram that is both the callee and
-// the instruction behind the call, for when the callee returns.
+// Successors returns the instructions that may execute directly after the one at pc, in the order
+// of the graph's edges. Targets of indirect jumps and calls are included. The list is empty after
+// an exit. For a call of a subprogram it has both the callee and the instruction after the call,
+// to which the callee returns.
 //
-// Complete reports whether that is all: false for an indirect jump or call with
-// targets that could not be bounded, for a jump out of its function (see
+// Complete reports whether the list has all of them. It is false for an indirect jump or call
+// with targets that could not be bounded, for a jump out of its function (see
 // cfg.Graph.Problems), and for a pc at which no instruction begins.
 func (r *Result) Successors(pc bytecode.PC) (list []Successor, complete bool) {
 	g := r.Graph

@@ -9,9 +9,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// tables describes the tables that an indirect jump or call goes through: their
-// range by the verifier's rule from k, what can be selected from e, which may be
-// nil. Both hold what an execution selects, unless the verifier errs.
+// tables describes the tables that an indirect jump or call goes through. Their range follows the
+// verifier's rule in k; the selected entries come from e, which may be nil. Both contain every
+// entry that an execution selects, unless the verifier errs.
 func tables(p *bytecode.Program, k, e *abstract.Indirect, errs bool) []TableUse {
 	uses := []TableUse{}
 	use := func(t, m int, x label) *TableUse {
@@ -71,9 +71,9 @@ func each(p *bytecode.Program, d *abstract.Indirect, rules abstract.Rules, f fun
 	}
 }
 
-// extent returns the range lo ≤ i < hi of the code addresses of a data section
-// that make a table with number i, and the table's name: those of one variable,
-// or without symbols those at equal distances.
+// extent returns the range lo ≤ i < hi of the code addresses of a data section that form a
+// table with address i, and the table's name. A table is the addresses of one variable or,
+// without symbols, addresses at equal distances.
 func extent(m *bytecode.Map, i int) (lo, hi int, name string) {
 	lo, hi = i, i+1
 	for _, s := range m.Symbols {

@@ -1,17 +1,15 @@
-// Package hazard finds programs that a kernel accepts and then executes in
-// another way than they say, because of what it does to the targets of their
-// indirect jumps.
+// Package hazard finds programs that a kernel accepts but executes wrongly, because it changes
+// the targets of their indirect jumps.
 //
 //	set, _ := rules.Lookup("linux-7.3")
 //	for _, h := range hazard.Find(p, r, x, set) {
 //		fmt.Println(h.Kind, h.PC, h.Target, h.Path, h.Text)
 //	}
 //
-// It takes the predicted program for what the kernel makes, and the targets from
-// package succ. Whether the kernel accepts the program at all is for package
-// succ/rules; a program that it refuses has no hazards to speak of, and is
-// searched all the same. That a path is given does not mean that an execution can
-// take all of it: each of its edges can be taken.
+// It uses the predicted rewritten program, and the targets of package succ. Whether the kernel
+// accepts the program at all is decided by package succ/rules; a refused program is searched all
+// the same. Every edge of a reported path can be taken, but perhaps no execution takes the whole
+// path.
 package hazard
 
 import (
@@ -27,52 +25,49 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
-// Kind says what is wrong.
+// Kind is a kind of hazard.
 type Kind string
 
 // The kinds of hazard.
 const (
-	// Deleted: rewriting removes the target, which leaves the table's entry
-	// without an address. The jump goes to address 0 and the machine crashes
-	// (kernel/bpf/fixups.c bpf_opt_remove_nops and bpf_opt_remove_dead_code,
-	// kernel/bpf/bpf_insn_array.c bpf_insn_array_ready, Linux 7.3).
+	// Deleted: rewriting removes the target, and the table's entry is left without an address.
+	// The jump goes to address 0 and the machine crashes (kernel/bpf/fixups.c bpf_opt_remove_nops
+	// and bpf_opt_remove_dead_code, kernel/bpf/bpf_insn_array.c bpf_insn_array_ready, Linux 7.3).
 	Deleted Kind = "deleted-target"
-	// Moved: rewriting puts code in front of the target, a prologue or what sets
-	// the counter of may_goto, and the jump executes it again
-	// (kernel/bpf/bpf_insn_array.c, Linux 7.3).
+	// Moved: rewriting inserts code before the target (a prologue, or the setup of may_goto's
+	// counter), and the jump executes it again (kernel/bpf/bpf_insn_array.c, Linux 7.3).
 	Moved Kind = "moved-target"
 	// Unverified: an execution can select an entry that the verifier did not
 	// follow (kernel/bpf/verifier.c check_mem_access, Linux 6.19, which forgets
 	// the offset of the load).
 	Unverified Kind = "unverified-target"
-	// Foreign: the target is in another subprogram, whose code then runs in the
-	// frame of the one that jumped (kernel/bpf/verifier.c check_indirect_jump,
-	// Linux 7.3). Linux 6.19 crashes when it verifies the program.
+	// Foreign: the target is in another subprogram, whose code then runs in the frame of the
+	// jumping one (kernel/bpf/verifier.c check_indirect_jump, Linux 7.3). Linux 6.19 crashes when
+	// it verifies the program.
 	Foreign Kind = "foreign-target"
 )
 
-// Hazard is a target of an indirect jump that a kernel gets wrong.
+// Hazard is a target of an indirect jump that a kernel handles wrongly.
 type Hazard struct {
 	Kind   Kind
 	PC     bytecode.PC // the indirect jump
-	Target bytecode.PC // what it should go to
+	Target bytecode.PC // where it should go
 
 	Table   string // name of a table with the target, empty if there is none
 	Entries []int  // indices of the target there, ascending
 
-	// Selected reports whether an execution can select the target, as far as is
-	// known. Otherwise only the verifier thinks so.
+	// Selected reports whether an execution can select the target, as far as is known. Otherwise
+	// only the verifier follows it.
 	Selected bool
-	// Path leads from the program's start to the jump and the target: the first
-	// slots of the blocks in between, the jump, the target. It is empty when no
-	// path to the jump is known.
+	// Path leads from the program's start to the jump and the target: the first slots of the
+	// blocks between, the jump, the target. It is empty if no path to the jump is known.
 	Path []bytecode.PC
 	Text string // one sentence
 }
 
-// Find returns the hazards of a program on a kernel, by jump, target and kind. r
-// is from set.Resolve, x the program as that kernel rewrites it, nil when that is
-// not known: then hazards that come of rewriting are left out.
+// Find returns the hazards of a program on a kernel, by jump, target and kind. r comes from
+// set.Resolve. x is the program as that kernel rewrites it; if it is nil, hazards caused by
+// rewriting are left out.
 func Find(p *bytecode.Program, r *succ.Result, x *rewrite.Result, set rules.Set) []Hazard {
 	if !set.Indirect {
 		return nil
@@ -96,14 +91,14 @@ func Find(p *bytecode.Program, r *succ.Result, x *rewrite.Result, set rules.Set)
 	return found
 }
 
-// finder holds what Find hands on.
+// finder is the state of Find.
 type finder struct {
 	p    *bytecode.Program
 	r    *succ.Result
 	x    *rewrite.Result
 	set  rules.Set
-	at   [2]map[bytecode.PC]place // of the jump at hand, see entries; nil until asked for
-	prev []cfg.BlockID            // block before each on a shortest path, NoBlock at its start; nil until asked for
+	at   [2]map[bytecode.PC]place // of the current jump, see entries; nil until needed
+	prev []cfg.BlockID            // block before each on a shortest path, NoBlock at its start; nil until needed
 }
 
 // target returns the hazards of one target.
@@ -141,7 +136,7 @@ func (f *finder) target(in *succ.Indirect, to bytecode.PC) []Hazard {
 	return found
 }
 
-// what names the entries that lead to a target.
+// what describes the entries that lead to a target.
 func (f *finder) what(h *Hazard) string {
 	if len(h.Entries) == 0 {
 		return fmt.Sprintf("the jump at %d", h.PC)
@@ -162,15 +157,14 @@ func (f *finder) what(h *Hazard) string {
 	return fmt.Sprintf("%s %s%s %s %s", word, strings.Join(list, ", "), more, verb, h.Table)
 }
 
-// place is where a target is in a table.
+// place is the position of a target in a table.
 type place struct {
 	table   int // index in Indirect.Tables
 	entries []int
 }
 
-// entries returns a table that a jump goes through and the indices there that
-// hold the target: those that an execution can select, or else those that the
-// verifier follows.
+// entries returns a table that a jump goes through and the indices there that hold the target:
+// those that an execution can select, or else those that the verifier follows.
 func (f *finder) entries(in *succ.Indirect, to bytecode.PC, selected bool) (string, []int) {
 	which := 0
 	if selected {
@@ -185,7 +179,7 @@ func (f *finder) entries(in *succ.Indirect, to bytecode.PC, selected bool) (stri
 	return "", nil
 }
 
-// places makes what entries looks up: the first table with each target.
+// places makes the index for entries: the first table with each target.
 func (f *finder) places(in *succ.Indirect, selected bool) map[bytecode.PC]place {
 	out := map[bytecode.PC]place{}
 	for k, u := range in.Tables {
@@ -216,7 +210,7 @@ func (f *finder) places(in *succ.Indirect, selected bool) map[bytecode.PC]place 
 	return out
 }
 
-// name returns a subprogram's name, or where it starts.
+// name returns a subprogram's name, or one made of its first slot.
 func (f *finder) name(sub int) string {
 	switch {
 	case sub < 0:

@@ -7,8 +7,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// path returns a shortest path from the program's start to an indirect jump and
-// on to its target, empty when none is known.
+// path returns a shortest path from the program's start to an indirect jump and on to its target,
+// empty if none is known.
 func (f *finder) path(jump, to bytecode.PC) []bytecode.PC {
 	if f.prev == nil {
 		f.walk()
@@ -28,10 +28,9 @@ func (f *finder) path(jump, to bytecode.PC) []bytecode.PC {
 	return path
 }
 
-// walk looks for shortest paths to all blocks, breadth first over edges that an
-// execution can take. Functions that nothing calls, such as global ones and
-// callbacks, start paths of their own. prev of a block that is not reached is the
-// block itself.
+// walk finds shortest paths to all blocks, breadth first over edges that an execution can take.
+// Functions without callers, such as global functions and callbacks, start paths of their own.
+// prev of a block that is not reached is the block itself.
 func (f *finder) walk() {
 	g := f.r.Graph
 	f.prev = make([]cfg.BlockID, len(g.Blocks))
