@@ -12,18 +12,17 @@ import (
 	"github.com/cilium/ebpf/btf"
 )
 
-// FromAsm makes a program of instructions of cilium/ebpf, for users who have
-// them from its collections or builders. References by symbol are resolved:
-// calls, function addresses and jumps. Maps that are referred to by name become
-// maps of which nothing else is known. Source lines are taken over; their
-// positions are lost where they are not BTF lines. Symbols that nothing calls
-// are taken for labels, unless they carry BTF of a function.
+// FromAsm makes a program of instructions of cilium/ebpf, for users who have them from its
+// collections or builders. References by symbol are resolved: calls, function addresses and
+// jumps. A map that is referred to by name becomes a map with only that name. Source lines are
+// kept; a line that is not a BTF line loses its position. A symbol that nothing calls counts as a
+// label, unless it carries BTF of a function.
 //
-// The fields of every instruction arrive as they are, also where the Marshal of
-// cilium/ebpf 0.22 drops them (offsets of moves and atomic operations). What has
-// no encoding, or two readings, is an error that wraps ErrAsm. Functions that
-// carry BTF are marked Global by its linkage; Subprogram.Args needs the program
-// type as well: see Describe and package cfg/load/ebpfspec.
+// All fields of an instruction are kept, including those that the Marshal of cilium/ebpf 0.22
+// drops (offsets of moves and atomic operations). An instruction without an encoding, or with
+// two, gives an error that wraps ErrAsm. Functions that carry BTF are marked Global by its
+// linkage; Subprogram.Args needs the program type as well: see Describe and package
+// cfg/load/ebpfspec.
 func FromAsm(insns asm.Instructions) (*bytecode.Program, error) {
 	p := &bytecode.Program{Name: insns.Name()}
 	symbols := map[string]bytecode.PC{}
@@ -78,8 +77,8 @@ func FromAsm(insns asm.Instructions) (*bytecode.Program, error) {
 	return p, nil
 }
 
-// nameAsm adds references that instructions make by their own bits, and takes
-// symbols that something calls for names of functions.
+// nameAsm adds the references that the instructions' own bits make, and names functions by the
+// symbols that something calls.
 func nameAsm(p *bytecode.Program, symbols map[string]bytecode.PC, names map[bytecode.PC]string) {
 	callees := map[bytecode.PC]bool{}
 	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
@@ -135,8 +134,7 @@ func fromAsm(in *asm.Instruction) []bytecode.Insn {
 	return []bytecode.Insn{out}
 }
 
-// opaqueAsm makes a reference to a function that is not there an opaque one; see
-// the function opaque.
+// opaqueAsm makes the reference to an undefined function an opaque one; see the function opaque.
 func opaqueAsm(p *bytecode.Program, pc bytecode.PC, name string) {
 	in, part := &p.Insns[pc], bytecode.PartCall
 	if in.Imm = 0; in.IsWide() {
@@ -153,8 +151,8 @@ func opaqueAsm(p *bytecode.Program, pc bytecode.PC, name string) {
 	addDiag(&p.Diags, "slot %d: %s", pc, opaque(name).odd)
 }
 
-// resolveAsm fills in what an instruction refers to by name, by the rules of
-// cilium/ebpf: -1 stands for a distance that is not known yet.
+// resolveAsm resolves a reference by name, by the rules of cilium/ebpf: -1 stands for a distance
+// that is not known yet.
 func resolveAsm(p *bytecode.Program, pc bytecode.PC, in *asm.Instruction,
 	symbols map[string]bytecode.PC, maps map[string]int) error {
 	name := in.Reference()
@@ -218,14 +216,13 @@ func asmLine(pc bytecode.PC, in *asm.Instruction) bytecode.Line {
 	return bytecode.Line{PC: pc, Text: in.Source().String()}
 }
 
-// ToAsm makes instructions of cilium/ebpf of a program: the first of each
-// subprogram carries the subprogram's name as its symbol, loads of maps refer
-// to the map's name.
+// ToAsm converts a program to instructions of cilium/ebpf: the first of each subprogram carries
+// the subprogram's name as its symbol, loads of maps refer to the map's name.
 //
-// What cilium/ebpf has no notion of is lost: jump tables (whose loads look like
-// plain loads of a map), code pointers in data, and all else in Program beside
-// the instructions. It refuses wide loads with set reserved bits. The Marshal of
-// version 0.22 loses offsets of moves, so do not go through it to the kernel.
+// Everything that cilium/ebpf cannot represent is lost: jump tables (their loads look like plain
+// loads of a map), code pointers in data, and all fields of Program other than the instructions.
+// It refuses wide loads with set reserved bits. The Marshal of version 0.22 loses offsets of
+// moves, so do not go through it to the kernel.
 func ToAsm(p *bytecode.Program) (asm.Instructions, error) {
 	code := bytes.NewReader(bytecode.Encode(p.Insns, binary.LittleEndian))
 	insns, err := asm.AppendInstructions(nil, code, binary.LittleEndian, "linux")

@@ -42,17 +42,16 @@ func checkAsm(in *asm.Instruction) error {
 	return nil
 }
 
-// atomicOf returns the operation that the immediate of an atomic instruction
-// encodes, as far as cilium/ebpf keeps it in its opcode (RFC 9669 section 5.3,
-// and bit 8 of load-acquire and store-release).
+// atomicOf returns the operation that the immediate of an atomic instruction encodes, to the
+// extent that cilium/ebpf keeps it in its opcode (RFC 9669 section 5.3, and bit 8 of load-acquire
+// and store-release).
 func atomicOf(imm int64) asm.AtomicOp { return asm.AtomicOp(imm<<8) & 0x1_ff00 }
 
-// Describe adds to a subprogram what BTF of cilium/ebpf says of its function, as
-// the kernel takes it for a program of the type: Params, Result and, where s is
-// Global, Args. The type is in libbpf's words ("xdp"). The error says that the BTF
-// cannot be read.
+// Describe adds to a subprogram the prototype of its function in BTF of cilium/ebpf, as the
+// kernel uses it for a program of the type: Params, Result and, if s is Global, Args. The type is
+// in libbpf's naming ("xdp"). The error is for BTF that cannot be read.
 func Describe(s *bytecode.Subprogram, fn *btf.Func, progType string) (err error) {
-	// Types made by hand may have gaps, at which cilium/ebpf 0.22 panics.
+	// Hand-made types may have gaps, at which cilium/ebpf 0.22 panics.
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("function %q: BTF: %v", fn.Name, r)

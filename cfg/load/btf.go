@@ -7,13 +7,12 @@ import (
 	"strings"
 )
 
-// btfTypes is the type information of section .BTF: where each type is, and
-// nothing unpacked, so its size is bounded by the section's.
+// btfTypes is an index of section .BTF: the position of each type, without unpacking, so its size
+// is bounded by that of the section.
 //
-// cilium/ebpf's btf package is not used here but in the tests, as the judge of
-// this reader: it unpacks types by recursion, and a chain of some hundred
-// thousand pointers, a file of a few megabytes, ends the process by stack
-// overflow, which nothing can catch (version 0.22.0).
+// Only the tests use cilium/ebpf's btf package, to judge this reader. It unpacks types by
+// recursion, and a chain of some hundred thousand pointers, a file of a few megabytes, ends the
+// process by stack overflow, which nothing can catch (version 0.22.0).
 //
 // Source: Documentation/bpf/btf.rst, Linux 7.3.
 type btfTypes struct {
@@ -22,16 +21,16 @@ type btfTypes struct {
 	start   []uint32 // by type id: offset of the type in data; id 0 is void
 	strings string
 	byName  map[btfName]uint32  // functions, variables and data sections
-	tags    map[tagged][]string // declaration tags that the kernel or libbpf looks at
+	tags    map[tagged][]string // declaration tags that the kernel or libbpf uses
 }
 
-// tagged is what a declaration tag stands at: a type, or a parameter of it.
+// tagged is the object of a declaration tag: a type, or one of its parameters.
 type tagged struct {
 	typ   uint32
 	param int32 // -1 for the type itself
 }
 
-// btfName is what types are looked up by.
+// btfName is the key of a lookup by name.
 type btfName struct {
 	kind btfKind
 	name string
@@ -68,7 +67,7 @@ const (
 const (
 	btfMagic      = 0xeb9f
 	btfHeaderSize = 24
-	btfTypeSize   = 12 // the part that all kinds have
+	btfTypeSize   = 12 // the common part of all kinds
 	btfMaxDepth   = 32 // as MAX_RESOLVE_DEPTH in kernel/bpf/btf.c
 )
 
@@ -86,8 +85,8 @@ type btfType struct {
 	more []byte // what follows, vlen times tailSize long
 }
 
-// tailSize returns the number of bytes behind the common part of a type: once,
-// and for each of its vlen elements.
+// tailSize returns the number of bytes after the common part of a type: once for the type, and
+// for each of its vlen elements.
 func (k btfKind) tailSize() (once, each int) {
 	switch k {
 	case kindInt, kindVar, kindDeclTag:
@@ -167,8 +166,8 @@ func (b *btfTypes) decode(off int) (btfType, int, error) {
 	return t, n, nil
 }
 
-// index notes the name of a type that is looked up by name. The first of
-// several with a name counts, as for libbpf.
+// index records the name of a type that is looked up by name. As in libbpf, the first type with a
+// name counts.
 func (b *btfTypes) index(t btfType, id uint32) {
 	switch t.kind {
 	case kindFunc, kindVar, kindDatasec:
@@ -185,8 +184,8 @@ func (b *btfTypes) index(t btfType, id uint32) {
 	}
 }
 
-// Declaration tags that matter: on a program, its exception callback, and on a
-// parameter of a global function, what the kernel is to take it for.
+// Declaration tags that matter: on a program, its exception callback; on a parameter of a global
+// function, the type that the kernel assumes.
 const (
 	tagException = "exception_callback:"
 	tagArg       = "arg:"
@@ -216,10 +215,10 @@ func (b *btfTypes) at(id uint32) btfType {
 // str returns the string at an offset.
 func (b *btfTypes) str(off uint32) string { return cString(b.strings, uint64(off)) }
 
-// word returns the 32-bit word number i of what follows a type.
+// word returns 32-bit word number i after the common part of a type.
 func (b *btfTypes) word(t btfType, i int) uint32 { return b.order.Uint32(t.more[4*i:]) }
 
-// strip follows typedefs and qualifiers and returns the id of what they name.
+// strip follows typedefs and qualifiers and returns the id of the type that they name.
 func (b *btfTypes) strip(id uint32) uint32 {
 	for range btfMaxDepth {
 		t := b.at(id)
@@ -233,8 +232,8 @@ func (b *btfTypes) strip(id uint32) uint32 {
 	return 0
 }
 
-// sizeOf returns the size of a type in bytes, and whether it has one. Chains
-// longer than btfMaxDepth have none, as in the kernel.
+// sizeOf returns the size of a type in bytes, and reports whether it has one. Chains longer than
+// btfMaxDepth have none, as in the kernel.
 func (b *btfTypes) sizeOf(id uint32) (uint32, bool) {
 	count := uint64(1)
 	for range btfMaxDepth {

@@ -10,13 +10,13 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// typedFunc is a function's type as a program of a type takes it.
+// typedFunc is a function's type for a program type.
 type typedFunc struct {
 	id       uint32
 	progType string
 }
 
-// argsOf is args, worked out once: any number of functions may have one type.
+// argsOf caches args, because any number of functions may have one type.
 func (o *object) argsOf(fn uint32, progType string) []string {
 	key := typedFunc{fn, progType}
 	res, ok := o.args[key]
@@ -27,14 +27,13 @@ func (o *object) argsOf(fn uint32, progType string) []string {
 	return res
 }
 
-// maxArgs is one more than the parameters that the kernel takes
-// (include/linux/bpf.h MAX_BPF_FUNC_ARGS, Linux 7.3): the rest of a longer list is
-// left out.
+// maxArgs is one more than the number of parameters that the kernel accepts (include/linux/bpf.h
+// MAX_BPF_FUNC_ARGS, Linux 7.3). Further parameters are ignored.
 const maxArgs = 13
 
-// args describes the parameters of a global function as the kernel takes them
-// for a program of the type (btf_prepare_func_args in kernel/bpf/btf.c, Linux
-// 7.3): see bytecode.Subprogram.Args. Nil when the type is damaged.
+// args describes the parameters of a global function as the kernel sees them in a program of the
+// type (btf_prepare_func_args in kernel/bpf/btf.c, Linux 7.3): see bytecode.Subprogram.Args. It
+// returns nil if the type is damaged.
 func (b *btfTypes) args(fn uint32, progType string) []string {
 	proto := b.at(b.at(fn).size)
 	if proto.kind != kindFuncProto {
@@ -48,8 +47,7 @@ func (b *btfTypes) args(fn uint32, progType string) []string {
 	return res
 }
 
-// describe adds what the prototype of a function says of a subprogram of a program
-// of the type.
+// describe adds the prototype of a function to a subprogram of a program of the type.
 func (b *btfTypes) describe(s *bytecode.Subprogram, fn uint32, progType string) {
 	proto := b.at(b.at(fn).size)
 	if proto.kind != kindFuncProto {
@@ -121,10 +119,10 @@ func (b *btfTypes) arg(typ uint32, tags []string, progType string) string {
 	return fmt.Sprintf("mem:%d", size)
 }
 
-// isContext reports whether a pointer to the type is the context of a program
-// type: the structure has the name that C programs know the context by. For
-// kprobes that name is a typedef, or the registers of the machine. An extension
-// takes the context of a program that is not known here.
+// isContext reports whether a pointer to the type is the context of a program type: the structure
+// has the name that C programs use for the context. For kprobes that name is a typedef, or the
+// registers of the machine. The context of an extension is that of a program that is not known
+// here.
 func (b *btfTypes) isContext(typ uint32, progType string) bool {
 	known := func(name string) bool { return name != "" && name == contextTypes[progType] }
 	if progType == "ext" {
@@ -177,7 +175,7 @@ const (
 	coreTypeMatches
 )
 
-// coreKinds says what a CO-RE relocation yields, by kind.
+// coreKinds names the value that a CO-RE relocation yields, by kind.
 var coreKinds = [...]string{
 	coreByteOffset: "byte offset of", coreByteSize: "size of", coreFieldExists: "existence of",
 	coreSigned: "signedness of", coreLshift: "left shift of", coreRshift: "right shift of",
@@ -186,8 +184,7 @@ var coreKinds = [...]string{
 	coreEnumExists: "existence of", coreEnumValue: "value of", coreTypeMatches: "whether it matches",
 }
 
-// most returns the largest number that the relocation can yield, 0 when it can
-// be any.
+// most returns the largest number that the relocation can yield, 0 if it can be any.
 func (info coreInfo) most() uint64 {
 	switch info.kind {
 	case coreFieldExists, coreTypeExists, coreEnumExists, coreTypeMatches, coreSigned:
@@ -200,9 +197,9 @@ func (info coreInfo) most() uint64 {
 	return 0
 }
 
-// corePath names what a CO-RE relocation is about: "byte offset of struct
-// task_struct.pid". Members are named as far as the access path, a list of
-// indices that starts with an array index, can be followed.
+// corePath describes a CO-RE relocation: "byte offset of struct task_struct.pid". Members are
+// named as far as the access path, a list of indices that starts with an array index, can be
+// followed.
 func (b *btfTypes) corePath(info coreInfo) string {
 	kind := fmt.Sprintf("kind %d of", info.kind)
 	if int(info.kind) < len(coreKinds) {
@@ -229,12 +226,12 @@ func (b *btfTypes) typeName(id uint32) string {
 	return name
 }
 
-// maxPath is the number of steps of the longest access path that libbpf takes
-// (BPF_CORE_SPEC_MAX_LEN); the rest of longer ones is left out.
+// maxPath is the number of steps of the longest access path that libbpf accepts
+// (BPF_CORE_SPEC_MAX_LEN). Further steps are ignored.
 const maxPath = 64
 
-// memberPath turns the access path "0:4:1" into ".member.member"; from where
-// it cannot be followed, ":4:1" is left.
+// memberPath turns the access path "0:4:1" into ".member.member". The part that cannot be
+// followed stays as numbers, ":4:1".
 func (b *btfTypes) memberPath(typ uint32, path string) string {
 	var sb strings.Builder
 	steps := strings.SplitN(path, ":", maxPath+1)

@@ -7,11 +7,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// btfExt is section .BTF.ext: what BTF says about instructions, by section
-// index and in order of slots.
-//
-// Source: Documentation/bpf/btf.rst, Linux 7.3, and bpf_core_relo in
-// include/uapi/linux/bpf.h.
+// btfExt is section .BTF.ext: the information that BTF has about instructions, by section index
+// and in order of slots.
 type btfExt struct {
 	funcs map[int][]funcInfo
 	lines map[int][]lineInfo
@@ -19,20 +16,20 @@ type btfExt struct {
 	odd   []string // parts that were left out, with the reason
 }
 
-// funcInfo says that a function starts at a slot of the section.
+// funcInfo records that a function starts at a slot of the section.
 type funcInfo struct {
 	slot bytecode.PC
 	typ  uint32 // BTF id of the function
 }
 
-// lineInfo says that a source line starts at a slot of the section.
+// lineInfo records that a source line starts at a slot of the section.
 type lineInfo struct {
 	slot       bytecode.PC
 	file, text uint32 // offsets in the BTF strings
 	pos        uint32 // line<<10 | column
 }
 
-// coreInfo says that an instruction has a CO-RE relocation.
+// coreInfo records that an instruction has a CO-RE relocation.
 type coreInfo struct {
 	slot bytecode.PC
 	typ  uint32 // BTF id of the type that is accessed
@@ -47,8 +44,7 @@ const (
 	extHeaderSizeCORE = 32
 )
 
-// parseBTFExt reads a .BTF.ext section. Parts that make no sense are left out
-// and noted in odd.
+// parseBTFExt reads a .BTF.ext section. Parts that are malformed are left out and listed in odd.
 func parseBTFExt(data []byte, b *btfTypes, sectionNamed func(string) int) (*btfExt, error) {
 	if len(data) < extHeaderSize || b.order.Uint16(data) != btfMagic {
 		return nil, fmt.Errorf("no header: %w", errBTF)
@@ -82,8 +78,8 @@ func parseBTFExt(data []byte, b *btfTypes, sectionNamed func(string) int) (*btfE
 	return e, nil
 }
 
-// lastOfSlot drops all but the last record of each slot, in place, so that a
-// program has no more of them to look at than it has slots.
+// lastOfSlot keeps only the last record of each slot, in place, so that a program has at most as
+// many records as slots.
 func lastOfSlot(v []lineInfo) []lineInfo {
 	kept := v[:0]
 	for i, info := range v {
@@ -97,7 +93,7 @@ func lastOfSlot(v []lineInfo) []lineInfo {
 // slotOf converts the byte offset of an instruction to its slot.
 func slotOf(off uint32) bytecode.PC { return bytecode.PC(off / bytecode.SlotSize) }
 
-// note remembers why a part was left out.
+// note records why a part was left out.
 func (e *btfExt) note(part string, err error) {
 	if err != nil {
 		e.odd = append(e.odd, fmt.Sprintf("section \".BTF.ext\": %s left out: %v", part, err))
@@ -112,8 +108,8 @@ type extReader struct {
 	sectionNamed func(string) int
 }
 
-// part hands every record of one part to each: the part whose offset and
-// length stand at byte at of the header, with records of at least size bytes.
+// part calls each for every record of one part. The part's offset and length are at byte at of
+// the header, and its records have at least size bytes.
 //
 // A part is the size of its records, then for each section its name, the
 // number of records, and the records.

@@ -7,9 +7,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Check verifies what every Program that this package makes holds to, and
-// returns the first violation. It says nothing about whether a kernel would
-// take the program.
+// Check verifies the invariants of every Program that this package makes, and returns the first
+// violation. It does not check whether a kernel would accept the program.
 //
 //   - There are slots, no more than MaxInsns, and registers are below 16.
 //   - Subprogs are not empty and cover the slots without gap or overlap.

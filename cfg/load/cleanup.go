@@ -7,10 +7,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// cleanupSection is where LLVM 23 lists the landing pads of a program that is
-// compiled with exceptions: records of three 32-bit numbers, the start and the end
-// of a range of code and its landing pad, as byte offsets in the section that the
-// relocation of each names.
+// cleanupSection lists the landing pads of a program that LLVM 23 compiled with exceptions. A
+// record has three 32-bit numbers: the start and the end of a range of code, and its landing pad,
+// as byte offsets in the section that the relocation of each number names.
 const (
 	cleanupSection = ".bpf_cleanup"
 	cleanupRecord  = 12

@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// Compiler is what an object was made by, as far as it says so: section .comment,
-// or the producer in its debugging information, which llvm-strip -g removes.
+// Compiler is the compiler of an object, if the object names it: in section .comment, or in its
+// debugging information (which llvm-strip -g removes).
 type Compiler struct {
 	Name  string // "clang", "gcc" or "rustc"
 	Text  string // "Debian clang version 22.1.8 (13)"
@@ -19,8 +19,8 @@ type Compiler struct {
 // String returns the name and the version: "clang 22.1".
 func (c Compiler) String() string { return fmt.Sprintf("%s %d.%d", c.Name, c.Major, c.Minor) }
 
-// Remark returns what the compiler does to control flow that others of its kind do
-// not, empty when nothing is known.
+// Remark describes what the compiler does to control flow that other versions of it do not do. It
+// is empty if nothing is known.
 //
 // Source: LLVM's JumpTableToSwitch, on by default for BPF since 23; of GCC the
 // objects that 12.2 with binutils 2.40 makes (testdata/calls/gcc12.c).
@@ -35,8 +35,8 @@ func (c Compiler) Remark() string {
 	return ""
 }
 
-// producers match what compilers call themselves. The first group is the major
-// version, the second the minor one.
+// producers match the names that compilers give themselves. The first group is the major version,
+// the second the minor one.
 var producers = []struct {
 	name string
 	re   *regexp.Regexp
@@ -47,11 +47,11 @@ var producers = []struct {
 	{"gcc", regexp.MustCompile(`GCC: \([^\x00()]*\) (\d+)\.(\d+)[^\x00]*`)},
 }
 
-// maxCompilers is how many compilers of an object are told.
+// maxCompilers bounds the number of compilers that are reported for an object.
 const maxCompilers = 8
 
-// compilers returns what the object says it was made by, in the order of its
-// sections, each name and version once.
+// compilers returns the compilers that the object names, in the order of its sections, each name
+// and version once.
 func (o *object) compilers() []Compiler {
 	var out []Compiler
 	for i := range o.f.sections {

@@ -9,12 +9,11 @@ import (
 	"strings"
 )
 
-// elfFile is the part of an ELF file that matters here: a view of the bytes
-// with all extents checked.
+// elfFile is a view of an ELF file's bytes in which all extents have been checked.
 //
-// The structures are those of debug/elf, the reading is not: elf.NewFile
-// inflates compressed sections on the way, the section names among them, so a
-// small file can ask for any amount of memory before it can be examined.
+// It uses the structures of debug/elf, but not its reader: elf.NewFile inflates compressed
+// sections, even that of the section names, so a small file can make it use any amount of memory
+// before it can be examined.
 type elfFile struct {
 	data     []byte
 	order    binary.ByteOrder
@@ -46,8 +45,8 @@ type reloc struct {
 	typ uint32 // R_BPF_*
 }
 
-// maxName bounds the names that are read from string tables, in bytes. Longer
-// ones are cut: many symbols on one endless name would take quadratic time.
+// maxName bounds the names that are read from string tables, in bytes. Longer ones are cut: many
+// symbols with one endless name would take quadratic time.
 const maxName = 1024
 
 // Sizes of the structures in the file.
@@ -79,9 +78,8 @@ func parseELF(data []byte) (*elfFile, error) {
 	return f, f.readRelocs()
 }
 
-// header reads the file header and refuses what is not a BPF object, when it has to
-// be one. Machine EM_NONE is what the first LLVM releases with BPF wrote, and
-// libbpf takes it.
+// header reads the file header and, if required, refuses a file that is not a BPF object. The
+// first LLVM releases with BPF wrote machine EM_NONE, and libbpf accepts it.
 func (f *elfFile) header(bpf bool) (elf.Header64, error) {
 	var hdr elf.Header64
 	if !bytes.HasPrefix(f.data, []byte(elf.ELFMAG)) {
@@ -149,9 +147,9 @@ func (f *elfFile) readSections(hdr elf.Header64) error {
 		if err := f.fillSection(&f.sections[i], &raw[i]); err != nil {
 			return fmt.Errorf("section %d: %w", i, err)
 		}
-		// What is read of the sections is bounded by the file only if they do not
-		// overlap, which no linker writes: a thousand headers on one extent would
-		// ask for a thousand copies of it.
+		// The file bounds the bytes that are read from sections only if they do not overlap. No
+		// linker writes overlapping sections; a thousand headers on one extent would cause a
+		// thousand copies of it.
 		if claimed += uint64(len(f.sections[i].data)); claimed > size {
 			return fmt.Errorf("section %d: sections overlap, %d bytes in a file of %d: %w", i, claimed, size, ErrTruncated)
 		}
@@ -166,7 +164,7 @@ func (f *elfFile) readSections(hdr elf.Header64) error {
 	return nil
 }
 
-// fillSection takes over one section header.
+// fillSection decodes one section header.
 func (f *elfFile) fillSection(s *section, raw *elf.Section64) error {
 	*s = section{
 		typ:   elf.SectionType(raw.Type),
@@ -191,7 +189,7 @@ func (f *elfFile) fillSection(s *section, raw *elf.Section64) error {
 	return nil
 }
 
-// readSymbols reads the symbol table, of which there must be one.
+// readSymbols reads the symbol table. A file must have one.
 func (f *elfFile) readSymbols() error {
 	table := -1
 	for i := range f.sections {
@@ -266,7 +264,7 @@ func (s *section) relocsIn(lo, hi uint64) []reloc {
 	return s.relocs[a:max(a, b)]
 }
 
-// symName returns the name of a symbol; a section symbol has its section's.
+// symName returns the name of a symbol. A section symbol has the name of its section.
 func (f *elfFile) symName(sym elf.Sym64) string {
 	if sym.Name == 0 && int(sym.Shndx) < len(f.sections) {
 		return f.sections[sym.Shndx].name

@@ -9,14 +9,13 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Functions returns what BTF knows of a program's functions, in order of slots:
-// name, linkage, the parameters of global ones as the kernel takes them for the
-// program type, and which is the exception callback. Ends are not set.
+// Functions returns a program's functions from BTF, in order of slots: name, linkage, the
+// parameters of global functions as the kernel sees them for the program type, and which function
+// is the exception callback. Ends are not set.
 //
-// The types are a whole BTF object in the byte order given. Each element of info
-// is the slot at which a function starts and the id of its type, as in the
-// func_info of BPF_PROG_LOAD. Damaged types and ids that are no function are
-// errors.
+// The types are a whole BTF object in the byte order given. Each element of info is the slot at
+// which a function starts and the id of its type, as in the func_info of BPF_PROG_LOAD. Damaged
+// types, and ids that are not functions, are errors.
 func Functions(types []byte, order binary.ByteOrder, info [][2]uint32, progType string) ([]bytecode.Subprogram, error) {
 	b, err := parseBTF(types, order)
 	if err != nil {

@@ -7,31 +7,30 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// kconfigSection and ksymsSection are the BTF data sections that external
-// variables and functions of the kernel are declared in.
+// kconfigSection and ksymsSection are the BTF data sections that declare external variables and
+// functions of the kernel.
 const (
 	kconfigSection = ".kconfig"
 	ksymsSection   = ".ksyms"
 )
 
-// isExtern reports whether a symbol is one that libbpf looks up elsewhere
-// (sym_is_extern).
+// isExtern reports whether libbpf looks up a symbol outside of the object (sym_is_extern).
 func isExtern(sym elf.Sym64) bool {
 	bind := elf.ST_BIND(sym.Info)
 	return elf.SectionIndex(sym.Shndx) == elf.SHN_UNDEF && elf.ST_TYPE(sym.Info) == elf.STT_NOTYPE &&
 		(bind == elf.STB_GLOBAL || bind == elf.STB_WEAK)
 }
 
-// externSet is what BTF declares of external symbols.
+// externSet holds BTF's declarations of external symbols.
 type externSet struct {
 	ksyms   map[uint32]bool  // functions and variables in .ksyms, by BTF id
 	kconfig map[string]int64 // byte offsets in the .kconfig map
 }
 
-// addKconfig adds the map of kernel configuration values that external
-// variables in .kconfig refer to. The values are the running kernel's, hence
-// unknown; the layout is libbpf's (cmp_externs and bpf_object__collect_externs):
-// by falling alignment, rising size, and name.
+// addKconfig adds the map of kernel configuration values to which external variables in .kconfig
+// refer. The values are unknown, because they are those of the running kernel; the layout is
+// libbpf's (cmp_externs and bpf_object__collect_externs): by falling alignment, rising size, and
+// name.
 func (o *object) addKconfig() {
 	id, ok := o.types.find(kindDatasec, kconfigSection)
 	if !ok {
@@ -92,7 +91,7 @@ func (o *object) kconfigValues(sec btfType) []kconfigValue {
 	return vals
 }
 
-// findKsyms notes what BTF data section .ksyms declares.
+// findKsyms collects the declarations of BTF data section .ksyms.
 func (o *object) findKsyms() {
 	o.externs = externSet{ksyms: map[uint32]bool{}, kconfig: map[string]int64{}}
 	id, ok := o.types.find(kindDatasec, ksymsSection)
@@ -112,7 +111,7 @@ type extern struct {
 	typed bool  // the kernel variable is referred to by BTF id, not by address
 }
 
-// externKind says where an external symbol is to be found.
+// externKind is the place where an external symbol is found.
 type externKind uint8
 
 // The kinds of external symbols.
@@ -123,19 +122,19 @@ const (
 	externKfunc              // a kernel function
 )
 
-// trapFunction is the kernel function that clang 22 and later call where
-// execution cannot get. It is known without a declaration.
+// trapFunction is the kernel function that clang 22 and later call at places that execution
+// cannot reach. It needs no declaration.
 const trapFunction = "__bpf_trap"
 
-// resumeSymbol is what clang 23 calls at the end of a landing pad, and
-// resumeFunction the kernel function that libbpf makes of it.
+// resumeSymbol is the function that clang 23 calls at the end of a landing pad, and
+// resumeFunction the kernel function that libbpf replaces it with.
 const (
 	resumeSymbol   = "_Unwind_Resume"
 	resumeFunction = "bpf_unwind_resume"
 )
 
-// findExtern looks up an external symbol in the BTF declarations. The BTF data
-// section tells configuration values from kernel symbols.
+// findExtern looks up an external symbol in the BTF declarations. Its BTF data section
+// distinguishes configuration values from kernel symbols.
 func (o *object) findExtern(name string) extern {
 	if name == trapFunction || name == resumeSymbol {
 		return extern{kind: externKfunc}

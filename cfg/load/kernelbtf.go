@@ -6,13 +6,13 @@ import (
 	"fmt"
 )
 
-// maxKernelTypes bounds the types of a kernel or module, several times what a
-// kernel has: who reads them unpacks by recursion, whose depth they bound.
+// maxKernelTypes bounds the number of types of a kernel or module, at several times what a kernel
+// has. It also bounds the depth of the recursion with which the reader unpacks them.
 const maxKernelTypes = 400_000
 
-// KernelBTF returns the type information in a file of a kernel or of a module: all
-// of raw BTF, or the contents of section .BTF of an ELF file. What it returns is
-// well formed as far as the extents of types go.
+// KernelBTF returns the type information in a file of a kernel or of a module: all of raw BTF, or
+// the contents of section .BTF of an ELF file. The extents of all types in the result have been
+// checked.
 func KernelBTF(data []byte) ([]byte, error) {
 	if len(data) > MaxFile {
 		return nil, fmt.Errorf("%d bytes, the limit is %d: %w", len(data), MaxFile, ErrTooLarge)

@@ -6,10 +6,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// keysSection lists the jumps that static keys control. Each entry has the byte
-// offsets of the jump and of its target in their section, as 32-bit numbers, and
-// 64 bits of flags. Relocations tell more: that of the first word names the
-// section of the code, that of the last the key, which is a map.
+// keysSection lists the jumps that static keys control. Each entry has the byte offsets of the
+// jump and of its target in their section, as 32-bit numbers, and 64 bits of flags. The
+// relocation of the first word names the section of the code; that of the last names the key,
+// which is a map.
 //
 // Source: tools/lib/bpf/bpf_helpers.h and libbpf.c of the RFC series "BPF static
 // keys" of March 2025. No libbpf has it; it skips the section.

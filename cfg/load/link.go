@@ -7,9 +7,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// linker makes one program. It copies functions one behind the other, in the
-// order in which the program first needs them, and points their operands at
-// where things have come to lie.
+// linker makes one program. It copies functions one after the other, in the order in which the
+// program first needs them, and points their operands to the new places.
 type linker struct {
 	o      *object
 	p      *bytecode.Program
@@ -20,7 +19,7 @@ type linker struct {
 	tables map[place]int   // place in .jumptables → table of the program
 	callx  bool            // the program has an indirect call
 
-	told      map[string]bool // oddities in Diags, so that each is told once
+	told      map[string]bool // oddities in Diags, so that each is reported once
 	exception int             // exception callback, -1 if there is none
 }
 
@@ -33,8 +32,8 @@ type placedOperand struct {
 	operand
 }
 
-// errTooMuch tells that an object asks for more than MaxLinked, or for much more
-// than it is; it is the same for all programs that come later.
+// errTooMuch reports that an object would produce more than MaxLinked, or much more than its size
+// justifies. It is the same for all later programs.
 var errTooMuch = fmt.Errorf("programs of the object exceed 2 slots, table entries and code pointers for each byte of "+
 	"the file, or %d in all: load fewer programs at once: %w", MaxLinked, ErrTooLarge)
 
@@ -73,7 +72,7 @@ func (o *object) link(fn int) (*bytecode.Program, error) {
 	return l.p, nil
 }
 
-// diag notes something odd about the program.
+// diag records an oddity of the program.
 func (l *linker) diag(format string, args ...any) {
 	n := len(l.p.Diags)
 	if l.o.told >= MaxAllDiags {
@@ -136,13 +135,12 @@ func (l *linker) cursor(fn int) cursor {
 	return cursor{fn: fn, slot: f.off, relocs: l.o.f.sections[f.sec].relocsIn(lo, hi)}
 }
 
-// pcOf returns where a slot of a section has come to lie, by the function that
-// it belongs to.
+// pcOf returns the new place of a slot of a section, by the function that it belongs to.
 func (l *linker) pcOf(fn int, slot bytecode.PC) bytecode.PC {
 	return l.start[fn] + slot - l.o.funcs[fn].off
 }
 
-// appendCode copies a function behind the others.
+// appendCode copies a function after the others.
 func (l *linker) appendCode(fn int) error {
 	f := &l.o.funcs[fn]
 	if f.err != nil {
@@ -161,7 +159,7 @@ func (l *linker) appendCode(fn int) error {
 	return nil
 }
 
-// spend takes n from what the object may still produce.
+// spend subtracts n from the budget of the object.
 func (l *linker) spend(n int) error {
 	if n > l.o.left {
 		l.o.left = 0
@@ -171,8 +169,8 @@ func (l *linker) spend(n int) error {
 	return nil
 }
 
-// advance goes on until the cursor meets a function that is not placed yet,
-// which it returns, or the end of its own function, where it returns -1.
+// advance moves the cursor to the next reference to a function that is not placed yet, and
+// returns that function, or -1 at the end of the cursor's own function.
 func (l *linker) advance(c *cursor) (int, error) {
 	f := &l.o.funcs[c.fn]
 	code := l.o.code[f.sec]
@@ -208,8 +206,8 @@ func (l *linker) advance(c *cursor) (int, error) {
 	return -1, nil
 }
 
-// operandAt returns the operand of the instruction at a slot and consumes its
-// relocations. A call without one goes to a function of the same section.
+// operandAt returns the operand of the instruction at a slot and consumes its relocations. A call
+// without a relocation goes to a function of the same section.
 func (l *linker) operandAt(c *cursor, in bytecode.Insn, slot bytecode.PC) (operand, error) {
 	off := uint64(slot) * bytecode.SlotSize
 	var rs []reloc
@@ -231,8 +229,7 @@ func (l *linker) operandAt(c *cursor, in bytecode.Insn, slot bytecode.PC) (opera
 	return operand{}, nil
 }
 
-// setCallee points a call or an address of a function at where the function
-// has come to lie.
+// setCallee points a call or a function address to the new place of the function.
 func (l *linker) setCallee(pc bytecode.PC, fn int) {
 	in := &l.p.Insns[pc]
 	in.Imm = int32(l.start[fn] - pc - 1)
@@ -241,9 +238,9 @@ func (l *linker) setCallee(pc bytecode.PC, fn int) {
 	}
 }
 
-// placePointees appends the functions that the data sections of the program
-// point at, if the program has an indirect call that could reach them. Libbpf
-// 1.8 leaves them out: no kernel up to Linux 7.3 takes indirect calls.
+// placePointees appends the functions that the program's data sections point to, if the program
+// has an indirect call that could reach them. Libbpf 1.8 leaves them out, because no kernel up to
+// Linux 7.3 accepts indirect calls.
 func (l *linker) placePointees() error {
 	seen := map[int]bool{}
 	for next := 0; next < len(l.ops) && l.callx; next++ {
@@ -265,8 +262,7 @@ func (l *linker) placePointees() error {
 	return nil
 }
 
-// isStart reports whether a code pointer points at the first slot of the
-// function.
+// isStart reports whether a code pointer points to the first slot of the function.
 func (o *object) isStart(fn int, c cell) bool {
 	return c.target == int64(o.funcs[fn].off)*bytecode.SlotSize
 }

@@ -9,21 +9,18 @@
 //		fmt.Println(f.Err)                                       // undefined symbol, …
 //	}
 //
-// An object is linked as libbpf 1.8 does it (tools/lib/bpf/libbpf.c): one
-// program for each global function in a program section, behind it the
-// functions of .text that it needs, each where its first call is met, depth
-// first. Jump tables, data sections, maps and kernel functions become tables,
-// maps and references of the program. Where libbpf refuses an object as a whole
-// for one bad program, ELF keeps the others, and where libbpf refuses what has
-// an obvious meaning (a subprogram outside of .text), ELF links it and says so
-// in Diags.
+// An object is linked as libbpf 1.8 does it (tools/lib/bpf/libbpf.c): one program for each global
+// function in a program section, followed by the functions of .text that it needs, each placed
+// when its first call is met, depth first. Jump tables, data sections, maps and kernel functions
+// become tables, maps and references of the program. Where libbpf refuses an object as a whole
+// for one bad program, ELF keeps the others, and where libbpf refuses what has an obvious meaning
+// (a subprogram outside of .text), ELF links it and says so in Diags.
 //
-// Added to what libbpf does, a program with an indirect call also gets the
-// functions that its data sections point at, behind everything else, because
-// the call may reach them.
+// Unlike libbpf, a program with an indirect call also gets, at its end, the functions that its
+// data sections point to, because the call may reach them.
 //
-// The package does not apply CO-RE relocations, does not look at the running
-// kernel, and does not judge programs.
+// The package does not apply CO-RE relocations, does not look at the running kernel, and does not
+// check whether a kernel accepts a program.
 package load
 
 import (
@@ -39,30 +36,30 @@ const (
 	// MaxFile is the size of the largest file that is read, in bytes. It also
 	// keeps every section offset within 32 bits.
 	MaxFile = 256 << 20
-	// MaxInsns is the number of slots of the longest program: what the kernel
-	// takes from a privileged user (BPF_COMPLEXITY_LIMIT_INSNS, include/linux/bpf.h).
+	// MaxInsns is the number of slots of the longest program: the kernel's limit for a privileged
+	// user (BPF_COMPLEXITY_LIMIT_INSNS, include/linux/bpf.h).
 	MaxInsns = 1_000_000
-	// MaxLinked bounds what linking an object may produce over all programs:
-	// slots, table entries and code pointers together. Without a bound a small
-	// file could ask for a huge result, by many programs that call one long function.
-	// An object may produce freeLinked, and two for each byte of the file.
+	// MaxLinked bounds what linking an object may produce over all programs: slots, table entries
+	// and code pointers together. Without a bound, a small file with many programs that call one
+	// long function could cause a huge result. An object may produce freeLinked, and two more for
+	// each byte of the file.
 	MaxLinked  = 16_000_000
 	freeLinked = 1_000_000
-	// MaxFunctions and MaxPrograms bound the functions of an object and those that
-	// become programs, which cost more than their symbols in the file.
+	// MaxFunctions bounds the functions of an object and MaxPrograms those that become programs.
+	// Both cost more than their symbols in the file.
 	MaxFunctions = 1_000_000
 	MaxPrograms  = 100_000
 	// MaxDiags bounds the diagnostics of an object, and of each program;
 	// MaxAllDiags those of all its programs together.
 	MaxDiags    = 1000
 	MaxAllDiags = 20_000
-	// MaxZeroed is the size of the .bss sections of an object whose initial zeros
-	// are kept as a value, in bytes; those beyond it have an unknown value.
+	// MaxZeroed bounds the size of an object's .bss sections, in bytes, for which initial zeros
+	// are kept as a value. The rest has an unknown value.
 	MaxZeroed = 16 << 20
 )
 
-// Errors that callers tell apart. What is returned wraps one of them with the
-// file and the place in it.
+// The errors that callers distinguish. A returned error wraps one of them with the file and the
+// place in it.
 var (
 	ErrTruncated  = errors.New("file is cut off or damaged: get a whole copy")
 	ErrNotELF     = errors.New("not an ELF file: give an object made by clang --target=bpf -c")
@@ -77,33 +74,32 @@ type Object struct {
 	Name      string           // as given to ELF
 	ByteOrder binary.ByteOrder // of the file; the programs are decoded
 	License   string           // contents of section "license"
-	Types     []byte           // section .BTF, nil when there is none that makes sense
+	Types     []byte           // section .BTF, nil if there is none or it is malformed
 
 	// Programs are in order of section and address, as libbpf has them.
 	Programs []*bytecode.Program
 	// Functions are all functions of the object, in order of section and address.
 	// Subprogram.From of a program counts them from 1.
 	Functions []Function
-	// Uncalled are programs made of the functions that no program has: neither
-	// called nor named by one, so that libbpf loads them nowhere. One that another
-	// of them calls is not listed by itself. Each counts as a function of .text.
+	// Uncalled are programs made of the functions that no program has: no program calls or names
+	// them, so libbpf does not load them. A function that another of them calls is not listed by
+	// itself. Each counts as a function of .text.
 	Uncalled []*bytecode.Program
-	// StructOps are the tables of functions that programs of type struct_ops become
-	// members of.
+	// StructOps are the structures of functions that programs of type struct_ops are assigned to.
 	StructOps []StructOps
-	// Compilers are what the object says it was made by, each once.
+	// Compilers are the compilers that the object names, each once.
 	Compilers []Compiler
 
-	// Failed are the programs that could not be made, in the same order.
+	// Failed are the programs that could not be linked, in the same order.
 	Failed []ProgramError
-	// Diags tells what is odd about the object as a whole.
+	// Diags lists oddities of the object as a whole.
 	Diags []string
-	// Refused tells why libbpf refuses the object as a whole, or does not find
-	// programs of it. Other loaders may take it.
+	// Refused lists the reasons for which libbpf refuses the object as a whole or misses programs
+	// of it. Other loaders may accept it.
 	Refused []string
 }
 
-// ProgramError tells why a program could not be linked.
+// ProgramError is the reason why a program could not be linked.
 type ProgramError struct {
 	Name    string // C name of the entry function
 	Section string
@@ -116,15 +112,15 @@ func (e ProgramError) Error() string { return e.Err.Error() }
 // Unwrap returns Err.
 func (e ProgramError) Unwrap() error { return e.Err }
 
-// Limits bound what a file may ask for, for those who want less than the
-// constants allow. What an object may produce follows from its size. A field that
-// is not positive, or above its constant, counts as the constant.
+// Limits bound the resources that a file may use, for callers that need lower limits than the
+// constants. The limit on the result of linking follows from the size of the file. A field that
+// is not positive, or is above its constant, counts as the constant.
 type Limits struct {
 	File  int // bytes of a file: MaxFile
 	Insns int // slots of a program: MaxInsns
 }
 
-// or returns the limit that counts.
+// or returns the effective limit.
 func or(limit, most int) int {
 	if limit <= 0 {
 		return most
@@ -183,9 +179,8 @@ func (l Limits) ELF(name string, data []byte) (*Object, error) {
 	return res, nil
 }
 
-// OtherOrder is the diagnostic of a program from a big-endian object. Constants of
-// data sections are read in the order of the object; the rest behind loading is for
-// x86-64: a part of a stack slot and the swaps of bytes are taken as a
-// little-endian machine takes them.
+// OtherOrder is the diagnostic of a program from a big-endian object. Constants of data sections
+// are read in the object's byte order. Everything after loading assumes a little-endian machine,
+// so parts of stack slots and byte swaps may be wrong for this program.
 const OtherOrder = "compiled for a big-endian machine: the analysis of partial stack slots and byte swaps and " +
 	"the machine code assume a little-endian one"

@@ -8,8 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// locals returns the structures of an object's types, by number: what programs may
-// allocate.
+// locals returns the structures that programs of the object may allocate, by number.
 //
 // Source: kernel/bpf/btf.c btf_parse_struct_metas and btf_find_kptr, Linux 6.12 to 7.3.
 func (b *btfTypes) locals() []bytecode.LocalType {
@@ -36,8 +35,8 @@ func (b *btfTypes) locals() []bytecode.LocalType {
 	return out
 }
 
-// kptrs returns the pointer types that are tagged as ones to objects that maps hold,
-// and the names of structures that a map, a list or a tree can hold.
+// kptrs returns the types of pointers that are tagged as pointers to objects in maps, and the
+// names of structures that a map, a list or a tree can hold.
 func (b *btfTypes) kptrs() (pointers map[uint32]bool, held map[string]bool) {
 	pointers, held = map[uint32]bool{}, map[string]bool{}
 	for id := uint32(1); uint64(id) < uint64(len(b.start)); id++ {
@@ -62,8 +61,8 @@ func (b *btfTypes) kptrs() (pointers map[uint32]bool, held map[string]bool) {
 	return pointers, held
 }
 
-// allocates reports whether the program calls a kernel function that is handed what
-// the types of the object say of an allocated object.
+// allocates reports whether the program calls a kernel function to which the loader passes the
+// object's description of an allocated structure.
 func allocates(p *bytecode.Program) bool {
 	for _, r := range p.Refs {
 		if r.Kind == bytecode.RefKfunc && strings.Contains(r.Name, "bpf_obj_") || strings.Contains(r.Name, "percpu_obj_") {
@@ -73,8 +72,8 @@ func allocates(p *bytecode.Program) bool {
 	return false
 }
 
-// SetLocals fills in Program.Locals and Program.Kfuncs by types in the order of the
-// machine, raw BTF, where the program needs them. Types that make no sense have none.
+// SetLocals fills in Program.Locals and Program.Kfuncs from raw BTF in the machine's byte order,
+// if the program needs them. Malformed types give none.
 func SetLocals(p *bytecode.Program, types []byte) {
 	if len(types) == 0 {
 		return
@@ -145,7 +144,7 @@ func (b *btfTypes) param(typ uint32) bytecode.Param {
 	return p
 }
 
-// isConst reports whether a type is qualified as constant.
+// isConst reports whether a type is const-qualified.
 func (b *btfTypes) isConst(typ uint32) bool {
 	for range btfMaxDepth {
 		switch t := b.at(typ); t.kind {

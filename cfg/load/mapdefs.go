@@ -8,9 +8,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// addLegacyMaps adds the maps of a section in the style before BTF: a structure
-// of 32-bit words for each symbol. Libbpf 1.0 and later refuse such objects;
-// their maps are as good to analyse as others.
+// addLegacyMaps adds the maps of a section in the style before BTF: a structure of 32-bit words
+// for each symbol. Libbpf 1.0 and later refuse such objects; their maps can be analysed like
+// others.
 func (o *object) addLegacyMaps(sec int) {
 	s := &o.f.sections[sec]
 	word := func(off uint64, i int) uint32 { return o.f.order.Uint32(s.data[off+uint64(4*i):]) }
@@ -40,7 +40,7 @@ func (o *object) addLegacyMaps(sec int) {
 	}
 }
 
-// addBTFMaps adds the maps of section .maps, whose BTF says what they are.
+// addBTFMaps adds the maps of section .maps, which BTF describes.
 func (o *object) addBTFMaps(sec int) {
 	vars := map[string]uint32{} // by name: clang leaves the offsets zero
 	if id, ok := o.types.find(kindDatasec, ".maps"); ok {
@@ -82,10 +82,10 @@ func (o *object) addBTFMaps(sec int) {
 	}
 }
 
-// mapDef fills in a map from the type of its variable, an anonymous structure
-// whose members are called type, key, value, … (parse_btf_map_def in libbpf).
-// Numbers are coded as lengths of arrays, types as pointers to them.
-// It returns where the array of initial elements is, if there is one.
+// mapDef fills in a map from the type of its variable, an anonymous structure whose members are
+// called type, key, value, … (parse_btf_map_def in libbpf). Numbers are coded as lengths of
+// arrays, types as pointers to them. It returns the offset of the array of initial elements, if
+// there is one.
 func (b *btfTypes) mapDef(m *bytecode.Map, variable uint32) (at int64, err error) {
 	at, inner, err := b.mapMembers(m, b.at(b.strip(b.at(variable).size)))
 	if err == nil && inner != 0 && isMapOfMaps(m.Type) {
@@ -100,8 +100,8 @@ func (b *btfTypes) mapDef(m *bytecode.Map, variable uint32) (at int64, err error
 // isMapOfMaps reports whether values of the map type are maps.
 func isMapOfMaps(t uint32) bool { return t == bytecode.MapArrayOfMaps || t == bytecode.MapHashOfMaps }
 
-// innerDef returns the definition that the elements of an array of pointers have, 0
-// for another type: maps that the values of a map of maps are like.
+// innerDef returns the definition of the maps in a map of maps, given its type as an array of
+// pointers; 0 for another type.
 func (b *btfTypes) innerDef(array btfType) uint32 {
 	if array.kind != kindArray {
 		return 0
@@ -116,8 +116,8 @@ func (b *btfTypes) innerDef(array btfType) uint32 {
 	return 0
 }
 
-// mapMembers fills in a map from the structure that defines it. It returns where the
-// array of initial elements is and the definition of its elements, 0 for none.
+// mapMembers fills in a map from the structure that defines it. It returns the offset of the
+// array of initial elements and the definition of its elements, 0 for none.
 func (b *btfTypes) mapMembers(m *bytecode.Map, def btfType) (at int64, inner uint32, err error) {
 	at = -1
 	if def.kind != kindStruct {
@@ -166,8 +166,8 @@ func (b *btfTypes) mapMembers(m *bytecode.Map, def btfType) (at int64, inner uin
 	return at, inner, nil
 }
 
-// mapNumber returns the number that a member of a map definition stands for:
-// __uint(name, 5) declares a pointer to an array of 5, __ulong an enumeration.
+// mapNumber returns the number that a member of a map definition encodes: __uint(name, 5)
+// declares a pointer to an array of 5, __ulong an enumeration.
 func (b *btfTypes) mapNumber(t btfType) (uint32, bool) {
 	if t.kind == kindPtr {
 		if a := b.at(b.strip(t.size)); a.kind == kindArray {

@@ -8,7 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Map types and flags that the loader deals with (include/uapi/linux/bpf.h).
+// Map types and flags that the loader handles (include/uapi/linux/bpf.h).
 const (
 	mapTypeArray   = 2
 	mapTypePerCPU  = 6 // BPF_MAP_TYPE_PERCPU_ARRAY
@@ -17,10 +17,10 @@ const (
 	flagRdonlyProg = 1 << 7  // BPF_F_RDONLY_PROG
 )
 
-// maxMapValue is the size of the largest map value that makes sense, in bytes.
+// maxMapValue is the size of the largest valid map value, in bytes.
 const maxMapValue = 1 << 31
 
-// pageSize is what arenas are counted in on x86-64, in bytes.
+// pageSize is the unit of arena sizes on x86-64, in bytes.
 const pageSize = 4096
 
 // place is a position in the file's sections.
@@ -29,8 +29,8 @@ type place struct {
 	off uint64
 }
 
-// mapSet holds the maps of an object and how instructions find them. Maps are
-// shared by the programs, so nothing in them may be changed.
+// mapSet holds the maps of an object and the tables for finding them. The programs share the
+// maps, so nothing in them may be changed.
 type mapSet struct {
 	legacy  []string // sections with map definitions in the old style, quoted
 	all     []bytecode.Map
@@ -45,8 +45,8 @@ type mapSet struct {
 	defs      map[uint32]definition // by BTF id of the variable
 }
 
-// definition is what BTF says of a map variable. It is read once, because any
-// number of symbols may have one name.
+// definition is BTF's definition of a map variable. It is read once, because any number of
+// symbols may have one name.
 type definition struct {
 	m      bytecode.Map
 	values int64 // byte offset of the initial elements in the variable, -1 for none
@@ -131,8 +131,8 @@ func (o *object) addMap(m bytecode.Map) int {
 	return len(o.maps.all) - 1
 }
 
-// isData reports whether a section becomes an array map of one element, by
-// the names that libbpf knows (bpf_object__elf_collect).
+// isData reports whether a section becomes an array map of one element, by the names in libbpf
+// (bpf_object__elf_collect).
 func isData(s *section) bool {
 	named := func(stem string) bool { return s.name == stem || strings.HasPrefix(s.name, stem+".") }
 	switch s.typ {
@@ -144,16 +144,15 @@ func isData(s *section) bool {
 	return false
 }
 
-// isPerCPU reports whether a data section becomes a map with a copy for each
-// processor.
+// isPerCPU reports whether a data section becomes a map with a copy for each CPU.
 func isPerCPU(name string) bool { return name == ".percpu" || strings.HasPrefix(name, ".percpu.") }
 
-// isReadOnly reports whether libbpf makes a map of a data section that nobody can
-// change: not of .data.rel.ro, see isConst.
+// isReadOnly reports whether libbpf makes a read-only map of a data section. That is not so for
+// .data.rel.ro, see isConst.
 func isReadOnly(name string) bool { return name == ".rodata" || strings.HasPrefix(name, ".rodata.") }
 
-// isConst reports whether compilers fill a section with constants that need
-// relocations, of which libbpf 1.8 makes a map like .data.
+// isConst reports whether compilers fill a section with constants that need relocations. Libbpf
+// 1.8 makes a map like .data of it.
 func isConst(name string) bool {
 	return name == ".data.rel.ro" || strings.HasPrefix(name, ".data.rel.ro.")
 }
@@ -231,8 +230,8 @@ func (o *object) findCells(sec int) []cell {
 	return cells
 }
 
-// placeArena finds where the variables of an arena lie in it: libbpf puts them
-// at the end (bpf_object__relocate).
+// placeArena finds the offset of the arena's variables: libbpf puts them at the end of the arena
+// (bpf_object__relocate).
 func (o *object) placeArena() {
 	sec := o.f.sectionNamed(arenaSection)
 	if o.maps.arena < 0 || sec < 0 {
@@ -243,5 +242,5 @@ func (o *object) placeArena() {
 	o.maps.arenaData = uint32(whole - min(whole, used))
 }
 
-// arenaSection is where clang puts variables of the arena's address space.
+// arenaSection is the section into which clang puts variables of the arena's address space.
 const arenaSection = ".addr_space.1"

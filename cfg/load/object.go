@@ -12,7 +12,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// object is a file with what linking needs to look up.
+// object is a file with the tables that linking needs.
 type object struct {
 	name  string
 	f     *elfFile
@@ -27,7 +27,7 @@ type object struct {
 	coreNames map[coreInfo]string // by relocation, without its slot
 	args      map[typedFunc][]string
 	callback  map[uint32][]string // names of exception callbacks, by BTF id of the entry
-	// start is where the program that is being linked has the functions.
+	// start holds the places of the functions in the program that is being linked.
 	start   []bytecode.PC
 	types   *btfTypes
 	ext     *btfExt
@@ -39,10 +39,10 @@ type object struct {
 	left     int // of MaxLinked, for this file
 	limits   Limits
 	diags    []string
-	refused  []string // what libbpf refuses or leaves out
-	// undefined are the symbols that nothing defines, which linking finds.
+	refused  []string // reasons for which libbpf refuses or ignores parts
+	// undefined collects the undefined symbols that linking finds.
 	undefined undefined
-	told      int // diagnostics of programs, of MaxAllDiags
+	told      int // diagnostics of programs so far, of MaxAllDiags
 }
 
 // function is a function of the object, in a section with instructions.
@@ -56,8 +56,8 @@ type function struct {
 	err    error       // why its code is unusable
 }
 
-// newObject finds functions, maps and types. It fails if there is nothing to
-// make a program from.
+// newObject finds functions, maps and types. It fails if there is no function to make a program
+// from.
 func newObject(name string, f *elfFile, limits Limits) (*object, error) {
 	o := &object{
 		name: name, f: f, limits: limits, text: -1, code: map[int][]bytecode.Insn{}, cleanups: map[int][]cleanup{},
@@ -102,20 +102,20 @@ func newObject(name string, f *elfFile, limits Limits) (*object, error) {
 	return o, nil
 }
 
-// diag notes something odd about the object.
+// diag records an oddity of the object.
 func (o *object) diag(format string, args ...any) { addDiag(&o.diags, format, args...) }
 
-// refuse notes what libbpf refuses about the object.
+// refuse records a reason for which libbpf refuses the object.
 func (o *object) refuse(format string, args ...any) { addDiag(&o.refused, format, args...) }
 
-// undefined is symbols that nothing in the object defines, each once.
+// undefined is a set of symbols that nothing in the object defines.
 type undefined struct {
 	names   []string // quoted
 	program string   // the first that refers to one
-	more    bool     // others do, too
+	more    bool     // others refer to one, too
 }
 
-// add takes a symbol that a program refers to.
+// add adds an undefined symbol that a program refers to.
 func (u *undefined) add(name, program string) {
 	if quoted := strconv.Quote(name); !slices.Contains(u.names, quoted) && len(u.names) < MaxDiags {
 		u.names = append(u.names, quoted)
@@ -126,7 +126,7 @@ func (u *undefined) add(name, program string) {
 	u.more = u.more || u.program != program
 }
 
-// refuse notes that libbpf refuses the object, once for all symbols.
+// refuse records once, for all symbols, that libbpf refuses the object.
 func (u *undefined) refuse(o *object) {
 	if len(u.names) == 0 {
 		return
@@ -142,8 +142,8 @@ func (u *undefined) refuse(o *object) {
 		"that defines %s", symbols, some(u.names), by, refer, them, them)
 }
 
-// addDiag appends a diagnostic to a list of no more than MaxDiags, the last of
-// which says that there are more.
+// addDiag appends a diagnostic to a list of at most MaxDiags, whose last entry reports that there
+// are more.
 func addDiag(diags *[]string, format string, args ...any) {
 	switch n := len(*diags); {
 	case n < MaxDiags-1:
@@ -167,8 +167,7 @@ func (o *object) license() string {
 	return string(b)
 }
 
-// findFunctions fills funcs from the symbols of type STT_FUNC, in the order
-// that libbpf gives them (cmp_progs).
+// findFunctions fills funcs from the symbols of type STT_FUNC, in libbpf's order (cmp_progs).
 func (o *object) findFunctions() {
 	typed := map[int]bool{} // sections with function symbols
 	for _, sym := range o.f.symbols {
@@ -225,10 +224,9 @@ func (o *object) addFunction(sym elf.Sym64, size uint64) {
 	o.funcs = append(o.funcs, fn)
 }
 
-// addUntyped makes functions of a section that has no function symbols, as
-// compilers before LLVM 7 and assembler files without .type leave it: each
-// global symbol starts one. It reports whether there were any. Libbpf finds no
-// program there.
+// addUntyped makes functions of a section without function symbols, such as compilers before LLVM
+// 7 and assembler files without .type produce: each global symbol starts one. It reports whether
+// there were any. Libbpf finds no program there.
 func (o *object) addUntyped(sec int) bool {
 	var starts []elf.Sym64
 	for _, i := range o.f.defined[sec] {
@@ -252,8 +250,8 @@ func (o *object) addUntyped(sec int) bool {
 // .text, except static ones that something refers to, or else the global ones
 // in it.
 //
-// Static functions outside of .text come from loaders before libbpf: programs
-// that are reached by tail calls only, and functions called by their neighbours.
+// Static functions outside of .text come from objects for loaders before libbpf: programs that
+// only tail calls reach, and functions that others in the section call.
 func (o *object) findEntries() error {
 	var static []string
 	var callees map[int]bool
@@ -327,9 +325,9 @@ func (o *object) callees() map[int]bool {
 	return res
 }
 
-// funcAt returns the index of the function that contains a slot of a section,
-// or -1. Of functions with the same start it is the last in symbol order.
-// Functions that cannot be used have no slots and are never found.
+// funcAt returns the index of the function that contains a slot of a section, or -1. If functions
+// have the same start, it returns the last in symbol order. Functions that cannot be used have no
+// slots and are never found.
 func (o *object) funcAt(sec int, slot int64) int {
 	i := sort.Search(len(o.funcs), func(i int) bool {
 		f := &o.funcs[i]
@@ -341,8 +339,8 @@ func (o *object) funcAt(sec int, slot int64) int {
 	return i
 }
 
-// setType gives the program what its section's name says. A leading question
-// mark means that the program is not loaded by default.
+// setType sets the type and the flags that the section's name implies. A leading question mark
+// means that the program is not loaded by default.
 func setType(p *bytecode.Program) {
 	name := strings.TrimPrefix(p.Section, "?")
 	k := kindOf(name)

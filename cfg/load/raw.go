@@ -11,15 +11,14 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Raw makes a program of a file that holds nothing but instruction slots:
-// binary in the given byte order, or as text, where each slot is 16 hexadecimal
-// digits, in any number of lines and words. Text holds the bytes as they would
-// be in a file of that order.
+// Raw makes a program of a file that contains only instruction slots: binary in the given byte
+// order, or text with 16 hexadecimal digits for each slot, in any number of lines and words. The
+// text gives the bytes as in a binary file of that order.
 //
-// Nothing is known of the program but its instructions. Subprograms start
-// where calls and function addresses of the program point, as in the kernel
-// (add_subprogs in kernel/bpf/verifier.c, Linux 7.3); calls out of the program
-// become diagnostics. Maps by descriptor become references of unknown meaning.
+// Only the instructions of the program are known. Subprograms start at the targets of its calls
+// and function addresses, as in the kernel (add_subprogs in kernel/bpf/verifier.c, Linux 7.3);
+// calls out of the program become diagnostics. Maps by descriptor become references of unknown
+// meaning.
 func Raw(name string, data []byte, order binary.ByteOrder) (*bytecode.Program, error) {
 	return Limits{}.Raw(name, data, order)
 }
@@ -70,8 +69,8 @@ func raw(name string, data []byte, order binary.ByteOrder, limits Limits) (*byte
 	return p, nil
 }
 
-// isHex reports whether a file is text of hexadecimal digits. Binary
-// instructions are not: some byte of them is beyond what text uses.
+// isHex reports whether a file is text of hexadecimal digits. Binary instructions are not: some
+// of their bytes are outside of the range of text.
 func isHex(data []byte) bool {
 	digits := 0
 	for _, c := range data {
@@ -86,8 +85,8 @@ func isHex(data []byte) bool {
 	return digits > 2*bytecode.SlotSize-1
 }
 
-// splitSubprograms fills in Subprogs: one at slot 0, at each name, and wherever
-// a call or an address of a function points.
+// splitSubprograms fills in Subprogs: one at slot 0, at each name, and at each target of a call
+// or function address.
 func splitSubprograms(p *bytecode.Program, names map[bytecode.PC]string) {
 	starts := []bytecode.PC{0}
 	for pc := range names {
@@ -115,8 +114,8 @@ func splitSubprograms(p *bytecode.Program, names map[bytecode.PC]string) {
 	}
 }
 
-// plainRef returns the reference that an instruction makes by its own bits
-// only, where the bits do not say to what.
+// plainRef returns the reference that an instruction's own bits make, if they do not determine
+// its object.
 func plainRef(p *bytecode.Program, pc bytecode.PC) (bytecode.Ref, bool) {
 	in := p.Insns[pc]
 	ref := bytecode.Ref{PC: pc, Kind: bytecode.RefUnknown}

@@ -9,8 +9,8 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// fill turns the operands into references, and adds what else is known about
-// the program.
+// fill turns the operands into references, and adds everything else that is known about the
+// program.
 func (l *linker) fill() error {
 	sort.Slice(l.ops, func(i, j int) bool { return l.ops[i].pc < l.ops[j].pc })
 	for _, op := range l.ops {
@@ -38,15 +38,14 @@ func (l *linker) functionAt(pc bytecode.PC) int {
 	return l.placed[i-1]
 }
 
-// refer encodes an operand as libbpf does (bpf_object__relocate_data), except
-// that what only a kernel knows, descriptors, BTF ids and addresses, is zero,
-// and adds the reference that tells what belongs there.
+// refer encodes an operand as libbpf does (bpf_object__relocate_data) and adds its reference.
+// Values that only a kernel knows, such as descriptors, BTF ids and addresses, are zero.
 func (l *linker) refer(op placedOperand) error {
 	in := &l.p.Insns[op.pc]
 	ref := bytecode.Ref{PC: op.pc}
 	switch op.kind {
 	case operandCall:
-		return nil // the instruction says it all
+		return nil // the instruction itself is complete
 	case operandFunc:
 		ref.Kind, ref.Index = bytecode.RefFunc, int(l.start[op.fn])
 	case operandMap:
@@ -71,7 +70,7 @@ func (l *linker) refer(op placedOperand) error {
 		if in.Imm = 0; in.IsWide() {
 			l.setHigh(op.pc, 0)
 		} else {
-			in.Src = bytecode.CallKfunc // nothing is known of what it does
+			in.Src = bytecode.CallKfunc // nothing is known about the function
 		}
 	case operandKsym:
 		ref.Kind, ref.Name = bytecode.RefKsym, op.name
@@ -88,8 +87,8 @@ func (l *linker) refer(op placedOperand) error {
 	return nil
 }
 
-// addPending notes what a loader other than libbpf, or the running kernel,
-// decides about an operand.
+// addPending records the part of an operand that the running kernel or a loader other than libbpf
+// decides.
 func (l *linker) addPending(op placedOperand, in bytecode.Insn) {
 	r := bytecode.Reloc{PC: op.pc, Part: bytecode.PartCall, Text: op.name}
 	if in.IsWide() {
@@ -106,8 +105,7 @@ func (l *linker) addPending(op placedOperand, in bytecode.Insn) {
 	l.p.Relocs = append(l.p.Relocs, r)
 }
 
-// high returns the upper half of a 64-bit immediate, 0 when the code ends
-// before it.
+// high returns the upper half of a 64-bit immediate, 0 if the code ends before it.
 func (l *linker) high(pc bytecode.PC) uint32 {
 	if pc+1 >= l.p.Len() {
 		return 0
@@ -152,7 +150,7 @@ func (l *linker) addCells() error {
 	return nil
 }
 
-// tellLabels tells of the labels of the program that are in its data sections.
+// tellLabels adds a diagnostic about the program's labels in its data sections.
 func (l *linker) tellLabels() {
 	for i := range l.p.Maps {
 		m := &l.p.Maps[i]
@@ -177,8 +175,7 @@ func (l *linker) tellLabels() {
 	}
 }
 
-// symbolAt returns the variable of a data section that a byte belongs to, "" if
-// none is known.
+// symbolAt returns the variable of a data section that contains a byte, "" if none is known.
 func symbolAt(m *bytecode.Map, off int64) string {
 	i := sort.Search(len(m.Symbols), func(i int) bool { return m.Symbols[i].Off > off }) - 1
 	if i >= 0 && off < m.Symbols[i].Off+m.Symbols[i].Size {
@@ -187,7 +184,7 @@ func symbolAt(m *bytecode.Map, off int64) string {
 	return ""
 }
 
-// codePointer says where a code pointer points in the program.
+// codePointer returns a code pointer with its target in the program.
 func (l *linker) codePointer(c cell) bytecode.CodePointer {
 	ptr := bytecode.CodePointer{Off: c.off, Target: -1}
 	fn := l.o.funcAt(c.sec, c.target/bytecode.SlotSize)
@@ -223,8 +220,8 @@ func (l *linker) addSubprograms() {
 // btfGlobal is the linkage of a global function in BTF.
 const btfGlobal = 1
 
-// funcType returns the BTF id of a function by .BTF.ext, which is what the
-// kernel goes by. Without it the kernel takes functions as static.
+// funcType returns the BTF id of a function by .BTF.ext, which the kernel uses. Without it the
+// kernel treats functions as static.
 func (o *object) funcType(f *function) (uint32, bool) {
 	if o.ext == nil {
 		return 0, false
@@ -236,7 +233,7 @@ func (o *object) funcType(f *function) (uint32, bool) {
 	return infos[0].typ, true
 }
 
-// addLines adds the source lines, of which there are never more than slots.
+// addLines adds the source lines, at most one for each slot.
 func (l *linker) addLines() {
 	if l.o.ext == nil {
 		return
@@ -289,8 +286,8 @@ func (l *linker) addCORE() error {
 	return nil
 }
 
-// relocPart returns what of an instruction a CO-RE relocation writes, 0 when it
-// can have none (bpf_core_patch_insn in tools/lib/bpf/relo_core.c).
+// relocPart returns the part of an instruction that a CO-RE relocation writes, 0 if the
+// instruction cannot have one (bpf_core_patch_insn in tools/lib/bpf/relo_core.c).
 func relocPart(in bytecode.Insn) bytecode.RelocPart {
 	switch in.Class() {
 	case asm.ALUClass, asm.ALU64Class:
@@ -307,8 +304,8 @@ func relocPart(in bytecode.Insn) bytecode.RelocPart {
 	return 0
 }
 
-// coreName returns what a CO-RE relocation is about. Names are made once for
-// the object, because they can be much longer than what they are made of.
+// coreName returns the description of a CO-RE relocation. Each description is made once for the
+// object, because it can be much longer than its input.
 func (l *linker) coreName(info coreInfo) (string, error) {
 	info.slot = 0
 	if name, ok := l.o.coreNames[info]; ok {

@@ -7,7 +7,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// operand is what the relocation of an instruction makes of it.
+// operand is the meaning of an instruction's relocation.
 type operand struct {
 	kind  operandKind
 	fn    int    // operandCall, operandFunc: function of the object
@@ -17,10 +17,10 @@ type operand struct {
 	name  string // operandTable, operandKfunc, operandKsym
 	typed bool   // operandKsym: by BTF id
 	weak  bool   // operandKfunc, operandKsym: the kernel need not have it
-	odd   string // what libbpf would say against it
+	odd   string // a reason for which libbpf would object
 }
 
-// operandKind says what a relocated instruction refers to.
+// operandKind is the kind of thing that a relocated instruction refers to.
 type operandKind uint8
 
 // The kinds of operands, with libbpf's names for the relocations (enum
@@ -37,13 +37,11 @@ const (
 	operandOpaque             // a symbol that is defined elsewhere, which libbpf would not find
 )
 
-// tablesSection is where jump tables are. It is not loaded as such and has no
-// relocations.
+// tablesSection holds the jump tables. It is not loaded as such and has no relocations.
 const tablesSection = ".jumptables"
 
-// resolve returns what an instruction of a function refers to by its
-// relocation. Like libbpf it decides by instruction and symbol, not by the
-// relocation's type.
+// resolve returns the operand of an instruction of a function by its relocation. Like libbpf, it
+// decides by instruction and symbol, not by the relocation's type.
 func (o *object) resolve(in bytecode.Insn, r reloc) (operand, error) {
 	sym := o.f.symbols[r.sym]
 	name := o.f.symName(sym)
@@ -69,7 +67,7 @@ func (o *object) resolve(in bytecode.Insn, r reloc) (operand, error) {
 	return o.resolveData(in, sym, name)
 }
 
-// resolveExtern finds what an undefined symbol stands for.
+// resolveExtern finds the meaning of an undefined symbol.
 func (o *object) resolveExtern(name string, isCall, weak bool) operand {
 	x := o.findExtern(name)
 	switch {
@@ -85,17 +83,16 @@ func (o *object) resolveExtern(name string, isCall, weak bool) operand {
 	return opaque(name)
 }
 
-// opaque returns the operand for a symbol that the object does not define and that
-// is nothing of the kernel's, such as memset: a loader of its own links it in. The
-// graph is there without it; libbpf refuses the object.
+// opaque returns the operand for a symbol that neither the object nor the kernel defines, such as
+// memset: a loader of its own links it in. The graph can be made without it; libbpf refuses the
+// object.
 func opaque(name string) operand {
 	return operand{kind: operandOpaque, name: name, odd: fmt.Sprintf("refers to undefined symbol %q, "+
 		"which libbpf would not find: declare it in .ksyms or .kconfig, or link the object that defines it", name)}
 }
 
-// resolveCall finds the function that a call with a relocation calls: the
-// symbol's address plus the distance in the instruction, which is -1 for a
-// function symbol and slot-1 for a section symbol.
+// resolveCall finds the callee of a call with a relocation: the symbol's address plus the
+// distance in the instruction, which is -1 for a function symbol and slot-1 for a section symbol.
 func (o *object) resolveCall(in bytecode.Insn, sym elf.Sym64, name string) (operand, error) {
 	sec := int(sym.Shndx)
 	if in.Src != bytecode.CallSubprogram {
@@ -121,8 +118,8 @@ func (o *object) resolveFunc(in bytecode.Insn, sym elf.Sym64, name string) (oper
 	return o.callee(operandFunc, int(sym.Shndx), off/bytecode.SlotSize)
 }
 
-// callee returns the operand for the function that contains a slot. Libbpf
-// takes the start of that function, wherever in it the slot lies.
+// callee returns the operand for the function that contains a slot. Like libbpf it uses the start
+// of that function, even if the slot lies inside it.
 func (o *object) callee(kind operandKind, sec int, slot int64) (operand, error) {
 	fn := o.funcAt(sec, slot)
 	if fn < 0 {
@@ -140,7 +137,7 @@ func (o *object) callee(kind operandKind, sec int, slot int64) (operand, error) 
 	return op, nil
 }
 
-// resolveData finds the map, data section or jump table behind an address.
+// resolveData finds the map, data section or jump table that an address points to.
 func (o *object) resolveData(in bytecode.Insn, sym elf.Sym64, name string) (operand, error) {
 	sec := int(sym.Shndx)
 	s := &o.f.sections[sec]

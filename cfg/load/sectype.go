@@ -11,9 +11,9 @@ const (
 	flagXDPFrags  = 1 << 5 // BPF_F_XDP_HAS_FRAGS
 )
 
-// sectionRule says which program type and attach type a section name stands for.
-// A name has its attach type behind "=", none for 0 (enum bpf_attach_type in
-// include/uapi/linux/bpf.h, Linux 7.3).
+// sectionRule gives the program type and attach type of a section name. The attach type follows
+// the name after "="; without it the type is 0 (enum bpf_attach_type in include/uapi/linux/bpf.h,
+// Linux 7.3).
 type sectionRule struct {
 	typ   string // libbpf's name of the program type
 	exact string // names that must match as a whole, separated by spaces
@@ -22,8 +22,7 @@ type sectionRule struct {
 }
 
 // sectionRules are the section names that libbpf 1.8 knows (section_defs in
-// tools/lib/bpf/libbpf.c). No name matches two rules, so order is of no
-// importance.
+// tools/lib/bpf/libbpf.c). No name matches two rules, so their order does not matter.
 var sectionRules = []sectionRule{
 	{typ: "socket_filter", exact: "socket"},
 	{typ: "sk_reuseport", exact: "sk_reuseport=39 sk_reuseport/migrate=40"},
@@ -76,16 +75,16 @@ var sectionRules = []sectionRule{
 	{typ: "ext", stems: "freplace"},
 }
 
-// sectionKind is what a section name says of the programs in the section.
+// sectionKind is the kind of the programs in a section, by its name.
 type sectionKind struct {
-	typ    string // libbpf's name of the program type, empty when the name is not known
+	typ    string // libbpf's name of the program type, empty if the name is not known
 	flags  uint32 // load flags
 	attach uint32 // attach type
 }
 
-// kindOf returns what a section name stands for: by libbpf's rules, or else by those
-// of loaders that take any name which begins like a whole one (libbpf before 1.0, and
-// cilium/ebpf v0.22, elf_reader.go matchSectionName): "tc/tail", "socket1".
+// kindOf returns the kind for a section name: by libbpf's rules, or else by those of loaders that
+// accept every name which begins with a whole one (libbpf before 1.0, and cilium/ebpf v0.22,
+// elf_reader.go matchSectionName): "tc/tail", "socket1".
 func kindOf(sec string) sectionKind {
 	k := matchSection(sec)
 	if k.typ != "" {
@@ -103,7 +102,7 @@ func kindOf(sec string) sectionKind {
 	return k
 }
 
-// matchSection returns what a section name stands for in libbpf.
+// matchSection returns the kind that libbpf gives a section name.
 func matchSection(sec string) sectionKind {
 	stem, _, _ := strings.Cut(sec, "/")
 	for _, r := range sectionRules {
@@ -121,8 +120,8 @@ func matchSection(sec string) sectionKind {
 	return sectionKind{}
 }
 
-// Attach types that say what a program is bound to when it is loaded (enum
-// bpf_attach_type in include/uapi/linux/bpf.h).
+// Attach types of programs that are bound to a target at load time (enum bpf_attach_type in
+// include/uapi/linux/bpf.h).
 const (
 	traceRawTP    = 23
 	traceFentry   = 24
@@ -134,18 +133,17 @@ const (
 	traceFsession = 58
 )
 
-// attachPrefixes are what the kernel puts in front of a target's name, by attach
-// type (libbpf_find_attach_btf_id in tools/lib/bpf/libbpf.c).
+// attachPrefixes are the prefixes that the kernel adds to a target's name, by attach type
+// (libbpf_find_attach_btf_id in tools/lib/bpf/libbpf.c).
 var attachPrefixes = map[uint32]string{
 	traceRawTP: "btf_trace_", traceFentry: "", traceFexit: "", modifyReturn: "", traceFsession: "",
 	lsmMAC: "bpf_lsm_", lsmCgroup: "bpf_lsm_", traceIter: "bpf_iter_",
 }
 
-// AttachName returns the kernel's name of what a program of a type and attach
-// type is bound to when it is loaded, of the name that a section or a
-// specification gives: a function, or the type of a tracepoint. A program of type
-// ext is bound to a function of another program. The result is empty when the
-// program is bound to nothing.
+// AttachName returns the kernel's name of the target to which a program is bound at load time. It
+// takes the program type, the attach type, and the target in a section name or specification: a
+// function, or the type of a tracepoint. A program of type ext is bound to a function of another
+// program. The result is empty if the program is bound to nothing.
 func AttachName(progType string, attach uint32, target string) string {
 	prefix, ok := attachPrefixes[attach]
 	switch {
@@ -158,11 +156,10 @@ func AttachName(progType string, attach uint32, target string) string {
 	return ""
 }
 
-// contextTypes names the structure that a program type takes its context in,
-// as a C program sees it. The kernel takes a pointer to it as a context
-// argument of a global function (include/linux/bpf_types.h, btf_is_prog_ctx_type
-// in kernel/bpf/btf.c, Linux 7.3). Types not listed take other contexts, which
-// need the tag arg:ctx.
+// contextTypes names the structure of each program type's context, as a C program sees it. The
+// kernel accepts a pointer to it as a context argument of a global function
+// (include/linux/bpf_types.h, btf_is_prog_ctx_type in kernel/bpf/btf.c, Linux 7.3). Types that
+// are not listed have other contexts, which need the tag arg:ctx.
 var contextTypes = map[string]string{
 	"socket_filter": "__sk_buff", "sched_cls": "__sk_buff", "sched_act": "__sk_buff", "cgroup_skb": "__sk_buff",
 	"lwt_in": "__sk_buff", "lwt_out": "__sk_buff", "lwt_xmit": "__sk_buff", "lwt_seg6local": "__sk_buff",

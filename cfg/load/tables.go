@@ -17,10 +17,9 @@ const entrySize = 8
 // refers to. A program has one table for each offset in .jumptables, whatever
 // the symbols there are called (create_jt_map in tools/lib/bpf/libbpf.c).
 //
-// An entry is a byte offset from the start of the section that the referring
-// instruction is in, and belongs to the function of that instruction: it moves
-// along with the function. Nothing in the table says so; LLVM resolves the
-// difference of the labels itself and leaves no relocation.
+// An entry is a byte offset from the start of the section of the referring instruction. It
+// belongs to that instruction's function and moves with it. The table does not record the
+// function: LLVM resolves the difference of the labels itself and leaves no relocation.
 func (l *linker) table(op placedOperand) (int, error) {
 	at := place{int(op.table.Shndx), op.table.Value}
 	if i, ok := l.tables[at]; ok {
@@ -47,7 +46,7 @@ func (l *linker) table(op placedOperand) (int, error) {
 		if (slot < uint64(f.off) || slot >= uint64(f.off+f.len)) && outside < 0 {
 			outside = i
 		}
-		// Wraps around for entries before the function, as in libbpf.
+		// As in libbpf, this wraps around for entries before the function.
 		target := slot - uint64(f.off) + uint64(l.start[fn])
 		if target > math.MaxUint32 && fault == nil {
 			fault = fmt.Errorf("entry %d is byte offset %#x, outside of function %q", i, entry, f.name)
@@ -75,8 +74,7 @@ func (l *linker) table(op placedOperand) (int, error) {
 	return i, nil
 }
 
-// tableBytes returns the entries of a jump table: its symbol says where it is
-// and how long.
+// tableBytes returns the entries of a jump table, whose place and length its symbol gives.
 func (o *object) tableBytes(sym elf.Sym64) ([]byte, error) {
 	data := o.f.sections[sym.Shndx].data
 	size := uint64(len(data))
@@ -93,14 +91,14 @@ func (o *object) tableBytes(sym elf.Sym64) ([]byte, error) {
 	return data[sym.Value : sym.Value+sym.Size], nil
 }
 
-// errLinkerFault tells of the fault that linkerFault recognises.
+// errLinkerFault reports the fault that linkerFault recognises.
 var errLinkerFault = errors.New("all entries are off by one constant, as bpftool gen object leaves them " +
 	"when it joins objects (libbpf 1.8 does not adjust .jumptables): load the objects one by one")
 
-// linkerFault reports whether a table with entries outside of its function
-// looks like one that the static linker of libbpf 1.8 left behind when it moved
-// the code: all entries lie in the function when the start of one of the
-// functions before it, the first of the object they came from, is added.
+// linkerFault reports whether a table with entries outside of its function shows a fault of
+// libbpf 1.8's static linker, which moves code but not table entries: all entries lie in the
+// function if one adds the start of an earlier function, the first of the object that they came
+// from.
 func (o *object) linkerFault(raw []byte, fn int) bool {
 	f := &o.funcs[fn]
 	start, end := uint64(f.off)*bytecode.SlotSize, uint64(f.off+f.len)*bytecode.SlotSize

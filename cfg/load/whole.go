@@ -12,13 +12,13 @@ import (
 type Function struct {
 	Name    string
 	Section string
-	Start   bytecode.PC // slot in the section, -1 when its code is unusable
+	Start   bytecode.PC // slot in the section, -1 if its code is unusable
 	Len     bytecode.PC // slots
 	Global  bool        // global or weak symbol
 }
 
-// StructOps is a structure of functions in an object, which a loader registers
-// with the kernel: a section .struct_ops, .struct_ops.link or ?.struct_ops.
+// StructOps is a structure of functions that a loader registers with the kernel: section
+// .struct_ops, .struct_ops.link or ?.struct_ops.
 type StructOps struct {
 	Name    string // of the variable
 	Type    string // of the structure, without a flavour: "tcp_congestion_ops"
@@ -27,9 +27,9 @@ type StructOps struct {
 
 // Member is a function of a StructOps.
 type Member struct {
-	Name    string // of the member, empty when BTF does not tell
+	Name    string // of the member, empty if BTF does not name it
 	Index   int    // of the member in the object's structure
-	Program string // C name of the program that it is set to
+	Program string // C name of the program that it is assigned to
 }
 
 // functions describes the functions of the object.
@@ -41,8 +41,8 @@ func (o *object) functions() []Function {
 	return out
 }
 
-// uncalled makes programs of the functions that no program has. A function that
-// cannot be linked is left out: nothing loads it.
+// uncalled makes programs of the functions that no program has. A function that cannot be linked
+// is left out, because nothing loads it.
 func (o *object) uncalled(programs []*bytecode.Program) []*bytecode.Program {
 	have := make([]bool, len(o.funcs))
 	mark := func(p *bytecode.Program) {
@@ -53,7 +53,7 @@ func (o *object) uncalled(programs []*bytecode.Program) []*bytecode.Program {
 	for _, p := range programs {
 		mark(p)
 	}
-	for _, fn := range o.entries { // those that failed are programs, too
+	for _, fn := range o.entries { // failed entries are programs, too
 		have[fn] = true
 	}
 	if !slices.Contains(have, false) {
@@ -62,7 +62,7 @@ func (o *object) uncalled(programs []*bytecode.Program) []*bytecode.Program {
 	diags, missing, told := o.diags, o.undefined, o.told
 	var linked []*bytecode.Program
 	callees := o.callees()
-	for _, inner := range []bool{false, true} { // callers first, then what only calls itself
+	for _, inner := range []bool{false, true} { // callers first, then functions in cycles of calls
 		for fn := range o.funcs {
 			if have[fn] || callees[fn] != inner {
 				continue
@@ -77,7 +77,7 @@ func (o *object) uncalled(programs []*bytecode.Program) []*bytecode.Program {
 	return roots(linked)
 }
 
-// roots leaves out the programs whose entry a later one has as a subprogram.
+// roots leaves out the programs whose entry is a subprogram of a later one.
 func roots(list []*bytecode.Program) []*bytecode.Program {
 	inner := map[int]bool{}
 	for _, p := range slices.Backward(list) {
@@ -111,8 +111,8 @@ func (o *object) elements(sec int, sym elf.Sym64, at int64) []bytecode.Element {
 	return out
 }
 
-// pointee returns the name of the function or map that a relocated pointer in data
-// leads to, empty when it is neither.
+// pointee returns the name of the function or map that a relocated pointer in data points to,
+// empty if it points to neither.
 func (o *object) pointee(sec int, r reloc) string {
 	sym := o.f.symbols[r.sym]
 	to := int(sym.Shndx)
@@ -173,10 +173,9 @@ func (o *object) structOpsOf(sec int, sym elf.Sym64) StructOps {
 	return s
 }
 
-// bind tells programs of type struct_ops which member of which structure they are set
-// to, as libbpf finds it (bpf_object__collect_st_ops_relos in tools/lib/bpf/libbpf.c).
-// The number of the member is that of the object's structure: the kernel's may have
-// others.
+// bind finds the structure and member that each program of type struct_ops is assigned to, as
+// libbpf does (bpf_object__collect_st_ops_relos in tools/lib/bpf/libbpf.c). The member's number
+// is that of the object's structure; the kernel's may differ.
 func (o *Object) bind() {
 	for _, s := range o.StructOps {
 		for _, m := range s.Members {

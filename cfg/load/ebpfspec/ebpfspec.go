@@ -1,17 +1,16 @@
-// Package ebpfspec makes Programs of the specifications of cilium/ebpf, for
-// tools that load programs with that library, and specifications of Programs.
+// Package ebpfspec converts specifications of cilium/ebpf to Programs, for tools that load
+// programs with that library, and Programs to specifications.
 //
 //	spec, err := ebpf.LoadCollectionSpec("prog.o")
-//	programs, err := ebpfspec.FromCollection(spec)   // by name
+//	programs, err := ebpfspec.FromCollection(spec)   // sorted by name
 //	r, err := succ.Resolve(programs[0], succ.Options{})
 //
-// It is apart from cfg/load because it imports the library as a whole, with its
-// system calls, where cfg/load needs instructions and types alone.
+// It is separate from cfg/load because it imports the whole library, with its system calls;
+// cfg/load needs only instructions and types.
 //
-// It does not load anything into a kernel, apply CO-RE relocations, or repair a
-// specification: what cilium/ebpf 0.22 cannot hold or would encode as something
-// else is an error, in both directions. That library reads no objects with jump
-// tables; load.ELF does.
+// It does not load anything into a kernel, apply CO-RE relocations, or repair a specification:
+// anything that cilium/ebpf 0.22 cannot represent, or would encode differently, is an error in
+// both directions. That library does not read objects with jump tables; load.ELF does.
 package ebpfspec
 
 import (
@@ -30,20 +29,19 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 )
 
-// Errors that callers tell apart. What is returned wraps one of them or an
-// error of package load.
+// The errors that callers distinguish. A returned error wraps one of them or an error of package
+// load.
 var (
 	// ErrSystem: the program is for another system than Linux.
 	ErrSystem = errors.New("not a program for Linux")
-	// ErrNotInSpec: cilium/ebpf has no notion of something in the program.
+	// ErrNotInSpec: cilium/ebpf cannot represent something in the program.
 	ErrNotInSpec = errors.New("cannot be expressed in a cilium/ebpf specification")
-	// ErrEncoding: cilium/ebpf would hand other instructions to the kernel.
+	// ErrEncoding: cilium/ebpf would pass other instructions to the kernel.
 	ErrEncoding = errors.New("encoded by cilium/ebpf as another instruction")
 )
 
-// FromSpec makes a program of a specification. Of the maps that it refers to
-// only names are known: FromCollection knows more. The specification is not
-// changed and may be changed afterwards.
+// FromSpec makes a program of a specification. Of its maps only the names are known;
+// FromCollection knows more. The specification is not changed and may be changed afterwards.
 func FromSpec(spec *ebpf.ProgramSpec) (*bytecode.Program, error) {
 	typ, err := typeName(spec.Type)
 	if err != nil {
@@ -68,7 +66,7 @@ func FromSpec(spec *ebpf.ProgramSpec) (*bytecode.Program, error) {
 	return p, nil
 }
 
-// describe fills in what BTF says of the subprograms of a program.
+// describe fills in the subprograms of a program from BTF.
 func describe(p *bytecode.Program, insns asm.Instructions) error {
 	pc, sub := bytecode.PC(0), 0
 	callback := ""
@@ -87,7 +85,7 @@ func describe(p *bytecode.Program, insns asm.Instructions) error {
 				return err
 			}
 			if pc == 0 && !p.TypedEntry() {
-				s.Args = nil // the kernel gives the entry its context, whatever its BTF says
+				s.Args = nil // the kernel gives the entry its context, whatever its BTF is
 			}
 			s.Exception = pc > 0 && callback != "" && s.Name == callback
 		}
@@ -124,9 +122,8 @@ func exceptionCallback(fn *btf.Func) string {
 	return name
 }
 
-// FromCollection makes programs of a collection, in the order of their names,
-// with what the collection says of maps and variables. One program that cannot
-// be made fails all: use FromSpec to go on without it.
+// FromCollection makes programs of a collection, sorted by name, with the collection's maps and
+// variables. If one program cannot be made, all fail: use FromSpec to continue without it.
 func FromCollection(spec *ebpf.CollectionSpec) ([]*bytecode.Program, error) {
 	known := map[string]bytecode.Map{}
 	var out []*bytecode.Program
@@ -150,8 +147,8 @@ func FromCollection(spec *ebpf.CollectionSpec) ([]*bytecode.Program, error) {
 // are frozen when cilium/ebpf has filled them.
 const flagRdonlyProg = 1 << 7
 
-// mapOf describes a map of the collection; nothing but its name is known of one
-// that is not there.
+// mapOf describes a map of the collection. A map that the collection does not have gets only its
+// name.
 func mapOf(name string, spec *ebpf.CollectionSpec) bytecode.Map {
 	out := bytecode.Map{Name: name}
 	m := spec.Maps[name]
@@ -188,13 +185,12 @@ func mapOf(name string, spec *ebpf.CollectionSpec) bytecode.Map {
 	return out
 }
 
-// ToSpec makes a specification of a program, for the byte order of the machine
-// that loads it. Maps are referred to by name, so that they can come from a
-// collection. It refuses what cilium/ebpf cannot hold (jump tables, addresses of
-// code in data, functions and variables of the kernel, whose references that
-// library keeps to itself) and instructions that it would hand to the kernel as
-// others, such as casts between address spaces. Source lines and BTF are left
-// out, and without BTF a kernel takes global functions for static ones.
+// ToSpec makes a specification of a program, for the byte order of the machine that loads it.
+// Maps are referred to by name, so that they can come from a collection. It refuses whatever
+// cilium/ebpf cannot represent (jump tables, code addresses in data, kernel functions and
+// variables, whose references that library does not export) and instructions that it would encode
+// differently, such as casts between address spaces. Source lines and BTF are left out; without
+// BTF a kernel treats global functions as static.
 func ToSpec(p *bytecode.Program) (*ebpf.ProgramSpec, error) {
 	fail := func(err error) (*ebpf.ProgramSpec, error) { return nil, fmt.Errorf("program %q: %w", p.Name, err) }
 	typ, err := typeOf(p.Type)

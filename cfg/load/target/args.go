@@ -48,7 +48,7 @@ func (t *types) Argument(p *bytecode.Program, off int64, size int) bytecode.Poin
 		return bytecode.Pointer{}
 	}
 	if w.plain {
-		if members(w.to) == nil { // of bytes, or of pointers: as a number
+		if members(w.to) == nil { // to bytes or to pointers: treated as a number
 			return bytecode.Pointer{Kind: bytecode.PointerNumber}
 		}
 		return bytecode.Pointer{Kind: bytecode.PointerObject}
@@ -67,8 +67,8 @@ func (t *types) Argument(p *bytecode.Program, off int64, size int) bytecode.Poin
 	return out
 }
 
-// prototype returns the prototype of the function whose arguments the context has,
-// and of a struct_ops program the function's name.
+// prototype returns the prototype of the function whose arguments the context has and, for a
+// struct_ops program, the function's name.
 func (t *types) prototype(p *bytecode.Program) (*btf.FuncProto, string) {
 	switch {
 	case p.Type == "struct_ops":
@@ -120,7 +120,7 @@ func (t *types) Result(function string) int32 {
 	return t.number(structOf(proto.Return))
 }
 
-// protoBehind returns the prototype that a pointer leads to.
+// protoBehind returns the prototype that a pointer points to.
 func protoBehind(t btf.Type) *btf.FuncProto {
 	ptr, ok := btf.UnderlyingType(t).(*btf.Pointer)
 	if !ok {
@@ -130,8 +130,8 @@ func protoBehind(t btf.Type) *btf.FuncProto {
 	return proto
 }
 
-// argument returns the parameter at an offset of the context and its number. The
-// result of the function lies behind them for those that run when it returns.
+// argument returns the parameter at an offset of the context and its number. For programs that
+// run when the function returns, its result follows the parameters.
 func argument(proto *btf.FuncProto, p *bytecode.Program, off int64) (btf.FuncParam, int, bool) {
 	at := int64(0)
 	for i, param := range proto.Params {
@@ -159,7 +159,7 @@ func isPointer(t btf.Type) bool {
 	return ok
 }
 
-// structOf returns the type that a pointer leads to.
+// structOf returns the type that a pointer points to.
 func structOf(t btf.Type) btf.Type {
 	ptr, ok := btf.UnderlyingType(t).(*btf.Pointer)
 	if !ok {
@@ -168,9 +168,9 @@ func structOf(t btf.Type) btf.Type {
 	return btf.UnderlyingType(ptr.Target)
 }
 
-// trustedArgs reports whether pointers to structures among the arguments are of
-// objects that are there (kernel/bpf/btf.c prog_args_trusted, and the set
-// untrusted_lsm_hooks of kernel/bpf/bpf_lsm.c, Linux 7.3).
+// trustedArgs reports whether pointer arguments to structures point to objects that exist
+// (kernel/bpf/btf.c prog_args_trusted, and the set untrusted_lsm_hooks of kernel/bpf/bpf_lsm.c,
+// Linux 7.3).
 func trustedArgs(p *bytecode.Program) bool {
 	switch p.Type {
 	case "tracing":
@@ -186,9 +186,8 @@ func trustedArgs(p *bytecode.Program) bool {
 	return p.Type == "struct_ops"
 }
 
-// iterArgument returns an argument of an iterator that it declares itself, by its
-// name, without its type (ctx_arg_info of struct bpf_iter_reg in the file of each
-// iterator, Linux 7.3).
+// iterArgument returns an argument that an iterator declares by name, without its type
+// (ctx_arg_info of struct bpf_iter_reg in the file of each iterator, Linux 7.3).
 func iterArgument(function, name string) (bytecode.Pointer, bool) {
 	or := func(k bytecode.PointerKind) (bytecode.Pointer, bool) {
 		return bytecode.Pointer{Kind: k, Null: true}, true
@@ -206,9 +205,9 @@ func iterArgument(function, name string) (bytecode.Pointer, bool) {
 	return bytecode.Pointer{}, false
 }
 
-// structOpsArgument adds what a kind of struct_ops says of an argument: by the name
-// that it has in the kernel's own function (kernel/bpf/bpf_struct_ops.c
-// prepare_arg_info), and tcp_congestion_ops by itself (net/ipv4/bpf_tcp_ca.c).
+// structOpsArgument adds the properties that a kind of struct_ops gives an argument: by its name
+// in the kernel's own function (kernel/bpf/bpf_struct_ops.c prepare_arg_info), and by
+// tcp_congestion_ops itself (net/ipv4/bpf_tcp_ca.c).
 func (t *types) structOpsArgument(out *bytecode.Pointer, p *bytecode.Program, member string, index int) {
 	kind := strings.TrimPrefix(p.AttachTo, "struct ")
 	if fn, ok := findIn[*btf.Func](t, kind+"__"+member); ok {
@@ -223,14 +222,13 @@ func (t *types) structOpsArgument(out *bytecode.Pointer, p *bytecode.Program, me
 }
 
 // rawNullsText lists tracepoints with arguments that may be null (kernel/bpf/btf.c
-// raw_tp_null_args, Linux 7.3): a digit for each argument, 0, 1 for one that may be
-// null, 2 for one that may be an error number; ? behind the name where Linux 6.12
-// knows nothing of it.
+// raw_tp_null_args, Linux 7.3): a digit for each argument, 0, 1 for one that may be null, 2 for
+// one that may be an error number; ? after the name if Linux 6.12 does not know that.
 //
 //go:embed rawnulls.txt
 var rawNullsText string
 
-// rawArgument adds what is known of an argument of a tracepoint.
+// rawArgument adds the properties of a tracepoint's argument.
 func rawArgument(out *bytecode.Pointer, name string, index int) {
 	for line := range strings.Lines(rawNullsText) {
 		var have, digits string

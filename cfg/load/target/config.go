@@ -19,7 +19,7 @@ import (
 // Config is the configuration that a kernel was built with.
 type Config struct {
 	values  map[string]string // by name, with CONFIG_
-	version uint32            // LINUX_KERNEL_VERSION, 0 when the file does not say
+	version uint32            // LINUX_KERNEL_VERSION, 0 if the file does not have it
 }
 
 // maxConfig bounds an unpacked configuration, in bytes.
@@ -74,10 +74,10 @@ func versionCode(parts []string) uint32 {
 	return uint32(n[0]<<16 | n[1]<<8 | min(n[2], 255))
 }
 
-// fill gives the variables of .kconfig that are known their values. Without a
-// configuration only those are that all kernels modelled here agree on
-// (bpf_object__resolve_externs in tools/lib/bpf/libbpf.c). Variables that the
-// configuration does not have are zero: programs declare them weak.
+// fill sets the variables of .kconfig that are known. Without a configuration these are only the
+// ones on which all modelled kernels agree (bpf_object__resolve_externs in
+// tools/lib/bpf/libbpf.c). A variable that the configuration does not have is zero: programs
+// declare it weak.
 func (c *Config) fill(p *bytecode.Program, local *btf.Spec) {
 	for i := range p.Maps {
 		m := &p.Maps[i]

@@ -23,8 +23,7 @@ const (
 	coreSigned     = 3
 )
 
-// request is a CO-RE relocation without its instruction: all with the same one
-// have the same answer.
+// request is a CO-RE relocation without its instruction: equal requests have the same answer.
 type request struct {
 	kind, typ uint32
 	path      string
@@ -32,18 +31,18 @@ type request struct {
 
 func requestOf(r *bytecode.Reloc) request { return request{r.Core, r.Type, r.Path} }
 
-// with returns the request for something else about the same field.
+// with returns the request for another property of the same field.
 func (q request) with(kind uint32) request { return request{kind, q.typ, q.path} }
 
-// answer is what a relocation comes to.
+// answer is the result of a relocation.
 type answer struct {
 	local, target uint64
-	poison        bool // there is no such thing
+	poison        bool // the kernel does not have it
 	err           error
 }
 
-// solve works out the relocations of an object, each once, and returns its types,
-// nil when there is no need of them.
+// solve works out the relocations of an object, each once. It also returns the object's types,
+// nil if they are not needed.
 func (k *Kernel) solve(o *load.Object) (*btf.Spec, map[request]answer, error) {
 	var list []request
 	known := map[request]bool{}
@@ -90,8 +89,8 @@ func (k *Kernel) solve(o *load.Object) (*btf.Spec, map[request]answer, error) {
 // maxPath bounds the steps of an access path (BPF_CORE_SPEC_MAX_LEN in libbpf).
 const maxPath = 64
 
-// validPath reports whether cilium/ebpf can read the access path: one that it
-// cannot would spoil all of the object.
+// validPath reports whether cilium/ebpf can read the access path. One that it cannot read would
+// spoil the whole object.
 func validPath(path string) bool {
 	steps := strings.Split(path, ":")
 	for _, s := range steps {
@@ -102,9 +101,8 @@ func validPath(path string) bool {
 	return len(steps) <= maxPath
 }
 
-// solveOne works out one relocation. As in libbpf, types of modules count only
-// where the kernel itself has none of the name, and each relocation looks for
-// matching types on its own.
+// solveOne works out one relocation. As in libbpf, types of modules count only if the kernel
+// itself has none of the name, and each relocation looks for matching types by itself.
 func (k *Kernel) solveOne(local *btf.Spec, r *btf.CORERelocation) answer {
 	var last answer
 	for _, targets := range [][]*btf.Spec{{k.types}, append([]*btf.Spec{k.types}, k.modules...)} {
@@ -122,8 +120,8 @@ func (k *Kernel) solveOne(local *btf.Spec, r *btf.CORERelocation) answer {
 	return last
 }
 
-// read takes a fixup apart. Its fields are not exported and Apply is for Linux
-// alone; String is "byte_off=8->16" or "byte_off=poison".
+// read extracts the fields of a fixup, which are not exported. Apply is for Linux only; String is
+// "byte_off=8->16" or "byte_off=poison".
 func read(f *btf.COREFixup) (answer, error) {
 	_, value, _ := strings.Cut(f.String(), "=")
 	if value == "poison" {
@@ -138,12 +136,12 @@ func read(f *btf.COREFixup) (answer, error) {
 	return answer{local: local, target: target}, nil
 }
 
-// errTypes tells that the types of an object cannot be read.
+// errTypes reports that the types of an object cannot be read.
 var errTypes = errors.New("the object's types are damaged")
 
-// localRelocs makes cilium/ebpf's relocations of the requests. It makes them of
-// an object file alone, so it gets one with the object's types and these
-// relocations, in their order, and nothing else.
+// localRelocs makes cilium/ebpf's relocations of the requests. That library makes them only of an
+// object file, so it gets one that holds only the object's types and these relocations, in their
+// order.
 func localRelocs(o *load.Object, list []request) (*btf.Spec, btf.CORERelocationOffsets, error) {
 	const header = 24
 	order, data := o.ByteOrder, o.Types

@@ -46,8 +46,8 @@ func patch(p *bytecode.Program, r *bytecode.Reloc, answers map[request]answer) e
 	return nil
 }
 
-// poison replaces an instruction by a call of a helper that no kernel has; of a
-// 64-bit immediate load both slots (bpf_core_poison_insn).
+// poison replaces an instruction by a call of a helper that no kernel has. For a 64-bit immediate
+// load it replaces both slots (bpf_core_poison_insn).
 func poison(p *bytecode.Program, r *bytecode.Reloc) {
 	bad := bytecode.Insn{Code: bytecode.CodeCall, Imm: btf.COREBadRelocationSentinel}
 	wide := p.Insns[r.PC].IsWide()
@@ -57,10 +57,9 @@ func poison(p *bytecode.Program, r *bytecode.Reloc) {
 	r.State = bytecode.RelocPoisoned
 }
 
-// resize adapts a load or store to a field that has another size in the kernel.
-// It reports whether it can: numbers must be unsigned. Arrays count by their
-// elements, whose sizes do not differ in practice: they are left alone, as are
-// all fields that are no numbers.
+// resize adapts a load or store to a field whose size differs in the kernel, and reports whether
+// it can: numbers must be unsigned. Arrays count by their elements, whose sizes do not differ in
+// practice. Fields that are not numbers are left alone.
 func resize(in *bytecode.Insn, q request, answers map[request]answer) (bool, error) {
 	size, sign := answers[q.with(coreByteSize)], answers[q.with(coreSigned)]
 	if size.err != nil || sign.err != nil || size.poison || sign.poison || size.local == size.target ||

@@ -1,14 +1,14 @@
-// Package target makes of an object what a loader hands to one kernel: the numbers
-// that depend on the kernel's types, symbols and configuration take their places.
+// Package target applies to an object what a loader changes for one kernel: it fills in the
+// numbers that depend on the kernel's types, symbols and configuration.
 //
 //	k, err := target.Read("vmlinux", data)      // raw BTF, or an ELF file with .BTF
 //	made, failed := k.Apply(object)             // Programs with Relocs applied
 //
-// CO-RE relocations are worked out by btf.CORERelocate of cilium/ebpf and written
-// into instructions by the rules of libbpf 1.8: sizes of loads and stores are
-// adapted, and what the kernel lacks becomes an instruction that no kernel takes
-// when it is reached (bpf_core_patch_insn in tools/lib/bpf/relo_core.c). The
-// package loads nothing into a kernel, and decides nothing about programs.
+// CO-RE relocations are worked out by btf.CORERelocate of cilium/ebpf and written into
+// instructions by the rules of libbpf 1.8: sizes of loads and stores are adapted, and a reference
+// to something that the kernel lacks becomes an instruction that no kernel accepts if it is
+// reachable (bpf_core_patch_insn in tools/lib/bpf/relo_core.c). The package does not load
+// programs into a kernel and does not check them.
 package target
 
 import (
@@ -24,12 +24,12 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 )
 
-// Kernel is what is known of the kernel that programs are to run on.
+// Kernel is the kernel that programs are to run on, as far as it is known.
 type Kernel struct {
 	name    string
 	types   *btf.Spec   // of the kernel itself
 	modules []*btf.Spec // in the order given
-	config  *Config     // nil when it is not known
+	config  *Config     // nil if not known
 }
 
 // Read makes a Kernel of its types: raw BTF or an ELF file with a section .BTF.
@@ -59,11 +59,11 @@ func (k *Kernel) AddModule(name string, data []byte) error {
 	return fmt.Errorf("%s: not the types of a module: %w", name, err)
 }
 
-// SetConfig gives the kernel its configuration.
+// SetConfig sets the configuration of the kernel.
 func (k *Kernel) SetConfig(c *Config) { k.config = c }
 
-// Apply returns the object as it is for the kernel; o is not changed. A program
-// that libbpf would refuse is in Failed of the result.
+// Apply returns the object as a loader changes it for the kernel; o itself is not changed. A
+// program that libbpf would refuse is in Failed of the result.
 func (k *Kernel) Apply(o *load.Object) *load.Object {
 	out := *o
 	out.Programs, out.Failed = nil, slices.Clone(o.Failed)
@@ -87,7 +87,7 @@ func (k *Kernel) Apply(o *load.Object) *load.Object {
 	return &out
 }
 
-// bind gives a struct_ops the kernel's number of the member that it is set to.
+// bind gives a struct_ops program the kernel's number of the member that it is assigned to.
 func (k *Kernel) bind(p *bytecode.Program) {
 	t := &types{k.types}
 	ops, ok := findIn[*btf.Struct](t, strings.TrimPrefix(p.AttachTo, "struct "))
@@ -125,18 +125,18 @@ func (k *Kernel) relocate(p *bytecode.Program, local *btf.Spec, answers map[requ
 	return nil
 }
 
-// errMissing tells that the kernel lacks a symbol that must be there.
+// errMissing reports that the kernel lacks a required symbol.
 var errMissing = errors.New("not in this kernel, so libbpf refuses the program")
 
-// errOther tells that the kernel's function has another prototype than is declared.
+// errOther reports that the kernel's function has another prototype than the declared one.
 var errOther = errors.New("declared with another prototype than this kernel's, so libbpf refuses the program")
 
-// poisonKfunc is the number of the helper that libbpf calls in the place of a weak
-// kernel function that is missing (POISON_CALL_KFUNC_BASE in libbpf.c).
+// poisonKfunc is the number of the helper that libbpf calls in place of a missing weak kernel
+// function (POISON_CALL_KFUNC_BASE in libbpf.c).
 const poisonKfunc = 2_002_000_000
 
-// symbol finds a kernel function or variable that an instruction refers to.
-// Addresses are left to the kernel.
+// symbol finds a kernel function or variable that an instruction refers to. Only the kernel knows
+// addresses.
 func (k *Kernel) symbol(p *bytecode.Program, local *btf.Spec, ref bytecode.Ref) error {
 	in := &p.Insns[ref.PC]
 	var id btf.TypeID
@@ -148,7 +148,7 @@ func (k *Kernel) symbol(p *bytecode.Program, local *btf.Spec, ref bytecode.Ref) 
 		if v, spec := find[*btf.Var](k, ref.Name); spec != nil {
 			id, err = spec.TypeID(v)
 		}
-	case ref.Kind == bytecode.RefKsym: // the address of a variable without a type, or of what is not declared
+	case ref.Kind == bytecode.RefKsym: // the address of a variable without a type, or of an undeclared one
 		if id, err = k.function(ref.Name, nil); err != nil {
 			return nil
 		}
@@ -181,14 +181,14 @@ func (k *Kernel) symbol(p *bytecode.Program, local *btf.Spec, ref bytecode.Ref) 
 	return nil
 }
 
-// plain returns a name without a flavour, by which libbpf looks for a function.
+// plain returns a name without its flavour, as libbpf looks for a function.
 func plain(name string) string {
 	name, _, _ = strings.Cut(name, "___")
 	return name
 }
 
-// declaration returns how an object declares a function, nil when it does not. Of
-// several declarations the first counts (find_extern_btf_id in tools/lib/bpf/libbpf.c).
+// declaration returns an object's declaration of a function, nil if there is none. The first of
+// several counts (find_extern_btf_id in tools/lib/bpf/libbpf.c).
 func declaration(local *btf.Spec, name string) *btf.Func {
 	if local == nil {
 		return nil
@@ -208,9 +208,8 @@ func declaration(local *btf.Spec, name string) *btf.Func {
 	return first
 }
 
-// function finds a function by the name that an object has for it, with the prototype
-// that it declares, if it does (bpf_object__resolve_ksym_func_btf_id in
-// tools/lib/bpf/libbpf.c).
+// function finds a function by the object's name for it, with the declared prototype if there is
+// one (bpf_object__resolve_ksym_func_btf_id in tools/lib/bpf/libbpf.c).
 func (k *Kernel) function(name string, decl *btf.Func) (btf.TypeID, error) {
 	fn, spec := find[*btf.Func](k, plain(name))
 	switch {
@@ -222,12 +221,12 @@ func (k *Kernel) function(name string, decl *btf.Func) (btf.TypeID, error) {
 	return spec.TypeID(fn)
 }
 
-// dropRef takes out the reference of an instruction that refers to nothing now.
+// dropRef removes the reference of an instruction that now refers to nothing.
 func dropRef(p *bytecode.Program, pc bytecode.PC) {
 	p.Refs = slices.DeleteFunc(slices.Clone(p.Refs), func(r bytecode.Ref) bool { return r.PC == pc })
 }
 
-// rename names what an instruction refers to as the kernel does.
+// rename gives the object of an instruction its name in the kernel.
 func rename(p *bytecode.Program, pc bytecode.PC, name string) {
 	i := slices.IndexFunc(p.Refs, func(r bytecode.Ref) bool { return r.PC == pc })
 	if p.Refs[i].Name != name {
@@ -236,7 +235,7 @@ func rename(p *bytecode.Program, pc bytecode.PC, name string) {
 	}
 }
 
-// weakAt returns the relocation of a weak symbol, nil when the symbol must exist.
+// weakAt returns the relocation of a weak symbol, nil if the symbol must exist.
 func weakAt(p *bytecode.Program, pc bytecode.PC) *bytecode.Reloc {
 	for i := range p.Relocs {
 		if r := &p.Relocs[i]; r.PC == pc && r.Kind == bytecode.RelocWeak {
@@ -246,8 +245,8 @@ func weakAt(p *bytecode.Program, pc bytecode.PC) *bytecode.Reloc {
 	return nil
 }
 
-// find returns the first type of a kind and name, of the kernel or else of a module,
-// and whose types it is among, nil without one.
+// find returns the first type of a kind and name, of the kernel or else of a module, and the set
+// of types that it belongs to, nil if there is none.
 func find[T btf.Type](k *Kernel, name string) (T, *btf.Spec) {
 	for _, spec := range append([]*btf.Spec{k.types}, k.modules...) {
 		types, err := spec.AnyTypesByName(name)

@@ -8,12 +8,12 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// types answers bytecode.Types by the types of the kernel itself.
+// types implements bytecode.Types with the types of the kernel itself.
 type types struct {
 	spec *btf.Spec
 }
 
-// Types returns what the kernel's types say of pointers, for Program.Kernel.
+// Types returns the kernel's types of pointers, for Program.Kernel.
 func (k *Kernel) Types() bytecode.Types { return &types{k.types} }
 
 // Struct returns the number of a structure.
@@ -54,7 +54,7 @@ func (t *types) Member(p *bytecode.Program, base bytecode.Pointer, off int64, si
 	if base.Type == 0 || err != nil {
 		return unknown
 	}
-	if members(btf.UnderlyingType(typ)) == nil { // bytes of unknown number
+	if members(btf.UnderlyingType(typ)) == nil { // to an unknown number of bytes
 		return bytecode.Pointer{Kind: bytecode.PointerNumber}
 	}
 	w := walk{off: off, size: int64(size), outer: btf.UnderlyingType(typ).TypeName()}
@@ -89,9 +89,8 @@ func (t *types) Member(p *bytecode.Program, base bytecode.Pointer, off int64, si
 	return out
 }
 
-// listed reports whether the kernel lists the member that was walked to among those
-// that one may trust, in a structure of its own (kernel/bpf/btf.c
-// btf_nested_type_is_trusted).
+// listed reports whether the kernel lists the member that was found as trusted, in a structure
+// for that purpose (kernel/bpf/btf.c btf_nested_type_is_trusted).
 func (t *types) listed(w *walk, suffix string) bool {
 	list, ok := findIn[*btf.Struct](t, w.outer+suffix)
 	if !ok {
@@ -115,10 +114,10 @@ const (
 	yes
 )
 
-// insideRCU tells whether the program holds off waiting kernel code wherever it is:
-// one that cannot sleep does, one that may sleep where it asks for it
-// (kernel/bpf/verifier.c in_rcu_cs, Linux 7.3). Before Linux 7.3 what was loaded in
-// between is given up when the program ends it.
+// insideRCU reports whether every instruction of the program is in an RCU read-side section. That
+// holds for a program that cannot sleep; one that may sleep opens sections itself
+// (kernel/bpf/verifier.c in_rcu_cs, Linux 7.3). Before Linux 7.3 pointers loaded in a section are
+// given up at its end.
 func insideRCU(p *bytecode.Program) answer3 {
 	sleepable := p.Flags&bytecode.SleepableFlag != 0
 	locks := false
@@ -145,21 +144,21 @@ func insideRCU(p *bytecode.Program) answer3 {
 // helperSpinLock is the number of bpf_spin_lock.
 const helperSpinLock = 93
 
-// walk looks for what lies at an offset of a structure (kernel/bpf/btf.c
-// btf_struct_walk, Linux 7.3).
+// walk finds the member at an offset of a structure (kernel/bpf/btf.c btf_struct_walk, Linux
+// 7.3).
 type walk struct {
 	off, size int64
 
-	number bool     // no pointer to a structure
+	number bool     // not a pointer to a structure
 	to     btf.Type // the structure pointed to
 	tag    string   // of the pointer: rcu, percpu, user
 	member string
-	outer  string // name of the structure asked for
-	union  bool   // on the way is a union: what it has is not to be trusted
+	outer  string // name of the outermost structure
+	union  bool   // a union contains the member, so it is not to be trusted
 	plain  bool   // memory of other CPUs or of the user, or bytes
 }
 
-// object walks a structure, and reports whether it found out what is there.
+// object walks a structure, and reports whether it found the member.
 func (w *walk) object(t btf.Type) bool {
 	for range maxPath {
 		t = btf.UnderlyingType(t)
@@ -192,7 +191,7 @@ func (w *walk) object(t btf.Type) bool {
 	return false
 }
 
-// at returns the member that has the bytes asked for.
+// at returns the member that contains the requested bytes.
 func (w *walk) at(list []btf.Member) (btf.Member, bool) {
 	for _, m := range list {
 		from := int64(m.Offset.Bytes())
@@ -211,8 +210,8 @@ func (w *walk) at(list []btf.Member) (btf.Member, bool) {
 	return btf.Member{}, false
 }
 
-// element returns the type of the element of an array that is asked for, and makes
-// the offset one from its start.
+// element returns the type of the requested element of an array, and makes the offset relative to
+// its start.
 func (w *walk) element(t btf.Type) btf.Type {
 	t = btf.UnderlyingType(t)
 	for range maxPath {
@@ -228,7 +227,7 @@ func (w *walk) element(t btf.Type) btf.Type {
 	return t
 }
 
-// pointer notes the pointer that was found.
+// pointer records the pointer that was found.
 func (w *walk) pointer(member string, ptr *btf.Pointer) bool {
 	if w.off != 0 || w.size != 8 {
 		return false
@@ -262,12 +261,12 @@ func (w *walk) pointer(member string, ptr *btf.Pointer) bool {
 	case *btf.Fwd:
 		return false
 	}
-	w.to, w.plain = t, true // bytes of unknown number
+	w.to, w.plain = t, true // to an unknown number of bytes
 	return true
 }
 
-// flexible looks in the array of open length at the end of a structure, and returns the
-// type of its elements to go on with, nil when it is found to be a number or nothing.
+// flexible looks in the flexible array at the end of a structure. It returns the type of the
+// array's elements, nil if the requested bytes are a number or nothing.
 func (w *walk) flexible(t btf.Type) btf.Type {
 	list := members(t)
 	if len(list) == 0 {
