@@ -2,8 +2,8 @@ package golden
 
 import "github.com/bpfcfg/bpfcfg/jit/pipeline"
 
-// InputOf returns what the layout of an analysed program is made of. The error
-// says why there is no machine code.
+// InputOf returns the input for the layout of an analysed program. The error is the reason why
+// there is no machine code.
 func InputOf(a *pipeline.Analysis) (Input, error) {
 	if a.Image == nil {
 		return Input{}, a.ImageErr

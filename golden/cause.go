@@ -45,7 +45,7 @@ func (c *comparison) liveness(o, n int) {
 		visible.Count(c.new.Blocks[n].Len, "byte"))
 }
 
-// name returns the name of a new block, with the old one where it is another.
+// name returns the name of a new block, with the old name if it differs.
 func (c *comparison) name(n int) string {
 	if o := c.toOld[n]; o != cfg.NoBlock && int(o) != n {
 		return fmt.Sprintf("b%d (was b%d)", n, o)
@@ -53,7 +53,7 @@ func (c *comparison) name(n int) string {
 	return fmt.Sprintf("b%d", n)
 }
 
-// sizeText tells the size of a block's code.
+// sizeText returns the size of a block's code as text.
 func sizeText(b *Block) string {
 	if b.Offset < 0 {
 		return "removed by the verifier"
@@ -109,8 +109,8 @@ func (c *comparison) size(oi, n int) {
 	c.add(CodeSize, oi, n, "%s%s", head, why)
 }
 
-// jumpTarget returns the block that the jump at the end of a new block leads
-// to, and its name. Exits lead to the function's first.
+// jumpTarget returns the target of the jump at the end of a new block, and its name. An exit
+// leads to the function's first exit.
 func (c *comparison) jumpTarget(n int) (int, string) {
 	b := &c.new.Blocks[n]
 	if len(b.Ending.To) > 0 {
@@ -129,8 +129,8 @@ func (c *comparison) jumpTarget(n int) (int, string) {
 	return -1, "the epilogue"
 }
 
-// maxReasons bounds how many blocks a cause blames, and maxBlamed how many are
-// looked at: a jump over more is long whatever one of them does.
+// maxReasons bounds the number of blocks that a cause blames, and maxBlamed the number of blocks
+// that are examined: a jump over more is long whatever one of them does.
 const (
 	maxReasons = 3
 	maxBlamed  = 4096
@@ -142,13 +142,12 @@ type reason struct {
 	text string
 }
 
-// distance tells what changed the distance between the end of a new block and
-// another.
+// distance explains what changed the distance between the end of a new block and another block.
 func (c *comparison) distance(from, to int) string {
 	if to < 0 || to >= len(c.new.Blocks) {
 		return ""
 	}
-	lo, hi := from+1, to // forward: what lies between
+	lo, hi := from+1, to // forward: the code between
 	if to <= from {
 		lo, hi = to, from // backward: the target, and all up to the jump
 	}
@@ -199,7 +198,7 @@ func join(parts []string) string {
 	return strings.Join(parts[:len(parts)-1], ", ") + " and " + parts[len(parts)-1]
 }
 
-// ending explains where a block leads that has a counterpart.
+// ending explains how the successors of a matched block changed.
 func (c *comparison) ending(oi, n int) {
 	o, b := &c.old.Blocks[oi].Ending, &c.new.Blocks[n].Ending
 	was := slices.Concat(o.To, o.Next)

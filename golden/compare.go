@@ -10,8 +10,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// Kind names what a Cause is about. The order is that of Compare's answer: what
-// comes from the source first, what follows from it later.
+// Kind is the subject of a Cause. Compare sorts by it: changes of the source first, their
+// consequences later.
 type Kind string
 
 // The kinds of cause.
@@ -53,16 +53,16 @@ type Cause struct {
 // String returns the text.
 func (c Cause) String() string { return c.Text }
 
-// comparison is two layouts on their way to be explained.
+// comparison is the state of Compare.
 type comparison struct {
 	old, new *Layout
 	*matching
 	out []Cause
 }
 
-// Compare says why two layouts differ, in causes. There is none if and only if
-// the layouts have the same Text, Unverified apart. Block names in the texts are those of new,
-// with the old one behind when it is another.
+// Compare explains the differences between two layouts as causes. There is none if and only if
+// the layouts have the same Text, apart from Unverified. Block names in the texts are those of
+// new, followed by the old name if it differs.
 func Compare(old, new *Layout) []Cause {
 	if old.Unverified != new.Unverified {
 		same := *old
@@ -139,7 +139,7 @@ func change(a, b int, unit string) string {
 	return fmt.Sprintf("%d → %d %s", a, b, unit)
 }
 
-// functions reports functions that came, went, or begin otherwise.
+// functions reports functions that were added, removed or renamed, or have another entry.
 func (c *comparison) functions() {
 	for _, i := range c.freshFuncs {
 		f := c.new.Funcs[i]
@@ -161,7 +161,7 @@ func (c *comparison) functions() {
 	}
 }
 
-// entry returns the first block of a function, -1 when it has none.
+// entry returns the first block of a function, -1 if it has none.
 func (c *comparison) entry(l *Layout, f Func) int {
 	if f.First < f.Last && f.First < len(l.Blocks) {
 		return f.First
@@ -177,8 +177,8 @@ func funcSize(f Func) string {
 	return visible.Count(f.Len, "byte") + ", " + visible.Count(f.Last-f.First, "block")
 }
 
-// before returns the bytes of a function in front of its first block's code, -1
-// when that is not known.
+// before returns the number of bytes of a function before its first block's code, -1 if it is not
+// known.
 func before(l *Layout, f Func) int {
 	if f.Offset < 0 || f.First >= f.Last || l.Blocks[f.First].Offset < 0 {
 		return -1
@@ -186,7 +186,7 @@ func before(l *Layout, f Func) int {
 	return l.Blocks[f.First].Offset - f.Offset
 }
 
-// shifted counts the blocks that are as they were but for their place.
+// shifted counts the blocks that changed only their place.
 func (c *comparison) shifted() {
 	n, first, by := 0, -1, 0
 	for i := range c.new.Blocks {
@@ -239,7 +239,7 @@ func (c *comparison) tables() {
 	}
 }
 
-// maxEntries bounds how many changed entries of a table are told.
+// maxEntries bounds the number of changed entries of a table that are listed.
 const maxEntries = 4
 
 // table compares the entries of two tables.
@@ -255,7 +255,7 @@ func (c *comparison) table(o, n *Table) {
 			a.Block = c.toNew[a.Block]
 		}
 		if a.Offset >= 0 && b.Offset >= 0 {
-			a.Offset = b.Offset // where both are displaced, the place says nothing
+			a.Offset = b.Offset // if both are displaced, the place is meaningless
 		}
 		if a == b {
 			continue

@@ -1,5 +1,5 @@
-// Package golden writes the layout of a program's machine code as text that a
-// person reviews and a file holds, reads it back, and says why two differ.
+// Package golden writes the layout of a program's machine code as text for review and for files,
+// reads it back, and explains the differences between two layouts.
 //
 //	a, err := pipeline.Run(p, profile, rewrite.Options{})
 //	in, err := golden.InputOf(a)
@@ -21,11 +21,10 @@
 //		fmt.Println(c) // b7 grew 4 bytes: its jump to b12 became long because b9 gained 6 bytes
 //	}
 //
-// The text is small and symbolic: a line a block, no address, no C line number
-// (those change with every comment). Offsets are bytes from the start of the
-// image, insn numbers are slots of the program as submitted. The hash of a block
-// is package shape's, so that a block is found again when its number changes.
-// The package neither reads nor writes files.
+// The text is small and symbolic: one line for each block, no addresses, no C line numbers (those
+// change with every comment). Offsets are bytes from the start of the image, insn numbers are
+// slots of the program as submitted. The hash of a block comes from package shape and finds the
+// block again when its number changes. The package neither reads nor writes files.
 package golden
 
 import (
@@ -45,15 +44,15 @@ import (
 // FormatVersion is the number in the first line of the text.
 const FormatVersion = 2
 
-// Input is what a layout is made of.
+// Input is the input of a layout.
 type Input struct {
 	Program *bytecode.Program
 	Succ    *succ.Result
 	Xlated  []bytecode.PC // first xlated slot of each slot, or jit.Deleted
 	Funcs   []jit.Func    // those the image was made from
 	Image   *jit.Image
-	// Unpredicted counts the xlated slots in whose place the kernel has
-	// something else; then sizes are not certain.
+	// Unpredicted counts the xlated slots that differ in the kernel; if there are any, sizes are
+	// not certain.
 	Unpredicted int
 	// Unverified reports whether nothing was compared with the kernel of the profile.
 	Unverified bool
@@ -62,8 +61,8 @@ type Input struct {
 // Layout is the content of a golden file. Names are in the form that Word gives.
 type Layout struct {
 	Profile string
-	// Unverified reports whether nothing was compared with the profile's kernel. It is no
-	// difference between layouts.
+	// Unverified reports whether nothing was compared with the profile's kernel. Layouts that
+	// differ only in it count as equal.
 	Unverified bool
 	Program    string
 	Insns      int    // slots as submitted
@@ -74,8 +73,8 @@ type Layout struct {
 
 	Unpredicted int // see Input
 
-	// With lists what else was submitted: the program's type and flags, its maps, its
-	// constants, what the loader writes.
+	// With lists the other parts that were submitted: the program's type and flags, its maps, its
+	// constants, and the values that the loader writes.
 	With []Part
 
 	Funcs  []Func
@@ -83,38 +82,38 @@ type Layout struct {
 	Tables []Table
 }
 
-// Part is something that is submitted beside the instructions.
+// Part is a submitted part other than the instructions.
 type Part struct{ Name, Text string }
 
 // Func is a function of a Layout.
 type Func struct {
 	Name string
-	// Offset and Len are its bytes in the image; Offset is -1 when the verifier
-	// removes the function.
+	// Offset and Len are its bytes in the image; Offset is -1 if the verifier removes the
+	// function.
 	Offset, Len int
 	// First and Last are its blocks, Last exclusive. A function that the
 	// verifier added has none.
 	First, Last int
 }
 
-// Block is where a basic block went.
+// Block is the place of a basic block.
 type Block struct {
 	ID         cfg.BlockID
 	Start, End bytecode.PC // slots, End exclusive
-	Reachable  bool        // not in the text: a block that is not is removed
-	// Offset and Len are the bytes of the block in the image. Offset is -1 when
-	// the verifier removes the block. A block in several pieces has the first
-	// piece's offset and the sum of their lengths.
+	Reachable  bool        // not in the text: the verifier removes an unreachable block
+	// Offset and Len are the bytes of the block in the image. Offset is -1 if the verifier
+	// removes the block. A block in several pieces has the first piece's offset and the sum of
+	// their lengths.
 	Offset, Len int
 	Hash        string // of its instructions, without distances: 8 hexadecimal digits
 	Ending      Ending
 }
 
-// Ending says how a block ends, by block names instead of distances.
+// Ending is the end of a block, with block names instead of distances.
 type Ending struct {
 	Op string // "if w1 > 0xe", "goto", "gotox r2", "exit", "call step", empty when it runs on
-	// To are the blocks that it leads away to, More whether there are others;
-	// Next those behind it: fall-through, or the return of a call.
+	// To are the blocks that it jumps to or calls, and More reports whether there are others.
+	// Next are the blocks after it: fall-through, or the return of a call.
 	To, Next []cfg.BlockID
 	More     bool
 	Long     bool   // the jump takes the long form, with a distance of 32 bits
@@ -131,22 +130,21 @@ type Table struct {
 type Entry struct {
 	Block cfg.BlockID // target, cfg.NoBlock outside the program
 	Slots int         // distance of the target from the block's start
-	// Removed reports that the verifier removed the target. Otherwise Offset is
-	// the byte in the image that the entry points at when that is not where the
-	// block's code begins, and -1 when it is.
+	// Removed reports that the verifier removed the target. Otherwise Offset is the byte in the
+	// image that the entry points to if that is not the start of the block's code, and -1 if it
+	// is.
 	Removed bool
 	Offset  int
 }
 
-// Text returns the layout of an analysed program in the golden form.
+// Text returns the layout of an analysed program as golden text.
 func Text(in Input) string { return Of(in).Text() }
 
-// Blocks returns where each block went, in order.
+// Blocks returns the place of each block, in order.
 func Blocks(in Input) []Block { return Of(in).Blocks }
 
-// Hash returns the first 16 hexadecimal digits of the SHA-256 of a program's
-// instructions and tables, as submitted: it tells whether two layouts are of
-// the same program.
+// Hash returns the first 16 hexadecimal digits of the SHA-256 of a program's instructions and
+// tables, as submitted. It shows whether two layouts are of the same program.
 func Hash(p *bytecode.Program) string {
 	h := sha256.New()
 	h.Write(bytecode.Encode(p.Insns, binary.LittleEndian))
@@ -165,8 +163,8 @@ func hashBytes(data []byte) string {
 	return hex.EncodeToString(sum[:])[:16]
 }
 
-// Word returns a name from a file as one word of a line: safe to print, without
-// spaces and arrows, which separate words, and never empty.
+// Word returns a name from a file as one word of a line: safe to print, never empty, and without
+// spaces and arrows, which separate words.
 func Word(name string) string {
 	if name == "" {
 		return `\-`

@@ -8,7 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/shape"
 )
 
-// matching says which blocks of two layouts are the same.
+// matching pairs the blocks of two layouts.
 type matching struct {
 	toNew, toOld []cfg.BlockID // cfg.NoBlock for a block without counterpart
 	moved        []bool        // of each new block: its counterpart lay in another order
@@ -17,9 +17,9 @@ type matching struct {
 	freshFuncs   []int         // functions of new
 }
 
-// match finds the blocks that belong together: in functions of the same name
-// those with the same instructions in the same order; between two such pairs
-// those that end alike; then blocks with unique instructions, wherever they are.
+// match pairs blocks: in functions of the same name, blocks with the same instructions in the
+// same order; between two such pairs, blocks that end alike; then blocks with unique
+// instructions, wherever they are.
 func match(old, new *Layout) *matching {
 	m := &matching{toNew: none(len(old.Blocks)), toOld: none(len(new.Blocks)), moved: make([]bool, len(new.Blocks))}
 	m.matchFuncs(old, new)
@@ -41,8 +41,8 @@ func none(n int) []cfg.BlockID {
 	return out
 }
 
-// matchFuncs pairs functions with the same name, the first of them when there
-// are several. The entry function is the entry function whatever its name.
+// matchFuncs pairs functions with the same name, the first if there are several. The entry
+// functions are a pair whatever their names.
 func (m *matching) matchFuncs(old, new *Layout) {
 	byName := map[string]int{}
 	for i := len(old.Funcs) - 1; i >= 0; i-- {
@@ -90,8 +90,7 @@ func (m *matching) inFunc(old, new *Layout, of, nf Func) {
 	}
 }
 
-// between pairs blocks that lie between two pairs and end alike: their
-// instructions changed.
+// between pairs blocks that lie between two pairs and end alike; their instructions changed.
 func (m *matching) between(old, new *Layout, of, nf Func) {
 	o := of.First
 	for n := nf.First; n <= nf.Last; n++ {
@@ -157,8 +156,8 @@ func endings(l *Layout, r [2]int) []uint64 {
 	return out
 }
 
-// elsewhere pairs blocks left over that have instructions that no other such
-// block has: they were moved.
+// elsewhere pairs the remaining blocks whose instructions no other remaining block has: they were
+// moved.
 func (m *matching) elsewhere(old, new *Layout) {
 	const many = -1
 	rest := func(l *Layout, to []cfg.BlockID) map[uint64]int {

@@ -14,8 +14,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
-// maxListed is how many targets of a block a line lists; beyond that it lists
-// someListed of them. The table has them all.
+// maxListed bounds the targets that a block's line lists; if there are more, it lists someListed
+// of them. The table has them all.
 const (
 	maxListed  = 16
 	someListed = 8
@@ -55,7 +55,7 @@ func Of(in Input) *Layout {
 	return l
 }
 
-// blocks returns where each block went.
+// blocks returns the place of each block.
 func (m *maker) blocks() []Block {
 	g, p := m.in.Succ.Graph, m.in.Program
 	out := make([]Block, len(g.Blocks))
@@ -112,7 +112,7 @@ func (m *maker) funcs() []Func {
 	return out
 }
 
-// ending says how a block ends.
+// ending returns the ending of a block.
 func (m *maker) ending(id cfg.BlockID) Ending {
 	g, p := m.in.Succ.Graph, m.in.Program
 	last := g.Blocks[id].Last
@@ -144,7 +144,7 @@ func (m *maker) ending(id cfg.BlockID) Ending {
 	return e
 }
 
-// op returns the instruction that ends a block without its target.
+// op returns the last instruction of a block without its target.
 func (m *maker) op(pc bytecode.PC, f bytecode.Flow) string {
 	p := m.in.Program
 	switch f.Kind {
@@ -188,7 +188,7 @@ func (m *maker) long(id cfg.BlockID, to int) bool {
 	return jump && end+int(int32(binary.LittleEndian.Uint32(code[end-4:]))) == to
 }
 
-// detail tells what an indirect jump or call selects from.
+// detail describes the table or the targets from which an indirect jump or call selects.
 func (m *maker) detail(pc bytecode.PC) string {
 	d := m.indirect[pc]
 	if d == nil {

@@ -10,15 +10,14 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Errors of Parse.
+// The errors of Parse.
 var (
 	ErrNotLayout = errors.New("not a bpfcfg layout file")
 	ErrVersion   = errors.New("layout file of another format version")
 )
 
-// Parse reads the golden form. It takes exactly what Text writes: the error
-// names the first line that is anything else, or wraps ErrNotLayout or
-// ErrVersion. Memory is linear in the text.
+// Parse reads golden text. It accepts exactly what Text writes. The error names the first line
+// that differs, or wraps ErrNotLayout or ErrVersion. Memory is linear in the text.
 func Parse(text string) (*Layout, error) {
 	first, _, _ := strings.Cut(text, "\n")
 	rest, ok := strings.CutPrefix(first, "# bpfcfg layout ")
@@ -48,7 +47,7 @@ func Parse(text string) (*Layout, error) {
 	return p.l, nil
 }
 
-// same checks that a layout writes as the text that it was read from.
+// same checks that Text writes a layout as the text that it was read from.
 func (p *parser) same(text string) error {
 	again := p.l.Text()
 	if again == text {
@@ -73,8 +72,7 @@ type parser struct{ l *Layout }
 
 var errForm = errors.New("not a layout line")
 
-// line reads one line. Details that Text would write otherwise are left to the
-// comparison at the end.
+// line reads one line. It is lenient: Parse writes the layout again and requires the same text.
 func (p *parser) line(n int, s string) error {
 	word, rest, _ := strings.Cut(s, " ")
 	switch {
@@ -137,7 +135,7 @@ func (p *parser) function(rest string) error {
 	return err
 }
 
-// places reads what place writes, and returns what is behind it.
+// places reads the output of place, and returns the rest.
 func places(s string) (off, n int, rest string, err error) {
 	if rest, ok := strings.CutPrefix(s, "removed"); ok {
 		return -1, 0, strings.TrimPrefix(rest, "  "), nil
@@ -206,7 +204,7 @@ func (p *parser) block(s string) error {
 	return nil
 }
 
-// parseEnding reads what Ending.String writes.
+// parseEnding reads the output of Ending.String.
 func parseEnding(s string) (Ending, error) {
 	var e Ending
 	if body, detail, ok := strings.Cut(s, " ("); ok {
@@ -260,7 +258,7 @@ func (p *parser) entries(s string) error {
 	return nil
 }
 
-// parseEntry reads what Entry.String writes.
+// parseEntry reads the output of Entry.String.
 func parseEntry(s string) (Entry, error) {
 	if s == "-" {
 		return Entry{Block: cfg.NoBlock, Offset: -1}, nil

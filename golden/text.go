@@ -7,14 +7,14 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg"
 )
 
-// rowEntries is how many entries of a table a line holds. The rows begin at
-// fixed indices, so that one changed entry changes one line.
+// rowEntries is the number of table entries in a line. The rows begin at fixed indices, so that
+// one changed entry changes one line.
 const rowEntries = 16
 
-// unverified stands behind a profile whose kernel nothing was compared with.
+// unverified follows a profile if nothing was compared with its kernel.
 const unverified = " (unverified)"
 
-// Text returns the layout in the golden form. Parse is the inverse.
+// Text returns the layout as golden text. Parse is the inverse.
 func (l *Layout) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# bpfcfg layout %d\n", FormatVersion)
@@ -56,7 +56,7 @@ func (l *Layout) Text() string {
 	return b.String()
 }
 
-// place writes where code lies.
+// place writes the place of code.
 func place(off, n int) string {
 	if off < 0 {
 		return "removed"
@@ -64,9 +64,8 @@ func place(off, n int) string {
 	return fmt.Sprintf("code +0x%x..+0x%x  %d", off, off+n, n)
 }
 
-// String returns the entry as the text has it: "b2", "b2+3" in the middle of
-// b2, "b2:removed", "b2@+0x40" when it points at another byte than the block's
-// first, "-" outside the program.
+// String returns the entry as in the text: "b2", "b2+3" in the middle of b2, "b2:removed",
+// "b2@+0x40" if it points to another byte than the block's first, "-" outside the program.
 func (e Entry) String() string {
 	if e.Block == cfg.NoBlock {
 		return "-"

@@ -10,12 +10,12 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// maxValue is the size of the largest constant whose bytes are written; of others it
-// is the hash.
+// maxValue is the size of the largest constant that is written as bytes; for larger ones the hash
+// is written.
 const maxValue = 8
 
-// with lists what is submitted beside instructions and tables. Two programs that differ
-// in none of it, and in no instruction, are the same to a kernel.
+// with lists the submitted parts other than instructions and tables. A kernel cannot distinguish
+// two programs with the same instructions, tables and parts.
 func with(p *bytecode.Program) []Part {
 	out := []Part{{"type", fmt.Sprintf("%s attach %d flags 0x%x", Word(p.Type), p.AttachType, p.Flags)}}
 	for i := range p.Maps {
@@ -44,8 +44,7 @@ func with(p *bytecode.Program) []Part {
 	return out
 }
 
-// constants lists the variables of a map that nothing can change, or the hash of its
-// value when it names none.
+// constants lists the constant variables of a map, or the hash of its value if it names none.
 func constants(m *bytecode.Map) []Part {
 	name := "constant:" + Word(m.Name)
 	if len(m.Symbols) == 0 {
@@ -69,7 +68,7 @@ func valueText(b []byte) string {
 	return fmt.Sprintf("%d bytes sha256 %x", len(b), sum[:8])
 }
 
-// parts compares what was submitted beside the instructions.
+// parts compares the submitted parts other than instructions and tables.
 func (c *comparison) parts() (changed bool) {
 	old, now := texts(c.old.With), texts(c.new.With)
 	for _, p := range c.new.With {
@@ -81,7 +80,7 @@ func (c *comparison) parts() (changed bool) {
 		switch {
 		case !ok:
 			c.add(InputChanged, -1, -1, "%s is new: %s", p.Name, p.Text)
-		case !variableOf(c.new.With, p.Name, old): // else its variables tell more
+		case !variableOf(c.new.With, p.Name, old): // else its variables give the details
 			c.add(InputChanged, -1, -1, "%s: %s, was %s", p.Name, p.Text, was)
 		}
 	}
