@@ -8,8 +8,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// Facts returns what there is to say of a node besides its name, a few words each:
-// "xdp, 12 insns", "global", "never called".
+// Facts returns remarks about a node, a few words each: "xdp, 12 insns", "global", "never
+// called".
 func (n *Node) Facts() []string {
 	var out []string
 	switch n.Kind {

@@ -26,7 +26,7 @@ func (b *builder) addStructOps() {
 	}
 }
 
-// pad notes that a call has a landing pad.
+// pad records that a call has a landing pad.
 func (p *part) pad(from, to int, pc, at bytecode.PC) {
 	if _, ok := p.p.PadOf(pc); ok || p.p.Caught(pc) {
 		p.pads = append(p.pads, pad{from, to, at})
@@ -71,8 +71,8 @@ func (b *builder) addCleanups() {
 	}
 }
 
-// throwers returns the functions from which an exception may come: those that can
-// reach a call of bpf_throw along calls.
+// throwers returns the functions that may throw an exception: those that can reach a call of
+// bpf_throw along calls.
 func (b *builder) throwers() map[int64]bool {
 	g := gonum(b.g, true, Call, Callx, Callback)
 	seen := map[int64]bool{}
@@ -86,7 +86,7 @@ func (b *builder) throwers() map[int64]bool {
 	return seen
 }
 
-// finish sorts the edges and marks nodes by what leads to them.
+// finish sorts the edges and marks nodes by the edges that lead to them.
 func (b *builder) finish() {
 	g := b.g
 	sort.SliceStable(g.Edges, func(i, j int) bool {

@@ -16,8 +16,8 @@ import (
 
 type node = graph.Node
 
-// gonum returns the functions and the edges of the kinds, once each and without
-// those of a node to itself, which simple graphs do not have; backwards when asked.
+// gonum returns the functions and the edges of the kinds, reversed if back. Parallel edges are
+// merged and edges from a node to itself left out, because simple graphs have neither.
 func gonum(g *Graph, back bool, kinds ...Kind) *simple.DirectedGraph {
 	d := simple.NewDirectedGraph()
 	for i := range g.Nodes {
@@ -48,7 +48,7 @@ func (v vertex) ID() int64 { return v.id }
 // DOTID returns the node's name in DOT.
 func (v vertex) DOTID() string { return "n" + strconv.FormatInt(v.id, 10) }
 
-// Attributes returns how Graphviz draws the node.
+// Attributes returns the node's attributes for Graphviz.
 func (v vertex) Attributes() []encoding.Attribute {
 	lines := append([]string{v.n.Name}, v.n.Facts()...)
 	shape, style := "box", "solid"
@@ -82,7 +82,7 @@ var edgeStyles = map[Kind][2]string{
 	Address: {"dotted", "normal"}, Uses: {"dotted", "none"},
 }
 
-// Attributes returns how Graphviz draws the edge.
+// Attributes returns the edge's attributes for Graphviz.
 func (l line) Attributes() []encoding.Attribute {
 	text := string(l.e.Kind)
 	if l.e.Label != "" {

@@ -6,7 +6,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// tailCalls adds the edges of bpf_tail_call, as far as map and index are known.
+// tailCalls adds the edges of bpf_tail_call whose map is known.
 func (p *part) tailCalls() {
 	for _, c := range p.r.Exact.HelperCalls() {
 		if p.p.Insns[c.PC].Imm != bytecode.HelperTailCall || !p.p.Insns[c.PC].IsHelperCall() {
@@ -27,8 +27,8 @@ func (p *part) tailCalls() {
 	}
 }
 
-// select1 adds the edges of a tail call through a map: to the programs that the
-// loader puts in the place, and to the map for places that user space fills.
+// select1 adds the edges of a tail call through a map: to the programs that the loader puts into
+// the elements, and to the map for elements that user space fills.
 func (p *part) select1(from int, at bytecode.PC, m *bytecode.Map, key int64) {
 	found := false
 	for _, el := range m.Elements {
@@ -47,7 +47,7 @@ func (p *part) select1(from int, at bytecode.PC, m *bytecode.Map, key int64) {
 	}
 }
 
-// index returns an index in words: "[3]", or "[?]" when it is not constant.
+// index returns an index as text: "[3]", or "[?]" if it is not constant.
 func index(key int64) string {
 	if key < 0 {
 		return "[?]"
