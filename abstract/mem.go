@@ -62,13 +62,14 @@ func (r *run) load(pc bytecode.PC, in bytecode.Insn, s *State) {
 	r.fresh(pc, in.Dst, from, s)
 }
 
-// ctxField returns the reading of what is read from the context, none for other
-// memory.
+// ctxField returns the readings of what is read from the context, none for other
+// memory: of each field where it is not known which one that is.
 func (r *run) ctxField(base *Value, acc access) uint64 {
 	if off, ok := base.Off.IsConst(); ok && base.is(Ctx) {
-		return readingOfCtx(int64(off) + acc.off)
+		first := int64(off) + acc.off
+		return readingOfCtx(first) | readingOfCtx(first+int64(acc.size)-1)
 	}
-	return 0
+	return readingsOfCtx(base)
 }
 
 // loadFrom returns what a load yields.
@@ -340,6 +341,7 @@ func (r *run) storeTo(acc access, val *Value, s *State) {
 		r.storeStack(acc, &base.Alt, val, s, true)
 		return
 	}
+	s.tested |= readingsOfCtx(base) // a store has decided what is there
 	base.each(func(a *Alt) {
 		switch a.Kind {
 		case Stack:

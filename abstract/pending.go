@@ -54,7 +54,7 @@ func (r *run) pendingAccess(pc bytecode.PC, in bytecode.Insn, s *State) {
 	switch {
 	case in.Class() == asm.LdXClass:
 		s.set(in.Dst, old)
-		r.fresh(pc, in.Dst, 0, s)
+		r.fresh(pc, in.Dst, readingsOfCtx(ptr), s)
 	case in.Class() == asm.StClass:
 		r.pendingStore(ptr, unknownNumber, s)
 	case in.Mode() == modeAtomic:
@@ -75,6 +75,7 @@ func mayBeLocal(a *Alt) bool { return isLocal(a) || a.flags&maybeLocal != 0 }
 
 // pendingStore stores a value somewhere behind a pointer.
 func (r *run) pendingStore(ptr, val *Value, s *State) {
+	s.tested |= readingsOfCtx(ptr)
 	ptr.each(func(a *Alt) {
 		switch {
 		case a.Kind == Stack && int(a.Obj) < len(s.frames):

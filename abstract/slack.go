@@ -48,6 +48,15 @@ func readingAt(pc bytecode.PC) uint64 { return 1 << (uint(pc) % 55) }
 // number each time.
 func readingOfCtx(off int64) uint64 { return 1 << (55 + uint64(off)/8%8) }
 
+// readingsOfCtx returns the readings of all fields of the context if a value may lead
+// there, else none.
+func readingsOfCtx(v *Value) uint64 {
+	if v.has(func(a *Alt) bool { return a.Kind == Ctx }) {
+		return 0xff << 55
+	}
+	return 0
+}
+
 // maxHoles bounds the holes of a number.
 const maxHoles = 4
 

@@ -101,6 +101,18 @@ func TestExactIndex(t *testing.T) {
 			a.Emit(0x71, 2, 1, 0, 0)
 			a.If(0x25, 2, 0, 3, "out")
 		}, false},
+		{"read again, perhaps elsewhere", func(a *progen.Asm) {
+			a.If(0x25, 2, 0, 1, "out")
+			a.Emit(0x57, 5, 0, 0, 1)
+			a.Emit(0x0f, 1, 5, 0, 0)
+			a.Emit(0x71, 2, 1, 0, 0)
+			a.If(0x25, 2, 0, 3, "out")
+		}, false},
+		{"written before", func(a *progen.Asm) {
+			a.Emit(0x72, 1, 0, 0, 2)
+			a.Emit(0x71, 2, 1, 0, 0)
+			a.If(0x25, 2, 0, 3, "out")
+		}, false},
 	} {
 		p := indexed(4, tt.compute)
 		r, err := succ.Resolve(p, succ.Options{})
