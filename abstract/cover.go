@@ -250,6 +250,10 @@ func (c *compare) other(s *State, cond scalar.Cond, on side) *State {
 // and what covers the numbers of all states that it stands for.
 func (c *compare) refined(s *State, cond scalar.Cond) (x, y, wideX, wideY scalar.S) {
 	opt := &c.r.a.opt
+	if opt.Rules == Kernel && opt.Quirks.NoTrying {
+		_, _, other := opt.byRanges(cond, c.is32, c.a.Off, c.b.Off)
+		s.cover = s.cover || other
+	}
 	if !c.stands() {
 		x, y = opt.refine(cond, c.is32, c.a.Off, c.b.Off)
 		return x, y, x, y

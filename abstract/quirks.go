@@ -45,8 +45,9 @@ type Quirks struct {
 	// NoSame: a register compared with itself is like two that are equal; whether
 	// stable releases have it is not known (before Linux 6.19).
 	NoSame bool
-	// NoTrying: branches are decided by bits and ranges, not by trying both sides
-	// (before Linux 7.2; which one began with it is not known).
+	// NoTrying: branches are decided by bits and ranges, not by trying both sides, and
+	// what they tell of a number is kept in ranges that do not wrap (before Linux 7.2;
+	// which one began with it is not known).
 	NoTrying bool
 	// NoMixedZeros: a load of stack bytes that were stored as zeros and of others that
 	// are part of a spilled 0 is a number of which nothing is known (before Linux 7.3).
@@ -160,6 +161,20 @@ func (q Quirks) decide(
 	return out, out == scalar.Both && (same || !q.NoLinkedSub && !q.PerhapsLinkedSub)
 }
 
+// byRanges returns what kernels that have ranges in place of arcs know of two numbers where
+// c holds, if that is less than newer ones know; those with the quirk are among them, or
+// know what newer ones do.
+func (o *Options) byRanges(c scalar.Cond, is32 bool, a, b scalar.S) (x, y scalar.S, less bool) {
+	if scalar.Plain(c, a, b) || o.felt == nil && !o.Quirks.NoTrying {
+		return a, b, false
+	}
+	x, y, less = scalar.RangesRefine(c, is32, a, b)
+	if less && o.felt != nil {
+		o.felt.NoTrying = true
+	}
+	return x, y, less
+}
+
 // links reports whether a number that a constant was added to stays linked.
 func (q Quirks) links(delta int64, is32 bool) bool {
 	return !q.NoLinkedAdd && (!q.NoLinkedSub || delta >= 0 && !is32)
@@ -167,6 +182,11 @@ func (q Quirks) links(delta int64, is32 bool) bool {
 
 // quotient returns the result of a computation, as far as the kernel knows it.
 func (r *run) quotient(op scalar.Op, s scalar.S) scalar.S {
+	if flat := s.Flat(); flat != s {
+		if r.a.f.felt.NoTrying = true; r.a.opt.Quirks.NoTrying {
+			s = flat
+		}
+	}
 	switch op {
 	case scalar.Div, scalar.SDiv, scalar.Mod, scalar.SMod:
 		r.a.f.felt.NoDivision = true

@@ -66,6 +66,9 @@ func (o *Options) decide(c scalar.Cond, is32 bool, a, b scalar.S, same bool) (ou
 func (o *Options) refine(c scalar.Cond, is32 bool, a, b scalar.S) (x, y scalar.S) {
 	if o.Rules == Kernel {
 		x, y = scalar.KernelRefine(c, is32, a, b)
+		if u, v, other := o.byRanges(c, is32, a, b); other && o.Quirks.NoTrying {
+			x, y = scalar.Join(x, u), scalar.Join(y, v)
+		}
 		return o.kept(c, is32, [2]scalar.S{a, b}, [2]scalar.S{sane(x), sane(y)})
 	}
 	x, y, ok := scalar.Refine(c, is32, a, b)
