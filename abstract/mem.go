@@ -341,7 +341,7 @@ func (r *run) storeTo(acc access, val *Value, s *State) {
 		r.storeStack(acc, &base.Alt, val, s, true)
 		return
 	}
-	s.tested |= readingsOfCtx(base) // a store has decided what is there
+	s.tested |= r.ctxField(base, acc) // a store has decided what is there
 	base.each(func(a *Alt) {
 		switch a.Kind {
 		case Stack:

@@ -47,14 +47,17 @@ func (r *run) pendingAccess(pc bytecode.PC, in bytecode.Insn, s *State) {
 		base = in.Src
 	}
 	ptr := r.read(pc, s, base)
-	old := r.field(access{size: in.AccessBytes(), signed: in.Mode() == modeMemSX}, nil)
+	// Fields that lie apart in the context's type of the program do so in the kernel's.
+	acc := access{off: int64(in.Off), size: in.AccessBytes(), signed: in.Mode() == modeMemSX}
+	s.tested |= r.storedCtx(in, ptr, acc)
+	old := r.field(access{size: acc.size, signed: acc.signed}, nil)
 	if ptr.has(isStack) {
 		old = anything.loosened()
 	}
 	switch {
 	case in.Class() == asm.LdXClass:
 		s.set(in.Dst, old)
-		r.fresh(pc, in.Dst, readingsOfCtx(ptr), s)
+		r.fresh(pc, in.Dst, r.ctxField(ptr, acc), s)
 	case in.Class() == asm.StClass:
 		r.pendingStore(ptr, unknownNumber, s)
 	case in.Mode() == modeAtomic:
@@ -70,12 +73,19 @@ func (r *run) pendingAccess(pc bytecode.PC, in bytecode.Insn, s *State) {
 	}
 }
 
+// storedCtx returns the readings of the context that a store changes.
+func (r *run) storedCtx(in bytecode.Insn, ptr *Value, acc access) uint64 {
+	if in.Class() == asm.LdXClass {
+		return 0
+	}
+	return r.ctxField(ptr, acc)
+}
+
 // mayBeLocal reports whether the alternative may lead to a stack or the context.
 func mayBeLocal(a *Alt) bool { return isLocal(a) || a.flags&maybeLocal != 0 }
 
 // pendingStore stores a value somewhere behind a pointer.
 func (r *run) pendingStore(ptr, val *Value, s *State) {
-	s.tested |= readingsOfCtx(ptr)
 	ptr.each(func(a *Alt) {
 		switch {
 		case a.Kind == Stack && int(a.Obj) < len(s.frames):
