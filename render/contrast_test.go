@@ -94,7 +94,7 @@ func TestContrast(t *testing.T) {
 		heads = append(heads, fmt.Sprintf(".q%d", i))
 	}
 	for _, m := range markSigns {
-		heads = append(heads, ".head.m-"+m.mark)
+		heads = append(heads, ".head.m-"+m.class)
 	}
 	heads = append(heads, ".head", ".head.m-other")
 	blocks = []string{".box", ".line.m-added", ".line.m-removed"}
@@ -144,7 +144,7 @@ func TestContrast(t *testing.T) {
 		check(".solidmark", "fill", 3, 1, ".head")
 		check(".endbr", "fill", 3, 1, ".page")
 		for _, m := range markSigns {
-			check(".box.m-"+m.mark, "stroke", 3, 1, ".frame")
+			check(".box.m-"+m.class, "stroke", 3, 1, ".frame")
 		}
 	}
 }

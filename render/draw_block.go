@@ -73,7 +73,7 @@ func spoken(blk *Block) string {
 		what string
 	}{
 		{blk.Entry, "entry"}, {blk.Exit, "exit"}, {blk.LoopHeader, "loop header"}, {!blk.Reachable, "unreachable"},
-		{blk.Maybe, "possibly reached"},
+		{blk.Maybe, "possibly reached"}, {blk.Landing, "landing pad"},
 	} {
 		if m.on {
 			parts = append(parts, m.what)

@@ -168,6 +168,9 @@ func (v *viewer) figureRows(b int) []row {
 	case blk.Maybe:
 		add(stateText, "≈ possibly reached")
 	}
+	if blk.Landing {
+		add(stateText, "♦ landing pad")
+	}
 	if r, many := v.waysIn(b); many {
 		add(foldText, strings.SplitN(r.text, ":", 2)[0])
 	}

@@ -112,6 +112,7 @@ const (
 	pageExit
 	pageHeader
 	pageMaybe
+	pageLanding
 )
 
 // pagePart is a titled list of a block's details.
@@ -178,7 +179,7 @@ func (d *pageData) block(i int, b *Block) {
 		bit int
 	}{
 		{b.Reachable, pageReachable}, {b.Entry, pageEntry}, {b.Exit, pageExit}, {b.LoopHeader, pageHeader},
-		{b.Maybe, pageMaybe},
+		{b.Maybe, pageMaybe}, {b.Landing, pageLanding},
 	} {
 		if f.on {
 			flags |= f.bit

@@ -4,13 +4,17 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// markSigns are the signs in front of mark words, also seen without colour.
-var markSigns = [...]struct{ mark, sign, meaning string }{
-	{MarkAdded, "+", "added"},
-	{MarkRemoved, "−", "removed"},
-	{MarkChanged, "~", "changed"},
-	{MarkMoved, ">", "moved"},
-	{MarkMismatch, "≠", "does not agree, see above"},
+// markSigns are the signs in front of mark words, also seen without colour, and the class
+// of looks that each has.
+var markSigns = [...]struct{ mark, sign, meaning, class string }{
+	{MarkAdded, "+", "added", MarkAdded},
+	{MarkRemoved, "−", "removed", MarkRemoved},
+	{MarkChanged, "~", "changed", MarkChanged},
+	{MarkMoved, ">", "moved", MarkMoved},
+	{MarkMismatch, "≠", "does not agree, see above", MarkMismatch},
+	{MarkAlways, "●", "on every way there, or the place itself", MarkAdded},
+	{MarkWay, "→", "on the shortest way there", MarkChanged},
+	{MarkCycle, "○", "on the shortest cycle back", MarkMoved},
 }
 
 // markText is what a block's head says of its mark.
@@ -49,7 +53,7 @@ func markClass(mark string) string {
 	}
 	for _, m := range markSigns {
 		if m.mark == mark {
-			return " m-" + mark
+			return " m-" + m.class
 		}
 	}
 	return " m-other"

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"sort"
 	"strings"
@@ -220,7 +221,12 @@ func (v *viewer) footRows(b int) []row {
 	case !blk.Reachable:
 		rows = append(rows, v.state("× dead", blk.Reason))
 	case blk.Maybe:
-		rows = append(rows, v.state("≈ possibly reached", blk.Reason))
+		r := v.state("≈ possibly reached", "")
+		r.title = cmp.Or(r.title, visible.Text(blk.Reason))
+		rows = append(rows, r)
+	}
+	if blk.Landing {
+		rows = append(rows, v.state("♦ landing pad", ""))
 	}
 	if r, many := v.waysIn(b); many {
 		rows = append(rows, r)

@@ -63,6 +63,9 @@ const (
 	MarkChanged  = "changed"  // it does something else
 	MarkMoved    = "moved"    // it does the same at another place
 	MarkMismatch = "mismatch" // machine code and bytecode, or prediction and kernel, disagree
+	MarkWay      = "way"      // on a way that is asked for
+	MarkAlways   = "always"   // on every way there, or the place itself
+	MarkCycle    = "cycle"    // on a cycle from there back
 )
 
 // Func is a subprogram.
@@ -85,6 +88,7 @@ type Block struct {
 	LoopHeader bool // a back edge leads to it
 	Entry      bool // first block of its function
 	Exit       bool // ends with exit
+	Landing    bool // a landing pad: an exception that a callee throws goes on here
 
 	// Status says of an indirect jump or call at the end how well its targets
 	// are known: "exact", "over-approximate", "unresolved"; else empty.

@@ -23,6 +23,7 @@ type renderCmd struct {
 	View    string  `enum:"both,cfg,layout," default:"" help:"Halves to draw: both (default), cfg or layout."`
 	Style   string  `enum:"full,figure," default:"" help:"full (default), or figure: one narrow column with little text, for a README, paper or slide (SVG, PNG, PDF)."`
 	Overlay string  `help:"Colour blocks by visit counts from a verifier log of level 2, or from lines SLOT COUNT (SVG, HTML, PNG, PDF)." placeholder:"FILE"`
+	Way     string  `help:"Mark the shortest way that an execution can take to a place (block@N, insn@N, gotox@N), the blocks that every way passes, and the shortest cycle back." placeholder:"AT"`
 	Engine  string  `enum:"layered,dot," default:"" help:"Layout engine: layered (default), or dot, which runs Graphviz in the helper program bpfcfg-dot."`
 	Fold    *int    `help:"Fold chains, loops, regions, then subprograms until svg, png or pdf shows at most N blocks; 0: never (default: 4000)." placeholder:"N"`
 	Scale   float64 `help:"PNG pixels per picture pixel (default: 2, less for large pictures)." placeholder:"N"`
@@ -43,6 +44,7 @@ func (renderCmd) Help() string {
   bpfcfg render prog.o#f1 --style figure          for a document: up to about 20 blocks it is at most 830 pixels wide
   bpfcfg render prog.o -o prog.html               a page of all programs with pan, zoom and search
   bpfcfg render prog.o#f1 --overlay f1.log        the verifier's visit counts, from veristat -v -l 2 prog.o > f1.log
+  bpfcfg render prog.o#f1 --way block@8           the way to block b8
   bpfcfg render prog.o#f1 -o f1.png --scheme dark
   bpfcfg render prog.o#f1 -o f1.pdf               vector graphics with selectable text
   bpfcfg render prog.o#f1 -o f1.dot               for Graphviz
@@ -194,6 +196,11 @@ func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, forma
 			picture.AddCode(scene, a)
 		}
 	}
+	if c.Way != "" {
+		if err := markWay(scene, a, c.Way); err != nil {
+			return nil, err
+		}
+	}
 	if c.Overlay == "" {
 		return scene, nil
 	}
@@ -226,6 +233,8 @@ func (c *renderCmd) format() (string, error) {
 		return "", err
 	}
 	switch {
+	case c.NoFacts && c.Way != "":
+		return "", usagef("--no-facts is not for --way: which edges can be taken is a fact")
 	case c.NoFacts && format == "html":
 		return "", usagef("--no-facts is not for html: a page shows facts")
 	case c.NoFacts && c.View != "cfg" && format != "dot" && format != "mermaid":
@@ -258,6 +267,7 @@ func (c *renderCmd) ignored(format string) error {
 		{"--engine", c.Engine != "", places},
 		{"--fold", c.Fold != nil, paper},
 		{"--style", c.Style != "", paper},
+		{"--way", c.Way != "", format != "json"},
 		{"--overlay", c.Overlay != "", paper || format == "html"},
 	} {
 		if f.set && !f.good {

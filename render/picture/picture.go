@@ -173,6 +173,9 @@ func blocks(a *pipeline.Analysis, loops *cfg.LoopForest) []render.Block {
 			Exit:  a.Program.Flow(b.Last).Kind == bytecode.FlowExit,
 			Lines: lines(a, b, marks),
 		}
+		for _, e := range a.Graph.PredIDs(id) {
+			blk.Landing = blk.Landing || a.Graph.Edges()[e].Kind == cfg.Unwind
+		}
 		if in := status[b.Last]; in != nil {
 			blk.Status, blk.Reason = string(in.Status), in.Reason
 		}

@@ -79,7 +79,7 @@ func (d *drawing) head(b int) string {
 		on   bool
 		what string
 	}{
-		{blk.Entry, "entry"}, {blk.Exit, "exit"}, {blk.LoopHeader, "loop header"},
+		{blk.Entry, "entry"}, {blk.Exit, "exit"}, {blk.LoopHeader, "loop header"}, {blk.Landing, "landing pad"},
 		{blk.LoopDepth > 0, fmt.Sprintf("loop depth %d", blk.LoopDepth)}, {!blk.Reachable && !blk.Configured,
 			"never executes"},
 		{!blk.Reachable && blk.Configured, "never executes with these values"},
