@@ -252,14 +252,18 @@ func ProfileOptions() []string {
 
 // LookupProfile returns the built-in profile of a name such as "linux-7.3",
 // changed by options "+name" and "-name" in order: "linux-7.3+plain-bmi2", which
-// is the profile's name then. A release, "linux-7.3.4", has the profile of its
+// is the profile's name then. A release, "linux-7.3.4" or "7.3.4", has the profile of its
 // series; a version without one that of the nearest older version, whose StandsFor
 // says so. Errors wrap ErrProfile.
 func LookupProfile(name string) (Profile, error) {
 	base, rest := cutOption(name)
 	v, err := kernel.Parse(base)
 	have, ok := nearest(v)
-	if err != nil || !ok || !strings.HasPrefix(base, "linux-") {
+	if err == nil && !ok {
+		return Profile{}, fmt.Errorf("%w: Linux %s is older than all kernels that are modelled: the oldest is %s",
+			ErrProfile, v, kernel.Oldest.Name())
+	}
+	if err != nil || base == kernel.Next.String() {
 		return Profile{}, fmt.Errorf("%w: unknown name %q, want one of %s", ErrProfile, base,
 			strings.Join(ProfileNames(), ", "))
 	}

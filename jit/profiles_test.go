@@ -155,7 +155,7 @@ func TestLookupProfile(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	for _, name := range []string{
-		"", "linux", "linux-5.10", "7.3", "linux-7.3+", "linux-7.3+wrong", "linux-7.3-plain", "linux-7.3++ibt",
+		"", "linux", "linux-5.10", "next", "linux-7.3+", "linux-7.3+wrong", "linux-7.3-plain", "linux-7.3++ibt",
 	} {
 		if p, err := jit.LookupProfile(name); !errors.Is(err, jit.ErrProfile) {
 			t.Errorf("%q: %+v, %v", name, p, err)
@@ -167,6 +167,7 @@ func TestLookupProfile(t *testing.T) {
 func TestStandsFor(t *testing.T) {
 	for name, want := range map[string][2]string{
 		"linux-7.3": {"linux-7.3", ""}, "linux-7.3.4+plain": {"linux-7.3+plain", ""}, "linux-next": {"linux-next", ""},
+		"7.3": {"linux-7.3", ""}, "6.12.117+plain": {"linux-6.12+plain", ""},
 		"linux-7.40": {"linux-7.3", "linux-7.40"}, "linux-6.13.2-bmi2": {"linux-6.12-bmi2", "linux-6.13"},
 	} {
 		if p, err := jit.LookupProfile(name); err != nil || p.Name != want[0] || p.StandsFor != want[1] {
