@@ -188,7 +188,7 @@ func compareLog(t *testing.T, rec *record.Record) (visits, outside int) {
 // as a log prints values, which cannot show a range that wraps.
 func (k kernelValue) fitsPrinted(t *testing.T, v *Value) bool {
 	return v.has(func(a *Alt) bool {
-		m := regText.FindStringSubmatch("R0=" + a.text(v))
+		m := regText.FindStringSubmatch("R0=" + string(a.appendText(nil, v)))
 		if m == nil {
 			return false
 		}

@@ -40,8 +40,10 @@ type Known struct{ Place, Text string }
 // of each once.
 type Texts struct {
 	f      *Facts
-	last   *State // told last, nil at first
+	last   *State   // told last, nil at first
+	before []*State // of the block told last that has any
 	values map[*Value]string
+	buf    []byte
 }
 
 // Texts returns a writer of the facts.
@@ -49,22 +51,30 @@ func (f *Facts) Texts() *Texts {
 	return &Texts{f: f, values: map[*Value]string{}}
 }
 
-// Reset forgets which state was told last.
-func (t *Texts) Reset() { t.last = nil }
+// Reset forgets which states were told.
+func (t *Texts) Reset() { t.last, t.before = nil, nil }
 
 // Changes returns, for each state that EntryText has of a block, in what it differs
-// from the state told before.
+// from its base, the state of the same number of the last block that has states: those
+// are of the same ways to get there, mostly. If that block has fewer states, the base
+// is the state told before, and of the first state told it is the empty one.
 func (t *Texts) Changes(b cfg.BlockID) [][]Known {
 	states := t.f.statesAt(b)
 	out := make([][]Known, 0, len(states))
-	for _, s := range states {
+	for i, s := range states {
+		if i < len(t.before) {
+			t.last = t.before[i]
+		}
 		out = append(out, t.changes(s))
 		t.last = s
+	}
+	if len(states) > 0 {
+		t.before = states
 	}
 	return out
 }
 
-// changes returns in what a state differs from the last one.
+// changes returns in what a state differs from its base.
 func (t *Texts) changes(s *State) []Known {
 	if t.last == nil {
 		return t.state(s)
@@ -159,7 +169,8 @@ func (t *Texts) register(v *Value) string {
 func (t *Texts) value(v *Value) string {
 	text, ok := t.values[v]
 	if !ok {
-		text = v.String()
+		t.buf = v.appendText(t.buf[:0])
+		text = string(t.buf)
 		t.values[v] = text
 	}
 	return text
@@ -194,125 +205,152 @@ func (s *slot) text(t *Texts) string {
 	if s.val != nil && s.spilled() == 8 {
 		return t.value(s.val)
 	}
-	var b strings.Builder
-	for i := 7; i >= 0; i-- {
-		b.WriteByte("?m0rm"[s.bytes[i]])
+	var b [8]byte
+	for i := range b {
+		b[i] = "?m0rm"[s.bytes[7-i]]
 	}
 	if s.val != nil {
-		b.WriteString(" " + t.value(s.val))
+		return string(b[:]) + " " + t.value(s.val)
 	}
-	return b.String()
+	return string(b[:])
 }
 
 // String returns the value as the kernel prints it, alternatives with " or "
 // between.
-func (v *Value) String() string {
+func (v *Value) String() string { return string(v.appendText(nil)) }
+
+// appendText appends what String returns.
+func (v *Value) appendText(b []byte) []byte {
 	if v == nil {
-		return "?"
+		return append(b, '?')
 	}
-	var parts []string
-	v.each(func(a *Alt) { parts = append(parts, a.text(v)) })
-	return strings.Join(parts, " or ")
+	b = v.Alt.appendText(b, v)
+	for i := range v.more {
+		b = v.more[i].appendText(append(b, " or "...), v)
+	}
+	return b
 }
 
-// text returns one alternative of v.
-func (a *Alt) text(v *Value) string {
-	var fields []string
-	if v.id != 0 {
-		id := fmt.Sprintf("id=%d", v.id)
-		if v.add != 0 {
-			id += fmt.Sprintf("%+d", v.delta)
-		}
-		fields = append(fields, id)
-	}
+// appendText appends one alternative of v.
+func (a *Alt) appendText(b []byte, v *Value) []byte {
 	c, isConst := a.Off.IsConst()
-	switch a.Kind {
-	case Number:
-		if isConst {
-			return signedText(int64(c))
-		}
-	case Stack:
-		name := "fp"
+	switch {
+	case a.Kind == Number && isConst:
+		return appendSigned(b, int64(c))
+	case a.Kind == Stack:
+		b = append(b, "fp"...)
 		if a.Obj > 0 {
-			name = fmt.Sprintf("fp[%d]", a.Obj)
+			b = append(strconv.AppendInt(append(b, '['), int64(a.Obj), 10), ']')
 		}
 		if isConst {
-			return name + signedText(int64(c))
+			return appendSigned(b, int64(c))
 		}
-		return name + "(" + strings.Join(rangeFields(a.Off), ",") + ")"
+		return append(fieldList{append(b, '('), len(b) + 1}.ranges(a.Off).text, ')')
+	}
+	b = append(append(b, typeName(a)...), '(')
+	f := fieldList{b, len(b)}
+	if v.id != 0 {
+		f.number("id=", int64(v.id))
+		if v.add != 0 {
+			f.text = appendPlus(f.text, v.delta)
+		}
+	}
+	switch a.Kind {
 	case MapPtr, MapValue:
 		if a.Obj < 0 {
-			fields = append(fields, fmt.Sprintf("in_map=%d", ^a.Obj))
+			f.number("in_map=", int64(^a.Obj))
 			break
 		}
-		fields = append(fields, fmt.Sprintf("map=%d", a.Obj))
+		f.number("map=", int64(a.Obj))
 	case Table, Insn, TablePtr:
-		fields = append(fields, fmt.Sprintf("table=%d", a.Obj))
+		f.number("table=", int64(a.Obj))
 	case Code:
-		fields = append(fields, fmt.Sprintf("map=%d", a.Obj))
+		f.number("map=", int64(a.Obj))
 	case Func:
-		fields = append(fields, fmt.Sprintf("func=%d", a.Obj))
+		f.number("func=", int64(a.Obj))
 	}
 	switch {
 	case !isConst:
-		fields = append(fields, rangeFields(a.Off)...)
+		f = f.ranges(a.Off)
 	case c != 0:
-		fields = append(fields, "imm="+signedText(int64(c)))
+		f.next("imm=")
+		f.text = appendSigned(f.text, int64(c))
 	}
 	if a.Kind == Number && a.flags&maybePtr != 0 && a.Off == unknown {
-		fields = append(fields, "or_ptr")
+		f.next("or_ptr")
 	}
-	return typeName(a) + "(" + strings.Join(fields, ",") + ")"
+	return append(f.text, ')')
 }
 
-// rangeFields returns the bounds that say anything, as Linux 7.3 writes them
+// fieldList is a list with commas between, the first of which begins at start.
+type fieldList struct {
+	text  []byte
+	start int
+}
+
+// next begins a field.
+func (f *fieldList) next(name string) {
+	if len(f.text) > f.start {
+		f.text = append(f.text, ',')
+	}
+	f.text = append(f.text, name...)
+}
+
+func (f *fieldList) number(name string, n int64) {
+	f.next(name)
+	f.text = strconv.AppendInt(f.text, n, 10)
+}
+
+// ranges adds the bounds that say anything, as Linux 7.3 writes them
 // (kernel/bpf/log.c, print_scalar_ranges): equal ones share their number, and numbers of
 // more than 16 bits are hexadecimal.
-func rangeFields(s scalar.S) []string {
-	u := scalar.Unknown()
-	bounds := []bound{
-		{"smin", uint64(s.Smin()), s.Smin() == u.Smin()},
-		{"smax", uint64(s.Smax()), s.Smax() == u.Smax()},
-		{"umin", s.Umin(), s.Umin() == 0},
-		{"umax", s.Umax(), s.Umax() == u.Umax()},
-		{"smin32", widened(s.S32min()), s.S32min() == u.S32min()},
-		{"smax32", widened(s.S32max()), s.S32max() == u.S32max()},
-		{"umin32", uint64(s.U32min()), s.U32min() == 0},
-		{"umax32", uint64(s.U32max()), s.U32max() == u.U32max()},
+func (f fieldList) ranges(s scalar.S) fieldList {
+	u := &unknown
+	bounds := [...]bound{
+		{"smin=", uint64(s.Smin()), s.Smin() == u.Smin()},
+		{"smax=", uint64(s.Smax()), s.Smax() == u.Smax()},
+		{"umin=", s.Umin(), s.Umin() == 0},
+		{"umax=", s.Umax(), s.Umax() == u.Umax()},
+		{"smin32=", widened(s.S32min()), s.S32min() == u.S32min()},
+		{"smax32=", widened(s.S32max()), s.S32max() == u.S32max()},
+		{"umin32=", uint64(s.U32min()), s.U32min() == 0},
+		{"umax32=", uint64(s.U32max()), s.U32max() == u.U32max()},
 	}
-	var out []string
-	for i, b := range bounds {
+	for i := range bounds {
+		b := &bounds[i]
 		if b.silent {
 			continue
 		}
-		names := b.name + "="
+		f.next(b.name)
 		for k := i + 2; k < len(bounds); k += 2 { // minima with minima, maxima with maxima
 			if o := &bounds[k]; !o.silent && o.value == b.value && o.negative() == b.negative() {
 				o.silent = true
-				names += o.name + "="
+				f.text = append(f.text, o.name...)
 			}
 		}
 		if b.name[0] == 's' {
-			out = append(out, names+signedText(int64(b.value)))
+			f.text = appendSigned(f.text, int64(b.value))
 		} else {
-			out = append(out, names+unsignedText(b.value))
+			f.text = appendUnsigned(f.text, b.value)
 		}
 	}
 	if s.Var != u.Var {
-		out = append(out, fmt.Sprintf("var_off=%v", s.Var))
+		f.next("var_off=")
+		f.text = append(appendHex(append(f.text, '('), s.Var.Value), "; "...)
+		f.text = append(appendHex(f.text, s.Var.Mask), ')')
 	}
-	return out
+	return f
 }
 
 // bound is a limit of a number; it is silent when it says nothing.
 type bound struct {
-	name   string
+	name   string // with "=" behind
 	value  uint64
 	silent bool
 }
 
 // negative reports whether the bound is a signed one below 0.
-func (b bound) negative() bool { return b.name[0] == 's' && int64(b.value) < 0 }
+func (b *bound) negative() bool { return b.name[0] == 's' && int64(b.value) < 0 }
 
 // widened returns a bound of 32 bits as 64: with its sign where it is written as a
 // decimal number, since -2 is the same in both widths and 0xfffffffe is not.
@@ -323,18 +361,28 @@ func widened(n int32) uint64 {
 	return uint64(uint32(n))
 }
 
-// signedText writes a number as the kernel writes signed ones.
-func signedText(n int64) string {
+// appendSigned writes a number as the kernel writes signed ones.
+func appendSigned(b []byte, n int64) []byte {
 	if n >= math.MinInt16 && n <= math.MaxInt16 {
-		return fmt.Sprint(n)
+		return strconv.AppendInt(b, n, 10)
 	}
-	return fmt.Sprintf("%#x", uint64(n))
+	return appendHex(b, uint64(n))
 }
 
-// unsignedText writes a number as the kernel writes unsigned ones.
-func unsignedText(n uint64) string {
+// appendUnsigned writes a number as the kernel writes unsigned ones.
+func appendUnsigned(b []byte, n uint64) []byte {
 	if n <= math.MaxUint16 {
-		return fmt.Sprint(n)
+		return strconv.AppendUint(b, n, 10)
 	}
-	return fmt.Sprintf("%#x", n)
+	return appendHex(b, n)
+}
+
+func appendHex(b []byte, n uint64) []byte { return strconv.AppendUint(append(b, "0x"...), n, 16) }
+
+// appendPlus writes a number with its sign.
+func appendPlus(b []byte, n int32) []byte {
+	if n >= 0 {
+		b = append(b, '+')
+	}
+	return strconv.AppendInt(b, int64(n), 10)
 }

@@ -2,6 +2,7 @@ package abstract_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -21,18 +22,24 @@ func TestChanges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		texts, state := r.Facts.Texts(), map[string]string{}
+		texts, state, before := r.Facts.Texts(), map[string]string{}, []map[string]string{}
 		for b := range r.Graph.Blocks {
 			if b%7 == 0 {
 				texts.Reset()
-				clear(state)
+				state, before = map[string]string{}, nil
 			}
 			want := r.Facts.EntryText(cfg.BlockID(b))
 			got := texts.Changes(cfg.BlockID(b))
 			if len(got) != len(want) {
 				t.Fatalf("seed %d, b%d: %d states, want %d", seed, b, len(got), len(want))
 			}
+			var now []map[string]string
 			for i, changes := range got {
+				if i < len(before) {
+					state = before[i]
+				}
+				state = maps.Clone(state)
+				now = append(now, state)
 				for _, k := range changes {
 					state[k.Place] = k.Text
 					if k.Text == "" {
@@ -54,6 +61,9 @@ func TestChanges(t *testing.T) {
 				if whole := whole(line); !slices.Equal(parts, whole) {
 					t.Fatalf("seed %d, b%d, state %d:\n%q, want\n%q", seed, b, i, parts, whole)
 				}
+			}
+			if now != nil {
+				before = now
 			}
 		}
 	}

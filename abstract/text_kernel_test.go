@@ -18,13 +18,13 @@ func TestRangeText(t *testing.T) {
 		{0, 24, "smin=smin32=0,smax=umax=smax32=umax32=24"},
 		{8, 24, "smin=umin=smin32=umin32=8,smax=umax=smax32=umax32=24"},
 	} {
-		got := strings.Join(rangeFields(scalar.Range(c.lo, c.hi)), ",")
+		got := string(fieldList{}.ranges(scalar.Range(c.lo, c.hi)).text)
 		if text, _, _ := strings.Cut(got, ",var_off"); text != c.want {
 			t.Errorf("[%d,%d] is %s, want %s", c.lo, c.hi, text, c.want)
 		}
 	}
 	for n, want := range map[int64]string{5: "5", -1: "-1", 32767: "32767", 32768: "0x8000", -32769: "0xffffffffffff7fff"} {
-		if got := signedText(n); got != want {
+		if got := string(appendSigned(nil, n)); got != want {
 			t.Errorf("%d is %s, want %s", n, got, want)
 		}
 	}

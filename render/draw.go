@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -19,7 +20,8 @@ func Draw(s *Scene, l *Layout) *display.Picture {
 	return draw(s, l, false)
 }
 
-// draw is Draw, for a page that makes the titles of lines and pieces itself.
+// draw is Draw, for a page that makes the titles of lines and pieces, and the labels of
+// blocks, itself.
 func draw(s *Scene, l *Layout, untitled bool) *display.Picture {
 	p := &display.Picture{W: l.W, H: l.H, Title: visible.Text(s.Title), Desc: s.describe(l)}
 	p.Parts = func(yield func(display.Item) bool) {
@@ -30,7 +32,7 @@ func draw(s *Scene, l *Layout, untitled bool) *display.Picture {
 			for _, it := range d.items {
 				on = on && yield(it)
 			}
-			d.items = nil
+			d.items = d.items[:0]
 		}
 		steps := []func(){d.background, d.titles, d.frames, d.loops, d.stripBack}
 		for _, step := range steps {
@@ -107,8 +109,8 @@ func (s *Scene) describe(l *Layout) string {
 type drawing struct {
 	*viewer
 	l     *Layout
-	items []display.Item
-	// untitled leaves titles out that say what the part and its index say.
+	items []display.Item // of the open groups, one behind the other
+	// untitled leaves titles and labels out that say what the part and its index say.
 	untitled bool
 
 	wires [][]int // lines drawn in each block's group
@@ -146,14 +148,14 @@ func (d *drawing) add(it display.Item) { d.items = append(d.items, it) }
 
 // group puts all that f adds into a group.
 func (d *drawing) group(g display.Item, f func()) {
-	outer := d.items
-	d.items = nil
+	outer := len(d.items)
 	f()
-	g.Items = d.items
-	d.items = outer
-	if len(g.Items) > 0 {
-		d.add(g)
+	inner := d.items[outer:]
+	if len(inner) == 0 {
+		return
 	}
+	g.Items = slices.Clone(inner)
+	d.items = append(d.items[:outer], g)
 }
 
 // path adds a shape; title may be empty.
@@ -171,7 +173,10 @@ func (d *drawing) about(edge int, class string, p *display.Path, title func() st
 }
 
 // at starts a path.
-func at(x, y int) *display.Path { return (&display.Path{}).At(x, y) }
+func at(x, y int) *display.Path {
+	p := &display.Path{Ops: make([]display.Op, 0, 10), Pts: make([]display.Pt, 0, 12)}
+	return p.At(x, y)
+}
 
 // text adds a line of text.
 func (d *drawing) text(x, y int, class, s string) {

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -14,8 +15,8 @@ const palette = 2
 // block draws everything of a block as one group.
 func (d *drawing) block(b int) {
 	blk := &d.scene.Blocks[b]
-	g := display.Item{Class: "b", ID: fmt.Sprintf("b%d", b), Part: display.Block, Index: b}
-	if d.l.Detail != DetailCompact {
+	g := display.Item{Class: "b", ID: "b" + strconv.Itoa(b), Part: display.Block, Index: b}
+	if d.l.Detail != DetailCompact && !d.untitled {
 		g.Label = spoken(blk) + d.ways(b)
 	}
 	d.group(g, func() {
@@ -27,7 +28,7 @@ func (d *drawing) block(b int) {
 		}
 		for _, w := range d.whole[b] {
 			line := &d.l.Lines[w]
-			d.path(fmt.Sprintf("e hl h%d", d.style(line)), d.wholePath(line), "")
+			d.path("e hl h"+strconv.Itoa(d.style(line)), d.wholePath(line), "")
 		}
 		d.stripParts(b)
 	})
@@ -117,7 +118,7 @@ func (d *drawing) box(b int, blk *Block) {
 	}
 	d.marks(r, blk)
 	y := r.Y + 14
-	for i, row := range d.blockRows(b) {
+	for i, row := range d.rowsOf(b) {
 		if i == 0 {
 			row.title = blk.Why
 		} else {
@@ -125,6 +126,14 @@ func (d *drawing) box(b int, blk *Block) {
 		}
 		d.row(r, y, row)
 	}
+}
+
+// rowsOf returns the rows of a block, as they were placed.
+func (d *drawing) rowsOf(b int) []row {
+	if d.l.rows != nil {
+		return d.l.rows[b]
+	}
+	return d.blockRows(b) // the layout was not made by Place
 }
 
 // row draws one row of a box.
@@ -144,7 +153,7 @@ func (d *drawing) row(r Rect, y int, row row) {
 			d.rect(Rect{r.X + 6, y - 12, r.W - 7, rowHeight}, "line"+markClass(row.mark), 0)
 			d.text(r.X+r.W-14, y, "name", markSign(row.mark))
 		}
-		runs := []display.Run{{Text: fmt.Sprintf("%*s", d.slotCols, row.slot), Class: "slot"}, {Text: "  " + plain.Text}}
+		runs := []display.Run{{Text: padded(row.slot, d.slotCols), Class: "slot"}, {Text: "  " + plain.Text}}
 		if row.note != "" {
 			runs = append(runs, display.Run{Text: " " + visible.Text(row.note), Class: "state"})
 		}
@@ -160,6 +169,12 @@ func (d *drawing) row(r Rect, y int, row row) {
 	case chipText:
 		d.chipRow(r, x, y, row)
 	}
+}
+
+// padded returns a number with spaces before it.
+func padded(s string, cols int) string {
+	const spaces = "          "
+	return spaces[:min(len(spaces), max(0, cols-len(s)))] + s
 }
 
 // headRuns returns the text of a block's head.

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"strconv"
 	"slices"
 	"strings"
 
@@ -100,7 +101,7 @@ func (d *drawing) wire(i int) {
 	if mark != "" { // a broad line below: dashes and head still tell the kind
 		d.path("glow"+mark, path, "")
 	}
-	if class := fmt.Sprintf("e k%d", k); len(w.Edges) == 1 && !w.ToHub {
+	if class := "e k" + strconv.Itoa(k); len(w.Edges) == 1 && !w.ToHub {
 		d.about(w.Edges[0], class, path, func() string { return d.lineTitle(w, mark) })
 	} else {
 		d.path(class, path, d.lineTitle(w, mark))
@@ -204,7 +205,7 @@ func toward(a, b Pt, r int) Pt {
 // with a bar for indirect ones. All lines arrive from above.
 func (d *drawing) head(w *Wire, style int) {
 	p := w.Points[len(w.Points)-1]
-	fill := fmt.Sprintf("a%d", style)
+	fill := "a" + strconv.Itoa(style)
 	switch style {
 	case styleFall:
 		d.path("open", at(p.X-4, p.Y-8).By(4, 8, 4, -8), "")

@@ -3,6 +3,7 @@ package render
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"slices"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -68,7 +69,7 @@ func (d *drawing) stripParts(b int) {
 		return
 	}
 	blk := &d.scene.Blocks[b]
-	class := fmt.Sprintf("c%d", b%palette) + markClass(blk.Mark)
+	class := "c" + strconv.Itoa(b%palette) + markClass(blk.Mark)
 	if i := d.links[b]; i >= 0 {
 		d.link(b, &st.Links[i])
 	}
@@ -115,7 +116,7 @@ func (d *drawing) ribbon(b int) {
 	x0, x1 := x.X+x.W, y.X
 	mid := (x0 + x1) / 2
 	p := at(x0, x.Y).Cubic(mid, x.Y, mid, y.Y, x1, y.Y).V(y.Y + y.H)
-	d.path(fmt.Sprintf("ribbon c%d", b%palette), p.Cubic(mid, y.Y+y.H, mid, x.Y+x.H, x0, x.Y+x.H).Close(), "")
+	d.path("ribbon c"+strconv.Itoa(b%palette), p.Cubic(mid, y.Y+y.H, mid, x.Y+x.H, x0, x.Y+x.H).Close(), "")
 }
 
 // piece draws a piece of a strip, with a label where there is room, and its machine
@@ -142,10 +143,10 @@ func (d *drawing) piece(p Piece, r Rect, class, name string, code []X86, before 
 		d.text(r.X+8, y, "small", t)
 		x := r.X + r.W - 6
 		if d.l.Detail != DetailFigure {
-			d.anchored(x, y, "small", fmt.Sprintf("%d B", p.Len), display.End)
+			d.anchored(x, y, "small", strconv.Itoa(p.Len)+" B", display.End)
 			x -= 40
 		}
-		d.anchored(x, y, "small dim", fmt.Sprintf("+0x%x", p.Offset), display.End)
+		d.anchored(x, y, "small dim", "+0x"+strconv.FormatInt(int64(p.Offset), 16), display.End)
 		for i, line := range lines {
 			d.clipped(r.X+14, y+cellRow*(i+1), "small dim", line, (r.W-20)*10/smallCell)
 		}
@@ -195,7 +196,7 @@ func (d *drawing) arc(i int) {
 	}
 	k := kindStyle(j.Kind)
 	title := func() string { return fmt.Sprintf("%s +0x%x → +0x%x", j.Kind, j.From, j.To) }
-	arc, lit := fmt.Sprintf("arc h%d", k), fmt.Sprintf("arc hl h%d", k)
+	arc, lit := "arc h"+strconv.Itoa(k), "arc hl h"+strconv.Itoa(k)
 	switch {
 	case a.Far:
 		d.about(j.Edge, lit, a.path(a.Y1), title)
@@ -206,7 +207,7 @@ func (d *drawing) arc(i int) {
 		return
 	}
 	d.about(j.Edge, arc, a.path(a.Y1), title)
-	d.path(fmt.Sprintf("a%d", k), at(a.X, a.Y1).By(7, -3, 0, 6).Close(), "")
+	d.path("a"+strconv.Itoa(k), at(a.X, a.Y1).By(7, -3, 0, 6).Close(), "")
 }
 
 // path returns the arc up to y on the rail, or to its end where y is that.

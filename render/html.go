@@ -56,13 +56,14 @@ type Pages struct {
 	first    string // drawing of the first program
 	programs strings.Builder
 	texts    texts
+	packer   packer
 }
 
 // Add adds a program. The error is that of writing its data as JSON.
 func (p *Pages) Add(s *Scene, l *Layout) error {
 	i := len(p.keys)
 	p.keys = append(p.keys, p.key(s.Title))
-	data := payloads{program: i, texts: &p.texts}
+	data := payloads{program: i, texts: &p.texts, packer: &p.packer}
 	if err := data.addProgram(Page{s, l}, p.keys[i]); err != nil {
 		return err
 	}
@@ -85,8 +86,7 @@ func (p *Pages) HTML(title string) ([]byte, error) {
 	for _, k := range p.keys {
 		fmt.Fprintf(&options, "<option>%s</option>", xmlText(k))
 	}
-	p.texts.of("")
-	all := payloads{}
+	all := payloads{packer: &p.packer}
 	all.addBytes("texts", 0, []byte(strings.Join(p.texts.list, "\n")))
 	one, name := "", ""
 	if len(p.keys) == 1 {
@@ -95,15 +95,30 @@ func (p *Pages) HTML(title string) ([]byte, error) {
 	js := pageScript()
 	csp := "default-src 'none'; base-uri 'none'; form-action 'none'; style-src " + cspHash(pageCSS) + " " +
 		cspHash("\n"+theme.CSS("")) + "; script-src " + cspHash(js)
-	// Each part is put in once, in one pass: a name in the picture that looks
-	// like a place holder stays what it is.
-	page := strings.NewReplacer(
-		"{{csp}}", csp, "{{title}}", xmlText(title), "{{css}}", pageCSS,
-		"{{theme}}", theme.CSS(""), "{{js}}", js, "{{one}}", one,
-		"{{name}}", name,
-		"{{options}}", options.String(), "{{svg}}", p.first, "{{programs}}", p.programs.String()+all.String(),
-	).Replace(pageHTML)
-	return []byte(page), nil
+	return fill(pageHTML, map[string]string{
+		"csp": csp, "title": xmlText(title), "css": pageCSS, "theme": theme.CSS(""), "js": js, "one": one, "name": name,
+		"options": options.String(), "svg": p.first, "programs": p.programs.String(), "texts": all.String(),
+	}), nil
+}
+
+// fill puts texts into the places of a template, "{{name}}". Each part is put in once:
+// what looks like a place in a text stays what it is.
+func fill(template string, texts map[string]string) []byte {
+	size := len(template)
+	for _, t := range texts {
+		size += len(t)
+	}
+	out := make([]byte, 0, size)
+	for {
+		before, rest, ok := strings.Cut(template, "{{")
+		out = append(out, before...)
+		if !ok {
+			return out
+		}
+		name, after, _ := strings.Cut(rest, "}}")
+		out = append(out, texts[name]...)
+		template = after
+	}
 }
 
 // key returns a name for a program that none before it has.

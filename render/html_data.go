@@ -278,10 +278,11 @@ func (d *pageData) strip(s *Scene, l *Layout) {
 // text, source, file, line, note and mark.
 func (p *payloads) addLines(s *Scene) {
 	var counts, lines []int
+	source, file := column{texts: p.texts}, column{texts: p.texts}
 	for i := range s.Blocks {
 		counts = append(counts, len(s.Blocks[i].Lines))
 		for _, n := range s.Blocks[i].Lines {
-			lines = append(lines, n.Slot, p.texts.of(n.Text), p.texts.of(n.Source), p.texts.of(n.File), n.LineNo,
+			lines = append(lines, n.Slot, p.texts.of(n.Text), source.of(n.Source), file.of(n.File), n.LineNo,
 				p.texts.of(n.Note), p.texts.of(n.Mark))
 		}
 	}
@@ -309,7 +310,7 @@ func (p *payloads) addCode(s *Scene) {
 }
 
 // addFacts writes the facts of the blocks from lo to hi: the number of each block's
-// states, and of each state what differs from the one before: a number of changes,
+// states, and of each state what differs from its base (Facts): a number of changes,
 // each a place and what is known now, 0 for nothing.
 func (p *payloads) addFacts(s *Scene, number, lo, hi int) {
 	var out numbers

@@ -39,7 +39,25 @@ type texts struct {
 	list  []string
 }
 
+// column gives the numbers of texts that often repeat the one before, as names of
+// files do.
+type column struct {
+	*texts
+	last   string
+	number int
+}
+
+func (c *column) of(s string) int {
+	if s != c.last {
+		c.last, c.number = s, c.texts.of(s)
+	}
+	return c.number
+}
+
 func (t *texts) of(s string) int {
+	if s == "" {
+		return 0
+	}
 	if t.index == nil {
 		t.index, t.list = map[string]int{"": 0}, []string{""}
 	}

@@ -18,6 +18,7 @@ type payloads struct {
 	strings.Builder
 	program int
 	texts   *texts // of the page
+	packer  *packer
 }
 
 // packedFrom is the number of bytes from which a payload is compressed.
@@ -25,27 +26,38 @@ const packedFrom = 4000
 
 // addBytes writes a payload named by kind and, from 0, number.
 func (p *payloads) addBytes(kind string, number int, data []byte) {
-	fmt.Fprintf(p, "<script type=\"text/plain\" id=\"%s%d-%d\">%s</script>\n", kind, p.program, number, pack(data))
+	fmt.Fprintf(p, "<script type=\"text/plain\" id=\"%s%d-%d\">%s</script>\n", kind, p.program, number, p.packer.pack(data))
 }
 
 // packLevel is that of gzip: the best one makes a page smaller by a fiftieth, and takes
 // three times as long.
 const packLevel = 5
 
+// packer compresses the texts of a page, one after the other: its tables have a megabyte.
+type packer struct {
+	out    bytes.Buffer
+	writer *gzip.Writer
+}
+
 // pack compresses a text.
-func pack(text []byte) string {
-	var z bytes.Buffer
-	w, err := gzip.NewWriterLevel(&z, packLevel)
-	if err == nil {
-		_, err = w.Write(text)
+func (k *packer) pack(text []byte) string {
+	k.out.Reset()
+	var err error
+	if k.writer == nil {
+		k.writer, err = gzip.NewWriterLevel(&k.out, packLevel)
+	} else {
+		k.writer.Reset(&k.out)
 	}
 	if err == nil {
-		err = w.Close()
+		_, err = k.writer.Write(text)
+	}
+	if err == nil {
+		err = k.writer.Close()
 	}
 	if err != nil {
 		panic("bug: writing to memory fails: " + err.Error())
 	}
-	return base64.StdEncoding.EncodeToString(z.Bytes())
+	return base64.StdEncoding.EncodeToString(k.out.Bytes())
 }
 
 // addJSON writes a value. A short one is not compressed.

@@ -18,6 +18,8 @@ type Layout struct {
 	Notes  Rect   `json:"notes"`            // Scene.Notes
 	Strip  *Strip `json:"strip,omitempty"`  // machine code half
 	Tables []Rect `json:"tables,omitempty"` // boxes of tables beside the strip
+
+	rows [][]row // of each block, as its box was measured; nil without boxes
 }
 
 // Rect is a rectangle with its top left corner at (X, Y).

@@ -128,6 +128,7 @@ func placeFuncs(ctx context.Context, s *Scene, opt PlaceOptions, l *Layout) ([]*
 	}
 	bar := &progressBar{report: opt.Progress, blocks: max(1, len(s.Blocks))}
 	fs := make([]*placed, len(s.Funcs))
+	l.rows = make([][]row, len(s.Blocks))
 	if !opt.AllLines {
 		l.Given = s.stubs(opt.Detail.limits().stubIns)
 	}
@@ -136,7 +137,7 @@ func placeFuncs(ctx context.Context, s *Scene, opt PlaceOptions, l *Layout) ([]*
 	// Each round but the last adds an edge to the list. Functions without new
 	// ones stay as they are.
 	for more := true; more; {
-		b := newFuncBuilder(newViewer(s, opt.Detail, l.Given))
+		b := newFuncBuilder(newViewer(s, opt.Detail, l.Given), l.rows)
 		more = false
 		for f := range s.Funcs {
 			if len(blocks[f]) == 0 || fs[f] != nil && !fs[f].again {
@@ -174,12 +175,13 @@ func (p *placed) given() []int {
 // funcBuilder makes graphs of functions.
 type funcBuilder struct {
 	v    *viewer
+	rows [][]row // of each block, as they were placed last
 	node []int   // node of each block in its function's graph
 	out  [][]int // edges of each block that are drawn, and hidden ones
 }
 
-func newFuncBuilder(v *viewer) *funcBuilder {
-	b := &funcBuilder{v: v, node: make([]int, len(v.scene.Blocks)), out: make([][]int, len(v.scene.Blocks))}
+func newFuncBuilder(v *viewer, rows [][]row) *funcBuilder {
+	b := &funcBuilder{v: v, rows: rows, node: make([]int, len(v.scene.Blocks)), out: make([][]int, len(v.scene.Blocks))}
 	for i, e := range v.scene.Edges {
 		if v.drawn(i) || v.given[i] {
 			b.out[e.From] = append(b.out[e.From], i)
@@ -194,7 +196,8 @@ func (fb *funcBuilder) place(
 	p := &placed{fn: f, blocks: blocks}
 	for i, b := range blocks {
 		fb.node[b] = i
-		w, h := fb.v.boxSize(fb.v.blockRows(b))
+		fb.rows[b] = fb.v.blockRows(b)
+		w, h := fb.v.boxSize(fb.rows[b])
 		p.nodes = append(p.nodes, Node{W: w, H: h})
 	}
 	g := Graph{Entry: fb.node[fb.v.scene.Funcs[f].Entry]}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -126,7 +127,7 @@ func (v *viewer) blockRows(b int) []row {
 			last = l
 		}
 		text, cut := clip(visible.Text(l.Text), v.lim.cols)
-		r := row{kind: insnText, slot: fmt.Sprint(l.Slot), text: text, note: visible.Text(l.Note), mark: l.Mark}
+		r := row{kind: insnText, slot: strconv.Itoa(l.Slot), text: text, note: visible.Text(l.Note), mark: l.Mark}
 		if cut {
 			r.title = l.Text
 		}
@@ -144,9 +145,9 @@ func (v *viewer) heading(b int) row {
 		return r
 	}
 	first, last := blk.Lines[0].Slot, blk.Lines[len(blk.Lines)-1].Slot
-	r.slot = fmt.Sprintf("  %d", first)
+	r.slot = "  " + strconv.Itoa(first)
 	if first != last {
-		r.slot += fmt.Sprintf("–%d", last)
+		r.slot += "–" + strconv.Itoa(last)
 	}
 	r.text += r.slot
 	return r
@@ -156,14 +157,14 @@ func (v *viewer) sourceRow(l Line) row {
 	src := strings.TrimSpace(strings.ReplaceAll(l.Source, "\t", " "))
 	full := visible.Text(src)
 	if l.LineNo > 0 {
-		full = fmt.Sprintf("%d: %s", l.LineNo, full)
+		full = strconv.Itoa(l.LineNo) + ": " + full
 	}
 	text, cut := clip(full, v.lim.cols)
 	r := row{kind: sourceText, text: text}
 	if cut || l.File != "" {
 		r.title = src
 		if l.File != "" {
-			r.title = fmt.Sprintf("%s:%d: %s", l.File, l.LineNo, src)
+			r.title = l.File + ":" + strconv.Itoa(l.LineNo) + ": " + src
 		}
 	}
 	return r
@@ -366,11 +367,13 @@ func newViewer(s *Scene, d Detail, given []int) *viewer {
 	v.tablesOf = make([][]int, len(s.Blocks))
 	v.chipsOf = make([][]int, len(s.Blocks))
 	v.callers = make([][]int, len(s.Funcs))
-	for _, b := range s.Blocks {
-		for _, l := range b.Lines {
-			v.slotCols = max(v.slotCols, len(fmt.Sprint(l.Slot)))
+	last := 0
+	for i := range s.Blocks {
+		for j := range s.Blocks[i].Lines {
+			last = max(last, s.Blocks[i].Lines[j].Slot)
 		}
 	}
+	v.slotCols = len(strconv.Itoa(last))
 	for t, tab := range s.Tables {
 		for _, b := range tab.Jumps {
 			v.tablesOf[b] = append(v.tablesOf[b], t)

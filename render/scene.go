@@ -127,7 +127,8 @@ type Fact struct{ Place, Text string }
 // Facts tell what is known at the start of blocks.
 type Facts interface {
 	// Changes returns, for each state that is kept apart at the start of a block, what
-	// differs from the state told before; of the first after Reset, all.
+	// differs from its base: the state of the same number of the last block told that has
+	// states, or the state told before if that has fewer. The first after Reset is told whole.
 	Changes(block int) [][]Fact
 	Reset()
 }

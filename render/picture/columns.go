@@ -18,7 +18,12 @@ func AddCode(s *render.Scene, a *pipeline.Analysis) {
 		return
 	}
 	c := coder{a: a, named: a.XlatedProgram(), unknown: map[bytecode.PC]bool{}, texts: map[string]string{},
-		decodings: map[string]string{}}
+		decodings: map[string]string{}, original: make([]string, len(a.Program.Insns))}
+	for i := range s.Blocks {
+		for _, l := range s.Blocks[i].Lines {
+			c.original[l.Slot] = l.Text
+		}
+	}
 	for _, x := range a.Xlated.Unpredicted {
 		c.unknown[x] = true
 	}
@@ -36,6 +41,7 @@ type coder struct {
 	texts   map[string]string // each text once
 	// decodings are the texts of machine instructions by their bytes.
 	decodings map[string]string
+	original  []string // of the scene, by slot
 	out       []render.Code
 }
 
@@ -66,7 +72,7 @@ func (c *coder) piece(p layout.Piece) {
 			row.State, row.Text = render.CodeUnknown, text
 		case o < 0, o == last:
 			row.State, row.Text = render.CodeInserted, text
-		case text != c.a.Program.Text(o):
+		case text != c.original[o]:
 			row.State, row.Text = render.CodeChanged, text
 		}
 		last = o

@@ -41,16 +41,18 @@ func TestWeight(t *testing.T) {
 		{"compiled", progen.Monitor, 60},
 		{"random", func(i int) *bytecode.Program { return progen.RandomLoadable(uint64(i+1), 570) }, 130},
 	} {
-		w := weigh(t, programs, shape.make)
-		t.Logf("%s: %d programs, %d instructions: page of %d kB, %d bytes an instruction, heap up to %d MB, "+
-			"CPU of check %v, of render %.1f times that", shape.name, w.programs, w.insns, w.bytes/1000, w.bytes/w.insns,
-			w.heap>>20, w.checked.Round(time.Millisecond), float64(w.checked+w.drawn)/float64(w.checked))
-		if fixed := 800_000; w.bytes > fixed+shape.most*w.insns { // the first drawing is there as it is
-			t.Errorf("%s: page of %d bytes for %d instructions", shape.name, w.bytes, w.insns)
-		}
-		if shape.name == "compiled" && programs >= 169 && (w.bytes > 20_000_000 || w.heap > 400<<20) {
-			t.Errorf("page of %d bytes, heap of %d", w.bytes, w.heap)
-		}
+		t.Run(shape.name, func(t *testing.T) {
+			w := weigh(t, programs, shape.make)
+			t.Logf("%d programs, %d instructions: page of %d kB, %d bytes an instruction, heap up to %d MB, "+
+				"CPU of check %v, of render %.1f times that", w.programs, w.insns, w.bytes/1000, w.bytes/w.insns,
+				w.heap>>20, w.checked.Round(time.Millisecond), float64(w.checked+w.drawn)/float64(w.checked))
+			if fixed := 800_000; w.bytes > fixed+shape.most*w.insns { // the first drawing is there as it is
+				t.Errorf("page of %d bytes for %d instructions", w.bytes, w.insns)
+			}
+			if shape.name == "compiled" && programs >= 169 && (w.bytes > 20_000_000 || w.heap > 400<<20) {
+				t.Errorf("page of %d bytes, heap of %d", w.bytes, w.heap)
+			}
+		})
 	}
 }
 

@@ -77,20 +77,24 @@ async function fillDetails(rest, p, d, block) {
 }
 
 // factsOf returns what is known at the start of the nth block of a payload, a line for
-// each state. A state is told by what differs from the one before.
+// each state. A state is told by what differs from that of the same number of the last
+// block with states; if that has fewer, from the state told before.
 function factsOf(bytes, n) {
-  const numbers = new Numbers(bytes), state = new Map();
+  const numbers = new Numbers(bytes);
+  let before = [], state = new Map();
   for (let b = 0; ; b++) {
-    const states = numbers.next(), out = [];
-    for (let i = 0; i < states; i++) {
+    const now = [];
+    for (let left = numbers.next(); left > 0; left--) {
+      state = new Map(before[now.length] ?? state);
       for (let changes = numbers.next(); changes > 0; changes--) {
         const place = numbers.next(), text = numbers.next();
         if (text) state.set(allTexts[place], allTexts[text]);
         else state.delete(allTexts[place]);
       }
-      if (b === n) out.push((states > 1 ? `${i + 1}: ` : "") + [...state].sort(byPlace).map(([place, text]) => `${place}=${text}`).join(" "));
+      now.push(state);
     }
-    if (b === n) return out;
+    if (b === n) return now.map((s, i) => (now.length > 1 ? `${i + 1}: ` : "") + [...s].sort(byPlace).map(([place, text]) => `${place}=${text}`).join(" "));
+    if (now.length) before = now;
   }
 }
 
