@@ -2,8 +2,8 @@ package render
 
 import (
 	"fmt"
-	"strconv"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -258,7 +258,7 @@ func (d *drawing) label(w *Wire, e *Edge) {
 		lines[0], cut = clip(visible.Text(text), labelCols)
 	} else {
 		// The last bend is where the line leaves its trunk.
-		lines, cut = labelLines(visible.Text(text), max(1, min(3, (p.Y-w.Points[n-2].Y-10)/labelHeight)))
+		lines, cut = labelLines(visible.Text(text), d.labelRoom(p, atLeft, min(3, (p.Y-w.Points[n-2].Y-10)/labelHeight)))
 	}
 	title := ""
 	if cut {
@@ -272,13 +272,32 @@ func (d *drawing) label(w *Wire, e *Edge) {
 		run := display.Run{Text: visible.Text(t)}
 		switch y := p.Y - 5 - labelHeight*(len(lines)-1-i); {
 		case !e.Kind.chooses():
-			d.runs(p.X+6, p.Y+11, "lab", title, display.Start, run)
+			d.runs(p.X+6, p.Y+9, "lab", title, display.Start, run)
 		case atLeft:
 			d.runs(p.X-8, y, look, title, display.End, run)
 		default:
 			d.runs(p.X+8, y, look, title, display.Start, run)
 		}
 	}
+}
+
+// labelRoom returns how many lines of a label fit above the end of an edge, at most so
+// many: boxes beside it may come near.
+func (d *drawing) labelRoom(p Pt, atLeft bool, most int) int {
+	if most <= 1 {
+		return 1
+	}
+	const width = labelCols * labelCell / 10
+	x, top := p.X+8, p.Y-5-labelHeight*most
+	if atLeft {
+		x -= 16 + width
+	}
+	for _, b := range d.l.Blocks {
+		if bottom := b.Y + b.H; bottom > top && b.Y < p.Y && b.X < x+width && x < b.X+b.W {
+			top = bottom
+		}
+	}
+	return max(1, (p.Y-5-top)/labelHeight)
 }
 
 // branchSign returns T for the edge of a branch that is taken, F for the other one.

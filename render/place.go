@@ -13,8 +13,8 @@ import (
 const (
 	margin    = 24
 	titleH    = 58 // title and subtitle
-	funcHead  = 34 // name of a function
-	funcPad   = 16 // around the blocks of a function
+	funcHead  = 30 // name of a function
+	funcPad   = 12 // around the blocks of a function
 	funcGap   = 28 // between functions
 	noteH     = 17
 	hubWidth  = 160

@@ -14,9 +14,9 @@ import (
 // wide in the fonts of the drawing's list; boxes assume the larger. The
 // attribute textLength, which would force it, is not drawn by librsvg.
 const (
-	rowHeight = 16
+	rowHeight = 15
 	boxPad    = 8 // left and right of the text
-	headRow   = 20
+	headRow   = 18
 )
 
 // textWidth returns the width of a number of cells in pixels.
@@ -336,8 +336,8 @@ func (v *viewer) boxSize(rows []row) (w, h int) {
 		cols = max(cols, v.rowColumns(r))
 	}
 	// A multiple of 32 keeps the centre on the grid of the layout.
-	w = (textWidth(cols) + 2*boxPad + 31) / 32 * 32
-	return w, headRow + rowHeight*(len(rows)-1) + 6
+	w = (textWidth(cols) + 2*boxPad + 7) / 8 * 8
+	return w, headRow + rowHeight*(len(rows)-1) + 5
 }
 
 // viewer is a scene with what both placing and drawing need to know of it.

@@ -67,9 +67,9 @@ type Edge struct {
 // Options tune Layout. Zero values mean the defaults.
 type Options struct {
 	NodeGap  int // pixels between boxes of a row, default 40
-	TrackGap int // pixels between parallel lines, default 10
-	ChanTop  int // pixels from a row to its first track below, default 18
-	ChanEnd  int // pixels from the last track to the row below: arrow heads, labels; default 22
+	TrackGap int // pixels between parallel lines, default 8
+	ChanTop  int // pixels from a row to its first track below, default 10
+	ChanEnd  int // pixels from the last track to the row below: arrow heads, labels; default 16
 	MaxWidth int // pixels that a row of boxes may take before it is broken, default from the area
 
 	// Slack is how much wider than its widest row a drawing may be in pixels before
@@ -180,6 +180,9 @@ func LayoutContext(ctx context.Context, g Graph, opt Options) (Placement, error)
 		return Placement{}, ctx.Err()
 	}
 	p := ch.placement()
+	tighten(g, &p, opt)
+	squeeze(g, &p, opt)
+	tighten(g, &p, opt)
 	w.at(phaseDone, 0)
 	return p, nil
 }
@@ -191,9 +194,9 @@ func (o Options) withDefaults(g Graph) Options {
 		}
 	}
 	def(&o.NodeGap, 40)
-	def(&o.TrackGap, 10)
-	def(&o.ChanTop, 18)
-	def(&o.ChanEnd, 22)
+	def(&o.TrackGap, 8)
+	def(&o.ChanTop, 10)
+	def(&o.ChanEnd, 16)
 	def(&o.Slack, 480)
 	cells := 4*(len(g.Nodes)+len(g.Edges)) + 20_000
 	if slices.ContainsFunc(g.Edges, func(e Edge) bool { return e.Hidden }) {

@@ -1,0 +1,341 @@
+package layered
+
+import (
+	"cmp"
+	"slices"
+)
+
+// After a placement went up (compact.go) it is made as narrow as it can be: boxes,
+// upright lines and upright edges of areas keep their order from left to right wherever
+// they have a height in common. What hangs together, boxes and the lines that leave
+// and enter them, moves as one piece, so that straight lines stay straight. A piece
+// moves no farther than the width needs; then pieces between which a line is long come
+// nearer to each other, as far as their neighbours let them.
+
+// squeezing is a placement that is being made narrower. Its levels are those of
+// compacting with x and y changed: y is the place from left to right, h the width.
+type squeezing struct {
+	g      Graph
+	p      *Placement
+	opt    Options
+	levels []level
+	piece  []int // of each level, its piece: union-find
+	lines  []int // levels of lines, by x and y0
+	edges  map[levelAt]int
+	bounds []bound
+	pulls  [][]tug // of each piece
+	moves  []int   // of each piece
+	width  int
+}
+
+// bound says that piece b is to move at least least farther than piece a.
+type bound struct{ a, b, least int }
+
+// tug is a line from one piece to another: at a move of theirs that differs by want it
+// has no length.
+type tug struct{ other, want int }
+
+// squeeze makes a placement narrower.
+func squeeze(g Graph, p *Placement, opt Options) {
+	s := &squeezing{g: g, p: p, opt: opt, edges: map[levelAt]int{}}
+	for v, n := range g.Nodes {
+		s.add(level{levelBox, p.Nodes[v].Y, p.Nodes[v].Y + n.H, p.Nodes[v].X, n.W, 0})
+	}
+	s.addLines()
+	for i := range p.Loops {
+		eachSide(&p.Loops[i], func(at levelAt) {
+			if _, ok := s.edges[at]; !ok {
+				s.edges[at] = s.add(level{levelEdge, at.x0, at.x1, at.y, 0, 0})
+			}
+		})
+	}
+	s.join()
+	s.bind()
+	if s.leftmost() {
+		s.settle()
+		s.apply()
+	}
+}
+
+func (s *squeezing) add(l level) int {
+	s.levels = append(s.levels, l)
+	s.piece = append(s.piece, len(s.piece))
+	return len(s.levels) - 1
+}
+
+// addLines adds the upright parts of lines, those that meet as one, and corners where
+// a line goes straight on: another one of its trunk turns there.
+func (s *squeezing) addLines() {
+	var parts []level
+	for i := range s.p.Routes {
+		pts := s.p.Routes[i].Points
+		for k := 0; k+1 < len(pts); k++ {
+			if a, b := pts[k], pts[k+1]; a.X == b.X {
+				parts = append(parts, level{levelLine, min(a.Y, b.Y), max(a.Y, b.Y), a.X, 0, 0})
+			} else if k > 0 && pts[k-1].X != a.X {
+				parts = append(parts, level{levelLine, a.Y, a.Y, a.X, 0, 0})
+			}
+		}
+	}
+	slices.SortFunc(parts, func(a, b level) int { return cmp.Or(cmp.Compare(a.y, b.y), cmp.Compare(a.x0, b.x0)) })
+	for _, l := range parts {
+		if n := len(s.lines); n > 0 {
+			if last := &s.levels[s.lines[n-1]]; last.y == l.y && l.x0 <= last.x1 {
+				last.x1 = max(last.x1, l.x1)
+				continue
+			}
+		}
+		s.lines = append(s.lines, s.add(l))
+	}
+}
+
+// line returns the level of the upright line through a point.
+func (s *squeezing) line(q Point) int {
+	i, ok := slices.BinarySearchFunc(s.lines, q, func(i int, q Point) int {
+		return cmp.Or(cmp.Compare(s.levels[i].y, q.X), cmp.Compare(s.levels[i].x0, q.Y))
+	})
+	if !ok {
+		i--
+	}
+	return s.lines[i]
+}
+
+func (s *squeezing) find(i int) int {
+	for s.piece[i] != i {
+		s.piece[i] = s.piece[s.piece[i]]
+		i = s.piece[i]
+	}
+	return i
+}
+
+// join puts boxes and the lines at them together.
+func (s *squeezing) join() {
+	for i := range s.p.Routes {
+		pts := s.p.Routes[i].Points
+		if len(pts) == 0 {
+			continue
+		}
+		e := s.g.Edges[i]
+		for _, at := range [2]struct {
+			box int
+			q   Point
+		}{{e.From, pts[0]}, {e.To, pts[len(pts)-1]}} {
+			s.piece[s.find(s.line(at.q))] = s.find(at.box)
+		}
+	}
+	for i := range s.piece {
+		s.piece[i] = s.find(i)
+	}
+	s.pulls = make([][]tug, len(s.levels))
+	for i := range s.p.Routes {
+		r := &s.p.Routes[i]
+		for k := max(1, r.First+1); k <= r.Last && k < len(r.Points); k++ {
+			p, q := r.Points[k-1], r.Points[k]
+			if p.X == q.X {
+				continue
+			}
+			if a, b := s.piece[s.line(p)], s.piece[s.line(q)]; a != b {
+				s.pulls[a] = append(s.pulls[a], tug{b, q.X - p.X})
+				s.pulls[b] = append(s.pulls[b], tug{a, p.X - q.X})
+			}
+		}
+	}
+}
+
+// bind finds what is beside what.
+func (s *squeezing) bind() {
+	order := make([]int, len(s.levels))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(s.levels[i].y, s.levels[j].y) })
+	for i := range s.levels {
+		s.levels[i].up = s.piece[i] // for the skyline's answers
+	}
+	var left skyline
+	for _, i := range order {
+		l := &s.levels[i]
+		left.over(l.x0-s.opt.TrackGap+1, l.x1+s.opt.TrackGap-1, func(o *level) {
+			if o.up != l.up {
+				slack := l.y - o.y - o.h
+				s.bounds = append(s.bounds, bound{o.up, l.up, min(slack, s.apart(o.kind, l.kind)) - slack})
+			}
+		})
+		left.put(l)
+	}
+}
+
+// apart is the least distance from a thing to one at its right.
+func (s *squeezing) apart(a, b levelKind) int {
+	switch {
+	case a == levelBox && b == levelBox:
+		return min(24, s.opt.NodeGap)
+	case a == levelBox || b == levelBox:
+		return 12
+	}
+	return s.opt.TrackGap
+}
+
+// maxRounds bounds how often all bounds are looked at. Each round settles what hangs
+// on what the one before did: programs take few.
+const maxRounds = 200
+
+// leftmost finds the least width, and a move of each piece for it: none, but where that
+// is too far right. It reports false when that takes too long.
+func (s *squeezing) leftmost() bool {
+	left := make([]int, len(s.levels))
+	for i := range left {
+		left[i] = far
+	}
+	for i := range s.levels {
+		left[s.piece[i]] = min(left[s.piece[i]], s.levels[i].y)
+	}
+	for i := range left {
+		left[i] = -left[i]
+	}
+	if !s.push(func(b bound) bool {
+		if left[b.b] >= left[b.a]+b.least {
+			return false
+		}
+		left[b.b] = left[b.a] + b.least
+		return true
+	}, false) {
+		return false
+	}
+	for i, l := range s.levels {
+		s.width = max(s.width, l.y+l.h+left[s.piece[i]])
+	}
+	s.moves = make([]int, len(s.levels))
+	for i, l := range s.levels {
+		s.moves[s.piece[i]] = min(s.moves[s.piece[i]], s.width-l.y-l.h)
+	}
+	return s.push(func(b bound) bool {
+		if s.moves[b.a] <= s.moves[b.b]-b.least {
+			return false
+		}
+		s.moves[b.a] = s.moves[b.b] - b.least
+		return true
+	}, true)
+}
+
+// push applies f to all bounds until it changes nothing.
+func (s *squeezing) push(f func(bound) bool, back bool) bool {
+	for range maxRounds {
+		more := false
+		for i := range s.bounds {
+			if back {
+				i = len(s.bounds) - 1 - i
+			}
+			more = f(s.bounds[i]) || more
+		}
+		if !more {
+			return true
+		}
+	}
+	return false
+}
+
+// settle moves pieces to where their lines are shortest.
+func (s *squeezing) settle() {
+	before, after := make([][]bound, len(s.levels)), make([][]bound, len(s.levels))
+	for _, b := range s.bounds {
+		before[b.b], after[b.a] = append(before[b.b], b), append(after[b.a], b)
+	}
+	lo, hi := make([]int, len(s.levels)), make([]int, len(s.levels))
+	for i := range hi {
+		lo[i], hi[i] = -far, far
+	}
+	var order []int
+	for i, l := range s.levels {
+		k := s.piece[i]
+		lo[k], hi[k] = max(lo[k], -l.y), min(hi[k], s.width-l.y-l.h)
+		if k == i && len(s.pulls[i]) > 0 {
+			order = append(order, i)
+		}
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(s.levels[i].y, s.levels[j].y) })
+	var want []int
+	for range 6 {
+		slices.Reverse(order)
+		for _, k := range order {
+			lo, hi := lo[k], hi[k]
+			for _, b := range before[k] {
+				lo = max(lo, s.moves[b.a]+b.least)
+			}
+			for _, b := range after[k] {
+				hi = min(hi, s.moves[b.b]-b.least)
+			}
+			want = want[:0]
+			for _, u := range s.pulls[k] {
+				want = append(want, s.moves[u.other]+u.want)
+			}
+			slices.Sort(want)
+			// Between the two in the middle all places are as good.
+			n := len(want)
+			best := min(max(s.moves[k], want[(n-1)/2]), want[n/2])
+			if lo <= hi {
+				s.moves[k] = min(max(best, lo), hi)
+			}
+		}
+	}
+}
+
+// apply moves everything to where it comes.
+func (s *squeezing) apply() {
+	move := func(level int) int { return s.moves[s.piece[level]] }
+	s.p.W = s.width
+	for i := range s.p.Routes {
+		pts := s.p.Routes[i].Points
+		moves := make([]int, len(pts))
+		for k, q := range pts {
+			moves[k] = move(s.line(q))
+		}
+		for k := range pts {
+			pts[k].X += moves[k]
+		}
+	}
+	for v := range s.p.Nodes {
+		s.p.Nodes[v].X += move(v)
+	}
+	for i := range s.p.Loops {
+		r := &s.p.Loops[i]
+		out := slices.Clone(r.Bands)
+		for k, b := range r.Bands {
+			out[k].X0 += move(s.edges[side(r.Bands, k, func(b Band) int { return b.X0 })])
+			out[k].X1 = b.X1 + move(s.edges[side(r.Bands, k, func(b Band) int { return b.X1 })])
+		}
+		r.Bands = nil
+		for _, b := range out {
+			r.add(b)
+		}
+		for k, b := range r.Holes {
+			r.Holes[k].X0 += move(s.edges[levelAt{b.X0, b.Y0, b.Y1}])
+			r.Holes[k].X1 = b.X1 + move(s.edges[levelAt{b.X1, b.Y0, b.Y1}])
+		}
+	}
+}
+
+// side returns the side of an area of which band k has a part: as far up and down as
+// the bands have the same x there.
+func side(bands []Band, k int, x func(Band) int) levelAt {
+	from, to := k, k
+	for from > 0 && x(bands[from-1]) == x(bands[k]) {
+		from--
+	}
+	for to+1 < len(bands) && x(bands[to+1]) == x(bands[k]) {
+		to++
+	}
+	return levelAt{x(bands[k]), bands[from].Y0, bands[to].Y1}
+}
+
+// eachSide calls f with each upright side of an area.
+func eachSide(r *Region, f func(levelAt)) {
+	for k := range r.Bands {
+		f(side(r.Bands, k, func(b Band) int { return b.X0 }))
+		f(side(r.Bands, k, func(b Band) int { return b.X1 }))
+	}
+	for _, b := range r.Holes {
+		f(levelAt{b.X0, b.Y0, b.Y1})
+		f(levelAt{b.X1, b.Y0, b.Y1})
+	}
+}
