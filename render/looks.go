@@ -3,6 +3,7 @@ package render
 import (
 	_ "embed" // for the rules of pointers
 	"fmt"
+	"slices"
 
 	"github.com/bpfcfg/bpfcfg/render/display"
 )
@@ -21,15 +22,7 @@ var (
 var theme = &display.Theme{
 	Font: `ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, "Liberation Mono", monospace`,
 	Live: liveCSS, LiveDark: liveDarkCSS,
-	Looks: slicesOf(textLooks, boxLooks, edgeLooks(), codeLooks(), markLooks()),
-}
-
-func slicesOf(lists ...[]display.Look) []display.Look {
-	var out []display.Look
-	for _, l := range lists {
-		out = append(out, l...)
-	}
-	return out
+	Looks: slices.Concat(textLooks, boxLooks, edgeLooks(), codeLooks(), markLooks()),
 }
 
 // ink is a colour in the light and the dark scheme.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"sync"
 )
 
 // Compiler is the compiler of an object, if the object names it: in section .comment, or in its
@@ -37,14 +38,18 @@ func (c Compiler) Remark() string {
 
 // producers match the names that compilers give themselves. The first group is the major version,
 // the second the minor one.
-var producers = []struct {
+var producers = sync.OnceValue(func() []producer {
+	return []producer{
+		{"rustc", regexp.MustCompile(`rustc version (\d+)\.(\d+)[^\x00]*`)},
+		{"clang", regexp.MustCompile(`(?:[A-Za-z]+ )?clang version (\d+)\.(\d+)[^\x00]*`)},
+		{"gcc", regexp.MustCompile(`GNU C(?:\+\+)?\d* (\d+)\.(\d+)[^\x00]*`)},
+		{"gcc", regexp.MustCompile(`GCC: \([^\x00()]*\) (\d+)\.(\d+)[^\x00]*`)},
+	}
+})
+
+type producer struct {
 	name string
 	re   *regexp.Regexp
-}{
-	{"rustc", regexp.MustCompile(`rustc version (\d+)\.(\d+)[^\x00]*`)},
-	{"clang", regexp.MustCompile(`(?:[A-Za-z]+ )?clang version (\d+)\.(\d+)[^\x00]*`)},
-	{"gcc", regexp.MustCompile(`GNU C(?:\+\+)?\d* (\d+)\.(\d+)[^\x00]*`)},
-	{"gcc", regexp.MustCompile(`GCC: \([^\x00()]*\) (\d+)\.(\d+)[^\x00]*`)},
 }
 
 // maxCompilers bounds the number of compilers that are reported for an object.
@@ -57,7 +62,7 @@ func (o *object) compilers() []Compiler {
 	for i := range o.f.sections {
 		switch s := &o.f.sections[i]; s.name {
 		case ".comment", ".debug_str", ".debug_line_str":
-			for _, p := range producers {
+			for _, p := range producers() {
 				for _, m := range p.re.FindAllSubmatch(s.data, maxCompilers) {
 					out = addCompiler(out, p.name, m)
 				}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -237,7 +238,9 @@ type compilerDoc struct {
 }
 
 // switchLine matches a line of C that begins a switch.
-var switchLine = regexp.MustCompile(`^\s*(?:\}\s*)?switch\s*\(`)
+var switchLine = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\s*(?:\}\s*)?switch\s*\(`)
+})
 
 // untabled says which switches of C have no jump table, and why that may be. Of many
 // it names the first few.
@@ -256,7 +259,7 @@ func untabled(programs []*bytecode.Program) []string {
 			}
 		}
 		for _, l := range p.Lines {
-			if at := (place{l.File, l.Line}); switchLine.MatchString(l.Text) && !seen[at] {
+			if at := (place{l.File, l.Line}); switchLine().MatchString(l.Text) && !seen[at] {
 				seen[at] = true
 				list = append(list, at)
 			}

@@ -58,15 +58,12 @@ type cli struct {
 	Replay  replayCmd  `cmd:"" help:"Compile recorded programs and compare the result with the kernel's code."`
 	Version versionCmd `cmd:"" help:"Print the version, the profiles and the schema."`
 
-	Completion completionCmd `cmd:"" help:"Print a completion script for a shell."`
-	Man        manCmd        `cmd:"" help:"Print the manual page."`
+	Completion completionCmd `cmd:"" model:"whole" help:"Print a completion script for a shell."`
+	Man        manCmd        `cmd:"" model:"whole" help:"Print the manual page."`
 }
 
 // helpFlag prints the usage of the selected verb.
 type helpFlag bool
-
-// errHelp ends parsing after the usage has been printed.
-var errHelp = errors.New("help was asked for")
 
 // BeforeReset implements kong's hook: it runs before the arguments are judged.
 func (helpFlag) BeforeReset(ctx *kong.Context) error {
@@ -140,19 +137,8 @@ func plainWords(args []string) []string {
 // command parses the arguments and runs the verb.
 func command(args []string, std streams, p *process) error {
 	var c cli
-	k, err := kong.New(&c,
-		kong.Name("bpfcfg"),
-		kong.Description("Shows the control flow of eBPF programs before and after the x86-64 JIT, "+
-			"and proves that the two agree."),
-		kong.NoDefaultHelp(),
-		kong.Writers(std.out, std.err),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true, WrapUpperBound: 100}),
-	)
-	if err != nil {
-		panic("bug: the command line is declared wrongly: " + err.Error())
-	}
 	args = plainWords(args)
-	ctx, err := k.Parse(args)
+	ctx, err := parse(&c, args, std)
 	if errors.Is(err, errHelp) {
 		return nil
 	}

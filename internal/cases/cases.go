@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/cilium/ebpf/asm"
 
@@ -39,12 +40,14 @@ func Bias(a *pipeline.Analysis, in *succ.Indirect) (int, bool) {
 }
 
 // switchOver matches a switch over an expression on one line.
-var switchOver = regexp.MustCompile(`\bswitch\s*\((.*)\)\s*\{?\s*(?://.*|/\*.*)?$`)
+var switchOver = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\bswitch\s*\((.*)\)\s*\{?\s*(?://.*|/\*.*)?$`)
+})
 
 // plainSwitch reports whether a line of C switches over an expression without a sum
 // or difference.
 func plainSwitch(text string) bool {
-	m := switchOver.FindStringSubmatch(strings.TrimSpace(text))
+	m := switchOver().FindStringSubmatch(strings.TrimSpace(text))
 	return m != nil && !strings.ContainsAny(strings.ReplaceAll(m[1], "->", "."), "+-")
 }
 
@@ -193,7 +196,9 @@ func (t *tracer) alu(pc bytecode.PC, in bytecode.Insn) (done bool) {
 }
 
 // caseWord matches a case of C with a number.
-var caseWord = regexp.MustCompile(`\bcase\s+(-?(?:0[xX][0-9a-fA-F]+|[0-9]+))\s*:`)
+var caseWord = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\bcase\s+(-?(?:0[xX][0-9a-fA-F]+|[0-9]+))\s*:`)
+})
 
 // casesAgree reports whether the lines that the targets begin with, where they name
 // cases, name those of the entries that lead there. A compiler that joins code gives
@@ -208,7 +213,7 @@ func casesAgree(p *bytecode.Program, u *succ.TableUse, bias int) bool {
 	agree, not := 0, 0
 	for pc, have := range values {
 		line, _ := p.LineAt(pc)
-		ms := caseWord.FindAllStringSubmatch(line.Text, -1)
+		ms := caseWord().FindAllStringSubmatch(line.Text, -1)
 		same := slices.ContainsFunc(ms, func(m []string) bool {
 			v, err := strconv.ParseInt(m[1], 0, 64)
 			return err == nil && slices.Contains(have, int(v))

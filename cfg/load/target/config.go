@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/cilium/ebpf/btf"
 
@@ -26,7 +27,9 @@ type Config struct {
 const maxConfig = 16 << 20
 
 // release finds the version in the head of a configuration file.
-var release = regexp.MustCompile(`^# Linux/\S+ (\d+)\.(\d+)\.(\d+)`)
+var release = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^# Linux/\S+ (\d+)\.(\d+)\.(\d+)`)
+})
 
 // ReadConfig reads a file of kernel configuration as builds leave it, packed or
 // not: /boot/config-*, /proc/config.gz. The error names the file.
@@ -51,7 +54,7 @@ func ReadConfig(name string, data []byte) (*Config, error) {
 	lines.Buffer(nil, maxConfig)
 	for lines.Scan() {
 		line := lines.Text()
-		if m := release.FindStringSubmatch(line); m != nil {
+		if m := release().FindStringSubmatch(line); m != nil {
 			c.version = versionCode(m[1:])
 		}
 		if k, v, ok := strings.Cut(line, "="); ok && strings.HasPrefix(k, "CONFIG_") {
