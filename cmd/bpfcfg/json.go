@@ -11,8 +11,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
-// schema names the version of all JSON documents; docs/formats.md describes
-// them.
+// schema names the version of JSON documents; docs/formats.md describes them.
 const schema = "bpfcfg/1"
 
 // document is the JSON of one input.
@@ -51,6 +50,7 @@ type succDoc struct {
 	Subprograms []subprogDoc      `json:"subprograms"`
 	Blocks      jsonstream.Series `json:"blocks"`   // of blockDoc
 	Indirect    jsonstream.Series `json:"indirect"` // of indirectDoc
+	Lists       jsonstream.Series `json:"lists"`    // that the two before refer to
 	Kernel      verdictDoc        `json:"kernel"`
 	Hazards     []hazardDoc       `json:"hazards"`
 	Diagnostics []string          `json:"diagnostics"`
@@ -74,7 +74,8 @@ type blockDoc struct {
 }
 
 type edgeDoc struct {
-	To   int    `json:"to"`
+	To   *int   `json:"to,omitempty"`   // one block
+	List *int   `json:"list,omitempty"` // several blocks: id of their list
 	Kind string `json:"kind"`
 }
 
@@ -84,10 +85,10 @@ type indirectDoc struct {
 	Register int      `json:"register"`
 	Status   string   `json:"status"`
 	Tables   []useDoc `json:"tables"`
-	Exact    []int    `json:"exact"`
-	Proven   []int    `json:"proven"`
-	Range    []int    `json:"range"`
-	Kernel   []int    `json:"kernel"`
+	Exact    int      `json:"exact"` // ids of lists of slots
+	Proven   int      `json:"proven"`
+	Range    int      `json:"range"`
+	Kernel   int      `json:"kernel"`
 	Reason   string   `json:"reason"`
 }
 
@@ -96,7 +97,7 @@ type useDoc struct {
 	Entries  int    `json:"entries"`
 	Min      int    `json:"min"`
 	Max      int    `json:"max"`
-	Selected []int  `json:"selected"`
+	Selected int    `json:"selected"` // id of a list of indices
 }
 
 type verdictDoc struct {
@@ -108,25 +109,27 @@ type verdictDoc struct {
 
 // succDocOf returns the JSON of an analysed program.
 func succDocOf(a *pipeline.Analysis, v verdictDoc) succDoc {
+	lists := newSharedLists()
 	return succDoc{
 		head:        headOf(a.Program),
 		Subprograms: subprogDocs(a.Program),
-		Blocks:      series(len(a.Graph.Blocks), blockDocs(a)),
-		Indirect:    series(len(a.Succ.Indirect), func(i int) any { return indirectDocOf(&a.Succ.Indirect[i]) }),
+		Blocks:      series(len(a.Graph.Blocks), blockDocs(a, lists)),
+		Indirect:    series(len(a.Succ.Indirect), func(i int) any { return indirectDocOf(&a.Succ.Indirect[i], lists) }),
+		Lists:       lists.series(),
 		Kernel:      v,
 		Diagnostics: diagnostics(a),
 	}
 }
 
 // indirectDocOf returns the JSON of an indirect jump or call.
-func indirectDocOf(in *succ.Indirect) *indirectDoc {
+func indirectDocOf(in *succ.Indirect, lists *sharedLists) *indirectDoc {
 	doc := &indirectDoc{
-		Insn: int(in.PC), Op: in.Op, Register: int(in.Reg), Status: string(in.Status),
-		Tables: []useDoc{}, Exact: ints(in.Exact), Proven: ints(in.Proven), Range: ints(in.Range), Kernel: ints(in.Kernel),
-		Reason: in.Reason,
+		Insn: int(in.PC), Op: in.Op, Register: int(in.Reg), Status: string(in.Status), Tables: []useDoc{},
+		Exact: listID(lists, in.Exact), Proven: listID(lists, in.Proven), Range: listID(lists, in.Range),
+		Kernel: listID(lists, in.Kernel), Reason: in.Reason,
 	}
 	for _, u := range in.Tables {
-		doc.Tables = append(doc.Tables, useDoc{u.Name, u.Entries, u.Min, u.Max, ints(u.Selected)})
+		doc.Tables = append(doc.Tables, useDoc{u.Name, u.Entries, u.Min, u.Max, listID(lists, u.Selected)})
 	}
 	return doc
 }
@@ -160,21 +163,18 @@ func subprogDocs(p *bytecode.Program) []subprogDoc {
 }
 
 // blockDocs returns what makes the JSON of each block.
-func blockDocs(a *pipeline.Analysis) func(i int) any {
+func blockDocs(a *pipeline.Analysis, lists *sharedLists) func(i int) any {
 	g := a.Graph
 	x, facts := explain.New(a), a.Succ.Facts
 	return func(i int) any {
 		b, id := &g.Blocks[i], blockID(i)
 		doc := blockDoc{
 			ID: i, Start: int(b.Start), End: int(b.End), Subprogram: b.Sub,
-			Death: string(x.Death(id)), Succs: []edgeDoc{},
+			Death: string(x.Death(id)), Succs: lists.edges(g.Succs(id)),
 		}
 		if facts.Asked() {
 			reached := facts.BlockReached(id)
 			doc.Reachable, doc.Verifier = &reached, facts.ReachBlock(id).String()
-		}
-		for _, e := range g.Succs(id) {
-			doc.Succs = append(doc.Succs, edgeDoc{int(e.To), e.Kind.String()})
 		}
 		return &doc
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
@@ -103,6 +104,7 @@ func cfgBrief(w io.Writer, v *view) error {
 	loops := cfg.Loops(g)
 	x := explain.New(v.a)
 	cfgTitle(w, v)
+	told := toldEdges{all: v.all, lists: newSharedLists()}
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	for i, b := range g.Blocks {
 		if g.Entry(b.Sub) == cfg.BlockID(i) {
@@ -110,10 +112,13 @@ func cfgBrief(w io.Writer, v *view) error {
 			fmt.Fprintf(w, "%s:\n", funcName(v.program, b.Sub))
 		}
 		fmt.Fprintf(tw, "  b%d\t%d..%d\t%s\t%s\n", i, b.Start, b.End-1, blockMarks(v.a, x, loops, cfg.BlockID(i)),
-			succList(v.a, cfg.BlockID(i)))
+			told.succList(v.a, cfg.BlockID(i)))
 	}
 	if err := tw.Flush(); err != nil {
 		return err
+	}
+	if told.left > 0 {
+		fmt.Fprintf(w, "%s stand at another block (--all)\n", visible.Count(told.left, "list"))
 	}
 	for _, d := range diagnostics(v.a) {
 		fmt.Fprintf(w, "note: %s\n", visible.Text(d))
@@ -152,29 +157,24 @@ func blockMarks(a *pipeline.Analysis, x *explain.Explainer, loops *cfg.LoopFores
 	return s
 }
 
-// succList returns a block's edges: "→ b1, b4 taken". A fan of many edges of
-// one kind names the kind once.
-func succList(a *pipeline.Analysis, b cfg.BlockID) string {
+// succList writes a block's edges: "→ b1, b4 taken". A fan of many edges of one kind
+// names the kind once.
+func (t *toldEdges) succList(a *pipeline.Analysis, b cfg.BlockID) string {
 	edges := a.Graph.Succs(b)
 	if len(edges) == 0 {
 		return "→ " + ending(a, b)
 	}
-	s := "→ "
-	for i, e := range edges {
-		if i > 0 {
-			s += " "
+	var parts []string
+	for fan := range fans(edges) {
+		text := t.fan(blocksOf(fan), b)
+		if kind := fan[0].Kind; kind != cfg.FallThrough {
+			text += " " + kind.String()
 		}
-		s += e.To.String()
-		last := i+1 == len(edges) || edges[i+1].Kind != e.Kind
-		if last && e.Kind != cfg.FallThrough {
-			s += " " + e.Kind.String()
-		}
-		if last && i+1 < len(edges) {
-			s += ","
-		}
+		parts = append(parts, text)
 	}
-	if dead := deadEdges(a, b); dead != "" {
-		s += "  (never " + dead + ")"
+	s := "→ " + strings.Join(parts, ", ")
+	if dead := deadEdges(a, b); len(dead) > 0 {
+		s += "  (never " + t.fan(dead, b) + ")"
 	}
 	return s
 }
@@ -195,26 +195,23 @@ func ending(a *pipeline.Analysis, b cfg.BlockID) string {
 }
 
 // deadEdges names the targets of edges that facts prove never taken.
-func deadEdges(a *pipeline.Analysis, b cfg.BlockID) string {
+func deadEdges(a *pipeline.Analysis, b cfg.BlockID) []cfg.BlockID {
 	if !a.Succ.Facts.Reached(a.Graph.Blocks[b].Start) {
-		return ""
+		return nil
 	}
-	s := ""
+	var out []cfg.BlockID
 	lo, hi := a.Graph.SuccIDs(b)
 	for i := lo; i < hi; i++ {
 		if !a.Succ.Facts.EdgeFeasible(i) {
-			if s != "" {
-				s += " "
-			}
-			s += a.Graph.Edges()[i].To.String()
+			out = append(out, a.Graph.Edges()[i].To)
 		}
 	}
-	return s
+	return out
 }
 
 // cfgJSON is succJSON without the answers on indirect jumps, with loops.
 func cfgJSON(v *view) (any, error) {
-	loops := cfg.Loops(v.a.Graph)
+	loops, lists := cfg.Loops(v.a.Graph), newSharedLists()
 	type loopDoc struct {
 		Header      int   `json:"header"`
 		Depth       int   `json:"depth"`
@@ -225,11 +222,12 @@ func cfgJSON(v *view) (any, error) {
 		head
 		Subprograms []subprogDoc      `json:"subprograms"`
 		Blocks      jsonstream.Series `json:"blocks"` // of blockDoc
+		Lists       jsonstream.Series `json:"lists"`
 		Loops       []loopDoc         `json:"loops"`
 		Diagnostics []string          `json:"diagnostics"`
 		Facts       string            `json:"facts,omitempty"`
-	}{headOf(v.program), subprogDocs(v.program), series(len(v.a.Graph.Blocks), blockDocs(v.a)), []loopDoc{},
-		diagnostics(v.a), ""}
+	}{headOf(v.program), subprogDocs(v.program), series(len(v.a.Graph.Blocks), blockDocs(v.a, lists)),
+		lists.series(), []loopDoc{}, diagnostics(v.a), ""}
 	if !v.a.Succ.Facts.Asked() {
 		out.Facts = "not asked"
 	}

@@ -25,7 +25,7 @@ func succText(w io.Writer, v *view) error {
 	}
 	title(w, v.program, fmt.Sprintf(", %d of %s reachable%s, %s", count[cfg.Yes]+count[cfg.Maybe],
 		visible.Count(len(a.Graph.Blocks), "block"), perhaps, indirectText(countOps(a))))
-	told := toldLists{}
+	told := toldLists{all: v.all}
 	for _, in := range a.Succ.Indirect {
 		targets := func(pcs []bytecode.PC) string { return told.text(pcs, in.PC) }
 		fmt.Fprintf(w, "  insn %d  %s %s  %s\n", in.PC, in.Op, in.Reg, in.Status)
@@ -45,6 +45,9 @@ func succText(w io.Writer, v *view) error {
 		if in.Reason != "" {
 			fmt.Fprintf(w, "    why     %s\n", visible.Text(in.Reason))
 		}
+	}
+	if told.left > 0 {
+		fmt.Fprintf(w, "  %s stand at another instruction (--all)\n", visible.Count(told.left, "list"))
 	}
 	k, hazards := kernelVerdict(a)
 	mark := ""
@@ -99,7 +102,9 @@ const maxListed = 10_000
 
 // toldLists knows lists of targets that were told of.
 type toldLists struct {
+	all    bool // list everything
 	listed int
+	left   int                       // lists that were not written again
 	at     map[*bytecode.PC]toldList // by first element: equal lists are one (succ.Indirect)
 }
 
@@ -116,7 +121,8 @@ func (t *toldLists) text(pcs []bytecode.PC, pc bytecode.PC) string {
 	}
 	old, ok := t.at[&pcs[0]]
 	switch {
-	case ok && old.n == len(pcs) && t.listed > maxListed:
+	case ok && old.n == len(pcs) && t.listed > maxListed && !t.all:
+		t.left++
 		return fmt.Sprintf("as at insn %d (%d)", old.pc, old.n)
 	case t.at == nil:
 		t.at = map[*bytecode.PC]toldList{}
