@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
@@ -22,20 +23,24 @@ type Position struct {
 
 // The forms of a position: "bpf_prog_<tag>_name+0x8a0/0x900 [bpf]" and shorter.
 var (
-	positionForm = regexp.MustCompile(`^(?:bpf_prog_([0-9a-f]{16})(?:_([^+\s]*))?|([^+\s]*))\+` +
-		`(0x[0-9a-fA-F]+|[0-9]+)(?:/(0x[0-9a-fA-F]+))?(?:\s*\[bpf\])?$`)
-	addressForm = regexp.MustCompile(`^0x[0-9a-fA-F]{9,16}$`)
+	positionForm = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(?:bpf_prog_([0-9a-f]{16})(?:_([^+\s]*))?|([^+\s]*))\+` +
+			`(0x[0-9a-fA-F]+|[0-9]+)(?:/(0x[0-9a-fA-F]+))?(?:\s*\[bpf\])?$`)
+	})
+	addressForm = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^0x[0-9a-fA-F]{9,16}$`)
+	})
 )
 
 // Parse reads a position in any of its forms: "+0x8a0", "name+0x8a0/0x900",
 // "bpf_prog_TAG_name+0x8a0/0x900 [bpf]", or an address.
 func Parse(s string) (Position, error) {
 	s = strings.TrimSpace(s)
-	if addressForm.MatchString(s) {
+	if addressForm().MatchString(s) {
 		addr, err := strconv.ParseUint(s, 0, 64)
 		return Position{Offset: addr, Absolute: true}, err
 	}
-	m := positionForm.FindStringSubmatch(s)
+	m := positionForm().FindStringSubmatch(s)
 	if m == nil {
 		return Position{}, fmt.Errorf("position %q: want +0xOFF, name+0xOFF, or bpf_prog_TAG_name+0xOFF as in a stack trace", s)
 	}
