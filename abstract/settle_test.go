@@ -16,9 +16,11 @@ import (
 func TestWalkAll(t *testing.T) {
 	const most = 50_000
 	compared, shorter := 0, 0
-	for seed := range uint64(240) {
+	for seed := range uint64(320) {
 		p := constants(seed)
 		switch seed % 8 {
+		case 5, 6, 7:
+			p = pairs(seed)
 		case 1:
 			p = progen.Random(seed, 12+int(seed%20))
 		case 2:
@@ -85,6 +87,54 @@ func TestSettleCallback(t *testing.T) {
 	if got := Settle(p, f, opt, 1000).Reach(at); f.Reach(at) != cfg.Maybe || got != cfg.Maybe {
 		t.Errorf("%v, settled %v, want maybe", f.Reach(at), got)
 	}
+}
+
+// pairs makes a program in which paths with other constants meet, and registers are then
+// compared with each other, which nothing else has decided anything by.
+func pairs(seed uint64) *bytecode.Program {
+	rnd := rand.New(rand.NewPCG(seed, 22))
+	var a progen.Asm
+	data := []bytecode.Reg{7, 8, 9, 2, 3}
+	reg := func() bytecode.Reg { return data[rnd.IntN(len(data))] }
+	small := func() int32 { return int32(rnd.IntN(5)) - 1 }
+	a.Emit(0xbf, 6, 1, 0, 0)
+	for _, r := range data {
+		a.Emit(0xb7, r, 0, 0, small())
+	}
+	for i := range 2 + rnd.IntN(4) { // paths that meet
+		end := fmt.Sprint("meet", i)
+		a.Emit(0x61, 0, 6, int16(4*i), 0)
+		a.If(0x15, 0, 0, 0, end)
+		a.Emit(0xb7, reg(), 0, 0, small())
+		a.Label(end)
+	}
+	for i := range 3 { // places at which a state may be remembered
+		next := fmt.Sprint("next", i)
+		for range 3 {
+			switch rnd.IntN(5) {
+			case 0:
+				a.Emit([]uint8{0xbf, 0xbc, 0x0f, 0x1c, 0x5f, 0x4f}[rnd.IntN(6)], reg(), reg(), 0, 0)
+			case 1:
+				a.Emit(0x7b, 10, reg(), -8, 0)
+				a.Emit(0x79, reg(), 10, -8, 0)
+			case 2:
+				a.Emit([]uint8{0x87, 0xdc, 0x84}[rnd.IntN(3)], reg(), 0, 0, 32)
+			default:
+				a.Emit(0xb7, 0, 0, 0, 0)
+			}
+		}
+		a.If(0x05, 0, 0, 0, next)
+		a.Label(next)
+	}
+	for i := range 1 + rnd.IntN(3) { // decisions
+		end := fmt.Sprint("end", i)
+		a.If([]uint8{0x1d, 0x5d, 0x2d, 0xad, 0xdd, 0x7d, 0x4d, 0x1e, 0x2e, 0xae}[rnd.IntN(10)], reg(), reg(), 0, end)
+		a.Emit(0xb7, reg(), 0, 0, small())
+		a.Label(end)
+	}
+	a.Emit(0xb7, 0, 0, 0, 0)
+	a.Emit(0x95, 0, 0, 0, 0)
+	return a.Program("pairs")
 }
 
 // constants makes a program of a few constants that differ between paths which meet, go
