@@ -176,9 +176,8 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 		s.set(in.Dst, src)
 		return
 	}
-	if !src.is(Number) {
-		// A part of a pointer: a number that says nothing.
-		s.set(in.Dst, number(r.a.opt.Rules.alu(op, is32, unknown, unknown)))
+	if !src.is(Number) || r.a.opt.Rules == Kernel && op != scalar.Mov && src.flags&(maybePtr|maybeLocal) != 0 {
+		s.set(in.Dst, r.part(op, is32, src))
 		return
 	}
 	if in.Source() == asm.RegSource && src.Off.Umax() <= wholeBelow(op) {
@@ -201,6 +200,24 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 		src.flags &^= maybePtr | maybeLocal | foreign | object | atStart
 	}
 	s.set(in.Dst, src)
+}
+
+// part returns what a narrow move makes of a pointer: a number that says nothing. The
+// verifier does not look at a sign that is extended then.
+//
+// Source: kernel/bpf/verifier.c check_alu_op, Linux 7.3.
+func (r *run) part(op scalar.Op, is32 bool, src *Value) *Value {
+	v := number(r.a.opt.Rules.alu(op, is32, unknown, unknown))
+	if r.a.opt.Rules == Kernel && op != scalar.Mov {
+		v = unknownNumber
+		if is32 {
+			v = number(r.a.opt.Rules.alu(scalar.Mov, true, unknown, unknown))
+		}
+	}
+	if src.is(Number) { // or of a number
+		return v.loosened()
+	}
+	return v
 }
 
 // wholeBelow returns the largest number that a narrow move does not change.
@@ -250,6 +267,9 @@ func (r *run) summed(v *Value) bool { return r.a.opt.Rules == Kernel && v.add !=
 // (kernel/bpf/verifier.c adjust_ptr_min_max_vals).
 func (r *run) pointerALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) *Value {
 	if op.Unary() {
+		if r.a.opt.Rules == Kernel { // not told from other numbers by all kernels
+			return unknownNumber.loosened()
+		}
 		return number(r.a.opt.Rules.alu(op, is32, unknown, unknown))
 	}
 	var out []Alt

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/abstract/arc"
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
 	"github.com/bpfcfg/bpfcfg/abstract/tnum"
 	"github.com/bpfcfg/bpfcfg/cfg"
@@ -145,8 +146,21 @@ func (k kernelValue) fits(v *Value) bool {
 		case typeName(a) != k.kind && !strings.HasPrefix(k.kind, kindNames[a.Kind]):
 			return false
 		}
-		return k.off.Leq(a.Off)
+		return k.off.Leq(a.Off) || includes(a.Off, k.off)
 	})
+}
+
+// includes is Leq where the parts of a number rule out together what one part has more.
+func includes(s, k scalar.S) bool {
+	high, low := scalar.Unknown(), scalar.Unknown()
+	high.R64, low.R32 = rest(s.R64), rest(s.R32)
+	none := func(more scalar.S, full bool) bool { return full || scalar.Meet(k, more).Empty() }
+	return s.Var.Includes(k.Var) && none(high, s.R64.IsFull()) && none(low, s.R32.IsFull())
+}
+
+// rest returns the words outside of an arc that is not full.
+func rest[T arc.Word](a arc.Arc[T]) arc.Arc[T] {
+	return arc.Arc[T]{Base: a.Last() + 1, Size: ^a.Size - 1}
 }
 
 // fitsHeld reports whether what our value covers beside its own numbers, because the
