@@ -36,7 +36,7 @@ func placeFigure(ctx context.Context, s *Scene, opt PlaceOptions) (*Layout, erro
 			opt.Engine = Layered{Options: layered.Options{MaxWidth: figureWidth * percent / 100, MaxHeight: -1, Slack: 40,
 				NodeGap: 12, TrackGap: 8, ChanTop: 14, ChanEnd: 20}}
 		}
-		opt.MaxWidth = figureWidth
+		opt.MaxWidth = figureWidth * percent / 100
 		l, err := place(ctx, s, opt)
 		if err != nil {
 			return nil, err
