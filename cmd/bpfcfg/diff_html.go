@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/internal/check"
 	"github.com/bpfcfg/bpfcfg/internal/diff"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render"
@@ -72,6 +73,7 @@ func aroundDiff(r *diff.Report) []render.Section {
 func addDiffPage(pages *render.Pages, r *diff.Report, p *diff.Program) error {
 	s := unionScene(p, fmt.Sprintf("%s → %s", shortName(r.Old), shortName(r.New)))
 	picture.AddCode(s, p.New)
+	s.Findings = diffFindings(p)
 	if p.OldName != p.Name {
 		s.Title = p.OldName + " → " + p.Name
 	}
@@ -93,6 +95,31 @@ func addDiffPage(pages *render.Pages, r *diff.Report, p *diff.Program) error {
 		return err
 	}
 	return pages.Add(s, l)
+}
+
+// diffFindings returns what check finds in the new version, and what it found in the
+// old one at the same block and finds no more.
+func diffFindings(p *diff.Program) []render.Finding {
+	type place struct {
+		id    string
+		block int
+	}
+	found, out := map[place]bool{}, pageFindings(p.New)
+	for _, f := range out {
+		found[place{f.ID, f.Block}] = true
+	}
+	now := blocksOfOld(p)
+	for _, f := range pageFindings(p.Old) {
+		if f.Block != render.Outside {
+			f.Block = now[f.Block]
+		}
+		if found[place{f.ID, f.Block}] {
+			continue
+		}
+		f.Level, f.Message, f.Fix = string(check.Note), "no longer found: "+f.Message, ""
+		out = append(out, f)
+	}
+	return out
 }
 
 // known writes a number, or that it is not known.

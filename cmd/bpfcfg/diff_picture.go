@@ -61,25 +61,16 @@ func (u *union) funcs() {
 
 // blocks finds the blocks, and adds those that are gone.
 func (u *union) blocks() {
-	u.block = make([]int, len(u.old.Blocks))
-	for i := range u.block {
-		u.block[i] = -1
-	}
-	for n, o := range u.p.OldBlock {
-		if o >= 0 {
-			u.block[o] = n
-		}
-	}
+	u.block = blocksOfOld(u.p)
 	whole := len(u.p.OldFunc) // functions from here on are gone as a whole
 	for o, n := range u.block {
-		if n >= 0 {
+		if n < len(u.s.Blocks) {
 			continue
 		}
 		b := u.old.Blocks[o]
 		b.Name, b.Func = "old "+b.Name, u.fn[b.Func]
 		b.Mark, b.Why = render.MarkRemoved, "not in the new version"
 		b.Entry = b.Entry && b.Func >= whole
-		u.block[o] = len(u.s.Blocks)
 		u.s.Blocks = append(u.s.Blocks, b)
 	}
 	for o, n := range u.fn {
@@ -117,6 +108,28 @@ func (u *union) dropEmpty(first int) {
 			}
 		}
 	}
+}
+
+// blocksOfOld returns the block of the union that each block of the old version is: its
+// new version, or behind the new ones, in their order, what is gone.
+func blocksOfOld(p *diff.Program) []int {
+	out := make([]int, len(p.Old.Graph.Blocks))
+	for i := range out {
+		out[i] = -1
+	}
+	for n, o := range p.OldBlock {
+		if o >= 0 {
+			out[o] = n
+		}
+	}
+	gone := len(p.New.Graph.Blocks)
+	for o, n := range out {
+		if n < 0 {
+			out[o] = gone
+			gone++
+		}
+	}
+	return out
 }
 
 // changes marks the blocks that are in both versions, and their instructions.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/internal/diff"
@@ -52,9 +54,35 @@ func TestUnion(t *testing.T) {
 	}
 }
 
+// checkDiffFindings states that a difference has the findings of the new version at its
+// blocks, and those that are gone at the blocks of the union that have their instruction.
+func checkDiffFindings(t *testing.T, name string, p *diff.Program, s *render.Scene) {
+	t.Helper()
+	now := pageFindings(p.New)
+	for i, f := range diffFindings(p) {
+		if i < len(now) {
+			if f != now[i] {
+				t.Errorf("%s %s: %+v, want %+v", name, p.Name, f, now[i])
+			}
+			continue
+		}
+		if !strings.HasPrefix(f.Message, "no longer found: ") || f.Level != "note" {
+			t.Errorf("%s %s: %+v is not said to be gone", name, p.Name, f)
+		}
+		if f.Block == render.Outside {
+			continue
+		}
+		if b := s.Blocks[f.Block]; f.Block >= len(p.New.Graph.Blocks) &&
+			!slices.ContainsFunc(b.Lines, func(l render.Line) bool { return l.Slot == f.Slot }) {
+			t.Errorf("%s %s: %+v is at %s, which does not have its instruction", name, p.Name, f, b.Name)
+		}
+	}
+}
+
 func checkUnion(t *testing.T, name string, p *diff.Program) {
 	t.Helper()
 	s := unionScene(p, name)
+	checkDiffFindings(t, name, p, s)
 	blocks, edges := count(s)
 	if got, want := len(s.Blocks)-blocks[render.MarkRemoved], len(p.New.Graph.Blocks); got != want {
 		t.Errorf("%s %s: %d blocks of the new version, want %d", name, p.Name, got, want)
