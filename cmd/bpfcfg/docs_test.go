@@ -54,6 +54,8 @@ func unrunnable(args []string) string {
 			return "needs a program that is loaded: the scripts with [live] do this"
 		case a == "--vm", a == "--uml", strings.HasPrefix(a, "vm:"), strings.HasPrefix(a, "uml:"):
 			return "needs a kernel image: TestAsk does this"
+		case strings.HasSuffix(a, ".btf"):
+			return "needs a kernel's types"
 		case strings.Contains(a, "…"), strings.HasPrefix(a, "$("):
 			return "is a pattern"
 		}
@@ -195,12 +197,16 @@ func documented(t *testing.T) map[string][]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range append(files, "../../README.md") {
+	evidence, err := filepath.Glob("../../docs/evidence/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(append(files, evidence...), "../../README.md") {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		out[filepath.Base(file)] = commands(string(text), true)
+		out[strings.TrimPrefix(filepath.ToSlash(file), "../../")] = commands(string(text), true)
 	}
 	var help bytes.Buffer
 	run([]string{"--help"}, streams{in: nil, out: &help, err: &help})

@@ -17,7 +17,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
 
-var update = flag.Bool("update", false, "rewrite the table in docs/jit.md")
+var update = flag.Bool("update", false, "rewrite the table in docs/evidence/jit.md")
 
 // tableKey is a row of the table: one kernel with one set of mitigations.
 type tableKey struct{ kernel, profile string }
@@ -91,11 +91,11 @@ const (
 	tableEnd   = "<!-- end of replay table -->\n"
 )
 
-// TestTable holds the table in docs/jit.md against the records: a row may have
+// TestTable holds the table in docs/evidence/jit.md against the records: a row may have
 // grown, as files are added, but must not promise more than there is.
 func TestTable(t *testing.T) {
 	rows := tallies(t)
-	path := filepath.Join("..", "..", "docs", "jit.md")
+	path := filepath.Join("..", "..", "docs", "evidence", "jit.md")
 	doc, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

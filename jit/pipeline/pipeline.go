@@ -3,7 +3,7 @@
 //
 //	bytes → Program → Graph ⇄ Facts ⇄ Targets → xlated → Image
 //
-//	a, err := pipeline.Run(p, profile)
+//	a, err := pipeline.Run(p, profile, rewrite.Options{})
 //	fmt.Println(a.Succ.Indirect, a.Image.Funcs)
 //
 // It decides nothing itself: it hands each stage what the stages before it

@@ -23,7 +23,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
-var update = flag.Bool("update", false, "write the table in docs/kernel-rules.md")
+var update = flag.Bool("update", false, "write the table in docs/evidence/kernel-rules.md")
 
 // shortfall is a recorded program on which a set is known to differ from the
 // kernel.
@@ -252,7 +252,7 @@ func loggedInsn(log, msg string) (pc int, ok bool) {
 }
 
 const (
-	tablePath  = "../../docs/kernel-rules.md"
+	tablePath  = "../../docs/evidence/kernel-rules.md"
 	tableBegin = "<!-- table of TestVerdicts -->\n"
 	tableEnd   = "<!-- end of the table -->\n"
 )

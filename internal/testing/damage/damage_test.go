@@ -25,7 +25,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
-// rounds is how often each kind of fault is applied to the objects; docs/hardening.md
+// rounds is how often each kind of fault is applied to the objects; docs/evidence/hardening.md
 // has the figures of a long run.
 var rounds = flag.Int("damage.rounds", 60, "faults of each kind")
 
