@@ -12,7 +12,7 @@ import (
 )
 
 // TestReplay: at the start of a block Before gives the entry states, at its end
-// states that lead to those behind it.
+// states that lead to those after it.
 func TestReplay(t *testing.T) {
 	n := 0
 	for _, file := range testenv.Glob(t, "corpus/out-plain/*.o") {

@@ -87,7 +87,7 @@ func shiftFrames(frames []*frame, by int32) []*frame {
 	return out
 }
 
-// call carries out a call of a subprogram and returns the states behind it.
+// call carries out a call of a subprogram and returns the states after it.
 func (r *run) call(pc bytecode.PC, sub int, s *State) []*State {
 	r.checkArgs(pc, s, r.a.p.Subprogs[sub].Params)
 	if r.a.p.Subprogs[sub].Global && sub != 0 {
@@ -108,7 +108,7 @@ func (r *run) call(pc bytecode.PC, sub int, s *State) []*State {
 // caller when it comes back, with no register of r1 to r5.
 // The state s says the same afterwards.
 func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State {
-	s.share() // the states of the callee and those behind the call have its frames, too
+	s.share() // the states of the callee and those after the call have its frames, too
 	live := r.a.live[r.a.g.Entry(sub)]
 	for i := bytecode.R1; i <= bytecode.R5; i++ {
 		if live>>i&1 == 0 {
@@ -193,7 +193,7 @@ func (s *State) rebaseFrames(base uint32, came bool) {
 	}
 }
 
-// unknownCall returns the state behind a call that cannot be followed in its
+// unknownCall returns the state after a call that cannot be followed in its
 // context: recursion, or a chain of calls that is too deep. The callee is
 // analysed with anything at all.
 func (r *run) unknownCall(pc bytecode.PC, sub int, s *State) *State {
@@ -203,7 +203,7 @@ func (r *run) unknownCall(pc bytecode.PC, sub int, s *State) *State {
 	return s.behindAny()
 }
 
-// behindAny returns the state behind a call of which nothing is known, or at its landing
+// behindAny returns the state after a call of which nothing is known, or at its landing
 // pad: no kernel is known that follows exceptions there.
 func (s *State) behindAny() *State {
 	out := s.fork()
@@ -216,7 +216,7 @@ func (s *State) behindAny() *State {
 	return out
 }
 
-// callGlobal returns the state behind a call of a global function, which the
+// callGlobal returns the state after a call of a global function, which the
 // kernel verifies on its own, by the types of its parameters
 // (kernel/bpf/verifier.c check_func_call and btf_check_subprog_call, Linux 7.3).
 func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
@@ -254,7 +254,7 @@ func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
 	return s
 }
 
-// argSize returns how many bytes a global function may write behind its
+// argSize returns how many bytes a global function may write after its
 // parameter number i.
 func argSize(args []string, i int) int64 {
 	if args == nil {

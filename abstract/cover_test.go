@@ -12,7 +12,7 @@ import (
 
 // TestNarrowGoesOn: where any number and one of 0 to 15 meet, the first covers the second.
 // Behind x != 5 Linux 7.2 keeps of the first all numbers but 5, and of the second the range
-// whole (an arc cannot have a hole); so x == 5 behind it is followed for the second alone.
+// whole (an arc cannot have a hole); so x == 5 after it is followed for the second alone.
 // With only the first it is dead.
 func TestNarrowGoesOn(t *testing.T) {
 	const narrow, wide, flag = 6, 7, 8

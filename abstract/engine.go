@@ -12,7 +12,7 @@ import (
 // number of states and then for one that is joined and widened, which ends soon.
 const (
 	maxStates     = 16 // states of a block that are kept apart, at most
-	maxExits      = 8  // states behind a subprogram that are kept apart
+	maxExits      = 8  // states after a subprogram that are kept apart
 	certainStates = 4  // times as many when all are certain
 
 	minUnroll = 64      // states of a block that are carried out in a large subprogram

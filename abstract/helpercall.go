@@ -81,7 +81,7 @@ func (r *run) again(pc bytecode.PC, s *State) {
 	}
 }
 
-// returned returns what r0 holds behind a call.
+// returned returns what r0 holds after a call.
 func (r *run) returned(h callee, s *State) *Value {
 	switch {
 	case h.buffer != 0:

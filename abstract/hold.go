@@ -40,7 +40,7 @@ func acquires(p *bytecode.Program, pc bytecode.PC, in bytecode.Insn) bool {
 	return ok && ref.Kind == bytecode.RefKfunc && (ref.Name == "bpf_obj_new" || ref.Name == "bpf_obj_new_impl")
 }
 
-// hold notes what is held behind a call.
+// hold notes what is held after a call.
 func (r *run) hold(pc bytecode.PC, in bytecode.Insn, s *State) {
 	if r.a.opt.Rules != Kernel {
 		return

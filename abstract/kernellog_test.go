@@ -37,7 +37,7 @@ type logWalk struct {
 	t     *testing.T
 	p     *bytecode.Program
 	regs  map[int]kernelValue
-	walks bool // the listings in front of the walk are over
+	walks bool // the listings before the walk are over
 	whole bool // the next line holds all registers
 
 	words map[string]word // those that were read before

@@ -64,7 +64,7 @@ func fields(s string) []string {
 	return out
 }
 
-// parseValue reads what stands behind "R1=".
+// parseValue reads what stands after "R1=".
 func parseValue(t *testing.T, kind, args string) kernelValue {
 	if n, ok := parseNumber(kind); ok {
 		return kernelValue{kind: "scalar", off: scalar.Const(n)}

@@ -102,7 +102,7 @@ func useDefJump(p *bytecode.Program, pc bytecode.PC, dst, src uint16) (use, def 
 }
 
 // liveness returns for each block the registers whose values on entry to it may
-// be read. A register behind an indirect jump of which no target is known yet
+// be read. A register after an indirect jump of which no target is known yet
 // counts as read.
 func liveness(g *cfg.Graph, order []cfg.BlockID) []uint16 {
 	use, def := make([]uint16, g.NumBlocks()), make([]uint16, g.NumBlocks())
@@ -145,7 +145,7 @@ func backward[S uint16 | slotSet](g *cfg.Graph, order []cfg.BlockID, all S, tran
 	return in
 }
 
-// liveOut returns what may be read behind a block.
+// liveOut returns what may be read after a block.
 func liveOut[S uint16 | slotSet](g *cfg.Graph, b cfg.BlockID, in []S, all S) S {
 	succs := g.Succs(b)
 	if len(succs) == 0 && g.Program.Insns[g.Blocks[b].Last].IsGotox() {

@@ -24,7 +24,7 @@ var tracedPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr | object | atStart
 const (
 	memValue      Memory = 1<<memoryBits - 1 - iota // a value of a map that is not known
 	memPacketEnd                                    // the end of packet data
-	memPacketPast                                   // packet data, at its end or behind it
+	memPacketPast                                   // packet data, at its end or after it
 	memFile                                         // struct file that is trusted
 	memHanded                                       // referenced, so its fields are trusted; loads may fault
 	memFullSock                                     // a socket that is known to be a full one
@@ -191,7 +191,7 @@ func (r *run) checkField(acc access, a *Alt, off int64) {
 	if r.a.p.Type != "sk_msg" {
 		return
 	}
-	const numbers, pointers = 16, 72 // data and data_end are before, sk is behind
+	const numbers, pointers = 16, 72 // data and data_end are before, sk is after
 	ok := acc.size == 8 && (off == 0 || off == 8 || off == pointers) ||
 		acc.size == 4 && off >= numbers && off < pointers && off%4 == 0
 	if !ok {

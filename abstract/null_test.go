@@ -9,7 +9,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
 
-// TestNull checks what is told of both ways behind a comparison of a pointer with 0.
+// TestNull checks what is told of both ways after a comparison of a pointer with 0.
 // Each row but the last two was decided by Linux 7.3.4: selftests cpumask_success,
 // verifier_map_in_map, verifier_direct_packet_access (test8_double_test_variant_1),
 // bpf_iter_tasks (dump_task_sleepable) and xdp-bench of xdp-tools 1.5.4 have them; of a
@@ -104,7 +104,7 @@ func TestNull(t *testing.T) {
 }
 
 // TestPacketTwice compares a packet pointer with the end of the packet twice, as the
-// selftest test8_double_test_variant_1: Linux 7.3.4 removes what is behind the second.
+// selftest test8_double_test_variant_1: Linux 7.3.4 removes what is after the second.
 func TestPacketTwice(t *testing.T) {
 	const jgeX, jgtX, ldx1 = 0x3d, 0x2d, 0x71
 	var a progen.Asm

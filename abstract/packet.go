@@ -3,7 +3,7 @@ package abstract
 import "github.com/bpfcfg/bpfcfg/abstract/scalar"
 
 // packets notes which pointer to packet data a comparison with the end of it tells to
-// be at the end or behind it: the verifier decides later comparisons of that register
+// be at the end or after it: the verifier decides later comparisons of that register
 // by it (kernel/bpf/verifier.c try_match_pkt_pointers and mark_pkt_end, Linux 5.11 to
 // 7.3). They are guesses here.
 func (c *compare) packets(taken, fall *State) {
@@ -25,7 +25,7 @@ func (c *compare) packets(taken, fall *State) {
 }
 
 // pastEnd reports whether the alternative is a pointer to packet data that is known to
-// be at its end or behind it.
+// be at its end or after it.
 func pastEnd(a *Alt) bool { return a.Kind == Other && memoryOf(a.Obj) == memPacketPast }
 
 // isMemory reports whether the value is a pointer to a kind of memory that is not

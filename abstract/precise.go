@@ -42,7 +42,7 @@ type origins struct {
 	rest   numberPlaces            // of anySlot
 }
 
-// own are the origins right behind a remembered state.
+// own are the origins right after a remembered state.
 func own() origins {
 	o := origins{rest: numberPlaces{regs: anySlot}}
 	for r := range o.regs {

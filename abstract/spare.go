@@ -46,8 +46,8 @@ func (a *analyzer) sparing() bool {
 }
 
 // barriers returns for each position in the order of a subprogram's blocks the first
-// position that a block there, or behind, leads back to. No state comes from there on to
-// a block in front of both.
+// position that a block there, or after, leads back to. No state comes from there on to
+// a block before both.
 func (a *analyzer) barriers(sub int) []int32 {
 	if a.back[sub] != nil {
 		return a.back[sub]

@@ -41,7 +41,7 @@ type State struct {
 	ghosts uint16
 	// locked says that a spin lock is held, for certain.
 	locked bool
-	// held is the instruction behind the one that acquired a reference which is held for
+	// held is the instruction after the one that acquired a reference which is held for
 	// certain: a socket or an object that the program must release. 0 for none. See hold.go.
 	held bytecode.PC
 	// tested are the readings on which a branch was decided, by rules Exact.

@@ -164,7 +164,7 @@ func TestWhyUnresolved(t *testing.T) {
 	}
 }
 
-// TestResultBehindJump sets r0 in front of an indirect jump and returns it behind.
+// TestResultBehindJump sets r0 before an indirect jump and returns it after.
 func TestResultBehindJump(t *testing.T) {
 	var a progen.Asm
 	a.Emit(mov, 0, 0, 0, 5)

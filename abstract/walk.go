@@ -449,7 +449,7 @@ func (w *walker) indirect(pc bytecode.PC, in bytecode.Insn) (ends bool) {
 	return false
 }
 
-// leaveEarly leaves a function at a legacy packet load, and lets it go on behind it.
+// leaveEarly leaves a function at a legacy packet load, and lets it go on after it.
 //
 // Source: kernel/bpf/verifier.c check_ld_abs, Linux 7.3.
 func (w *walker) leaveEarly() {

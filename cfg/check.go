@@ -55,14 +55,14 @@ func (g *Graph) checkTiles() error {
 			}
 			for pc := blk.Start; pc < blk.End; pc++ {
 				if g.blockOf[pc] != b {
-					return fmt.Errorf("slot %d of %v says %v", pc, b, g.blockOf[pc])
+					return fmt.Errorf("slot %d of %v belongs to %v", pc, b, g.blockOf[pc])
 				}
 			}
 			next = blk.End
 		}
 	}
 	if int(b) != len(g.Blocks) {
-		return fmt.Errorf("%d blocks behind the program", len(g.Blocks)-int(b))
+		return fmt.Errorf("%d blocks after the program", len(g.Blocks)-int(b))
 	}
 	return nil
 }
@@ -101,7 +101,7 @@ func (g *Graph) checkInside(b BlockID) error {
 		f := g.Program.Flow(pc)
 		if pc == blk.Last {
 			if f.Next < blk.End {
-				return fmt.Errorf("%v: an instruction behind the last, %d", b, pc)
+				return fmt.Errorf("%v: an instruction after the last, %d", b, pc)
 			}
 			return nil
 		}

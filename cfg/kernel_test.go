@@ -129,7 +129,7 @@ func TestKernelVerdicts(t *testing.T) {
 }
 
 // gotoxLast reports whether the message is that of Linux 6.19 for a gotox in
-// the last slot, which it takes for a goto to the slot behind. Linux 7.3 does
+// the last slot, which it takes for a goto to the slot after. Linux 7.3 does
 // not (kernel/bpf/verifier.c check_subprogs).
 func gotoxLast(message string, g *cfg.Graph) bool {
 	last := g.Program.Len() - 1
@@ -205,7 +205,7 @@ func (w *walker) walk(log string) string {
 }
 
 // step reports whether the graph lets control go from one instruction to
-// another. From an exit it may go behind any call, or back to a helper that
+// another. From an exit it may go after any call, or back to a helper that
 // calls back.
 func (w *walker) step(from, to bytecode.PC) bool {
 	g := w.g

@@ -7,7 +7,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
 
-// TestPostdominators compares with a slow answer: a block is behind another on
+// TestPostdominators compares with a slow answer: a block is after another on
 // every way when no way from the other ends without it.
 func TestPostdominators(t *testing.T) {
 	found := 0

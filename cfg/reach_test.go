@@ -8,7 +8,7 @@ import (
 )
 
 // TestReachableStatic checks what edges alone do not tell: a loaded address, and what is
-// behind bpf_throw.
+// after bpf_throw.
 func TestReachableStatic(t *testing.T) {
 	p := program(insns{
 		wide(bytecode.LdFunc, 3), hi, kfunc(1), exit, // main

@@ -17,7 +17,7 @@ const (
 func (c *function) isParams(r bytecode.Reg) bool { return c.prof.StackArgs && r == paramsReg }
 
 // loadArg emits a load of an incoming argument. The seventh, at r11+16, lies
-// behind the return address and the saved rbp.
+// after the return address and the saved rbp.
 func (c *function) loadArg(in bytecode.Insn, d x86.Reg) {
 	if in.Off == argSixth {
 		c.mov(x86.W64, d, x86.R9)

@@ -45,7 +45,7 @@ func ProfileForEnv(release, cmdline string, cpuFlags, cpuBugs []string,
 	return LookupProfile(v.Name() + strings.TrimPrefix(p.Name, have.Name()) + departures(p, want))
 }
 
-// env is the part of a machine's description that tells mitigations.
+// env is the part of a machine's description that determines mitigations.
 type env struct {
 	flags, bugs     []string
 	vulnerabilities map[string]string

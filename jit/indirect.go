@@ -2,7 +2,7 @@ package jit
 
 import "github.com/bpfcfg/bpfcfg/jit/x86"
 
-// Thunks lie in arrays in order of register numbers, so that one symbol tells
+// Thunks lie in arrays in order of register numbers, so that one symbol gives
 // where all are.
 const (
 	retpolineThunk = "__x86_indirect_thunk_"

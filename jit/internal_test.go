@@ -8,8 +8,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// TestPad checks which gaps a shrunken jump may leave: 4 in front of a
-// conditional jump, 3 in front of a goto or later exit, 2 or 5 in place of a
+// TestPad checks which gaps a shrunken jump may leave: 4 before a
+// conditional jump, 3 before a goto or later exit, 2 or 5 in place of a
 // goto that vanished; anything else fails as in do_jit.
 func TestPad(t *testing.T) {
 	tests := []struct {

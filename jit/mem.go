@@ -7,7 +7,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/x86"
 )
 
-// Mode bits of loads and stores that exist only behind the verifier
+// Mode bits of loads and stores that exist only after the verifier
 // (include/linux/filter.h). The same bits mean different things in different
 // classes.
 const (

@@ -14,7 +14,7 @@ import (
 // The zero value is empty.
 type Memo struct{ made []compiled }
 
-// compiled is an image, with what was asked of its kernel.
+// compiled is an image, with the properties of its kernel that were used.
 type compiled struct {
 	p       *Program
 	decides Profile

@@ -7,7 +7,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/x86"
 )
 
-// operand is the value of an instruction's operand that its bits do not tell:
+// operand is the value of an instruction's operand that its bits do not contain:
 // the callee of a call, the address that a 64-bit immediate load loads. Values
 // are looked up once, not in every walk.
 type operand struct {

@@ -12,7 +12,7 @@ var (
 	padNone = paddings{2, 5} // a goto that vanished
 )
 
-// pad emits, in walks that pad, a NOP in front of a jump of size bytes that
+// pad emits, in walks that pad, a NOP before a jump of size bytes that
 // makes the instruction as long as it was in the walk before. The gap is what
 // do_jit in bpf_jit_comp.c calls INSN_SZ_DIFF, less the jump itself; it fails
 // on any gap that cannot come from a jump that shrank, and so does this.

@@ -25,7 +25,7 @@ const (
 // loop ends on the first repetition of the total and not on a fixpoint of all
 // entries.
 //
-// The entry behind the first slot of a 64-bit immediate load is never updated
+// The entry after the first slot of a 64-bit immediate load is never updated
 // and never used.
 
 // compile walks over the function until its code is final, and appends that to

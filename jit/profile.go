@@ -10,7 +10,7 @@ type Profile struct {
 	Name    string `json:"name"`    // "linux-7.3", with "+option" for each departure
 	Version string `json:"version"` // "7.3"; decides what the kernel has, see package kernel
 
-	// StandsFor is the kernel that was asked for, "linux-7.5", when there is no
+	// StandsFor is the requested kernel, "linux-7.5", when there is no
 	// profile of it and this one, of the nearest older version, is used instead.
 	StandsFor string `json:"stands_for,omitempty"`
 
@@ -33,7 +33,7 @@ type Profile struct {
 	// the first chunk of per-CPU memory (mm/percpu.c), which is used while it has room,
 	// StackFar for a later one. It decides how long the instruction is that loads the
 	// address, differs between programs of one running kernel, and is empty when
-	// nothing tells: then rewrite marks the function.
+	// it is not known: then rewrite marks the function.
 	StackForm string `json:"stack_form,omitempty"`
 
 	AXReg         uint8 `json:"ax_reg"`          // number of the hidden register in xlated code: 11 or 12

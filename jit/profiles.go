@@ -61,9 +61,9 @@ const DefaultProfile = "linux-7.3"
 //     makes it Debian's.
 //   - linux-6.1: Debian's, without IBT, which its releases did not build in; the
 //     JIT does not use BMI2 yet.
-//   - linux-6.6: by reading alone. Structure offsets are those of 6.19 and not to
+//   - linux-6.6: read from source. Structure offsets are those of 6.19 and not to
 //     be relied upon.
-//   - linux-next: 7.3 with what the kernel has later, by reading alone.
+//   - linux-next: 7.3 with later features, read from source.
 func builtin(v kernel.Version) Profile {
 	p := Profile{
 		Name: v.Name(), Version: v.String(), IBT: true, SLS: true, RetpolineBuild: true, CFI: CFIOff,
@@ -127,7 +127,7 @@ func (p *Profile) Verified() bool {
 	return v != kernel.Next && v != 6006
 }
 
-// Title returns the profile's name for people: with "(unverified)" behind it when no
+// Title returns the profile's name for people: with "(unverified)" after it when no
 // kernel was compared with.
 func (p *Profile) Title() string {
 	if p.Verified() {
@@ -286,7 +286,7 @@ func LookupProfile(name string) (Profile, error) {
 	return p, nil
 }
 
-// cutOption splits a profile name in front of the first + or - that follows a
+// cutOption splits a profile name before the first + or - that follows a
 // version or an option's name. The - of "linux-7.3" belongs to the name.
 func cutOption(s string) (head, rest string) {
 	from := 0

@@ -116,7 +116,7 @@ func (c *function) endbr() {
 	}
 }
 
-// cfiLen returns the bytes in front of bpf_func (cfi_get_offset in
+// cfiLen returns the bytes before bpf_func (cfi_get_offset in
 // arch/x86/include/asm/cfi.h).
 func (c *function) cfiLen() int {
 	if c.prof.CFI == CFIOff {

@@ -33,7 +33,7 @@ func (c *function) branch(op byte, symbol string) {
 	c.branchTo(op, addr, known, symbol, 0)
 }
 
-// branchTo emits a jump or call to addr, which lies addend bytes behind the
+// branchTo emits a jump or call to addr, which lies addend bytes after the
 // target.
 func (c *function) branchTo(op byte, addr uint64, known bool, target string, addend int64) {
 	c.x.Byte(op)

@@ -59,7 +59,7 @@ type vector struct {
 	Insn *struct {
 		Xlated int    `json:"xlated_off"`
 		Offset int    `json:"code_off"`
-		Code   string // of the instruction, or of several behind it
+		Code   string // of the instruction, or of several after it
 	}
 }
 

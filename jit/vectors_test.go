@@ -110,7 +110,7 @@ func (b *vectorProgram) restoreTailCall(pc int) {
 		call.Filled = true
 		for _, r := range b.v.Funcs[0].Relocs {
 			if r.Kind == "rel32" && r.Sym == "" {
-				// The record's target is where the jump lands: behind the
+				// The record's target is where the jump lands: after the
 				// first 12 bytes, and a landing pad in kernels with those.
 				call.Target = uint64(r.Target) - 12
 				if !strings.HasPrefix(b.v.Kernel, "6.18") {
@@ -187,7 +187,7 @@ func (b *vectorProgram) markTargets() {
 func (b *vectorProgram) describeFuncs() {
 	funcs := b.prog.Funcs
 	reach := false
-	for i := len(funcs) - 1; i >= 0; i-- { // callees lie behind callers
+	for i := len(funcs) - 1; i >= 0; i-- { // callees lie after callers
 		f := &funcs[i]
 		insns := b.prog.Insns[f.Start:f.End]
 		f.StackDepth = stackDepth(insns)

@@ -65,7 +65,7 @@ func (m *model) start(k, at int) int {
 }
 
 // short returns the size of a jump in its short form, padded if need be, with
-// the code in front of it; ok is false for a gap that the kernel refuses.
+// the code before it; ok is false for a gap that the kernel refuses.
 func (m *model) short(at, front, size, gap int, also ...int) (int, bool) {
 	if !m.padding {
 		return front + size, true

@@ -319,7 +319,7 @@ const (
 	labelHeight = 11
 )
 
-// labelLines breaks visible text behind ";" and "," into at most most lines.
+// labelLines breaks visible text after ";" and "," into at most most lines.
 // Parts that end in ";" begin lines of their own.
 func labelLines(text string, most int) (lines []string, cut bool) {
 	var parts []string

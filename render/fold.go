@@ -226,7 +226,7 @@ func (f *folder) regions(above int) {
 	}
 }
 
-// order returns all blocks, those that edges lead to behind those that they come
+// order returns all blocks, those that edges lead to after those that they come
 // from, but for edges back: the reverse of the order in which a search leaves
 // them. It starts at the functions' entries, then at whatever is left.
 func (f *folder) order() []int {

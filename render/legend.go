@@ -10,7 +10,7 @@ import (
 // legendItem is an entry of the legend: a sign at the left of (x, y), which is
 // the base line, and what it means.
 type legendItem struct {
-	width int // of the sign, with the space behind it
+	width int // of the sign, with the space after it
 	label string
 	draw  func(x, y int)
 }

@@ -4,7 +4,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// markSigns are the signs in front of mark words, also seen without colour, and the class
+// markSigns are the signs before mark words, also seen without colour, and the class
 // of looks that each has.
 var markSigns = [...]struct{ mark, sign, meaning, class string }{
 	{MarkAdded, "+", "added", MarkAdded},

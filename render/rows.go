@@ -89,7 +89,7 @@ const (
 // row is a line of text in a box.
 type row struct {
 	kind  rowKind
-	slot  string // slot number, for insnText; slots behind the name, for headText
+	slot  string // slot number, for insnText; slots after the name, for headText
 	text  string // visible text
 	title string // full text, when text is cut
 	note  string

@@ -97,7 +97,7 @@ type Block struct {
 	Reason string
 
 	// Count is how often the block was visited, where something counted: runs,
-	// or walks of a verifier. It is drawn behind the name and as a tint.
+	// or walks of a verifier. It is drawn after the name and as a tint.
 	Count *uint64
 	// Folded is set when the block stands for several, see Fold; Lines are then
 	// the first and the last of all.
@@ -148,7 +148,7 @@ type Line struct {
 	Source string
 	File   string // file of Source
 	LineNo int    // line of Source in File, from 1
-	Note   string // short mark behind the text: "unpredicted", "deleted"
+	Note   string // short mark after the text: "unpredicted", "deleted"
 	Mark   string // MarkAdded, MarkRemoved or empty: drawn as a sign and a tint
 }
 
@@ -239,7 +239,7 @@ type TableEntry struct {
 	Offset   int    // target's byte offset in the image, -1 when there is none
 	Selected bool   // some index that the program computes selects it
 	Deleted  bool   // the verifier removed the target instruction
-	Note     string // short mark behind the target: "was b7"
+	Note     string // short mark after the target: "was b7"
 }
 
 // Image is the machine code: bytes from 0 to Len. Offsets count from its
@@ -267,7 +267,7 @@ type ByteMarkKind string
 // The kinds of byte marks.
 const (
 	BytesEpilogue ByteMarkKind = "epilogue" // shared exit code of a function
-	BytesPadding  ByteMarkKind = "padding"  // nops behind a prologue: padding, places to patch
+	BytesPadding  ByteMarkKind = "padding"  // nops after a prologue: padding, places to patch
 	BytesMismatch ByteMarkKind = "mismatch" // bytes that a comparison objects to
 )
 

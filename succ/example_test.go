@@ -48,7 +48,7 @@ func ExampleResolve() {
 	// 14 blocks
 }
 
-// What may be executed after the branch in front of the indirect jump, and after
+// What may be executed after the branch before the indirect jump, and after
 // the jump itself.
 func ExampleResult_Successors() {
 	p, err := sample()

@@ -84,7 +84,7 @@ func FuzzHostile(f *testing.F) {
 }
 
 // TestTooManyTargets checks that the work for tables that many jumps select
-// whole has a limit, behind which jumps are unresolved and all entries reached.
+// whole has a limit, after which jumps are unresolved and all entries reached.
 func TestTooManyTargets(t *testing.T) {
 	var a progen.Asm
 	const jumps, entries = 200, 50_000

@@ -99,7 +99,7 @@ func (r Result) MaybeNull() bool { return r&OrNull != 0 }
 
 // Proto is the prototype of a function.
 type Proto struct {
-	Params int // number of arguments; those behind the fifth are on the stack
+	Params int // number of arguments; those after the fifth are on the stack
 	Result Result
 	Args   [5]Arg
 }

@@ -225,7 +225,7 @@ func shift32(op Op, d S, k uint) S {
 	return r
 }
 
-// KernelFork tells whether the verifier splits the path at dst & src or
+// KernelFork reports whether the verifier splits the path at dst & src or
 // dst | src, and if so the two values of dst with which it goes on: src must be
 // constant and dst be exactly 0 or -1 (maybe_fork_scalars). The first is that
 // of the path it follows, the second is pushed and executes the instruction

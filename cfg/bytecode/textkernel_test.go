@@ -93,7 +93,7 @@ var (
 	number  = regexp.MustCompile(`#\d+`)
 )
 
-// sameText compares the text of an instruction with what a log has behind the
+// sameText compares the text of an instruction with what a log has after the
 // opcode, which goes on with the verifier's state. It returns what is wrong.
 func sameText(p *bytecode.Program, pc bytecode.PC, code uint8, log string) string {
 	if pc >= p.Len() {

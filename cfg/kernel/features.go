@@ -14,7 +14,7 @@ const (
 	ArenaAtomics                   // atomic operations on arenas
 	ShortMov64                     // 7-byte form of sign-extended 64-bit constants
 	PercpuMove                     // per-CPU address moves, made for inlined helpers
-	TailCallPointer                // tail-call counter behind a pointer
+	TailCallPointer                // tail-call counter after a pointer
 	PrivateStack                   // private stacks
 	AcquireRelease                 // load_acquire, store_release
 	ArenaSignExtend                // sign-extending arena loads

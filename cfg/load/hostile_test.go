@@ -273,7 +273,7 @@ func TestLinkedSize(t *testing.T) {
 }
 
 // TestLinkerFaultInSubprogram checks that the static linker's fault is also
-// noticed where libbpf does not: in a function behind the entry, whose entries
+// noticed where libbpf does not: in a function after the entry, whose entries
 // then point into the entry. The same table, moved as it should be, is fine.
 func TestLinkerFaultInSubprogram(t *testing.T) {
 	for _, c := range []struct {

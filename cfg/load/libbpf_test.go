@@ -86,7 +86,7 @@ func decodeHex(t testing.TB, code string) []bytecode.Insn {
 
 // TestLibbpf compares with what libbpf submits for the objects in testdata:
 // instructions, maps, tables, functions and lines of every program. Operands
-// that only a kernel knows are left out, and behind programs with an indirect
+// that only a kernel knows are left out, and after programs with an indirect
 // call the functions that their tables point at.
 func TestLibbpf(t *testing.T) {
 	progs, _ := readSubmitted(t)

@@ -17,7 +17,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// askCmd asks kernels of the user's what they make of programs.
+// askCmd loads programs into kernels of the user and reports the results.
 type askCmd struct {
 	Input  []string `arg:"" help:"Objects, directories or record:FILE#NAME."`
 	VM     []string `name:"vm" help:"Start this kernel image in QEMU." placeholder:"IMAGE" sep:"none"`
@@ -39,7 +39,7 @@ func (askCmd) Help() string {
   bpfcfg ask --vm 6.12/vmlinuz --vm 7.3/vmlinuz build/
   bpfcfg ask --uml linux.uml prog.o              takes a second, needs no QEMU, but has no JIT
 
-The kernel starts with bpfcfg as its init process. Neither root rights nor KVM are
+The kernel starts with bpfcfg as its init process. Neither privileges nor KVM are
 needed, and nothing is downloaded. See docs/ask.md.
 
 The exit status is 1 if a kernel refuses a program and 3 if a program got no answer.`
@@ -106,7 +106,7 @@ func (c *askCmd) Run(std streams, p *process) error {
 
 // outputs returns for each machine the file that its answers are saved in, empty for
 // none. Of several, each has a file in a directory, called as the machine's file; where
-// two have the same name, the directories that they lie in tell them apart.
+// two have the same name, the directories that contain them distinguish them.
 func (c *askCmd) outputs(list []ask.Machine) []string {
 	out, taken := make([]string, len(list)), map[string]int{}
 	for i, m := range list {
@@ -138,7 +138,7 @@ func absolute(path string) string {
 	return path
 }
 
-// machine asks one machine about all of the work, and saves the answers in a file
+// machine lets one machine load all programs, and saves the answers in a file
 // unless path is empty.
 func (c *askCmd) machine(std streams, p *process, m ask.Machine, work ask.Work, t *askTally, path string) error {
 	a, err := c.asker(m, std.types)

@@ -14,7 +14,7 @@ type foundCode struct {
 	at    []int // of each, its place in the report's programs, -1 for one that is not there
 }
 
-// addTo tells which lines executions reach.
+// addTo records the lines that executions reach.
 func (f foundCode) addTo(j *check.Join) {
 	for _, code := range f.codes {
 		j.Add(code)

@@ -19,7 +19,7 @@ type content struct {
 }
 
 // prepareShards hashes the files of all inputs, so that all machines agree on the
-// shard of each without talking, and merge can tell that all have had the same.
+// shard of each without talking, and merge can check that all had the same.
 func (c *checkRun) prepareShards() {
 	if c.shards == 1 {
 		return

@@ -16,7 +16,7 @@ type configurationFlags struct {
 	ConfigUnknown bool     `help:"Treat all configuration constants (const volatile) as unknown, except those given with --set."`
 }
 
-// configuration is what the flags ask for; nil asks for nothing.
+// configuration is the configuration that the flags set; nil sets nothing.
 type configuration struct {
 	cpus     int
 	unknown  bool

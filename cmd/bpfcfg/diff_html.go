@@ -45,7 +45,7 @@ func diffHTML(w io.Writer, r *diff.Report) error {
 	return err
 }
 
-// aroundDiff tells what a comparison found besides programs that differ.
+// aroundDiff describes the results of a comparison other than programs that differ.
 func aroundDiff(r *diff.Report) []render.Section {
 	var lines []string
 	same := 0

@@ -10,7 +10,7 @@ import (
 )
 
 // union is one scene of two versions of a program under construction: the newer
-// one's, whose blocks keep their numbers, and behind them what only the older one
+// one's, whose blocks keep their numbers, and after them what only the older one
 // has.
 type union struct {
 	p     *diff.Program
@@ -299,7 +299,7 @@ func (u *union) image() {
 	u.s.Before = &m
 }
 
-// notes tells the numbers that differ.
+// notes lists the numbers that differ.
 func (u *union) notes() {
 	for _, m := range u.p.Metrics {
 		if m.Old != m.New {

@@ -10,7 +10,7 @@ import (
 
 // Exit statuses; docs/cli.md lists them.
 const (
-	exitClean    = 0 // all that was asked is done
+	exitClean    = 0 // everything was done
 	exitFindings = 1 // findings at or above the level that fails
 	exitUsage    = 2 // the command line is wrong
 	exitInput    = 3 // an input could not be analysed

@@ -12,7 +12,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 
-// explainCmd tells why the analysis says what it says.
+// explainCmd explains the results of the analysis.
 type explainCmd struct {
 	Input  string   `arg:"" help:"Object, raw:FILE, record:FILE#NAME, or - for standard input."`
 	At     []string `arg:"" optional:"" help:"gotox@N, callx@N or insn@N (N is a slot), block@N, FILE:LINE, or a function (default: all indirect jumps and dead code)."`
@@ -120,10 +120,10 @@ func (c *explainCmd) places() ([]explain.Place, error) {
 	return out, nil
 }
 
-// maxPlaces bounds the places that are told of when none is named.
+// maxPlaces bounds the places that are explained when none is named.
 const maxPlaces = 1000
 
-// expand returns the places to tell of, which are all that there are in a program when
+// expand returns the places to explain, which are all places of a program when
 // none is named, and how many are left out.
 func (c *explainCmd) expand(a *pipeline.Analysis, places []explain.Place) (x *explain.Explainer, all []explain.Place,
 	left int) {

@@ -35,7 +35,7 @@ type goldenFlags struct {
 	excludeFlags
 }
 
-// maxCauses is how many causes of a difference are told unless all are asked
+// maxCauses bounds the causes of a difference that are listed unless all are asked
 // for.
 const maxCauses = 20
 

@@ -37,7 +37,7 @@ type source struct {
 	diags     []string     // what is odd about the file as a whole
 	refused   []string     // what libbpf refuses about it
 
-	// loaded tells how a record's programs were loaded, harden asks for
+	// loaded describes how a record's programs were loaded, harden requests
 	// constant blinding of all programs.
 	loaded map[*bytecode.Program]rewrite.Options
 	harden bool
@@ -206,7 +206,7 @@ func (s *source) read(r *record.Reader, file, name string) error {
 
 // addJob appends the program that a job submits; a job that only works on maps
 // has none. What all programs of a file may take is bounded as for an object:
-// a line asks for a large map with a few bytes.
+// a line can request a large map with a few bytes.
 func (s *source) addJob(env *record.Env, rec *record.Record, left *int) {
 	job := rec.Job
 	var p *bytecode.Program
@@ -386,10 +386,10 @@ func (s *source) keep(sel selector) (names []string) {
 	return names
 }
 
-// errNoMatch is the cause when an input has no program that was asked for.
+// errNoMatch is the cause when an input has no program that was selected.
 var errNoMatch = errors.New("no such program")
 
-// noMatch says that an input has no program that was asked for, but others.
+// noMatch reports that an input has programs, but none that was selected.
 func noMatch(input string, sel selector, names []string) error {
 	return inputError(fmt.Errorf("%s: %w: %s; the input has %s", input, errNoMatch, sel, listNames(names)))
 }

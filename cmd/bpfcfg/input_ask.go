@@ -30,7 +30,7 @@ type guests struct {
 	answers map[question]*answers
 }
 
-// question is what a kernel is asked: all programs of an object.
+// question is a request to a kernel: all programs of an object.
 type question struct {
 	machine ask.Machine
 	file    string

@@ -111,5 +111,5 @@ func (p *process) writeFunc(path string, content func(io.Writer) error) error {
 	return inputError(p.files.WriteFunc(path, content))
 }
 
-// brokenPipe reports whether a write failed because nobody reads any more.
+// brokenPipe reports whether a write failed because the reader has gone away.
 func brokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }

@@ -71,7 +71,7 @@ const (
 	interval = 100 * time.Millisecond
 )
 
-// step tells how far the work has come. It returns at once.
+// step reports the progress of the work. It returns at once.
 func (c *console) step(line string) {
 	if !c.live {
 		return

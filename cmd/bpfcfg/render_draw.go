@@ -23,7 +23,7 @@ type drawing struct {
 	scheme  string   // light or dark; "" leaves it to who looks, or is light
 	scale   float64  // of a PNG; 0 chooses
 	proc    *process // nil: nothing can stop it
-	console *console // hears how far the work is, and remarks; nil: nobody does
+	console *console // receives progress and remarks; may be nil
 }
 
 // draw returns the picture's bytes.
@@ -89,11 +89,11 @@ func (d drawing) context() context.Context {
 	return d.proc
 }
 
-// pngScale is the scale of a PNG that nobody asked another for: letters of 12
+// pngScale is the default scale of a PNG: letters of 12
 // pixels are hard to read.
 const pngScale = 2
 
-// fittingScale returns the scale of a PNG that nobody asked another for, and whether
+// fittingScale returns the default scale of a PNG, and whether
 // it is less than usual because the picture is too large.
 func fittingScale(dr *display.Drawing) (scale float64, less bool) {
 	var large *raster.TooLargeError

@@ -16,7 +16,7 @@ var endings = map[string]string{
 	"svg": ".svg", "html": ".html", "png": ".png", "pdf": ".pdf", "dot": ".dot", "json": ".layout.json", "mermaid": ".mmd",
 }
 
-// formatOf returns the format that a file's name asks for.
+// formatOf returns the format that a file's name implies.
 func formatOf(name string) (string, error) {
 	switch ext := strings.ToLower(filepath.Ext(name)); ext {
 	case "", ".svg":
@@ -82,13 +82,13 @@ func overwrites(output, input string) bool {
 	return err == nil && os.SameFile(a, b)
 }
 
-// written tells of files that were written, and on a terminal how to see them.
+// written reports files that were written, and on a terminal how to view them.
 type written struct {
 	std   streams
 	files []string // that a browser or a viewer shows
 }
 
-// add tells of a file. Its format decides whether there is something to see.
+// add reports a file. Its format decides whether it can be viewed.
 func (w *written) add(path, format string, size int) error {
 	if format != "dot" && format != "json" && format != "mermaid" {
 		w.files = append(w.files, path)

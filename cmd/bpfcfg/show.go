@@ -56,7 +56,7 @@ func (showCmd) Help() string {
 	return `Examples:
   bpfcfg show prog.o --stage insns               instructions with C lines
   bpfcfg show prog.o#f1 --stage cfg              the graph, drawn in the terminal
-  bpfcfg show prog.o --stage cfg --brief         one line for each block, fast: what never executes is not asked
+  bpfcfg show prog.o --stage cfg --brief         one line for each block, fast: without dead code
   bpfcfg show prog.o --stage cfg --brief --facts   the same, and what never executes
   bpfcfg show prog.o --stage succ --format json  targets of indirect jumps, for tools
   bpfcfg show prog.o --stage succ --profile linux-6.19   also whether that kernel accepts it
@@ -219,7 +219,7 @@ func (c *showCmd) one(w io.Writer, s source, v *view, st stage, prof jit.Profile
 	return nil, err
 }
 
-// graphOnly reports whether nobody asks what executes.
+// graphOnly reports whether the output needs no facts.
 func (c *showCmd) graphOnly() bool {
 	if c.Facts != nil {
 		return !*c.Facts

@@ -46,7 +46,7 @@ func relocNote(p *bytecode.Program, pc bytecode.PC) string {
 	return r.Note() + ", was " + bytecode.Text([]bytecode.Insn{r.Was, {}}, 0)
 }
 
-// beside returns a remark as it stands behind an instruction.
+// beside returns a remark as it stands after an instruction.
 func beside(note string) string {
 	if note == "" {
 		return ""

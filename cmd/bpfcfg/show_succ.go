@@ -100,7 +100,7 @@ func targets(pcs []bytecode.PC) string {
 // once only: all jumps through a table have as many as it has entries.
 const maxListed = 10_000
 
-// toldLists knows lists of targets that were told of.
+// toldLists holds the lists of targets that were printed.
 type toldLists struct {
 	all    bool // list everything
 	listed int

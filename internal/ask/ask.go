@@ -152,7 +152,7 @@ func (a *Asker) stall() time.Duration {
 	return a.Stall
 }
 
-// tell says what happens, if somebody listens.
+// tell reports progress, if there is a listener.
 func (a *Asker) tell(format string, args ...any) {
 	if a.Tell != nil {
 		a.Tell(fmt.Sprintf(format, args...))

@@ -23,7 +23,7 @@ import (
 	"sync"
 )
 
-// Errors that callers tell apart.
+// The errors that callers distinguish.
 var (
 	// ErrNotRegular is wrapped by Write when the path exists and is not a
 	// regular file.

@@ -4,7 +4,7 @@
 //	bias, known := cases.Bias(a, &a.Succ.Indirect[0])
 //	fmt.Println(entry + bias)                      // the value of the case
 //
-// The package tells nothing of switches that have no table.
+// The package does not handle switches without a table.
 package cases
 
 import (
@@ -188,7 +188,7 @@ func (t *tracer) alu(pc bytecode.PC, in bytecode.Insn) (done bool) {
 		return true
 	default:
 		// Other arithmetic is the source's own: the value begins here. Of a sum with a
-		// register nobody knows whose it is.
+		// register it is not known whose it is.
 		t.indexed = t.indexed && op != asm.Add && op != asm.Sub
 		return true
 	}

@@ -66,7 +66,7 @@ type Step struct {
 	Block   cfg.BlockID
 	PC      bytecode.PC // last instruction of the block, which decides where to go; the finding's in the last step
 	Text    string      // that instruction
-	Skipped int         // blocks left out of the path in front of this one
+	Skipped int         // blocks left out of the path before this one
 }
 
 // Related is another place that a finding speaks of: a table, a target.
@@ -95,7 +95,7 @@ type Finding struct {
 	Fingerprint string
 
 	from *context // of an analysed program: has the path
-	key  string   // what tells the finding from others at an equal instruction
+	key  string   // distinguishes the finding from others at an equal instruction
 	dead string   // what is dead, so that other code that dies later is another finding
 }
 

@@ -91,7 +91,7 @@ func switch4(a *progen.Asm, mask int32, labels ...string) {
 	a.Emit(bytecode.CodeGotox, 3, 0, 0, 0)
 }
 
-// leave adds r0 = v; exit behind a label.
+// leave adds r0 = v; exit after a label.
 func leave(a *progen.Asm, label string, v int32) {
 	a.Label(label)
 	a.Emit(movK, 0, 0, 0, v)

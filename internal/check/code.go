@@ -116,7 +116,7 @@ func (c *context) inAnyConfiguration() *context {
 	return &d
 }
 
-// deadRegions finds the code behind each branch and switch that never goes there.
+// deadRegions finds the code after each branch and switch that never goes there.
 // Each block is in one region, so the cost is linear; seen is by slot.
 func (c *context) deadRegions(seen []bool) []deadRegion {
 	var out []deadRegion

@@ -14,7 +14,7 @@ type context struct {
 	p     *bytecode.Program
 	g     *cfg.Graph
 	found []Finding
-	tree  *tree                 // of shortest paths, made when first asked for
+	tree  *tree                 // of shortest paths, made when first needed
 	ids   map[identified]string // of findings, for all kernels
 
 	assumed [][]bytecode.PC       // see unions

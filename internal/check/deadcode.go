@@ -37,7 +37,7 @@ const (
 	liveNow                         // executions with the values in the object
 )
 
-// NewJoin returns a Join that knows no code.
+// NewJoin returns an empty Join.
 func NewJoin() *Join {
 	return &Join{map[sourceLine]liveness{}, map[sourceLine]int{}, map[sourceLine]*switchUse{}, map[sourceLine]bool{},
 		map[string]bool{}}

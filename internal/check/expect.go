@@ -31,7 +31,7 @@ func (p Place) String() string {
 	}
 }
 
-// Expect is what a program is asked for beyond being sound. The zero value asks
+// Expect lists further requirements for a program. The zero value asks
 // for nothing; a nil limit is none.
 type Expect struct {
 	MustReach    []Place

@@ -51,7 +51,7 @@ type counts [countedRegs]values
 func (c *context) explosion() {
 	order := cfg.ReversePostorder(c.g)
 	out := make([]counts, len(c.g.Blocks))
-	done := map[int]bool{} // subprograms told of
+	done := map[int]bool{} // reported subprograms
 	for _, b := range order.Blocks {
 		if !c.a.Succ.Exact.BlockReached(b) {
 			continue
@@ -217,7 +217,7 @@ func (s *counts) alu(pc bytecode.PC, in bytecode.Insn) {
 	*d = values{version: int64(pc)*countedRegs + int64(in.Dst), n: n, known: true, from: from}
 }
 
-// reportExplosion tells of a register with too many values.
+// reportExplosion reports a register with too many values.
 func (c *context) reportExplosion(pc bytecode.PC, r bytecode.Reg, v values) {
 	f := c.add(PathExplosion, pc, fmt.Sprintf(
 		"earlier branches leave at least 2^%d values in %s here, and Linux follows each of them", int(math.Log2(v.n)), r))

@@ -11,7 +11,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// facts tells what is known of the registers that a block's last instruction
+// facts lists the facts about the registers that a block's last instruction
 // compares: the constant of .rodata that the block loads, or what holds at the
 // block's start of a register that the block does not change.
 func (c *context) facts(b cfg.BlockID) []Related {
@@ -113,7 +113,7 @@ func valueOf(state, reg string) string {
 	return state
 }
 
-// constant tells which variable of a section that nobody can change the
+// constant names the variable, in a read-only section, that the
 // instruction at pc loads, when its base is loaded in the same block.
 func (c *context) constant(b cfg.BlockID, pc bytecode.PC) string {
 	in := c.p.Insns[pc]

@@ -59,7 +59,7 @@ func (c *context) unwinds() bool {
 	return *c.unwound
 }
 
-// encodingFix tells what keeps a kernel from an instruction that newer ones have.
+// encodingFix explains why a kernel does not accept an instruction of newer ones.
 func (c *context) encodingFix(in bytecode.Insn) string {
 	newer := rules.Linux73()
 	v := c.a.StaticOf(newer)
@@ -79,7 +79,7 @@ func (c *context) encodingFix(in bytecode.Insn) string {
 // unwindFix is for what a kernel without landing pads has against a program with them.
 const unwindFix = "compile without -fexceptions: no kernel up to Linux 7.3 unwinds exceptions to landing pads"
 
-// callFix tells what to do about who calls whom, by the kernel's message.
+// callFix returns the advice on an error about calls, by the kernel's message.
 func callFix(message string) string {
 	for _, f := range [...]struct{ part, fix string }{
 		{"recursive call", "write a loop, or use bpf_loop(): functions cannot call themselves"},
@@ -98,7 +98,7 @@ func callFix(message string) string {
 	return ""
 }
 
-// ruleFixes tells what to do about a rule that is not about values.
+// ruleFixes returns the advice for each rule that is not about values.
 var ruleFixes = map[rules.Rule]string{
 	rules.Ending:   "end the function in a return: after a call that does not return, too",
 	rules.Endless:  "give the loop a bound, or use bpf_loop() or can_loop",
@@ -113,7 +113,7 @@ const (
 	fewArguments = "pass fewer arguments, or a pointer to a structure"
 )
 
-// faultFixes tells what to do about a fault of values. Those of tables and code
+// faultFixes returns the advice for each fault of values. Those of tables and code
 // addresses are findings of their own, and so are indirect calls.
 var faultFixes = map[abstract.FaultKind]string{
 	abstract.UnsetRegister: "set the variable on every way that leads here",

@@ -172,9 +172,9 @@ func (c *context) deadBranches() {
 	c.deadBlocks(dead, first)
 }
 
-// deadBlocks tells for each dead edge which blocks only it reaches: those that
+// deadBlocks returns for each dead edge the blocks that only it reaches: those that
 // can be reached by edges and not by facts, from the edge on and not through
-// another dead edge. Each block is told of once, so the cost is linear.
+// another dead edge. Each block is reported once, so the cost is linear.
 func (c *context) deadBlocks(dead []cfg.Edge, finding []int) {
 	seen := make([]bool, len(c.g.Blocks))
 	for i, e := range dead {
@@ -234,7 +234,7 @@ func (c *context) unresolved() {
 
 // irreducible finds the loops that can be entered at several places. Loops that
 // nest deeper than a compiler nests them would make looking at the blocks of
-// each quadratic: past a budget the places are not told.
+// each quadratic: past a budget the places are omitted.
 func (c *context) irreducible() {
 	loops := cfg.Loops(c.g)
 	budget := 100*len(c.g.Blocks) + 1_000_000

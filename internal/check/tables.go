@@ -99,7 +99,7 @@ func runs(s []int) string {
 	return strings.Join(parts, ", ")
 }
 
-// relatedTargets tells where entries of a table lead.
+// relatedTargets lists the targets of entries of a table.
 func (c *context) relatedTargets(t *bytecode.JumpTable, entries []int) []Related {
 	var out []Related
 	for _, i := range entries[:min(len(entries), maxRelated)] {
@@ -137,7 +137,7 @@ func (c *context) tableInfos() []tableInfo {
 }
 
 // wideTables finds the functions with jumps that the kernel's control-flow pass gives
-// targets which its own verifier never follows, and tells of the one with most of them.
+// targets which its own verifier never follows, and reports the one with most of them.
 func (c *context) wideTables() {
 	type wide struct {
 		in           succ.Indirect
@@ -178,7 +178,7 @@ func (c *context) wideTables() {
 	}
 }
 
-// relatedTables tells of the tables of a function: which the jump goes through,
+// relatedTables lists the tables of a function: which the jump goes through,
 // and which it does not.
 func (c *context) relatedTables(in succ.Indirect) []Related {
 	used := map[int]bool{}

@@ -13,7 +13,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
-// Asked is pipeline.Run for a program of which a kernel has told what it made: the
+// Asked is pipeline.Run for a program whose result in a kernel is known: the
 // graph is that of the source, the rewritten program and the machine code are the
 // kernel's, and the line records say which instruction went where. res compares the
 // kernel's code with ours; as for Compiled, the image is known if ours is the same,

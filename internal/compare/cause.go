@@ -15,7 +15,7 @@ import (
 // first byte that differs is often that of a jump over it, whose distance is
 // only a consequence. So the two streams of instructions are read side by side:
 // distances and lengths of jumps are no difference, everything else is, and
-// behind a jump of another length, where offsets have moved, the kind of
+// after a jump of another length, where offsets have moved, the kind of
 // instruction alone counts.
 func Parting(p *jit.Program, img *jit.Image, theirs []byte) string {
 	ours, kernel := masked(img, theirs)

@@ -53,7 +53,7 @@ func TestParting(t *testing.T) {
 	if !strings.Contains(s, "exit: ours has ret") || !strings.Contains(s, "the kernel has jmp") {
 		t.Errorf("another return: %q", s)
 	}
-	// A byte of a constant, in front of which everything is the same.
+	// A byte of a constant, before which everything is the same.
 	code := bytes.Clone(ours.Image.Code)
 	at := bytes.Index(code, []byte{0xb8, 7, 0, 0, 0})
 	code[at+1] = 8

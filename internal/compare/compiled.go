@@ -15,7 +15,7 @@ import (
 // result of comparing the kernel's code with ours: there is nothing to predict.
 // The analysis has the kernel's program in place of the rewritten one, and an
 // image with the kernel's bytes. That image is known if our code is the same,
-// or at least as long: otherwise nothing tells where its instructions begin.
+// or at least as long: otherwise it is not known where its instructions begin.
 func Compiled(p *bytecode.Program, res *replay.Result, code []byte) (*pipeline.Analysis, error) {
 	a, err := Without(p, res.Machine, nil)
 	if err != nil {

@@ -143,7 +143,7 @@ func sourceOf(p *bytecode.Program, pc bytecode.PC) *Source {
 	return &Source{l.File, l.Line, strings.TrimSpace(l.Text)}
 }
 
-// maxLines bounds the instructions of a block that are told.
+// maxLines bounds the instructions of a block that are listed.
 const maxLines = 200
 
 // lines aligns the instructions of two versions of a block and returns those

@@ -161,7 +161,7 @@ type Block struct {
 	Func   string    `json:"function"`
 	ID     [2]int    `json:"block"` // number, old and new
 	Start  [2]int    `json:"start"` // first slot
-	End    [2]int    `json:"end"`   // slot behind the last
+	End    [2]int    `json:"end"`   // slot after the last
 	Bytes  [2]int    `json:"bytes"`
 	Alive  [2]bool   `json:"reachable"`
 	Source *Source   `json:"source,omitempty"` // C line of what changed, or else of its first instruction

@@ -9,7 +9,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// Options say how much Text and Markdown tell.
+// Options control the detail of Text and Markdown.
 type Options struct {
 	All bool // every number and block, instead of those that differ and the first few
 }
@@ -148,7 +148,7 @@ func (p *Program) scattered() bool {
 	return n >= leastBlocks && p.Counts.Same*fewMatched < n
 }
 
-// changedFuncs tells of functions whose numbers differ, when there are several.
+// changedFuncs lists the functions whose numbers differ, when there are several.
 func (p *Program) changedFuncs() []string {
 	if len(p.Funcs) < 2 {
 		return nil
@@ -193,7 +193,7 @@ func (w page) blocks(p *Program) {
 	}
 }
 
-// Headline tells of a block in a line.
+// Headline describes a block in a line.
 func (b *Block) headline() string {
 	sign := map[Change]string{Changed: "~", Added: "+", Removed: "-", Moved: ">"}[b.Change]
 	var parts []string
@@ -259,7 +259,7 @@ func (w page) jump(j *Jump) {
 	w.targets("+", j.Gained)
 }
 
-// Headline tells of a jump in a line.
+// Headline describes a jump in a line.
 func (j *Jump) Headline() string {
 	source := ""
 	if j.Source != nil {

@@ -55,7 +55,7 @@ func (x *Explainer) reasons(b cfg.BlockID) []Reason {
 			}
 		}
 		for i, t := range tables[blk.Start] {
-			if i == 0 || t.table != tables[blk.Start][i-1].table { // one entry of each table tells enough
+			if i == 0 || t.table != tables[blk.Start][i-1].table { // one entry of each table suffices
 				d.table(t)
 			}
 		}
@@ -66,7 +66,7 @@ func (x *Explainer) reasons(b cfg.BlockID) []Reason {
 	return d.out
 }
 
-// Limits on what is told of dead code.
+// Limits on the explanation of dead code.
 const (
 	maxReasons = 12
 	maxDead    = 4096
@@ -79,7 +79,7 @@ type deadCode struct {
 	out  []Reason
 }
 
-// edge tells of an edge from live code that nothing takes.
+// edge describes an edge from live code that nothing takes.
 func (d *deadCode) edge(e cfg.Edge) {
 	x := d.x
 	pc := x.g.Blocks[e.From].Last
@@ -100,7 +100,7 @@ func (d *deadCode) edge(e cfg.Edge) {
 	d.out = append(d.out, Reason{Kind: "edge", Insn: int(pc), Text: text, Facts: x.factsBefore(pc), Source: x.source(pc)})
 }
 
-// table tells of a table entry that nothing selects.
+// table describes a table entry that nothing selects.
 func (d *deadCode) table(t tableEntry) {
 	x := d.x
 	name := x.p.Tables[t.table].Name
@@ -114,7 +114,7 @@ func (d *deadCode) table(t tableEntry) {
 		Text: fmt.Sprintf("entry %d of %s leads here; no indirect jump that can be reached uses the table", t.index, name)})
 }
 
-// alone tells of a block without any way in.
+// alone describes a block without any way in.
 func (d *deadCode) alone(b cfg.BlockID) {
 	x := d.x
 	blk := x.g.Blocks[b]

@@ -1,4 +1,4 @@
-// Package explain tells why the analysis says what it says of one place in a
+// Package explain gives the reasons for the results of the analysis at one place in a
 // program: why an indirect jump has these targets, why a block is dead, what is
 // known before an instruction.
 //
@@ -146,7 +146,7 @@ type Origin struct {
 	Text   string  `json:"text"`
 	Role   string  `json:"role"`            // "defines", "bounds", "loads"
 	Reg    string  `json:"reg,omitempty"`   // register that it defines or bounds
-	Value  string  `json:"value,omitempty"` // what the register holds behind it
+	Value  string  `json:"value,omitempty"` // what the register holds after it
 	Source *Source `json:"source,omitempty"`
 }
 
@@ -158,7 +158,7 @@ type Table struct {
 	Max      int     `json:"max"`
 	Selected int     `json:"selected"` // number of entries that an execution can select
 	Rows     []Entry `json:"rows"`
-	More     int     `json:"entries_left_out,omitempty"` // last entries that no row tells of
+	More     int     `json:"entries_left_out,omitempty"` // number of last entries without a row
 }
 
 // Entry is a run of entries of a table with one target.
@@ -337,14 +337,14 @@ func (x *Explainer) insn(at Place, pc bytecode.PC) *Answer {
 	return ans
 }
 
-// around tells of a block that is executed what is always before it, and its cycle.
+// around returns, for a block that is executed, its dominators and its cycle.
 func (x *Explainer) around(ans *Answer, b cfg.BlockID) {
 	if ans.Executed {
 		ans.Before, ans.Cycle = x.dominators(b), x.cycle(b)
 	}
 }
 
-// liveness says in a sentence who comes to a place, and why nobody does.
+// liveness states in a sentence whether a place is reached, or why not.
 func (x *Explainer) liveness(ans *Answer, b cfg.BlockID) {
 	if ans.Executed {
 		ans.Verdict = "an execution can reach it"

@@ -28,7 +28,7 @@ type user struct {
 	use  *succ.TableUse
 }
 
-// look returns the index, made when first asked for.
+// look returns the index, made when first needed.
 func (x *Explainer) look() *index {
 	if x.index != nil {
 		return x.index
@@ -94,7 +94,7 @@ func (ix *index) cell(p *bytecode.Program, m int) map[string]int {
 	}
 	out := map[string]int{}
 	data := &p.Maps[m]
-	next := 0 // symbols before it end in front of the cell
+	next := 0 // symbols before it end before the cell
 	for i, c := range data.Code {
 		for next < len(data.Symbols) && data.Symbols[next].Off+data.Symbols[next].Size <= c.Off {
 			next++

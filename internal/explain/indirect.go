@@ -45,7 +45,7 @@ func (x *Explainer) indirect(at Place, d *succ.Indirect) *Answer {
 	return ans
 }
 
-// slots converts to plain numbers, as many as are told; the result is not nil.
+// slots converts to plain numbers, up to the limit; the result is not nil.
 func (x *Explainer) slots(pcs []bytecode.PC) []int {
 	if most := x.limits.Targets; most > 0 {
 		pcs = pcs[:min(len(pcs), most)]

@@ -11,7 +11,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// maxOrigins bounds the steps of an origin that are told.
+// maxOrigins bounds the steps of an origin.
 const maxOrigins = 48
 
 // slicer walks backwards from an indirect jump and keeps what its register
@@ -42,7 +42,7 @@ func (x *Explainer) origin(pc bytecode.PC, reg bytecode.Reg) []Origin {
 	return s.out
 }
 
-// step looks at one instruction; next is the one executed behind it.
+// step looks at one instruction; next is the one executed after it.
 func (s *slicer) step(c chained, next bytecode.PC) {
 	p := s.x.p
 	in := p.Insns[c.pc]
@@ -89,7 +89,7 @@ func (s *slicer) step(c chained, next bytecode.PC) {
 // arguments is the set of r1 to r5.
 const arguments = 0x3e
 
-// load goes on behind a load: with the address of a table or stack frame, with
+// load goes on after a load: with the address of a table or stack frame, with
 // the slot of the function's own frame. What other memory holds has no origin here.
 func (s *slicer) load(pc bytecode.PC, in bytecode.Insn) {
 	if in.Src == bytecode.R10 {
@@ -138,7 +138,7 @@ func (s *slicer) branch(c chained, next bytecode.PC, use uint16) {
 	}
 }
 
-// add appends a step with what the register holds behind it.
+// add appends a step with what the register holds after it.
 func (s *slicer) add(pc, next bytecode.PC, role string, reg bytecode.Reg) {
 	s.out = append(s.out, Origin{
 		Insn: int(pc), Text: s.x.p.Text(pc), Role: role, Reg: reg.String(),

@@ -102,7 +102,7 @@ func (x *Explainer) ofLine(at Place) []Place {
 		b, ok := x.g.BlockAt(pc)
 		jump, isJump := jumps[pc]
 		switch {
-		case isJump && b == last: // tells more of the block than its first instruction
+		case isJump && b == last: // describes the block better than its first instruction
 			out[len(out)-1] = jump
 		case isJump:
 			out = append(out, jump)

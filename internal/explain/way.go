@@ -91,7 +91,7 @@ func (x *Explainer) step(i int) Step {
 // chained is an instruction on the way to another.
 type chained struct {
 	pc   bytecode.PC
-	edge int // taken behind the instruction, -1 inside a block
+	edge int // taken after the instruction, -1 inside a block
 }
 
 // maxChain bounds the instructions looked at for the origin of a value.

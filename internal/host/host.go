@@ -11,7 +11,7 @@
 // it compiled: tiny programs that are loaded, read and unloaded again at once,
 // where the caller may do that. Nothing is attached and nothing changed.
 //
-// What no place tells stays as assumed, and the findings say so.
+// A value without a source stays as assumed, and the findings mark it.
 package host
 
 import (
@@ -151,7 +151,7 @@ func (d *deriver) base() error {
 	d.found(File, "/proc/sys/kernel/osrelease", "version")
 	d.found(File, "flags in /proc/cpuinfo", "bmi2", "la57")
 	d.found(File, "/sys/devices/system/cpu/vulnerabilities", "return_thunk", "indirect", "call_depth", "bhi")
-	// The text does not tell which of the two thunks is in use; the CPU's
+	// The text does not show which of the two thunks is in use; the CPU's
 	// family does (srso_select_mitigation in arch/x86/kernel/cpu/bugs.c).
 	if strings.HasPrefix(prof.ReturnThunk, "srso") && family != 0 {
 		d.r.Profile.ReturnThunk = "srso_return_thunk"

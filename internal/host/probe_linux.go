@@ -17,7 +17,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
-// probe loads tiny programs and reads in their code what no file tells.
+// probe loads tiny programs and reads from their code the values that no file has.
 func (d *deriver) probe(k *live.Kernel) {
 	p := &prober{d: d, k: running{k}, prof: &d.r.Profile}
 	p.all()

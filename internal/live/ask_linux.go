@@ -16,7 +16,7 @@ import (
 // Ask loads a program twice, and returns it as a job of a record, with all that
 // the kernel says of it: verdict, log, rewritten program, machine code, tables.
 // The first load has the source lines of the object, so that they are in the log;
-// the second has a record for each instruction, which tells where it went.
+// the second has a record for each instruction, which gives its place.
 //
 // There is no error: that a program could not be prepared is in Result.Setup.
 func Ask(p *Source, k *Kernel) (*record.Job, *record.Result) {
@@ -157,7 +157,7 @@ func progOf(lp *Program, k *Kernel) *record.Prog {
 // nameTargets adds the kernel functions that code calls or jumps to directly. It
 // reads the four bytes at every offset as a distance, which needs no decoder: that
 // something else is the distance to the start of a function is all but impossible,
-// and the name of a function that is not called harms nobody.
+// and the name of a function that is not called does no harm.
 func (k *Kernel) nameTargets(c *replay.Capture, names map[string]string) {
 	for _, f := range c.Funcs {
 		code := c.Code[f.Off : f.Off+f.Len]

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// Kernel is what the running kernel tells of itself. It reads each file once,
+// Kernel reads the properties of the running kernel. It reads each file once,
 // when it is first needed, and is not for use by several goroutines.
 type Kernel struct {
 	release string
@@ -128,7 +128,7 @@ func Blinds() bool {
 	return err == nil && strings.TrimSpace(string(b)) == "2"
 }
 
-// jitOn reports whether the kernel compiles programs, as far as it tells.
+// jitOn reports whether the kernel compiles programs, as far as it is known.
 func (k *Kernel) jitOn() bool {
 	b, err := os.ReadFile("/proc/sys/net/core/bpf_jit_enable")
 	return err != nil || strings.TrimSpace(string(b)) != "0"

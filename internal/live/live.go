@@ -9,7 +9,7 @@
 // package has Rewritten set: it is not to be rewritten again. The dump hides
 // some things, and Program.Diags says which: whether a tail call is direct,
 // which loads may fault, what was there before rewriting. Maps, subprograms,
-// called functions and source lines come from what else the kernel tells.
+// called functions and source lines come from other information of the kernel.
 //
 // Package live also loads programs for a moment (Load), to see what the kernel
 // makes of them. It never attaches or pins one, and changes no setting.
@@ -31,7 +31,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/replay"
 )
 
-// Errors that callers tell apart. What is returned wraps one of them.
+// The errors that callers distinguish. What is returned wraps one of them.
 var (
 	ErrUnsupported = errors.New("the running kernel can only be read on Linux on x86-64")
 	ErrNoSuch      = errors.New("no such program: list loaded programs with `bpftool prog`")
@@ -85,7 +85,7 @@ type LoadOptions struct {
 	// SourceLines gives the kernel the program's source lines, as other loaders
 	// do, in place of a record for each instruction.
 	SourceLines bool
-	// LogLevel asks for the verifier's log, also of a program that it accepts:
+	// LogLevel requests the verifier's log, also of a program that it accepts:
 	// 1 or 2, see Program.Log. With 0 only a Refusal has one.
 	LogLevel uint32
 }

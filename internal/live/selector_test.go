@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzSelector reads what stands behind live: on the command line.
+// FuzzSelector reads what stands after live: on the command line.
 func FuzzSelector(f *testing.F) {
 	for _, s := range []string{"17", "name=x", "pin=/sys/fs/bpf/x", "", "=", "name=", "-1", "99999999999"} {
 		f.Add(s)

@@ -24,7 +24,7 @@ type Extra struct {
 
 	Version  string    // of the manual page
 	Date     string    // of the manual page; empty leaves it out
-	Sections []Section // of the manual page, behind the verbs
+	Sections []Section // of the manual page, after the verbs
 }
 
 // Section is a section of the manual page.

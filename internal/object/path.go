@@ -25,7 +25,7 @@ func (n Name) Path() string {
 
 // Element returns a text as one element of a path. A text that is plain (lower-case
 // letters, digits, '.', '_', '-', '+', not too long) stays as it is. Any other gets
-// the hash of itself behind it: so no two texts become the same file, and upper-case
+// the hash of itself after it: so no two texts become the same file, and upper-case
 // letters count on disks that fold case.
 func Element(text string) string {
 	parts := strings.Split(text, "+") // stands between the options of a profile

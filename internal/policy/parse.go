@@ -28,7 +28,7 @@ func Parse(file string, data []byte) (*Policy, error) {
 	var doc yaml.Node
 	p := &Policy{file: file}
 	switch err := dec.Decode(&doc); {
-	case errors.Is(err, io.EOF): // an empty file asks for nothing
+	case errors.Is(err, io.EOF): // an empty file requires nothing
 		return p, nil
 	case err != nil:
 		return nil, fmt.Errorf("%s: %s", file, strings.TrimPrefix(err.Error(), "yaml: "))

@@ -1,4 +1,4 @@
-// Package policy reads what a team asks of its programs: levels of findings,
+// Package policy reads a team's requirements for its programs: levels of findings,
 // assertions, limits and constants, for all programs or for those that a glob
 // names.
 //
@@ -39,7 +39,7 @@ import (
 //go:embed policy.schema.json
 var Schema string
 
-// Policy is the content of a policy file. The zero value asks for nothing.
+// Policy is the content of a policy file. The zero value requires nothing.
 type Policy struct {
 	FailOn  check.Level // lowest level that fails, empty when not stated, Off for never
 	Kernels []Kernel    // profiles that check and pr work for
@@ -55,7 +55,7 @@ type Kernel struct {
 	At   string // where: file and line, "p.yaml:3"
 }
 
-// rule is what is asked of the programs that match.
+// rule holds the requirements for the programs that match.
 type rule struct {
 	match  []string // globs; empty is every program
 	levels map[check.ID]check.Level
@@ -80,7 +80,7 @@ func (r *rule) matches(program string) bool {
 	})
 }
 
-// Settings is what a policy asks of one program.
+// Settings are the requirements of a policy for one program.
 type Settings struct {
 	Expect check.Expect
 
@@ -88,7 +88,7 @@ type Settings struct {
 	set    []*constant
 }
 
-// For returns what is asked of the program of this name. Later rules win over
+// For returns the requirements for the program of this name. Later rules override
 // earlier ones; assertions add up.
 func (p *Policy) For(program string) *Settings {
 	s := &Settings{levels: map[check.ID]check.Level{}}

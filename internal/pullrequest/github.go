@@ -31,7 +31,7 @@ var (
 	ErrFork = errors.New("the change comes from a fork, and the job's token may not write for forks")
 )
 
-// FromEnvironment reads what GitHub Actions tells a job about its pull request
+// FromEnvironment reads a job's information about its pull request in GitHub Actions
 // (docs.github.com, "Variables reference"): GITHUB_EVENT_PATH, GITHUB_EVENT_NAME,
 // GITHUB_API_URL, GITHUB_REPOSITORY, and the token from GITHUB_TOKEN.
 func FromEnvironment(env func(string) string) (*GitHub, error) {
@@ -135,7 +135,7 @@ func (g *GitHub) find(ctx context.Context) (int64, error) {
 	return 0, nil
 }
 
-// call asks the API and reads its answer into out.
+// call sends a request to the API and reads its answer into out.
 func (g *GitHub) call(ctx context.Context, method, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {

@@ -26,7 +26,7 @@ type Side struct {
 	Dead    int    // places of C code that never executes, -1 when not known
 	Image   int    // bytes of machine code, -1 when not known
 
-	Veristat *Veristat // what a real verifier said, nil when nobody asked
+	Veristat *Veristat // results of a real verifier, nil if not given
 }
 
 // Row is a program for one kernel, before and after; nil where there is none.

@@ -8,7 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 )
 
-// functions returns what the BTF knows of the program's functions, by slot:
+// functions returns the program's functions in the BTF, by slot:
 // name, linkage, and the parameters of global ones. Nil without BTF.
 //
 // The reader of cilium/ebpf was here before: it unpacks types by recursion, and a

@@ -43,7 +43,7 @@ func cutLogs(line []byte) []byte {
 // isLoad reports whether key is one of a Load.
 func isLoad(key string) bool { return key == "load" || key == "second" || key == "traced" }
 
-// stringEnd returns the index behind the JSON string that begins at i, or -1.
+// stringEnd returns the index after the JSON string that begins at i, or -1.
 func stringEnd(b []byte, i int) int {
 	for j := i + 1; ; {
 		n := bytes.IndexByte(b[j:], '"')

@@ -16,7 +16,7 @@ import (
 // FileKind says what a file of records holds.
 type FileKind uint8
 
-// The kinds of file, told apart by the keys of their first object.
+// The kinds of file, distinguished by the keys of their first object.
 const (
 	FileInvalid  FileKind = iota
 	FileRecords           // lines of Record; key "kind"
@@ -138,7 +138,7 @@ func (r *Reader) Close() error {
 // Kind returns what the file holds.
 func (r *Reader) Kind() FileKind { return r.kind }
 
-// sniff tells the kind of a file from the keys of its first object, as far as
+// sniff determines the kind of a file from the keys of its first object, as far as
 // head shows them.
 func sniff(head []byte) (FileKind, error) {
 	dec := json.NewDecoder(bytes.NewReader(head))
@@ -166,7 +166,7 @@ func sniff(head []byte) (FileKind, error) {
 	}
 }
 
-// Next returns the next record of a file of records, io.EOF behind the last.
+// Next returns the next record of a file of records, io.EOF after the last.
 // Other errors name the line.
 func (r *Reader) Next() (*Record, error) {
 	if r.kind != FileRecords {

@@ -9,7 +9,7 @@
 //		fmt.Println(rec.Job.Name, rec.Result.Prog.Jited)
 //	}
 //
-// There are three kinds of file, told apart by their first keys: records
+// There are three kinds of file, distinguished by their first keys: records
 // (JSON lines: the machine, then one job with its result on each line), JIT
 // vectors, and JIT programs (one JSON document each). Each may be compressed
 // with gzip. Unknown keys are ignored.

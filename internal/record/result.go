@@ -22,7 +22,7 @@ type Load struct {
 	Error string `json:"error,omitempty"` // the line of the log that states why
 	Log   string `json:"log,omitempty"`   // empty with Options.SkipLogs
 	// NoJIT says that the kernel has no compiler and the program needs one: that
-	// it was not loaded says nothing about it. OK then tells whether the verifier
+	// it was not loaded says nothing about it. OK then reports whether the verifier
 	// had accepted it before.
 	NoJIT bool `json:"no_jit,omitempty"`
 }

@@ -9,7 +9,7 @@ import (
 
 // buildOptions changes the profile of a recorded machine where the code shows
 // that the kernel was built with other options than the built-in profile: no
-// file that a kernel shows tells them. It returns notes of what it found.
+// file of a kernel shows them. It returns notes on its results.
 //
 //   - CONFIG_X86_KERNEL_IBT: functions begin with ENDBR64.
 //   - CONFIG_MITIGATION_SLS: INT3 follows a return at the end of a function.

@@ -101,7 +101,7 @@ func (r *recovery) addr(fn int, code []byte) uint64 {
 	return f.addr + uint64(f.len-len(code))
 }
 
-// access tells a load that may fault and an arena access from an ordinary one.
+// access distinguishes a load that may fault, an arena access and an ordinary one.
 // Only an access of the arena has an index register.
 func (r *recovery) access(pc bytecode.PC, code []byte) bool {
 	in := &r.prog.Insns[pc]

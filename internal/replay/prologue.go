@@ -7,7 +7,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
-// entry is what the prologue of a recorded function tells about the function's
+// entry holds the information in the prologue of a recorded function about the function's
 // inputs.
 type entry struct {
 	ok         bool

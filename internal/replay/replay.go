@@ -188,7 +188,7 @@ func (m *machine) boot(e *record.Env) error {
 		m.prof, m.build = *m.opts.Profile, true
 		return nil
 	}
-	m.build = len(e.Profile) > 0 // the machine itself has told
+	m.build = len(e.Profile) > 0 // the machine itself reported it
 	m.prof, m.noProf = ProfileOf(e)
 	return nil
 }

@@ -100,7 +100,7 @@ func fromRecord(rec *record.Record) (*sample, error) {
 	return s, s.check()
 }
 
-// fromJob takes from the job what the result does not tell.
+// fromJob takes from the job the values that the result lacks.
 func (s *sample) fromJob(rec *record.Record) {
 	src, err := rec.Job.Program()
 	if err != nil {
@@ -213,7 +213,7 @@ func (s *sample) addSymbol(name string, addr uint64) {
 // included (BPF_MAX_SUBPROGS in include/linux/bpf_verifier.h, Linux 7.3).
 const maxFuncs = 258
 
-// check rejects samples that contradict themselves, so that nothing behind it
+// check rejects samples that contradict themselves, so that nothing after it
 // needs to look at bounds again. Functions must tile the code.
 func (s *sample) check() error {
 	if len(s.funcs) > maxFuncs {

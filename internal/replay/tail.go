@@ -9,7 +9,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
-// tailCall tells a direct tail call from an indirect one by its first bytes,
+// tailCall distinguishes a direct tail call from an indirect one by its first bytes,
 // and whether the slot of a direct one is filled (emit_bpf_tail_call_direct
 // and _indirect in arch/x86/net/bpf_jit_comp.c).
 func (r *recovery) tailCall(pc bytecode.PC, code []byte) bool {

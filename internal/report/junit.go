@@ -37,7 +37,7 @@ type (
 // program. A case fails by the findings at or above the level that fails; the
 // others are its output. What could not be analysed is an error.
 //
-// The counts stand in front of what they count, so the report is gone through twice.
+// The counts stand before what they count, so the report is gone through twice.
 func writeJUnit(w io.Writer, r *Report, _ Options) error {
 	tests, failures, errors := 0, 0, 0
 	for in := range r.inputs() {

@@ -87,7 +87,7 @@ const maxShards = 100_000
 // maxPassed is how many files that were passed over are named.
 const maxPassed = 3
 
-// PassedLine tells of the files that were passed over in a line, "" when there are
+// PassedLine describes the skipped files in a line, "" when there are
 // none.
 func (r *Report) PassedLine() string {
 	if len(r.Passed) == 0 {

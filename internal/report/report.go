@@ -52,7 +52,7 @@ const (
 type Shard struct {
 	Part  int    `json:"part"`            // from 1
 	Parts int    `json:"parts"`           // 1: the report is whole
-	Files string `json:"files,omitempty"` // hash of all inputs of all parts, so that parts of two checks are told apart
+	Files string `json:"files,omitempty"` // hash of all inputs of all parts, to distinguish parts of two checks
 }
 
 // Passed is a file that was passed over.

@@ -34,7 +34,7 @@ type texter struct {
 	r     *Report
 	show  check.Level
 	paint painter
-	told  map[string]bool // fixes that have been told
+	told  map[string]bool // fixes that have been printed
 }
 
 // writeText writes the findings by program, aligned, and a line that sums up.

@@ -9,7 +9,7 @@ import (
 	"unsafe"
 )
 
-// Map is what the kernel tells of a map (struct bpf_map_info).
+// Map is the kernel's description of a map (struct bpf_map_info).
 type Map struct {
 	ID, Type           uint32
 	KeySize, ValueSize uint32 // bytes
@@ -30,7 +30,7 @@ type mapInfo struct {
 	extra                               uint64
 }
 
-// ReadMap returns what the kernel tells of a map.
+// ReadMap returns the kernel's description of a map.
 func ReadMap(fd FD) (*Map, error) {
 	var in mapInfo
 	if err := readInfo(fd, &in); err != nil {
@@ -40,7 +40,7 @@ func ReadMap(fd FD) (*Map, error) {
 		ID: in.id, Type: in.typ, KeySize: in.key, ValueSize: in.value, MaxEntries: in.entries, Flags: in.flags,
 		Name: text(in.name[:]), Extra: in.extra,
 	}
-	// Only this file tells (bpf_map_show_fdinfo in kernel/bpf/syscall.c).
+	// Only this file has it (bpf_map_show_fdinfo in kernel/bpf/syscall.c).
 	show, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", int(fd)))
 	m.Frozen = err == nil && strings.Contains(string(show), "\nfrozen:\t1")
 	return m, nil

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Prog is what the kernel tells of a program (struct bpf_prog_info).
+// Prog is the kernel's description of a program (struct bpf_prog_info).
 type Prog struct {
 	ID, Type uint32
 	Tag      string // 16 hexadecimal digits
@@ -75,7 +75,7 @@ const (
 	maxCount = 4 << 20
 )
 
-// ReadProg returns what the kernel tells of a program.
+// ReadProg returns the kernel's description of a program.
 func ReadProg(fd FD) (*Prog, error) {
 	var head progInfo
 	if err := readInfo(fd, &head); err != nil {

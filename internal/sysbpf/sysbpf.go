@@ -1,7 +1,7 @@
 //go:build linux && amd64
 
 // Package sysbpf is the bpf(2) system call with as little around it as
-// possible: descriptors, what the kernel tells of programs, maps and type
+// possible: descriptors, the kernel's descriptions of programs, maps and type
 // objects, and what is needed to load a program for a moment.
 //
 //	fd, err := sysbpf.ProgByID(17)
@@ -133,13 +133,13 @@ type infoAttr struct {
 	info    unsafe.Pointer
 }
 
-// readInfo fills info with what the kernel tells of a descriptor.
+// readInfo fills info with the kernel's description of a descriptor.
 func readInfo[T any](fd FD, info *T) error {
 	_, err := bpf(cmdInfo, &infoAttr{uint32(fd), uint32(unsafe.Sizeof(*info)), unsafe.Pointer(info)})
 	return err
 }
 
-// text returns the bytes in front of the first zero.
+// text returns the bytes before the first zero.
 func text(b []byte) string {
 	for i, c := range b {
 		if c == 0 {

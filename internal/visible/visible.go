@@ -61,7 +61,7 @@ func clean(s string) bool {
 }
 
 // printable reports whether r shows as itself. Spaces other than U+0020 do not: a
-// person cannot tell them apart; right-to-left letters would reorder their neighbours.
+// person cannot distinguish them; right-to-left letters would reorder their neighbours.
 func printable(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r >= ' ' && r != 0x7f

@@ -76,7 +76,7 @@ func breakLine(line string, width int) string {
 }
 
 // hanging returns how far the lines are indented that a line is continued on: to its last
-// column in the first half, which two blanks are in front of.
+// column in the first half, which two blanks are before.
 func hanging(line string, width int) int {
 	indent := len(line) - len(strings.TrimLeft(line, " "))
 	hang := min(indent+2, width/2)

@@ -10,7 +10,7 @@
 // begins with the state of the registers, "0: R1=ctx() R10=fp0". veristat and
 // libbpf print logs of several programs with a line above each that names it;
 // only those of the program asked for count. A file of counts
-// has lines "SLOT COUNT" and comments behind "#".
+// has lines "SLOT COUNT" and comments after "#".
 //
 // The package does not know programs: whether a log is of this build of a
 // program nobody can tell but by slots that do not exist.
@@ -29,7 +29,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// maxLine bounds the part of a line that is looked at. States behind an
+// maxLine bounds the part of a line that is looked at. States after an
 // instruction may be longer; they are skipped.
 const maxLine = 4096
 
@@ -90,7 +90,7 @@ type counter struct {
 	format  format
 	named   bool // a line named a program
 	other   bool // the log is another program's
-	walking bool // the listings in front of the walk are over
+	walking bool // the listings before the walk are over
 	found   bool
 	exits   map[int]bool
 	prev    int // slot from which the walk goes on, -1 where it begins anew

@@ -51,7 +51,7 @@ type Line struct {
 	Text   string `json:"text"`
 }
 
-// Call is a call in front of a return address.
+// Call is a call before a return address.
 type Call struct {
 	Offset   int   `json:"offset"`
 	Block    int   `json:"block"`

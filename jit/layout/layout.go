@@ -73,7 +73,7 @@ func Of(g *cfg.Graph, xlated []bytecode.PC, funcs []jit.Func, img *jit.Image) *L
 }
 
 // owners returns for each xlated slot the source slot that it was made from:
-// the last one whose first xlated slot is not behind it; -1 for slots in front
+// the last one whose first xlated slot is not after it; -1 for slots in front
 // of all source slots.
 func owners(xlated []bytecode.PC, n int) []bytecode.PC {
 	own := make([]bytecode.PC, n)

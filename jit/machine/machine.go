@@ -51,7 +51,7 @@ type ArenaArgs struct {
 // Deleted marks a table entry whose instruction the verifier removed.
 const Deleted bytecode.PC = -1
 
-// Func is what the JIT knows of one function of a Program (in the kernel:
+// Func is the JIT's input about one function of a Program (in the kernel:
 // struct bpf_prog_aux and bpf_subprog_info).
 type Func struct {
 	Name       string
@@ -87,7 +87,7 @@ type Addresses struct {
 	// RefBTFID, RefHelper or RefKfunc operand: what a 64-bit immediate load
 	// loads, or what a call calls.
 	Value func(ref bytecode.Ref) (value uint64, ok bool)
-	// Thunked reports whether the callee begins behind a call-depth accounting
+	// Thunked reports whether the callee begins after a call-depth accounting
 	// template of its own, so that the call site has none.
 	Thunked func(ref bytecode.Ref) bool
 }
@@ -98,7 +98,7 @@ type Image struct {
 	Funcs []FuncImage // one for each function, hidden ones too
 	// Offsets holds for each xlated slot where its code starts, relative to
 	// the start of its function. The second slot of a 64-bit immediate load has
-	// the offset behind the load.
+	// the offset after the load.
 	Offsets []int32
 	Relocs  []Reloc       // by Offset
 	Extable []ExtableSite // by PC
@@ -113,7 +113,7 @@ type FuncImage struct {
 	Name     string
 	Offset   int // byte offset of its first byte in Code
 	Len      int // bytes
-	Entry    int // bpf_func: bytes behind Offset, non-zero with a CFI preamble
+	Entry    int // bpf_func: bytes after Offset, non-zero with a CFI preamble
 	Prologue int // bytes from Offset to the first instruction's code
 	Epilogue int // offset from Offset of the first exit's code, -1 without exit
 	Walks    int // walks over the instructions until the image was final

@@ -9,7 +9,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// Facts returns what the rewrites need to know of an analysed program.
+// Facts returns the facts about an analysed program that the rewrites need.
 func Facts(p *bytecode.Program, r *succ.Result) rewrite.Facts {
 	f := rewrite.Facts{
 		Seen:           make([]cfg.Truth, p.Len()),

@@ -11,7 +11,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/verify"
 )
 
-// VerifyKernel returns what a checker must know of the kernel of a profile.
+// VerifyKernel returns the properties of a profile's kernel that a checker needs.
 func VerifyKernel(p jit.Profile) verify.Kernel {
 	return verify.Kernel{
 		Name: p.Title(),

@@ -16,10 +16,10 @@ type builder struct {
 	// dropped one it is ^k, where k is the next slot that is left.
 	at []int32
 	// skip holds for the start of a function, in old slots, how many slots were
-	// inserted in front of it that jumps to it pass over.
+	// inserted before it that jumps to it pass over.
 	skip  map[int32]int32
 	funcs []function
-	// together: slots that are dropped one behind the other are removed at once.
+	// together: slots that are dropped one after the other are removed at once.
 	together bool
 	// entriesSkip makes table entries pass over them too.
 	entriesSkip bool
@@ -101,7 +101,7 @@ func (b *builder) splice(i int, all marks, with []slot) {
 	}
 }
 
-// insertBefore puts slots that belong to no source instruction in front of the
+// insertBefore puts slots that belong to no source instruction before the
 // first one of a function, and keeps that.
 func (b *builder) insertBefore(i int, with ...slot) {
 	b.change(i)
@@ -140,7 +140,7 @@ func (b *builder) addRef(kind bytecode.RefKind, index int, name string) int32 {
 
 // callee returns where a call of the function at an old slot leads, or a load of its
 // address. Distances into what is removed at once stay as they are (kernel/bpf/core.c
-// bpf_adj_delta_to_imm, Linux 7.3), and those behind the program.
+// bpf_adj_delta_to_imm, Linux 7.3), and those after the program.
 func (b *builder) callee(old int32) int32 {
 	if n := int32(len(b.at)); old >= n {
 		return int32(len(b.out)) + old - n
@@ -156,7 +156,7 @@ func (b *builder) callee(old int32) int32 {
 }
 
 // moved returns what b.at holds for an old slot. What a pass before left
-// pointing behind the program stays there.
+// pointing after the program stays there.
 func (b *builder) moved(old int32) int32 {
 	if int(old) >= len(b.at) {
 		return int32(len(b.out))
@@ -199,7 +199,7 @@ func (b *builder) finish() *image {
 	return im
 }
 
-// shiftGotox gives a gotox right in front of a function with inserted slots
+// shiftGotox gives a gotox right before a function with inserted slots
 // the meaningless distance that the kernel gives it, which takes it for a jump
 // to the next instruction (kernel/bpf/fixups.c adjust_jmp_off, Linux 7.3).
 func (b *builder) shiftGotox() {
@@ -253,7 +253,7 @@ func (b *builder) moveEntries(list []int32) []int32 {
 }
 
 // raw makes a slot for a patch. The distance of a jump counts slots of the
-// patch, or the one behind it.
+// patch, or the one after it.
 func raw(code uint8, dst, src bytecode.Reg, off int16, imm int32) slot {
 	s := slot{in: bytecode.Insn{Code: code, Dst: dst, Src: src, Off: off, Imm: imm}, target: none, ref: none}
 	if code == bytecode.CodeGoto || isCondJump(s.in) {

@@ -374,7 +374,7 @@ func TestAllocations(t *testing.T) {
 		key    int64
 		sure   bool
 		marked bool
-		first  bytecode.Insn // in front of the call
+		first  bytecode.Insn // before the call
 		zero   bool          // no description
 	}{
 		{"bpf_obj_new", 3, true, false, bytecode.Insn{Code: w64 | opMov, Dst: 1, Imm: 24}, true},

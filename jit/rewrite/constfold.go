@@ -81,7 +81,7 @@ func fold(src *bytecode.Program, im *image) (*folder, error) {
 }
 
 // each calls visit for each instruction that control may reach, in order, with
-// the state in front of it.
+// the state before it.
 func (f *folder) each(visit func(i int32, c *cells)) {
 	var c cells // one for all blocks: visit makes it escape
 	for b := range f.Blocks {

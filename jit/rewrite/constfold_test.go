@@ -87,7 +87,7 @@ func program(insns ...bytecode.Insn) *bytecode.Program {
 	}
 }
 
-// constantsBefore returns what is known of the registers in front of a slot.
+// constantsBefore returns what is known of the registers before a slot.
 func constantsBefore(t *testing.T, p *bytecode.Program, at int) cells {
 	t.Helper()
 	im, err := firstImage(p, Facts{})

@@ -42,8 +42,8 @@ func hardWire(st *state, im *image) (*image, int, error) {
 	return out, changed, nil
 }
 
-// seen tells whether the verifier found a path to a slot; there is none to what
-// lies behind the program.
+// seen reports whether the verifier found a path to a slot; there is none to what
+// lies after the program.
 func (im *image) seen(i int) cfg.Truth {
 	switch {
 	case i >= len(im.slots) || im.slots[i].marks&markSeen == 0:
@@ -148,7 +148,7 @@ func removeNops(st *state, im *image) (*image, int, error) {
 	return b.finish(), removed, nil
 }
 
-// solid returns for each slot how many in front of it are certainly left, nil
+// solid returns for each slot how many before it are certainly left, nil
 // when all that are left are.
 func (im *image) solid(gone []bool) []int32 {
 	any := false

@@ -20,17 +20,17 @@ type Facts struct {
 	// IndirectTarget tells for each slot whether the verifier followed a gotox
 	// to it. Nil means none.
 	IndirectTarget []cfg.Truth
-	// Stack tells of each subprogram how much stack it uses. Nil takes the
+	// Stack holds the stack use of each subprogram. Nil takes the
 	// deepest access that names r10 as its base, a lower bound.
 	Stack []StackFact
 	// AsyncCallback tells for each subprogram whether a timer, workqueue or the
 	// like can call it. Nil means none.
 	AsyncCallback []cfg.Truth
 
-	// Calls tells of calls of helpers and kernel functions that are seen. Of one
+	// Calls describes calls of helpers and kernel functions that are seen. Of one
 	// that is not listed nothing is known.
 	Calls []CallFact
-	// Accesses tells what the loads, stores and atomics that are seen go
+	// Accesses describes what the loads, stores and atomics that are seen go
 	// through, and of calls that fill a buffer on the stack where it is. Of one that
 	// is not listed nothing is known, unless r10 is its
 	// base.
@@ -43,15 +43,15 @@ type Facts struct {
 	// verifier stops speculation, for loaders without CAP_PERFMON.
 	BarrierBefore, BarrierAfter []bytecode.PC
 
-	// DirectWrite tells whether the program may write to packet data, by itself
+	// DirectWrite reports whether the program may write to packet data, by itself
 	// or through a slice of it, which gives some program types a prologue.
 	DirectWrite cfg.Truth
-	// Throws tells whether a call of bpf_throw can execute, besides those that
+	// Throws reports whether a call of bpf_throw can execute, besides those that
 	// Program.Refs names.
 	Throws cfg.Truth
 }
 
-// StackFact is what the verifier knows of the stack of a subprogram.
+// StackFact is the verifier's result about the stack of a subprogram.
 type StackFact struct {
 	Depth   int  // bytes, to the deepest one used, helper arguments included
 	Certain bool // the verifier computes this very number
@@ -76,7 +76,7 @@ const (
 	MemArena                 // an arena
 )
 
-// AccessFact is what the verifier knows of an access: the kernel refuses a
+// AccessFact is the verifier's result about an access: the kernel refuses a
 // program in which one instruction accesses memory of two kinds, if one of them
 // is special.
 type AccessFact struct {
@@ -92,7 +92,7 @@ type AccessFact struct {
 // between paths.
 const NoMap = -1
 
-// CallFact is what the verifier knows of a call after it has followed all
+// CallFact is the verifier's result about a call after it has followed all
 // paths.
 type CallFact struct {
 	PC bytecode.PC

@@ -212,7 +212,7 @@ func (f *fastcalls) match(i int, off int16, free uint16) int {
 	return n
 }
 
-// givenUp tells whether the verifier sees another load or store of the part of
+// givenUp reports whether the verifier sees another load or store of the part of
 // the stack below f.low.
 func (f *fastcalls) givenUp() cfg.Truth {
 	out := cfg.No

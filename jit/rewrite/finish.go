@@ -47,7 +47,7 @@ func (r *Result) finish(st *state, im *image) (*Result, error) {
 // encode makes the JIT's program of an image: distances from targets, and the
 // facts about functions.
 //
-// Source registers of 64-bit immediate loads tell what is loaded until the
+// Source registers of 64-bit immediate loads mark the kind of load until the
 // verifier clears them, at its end. A program with several functions has been
 // compiled by then, so they stay, and count as uses of those registers
 // (kernel/bpf/verifier.c convert_pseudo_ld_imm64).
@@ -240,7 +240,7 @@ func distance(s slot, i, n int32) (bytecode.Insn, error) {
 	return in, nil
 }
 
-// encodeFuncs fills in what the JIT knows of each function.
+// encodeFuncs fills in the JIT's input about each function.
 func encodeFuncs(st *state, im *image, p *jit.Program) {
 	for i, f := range im.funcs {
 		out := jit.Func{

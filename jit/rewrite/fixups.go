@@ -19,7 +19,7 @@ type fixer struct {
 
 // fixUp rewrites the instructions that JITs do not know, and helper calls that
 // have a shorter way (kernel/bpf/fixups.c bpf_do_misc_fixups). A program that
-// throws and has no exception callback of its own gets one behind its end.
+// throws and has no exception callback of its own gets one after its end.
 func fixUp(st *state, im *image) (*image, int, error) {
 	f := &fixer{state: st, b: newBuilder(im), ax: bytecode.Reg(st.prof.AXReg)}
 	changed := 0

@@ -17,7 +17,7 @@ import (
 //
 // The kernel has edges from tail calls and packet loads to the last exit of the
 // subprogram too (kernel/bpf/liveness.c bpf_insn_successors, Linux 7.3). What
-// is asked of the graph here does not depend on them: constants in front of
+// is asked of the graph here does not depend on them: constants before
 // conditional jumps, and r0, which both define.
 type graph struct {
 	*cfg.Graph
@@ -26,7 +26,7 @@ type graph struct {
 	gotox []cfg.BlockID
 }
 
-// node is a block, or, behind the blocks, the hub of a subprogram.
+// node is a block, or, after the blocks, the hub of a subprogram.
 type node = int32
 
 // graphOf makes the graph of an image that has the slots of the source.

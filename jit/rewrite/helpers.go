@@ -187,7 +187,7 @@ const (
 )
 
 // tracingHelper returns what replaces a helper of tracing programs: reads of
-// what the trampoline put in front of the arguments.
+// what the trampoline put before the arguments.
 func (f *fixer) tracingHelper(s slot) []slot {
 	r0, r1, r2, r3 := bytecode.R0, bytecode.R1, bytecode.R2, bytecode.R3
 	rawTP := f.opt.AttachType == traceRawTP

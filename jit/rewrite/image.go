@@ -23,8 +23,8 @@ const (
 	markMaybe                         // it is not proven that it can execute
 	markSure                          // what it accesses (slot.to) is proven
 	markZext                          // 64-bit arithmetic on an arena pointer
-	markBarrierPre                    // speculation stops in front of it
-	markBarrierPost                   // speculation stops behind it
+	markBarrierPre                    // speculation stops before it
+	markBarrierPost                   // speculation stops after it
 	markHidden                        // immediate that only the running kernel knows
 	markLocal                         // while building: target is a slot of the same patch
 	markNew                           // while building: target counts slots of the new image
@@ -350,7 +350,7 @@ func (im *image) setRefs(p *bytecode.Program) error {
 	return nil
 }
 
-// end returns the slot behind the last one of a function.
+// end returns the slot after the last one of a function.
 func (im *image) end(fn int) int32 {
 	if fn+1 < len(im.funcs) {
 		return im.funcs[fn+1].start

@@ -213,7 +213,7 @@ func numberIterator(name string) []slot {
 }
 
 // session returns the body of a function that reads what the trampoline of an
-// fsession put in front of the arguments.
+// fsession put before the arguments.
 func session(name string) []slot {
 	r0, r1 := bytecode.R0, bytecode.R1
 	if name == "bpf_session_is_return" {

@@ -36,7 +36,7 @@ func mayGotoBody(b *builder, ax bytecode.Reg, depth int, target int32) []slot {
 }
 
 // plainMayGoto is mayGotoBody for kernels before Linux 6.15, which count to 2^23
-// and know no clock.
+// and have no clock.
 func plainMayGoto(ax bytecode.Reg, depth int, target int32) []slot {
 	count := int16(-depth - mayGotoBytes/2)
 	return []slot{

@@ -30,7 +30,7 @@ func (s *Programs) the(p *jit.Program) *jit.Program {
 	return p
 }
 
-// prediction is a result, with what was asked of its kernel.
+// prediction is a result, with the properties of its kernel that were used.
 type prediction struct {
 	decides settings
 	asked   *kernel.Watch
@@ -39,8 +39,8 @@ type prediction struct {
 
 // settings are the members of a profile that passes look at.
 type settings struct {
-	smp       *bool            // nil: not asked for
-	stackForm *string          // nil: not asked for
+	smp       *bool            // nil: not used
+	stackForm *string          // nil: not used
 	ax        uint8            // 0: the program has no use for the hidden register
 	value     int              // 0: no call of a helper looks into a map
 	members   map[string]found // what was asked of the build's structures

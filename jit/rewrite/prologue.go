@@ -6,7 +6,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
-// addPrologue puts in front of the main program, and in the place of its exits,
+// addPrologue puts before the main program, and in the place of its exits,
 // what the program type asks for (kernel/bpf/fixups.c bpf_convert_ctx_accesses;
 // gen_prologue and gen_epilogue of struct bpf_verifier_ops, Linux 7.3). Jumps to
 // the first instruction pass over it.
@@ -24,7 +24,7 @@ func addPrologue(st *state, im *image) (*image, int, error) {
 	return im, 0, nil
 }
 
-// insertFirst puts slots in front of the program.
+// insertFirst puts slots before the program.
 func (st *state) insertFirst(im *image, with []slot) (*image, int, error) {
 	b := newBuilder(im)
 	b.refs = append(b.refs, st.added...)
@@ -36,7 +36,7 @@ func (st *state) insertFirst(im *image, with []slot) (*image, int, error) {
 	return b.finish(), len(with), nil
 }
 
-// writesPacket tells whether the program writes to packet data.
+// writesPacket reports whether the program writes to packet data.
 func (st *state) writesPacket(im *image) cfg.Truth {
 	out := st.facts.DirectWrite
 	for _, s := range im.slots {

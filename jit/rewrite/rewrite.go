@@ -41,7 +41,7 @@ type Options struct {
 	// pointers is unpredicted, and stores of which no fact tells are too.
 	NoCapPerfmon bool
 
-	// Blind asks for constant blinding: net.core.bpf_jit_harden is 2, or 1 for
+	// Blind requests constant blinding: net.core.bpf_jit_harden is 2, or 1 for
 	// a loader without CAP_BPF. Random gives the kernel's random numbers, one
 	// for each instruction looked at; without it the immediates are unknown,
 	// and their slots unpredicted.
@@ -49,7 +49,7 @@ type Options struct {
 	Random func() uint32
 
 	AttachType uint32 // expected_attach_type; 0 takes the program's
-	// PrivateStack asks for private stacks in a struct_ops program, as some
+	// PrivateStack requests private stacks in a struct_ops program, as some
 	// subsystems do.
 	PrivateStack bool
 }
@@ -65,7 +65,7 @@ type Result struct {
 	// Xlated holds for each source slot the first xlated slot of what replaces
 	// it, or jit.Deleted when it was removed. As for entries of an instruction
 	// array, that of a function's first instruction includes what the verifier
-	// put in front of it.
+	// put before it.
 	Xlated []bytecode.PC
 	// Unpredicted lists in order the xlated slots in whose place the kernel
 	// has something that is not known here.
@@ -83,7 +83,7 @@ type Result struct {
 	maps     []bytecode.Map
 }
 
-// PassNote tells what a rewrite did.
+// PassNote describes the changes of a rewrite.
 type PassNote struct {
 	Name    string // such as "dead code"
 	Changed int    // instructions patched, replaced or removed
@@ -100,10 +100,10 @@ type state struct {
 
 	calls map[bytecode.PC]CallFact
 
-	members structs          // of kernel structures; read when first asked for
+	members structs          // of kernel structures; read when first needed
 	asked   map[string]found // of members
 	build   string           // where members were used from
-	added   []bytecode.Ref   // of slots that are put in front of the program
+	added   []bytecode.Ref   // of slots that are put before the program
 
 	usedValue, usedStackForm, usedSMP bool // members of the profile that were asked for
 
@@ -229,7 +229,7 @@ func (e *UnwindError) Error() string {
 	return fmt.Sprintf("slot %d: no kernel is known that compiles exceptions with landing pads: %s", e.Insn, e.Text)
 }
 
-// throws tells whether a call of bpf_throw can execute.
+// throws reports whether a call of bpf_throw can execute.
 func throws(im *image) cfg.Truth {
 	out := cfg.No
 	for _, s := range im.slots {

@@ -10,7 +10,7 @@ import (
 )
 
 // findCmpxchg marks the 32-bit compare-and-exchange instructions that need a
-// zero extension behind them: R0, which they load, may be read as a whole
+// zero extension after them: R0, which they load, may be read as a whole
 // later. x86-64 extends all other 32-bit results by itself
 // (kernel/bpf/liveness.c bpf_compute_live_registers, Linux 7.3; before 7.1 the
 // verifier finds it out along the paths that it follows, so unseen
@@ -57,7 +57,7 @@ func isCmpxchg32(in bytecode.Insn) bool {
 }
 
 // highLive returns for each slot whether the high half of R0 may be read
-// behind it: a backward analysis of one bit, block by block. Exits says that they read it.
+// after it: a backward analysis of one bit, block by block. Exits says that they read it.
 func highLive(im *image, g *graph, onlySeen, exits bool) []bool {
 	preds := make([][]node, g.nodes())
 	for n := range node(g.nodes()) {
@@ -88,8 +88,8 @@ func highLive(im *image, g *graph, onlySeen, exits bool) []bool {
 	return after
 }
 
-// highBefore returns whether the high half of R0 is live in front of a block,
-// when it is or is not behind it, and notes for its slots what is so behind them.
+// highBefore returns whether the high half of R0 is live before a block,
+// when it is or is not after it, and notes for its slots what is so after them.
 func highBefore(im *image, g *graph, b cfg.BlockID, live, onlySeen, exits bool, after []bool) bool {
 	if onlySeen && im.slots[g.Blocks[b].Start].marks&markSeen == 0 {
 		return false
@@ -156,8 +156,8 @@ func writesR0(in bytecode.Insn) bool {
 	return false
 }
 
-// extendCmpxchg puts the zero extension behind the marked instructions, and
-// behind those that a patch has touched, about which the kernel knows no better
+// extendCmpxchg puts the zero extension after the marked instructions, and
+// after those that a patch has touched, about which the kernel knows no better
 // (kernel/bpf/fixups.c bpf_opt_subreg_zext_lo32_rnd_hi32).
 func extendCmpxchg(st *state, im *image) (*image, int, error) {
 	b, changed := newBuilder(im), 0

@@ -7,7 +7,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
-// TestCmpxchgResult checks the zero extension behind a 32-bit compare-and-exchange whose
+// TestCmpxchgResult checks the zero extension after a 32-bit compare-and-exchange whose
 // result nothing but the exit reads. Kernels 7.3.4 and 6.19.14 decided it with selftest
 // tcp_ca_write_sk_pacing (write_sk_pacing_init, which returns nothing): 7.3.4 has the
 // extension, 6.19.14 has none. Of a struct_ops it is not known here what it returns.

@@ -48,7 +48,7 @@ func (c *source) straight(n int) bool {
 }
 
 // begins reports whether c.items are a form and nothing but what cuts a value to
-// size behind it.
+// size after it.
 func (c *source) begins(end int32, form []pat) bool {
 	if len(c.items) < len(form) {
 		return false
@@ -174,7 +174,7 @@ func (c *source) seesPackets() bool {
 	return false
 }
 
-// readsStampKind tells whether the program reads what kind of time stamp a packet
+// readsStampKind reports whether the program reads what kind of time stamp a packet
 // has: then it gets and sets the stamp itself as it is.
 func (c *source) readsStampKind() Answer {
 	if c.asked {

@@ -13,8 +13,8 @@ const (
 	mayGotoTimedRounds = 0xffff
 )
 
-// inserted checks what the verifier put in front of a function, up to the slot
-// at: the counters of may_goto, and behind them what the program's type asks for.
+// inserted checks what the verifier put before a function, up to the slot
+// at: the counters of may_goto, and after them what the program's type asks for.
 func (c *source) inserted(fn *machine.Func, at bytecode.PC) {
 	first := c.Original[at]
 	c.collect(int32(fn.Start), int32(at))
@@ -64,7 +64,7 @@ func (c *source) isQdisc() bool {
 	return c.p.Type == "struct_ops" && c.p.AttachTo == "struct Qdisc_ops"
 }
 
-// prologue returns what is in front of the main program, and whether it is
+// prologue returns what is before the main program, and whether it is
 // (gen_prologue of struct bpf_verifier_ops).
 func (c *source) prologue() ([]pat, Answer) {
 	r0, r1, r6 := bytecode.R0, bytecode.R1, bytecode.R6
@@ -82,7 +82,7 @@ func (c *source) prologue() ([]pat, Answer) {
 	return nil, No
 }
 
-// writesPacket tells whether the program writes to packet data, itself or through
+// writesPacket reports whether the program writes to packet data, itself or through
 // a slice of it.
 func (c *source) writesPacket() Answer {
 	out := c.Facts.WritesPacket()

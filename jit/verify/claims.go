@@ -115,7 +115,7 @@ func stackArgs(p *bytecode.Program, s bytecode.Subprogram) int {
 	return n
 }
 
-// throws tells whether the verifier comes to a call of bpf_throw.
+// throws reports whether the verifier reaches a call of bpf_throw.
 func (c *source) throws() Answer {
 	out := No
 	for _, r := range c.p.Refs {

@@ -33,7 +33,7 @@ const (
 )
 
 // p makes an instruction of a form. Jumps stay inside; one over the last
-// instruction goes on behind the form.
+// instruction goes on after the form.
 func p(code uint8, dst, src bytecode.Reg, off int16, imm int32) pat {
 	q := pat{in: bytecode.Insn{Code: code, Dst: dst, Src: src, Off: off, Imm: imm}}
 	if k := bytecode.FlowAt([]bytecode.Insn{q.in}, 0).Kind; k == bytecode.FlowGoto || k == bytecode.FlowCond {
@@ -174,7 +174,7 @@ func (c *source) single(in bytecode.Insn) bool {
 
 // isGone reports whether nothing is left of a subprogram that the verifier never comes
 // to. What refers to it keeps a distance that leads somewhere else, to another function
-// or behind the program, and never executes (kernel/bpf/core.c bpf_adj_delta_to_imm and
+// or after the program, and never executes (kernel/bpf/core.c bpf_adj_delta_to_imm and
 // kernel/bpf/fixups.c jit_subprogs, Linux 7.3): such is a bpf_loop of no rounds.
 func (c *source) isGone(start bytecode.PC) bool {
 	if start < 0 || int(start) >= len(c.first) || c.Facts.Seen(start) != No || c.Unprivileged {

@@ -170,7 +170,7 @@ func (c *checker) popFrame(l *list) {
 }
 
 // exit lists a return: the first of a function undoes the frame, later ones
-// jump there, or to an ENDBR64 in front of it (cleanup_addr in do_jit,
+// jump there, or to an ENDBR64 before it (cleanup_addr in do_jit,
 // arch/x86/net/bpf_jit_comp.c, Linux 7.3).
 func (c *checker) exit(l *list, b *body) {
 	if c.cleanup >= 0 {
@@ -202,10 +202,10 @@ func (c *checker) exit(l *list, b *body) {
 	}
 }
 
-// trap lists the int3 behind what control does not pass.
+// trap lists the int3 after what control does not pass.
 func trap(l *list) { l.add(x86asm.INT, imm(3)) }
 
-// clearHistory lists the barrier in front of the return of a classic filter
+// clearHistory lists the barrier before the return of a classic filter
 // that an unprivileged user loads (emit_spectre_bhb_barrier).
 func (c *checker) clearHistory(l *list) {
 	if c.k.BHI == bhiLoop || c.k.BHI == bhiLoopGuest {

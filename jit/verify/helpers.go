@@ -106,7 +106,7 @@ func (c *source) percpuRead(symbol string, load uint8) []pat {
 }
 
 // tailCallForms checks a tail call: one of the JIT's own opcode, direct or not,
-// in front of which the index is masked for loaders without CAP_PERFMON.
+// before which the index is masked for loaders without CAP_PERFMON.
 func (c *source) tailCallForms(pc bytecode.PC, end int32) bool {
 	fact := c.Facts.Call(pc)
 	own := pat{in: bytecode.Insn{Code: bytecode.CodeTailCall}, any: true}
@@ -142,7 +142,7 @@ func (c *source) directRight(fact Call, call item) bool {
 		(!is || c.hasTailCall(bytecode.PC(call.slot)) && (c.direct < 0 || int(call.in.Imm) == c.direct))
 }
 
-// isDirect tells whether a tail call is direct: of a loader with all rights, with
+// isDirect reports whether a tail call is direct: of a loader with all rights, with
 // one map and a constant index in it (record_func_key of kernel/bpf/verifier.c).
 func (c *source) isDirect(fact Call) Answer {
 	switch {
@@ -234,7 +234,7 @@ const (
 )
 
 // tracing returns a helper of tracing programs that reads what the trampoline
-// keeps in front of the arguments: their number, or of a raw tracepoint what the
+// keeps before the arguments: their number, or of a raw tracepoint what the
 // kernel's BTF says of it.
 func (c *source) tracing(fn asm.BuiltinFunc) []pat {
 	r0, r1, r2, r3 := bytecode.R0, bytecode.R1, bytecode.R2, bytecode.R3

@@ -2,7 +2,7 @@ package verify
 
 import "github.com/bpfcfg/bpfcfg/cfg/kernel"
 
-// Kernel is what a checker must know of a kernel: the forms of its insertions
+// Kernel holds the properties of a kernel that a checker needs: the forms of its insertions
 // and of its machine code. It is plain data, so that this package needs no
 // description of kernels of its own; jit/pipeline makes one of a profile. The
 // strings have the values that jit.Profile's fields of the same names have.

@@ -8,7 +8,7 @@ import (
 )
 
 // kfuncForms checks a call of a kernel function: what some always become, or the
-// call, in front of which the verifier may set up further arguments.
+// call, before which the verifier may set up further arguments.
 func (c *source) kfuncForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	ref, ok := c.p.RefAt(pc)
 	if !ok || ref.Kind != bytecode.RefKfunc || ref.Name == "" || c.p.PendingAt(pc) == bytecode.PartCall {
@@ -21,7 +21,7 @@ func (c *source) kfuncForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	return c.arguments(in, ref.Name)
 }
 
-// arguments reports whether c.items are a call of a kernel function, and in front of it
+// arguments reports whether c.items are a call of a kernel function, and before it
 // nothing but what sets up arguments. Either name may be unknown, and the kernel may
 // take a variant, as bpf_dynptr_from_skb_rdonly.
 func (c *source) arguments(in bytecode.Insn, name string) bool {
@@ -60,7 +60,7 @@ func (c *source) kfunc(name string) []pat {
 }
 
 // numbers returns a function of the iterator over numbers, of which the current
-// one and the end are kept, 4 bytes each: both are 0 behind the last.
+// one and the end are kept, 4 bytes each: both are 0 after the last.
 func numbers(name string) []pat {
 	const rounds, invalid, tooBig = 8 << 20, -22, -7
 	const stW, stxW = 0x62, 0x63

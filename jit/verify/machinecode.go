@@ -98,7 +98,7 @@ func (c *checker) offsets(fn machine.Func) bool {
 }
 
 // start returns where the code of slot pc begins in the current function;
-// the slot behind the last has its end.
+// the slot after the last has its end.
 func (c *checker) start(pc bytecode.PC) int {
 	if pc >= c.prog.Funcs[c.fn].End {
 		return len(c.code)
@@ -232,7 +232,7 @@ var conditions = map[asm.JumpOp]x86asm.Op{
 	asm.JSGT: x86asm.JG, asm.JSGE: x86asm.JGE, asm.JSLT: x86asm.JL, asm.JSLE: x86asm.JLE,
 }
 
-// compare lists the comparison in front of a conditional jump: test for JSET
+// compare lists the comparison before a conditional jump: test for JSET
 // and for zero, cmp for all others.
 func (c *checker) compare(l *list, in bytecode.Insn) {
 	size := 4

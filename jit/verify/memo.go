@@ -49,7 +49,7 @@ func (m *Images) of(program any, insns []bytecode.Insn) holding {
 	return h
 }
 
-// proven is a part of a claim that holds, with what was asked of its kernel.
+// proven is a part of a claim that holds, with the properties of its kernel that were used.
 type proven struct {
 	claim  Claim
 	kernel Kernel // what the part depends on

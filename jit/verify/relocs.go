@@ -4,7 +4,7 @@ import "github.com/bpfcfg/bpfcfg/jit/machine"
 
 // relocations checks the claims where addresses stand in the code: in order, without
 // overlap, each within the code of the instruction that it is said to belong to, or in
-// front of the first one, and each behind an opcode that has such a field. Bytes
+// front of the first one, and each after an opcode that has such a field. Bytes
 // elsewhere would be overwritten by who fills the addresses in.
 func (c *checker) relocations() {
 	f, end := 0, 0
@@ -28,7 +28,7 @@ func (c *checker) relocations() {
 }
 
 // belongs reports whether a relocation lies in the code of its instruction, which is in
-// the current function, behind an opcode that has its field.
+// the current function, after an opcode that has its field.
 func (c *checker) belongs(r *machine.Reloc) bool {
 	fi, fn := c.img.Funcs[c.fn], c.prog.Funcs[c.fn]
 	lo, hi := 0, int(c.img.Offsets[fn.Start])

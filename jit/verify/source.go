@@ -59,7 +59,7 @@ type source struct {
 	ax    bytecode.Reg
 	first []int32 // by source slot: first xlated slot that comes from it, -1 without
 	land  []int32 // by source slot: where control goes on that comes to it
-	end   []int32 // by source slot: behind its last xlated slot
+	end   []int32 // by source slot: after its last xlated slot
 	known []bool  // by xlated slot: predicted
 	sub   int     // of the instruction at hand
 	fn    int     // the function that it became
@@ -130,7 +130,7 @@ func (c *source) mismatch(pc bytecode.PC, format string, args ...any) Mismatch {
 }
 
 // maps checks that the two maps are one, in order: what comes from a source slot
-// lies together, and behind what comes from those before it.
+// lies together, and after what comes from those before it.
 func (c *source) maps() bool {
 	n, x := len(c.p.Insns), len(c.prog.Insns)
 	if len(c.Original) != x || len(c.Xlated) != n {
@@ -453,7 +453,7 @@ func (c *source) confined(from, to int32) bool {
 }
 
 // tables checks that each table entry leads to what became of its target, the
-// insertions in front of a function included up to Linux 7.3.
+// insertions before a function included up to Linux 7.3.
 func (c *source) tables() {
 	if len(c.prog.Tables) != len(c.p.Tables) {
 		c.fail(-1, "%d tables for %d of the source", len(c.prog.Tables), len(c.p.Tables))

@@ -34,7 +34,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
-// Errors that callers tell apart.
+// The errors that callers distinguish.
 var (
 	ErrNotFound   = errors.New("bpfcfg-dot not found beside the executable or on PATH")
 	ErrTimeout    = errors.New("bpfcfg-dot took too long")

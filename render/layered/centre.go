@@ -103,7 +103,7 @@ func (c *cells) outermost(x, dir int) int {
 	return row[i]
 }
 
-// moveAfter moves a cell behind another of its row.
+// moveAfter moves a cell after another of its row.
 func (c *cells) moveAfter(x, after int) {
 	row := slices.Clone(c.rows[c.cell[x].row])
 	row = slices.Delete(row, c.pos[x], c.pos[x]+1)

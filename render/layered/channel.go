@@ -24,7 +24,7 @@ type piece struct {
 	l, r  int   // extent
 	track int   // from 1, downwards; 0 for a straight piece
 	lane  int   // in a channel that is cut: lane of the gutter, from 1
-	after int   // and the track behind the cut, from 1
+	after int   // and the track after the cut, from 1
 }
 
 func (p *piece) straight() bool {
@@ -40,7 +40,7 @@ type channels struct {
 	in     [][]int // pieces of each channel
 	tracks []int   // number of tracks of each channel
 	jogs   []bool  // the channel needs a track for jogs
-	after  []int   // number of tracks behind the cut of each channel
+	after  []int   // number of tracks after the cut of each channel
 	lanes  []int   // number of lanes in the gutter at the cut
 	gutter []int   // x of that gutter
 	cols   columns

@@ -5,7 +5,7 @@ import "github.com/bpfcfg/bpfcfg/internal/dominators"
 // immediate returns the immediate dominator of each node, -1 for nodes that
 // searches started from and for those that only the start of everything
 // dominates. Edges from unreached code into reached code do not count: they
-// would make of every block behind a dead one a start of its own.
+// would make of every block after a dead one a start of its own.
 func immediate(g Graph, t *tree) []int {
 	n := len(g.Nodes)
 	parent := make([]int32, n+1) // of preorder numbers plus one; 0 is a start before all starts

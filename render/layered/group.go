@@ -2,7 +2,7 @@ package layered
 
 // groups says which nodes stay together. A group is a loop, or a fan: a node
 // with at least minFan targets and what it dominates in its loop. Groups nest.
-// In each row the cells of a group lie side by side, and code behind a group
+// In each row the cells of a group lie side by side, and code after a group
 // is placed below all of it. So the cases of two switches do not mingle, and
 // lines that have nothing to do with a switch pass it by.
 //

@@ -18,7 +18,7 @@ import (
 // one before it, whatever else is ready. Longest-path rows alone, tried first,
 // made such pictures 60,000 pixels wide.
 //
-// Code behind a group is placed below the whole group, not beside it. This
+// Code after a group is placed below the whole group, not beside it. This
 // makes drawings a little longer and loops much plainer.
 func assignRanks(g Graph, t *tree, gr *groups, idom []int, maxWidth, gap int) []int {
 	s := newSchedule(g, t, gr)

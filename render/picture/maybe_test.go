@@ -12,7 +12,7 @@ import (
 
 // TestMaybe draws a branch on the number of the processor: Linux bounds it by those
 // that the machine has (check_return_value of bpf_get_smp_processor_id), so that it may
-// remove the block behind the branch. The others it keeps.
+// remove the block after the branch. The others it keeps.
 func TestMaybe(t *testing.T) {
 	var a progen.Asm
 	a.Helper(8)                // bpf_get_smp_processor_id

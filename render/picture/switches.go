@@ -187,7 +187,7 @@ func (t *compareTrees) grow(root int, c comparison) (blocks []int, labels map[in
 		block  int
 		values []span
 	}
-	to := map[int][]span{} // block behind the tree → values that lead there
+	to := map[int][]span{} // block after the tree → values that lead there
 	var leaving []int
 	for work := []visit{{root, []span{{0, c.top()}}}}; len(work) > 0; {
 		v := work[len(work)-1]

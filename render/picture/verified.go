@@ -115,7 +115,7 @@ func AddSame(s *render.Scene, what string) {
 // of the same program, marks those that differ outside of relocation sites and
 // their blocks, and adds the texts that a comparison found to the mismatches.
 // Of code of another length only the place where the two part is marked: what
-// lies behind has moved.
+// lies after has moved.
 func AddKernelCode(s *render.Scene, a *pipeline.Analysis, kernel []byte, texts ...string) {
 	if s.Image == nil {
 		return

@@ -57,7 +57,7 @@ func (m *rows) At(x, y int) color.Color {
 // 5.2 and 11.2.2).
 const headLen = 8 + 4 + 4 + 13 + 4
 
-// densityWriter puts a chunk with the density of the pixels behind the first chunk
+// densityWriter puts a chunk with the density of the pixels after the first chunk
 // of a PNG file, and stops when the context ends.
 type densityWriter struct {
 	ctx   context.Context

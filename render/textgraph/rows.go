@@ -150,7 +150,7 @@ func kindWord(e *render.Edge) string {
 	return ""
 }
 
-// wrap puts words behind a text, and in rows below it those that do not fit.
+// wrap puts words after a text, and in rows below it those that do not fit.
 func (d *drawing) wrap(text string, words []string, cols int) []string {
 	text = d.fit(text, cols)
 	out := []string{text}

@@ -223,7 +223,7 @@ func readBack(t *testing.T, s *render.Scene, opt Options) {
 	drawing := text(t, s, opt)
 	body := drawing
 	if first, rest, _ := strings.Cut(drawing, "\n\n"); strings.ContainsAny(first, " ") && !strings.Contains(first, "\n") {
-		body = rest // behind the legend
+		body = rest // after the legend
 	}
 	var parts []string // functions
 	for _, line := range strings.Split(body, "\n") {

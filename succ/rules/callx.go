@@ -114,7 +114,7 @@ func (w *paths) callGraph() *Verdict {
 	return nil
 }
 
-// tailCallers tells the subprograms that make tail calls, or call one that does.
+// tailCallers returns the subprograms that make tail calls, or call one that does.
 func (w *paths) tailCallers(calls [][]callSite) []bool {
 	tail := make([]bool, len(calls))
 	callers := make([][]int, len(calls))

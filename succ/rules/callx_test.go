@@ -94,7 +94,7 @@ func (a *callxAsm) eitherIndex(first, second int32) {
 const beyond = "not modelled: "
 
 // callxTest is a program by what it is made of: main, with its exit, and the other
-// functions behind it.
+// functions after it.
 type callxTest struct {
 	name string
 	want string // the start of Linux's message, "" for none

@@ -37,7 +37,7 @@ func (c *checker) lateFields(pc bytecode.PC) *Verdict {
 const noCaller = "rdonly_ringbuf_user_percpu_rcu_untrusted_trusted_(null)_or_null"
 
 // beyond returns the refusal of an indirect jump through a register that does not exist.
-// The kernel takes what lies behind its registers for one. That begins with the
+// The kernel takes what lies after its registers for one. That begins with the
 // instruction that called the function, -1 of the main program, where the type of a
 // register is; what else it finds is not known.
 //

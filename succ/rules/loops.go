@@ -140,7 +140,7 @@ func (w *paths) stops(b cfg.BlockID) bool {
 	return w.r.Graph.Throws(b) || !call && !w.goesOn(b)
 }
 
-// goesOn reports whether a path may go on behind a block, in the same function.
+// goesOn reports whether a path may go on after a block, in the same function.
 func (w *paths) goesOn(b cfg.BlockID) bool {
 	g := w.r.Graph
 	lo, hi := g.SuccIDs(b)

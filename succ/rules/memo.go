@@ -19,8 +19,8 @@ type Memo struct {
 
 	verdicts map[Set]Verdict
 
-	ends *ends // of the paths; nil until asked for
-	met  *met  // on them; nil until asked for
+	ends *ends // of the paths; nil until needed
+	met  *met  // on them; nil until needed
 }
 
 // ends is where paths end, and what they can come back to.

@@ -12,7 +12,7 @@
 // ranges, instruction fields and references (with the binding of instruction
 // arrays), the depth-first walk with its jump tables, recursion, and then the
 // paths, in the order in which the kernel follows them. They are the rules for a
-// loader with CAP_BPF and CAP_PERFMON. docs/kernel-rules.md tells how often each
+// loader with CAP_BPF and CAP_PERFMON. docs/evidence/kernel-rules.md shows how often each
 // was compared with a real kernel.
 //
 // What a register may hold at an indirect jump is judged by package abstract.
@@ -110,7 +110,7 @@ type checker struct {
 	unwinds bool     // exceptions go on at landing pads in the program, and in the kernel
 	may     *Verdict // the first refusal that therefore is not certain
 
-	calls *[][]callSite // see paths.sites; nil until asked for, shared by copies
+	calls *[][]callSite // see paths.sites; nil until needed, shared by copies
 }
 
 func newChecker(s Set, p *bytecode.Program) *checker {

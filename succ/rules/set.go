@@ -41,7 +41,7 @@ type Set struct {
 	// kept apart from the variable part, which shows in messages.
 	FixedOffsets bool
 	// KeepsTargets reports whether rewriting neither deletes the targets of
-	// indirect jumps nor puts code in front of them where they then lead.
+	// indirect jumps nor puts code before them where they then lead.
 	KeepsTargets bool
 	// DeepCalls reports whether calls nest 16 deep, not 8.
 	DeepCalls bool

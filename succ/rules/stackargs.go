@@ -61,7 +61,7 @@ func (w *paths) firstCall(pc bytecode.PC) bool {
 	return w.once[w.c.index(f.Callee)]
 }
 
-// calledOnce tells the subprograms that are called at most once.
+// calledOnce returns the subprograms that are called at most once.
 func (w *paths) calledOnce() []bool {
 	n := len(w.c.starts) - 1
 	once, callers, from := make([]bool, n), make([]int, n), make([]int, n)

@@ -126,9 +126,9 @@ type paths struct {
 	callxs  bool     // the program has indirect calls
 	endless *Verdict // on a loop that nothing leaves, when it is not known what the kernel says of it
 
-	context map[bytecode.PC]bool // see intoContext; nil until asked for
+	context map[bytecode.PC]bool // see intoContext; nil until needed
 
-	once            []bool // of each subprogram by starts: see calledOnce; nil until asked for
+	once            []bool // of each subprogram by starts: see calledOnce; nil until needed
 	callback, async []bool // of each subprogram by starts: see roles
 }
 
@@ -286,7 +286,7 @@ func badOperand(in bytecode.Insn) string {
 }
 
 // inOrder returns the successors of a block, the one that the kernel follows
-// first last. A call comes before what is behind it.
+// first last. A call comes before what is after it.
 func (w *paths) inOrder(b cfg.BlockID) []cfg.BlockID {
 	var out []cfg.BlockID
 	first := cfg.NoBlock

@@ -127,7 +127,7 @@ func kfuncArgs(proto *btf.FuncProto) []string {
 	return args
 }
 
-// kfuncArg is kfuncArgs for one argument; next is the name of the one behind it.
+// kfuncArg is kfuncArgs for one argument; next is the name of the one after it.
 func kfuncArg(p btf.FuncParam, next string) string {
 	ptr, ok := btf.UnderlyingType(p.Type).(*btf.Pointer)
 	if !ok {

@@ -17,7 +17,7 @@ import (
 )
 
 // flow holds for each instruction what may be executed directly after it in its
-// function, ascending and each once. A call of a function goes on behind it.
+// function, ascending and each once. A call of a function goes on after it.
 type flow map[bytecode.PC][]bytecode.PC
 
 // sample is a program with what is known of its control flow from outside of
@@ -55,7 +55,7 @@ func readSamples(dir, records string) ([]*sample, error) {
 }
 
 // readSample reads one file: lines of a keyword and its operands. What follows
-// the targets of a flow, behind two spaces, is its reason.
+// the targets of a flow, after two spaces, is its reason.
 func readSample(path, records string) (*sample, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

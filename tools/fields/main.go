@@ -22,7 +22,7 @@ import (
 )
 
 // context is what is accessed: the context of a program type, or a socket that the
-// program gets by the instructions in front of the access.
+// program gets by the instructions before the access.
 type context struct {
 	name     string
 	progType string

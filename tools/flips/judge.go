@@ -76,7 +76,7 @@ func judge(code []byte, flips []flip) error {
 }
 
 // compare returns the control transfers of two streams of instructions, up to
-// where both begin an instruction behind the flipped byte; empty when they are
+// where both begin an instruction after the flipped byte; empty when they are
 // the same. The second stream counts from 0.
 func compare(before, after []insn, from, flipped, end int) string {
 	cuts := map[int]bool{end: true}

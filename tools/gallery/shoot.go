@@ -20,7 +20,7 @@ import (
 type shot struct {
 	name, text string
 	program    shown
-	hash       string // behind the page's address
+	hash       string // after the page's address
 	keys       string // pressed one after the other
 	dark       bool
 }

@@ -143,7 +143,7 @@ func (s *subject) with() (flow string, ok bool) {
 }
 
 // transfers returns a hash of the control transfers of an image: what each is, what is
-// compared in front of it, what it leads to, and what it pushes and pops for a return.
+// compared before it, what it leads to, and what it pushes and pops for a return.
 // Straight code of another length between them is no difference, nor is a nop.
 func transfers(p *jit.Program, img *jit.Image) string {
 	var b strings.Builder

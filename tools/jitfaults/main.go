@@ -6,7 +6,7 @@
 //
 // A fault is a small change of a Go file of jit or jit/rewrite: another operator,
 // a number one off, a condition turned around, a call left out. One program is
-// built with all of them (go build -overlay), each behind a number, and judges those
+// built with all of them (go build -overlay), each after a number, and judges those
 // that a seed draws on objects of the corpus. Where the control transfers of the
 // machine code are other ones than without the fault, the proof must fail. The exit
 // status is 1 if one does not.

@@ -252,8 +252,8 @@ type insertion struct {
 }
 
 // withFaults returns the text of a file with faults, which are in order, outer ones
-// first: each is made of something in front of an expression and something behind
-// it. The import goes behind the package clause.
+// first: each is made of something before an expression and something after
+// it. The import goes after the package clause.
 func withFaults(text []byte, faults []*fault, clause int) []byte {
 	ins := []insertion{{clause, "; import plant " + strconv.Quote(importPath)}}
 	var open []*fault
@@ -280,7 +280,7 @@ func withFaults(text []byte, faults []*fault, clause int) []byte {
 	return out.Bytes()
 }
 
-// front and behind are put around an expression or statement.
+// front and after are put around an expression or statement.
 func (f *fault) front() string {
 	switch {
 	case f.form == condition:

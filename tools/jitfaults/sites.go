@@ -151,7 +151,7 @@ func (g *finder) add(n ast.Node, f fault) {
 }
 
 // text returns the source of a node in one line: what stands in two must not move
-// the lines behind it.
+// the lines after it.
 func (g *finder) text(n ast.Node) string {
 	s := string(g.src[g.fset.Position(n.Pos()).Offset:g.fset.Position(n.End()).Offset])
 	return strings.Join(strings.Fields(s), " ")

@@ -34,7 +34,7 @@ type tried struct {
 }
 
 // try runs a program with planted faults, which judges some of them one by one. If
-// one ends it, or keeps it for too long, the next run goes on behind that.
+// one ends it, or keeps it for too long, the next run goes on after that.
 func try(program, root string, faults []*fault) ([]tried, error) {
 	var out []tried
 	for len(out) < len(faults) {

@@ -233,7 +233,7 @@ func TestEncoding(t *testing.T) {
 }
 
 // TestException refuses a program whose exception callback cilium/ebpf has left
-// behind.
+// after.
 func TestException(t *testing.T) {
 	spec, err := ebpf.LoadCollectionSpec("../testdata/exception.o")
 	if err != nil {

@@ -120,7 +120,7 @@ func (g *guest) all() error {
 	return g.send(&wire.Message{Kind: wire.End})
 }
 
-// hasBPF returns why the kernel cannot be asked. BPF_PROG_GET_NEXT_ID behind the
+// hasBPF returns why the kernel cannot be asked. BPF_PROG_GET_NEXT_ID after the
 // last program ends in ENOENT where there is a bpf(2).
 func hasBPF() error {
 	_, err := live.IDs()

@@ -12,7 +12,7 @@ const maxStackArgs = 7
 
 // frame is a subprogram that is being run.
 type frame struct {
-	call    bytecode.PC // the call to return behind, -1 for an entry from outside
+	call    bytecode.PC // the call to return after, -1 for an entry from outside
 	saved   [4]uint64   // the caller's R6 to R9
 	fp      uint64      // the caller's R10
 	stack   *region
@@ -63,7 +63,7 @@ func (vm *VM) Call(addr uint64, args [5]uint64) (uint64, error) {
 	return r0, err
 }
 
-// pop leaves the innermost frame and returns the call to go on behind.
+// pop leaves the innermost frame and returns the call to go on after.
 func (vm *VM) pop(regs *Regs) bytecode.PC {
 	f := &vm.frames[len(vm.frames)-1]
 	copy(regs[bytecode.R6:bytecode.R10], f.saved[:])

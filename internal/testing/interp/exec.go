@@ -13,7 +13,7 @@ import (
 )
 
 // leave is the next slot of an exit: further away than any jump leads, whose
-// distance is counted from the slot behind it.
+// distance is counted from the slot after it.
 const leave bytecode.PC = math.MinInt32
 
 // run carries out the innermost frame from pc until that frame is left, and

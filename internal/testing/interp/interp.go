@@ -80,7 +80,7 @@ const (
 	Indirect                 // gotox
 	Call                     // into a subprogram, from call or callx
 	Callback                 // into a subprogram, from a helper
-	Return                   // behind the call, from the end of the subprogram
+	Return                   // after the call, from the end of the subprogram
 )
 
 // Config is what a VM is made with. The zero value is usable.
@@ -96,7 +96,7 @@ type Config struct {
 	// Key decides a static key; nil takes the default that its flags state.
 	Key func(pc bytecode.PC) (jumps bool)
 	// Stack fills a new stack frame, and Clobber sets the registers that a call
-	// leaves undefined: R1 to R5 behind it, R6 to R9 at the start of a
+	// leaves undefined: R1 to R5 after it, R6 to R9 at the start of a
 	// subprogram, R2 to R5 at that of the program. A program may not depend on either, and analyses must allow any
 	// value. Nil leaves zeros in the frame and the registers as they are.
 	Stack   func(frame []byte)
@@ -104,8 +104,8 @@ type Config struct {
 	// OnStep is called before each instruction. The registers may be looked at,
 	// not changed.
 	OnStep func(pc bytecode.PC, regs *Regs)
-	// OnEdge is called after each instruction but exits; behind a subprogram's
-	// exit it is called with the Return from the call to behind it.
+	// OnEdge is called after each instruction but exits; after a subprogram's
+	// exit it is called with the Return from the call to after it.
 	OnEdge func(from, to bytecode.PC, kind EdgeKind)
 }
 

@@ -41,7 +41,7 @@ func TestRecords(t *testing.T) {
 // tally counts what was compared.
 type tally struct {
 	jobs, runs, compared int
-	values               int            // map values that were compared behind the runs
+	values               int            // map values that were compared after the runs
 	skipped              map[string]int // runs by reason
 }
 

@@ -131,7 +131,7 @@ func placeWith(t testing.TB, p *bytecode.Program, prof jit.Profile, opt rewrite.
 }
 
 // lowerMayGoto changes the number that the rewrites have may_goto's counter start
-// with, in what they put in front of a function: *(u64 *)(r10 - N) = 65535.
+// with, in what they put before a function: *(u64 *)(r10 - N) = 65535.
 func lowerMayGoto(x *rewrite.Result, rounds int32) {
 	for i, in := range x.Program.Insns {
 		if x.Original[i] < 0 && in.Code == 0x7a && in.Dst == bytecode.R10 && in.Imm == native.MayGoto {

@@ -62,7 +62,7 @@ func atomic(size uint8, dst, src bytecode.Reg, off int16, op int32) code {
 	return code{{Code: 0xc3 | size, Dst: dst, Src: src, Off: off, Imm: op}}
 }
 
-// join puts instructions one after the other, with an exit behind.
+// join puts instructions one after the other, with an exit after.
 func join(parts ...code) code {
 	var all code
 	for _, p := range parts {

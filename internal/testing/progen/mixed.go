@@ -14,18 +14,18 @@ type Pattern uint8
 const (
 	Plain       Pattern = iota
 	BufferAt            // a helper writes to a buffer at a variable stack offset
-	LastArg             // a helper writes behind its last argument
+	LastArg             // a helper writes after its last argument
 	VarPointer          // pointer into a stack at a variable offset
 	Narrow              // spills and fills of narrow widths
 	Atomics             // atomic operations on stack and map values
-	FlagPointer         // a flag tells whether a register or slot holds a pointer
+	FlagPointer         // a flag reports whether a register or slot holds a pointer
 	Links               // numbers linked to another by unequal distances meet
 	ManyMeet            // more than 16 states meet
 	PtrOrNumber         // a pointer and numbers meet
 	LostPointer         // a stack pointer in bytes of which nothing is known
 	Iterator            // a loop over an open-coded iterator
 	Kfunc               // kernel functions, known and unknown
-	Global              // a global function writes behind its pointer argument
+	Global              // a global function writes after its pointer argument
 	CbLoop              // callback of bpf_loop, with links
 	CbForEach           // of bpf_for_each_map_elem
 	CbFindVMA           // of bpf_find_vma
@@ -56,7 +56,7 @@ func (s Pattern) String() string {
 
 // Mixed returns a random program of about size pieces whose patterns are those that
 // an analysis of memory, calls and joins gets wrong first, and the pattern of each of
-// its slots. Loads and branches behind a pattern depend on what it left. It is of type
+// its slots. Loads and branches after a pattern depend on what it left. It is of type
 // socket_filter or syscall, takes a context of 64 bytes, and is no program that a
 // kernel accepts: what it does with pointers is right because one bit of the context
 // decides twice, which no verifier knows.

@@ -119,7 +119,7 @@ func (g *gen) bufferAt() {
 	g.look()
 }
 
-// lastArg lets a helper write behind the last of its arguments.
+// lastArg lets a helper write after the last of its arguments.
 func (g *gen) lastArg() {
 	g.a.Emit(opMovX, 1, 10, 0, 0)
 	g.a.Emit(opAddK, 1, 0, 0, int32(-8*(2+g.rnd.IntN(scratch-2))))

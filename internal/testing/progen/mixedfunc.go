@@ -68,7 +68,7 @@ func (g *gen) pointerBack() {
 	g.look()
 }
 
-// packetLoad loads from the packet, often from behind its end. R6 is the context.
+// packetLoad loads from the packet, often from after its end. R6 is the context.
 func (g *gen) packetLoad(scr bytecode.Reg) {
 	size := uint8(g.rnd.IntN(3)) << 3
 	if g.rnd.IntN(2) == 0 {

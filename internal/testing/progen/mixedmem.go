@@ -60,7 +60,7 @@ func (g *gen) few() int32 {
 	return int32(g.rnd.IntN(10)) - 1
 }
 
-// branchOn branches on a number and changes another behind the jump.
+// branchOn branches on a number and changes another after the jump.
 func (g *gen) branchOn(r bytecode.Reg) {
 	l := g.label()
 	g.a.If(g.cond(), r, 0, g.few(), l)

@@ -68,7 +68,7 @@ func (g *gen) loopPiece() (calls bool) {
 	return false
 }
 
-// loopNumber makes a cycle that changes nothing, behind and made of so many
+// loopNumber makes a cycle that changes nothing, after and made of so many
 // instructions and jumps: at which of them the kernel finds it depends on what it
 // has counted.
 func loopNumber(g *gen) {
