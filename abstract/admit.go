@@ -8,7 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Concrete is a moment of an execution, to compare facts with.
+// Concrete is the state at one moment of an execution, for comparison with facts.
 type Concrete interface {
 	// Reg returns what a register holds.
 	Reg(r bytecode.Reg) uint64
@@ -25,9 +25,8 @@ type Concrete interface {
 	StackWord(frame, num int) uint64
 }
 
-// Admits reports whether one of the states at the entry of a block describes a
-// moment of an execution. It is for tests: for a moment that happens it must be
-// true.
+// Admits reports whether one of the states at the entry of a block describes a moment of an
+// execution. It is for tests: it must be true for every moment that happens.
 func (f *Facts) Admits(b cfg.BlockID, c Concrete) bool {
 	for _, s := range f.statesAt(b) {
 		if s.misfit(c) == nil {
@@ -55,7 +54,8 @@ func (s *State) refuses(c Concrete) string {
 	return ""
 }
 
-// misfit returns what says which register or slot does not fit, nil when all do.
+// misfit returns a function that describes the register or slot that does not fit, nil if all
+// fit.
 func (s *State) misfit(c Concrete) func() string {
 	var base links
 	for r, v := range s.regs[:numRegs] {
@@ -107,7 +107,7 @@ func (s *slot) admits(word uint64, c Concrete, base *links) bool {
 	if n == 8 {
 		return s.val.admits(word, c, base)
 	}
-	// The slot has the low bytes of the value, whose high ones are lost.
+	// The slot has only the low bytes of the value.
 	low := word & (1<<(8*n) - 1)
 	off := s.val.Off.Narrow(n, false)
 	return off.Contains(low)

@@ -9,11 +9,11 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// alu carries out an instruction of class ALU or ALU64. It returns a state with
-// which the instruction is to be carried out once more, nil if there is none.
+// alu carries out an instruction of class ALU or ALU64. It returns a state with which the
+// instruction must be carried out once more, nil if there is none.
 func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 	op, is32, ok := scalar.OpOf(in.Code, in.Off, in.Imm)
-	if !ok { // address space casts, and what no kernel takes
+	if !ok { // address space casts, and opcodes that no kernel accepts
 		s.set(in.Dst, castValue(in))
 		return nil
 	}
@@ -67,8 +67,8 @@ func isMove(op scalar.Op) bool {
 	return op == scalar.Mov || op == scalar.MovSX8 || op == scalar.MovSX16 || op == scalar.MovSX32
 }
 
-// immediate returns the immediate of an instruction as an operand. It holds until
-// the next one and is not to be stored: most are needed for a moment.
+// immediate returns the immediate of an instruction as an operand. It is valid until the next
+// call and must not be stored; most are needed only briefly.
 func (r *run) immediate(in bytecode.Insn) *Value {
 	r.imm = Value{Alt: Alt{Kind: Number, Off: scalar.Const(uint64(int64(in.Imm)))}}
 	return &r.imm
@@ -233,8 +233,8 @@ func wholeBelow(op scalar.Op) uint64 {
 	return math.MaxUint32
 }
 
-// linkable reports whether a copy of the value may learn from the value: it is
-// a number that is not constant, or a pointer that may be null.
+// linkable reports whether a comparison of the value can refine a copy of it: it is a number that
+// is not constant, or a pointer that may be null.
 func (v *Value) linkable() bool {
 	if len(v.more) != 0 || v.Kind != Number {
 		return len(v.more) == 0 && v.flags&maybeNull != 0
@@ -243,10 +243,10 @@ func (v *Value) linkable() bool {
 	return !ok
 }
 
-// link returns the value v of a register that is about to be copied, with a
-// link if it can have one. The verifier knows no sum of a sum: what was linked by one is
-// a number of its own from then on (kernel/bpf/verifier.c assign_scalar_id_before_mov,
-// Linux 7.3; 7.2.7 was asked).
+// link returns the value v of a register that is about to be copied, with a link if it can have
+// one. The verifier has no link for a sum of a sum: a number that was linked by a sum is
+// independent from then on (kernel/bpf/verifier.c assign_scalar_id_before_mov, Linux 7.3; tested
+// on 7.2.7).
 func (r *run) link(s *State, reg bytecode.Reg, v *Value) *Value {
 	if (r.summed(v) || v.flags&sum != 0) && reg < bytecode.R10 {
 		v = v.cleared()
@@ -255,16 +255,16 @@ func (r *run) link(s *State, reg bytecode.Reg, v *Value) *Value {
 	if v.id != 0 || reg >= bytecode.R10 || !v.linkable() {
 		return v
 	}
-	v = v.linked(s.newID(), v.delta, 0) // what is left of an ended link: see staleLink
+	v = v.linked(s.newID(), v.delta, 0) // the rest of an ended link: see staleLink
 	s.set(reg, v)
 	return v
 }
 
-// summed reports whether a copy of the value, which is linked by a sum, is not.
+// summed reports whether the value is linked by a sum and a copy of it is therefore not linked.
 func (r *run) summed(v *Value) bool { return r.a.opt.Rules == Kernel && v.add != 0 && v.is(Number) }
 
-// pointerALU computes when an operand may be a pointer
-// (kernel/bpf/verifier.c adjust_ptr_min_max_vals).
+// pointerALU computes an operation of which an operand may be a pointer (kernel/bpf/verifier.c
+// adjust_ptr_min_max_vals).
 func (r *run) pointerALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) *Value {
 	if op.Unary() {
 		if r.a.opt.Rules == Kernel { // not told from other numbers by all kernels
@@ -284,8 +284,8 @@ func (r *run) pointerALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bo
 	return fromAlts(out)
 }
 
-// outerFrame reports whether the kernel may take a number plus a pointer to the stack
-// for a pointer to another function's stack.
+// outerFrame reports whether the kernel may treat a number plus a pointer to the stack as a
+// pointer to another function's stack.
 //
 // Source: kernel/bpf/verifier.c adjust_ptr_min_max_vals, which copies frameno since
 // Linux 7.3.
@@ -330,7 +330,7 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 		}
 		fallthrough
 	case Insn, Code, Label:
-		if p.Kind != MapPtr || !n.Off.Contains(0) || n.flags&loose == 0 { // what the loader adds may be 0
+		if p.Kind != MapPtr || !n.Off.Contains(0) || n.flags&loose == 0 { // the loader may add 0
 			r.fault(p, Fault{PC: pc, Kind: PointerMath, Reg: reg})
 		}
 		if p.Kind == Insn || p.Kind == Code || p.Kind == Label {
@@ -350,11 +350,11 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 	return r.moved(pc, op, p, n)
 }
 
-// moved returns a pointer that a number was added to or taken from.
+// moved returns a pointer plus or minus a number.
 func (r *run) moved(pc bytecode.PC, op scalar.Op, p, n *Alt) Alt {
 	out := *p
 	if _, fixed := n.Off.IsConst(); p.Kind == Other && (!fixed || memoryOf(p.Obj).numbers()) {
-		// Only where fields are told apart does it matter where in memory it leads.
+		// The place in memory matters only if fields are distinguished.
 		out.Off, out.src = unknown, nil
 		return out
 	}
@@ -380,8 +380,8 @@ func (r *run) moved(pc bytecode.PC, op scalar.Op, p, n *Alt) Alt {
 	return out
 }
 
-// checkPlace reports a pointer that is too far from its object
-// (kernel/bpf/verifier.c check_reg_sane_offset_ptr, Linux 7.3).
+// checkPlace reports a pointer that is too far from its object (kernel/bpf/verifier.c
+// check_reg_sane_offset_ptr, Linux 7.3).
 func (r *run) checkPlace(pc bytecode.PC, p *Alt) {
 	const limit = 1 << 29
 	smin := p.Off.Smin()
@@ -391,8 +391,8 @@ func (r *run) checkPlace(pc bytecode.PC, p *Alt) {
 	r.fault(p, Fault{PC: pc, Kind: FarPointer, Value: smin})
 }
 
-// checkOffset reports a number that the kernel does not let a program add to a
-// pointer (kernel/bpf/verifier.c check_reg_sane_offset_scalar, Linux 7.3).
+// checkOffset reports a number that the kernel does not allow to be added to a pointer
+// (kernel/bpf/verifier.c check_reg_sane_offset_scalar, Linux 7.3).
 func (r *run) checkOffset(pc bytecode.PC, p, n *Alt) {
 	if n.flags&maybePtr != 0 {
 		return // a pointer into an arena can be added to any

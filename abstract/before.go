@@ -4,26 +4,26 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Replay tells the facts in the middle of blocks, by carrying out instructions
-// again from the states at a block's entry.
+// Replay computes the facts in the middle of blocks: it carries out instructions again from the
+// states at a block's entry.
 //
 //	r := abstract.NewReplay(facts, abstract.Options{})
 //	for _, s := range r.Before(17) {
 //		fmt.Println(s.Reg(bytecode.R2)) // scalar(umax=14)
 //	}
 //
-// It is for explanations and tests: Facts keep the entries of blocks only, which
-// is what all else needs.
+// It is for explanations and tests. Facts keep only the states at the entries of blocks, which
+// suffice for everything else.
 type Replay struct {
 	f *Facts
 	a *analyzer
 }
 
-// NewReplay prepares for telling facts that Analyze found with these options.
-// The cost is linear in the program.
+// NewReplay prepares a Replay of facts that Analyze found with these options. The cost is linear
+// in the program.
 func NewReplay(f *Facts, opt Options) *Replay {
 	g := f.g
-	scratch := newFacts(g.Program, g) // what instructions note on the way, for nobody
+	scratch := newFacts(g.Program, g) // results that Replay discards
 	a := &analyzer{p: g.Program, g: g, opt: opt, f: scratch, kinds: map[bytecode.PC]accessKind{}}
 	a.cover = newCovering(g.Program, g, false)
 	a.prepare()
@@ -33,10 +33,9 @@ func NewReplay(f *Facts, opt Options) *Replay {
 // maxBefore bounds the states that Before returns.
 const maxBefore = maxStates + maxForks
 
-// Before returns the states in which an execution can be just before the
-// instruction at pc, none when there is no instruction or none reaches it. Of
-// registers that nothing reads any more nothing is known. The cost is linear in
-// the block.
+// Before returns the states in which an execution can be just before the instruction at pc, none
+// if there is no instruction or no execution reaches it. Registers that nothing reads any more
+// are unknown. The cost is linear in the block.
 func (r *Replay) Before(pc bytecode.PC) []*State {
 	b, ok := r.f.g.BlockAt(pc)
 	if !ok || !r.f.g.InsnAt(pc) {
@@ -63,8 +62,7 @@ func (r *Replay) Before(pc bytecode.PC) []*State {
 	return out
 }
 
-// Reg returns what a register holds, nil when it may hold anything at all or is
-// not initialised.
+// Reg returns the value of a register, nil if it may be anything or is not initialised.
 func (s *State) Reg(r bytecode.Reg) *Value {
 	if r >= numRegs {
 		return nil

@@ -10,9 +10,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// branch carries out a conditional jump and returns the states on its edges,
-// nil for one that is not followed (kernel/bpf/verifier.c check_cond_jmp_op,
-// Linux 7.3). The states may be changed independently.
+// branch carries out a conditional jump and returns the states on its edges, nil for an edge that
+// is not followed (kernel/bpf/verifier.c check_cond_jmp_op, Linux 7.3). The states may be changed
+// independently.
 func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *State) {
 	cond, is32, ok := scalar.CondOf(in.Code)
 	if !ok { // may_goto and static keys
@@ -70,17 +70,16 @@ func (c *compare) carryOut(s *State) (taken, fall *State) {
 	return s.fork(), s
 }
 
-// untrusted reports whether a number is compared with 0 that was before, and that
-// may be a pointer which the verifier does not trust: to have been compared tells it
-// nothing.
+// untrusted reports whether a number that was compared with 0 before, and that may be an
+// untrusted pointer, is compared with 0 again: for the verifier, the earlier comparison has no
+// effect.
 func (c *compare) untrusted() bool {
 	tested := func(v *Value) bool { return v.flags&maybePtr != 0 && v.Off != unknown && v.Off.Umin() > 0 }
 	return c.r.a.opt.Rules == Kernel && !c.is32 && (c.b.zero() && tested(c.a) || c.a.zero() && tested(c.b))
 }
 
-// guesses reports on which of both edges the verifier may not go: on either when an
-// operand holds less for it, and on that of null when it may take a pointer for not
-// null.
+// guesses reports the edges that the verifier may not follow: either edge if it may know more
+// about an operand than we do, and the edge of null if it may treat a pointer as not null.
 func (c *compare) guesses() (onTaken, onFall bool) {
 	if c.a.has(vague) && !c.full(c.b) || c.b.has(vague) && !c.full(c.a) || c.a.has(pastEnd) || c.b.has(pastEnd) {
 		return true, true
@@ -95,19 +94,19 @@ func (c *compare) guesses() (onTaken, onFall bool) {
 	return c.cond == scalar.JEQ, c.cond == scalar.JNE
 }
 
-// vague reports whether the verifier may hold less than the alternative.
+// vague reports whether the verifier may know more about the alternative.
 func vague(a *Alt) bool { return a.flags&loose != 0 }
 
-// full reports whether the value is any number of the width of the comparison: no
-// bounds of the other side decide that.
+// full reports whether the value is any number of the width of the comparison, so that no bounds
+// of the other side decide it.
 func (c *compare) full(v *Value) bool {
 	n := v.Off
 	return v.is(Number) && v.flags&(loose|maybePtr|maybeLocal) == 0 &&
 		(n == unknown || c.is32 && n.Umin() == 0 && uint32(n.Var.Mask) == math.MaxUint32 && n.Umax() >= math.MaxUint32)
 }
 
-// perhapsNotNull reports whether the verifier may take the alternative for a pointer
-// that is not null: it does so for most until they are released.
+// perhapsNotNull reports whether the verifier may treat the alternative as a pointer that is not
+// null: it does so for most pointers until they are released.
 //
 // Source: kernel/bpf/verifier.c reg_not_null, Linux 6.12 to 7.3.
 func perhapsNotNull(a *Alt) bool {
@@ -126,7 +125,7 @@ func perhapsNotNull(a *Alt) bool {
 // noReg stands for an immediate operand.
 const noReg = bytecode.Reg(0xff)
 
-// compare is a conditional jump that is carried out.
+// compare is the state of carrying out a conditional jump.
 type compare struct {
 	r        *run
 	pc       bytecode.PC
@@ -156,8 +155,8 @@ func (c *compare) numbers(s *State) (taken, fall *State) {
 	return taken, fall
 }
 
-// ofPointer returns the state on an edge that no number takes. The verifier decides nothing
-// where it has a pointer, which a value that was lost may be on some path.
+// ofPointer returns the state on an edge that no number takes. The verifier does not decide
+// comparisons of pointers, and a value that was lost may be a pointer on some path.
 func (c *compare) ofPointer(s *State) *State {
 	if c.r.a.opt.Rules != Kernel || (c.a.flags|c.b.flags)&maybeLocal == 0 {
 		return nil
@@ -169,8 +168,8 @@ func (c *compare) ofPointer(s *State) *State {
 	return other
 }
 
-// lose forgets the number of a register that may be a pointer there. A loop that only
-// the number ends would be followed without end.
+// lose forgets the number of a register that may be a pointer. Otherwise a loop that only the
+// number ends would be followed forever.
 func (c *compare) lose(s *State, reg bytecode.Reg, v *Value) {
 	if reg == noReg || v.flags&maybeLocal == 0 {
 		return
@@ -182,7 +181,7 @@ func (c *compare) lose(s *State, reg bytecode.Reg, v *Value) {
 	s.set(reg, w)
 }
 
-// refine tells a state that cond holds.
+// refine adds the knowledge that cond holds to a state.
 func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 	x, y, wideX, wideY := c.refined(s, cond)
 	c.update(s, c.dst, c.a, c.left(cond, c.a, c.b, x).covering(wideX), on)
@@ -192,8 +191,8 @@ func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 	c.correlate(s)
 }
 
-// update puts a refined number into a register and into all that it is linked
-// to.
+// update puts a refined number into a register and into all registers and slots that are linked
+// to it.
 func (c *compare) update(s *State, reg bytecode.Reg, old, v *Value, on side) {
 	off := v.Off
 	if off == old.Off && v.held() == old.held() && v.flags == old.flags && v.src == old.src {
@@ -209,11 +208,11 @@ func (c *compare) update(s *State, reg bytecode.Reg, old, v *Value, on side) {
 	}
 }
 
-// syncLinked tells the values that share known's link what is known of it
-// (kernel/bpf/verifier.c sync_linked_regs, Linux 7.3).
+// syncLinked refines the values that share known's link (kernel/bpf/verifier.c sync_linked_regs,
+// Linux 7.3).
 func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 	self, sent := s.regs[reg], s.regs
-	if r.a.opt.Rules == Kernel { // it leaves out what is passed on the stack
+	if r.a.opt.Rules == Kernel { // it ignores arguments that are passed on the stack
 		defer func() { copy(s.regs[numRegs:], sent[numRegs:]) }()
 	}
 	s.eachValue(func(v *Value) *Value {
@@ -251,12 +250,12 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 	})
 }
 
-// maxLinked is how many numbers that are linked the verifier goes through at a comparison:
-// the rest lose their link (kernel/bpf/verifier.c collect_linked_regs, Linux 7.3).
+// maxLinked is the number of linked numbers that the verifier visits at a comparison; the rest
+// lose their link (kernel/bpf/verifier.c collect_linked_regs, Linux 7.3).
 const maxLinked = 5
 
-// dropLinks takes the link from numbers that are perhaps too many for a comparison. The
-// verifier may keep it, so that it holds something else of them and of the others later.
+// dropLinks takes the link from numbers that are perhaps too many for a comparison. The verifier
+// may keep the link, and so may know more about them and the others later.
 func (r *run) dropLinks(pc bytecode.PC, s *State, in bytecode.Insn, fromReg bool) {
 	if r.a.opt.Rules != Kernel || s.ids == 0 {
 		return
@@ -270,8 +269,8 @@ func (r *run) dropLinks(pc bytecode.PC, s *State, in bytecode.Insn, fromReg bool
 	}
 }
 
-// dropLinked is dropLinks for the numbers of one link, after as many that the verifier has
-// gone through. It returns how many it has gone through then.
+// dropLinked is dropLinks for the numbers of one link, given the count of numbers that the
+// verifier has visited. It returns the new count.
 func (r *run) dropLinked(pc bytecode.PC, s *State, id uint32, count int) int {
 	linked := func(v *Value) bool { return v != nil && v.id == id && v.is(Number) }
 	here, all := s.count(linked)
@@ -285,7 +284,7 @@ func (r *run) dropLinked(pc bytecode.PC, s *State, id uint32, count int) int {
 	if count+all <= maxLinked && count+all+dead > maxLinked {
 		r.a.f.felt.DeadLinks = true
 	}
-	keep := min(maxLinked, count+here) // what is elsewhere comes last, in whatever order
+	keep := min(maxLinked, count+here) // the others come last, in any order
 	if dead > 0 && r.a.opt.Quirks.DeadLinks {
 		all, keep = all+dead, count
 	}
@@ -319,8 +318,8 @@ func (r *run) liveAt(pc bytecode.PC) uint16 {
 	return liveOut(r.a.g, b, r.a.live, allRegs)&^def | use
 }
 
-// noteGhosts notes the registers that are about to be forgotten, because nothing reads them,
-// though they are linked.
+// noteGhosts records the registers that are about to be forgotten, because nothing reads them,
+// although they are linked.
 func (s *State) noteGhosts(live uint16) {
 	for reg := range bytecode.R10 {
 		switch v := s.regs[reg]; {
@@ -358,8 +357,8 @@ func (s *State) count(f func(*Value) bool) (here, all int) {
 	return here, all
 }
 
-// mixed compares a value that may be a pointer with a number. Only equality
-// with zero tells anything of a pointer.
+// mixed compares a value that may be a pointer with a number. Only equality with zero gives
+// information about a pointer.
 func (c *compare) mixed(s *State) (taken, fall *State) {
 	t, tok := c.side(c.cond)
 	f, fok := c.side(c.cond.Negate())
@@ -374,15 +373,15 @@ func (c *compare) mixed(s *State) (taken, fall *State) {
 	return taken, fall
 }
 
-// side returns what a holds on the edge on which cond holds, and whether the
-// edge can be followed.
+// side returns the value of a on the edge on which cond holds, and whether the edge can be
+// followed.
 func (c *compare) side(cond scalar.Cond) (*Value, bool) {
 	isZero := c.b.zero()
 	var keep []Alt
 	c.a.each(func(a *Alt) {
 		switch {
 		case a.Kind == Number:
-			// What a number tells of another edge is Never on this.
+			// Knowledge about a number on another edge is Never on this one.
 			if c.covers(cond, a.held(), c.b.held()) == scalar.Never {
 				return
 			}
@@ -406,9 +405,9 @@ func (c *compare) side(cond scalar.Cond) (*Value, bool) {
 	return fromAlts(keep), true
 }
 
-// notNull reports whether the kernel takes the pointer for not null whatever the
-// program does: it cannot be released (kernel/bpf/verifier.c reg_not_null,
-// Linux 7.3; before it reg_type_not_null).
+// notNull reports whether the kernel treats the pointer as not null whatever the program does,
+// because it cannot be released (kernel/bpf/verifier.c reg_not_null, Linux 7.3; before it
+// reg_type_not_null).
 func (r *run) notNull(a *Alt) bool {
 	if a.flags&maybeNull != 0 {
 		return false
@@ -433,8 +432,8 @@ func (r *run) notNull(a *Alt) bool {
 	return false
 }
 
-// put stores what one edge tells of a, and of the pointers that are null with
-// it.
+// put stores the refined value of a on one edge, and those of the pointers that are null together
+// with it.
 func (c *compare) put(s *State, v *Value) {
 	if c.a.id == 0 {
 		s.set(c.dst, v)

@@ -9,12 +9,12 @@ import (
 
 // Limits of the analysis of calls.
 const (
-	maxContexts = 8 // entry states of a subprogram that are kept apart
-	maxGrowth   = 6 // times that a shared entry state is joined before all is given up
+	maxContexts = 8 // entry states of a subprogram that are kept separate
+	maxGrowth   = 6 // times that a shared entry state is joined before it is given up
 )
 
-// entryState returns the state in which a function starts that is called from
-// outside, with these argument registers.
+// entryState returns the state in which a function that is called from outside starts, with these
+// argument registers.
 func entryState(args arguments) *State {
 	s := &State{frames: []*frame{{}}}
 	for i, v := range args {
@@ -28,7 +28,7 @@ func entryState(args arguments) *State {
 // first five are passed in registers, the rest on the stack. Number 0 is none.
 type arguments [1 + 5 + stackArgs]*Value
 
-// topState returns the state in which nothing is known but the frame pointer.
+// topState returns the state in which only the frame pointer is known.
 func topState() *State {
 	s := &State{frames: []*frame{{lost: true}}, cover: true}
 	for r := range s.regs {
@@ -48,8 +48,8 @@ func reaches(vals []*Value) bool {
 	return false
 }
 
-// shift moves the frame numbers of stack pointers. A pointer to a frame that is
-// gone becomes an unknown one: no kernel lets a program use it.
+// shift moves the frame numbers of stack pointers. A pointer to a removed frame becomes an
+// unknown one: no kernel lets a program use it.
 func shift(v *Value, by int32) *Value {
 	if v == nil || !v.has(func(a *Alt) bool { return a.Kind == Stack }) {
 		return v
@@ -104,11 +104,10 @@ func (r *run) call(pc bytecode.PC, sub int, s *State) []*State {
 	return outs
 }
 
-// enter follows a function with these arguments and returns the states of the
-// caller when it comes back, with no register of r1 to r5.
-// The state s says the same afterwards.
+// enter follows a function with these arguments and returns the states of the caller after it
+// returns, without registers r1 to r5. The state s is unchanged afterwards.
 func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State {
-	s.share() // the states of the callee and those after the call have its frames, too
+	s.share() // the states of the callee and those after the call share its frames
 	live := r.a.live[r.a.g.Entry(sub)]
 	for i := bytecode.R1; i <= bytecode.R5; i++ {
 		if live>>i&1 == 0 {
@@ -146,7 +145,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 		}
 	}
 	outs := make([]*State, 0, len(ctx.exits))
-	wider := !ctx.entry.leq(e, r.a.opt.Rules) // the callee was followed with more than e holds
+	wider := !ctx.entry.leq(e, r.a.opt.Rules) // the callee was followed with a more general state than e
 	for _, x := range ctx.exits {
 		out := &State{frames: s.frames, ids: s.ids, cover: s.cover || x.cover || wider,
 			misled: s.misled || x.misled, stands: s.stands || x.stands, sums: s.sums,
@@ -178,7 +177,7 @@ func rebase(v *Value, base uint32) *Value {
 	return v.linked(v.id+base, v.delta, v.add)
 }
 
-// rebaseFrames is rebase for the frames that came back from a callee.
+// rebaseFrames is rebase for the frames that a callee returned.
 func (s *State) rebaseFrames(base uint32, came bool) {
 	if !came || base == 0 {
 		return
@@ -203,8 +202,8 @@ func (r *run) unknownCall(pc bytecode.PC, sub int, s *State) *State {
 	return s.behindAny()
 }
 
-// behindAny returns the state after a call of which nothing is known, or at its landing
-// pad: no kernel is known that follows exceptions there.
+// behindAny returns the state after a call about which nothing is known, or at its landing pad:
+// no known kernel follows exceptions there.
 func (s *State) behindAny() *State {
 	out := s.fork()
 	out.cover = true
@@ -216,12 +215,12 @@ func (s *State) behindAny() *State {
 	return out
 }
 
-// callGlobal returns the state after a call of a global function, which the
-// kernel verifies on its own, by the types of its parameters
-// (kernel/bpf/verifier.c check_func_call and btf_check_subprog_call, Linux 7.3).
+// callGlobal returns the state after a call of a global function, which the kernel verifies by
+// itself, by the types of its parameters (kernel/bpf/verifier.c check_func_call and
+// btf_check_subprog_call, Linux 7.3).
 func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
 	e := globalEntry(r.a.p, sub)
-	e.cover = s.cover // it verifies those that it sees a call of
+	e.cover = s.cover // it verifies those whose call it reaches
 	r.a.enqueue(sub, e)
 	for i := 1; i < len(arguments{}); i++ {
 		v, reg := s.regs[argRegister(i)], bytecode.Reg(argRegister(i))
@@ -243,7 +242,7 @@ func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
 			}
 		})
 	}
-	s.held = 0 // it may release what it is given
+	s.held = 0 // it may release its arguments
 	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
 		s.regs[reg] = nil
 	}
@@ -254,8 +253,8 @@ func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
 	return s
 }
 
-// argSize returns how many bytes a global function may write after its
-// parameter number i.
+// argSize returns the number of bytes that a global function may write through its parameter
+// number i.
 func argSize(args []string, i int) int64 {
 	if args == nil {
 		return stackSize
@@ -298,8 +297,8 @@ func globalEntry(p *bytecode.Program, sub int) *State {
 	return entryState(args)
 }
 
-// globalPointer returns a pointer that a global function starts with; id is that of one
-// that may be null (kernel/bpf/btf.c btf_prepare_func_args and kernel/bpf/verifier.c
+// globalPointer returns a pointer parameter at the start of a global function; id is the link of
+// one that may be null (kernel/bpf/btf.c btf_prepare_func_args and kernel/bpf/verifier.c
 // do_check_common, Linux 7.3).
 func globalPointer(p *bytecode.Program, arg string, id uint32) *Value {
 	kind, of, _ := strings.Cut(arg, ":")

@@ -55,15 +55,14 @@ func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 	}
 }
 
-// whole reports whether a function's address is as it was loaded.
+// whole reports whether a function's address is unchanged since it was loaded.
 func (x *Alt) whole() bool {
 	c, fixed := x.Off.IsConst()
 	return fixed && c == 0
 }
 
-// modified reports a function's address that was changed before it is called: Linux
-// lets a program compute with it (kernel/bpf/verifier.c __check_ptr_off_reg, Linux
-// 7.3).
+// modified reports a fault if a function's address was changed before the call: Linux lets a
+// program compute with it (kernel/bpf/verifier.c __check_ptr_off_reg, Linux 7.3).
 func (r *run) modified(pc bytecode.PC, reg bytecode.Reg, a *Alt) bool {
 	if a.Kind != Func || a.whole() {
 		return false
@@ -73,8 +72,8 @@ func (r *run) modified(pc bytecode.PC, reg bytecode.Reg, a *Alt) bool {
 	return true
 }
 
-// callees returns the subprograms that start at a code address, or why they are
-// not known.
+// callees returns the subprograms that start at a code address, or the reason why they are not
+// known.
 func (a *analyzer) callees(x *Alt) (subs []int, why string) {
 	switch x.Kind {
 	case Func:
@@ -100,7 +99,7 @@ func (a *analyzer) callees(x *Alt) (subs []int, why string) {
 	return nil, "the register holds a pointer (" + kindNames[x.Kind] + ")"
 }
 
-// anyFunc notes that any function whose address is taken may be called.
+// anyFunc records that any function whose address is taken may be called.
 func (a *analyzer) anyFunc(bytecode.PC) {
 	if a.f.anyFunc {
 		return

@@ -5,11 +5,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Reach answers whether Linux's verifier follows a path to the instruction at pc,
-// if it accepts the program, for facts with rules Kernel. Maybe means that all
-// states there were joined of others, or rest on something that is not modelled:
-// they cover those that the verifier may have there, and it may have none. Of
-// facts with rules Exact the answer Yes has no meaning.
+// Reach reports whether Linux's verifier follows a path to the instruction at pc, if it accepts
+// the program, for facts with rules Kernel. Maybe means that all states there were joined from
+// others, or depend on something that is not modelled: they cover the verifier's states there,
+// and it may have none. For facts with rules Exact, the answer Yes has no meaning.
 func (f *Facts) Reach(pc bytecode.PC) cfg.Truth {
 	b, ok := f.g.BlockAt(pc)
 	if !ok {
@@ -23,8 +22,8 @@ func (f *Facts) ReachBlock(b cfg.BlockID) cfg.Truth {
 	return truth(f.BlockReached(b), f.sure[b])
 }
 
-// Take answers whether Linux's verifier follows the edge with this index in
-// Graph.Edges, as Reach does for instructions.
+// Take reports whether Linux's verifier follows the edge with this index in Graph.Edges, in the
+// same way as Reach.
 func (f *Facts) Take(i int) cfg.Truth { return truth(f.EdgeFeasible(i), f.sureEdges.has(i)) }
 
 func truth(possible, sure bool) cfg.Truth {
@@ -46,10 +45,9 @@ func (s bitset) has(i int) bool { return s[i>>6]>>(i&63)&1 != 0 }
 
 func (s bitset) add(i int) { s[i>>6] |= 1 << (i & 63) }
 
-// conclude makes certain what follows from what is. Of a program that it accepts
-// the verifier follows each path to its end, so it gets to a block that every way
-// on from a certain one leads through, to the callee of a certain call, and along
-// the only edge that is left.
+// conclude marks as certain whatever follows from certain facts. The verifier follows each path
+// of an accepted program to its end. So it reaches a block that lies on every path from a certain
+// one, the callee of a certain call, and the target of the only remaining edge.
 func (f *Facts) conclude() {
 	c := conclusion{f: f, meets: f.meetings()}
 	for b, sure := range f.sure {
@@ -67,14 +65,14 @@ func (f *Facts) conclude() {
 	}
 }
 
-// conclusion is the work of conclude.
+// conclusion is the state of conclude.
 type conclusion struct {
 	f     *Facts
-	meets []cfg.BlockID // of each block, the next that all its ways lead through
+	meets []cfg.BlockID // of each block, the next block that all its paths pass
 	todo  []cfg.BlockID // certain blocks to conclude from
 }
 
-// reach notes a block that is reached for certain.
+// reach records a block that is certainly reached.
 func (c *conclusion) reach(b cfg.BlockID) {
 	if !c.f.sure[b] && c.f.BlockReached(b) {
 		c.f.sure[b] = true
@@ -82,8 +80,8 @@ func (c *conclusion) reach(b cfg.BlockID) {
 	}
 }
 
-// follow notes the edges that are taken for certain from a block that is reached
-// for certain: its direct call, and the only way on that there is.
+// follow records the edges that are certainly taken from a block that is certainly reached: its
+// direct call, and its edge if it has only one.
 func (c *conclusion) follow(b cfg.BlockID) {
 	f := c.f
 	lo, hi := f.g.SuccIDs(b)
@@ -96,7 +94,7 @@ func (c *conclusion) follow(b cfg.BlockID) {
 		case edges[i].Kind == cfg.Call && direct, edges[i].Kind == cfg.Exception:
 			f.sureEdges.add(i)
 			c.reach(edges[i].To)
-		case edges[i].Kind == cfg.Unwind: // no kernel is known that goes there
+		case edges[i].Kind == cfg.Unwind: // no known kernel goes there
 			ways += 2
 		case f.g.Local(edges[i]) && edges[i].Kind != cfg.Return:
 			ways, way = ways+1, i
@@ -108,9 +106,8 @@ func (c *conclusion) follow(b cfg.BlockID) {
 	}
 }
 
-// meetings returns for each block the next block that all its ways lead through.
-// A call may not come back when the program throws exceptions or when an indirect
-// jump leads out of its function.
+// meetings returns for each block the next block that all its paths pass. A call may not return
+// if the program throws exceptions or an indirect jump leaves its function.
 func (f *Facts) meetings() []cfg.BlockID {
 	away := false
 	for i, e := range f.g.Edges() {

@@ -7,24 +7,24 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// placeMark says what the verifier does when it comes to an instruction.
+// placeMark lists the verifier's actions when it reaches an instruction.
 type placeMark uint8
 
 const (
 	prunePlace placeMark = 1 << iota // looks for a state that it has seen
 	jumpPlace                        // adds to its history
-	forcePlace                       // remembers the state in any case
+	forcePlace                       // always remembers the state
 	entryPlace                       // the start of a global function that is or will be followed
 )
 
-// place is what is known of an instruction before it is followed.
+// place holds the properties of an instruction that do not depend on the path.
 type place struct {
 	mark  placeMark
 	live  uint16 // registers that may be read from here on
 	slots slotSet
 
-	seen        cfg.Truth // the walk came here
-	taken, fell cfg.Truth // and went on in either way, of a conditional jump
+	seen        cfg.Truth // the walk reached it
+	taken, fell cfg.Truth // and continued along either edge, for a conditional jump
 }
 
 // read fills in the places.
@@ -71,7 +71,7 @@ func (w *walker) read() {
 	}
 }
 
-// targetsOf returns the targets of an indirect jump that the graph has.
+// targetsOf returns the targets of an indirect jump in the graph.
 func (w *walker) targetsOf(pc bytecode.PC) []bytecode.PC {
 	var to []bytecode.PC
 	g := w.r.a.g
@@ -104,7 +104,7 @@ func (w *walker) readBlock(b cfg.BlockID, in []slotSet, known bool) {
 	}
 }
 
-// checkpoint is a state that was remembered.
+// checkpoint is a remembered state.
 type checkpoint struct {
 	pc           bytecode.PC
 	s            *State
@@ -120,9 +120,8 @@ type checkpoint struct {
 	depth   int
 }
 
-// visited looks for a state like the current one among those that were remembered
-// here, and reports whether the path is covered by one. It remembers the state when
-// the verifier does.
+// visited looks for the current state among those that were remembered here, and reports whether
+// one of them covers the path. It remembers the state if the verifier does.
 //
 // Source: kernel/bpf/states.c bpf_is_state_visited, Linux 7.3.
 func (w *walker) visited() bool {
@@ -172,8 +171,8 @@ func (w *walker) visited() bool {
 	return false
 }
 
-// covered reports whether a state all paths from which have ended covers the current one.
-// In a loop that is still followed, what mattered is not known yet.
+// covered reports whether a state whose paths have all ended covers the current one. In a loop
+// that is still followed, the values that matter are not known yet.
 func (w *walker) covered(c *checkpoint, pl place) bool {
 	head := loopOf(c)
 	exact := head != nil && head.branches > 0
@@ -197,7 +196,7 @@ func (w *walker) again(c *checkpoint, pl place) bool {
 	return true
 }
 
-// dropDead forgets the slots of the frames in sight that nothing reads any more.
+// dropDead forgets the slots of all frames that nothing reads any more.
 func (w *walker) dropDead() {
 	s, pc, up := w.cur.s, w.cur.pc, w.cur.up
 	for i := range s.frames {
@@ -208,7 +207,7 @@ func (w *walker) dropDead() {
 	}
 }
 
-// missed counts that a state was of no use, and reports whether it is dropped.
+// missed counts that a state was not useful, and reports whether it is dropped.
 func (c *checkpoint) missed(count bool, mark placeMark) bool {
 	if count {
 		c.misses++
@@ -254,8 +253,7 @@ func (s *State) dropSingleLinks() {
 	})
 }
 
-// sameCalls reports whether two chains of calls are the same, whatever the callers
-// hold.
+// sameCalls reports whether two chains of calls are the same, whatever the callers' values are.
 func sameCalls(a, b *callerFrame) bool {
 	for a != b {
 		if a == nil || b == nil || a.site != b.site {
@@ -294,7 +292,7 @@ func (c *checkpoint) same(cur *path) bool {
 	return true
 }
 
-// equalValues reports whether two values are the same, however they came about.
+// equalValues reports whether two values are the same, whatever their origins.
 func equalValues(v, w *Value) bool {
 	if v == w {
 		return true
@@ -316,7 +314,7 @@ func equalAlts(a, b *Alt) bool {
 	return a.Kind == b.Kind && a.Obj == b.Obj && a.Off == b.Off && a.flags&^told == b.flags&^told
 }
 
-// equalFrames reports whether two frames hold the same.
+// equalFrames reports whether two frames have the same contents.
 func equalFrames(f, g *frame) bool {
 	for i := range f.groups {
 		x, y := f.groups[i], g.groups[i]
@@ -336,8 +334,8 @@ func equalFrames(f, g *frame) bool {
 	return true
 }
 
-// covers reports whether a state covers the current one: exactly, so that all numbers
-// count, or as far as they have decided something.
+// covers reports whether a state covers the current one: exactly, so that all numbers count, or
+// with only the numbers that have decided something.
 //
 // Source: kernel/bpf/states.c states_equal with RANGE_WITHIN and with NOT_EXACT, Linux 7.3.
 func (w *walker) covers(c *checkpoint, live uint16, exact bool) bool {
@@ -391,9 +389,9 @@ func (w *walker) coversBy(c *checkpoint, live uint16, exact bool, compare func(m
 	return true
 }
 
-// decidesNothing reports whether what a register holds makes no difference: nothing reads
-// it, or it holds a number as before, which has decided nothing. Plain says that what may
-// be a pointer is no number here: what it leads to makes a difference.
+// decidesNothing reports whether the value of a register makes no difference: nothing reads it,
+// or it is a number, as before, that has decided nothing. Plain reports that a value that may be
+// a pointer does not count as a number, because its target makes a difference.
 func (c *checkpoint) decidesNothing(r int, now *Value, live uint16, plain bool) bool {
 	old := c.s.regs[r]
 	switch {

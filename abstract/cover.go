@@ -8,16 +8,15 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Linux's verifier may know more of a number of which it knew less before: where two ranges
-// have two pieces in common it keeps the smaller range whole. So of two states, one of which
-// covers the other, the narrower one may go where the wider one does not. A state that
-// stands for others, because it covers them or was joined of them, has therefore two ranges
-// of a number: Alt.Off is what it holds itself, and is followed for certain; Alt.wide is what
-// covers the numbers of all states that it stands for, and is followed as a maybe where
-// Off is not. A state that is not certain has no numbers of its own: it goes by the wide
-// ones alone.
+// Linux's verifier is not monotone: if two ranges have two pieces in common, it keeps the whole
+// smaller range. So if one state covers another, the narrower one may take an edge that the wider
+// one does not. A state that stands for others, because it covers them or was joined from them,
+// therefore has two ranges for a number. Alt.Off is its own range, and is followed with
+// certainty. Alt.wide covers the numbers of all states that it stands for, and edges that only
+// wide allows are followed as a maybe. A state that is not certain has no range of its own and
+// uses only the wide one.
 
-// held returns what covers the number in all states that the value stands for.
+// held returns a range that covers the number in all states that the value stands for.
 func (a *Alt) held() scalar.S {
 	if a.wide != nil {
 		return *a.wide
@@ -25,7 +24,7 @@ func (a *Alt) held() scalar.S {
 	return a.Off
 }
 
-// cover notes what held is to return.
+// cover sets the result of held.
 func (a *Alt) cover(s scalar.S) {
 	switch s {
 	case a.Off:
@@ -38,13 +37,13 @@ func (a *Alt) cover(s scalar.S) {
 	}
 }
 
-// covering returns the value, which nobody else has, with what covers it.
+// covering returns the value, which must not be shared, with this covering range.
 func (v *Value) covering(s scalar.S) *Value {
 	v.cover(s)
 	return v
 }
 
-// adrift returns the value, a number, as one for which the verifier may hold any other.
+// adrift returns the value, a number, as one for which the verifier may have any other.
 func (v *Value) adrift() *Value {
 	w := *v
 	w.flags |= stands
@@ -52,7 +51,7 @@ func (v *Value) adrift() *Value {
 	return &w
 }
 
-// like returns the value, which nobody else has, with what covers another one.
+// like returns the value, which must not be shared, with the covering range of another one.
 func (v *Value) like(w *Value) *Value {
 	v.wide = w.wide
 	return v
@@ -72,18 +71,18 @@ func (a *Alt) leqWide(b *Alt) bool {
 	return a.wide == nil && b.wide == nil || a.wide == b.wide || a.held().Leq(b.held())
 }
 
-// mark tells which numbers of the states at a place stand for other ones.
+// mark lists the numbers of the states at a place that stand for other ones.
 type mark struct {
 	regs  uint32 // by register
 	slots bool   // in slots of the stack
 }
 
-// covering is what one pass of the analysis tells the next about how states cover others.
+// covering passes from one pass of the analysis to the next how states cover others.
 type covering struct {
-	on     bool   // states are let stand for others, by rules Kernel
+	on     bool   // states may stand for others, by rules Kernel
 	blocks []mark // of each block, at its entry
 	exits  []mark // of each subprogram, where it returns
-	passes int    // that are over
+	passes int    // finished passes
 	more   bool   // this pass has found marks
 	// missed says that an edge was not followed, in the first pass, which states may take
 	// that others stand for.
@@ -95,8 +94,8 @@ func newCovering(p *bytecode.Program, g *cfg.Graph, on bool) *covering {
 	return &covering{on: on, blocks: make([]mark, g.NumBlocks()), exits: make([]mark, len(p.Subprogs))}
 }
 
-// again reports whether another pass is due: what states stand for was not known as it
-// is now, and makes a difference.
+// again reports whether another pass is needed, because this pass found new states that stand for
+// others.
 func (c *covering) again() bool {
 	const patience = 4
 	c.passes++
@@ -108,10 +107,10 @@ func (c *covering) again() bool {
 	return due && c.passes <= patience
 }
 
-// wants reports whether what covers numbers is to be computed.
+// wants reports whether covering ranges are to be computed.
 func (c *covering) wants(f flags) bool { return c.on && (c.passes == 0 || c.all || f&stands != 0) }
 
-// note notes that s is left out because t covers it.
+// note records that s is left out because t covers it.
 func (c *covering) note(m *mark, s, t *State) {
 	if !c.on || c.all {
 		return
@@ -129,7 +128,7 @@ func (c *covering) note(m *mark, s, t *State) {
 	c.more = c.more || *m != old
 }
 
-// differ reports whether w holds other numbers than v, which it covers.
+// differ reports whether w has other numbers than v, which it covers.
 func differ(v, w *Value) bool {
 	if v == w || v == nil || w == nil {
 		return false
@@ -151,7 +150,7 @@ func slotsDiffer(s, t *State) bool {
 	return false
 }
 
-// differs reports whether a slot that f knows has another number in g.
+// differs reports whether a known slot of f has another number in g.
 func (f *frame) differs(g *frame) bool {
 	for i, x := range f.groups {
 		if x == nil || x == g.groups[i] {
@@ -203,7 +202,7 @@ func (v *Value) standing(a, b *Value) *Value {
 	return v
 }
 
-// stands reports whether what covers the numbers counts.
+// stands reports whether covering ranges count.
 func (c *compare) stands() bool { return c.r.a.cover.wants(c.a.flags | c.b.flags) }
 
 // marked reports whether one of the numbers stands for others.
@@ -211,7 +210,7 @@ func (c *compare) marked() bool {
 	return c.r.a.cover.on && (c.r.a.cover.all || (c.a.flags|c.b.flags)&stands != 0)
 }
 
-// decide returns what is known of the jump in a state, and whether that is a guess.
+// decide returns the outcome of the jump in a state, and whether that is a guess.
 func (c *compare) decide(s *State) (out scalar.Outcome, guess bool) {
 	out, guess = c.r.a.opt.decide(c.cond, c.is32, c.a.Off, c.b.Off, c.same)
 	if out != scalar.Both && s.cover && c.marked() {
@@ -220,7 +219,7 @@ func (c *compare) decide(s *State) (out scalar.Outcome, guess bool) {
 	return out, guess
 }
 
-// covers returns the outcome that all states have for which one with these numbers stands.
+// covers returns the common outcome of all states for which one with these numbers stands.
 func (c *compare) covers(cond scalar.Cond, a, b scalar.S) scalar.Outcome {
 	out, _ := c.r.a.opt.decide(cond, c.is32, a, b, c.same)
 	if out == scalar.Both || c.same || !c.stands() {
@@ -229,8 +228,8 @@ func (c *compare) covers(cond scalar.Cond, a, b scalar.S) scalar.Outcome {
 	return scalar.CoverDecide(cond, c.is32, a, b)
 }
 
-// other returns the state on an edge that the verifier does not follow: of states that this
-// one stands for, nil if none goes there.
+// other returns the state on an edge that the verifier does not follow: that of the states for
+// which this one stands, nil if none of them goes there.
 func (c *compare) other(s *State, cond scalar.Cond, on side) *State {
 	if s.cover && c.marked() || !c.stands() || c.covers(c.cond, c.a.held(), c.b.held()) != scalar.Both {
 		return c.ofPointer(s)
@@ -246,8 +245,7 @@ func (c *compare) other(s *State, cond scalar.Cond, on side) *State {
 	return other
 }
 
-// refined returns what is known of both numbers where cond holds: what the state holds,
-// and what covers the numbers of all states that it stands for.
+// refined returns both numbers where cond holds: the state's own, and the covering ranges.
 func (c *compare) refined(s *State, cond scalar.Cond) (x, y, wideX, wideY scalar.S) {
 	opt := &c.r.a.opt
 	if opt.Rules == Kernel && opt.Quirks.NoTrying {
@@ -266,7 +264,7 @@ func (c *compare) refined(s *State, cond scalar.Cond) (x, y, wideX, wideY scalar
 	return x, y, wideX, wideY
 }
 
-// narrowed returns what is left of a number that may be a pointer instead, where cond holds.
+// narrowed returns the rest of a number that may instead be a pointer, where cond holds.
 func (c *compare) narrowed(cond scalar.Cond, a *Alt) scalar.S {
 	x, _ := c.r.a.opt.refine(cond, false, a.held(), c.b.held())
 	if c.stands() {

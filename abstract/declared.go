@@ -7,12 +7,12 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// dynptrSize is the size of a bpf_dynptr where programs have it.
+// dynptrSize is the size of a bpf_dynptr in programs.
 const dynptrSize = 16
 
-// declared returns what a kernel function that is in no table, as those of modules,
-// may do by its prototype: no more than with what it is given pointers to. Its flags
-// are not known, so a pointer that it returns may be null or not.
+// declared returns the possible effects of a kernel function that is in no table, such as one of
+// a module, by its prototype: it accesses only memory that its pointer arguments point to. Its
+// flags are not known, so a pointer that it returns may or may not be null.
 //
 // Source: kernel/bpf/verifier.c get_kfunc_arg_type and check_kfunc_args, Linux 7.3;
 // Documentation/bpf/kfuncs.rst on the endings of names.
@@ -40,8 +40,7 @@ func declared(k *bytecode.Kfunc) callee {
 	return c
 }
 
-// declaredArg returns what is done through a parameter; next is the name of the one
-// behind it.
+// declaredArg returns the effect on a parameter; next is the name of the parameter after it.
 func declaredArg(p bytecode.Param, next string) calls.Arg {
 	arg := calls.Arg{Use: calls.Write, Size: calls.Size(min(p.Size, stackSize))}
 	if p.Const {

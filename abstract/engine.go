@@ -8,31 +8,29 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Limits of the fixpoint. They bound its cost: a block is carried out for a
-// number of states and then for one that is joined and widened, which ends soon.
+// Limits of the fixpoint. They bound its cost: a block is carried out for a number of states and
+// then for one state that is joined and widened, which ends soon.
 const (
-	maxStates     = 16 // states of a block that are kept apart, at most
-	maxExits      = 8  // states after a subprogram that are kept apart
-	certainStates = 4  // times as many when all are certain
+	maxStates     = 16 // maximum number of separate states of a block
+	maxExits      = 8  // maximum number of separate states after a subprogram
+	certainStates = 4  // times as many if all are certain
 
 	minUnroll = 64      // states of a block that are carried out in a large subprogram
 	maxUnroll = 512     // and in a small one
-	allUnroll = 100_000 // and in a subprogram, as instructions
+	allUnroll = 100_000 // and for a subprogram, as instructions
 	maxForks  = 32      // times that a state is split inside a block
 	softWiden = 5       // times that a joined state grows to thresholds
-	hardWiden = 8       // times until what still grows is given up
+	hardWiden = 8       // times until a still growing value is given up
 )
 
-// levels says how many states of a block are kept apart (states), and how many
-// are carried out before all are joined into one (visits), while fewer than joins
-// have been joined in the whole program. Where precision is being lost all the
-// time, keeping more states costs much and gains little.
+// levels gives the number of separate states of a block (states), and the number that is carried
+// out before all are joined into one (visits), while fewer than joins have been joined in the
+// whole program. If precision is lost all the time, more states cost much and gain little.
 var levels = [...]struct{ joins, states, visits int }{
 	{512, maxStates, minUnroll}, {4096, 8, 24}, {16384, 4, 12}, {math.MaxInt, 2, 6},
 }
 
-// width returns how many states of a block are kept apart and how many are
-// carried out.
+// width returns the number of separate states of a block and the number that is carried out.
 func (a *analyzer) width() (states, visits int) {
 	if a.fuel <= 0 {
 		return 1, 1
@@ -45,7 +43,7 @@ func (a *analyzer) width() (states, visits int) {
 	panic("bug: no level")
 }
 
-// analyzer is what the analyses of all subprograms share.
+// analyzer is the shared state of the analyses of all subprograms.
 type analyzer struct {
 	p    *bytecode.Program
 	g    *cfg.Graph
@@ -53,7 +51,7 @@ type analyzer struct {
 	f    *Facts
 	live []uint16 // of each block, the registers that may be read from its start on
 
-	relevant []uint16 // of each block, those that may decide where control goes
+	relevant []uint16 // of each block, the registers that may decide where control goes
 
 	indirects bool // the program has an indirect jump or call
 	joins     int  // states that have been joined
@@ -74,20 +72,20 @@ type analyzer struct {
 	entries  int                        // table entries that indirect jumps have selected
 	taken    [][]bytecode.PC            // of each subprogram, the slots that tables lead to; nil until needed
 	kinds    map[bytecode.PC]accessKind // see checkSame
-	pending  []job                      // functions to analyse on their own
+	pending  []job                      // functions to analyse by themselves
 	config   [][]span                   // of each map; nil until needed
-	cover    *covering                  // what states stand for
+	cover    *covering                  // the states that stand for others
 	fuel     int                        // instructions that may be carried out before states are joined at once
 }
 
-// job is a function to analyse on its own.
+// job is a function to analyse by itself.
 type job struct {
 	sub   int
 	block cfg.BlockID // where it starts
 	entry *State
 }
 
-// blockStates is what is known at the entry of a block in one context.
+// blockStates holds the states at the entry of a block in one context.
 type blockStates struct {
 	entries []entry
 	past    *State // covers states that were carried out and then forgotten
@@ -117,13 +115,13 @@ type run struct {
 	depth  []reach // of each frame in sight
 	unroll int     // states of a block that may be carried out, at best
 	opened bool    // an indirect jump that may go anywhere has been met
-	// openedAll: it may go to instructions whose address is in no table, too.
+	// openedAll: it may also go to instructions whose address is in no table.
 	openedAll bool
 
-	gone  bool          // the instruction that was carried out does not go on
+	gone  bool          // control does not continue after the instruction
 	forks int           // times that the state may be split until the block ends
 	sure  bool          // the state in which an instruction is carried out is certain
-	asked []bytecode.PC // calls that asked an iterator for its next element
+	asked []bytecode.PC // calls that request the next element of an iterator
 
 	done  int32    // blocks in order whose states were given up, see spare
 	queue []uint64 // bit set of the blocks to carry out, by position
@@ -172,7 +170,7 @@ func (a *analyzer) summarize(sub int, e *State, nested int) *run {
 	return c
 }
 
-// giveUp returns a state of as many frames as s of which nothing is known.
+// giveUp returns a state with as many frames as s in which everything is unknown.
 func giveUp(s *State) *State {
 	top := topState()
 	for range s.frames[1:] {
@@ -231,7 +229,7 @@ func (r *run) pop() (cfg.BlockID, bool) {
 	return 0, false
 }
 
-// carryOut carries out a block for its states that have not been.
+// carryOut carries out a block for its new states.
 func (r *run) carryOut(b cfg.BlockID) {
 	bs := &r.blocks[b-r.lo]
 	r.states = r.states[:0]
@@ -247,12 +245,12 @@ func (r *run) carryOut(b cfg.BlockID) {
 	}
 }
 
-// insert adds a state to the entry of a block, joining it with others when
-// there are too many. It takes the state over.
+// insert adds a state to the entry of a block. If there are too many, it joins states. It takes
+// ownership of the state.
 func (r *run) insert(b cfg.BlockID, s *State) {
 	bs := &r.blocks[b-r.lo]
 	r.a.stray = r.a.stray || r.a.pos[b] < r.done
-	const crowd = 4 // states from which on only what is relevant tells them apart
+	const crowd = 4 // from this number of states on, only relevant registers distinguish them
 	if len(bs.entries) >= crowd {
 		s.forget(r.a.relevant[b])
 	}
@@ -284,7 +282,7 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 		r.a.joins++
 		i := nearest(bs.entries, s)
 		s = joinStates(bs.entries[i].s, s, (*Value).join)
-		// A certain state stays beside what it was joined into, but not without a limit.
+		// A certain state stays next to the one that it was joined into, up to a limit.
 		if len(bs.entries) >= certainStates*states {
 			bs.entries = append(bs.entries[:i], bs.entries[i+1:]...)
 		}
@@ -301,8 +299,8 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 	r.push(b)
 }
 
-// retire forgets the oldest state that has been carried out, and reports whether
-// there was one. What is lost is that it can cover others.
+// retire forgets the oldest state that has been carried out, and reports whether there was one.
+// That state can then no longer cover others.
 func (bs *blockStates) retire() bool {
 	for i, e := range bs.entries {
 		if !e.done {
@@ -356,7 +354,7 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 	return joinStates(old, s, func(v, w *Value) *Value { return widenValue(v, w, nil, true) })
 }
 
-// exit notes a state in which the subprogram returns r0.
+// exit records a state in which the subprogram returns r0.
 func (r *run) exit(s *State, r0 *Value) {
 	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids, cover: s.cover || r.grown > 0,
 		misled: s.misled, stands: s.stands, sums: s.sums, outer: s.outer, locked: s.locked, held: s.held}
@@ -393,7 +391,7 @@ func (r *run) exit(s *State, r0 *Value) {
 	r.exits = append(r.exits[:0], x)
 }
 
-// enqueue notes a function that is to be analysed on its own.
+// enqueue adds a function that is to be analysed by itself.
 func (a *analyzer) enqueue(sub int, e *State) {
 	a.enqueueAt(sub, a.g.Entry(sub), e)
 }

@@ -13,8 +13,7 @@ type point struct {
 	s  *State
 }
 
-// block carries out a block from one state and hands the states at its end on
-// to its successors.
+// block carries out a block from one state and passes the states at its end to its successors.
 func (r *run) block(b cfg.BlockID, s *State) {
 	blk := &r.a.g.Blocks[b]
 	r.points = append(r.points[:0], point{blk.Start, s})
@@ -38,9 +37,8 @@ func (r *run) block(b cfg.BlockID, s *State) {
 	}
 }
 
-// step carries out an instruction that does not end its block. It returns a
-// state with which the instruction is to be carried out again, nil if there is
-// none.
+// step carries out an instruction that does not end its block. It returns a state with which the
+// instruction must be carried out again, nil if there is none.
 func (r *run) step(pc bytecode.PC, s *State) (again *State) {
 	in := r.a.p.Insns[pc]
 	if r.a.p.PendingAt(pc) == bytecode.PartAccess {
@@ -90,7 +88,7 @@ func (r *run) packetLoad(pc bytecode.PC, in bytecode.Insn, s *State) {
 	s.regs[bytecode.R0] = unknownNumber
 }
 
-// wide returns what a 64-bit immediate load yields.
+// wide returns the result of a 64-bit immediate load.
 func (r *run) wide(pc bytecode.PC, in bytecode.Insn) *Value {
 	p := r.a.p
 	ref, ok := p.RefAt(pc)
@@ -138,7 +136,7 @@ func (r *run) funcAddr(pc bytecode.PC) *Value {
 	return unknownPtr
 }
 
-// last carries out the last instruction of a block and hands the state on.
+// last carries out the last instruction of a block and passes the state on.
 func (r *run) last(b cfg.BlockID, pc bytecode.PC, s *State) {
 	r.a.fuel--
 	r.sure = s.certain()
@@ -152,7 +150,7 @@ func (r *run) last(b cfg.BlockID, pc bytecode.PC, s *State) {
 	case bytecode.FlowCond, bytecode.FlowKey:
 		taken, fall := r.branch(pc, in, s)
 		if in.IsUnwindGoto() {
-			taken.cover, fall.cover = true, true // no kernel is known that follows it
+			taken.cover, fall.cover = true, true // no known kernel follows it
 			if r.a.opt.Rules == Exact && r.a.g.Blocks[b].Start < pc && r.a.throws(pc-1) {
 				fall = nil
 			}
@@ -172,7 +170,7 @@ func (r *run) last(b cfg.BlockID, pc bytecode.PC, s *State) {
 	case bytecode.FlowCall:
 		sub := r.a.p.SubprogAt(f.Callee)
 		if sub < 0 || r.a.p.Subprogs[sub].Start != f.Callee {
-			return // no kernel takes it, and the graph has no edge
+			return // no kernel accepts it, and the graph has no edge
 		}
 		r.a.called(r.a.g, b, sub, s.certain())
 		for _, out := range r.call(pc, sub, s) {
@@ -195,7 +193,7 @@ func (r *run) last(b cfg.BlockID, pc bytecode.PC, s *State) {
 	}
 }
 
-// follow hands a state on along the edges of one kind.
+// follow passes a state on along the edges of one kind.
 func (r *run) follow(b cfg.BlockID, kind cfg.Kind, s *State) {
 	lo, hi := r.a.g.SuccIDs(b)
 	edges := r.a.g.Edges()

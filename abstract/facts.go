@@ -1,20 +1,19 @@
-// Package abstract computes facts: what registers and stack slots may hold
-// wherever a program can be, and with that where it can be at all.
+// Package abstract computes facts: the possible values of registers and stack slots at each point
+// of a program, and with them the points that an execution can reach.
 //
 //	facts := abstract.Analyze(p, g, abstract.Options{})
 //	facts.Reached(9)                  // whether an execution can reach slot 9
 //	facts.EntryText(b)                // r1=scalar(umax=14) r10=fp0
 //	facts.Indirect()                  // gotox@8: BPF.JT.0.0, bytes 0 to 112
 //
-// A fact holds for every execution that a verifier would let run: the analysis
-// only errs by saying too little. What the instructions do comes from package
-// scalar for numbers and from here for pointers, memory and calls.
+// A fact holds for every execution that a verifier would let run. The analysis over-approximates:
+// it may call a place reachable that is not, never the reverse. Package scalar computes the
+// effect of instructions on numbers, this package that on pointers, memory and calls.
 //
-// Where paths meet, up to a few states are kept apart; further ones are joined,
-// and what grows in a loop is widened. Subprograms are followed in the context
-// of their calls, up to a few entry states each. So the cost is linear in the
-// program for code as compilers make it, and polynomial always, while the
-// kernel's verifier takes every path.
+// Where paths meet, a few states are kept separate; further ones are joined, and values that grow
+// in a loop are widened. Subprograms are followed in the context of their calls, up to a few
+// entry states each. So the cost is linear in the program for code as compilers make it, and
+// polynomial always, while the kernel's verifier takes every path.
 //
 // The package does not decide what to do with an indirect jump whose targets
 // the graph lacks; package succ builds the graph anew.
@@ -27,21 +26,20 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Options of Analyze. The zero value is what executions can do.
+// Options of Analyze. The zero value gives facts about executions.
 type Options struct {
 	Rules  Rules
 	Quirks Quirks // of an older kernel, with rules Kernel
-	// Coarse is the graph whose blocks an unknown jump may lead to, where the graph that
-	// is analysed has more blocks than that. Nil for the same graph.
+	// Coarse is the graph whose blocks an unknown jump may lead to, if the analysed graph has
+	// more blocks. Nil stands for the same graph.
 	Coarse *cfg.Graph
 
-	felt  *Quirks // what was asked for, nil when nobody wants to know
+	felt  *Quirks // the quirks that were used, nil if nobody needs them
 	all   bool    // keep all states, also of a large program
 	large int     // slots from which on a program is large; 0 for manySlots
 }
 
-// Facts is what Analyze found out about a program. It is not changed
-// afterwards.
+// Facts is the result of Analyze for a program. It does not change afterwards.
 type Facts struct {
 	g         *cfg.Graph
 	states    [][]*State // of each block, at its entry; see statesAt
@@ -65,7 +63,7 @@ type Facts struct {
 	packet     use   // packet data is written to
 	mixedPlain bool  // Quirks.MixedPlain
 
-	felt Quirks // those that were asked for: the others would change nothing
+	felt Quirks // quirks that were used: the others would change nothing
 
 	readsConfig bool
 	spared      *spared // nil when states holds all
@@ -92,7 +90,7 @@ func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 	return f
 }
 
-// analyzeOnce is Analyze with what is known of how states cover others.
+// analyzeOnce is one pass of Analyze with the present knowledge of covering states.
 func analyzeOnce(p *bytecode.Program, g *cfg.Graph, opt Options, cover *covering) *Facts {
 	f := newFacts(p, g)
 	a := &analyzer{p: p, g: g, opt: opt, f: f, cover: cover, kinds: map[bytecode.PC]accessKind{}}
@@ -103,7 +101,7 @@ func analyzeOnce(p *bytecode.Program, g *cfg.Graph, opt Options, cover *covering
 		a.enqueue(sub, globalEntry(p, sub))
 	}
 	if opt.Rules == Kernel {
-		a.throw() // the kernel verifies the exception callback in any case
+		a.throw() // the kernel always verifies the exception callback
 	}
 	for i := 0; i < len(a.pending); i++ { //nolint:intrange // analyse makes it longer
 		j := a.pending[i]
@@ -116,7 +114,7 @@ func analyzeOnce(p *bytecode.Program, g *cfg.Graph, opt Options, cover *covering
 	return f
 }
 
-// newFacts returns facts of which none is known yet.
+// newFacts returns empty facts.
 func newFacts(p *bytecode.Program, g *cfg.Graph) *Facts {
 	return &Facts{
 		g: g, states: make([][]*State, g.NumBlocks()), reached: newBitset(g.NumBlocks()), edges: newBitset(g.NumEdges()),
@@ -127,7 +125,7 @@ func newFacts(p *bytecode.Program, g *cfg.Graph) *Facts {
 	}
 }
 
-// prepare computes what the analysis of each subprogram starts from.
+// prepare computes the common inputs of the analyses of subprograms.
 func (a *analyzer) prepare() {
 	n := len(a.p.Subprogs)
 	order := cfg.ReversePostorder(a.g)
@@ -186,8 +184,8 @@ func (f *Facts) record(r *run) {
 	}
 }
 
-// addState adds a state to those of a block. States with different numbers of
-// frames in sight are not joined.
+// addState adds a state to those of a block. States with different numbers of frames are not
+// joined.
 func (f *Facts) addState(b cfg.BlockID, s *State) {
 	f.sure[b] = f.sure[b] || s.certain()
 	old := f.states[b]
@@ -207,7 +205,7 @@ func (f *Facts) addState(b cfg.BlockID, s *State) {
 	f.states[b] = append(old, s)
 }
 
-// finish turns what was noted on the way into results.
+// finish turns the collected notes into results.
 func (f *Facts) finish() {
 	f.conclude()
 	for i := range f.faults {
@@ -225,8 +223,8 @@ func (f *Facts) finish() {
 	}
 }
 
-// Reached reports whether an execution can reach the instruction at pc. Of the
-// second slot of a 64-bit immediate load it tells the same as of the first.
+// Reached reports whether an execution can reach the instruction at pc. For the second slot of a
+// 64-bit immediate load, the answer is that of the first.
 func (f *Facts) Reached(pc bytecode.PC) bool {
 	b, ok := f.g.BlockAt(pc)
 	return ok && f.BlockReached(b)
@@ -239,7 +237,7 @@ func (f *Facts) BlockReached(b cfg.BlockID) bool { return f.reached.has(int(b)) 
 // in Graph.Edges.
 func (f *Facts) EdgeFeasible(i int) bool { return f.edges.has(i) }
 
-// edge notes that an edge can be taken, and whether a certain state takes it.
+// edge records that an edge can be taken, and whether a certain state takes it.
 func (f *Facts) edge(i int, sure bool) {
 	f.edges.add(i)
 	if sure {
@@ -247,24 +245,23 @@ func (f *Facts) edge(i int, sure bool) {
 	}
 }
 
-// StackDepth returns how many bytes of its stack frame a subprogram touches, a
-// multiple of 8 (kernel/bpf/verifier.c grow_stack_state, Linux 7.3).
+// StackDepth returns the number of bytes of its stack frame that a subprogram touches, a multiple
+// of 8 (kernel/bpf/verifier.c grow_stack_state, Linux 7.3).
 func (f *Facts) StackDepth(sub int) int { return f.depth[sub].deep }
 
-// SureDepth is StackDepth as far as Linux's verifier is certain to see it.
+// SureDepth is the part of StackDepth that Linux's verifier certainly sees.
 func (f *Facts) SureDepth(sub int) int { return f.depth[sub].sureDeep }
 
 // Sync reports whether helpers or kernel functions call a subprogram before they
 // return. Async is for those that are called later.
 func (f *Facts) Sync(sub int) bool { return f.sync[sub] }
 
-// Complete reports whether the graph has an edge for each target of an indirect
-// jump that the facts admit. Facts of an incomplete graph are those of a part of
-// the program only.
+// Complete reports whether the graph has an edge for each target of an indirect jump that the
+// facts admit. The facts of an incomplete graph cover only a part of the program.
 func (f *Facts) Complete() bool { return !f.missing }
 
-// Indirect returns what is known of the indirect jumps and calls that can be
-// reached, by instruction.
+// Indirect returns the facts about the indirect jumps and calls that can be reached, by
+// instruction.
 func (f *Facts) Indirect() []*Indirect {
 	pcs := sortedKeys(f.indirect)
 	out := make([]*Indirect, len(pcs))
@@ -281,9 +278,8 @@ func (f *Facts) Callbacks() []bytecode.PC { return sortedKeys(f.callbacks) }
 // indices in Subprogs, ascending.
 func (f *Facts) CalledBack(pc bytecode.PC) []int { return f.callbacks[pc] }
 
-// BoundOf returns what bounded the offsets of an access, as the range that
-// instruction BoundPC bounded register BoundReg to, over all states, and whether
-// that is known.
+// BoundOf returns the bound of the offsets of an access, as the range to which instruction
+// BoundPC bounded register BoundReg, over all states, and reports whether it is known.
 func (f *Facts) BoundOf(a Access) (Bound, bool) {
 	b, ok := f.bounds[a.org]
 	return b, ok

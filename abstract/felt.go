@@ -7,12 +7,12 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// An analysis notes the quirks that it asked for where they make a difference, had it
-// them or not: with other ones besides, its facts would be the same. So kernels that
-// differ in nothing that a program does share its facts.
+// An analysis records the quirks whose value would make a difference, whether the kernel has them
+// or not; other quirks would not change its facts. So kernels that differ in nothing that matters
+// to a program share its facts.
 
-// Same reports whether facts computed with quirks p, of which those in felt were
-// asked for, are those with quirks q, too.
+// Same reports whether facts that were computed with quirks p, of which those in felt mattered,
+// also hold with quirks q.
 func (q Quirks) Same(p, felt Quirks) bool {
 	a, b, f := q.list(), p.list(), felt.list()
 	for i := range f {
@@ -43,15 +43,15 @@ func (q Quirks) list() [28]bool {
 		q.PerhapsBare, q.AllGlobals}
 }
 
-// Felt returns the quirks that the analysis asked for, those that it had and those
-// that it had not: with other ones besides the facts would be the same.
+// Felt returns the quirks that mattered to the analysis, whether the kernel had them or not:
+// other quirks would not change the facts.
 func (f *Facts) Felt() Quirks { return f.felt }
 
-// ReadsConfig reports whether the analysis has read a variable that is configuration:
-// with other values of those the facts would be the same if it has not.
+// ReadsConfig reports whether the analysis has read a configuration variable. If not, the facts
+// are the same for all values of those.
 func (f *Facts) ReadsConfig() bool { return f.readsConfig }
 
-// feelConfig notes whether a load from a map's value touches configuration.
+// feelConfig records whether a load from a map's value touches configuration.
 func (r *run) feelConfig(obj int32, at int64, size int) {
 	if r.a.f.readsConfig {
 		return
@@ -94,8 +94,8 @@ func (r *run) deeper(n int) bool {
 	return n >= r.a.opt.Quirks.frames()
 }
 
-// noLoadOffset returns the quirk, for a load at an offset or beside its table. Where
-// there is none, checkEntries finds nothing either.
+// noLoadOffset returns the quirk, for a load at an offset or next to its table. Without it,
+// checkEntries finds nothing either.
 func (r *run) noLoadOffset() bool {
 	r.a.f.felt.NoLoadOffset = true
 	return r.a.opt.Quirks.NoLoadOffset
@@ -107,7 +107,7 @@ func (r *run) nullLookups() bool {
 	return r.a.opt.Rules == Kernel && r.a.opt.Quirks.NullLookups
 }
 
-// links answers for Quirks.links and notes what was asked for.
+// links evaluates Quirks.links and records the quirks that mattered.
 func (r *run) links(delta int64, is32 bool) bool {
 	r.a.f.felt.NoLinkedAdd = true
 	if delta < 0 || is32 {
@@ -116,8 +116,8 @@ func (r *run) links(delta int64, is32 bool) bool {
 	return r.a.opt.Quirks.links(delta, is32)
 }
 
-// mayNotLink reports whether a number may be linked to another one or not, by the stable
-// release, and notes whether a kernel's quirk makes a difference to that.
+// mayNotLink reports whether some stable releases link a number to another one and others do not,
+// and records whether a quirk makes a difference to that.
 func (r *run) mayNotLink(v, w *Value) bool {
 	if r.a.opt.Rules != Kernel ||
 		(Quirks{NoLinkedSub: true}).links(int64(v.delta)+int64(w.delta), v.add == 32 || w.add == 32) {
@@ -127,8 +127,8 @@ func (r *run) mayNotLink(v, w *Value) bool {
 	return r.a.opt.Quirks.PerhapsLinkedSub
 }
 
-// feelDecision notes the quirks that can make a difference to a conditional jump: all
-// of them, unless the oldest way to decide it comes to the same as the newest.
+// feelDecision records the quirks that can make a difference to a conditional jump: all of them,
+// unless the oldest and the newest way to decide it agree.
 func (o *Options) feelDecision(newest scalar.Outcome, c scalar.Cond, is32 bool, a, b scalar.S, same bool) {
 	if o.felt == nil || newest == scalar.Both {
 		return
@@ -144,8 +144,8 @@ func (o *Options) feelDecision(newest scalar.Outcome, c scalar.Cond, is32 bool, 
 	o.felt.OnlyConstants = o.felt.OnlyConstants || !y
 }
 
-// kept returns what the kernel keeps of what an edge tells of two numbers, and notes
-// whether a quirk makes a difference to that.
+// kept returns the part of an edge's information about two numbers that the kernel keeps, and
+// records whether a quirk makes a difference to that.
 //
 // Source: kernel/bpf/verifier.c reg_set_min_max, Linux 6.1; regs_refine_cond_op since.
 func (o *Options) kept(c scalar.Cond, is32 bool, old, told [2]scalar.S) (x, y scalar.S) {

@@ -7,30 +7,30 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// callee is what is known of a helper or kernel function.
+// callee describes a helper or kernel function.
 type callee struct {
 	calls.Proto
 	known  bool // the prototype is
-	calls  bool // it may call functions that it is given, in ways that are not known
+	calls  bool // it may call its function arguments, in unknown ways
 	helper int32
-	// callback is the number of the argument that is a function that it calls, with
-	// how; 0 when there is none.
+	// callback is the number of the argument that it calls, with the way of the call; 0 if there
+	// is none.
 	callback int
 	how      callbackKind
-	// buffer is the number of the argument that says how large the buffer is that
-	// it fills, and how much of it r0 says; 0 when r0 says something else.
+	// buffer is the number of the argument with the size of the buffer that it fills, and the
+	// part of it that r0 returns; 0 if r0 returns something else.
 	buffer int
-	object bool // a kernel function that returns an object of the kernel, in the plain way
+	object bool // a kernel function that returns an object of the kernel, without special rules
 	shares bool // it returns another reference to the object in r1, which may be null if that is not the program's own
 }
 
 // helperCPU is the number of bpf_get_smp_processor_id.
 const helperCPU = 8
 
-// callbackKind says how a function is called back.
+// callbackKind is the way in which a function is called back.
 type callbackKind uint8
 
-// How functions are called back: what they get in r1, r2, …
+// The kinds of callback, with their arguments in r1, r2, …
 //
 // Source: kernel/bpf/verifier.c set_loop_callback_state and the others of that
 // name, Linux 7.3.
@@ -51,8 +51,7 @@ func (h callee) fullSocket() bool {
 	return h.helper == helperSkLookupTCP || h.helper == helperSkLookupUDP || h.helper == 95 || h.helper == 98
 }
 
-// calleeAt returns what is known of the helper or kernel function that an
-// instruction calls.
+// calleeAt returns the description of the helper or kernel function that an instruction calls.
 func calleeAt(p *bytecode.Program, pc bytecode.PC) callee {
 	in := p.Insns[pc]
 	if in.IsHelperCall() {
@@ -64,8 +63,8 @@ func calleeAt(p *bytecode.Program, pc bytecode.PC) callee {
 	return unknownCallee()
 }
 
-// Parameters returns how many arguments the function takes that an instruction calls,
-// at most: those of its prototype, or as many as there can be.
+// Parameters returns the maximum number of arguments of the function that an instruction calls:
+// that of its prototype, or the maximum there can be.
 func Parameters(p *bytecode.Program, pc bytecode.PC) int {
 	f := p.Flow(pc)
 	if f.Kind != bytecode.FlowCall {
@@ -77,7 +76,8 @@ func Parameters(p *bytecode.Program, pc bytecode.PC) int {
 	return 5 + stackArgs
 }
 
-// unknownCallee may do anything with what it is given.
+// unknownCallee may do anything with its arguments: write through every pointer, and call every
+// function.
 func unknownCallee() callee {
 	c := callee{Proto: calls.Proto{Params: 5 + stackArgs}}
 	for i := range c.Args {
@@ -86,8 +86,8 @@ func unknownCallee() callee {
 	return c
 }
 
-// special reports whether the verifier knows better what a kernel function returns than
-// its prototype says: memory that it allocates, elements of iterators, a context.
+// special reports whether the verifier knows the result of a kernel function better than its
+// prototype: memory that it allocates, elements of iterators, a context.
 //
 // Source: kernel/bpf/verifier.c check_special_kfunc and check_kfunc_call, Linux 6.12,
 // 7.2 and 7.3.
@@ -101,8 +101,8 @@ func special(name string) bool {
 	return name == "bpf_cast_to_kern_ctx" || strings.HasPrefix(name, "bpf_iter_") && strings.HasSuffix(name, "_next")
 }
 
-// helperOf returns what is known of helper number n. What prototypes do not say is
-// written here.
+// helperOf returns the description of helper number n. It adds properties that prototypes do not
+// have.
 //
 // Source: kernel/bpf/verifier.c check_helper_call and do_refine_retval_range,
 // Linux 7.3.
@@ -114,7 +114,7 @@ func helperOf(n int32) callee {
 	c := callee{Proto: p, known: true, helper: n}
 	switch n {
 	case bytecode.HelperTailCall:
-		c.Result = calls.Number // it comes back only when it fails
+		c.Result = calls.Number // it returns only when it fails
 	case 45, 114, 115: // probe_read_str, probe_read_user_str, probe_read_kernel_str
 		c.buffer = 2
 	case 67, 141: // get_stack, get_task_stack
@@ -133,7 +133,7 @@ func helperOf(n int32) callee {
 	return c
 }
 
-// kfuncOf returns what is known of a kernel function by its name.
+// kfuncOf returns the description of a kernel function by its name.
 //
 // Source: kernel/bpf/verifier.c check_kfunc_call, Linux 7.3.
 func kfuncOf(prog *bytecode.Program, name string) callee {
@@ -145,7 +145,7 @@ func kfuncOf(prog *bytecode.Program, name string) callee {
 			}
 			return unknownCallee()
 		}
-		p.Params = len(p.Args) // what Linux adds is among the arguments
+		p.Params = len(p.Args) // the parameters that Linux adds are among the arguments
 	}
 	c := callee{Proto: p, known: true, object: !special(name)}
 	switch strings.TrimSuffix(name, "_impl") {

@@ -10,8 +10,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// helperCall carries out a call of a helper or kernel function. It reports
-// whether the call returns.
+// helperCall carries out a call of a helper or kernel function, and reports whether the call
+// returns.
 func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 	if ref, ok := r.a.p.RefAt(pc); ok && ref.Kind == bytecode.RefKfunc {
 		switch ref.Name {
@@ -65,9 +65,9 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 	return true
 }
 
-// again marks the state in which an iterator is asked for its next element once more.
-// What differs from the round before and was not needed yet is unknown to the verifier
-// from then on.
+// again marks the state in which an iterator call requests the next element once more. Values
+// that differ from the round before and were not needed yet are unknown to the verifier from then
+// on.
 //
 // Source: kernel/bpf/verifier.c process_iter_next_call and widen_imprecise_scalars,
 // Linux 7.3.
@@ -81,7 +81,7 @@ func (r *run) again(pc bytecode.PC, s *State) {
 	}
 }
 
-// returned returns what r0 holds after a call.
+// returned returns the value of r0 after a call.
 func (r *run) returned(h callee, s *State) *Value {
 	switch {
 	case h.buffer != 0:
@@ -94,7 +94,7 @@ func (r *run) returned(h callee, s *State) *Value {
 	case h.helper == helperCPU && r.a.p.CPUs > 0:
 		v := number(scalar.Range(0, uint64(r.a.p.CPUs)-1))
 		if r.a.f.felt.FewNotNull = true; r.a.opt.Quirks.FewNotNull {
-			return v.loosened() // 6.1 has no such bound, 6.12 has it: some before may not
+			return v.loosened() // 6.1 has no such bound and 6.12 has it; it is not known for versions between
 		}
 		return v
 	case h.helper == helperCPU:
@@ -139,9 +139,8 @@ func (r *run) elementIn(h callee, m *Alt, s *State) *Value {
 	return v.linked(s.newID(), 0, 0)
 }
 
-// finds reports whether a lookup in a map finds a value whatever happens: one in an
-// array by a constant key on the stack. Maybe stands for a key that the verifier may
-// know better.
+// finds reports whether a lookup in a map always finds a value: a lookup in an array by a
+// constant key on the stack. Maybe stands for a key that the verifier may know better.
 //
 // Source: kernel/bpf/verifier.c get_constant_map_key and can_elide_value_nullness,
 // Linux 6.14 to 7.3.
@@ -189,8 +188,8 @@ func (sl *slot) finds(first int, entries uint32) cfg.Truth {
 	return cfg.No
 }
 
-// useArgs lets a call use the memory that its arguments point to. It reads and
-// writes upwards from where they point.
+// useArgs lets a call use the memory that its arguments point to. It reads and writes upwards
+// from that address.
 func (r *run) useArgs(pc bytecode.PC, h callee, s *State) {
 	for i := 1; i <= min(h.Params, 5+stackArgs); i++ {
 		arg := calls.Arg{Use: calls.Write}
@@ -215,8 +214,8 @@ func (r *run) useArgs(pc bytecode.PC, h callee, s *State) {
 	}
 }
 
-// checkSize reports the size of a buffer that no buffer has
-// (kernel/bpf/verifier.c check_mem_size_reg, Linux 7.3).
+// checkSize reports an impossible buffer size (kernel/bpf/verifier.c check_mem_size_reg, Linux
+// 7.3).
 func (r *run) checkSize(pc bytecode.PC, reg bytecode.Reg, s *State) {
 	const most = 1 << 29 // BPF_MAX_VAR_SIZ
 	n := s.get(reg)
@@ -224,7 +223,7 @@ func (r *run) checkSize(pc bytecode.PC, reg bytecode.Reg, s *State) {
 	case !n.is(Number) || n.flags&maybePtr != 0:
 	case n.Off.Smin() < 0:
 		r.fault(&n.Alt, Fault{PC: pc, Kind: NegativeSize, Reg: reg})
-	case n.Off.Umax() >= most && n.Off.Umin() > 0: // zero is told before, where it is not allowed
+	case n.Off.Umax() >= most && n.Off.Umin() > 0: // zero is reported before, if it is not allowed
 		r.fault(&n.Alt, Fault{PC: pc, Kind: UnboundedSize, Reg: reg})
 	}
 }
@@ -259,8 +258,8 @@ func (r *run) useArg(pc bytecode.PC, h callee, i int, a *Alt, size int64, known 
 	}
 }
 
-// argBytes returns how many bytes argument number i points to at most, and whether
-// that is known.
+// argBytes returns the maximum number of bytes that argument number i points to, and reports
+// whether it is known.
 func (r *run) argBytes(h callee, i int, s *State) (size int64, known bool) {
 	if i > len(h.Args) || !h.known {
 		return stackSize, false
@@ -291,7 +290,7 @@ func (r *run) argBytes(h callee, i int, s *State) (size int64, known bool) {
 // callbacks follows the functions that a helper or kernel function calls.
 func (r *run) callbacks(pc bytecode.PC, h callee, s *State) {
 	if h.callback == 0 {
-		// Not known to call anything: whatever functions it is given.
+		// If the callee is not known, it calls all functions that it gets.
 		for i := 1; i <= h.Params && i <= 5 && (!h.known || h.calls); i++ {
 			if v := s.regs[i]; v != nil {
 				r.escape(pc, v, true)
@@ -329,7 +328,7 @@ func (r *run) callbacks(pc bytecode.PC, h callee, s *State) {
 	}
 }
 
-// callbackArgs returns what a callback starts with.
+// callbackArgs returns the arguments of a callback.
 //
 // Source: kernel/bpf/verifier.c set_loop_callback_state, set_map_elem_callback_state,
 // set_find_vma_callback_state, set_user_ringbuf_callback_state,
@@ -354,7 +353,7 @@ func (r *run) callbackArgs(how callbackKind, s *State) (args arguments) {
 	return args
 }
 
-// object returns a pointer to a kernel's structure that may be gone.
+// object returns a pointer to a kernel's structure that may have been freed.
 func (r *run) object(name string) *Value {
 	v := memoryPointer(MemObject)
 	if r.a.p.Kernel != nil {
@@ -363,8 +362,8 @@ func (r *run) object(name string) *Value {
 	return v
 }
 
-// callback follows a callback that a helper calls any number of times, on the
-// caller's stack if the pointer that it hands on leads there.
+// callback follows a callback that a helper calls any number of times, on the caller's stack if
+// the pointer that it passes on points there.
 func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 	args := r.callbackArgs(how, s)
 	if how == cbTimer {
@@ -394,10 +393,10 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 		if framesLeq(grown, s.frames) {
 			return
 		}
-		s.cover = true // the verifier widens what it did not need
+		s.cover = true // the verifier widens values that it did not need
 		if i == rounds {
 			forgetFrames(s)
-			// What is anything now may have been a stack pointer.
+			// A value that is now unknown may have been a stack pointer.
 			for f := range s.frames {
 				s.edit(f).lost = true
 			}
@@ -410,7 +409,7 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 	}
 }
 
-// elementOf returns the value pointer that bpf_for_each_map_elem hands on.
+// elementOf returns the value pointer that bpf_for_each_map_elem passes on.
 func (r *run) elementOf(s *State) *Value {
 	if m := s.get(bytecode.R1); m.is(MapPtr) && m.Obj >= 0 {
 		return pointer(MapValue, int(m.Obj), 0)
@@ -433,7 +432,7 @@ func (s *State) unlinkFrames() {
 	}
 }
 
-// joinAllFrames joins two stacks of frames, links aside.
+// joinAllFrames joins two stacks of frames, without links.
 func joinAllFrames(a, b []*frame, widen bool) []*frame {
 	combine := func(v, w *Value) *Value { return v.join(w) }
 	if widen {
@@ -446,7 +445,7 @@ func joinAllFrames(a, b []*frame, widen bool) []*frame {
 	return out
 }
 
-// framesLeq reports whether the stacks of a are among those of b, links aside.
+// framesLeq reports whether the stacks of b cover those of a, without links.
 func framesLeq(a, b []*frame) bool {
 	for i := range a {
 		if !leqFrame(a[i], b[i], 0, func(v, w *Value) bool { return v.leq(w) }) {
@@ -456,7 +455,7 @@ func framesLeq(a, b []*frame) bool {
 	return true
 }
 
-// escape notes that functions were handed to code that may call them.
+// escape records that functions were passed to code that may call them.
 func (r *run) escape(pc bytecode.PC, v *Value, calls bool) {
 	v.each(func(a *Alt) {
 		if a.Kind == Func {
