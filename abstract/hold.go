@@ -23,8 +23,8 @@ const (
 	helperRingbufReserve = 131
 )
 
-// acquires reports whether a call returns a reference that the program must release,
-// unless it is null.
+// acquires reports whether a call returns a reference that the program must release if it is not
+// null.
 //
 // Source: kernel/bpf/verifier.c is_acquire_function, Linux 6.1 to 7.3; bpf_obj_new is
 // KF_ACQUIRE in kernel/bpf/helpers.c, Linux 6.3 to 7.3.
@@ -40,7 +40,7 @@ func acquires(p *bytecode.Program, pc bytecode.PC, in bytecode.Insn) bool {
 	return ok && ref.Kind == bytecode.RefKfunc && (ref.Name == "bpf_obj_new" || ref.Name == "bpf_obj_new_impl")
 }
 
-// hold notes what is held after a call.
+// hold records the references and locks that are held after a call.
 func (r *run) hold(pc bytecode.PC, in bytecode.Insn, s *State) {
 	if r.a.opt.Rules != Kernel {
 		return
@@ -48,7 +48,7 @@ func (r *run) hold(pc bytecode.PC, in bytecode.Insn, s *State) {
 	switch h := calleeAt(r.a.p, pc); {
 	case s.regs[bytecode.R0].is(Other) && acquires(r.a.p, pc, in):
 		s.held = pc + 1
-	case h.helper == 0 || !h.known || h.Params > 0: // it may release what it is given
+	case h.helper == 0 || !h.known || h.Params > 0: // it may release its arguments
 		s.held = 0
 	}
 	if in.IsHelperCall() && (in.Imm == helperSpinLock || in.Imm == helperSpinUnlock) {
@@ -56,8 +56,7 @@ func (r *run) hold(pc bytecode.PC, in bytecode.Insn, s *State) {
 	}
 }
 
-// released notes on the edge on which a pointer is null that it may be the one that was
-// held.
+// released records, on the edge on which a pointer is null, that it may be the held one.
 func (c *compare) released(taken, fall *State) (*State, *State) {
 	if !c.a.has(func(a *Alt) bool { return a.flags&(maybeNull|maybePtr) != 0 }) {
 		return taken, fall
@@ -71,7 +70,7 @@ func (c *compare) released(taken, fall *State) (*State, *State) {
 	return taken, fall
 }
 
-// leaves reports that a program may end while something is held that it must give back.
+// leaves reports a fault if the program may end while it holds a reference or a lock.
 //
 // Source: kernel/bpf/verifier.c check_resource_leak and check_reference_leak, Linux 7.3.
 func (r *run) leaves(pc bytecode.PC, how int64, s *State) {
@@ -95,8 +94,8 @@ func (r *run) leaves(pc bytecode.PC, how int64, s *State) {
 	r.certainFault(&anything.Alt, f)
 }
 
-// certainFault reports a fault that is proven, and no other: what may be held, and how
-// large memory may be, is too often unknown to tell of it.
+// certainFault reports only a fault that is proven: held references and memory sizes are too
+// often unknown to report more.
 func (r *run) certainFault(a *Alt, f Fault) {
 	if r.proves(a) {
 		r.fault(a, f)
@@ -116,9 +115,7 @@ func (r *run) leavesByCall(pc bytecode.PC, how int64, s *State) {
 	r.leaves(pc, how, s)
 }
 
-// checkSocket reports a write to a socket.
-//
-// Source: kernel/bpf/verifier.c check_mem_access, Linux 6.1 to 7.3.
+// checkSocket reports a fault for a write to a socket.
 func (r *run) checkSocket(acc access, a *Alt) {
 	if a.Kind != Other || a.flags&maybeNull != 0 {
 		return
@@ -128,8 +125,8 @@ func (r *run) checkSocket(acc access, a *Alt) {
 	}
 }
 
-// checkSame reports an access through a pointer of another kind than on another path,
-// where the kernel rewrites accesses by the kind.
+// checkSame reports a fault if the pointer of an access has different kinds on two paths and the
+// kernel rewrites accesses by the kind.
 //
 // Source: kernel/bpf/verifier.c save_aux_ptr_type and reg_type_mismatch, Linux 6.1 to 7.3.
 func (r *run) checkSame(pc bytecode.PC, v *Value) {
@@ -171,7 +168,7 @@ func pointerKind(v *Value) (kind int32, rewritten bool) {
 	return 0, false
 }
 
-// checkRelease reports the release of what is no socket.
+// checkRelease reports a fault for the release of anything but a socket.
 //
 // Source: kernel/bpf/verifier.c check_reg_type, btf_id_sock_common_types, Linux 7.3.
 func (r *run) checkRelease(pc bytecode.PC, in bytecode.Insn, s *State) {

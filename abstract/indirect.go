@@ -9,17 +9,15 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// maxAccesses bounds how many pairs of table and offsets are kept for an
-// indirect jump before those of one table are joined.
+// maxAccesses bounds the pairs of table and offsets that are kept for an indirect jump before
+// those of one table are joined.
 const maxAccesses = 256
 
-// Indirect is what is known of an indirect jump or call, over all paths that
-// reach it.
+// Indirect holds the facts about an indirect jump or call, over all paths that reach it.
 type Indirect struct {
 	PC bytecode.PC
-	// Accesses are the tables whose entries the register may hold, with the
-	// byte offsets of the entries. Pairs that differ by path are kept apart, up
-	// to a limit.
+	// Accesses are the tables whose entries the register may hold, with the byte offsets of the
+	// entries. Pairs that differ by path are kept separate, up to a limit.
 	Accesses []Access
 	// Funcs are the subprograms whose addresses the register may hold, as
 	// indices in Subprogs, ascending.
@@ -27,11 +25,11 @@ type Indirect struct {
 	// Targets are the slots that control may go to, ascending: by the rules
 	// that the facts were made with.
 	Targets []bytecode.PC
-	// Unresolved is why the targets cannot be bounded, empty when they can.
-	// Then what the register holds may be anything.
+	// Unresolved is the reason why the targets cannot be bounded, empty if they can. If there is
+	// a reason, the register may hold anything.
 	Unresolved string
-	// Refused reports whether Linux's verifier itself comes to the jump with a
-	// register that is not bounded, by facts with rules Kernel.
+	// Refused reports whether Linux's verifier itself reaches the jump with an unbounded
+	// register, by facts with rules Kernel.
 	Refused bool
 
 	alts   []Alt
@@ -63,7 +61,7 @@ type Access struct {
 	src *readings
 }
 
-// target returns what the register of an indirect jump holds.
+// target returns the value of an indirect jump's register.
 func (r *run) target(pc bytecode.PC, in bytecode.Insn, s *State) *Value {
 	v := s.get(in.Dst)
 	if in.Dst >= numRegs {
@@ -128,11 +126,11 @@ func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 // many, an object of 866 kB took 47 s and 1.3 GB.
 const maxEntries = 2 << 20
 
-// tooMany is why a jump is not resolved when there are more.
+// tooMany is the reason why a jump is not resolved if there are more.
 const tooMany = "the program's indirect jumps have too many targets"
 
-// afford reports whether n more entries for a jump are within the limit. What
-// the jump has paid for by the same alternative is free.
+// afford reports whether n more entries for a jump are within the limit. Entries that the jump
+// has already counted for the same alternative are free.
 func (d *Indirect) afford(a *analyzer, x *Alt, n int) bool {
 	if slices.ContainsFunc(d.alts, func(y Alt) bool { return x.leq(&y) }) {
 		return true
@@ -149,7 +147,7 @@ func (a *Alt) cells() int {
 	return int(min(a.Off.Umax()/8-a.Off.Umin()/8, maxEntries)) + 1
 }
 
-// fail notes why targets are unknown; the first reason stays.
+// fail records why targets are unknown; the first reason stays.
 func (d *Indirect) fail(why string) {
 	if d.Unresolved == "" {
 		d.Unresolved = why
@@ -178,11 +176,11 @@ func (a *analyzer) indirect(pc bytecode.PC) *Indirect {
 	return d
 }
 
-// jump hands a state on from an indirect jump to one of its targets.
+// jump passes a state on from an indirect jump to one of its targets.
 func (r *run) jump(b cfg.BlockID, to bytecode.PC, s *State) {
 	t, ok := r.a.g.BlockAt(to)
 	if !ok || !r.a.g.InsnAt(to) {
-		return // no kernel takes the table
+		return // no kernel accepts the table
 	}
 	if r.a.g.Blocks[t].Start != to {
 		r.a.f.missing = true // no block begins there yet
@@ -200,17 +198,16 @@ func (r *run) jump(b cfg.BlockID, to bytecode.PC, s *State) {
 		r.insert(t, s)
 		return
 	}
-	// Control goes on in another function on this one's frame. Linux 7.3 takes
-	// some of these programs (kernel/bpf/verifier.c check_indirect_jump).
+	// Control continues in another function on the frame of this one. Linux 7.3 accepts some of
+	// these programs (kernel/bpf/verifier.c check_indirect_jump).
 	r.a.enqueueAt(r.a.g.Blocks[t].Sub, t, topState())
 	forgetFrames(s)
 	r.exit(s, anything)
 }
 
-// open is what follows an indirect jump to an unknown address: any slot of the
-// subprogram whose address is in a table, or any block at all if there is none or
-// the address was computed. It returns the former, which the graph is to have
-// edges to.
+// open follows an indirect jump to an unknown address: any slot of the subprogram whose address
+// is in a table, or any block if there is none or the address was computed. It returns the
+// former; the graph needs edges to them.
 func (r *run) open(s *State, computed bool) []bytecode.PC {
 	taken := r.a.addressTaken()[r.sub]
 	all := computed || len(taken) == 0

@@ -7,18 +7,17 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Compilers make label differences for jumps like goto *(&&a + offsets[i]): a code
-// address from a table plus a number of bytes from a table of constants. No kernel
-// lets that pass, and with machine addresses it would lead nowhere: the numbers
-// count slots of 8 bytes. It is resolved here as the compiler means it. Any other
-// arithmetic on code addresses has no meaning that could be told.
+// Compilers make label differences for jumps like goto *(&&a + offsets[i]): a code address from a
+// table plus a number of bytes from a table of constants. No kernel accepts that, and it would be
+// wrong for machine addresses, because the numbers count slots of 8 bytes. It is resolved here as
+// the compiler intends it. Other arithmetic on code addresses is not resolved.
 
 // maxLabels bounds the targets of a code address to which a number is added, and
 // the numbers that are taken from memory one by one.
 const maxLabels = 64
 
-// label returns a code address plus a number from a table of constants, and
-// whether something is known about it.
+// label returns a code address plus a number from a table of constants, and reports whether its
+// targets are known.
 func (r *run) label(pc bytecode.PC, reg bytecode.Reg, op scalar.Op, p, n *Alt) (Alt, bool) {
 	if op != scalar.Add || n.flags&datum == 0 {
 		return Alt{}, false
@@ -74,9 +73,8 @@ func labelSlots(p *bytecode.Program, off scalar.S, str stride) ([]bytecode.PC, b
 	return to, few
 }
 
-// constants returns what a load yields from a map that nobody can change, at
-// offsets of which there are few. The kernel takes the value at a constant offset
-// only.
+// constants returns the result of a load from a read-only map at a few possible offsets. The
+// kernel uses the value only at a constant offset.
 func (r *run) constants(acc access, a *Alt, m *bytecode.Map) *Value {
 	if r.a.opt.Rules == Kernel {
 		return nil
@@ -112,7 +110,7 @@ func (r *run) constants(acc access, a *Alt, m *bytecode.Map) *Value {
 	return &Value{Alt: *out}
 }
 
-// valueAt returns what a load yields at byte at of a map's value.
+// valueAt returns the result of a load at byte at of a map's value.
 func (r *run) valueAt(acc access, m *bytecode.Map, at int64) uint64 {
 	return r.extend(r.a.p.Number(m.Value[at:at+int64(acc.size)]), acc)
 }

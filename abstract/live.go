@@ -12,7 +12,7 @@ import (
 // allRegs is the set of the registers r0 to r10.
 const allRegs uint16 = 1<<numRegs - 1
 
-// bit returns the set that holds r alone; empty for what is no register.
+// bit returns the set with only r; it is empty if r is not a register.
 func bit(r bytecode.Reg) uint16 {
 	if r < numRegs {
 		return 1 << r
@@ -20,9 +20,9 @@ func bit(r bytecode.Reg) uint16 {
 	return 0
 }
 
-// useDef returns the registers that an instruction reads and those that it
-// overwrites (kernel/bpf/liveness.c compute_insn_live_regs, Linux 7.3; halves
-// of registers are not told apart).
+// useDef returns the registers that an instruction reads and those that it overwrites
+// (kernel/bpf/liveness.c compute_insn_live_regs, Linux 7.3; halves of registers are not
+// distinguished).
 func useDef(p *bytecode.Program, pc bytecode.PC) (use, def uint16) {
 	in := p.Insns[pc]
 	dst, src := bit(in.Dst), bit(in.Src)
@@ -31,7 +31,7 @@ func useDef(p *bytecode.Program, pc bytecode.PC) (use, def uint16) {
 		if in.IsWide() {
 			return 0, dst
 		}
-		return allRegs, 0 // legacy packet loads: rare, so without finesse
+		return allRegs, 0 // legacy packet loads: assumed to read every register
 	case asm.LdXClass:
 		return src, dst
 	case asm.StClass:
@@ -101,9 +101,8 @@ func useDefJump(p *bytecode.Program, pc bytecode.PC, dst, src uint16) (use, def 
 	return 0, 0
 }
 
-// liveness returns for each block the registers whose values on entry to it may
-// be read. A register after an indirect jump of which no target is known yet
-// counts as read.
+// liveness returns for each block the registers whose values on entry may be read. After an
+// indirect jump without known targets, every register counts as read.
 func liveness(g *cfg.Graph, order []cfg.BlockID) []uint16 {
 	use, def := make([]uint16, g.NumBlocks()), make([]uint16, g.NumBlocks())
 	for b := range g.Blocks {
@@ -112,9 +111,9 @@ func liveness(g *cfg.Graph, order []cfg.BlockID) []uint16 {
 	return backward(g, order, allRegs, func(b cfg.BlockID, out uint16) uint16 { return use[b] | out&^def[b] })
 }
 
-// backward solves a dataflow problem on sets of registers or stack slots that only
-// grow, up to all. It starts in an order against which few edges go, and comes back to a block only
-// when a successor's set has grown: at most once for each register and edge.
+// backward solves a dataflow problem on sets of registers or stack slots that only grow, up to
+// all. It uses an order in which few edges go backwards, and returns to a block only if a
+// successor's set has grown: at most once for each register and edge.
 func backward[S uint16 | slotSet](g *cfg.Graph, order []cfg.BlockID, all S, transfer func(b cfg.BlockID, out S) S) []S {
 	in, out := make([]S, g.NumBlocks()), make([]S, g.NumBlocks())
 	for b := range out {
@@ -145,7 +144,7 @@ func backward[S uint16 | slotSet](g *cfg.Graph, order []cfg.BlockID, all S, tran
 	return in
 }
 
-// liveOut returns what may be read after a block.
+// liveOut returns the registers or slots that may be read after a block.
 func liveOut[S uint16 | slotSet](g *cfg.Graph, b cfg.BlockID, in []S, all S) S {
 	succs := g.Succs(b)
 	if len(succs) == 0 && g.Program.Insns[g.Blocks[b].Last].IsGotox() {

@@ -72,7 +72,7 @@ func (r *run) ctxField(base *Value, acc access) uint64 {
 	return readingsOfCtx(base)
 }
 
-// loadFrom returns what a load yields.
+// loadFrom returns the result of a load.
 func (r *run) loadFrom(acc access, s *State) *Value {
 	base := r.read(acc.pc, s, acc.reg)
 	r.noteUse(acc.pc, base, s, false)
@@ -135,9 +135,8 @@ func (r *run) loadOther(acc access, a *Alt) *Value {
 	return r.field(acc, a)
 }
 
-// field returns what is known of a load from memory of unknown content, in which
-// base leads; nil for a base that says nothing. Only at some offsets are pointers
-// that the verifier takes for not null.
+// field returns the result of a load through base from memory of unknown content; base may be
+// nil. Only some offsets have pointers that the verifier treats as not null.
 func (r *run) field(acc access, base *Alt) *Value {
 	if acc.size < 8 {
 		return number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed))
@@ -164,8 +163,8 @@ func (r *run) field(acc access, base *Alt) *Value {
 	return unknownCell
 }
 
-// cell returns what is known of a load from the value of a map: numbers, or
-// pointers to kernel objects, which may be null.
+// cell returns the result of a load from the value of a map: a number, or a pointer to a kernel
+// object, which may be null.
 func (r *run) cell(acc access) *Value {
 	if acc.size == 8 {
 		return unknownCell
@@ -173,10 +172,9 @@ func (r *run) cell(acc access) *Value {
 	return r.field(acc, nil)
 }
 
-// loadMap returns what is known of a load from a map's value. The bytes of a
-// map that nobody can change are constants (kernel/bpf/verifier.c
-// bpf_map_is_rdonly and bpf_map_direct_read, Linux 7.3). A code address in it
-// is one here too, though no kernel knows that.
+// loadMap returns the result of a load from a map's value. The bytes of a read-only map are
+// constants (kernel/bpf/verifier.c bpf_map_is_rdonly and bpf_map_direct_read, Linux 7.3). A code
+// address in it counts as one here, although no kernel knows that.
 func (r *run) loadMap(acc access, a *Alt) *Value {
 	m := &r.a.p.Maps[a.Obj]
 	if m.Const && m.Value != nil && acc.size == 8 && len(m.Code) > 0 {
@@ -224,10 +222,10 @@ func (r *run) extend(v uint64, acc access) uint64 {
 	return v
 }
 
-// loadTable returns what is known of a load from a jump table's addresses
-// (kernel/bpf/verifier.c check_ptr_alignment, check_map_mem_read and
-// check_mem_region_access for BPF_MAP_TYPE_INSN_ARRAY, Linux 7.3): the byte
-// offset of the cell stays known, not the address in it.
+// loadTable returns the result of a load from a jump table's addresses (kernel/bpf/verifier.c
+// check_ptr_alignment, check_map_mem_read and check_mem_region_access for
+// BPF_MAP_TYPE_INSN_ARRAY, Linux 7.3): the byte offset of the cell stays known, not the address
+// in it.
 func (r *run) loadTable(acc access, a *Alt) *Value {
 	size := int64(len(r.a.p.Tables[a.Obj].Targets)) * 8
 	off := r.a.opt.Rules.offset(a.Off, scalar.Const(uint64(acc.off)), false)
@@ -248,8 +246,8 @@ func (r *run) loadTable(acc access, a *Alt) *Value {
 		out.str = a.str
 	}
 	if off.Umax() > uint64(size-8) && !r.noLoadOffset() {
-		// The program is refused, or reads beside its table: all that is
-		// left to say is what lies in the table.
+		// The program is refused, or reads outside of its table. Only entries inside the table
+		// are returned.
 		out.Off = scalar.Meet(off, scalar.Range(0, uint64(size-8)))
 		out.flags |= loose
 		out.org = origin{}
@@ -280,8 +278,8 @@ func (r *run) checkTable(acc access, a *Alt, size int64) bool {
 	return true
 }
 
-// checkRegion reports an access outside of so many bytes, in the kernel's order, and
-// whether it is inside.
+// checkRegion reports the faults of an access outside of size bytes, in the kernel's order, and
+// returns whether the access is inside.
 //
 // Source: kernel/bpf/verifier.c check_mem_region_access, Linux 7.3.
 func (r *run) checkRegion(acc access, a *Alt, size int64) (ok bool) {
@@ -304,7 +302,7 @@ func (r *run) checkRegion(acc access, a *Alt, size int64) (ok bool) {
 	return false
 }
 
-// spoilt returns the value with a note of why it is no code address.
+// spoilt returns the value with the reason why it is not a code address.
 func (v *Value) spoilt(pc bytecode.PC, reg bytecode.Reg, why side) *Value {
 	w := *v
 	w.org = origin{int32(pc) + 1, uint8(reg), why}
@@ -332,7 +330,7 @@ func (r *run) store(pc bytecode.PC, in bytecode.Insn, s *State) {
 	r.storeTo(acc, val, s)
 }
 
-// storeTo stores a value; a nil one is anything.
+// storeTo stores a value; nil stands for an unknown one.
 func (r *run) storeTo(acc access, val *Value, s *State) {
 	base := r.read(acc.pc, s, acc.reg)
 	r.noteUse(acc.pc, base, s, true)
@@ -341,7 +339,7 @@ func (r *run) storeTo(acc access, val *Value, s *State) {
 		r.storeStack(acc, &base.Alt, val, s, true)
 		return
 	}
-	s.tested |= r.ctxField(base, acc) // a store has decided what is there
+	s.tested |= r.ctxField(base, acc) // the store determines the field's value
 	base.each(func(a *Alt) {
 		switch a.Kind {
 		case Stack:
@@ -380,7 +378,7 @@ func (r *run) atomic(acc access, in bytecode.Insn, s *State) {
 	if in.Imm == atomicCmpXchg {
 		r.read(acc.pc, s, bytecode.R0)
 	}
-	old := r.loadFrom(acc, s) // filled from the stack as by a load, with its link
+	old := r.loadFrom(acc, s) // loaded from the stack as by a load, with its link
 	r.storeTo(acc, nil, s)
 	switch {
 	case in.Imm == atomicCmpXchg:

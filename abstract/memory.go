@@ -13,14 +13,14 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// kernelPtr is a number or a pointer to a kernel object that may be gone.
+// kernelPtr is a number or a pointer to a kernel object that may have been freed.
 var kernelPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr | foreign | object | atStart, Off: unknown}}
 
-// tracedPtr is kernelPtr where the verifier does not trust the pointer: it takes none
-// of that kind for not null, nor any that is read from its object.
+// tracedPtr is kernelPtr for pointers that the verifier does not trust: it never treats such a
+// pointer, or one read from its object, as not null.
 var tracedPtr = &Value{Alt: Alt{Kind: Number, flags: maybePtr | object | atStart, Off: unknown}}
 
-// More kinds of memory, which nobody else tells apart.
+// More kinds of memory, which only this package distinguishes.
 const (
 	memValue      Memory = 1<<memoryBits - 1 - iota // a value of a map that is not known
 	memPacketEnd                                    // the end of packet data
@@ -32,7 +32,7 @@ const (
 	memElement                                      // the value of such an element
 )
 
-// known returns the kind of memory that others know.
+// known returns the exported kind of memory.
 func (m Memory) known() Memory {
 	switch m {
 	case memValue, memKey, memElement:
@@ -49,7 +49,7 @@ func (m Memory) known() Memory {
 	return m
 }
 
-// numbers reports whether what is read from the memory is a number, for the verifier
+// numbers reports whether the verifier treats a load from the memory as a number
 // (kernel/bpf/verifier.c check_mem_access, Linux 7.3).
 func (m Memory) numbers() bool {
 	switch m.known() {
@@ -59,8 +59,8 @@ func (m Memory) numbers() bool {
 	return false
 }
 
-// memoryPointer returns a pointer to the start of memory that is not modelled. What it
-// leads to may be released, and then Linux does not take it for not null.
+// memoryPointer returns a pointer to the start of memory that is not modelled. That memory may be
+// released, and then Linux does not treat the pointer as not null.
 func memoryPointer(m Memory) *Value {
 	off := scalar.Const(0)
 	if m.numbers() {
@@ -184,9 +184,9 @@ func (r *run) trustedField(off int64) bool {
 	return off == 0 && iter || off >= 32 && off <= 48 || off >= 64 && off <= 128
 }
 
-// checkField reports an access of the context that is none to a field, for types
-// whose fields are all numbers of 4 bytes but for some pointers
-// (net/core/filter.c sk_msg_is_valid_access, Linux 7.3).
+// checkField reports an access of the context that does not match a field, for types whose fields
+// are all numbers of 4 bytes except for some pointers (net/core/filter.c sk_msg_is_valid_access,
+// Linux 7.3).
 func (r *run) checkField(acc access, a *Alt, off int64) {
 	if r.a.p.Type != "sk_msg" {
 		return
@@ -199,8 +199,8 @@ func (r *run) checkField(acc access, a *Alt, off int64) {
 	}
 }
 
-// loadCtx returns what is known of a load from the context. Some program types
-// have pointers to packet data in fields of 4 bytes, which are loaded as 8.
+// loadCtx returns the result of a load from the context. Some program types have pointers to
+// packet data in fields of 4 bytes, which are loaded as 8.
 func (r *run) loadCtx(acc access, a *Alt, s *State) *Value {
 	off, fixed := a.Off.IsConst()
 	if !fixed {
@@ -246,8 +246,7 @@ func (r *run) hookResult(v *Value) *Value {
 	return v
 }
 
-// looked returns what a lookup in a map gives whose values are no memory of the
-// map's own.
+// looked returns the result of a lookup in a map whose values are not in its own memory.
 func (r *run) looked(h callee, m *Alt, s *State) *Value {
 	if m.Obj < 0 { // an element of a map of maps
 		inner := r.a.p.Maps[^m.Obj].Inner
@@ -278,8 +277,8 @@ func (r *run) looked(h callee, m *Alt, s *State) *Value {
 	return nil
 }
 
-// castValue returns what a cast between address spaces yields: from 1 to 0 it
-// makes a pointer into the arena.
+// castValue returns the result of a cast between address spaces: from 1 to 0 it makes a pointer
+// into the arena.
 func castValue(in bytecode.Insn) *Value {
 	if in.Class() == asm.ALU64Class && in.Off == 1 && in.Imm == 1 {
 		return &Value{Alt: Alt{Kind: Other, Obj: int32(MemArena), Off: unknown}}

@@ -10,8 +10,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// bounded notes what an instruction bounds a register to, in a program where
-// somebody may ask for it (BoundOf).
+// bounded records the range to which an instruction bounds a register, if BoundOf may need it.
 func (a *analyzer) bounded(o origin, s scalar.S) {
 	if !a.indirects {
 		return
@@ -23,8 +22,8 @@ func (a *analyzer) bounded(o origin, s scalar.S) {
 	a.f.bounds[o] = b
 }
 
-// callback notes that a helper call is handed a subprogram to call, and whether it
-// may do so: bpf_loop with no rounds does not.
+// callback records that a helper call gets a subprogram to call, and whether it may call it:
+// bpf_loop with no rounds does not.
 func (a *analyzer) callback(pc bytecode.PC, sub int, calls bool) {
 	subs := a.f.callbacks[pc]
 	i, ok := slices.BinarySearch(subs, sub)
@@ -46,7 +45,7 @@ func (a *analyzer) callback(pc bytecode.PC, sub int, calls bool) {
 	a.f.missing = true
 }
 
-// called notes that the call at the end of a block calls a subprogram.
+// called records that the call at the end of a block calls a subprogram.
 func (a *analyzer) called(g *cfg.Graph, b cfg.BlockID, sub int, sure bool) {
 	lo, hi := g.SuccIDs(b)
 	for i := lo; i < hi; i++ {
@@ -58,8 +57,7 @@ func (a *analyzer) called(g *cfg.Graph, b cfg.BlockID, sub int, sure bool) {
 	a.f.missing = true
 }
 
-// throw notes that bpf_throw may be called, which calls the program's exception
-// callback.
+// throw records that bpf_throw may be called, which calls the program's exception callback.
 func (a *analyzer) throw() {
 	for sub, s := range a.p.Subprogs {
 		if s.Exception {

@@ -10,9 +10,9 @@ import (
 )
 
 // numberOf returns the number that the verifier gives the reference which an instruction
-// acquires, 0 when that is not known. The verifier numbers what it must tell apart in the
-// order in which it meets it, on all paths together; so the number is known as long as no
-// instruction is on two of them.
+// acquires, 0 when that is not known. The verifier numbers references and links in the order in
+// which it creates them, on all paths together. So the number is known as long as no instruction
+// is on two paths.
 //
 // Source: kernel/bpf/verifier.c, the uses of id_gen, Linux 7.3.
 func (a *analyzer) numberOf(pc bytecode.PC) int {
@@ -34,7 +34,7 @@ func (a *analyzer) numberOf(pc bytecode.PC) int {
 	}
 }
 
-// numbered says whether a copy of what a register holds needs a number.
+// numbered reports whether a copy of a register's value needs a number.
 type numbered uint8
 
 // What a register holds.
@@ -88,7 +88,7 @@ func (n *numbering) step(pc bytecode.PC) (next bytecode.PC, ok bool) {
 	return 0, false
 }
 
-// open reports whether both sides of a branch are followed, whatever the verifier knows.
+// open reports whether both sides of a branch are followed for every value.
 func (n *numbering) open(in bytecode.Insn) bool {
 	if in.Code == bytecode.CodeMayGoto || in.Dst > bytecode.R10 {
 		return false
@@ -99,7 +99,7 @@ func (n *numbering) open(in bytecode.Insn) bool {
 	return n.holds[in.Dst] == numberedLoaded && in.Imm == 0
 }
 
-// exit leaves a function, or takes up a path that waits.
+// exit leaves a function, or continues with a waiting path.
 func (n *numbering) exit() (next bytecode.PC, ok bool) {
 	if last := len(n.sites) - 1; last >= 0 {
 		pc := n.sites[last]
@@ -115,7 +115,7 @@ func (n *numbering) exit() (next bytecode.PC, ok bool) {
 	return w.pc, true
 }
 
-// global reports whether a function is verified on its own.
+// global reports whether a function is verified by itself.
 func (n *numbering) global(start bytecode.PC) bool {
 	i := n.p.SubprogAt(start)
 	return i < 0 || n.p.Subprogs[i].Global

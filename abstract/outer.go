@@ -6,20 +6,20 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// A number that a function was called with is linked to the caller's copies of it:
-// what the callee learns of one the verifier knows of all (kernel/bpf/verifier.c
-// collect_linked_regs and mark_ptr_or_null_regs, Linux 7.3, go through all frames). So
-// a state of the callee has those of the caller's values that are linked to what is in
-// sight, in State.outer, and hands them back.
+// A number that a function was called with is linked to the caller's copies of it: if the callee
+// refines one, the verifier refines all (kernel/bpf/verifier.c collect_linked_regs and
+// mark_ptr_or_null_regs, Linux 7.3, go through all frames). So a state of the callee keeps, in
+// State.outer, the caller's values that are linked to values the callee can reach, and returns
+// them.
 
-// hiddenPlace is where the caller has a value that is not in the callee's sight.
+// hiddenPlace is the place of a caller's value that the callee cannot reach.
 type hiddenPlace struct {
 	in    hiddenIn
 	index int   // register, frame, or index in State.outer
 	slot  int16 // of the frame
 }
 
-// hiddenIn says what a hiddenPlace is.
+// hiddenIn is the kind of a hiddenPlace.
 type hiddenIn uint8
 
 const (
@@ -28,8 +28,8 @@ const (
 	inOuter
 )
 
-// hidden returns the places of the values that a callee does not see and that are
-// linked to what it sees: its arguments and, if visible, the frames.
+// hidden returns the places of the values that a callee cannot reach and that are linked to
+// values it can reach: its arguments and, if visible, the frames.
 func (s *State) hidden(args *arguments, visible bool) []hiddenPlace {
 	if s.ids == 0 {
 		return nil
@@ -88,8 +88,8 @@ func (s *State) at(p hiddenPlace) *Value {
 	return s.outer[p.index]
 }
 
-// unhide puts the values that a callee hands back where the caller has them. A callee
-// that was followed with more than it was called with says nothing of them.
+// unhide puts the values that a callee returns back into the caller's places. If the callee was
+// followed with a more general state, its values carry no information.
 func (s *State) unhide(places []hiddenPlace, back []*Value, base uint32) {
 	for i, p := range places {
 		old := s.at(p)
@@ -122,8 +122,8 @@ func (m *idMap) outerLeq(a, b []*Value) bool {
 	return true
 }
 
-// joinOuter is joinStates for State.outer. Of states that hold different values of
-// their callers' nothing is kept.
+// joinOuter is joinStates for State.outer. If the states have different values of their callers,
+// none is kept.
 func (m *idPairs) joinOuter(a, b []*Value) []*Value {
 	if len(a) != len(b) || len(a) == 0 {
 		return nil

@@ -2,10 +2,9 @@ package abstract
 
 import "github.com/bpfcfg/bpfcfg/abstract/scalar"
 
-// packets notes which pointer to packet data a comparison with the end of it tells to
-// be at the end or after it: the verifier decides later comparisons of that register
-// by it (kernel/bpf/verifier.c try_match_pkt_pointers and mark_pkt_end, Linux 5.11 to
-// 7.3). They are guesses here.
+// packets records that a comparison shows a pointer to be at the end of packet data or after it.
+// The verifier uses that to decide later comparisons of the register (kernel/bpf/verifier.c
+// try_match_pkt_pointers and mark_pkt_end, Linux 5.11 to 7.3). Such decisions are guesses here.
 func (c *compare) packets(taken, fall *State) {
 	a, b, cond, reg := c.a, c.b, c.cond, c.dst
 	if isMemory(a, memPacketEnd) {

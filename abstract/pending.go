@@ -9,11 +9,11 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// A part of an instruction that the loader writes is any number here, and what
-// comes of it is loose: the kernel that the program is loaded into knows the
-// number, so its verifier holds one of these values, not all.
+// A part of an instruction that the loader fills in may be any number here, and results that
+// depend on it are loose: the target kernel's loader knows the number, so the verifier has one of
+// these values, not all.
 
-// pendingNumber returns what is known of an immediate that the loader writes.
+// pendingNumber returns the value of an immediate that the loader fills in.
 func (r *run) pendingNumber(pc bytecode.PC) *Value {
 	rel, _ := r.a.p.RelocAt(pc)
 	off := unknown
@@ -26,7 +26,7 @@ func (r *run) pendingNumber(pc bytecode.PC) *Value {
 	return &Value{Alt: Alt{Kind: Number, flags: loose, Off: off}}
 }
 
-// loosened returns the value with a mark that it is more than a verifier holds.
+// loosened returns the value, marked as over-approximating the verifier's.
 func (v *Value) loosened() *Value {
 	w := *v
 	w.flags |= loose
@@ -37,10 +37,10 @@ func (v *Value) loosened() *Value {
 	return &w
 }
 
-// pendingAccess carries out a load or store whose offset the loader writes: it
-// reads anything that the base leads to, and writes anywhere there. What it reads
-// from a field is as unknown to the verifier, wherever the field is; that the field
-// may have another size in another kernel is left out of account.
+// pendingAccess carries out a load or store whose offset the loader fills in: it may read and
+// write anywhere in the memory that the base points to. The verifier does not know a field's
+// value either, wherever the field is. A different size of the field in another kernel is
+// ignored.
 func (r *run) pendingAccess(pc bytecode.PC, in bytecode.Insn, s *State) {
 	base := in.Dst
 	if in.Class() == asm.LdXClass {
@@ -84,7 +84,7 @@ func (r *run) storedCtx(in bytecode.Insn, ptr *Value, acc access) uint64 {
 // mayBeLocal reports whether the alternative may lead to a stack or the context.
 func mayBeLocal(a *Alt) bool { return isLocal(a) || a.flags&maybeLocal != 0 }
 
-// pendingStore stores a value somewhere behind a pointer.
+// pendingStore stores a value somewhere in the memory that a pointer points to.
 func (r *run) pendingStore(ptr, val *Value, s *State) {
 	ptr.each(func(a *Alt) {
 		switch {

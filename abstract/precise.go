@@ -10,11 +10,11 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// The verifier gets out of loops of may_goto and iterators by forgetting numbers that have
-// decided nothing yet. Which these are depends on the paths that were followed: a number
-// is precise in a state that is remembered when something that was computed of it has
-// decided a branch, or an offset. The verifier looks back for that; here each register
-// says which ones of the last remembered state it was computed of.
+// The verifier ends loops of may_goto and iterators by forgetting numbers that have decided
+// nothing yet. These depend on the paths that were followed: a number of a remembered state is
+// precise if a value computed from it has decided a branch or an offset. The verifier searches
+// backwards for that; here each register records the places of the last remembered state that it
+// was computed from.
 //
 // Source: kernel/bpf/verifier.c backtrack_insn, __mark_chain_precision,
 // propagate_precision, widen_imprecise_scalars, update_loop_entry and is_state_visited,
@@ -33,11 +33,11 @@ func (n numberPlaces) or(m numberPlaces) numberPlaces {
 	return numberPlaces{n.regs | m.regs, n.slots | m.slots}
 }
 
-// origins holds for each register and slot the places of the last remembered state that
-// it was computed of.
+// origins holds for each register and slot the places of the last remembered state that it was
+// computed from.
 type origins struct {
 	regs   [numRegs]numberPlaces
-	slots  *[maxSlots]numberPlaces // nil: each was computed of itself
+	slots  *[maxSlots]numberPlaces // nil: each was computed from itself
 	shared bool                    // others have slots, too
 	rest   numberPlaces            // of anySlot
 }
@@ -67,14 +67,14 @@ func (o *origins) edit() *[maxSlots]numberPlaces {
 	return o.slots
 }
 
-// enter notes a call: the registers that the callee keeps and the slots of the frame are
-// places of another frame from now on.
+// enter records a call: the registers that the callee keeps and the slots of the frame are now
+// places of another frame.
 func (o *origins) enter() {
 	o.rest = o.rest.or(o.of(numberPlaces{1<<bytecode.R6 | 1<<bytecode.R7 | 1<<bytecode.R8 | 1<<bytecode.R9, allSlots}))
 	*o.edit() = [maxSlots]numberPlaces{}
 }
 
-// leave notes a return.
+// leave records a return.
 func (o *origins) leave() {
 	for r := bytecode.R6; r <= bytecode.R9; r++ {
 		o.regs[r] = o.rest
@@ -105,7 +105,7 @@ func (o *origins) of(set numberPlaces) (out numberPlaces) {
 	return out
 }
 
-// mark makes places of the current state precise, and what they were computed of.
+// mark makes places of the current state precise, and the places that they were computed from.
 func (w *walker) mark(set numberPlaces) {
 	from := &w.cur.from
 	for c := w.cur.parent; c != nil && set != (numberPlaces{}); c = c.parent {
@@ -124,7 +124,7 @@ func (w *walker) number(r bytecode.Reg) uint16 {
 	return 0
 }
 
-// derive notes what an instruction computes of what, before it is carried out.
+// derive records the origins of an instruction's result, before it is carried out.
 func (w *walker) derive(in bytecode.Insn) {
 	o, d, s := &w.cur.from, in.Dst, in.Src
 	if d >= numRegs || s >= numRegs {
@@ -220,8 +220,7 @@ func (w *walker) deriveALU(in bytecode.Insn) {
 	}
 }
 
-// compared returns the numbers that a comparison compares, and those that are known
-// together with them.
+// compared returns the numbers of a comparison, and those that are refined together with them.
 func (w *walker) compared(in bytecode.Insn) (numbers, linked numberPlaces) {
 	numbers.regs = w.number(in.Dst)
 	if in.Source() == asm.RegSource {
@@ -279,9 +278,9 @@ func (w *walker) decided(numbers, linked numberPlaces, one bool) {
 	}
 }
 
-// passed notes a call of a helper or kernel function: sizes of buffers have to be
-// precise, and so have the index of a tail call, the key of an element of an array, and
-// what a kernel function is given; what it returns is of no register.
+// passed records a call of a helper or kernel function. Precise are buffer sizes, the index of a
+// tail call, the key of an array element, and the arguments of a kernel function; the result
+// comes from no register.
 func (w *walker) passed(pc bytecode.PC) {
 	callee := calleeAt(w.p, pc)
 	set := uint16(0)
@@ -327,8 +326,8 @@ func (w *walker) lastRound(pc bytecode.PC) *checkpoint {
 	return nil
 }
 
-// widen forgets the numbers of a state that differ from those of a round before, where
-// they have decided nothing. Whether the verifier finds the same of them is not certain.
+// widen forgets the numbers of a state that differ from those of a round before and have decided
+// nothing. It is not certain that the verifier forgets the same.
 func (s *State) widen(old *checkpoint) {
 	s.cover = true
 	var ids idMap
@@ -369,8 +368,7 @@ func (m *idMap) pair(old, now uint32) bool {
 	return true
 }
 
-// loopOf returns the state at which the loop begins that a state is part of, nil for none
-// that is known.
+// loopOf returns the state at which the loop of a state begins, nil if none is known.
 func loopOf(c *checkpoint) *checkpoint {
 	top := c.loop
 	for top != nil && top.loop != nil {

@@ -8,42 +8,41 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
-// Quirks are ways in which a kernel's verifier computes values otherwise than
-// Linux 7.3's. They go with rules Kernel: what executions can do is another
-// matter, and facts with quirks may be wrong about it, as the kernel is.
+// Quirks are the ways in which a kernel's verifier computes values differently from Linux 7.3's.
+// They apply to rules Kernel. Facts with quirks may be wrong about executions, as the kernel is.
 type Quirks struct {
-	// NoDivision: nothing is known of a quotient or remainder (before Linux 7.0).
+	// NoDivision: quotients and remainders are unknown (before Linux 7.0).
 	NoDivision bool
 	// LostCode: a code address from a table is not known any more once it has been
 	// stored on the stack (Linux 6.19).
 	LostCode bool
-	// NoLoadOffset: the offset in the instruction that loads from a table does not
-	// count for which entry is loaded (Linux 6.19).
+	// NoLoadOffset: the offset in the instruction that loads from a table is ignored (Linux
+	// 6.19).
 	NoLoadOffset bool
 	// NullLookups: a lookup in an array by a constant key may be null (before Linux
 	// 6.14).
 	NullLookups bool
-	// FewNotNull: fewer kinds of pointers are taken for not null (before Linux 6.12).
+	// FewNotNull: fewer kinds of pointers are treated as not null (before Linux 6.12).
 	FewNotNull bool
-	// NoTrust: objects of the kernel may be gone, whoever hands them out (before
-	// Linux 6.12, or less).
+	// NoTrust: all kernel objects may be freed, whatever their origin (before Linux 6.12, or
+	// earlier).
 	NoTrust bool
 	// FewFrames: calls nest 8 deep, not 16 (before Linux 7.2).
 	FewFrames bool
 	// EqualByBits: equality is decided by known bits alone (before Linux 6.4).
 	EqualByBits bool
-	// OnlyConstants: a comparison of two registers without a constant tells nothing,
-	// unless it is equality, and != nothing of ranges (before Linux 6.8).
+	// OnlyConstants: a comparison of two registers without a constant refines nothing unless it
+	// is equality, and != refines no ranges (before Linux 6.8).
 	OnlyConstants bool
-	// NoLinkedAdd: a number plus a constant is linked no more (before Linux 6.11).
+	// NoLinkedAdd: a number plus a constant is not linked to it (before Linux 6.11).
 	NoLinkedAdd bool
 	// NoLinkedSub: the same for one less a constant, and of 32 bits (before Linux 6.18).
 	NoLinkedSub bool
 	// PerhapsLinkedSub: whether that is so depends on the stable release (before Linux
 	// 7.0).
 	PerhapsLinkedSub bool
-	// NoSame: a register compared with itself is like two that are equal; whether
-	// stable releases have it is not known (before Linux 6.19).
+	// NoSame: a register compared with itself is treated as two equal ones; it is not known which
+	// stable releases have the newer rule (before Linux 6.19).
 	NoSame bool
 	// NoTrying: branches are decided by bits and ranges, not by trying both sides, and
 	// what they tell of a number is kept in ranges that do not wrap (before Linux 7.2;
@@ -56,37 +55,36 @@ type Quirks struct {
 	// number that is added to itself stays linked, so that the verifier takes other
 	// numbers for known than they are (before Linux 7.2, or less in stable releases).
 	StaleLinks bool
-	// DeadLinks: registers that nothing reads any more may count among the numbers that are
-	// linked, of which the verifier follows but a few (before Linux 7.2, or less).
+	// DeadLinks: registers that nothing reads any more may count among the linked numbers, of
+	// which the verifier follows only a few (before Linux 7.2, or earlier).
 	DeadLinks bool
-	// MayNotExit: that a legacy packet load leaves a function is not followed, or may not
-	// be (before Linux 7.2; not in 6.12.117 and 6.19.14).
+	// MayNotExit: the exit of a function at a legacy packet load is not followed, or may not be
+	// (before Linux 7.2; not in 6.12.117 and 6.19.14).
 	MayNotExit bool
-	// BareResults: objects that kernel functions return may be gone, but for those that
-	// iterators and allocations return (before Linux 7.0).
+	// BareResults: objects that kernel functions return may be freed, except those of iterators
+	// and allocations (before Linux 7.0).
 	BareResults bool
 	// HalfPointer: a pointer that is not null may be taken for one whose lower 32 bits
 	// are not zero (before Linux 7.2; not in 6.12.117).
 	HalfPointer bool
-	// StaleResult: what a register was may count when the result of a hook is loaded
+	// StaleResult: the old value of a register may matter when the result of a hook is loaded
 	// into it (before Linux 7.2; not in 6.12.117).
 	StaleResult bool
 	// MixedPlain: a load from objects of which one may be gone may be a plain one
 	// (before Linux 7.3).
 	MixedPlain bool
-	// OuterFrame: a number plus a pointer to the stack of a called function may be taken
-	// for one to the stack of the program itself (before Linux 7.3, or less).
+	// OuterFrame: a number plus a pointer to the stack of a called function may be treated as one
+	// to the stack of the program itself (before Linux 7.3, or earlier).
 	OuterFrame bool
 	// SharedFill: a number that is loaded from the stack with its sign may stay linked to
 	// what was stored, though it is another one (before Linux 7.3, or less).
 	SharedFill bool
-	// DeadCount: what nothing reads any more tells states apart, in registers (before Linux
-	// 6.15).
+	// DeadCount: registers that nothing reads any more distinguish states (before Linux 6.15).
 	DeadCount bool
 	// StrictLinks: a number that is linked tells a state from one in which it is not
 	// (from Linux 6.15 to 7.0; not in 6.12.117, and not known of others).
 	StrictLinks bool
-	// PerhapsBare: whether that is so is not known (before Linux 7.2).
+	// PerhapsBare: it is not known whether BareResults holds (before Linux 7.2).
 	PerhapsBare bool
 	// AllGlobals: every global function is followed, called or not (before Linux 6.8).
 	AllGlobals bool

@@ -7,16 +7,15 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// relevance returns for each block the registers whose value on entry may decide
-// where control goes or which memory is used: live registers without those that
-// are only stored, returned from the program or computed with to that end. When
-// many states reach a block, those that differ in nothing relevant are one.
+// relevance returns for each block the registers whose value on entry may decide where control
+// goes or which memory is used: live registers, except those whose value only reaches memory or
+// the program's result. If many states reach a block, those that differ in nothing relevant are
+// merged.
 //
-// The kernel does the like afterwards: it marks the scalars that a decision has
-// needed as precise and takes others for equal (kernel/bpf/backtrack.c, Linux
-// 7.3). This is the analysis of faint variables: Giegerich, Möncke and Wilhelm,
-// Invariance of Approximative Semantics with Respect to Program Transformations,
-// 1981.
+// The kernel does a similar thing afterwards: it marks the scalars that a decision has needed as
+// precise and treats others as equal (kernel/bpf/backtrack.c, Linux 7.3). This is the analysis of
+// faint variables: Giegerich, Möncke and Wilhelm, Invariance of Approximative Semantics with
+// Respect to Program Transformations, 1981.
 func relevance(g *cfg.Graph, order []cfg.BlockID) []uint16 {
 	return backward(g, order, allRegs,
 		func(b cfg.BlockID, out uint16) uint16 { return relevantIn(g, &g.Blocks[b], out) })
@@ -59,9 +58,9 @@ func relevantBefore(p *bytecode.Program, pc bytecode.PC, set uint16, sub int) ui
 	return set&^def | use
 }
 
-// forget drops what is known of the numbers in registers that are not relevant.
-// They decide nothing, so that the state stays as certain as it was; what is said
-// of one of them all the same, a fault or a branch, is not certain.
+// forget makes the numbers in registers that are not relevant unknown. They decide nothing, so
+// the state stays as certain as before; a fault or a branch that depends on one of them is not
+// certain.
 func (s *State) forget(relevant uint16) {
 	for r, v := range s.regs {
 		if relevant>>r&1 == 0 && v.is(Number) && v.flags&maybeLocal == 0 {

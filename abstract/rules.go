@@ -4,17 +4,16 @@ import (
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
 )
 
-// Rules says how numbers are computed and indirect jumps followed.
+// Rules selects how numbers are computed and indirect jumps are followed.
 type Rules uint8
 
 const (
-	// Exact follows what an execution can do, as precisely as package scalar
-	// can tell: an indirect jump goes to the entries at possible offsets.
+	// Exact follows executions, as precisely as package scalar allows: an indirect jump goes to
+	// the entries at possible offsets.
 	Exact Rules = iota
-	// Kernel follows what Linux 7.3's verifier follows: its own arithmetic
-	// and branch decisions, and every entry between the smallest and the
-	// largest index. What it does not reach, the kernel removes from the
-	// program.
+	// Kernel follows Linux 7.3's verifier: its own arithmetic and branch decisions, and every
+	// entry between the smallest and the largest index. The kernel removes code that it does not
+	// reach.
 	Kernel
 )
 
@@ -43,7 +42,7 @@ func (r Rules) offset(off, v scalar.S, sub bool) scalar.S {
 	return scalar.ALU(scalar.Add, false, off, v)
 }
 
-// narrow returns what is left of s after a load of so many bytes.
+// narrow returns the value of s after a load of so many bytes.
 func (r Rules) narrow(s scalar.S, bytes int, signed bool) scalar.S {
 	if r == Kernel {
 		return scalar.KernelNarrow(s, bytes, signed)

@@ -7,10 +7,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Settle answers by a walk what facts with rules Kernel of a program, by the same
-// options, leave open: where states were joined, the verifier may have one of them or
-// none. A walk of all its paths tells which, if it comes to an end within so many
-// instructions. The result is f itself where nothing was left open, or no answer found.
+// Settle decides by a walk the questions that facts f with rules Kernel and the same options
+// leave open: where states were joined, the verifier may or may not have one of them. A walk of
+// all its paths shows which, if it ends within steps instructions. The result is f itself if no
+// question was open or none could be decided.
 func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
 	if !f.open() || !walkable(p, f.g) {
 		return f
@@ -57,7 +57,7 @@ func walkable(p *bytecode.Program, g *cfg.Graph) bool {
 	return !slices.ContainsFunc(p.Subprogs, func(s bytecode.Subprogram) bool { return s.Exception })
 }
 
-// open reports whether it is open if the verifier comes to a block.
+// open reports whether it is an open question that the verifier reaches some block.
 func (f *Facts) open() bool {
 	for b := range f.g.Blocks {
 		if f.ReachBlock(cfg.BlockID(b)) == cfg.Maybe {
@@ -87,7 +87,7 @@ func (f *Facts) settleEdges(old *Facts, w *walker) {
 	}
 }
 
-// seen notes that the walk has come to an instruction.
+// seen records that the walk has reached an instruction.
 func (w *walker) seen(pc bytecode.PC) {
 	pl := &w.places[pc]
 	pl.seen = pl.seen.Or(truth(true, w.cur.s.certain()))

@@ -5,8 +5,8 @@ import "slices"
 // stackSize is the size of a stack frame in bytes (MAX_BPF_STACK).
 const stackSize = 512
 
-// byteKind says what is known of a byte of the stack
-// (include/linux/bpf_verifier.h enum bpf_stack_slot_type, Linux 7.3).
+// byteKind is the kind of a byte of the stack (include/linux/bpf_verifier.h enum
+// bpf_stack_slot_type, Linux 7.3).
 type byteKind uint8
 
 const (
@@ -14,7 +14,7 @@ const (
 	byteMisc                    // anything
 	byteZero                    // 0
 	byteSpill                   // part of the slot's value
-	byteVague                   // anything, and perhaps 0 to the verifier
+	byteVague                   // anything, and perhaps 0 for the verifier
 )
 
 // slot is what is known of eight aligned bytes of a stack frame. The zero slot is
@@ -44,10 +44,10 @@ func (s *slot) spilled() int {
 	return n
 }
 
-// frame is one stack frame. A frame that a stored state holds is not changed; see
-// State.edit. A group that another frame has, too, is not changed either.
+// frame is one stack frame. A frame that a stored state holds is not changed; see State.edit.
+// Neither is a group that another frame shares.
 type frame struct {
-	groups [maxSlots / groupSlots]*group // nil where nothing is known
+	groups [maxSlots / groupSlots]*group // nil if nothing is known
 	owned  uint8                         // bit set of the groups that no other frame has
 	// lost reports whether a pointer to a stack or the context has been in a
 	// byte of which nothing is known any more.
@@ -106,7 +106,7 @@ func (f *frame) at(num int16) *slot {
 	return &f.groups[i][(num-1)%groupSlots]
 }
 
-// clone returns a copy that may be changed. From now on both have the groups.
+// clone returns a copy that may be changed. Both then share the groups.
 func (f *frame) clone() *frame {
 	if f.owned != 0 { // else it may be one of finished facts, which several may read
 		f.owned = 0

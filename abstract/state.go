@@ -12,8 +12,8 @@ const numRegs = 11
 // numValues is the number of registers and of arguments on the stack.
 const numValues = numRegs + stackArgs
 
-// State is what is known at a point of a program: registers and the stack
-// frames in sight. Stored states are not changed.
+// State holds the registers and the reachable stack frames at a point of a program. Stored states
+// are not changed.
 //
 // A register without a value is not initialised, or dead: nothing reads it before
 // it is written. One that may hold anything has the value anything.
@@ -28,8 +28,8 @@ type State struct {
 	// without it is, but for what decides nothing, a state that the verifier itself
 	// has on some path. It is never taken back.
 	cover bool
-	// misled says that the verifier may know a number wrongly, by Quirks.StaleLinks: what
-	// a comparison of numbers decides is not known then.
+	// misled reports that the verifier may know a wrong number, by Quirks.StaleLinks; then the
+	// outcome of a comparison of numbers is not known.
 	misled bool
 	// stands says that a slot of the stack may hold another number in states that this one
 	// stands for: see cover.go.
@@ -39,7 +39,7 @@ type State struct {
 	// ghosts are registers that nothing reads any more and that may still be linked to others,
 	// with Quirks.DeadLinks.
 	ghosts uint16
-	// locked says that a spin lock is held, for certain.
+	// locked reports that a spin lock is certainly held.
 	locked bool
 	// held is the instruction after the one that acquired a reference which is held for
 	// certain: a socket or an object that the program must release. 0 for none. See hold.go.
@@ -70,8 +70,8 @@ func (s *State) fork() *State {
 	return &c
 }
 
-// share gives up what the state owns: from now on others may have it, too. A
-// state that owns nothing, as all stored ones, is not written to.
+// share marks all frames as shared (copy on write). Stored states are always shared, so sharing
+// them again writes nothing.
 func (s *State) share() {
 	if s.owned == 0 {
 		return
@@ -97,7 +97,7 @@ func (s *State) edit(i int) *frame {
 	return s.frames[i]
 }
 
-// get returns what a register holds, anything at all if nothing is known.
+// get returns the value of a register, an unknown one if nothing is known.
 func (s *State) get(r bytecode.Reg) *Value {
 	if r < numRegs && s.regs[r] != nil {
 		return s.regs[r]
@@ -174,9 +174,9 @@ func (s *State) visit(f func(*Value) bool) bool {
 	return true
 }
 
-// trim drops the registers that are not in the set live, then links that link
-// nothing any more, and numbers the rest from 1 in order of appearance, so that
-// equal states are equal. The state owns nothing afterwards: it is to be stored.
+// trim drops the registers that are not live, then links that connect nothing any more, and
+// numbers the rest from 1 in order of appearance, so that equal states are equal. The state owns
+// nothing afterwards, because it is to be stored.
 func (s *State) trim(live uint16) {
 	defer s.share()
 	for r := range s.regs {
@@ -238,8 +238,8 @@ func (s *State) leq(t *State, rules Rules) bool {
 	return s.leqFrom(t, rules, &at)
 }
 
-// leqFrom is leq that looks at one register first: the one that told s and t, or
-// states like them, apart the last time. It notes the one that does.
+// leqFrom is leq that compares one register first: the one that distinguished s and t, or similar
+// states, the last time. It records the one that does.
 func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
 	if len(s.frames) != len(t.frames) || rules == Kernel && t.cover && !s.cover || s.misled && !t.misled ||
 		s.sent != t.sent && (!t.sent || !t.cover) ||

@@ -6,14 +6,13 @@ import (
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
 )
 
-// stride tells of numbers that lie at equal distances: v = rem + k * step. Known
-// bits tell that for powers of two; an index into an array of structures may be a
-// multiple of 24. Numbers with a stride are below 2^31, so that sums do not wrap.
-// A step of 0 tells nothing.
+// stride describes numbers at equal distances: v = rem + k * step. Known bits describe that for
+// powers of two, but an index into an array of structures may be a multiple of 24. Numbers with a
+// stride are below 2^31, so that sums do not wrap. A step of 0 means no stride.
 //
-// It is kept by additions, subtractions, shifts and products with constants and
-// forgotten by all else. A congruence domain of its own, reduced with the others,
-// was not worth its cost: strides matter where labels are loaded.
+// Additions, subtractions, shifts and products with constants keep it; all other operations lose
+// it. A congruence domain of its own, reduced with the others, was not worth its cost: strides
+// matter where labels are loaded.
 type stride struct{ step, rem uint32 }
 
 // strideLimit is what numbers with a stride are below.

@@ -8,8 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// targets returns the slots that a code address may be, or why they are not
-// known.
+// targets returns the possible slots of a code address, or the reason why they are not known.
 func (a *analyzer) targets(x *Alt) (to []bytecode.PC, why string) {
 	switch x.Kind {
 	case Insn:
@@ -40,8 +39,8 @@ type entryKey struct {
 	str   stride
 }
 
-// entryTargets returns the slots in the entries of a table that an alternative
-// selects, ascending and without duplicates. What was asked before is kept.
+// entryTargets returns the slots in the table entries that an alternative selects, ascending and
+// without duplicates. It caches its results.
 func (a *analyzer) entryTargets(x *Alt) []bytecode.PC {
 	key := entryKey{x.Obj, x.Off, x.str}
 	if to, ok := a.selected[key]; ok && !x.src.holed() {
@@ -65,7 +64,8 @@ func (a *analyzer) entryTargets(x *Alt) []bytecode.PC {
 	return to
 }
 
-// notCode says why a number cannot be followed; wanted is what it should be.
+// notCode explains why a number cannot be followed; wanted is the kind of value that it should
+// be.
 func (a *Alt) notCode(wanted string) string {
 	at := bytecode.PC(a.org.pc - 1).String()
 	switch a.org.side {

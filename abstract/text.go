@@ -40,7 +40,7 @@ type Known struct{ Place, Text string }
 // of each once.
 type Texts struct {
 	f      *Facts
-	last   *State   // told last, nil at first
+	last   *State   // the last one written, nil at first
 	before []*State // of the block told last that has any
 	values map[*Value]string
 	buf    []byte

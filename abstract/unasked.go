@@ -5,9 +5,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Unasked returns facts that say nothing of a program: all of its graph may execute,
-// and nothing is certain to. They cost next to nothing, and are for who wants the
-// graph alone.
+// Unasked returns facts without an analysis: every part of the graph may execute, and nothing is
+// certain to. They cost next to nothing, and are for callers that need only the graph.
 func Unasked(p *bytecode.Program, g *cfg.Graph) *Facts {
 	f := newFacts(p, g)
 	f.unasked = true
@@ -22,5 +21,5 @@ func Unasked(p *bytecode.Program, g *cfg.Graph) *Facts {
 	return f
 }
 
-// Asked reports whether the facts come of an analysis. Those of Unasked do not.
+// Asked reports whether the facts come from an analysis. Those of Unasked do not.
 func (f *Facts) Asked() bool { return !f.unasked }

@@ -6,9 +6,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Memory says what a pointer leads to, as far as Linux rewrites accesses to it
-// in its own way (kernel/bpf/fixups.c bpf_convert_ctx_accesses, Linux 7.3). It
-// is the Obj of an alternative of kind Other.
+// Memory is the kind of memory that a pointer points to, as far as Linux rewrites accesses to it
+// (kernel/bpf/fixups.c bpf_convert_ctx_accesses, Linux 7.3). It is the Obj of an alternative of
+// kind Other.
 type Memory uint8
 
 // The kinds of memory.
@@ -34,7 +34,7 @@ const memoryBits = 8
 // memoryOf returns what an alternative of kind Other leads to.
 func memoryOf(obj int32) Memory { return Memory(obj & (1<<memoryBits - 1)) }
 
-// Use is what a load, store or atomic goes through.
+// Use describes the memory that a load, store or atomic accesses.
 type Use struct {
 	PC      bytecode.PC
 	To      Memory
@@ -44,8 +44,7 @@ type Use struct {
 	Low, SureLow int
 }
 
-// Call is what is known of the arguments of a helper call that decide how Linux
-// rewrites it, over all states.
+// Call holds the arguments of a helper call that decide how Linux rewrites it, over all states.
 type Call struct {
 	PC bytecode.PC
 	// Map is the index of the map in Program.Maps, -1 for none or when it differs
@@ -70,7 +69,7 @@ type use struct {
 	noPointer bool
 }
 
-// memory returns what an alternative leads to.
+// memory returns the kind of memory that an alternative points to.
 func (a *Alt) memory(p *bytecode.Program) Memory {
 	switch a.Kind {
 	case Stack, Table, MapPtr, TablePtr:
@@ -92,8 +91,8 @@ func (a *Alt) memory(p *bytecode.Program) Memory {
 	return MemUnknown
 }
 
-// noteUse notes an access through a value. A number among the alternatives is no
-// pointer: a program that gets there with it is refused.
+// noteUse records an access through a value. A number among the alternatives is ignored, because
+// a program that reaches the access with it is refused.
 func (r *run) noteUse(pc bytecode.PC, base *Value, s *State, write bool) {
 	u := &r.a.f.uses[pc]
 	base.each(func(a *Alt) {
@@ -114,7 +113,7 @@ func (r *run) noteUse(pc bytecode.PC, base *Value, s *State, write bool) {
 	})
 }
 
-// writesPacket notes that the program may write to packet data.
+// writesPacket records that the program may write to packet data.
 func (f *Facts) writesPacket(certain bool) {
 	f.packet.maybe = 1
 	if certain {
@@ -122,7 +121,7 @@ func (f *Facts) writesPacket(certain bool) {
 	}
 }
 
-// WritesPacket answers whether the program writes to packet data.
+// WritesPacket reports whether the program writes to packet data.
 func (f *Facts) WritesPacket() (maybe, certain bool) {
 	return f.packet.maybe != 0, f.packet.certain != 0
 }
@@ -282,14 +281,13 @@ func (f *Facts) HelperCalls() []Call {
 	return out
 }
 
-// Async answers whether a timer, workqueue or the like calls the subprogram
-// later.
+// Async reports whether a timer, workqueue or similar calls the subprogram later.
 func (f *Facts) Async(sub int) (maybe, certain bool) {
 	u := f.async[sub]
 	return u.maybe|u.certain != 0, u.certain != 0
 }
 
-// later notes that a subprogram is called later.
+// later records that a subprogram is called later.
 func (r *run) later(sub int, certain bool) {
 	u := r.a.f.async[sub]
 	if u.maybe = 1; certain {

@@ -7,7 +7,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
 )
 
-// Kind says what a value is.
+// Kind is the kind of a value.
 type Kind uint8
 
 // The kinds of value.
@@ -49,7 +49,7 @@ type flags uint16
 
 const (
 	maybeNull  flags = 1 << iota // the pointer may be 0 instead
-	maybePtr                     // a Number that may be a pointer nobody follows
+	maybePtr                     // a Number that may be a pointer, which is not followed
 	maybeLocal                   // a Number that may be a pointer to stack or context
 	loose                        // more values than the paths have: joined, widened, cut or forgotten
 	datum                        // a Number that a table of constants holds

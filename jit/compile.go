@@ -5,11 +5,10 @@
 //	img, err := jit.Compile(prog, prof) // prog: after the verifier's rewrites
 //	fmt.Printf("%x\n", img.Code[img.Funcs[0].Offset:])
 //
-// A Program is what the verifier leaves: package jit/rewrite predicts it,
-// package internal/replay takes it from recorded kernels. A Profile is what else
-// decides the code: kernel version, build options, mitigations, structure
-// offsets. Addresses that are not given are zeros in the Image and listed as
-// relocations. docs/jit.md says which rules are modelled and on what evidence.
+// A Program is the verifier's output: package jit/rewrite predicts it, package internal/replay
+// takes it from recorded kernels. A Profile holds the other inputs of the code: kernel version,
+// build options, mitigations, structure offsets. Addresses that are not given are zeros in the
+// Image and listed as relocations. docs/jit.md lists the modelled rules with their evidence.
 //
 // The package does not verify programs, does not rewrite them, and does not
 // decode machine code. Nor does it model the kernel's choice of where an image

@@ -9,9 +9,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
-// Memo keeps the images of one program for several kernels: for two that nothing the
-// compiler looks at tells apart, it compiles once. It is for one goroutine at a time.
-// The zero value is empty.
+// Memo keeps the images of one program for several kernels: it compiles once for kernels that do
+// not differ in anything the compiler uses. It is for one goroutine at a time. The zero value is
+// empty.
 type Memo struct{ made []compiled }
 
 // compiled is an image, with the properties of its kernel that were used.

@@ -35,9 +35,9 @@ func (c *function) compile() error {
 	if err != nil {
 		return err
 	}
-	// Now the kernel allocates memory and walks again to write the code. Once
-	// the addresses of all functions are known, those of a program with
-	// several get another walk, which pads; what the one before wrote is lost.
+	// Now the kernel allocates memory and walks again to write the code. In a program of several
+	// functions, each function is walked once more after all addresses are known. That walk pads,
+	// and its bytes replace the earlier ones.
 	c.settled = true
 	if c.multi() {
 		if err := c.repeat(size); err != nil {

@@ -2,10 +2,9 @@ package jit
 
 import "github.com/bpfcfg/bpfcfg/cfg/kernel"
 
-// Profile is everything that decides x86-64 code and is not in the bytecode:
-// the kernel's version rules, its build options, and what the boot CPU and
-// command line switched on. It is plain data; see docs/profiles.md for the
-// JSON form.
+// Profile is everything outside of the bytecode that determines the x86-64 code: the kernel's
+// version rules, its build options, and what the boot CPU and command line switched on. It is
+// plain data; see docs/profiles.md for the JSON form.
 type Profile struct {
 	Name    string `json:"name"`    // "linux-7.3", with "+option" for each departure
 	Version string `json:"version"` // "7.3"; decides what the kernel has, see package kernel

@@ -19,13 +19,11 @@ const (
 	savedAll   savedRegs = 1<<len(savedOrder) - 1
 )
 
-// scanSaved returns the callee-saved registers that the function pushes. The
-// kernel looks at the register fields of all slots whatever the opcode. In a
-// program with several functions it does so before the kind of a 64-bit
-// immediate load is cleared from the source field, so that kind 6 counts as a
-// use of R6; that is how the kernel behaves, not what it means
-// (detect_reg_usage in bpf_jit_comp.c; jit_subprogs runs before
-// convert_pseudo_ld_imm64 in kernel/bpf/verifier.c).
+// scanSaved returns the callee-saved registers that the function pushes. The kernel looks at the
+// register fields of all slots whatever the opcode. In a program with several functions it does
+// so before the kind of a 64-bit immediate load is cleared from the source field, so that kind 6
+// counts as a use of R6; a kernel quirk, reproduced on purpose (detect_reg_usage in
+// bpf_jit_comp.c; jit_subprogs runs before convert_pseudo_ld_imm64 in kernel/bpf/verifier.c).
 func (c *function) scanSaved() savedRegs {
 	if c.fn.ExceptionBoundary {
 		return savedAll

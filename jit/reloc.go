@@ -64,8 +64,8 @@ func (c *function) movAddress(r x86.Reg, addr uint64, known, near bool) (size in
 	return 8, RelAbs64
 }
 
-// reloc records that the last size bytes depend on target. Size 0 stands for a
-// value that has no field of its own.
+// reloc records that the last size bytes depend on target. Size 0 means that the value is encoded
+// without a patchable field, so no relocation is recorded.
 func (c *function) reloc(size int, kind RelocKind, resolved bool, target string, addend int64) {
 	if !c.emit || size == 0 {
 		return

@@ -20,8 +20,8 @@
 //   - both edges of every branch are refined, also of one that is decided;
 //   - ends of ranges are members (a multiple of 8 below 13 is at most 8).
 //
-// Lies inside is meant part by part, which costs some precision: where two
-// arcs have two pieces in common, ours keeps the kernel's arc even if another
+// "Inside" holds for each of the three parts (bits, 64-bit arc, 32-bit arc)
+// separately, which costs some precision: if two arcs have two pieces in common, ours keeps the kernel's arc even if another
 // is smaller.
 //
 // Both are sound: the result holds Eval(op, x, y) for all x and y in the

@@ -1,14 +1,14 @@
-// Package layout says which bytes of an image each basic block became.
+// Package layout finds the bytes of an image that each basic block became.
 //
 //	l := layout.Of(g, xlated, img)
 //	for _, p := range l.Pieces {
 //		fmt.Printf("%v +%#x %d\n", p.Block, p.Offset, p.Len) // b3 +0x51 34
 //	}
 //
-// The pieces tile the image: every byte lies in exactly one. A block has
-// several when the verifier moved code between its instructions, and one of
-// length 0 when its instructions need no machine code. The package compares
-// nothing; see jit/verify for whether the machine code does what the blocks do.
+// The pieces tile the image: every byte lies in exactly one. A block has several when the
+// verifier moved code between its instructions, and one of length 0 when its instructions need no
+// machine code. Package jit/verify checks that the machine code has the control flow of the
+// blocks.
 package layout
 
 import (

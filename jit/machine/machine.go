@@ -1,7 +1,6 @@
-// Package machine holds what a JIT is given and what it makes: a rewritten
-// program with all that its instructions do not say, and the image of its machine
-// code. It is plain data, apart from any compiler, so that a checker of images
-// need not import one.
+// Package machine holds the input and the output of a JIT: a rewritten program with all the
+// information that its instructions lack, and the image of its machine code. It is plain data,
+// apart from any compiler, so that a checker of images need not import one.
 //
 //	img := machine.Image{Code: code, Funcs: []machine.FuncImage{{Name: "main", Len: len(code)}}}
 //	for _, f := range img.Funcs {

@@ -54,7 +54,7 @@ func (b *builder) keep(i int) {
 	}
 }
 
-// replace puts a slot in the place of another, which is no patch.
+// replace exchanges one slot for one. Unlike patch, it leaves the marks alone.
 func (b *builder) replace(i int, s slot) {
 	if s == b.old.slots[i] {
 		b.keep(i)

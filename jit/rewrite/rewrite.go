@@ -8,12 +8,11 @@
 //	first := r.Xlated[8]                 // xlated slot that source slot 8 begins at
 //	image, err := x86.Compile(r.Program, profile)
 //
-// The package decides nothing about values: what the verifier learned of the
-// program (what can execute, which map a call gets) comes in as Facts. It does
-// not know the layouts of kernel structures: an access to a context whose
+// Facts about values (what can execute, which map a call gets) are an input; only
+// constants are folded here, as in the kernel's own passes. The package does not know the layouts of kernel structures: an access to a context whose
 // replacement depends on them stays in place, and its slot is listed in
-// Result.Unpredicted. Nothing else is predicted wrongly by intention; where a
-// fact is missing that would decide, the slot is listed too.
+// Result.Unpredicted. Every other slot is meant to be exact; if a missing fact
+// would change it, it is listed as well.
 //
 // Each rewrite is a pass over an immutable program with jumps as targets, so
 // that the cost of each is linear, where the kernel's own patching is not.

@@ -15,9 +15,9 @@
 // loader with CAP_BPF and CAP_PERFMON. docs/evidence/kernel-rules.md shows how often each
 // was compared with a real kernel.
 //
-// What a register may hold at an indirect jump is judged by package abstract.
-// Of program types, helper arguments and kernel objects little is known here, so
-// a program that passes may still be refused.
+// Package abstract computes the possible values of a register at an indirect jump.
+// Program types, helper arguments and kernel objects are mostly not checked: Accept
+// means that no control-flow rule refuses the program.
 package rules
 
 import (
