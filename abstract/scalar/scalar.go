@@ -21,8 +21,8 @@
 //   - ends of ranges are members (a multiple of 8 below 13 is at most 8).
 //
 // "Inside" holds for each of the three parts (bits, 64-bit arc, 32-bit arc)
-// separately, which costs some precision: if two arcs have two pieces in common, ours keeps the kernel's arc even if another
-// is smaller.
+// separately, which costs some precision: if two arcs have
+// two pieces in common, ours keeps the kernel's arc even if another is smaller.
 //
 // Both are sound: the result holds Eval(op, x, y) for all x and y in the
 // operands. The package imports only the sets it is made of. It does not know

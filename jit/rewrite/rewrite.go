@@ -9,7 +9,8 @@
 //	image, err := x86.Compile(r.Program, profile)
 //
 // Facts about values (what can execute, which map a call gets) are an input; only
-// constants are folded here, as in the kernel's own passes. The package does not know the layouts of kernel structures: an access to a context whose
+// constants are folded here, as in the kernel's own passes. The package does not
+// know the layouts of kernel structures: an access to a context whose
 // replacement depends on them stays in place, and its slot is listed in
 // Result.Unpredicted. Every other slot is meant to be exact; if a missing fact
 // would change it, it is listed as well.
