@@ -2,6 +2,7 @@ package abstract
 
 import (
 	"bufio"
+	"math"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -77,7 +78,7 @@ func parseValue(t *testing.T, kind, args string) kernelValue {
 		}
 	}
 	v := kernelValue{kind: kind, off: scalar.Unknown()}
-	if m := idText.FindStringSubmatch(args); m != nil && kind == "scalar" {
+	if m := idText.FindStringSubmatch(args); m != nil {
 		v.id = m[1]
 	}
 	if kind != "scalar" && !strings.Contains(args, "min") && !strings.Contains(args, "max") && !strings.Contains(args, "var_off") {
@@ -141,6 +142,9 @@ func (k kernelValue) fits(v *Value) bool {
 		switch {
 		case a.Kind == Number && a.flags&maybePtr != 0 && a.Off == unknown, a.Kind == Other:
 			return true
+		case a.Kind == Number && a.flags&maybePtr != 0 && a.Off == scalar.Range(1, math.MaxUint64) &&
+			k.kind != "scalar" && !strings.Contains(k.kind, "or_null"):
+			return true // tested for null
 		case a.Kind == Ctx:
 			return k.kind == "ctx"
 		case typeName(a) != k.kind && !strings.HasPrefix(k.kind, kindNames[a.Kind]):
