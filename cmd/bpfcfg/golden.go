@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
@@ -134,17 +135,24 @@ func (c *goldenFlags) run(std streams, act goldenAction) error {
 	var results []goldenResult
 	failed := files.failed
 	programs := programCache{std: std}
-	for i := range files.jobs {
+	type outcome struct {
+		r   goldenResult
+		err error
+	}
+	inOrder(len(files.jobs), runtime.GOMAXPROCS(0), func(i int) outcome {
+		r, err := guard(func() (goldenResult, error) { return files.jobs[i].do(&programs, act) })
+		return outcome{r, err}
+	}, func(i int, o outcome) bool {
 		j := &files.jobs[i]
 		progress(std.err, i, len(files.jobs), j.name+" "+j.profile.Name)
-		r, err := j.do(&programs, act)
-		if err != nil {
-			failed = append(failed, goldenFailure{j.source, failure{j.name, j.section, err}})
+		if o.err != nil {
+			failed = append(failed, goldenFailure{j.source, failure{j.name, j.section, o.err}})
 		}
-		if r.Status != "" {
-			results = append(results, r)
+		if o.r.Status != "" {
+			results = append(results, o.r)
 		}
-	}
+		return true
+	})
 	progressDone(std.err)
 	stale, err := c.stale(std.root, files)
 	if err != nil {

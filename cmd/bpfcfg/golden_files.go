@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/golden"
@@ -30,9 +31,11 @@ type goldenJob struct {
 	kept  *bytecode.Program // of an input that can be read but once
 }
 
-// programCache opens the inputs of jobs again, and keeps the last one.
+// programCache opens the inputs of jobs again, and keeps the last one. Several jobs may use
+// it at a time.
 type programCache struct {
 	std   streams
+	mu    sync.Mutex
 	input string
 	s     source
 }
@@ -42,6 +45,8 @@ func (l *programCache) program(j *goldenJob) (*bytecode.Program, error) {
 	if j.kept != nil {
 		return j.kept, nil
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	if l.input != j.input {
 		s, err := open(j.input, selector{}, l.std)
 		if err != nil {

@@ -5,9 +5,11 @@ import (
 	"cmp"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"slices"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/internal/visits"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
@@ -95,31 +97,30 @@ func (c *renderCmd) draw(std streams, proc *process, s source, prof jit.Profile,
 	defer out.written.hint()
 	names := c.names(s, d.format)
 	failed := s.failed
-	for i, p := range s.programs {
+	var broken error
+	inOrder(len(s.programs), c.workers(s, d), func(i int) *drawn {
+		return c.drawOne(s, s.programs[i], prof, d, overlay)
+	}, func(i int, o *drawn) bool {
+		p := s.programs[i]
 		progress(std.err, i, len(s.programs), p.Name)
-		scene, err := c.scene(s, p, prof, d.format, overlay)
-		if err == nil && c.together(d.format) {
-			var l *render.Layout
-			if l, err = d.place(scene); err == nil {
-				err = pages.Add(scene, l)
-			}
-			if err == nil {
-				title = scene.Title
-				continue
-			}
+		for _, r := range o.remarks {
+			fmt.Fprintf(std.err, "bpfcfg: note: %s\n", visible.Text(r))
 		}
-		var data []byte
-		if err == nil {
-			data, err = d.draw(scene)
+		if o.err == nil && o.layout != nil {
+			title = o.scene.Title
+			o.err = pages.Add(o.scene, o.layout)
 		}
-		if err != nil {
-			failed = append(failed, failure{p.Name, p.Section, err})
-			continue
+		switch {
+		case o.err != nil:
+			failed = append(failed, failure{p.Name, p.Section, o.err})
+		case o.layout == nil:
+			progressDone(std.err)
+			broken = out.write(names[i], d.format, o.data)
 		}
-		progressDone(std.err)
-		if err := out.write(names[i], d.format, data); err != nil {
-			return err
-		}
+		return broken == nil
+	})
+	if broken != nil {
+		return broken
 	}
 	progressDone(std.err)
 	if pages.Len() > 0 {
@@ -135,6 +136,43 @@ func (c *renderCmd) draw(std streams, proc *process, s source, prof jit.Profile,
 		}
 	}
 	return failures(std.err, s.name, failed)
+}
+
+// drawn is the picture of a program.
+type drawn struct {
+	data    []byte
+	scene   *render.Scene  // for a page of several programs
+	layout  *render.Layout // likewise, nil for others
+	remarks []string
+	err     error
+}
+
+// drawOne draws a program. What there is to say is said when its turn comes.
+func (c *renderCmd) drawOne(s source, p *bytecode.Program, prof jit.Profile, d drawing, overlay []byte) *drawn {
+	out := &drawn{}
+	d.remarks = &out.remarks
+	_, out.err = guard(func() (struct{}, error) {
+		scene, err := c.scene(s, p, prof, d.format, overlay)
+		switch {
+		case err != nil:
+		case c.together(d.format):
+			out.scene = scene
+			out.layout, err = d.place(scene)
+		default:
+			out.data, err = d.draw(scene)
+		}
+		return struct{}{}, err
+	})
+	return out
+}
+
+// workers returns how many programs are drawn at a time. Answers of recorded kernels are
+// looked up one after the other, and Graphviz is a process of its own.
+func (c *renderCmd) workers(s source, d drawing) int {
+	if s.records != nil || s.live != nil || d.engine == "dot" {
+		return 1
+	}
+	return runtime.GOMAXPROCS(0)
 }
 
 // names returns the file of each program's picture.

@@ -18,12 +18,13 @@ import (
 type drawing struct {
 	format, view, engine string
 
-	style   string   // figure, or empty
-	fold    int      // blocks above which static pictures are folded; 0 for never
-	scheme  string   // light or dark; "" leaves it to who looks, or is light
-	scale   float64  // of a PNG; 0 chooses
-	proc    *process // nil: nothing can stop it
-	console *console // receives progress and remarks; may be nil
+	style   string    // figure, or empty
+	fold    int       // blocks above which static pictures are folded; 0 for never
+	scheme  string    // light or dark; "" leaves it to who looks, or is light
+	scale   float64   // of a PNG; 0 chooses
+	proc    *process  // nil: nothing can stop it
+	console *console  // receives progress; may be nil
+	remarks *[]string // receive notes; may be nil
 }
 
 // draw returns the picture's bytes.
@@ -140,10 +141,10 @@ func (d drawing) pdf(s *render.Scene, l *render.Layout) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// remark prints what is good to know about a picture.
+// remark keeps what is good to know about a picture.
 func (d drawing) remark(format string, args ...any) {
-	if d.console != nil {
-		fmt.Fprintf(d.console, "bpfcfg: note: %s\n", visible.Text(fmt.Sprintf(format, args...)))
+	if d.remarks != nil {
+		*d.remarks = append(*d.remarks, fmt.Sprintf(format, args...))
 	}
 }
 
