@@ -271,25 +271,35 @@ var errTooLarge = errors.New("larger than the limit of 256 MiB")
 // readInput returns the content of a regular file, or of standard input for
 // "-".
 func readInput(file string, stdin io.Reader) ([]byte, error) {
+	f, name, err := openInput(file, stdin)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return readLimited(f, name)
+}
+
+// openInput opens a regular file, or standard input for "-", and returns what messages
+// call it.
+func openInput(file string, stdin io.Reader) (io.ReadCloser, string, error) {
 	if file == "-" && stdin != nil {
-		return readLimited(stdin, "standard input")
+		return io.NopCloser(stdin), "standard input", nil
 	}
 	st, err := os.Stat(file)
 	if err != nil {
-		return nil, cause(file, err)
+		return nil, "", cause(file, err)
 	}
 	switch {
 	case st.IsDir():
-		return nil, fmt.Errorf("%s: is a directory: name a file in it", file)
+		return nil, "", fmt.Errorf("%s: is a directory: name a file in it", file)
 	case !st.Mode().IsRegular() && !substituted(file, st):
-		return nil, fmt.Errorf("%s: not a regular file: copy it to a regular file, or pipe it in with -", file)
+		return nil, "", fmt.Errorf("%s: not a regular file: copy it to a regular file, or pipe it in with -", file)
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return nil, cause(file, err)
+		return nil, "", cause(file, err)
 	}
-	defer f.Close()
-	return readLimited(f, file)
+	return f, file, nil
 }
 
 // substituted reports whether a file is an open pipe of the process, as the shell's

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 
 	"github.com/bpfcfg/bpfcfg/internal/report"
 )
@@ -26,13 +28,9 @@ func (c *mergeCmd) Run(std streams, p *process) error {
 	}
 	var parts []*report.Report
 	for _, file := range c.Part {
-		data, err := readInput(file, std.in)
+		r, err := readPart(file, std.in)
 		if err != nil {
 			return inputError(err)
-		}
-		r, err := report.Read(data)
-		if err != nil {
-			return inputError(fmt.Errorf("%s: %w", file, err))
 		}
 		parts = append(parts, r)
 	}
@@ -44,4 +42,22 @@ func (c *mergeCmd) Run(std streams, p *process) error {
 		r.FailOn = c.failOn()
 	}
 	return c.finish(std, p, r)
+}
+
+// readPart reads a part while it comes, and not to memory first.
+func readPart(file string, stdin io.Reader) (*report.Report, error) {
+	f, name, err := openInput(file, stdin)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	limited := &io.LimitedReader{R: f, N: maxInput + 1}
+	r, err := report.Read(bufio.NewReaderSize(limited, 1<<16))
+	switch {
+	case limited.N == 0:
+		return nil, fmt.Errorf("%s: %w", name, errTooLarge)
+	case err != nil:
+		return nil, cause(file, err)
+	}
+	return r, nil
 }

@@ -16,7 +16,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(b.Bytes())
 	f.Add([]byte(`{"schema":"bpfcfg/1","kind":"check","fail_on":"off"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r, err := Read(data)
+		r, err := Read(bytes.NewReader(data))
 		if (r == nil) == (err == nil) {
 			t.Fatalf("%v and %v", r, err)
 		}
@@ -29,7 +29,7 @@ func FuzzRead(f *testing.F) {
 				t.Fatalf("%s: %v", format, err)
 			}
 		}
-		again, err := Read(b.Bytes())
+		again, err := Read(bytes.NewReader(bytes.Clone(b.Bytes())))
 		if err != nil {
 			t.Fatal(err)
 		}

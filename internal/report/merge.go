@@ -18,6 +18,7 @@ func Merge(rs []*Report) (*Report, error) {
 		return nil, err
 	}
 	out := &Report{Schema: Schema, Kind: Kind, Shard: Shard{Part: 1, Parts: 1}}
+	var inputs []Input
 	seen := map[string]bool{}
 	passed := map[Passed]bool{}
 	for i, r := range rs {
@@ -34,7 +35,7 @@ func Merge(rs []*Report) (*Report, error) {
 			}
 			seen[in.Name] = true
 		}
-		out.Add(r.Inputs...)
+		inputs = append(inputs, r.Inputs...)
 		out.Removable = append(out.Removable, r.Removable...)
 		for _, p := range r.Passed {
 			if !passed[p] {
@@ -43,6 +44,7 @@ func Merge(rs []*Report) (*Report, error) {
 			}
 		}
 	}
+	out.Add(inputs...)
 	slices.SortFunc(out.Removable, Accepted.compare)
 	slices.SortFunc(out.Passed, func(a, b Passed) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil

@@ -172,7 +172,7 @@ func TestJUnitCounts(t *testing.T) {
 
 func TestJSONRoundTrip(t *testing.T) {
 	text := write(t, "json", fixture(), Options{})
-	r, err := Read([]byte(text))
+	r, err := Read(strings.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestReadRefuses(t *testing.T) {
 		"", "[]", "{}", `{"schema":"bpfcfg/2","kind":"check"}`, `{"schema":"bpfcfg/1","kind":"check","fail_on":"bad"}`,
 		`{"schema":"bpfcfg/1","kind":"check","fail_on":"off","inputs":[{"programs":[{"findings":[{"level":"off"}]}]}]}`,
 	} {
-		if r, err := Read([]byte(bad)); err == nil {
+		if r, err := Read(strings.NewReader(bad)); err == nil {
 			t.Errorf("%q gives %v", bad, r)
 		}
 	}

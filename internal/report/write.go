@@ -109,30 +109,6 @@ func encodeList[T any](w io.Writer, doc any, key string, depth int, list iter.Se
 	return err
 }
 
-// Read reads the JSON of a report.
-func Read(data []byte) (*Report, error) {
-	var r Report
-	if err := json.Unmarshal(data, &r); err != nil {
-		return nil, fmt.Errorf("not the JSON of a check: %w", err)
-	}
-	if r.Schema != Schema || r.Kind != Kind {
-		return nil, fmt.Errorf("not the JSON of a check: schema %q, kind %q", r.Schema, r.Kind)
-	}
-	if r.FailOn.Rank() < 0 {
-		return nil, fmt.Errorf("fail_on is %q, which is not a level", r.FailOn)
-	}
-	for in := range r.inputs() {
-		for p := range in.groups() {
-			for _, f := range p.Findings {
-				if f.Level.Rank() <= 0 {
-					return nil, fmt.Errorf("%s: finding %s has the unknown level %q", in.Name, f.ID, f.Level)
-				}
-			}
-		}
-	}
-	return &r, nil
-}
-
 // where names a place for people: "prog.c:12:3", or "insn 7" without source.
 func (p Place) where() string {
 	switch {
