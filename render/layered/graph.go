@@ -154,6 +154,19 @@ func LayoutContext(ctx context.Context, g Graph, opt Options) (Placement, error)
 	}
 	opt = opt.withDefaults(g)
 	w := &work{ctx: ctx, report: opt.Progress}
+	p, err := inRows(g, opt, w)
+	if err != nil {
+		return Placement{}, err
+	}
+	tighten(g, &p, opt)
+	squeeze(g, &p, opt)
+	tighten(g, &p, opt) // what has less beside it goes farther up
+	w.at(phaseDone, 0)
+	return p, nil
+}
+
+// inRows places the graph in rows and channels, each as high as its highest part.
+func inRows(g Graph, opt Options, w *work) (Placement, error) {
 	w.at(phaseRows, 0)
 	d := search(g)
 	loops := findLoops(g, d)
@@ -164,7 +177,7 @@ func LayoutContext(ctx context.Context, g Graph, opt Options) (Placement, error)
 	order(c, opt.Sweeps, w)
 	w.at(phasePlaces, 0)
 	if w.ended() {
-		return Placement{}, ctx.Err()
+		return Placement{}, w.ctx.Err()
 	}
 	centre(c)
 	assignX(c, opt)
@@ -177,14 +190,9 @@ func LayoutContext(ctx context.Context, g Graph, opt Options) (Placement, error)
 	}
 	w.at(phaseLines, 0)
 	if w.ended() {
-		return Placement{}, ctx.Err()
+		return Placement{}, w.ctx.Err()
 	}
-	p := ch.placement()
-	tighten(g, &p, opt)
-	squeeze(g, &p, opt)
-	tighten(g, &p, opt)
-	w.at(phaseDone, 0)
-	return p, nil
+	return ch.placement(), nil
 }
 
 func (o Options) withDefaults(g Graph) Options {
