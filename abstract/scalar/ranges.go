@@ -72,17 +72,22 @@ func (s S) plain() bool { return s == Unknown() || s.Umax() <= math.MaxInt32 && 
 // known then of either number (kernel/bpf/verifier.c regs_refine_cond_op and
 // reg_bounds_sync, Linux 6.12).
 func RangesRefine(c Cond, is32 bool, a, b S) (x, y S, less bool) {
+	if c == JGE || c == JGT || c == JSGE || c == JSGT { // a > b is b < a
+		y, x, less = lessRanges(flip(c), is32, b, a)
+		return x, y, less
+	}
+	return lessRanges(c, is32, a, b)
+}
+
+// lessRanges is RangesRefine for conditions that do not ask for a greater a.
+func lessRanges(c Cond, is32 bool, a, b S) (S, S, bool) {
 	u, v := KernelRefine(c, is32, a, b)
 	p, q := refineRanges(c, is32, a, b)
 	return p.set(), q.set(), !p.leq(u) || !q.leq(v)
 }
 
 func refineRanges(c Cond, is32 bool, a, b S) (x, y ranges) {
-	switch c {
-	case JGE, JGT, JSGE, JSGT:
-		y, x = refineRanges(flip(c), is32, b, a)
-		return x, y
-	case JSET, JNSET: // of these the ends do not matter
+	if c == JSET || c == JNSET { // of these the ends do not matter
 		a, b = refineRaw(c, is32, a, b, false)
 	}
 	x, y = rangesOf(a), rangesOf(b)
