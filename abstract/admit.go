@@ -58,7 +58,7 @@ func (s *State) refuses(c Concrete) string {
 // fit.
 func (s *State) misfit(c Concrete) func() string {
 	var base links
-	for r, v := range s.regs[:numRegs] {
+	for r, v := range s.regs {
 		if x := c.Reg(bytecode.Reg(r)); v != nil && !v.admits(x, c, &base) {
 			return func() string { return fmt.Sprintf("r%d=%v is %#x", r, v, x) }
 		}

@@ -24,7 +24,7 @@ func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 	case r.a.p.PendingAt(pc) == bytecode.PartImm:
 		src = r.pendingNumber(pc)
 	case isMove(op):
-		src = constant(uint64(int64(in.Imm)))
+		src = r.a.constant(uint64(int64(in.Imm)))
 	default:
 		src = r.immediate(in)
 	}
@@ -194,7 +194,7 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 		old := src
 		src = src.with(off).covering(held)
 		_, counted := old.Off.Count(few)
-		if r.a.opt.Rules == Exact && counted && slack(op, is32, &constant(0).Alt, &old.Alt, &src.Alt) {
+		if r.a.opt.Rules == Exact && counted && slack(op, is32, &zeroNumber.Alt, &old.Alt, &src.Alt) {
 			src.flags |= loose
 		}
 		src.flags &^= maybePtr | maybeLocal | foreign | object | atStart
@@ -236,8 +236,8 @@ func wholeBelow(op scalar.Op) uint64 {
 // linkable reports whether a comparison of the value can refine a copy of it: it is a number that
 // is not constant, or a pointer that may be null.
 func (v *Value) linkable() bool {
-	if len(v.more) != 0 || v.Kind != Number {
-		return len(v.more) == 0 && v.flags&maybeNull != 0
+	if v.rest != nil || v.Kind != Number {
+		return v.rest == nil && v.flags&maybeNull != 0
 	}
 	_, ok := v.Off.IsConst()
 	return !ok

@@ -175,8 +175,8 @@ func (c *compare) lose(s *State, reg bytecode.Reg, v *Value) {
 		return
 	}
 	w := &Value{Alt: Alt{Kind: Number, Obj: v.Obj, flags: v.flags | loose, Off: unknown}}
-	for i := range v.more {
-		w.flags = joinFlags(w.flags, v.more[i].flags)
+	for i := range v.more() {
+		w.flags = joinFlags(w.flags, v.more()[i].flags)
 	}
 	s.set(reg, w)
 }
@@ -211,9 +211,9 @@ func (c *compare) update(s *State, reg bytecode.Reg, old, v *Value, on side) {
 // syncLinked refines the values that share known's link (kernel/bpf/verifier.c sync_linked_regs,
 // Linux 7.3).
 func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
-	self, sent := s.regs[reg], s.regs
+	self, sent := s.regs[reg], s.args
 	if r.a.opt.Rules == Kernel { // it ignores arguments that are passed on the stack
-		defer func() { copy(s.regs[numRegs:], sent[numRegs:]) }()
+		defer func() { s.args = sent }()
 	}
 	s.eachValue(func(v *Value) *Value {
 		if v == self || v.id != known.id || !v.is(Number) || v.add != known.add && v.add != 0 && known.add != 0 {

@@ -18,7 +18,7 @@ const (
 func entryState(args arguments) *State {
 	s := &State{frames: []*frame{{}}}
 	for i, v := range args {
-		s.regs[argRegister(i)] = v.unlinked()
+		s.put(argRegister(i), v.unlinked())
 	}
 	s.regs[bytecode.R10] = pointer(Stack, 0, 0)
 	return s
@@ -31,8 +31,8 @@ type arguments [1 + 5 + stackArgs]*Value
 // topState returns the state in which only the frame pointer is known.
 func topState() *State {
 	s := &State{frames: []*frame{{lost: true}}, cover: true}
-	for r := range s.regs {
-		s.regs[r] = anything
+	for r := range numValues {
+		s.put(r, anything)
 	}
 	s.regs[bytecode.R10] = pointer(Stack, 0, 0)
 	return s
@@ -95,7 +95,7 @@ func (r *run) call(pc bytecode.PC, sub int, s *State) []*State {
 	}
 	var args arguments
 	for i := 1; i < len(args); i++ {
-		args[i] = s.regs[argRegister(i)]
+		args[i] = s.value(argRegister(i))
 	}
 	outs := r.enter(pc, sub, s, args)
 	for _, out := range outs {
@@ -118,7 +118,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 		stands: s.stands, sums: s.sums, locked: s.locked, held: s.held}
 	visible := reaches(args[:])
 	for i, v := range args {
-		e.regs[argRegister(i)] = shift(v, 1)
+		e.put(argRegister(i), shift(v, 1))
 	}
 	e.regs[bytecode.R10] = pointer(Stack, 0, 0)
 	r.freshArgs(pc, e)
@@ -209,8 +209,8 @@ func (s *State) behindAny() *State {
 	out.cover = true
 	forgetFrames(out)
 	out.locked, out.held = false, 0
-	out.regs = [numValues]*Value{0: anything}
-	copy(out.regs[6:numRegs], s.regs[6:numRegs])
+	out.regs = [numRegs]*Value{0: anything}
+	copy(out.regs[6:], s.regs[6:])
 	out.endArgs()
 	return out
 }
@@ -223,7 +223,7 @@ func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
 	e.cover = s.cover // it verifies those whose call it reaches
 	r.a.enqueue(sub, e)
 	for i := 1; i < len(arguments{}); i++ {
-		v, reg := s.regs[argRegister(i)], bytecode.Reg(argRegister(i))
+		v, reg := s.value(argRegister(i)), bytecode.Reg(argRegister(i))
 		if v == nil {
 			continue
 		}

@@ -113,6 +113,8 @@ type checkpoint struct {
 	parent       *checkpoint
 	branches     int // paths from here that have not ended
 	hits, misses int
+	links        bool  // a value is linked to others
+	apart        uint8 // the register that told it and another state apart the last time
 
 	from    origins      // see precise.go
 	precise numberPlaces // those that have decided something
@@ -223,13 +225,19 @@ func (c *checkpoint) missed(count bool, mark placeMark) bool {
 func (w *walker) remember() {
 	cur := &w.cur
 	w.savedJmp, w.savedInsns = w.jumps, w.insns
-	if !w.r.a.opt.Quirks.DeadCount {
+	links := cur.s.linked()
+	if links && !w.r.a.opt.Quirks.DeadCount {
 		cur.s.dropSingleLinks()
 	}
 	c := &checkpoint{pc: cur.pc, s: cur.s.fork(), up: cur.up, rounds: cur.rounds, parent: cur.parent, branches: 1,
-		from: cur.from, loop: cur.loop, depth: cur.depth}
+		from: cur.from, loop: cur.loop, depth: cur.depth, links: links}
 	cur.parent, cur.history, cur.from, cur.depth = c, 0, own(), cur.depth+1
 	w.saved[cur.pc] = slices.Insert(w.saved[cur.pc], 0, c)
+}
+
+// linked reports whether a value is linked to others.
+func (s *State) linked() bool {
+	return s.ids != 0 && !s.visit(func(v *Value) bool { return v.id == 0 })
 }
 
 // dropSingleLinks takes the link from numbers that are linked to nothing
@@ -242,9 +250,6 @@ func (s *State) dropSingleLinks() {
 		}
 		return true
 	})
-	if len(count) == 0 {
-		return
-	}
 	s.eachValue(func(v *Value) *Value {
 		if v.id != 0 && count[v.id] == 1 && v.is(Number) {
 			return v.unlinked()
@@ -276,8 +281,8 @@ func (c *checkpoint) same(cur *path) bool {
 			return false
 		}
 	}
-	for r := numRegs; r < numValues; r++ {
-		if !equalValues(c.s.regs[r], cur.s.regs[r]) {
+	for r := numRegs; r < max(c.s.values(), cur.s.values()); r++ {
+		if !equalValues(c.s.value(r), cur.s.value(r)) {
 			return false
 		}
 	}
@@ -298,11 +303,11 @@ func equalValues(v, w *Value) bool {
 		return true
 	}
 	if v == nil || w == nil || (v.id == 0) != (w.id == 0) || v.delta != w.delta || v.add != w.add ||
-		len(v.more) != len(w.more) || !equalAlts(&v.Alt, &w.Alt) {
+		len(v.more()) != len(w.more()) || !equalAlts(&v.Alt, &w.Alt) {
 		return false
 	}
-	for i := range v.more {
-		if !equalAlts(&v.more[i], &w.more[i]) {
+	for i := range v.more() {
+		if !equalAlts(&v.more()[i], &w.more()[i]) {
 			return false
 		}
 	}
@@ -358,18 +363,25 @@ func (w *walker) coversBy(c *checkpoint, live uint16, exact bool, compare func(m
 	if !sameCalls(c.up, cur.up) || len(c.s.frames) != len(cur.s.frames) || c.s.sent != cur.s.sent {
 		return false
 	}
+	if r := int(c.apart); c.s.regs[r] != nil && (exact || !c.decidesNothing(r, cur.s.regs[r], live, w.settles)) &&
+		!cur.s.regs[r].leq(c.s.regs[r]) {
+		return false
+	}
 	var ids idMap
 	leq := func(now, old *Value) bool { return compare(&ids, now, old) }
-	for r, old := range c.s.regs {
-		now := cur.s.regs[r]
+	for r := range max(c.s.values(), cur.s.values()) {
+		now, old := cur.s.value(r), c.s.value(r)
 		switch {
-		case r == int(bytecode.R10):
+		case r == int(bytecode.R10) || now == old && (old == nil || old.id == 0):
 		case old == nil:
 			if exact && now != nil {
 				return false
 			}
 		case exact || r >= numRegs || !c.decidesNothing(r, now, live, w.settles):
 			if !leq(now, old) {
+				if r < numRegs {
+					c.apart = uint8(r)
+				}
 				return false
 			}
 		}
@@ -382,7 +394,7 @@ func (w *walker) coversBy(c *checkpoint, live uint16, exact bool, compare func(m
 		if i == 0 && !exact {
 			free = ^c.precise.slots
 		}
-		if !leqFrame(cur.s.frames[i], f, free, leq) {
+		if !leqFrame(cur.s.frames[i], f, free, c.links, leq) {
 			return false
 		}
 	}

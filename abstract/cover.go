@@ -1,8 +1,6 @@
 package abstract
 
 import (
-	"slices"
-
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -116,8 +114,8 @@ func (c *covering) note(m *mark, s, t *State) {
 		return
 	}
 	old := *m
-	for r, w := range t.regs {
-		if differ(s.regs[r], w) {
+	for r := range t.values() {
+		if differ(s.value(r), t.value(r)) {
 			m.regs |= 1 << r
 		}
 	}
@@ -133,7 +131,7 @@ func differ(v, w *Value) bool {
 	if v == w || v == nil || w == nil {
 		return false
 	}
-	if len(v.more)+len(w.more) == 0 {
+	if v.rest == nil && w.rest == nil {
 		return v.Kind == Number && (v.Off != w.Off || v.flags&^w.flags&stands != 0)
 	}
 	number := func(a *Alt) bool { return a.Kind == Number }
@@ -171,9 +169,9 @@ func (s *State) standFor(m mark) {
 	if m == (mark{}) {
 		return
 	}
-	for r, v := range s.regs {
+	for r := range s.values() {
 		if m.regs>>r&1 != 0 {
-			s.regs[r] = v.marked()
+			s.put(r, s.value(r).marked())
 		}
 	}
 	s.stands = s.stands || m.slots
@@ -185,7 +183,7 @@ func (v *Value) marked() *Value {
 		return v
 	}
 	w := *v
-	w.more = slices.Clone(v.more)
+	w.copyRest()
 	w.each(func(a *Alt) {
 		if a.Kind == Number {
 			a.flags |= stands

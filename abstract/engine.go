@@ -66,16 +66,17 @@ type analyzer struct {
 	contexts [][]*run // of each subprogram, by entry state
 	// shared holds of each subprogram, by numbers of frames and of outer values, the run for
 	// the entry states beyond maxContexts.
-	shared   []map[[2]int]*run
-	active   []bool                     // of each subprogram, whether it is being analysed
-	selected map[entryKey][]bytecode.PC // by range of entries, their targets
-	entries  int                        // table entries that indirect jumps have selected
-	taken    [][]bytecode.PC            // of each subprogram, the slots that tables lead to; nil until needed
-	kinds    map[bytecode.PC]accessKind // see checkSame
-	pending  []job                      // functions to analyse by themselves
-	config   [][]span                   // of each map; nil until needed
-	cover    *covering                  // the states that stand for others
-	fuel     int                        // instructions that may be carried out before states are joined at once
+	shared    []map[[2]int]*run
+	active    []bool                     // of each subprogram, whether it is being analysed
+	selected  map[entryKey][]bytecode.PC // by range of entries, their targets
+	entries   int                        // table entries that indirect jumps have selected
+	taken     [][]bytecode.PC            // of each subprogram, the slots that tables lead to; nil until needed
+	kinds     map[bytecode.PC]accessKind // see checkSame
+	pending   []job                      // functions to analyse by themselves
+	config    [][]span                   // of each map; nil until needed
+	cover     *covering                  // the states that stand for others
+	constants [1 << 6]*Value             // values of constants that were made: see constant
+	fuel      int                        // instructions that may be carried out before states are joined at once
 }
 
 // job is a function to analyse by itself.

@@ -81,7 +81,7 @@ func (r *run) packetLoad(pc bytecode.PC, in bytecode.Insn, s *State) {
 		failed = s.fork()
 		failed.cover = true
 	}
-	r.exit(failed, constant(0))
+	r.exit(failed, zeroNumber)
 	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
 		s.regs[reg] = nil
 	}
@@ -101,7 +101,7 @@ func (r *run) wide(pc bytecode.PC, in bytecode.Insn) *Value {
 	if !ok {
 		switch {
 		case in.Src == bytecode.LdImm64 && pc+1 < p.Len():
-			return constant(uint64(uint32(in.Imm)) | uint64(uint32(p.Insns[pc+1].Imm))<<32)
+			return r.a.constant(uint64(uint32(in.Imm)) | uint64(uint32(p.Insns[pc+1].Imm))<<32)
 		case in.Src == bytecode.LdFunc:
 			return r.funcAddr(pc + 1 + bytecode.PC(in.Imm))
 		}

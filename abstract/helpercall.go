@@ -110,7 +110,7 @@ func (r *run) element(h callee, s *State) *Value {
 	switch {
 	case m.has(func(a *Alt) bool { return a.Kind != MapPtr }):
 		return unknownPtr
-	case len(m.more) == 0:
+	case m.rest == nil:
 		return r.elementIn(h, &m.Alt, s)
 	}
 	var all []Alt
@@ -196,7 +196,7 @@ func (r *run) useArgs(pc bytecode.PC, h callee, s *State) {
 		if i <= len(h.Args) {
 			arg = h.Args[i-1]
 		}
-		v := s.regs[argRegister(i)]
+		v := s.value(argRegister(i))
 		if v == nil {
 			if i > 5 || !s.cover && h.helper != 0 {
 				continue // none, or one that the kernel refuses
@@ -448,7 +448,7 @@ func joinAllFrames(a, b []*frame, widen bool) []*frame {
 // framesLeq reports whether the stacks of b cover those of a, without links.
 func framesLeq(a, b []*frame) bool {
 	for i := range a {
-		if !leqFrame(a[i], b[i], 0, func(v, w *Value) bool { return v.leq(w) }) {
+		if !leqFrame(a[i], b[i], 0, false, func(v, w *Value) bool { return v.leq(w) }) {
 			return false
 		}
 	}

@@ -154,7 +154,7 @@ type accessKind struct {
 // and whether accesses through it are rewritten.
 func pointerKind(v *Value) (kind int32, rewritten bool) {
 	switch {
-	case len(v.more) > 0 || v.flags&maybeNull != 0:
+	case v.rest != nil || v.flags&maybeNull != 0:
 		return 0, false
 	case v.Kind == Ctx:
 		return int32(v.Kind), true
@@ -176,7 +176,7 @@ func (r *run) checkRelease(pc bytecode.PC, in bytecode.Insn, s *State) {
 		return
 	}
 	v := s.regs[bytecode.R1]
-	if v == nil || len(v.more) > 0 || v.flags&(maybeNull|maybePtr) != 0 {
+	if v == nil || v.rest != nil || v.flags&(maybeNull|maybePtr) != 0 {
 		return
 	}
 	switch v.Kind {

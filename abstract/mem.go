@@ -77,7 +77,7 @@ func (r *run) loadFrom(acc access, s *State) *Value {
 	base := r.read(acc.pc, s, acc.reg)
 	r.noteUse(acc.pc, base, s, false)
 	r.checkSame(acc.pc, base)
-	if len(base.more) == 0 {
+	if base.rest == nil {
 		return r.loadAlt(acc, &base.Alt, s)
 	}
 	var out []Alt
@@ -320,7 +320,7 @@ func (r *run) store(pc bytecode.PC, in bytecode.Insn, s *State) {
 		r.atomic(acc, in, s)
 		return
 	}
-	val := constant(uint64(int64(in.Imm)))
+	val := r.a.constant(uint64(int64(in.Imm)))
 	if in.Class() == asm.StXClass {
 		val = r.read(pc, s, in.Src)
 		if acc.size == 8 || val.is(Number) && val.Off.Umax() < 1<<(8*acc.size) {

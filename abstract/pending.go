@@ -1,8 +1,6 @@
 package abstract
 
 import (
-	"slices"
-
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
@@ -30,9 +28,9 @@ func (r *run) pendingNumber(pc bytecode.PC) *Value {
 func (v *Value) loosened() *Value {
 	w := *v
 	w.flags |= loose
-	w.more = slices.Clone(v.more)
-	for i := range w.more {
-		w.more[i].flags |= loose
+	w.copyRest()
+	for i := range w.more() {
+		w.more()[i].flags |= loose
 	}
 	return &w
 }

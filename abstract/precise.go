@@ -188,7 +188,7 @@ func (w *walker) slotsOf(in bytecode.Insn, base bytecode.Reg) (at numberPlaces, 
 		case a.Kind == Stack && a.Obj == 0 && ok && lo < 0 && lo >= -stackSize:
 			reads, _ := slotUse(bytecode.Insn{Code: in.Code&^7 | uint8(asm.LdXClass), Src: bytecode.R10, Off: int16(lo)})
 			at.slots |= reads
-			whole = len(v.more) == 0 && in.AccessBytes() == 8 && lo&7 == 0
+			whole = v.rest == nil && in.AccessBytes() == 8 && lo&7 == 0
 		case a.Kind == Stack && a.Obj == 0:
 			at.slots = allSlots
 		case a.Kind == Stack:
@@ -331,13 +331,13 @@ func (w *walker) lastRound(pc bytecode.PC) *checkpoint {
 func (s *State) widen(old *checkpoint) {
 	s.cover = true
 	var ids idMap
-	for r, v := range old.s.regs {
-		now := s.regs[r]
+	for r := range old.s.values() {
+		v, now := old.s.value(r), s.value(r)
 		if v == nil || now == nil || !v.is(Number) || !now.is(Number) || r < numRegs && old.precise.regs>>r&1 != 0 ||
 			equalValues(now, v) && ids.pair(v.id, now.id) {
 			continue
 		}
-		s.regs[r] = unknownNumber
+		s.put(r, unknownNumber)
 	}
 	for i := range s.frames {
 		if i >= len(old.s.frames) || i > 0 && old.precise.regs&anySlot != 0 {

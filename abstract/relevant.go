@@ -62,9 +62,9 @@ func relevantBefore(p *bytecode.Program, pc bytecode.PC, set uint16, sub int) ui
 // the state stays as certain as before; a fault or a branch that depends on one of them is not
 // certain.
 func (s *State) forget(relevant uint16) {
-	for r, v := range s.regs {
-		if relevant>>r&1 == 0 && v.is(Number) && v.flags&maybeLocal == 0 {
-			s.regs[r] = forgotten[v.flags&maybePtr]
+	for r := range s.values() {
+		if v := s.value(r); relevant>>r&1 == 0 && v.is(Number) && v.flags&maybeLocal == 0 {
+			s.put(r, forgotten[v.flags&maybePtr])
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (r *run) checkResult(pc bytecode.PC, s *State) {
 //
 // Source: kernel/bpf/verifier.c check_return_code, Linux 7.3.
 func (r *run) checkLater(pc bytecode.PC, v *Value) {
-	if r.a.f.async[r.sub].certain == 0 || len(v.more) > 0 || v.flags&(maybeNull|maybePtr) != 0 {
+	if r.a.f.async[r.sub].certain == 0 || v.rest != nil || v.flags&(maybeNull|maybePtr) != 0 {
 		return
 	}
 	name := ""

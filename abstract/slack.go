@@ -453,9 +453,9 @@ func (c *compare) correlate(s *State) {
 		on.bits &= on.place(1<<32 - 1)
 	}
 	s.tested |= on.from
-	for r, v := range s.regs {
-		if bytecode.Reg(r) != c.dst && bytecode.Reg(r) != c.src && c.depends(v, &on) {
-			s.regs[r] = v.tell(&on)
+	for r := range s.values() {
+		if v := s.value(r); bytecode.Reg(r) != c.dst && bytecode.Reg(r) != c.src && c.depends(v, &on) {
+			s.put(r, v.tell(&on))
 		}
 	}
 	for i := range s.frames {
@@ -470,10 +470,10 @@ func (c *compare) correlate(s *State) {
 // tell returns the value after a branch on others that depend on the same bits.
 func (v *Value) tell(on *readings) *Value {
 	w := *v
-	w.more = slices.Clone(v.more)
+	w.copyRest()
 	w.Alt.tell(on)
-	for i := range w.more {
-		w.more[i].tell(on)
+	for i := range w.more() {
+		w.more()[i].tell(on)
 	}
 	return &w
 }

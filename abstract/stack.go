@@ -206,19 +206,23 @@ func (f *frame) weak(lo, hi int64, k byteKind, rules Rules) {
 
 // leqFrame reports whether every stack that f describes is one of g's; leq
 // compares two values, and what they are linked to outside of the frame. That can
-// differ for one and the same frame. In slots that are free, numbers do not count.
-func leqFrame(f, g *frame, free slotSet, leq func(a, b *Value) bool) bool {
+// differ for one and the same frame, if g has links. In slots that are free, numbers do
+// not count.
+func leqFrame(f, g *frame, free slotSet, links bool, leq func(a, b *Value) bool) bool {
+	if f == g && !links {
+		return true
+	}
 	if f.lost && !g.lost {
 		return false
 	}
 	for i := range g.groups {
 		x, y := f.groups[i], g.groups[i]
-		if x == y && !y.links() {
+		if x == y && (!links || !y.links()) {
 			continue
 		}
 		for num := int16(i*groupSlots + 1); num <= int16(i+1)*groupSlots; num++ {
 			s, t := x.at(num), y.at(num)
-			if free>>(num-1)&1 != 0 && bothNumbers(s, t) {
+			if s.same(t) || free>>(num-1)&1 != 0 && bothNumbers(s, t) {
 				continue
 			}
 			if !leqSlots(s, t, leq, f, g.lost) {
@@ -227,6 +231,14 @@ func leqFrame(f, g *frame, free slotSet, leq func(a, b *Value) bool) bool {
 		}
 	}
 	return true
+}
+
+// same reports whether two slots hold the same, which is linked to nothing.
+func (s *slot) same(t *slot) bool {
+	if s == nil || t == nil {
+		return s == t
+	}
+	return *s == *t && (s.val == nil || s.val.id == 0)
 }
 
 // bothNumbers reports whether two slots hold numbers of the same bytes.
@@ -266,7 +278,7 @@ func leqSlot(s, t *slot, leq func(a, b *Value) bool, f *frame, lost bool) bool {
 		n := t.spilled()
 		switch {
 		case s.val == nil && s.all(byteZero):
-			return n == 8 && leq(constant(0), t.val)
+			return n == 8 && leq(zeroNumber, t.val)
 		case s.val == nil:
 			return n == 8 && leq(stackUnknown(f), t.val)
 		case s.spilled() != n || !leq(s.val, t.val):
@@ -411,7 +423,7 @@ func (s *slot) whole() *Value {
 	case s.val != nil && s.spilled() == 8:
 		return s.val
 	case s.all(byteZero):
-		return constant(0)
+		return zeroNumber
 	}
 	return nil
 }

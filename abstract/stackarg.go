@@ -12,7 +12,41 @@ import (
 // r11-16, and the callee loads them from r11+8, r11+16.
 const stackArgs = 7
 
-// argRegister returns the index in State.regs of argument number i, from 1.
+// value returns what register number i holds or, from numRegs on, an argument on the stack.
+func (s *State) value(i int) *Value {
+	switch {
+	case i < numRegs:
+		return s.regs[i]
+	case s.args == nil:
+		return nil
+	}
+	return s.args[i-numRegs]
+}
+
+// put changes what value returns.
+func (s *State) put(i int, v *Value) {
+	switch {
+	case i < numRegs:
+		s.regs[i] = v
+	case s.value(i) != v:
+		args := [stackArgs]*Value{}
+		if s.args != nil {
+			args = *s.args
+		}
+		args[i-numRegs] = v
+		s.args = &args
+	}
+}
+
+// values returns the number of values that value may return: there are no more.
+func (s *State) values() int {
+	if s.args == nil {
+		return numRegs
+	}
+	return numValues
+}
+
+// argRegister returns the number in State.value of argument number i, from 1.
 func argRegister(i int) int {
 	if i > 5 {
 		return numRegs + i - 6
@@ -31,8 +65,8 @@ func (r *run) loadArg(pc bytecode.PC, in bytecode.Insn, s *State) {
 		f.Kind = LateArgument
 	case slot > has:
 		f.Kind = NoArgument
-	case slot <= stackArgs && s.regs[numRegs+slot-1] != nil:
-		v = s.regs[numRegs+slot-1]
+	case slot <= stackArgs && s.value(numRegs+slot-1) != nil:
+		v = s.value(numRegs + slot - 1)
 	case r.a.p.Subprogs[r.sub].Distrusted && !s.cover:
 		v = nil // that it was stored is asked for at the first call alone
 	}
@@ -45,7 +79,7 @@ func (r *run) loadArg(pc bytecode.PC, in bytecode.Insn, s *State) {
 // storeArg stores an argument for a call (kernel/bpf/verifier.c
 // check_stack_arg_write, Linux 7.3).
 func (r *run) storeArg(pc bytecode.PC, in bytecode.Insn, s *State) {
-	val := constant(uint64(int64(in.Imm)))
+	val := r.a.constant(uint64(int64(in.Imm)))
 	if in.Class() == asm.StXClass {
 		val = r.read(pc, s, in.Src)
 	}
@@ -57,7 +91,7 @@ func (r *run) storeArg(pc bytecode.PC, in bytecode.Insn, s *State) {
 		r.fault(&anything.Alt, Fault{PC: pc, Kind: FarArgument, Reg: in.Dst, Off: int64(in.Off), Size: stackArgs})
 		return
 	}
-	s.regs[numRegs+slot-1] = val
+	s.put(numRegs+slot-1, val)
 }
 
 // checkArgs reports an argument on the stack that a function with so many
@@ -66,7 +100,7 @@ func (r *run) storeArg(pc bytecode.PC, in bytecode.Insn, s *State) {
 // kernel does not go by it does so at the first call alone, which Walk knows.
 func (r *run) checkArgs(pc bytecode.PC, s *State, params int) {
 	for i := 6; i <= min(params, 5+stackArgs); i++ {
-		if !s.sent || s.regs[argRegister(i)] == nil {
+		if !s.sent || s.value(argRegister(i)) == nil {
 			r.fault(&anything.Alt, Fault{PC: pc, Kind: MissingArgument, Value: int64(i - 5), Size: int64(params)})
 			return
 		}
@@ -75,6 +109,6 @@ func (r *run) checkArgs(pc bytecode.PC, s *State, params int) {
 
 // endArgs ends the life of the arguments on the stack, as a call does.
 func (s *State) endArgs() {
-	clear(s.regs[numRegs:])
+	s.args = nil
 	s.sent = true
 }

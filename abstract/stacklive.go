@@ -1,6 +1,7 @@
 package abstract
 
 import (
+	"math"
 	"math/bits"
 
 	"github.com/cilium/ebpf/asm"
@@ -97,11 +98,15 @@ func slotLiveness(g *cfg.Graph, order []cfg.BlockID) (live []slotSet, known []bo
 
 // dropSlots makes the slots of a frame unknown that are not in the set.
 func (s *State) dropSlots(frame int, live slotSet) {
-	f := s.frames[frame]
 	var dead slotSet
-	for num := range f.all {
-		if live>>(num-1)&1 == 0 {
-			dead |= 1 << (num - 1)
+	for i, g := range s.frames[frame].groups {
+		if g == nil || uint8(live>>(i*groupSlots)) == math.MaxUint8 {
+			continue
+		}
+		for j := range g {
+			if num := i*groupSlots + j; live>>num&1 == 0 && g[j].present() {
+				dead |= 1 << num
+			}
 		}
 	}
 	for ; dead != 0; dead &= dead - 1 {

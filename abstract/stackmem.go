@@ -101,7 +101,7 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 		}
 		return sl.val.unlinked()
 	case sl.val != nil && sl.val.zero() && first+acc.size <= n:
-		return constant(0)
+		return zeroNumber
 	}
 	zero := true
 	for b := first; b < first+acc.size; b++ {
@@ -109,7 +109,7 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 	}
 	switch {
 	case zero:
-		return constant(0)
+		return zeroNumber
 	case sl.vague(first, acc.size):
 		return stackUnknown(f).loosened()
 	}
@@ -189,7 +189,7 @@ func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value 
 	v := stackUnknown(f)
 	switch {
 	case zero:
-		return constant(0)
+		return zeroNumber
 	case acc.size < 8:
 		v = number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed))
 	}

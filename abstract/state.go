@@ -18,8 +18,28 @@ const numValues = numRegs + stackArgs
 // A register without a value is not initialised, or dead: nothing reads it before
 // it is written. One that may hold anything has the value anything.
 type State struct {
-	// regs holds r0 to r10, then the arguments that are passed through r11.
-	regs [numValues]*Value
+	regs [numRegs]*Value // r0 to r10
+	// args holds the arguments that are passed through r11, nil for none. Others may have
+	// the array, too.
+	args *[stackArgs]*Value
+	// frames holds the stack frames that can be reached from here: [0] is the
+	// current one, then the callers' if one of their addresses was handed on.
+	frames []*frame
+	// outer holds values of callers that are not in sight and linked to what is, by rules
+	// Kernel: see hidden. The slice is not changed.
+	outer []*Value
+	// tested are the readings on which a branch was decided, by rules Exact.
+	tested uint64
+	// sums says whether the kernel has Quirks.StaleLinks.
+	sums  *sums
+	owned uint32 // bit set of the frames that no other state shares, and ownSlice
+	ids   uint32 // ids of values are at most this
+	// held is the instruction behind the one that acquired a reference which is held for
+	// certain: a socket or an object that the program must release. 0 for none. See hold.go.
+	held bytecode.PC
+	// ghosts are registers that nothing reads any more and that may still be linked to others,
+	// with Quirks.DeadLinks.
+	ghosts uint16
 	// sent reports whether something was stored through r11 or a function was
 	// called: what the caller passed on the stack is gone then.
 	sent bool
@@ -34,26 +54,8 @@ type State struct {
 	// stands says that a slot of the stack may hold another number in states that this one
 	// stands for: see cover.go.
 	stands bool
-	// sums says whether the kernel has Quirks.StaleLinks.
-	sums *sums
-	// ghosts are registers that nothing reads any more and that may still be linked to others,
-	// with Quirks.DeadLinks.
-	ghosts uint16
 	// locked reports that a spin lock is certainly held.
 	locked bool
-	// held is the instruction after the one that acquired a reference which is held for
-	// certain: a socket or an object that the program must release. 0 for none. See hold.go.
-	held bytecode.PC
-	// tested are the readings on which a branch was decided, by rules Exact.
-	tested uint64
-	// frames holds the stack frames that can be reached from here: [0] is the
-	// current one, then the callers' if one of their addresses was handed on.
-	frames []*frame
-	owned  uint32 // bit set of the frames that no other state shares, and ownSlice
-	// outer holds values of callers that are not in sight and linked to what is, by rules
-	// Kernel: see hidden. The slice is not changed.
-	outer []*Value
-	ids   uint32 // ids of values are at most this
 }
 
 // certain reports whether Linux's verifier has this very state on some path, but
@@ -122,9 +124,9 @@ func (s *State) newID() uint32 {
 // eachValue calls f for each register and spilled value, in a fixed order, and
 // stores what f returns.
 func (s *State) eachValue(f func(*Value) *Value) {
-	for r, v := range s.regs {
-		if v != nil {
-			s.regs[r] = f(v)
+	for r := range s.values() {
+		if v := s.value(r); v != nil {
+			s.put(r, f(v))
 		}
 	}
 	for i := range s.frames {
@@ -154,8 +156,8 @@ func (s *State) eachValue(f func(*Value) *Value) {
 // visit calls f for each register and spilled value in the order of eachValue
 // until f returns false.
 func (s *State) visit(f func(*Value) bool) bool {
-	for _, v := range s.regs {
-		if v != nil && !f(v) {
+	for r := range s.values() {
+		if v := s.value(r); v != nil && !f(v) {
 			return false
 		}
 	}
@@ -180,7 +182,7 @@ func (s *State) visit(f func(*Value) bool) bool {
 func (s *State) trim(live uint16) {
 	defer s.share()
 	for r := range s.regs {
-		if r < numRegs && live>>r&1 == 0 {
+		if live>>r&1 == 0 {
 			s.regs[r] = nil
 		}
 	}
@@ -243,21 +245,22 @@ func (s *State) leq(t *State, rules Rules) bool {
 func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
 	if len(s.frames) != len(t.frames) || rules == Kernel && t.cover && !s.cover || s.misled && !t.misled ||
 		s.sent != t.sent && (!t.sent || !t.cover) ||
-		s.ghosts&^t.ghosts != 0 || rules == Kernel && s.locked != t.locked || !s.regs[*at].leq(t.regs[*at]) {
+		s.ghosts&^t.ghosts != 0 || rules == Kernel && s.locked != t.locked || !s.value(int(*at)).leq(t.value(int(*at))) {
 		return false
 	}
 	ids := idMap{sums: s.sums}
-	for r, v := range &t.regs {
-		if v == s.regs[r] && (v == nil || v.id == 0) {
+	for r := range max(s.values(), t.values()) {
+		v, w := s.value(r), t.value(r)
+		if v == w && (v == nil || v.id == 0) {
 			continue
 		}
-		if !ids.leq(s.regs[r], v) {
+		if !ids.leq(v, w) {
 			*at = uint8(r)
 			return false
 		}
 	}
 	for i, f := range t.frames {
-		if !leqFrame(s.frames[i], f, 0, ids.leq) {
+		if !leqFrame(s.frames[i], f, 0, t.ids != 0, ids.leq) {
 			return false
 		}
 	}
@@ -340,12 +343,12 @@ func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
 	if a.held == b.held {
 		out.held = a.held
 	}
-	for r := range out.regs {
-		switch v, w := a.regs[r], b.regs[r]; {
+	for r := range max(a.values(), b.values()) {
+		switch v, w := a.value(r), b.value(r); {
 		case v != nil && w != nil:
-			out.regs[r] = m.join(v, w)
+			out.put(r, m.join(v, w))
 		case v != w:
-			out.regs[r] = anything
+			out.put(r, anything)
 		}
 	}
 	for i := range a.frames {
@@ -363,8 +366,8 @@ func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
 // distance returns how many registers and slots differ between two states.
 func distance(a, b *State) int {
 	d := 0
-	for r := range a.regs {
-		if a.regs[r] != b.regs[r] && (!a.regs[r].leq(b.regs[r]) || !b.regs[r].leq(a.regs[r])) {
+	for r := range max(a.values(), b.values()) {
+		if v, w := a.value(r), b.value(r); v != w && (!v.leq(w) || !w.leq(v)) {
 			d++
 		}
 	}

@@ -80,8 +80,8 @@ func (t *Texts) changes(s *State) []Known {
 		return t.state(s)
 	}
 	var out []Known
-	for r, v := range s.regs {
-		if old := t.last.regs[r]; v != old && t.register(v) != t.register(old) {
+	for r := range max(s.values(), t.last.values()) {
+		if v, old := s.value(r), t.last.value(r); v != old && t.register(v) != t.register(old) {
 			out = append(out, Known{registerNames[r], t.register(v)})
 		}
 	}
@@ -127,8 +127,8 @@ func (s *State) group(frame, i int) *group {
 // state returns what a state holds of registers and stack slots.
 func (t *Texts) state(s *State) []Known {
 	var out []Known
-	for r, v := range s.regs {
-		if v != nil {
+	for r := range s.values() {
+		if v := s.value(r); v != nil {
 			out = append(out, Known{registerNames[r], t.value(v)})
 		}
 	}
@@ -225,8 +225,8 @@ func (v *Value) appendText(b []byte) []byte {
 		return append(b, '?')
 	}
 	b = v.Alt.appendText(b, v)
-	for i := range v.more {
-		b = v.more[i].appendText(append(b, " or "...), v)
+	for i := range v.more() {
+		b = v.more()[i].appendText(append(b, " or "...), v)
 	}
 	return b
 }

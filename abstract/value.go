@@ -102,7 +102,7 @@ const (
 // join, so that a jump through either reaches exactly the entries of both.
 type Value struct {
 	Alt
-	more []Alt
+	rest *[]Alt // the others, nil for none: see more
 
 	// Values of one state with the same id are the same number, or, when
 	// add is not 0, the same number plus delta. Pointers that may be null share
@@ -131,6 +131,7 @@ var (
 	// unknownCPU is the number of a processor: the verifier bounds it by how many the
 	// machine has (kernel/bpf/verifier.c do_refine_retval_range, Linux 7.3).
 	unknownCPU = &Value{Alt: Alt{Kind: Number, flags: loose, Off: unknown32}}
+	zeroNumber = constant(0)
 	// forgotten are unknownNumber and unknownPtr where more was known.
 	forgotten = map[flags]*Value{
 		0:        {Alt: Alt{Kind: Number, flags: loose, Off: unknown}},
@@ -149,6 +150,15 @@ func number(s scalar.S) *Value {
 // constant returns the Value of a constant.
 func constant(v uint64) *Value { return &Value{Alt: Alt{Kind: Number, Off: scalar.Const(v)}} }
 
+// constant is the function constant, but for values that the program has often made once.
+func (a *analyzer) constant(v uint64) *Value {
+	c := &a.constants[v*0x9E3779B97F4A7C15>>(64-6)] // multiplicative hashing, 2^64 by the golden ratio
+	if *c == nil || (*c).Off.Var.Value != v {
+		*c = constant(v)
+	}
+	return *c
+}
+
 // pointer returns the Value of a pointer with a constant offset.
 func pointer(k Kind, obj int, off int64) *Value {
 	return &Value{Alt: Alt{Kind: k, Obj: int32(obj), Off: scalar.Const(uint64(off))}}
@@ -156,30 +166,46 @@ func pointer(k Kind, obj int, off int64) *Value {
 
 // alts returns all alternatives.
 func (v *Value) alts() []Alt {
-	if len(v.more) == 0 {
+	if v.rest == nil {
 		return []Alt{v.Alt}
 	}
-	return append([]Alt{v.Alt}, v.more...)
+	return append([]Alt{v.Alt}, v.more()...)
+}
+
+// more returns the alternatives but for the first one.
+func (v *Value) more() []Alt {
+	if v.rest == nil {
+		return nil
+	}
+	return *v.rest
+}
+
+// copyRest gives the value, which nobody else has, alternatives of its own.
+func (v *Value) copyRest() {
+	if v.rest != nil {
+		rest := slices.Clone(*v.rest)
+		v.rest = &rest
+	}
 }
 
 // each calls f for each alternative.
 func (v *Value) each(f func(*Alt)) {
 	f(&v.Alt)
-	for i := range v.more {
-		f(&v.more[i])
+	for i := range v.more() {
+		f(&v.more()[i])
 	}
 }
 
 // is reports whether the value has one alternative, of kind k.
-func (v *Value) is(k Kind) bool { return v != nil && len(v.more) == 0 && v.Kind == k }
+func (v *Value) is(k Kind) bool { return v != nil && v.rest == nil && v.Kind == k }
 
 // has reports whether an alternative satisfies f.
 func (v *Value) has(f func(*Alt) bool) bool {
 	if f(&v.Alt) {
 		return true
 	}
-	for i := range v.more {
-		if f(&v.more[i]) {
+	for i := range v.more() {
+		if f(&v.more()[i]) {
 			return true
 		}
 	}
@@ -237,7 +263,8 @@ func fromAlts(alts []Alt) *Value {
 	}
 	v := &Value{Alt: merged[0]}
 	if len(merged) > 1 {
-		v.more = merged[1:]
+		rest := merged[1:]
+		v.rest = &rest
 	}
 	return v
 }
@@ -339,9 +366,9 @@ func (v *Value) leq(w *Value) bool {
 	case w == nil:
 		return false // the verifier lets nobody use it, but v may be used
 	case v == nil:
-		return w.Kind == Number && len(w.more) == 0 && w.flags&maybeLocal != 0 && w.Off == unknown
+		return w.Kind == Number && w.rest == nil && w.flags&maybeLocal != 0 && w.Off == unknown
 	}
-	if len(w.more) == 0 && len(v.more) == 0 {
+	if w.rest == nil && v.rest == nil {
 		return v.Alt.leq(&w.Alt)
 	}
 	return !v.has(func(a *Alt) bool {

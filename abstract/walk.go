@@ -161,7 +161,7 @@ const callerRegs = 4
 type callerFrame struct {
 	site  bytecode.PC
 	sub   int
-	regs  [numValues]*Value // r6 to r10
+	regs  [numRegs]*Value // r6 to r10
 	up    *callerFrame
 	depth int // frames above
 }
@@ -458,7 +458,7 @@ func (w *walker) leaveEarly() {
 		return
 	}
 	w.push(w.cur.pc, w.cur.s.fork())
-	w.cur.s.set(bytecode.R0, constant(0))
+	w.cur.s.set(bytecode.R0, zeroNumber)
 	w.exit(w.cur.pc)
 }
 
@@ -512,7 +512,7 @@ func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 	e := &State{frames: append([]*frame{{}}, shiftFrames(s.frames, 1)...), ids: s.ids, cover: s.cover, misled: s.misled,
 		outer: slices.Concat(up.regs[bytecode.R6:bytecode.R10], s.outer), locked: s.locked, held: s.held}
 	for i := 1; i < len(arguments{}); i++ {
-		e.regs[argRegister(i)] = shift(s.regs[argRegister(i)], 1)
+		e.put(argRegister(i), shift(s.value(argRegister(i)), 1))
 	}
 	e.regs[bytecode.R10] = pointer(Stack, 0, 0)
 	w.cur.from.enter()
@@ -549,7 +549,7 @@ func (w *walker) helper(pc bytecode.PC, in bytecode.Insn) (ends bool) {
 		}
 		next.set(bytecode.R0, fromAlts(alts))
 		w.nextRound(pc, pc+1, next)
-		s.set(bytecode.R0, constant(0))
+		s.set(bytecode.R0, zeroNumber)
 	}
 	w.cur.pc++
 	return !returns
