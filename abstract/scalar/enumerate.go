@@ -1,5 +1,7 @@
 package scalar
 
+import "slices"
+
 // Enumerate returns all members in ascending order, and true, if there are at
 // most limit; otherwise nil and false. It looks from member to member, in
 // constant time each, whatever lies between.
@@ -14,7 +16,8 @@ func (s S) Enumerate(limit int) ([]uint64, bool) {
 		}
 		return members, true
 	}
-	members := make([]uint64, 0, min(limit, 64))
+	var few [64]uint64 // as many as most have, which need no memory before they are known
+	members := few[:0]
 	ok := s.each(func(v uint64) bool {
 		members = append(members, v)
 		return len(members) <= limit
@@ -22,7 +25,7 @@ func (s S) Enumerate(limit int) ([]uint64, bool) {
 	if !ok {
 		return nil, false
 	}
-	return members, true
+	return slices.Clone(members), true
 }
 
 // interval returns the number of members, at most limit+1, and true, if s is all
