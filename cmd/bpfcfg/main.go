@@ -90,6 +90,7 @@ func main() {
 	if guest.Wanted() {
 		guest.Main()
 	}
+	tuneCollector()
 	os.Exit(run(os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}))
 }
 

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+)
+
+// Go's collector lets the heap double. That is too little where the heap is small: a run
+// over one object would be collected every four megabytes, though all it ever makes would
+// fit. Where it is large, it is more than most machines want to give.
+const (
+	smallHeap = 32 << 20  // bytes up to which the heap may grow in any case
+	largeHeap = 128 << 20 // bytes in use from which on it grows by half alone
+)
+
+// growth returns by how many percent of what is in use the heap may grow before it is
+// collected.
+func growth(inUse uint64) int {
+	if inUse >= largeHeap {
+		return 50
+	}
+	return int(max(100, 100*smallHeap/max(inUse, smallHeap>>3)))
+}
+
+// tuneCollector sets the collector to growth, now and after each collection, unless the
+// environment says how often it is to run.
+func tuneCollector() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(growth(0))
+		afterCollection(new(collection), growth(0))
+	}
+}
+
+// collection is garbage that is found by the next collection.
+type collection struct{ _ [32]byte }
+
+// afterCollection sets the collector anew when a collection finds c.
+func afterCollection(c *collection, old int) {
+	runtime.SetFinalizer(c, func(c *collection) {
+		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+		metrics.Read(live)
+		now := old
+		if live[0].Value.Kind() == metrics.KindUint64 {
+			now = growth(live[0].Value.Uint64())
+		}
+		if now != old {
+			debug.SetGCPercent(now)
+		}
+		afterCollection(c, now)
+	})
+}
