@@ -267,7 +267,11 @@ func (r *run) summed(v *Value) bool { return r.a.opt.Rules == Kernel && v.add !=
 // adjust_ptr_min_max_vals).
 func (r *run) pointerALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) *Value {
 	if op.Unary() {
-		if r.a.opt.Rules == Kernel { // not told from other numbers by all kernels
+		switch {
+		case r.a.opt.Rules != Kernel:
+		case op == scalar.Neg && !is32: // any number to all kernels
+			return unknownNumber
+		default: // kernels differ in what they know of the result
 			return unknownNumber.loosened()
 		}
 		return number(r.a.opt.Rules.alu(op, is32, unknown, unknown))

@@ -30,6 +30,9 @@ var recursive = map[string][]string{
 	"one step: the other condition": {
 		"abstract/scalar.Decide", "abstract/scalar.compare", "abstract/scalar.refineRaw",
 	},
+	"it names itself as a finalizer: the collector calls it, after it has returned": {
+		"cmd/bpfcfg.afterCollection",
+	},
 	"writers inside of each other, as the command nests them": {
 		"cmd/bpfcfg.terminal",
 	},
