@@ -26,7 +26,8 @@ const packedFrom = 4000
 
 // addBytes writes a payload named by kind and, from 0, number.
 func (p *payloads) addBytes(kind string, number int, data []byte) {
-	fmt.Fprintf(p, "<script type=\"text/plain\" id=\"%s%d-%d\">%s</script>\n", kind, p.program, number, p.packer.pack(data))
+	fmt.Fprintf(p, "<script type=\"text/plain\" id=\"%s%d-%d\">%s</script>\n", kind, p.program, number,
+		p.packer.pack(data))
 }
 
 // packLevel is that of gzip: the best one makes a page smaller by a fiftieth, and takes

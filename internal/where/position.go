@@ -42,7 +42,8 @@ func Parse(s string) (Position, error) {
 	}
 	m := positionForm().FindStringSubmatch(s)
 	if m == nil {
-		return Position{}, fmt.Errorf("position %q: want +0xOFF, name+0xOFF, or bpf_prog_TAG_name+0xOFF as in a stack trace", s)
+		return Position{}, fmt.Errorf("position %q: want +0xOFF, name+0xOFF, or bpf_prog_TAG_name+0xOFF as in a stack trace",
+			s)
 	}
 	off, err := strconv.ParseUint(m[4], 0, 32)
 	if err != nil {

@@ -53,7 +53,7 @@ func inside(g Graph, p *Placement) map[[2]int]bool {
 				in = in || b.X0 <= x && x < b.X1 && b.Y0 <= y && y < b.Y1
 			}
 			for _, b := range r.Holes {
-				in = in && !(b.X0 <= x && x < b.X1 && b.Y0 <= y && y < b.Y1)
+				in = in && (x < b.X0 || x >= b.X1 || y < b.Y0 || y >= b.Y1)
 			}
 			out[[2]int{l, v}] = in
 		}

@@ -209,22 +209,27 @@ func (p *pen) dashes(pts []vec, closed bool) {
 		from, to := p.visible(a, b, length)
 		if from > 0 {
 			cur = p.flush(cur)
+			// Dashes are drawn whole: the ends of a part would be rounded in another way.
+			from = max(0, from-math.Mod(walked+from, total))
 		}
-		for at := from; at < to; {
+		at := from
+		for at < to {
 			on, left := p.phase(math.Mod(walked+at, total))
-			next := min(at+left, to)
+			next := min(at+left, length)
 			if on {
 				if len(cur) == 0 {
 					cur = append(cur, along(a, b, at/length))
 				}
-				cur = append(cur, along(a, b, next/length))
+				if end := along(a, b, next/length); end != cur[len(cur)-1] { // a dash may begin at a corner
+					cur = append(cur, end)
+				}
 			}
-			if !on || at+left <= to {
+			if !on || at+left <= length {
 				cur = p.flush(cur)
 			}
 			at = next
 		}
-		if to < length {
+		if at < length {
 			cur = p.flush(cur)
 		}
 		walked += length
@@ -246,7 +251,8 @@ func along(a, b vec, t float64) vec {
 // visible returns the part of a segment that is in reach of the band, as lengths
 // from its start.
 func (p *pen) visible(a, b vec, length float64) (from, to float64) {
-	lo, hi := p.lo-2*p.half, p.hi+2*p.half
+	const joint = miterLimit + 1 // half widths that a joint reaches, and one more
+	lo, hi := p.lo-joint*p.half, p.hi+joint*p.half
 	if max(a.Y, b.Y) < lo || min(a.Y, b.Y) > hi {
 		return length, length
 	}
