@@ -196,7 +196,8 @@ func (d *Diagram) picture(ctx context.Context) (*display.Picture, error) {
 		}
 		g.Edges = append(g.Edges, layered.Edge{From: e.From, To: e.To, Class: class})
 	}
-	at, err := layered.LayoutContext(ctx, g, layered.Options{NodeGap: d.gap(), ChanEnd: 20 + labelHeight*d.labelRows()})
+	at, err := layered.LayoutContext(ctx, g, layered.Options{NodeGap: d.gap(), MinGap: d.gap(),
+		ChanEnd: 20 + labelHeight*d.labelRows()})
 	if err != nil {
 		return nil, err
 	}

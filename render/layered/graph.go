@@ -67,6 +67,7 @@ type Edge struct {
 // Options tune Layout. Zero values mean the defaults.
 type Options struct {
 	NodeGap  int // pixels between boxes of a row, default 40
+	MinGap   int // pixels that are left of that where a drawing is made narrower, default 24
 	TrackGap int // pixels between parallel lines, default 8
 	ChanTop  int // pixels from a row to its first track below, default 10
 	ChanEnd  int // pixels from the last track to the row below: arrow heads, labels; default 16
@@ -202,6 +203,7 @@ func (o Options) withDefaults(g Graph) Options {
 		}
 	}
 	def(&o.NodeGap, 40)
+	def(&o.MinGap, min(24, o.NodeGap))
 	def(&o.TrackGap, 8)
 	def(&o.ChanTop, 10)
 	def(&o.ChanEnd, 16)

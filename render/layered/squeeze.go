@@ -169,7 +169,7 @@ func (s *squeezing) bind() {
 func (s *squeezing) apart(a, b levelKind) int {
 	switch {
 	case a == levelBox && b == levelBox:
-		return min(24, s.opt.NodeGap)
+		return s.opt.MinGap
 	case a == levelBox || b == levelBox:
 		return 12
 	}
