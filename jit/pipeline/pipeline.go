@@ -102,7 +102,8 @@ func Run(p *bytecode.Program, prof jit.Profile, opt rewrite.Options) (*Analysis,
 	if err != nil {
 		return nil, err
 	}
-	a := &Analysis{Program: p, Profile: prof, Rules: set, Options: opt, Succ: r, Graph: r.Graph}
+	a := &Analysis{Program: p, Profile: prof, Rules: set, Options: opt, Succ: r, Graph: r.Graph,
+		memo: &rules.Memo{}}
 	a.Translate()
 	return a, nil
 }

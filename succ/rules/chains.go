@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/cilium/ebpf/asm"
 
@@ -166,10 +167,16 @@ func isPacketLoad(in bytecode.Insn) bool { return in.Class() == asm.LdClass && !
 // address it takes, with indirect calls those in tables that it refers to, and those of
 // bpf_throw, which lead to -1, in slot order.
 func (w *paths) sites() [][]callSite {
-	if known := w.c.calls; *known == nil {
-		*known = w.findSites()
-	}
-	return *w.c.calls
+	c := w.c.calls
+	c.once.Do(func() { c.sites = w.findSites() })
+	return c.sites
+}
+
+// callSites holds what sites returns, once it was needed. Analyses that share a checker
+// may ask at the same time.
+type callSites struct {
+	once  sync.Once
+	sites [][]callSite
 }
 
 // findSites is sites.

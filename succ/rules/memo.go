@@ -3,6 +3,7 @@ package rules
 import (
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/cilium/ebpf/asm"
 
@@ -13,10 +14,12 @@ import (
 )
 
 // Memo keeps what kernels that were asked about one program have in common. It belongs
-// to one succ.Result, and to one goroutine at a time. The zero value is empty.
+// to one succ.Result; CheckAgain may be called from several goroutines. The zero value is
+// empty.
 type Memo struct {
 	Before *Before // of the program, for several results; nil: for this one
 
+	lock     sync.Mutex // held by CheckAgain
 	verdicts map[Set]Verdict
 
 	ends *ends // of the paths; nil until needed
@@ -132,6 +135,8 @@ type walked struct {
 
 // CheckAgain is Check with what is known of other kernels.
 func (s Set) CheckAgain(p *bytecode.Program, r *succ.Result, m *Memo) Verdict {
+	m.lock.Lock()
+	defer m.lock.Unlock()
 	if v, ok := m.verdicts[s]; ok {
 		return v
 	}

@@ -110,11 +110,11 @@ type checker struct {
 	unwinds bool     // exceptions go on at landing pads in the program, and in the kernel
 	may     *Verdict // the first refusal that therefore is not certain
 
-	calls *[][]callSite // see paths.sites; nil until needed, shared by copies
+	calls *callSites // see paths.sites; nil until needed, shared by copies
 }
 
 func newChecker(s Set, p *bytecode.Program) *checker {
-	c := &checker{set: s, p: p, bound: make([]bool, len(p.Tables)), calls: new([][]callSite)}
+	c := &checker{set: s, p: p, bound: make([]bool, len(p.Tables)), calls: new(callSites)}
 	c.unwinds = s.Undecided(p)
 	return c
 }
