@@ -50,7 +50,6 @@ type succDoc struct {
 	Subprograms []subprogDoc      `json:"subprograms"`
 	Blocks      jsonstream.Series `json:"blocks"`   // of blockDoc
 	Indirect    jsonstream.Series `json:"indirect"` // of indirectDoc
-	Lists       jsonstream.Series `json:"lists"`    // that the two before refer to
 	Kernel      verdictDoc        `json:"kernel"`
 	Hazards     []hazardDoc       `json:"hazards"`
 	Diagnostics []string          `json:"diagnostics"`
@@ -74,8 +73,8 @@ type blockDoc struct {
 }
 
 type edgeDoc struct {
-	To   *int   `json:"to,omitempty"`   // one block
-	List *int   `json:"list,omitempty"` // several blocks: id of their list
+	To   *int   `json:"to,omitempty"`
+	Same *int   `json:"same,omitempty"` // another block, for all edges of the kind: see onceLists
 	Kind string `json:"kind"`
 }
 
@@ -85,11 +84,20 @@ type indirectDoc struct {
 	Register int      `json:"register"`
 	Status   string   `json:"status"`
 	Tables   []useDoc `json:"tables"`
-	Exact    int      `json:"exact"` // ids of lists of slots
-	Proven   int      `json:"proven"`
-	Range    int      `json:"range"`
-	Kernel   int      `json:"kernel"`
+	Exact    []int    `json:"exact"` // slots; nil: as at another instruction, see Same
+	Proven   []int    `json:"proven"`
+	Range    []int    `json:"range"`
+	Kernel   []int    `json:"kernel"`
 	Reason   string   `json:"reason"`
+	Same     *sameDoc `json:"same,omitempty"`
+}
+
+// sameDoc names the instructions whose lists of the same name are those that were left out.
+type sameDoc struct {
+	Exact  *int `json:"exact,omitempty"`
+	Proven *int `json:"proven,omitempty"`
+	Range  *int `json:"range,omitempty"`
+	Kernel *int `json:"kernel,omitempty"`
 }
 
 type useDoc struct {
@@ -97,7 +105,8 @@ type useDoc struct {
 	Entries  int    `json:"entries"`
 	Min      int    `json:"min"`
 	Max      int    `json:"max"`
-	Selected int    `json:"selected"` // id of a list of indices
+	Selected []int  `json:"selected"` // indices; nil: as at instruction Same of the same table
+	Same     *int   `json:"same,omitempty"`
 }
 
 type verdictDoc struct {
@@ -108,28 +117,49 @@ type verdictDoc struct {
 }
 
 // succDocOf returns the JSON of an analysed program.
-func succDocOf(a *pipeline.Analysis, v verdictDoc) succDoc {
-	lists := newSharedLists()
+func succDocOf(a *pipeline.Analysis, v verdictDoc, all bool) succDoc {
+	lists := newIndirectLists(all)
 	return succDoc{
 		head:        headOf(a.Program),
 		Subprograms: subprogDocs(a.Program),
-		Blocks:      series(len(a.Graph.Blocks), blockDocs(a, lists)),
-		Indirect:    series(len(a.Succ.Indirect), func(i int) any { return indirectDocOf(&a.Succ.Indirect[i], lists) }),
-		Lists:       lists.series(),
+		Blocks:      series(len(a.Graph.Blocks), blockDocs(a, all)),
+		Indirect:    series(len(a.Succ.Indirect), func(i int) any { return lists.doc(&a.Succ.Indirect[i]) }),
 		Kernel:      v,
 		Diagnostics: diagnostics(a),
 	}
 }
 
-// indirectDocOf returns the JSON of an indirect jump or call.
-func indirectDocOf(in *succ.Indirect, lists *sharedLists) *indirectDoc {
-	doc := &indirectDoc{
-		Insn: int(in.PC), Op: in.Op, Register: int(in.Reg), Status: string(in.Status), Tables: []useDoc{},
-		Exact: listID(lists, in.Exact), Proven: listID(lists, in.Proven), Range: listID(lists, in.Range),
-		Kernel: listID(lists, in.Kernel), Reason: in.Reason,
+// indirectLists holds the lists of indirect jumps and calls, by what they are lists of.
+type indirectLists struct {
+	all                          bool
+	exact, proven, reach, kernel *onceLists
+	selected                     map[string]*onceLists // by table
+}
+
+func newIndirectLists(all bool) *indirectLists {
+	return &indirectLists{all, newOnceLists(all), newOnceLists(all), newOnceLists(all), newOnceLists(all),
+		map[string]*onceLists{}}
+}
+
+// doc returns the JSON of an indirect jump or call.
+func (l *indirectLists) doc(in *succ.Indirect) *indirectDoc {
+	doc := &indirectDoc{Insn: int(in.PC), Op: in.Op, Register: int(in.Reg), Status: string(in.Status),
+		Tables: []useDoc{}, Reason: in.Reason}
+	var same sameDoc
+	doc.Exact, same.Exact = listOnce(l.exact, in.Exact, doc.Insn)
+	doc.Proven, same.Proven = listOnce(l.proven, in.Proven, doc.Insn)
+	doc.Range, same.Range = listOnce(l.reach, in.Range, doc.Insn)
+	doc.Kernel, same.Kernel = listOnce(l.kernel, in.Kernel, doc.Insn)
+	if same != (sameDoc{}) {
+		doc.Same = &same
 	}
 	for _, u := range in.Tables {
-		doc.Tables = append(doc.Tables, useDoc{u.Name, u.Entries, u.Min, u.Max, listID(lists, u.Selected)})
+		if l.selected[u.Name] == nil {
+			l.selected[u.Name] = newOnceLists(l.all)
+		}
+		use := useDoc{Name: u.Name, Entries: u.Entries, Min: u.Min, Max: u.Max}
+		use.Selected, use.Same = listOnce(l.selected[u.Name], u.Selected, doc.Insn)
+		doc.Tables = append(doc.Tables, use)
 	}
 	return doc
 }
@@ -163,14 +193,14 @@ func subprogDocs(p *bytecode.Program) []subprogDoc {
 }
 
 // blockDocs returns what makes the JSON of each block.
-func blockDocs(a *pipeline.Analysis, lists *sharedLists) func(i int) any {
+func blockDocs(a *pipeline.Analysis, all bool) func(i int) any {
 	g := a.Graph
-	x, facts := explain.New(a), a.Succ.Facts
+	x, facts, lists := explain.New(a), a.Succ.Facts, newOnceLists(all)
 	return func(i int) any {
 		b, id := &g.Blocks[i], blockID(i)
 		doc := blockDoc{
 			ID: i, Start: int(b.Start), End: int(b.End), Subprogram: b.Sub,
-			Death: string(x.Death(id)), Succs: lists.edges(g.Succs(id)),
+			Death: string(x.Death(id)), Succs: lists.edges(g.Succs(id), id),
 		}
 		if facts.Asked() {
 			reached := facts.BlockReached(id)

@@ -8,14 +8,10 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
-	"github.com/bpfcfg/bpfcfg/internal/jsonstream"
 )
 
-// schemaLists is the version of the documents whose programs have shared lists.
-const schemaLists = "bpfcfg/2"
-
-// sharedLists holds each list of numbers of a program once: all jumps through a table
-// have the same targets, and a document of jumps times targets would be that large.
+// sharedLists numbers lists of a program, equal ones alike: all jumps through a table have
+// the same targets, and a document of jumps times targets would be that large.
 type sharedLists struct {
 	seed maphash.Seed
 	ids  map[uint64][]int // by hash: candidates
@@ -26,7 +22,7 @@ func newSharedLists() *sharedLists {
 	return &sharedLists{seed: maphash.MakeSeed(), ids: map[uint64][]int{}}
 }
 
-// listID returns the id of a list: where it stands in the program's lists.
+// listID returns the number of a list; the first one is 0.
 func listID[T ~int | ~int32](l *sharedLists, list []T) int {
 	var h maphash.Hash
 	h.SetSeed(l.seed)
@@ -49,32 +45,43 @@ func listID[T ~int | ~int32](l *sharedLists, list []T) int {
 	return len(l.all) - 1
 }
 
-// series returns the lists as an array, which is made when all else that refers to them
-// has been written.
-func (l *sharedLists) series() jsonstream.Series {
-	return func(yield func(any) bool) {
-		for _, list := range l.all {
-			if !yield(list) {
-				return
-			}
-		}
-	}
+// onceLists bounds what a document repeats: after some maxListed numbers a list that was
+// written before is left out, and the place that has it is named.
+type onceLists struct {
+	all    bool // repeat everything
+	lists  *sharedLists
+	first  []int // place of each list
+	listed int
 }
 
-// edges returns the JSON of a block's edges: several of one kind are one element with a
-// list.
-func (l *sharedLists) edges(edges []cfg.Edge) []edgeDoc {
+func newOnceLists(all bool) *onceLists { return &onceLists{all: all, lists: newSharedLists()} }
+
+// listOnce returns a list that belongs to a place as JSON has it, or nil and the place
+// that has the same.
+func listOnce[T ~int | ~int32](o *onceLists, list []T, place int) (written []int, same *int) {
+	id := listID(o.lists, list)
+	if id == len(o.first) {
+		o.first = append(o.first, place)
+	} else if o.listed > maxListed && len(list) > 1 && !o.all {
+		return nil, &o.first[id]
+	}
+	o.listed += len(list)
+	return ints(list), nil
+}
+
+// edges returns the JSON of a block's edges, or names another block that has several of
+// one kind to the same ones.
+func (o *onceLists) edges(edges []cfg.Edge, from cfg.BlockID) []edgeDoc {
 	out := []edgeDoc{}
 	for fan := range fans(edges) {
-		doc := edgeDoc{Kind: fan[0].Kind.String()}
-		if len(fan) == 1 {
-			to := int(fan[0].To)
-			doc.To = &to
-		} else {
-			id := listID(l, blocksOf(fan))
-			doc.List = &id
+		kind := fan[0].Kind.String()
+		to, same := listOnce(o, blocksOf(fan), int(from))
+		if same != nil {
+			out = append(out, edgeDoc{Same: same, Kind: kind})
 		}
-		out = append(out, doc)
+		for i := range to {
+			out = append(out, edgeDoc{To: &to[i], Kind: kind})
+		}
 	}
 	return out
 }

@@ -6,12 +6,12 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
 
-// Five jumps share a table: their targets, which the table has as entries, stand once in
-// the document.
-func TestSharedLists(t *testing.T) {
+// Five jumps share a table: each has all targets, which are the table's entries.
+func TestListsOfJumps(t *testing.T) {
 	object := testenv.Path(t, "corpus/out/03_threaded_vm.o")
 	var tables struct {
 		Programs []struct {
@@ -33,12 +33,11 @@ func TestSharedLists(t *testing.T) {
 			Blocks []struct {
 				Start int
 				Succs []struct {
-					To, List *int
-					Kind     string
+					To   int
+					Kind string
 				}
 			}
-			Indirect []struct{ Exact, Range, Kernel int }
-			Lists    [][]int
+			Indirect []struct{ Exact, Range, Kernel []int }
 		}
 	}
 	shown(t, &doc, object, "succ")
@@ -46,33 +45,52 @@ func TestSharedLists(t *testing.T) {
 	if len(p.Indirect) != 5 {
 		t.Fatalf("%d jumps, want 5", len(p.Indirect))
 	}
-	for _, in := range p.Indirect {
-		for _, id := range []int{in.Exact, in.Range, in.Kernel} {
-			if got := p.Lists[id]; !slices.Equal(got, want) {
-				t.Errorf("list %d is %v, the table has %v", id, got, want)
+	for i, in := range p.Indirect {
+		for _, got := range [][]int{in.Exact, in.Range, in.Kernel} {
+			if !slices.Equal(got, want) {
+				t.Errorf("jump %d leads to %v, the table has %v", i, got, want)
 			}
 		}
 	}
 	for _, b := range p.Blocks {
+		var starts []int
 		for _, e := range b.Succs {
-			if (e.To == nil) == (e.List == nil) {
-				t.Errorf("block at %d: an edge has both or neither of to and list", b.Start)
-			}
-			if e.Kind != "indirect" {
-				continue
-			}
-			var starts []int
-			for _, to := range p.Lists[*e.List] {
-				starts = append(starts, p.Blocks[to].Start)
-			}
-			if slices.Sort(starts); !slices.Equal(starts, want) {
-				t.Errorf("block at %d leads to %v, the table has %v", b.Start, starts, want)
+			if e.Kind == "indirect" {
+				starts = append(starts, p.Blocks[e.To].Start)
 			}
 		}
+		if slices.Sort(starts); len(starts) > 0 && !slices.Equal(starts, want) {
+			t.Errorf("block at %d leads to %v, the table has %v", b.Start, starts, want)
+		}
 	}
-	for i, l := range p.Lists {
-		if slices.ContainsFunc(p.Lists[:i], func(k []int) bool { return slices.Equal(k, l) }) {
-			t.Errorf("list %d is there twice: %v", i, l)
+}
+
+// TestListOnce repeats lists until the document is long, and then names the place.
+func TestListOnce(t *testing.T) {
+	long := make([]int, maxListed+1)
+	for _, all := range []bool{false, true} {
+		o := newOnceLists(all)
+		if got, same := listOnce(o, []int{3, 4}, 7); same != nil || !slices.Equal(got, []int{3, 4}) {
+			t.Errorf("first: %v, %v", got, same)
+		}
+		if got, same := listOnce(o, []int{3, 4}, 8); same != nil || len(got) != 2 {
+			t.Errorf("in a short document: %v, %v", got, same)
+		}
+		listOnce(o, long, 9)
+		got, same := listOnce(o, []int{3, 4}, 10)
+		if all && (same != nil || len(got) != 2) || !all && (same == nil || *same != 7 || got != nil) {
+			t.Errorf("in a long document, all %v: %v, %v", all, got, same)
+		}
+		if got, same := listOnce(o, []int{4, 3}, 11); same != nil || len(got) != 2 {
+			t.Errorf("new: %v, %v", got, same)
+		}
+		fan := []cfg.Edge{{To: 3, Kind: cfg.Indirect}, {To: 4, Kind: cfg.Indirect}, {To: 5, Kind: cfg.FallThrough}}
+		want := `[{"same":7,"kind":"indirect"},{"to":5,"kind":"fall-through"}]`
+		if all {
+			want = `[{"to":3,"kind":"indirect"},{"to":4,"kind":"indirect"},{"to":5,"kind":"fall-through"}]`
+		}
+		if text, _ := json.Marshal(o.edges(fan, 12)); string(text) != want {
+			t.Errorf("edges, all %v: %s, want %s", all, text, want)
 		}
 	}
 }

@@ -44,7 +44,7 @@ type showCmd struct {
 	Stage  string   `required:"" enum:"insns,cfg,facts,succ,tables,xlated,jit,layout" help:"One of ${enum}." placeholder:"STAGE"`
 	Format string   `enum:"text,json" default:"text" help:"text or json."`
 	Facts  *bool    `negatable:"" help:"Stage cfg: say which parts never execute (default, but for --brief): --no-facts is fast."`
-	All    bool     `help:"Stages succ and cfg as text: list all targets of every jump (default: some 10,000 of a program, then each list once)."`
+	All    bool     `help:"Stages succ and cfg: list all targets of every jump (default: some 10,000 of a program, then each list once)."`
 	Harden bool     `help:"Blind constants as net.core.bpf_jit_harden=2 does, with zeros for the random numbers."`
 	graphFlags
 	analysisFlags
@@ -68,8 +68,7 @@ func (showCmd) Help() string {
 
 // stage is how one stage is printed.
 type stage struct {
-	analysed bool   // needs more than the loaded program
-	schema   string // of its JSON
+	analysed bool // needs more than the loaded program
 	text     func(w io.Writer, v *view) error
 	json     func(v *view) (any, error)
 }
@@ -90,14 +89,14 @@ type view struct {
 // stages holds the stages by name.
 func stages() map[string]stage {
 	return map[string]stage{
-		"insns":  {false, schema, insnsText, insnsJSON},
-		"cfg":    {true, schemaLists, cfgText, cfgJSON},
-		"facts":  {true, schema, factsText, factsJSON},
-		"succ":   {true, schemaLists, succText, succJSON},
-		"tables": {true, schema, tablesText, tablesJSON},
-		"xlated": {true, schema, xlatedText, xlatedJSON},
-		"jit":    {true, schema, jitText, jitJSON},
-		"layout": {true, schema, layoutText, layoutJSON},
+		"insns":  {false, insnsText, insnsJSON},
+		"cfg":    {true, cfgText, cfgJSON},
+		"facts":  {true, factsText, factsJSON},
+		"succ":   {true, succText, succJSON},
+		"tables": {true, tablesText, tablesJSON},
+		"xlated": {true, xlatedText, xlatedJSON},
+		"jit":    {true, jitText, jitJSON},
+		"layout": {true, layoutText, layoutJSON},
 	}
 }
 
@@ -168,7 +167,7 @@ func (c *showCmd) show(std streams, s source, st stage, prof jit.Profile, graph 
 			Input    string            `json:"input"`
 			Programs jsonstream.Series `json:"programs"` // each is written before the next is analysed
 			Notes    []string          `json:"notes,omitempty"`
-		}{st.schema, s.name, programs, s.diags}
+		}{schema, s.name, programs, s.diags}
 		if err := writeJSON(std.out, doc); err != nil {
 			return err
 		}

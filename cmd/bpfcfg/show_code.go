@@ -211,7 +211,7 @@ func deadEdges(a *pipeline.Analysis, b cfg.BlockID) []cfg.BlockID {
 
 // cfgJSON is succJSON without the answers on indirect jumps, with loops.
 func cfgJSON(v *view) (any, error) {
-	loops, lists := cfg.Loops(v.a.Graph), newSharedLists()
+	loops := cfg.Loops(v.a.Graph)
 	type loopDoc struct {
 		Header      int   `json:"header"`
 		Depth       int   `json:"depth"`
@@ -222,12 +222,11 @@ func cfgJSON(v *view) (any, error) {
 		head
 		Subprograms []subprogDoc      `json:"subprograms"`
 		Blocks      jsonstream.Series `json:"blocks"` // of blockDoc
-		Lists       jsonstream.Series `json:"lists"`
 		Loops       []loopDoc         `json:"loops"`
 		Diagnostics []string          `json:"diagnostics"`
 		Facts       string            `json:"facts,omitempty"`
-	}{headOf(v.program), subprogDocs(v.program), series(len(v.a.Graph.Blocks), blockDocs(v.a, lists)),
-		lists.series(), []loopDoc{}, diagnostics(v.a), ""}
+	}{headOf(v.program), subprogDocs(v.program), series(len(v.a.Graph.Blocks), blockDocs(v.a, v.all)),
+		[]loopDoc{}, diagnostics(v.a), ""}
 	if !v.a.Succ.Facts.Asked() {
 		out.Facts = "not asked"
 	}

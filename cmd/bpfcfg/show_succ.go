@@ -78,7 +78,7 @@ func countOps(a *pipeline.Analysis) (jumps, calls int) {
 
 func succJSON(v *view) (any, error) {
 	k, hazards := kernelVerdict(v.a)
-	d := succDocOf(v.a, k)
+	d := succDocOf(v.a, k, v.all)
 	d.Hazards = hazardDocs(hazards)
 	return d, nil
 }

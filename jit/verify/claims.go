@@ -219,16 +219,19 @@ func (c *source) edges() {
 // indirect checks an edge of an indirect jump: its target is an entry of a table,
 // and is still there.
 func (c *source) indirect(edge int, pc, target bytecode.PC, entries map[bytecode.PC]bool, marked []Answer) {
-	x := c.entryOf(target)
+	x, seen := c.entryOf(target), c.Facts.EdgeSeen(edge)
 	switch {
 	case !entries[target]:
 		c.fail(pc, "the graph has an edge to source slot %d, which is in no table", target)
-	case x == machine.Deleted && (c.Facts.EdgeSeen(edge) != Yes || c.doesNothing(target)):
+	case x == machine.Deleted && seen == No: // no way leads along it: counted as unseen
+	case x == machine.Deleted && seen == Maybe:
+		c.out.Unknown++ // whether it is one
+	case x == machine.Deleted && c.doesNothing(target):
 		c.lose(pc, "can go to source slot %d, which %s removes: its table entry leads to address 0", target, c.k.Name)
 	case x == machine.Deleted:
 		c.fail(pc, "can go to source slot %d, which is gone", target)
 	default:
-		marked[x] = max(marked[x], Maybe, c.Facts.EdgeSeen(edge))
+		marked[x] = max(marked[x], Maybe, seen)
 	}
 }
 
