@@ -183,7 +183,7 @@ func (c *compare) lose(s *State, reg bytecode.Reg, v *Value) {
 
 // refine adds the knowledge that cond holds to a state.
 func (c *compare) refine(s *State, cond scalar.Cond, on side) {
-	x, y, wideX, wideY := c.refined(s, cond)
+	x, y, wideX, wideY := c.refined(s, cond, on)
 	c.update(s, c.dst, c.a, c.left(cond, c.a, c.b, x).covering(wideX), on)
 	if c.src != noReg {
 		c.update(s, c.src, c.b, c.left(cond, c.b, c.a, y).covering(wideY), on)

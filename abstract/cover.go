@@ -244,11 +244,11 @@ func (c *compare) other(s *State, cond scalar.Cond, on side) *State {
 }
 
 // refined returns both numbers where cond holds: the state's own, and the covering ranges.
-func (c *compare) refined(s *State, cond scalar.Cond) (x, y, wideX, wideY scalar.S) {
+func (c *compare) refined(s *State, cond scalar.Cond, on side) (x, y, wideX, wideY scalar.S) {
 	opt := &c.r.a.opt
 	if opt.Rules == Kernel && opt.Quirks.NoTrying {
 		_, _, other := opt.byRanges(cond, c.is32, c.a.Off, c.b.Off)
-		s.cover = s.cover || other
+		s.cover = s.cover || other && c.readAfter(on)
 	}
 	if !c.stands() {
 		x, y = opt.refine(cond, c.is32, c.a.Off, c.b.Off)
@@ -260,6 +260,22 @@ func (c *compare) refined(s *State, cond scalar.Cond) (x, y, wideX, wideY scalar
 	}
 	x, y = opt.refine(cond, c.is32, c.a.Off, c.b.Off)
 	return x, y, wideX, wideY
+}
+
+// readAfter reports whether an operand may be read where the branch leads to, or is linked
+// to what may be: else it makes no difference what is known of it.
+func (c *compare) readAfter(on side) bool {
+	f := c.r.a.p.Flow(c.pc)
+	pc := f.Next
+	if on == takenSide {
+		pc = f.Target
+	}
+	b, ok := c.r.a.g.BlockAt(pc)
+	operands := bit(c.dst)
+	if c.src != noReg {
+		operands |= bit(c.src)
+	}
+	return !ok || c.r.a.live[b]&operands != 0 || c.a.id != 0 || c.b.id != 0
 }
 
 // narrowed returns the rest of a number that may instead be a pointer, where cond holds.
