@@ -37,9 +37,35 @@ func (r *Result) Successors(pc bytecode.PC) (list []Successor, complete bool) {
 	for i, e := range g.Edges()[lo:hi] {
 		list = append(list, Successor{PC: g.Blocks[e.To].Start, Kind: e.Kind, Feasible: r.Exact.EdgeFeasible(lo + i)})
 	}
-	i, indirect := slices.BinarySearchFunc(r.Indirect, pc,
-		func(in Indirect, pc bytecode.PC) int { return int(in.PC - pc) })
+	d := r.indirectAt(pc)
 	_, broken := slices.BinarySearchFunc(g.Problems, pc,
 		func(p cfg.Problem, pc bytecode.PC) int { return int(p.PC - pc) })
-	return list, !broken && (!indirect || r.Indirect[i].Status != Unresolved)
+	return list, !broken && (d == nil || d.Status != Unresolved)
+}
+
+// Selects reports whether an execution goes from the indirect jump or call at pc to target. An
+// older verifier may follow other targets (abstract.Quirks.NoLoadOffset).
+func (r *Result) Selects(pc, target bytecode.PC) cfg.Truth {
+	d := r.indirectAt(pc)
+	if d == nil {
+		return cfg.No
+	}
+	_, can := slices.BinarySearch(d.Exact, target)
+	_, does := slices.BinarySearch(d.Proven, target)
+	switch {
+	case does:
+		return cfg.Yes
+	case can || d.Status == Unresolved:
+		return cfg.Maybe
+	}
+	return cfg.No
+}
+
+// indirectAt returns the answer for the indirect jump or call at pc, nil if there is none.
+func (r *Result) indirectAt(pc bytecode.PC) *Indirect {
+	i, ok := slices.BinarySearchFunc(r.Indirect, pc, func(in Indirect, pc bytecode.PC) int { return int(in.PC - pc) })
+	if !ok {
+		return nil
+	}
+	return &r.Indirect[i]
 }

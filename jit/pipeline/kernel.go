@@ -9,6 +9,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/verify"
+	"github.com/bpfcfg/bpfcfg/succ"
 )
 
 // VerifyKernel returns the properties of a profile's kernel that a checker needs.
@@ -52,7 +53,8 @@ func (a *Analysis) Claim() verify.Claim {
 
 // seen answers what Linux's verifier finds out by the facts that follow its rules.
 type seen struct {
-	f     *abstract.Facts
+	succ  *succ.Result
+	f     *abstract.Facts // of succ
 	maps  []bytecode.Map
 	calls []abstract.Call // by slot
 	uses  []abstract.Use  // by slot
@@ -61,22 +63,26 @@ type seen struct {
 // seen returns what the facts answer, once for all analyses of Across with them.
 func (a *Analysis) seen() seen {
 	if a.common == nil {
-		return seenOf(a.Program, a.Succ.Facts)
+		return seenOf(a.Program, a.Succ)
 	}
 	if a.common.seen == nil {
-		s := seenOf(a.Program, a.Succ.Facts)
+		s := seenOf(a.Program, a.Succ)
 		a.common.seen = &s
 	}
 	return *a.common.seen
 }
 
-func seenOf(p *bytecode.Program, f *abstract.Facts) seen {
-	return seen{f: f, maps: p.Maps, calls: f.HelperCalls(), uses: f.Uses()}
+func seenOf(p *bytecode.Program, r *succ.Result) seen {
+	f := r.Facts
+	return seen{succ: r, f: f, maps: p.Maps, calls: f.HelperCalls(), uses: f.Uses()}
 }
 
 func (s seen) Seen(pc bytecode.PC) verify.Answer { return answer(s.f.Reach(pc)) }
 func (s seen) EdgeSeen(i int) verify.Answer      { return answer(s.f.Take(i)) }
-func (s seen) WritesPacket() verify.Answer       { return answer(truth(s.f.WritesPacket())) }
+func (s seen) Selects(pc, target bytecode.PC) verify.Answer {
+	return answer(s.succ.Selects(pc, target))
+}
+func (s seen) WritesPacket() verify.Answer { return answer(truth(s.f.WritesPacket())) }
 
 // Call implements verify.Facts.
 func (s seen) Call(pc bytecode.PC) verify.Call {

@@ -219,14 +219,14 @@ func (c *source) edges() {
 // indirect checks an edge of an indirect jump: its target is an entry of a table,
 // and is still there.
 func (c *source) indirect(edge int, pc, target bytecode.PC, entries map[bytecode.PC]bool, marked []Answer) {
-	x, seen := c.entryOf(target), c.Facts.EdgeSeen(edge)
+	x, seen, selected := c.entryOf(target), c.Facts.EdgeSeen(edge), c.Facts.Selects(pc, target)
 	switch {
 	case !entries[target]:
 		c.fail(pc, "the graph has an edge to source slot %d, which is in no table", target)
-	case x == machine.Deleted && seen == No: // no way leads along it: counted as unseen
-	case x == machine.Deleted && seen == Maybe:
-		c.out.Unknown++ // whether it is one
-	case x == machine.Deleted && c.doesNothing(target):
+	case x == machine.Deleted && selected == No: // nothing goes there
+	case x == machine.Deleted && selected == Maybe:
+		c.out.Unknown++ // whether anything does
+	case x == machine.Deleted && (seen != Yes || c.doesNothing(target)):
 		c.lose(pc, "can go to source slot %d, which %s removes: its table entry leads to address 0", target, c.k.Name)
 	case x == machine.Deleted:
 		c.fail(pc, "can go to source slot %d, which is gone", target)

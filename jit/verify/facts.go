@@ -18,7 +18,10 @@ const (
 type Facts interface {
 	Seen(pc bytecode.PC) Answer // whether it comes to the instruction
 	EdgeSeen(i int) Answer      // whether it takes the edge with this index in Graph.Edges
-	Call(pc bytecode.PC) Call   // of a helper call that it comes to
+	// Selects returns whether an execution takes an indirect jump to a target. Some kernels
+	// verify other targets.
+	Selects(pc, target bytecode.PC) Answer
+	Call(pc bytecode.PC) Call // of a helper call that it comes to
 	// Memory returns what a load, store or atomic goes through, and whether that is
 	// sure.
 	Memory(pc bytecode.PC) (m Memory, sure bool)

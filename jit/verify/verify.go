@@ -89,8 +89,9 @@ type Proof struct {
 	Entries                       int // table entries
 	Mismatches                    []Mismatch
 	// Lost holds edges of the source that the kernel itself has no code for: it
-	// removes targets of indirect jumps that do nothing. The translation is the kernel's,
-	// and still not the source.
+	// removes targets of indirect jumps that do nothing, or that its verifier does not
+	// follow although an execution selects them. The translation is the kernel's, and
+	// still not the source.
 	Lost []Mismatch
 }
 
