@@ -83,6 +83,9 @@ func spoken(blk *Block) string {
 	if blk.Count != nil {
 		parts = append(parts, fmt.Sprintf("%d visits", *blk.Count))
 	}
+	if blk.CountBefore != nil {
+		parts = append(parts, fmt.Sprintf("%d visits before", *blk.CountBefore))
+	}
 	if blk.Mark != "" {
 		parts = append(parts, visible.Text(blk.Mark))
 	}

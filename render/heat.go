@@ -57,3 +57,15 @@ func countText(count *uint64) string {
 	}
 	return fmt.Sprintf("×%d%s", n, unit)
 }
+
+// countTexts writes a block's count, and what it was before: "×17 (×3)".
+func countTexts(b *Block) string {
+	switch now, before := countText(b.Count), countText(b.CountBefore); {
+	case before == "":
+		return now
+	case now == "":
+		return "(" + before + ")"
+	default:
+		return now + " (" + before + ")"
+	}
+}

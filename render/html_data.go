@@ -29,6 +29,7 @@ type pageData struct {
 	Depth    map[int]int    `json:"depth,omitempty"` // of blocks in loops
 	Slots    steps          `json:"slots"`           // first and last slot of each block, -1 without
 	Counts   map[int]uint64 `json:"counts,omitempty"`
+	Before   map[int]uint64 `json:"before,omitempty"` // counts in the older version
 	Status   map[int]string `json:"status,omitempty"` // of indirect jumps
 	Reasons  map[int]string `json:"reasons,omitempty"`
 	Marks    map[int]string `json:"marks,omitempty"`
@@ -126,7 +127,7 @@ func newPageData(s *Scene, l *Layout, key string) *pageData {
 		Funcs: []string{}, Entries: []int{}, Frames: []int{}, Func: []int{},
 		Flags: []int{}, Slots: steps{by: 2}, Boxes: steps{by: 4}, Loops: []int{}, Pieces: steps{by: 5},
 		Strip: []int{0, 0, 0, 0}, Kinds: []string{}, Edges: steps{by: 4},
-		Names: map[int]string{}, Depth: map[int]int{}, Counts: map[int]uint64{}, Status: map[int]string{},
+		Names: map[int]string{}, Depth: map[int]int{}, Counts: map[int]uint64{}, Before: map[int]uint64{}, Status: map[int]string{},
 		Reasons: map[int]string{}, Marks: map[int]string{}, Whys: map[int]string{}, Labels: map[int]string{},
 		Folded: map[int]string{}, EdgeMarks: map[int]string{}, EdgeCounts: map[int]uint64{}}
 	for i, f := range s.Funcs {
@@ -199,6 +200,9 @@ func (d *pageData) block(i int, b *Block) {
 	}
 	if b.Count != nil {
 		d.Counts[i] = *b.Count
+	}
+	if b.CountBefore != nil {
+		d.Before[i] = *b.CountBefore
 	}
 	if f := b.Folded; f != nil {
 		d.Folded[i] = visible.Text(fmt.Sprintf("%s of %d blocks", f.Kind, f.Blocks))

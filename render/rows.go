@@ -140,7 +140,7 @@ func (v *viewer) blockRows(b int) []row {
 func (v *viewer) heading(b int) row {
 	blk := &v.scene.Blocks[b]
 	name, _ := clip(visible.Text(blk.Name), 24)
-	r := row{kind: headText, text: name, note: countText(blk.Count), mark: blk.Mark}
+	r := row{kind: headText, text: name, note: countTexts(blk), mark: blk.Mark}
 	if len(blk.Lines) == 0 {
 		return r
 	}

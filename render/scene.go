@@ -99,6 +99,8 @@ type Block struct {
 	// Count is how often the block was visited, where something counted: runs,
 	// or walks of a verifier. It is drawn after the name and as a tint.
 	Count *uint64
+	// CountBefore is the count in an older version of the program.
+	CountBefore *uint64
 	// Folded is set when the block stands for several, see Fold; Lines are then
 	// the first and the last of all.
 	Folded *Folded

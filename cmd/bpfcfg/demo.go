@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/internal/layers"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
@@ -55,7 +56,7 @@ func (c *demoCmd) Run(std streams, proc *process) error {
 	fmt.Fprintln(std.out)
 	scene := picture.Scene(a, "sample.o")
 	picture.AddDetails(scene, a)
-	scene.Findings = pageFindings(a)
+	scene.Findings = layers.Findings(a)
 	if a.Image != nil {
 		picture.AddVerified(scene, a, a.Verify())
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/diff"
+	"github.com/bpfcfg/bpfcfg/internal/union"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
@@ -18,6 +19,9 @@ type diffCmd struct {
 	Format   []string `help:"text, markdown, json, html or svg; FORMAT=FILE writes to a file. Repeatable (default: text)." placeholder:"FORMAT[=FILE]" sep:"none"`
 	All      bool     `help:"List all numbers and blocks, not only the differences and the first few."`
 	ExitCode bool     `help:"Exit with status 4 when there is a difference."`
+
+	Overlay    string `help:"Colour blocks by visit counts of the new version, from a verifier log of level 2 or lines SLOT COUNT (html, svg)." placeholder:"FILE"`
+	OverlayOld string `help:"Show those of the old version, too." placeholder:"FILE"`
 	analysisFlags
 	excludeFlags
 }
@@ -28,12 +32,27 @@ func (diffCmd) Help() string {
   bpfcfg diff old.o new.o
   bpfcfg diff old.o#f new.o#f --all
   bpfcfg diff old.o new.o --prog f --format svg=f.svg       both versions in one picture
+  bpfcfg diff old.o new.o --format html=diff.html --overlay new.log --overlay-old old.log
   bpfcfg diff build.main/ build/ --format markdown=comment.md --format html=diff.html --format text`
 }
 
-// diffFormats holds how a report is written, by the format's name.
-func diffFormats(all bool) map[string]func(io.Writer, *diff.Report) error {
-	opt := diff.Options{All: all}
+// formats holds how a report is written, by the format's name.
+func (c *diffCmd) formats(std streams) map[string]func(io.Writer, *diff.Report) error {
+	opt := diff.Options{All: c.All}
+	drawn := func(w io.Writer, r *diff.Report, draw func(union.Options) ([]byte, error)) error {
+		opt, err := c.pictureOptions(std, r)
+		if err != nil {
+			return err
+		}
+		data, err := draw(opt)
+		switch {
+		case err == nil:
+			_, err = w.Write(data)
+		case c.Overlay != "" || c.OverlayOld != "":
+			err = inputError(err)
+		}
+		return err
+	}
 	return map[string]func(io.Writer, *diff.Report) error{
 		"text":     func(w io.Writer, r *diff.Report) error { return r.Text(w, opt) },
 		"markdown": func(w io.Writer, r *diff.Report) error { return r.Markdown(w, opt) },
@@ -44,8 +63,16 @@ func diffFormats(all bool) map[string]func(io.Writer, *diff.Report) error {
 				*diff.Report
 			}{schema, r.Same(), r})
 		},
-		"html": diffHTML,
-		"svg":  diffSVG,
+		"html": func(w io.Writer, r *diff.Report) error {
+			return drawn(w, r, func(opt union.Options) ([]byte, error) { return union.HTML(r, opt) })
+		},
+		"svg": func(w io.Writer, r *diff.Report) error {
+			p, err := drawnProgram(r)
+			if err != nil {
+				return err
+			}
+			return drawn(w, r, func(opt union.Options) ([]byte, error) { return union.SVG(p, opt) })
+		},
 	}
 }
 
@@ -54,7 +81,7 @@ func (c *diffCmd) Run(std streams, p *process) error {
 	if len(c.Format) == 0 {
 		c.Format = []string{"text"}
 	}
-	formats := diffFormats(c.All)
+	formats := c.formats(std)
 	for _, f := range c.Format {
 		name, _, _ := strings.Cut(f, "=")
 		if formats[name] == nil {

@@ -98,8 +98,10 @@ func world(t *testing.T) {
 		}
 	}
 	log := "0: R1=ctx() R10=fp0\n0: (b7) r0 = 2\n1: (61) r3 = *(u32 *)(r1 +4)\n" // of the verifier
-	if err := os.WriteFile("f1.log", []byte(log), 0o644); err != nil {
-		t.Fatal(err)
+	for _, file := range []string{"f1.log", "old.log", "new.log"} {
+		if err := os.WriteFile(file, []byte(log), 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, line := range []string{
 		"bpfcfg check build/ --shard 1/3 --format json=part1.json",

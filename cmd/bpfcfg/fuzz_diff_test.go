@@ -10,7 +10,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/diff"
 	"github.com/bpfcfg/bpfcfg/internal/testing/damage"
 	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/union"
 	"github.com/bpfcfg/bpfcfg/internal/where"
+	"github.com/bpfcfg/bpfcfg/render"
 )
 
 // smallObjects returns the objects of the corpus that are cheap to analyse, the
@@ -88,10 +90,30 @@ func FuzzDiff(f *testing.F) {
 		for i := range 2 {
 			r := diff.Compare(sides[i], sides[1-i])
 			for j := range r.Programs {
-				checkUnion(t, "fuzz", &r.Programs[j])
+				checkUnion(t, &r.Programs[j])
 			}
 		}
 	})
+}
+
+// checkUnion states that the picture of a difference has every block of both versions.
+func checkUnion(t *testing.T, p *diff.Program) {
+	t.Helper()
+	now, old := 0, 0
+	for _, b := range union.Scene(p, "fuzz").Blocks {
+		if b.Mark != render.MarkRemoved {
+			now++
+		}
+		if b.Mark != render.MarkAdded {
+			old++
+		}
+	}
+	if want := len(p.New.Graph.Blocks); now != want {
+		t.Errorf("%s: %d blocks of the new version, want %d", p.Name, now, want)
+	}
+	if want := len(p.Old.Graph.Blocks); old != want {
+		t.Errorf("%s: %d blocks of the old version, want %d", p.Name, old, want)
+	}
 }
 
 // FuzzWhere asks for places in machine code: what is found lies in the code that it

@@ -160,6 +160,9 @@ func checkEvil(t *testing.T, r ranVerb) {
 			}
 		}
 	}
+	if strings.Contains(r.err, "internal error") {
+		t.Errorf("bpfcfg %.200q: %.300s", r.args, r.err)
+	}
 	if r.status > exitDiffers || r.status == exitInput && r.err == "" {
 		t.Errorf("bpfcfg %.200q: status %d, %q", r.args, r.status, r.err)
 	}

@@ -1,16 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
-	"path/filepath"
 	"runtime"
 	"slices"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/layers"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
-	"github.com/bpfcfg/bpfcfg/internal/visits"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/render"
@@ -228,7 +226,7 @@ func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, forma
 	switch format {
 	case "html":
 		picture.AddDetails(scene, a)
-		scene.Findings = pageFindings(a)
+		scene.Findings = layers.Findings(a)
 	case "svg", "png", "pdf":
 		if !c.NoFacts {
 			picture.AddCode(scene, a)
@@ -242,17 +240,9 @@ func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, forma
 	if c.Overlay == "" {
 		return scene, nil
 	}
-	counts, err := visits.Read(bytes.NewReader(overlay), p.Name, len(p.Insns))
-	if err != nil {
-		return nil, inputError(fmt.Errorf("%s: %w", c.Overlay, err))
-	}
-	source := "visits in " + filepath.Base(c.Overlay)
-	if seen := counts.Total + counts.Pruned; counts.Walked > seen {
-		source += fmt.Sprintf(" (only %d of %d)", seen, counts.Walked)
-	}
-	picture.AddCounts(scene, a, counts.Slots, source)
-	if counts.Passes != nil {
-		picture.AddPasses(scene, a, counts.Passes)
+	visits := layers.Visits{File: c.Overlay, Data: overlay}
+	if err := visits.Add(scene, a); err != nil {
+		return nil, inputError(err)
 	}
 	return scene, nil
 }

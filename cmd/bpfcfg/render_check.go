@@ -1,10 +1,6 @@
 package main
 
 import (
-	"cmp"
-	"slices"
-
-	"github.com/bpfcfg/bpfcfg/internal/check"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/picture"
@@ -58,22 +54,6 @@ func (c *renderCmd) check(scene *render.Scene, a *pipeline.Analysis) {
 	if code == "" {
 		scene.Notes = append(scene.Notes, "not compared with the recorded kernel's bytes"+whyNot(d.Checks))
 	}
-}
-
-// pageFindings returns what check finds in a program, the worst first.
-func pageFindings(a *pipeline.Analysis) []render.Finding {
-	var out []render.Finding
-	for _, f := range check.Findings(a, check.Expect{}) {
-		if f.Level == check.Off {
-			continue
-		}
-		out = append(out, render.Finding{Block: max(int(f.Block), render.Outside), Slot: int(f.PC), Level: string(f.Level),
-			ID: string(f.ID), Message: f.Message, Fix: f.Fix})
-	}
-	slices.SortStableFunc(out, func(x, y render.Finding) int {
-		return cmp.Compare(check.Level(y.Level).Rank(), check.Level(x.Level).Rank())
-	})
-	return out
 }
 
 // prefixed returns the mismatches of a check with what was compared.

@@ -47,6 +47,9 @@ type Counts struct {
 	Walked, Pruned uint64
 }
 
+// ErrOther says that a file has logs, but none of the program.
+var ErrOther = errors.New("the file has logs of other programs")
+
 // Read returns the visits of a program with so many slots.
 func Read(r io.Reader, program string, slots int) (*Counts, error) {
 	c := &counter{program: program, prev: -1, exits: map[int]bool{}}
@@ -66,7 +69,7 @@ func Read(r io.Reader, program string, slots int) (*Counts, error) {
 	}
 	if !c.found {
 		if c.named {
-			return nil, fmt.Errorf("no log of the program %q: the file has logs of other programs", program)
+			return nil, fmt.Errorf("no log of the program %q: %w", program, ErrOther)
 		}
 		return nil, errors.New(`no counts: neither a verifier log of level 2 nor lines "SLOT COUNT"`)
 	}

@@ -41,6 +41,11 @@ function runs(d, blocks) {
   return out;
 }
 
+// isRecounted reports whether a block's visits are others than in the old version; growth
+// is the difference.
+const isRecounted = (d, b) => d.before?.[b] !== undefined && d.counts?.[b] !== undefined && d.before[b] !== d.counts[b];
+const growth = (d, b) => Math.abs(d.counts[b] - d.before[b]);
+
 const plural = (n, one) => `${n} ${one}${n === 1 ? "" : "s"}`;
 
 // parts returns what the outline says of the program shown.
@@ -51,6 +56,7 @@ function parts(d, lines) {
   for (const f of d.func) sizes[f]++;
   const dead = runs(d, of((b) => !(d.flags[b] & REACHABLE) && d.marks?.[b] !== "removed"));
   const hot = of((b) => d.counts?.[b] > 0).sort((x, y) => d.counts[y] - d.counts[x]).slice(0, 10);
+  const recounted = of((b) => isRecounted(d, b)).sort((x, y) => growth(d, y) - growth(d, x));
   const kinds = ["mismatch", "changed", "added", "removed", "moved"];
   const changed = of((b) => d.marks?.[b]).sort((x, y) => kinds.indexOf(d.marks[x]) - kinds.indexOf(d.marks[y]) || x - y);
   const range = (r) => r.from === r.to ? nameOf(d, r.from) : `${nameOf(d, r.from)}–${nameOf(d, r.to)}`;
@@ -63,6 +69,7 @@ function parts(d, lines) {
     ...group("dead", dead.map((r) => () => item(r.from, range(r), words(r.from, d.reasons?.[r.from]))), "is:dead"),
     ...group("loops", of((b) => d.flags[b] & HEADER).map((b) => () => item(b, nameOf(d, b), line(b), (d.depth?.[b] ?? 1) - 1)), "is:header"),
     ...group("hottest", hot.map((b) => () => item(b, nameOf(d, b), words(b, plural(d.counts[b], "visit")))), "is:visited"),
+    ...group("visits changed", recounted.map((b) => () => item(b, nameOf(d, b), words(b, `${d.before[b]} → ${d.counts[b]}`))), "is:recounted"),
     ...group("notes", findingItems(d, ["note"]), "is:note"),
     ...group("possible", of((b) => d.flags[b] & MAYBE).map((b) => () => item(b, nameOf(d, b), line(b))), "is:possible"),
   ];

@@ -96,6 +96,7 @@ function marksOf(d, b) {
   if (flags & LANDING) out.push("landing pad");
   if (!(flags & REACHABLE)) out.push("unreachable");
   if (d.counts?.[b] !== undefined) out.push(`${d.counts[b]} ${d.counts[b] === 1 ? "visit" : "visits"}`);
+  if (d.before?.[b] !== undefined) out.push(`${d.before[b]} before`);
   return out;
 }
 

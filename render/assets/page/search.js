@@ -5,7 +5,7 @@ let at = -1, searches = 0, searching = Promise.resolve();
 // The questions "is:dead" and the like.
 const questions = {
   dead: (d, b) => !(d.flags[b] & REACHABLE), entry: (d, b) => d.flags[b] & ENTRY, exit: (d, b) => d.flags[b] & EXIT,
-  loop: (d, b) => d.depth?.[b] > 0, header: (d, b) => d.flags[b] & HEADER, visited: (d, b) => d.counts?.[b] > 0,
+  loop: (d, b) => d.depth?.[b] > 0, header: (d, b) => d.flags[b] & HEADER, visited: (d, b) => d.counts?.[b] > 0, recounted: isRecounted,
   indirect: (d, b) => d.status?.[b] !== undefined, unresolved: (d, b) => d.status?.[b] === "unresolved", possible: (d, b) => d.flags[b] & MAYBE,
   landing: (d, b) => d.flags[b] & LANDING,
   marked: (d, b) => d.marks?.[b] !== undefined, mismatch: (d, b) => d.marks?.[b] === "mismatch" || wrongBlocks(d).has(b),

@@ -1,13 +1,19 @@
-package main
+package union
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/internal/diff"
+	"github.com/bpfcfg/bpfcfg/internal/layers"
 	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/render"
 	"github.com/bpfcfg/bpfcfg/render/picture"
 )
@@ -15,9 +21,25 @@ import (
 // sideOf analyses an object as one side of a difference.
 func sideOf(t *testing.T, path string) diff.Side {
 	t.Helper()
-	side, failed, err := (&diffCmd{}).side(streams{}, path)
-	if err != nil || failed != nil {
-		t.Fatal(path, err, failed)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := load.ELF(path, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	prof, err := jit.LookupProfile(jit.DefaultProfile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	side := diff.Side{Input: path}
+	for _, p := range o.Programs {
+		a, err := pipeline.Run(p, prof, rewrite.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		side.Programs = append(side.Programs, diff.Compiled{Key: p.Name, Analysis: a})
 	}
 	return side
 }
@@ -49,6 +71,9 @@ func TestUnion(t *testing.T) {
 			for i := range r.Programs {
 				checkUnion(t, name, &r.Programs[i])
 			}
+			if _, err := HTML(r, Options{Title: name}); err != nil {
+				t.Error(name, err)
+			}
 			sides[0], sides[1] = sides[1], sides[0]
 		}
 	}
@@ -58,8 +83,8 @@ func TestUnion(t *testing.T) {
 // blocks, and those that are gone at the blocks of the union that have their instruction.
 func checkDiffFindings(t *testing.T, name string, p *diff.Program, s *render.Scene) {
 	t.Helper()
-	now := pageFindings(p.New)
-	for i, f := range diffFindings(p) {
+	now := layers.Findings(p.New)
+	for i, f := range findings(p) {
 		if i < len(now) {
 			if f != now[i] {
 				t.Errorf("%s %s: %+v, want %+v", name, p.Name, f, now[i])
@@ -81,7 +106,7 @@ func checkDiffFindings(t *testing.T, name string, p *diff.Program, s *render.Sce
 
 func checkUnion(t *testing.T, name string, p *diff.Program) {
 	t.Helper()
-	s := unionScene(p, name)
+	s := Scene(p, name)
 	checkDiffFindings(t, name, p, s)
 	blocks, edges := count(s)
 	if got, want := len(s.Blocks)-blocks[render.MarkRemoved], len(p.New.Graph.Blocks); got != want {
@@ -152,6 +177,60 @@ func TestMergeLines(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%v and %v by %v: %q, want %q", c.old, c.now, c.changes, got, c.want)
+		}
+	}
+}
+
+// TestVisits lays counts over both versions: each block has those of its version, and a
+// block of both has both.
+func TestVisits(t *testing.T) {
+	const name = "01_ipproto_xdp.o"
+	old, now := sideOf(t, testenv.Path(t, "corpus/out-plain/"+name)), sideOf(t, testenv.Path(t, "corpus/out/"+name))
+	p := &diff.Compare(old, now).Programs[0]
+	m := newMaker(Options{Visits: [2]*layers.Visits{{File: "old.txt", Data: []byte("0 3\n")}, {File: "new.txt", Data: []byte("0 7\n")}}})
+	a, b, err := m.scenes(p)
+	if err != nil || m.missing() != nil {
+		t.Fatal(err, m.missing())
+	}
+	s := join(p, a, b, name)
+	if s.Counted != "visits in new.txt, before: visits in old.txt" {
+		t.Errorf("%q", s.Counted)
+	}
+	if first := &s.Blocks[0]; *first.Count != 7 || *first.CountBefore != 3 {
+		t.Errorf("%d and %d visits of the first block, want 7 and 3", *first.Count, *first.CountBefore)
+	}
+	for i := range s.Blocks {
+		blk := &s.Blocks[i]
+		if blk.Count == nil {
+			t.Errorf("%s has no count", blk.Name)
+		}
+		both := blk.Mark != render.MarkAdded && blk.Mark != render.MarkRemoved
+		if both != (blk.CountBefore != nil) {
+			t.Errorf("%s, mark %q: count before %v", blk.Name, blk.Mark, blk.CountBefore)
+		}
+	}
+}
+
+// TestVisitsOfOthers states that a log must have one of the programs, not all.
+func TestVisitsOfOthers(t *testing.T) {
+	object := testenv.Path(t, "corpus/out/17_range_checked.o")
+	side := sideOf(t, object)
+	if len(side.Programs) < 2 {
+		t.Fatal("one program")
+	}
+	log := func(name string) *layers.Visits {
+		return &layers.Visits{File: "x.log", Data: []byte("func#0 @0\nprog '" + name + "': -- BEGIN PROG LOAD LOG --\n0: R1=ctx() R10=fp0\n0: (b7) r0 = 0\n")}
+	}
+	r := diff.Compare(side, side)
+	for name, fails := range map[string]bool{side.Programs[1].Key: false, "nobody": true} {
+		m := newMaker(Options{Visits: [2]*layers.Visits{nil, log(name)}})
+		for i := range r.Programs {
+			if _, _, err := m.scenes(&r.Programs[i]); err != nil {
+				t.Fatal(name, err)
+			}
+		}
+		if got := m.missing() != nil; got != fails {
+			t.Errorf("%s: %v", name, m.missing())
 		}
 	}
 }

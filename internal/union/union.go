@@ -1,4 +1,7 @@
-package main
+// Package union makes one picture of two builds of a program: every block, edge and byte
+// of both once, with marks on what is not in both or not the same. Its pages open in the
+// viewer of render.
+package union
 
 import (
 	"fmt"
@@ -20,15 +23,21 @@ type union struct {
 	fn    []int // of each old function, its function in s
 }
 
-// unionScene returns the picture of a difference: every block and edge of both
+// Scene returns the picture of a difference: every block and edge of both
 // versions once, with marks on those that are not in both or not the same, and
 // the machine code of both.
-func unionScene(p *diff.Program, title string) *render.Scene {
-	u := &union{p: p, s: picture.Scene(p.New, title), old: picture.Scene(p.Old, title)}
+func Scene(p *diff.Program, title string) *render.Scene {
+	return join(p, picture.Scene(p.Old, title), picture.Scene(p.New, title), title)
+}
+
+// join adds the older version's scene to the newer one's.
+func join(p *diff.Program, old, now *render.Scene, title string) *render.Scene {
+	u := &union{p: p, s: now, old: old}
 	u.s.Subtitle = fmt.Sprintf("%s · blocks: %s", title, p.Counts)
 	u.funcs()
 	u.blocks()
 	u.changes()
+	u.counts()
 	u.edges()
 	u.tables()
 	u.image()
@@ -46,13 +55,13 @@ func (u *union) funcs() {
 		if o >= 0 {
 			u.fn[o] = n
 		} else {
-			u.s.Funcs[n].Note = join(u.s.Funcs[n].Note, render.MarkAdded)
+			u.s.Funcs[n].Note = comma(u.s.Funcs[n].Note, render.MarkAdded)
 		}
 	}
 	for o, n := range u.fn {
 		if n < 0 {
 			f := u.old.Funcs[o]
-			f.Note = join(f.Note, render.MarkRemoved)
+			f.Note = comma(f.Note, render.MarkRemoved)
 			u.fn[o] = len(u.s.Funcs)
 			u.s.Funcs = append(u.s.Funcs, f) // Entry follows in blocks
 		}
@@ -153,6 +162,20 @@ func (u *union) changes() {
 			b.Why = fmt.Sprintf("b%d of the old version", d.ID[0])
 		}
 		b.Lines = mergeLines(u.old.Blocks[d.ID[0]].Lines, b.Lines, d.Lines)
+	}
+}
+
+// counts gives each block that is in both versions its visits in the old one, too.
+func (u *union) counts() {
+	if u.old.Counted != "" && u.s.Counted != "" {
+		u.s.Counted += ", before: " + u.old.Counted
+	} else if u.old.Counted != "" {
+		u.s.Counted = u.old.Counted + ", the old version"
+	}
+	for o, n := range u.block {
+		if n < len(u.p.New.Graph.Blocks) {
+			u.s.Blocks[n].CountBefore = u.old.Blocks[o].Count
+		}
 	}
 }
 
@@ -309,4 +332,12 @@ func (u *union) notes() {
 	if v := u.p.Verdict; v[0] != v[1] {
 		u.s.Notes = append(u.s.Notes, fmt.Sprintf("kernel's rules: %s, was: %s", v[1], v[0]))
 	}
+}
+
+// comma puts two notes together.
+func comma(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + ", " + b
 }
