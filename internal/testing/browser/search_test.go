@@ -125,3 +125,12 @@ func TestSearchLarge(t *testing.T) {
 	b.keys("\r")
 	want(b, chosen, "b70")
 }
+
+// manyMarked is a program whose blocks all have a mark and no name.
+func manyMarked(mark string) *render.Scene {
+	s := rendertest.Random(700, 3)
+	for i := range s.Blocks {
+		s.Blocks[i].Mark = mark
+	}
+	return s
+}

@@ -125,12 +125,27 @@ function paintBoxes(px, d, w, h) {
     const dead = !(d.flags[b] & REACHABLE);
     if (!near) {
       px.rect(bx, by, bw, bh, dead ? ink.hatch : d.marks?.[b] || d.counts ? blockInk(d, b, false) : ink.boxline);
+      paintMark(px, d.marks?.[b], bx, by, bw, bh);
       continue;
     }
     px.rect(bx, by, bw, bh, ink.boxline);
     px.rect(bx + line, by + line, bw - 2 * line, bh - 2 * line, blockInk(d, b, true));
     if (dead) px.hatch(bx, by, bw, bh, ink.hatch);
+    paintMark(px, d.marks?.[b], bx, by, bw, bh);
   }
+}
+
+// Strokes of the signs of marks, in quarters of their size: x, y, w, h.
+const markSigns = { added: [0, 1.5, 4, 1, 1.5, 0, 1, 4], removed: [0, 1.5, 4, 1], changed: [0, 1, 2, 1, 2, 2, 2, 1], moved: [0, 0, 2, 1, 2, 1.5, 2, 1, 0, 3, 2, 1],
+  mismatch: [0, 0.5, 4, 1, 0, 2.5, 4, 1] };
+
+// paintMark draws the sign of a mark, which says without a colour what the colour says, into
+// a box that has room for it.
+function paintMark(px, mark, x, y, w, h) {
+  const signs = mark && markSigns[mark], size = Math.min(w, h, 14 / px.at.scale) * 0.7, q = size / 4;
+  if (!signs || size * px.at.scale < 4) return;
+  const left = x + (w - size) / 2, top = y + (h - size) / 2;
+  for (let i = 0; i < signs.length; i += 4) px.rect(left + q * signs[i], top + q * signs[i + 1], q * signs[i + 2], q * signs[i + 3], ink.text);
 }
 
 // paintStrip draws the machine code.
