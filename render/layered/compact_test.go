@@ -14,7 +14,8 @@ func TestCompact(t *testing.T) {
 	for seed := range uint64(40) {
 		g := randomCFG(rand.New(rand.NewPCG(seed, 21)), 30)
 		opt := Options{}.withDefaults(g)
-		p, err := inRows(g, opt, &work{ctx: context.Background()})
+		plan := newPlan(g, opt)
+		p, err := inRows(plan, plan.ranks(opt.MaxWidth), &work{ctx: context.Background()})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -66,12 +66,12 @@ type Edge struct {
 
 // Options tune Layout. Zero values mean the defaults.
 type Options struct {
-	NodeGap  int // pixels between boxes of a row, default 40
-	MinGap   int // pixels that are left of that where a drawing is made narrower, default 24
+	NodeGap  int // pixels between boxes of a row, default 32
+	MinGap   int // pixels that are left of that where a drawing is made narrower, default 20
 	TrackGap int // pixels between parallel lines, default 8
-	ChanTop  int // pixels from a row to its first track below, default 10
-	ChanEnd  int // pixels from the last track to the row below: arrow heads, labels; default 16
-	MaxWidth int // pixels that a row of boxes may take before it is broken, default from the area
+	ChanTop  int // pixels from a row to its first track below, default 8
+	ChanEnd  int // pixels from the last track to the row below: arrow heads, labels; default 14
+	MaxWidth int // pixels that a row of boxes may take before it is broken; by default widths are tried
 
 	// Slack is how much wider than its widest row a drawing may be in pixels before
 	// lines that are straight get bends; default 480, two boxes.
@@ -153,28 +153,22 @@ func LayoutContext(ctx context.Context, g Graph, opt Options) (Placement, error)
 	if len(g.Nodes) == 0 {
 		return Placement{Routes: make([]Route, len(g.Edges))}, ctx.Err()
 	}
+	fixed := opt.MaxWidth > 0
 	opt = opt.withDefaults(g)
 	w := &work{ctx: ctx, report: opt.Progress}
-	p, err := inRows(g, opt, w)
+	w.at(phaseRows, 0)
+	p, err := newPlan(g, opt).best(w, fixed)
 	if err != nil {
 		return Placement{}, err
 	}
-	tighten(g, &p, opt)
-	squeeze(g, &p, opt)
-	tighten(g, &p, opt) // what has less beside it goes farther up
 	w.at(phaseDone, 0)
 	return p, nil
 }
 
 // inRows places the graph in rows and channels, each as high as its highest part.
-func inRows(g Graph, opt Options, w *work) (Placement, error) {
-	w.at(phaseRows, 0)
-	d := search(g)
-	loops := findLoops(g, d)
-	idom := immediate(g, d)
-	gr := findGroups(g, d, loops, idom)
-	ranks := assignRanks(g, d, gr, idom, opt.MaxWidth, opt.NodeGap)
-	c := makeCells(g, d, gr, ranks, opt)
+func inRows(p *plan, ranks []int, w *work) (Placement, error) {
+	opt := p.opt
+	c := makeCells(p.g, p.d, p.gr, ranks, opt)
 	order(c, opt.Sweeps, w)
 	w.at(phasePlaces, 0)
 	if w.ended() {
@@ -202,11 +196,11 @@ func (o Options) withDefaults(g Graph) Options {
 			*p = v
 		}
 	}
-	def(&o.NodeGap, 40)
-	def(&o.MinGap, min(24, o.NodeGap))
+	def(&o.NodeGap, 32)
+	def(&o.MinGap, min(20, o.NodeGap))
 	def(&o.TrackGap, 8)
-	def(&o.ChanTop, 10)
-	def(&o.ChanEnd, 16)
+	def(&o.ChanTop, 8)
+	def(&o.ChanEnd, 14)
 	def(&o.Slack, 480)
 	cells := 4*(len(g.Nodes)+len(g.Edges)) + 20_000
 	if slices.ContainsFunc(g.Edges, func(e Edge) bool { return e.Hidden }) {
