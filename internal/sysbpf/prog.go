@@ -204,7 +204,13 @@ func LoadProg(l *Load) (fd FD, log string, err error) {
 // loadWithLog loads a program with a log of a level, or of a lower one if that
 // does not fit.
 func loadWithLog(attr *loadAttr, level uint32, size int) (fd FD, log string, err error) {
-	buf := make([]byte, size)
+	// Pages that the kernel does not write to cost nothing this way, which in user-mode Linux is
+	// most of the time.
+	buf, err := unix.Mmap(-1, 0, max(size, 1), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_PRIVATE|unix.MAP_ANONYMOUS)
+	if err != nil {
+		return -1, "", err
+	}
+	defer unix.Munmap(buf) //nolint:errcheck // it was mapped
 	for {
 		attr.logLevel, attr.logSize, attr.log = level, uint32(len(buf)), pointer(buf)
 		if level == 0 {
