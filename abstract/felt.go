@@ -30,15 +30,15 @@ func (q Quirks) Or(p Quirks) Quirks {
 		a[i] = a[i] || b[i]
 	}
 	return Quirks{a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13],
-		a[14], a[15], a[16], a[17], a[18], a[19], a[20], a[21], a[22], a[23], a[24], a[25], a[26], a[27]}
+		a[14], a[15], a[16], a[17], a[18], a[19], a[20], a[21], a[22], a[23], a[24], a[25], a[26], a[27], a[28]}
 }
 
 // list returns all quirks in the order of their declaration; Or names no field, so
 // that it does not compile with one more.
-func (q Quirks) list() [28]bool {
+func (q Quirks) list() [29]bool {
 	return [...]bool{q.NoDivision, q.LostCode, q.NoLoadOffset, q.NullLookups, q.FewNotNull, q.NoTrust, q.FewFrames,
 		q.EqualByBits, q.OnlyConstants, q.NoLinkedAdd, q.NoLinkedSub, q.PerhapsLinkedSub, q.NoSame, q.NoTrying,
-		q.NoMixedZeros, q.StaleLinks, q.DeadLinks, q.MayNotExit, q.BareResults,
+		q.NoMixedZeros, q.KeptZeros, q.StaleLinks, q.DeadLinks, q.MayNotExit, q.BareResults,
 		q.HalfPointer, q.StaleResult, q.MixedPlain, q.OuterFrame, q.SharedFill, q.DeadCount, q.StrictLinks,
 		q.PerhapsBare, q.AllGlobals}
 }

@@ -89,7 +89,7 @@ func (r *run) pendingStore(ptr, val *Value, s *State) {
 		case a.Kind == Stack && int(a.Obj) < len(s.frames):
 			f := s.edit(int(a.Obj))
 			f.lost = f.lost || val.has(mayBeLocal)
-			f.weak(-stackSize, 0, byteMisc, r.a.opt.Rules)
+			f.weak(-stackSize, 0, byteMisc)
 			s.cover = true
 		case a.flags&maybeLocal != 0:
 			forgetFrames(s)

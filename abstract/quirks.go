@@ -51,6 +51,9 @@ type Quirks struct {
 	// NoMixedZeros: a load of stack bytes that were stored as zeros and of others that
 	// are part of a spilled 0 is a number of which nothing is known (before Linux 7.3).
 	NoMixedZeros bool
+	// KeptZeros: zeros beside a spilled number stay zeros when one is stored there at a variable
+	// offset, or do not (before Linux 7.0; in 6.18.15 and 6.19.14 they do, in 6.12.117 they do not).
+	KeptZeros bool
 	// StaleLinks: the constant that was added to a number stays when its link ends, and a
 	// number that is added to itself stays linked, so that the verifier takes other
 	// numbers for known than they are (before Linux 7.2, or less in stable releases).
@@ -131,6 +134,7 @@ func QuirksOf(k kernel.Features) Quirks {
 		PerhapsBare:  !k.Has(kernel.BareResults) && !k.Has(kernel.TrustedResults),
 		NoTrying:     !k.Has(kernel.TryBranches),
 		NoMixedZeros: !k.Has(kernel.MixedZeros),
+		KeptZeros:    !k.Has(kernel.ScrubbedZeros),
 		LostCode:     k.Has(kernel.Gotox) && !k.Has(kernel.SpilledCode),
 		NoLoadOffset: k.Has(kernel.Gotox) && !k.Has(kernel.TableLoadOffset),
 	}

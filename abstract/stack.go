@@ -180,28 +180,53 @@ func (f *frame) scrub(s *slot) {
 
 // weak marks the bytes from lo to before hi as perhaps overwritten: by a zero
 // if k is byteZero, which leaves zeros what they are, else by anything
-// (kernel/bpf/verifier.c check_stack_write_var_off, Linux 7.3). By rules Kernel a spilled
-// zero is vague after another: on a path that knows the offset the verifier drops it.
-func (f *frame) weak(lo, hi int64, k byteKind, rules Rules) {
+// (kernel/bpf/verifier.c check_stack_write_var_off, Linux 7.3).
+func (f *frame) weak(lo, hi int64, k byteKind) {
 	lo, hi = max(lo, -stackSize), min(hi, 0)
 	for ; lo < hi; lo++ {
 		num := int16((-lo + 7) / 8)
 		s := f.at(num)
 		b := lo + 8*int64(num)
-		switch zero := s.zeroByte(int(b)) || s.bytes[b] == byteVague; {
-		case zero && k == byteZero && (rules == Exact || s.bytes[b] != byteSpill):
+		zero := s.zeroByte(int(b)) || s.bytes[b] == byteVague
+		if zero && k == byteZero {
 			continue
-		case zero && k != byteMisc && s.val.zero():
-			spilled := s.spilled() // the verifier may keep it
-			f.scrub(s)
-			f.fill(-8*int64(num), -8*int64(num)+int64(spilled), byteVague)
-		default:
-			f.scrub(s)
-			if s.bytes[b] = byteMisc; zero && k == byteVague {
+		}
+		f.scrub(s)
+		if s.bytes[b] = byteMisc; zero && k == byteVague {
+			s.bytes[b] = byteVague
+		}
+	}
+}
+
+// weakSpills takes the values out of the slots from lo to before hi as the verifier does
+// before such a store: zeros beside a value are forgotten with it, or stay (Quirks.KeptZeros).
+// A spilled zero stays if a zero is stored, but not on a path that knows the offset, which
+// another one may stand for. It reports whether the quirk makes a difference.
+//
+// Source: kernel/bpf/verifier.c check_stack_write_var_off and scrub_special_slot, Linux 7.3.
+func (f *frame) weakSpills(lo, hi int64, k byteKind, kept bool) (felt bool) {
+	first, last := (min(-lo, stackSize)+7)/8, (-min(hi, 0)+8)/8
+	for num := int16(first); num >= int16(last); num-- {
+		if s := f.get(num); s == nil || s.val == nil {
+			continue
+		}
+		s := f.at(num)
+		old, zero := s.bytes, k != byteMisc && s.val.zero()
+		f.scrub(s)
+		for b, was := range old {
+			switch {
+			case zero && was != byteMisc && was != byteInvalid:
 				s.bytes[b] = byteVague
+			case was == byteZero || was == byteVague:
+				if felt = true; kept {
+					s.bytes[b] = byteVague
+				} else {
+					s.bytes[b] = byteMisc
+				}
 			}
 		}
 	}
+	return felt
 }
 
 // leqFrame reports whether every stack that f describes is one of g's; leq
@@ -288,12 +313,16 @@ func leqSlot(s, t *slot, leq func(a, b *Value) bool, f *frame, lost bool) bool {
 		return false // a pointer would be lost unnoticed
 	}
 	for b := range t.bytes {
-		if t.bytes[b] == byteZero && s.bytes[b] != byteZero {
+		if t.bytes[b] == byteZero && (s.bytes[b] != byteZero || !s.like(t)) {
 			return false
 		}
 	}
 	return true
 }
+
+// like reports whether both slots hold a value or both none. The verifier forgets zeros
+// together with the value beside them, so zeros beside one are others than zeros alone.
+func (s *slot) like(t *slot) bool { return (s.val == nil) == (t.val == nil) }
 
 // all reports whether every byte of the slot is of kind k.
 func (s *slot) all(k byteKind) bool {
@@ -407,7 +436,7 @@ func joinSlots(s, t *slot, unknowns [2]*Value, join func(a, b *Value) *Value) (s
 		switch {
 		case out.val != nil && b < n:
 			out.bytes[b] = byteSpill
-		case t != nil && s.bytes[b] == byteZero && t.bytes[b] == byteZero:
+		case t != nil && s.bytes[b] == byteZero && t.bytes[b] == byteZero && s.like(&out) && t.like(&out):
 			out.bytes[b] = byteZero
 		default:
 			out.bytes[b] = byteMisc

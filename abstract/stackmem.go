@@ -240,7 +240,10 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 	case fixed && only:
 		f.fill(lo, lo+int64(acc.size), kind)
 	default:
-		f.weak(lo, hi+int64(acc.size), kind, r.a.opt.Rules)
+		if r.a.opt.Rules == Kernel {
+			r.a.f.felt.KeptZeros = f.weakSpills(lo, hi+int64(acc.size), kind, r.a.opt.Quirks.KeptZeros) || r.a.f.felt.KeptZeros
+		}
+		f.weak(lo, hi+int64(acc.size), kind)
 	}
 }
 

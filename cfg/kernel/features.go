@@ -67,6 +67,7 @@ const (
 	NotNull         // buffers, maps and trusted objects are assumed to be not null
 	CalledGlobals   // global functions are verified when something calls them
 	DeepCalls       // calls nest 16 deep, not 8
+	ScrubbedZeros   // zeros beside a spilled number are forgotten with it by a store at a variable offset
 	MixedZeros      // bytes of the stack are zero where some were stored as such and others are of a spilled 0
 	CallbackLimits  // callbacks may neither use legacy packet loads nor tail call, without exception
 	EqualByRange    // == and != are decided by ranges, not by known bits alone
@@ -162,6 +163,7 @@ func Table() [featureCount]Row {
 		NotNull:         row(6012, 0, Read, "buffers, maps and trusted objects are not null"),
 		CalledGlobals:   row(6008, 0, Recorded, "global functions are verified when something calls them"),
 		DeepCalls:       row(7002, 0, Read, "calls nest 16 deep, not 8"),
+		ScrubbedZeros:   row(7000, 0, Recorded, "a store at a variable offset forgets zeros beside a spill; 6.12.117 too"),
 		MixedZeros:      row(7003, 0, Read, "a load of zeros and of parts of a spilled 0 is 0"),
 		CallbackLimits:  row(7002, 0, Read, "no packet loads and tail calls in callbacks; stable releases before differ"),
 		EqualByRange:    row(6004, 0, Recorded, "== and != are decided by ranges"),
