@@ -95,11 +95,12 @@ func (d *drawing) stripParts(b int) {
 // link draws the line from a block to its code, with the block's name and
 // colour at the left end, where there are not too many.
 func (d *drawing) link(b int, k *Link) {
-	far := ""
-	if len(d.l.Strip.Links) > manyLinks || max(k.Y1-k.Y0, k.Y0-k.Y1) > farLink || k.Before != (d.l.Strip.Before != nil) {
+	st, far := d.l.Strip, ""
+	if len(st.Links) > manyLinks || len(st.Columns) > 0 || max(k.Y1-k.Y0, k.Y0-k.Y1) > farLink ||
+		k.Before != (st.Before != nil) {
 		far = " far"
 	}
-	if len(d.l.Strip.Links) <= manyLinks {
+	if len(st.Links) <= manyLinks {
 		name, _ := clip(visible.Text(d.scene.Blocks[b].Name), 8)
 		d.text(k.X0-smallWidth(columns(name))-4, k.Y0+4, "off small", name)
 	}
@@ -207,7 +208,30 @@ func (d *drawing) arc(i int) {
 		return
 	}
 	d.about(j.Edge, arc, a.path(a.Y1), title)
-	d.path("a"+strconv.Itoa(k), at(a.X, a.Y1).By(7, -3, 0, 6).Close(), "")
+	if !a.Leaves {
+		d.arcHead(k, &a)
+	}
+}
+
+func (d *drawing) arcHead(kind int, a *Arc) {
+	d.path("a"+strconv.Itoa(kind), at(a.X, a.Y1).By(7, -3, 0, 6).Close(), "")
+}
+
+// entries draws where jumps from other columns come in.
+func (d *drawing) entries() {
+	for _, e := range d.l.Strip.Entries {
+		if e.Far {
+			continue
+		}
+		k := kindStyle(d.scene.Image.Jumps[e.Jump].Kind)
+		x, dir := e.X+e.Bulge, 1
+		if e.Y1 < e.Y0 {
+			dir = -1
+		}
+		r := max(1, min(6, (e.Y1-e.Y0)*dir/2))
+		d.path("arc h"+strconv.Itoa(k), at(x, e.Y0).V(e.Y1-dir*r).Curve(x, e.Y1, x-r, e.Y1).H(e.X+6), "")
+		d.arcHead(k, &e.Arc)
+	}
 }
 
 // path returns the arc up to y on the rail, or to its end where y is that.
@@ -221,6 +245,9 @@ func (a *Arc) path(y int) *display.Path {
 		return at(a.X, a.Y0).H(x)
 	}
 	turn := at(a.X, a.Y0).H(x-r).Curve(x, a.Y0, x, a.Y0+dir*r)
+	if y == a.Y1 && a.Leaves {
+		return turn.V(y)
+	}
 	if y != a.Y1 {
 		// Up to where the next one has turned.
 		return turn.V(y + dir*min(r, max(0, (a.Y1-y)*dir-r)))
@@ -252,6 +279,7 @@ func (d *drawing) stripBack() {
 				d.arc(i)
 			}
 		}
+		d.entries()
 	})
 }
 
@@ -296,8 +324,8 @@ func (d *drawing) imageMarks(m *Image, st *Strip) {
 			f.Len, f.Prologue))
 	}
 	for _, k := range m.Marks {
-		y := st.at(k.Offset)
-		r := Rect{st.X, y, 6, max(st.at(k.Offset+k.Len)-y, 2)}
+		r := st.span(k.Offset, k.Len)
+		r.W, r.H = 6, max(r.H, 2)
 		class := "other"
 		switch k.Kind {
 		case BytesEpilogue:
@@ -310,7 +338,8 @@ func (d *drawing) imageMarks(m *Image, st *Strip) {
 		d.titled(r, class, 0, k.title())
 	}
 	for _, o := range m.Endbr {
-		d.path("endbr", at(st.X-1, st.at(o)-1).By(6, 3, -6, 3).Close(), fmt.Sprintf("endbr64 at +0x%x", o))
+		r := st.span(o, 0)
+		d.path("endbr", at(r.X-1, r.Y-1).By(6, 3, -6, 3).Close(), fmt.Sprintf("endbr64 at +0x%x", o))
 	}
 }
 
@@ -343,11 +372,14 @@ func (d *drawing) table(t int, r Rect, tab *Table) {
 	if tab.Bias == nil {
 		first = "entry"
 	}
-	d.text(r.X+8, r.Y+46, "note small", first)
-	d.stages(r, r.Y+46, "note small", &cols, d.lim.stageNames())
-	high := tableRowHeight(len(rows), d.l.Strip.H)
+	g := gridOf(len(rows), d.l.Strip.H)
+	for i := range g.columns {
+		part := g.column(r, i)
+		d.text(part.X+8, r.Y+46, "note small", first)
+		d.stages(part, r.Y+46, "note small", &cols, d.lim.stageNames())
+	}
 	for i := range rows {
-		d.tableRow(r, r.Y+tableHead+high*i+high/2+4, &cols, &rows[i])
+		d.tableRow(g.column(r, i/g.rows), g.y(r.Y, i)+4, &cols, &rows[i])
 	}
 	d.aims(t, r)
 }
@@ -384,7 +416,7 @@ func (d *drawing) aims(t int, r Rect) {
 		far = " far"
 	}
 	few := far
-	if len(st.Aims[t]) > manyAims {
+	if len(st.Aims[t]) > manyAims || len(st.Columns) > 0 {
 		far = " far"
 	}
 	if r.X < st.X {
@@ -396,13 +428,15 @@ func (d *drawing) aims(t int, r Rect) {
 		}
 		return
 	}
-	x, x1, past := r.X, st.X+st.W, r.X-tableGap+6
+	x, past := r.X, r.X-tableGap+6
 	mid := (x + past) / 2
 	for _, a := range st.Feeds[t] {
+		x1 := max(a.X1, st.X+st.W)
 		d.path("feed"+few, at(x1, a.Y1).H(past).Cubic(mid, a.Y1, mid, a.Y0, x-6, a.Y0), "")
 		d.path("a3", at(x, a.Y0).By(-7, -4, 0, 8).Close(), "")
 	}
 	for _, a := range st.Aims[t] {
+		x1 := max(a.X1, st.X+st.W)
 		d.path("aim"+far, at(x, a.Y0).Cubic(mid, a.Y0, mid, a.Y1, past, a.Y1).H(x1+6), "")
 		d.path("a3", at(x1, a.Y1).By(7, -3, 0, 6).Close(), "")
 	}

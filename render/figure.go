@@ -61,7 +61,7 @@ func (l *Layout) placeFigureStrip(s *Scene, x, top, bottom int) (right, newBotto
 		beside := l.profile(bottom)
 		for t := range s.Tables {
 			rows := tableRows(&s.Tables[t])
-			r := Rect{W: l.tableWidth(s, rows), H: tableHead + tableRowHeight(len(rows), st.H)*len(rows) + 6}
+			r := Rect{W: l.tableWidth(s, rows), H: gridOf(len(rows), st.H).height()}
 			r.X, r.Y = beside.nearest(r.H, st.Y, st.middle(rows)-r.H/2)
 			l.Tables[t] = r
 			beside.fill(r)

@@ -80,6 +80,24 @@ type Strip struct {
 	Aims   [][]Aim `json:"aims"`             // for each table where its rows point to
 	Feeds  [][]Aim `json:"feeds"`            // for each table the jumps that select from it
 	Before *Strip  `json:"before,omitempty"` // of Scene.Before: only Rect, Len, Pieces and Funcs
+	// Columns are the parts of a strip that goes on at the top again, the first in the
+	// place of Rect; empty for one that does not. Each is to its own scale.
+	Columns []Column `json:"columns,omitempty"`
+	Entries []Entry  `json:"entries,omitempty"` // where jumps from other columns come in
+}
+
+// Column is a part of a strip.
+type Column struct {
+	Rect
+	Offset int `json:"offset"` // of its first byte
+	Len    int `json:"len"`
+}
+
+// Entry is the way from the edge of a column to a target in it of jumps that come
+// from other columns: along a rail at X+Bulge from Y0, and to (X, Y1).
+type Entry struct {
+	Arc
+	Jump int `json:"jump"` // the first of them
 }
 
 // Step is the height of a byte offset.
@@ -100,6 +118,9 @@ type Arc struct {
 	Stem  int `json:"stem"`
 	// Far says that there was no lane left: the jump shows under the pointer only.
 	Far bool `json:"far,omitempty"`
+	// Leaves says that the target is in another column: the line ends on its rail, at
+	// the edge of the column.
+	Leaves bool `json:"leaves,omitempty"`
 }
 
 // Link ties a block in the CFG half to a piece of the strip.
@@ -117,8 +138,9 @@ type Link struct {
 // Row -1 where a jump leads to the table.
 type Aim struct {
 	Row int `json:"row"`
-	Y0  int `json:"y0"` // at the table
-	Y1  int `json:"y1"` // at the strip
+	Y0  int `json:"y0"`           // at the table
+	Y1  int `json:"y1"`           // at the strip
+	X1  int `json:"x1,omitempty"` // right side of its column, if the strip has columns
 }
 
 // View says which halves of the picture are drawn.
@@ -139,6 +161,9 @@ type PlaceOptions struct {
 	// MaxWidth is the width in pixels at which functions are put below each
 	// other, default from the area.
 	MaxWidth int
+	// Columns lets machine code that is much higher than the graph go on in columns. Pages
+	// have no columns.
+	Columns bool
 	// AllLines draws every edge as a line, also those to blocks to which many lead.
 	AllLines bool
 	// Progress, if not nil, is called as the work goes on: done of total parts,

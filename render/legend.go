@@ -184,6 +184,10 @@ func (d *drawing) stripItems() []legendItem {
 			far++
 		}
 	}
+	if n := len(d.l.Strip.Columns); n > 0 {
+		items = append(items, legendItem{0, fmt.Sprintf("code in %d columns; jumps into another one end at the edge", n),
+			func(int, int) {}})
+	}
 	if far > 0 {
 		items = append(items, legendItem{0, fmt.Sprintf("%d further jumps of the code show on hover", far),
 			func(int, int) {}})

@@ -60,7 +60,7 @@ func place(ctx context.Context, s *Scene, opt PlaceOptions) (*Layout, error) {
 		right, bottom = margin+w, top+h
 	}
 	if opt.View != ViewCFG && s.Image != nil {
-		right, bottom = l.placeStrip(s, right, top, bottom)
+		right, bottom = l.placeStrip(s, right, top, bottom, opt.Columns)
 	}
 	l.Legend = Rect{margin, bottom + 16, max(right-margin, 600), 0}
 	l.Legend.H = legendHeight(s, l)

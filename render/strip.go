@@ -19,7 +19,7 @@ const (
 
 // placeStrip places the machine code half right of x, between top and the
 // bottom of the other half, and returns the new right and bottom.
-func (l *Layout) placeStrip(s *Scene, x, top, bottom int) (right, newBottom int) {
+func (l *Layout) placeStrip(s *Scene, x, top, bottom int, columns bool) (right, newBottom int) {
 	if l.Detail == DetailFigure {
 		return l.placeFigureStrip(s, x, top, bottom)
 	}
@@ -30,11 +30,14 @@ func (l *Layout) placeStrip(s *Scene, x, top, bottom int) (right, newBottom int)
 	// To scale, as high as the other half, and more if that gives most pieces
 	// room for a label.
 	h := max(bottom-top-24, 200)
-	if len(m.Pieces) < 2000 {
-		h = max(h, min(12*len(m.Pieces), h+h/2))
+	if columns && s.Before == nil && l.foldStrip(s, Rect{x, top + 24, stripW, h}) {
+		return l.placeBeside(s, top, bottom)
+	}
+	if len(m.Pieces) < maxLabelled {
+		h = max(h, min(cellLeast*len(m.Pieces), h+h/2))
 	}
 	if len(l.Funcs) == 0 {
-		h = max(h, min(12*len(m.Pieces), 30_000))
+		h = max(h, min(cellLeast*len(m.Pieces), 30_000))
 	}
 	h = min(h, 8*m.Len)
 	var before *Strip
@@ -48,9 +51,18 @@ func (l *Layout) placeStrip(s *Scene, x, top, bottom int) (right, newBottom int)
 	st := newStrip(m, Rect{x, top + 24, stripW, h}, 0)
 	st.Before = before
 	l.Strip = st
+	return l.placeBeside(s, top, bottom)
+}
+
+// placeBeside places what belongs to the strip: jumps, tables, links.
+func (l *Layout) placeBeside(s *Scene, top, bottom int) (right, newBottom int) {
+	st := l.Strip
 	st.Aims, st.Feeds = make([][]Aim, len(s.Tables)), make([][]Aim, len(s.Tables))
-	right = st.X + stripW + st.placeArcs(s)
-	right, newBottom = l.placeTables(s, right, st.Y, max(bottom, st.Y+h+8))
+	right = st.placeArcs(s)
+	if len(st.Columns) > 0 {
+		st.placeParts(s.Image)
+	}
+	right, newBottom = l.placeTables(s, right, st.Y, max(bottom, st.Y+st.H+8))
 	l.placeLinks(s)
 	return right + 8, newBottom
 }
@@ -62,17 +74,18 @@ func newStrip(m *Image, r Rect, least int) *Strip {
 	if least > 0 {
 		st.stretch(m, least)
 	}
-	part := func(offset, n int) Rect {
-		y := st.at(offset)
-		return Rect{st.X, y, st.W, st.at(offset+n) - y}
-	}
+	st.placeParts(m)
+	return st
+}
+
+// placeParts places the pieces and functions of an image.
+func (st *Strip) placeParts(m *Image) {
 	for _, p := range m.Pieces {
-		st.Pieces = append(st.Pieces, part(p.Offset, p.Len))
+		st.Pieces = append(st.Pieces, st.span(p.Offset, p.Len))
 	}
 	for _, f := range m.Funcs {
-		st.Funcs = append(st.Funcs, part(f.Offset, f.Len))
+		st.Funcs = append(st.Funcs, st.span(f.Offset, f.Len))
 	}
-	return st
 }
 
 // stretch gives each piece a least height, and its share of the rest.
@@ -99,6 +112,9 @@ func (st *Strip) stretch(m *Image, least int) {
 
 // at returns the y of a byte offset.
 func (st *Strip) at(offset int) int {
+	if c := st.column(offset); c != nil {
+		return c.at(offset)
+	}
 	if st.Len == 0 {
 		return st.Y
 	}
@@ -117,80 +133,6 @@ func (st *Strip) at(offset int) int {
 		return to.Y
 	}
 	return from.Y + int(int64(offset-from.Offset)*int64(to.Y-from.Y)/int64(to.Offset-from.Offset))
-}
-
-// rail is the line that the jumps of one kind to one target share.
-type rail struct {
-	jumps  []int // by their offset
-	lo, hi int   // y
-}
-
-// rails groups the jumps that have arcs, shortest rails first.
-func (st *Strip) rails(s *Scene) []rail {
-	type key struct{ to, style int }
-	at := map[key]int{}
-	var rs []rail
-	tabled := s.tabledJumps()
-	for i, j := range s.Image.Jumps {
-		if tabled[i] {
-			continue
-		}
-		k := key{j.To, kindStyle(j.Kind)}
-		r, ok := at[k]
-		if !ok {
-			r = len(rs)
-			at[k] = r
-			rs = append(rs, rail{lo: st.at(j.To), hi: st.at(j.To)})
-		}
-		rs[r].jumps = append(rs[r].jumps, i)
-		rs[r].lo, rs[r].hi = min(rs[r].lo, st.at(j.From)), max(rs[r].hi, st.at(j.From))
-	}
-	for _, r := range rs {
-		slices.SortStableFunc(r.jumps, func(a, b int) int {
-			return cmp.Compare(s.Image.Jumps[a].From, s.Image.Jumps[b].From)
-		})
-	}
-	slices.SortStableFunc(rs, func(a, b rail) int { return cmp.Compare(a.hi-a.lo, b.hi-b.lo) })
-	return rs
-}
-
-// placeArcs draws the jumps on the right of the strip and returns the width
-// taken. Those of one kind to one target run together on a rail, as fifty
-// branches to one exit would be a blot; short rails are near the strip, longer
-// ones around them. Jumps for which maxLanes are not enough have no line.
-//
-// An indirect jump by way of a table has no arc: it has a line to the table,
-// whose rows point to the targets.
-func (st *Strip) placeArcs(s *Scene) int {
-	st.Arcs = make([]Arc, len(s.Image.Jumps))
-	rs := st.rails(s)
-	lanes := newLanes(st.H + 9)
-	lane, used := make([]int, len(rs)), 0
-	for i, r := range rs {
-		lane[i] = lanes.take(r.lo-st.Y, r.hi-st.Y+8) // 8: lines in one lane stay apart
-		if lane[i] <= maxLanes {
-			used = max(used, lane[i])
-		}
-	}
-	laneW := 8
-	if used > 12 {
-		laneW = 6
-	}
-	for i, r := range rs {
-		for n, k := range r.jumps {
-			j := s.Image.Jumps[k]
-			a := Arc{X: st.X + stripW, Y0: st.at(j.From), Y1: st.at(j.To), Far: lane[i] > maxLanes,
-				Bulge: 10 + laneW*min(lane[i], used+1)}
-			a.Stem = a.Y1
-			if j.From < j.To && n+1 < len(r.jumps) && s.Image.Jumps[r.jumps[n+1]].From < j.To {
-				a.Stem = st.at(s.Image.Jumps[r.jumps[n+1]].From)
-			} else if j.From >= j.To && n > 0 && s.Image.Jumps[r.jumps[n-1]].From >= j.To {
-				a.Stem = st.at(s.Image.Jumps[r.jumps[n-1]].From)
-			}
-			st.Arcs[k] = a
-		}
-	}
-	return 12 + laneW*(used+1)
 }
 
 // lanes assigns each interval the least lane above all that it overlaps: a
@@ -246,43 +188,6 @@ func (ls *lanes) set(i, a, b, lo, hi, n int) {
 	ls.set(2*i+1, mid+1, b, lo, hi, n)
 }
 
-// placeTables puts the tables right of the strip, each as near to the code that
-// it points to as the others leave room for.
-func (l *Layout) placeTables(s *Scene, right, top, bottom int) (int, int) {
-	if len(s.Tables) == 0 {
-		return right, bottom
-	}
-	return l.tablesAt(s, right+tableGap, top, bottom)
-}
-
-// tablesAt puts the tables at x.
-func (l *Layout) tablesAt(s *Scene, x, top, bottom int) (int, int) {
-	st, n := l.Strip, len(s.Tables)
-	widest := 0
-	l.Tables = make([]Rect, n)
-	order, want := make([]int, n), make([]int, n)
-	for t := range s.Tables {
-		rows := tableRows(&s.Tables[t])
-		l.Tables[t] = Rect{x, 0, l.tableWidth(s, rows), tableHead + tableRowHeight(len(rows), st.H)*len(rows) + 6}
-		widest = max(widest, l.Tables[t].W)
-		order[t], want[t] = t, st.middle(rows)
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(want[a], want[b]) })
-	places, gaps := make([]int, n), make([]int, n)
-	for i, t := range order {
-		places[i] = want[t] - l.Tables[t].H/2
-		gaps[i] = l.Tables[t].H + 16
-	}
-	spread(places, gaps, top, bottom)
-	for i, t := range order {
-		l.Tables[t].Y = places[i]
-		l.Tables[t].W = widest
-		bottom = max(bottom, places[i]+gaps[i])
-		l.aimTable(s, t)
-	}
-	return x + widest, bottom
-}
-
 func (l *Layout) tableWidth(s *Scene, rows []tableLine) int {
 	c := tableColumns(s, rows, l.Detail.limits())
 	return c.width()
@@ -303,21 +208,22 @@ func (st *Strip) middle(rows []tableLine) int {
 func (l *Layout) aimTable(s *Scene, t int) {
 	st, r := l.Strip, l.Tables[t]
 	rows := tableRows(&s.Tables[t])
-	high := tableRowHeight(len(rows), st.H)
+	g := gridOf(len(rows), st.H)
+	aim := func(row, y, offset int) Aim {
+		a := Aim{Row: row, Y0: y, Y1: st.at(offset)}
+		if c := st.column(offset); c != nil {
+			a.X1 = c.X + c.W
+		}
+		return a
+	}
 	for i, row := range rows {
 		if row.offset >= 0 {
-			st.Aims[t] = append(st.Aims[t], Aim{Row: i, Y0: r.Y + tableHead + high*i + high/2, Y1: st.at(row.offset)})
+			st.Aims[t] = append(st.Aims[t], aim(i, g.y(r.Y, i), row.offset))
 		}
 	}
 	for _, o := range s.feeds(t) {
-		st.Feeds[t] = append(st.Feeds[t], Aim{Row: -1, Y0: r.Y + 12, Y1: st.at(o)})
+		st.Feeds[t] = append(st.Feeds[t], aim(-1, r.Y+12, o))
 	}
-}
-
-// tableRowHeight returns the height of a table's rows: less where they would
-// not fit beside the strip.
-func tableRowHeight(rows, stripHeight int) int {
-	return min(15, max(11, (stripHeight-tableHead)/max(rows, 1)))
 }
 
 // placeLinks ties each block to its first piece with a line through the
@@ -338,7 +244,7 @@ func (l *Layout) placeLinks(s *Scene) {
 			seen[p.Block] = true
 			r, b := st.Pieces[i], l.Blocks[p.Block]
 			l.Strip.Links = append(l.Strip.Links, Link{Block: p.Block, Piece: i, Before: before,
-				X0: left - gutter + 50, Y0: b.Y + min(b.H/2, 40), X1: st.X, Y1: r.Y + r.H/2})
+				X0: left - gutter + 50, Y0: b.Y + min(b.H/2, 40), X1: r.X, Y1: r.Y + r.H/2})
 		}
 	}
 	if st.Before != nil {

@@ -179,3 +179,80 @@ func TestLabelLines(t *testing.T) {
 		}
 	}
 }
+
+// TestStripColumns folds a strip: pieces lie below each other in columns that do not
+// overlap, jumps into another column leave theirs at its edge and come in at that of the
+// other, once for each target.
+func TestStripColumns(t *testing.T) {
+	s := jumpScene(16_000, Jump{From: 100, To: 15_000, Kind: Taken}, Jump{From: 200, To: 15_000, Kind: Taken},
+		Jump{From: 15_900, To: 40, Kind: Goto}, Jump{From: 300, To: 500, Kind: Taken})
+	for o := 0; o < s.Image.Len; o += 16 {
+		s.Image.Pieces = append(s.Image.Pieces, Piece{Kind: PiecePadding, Offset: o, Len: 16})
+	}
+	whole, err := Place(s, PlaceOptions{View: ViewLayout})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := Place(s, PlaceOptions{View: ViewLayout, Columns: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := l.Strip
+	if len(st.Columns) != 3 || l.H > 4500 || whole.H < 3*st.H || len(whole.Strip.Columns) != 0 {
+		t.Fatalf("%d columns, %d high, without columns %d", len(st.Columns), l.H, whole.H)
+	}
+	for i, p := range st.Pieces {
+		c := st.Columns[st.columnOf(s.Image.Pieces[i].Offset)]
+		if p.X != c.X || p.Y < c.Y || p.Y+p.H > c.Y+c.H || p.H < 11 {
+			t.Fatalf("piece %d at %v, column %v", i, p, c.Rect)
+		}
+		if i > 0 && p.Y != st.Pieces[i-1].Y+st.Pieces[i-1].H && p.Y != c.Y {
+			t.Fatalf("piece %d at %v after %v", i, p, st.Pieces[i-1])
+		}
+	}
+	for i, c := range st.Columns[1:] {
+		if before := st.Columns[i]; c.X < before.X+before.W+columnGap {
+			t.Errorf("column %v after %v", c.Rect, before.Rect)
+		}
+	}
+	first, last := st.Columns[0], st.Columns[2]
+	for i, want := range []struct {
+		leaves bool
+		y      int
+	}{{true, first.Y + first.H + edgeRoom}, {true, first.Y + first.H + edgeRoom}, {true, last.Y - edgeRoom}, {false, st.at(500)}} {
+		if a := st.Arcs[i]; a.Leaves != want.leaves || a.Y1 != want.y {
+			t.Errorf("jump %d: %+v, want %+v", i, a, want)
+		}
+	}
+	var ends [][2]int
+	for _, e := range st.Entries {
+		ends = append(ends, [2]int{e.Y0, e.Y1})
+	}
+	slices.SortFunc(ends, func(a, b [2]int) int { return a[1] - b[1] })
+	want := [][2]int{{first.Y + first.H + edgeRoom, st.at(40)}, {last.Y - edgeRoom, st.at(15_000)}}
+	if !slices.Equal(ends, want) {
+		t.Errorf("jumps come in at %v, want %v", ends, want)
+	}
+}
+
+// TestTableGrid lets tables that are too high go on in columns, all of whose rows have
+// places of their own inside of the box.
+func TestTableGrid(t *testing.T) {
+	for _, rows := range []int{0, 1, 20, 350, 351, 1000} {
+		for _, strip := range []int{200, 3000, 9000} {
+			g := gridOf(rows, strip)
+			if g.columns*g.rows < rows || g.height() > max(strip, minStrip) {
+				t.Errorf("%d rows beside %d: %+v", rows, strip, g)
+			}
+			box := Rect{W: g.columns * 100, H: g.height()}
+			seen := map[[2]int]bool{}
+			for i := range rows {
+				at := [2]int{g.column(box, i/g.rows).X, g.y(0, i)}
+				if seen[at] || at[0]+100 > box.W || at[1]+g.high/2 > box.H {
+					t.Fatalf("%d rows beside %d: row %d at %v", rows, strip, i, at)
+				}
+				seen[at] = true
+			}
+		}
+	}
+}

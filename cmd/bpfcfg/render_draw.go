@@ -59,7 +59,7 @@ func (d drawing) draw(s *render.Scene) ([]byte, error) {
 
 // place lays the scene out with the chosen engine.
 func (d drawing) place(s *render.Scene) (*render.Layout, error) {
-	opt := render.PlaceOptions{View: render.View(d.view)}
+	opt := render.PlaceOptions{View: render.View(d.view), Columns: d.format != "html" && d.format != "json"}
 	if d.style == "figure" {
 		opt.Detail = render.DetailFigure
 	}

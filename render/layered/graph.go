@@ -218,7 +218,7 @@ func (o Options) withDefaults(g Graph) Options {
 // times as wide as high, were all rows full, and not less than five ordinary
 // boxes. Rows are not: drawings come out half as wide again as high. Rows of
 // cases are full; where there is little else, half as wide again is enough, up to
-// maxCaseRow.
+// maxCaseRow, and where that makes it higher than wide, as wide as high.
 func defaultWidth(g Graph, gap int) int {
 	var area int64
 	widest, sum := 0, 0
@@ -235,13 +235,13 @@ func defaultWidth(g Graph, gap int) int {
 			full++
 		}
 	}
+	most := far
+	if full*2 > len(g.Nodes) {
+		most = max(maxCaseRow, isqrt(area)*7/8) // about as wide as high
+	}
 	area += area / 2
 	if full*4 < 3*len(g.Nodes) {
 		area += area * 2 / 3
-	}
-	most := far
-	if full*2 > len(g.Nodes) {
-		most = maxCaseRow
 	}
 	return max(min(isqrt(area), most), 5*sum/len(g.Nodes), widest)
 }

@@ -11,7 +11,7 @@ import (
 
 // drawSVG returns the picture of a scene.
 func drawSVG(s *render.Scene) ([]byte, error) {
-	l, err := render.Place(s, render.PlaceOptions{})
+	l, err := render.Place(s, render.PlaceOptions{Columns: true})
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +23,7 @@ const pngWidth, pngHeight = 800, 800
 
 // drawPNG returns a picture made small.
 func drawPNG(s *render.Scene) ([]byte, error) {
-	l, err := render.Place(s, render.PlaceOptions{})
+	l, err := render.Place(s, render.PlaceOptions{Columns: true})
 	if err != nil {
 		return nil, err
 	}

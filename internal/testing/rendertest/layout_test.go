@@ -1,11 +1,18 @@
 package rendertest_test
 
 import (
+	"os"
 	"slices"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
+	"github.com/bpfcfg/bpfcfg/jit"
+	"github.com/bpfcfg/bpfcfg/jit/pipeline"
+	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/render"
+	"github.com/bpfcfg/bpfcfg/render/picture"
 )
 
 // TestLayouts checks of real and random programs what a layout promises: boxes
@@ -108,5 +115,37 @@ func checkDepths(t *testing.T, s rendertest.Sample, l *render.Layout) {
 		if len(headers) != s.Scene.Blocks[b].LoopDepth {
 			t.Errorf("%s: block %d is in %d areas and %d loops", s.Name, b, len(headers), s.Scene.Blocks[b].LoopDepth)
 		}
+	}
+}
+
+// TestThousandCases draws a switch of a thousand cases, by compares and by a table. Each
+// picture is about as wide as high: machine code and table go on in columns.
+func TestThousandCases(t *testing.T) {
+	prof, err := jit.LookupProfile(jit.DefaultProfile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, dir := range []string{"out-plain", "out"} {
+		data, err := os.ReadFile(testenv.Path(t, "corpus/"+dir+"/15_thousand_cases.o"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o, err := load.ELF(dir, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := pipeline.Run(o.Programs[0], prof, rewrite.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, _ := render.FoldGroups(picture.Scene(a, dir))
+		l, err := render.Place(s, render.PlaceOptions{Columns: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if most := 10_000; l.W > most || l.H > most {
+			t.Errorf("%s: %d pixels wide, %d high, want at most %d", dir, l.W, l.H, most)
+		}
+		t.Logf("%s: %d by %d pixels", dir, l.W, l.H)
 	}
 }
