@@ -193,9 +193,11 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 	if off != src.Off || held != src.held() {
 		old := src
 		src = src.with(off).covering(held)
-		_, counted := old.Off.Count(few)
-		if r.a.opt.Rules == Exact && counted && slack(op, is32, &zeroNumber.Alt, &old.Alt, &src.Alt) {
-			src.flags |= loose
+		if r.a.opt.Rules == Exact && src.flags&loose == 0 && !scalar.Moves(op, old.Off) {
+			_, counted := old.Off.Count(few)
+			if !counted || slack(op, is32, &zeroNumber.Alt, &old.Alt, &src.Alt) {
+				src.flags |= loose
+			}
 		}
 		src.flags &^= maybePtr | maybeLocal | foreign | object | atStart
 	}

@@ -30,7 +30,7 @@ func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *S
 	}
 	c := &compare{
 		r: r, pc: pc, cond: cond, is32: is32, a: a, b: b,
-		dst: in.Dst, src: in.Src, same: fromReg && in.Dst == in.Src,
+		dst: in.Dst, src: in.Src, same: fromReg && (in.Dst == in.Src || r.a.opt.Rules == Exact && equal(a, b)),
 	}
 	if !fromReg {
 		c.src = noReg
@@ -47,6 +47,11 @@ func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *S
 		fall.cover = fall.cover || onFall
 	}
 	return taken, fall
+}
+
+// equal reports whether two numbers are linked as equal ones.
+func equal(a, b *Value) bool {
+	return a.is(Number) && b.is(Number) && a.id != 0 && a.id == b.id && a.delta == b.delta && a.add == b.add
 }
 
 // carryOut returns the states on both edges, nil for one that is not followed.
@@ -148,7 +153,10 @@ func (c *compare) numbers(s *State) (taken, fall *State) {
 	s.cover = s.cover || guess
 	taken, fall = s.fork(), s
 	if c.same {
-		return taken, fall
+		if c.r.a.opt.Rules == Kernel {
+			return taken, fall
+		}
+		c.b, c.cond, c.src, c.same = constant(0), scalar.JNE, noReg, false // x & x is not 0 if x is not
 	}
 	c.refine(taken, c.cond, takenSide)
 	c.refine(fall, c.cond.Negate(), fallSide)
@@ -184,9 +192,11 @@ func (c *compare) lose(s *State, reg bytecode.Reg, v *Value) {
 // refine adds the knowledge that cond holds to a state.
 func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 	x, y, wideX, wideY := c.refined(s, cond, on)
-	c.update(s, c.dst, c.a, c.left(cond, c.a, c.b, x).covering(wideX), on)
+	left := c.left(cond, c.a, c.b, x).covering(wideX)
+	s.doubt = s.doubt || c.r.a.opt.Rules == Exact && !c.happens(cond, left)
+	c.update(s, c.dst, c.a, left, on)
 	if c.src != noReg {
-		c.update(s, c.src, c.b, c.left(cond, c.b, c.a, y).covering(wideY), on)
+		c.update(s, c.src, c.b, c.left(cond.Flip(), c.b, c.a, y).covering(wideY), on)
 	}
 	c.correlate(s)
 }
@@ -220,6 +230,7 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 			return v
 		}
 		w := *v
+		var shift *Value
 		switch {
 		case v.add == 0 && known.add == 0 || v.delta == known.delta:
 			w.Off, w.wide = known.Off, known.wide
@@ -232,6 +243,7 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 				return r.a.opt.Rules.alu(scalar.Add, v.add == 32 || known.add == 32, s, scalar.Const(d))
 			}
 			w.Off, w.wide = sum(known.Off), nil
+			shift = constant(d)
 			if known.wide != nil {
 				w.cover(sum(*known.wide))
 			}
@@ -245,6 +257,10 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 		w.flags |= known.flags & (loose | stands)
 		if known.src.holed() && (v.delta != known.delta || v.add != known.add) {
 			w.src, w.flags = known.src.bare(), w.flags|loose
+		}
+		if r.a.opt.Rules == Exact && shift != nil &&
+			slack(scalar.Add, v.add == 32 || known.add == 32, &known.Alt, &shift.Alt, &w.Alt) {
+			w.flags |= loose
 		}
 		return &w
 	})

@@ -114,7 +114,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 			args[i] = nil
 		}
 	}
-	e := &State{frames: []*frame{{}}, ids: s.ids, cover: s.cover, misled: s.misled,
+	e := &State{frames: []*frame{{}}, ids: s.ids, cover: s.cover, doubt: s.doubt, misled: s.misled,
 		stands: s.stands, sums: s.sums, locked: s.locked, held: s.held}
 	visible := reaches(args[:])
 	for i, v := range args {
@@ -148,7 +148,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 	wider := !ctx.entry.leq(e, r.a.opt.Rules) // the callee was followed with a more general state than e
 	for _, x := range ctx.exits {
 		out := &State{frames: s.frames, ids: s.ids, cover: s.cover || x.cover || wider,
-			misled: s.misled || x.misled, stands: s.stands || x.stands, sums: s.sums,
+			doubt: s.doubt || x.doubt, misled: s.misled || x.misled, stands: s.stands || x.stands, sums: s.sums,
 			ghosts: s.ghosts, outer: s.outer, locked: x.locked, held: x.held}
 		copy(out.regs[6:numRegs], s.regs[6:numRegs])
 		out.regs[0] = rebase(shift(x.regs[0], -1), s.ids)

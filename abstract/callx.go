@@ -13,6 +13,7 @@ func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 	v := r.read(pc, s, reg)
 	ind := r.a.indirect(pc)
 	var subs []int
+	sel := selection{doubt: s.doubt, off: r.a.opt.Rules != Exact}
 	why := ""
 	v.each(func(a *Alt) {
 		found, w := r.a.callees(a)
@@ -29,12 +30,12 @@ func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 			ind.direct = insertSorted(ind.direct, int(a.Obj))
 		} else {
 			ind.alts = addAlt(ind.alts, *a)
-			if a.tight() && len(ind.tight) < maxAccesses {
-				ind.tight = addAlt(ind.tight, *a)
-			}
 		}
+		sel.add(a, r.a.firsts(found))
 		subs = append(subs, found...)
 	})
+	s.doubt = s.doubt || sel.vague
+	ind.selects(&sel)
 	if len(ind.alts) > maxAccesses {
 		ind.alts = onePerObject(ind.alts)
 	}
@@ -53,6 +54,15 @@ func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 			r.follow(b, cfg.Return, out)
 		}
 	}
+}
+
+// firsts returns where subprograms start.
+func (a *analyzer) firsts(subs []int) []bytecode.PC {
+	out := make([]bytecode.PC, len(subs))
+	for i, sub := range subs {
+		out[i] = a.p.Subprogs[sub].Start
+	}
+	return out
 }
 
 // whole reports whether a function's address is unchanged since it was loaded.

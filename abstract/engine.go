@@ -56,6 +56,8 @@ type analyzer struct {
 	indirects bool // the program has an indirect jump or call
 	joins     int  // states that have been joined
 
+	readings []uint8 // by slot, by rules Exact: see numberReadings
+
 	order  [][]cfg.BlockID // of each subprogram, its blocks in reverse postorder
 	pos    []int32         // of each block, its index there
 	spares bool            // states are given up, see spare
@@ -358,7 +360,7 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 // exit records a state in which the subprogram returns r0.
 func (r *run) exit(s *State, r0 *Value) {
 	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids, cover: s.cover || r.grown > 0,
-		misled: s.misled, stands: s.stands, sums: s.sums, outer: s.outer, locked: s.locked, held: s.held}
+		doubt: s.doubt, misled: s.misled, stands: s.stands, sums: s.sums, outer: s.outer, locked: s.locked, held: s.held}
 	x.regs[0] = r0
 	s.share()
 	x.standFor(r.a.cover.exits[r.sub])

@@ -140,6 +140,9 @@ func (a *analyzer) prepare() {
 		a.order[sub] = append(a.order[sub], b)
 	}
 	a.indirects = slices.ContainsFunc(a.p.Insns, func(in bytecode.Insn) bool { return in.IsGotox() || in.IsCallx() })
+	if a.opt.Rules == Exact {
+		a.numberReadings()
+	}
 	a.selected = make(map[entryKey][]bytecode.PC)
 	a.stops = make([][]uint64, n)
 	a.spares, a.back = a.sparing(), make([][]int32, n)
@@ -217,9 +220,6 @@ func (f *Facts) finish() {
 			d.Accesses = append(d.Accesses, f.access(&a))
 		}
 		slices.SortStableFunc(d.Accesses, compareAccess)
-		for _, a := range d.tight {
-			d.proven = append(d.proven, f.access(&a))
-		}
 	}
 }
 

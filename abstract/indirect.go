@@ -33,9 +33,12 @@ type Indirect struct {
 	Refused bool
 
 	alts   []Alt
-	tight  []Alt // those of which an execution selects each entry, by rules Exact
-	proven []Access
 	direct []int // subprograms whose addresses were loaded by an instruction
+
+	// By rules Exact: the targets that executions select which get there in states without
+	// doubt, and those that all other states have in common. Both ascend.
+	sure, common []bytecode.PC
+	doubted      bool // there are others
 }
 
 // Access is a range of entries of a table that a code address was loaded from.
@@ -77,6 +80,7 @@ func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 	v := r.target(pc, in, s)
 	ind := r.a.indirect(pc)
 	var to []bytecode.PC
+	sel := selection{doubt: s.doubt, off: r.a.opt.Rules != Exact}
 	v.each(func(a *Alt) {
 		ts, why := r.a.targets(a)
 		if why == "" && len(ts) == 0 {
@@ -99,17 +103,14 @@ func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 			return
 		}
 		ind.alts = addAlt(ind.alts, *a)
-		if a.tight() {
-			ind.tight = addAlt(ind.tight, *a)
-		}
+		sel.add(a, ts)
 		to = append(to, ts...)
 		s.cover = s.cover || a.flags&loose != 0
 	})
+	s.doubt = s.doubt || sel.vague
+	ind.selects(&sel)
 	if len(ind.alts) > maxAccesses {
 		ind.alts = onePerObject(ind.alts)
-	}
-	if len(ind.tight) > maxAccesses {
-		ind.tight = ind.tight[:maxAccesses]
 	}
 	slices.Sort(to)
 	to = slices.Compact(to)

@@ -23,16 +23,94 @@ func (a *Access) Indices(p *bytecode.Program, rules Rules) []int {
 	return codeCells(&p.Maps[a.Map], a.Off, a.str)
 }
 
+// selection is what an indirect jump or call certainly selects in one state.
+type selection struct {
+	to    []bytecode.PC
+	any   bool // an alternative was added
+	vague bool // perhaps none of the targets of some alternative is selected
+	doubt bool // State.doubt
+	off   bool // nobody asks
+}
+
+// add adds an alternative and its targets. In doubt it is not known which alternative an
+// execution has.
+func (s *selection) add(a *Alt, to []bytecode.PC) {
+	switch {
+	case s.off:
+		return
+	case !a.tight():
+		s.vague = true
+		if to = nil; !s.doubt {
+			return
+		}
+	}
+	to = slices.Clone(to)
+	slices.Sort(to)
+	to = slices.Compact(to)
+	switch {
+	case !s.any:
+		s.to = to
+	case s.doubt:
+		s.to = common(s.to, to)
+	default:
+		s.to = union(s.to, to)
+	}
+	s.any = true
+}
+
+// select records what is selected in one more state.
+func (d *Indirect) selects(s *selection) {
+	switch {
+	case s.off:
+	case !s.doubt && len(s.to) > 0:
+		d.sure = union(d.sure, s.to)
+	case !d.doubted:
+		d.common, d.doubted = s.to, true
+	default:
+		d.common = common(d.common, s.to)
+	}
+}
+
+// union returns the numbers in either of two ascending slices.
+func union(a, b []bytecode.PC) []bytecode.PC {
+	if len(common(a, b)) == len(b) {
+		return a
+	}
+	out := slices.Concat(a, b)
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// common returns the numbers in both of two ascending slices.
+func common(a, b []bytecode.PC) []bytecode.PC {
+	if slices.Equal(a, b) {
+		return a
+	}
+	var out []bytecode.PC
+	for _, pc := range b {
+		if _, ok := slices.BinarySearch(a, pc); ok {
+			out = append(out, pc)
+		}
+	}
+	return out
+}
+
 // Selected returns the slots that an indirect jump or call can go to by either
 // rule, as far as they are known: ascending.
 func (d *Indirect) Selected(p *bytecode.Program, rules Rules) []bytecode.PC {
 	return d.targets(p, rules, d.Accesses)
 }
 
-// Proven returns those of Selected, by rules Exact, that some execution selects
-// which gets to the jump: the numbers that decide are free of each other, and
-// their sets have no members besides those that are computed.
-func (d *Indirect) Proven(p *bytecode.Program) []bytecode.PC { return d.targets(p, Exact, d.proven) }
+// Proven returns those of Selected, by rules Exact, that some execution selects, if any
+// gets to the jump: the numbers that decide are free of each other, and their sets have no
+// members besides those that are computed. If it is not known of any state whether an
+// execution gets there in it, those are proven that all states select.
+func (d *Indirect) Proven() []bytecode.PC {
+	if len(d.sure) == 0 {
+		return d.common
+	}
+	return d.sure
+}
 
 // targets returns the slots that accesses lead to, and the functions that the
 // register holds without any: ascending.

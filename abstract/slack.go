@@ -5,7 +5,10 @@ import (
 	"math/bits"
 	"slices"
 
+	"github.com/cilium/ebpf/asm"
+
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
+	"github.com/bpfcfg/bpfcfg/abstract/tnum"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
@@ -41,18 +44,42 @@ const (
 	mixed  int8   = -128
 )
 
-// readingAt returns the reading of the instruction at pc.
-func readingAt(pc bytecode.PC) uint64 { return 1 << (uint(pc) % 55) }
+// manyReadings is how many readings of instructions are told apart; the others are readings of
+// the context.
+const manyReadings = 55
+
+// numberReadings numbers the instructions that may read something, so that those that lie near
+// to each other are different readings.
+func (a *analyzer) numberReadings() {
+	a.readings = make([]uint8, a.p.Len())
+	n := uint8(0)
+	for pc := range a.p.Insns {
+		a.readings[pc] = n
+		switch in := a.p.Insns[pc]; in.Class() {
+		case asm.LdXClass, asm.LdClass, asm.StXClass:
+			n = (n + 1) % manyReadings
+		default:
+			if in.Code == bytecode.CodeCall || in.IsCallx() {
+				n = (n + 1) % manyReadings
+			}
+		}
+	}
+}
+
+// readingAt returns the reading of the instruction at pc, or of an argument there.
+func (a *analyzer) readingAt(pc bytecode.PC, arg int) uint64 {
+	return 1 << ((int(a.readings[pc]) + arg) % manyReadings)
+}
 
 // readingOfCtx returns the reading of a field of the context, which is the same
 // number each time.
-func readingOfCtx(off int64) uint64 { return 1 << (55 + uint64(off)/8%8) }
+func readingOfCtx(off int64) uint64 { return 1 << (manyReadings + uint64(off)/8%8) }
 
 // readingsOfCtx returns the readings of all fields of the context if a value may lead
 // there, else none.
 func readingsOfCtx(v *Value) uint64 {
 	if v.has(func(a *Alt) bool { return a.Kind == Ctx }) {
-		return 0xff << 55
+		return 0xff << manyReadings
 	}
 	return 0
 }
@@ -189,7 +216,7 @@ func (r *run) fresh(pc bytecode.PC, reg bytecode.Reg, from uint64, s *State) {
 	}
 	w := *v
 	if from == 0 {
-		from = readingAt(pc)
+		from = r.a.readingAt(pc, 0)
 	} else if s.tested&from != 0 {
 		w.flags |= loose // a branch has been decided by it
 	}
@@ -199,8 +226,8 @@ func (r *run) fresh(pc bytecode.PC, reg bytecode.Reg, from uint64, s *State) {
 
 // freshArgs is fresh for the arguments of a function of which nothing is known.
 func (r *run) freshArgs(pc bytecode.PC, s *State) {
-	for reg := bytecode.R1; reg <= bytecode.R5; reg++ {
-		r.fresh(pc, reg, readingAt(pc+bytecode.PC(reg)), s)
+	for reg := bytecode.R1; reg <= bytecode.R5 && r.a.opt.Rules == Exact; reg++ {
+		r.fresh(pc, reg, r.a.readingAt(pc, int(reg)), s)
 	}
 }
 
@@ -242,6 +269,12 @@ func slack(op scalar.Op, is32 bool, dst, src, out *Alt) bool {
 			return !sure
 		}
 	}
+	if !byConst && !ofConst && besides(op, is32, dst.Off, src.Off, out.Off) {
+		return false
+	}
+	if byConst && dst.str.step == 0 && !dst.src.holed() && scalar.Shifts(op, is32, dst.Off, out.Off, c) {
+		return false
+	}
 	limit := few
 	if !byConst && !ofConst && !op.Unary() {
 		limit = 16
@@ -255,7 +288,7 @@ func slack(op scalar.Op, is32 bool, dst, src, out *Alt) bool {
 		}
 		if !byConst { // is one of src's numbers enough for all results?
 			c = src.Off.Umin()
-			return scalar.ALU(op, is32, dst.Off, scalar.Const(c)) != out.Off || !fits(op, is32, dst.Off, c)
+			return !src.member(c) || scalar.ALU(op, is32, dst.Off, scalar.Const(c)) != out.Off || !fits(op, is32, dst.Off, c)
 		}
 		return !fits(op, is32, dst.Off, c) && !moved(op, dst.Off, out.Off)
 	}
@@ -302,6 +335,19 @@ func shifted(op scalar.Op, is32 bool, from, to scalar.S, c uint64) (all, known b
 	return false, false
 }
 
+// besides reports whether an operation puts two numbers side by side: each has all words
+// with some bits known, and no bit may be 1 in both.
+func besides(op scalar.Op, is32 bool, a, b, out scalar.S) bool {
+	switch op {
+	case scalar.Or, scalar.Xor, scalar.Add:
+	default:
+		return false
+	}
+	both := tnum.T{Value: a.Var.Value | b.Var.Value, Mask: a.Var.Mask | b.Var.Mask}
+	return a.Var.Max()&b.Var.Max() == 0 && out.Var == both && (!is32 || both.Max() <= math.MaxUint32) &&
+		a.Free() && b.Free()
+}
+
 // moved reports whether an operation that maps different numbers to different ones
 // has as many results as numbers.
 func moved(op scalar.Op, from, to scalar.S) bool {
@@ -324,7 +370,7 @@ func fits(op scalar.Op, is32 bool, s scalar.S, c uint64) bool {
 		return false
 	}
 	interval := s == scalar.Range(s.Umin(), s.Umax())
-	free := s == scalar.Bits(s.Var)
+	free := s.Free()
 	width := s.Umax() - s.Umin()
 	if op == scalar.Mul && bits.OnesCount64(c) == 1 {
 		op, c = scalar.Lsh, uint64(bits.TrailingZeros64(c))
@@ -355,58 +401,60 @@ func fits(op scalar.Op, is32 bool, s scalar.S, c uint64) bool {
 // members that no execution has there: those of old for which cond holds, compared
 // with the number b.
 func leaves(cond scalar.Cond, is32 bool, old, b, left *Alt) bool {
-	c, ok := b.Off.IsConst()
-	if !ok {
-		return old.src.meet(b.src) || cond == scalar.JEQ || cond == scalar.JNE || cond == scalar.JSET || cond == scalar.JNSET
+	if cond == scalar.JEQ && !is32 && b.tight() && !old.src.meet(b.src) && old.plain() && b.plain() {
+		return !left.Off.Leq(old.Off) || !left.Off.Leq(b.Off) // else it is what both have
 	}
-	if is32 {
-		c = uint64(uint32(c))
+	c, ok := b.Off.End(cond, is32)
+	if _, constant := b.Off.IsConst(); !ok || !constant && (!b.tight() || !b.member(c) || old.src.meet(b.src)) {
+		return true
 	}
-	if !old.src.holed() && !left.src.holed() && old.str.step == 0 && (!is32 || old.Off.Umax() <= math.MaxUint32) &&
-		cut(cond, old.Off, left.Off, c) {
+	if old.str == left.str && scalar.Cuts(cond, is32, old.Off, left.Off, c) || cond == scalar.JNE && left.src.hole(c) {
 		return false
 	}
-	if xs, ok := old.members(few); ok {
-		n := 0
-		for _, x := range xs {
-			if scalar.Holds(cond, is32, x, c) {
-				n++
+	xs, ok := old.members(few)
+	if !ok {
+		return true
+	}
+	n := 0
+	for _, x := range xs {
+		if scalar.Holds(cond, is32, x, c) {
+			n++
+		}
+	}
+	stated, ok := left.members(2*n + 1 + maxHoles)
+	return !ok || len(stated) != n
+}
+
+// happens reports whether the condition holds in some execution that gets to the branch:
+// left is then the first operand.
+func (c *compare) happens(cond scalar.Cond, left *Value) bool {
+	a, b := &c.a.Alt, &c.b.Alt
+	switch {
+	case !a.tight() || !b.tight() || a.src != nil && b.src != nil && a.src.meet(b.src):
+		return false
+	case left.flags&loose == 0:
+		return true
+	}
+	ends := func(s scalar.S) [4]uint64 { return [...]uint64{s.Umin(), s.Umax(), uint64(s.Smin()), uint64(s.Smax())} }
+	first, second := ends(a.Off), ends(b.Off)
+	for _, x := range first {
+		for _, y := range second {
+			for _, at := range [][2]uint64{{x, y}, {x, x}, {y, y}} {
+				if a.member(at[0]) && b.member(at[1]) && scalar.Holds(cond, c.is32, at[0], at[1]) {
+					return true
+				}
 			}
 		}
-		stated, ok := left.members(2*n + 1 + maxHoles)
-		return !ok || len(stated) != n
-	}
-	switch cond {
-	case scalar.JNE:
-		return left.Off.Contains(c) && !left.src.hole(c)
-	case scalar.JSET:
-		return true
 	}
 	return false
 }
 
-// cut reports whether left is the part of a range for which cond holds, compared
-// with c, which is often so and soon seen.
-func cut(cond scalar.Cond, old, left scalar.S, c uint64) bool {
-	if old.Empty() || left.Empty() || !old.IsRange() || !left.IsRange() {
-		return false
-	}
-	lo, hi := old.Umin(), old.Umax()
-	switch cond {
-	case scalar.JGT:
-		return c < hi && left.Umin() == max(lo, c+1) && left.Umax() == hi
-	case scalar.JGE:
-		return c <= hi && left.Umin() == max(lo, c) && left.Umax() == hi
-	case scalar.JLT:
-		return c > lo && left.Umin() == lo && left.Umax() == min(hi, c-1)
-	case scalar.JLE:
-		return c >= lo && left.Umin() == lo && left.Umax() == min(hi, c)
-	case scalar.JEQ:
-		return lo <= c && c <= hi && left.Umin() == c && left.Umax() == c
-	case scalar.JNE:
-		return c == lo && left.Umin() == c+1 && left.Umax() == hi || c == hi && left.Umin() == lo && left.Umax() == c-1
-	}
-	return false
+// plain reports whether all numbers of Off are the alternative's.
+func (a *Alt) plain() bool { return a.str.step == 0 && !a.src.holed() }
+
+// member reports whether a number is one of the alternative's.
+func (a *Alt) member(v uint64) bool {
+	return a.Off.Contains(v) && (a.str.step == 0 || a.str.has(v)) && !a.src.hole(v)
 }
 
 // left returns what a branch leaves of a number: the alternative with other bounds,
@@ -418,6 +466,7 @@ func (c *compare) left(cond scalar.Cond, old, b *Value, off scalar.S) *Value {
 		return v
 	}
 	v.src, v.flags = old.src, old.flags
+	v.str = newStride(uint64(old.str.step), uint64(old.str.rem), off)
 	if k, ok := b.Off.IsConst(); ok {
 		if c.is32 {
 			k = uint64(uint32(k))

@@ -48,6 +48,9 @@ type State struct {
 	// without it is, but for what decides nothing, a state that the verifier itself
 	// has on some path. It is never taken back.
 	cover bool
+	// doubt says, by rules Exact, that perhaps no execution takes a branch on the way: it was
+	// decided by numbers that may not be free of each other, or have fewer values than stated.
+	doubt bool
 	// misled reports that the verifier may know a wrong number, by Quirks.StaleLinks; then the
 	// outcome of a comparison of numbers is not known.
 	misled bool
@@ -243,7 +246,7 @@ func (s *State) leq(t *State, rules Rules) bool {
 // leqFrom is leq that compares one register first: the one that distinguished s and t, or similar
 // states, the last time. It records the one that does.
 func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
-	if len(s.frames) != len(t.frames) || rules == Kernel && t.cover && !s.cover || s.misled && !t.misled ||
+	if len(s.frames) != len(t.frames) || rules == Kernel && t.cover && !s.cover || t.doubt && !s.doubt || s.misled && !t.misled ||
 		s.sent != t.sent && (!t.sent || !t.cover) ||
 		s.ghosts&^t.ghosts != 0 || rules == Kernel && s.locked != t.locked || !s.value(int(*at)).leq(t.value(int(*at))) {
 		return false
@@ -337,7 +340,7 @@ func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
 	m := idPairs{combine: combine, sums: a.sums}
 	out := &State{
 		frames: make([]*frame, len(a.frames)), cover: true, sent: a.sent || b.sent, tested: a.tested | b.tested,
-		misled: a.misled || b.misled, stands: a.stands || b.stands || slotsDiffer(a, b), sums: a.sums,
+		doubt: a.doubt || b.doubt, misled: a.misled || b.misled, stands: a.stands || b.stands || slotsDiffer(a, b), sums: a.sums,
 		ghosts: a.ghosts | b.ghosts, locked: a.locked && b.locked,
 	}
 	if a.held == b.held {

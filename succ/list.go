@@ -99,7 +99,7 @@ func (r *Result) answer(d *Indirect, p *bytecode.Program, k, e *abstract.Indirec
 		d.Exact = both(d.Exact, d.Range)
 	}
 	d.Tables = tables(p, k, e, r.errs || k.Unresolved != "")
-	d.Proven = both(e.Proven(p), d.Exact)
+	d.Proven = both(e.Proven(), d.Exact)
 	d.Status = status(e, len(d.Proven) == len(d.Exact))
 	d.Reason = r.reason(p, d, e)
 }

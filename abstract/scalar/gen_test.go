@@ -103,9 +103,12 @@ func (g gen) set(v uint64) S {
 
 // member returns a member of s near v, which is one, or v.
 func (g gen) member(s S, v uint64) uint64 {
-	for range 4 {
+	for i := range 6 {
 		w := g.word()
-		if g.IntN(2) == 0 {
+		switch ends := [...]uint64{s.R64.Base, s.R64.Last()}; {
+		case i < 2:
+			w = ends[(i+g.IntN(2))%2]
+		case g.IntN(2) == 0:
 			w = s.Var.Value | s.Var.Mask&g.Uint64()
 		}
 		if s.Contains(w) {
