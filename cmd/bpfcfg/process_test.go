@@ -130,10 +130,10 @@ func TestSignalWhileReading(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := in.Write([]byte("\x7fELF")); err != nil {
+		// More than a pipe holds: when all is written, the process has begun to read.
+		if _, err := in.Write(append([]byte("\x7fELF"), make([]byte, 1<<17)...)); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(200 * time.Millisecond) // the process must be there to hear it
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
