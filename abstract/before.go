@@ -24,7 +24,7 @@ type Replay struct {
 func NewReplay(f *Facts, opt Options) *Replay {
 	g := f.g
 	scratch := newFacts(g.Program, g) // results that Replay discards
-	a := &analyzer{p: g.Program, g: g, opt: opt, f: scratch, kinds: map[bytecode.PC]accessKind{}}
+	a := &analyzer{p: g.Program, g: g, opt: opt, f: scratch, kinds: make([]accessKind, g.Program.Len())}
 	a.cover = newCovering(g.Program, g, false)
 	a.prepare()
 	return &Replay{f, a}

@@ -73,7 +73,7 @@ type analyzer struct {
 	selected  map[entryKey][]bytecode.PC // by range of entries, their targets
 	entries   int                        // table entries that indirect jumps have selected
 	taken     [][]bytecode.PC            // of each subprogram, the slots that tables lead to; nil until needed
-	kinds     map[bytecode.PC]accessKind // see checkSame
+	kinds     []accessKind               // by slot: see checkSame
 	pending   []job                      // functions to analyse by themselves
 	config    [][]span                   // of each map; nil until needed
 	cover     *covering                  // the states that stand for others

@@ -93,7 +93,7 @@ func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 // analyzeOnce is one pass of Analyze with the present knowledge of covering states.
 func analyzeOnce(p *bytecode.Program, g *cfg.Graph, opt Options, cover *covering) *Facts {
 	f := newFacts(p, g)
-	a := &analyzer{p: p, g: g, opt: opt, f: f, cover: cover, kinds: map[bytecode.PC]accessKind{}}
+	a := &analyzer{p: p, g: g, opt: opt, f: f, cover: cover, kinds: make([]accessKind, p.Len())}
 	a.opt.felt, f.mixedPlain = &f.felt, opt.Quirks.MixedPlain
 	a.prepare()
 	a.enqueue(0, mainEntry(p))

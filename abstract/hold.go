@@ -134,8 +134,8 @@ func (r *run) checkSame(pc bytecode.PC, v *Value) {
 	if kind == 0 || !r.proves(&v.Alt) {
 		return
 	}
-	was, seen := r.a.kinds[pc]
-	if !seen {
+	was := r.a.kinds[pc]
+	if was.kind == 0 {
 		r.a.kinds[pc] = accessKind{kind, rewritten}
 		return
 	}

@@ -1,6 +1,12 @@
 package scalar
 
-import "slices"
+import (
+	"math"
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/abstract/arc"
+	"github.com/bpfcfg/bpfcfg/abstract/tnum"
+)
 
 // Enumerate returns all members in ascending order, and true, if there are at
 // most limit; otherwise nil and false. It looks from member to member, in
@@ -41,7 +47,13 @@ func (s S) interval(limit int) (n int, ok bool) {
 }
 
 // IsRange reports whether s is all numbers from its least to its greatest.
-func (s S) IsRange() bool { return s == Range(s.Umin(), s.Umax()) }
+func (s S) IsRange() bool {
+	lo, hi := s.Umin(), s.Umax()
+	if hi > math.MaxUint32 {
+		return s == Range(lo, hi)
+	}
+	return s == S{Var: tnum.Range(lo, hi), R64: arc.URange(lo, hi), R32: arc.URange(uint32(lo), uint32(hi))}
+}
 
 // Count returns the number of members, and true, if there are at most limit;
 // otherwise false. It costs what Enumerate does, without the memory.

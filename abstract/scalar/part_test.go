@@ -61,6 +61,11 @@ func TestParts(t *testing.T) {
 		if x, ok := old.End(cond, is32); ok && (!old.Contains(x) && x > math.MaxUint32 || Holds(cond, is32, k, v) && !Holds(cond, is32, k, x)) {
 			t.Fatalf("%v: %#x %v %#x holds, and not for %#x", old, k, cond, v, x)
 		}
+		for _, s := range []S{old, Range(k&math.MaxUint32, v&math.MaxUint32)} {
+			if s.IsRange() != (s == Range(s.Umin(), s.Umax())) {
+				t.Fatalf("%v is a range: %t", s, s.IsRange())
+			}
+		}
 		if m := g.mask(); old.Free() && !old.Contains(old.Var.Value|m&old.Var.Mask) {
 			t.Fatalf("%v lacks %#x", old, old.Var.Value|m&old.Var.Mask)
 		}
