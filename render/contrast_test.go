@@ -16,7 +16,7 @@ type sheet map[string]map[string]string
 // media query, and for the dark one those inside on top.
 func readSheet(t *testing.T, dark bool) sheet {
 	t.Helper()
-	light, rest, ok := strings.Cut(theme.CSS(""), "@media (prefers-color-scheme: dark) {")
+	light, rest, ok := strings.Cut(theme().CSS(""), "@media (prefers-color-scheme: dark) {")
 	if !ok {
 		t.Fatal("no dark scheme")
 	}
@@ -205,7 +205,7 @@ func TestKindsWithoutColour(t *testing.T) {
 // shows what is not visible; librsvg 2.54 knows no variables.
 func TestSheetForOthers(t *testing.T) {
 	for _, word := range []string{"font:", "visibility", "var(", "@import", "url(h", "@font-face", "calc("} {
-		if strings.Contains(theme.CSS(""), word) {
+		if strings.Contains(theme().CSS(""), word) {
 			t.Errorf("the style sheet has %q", word)
 		}
 	}

@@ -96,7 +96,7 @@ func diagramTheme() *display.Theme {
 		looks = append(looks, l, head, open)
 	}
 	looks = append(looks, display.Look{Class: "never", StrokeOpacity: .45})
-	return &display.Theme{Font: theme.Font, Looks: slices.Concat(textLooks, boxLooks, looks)}
+	return &display.Theme{Font: pictureFont, Looks: slices.Concat(textLooks, boxLooks, looks)}
 }
 
 // Check reports the first edge that names no box or no look.

@@ -59,12 +59,12 @@ func SVG(s *Scene, l *Layout) []byte { return SVGScheme(s, l, "") }
 
 // SVGScheme is SVG in the colours of one scheme, whatever the reader's.
 func SVGScheme(s *Scene, l *Layout, scheme display.Scheme) []byte {
-	return display.SVG(Draw(s, l), theme, scheme)
+	return display.SVG(Draw(s, l), theme(), scheme)
 }
 
 // Paint draws a scene for packages raster and pdf.
 func Paint(s *Scene, l *Layout, scheme display.Scheme) *display.Drawing {
-	return display.Paint(Draw(s, l), theme, scheme)
+	return display.Paint(Draw(s, l), theme(), scheme)
 }
 
 // stamp returns how far the picture is proven, with the look of the words: a program

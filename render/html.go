@@ -94,9 +94,9 @@ func (p *Pages) HTML(title string) ([]byte, error) {
 	}
 	js := pageScript()
 	csp := "default-src 'none'; base-uri 'none'; form-action 'none'; style-src " + cspHash(pageCSS) + " " +
-		cspHash("\n"+theme.CSS("")) + "; script-src " + cspHash(js)
+		cspHash("\n"+theme().CSS("")) + "; script-src " + cspHash(js)
 	return fill(pageHTML, map[string]string{
-		"csp": csp, "title": xmlText(title), "css": pageCSS, "theme": theme.CSS(""), "js": js, "one": one, "name": name,
+		"csp": csp, "title": xmlText(title), "css": pageCSS, "theme": theme().CSS(""), "js": js, "one": one, "name": name,
 		"options": options.String(), "svg": p.first, "programs": p.programs.String(), "texts": all.String(),
 	}), nil
 }

@@ -123,7 +123,7 @@ type pagePart struct {
 }
 
 func newPageData(s *Scene, l *Layout, key string) *pageData {
-	d := &pageData{Key: key, Head: string(display.SVGHead(Draw(s, l), theme)), W: l.W, H: l.H,
+	d := &pageData{Key: key, Head: string(display.SVGHead(Draw(s, l), theme())), W: l.W, H: l.H,
 		Funcs: []string{}, Entries: []int{}, Frames: []int{}, Func: []int{},
 		Flags: []int{}, Slots: steps{by: 2}, Boxes: steps{by: 4}, Loops: []int{}, Pieces: steps{by: 5},
 		Strip: []int{0, 0, 0, 0}, Kinds: []string{}, Edges: steps{by: 4},

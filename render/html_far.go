@@ -84,7 +84,7 @@ func (p *payloads) list() *listWriter { return &listWriter{texts: p.texts} }
 // pageSVG writes the drawing of a program for a page, which has the style sheet.
 func pageSVG(s *Scene, l *Layout) []byte {
 	picture := Draw(s, l)
-	out := display.SVGHead(picture, theme)
+	out := display.SVGHead(picture, theme())
 	for it := range picture.Parts {
 		out = append(append(out, display.SVGItem(&it)...), '\n')
 	}

@@ -4,6 +4,7 @@ import (
 	_ "embed" // for the rules of pointers
 	"fmt"
 	"slices"
+	"sync"
 
 	"github.com/bpfcfg/bpfcfg/render/display"
 )
@@ -19,11 +20,14 @@ var (
 // theme is how pictures look. Colour has a meaning or is not there, and position,
 // line or a word says the same again: kinds of edge differ in dashes and heads, and
 // blocks that are not reached are hatched.
-var theme = &display.Theme{
-	Font: `ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, "Liberation Mono", monospace`,
-	Live: liveCSS, LiveDark: liveDarkCSS,
-	Looks: slices.Concat(textLooks, boxLooks, edgeLooks(), codeLooks(), markLooks()),
-}
+var theme = sync.OnceValue(func() *display.Theme {
+	return &display.Theme{
+		Font: pictureFont, Live: liveCSS, LiveDark: liveDarkCSS,
+		Looks: slices.Concat(textLooks, boxLooks, edgeLooks(), codeLooks(), markLooks()),
+	}
+})
+
+const pictureFont = `ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, "Liberation Mono", monospace`
 
 // ink is a colour in the light and the dark scheme.
 type ink = display.Ink

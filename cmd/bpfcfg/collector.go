@@ -4,7 +4,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"runtime/metrics"
 )
 
 // Go's collector lets the heap double. That is too little where the heap is small: a run
@@ -39,12 +38,9 @@ type collection struct{ _ [32]byte }
 // afterCollection sets the collector anew when a collection finds c.
 func afterCollection(c *collection, old int) {
 	runtime.SetFinalizer(c, func(c *collection) {
-		live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-		metrics.Read(live)
-		now := old
-		if live[0].Value.Kind() == metrics.KindUint64 {
-			now = growth(live[0].Value.Uint64())
-		}
+		var m runtime.MemStats // package runtime/metrics makes tables when a program starts
+		runtime.ReadMemStats(&m)
+		now := growth(m.NextGC * 100 / uint64(100+old))
 		if now != old {
 			debug.SetGCPercent(now)
 		}

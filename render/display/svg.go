@@ -12,6 +12,7 @@ import (
 // less CSS than browsers show the light one.
 func SVG(p *Picture, t *Theme, scheme Scheme) []byte {
 	w := &svgWriter{}
+	w.Grow(1 << 18) // most pictures; what is not written costs nothing
 	w.head(p, t, "<style>\n"+t.CSS(scheme)+"</style>\n")
 	for it := range p.Parts {
 		w.item(&it)

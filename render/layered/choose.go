@@ -42,9 +42,14 @@ func (p *plan) ranks(width int) []int {
 // narrower drawing is chosen if it takes less area and is about as easy to follow.
 func (p *plan) best(w *work, fixed bool) (Placement, error) {
 	ranks := p.ranks(p.opt.MaxWidth)
-	first, err := p.draw(ranks, w)
-	if err != nil || fixed || len(p.g.Nodes)+len(p.g.Edges) > maxTried {
+	first, err := inRows(p, ranks, w)
+	if err != nil {
 		return first, err
+	}
+	inFirst := first.area()
+	p.compact(&first)
+	if fixed || len(p.g.Nodes)+len(p.g.Edges) > maxTried {
+		return first, nil
 	}
 	seen := [][]int{ranks}
 	chosen, limit := first, first.effort()
@@ -55,28 +60,30 @@ func (p *plan) best(w *work, fixed bool) (Placement, error) {
 			continue
 		}
 		seen = append(seen, ranks)
-		q, err := p.draw(ranks, quiet)
+		q, err := inRows(p, ranks, quiet)
 		if err != nil {
 			return q, err
 		}
+		// Compacting changes neither crossings nor turns, and takes as long as all before.
+		if e := q.effort(); q.area()*10 > inFirst*11 || !(effort{e.crossings, e.turns, 0}).within(limit) {
+			continue
+		}
+		p.compact(&q)
 		low := q.H <= max(first.H, maxTall*q.W)
-		if low && q.W*q.H < chosen.W*chosen.H && q.effort().within(limit) {
+		if low && q.area() < chosen.area() && q.effort().within(limit) {
 			chosen = q
 		}
 	}
 	return chosen, nil
 }
 
-// draw makes the drawing with the rows given, as low and narrow as it can be.
-func (p *plan) draw(ranks []int, w *work) (Placement, error) {
-	q, err := inRows(p, ranks, w)
-	if err != nil {
-		return q, err
-	}
-	tighten(p.g, &q, p.opt)
-	squeeze(p.g, &q, p.opt)
-	tighten(p.g, &q, p.opt) // what has less beside it goes farther up
-	return q, nil
+func (p *Placement) area() int { return p.W * p.H }
+
+// compact makes a drawing in rows as low and narrow as it can be.
+func (p *plan) compact(q *Placement) {
+	tighten(p.g, q, p.opt)
+	squeeze(p.g, q, p.opt)
+	tighten(p.g, q, p.opt) // what has less beside it goes farther up
 }
 
 // effort is what following the lines of a drawing takes. What edges share counts once.

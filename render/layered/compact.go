@@ -48,6 +48,8 @@ type levelAt struct{ y, x0, x1 int }
 // tighten makes a placement lower.
 func tighten(g Graph, p *Placement, opt Options) {
 	c := &compacting{g: g, p: p, opt: opt, edges: map[levelAt]int{}}
+	c.levels = make([]level, 0, len(g.Nodes)+corners(p))
+	c.boxes = make([]int, 0, len(g.Nodes))
 	for v, n := range g.Nodes {
 		c.boxes = append(c.boxes, c.add(level{levelBox, p.Nodes[v].X, p.Nodes[v].X + n.W, p.Nodes[v].Y, n.H, 0}))
 	}
@@ -68,6 +70,15 @@ func tighten(g Graph, p *Placement, opt Options) {
 		c.lift(&c.levels[i])
 	}
 	c.apply()
+}
+
+// corners counts the points of all lines.
+func corners(p *Placement) int {
+	n := 0
+	for i := range p.Routes {
+		n += len(p.Routes[i].Points)
+	}
+	return n
 }
 
 func (c *compacting) add(l level) int {
@@ -105,7 +116,7 @@ func (c *compacting) apart(upper, lower levelKind) int {
 // trunk, and go up together. A corner where a line goes straight on is a part without
 // length: another line of its trunk turns there.
 func (c *compacting) addLines() {
-	var parts []level
+	parts := make([]level, 0, corners(c.p))
 	for i := range c.p.Routes {
 		pts := c.p.Routes[i].Points
 		for k := 1; k+1 < len(pts); k++ {

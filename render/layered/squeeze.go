@@ -38,6 +38,8 @@ type tug struct{ other, want int }
 // squeeze makes a placement narrower.
 func squeeze(g Graph, p *Placement, opt Options) {
 	s := &squeezing{g: g, p: p, opt: opt, edges: map[levelAt]int{}}
+	room := len(g.Nodes) + corners(p)
+	s.levels, s.piece = make([]level, 0, room), make([]int, 0, room)
 	for v, n := range g.Nodes {
 		s.add(level{levelBox, p.Nodes[v].Y, p.Nodes[v].Y + n.H, p.Nodes[v].X, n.W, 0})
 	}
@@ -66,7 +68,7 @@ func (s *squeezing) add(l level) int {
 // addLines adds the upright parts of lines, those that meet as one, and corners where
 // a line goes straight on: another one of its trunk turns there.
 func (s *squeezing) addLines() {
-	var parts []level
+	parts := make([]level, 0, corners(s.p))
 	for i := range s.p.Routes {
 		pts := s.p.Routes[i].Points
 		for k := 0; k+1 < len(pts); k++ {
@@ -237,10 +239,16 @@ func (s *squeezing) push(f func(bound) bool, back bool) bool {
 
 // settle moves pieces to where their lines are shortest.
 func (s *squeezing) settle() {
-	before, after := make([][]bound, len(s.levels)), make([][]bound, len(s.levels))
-	for _, b := range s.bounds {
-		before[b.b], after[b.a] = append(before[b.b], b), append(after[b.a], b)
-	}
+	before := makeLists(len(s.levels), func(add func(piece, bound int)) {
+		for i := range s.bounds {
+			add(s.bounds[i].b, i)
+		}
+	})
+	after := makeLists(len(s.levels), func(add func(piece, bound int)) {
+		for i := range s.bounds {
+			add(s.bounds[i].a, i)
+		}
+	})
 	lo, hi := make([]int, len(s.levels)), make([]int, len(s.levels))
 	for i := range hi {
 		lo[i], hi[i] = -far, far
@@ -259,11 +267,11 @@ func (s *squeezing) settle() {
 		slices.Reverse(order)
 		for _, k := range order {
 			lo, hi := lo[k], hi[k]
-			for _, b := range before[k] {
-				lo = max(lo, s.moves[b.a]+b.least)
+			for _, i := range before.of(k) {
+				lo = max(lo, s.moves[s.bounds[i].a]+s.bounds[i].least)
 			}
-			for _, b := range after[k] {
-				hi = min(hi, s.moves[b.b]-b.least)
+			for _, i := range after.of(k) {
+				hi = min(hi, s.moves[s.bounds[i].b]-s.bounds[i].least)
 			}
 			want = want[:0]
 			for _, u := range s.pulls[k] {
@@ -284,11 +292,12 @@ func (s *squeezing) settle() {
 func (s *squeezing) apply() {
 	move := func(level int) int { return s.moves[s.piece[level]] }
 	s.p.W = s.width
+	var moves []int
 	for i := range s.p.Routes {
 		pts := s.p.Routes[i].Points
-		moves := make([]int, len(pts))
-		for k, q := range pts {
-			moves[k] = move(s.line(q))
+		moves = moves[:0]
+		for _, q := range pts {
+			moves = append(moves, move(s.line(q)))
 		}
 		for k := range pts {
 			pts[k].X += moves[k]
