@@ -11,6 +11,7 @@ type Group struct {
 	Kind   string // of Folded: GroupCompares or GroupRounds
 	Text   string // what the box says of it: "switch (r7): 1000 cases in 998 compares"
 	Blocks []int  // the first is the only way in
+	Each   int    // blocks of a round; 0 if it is no group of rounds
 	// Labels are those of edges that leave the group, by index in Scene.Edges: the
 	// values that lead there. Edges to one block have one label.
 	Labels map[int]string

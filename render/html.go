@@ -147,7 +147,8 @@ func windowed(s *Scene) bool { return len(s.Blocks) > windowBlocks }
 func pageScript() string {
 	var b strings.Builder
 	b.WriteString("(() => {\n\"use strict\";\n")
-	for _, name := range []string{"payload", "view", "findings", "list", "fold", "far", "labels", "layers", "details",
+	for _, name := range []string{"payload", "view", "findings", "list", "nest",
+		"arrange", "nested", "fold", "far", "labels", "layers", "details",
 		"code", "outline", "search", "input", "main"} {
 		text, err := pageJS.ReadFile("assets/page/" + name + ".js")
 		if err != nil {

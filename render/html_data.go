@@ -58,6 +58,7 @@ type pageData struct {
 	Aside   []pagePart  `json:"aside,omitempty"`
 
 	Findings []pageFinding `json:"findings,omitempty"`
+	Groups   []pageGroup   `json:"groups,omitempty"`
 
 	Far *farData `json:"far,omitempty"` // for windowed programs
 }
@@ -104,6 +105,14 @@ type pageFinding struct {
 	ID      string `json:"id"`
 	Message string `json:"message"`
 	Fix     string `json:"fix,omitempty"`
+}
+
+// pageGroup is a group.
+type pageGroup struct {
+	Kind   string `json:"kind"`
+	Text   string `json:"text"`
+	Each   int    `json:"each,omitempty"`
+	Blocks []int  `json:"blocks"`
 }
 
 // Bits of pageData.Flags.
@@ -165,6 +174,9 @@ func newPageData(s *Scene, l *Layout, key string) *pageData {
 	for _, f := range s.Findings {
 		d.Findings = append(d.Findings, pageFinding{f.Block, f.Slot, visible.Text(f.Level), visible.Text(f.ID),
 			visible.Text(f.Message), visible.Text(f.Fix)})
+	}
+	for _, g := range s.Groups {
+		d.Groups = append(d.Groups, pageGroup{visible.Text(g.Kind), visible.Text(g.Text), g.Each, g.Blocks})
 	}
 	for _, m := range s.Mismatches {
 		d.Mismatches = append(d.Mismatches, visible.Text(m))

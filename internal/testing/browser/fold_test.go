@@ -10,8 +10,12 @@ import (
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
-// isFolded is whether the folded drawing shows.
-const isFolded = `document.getElementById("fold").textContent === "unfold"`
+// isFolded is whether the folded drawing shows, nothing of it open; drawn says what shows:
+// "folded", an open box as "nest", or "whole".
+const (
+	drawn    = `document.getElementById("picture").dataset.view`
+	isFolded = drawn + ` === "folded"`
+)
 
 // A box that stands for several blocks, and its name in the document.
 const aFoldedBox = `[...document.querySelectorAll("#picture .b")].find((e) => / of \d+ blocks/.test(e.textContent))`
@@ -31,11 +35,11 @@ func TestFold(t *testing.T) {
 	want(b, isFolded, true)
 	b.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("picture").focus()`))
 	b.keys(kb.Enter)
-	want(b, isFolded, false)
+	want(b, drawn, "nest")
 	want(b, `document.querySelector("#picture .chosen").id`, id)
 	want(b, `(() => { const r = document.querySelector("#picture .chosen .box").getBoundingClientRect(); return r.width > 50 && r.x > 0 && r.y > 0; })()`, true)
 	b.keys(kb.Escape)
-	want(b, isFolded, false)
+	want(b, drawn, "nest")
 	b.keys(kb.Escape)
 	want(b, isFolded, true)
 	want(b, `document.querySelector("#picture .chosen").id`, id)
@@ -43,8 +47,9 @@ func TestFold(t *testing.T) {
 	b.search("is:header")
 	found := eval[string](b, `document.getElementById("count").textContent`)
 	b.hash("#b7777")
-	want(b, isFolded, false)
+	want(b, drawn, "nest")
 	want(b, `document.querySelector("#picture .chosen").id`, "b7777")
+	want(b, `document.getElementById("b7777").classList.contains("closed")`, false)
 	b.search("is:header")
 	want(b, `document.getElementById("count").textContent`, found)
 }
@@ -71,7 +76,7 @@ func TestFoldWays(t *testing.T) {
 func TestRounds(t *testing.T) {
 	s := rendertest.Random(60, 4)
 	first := 20
-	g := render.Group{Kind: render.GroupRounds, Text: "rounds 2–4, like b11–b13: 3 blocks each"}
+	g := render.Group{Kind: render.GroupRounds, Text: "rounds 2–4, like b11–b13: 3 blocks each", Each: 3}
 	for i := range 9 {
 		g.Blocks = append(g.Blocks, first+i)
 	}
@@ -81,8 +86,30 @@ func TestRounds(t *testing.T) {
 	want(b, isFolded, true)
 	want(b, `document.getElementById("b20").textContent.includes("rounds 2–4")`, true)
 	want(b, `document.getElementById("b21") === null`, true)
+	// By keyboard: to the box, open it, close it.
+	b.hash("#b19")
+	b.keys("n")
+	want(b, chosen, "b20")
+	b.focusPicture()
+	b.keys(kb.Enter)
+	want(b, drawn, "nest")
+	want(b, chosen, "b20")
+	b.keys("F")
+	want(b, isFolded, true)
+	b.hash("#b22") // a link into a round opens what holds it
+	want(b, drawn, "nest")
+	want(b, chosen, "b22")
+	want(b, `document.querySelectorAll("#picture .b").length`, 3+2) // its round, and two closed ones
+	want(b, closed, 2)
+	want(b, way, "all > b20 rounds > b20 round 2")
+	b.keys("F")
+	want(b, way, "all > b20 rounds")
+	want(b, closed, 3)
+	b.keys("F")
+	want(b, isFolded, true)
+	want(b, chosen, "b20")
 	b.keys("f")
-	want(b, isFolded, false)
+	want(b, drawn, "whole")
 	want(b, inside, len(s.Blocks))
 	b.keys("]")
 	want(b, `document.getElementById("fold").hidden`, true)

@@ -129,7 +129,7 @@ func (b *tab) event(ev any) {
 			b.trouble = append(b.trouble, "request for "+e.Request.URL)
 		}
 	case *runtime.EventExceptionThrown:
-		b.trouble = append(b.trouble, fmt.Sprintf("exception: %+v", e.ExceptionDetails))
+		b.trouble = append(b.trouble, fmt.Sprintf("exception at %d: %v", e.ExceptionDetails.LineNumber, e.ExceptionDetails.Exception.Description))
 	case *runtime.EventConsoleAPICalled:
 		b.trouble = append(b.trouble, fmt.Sprintf("console: %s", e.Type))
 	case *log.EventEntryAdded:

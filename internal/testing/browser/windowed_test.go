@@ -33,6 +33,7 @@ const (
 func TestWindowed(t *testing.T) {
 	s := windowed()
 	b := open(t, page(t, s))
+	b.keys("f")
 	if n := eval[int](b, inside); n == 0 || n > 400 {
 		t.Errorf("%d of %d blocks are in the document", n, len(s.Blocks))
 	}
@@ -61,6 +62,7 @@ func TestWindowed(t *testing.T) {
 func TestFar(t *testing.T) {
 	const spots = `[...document.querySelectorAll(".spot")].filter((e) => getComputedStyle(e).display === "block").length`
 	b := open(t, page(t, windowed()))
+	b.keys("f")
 	b.hash("#b700")
 	b.keys("0")
 	want(b, canvasShown, true)
@@ -135,6 +137,7 @@ func TestMixed(t *testing.T) {
 // TestPrintWindowed checks that paper gets what the window shows.
 func TestPrintWindowed(t *testing.T) {
 	b := open(t, page(t, windowed()))
+	b.keys("f")
 	b.hash("#b700")
 	const box = `document.querySelector("#picture > svg").getAttribute("viewBox")`
 	all := eval[string](b, box)
@@ -156,6 +159,7 @@ func TestPrintWindowed(t *testing.T) {
 func TestLongLines(t *testing.T) {
 	p := page(t, windowed())
 	b := open(t, p)
+	b.keys("f")
 	seen := 0
 	for i := range p.Layout.Lines {
 		w := &p.Layout.Lines[i]

@@ -166,7 +166,7 @@ function definitions(i) {
 let dressed = [];
 
 // light lights up rows, with their blocks in the graph and their bytes in the strip.
-function light(rows, defs = new Set()) {
+function light(rows, defs = new Set(), whole = false) {
   litRows = new Set(rows);
   defRows = defs;
   showRows();
@@ -177,7 +177,7 @@ function light(rows, defs = new Set()) {
   for (const i of litRows) {
     const r = model.rows[i];
     blocks.add(r.b);
-    if (r.s >= 0) slots.add(String(r.s));
+    if (r.s >= 0 && !whole) slots.add(String(r.s));
     if (r.o >= 0) bytes.push([r.o, model.rows[i + 1]?.o > r.o ? model.rows[i + 1].o : r.o + 4]);
   }
   for (const b of blocks) {
@@ -218,7 +218,7 @@ function lightBlock(b, scroll) {
   if (!model) return;
   const from = model.first.get(b), rows = [from];
   for (let k = from + 1; model.rows[k] && !model.rows[k].head; k++) rows.push(k);
-  light(rows);
+  light(rows, undefined, true); // its frame says it, not each of its rows
   if (scroll) scrollToRow(from);
 }
 
@@ -274,13 +274,19 @@ function fillTables() {
     return d;
   });
   let entries = 0; // of the tables so far: the code below shall be in sight, too
-  tables.replaceChildren(...aside, ...(data.tables ?? []).map((t) => {
+  const list = (data.tables ?? []).map((t) => {
     const d = element("details", "table", element("summary", "", element("b", "", t.name), " " + t.head));
     d.addEventListener("toggle", () => { if (d.open) unfold(d, t); });
     entries += t.entries.length / 5;
     d.open = entries <= 20;
     return d;
-  }));
+  });
+  if (list.length <= 8) {
+    tables.replaceChildren(...aside, ...list);
+    return;
+  }
+  const all = element("details", "", element("summary", "", element("b", "", `${list.length} jump tables`)), ...list);
+  tables.replaceChildren(...aside, all);
 }
 
 // unfold puts the rows of a table into the document.
@@ -320,6 +326,8 @@ function markCase(value) {
     if (at >= 0 && at < t.entries.length / 5) unfold(parts[i], t);
   });
   for (const e of tables.querySelectorAll("tr")) e.classList.toggle("want", value !== undefined && e.dataset.case === String(value));
+  const wanted = tables.querySelector(".want")?.closest(".table");
+  if (wanted?.parentElement.matches("details")) wanted.parentElement.open = true;
   tables.querySelector(".want")?.scrollIntoView({ block: "nearest" });
 }
 

@@ -34,20 +34,21 @@ function choose(block, move) {
   const state = [...marksOf(d, block)], found = findingsOf(d, block);
   if (d.depth?.[block]) state.push("loop depth " + d.depth[block]);
   if (d.status?.[block]) state.push(d.status[block]);
-  const rest = element("div", "rest"), unfold = [];
+  const rest = element("div", "rest"), opener = [];
   if (d.folded?.[block] && d.over) {
-    unfold.push(element("button", "unfold", "unfold"));
-    unfold[0].title = "show its blocks ( Enter )";
-    unfold[0].onclick = () => during(fold(false, block));
+    opener.push(element("button", "unfold", "open"));
+    opener[0].title = "show what it holds ( Enter )";
+    opener[0].onclick = () => during(openBox(block));
   }
   details.replaceChildren(close, element("h2", "", nameOf(d, block) + "  " + (d.funcs[d.func[block]] ?? "")),
-    element("p", "state", state.join(", ")), ...unfold,
+    element("p", "state", state.join(", ")), ...opener,
     ...[d.reasons?.[block], d.whys?.[block]].filter(Boolean).map((t) => element("p", "why", t)),
     ...(found.length ? [section("findings", ...found.map((f) => element("p", f.level === "error" ? "why bad" : "why", findingText(f), ...(f.fix ? [element("br", ""), "fix: " + f.fix] : []))))] : []),
     ...edges(block), rest);
   details.hidden = false;
   details.scrollTop = 0;
   said.textContent = spoken(d, block);
+  showWay();
   if (location.hash !== address(p, block)) {
     location.hash = address(p, block);
   }

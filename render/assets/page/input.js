@@ -55,16 +55,18 @@ const up = (e) => {
 picture.addEventListener("pointerup", up);
 picture.addEventListener("pointercancel", up);
 picture.addEventListener("click", (e) => {
-  const a = e.target.closest("a");
+  const a = e.target.closest("a"), frame = e.target.closest(".nesthead");
   if (a || moved > 4) e.preventDefault();
   if (moved > 4) return;
   const b = layer.blockAt(e.target, e);
   if (a) during(go(a.getAttribute("href"), true));
+  else if (frame) during(close(layer.frames[frame.dataset.at]));
+  else if (b >= 0 && e.target.closest(".opener")) during(openBox(b));
   else if (b >= 0) choose(b, false);
 });
 picture.addEventListener("dblclick", (e) => {
   const b = data.over ? layer.blockAt(e.target, e) : -1;
-  if (b >= 0) during(fold(false, b));
+  if (b >= 0) during(openBox(b));
   else if (layer.isFar) zoom(0.8 / view.scale, e.clientX, e.clientY);
 });
 picture.addEventListener("wheel", (e) => {
@@ -94,6 +96,15 @@ function along(from, last) {
   const o = data.over, e = (o ?? data).edges, me = o ? o.into[current] : current, found = [];
   for (let i = 0; i < e.length; i += 4) if (e[i + from] === me && e[i + 1 - from] >= 0 && e[i + 3] !== 1) found.push(e[i + 1 - from]);
   if (found.length) choose(o ? data.first[found.at(last ? -1 : 0)] : found.at(last ? -1 : 0), true);
+  else if (data.nest) during(leave(from));
+}
+
+// leave goes over an edge out of the open box.
+async function leave(from) {
+  const { out, into } = localEdges(baseOf(data)), there = (from ? into : out)[current].find((b) => data.over.into[b] < 0);
+  if (there === undefined) return;
+  await reveal(there);
+  choose(there, true);
 }
 
 // next goes to the next block, or box.
@@ -119,8 +130,8 @@ const turn = (d) => { location.hash = "#" + encodeURIComponent(programs.options[
 const pan = (dx, dy) => { view.x += dx * 80 / view.scale; view.y += dy * 80 / view.scale; show(); };
 const acts = {
   "/": () => search.focus(), "+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(0.8), "0": fit,
-  "1": () => zoom(1 / view.scale), "?": () => keys.showModal(), "Escape": () => { if (details.hidden && !data.over) during(fold(true)); else shut(); },
-  "f": () => during(fold(!data.over)), "Enter": () => { if (data.over && current >= 0) during(fold(false)); },
+  "1": () => zoom(1 / view.scale), "?": () => keys.showModal(), "Escape": () => { if (details.hidden) during(closeAround()); else shut(); },
+  "f": () => during(fold(!data.over)), "F": () => during(closeAround()), "Enter": () => { if (data.over && current >= 0) during(openBox(current)); },
   "m": toggleMap, "o": () => toggleOutline(), "x": () => toggleCode(),
   "n": () => next(1), "p": () => next(-1), "c": () => { if (current >= 0) centre(boxOf(data, current)); },
   "s": () => along(0, false), "S": () => along(0, true), "r": () => along(1, false), "R": () => along(1, true),

@@ -30,7 +30,10 @@ class Whole {
     const small = view.scale < smallest;
     picture.classList.toggle("small", small);
     this.labels.hidden = !small;
-    if (small) this.label();
+    if (small) {
+      this.svg.style.setProperty("--thin", 2 ** Math.ceil(-Math.log2(view.scale)) + "px"); // a pixel or two of the screen
+      this.label();
+    }
     return true;
   }
 

@@ -56,7 +56,8 @@ async function go(hash, within = false) {
   }
   if (!m) return;
   const i = Number(m[3]), block = m[2] === "f" ? data.entries[i] : m[2] === "b" && i < data.flags.length ? i : undefined;
-  if (data.over && (block !== undefined || m[2] === "t")) await fold(false, block ?? -1);
+  if (block !== undefined) await reveal(block);
+  else if (m[2] === "t" && data.tables?.[i]) await fold(false, -1);
   const table = m[2] === "t" ? layer.table(i) : undefined;
   if (block !== undefined) choose(block, true);
   else if (table?.w) centre(table);

@@ -67,12 +67,77 @@ function parts(d, lines) {
     ...group("functions", d.funcs.length < 2 ? [] : d.funcs.map((name, f) => () => item(d.entries[f], name, plural(sizes[f], "block"))), "is:entry"),
     ...group("indirect", of((b) => d.status?.[b]).map((b) => () => item(b, nameOf(d, b), words(b, d.status[b]))), "is:indirect"),
     ...group("dead", dead.map((r) => () => item(r.from, range(r), words(r.from, d.reasons?.[r.from]))), "is:dead"),
-    ...group("loops", of((b) => d.flags[b] & HEADER).map((b) => () => item(b, nameOf(d, b), line(b), (d.depth?.[b] ?? 1) - 1)), "is:header"),
+    ...loopGroup(d, of((b) => d.flags[b] & HEADER), line),
     ...group("hottest", hot.map((b) => () => item(b, nameOf(d, b), words(b, plural(d.counts[b], "visit")))), "is:visited"),
     ...group("visits changed", recounted.map((b) => () => item(b, nameOf(d, b), words(b, `${d.before[b]} → ${d.counts[b]}`))), "is:recounted"),
     ...group("notes", findingItems(d, ["note"]), "is:note"),
     ...group("possible", of((b) => d.flags[b] & MAYBE).map((b) => () => item(b, nameOf(d, b), line(b))), "is:possible"),
   ];
+}
+
+// loopGroup lists the loops: all, or of a large program the outermost, which open level by
+// level, here and in the drawing.
+function loopGroup(d, headers, line) {
+  if (!d.folds) return group("loops", headers.map((b) => () => item(b, nameOf(d, b), line(b), (d.depth?.[b] ?? 1) - 1)), "is:header");
+  const base = baseOf(d), out = group("loops", loopItems(base, d.flags.map((_, b) => b), -1, line, 0), "is:header");
+  if (out.length) out[0].querySelector("summary").textContent = `loops ${headers.length}`;
+  return out;
+}
+
+// loopItems makes the items of the loops among blocks that are in no other of them.
+function loopItems(d, blocks, head, line, depth) {
+  return loopsIn(d, blocks, head).filter((n) => n.kind === "loop" || n.loop?.[0] === n.block).map((n) => () => {
+    const small = n.kind !== "loop", li = item(n.head, nameOf(d, n.head), [plural((n.loop ?? n.blocks).length, "block"), line(n.head)].filter(Boolean).join(", "), depth);
+    if (small) { li.prepend(element("span", "twist", "· ")); return li; }
+    const twist = element("button", "twist", "▸");
+    twist.dataset.loop = n.head;
+    twist.setAttribute("aria-label", `open loop ${nameOf(d, n.head)}`);
+    twist.setAttribute("aria-expanded", "false");
+    twist.onclick = () => during(twistLoop(n.head));
+    li.prepend(twist);
+    li.inner = () => loopItems(d, n.blocks, n.head, line, depth + 1);
+    return li;
+  });
+}
+
+// loopNode returns the node of a loop, if all around it is open; null else.
+function loopNode(d, head) {
+  let node = nestOf(d, d.foldedData.over.into[head]);
+  while (node && !(node.head === head && holdsLoop(d, node))) node = node.open ? node.kidOf.get(head) : null;
+  return node;
+}
+
+// holdsLoop reports whether a node is a loop around its head, not a part that begins with one.
+const holdsLoop = (d, node) => node.block === undefined && (node.kind === "loop" || !kidsOf(d, node).some((k) => k.kind === "loop" && k.head === node.head));
+
+// twistLoop opens a loop of the outline in the drawing, or closes it.
+async function twistLoop(head) {
+  if (!data.over) await fold(true);
+  const base = baseOf(data), node = loopNode(base, head);
+  if (data.nest && node?.open && data.nest.blocks.includes(head)) await close(node);
+  else await reveal(head);
+  choose(head, false);
+}
+
+// showOpen says in the outline which loops are open, and lists what is in them.
+function showOpen() {
+  if (!data.folds || !outline.querySelector("[data-loop]")) return;
+  const base = baseOf(data);
+  if (!base.foldedData) return;
+  for (const twist of outline.querySelectorAll("[data-loop]")) {
+    const node = loopNode(base, Number(twist.dataset.loop)), open = Boolean(data.nest && node?.open && data.nest.blocks.includes(node.head)), li = twist.parentElement;
+    if (open === (twist.getAttribute("aria-expanded") === "true")) continue;
+    twist.setAttribute("aria-expanded", String(open));
+    twist.textContent = open ? "▾" : "▸";
+    li.nextElementSibling?.matches("[data-inner]") && li.nextElementSibling.remove();
+    if (!open) continue;
+    const inner = li.inner().slice(0, mostItems).map((f) => f());
+    if (!inner.length) continue;
+    const more = element("li", "", element("ul", "", ...inner));
+    more.dataset.inner = twist.dataset.loop;
+    more.style.padding = 0;
+    li.after(more);
+  }
 }
 
 // programList makes the list of the page's programs, which narrows as one types.
@@ -112,6 +177,7 @@ async function openOutline() {
   if (p !== shown) return;
   outline.replaceChildren(...parts(data, lines));
   if (total > 1) outline.append(programList());
+  showOpen();
   if (!outline.children.length) outline.append(element("p", "", "one function, no loops, nothing dead"));
 }
 

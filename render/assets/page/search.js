@@ -101,6 +101,6 @@ async function step(d) {
   const { p, b } = hits[at];
   count.textContent = `${at + 1} of ${hits.length} blocks`;
   if (!await open(p)) return;
-  await fold(false, b);
+  await reveal(b);
   choose(b, true);
 }

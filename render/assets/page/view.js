@@ -47,17 +47,32 @@ function show() {
 
 const whole = () => Math.min(win.w / data.w, win.h / data.h);
 
+// graphArea is where the graph is, if there is much more: tables may be many times as high.
+function graphArea() {
+  let w = 0, h = 0;
+  for (let i = 0; i < data.frames.length; i += 4) {
+    w = Math.max(w, data.frames[i] + data.frames[i + 2]);
+    h = Math.max(h, data.frames[i + 1] + data.frames[i + 3]);
+  }
+  return h > 0 && data.h > 2 * h ? { w: Math.max(w, data.strip[0] + data.strip[2]), h } : data;
+}
+
+// fit shows the graph, and if that shows already, everything.
 function fit() {
+  const to = (area) => {
+    const scale = Math.min(win.w / area.w, win.h / area.h, 1.5);
+    return { scale, x: (area.w - win.w / scale) / 2, y: (area.h - win.h / scale) / 2 };
+  };
   measure();
-  view.scale = Math.min(whole(), 1.5);
-  view.x = (data.w - win.w / view.scale) / 2;
-  view.y = (data.h - win.h / view.scale) / 2;
+  const graph = to(graphArea()), there = Object.keys(graph).every((k) => Math.abs(graph[k] - view[k]) < 1e-6);
+  Object.assign(view, there ? to(data) : graph);
   show();
 }
 
 // home is the first look: everything, or where that could not be read the
 // beginning.
 function home() {
+  view.scale = 0; // nothing shows yet
   fit();
   const b = data.entries[0];
   if (view.scale >= 0.5 || b === undefined) return;

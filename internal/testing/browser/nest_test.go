@@ -1,0 +1,159 @@
+package browser
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
+)
+
+const (
+	closed = `document.querySelectorAll("#picture .b.closed").length`
+	frames = `document.querySelectorAll("#picture .nesthead").length`
+	// blocksShown counts the blocks of the drawing, those in closed boxes too.
+	blocksShown = `[...document.querySelectorAll("#picture .b")].reduce((n, e) => n + Number(e.classList.contains("closed") ? / of (\d+) blocks/.exec(e.textContent)[1] : 1), 0)`
+	way         = `[...document.querySelectorAll("#way button")].map((e) => e.textContent).join(" > ")`
+)
+
+// clickOn clicks the middle of the first element that a selector finds in the drawing.
+func (b *tab) clickOn(selector string) {
+	b.Helper()
+	xy := eval[[]float64](b, fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()`, selector))
+	b.do(chromedp.MouseClickXY(xy[0], xy[1]))
+	b.settle()
+}
+
+// focusPicture puts the keyboard there.
+func (b *tab) focusPicture() {
+	b.Helper()
+	b.do(chromedp.Evaluate[chromedp.Void](`document.getElementById("picture").focus()`))
+}
+
+// TestNests opens loops in loops in loops, level by level, and closes them: 1 loop of
+// 950 blocks holds 6 of 158, each of these 6 of 26, each of these 6 of 4.
+func TestNests(t *testing.T) {
+	b := open(t, page(t, rendertest.Nests(4, 4, 6)))
+	want(b, isFolded, true)
+	t.Run("keyboard", func(t *testing.T) {
+		b.keys("n") // b0
+		b.keys("n") // the loop
+		want(b, chosen, "b1")
+		for level, shown := range []int{6, 11, 16} {
+			b.focusPicture()
+			b.keys(kb.Enter)
+			want(b, drawn, "nest")
+			want(b, frames, level+1)
+			want(b, closed, shown)
+			want(b, blocksShown, 950)
+			b.keys("n") // the first loop in it
+			want(b, chosen, fmt.Sprintf("b%d", level+2))
+		}
+		want(b, way, "all > b1 loop > b2 loop > b3 loop")
+		b.shot("nests")
+		b.keys(kb.Enter) // the innermost has 4 blocks
+		want(b, frames, 4)
+		want(b, closed, 15)
+		for level := 3; level > 0; level-- {
+			b.keys("F")
+			want(b, frames, level)
+			want(b, chosen, fmt.Sprintf("b%d", level+1))
+		}
+		b.keys(kb.Escape) // the details
+		want(b, drawn, "nest")
+		b.keys(kb.Escape)
+		want(b, isFolded, true)
+		want(b, chosen, "b1")
+	})
+	t.Run("pointer", func(t *testing.T) {
+		b.do(chromedp.Evaluate[chromedp.Void](`void document.querySelector("#b953 .box").dispatchEvent(new MouseEvent("dblclick", { bubbles: true }))`))
+		want(b, way, "all > b953 loop")
+		b.clickOn("#b1112 .opener")
+		want(b, frames, 2)
+		want(b, way, "all > b953 loop > b1112 loop")
+		b.clickOn(`#picture .nesthead[data-nest="1112"] text`)
+		want(b, frames, 1)
+		want(b, closed, 6)
+		b.do(chromedp.Evaluate[chromedp.Void](`void document.querySelector("#way button").click()`))
+		want(b, isFolded, true)
+	})
+	t.Run("outline", func(t *testing.T) {
+		const twists = contents + `.querySelectorAll("[data-loop]").length`
+		twist := func(head int) {
+			b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`void %s.querySelector("[data-loop='%d']").click()`, contents, head)))
+			b.settle()
+		}
+		expanded := func(head int) string {
+			return fmt.Sprintf(`%s.querySelector("[data-loop='%d']").getAttribute("aria-expanded")`, contents, head)
+		}
+		want(b, titles+`.includes("loops 1036")`, true)
+		want(b, twists, 4)
+		twist(1905)
+		want(b, expanded(1905), "true")
+		want(b, twists, 10)
+		want(b, frames, 1)
+		twist(1906)
+		want(b, twists, 16)
+		want(b, frames, 2)
+		b.focusPicture()
+		b.keys("F") // what closes in the drawing closes here
+		want(b, expanded(1906), "false")
+		want(b, twists, 10)
+		twist(1905)
+		want(b, isFolded, true)
+		want(b, twists, 4)
+	})
+}
+
+// placesOf are the boxes and open frames of the drawing: what each is, and left, top, right, bottom.
+const placesOf = `[...document.querySelectorAll("#picture > svg > .b > .box, #picture > svg > .nestframe")].map((e) => {
+	const r = e.getBBox(); return [e.classList.contains("box") ? 1 : 0, r.x, r.y, r.x + r.width, r.y + r.height]; })`
+
+// TestNestPlaces states of open boxes of random programs: no box lies on another, each is
+// within the frames around it, no upright line runs through a box, and all blocks are there.
+func TestNestPlaces(t *testing.T) {
+	for seed := range uint64(2) {
+		s := rendertest.Random(1500, 40+seed)
+		b := open(t, page(t, s))
+		ids := eval[[]string](b, `[...document.querySelectorAll("#picture .b")].filter((e) => / of \d+ blocks/.test(e.textContent)).map((e) => e.id)`)
+		if len(ids) == 0 {
+			t.Fatal("nothing is folded")
+		}
+		for _, id := range ids[:min(4, len(ids))] {
+			blocks := eval[int](b, fmt.Sprintf(`Number(/ of (\d+) blocks/.exec(document.getElementById(%q).textContent)[1])`, id))
+			b.hash("#" + id)
+			want(b, drawn, "nest")
+			want(b, blocksShown, blocks)
+			checkPlaces(b)
+			b.do(chromedp.Evaluate[chromedp.Void](`void document.querySelector("#way button").click()`))
+			want(b, isFolded, true)
+		}
+	}
+}
+
+func checkPlaces(b *tab) {
+	b.Helper()
+	places := eval[[][]float64](b, placesOf)
+	within := func(p, q []float64) bool { return p[1] >= q[1] && p[2] >= q[2] && p[3] <= q[3] && p[4] <= q[4] }
+	apart := func(p, q []float64) bool { return p[3] <= q[1] || p[1] >= q[3] || p[4] <= q[2] || p[2] >= q[4] }
+	for i, p := range places {
+		for j, q := range places {
+			if i != j && p[0] == 1 && !apart(p, q) && (q[0] == 1 || !within(p, q)) {
+				b.Errorf("%v and %v", p, q)
+			}
+		}
+	}
+	if n := eval[int](b, fmt.Sprintf(`(() => { const boxes = %s.filter((p) => p[0]); let n = 0;
+		for (const e of document.querySelectorAll("#picture > svg > .e")) {
+			const length = e.getTotalLength();
+			for (let at = 4; at < length - 4; at += 5) {
+				const p = e.getPointAtLength(at);
+				if (boxes.some((b) => p.x > b[1] + 1 && p.x < b[3] - 1 && p.y > b[2] + 1 && p.y < b[4] - 1)) n++;
+			}
+		}
+		return n; })()`, placesOf)); n > 0 {
+		b.Errorf("lines run through boxes at %d points", n)
+	}
+}

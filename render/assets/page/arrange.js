@@ -1,0 +1,292 @@
+// Arrangement of a few boxes and the lines between them: in rows, lines down in the gaps
+// between rows, each with a track of its own (K. Sugiyama and others, "Methods for visual
+// understanding of hierarchical system structures", 1981). It is for what is opened in
+// the page; whole drawings come placed.
+
+const rowGap = 14, trackGap = 9, boxGap = 22, lineGap = 12, mostWide = 2000;
+
+// ranked gives each node a row, and tells which edges lead back. Nodes with top are above,
+// those with bottom below all others.
+function ranked(nodes, edges) {
+  const out = nodes.map(() => []), state = new Uint8Array(nodes.length), order = [], into = new Int32Array(nodes.length);
+  edges.forEach((e, i) => out[e.a].push(i));
+  for (const start of nodes.keys()) {
+    const stack = state[start] ? [] : [[start, 0]];
+    state[start] ||= 1;
+    while (stack.length) {
+      const v = stack.at(-1), e = edges[out[v[0]][v[1]++]];
+      if (!e) {
+        state[v[0]] = 2;
+        order.push(v[0]);
+        stack.pop();
+      } else {
+        e.back = state[e.b] === 1;
+        if (!state[e.b]) { state[e.b] = 1; stack.push([e.b, 0]); }
+      }
+    }
+  }
+  const top = nodes.some((n) => n.top);
+  for (const n of nodes) n.row = top && !n.top ? 1 : 0;
+  for (const v of order.reverse()) for (const i of out[v]) if (!edges[i].back) {
+    const b = edges[i].b;
+    into[b]++;
+    nodes[b].row = Math.max(nodes[b].row, nodes[v].row + 1);
+  }
+  nodes.forEach((n, v) => { // what nothing leads to stands near what it leads to
+    const below = out[v].filter((i) => !edges[i].back).map((i) => nodes[edges[i].b].row);
+    if (v && !into[v] && !n.top && below.length) n.row = Math.max(n.row, Math.min(...below) - 1);
+  });
+  const last = Math.max(0, ...nodes.filter((n) => !n.bottom).map((n) => n.row));
+  for (const n of nodes) if (n.bottom) n.row = last + 1;
+  broken(nodes);
+}
+
+// broken breaks rows that are too wide.
+function broken(nodes) {
+  const rows = [];
+  for (const n of nodes) (rows[n.row] ??= []).push(n);
+  let added = 0;
+  for (const row of rows) {
+    let wide = 0;
+    for (const n of row ?? []) {
+      if (wide && wide + n.w > mostWide) { added++; wide = 0; }
+      wide += n.w + boxGap;
+      n.row += added;
+    }
+  }
+}
+
+// threaded puts a thread through the rows that a line passes: one for all lines of a style to
+// one end. It returns the rows, and the hops: for each gap and thread the ends of its lines.
+function threaded(nodes, edges) {
+  const count = Math.max(...nodes.map((n) => n.row)) + 1, rows = Array.from({ length: count }, () => []), threads = new Map(), hops = new Map();
+  for (const n of nodes) rows[n.row].push(n);
+  for (const e of edges) {
+    if (e.unseen) continue;
+    const key = `${e.b}/${e.tx ?? ""}/${e.style}/${e.back ? "back" : ""}`, a = nodes[e.a].row, b = nodes[e.b].row;
+    if (!threads.has(key)) threads.set(key, { to: nodes[e.b], tx: e.tx, style: e.style, back: e.back, from: Infinity, till: -1, edges: [], at: new Map() });
+    const t = threads.get(key);
+    t.edges.push(e);
+    t.from = Math.min(t.from, e.back ? b : a + 1);
+    t.till = Math.max(t.till, e.back ? a : b - 1);
+  }
+  const hop = (gap, t) => {
+    const key = gap + "/" + t.number;
+    if (!hops.has(key)) hops.set(key, { gap, t, ends: [] });
+    return hops.get(key);
+  };
+  let number = 0;
+  for (const t of threads.values()) {
+    t.number = number++;
+    for (let r = t.from; r <= t.till; r++) {
+      const n = { w: 2, h: 0, row: r, thread: true, back: t.back };
+      t.at.set(r, n);
+      rows[r].push(n);
+    }
+    const goal = { node: t.to, x: t.tx, side: "bottom", head: true };
+    for (let r = t.from; r <= t.till; r++) {
+      const n = t.at.get(r);
+      if (t.back) {
+        hop(r - 1, t).ends.push({ node: n, side: "bottom" });
+        hop(r, t).goal = { node: n, side: "top" };
+      } else {
+        hop(r - 1, t).goal = { node: n, side: "bottom" };
+        hop(r, t).ends.push({ node: n, side: "top" });
+      }
+    }
+    hop(t.to.row - 1, t).goal = goal;
+    for (const e of t.edges) hop(nodes[e.a].row, t).ends.push({ node: nodes[e.a], x: e.fx, side: "top", edge: e });
+  }
+  return { rows, hops: [...hops.values()] };
+}
+
+// ordered sorts the nodes of rows so that few lines cross: by the middle of their neighbours,
+// down and up, and the best of all tries.
+function ordered(rows, hops) {
+  const near = new Map(rows.flat().map((n) => [n, [[], []]])); // neighbours above, below
+  const links = rows.map(() => []);
+  for (const { ends, goal } of hops) for (const end of ends) {
+    const [hi, lo] = end.node.row < goal.node.row ? [end.node, goal.node] : [goal.node, end.node];
+    if (hi.row === lo.row) { // a line back turns beside its box
+      if (goal.node.thread) near.get(goal.node).forEach((list) => list.push(end.node));
+      continue;
+    }
+    near.get(hi)[1].push(lo);
+    near.get(lo)[0].push(hi);
+    links[hi.row].push([hi, lo]);
+  }
+  for (const { ends, goal } of hops) for (const { node } of ends) if (node.thread && node.back && goal.head && node.row === goal.node.row) near.get(node)[0].push(goal.node);
+  const number = () => { for (const row of rows) row.forEach((n, i) => { n.i = i; }); };
+  const crossings = () => links.reduce((sum, list) => {
+    const l = [...list].sort((p, q) => p[0].i - q[0].i || p[1].i - q[1].i);
+    for (let i = 0; i < l.length; i++) for (let j = i + 1; j < l.length; j++) if (l[i][1].i > l[j][1].i && l[i][0] !== l[j][0]) sum++;
+    return sum;
+  }, 0);
+  number();
+  const small = links.every((l) => l.length < 400);
+  let best = rows.map((r) => [...r]), least = crossings();
+  for (let pass = 0; pass < 16 && least > 0; pass++) {
+    const down = pass % 2 === 0;
+    for (const row of down ? rows : [...rows].reverse()) {
+      for (const n of row) {
+        const list = near.get(n)[down ? 0 : 1];
+        n.mid = list.length ? list.reduce((s, o) => s + o.i / rows[o.row].length, 0) / list.length : (n.i + 0.5) / row.length;
+      }
+      row.sort((p, q) => p.mid - q.mid || p.i - q.i);
+      row.forEach((n, i) => { n.i = i; });
+    }
+    const now = small ? crossings() : 0;
+    if (now < least || !small) { least = now; best = rows.map((r) => [...r]); }
+  }
+  best.forEach((r, i) => rows.splice(i, 1, r));
+  number();
+  return near;
+}
+
+// spread gives nodes their x: each as near to the middle of its neighbours as those beside it
+// allow, by least squares (pool adjacent violators).
+function spread(rows, near) {
+  const gap = (p, q) => p.thread || q.thread ? lineGap : boxGap;
+  for (const row of rows) row.forEach((n, i) => { n.x = i ? row[i - 1].x + row[i - 1].w + gap(row[i - 1], n) : 0; });
+  const mid = (n) => n.x + n.w / 2;
+  for (let pass = 0; pass < 24; pass++) {
+    const down = pass % 2 === 0;
+    for (const row of down ? rows : [...rows].reverse()) {
+      const offsets = [], items = row.map((n, i) => {
+        offsets.push(i ? offsets[i - 1] + row[i - 1].w / 2 + gap(row[i - 1], n) + n.w / 2 : 0);
+        const list = pass < 20 ? near.get(n)[down ? 0 : 1] : near.get(n).flat();
+        return list.length ? [list.reduce((s, o) => s + mid(o), 0) / list.length, (n.thread ? 4 : 1) * list.length] : [mid(n), 0.01];
+      });
+      pooled(items, offsets).forEach((x, i) => { row[i].x = x - row[i].w / 2; });
+    }
+  }
+  const left = Math.min(...rows.flat().map((n) => n.x));
+  for (const n of rows.flat()) n.x = Math.round(n.x - left);
+}
+
+// pooled returns places in order, at least gap apart and as near to those wanted as that allows
+// (least squares, by pool adjacent violators). Items are [wanted, weight].
+function pooled(items, offsets) {
+  const pools = [];
+  items.forEach(([want, weight], i) => {
+    pools.push({ sum: (want - offsets[i]) * weight, weight, n: 1 });
+    while (pools.length > 1 && pools.at(-2).sum / pools.at(-2).weight > pools.at(-1).sum / pools.at(-1).weight) {
+      const p = pools.pop(), q = pools.at(-1);
+      q.sum += p.sum;
+      q.weight += p.weight;
+      q.n += p.n;
+    }
+  });
+  return pools.flatMap((p) => new Array(p.n).fill(p.sum / p.weight)).map((x, i) => x + offsets[i]);
+}
+
+const portGap = 14, portEdge = 12;
+
+// ported gives the ends of lines their x: at a box side by side, in the order of where they go
+// and right above or below that where it can be.
+function ported(hops) {
+  const mid = (n) => n.x + n.w / 2, fixed = (end) => {
+    if (end.x !== undefined && !end.set) end.x += end.node.x;
+    else if (end.node.thread || end.node.w < 10) end.x = mid(end.node);
+    else return false;
+    end.set = true;
+    return true;
+  };
+  const place = (n, list) => {
+    list.sort((p, q) => p.towards - q.towards);
+    const room = n.w - 2 * portEdge, gap = Math.min(portGap, room / Math.max(1, list.length - 1)), low = n.x + portEdge, high = low + room;
+    const xs = pooled(list.map((p) => [Math.max(low, Math.min(high, p.towards)), 1]), list.map((_, i) => i * gap));
+    list.forEach((p, i) => { p.end.x = Math.round(Math.max(low + i * gap, Math.min(high - (list.length - 1 - i) * gap, xs[i]))); });
+  };
+  const by = (add) => {
+    const lists = new Map();
+    add((end, towards) => {
+      if (fixed(end)) return;
+      if (!lists.has(end.node)) lists.set(end.node, []);
+      lists.get(end.node).push({ end, towards });
+    });
+    for (const [n, list] of lists) place(n, list);
+  };
+  by((add) => { for (const h of hops) for (const end of h.ends) add(end, h.goal.x !== undefined ? h.goal.node.x + h.goal.x : mid(h.goal.node)); });
+  by((add) => { for (const h of hops) add(h.goal, h.ends.reduce((s, e) => s + e.x, 0) / h.ends.length); });
+}
+
+// tracked gives each hop of a gap a track, so that no two lie on each other, and returns their number.
+function tracked(hops) {
+  const tracks = [], wide = [];
+  for (const h of hops) {
+    const xs = [h.goal.x, ...h.ends.map((e) => e.x)];
+    h.lo = Math.min(...xs);
+    h.hi = Math.max(...xs);
+    if (h.hi - h.lo < 1 && h.ends.every((e) => e.side !== h.goal.side)) h.straight = true;
+    else wide.push(h);
+  }
+  // A line that comes down where another goes on down ends above it.
+  const xs = (h, side) => [h.goal, ...h.ends].filter((e) => e.side === side).map((e) => e.x);
+  const above = new Map(wide.map((h) => [h, wide.filter((o) => o !== h && xs(o, "top").some((x) => xs(h, "bottom").some((y) => Math.abs(x - y) < 4)))]));
+  const left = new Set(wide.sort((p, q) => p.lo - q.lo || p.hi - q.hi));
+  while (left.size) {
+    const h = [...left].find((o) => above.get(o).every((a) => !left.has(a))) ?? [...left][0];
+    left.delete(h);
+    let t = Math.max(0, ...above.get(h).map((a) => (a.track ?? -1) + 1));
+    while (tracks[t]?.some(([lo, hi]) => lo < h.hi + 8 && hi > h.lo - 8)) t++;
+    (tracks[t] ??= []).push([h.lo, h.hi]);
+    h.track = t;
+  }
+  return tracks.length;
+}
+
+// lineOf returns the path over points, with round corners.
+function lineOf(p) {
+  let out = `M${p[0]} ${p[1]}`;
+  for (let i = 2; i < p.length - 2; i += 2) {
+    const [ax, ay, bx, by, cx, cy] = p.slice(i - 2, i + 4), r = Math.min(6, Math.hypot(bx - ax, by - ay) / 2, Math.hypot(cx - bx, cy - by) / 2);
+    const to = (x, y) => [bx + Math.sign(x - bx) * r, by + Math.sign(y - by) * r];
+    out += `L${to(ax, ay).join(" ")}Q${bx} ${by} ${to(cx, cy).join(" ")}`;
+  }
+  return out + `L${p.at(-2)} ${p.at(-1)}`;
+}
+
+// wiresOf returns the lines of a hop: the farthest end of either side in full, nearer ones to it.
+function wiresOf(h, track, rowTop, rowEnd) {
+  const edge = ({ node, side }) => node.thread ? (h.t.back ? rowTop : rowEnd)[node.row] : side === "top" ? node.y + node.h : node.y;
+  const out = [], goal = h.goal, end = edge(goal), farthest = (list) => list.reduce((f, e) => !f || Math.abs(e.x - goal.x) > Math.abs(f.x - goal.x) ? e : f, null);
+  const whole = new Set([farthest(h.ends.filter((e) => e.x < goal.x)), farthest(h.ends.filter((e) => e.x >= goal.x))]);
+  for (const e of h.ends) {
+    const p = [e.x, edge(e)];
+    if (!h.straight) p.push(e.x, track);
+    if (!h.straight && !whole.has(e)) p.push(e.x + Math.sign(goal.x - e.x) * Math.min(12, Math.abs(goal.x - e.x)), track);
+    else if (h.straight) p.push(goal.x, end);
+    else p.push(goal.x, track, goal.x, end);
+    out.push({ points: p, style: h.t.style, edge: e.edge });
+  }
+  if (goal.head) out.push({ head: [goal.x, end], style: h.t.style, to: goal.node });
+  return out;
+}
+
+// arrange places nodes of a width and height, and returns the size of all and the lines.
+// Edges lead from node a to b, at fx and tx of their widths where that is given.
+function arrange(nodes, edges) {
+  ranked(nodes, edges);
+  const { rows, hops } = threaded(nodes, edges), near = ordered(rows, hops), gaps = new Map(), rowTop = [], rowEnd = [];
+  spread(rows, near);
+  ported(hops);
+  for (const h of hops) gaps.set(h.gap, [...gaps.get(h.gap) ?? [], h]);
+  let y = 0;
+  const tracksAt = new Map(), gap = (g) => {
+    const n = tracked(gaps.get(g) ?? []);
+    tracksAt.set(g, y + rowGap);
+    y += gaps.has(g) ? 2 * rowGap + n * trackGap : g < 0 || g === rows.length - 1 ? 0 : 2 * rowGap;
+  };
+  gap(-1);
+  rows.forEach((row, r) => {
+    rowTop[r] = y;
+    for (const n of row) n.y = y;
+    y += Math.max(...row.map((n) => n.h));
+    rowEnd[r] = y;
+    gap(r);
+  });
+  const wires = hops.flatMap((h) => wiresOf(h, tracksAt.get(h.gap) + (h.track ?? 0) * trackGap, rowTop, rowEnd));
+  const all = rows.flat();
+  return { w: Math.max(...all.map((n) => n.x + n.w)), h: y, wires };
+}
