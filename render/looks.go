@@ -63,7 +63,7 @@ var textLooks = []display.Look{
 	{Class: "badtext", Fill: inkBad, Bold: true},
 	{Class: "good", Fill: inkGood, Bold: true},
 	{Class: "state", Fill: inkWarn, Bold: true},
-	{Class: "loopname", Fill: inkNote, Size: 10},
+	{Class: "loopname", Fill: inkText, Size: 10}, // on many loops in each other
 	{Class: "lab", Fill: inkNote, Size: 11, Halo: true, Stroke: inkPale, Width: 3},
 	{Class: "visits", Bold: true},
 	{Class: "ref", Fill: inkTaken},
@@ -81,9 +81,9 @@ var boxLooks = []display.Look{
 	{Class: "hatchline", Stroke: ink{"#ccd3da", "#484f58"}, Width: 1.5},
 	{Class: "chip", Fill: ink{"#f3f8fe", "#0f2036"}, Stroke: inkTaken},
 	{Class: "bad", Fill: ink{"#ffebe9", "#490202"}, Stroke: inkBad},
-	{Class: "loop", Fill: inkLine, FillOpacity: .08, Stroke: inkLine, StrokeOpacity: .6, Dash: []float64{1, 3}},
-	{Class: "mark", Fill: display.None, Stroke: inkNote, Width: 1.4},
-	{Class: "solidmark", Fill: inkNote},
+	{Class: "loop", Fill: inkLine, FillOpacity: .045, Stroke: inkLine, StrokeOpacity: .6, Dash: []float64{1, 3}},
+	{Class: "mark", Fill: display.None, Stroke: inkText, Width: 1.4}, // also on tints
+	{Class: "solidmark", Fill: inkText},
 	{Class: "hub", Fill: inkJumpBg, Stroke: inkJump},
 	{Class: "line", Fill: display.None},
 	{Class: "gotox", Fill: inkJumpBg},
