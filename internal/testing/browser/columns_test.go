@@ -75,7 +75,9 @@ func TestColumns(t *testing.T) {
 	b.over(row + `("33").querySelector(".c")`)
 	want(b, `[...document.querySelectorAll("#rows .lit .b i")].map((e) => e.textContent).join(" ")`, "33 35 36 37")
 	b.shot("columns-case")
-	b.over(`document.querySelector("#b10 .name")`)
+	b.focusPicture()
+	b.keys("0")
+	b.over(`document.querySelector("#b10 .box")`)
 	want(b, `[...document.querySelectorAll("#rows .lit.dead .x")].some((e) => e.textContent.includes("deleted"))`, true)
 	want(b, `document.querySelector("#tables tr.lit").textContent.includes("× deleted")`, true)
 	// The reason of a dead block names the value that decides.

@@ -214,6 +214,15 @@ function lightRow(i, column) {
   else light(r.s >= 0 ? model.bySlot.get(r.s) : [i], definitions(i));
 }
 
+// lightLine lights up what is made of the C line of a number, and shows its first row.
+function lightLine(number) {
+  const rows = model ? model.rows.flatMap((r, k) => !r.head && r.key?.endsWith(":" + number) ? [k] : []) : [];
+  if (!rows.length) return;
+  light(rows);
+  scrollToRow(rows[0]);
+  showRows();
+}
+
 function lightBlock(b, scroll) {
   if (!model) return;
   const from = model.first.get(b), rows = [from];

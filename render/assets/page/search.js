@@ -28,7 +28,7 @@ function wrongBlocks(d) {
 // "insn:12", "+0x1f", and the rest as a text.
 function ask(text) {
   const tests = [], unknown = [];
-  let deep = false, wanted; // whether a test looks at the lines; the case asked for
+  let deep = false, wanted, lineWanted; // whether a test looks at the lines; the case, the line asked for
   const rest = text.replace(/(^|\s)(is|insn|case|line):(\S+)|(^|\s)\+0x([0-9a-f]+)(?=\s|$)/gi, (whole, _, key, value, __, hex) => {
     if (hex) {
       const at = parseInt(hex, 16);
@@ -43,13 +43,14 @@ function ask(text) {
       }));
     } else if (key.toLowerCase() === "line" && /^\d+$/.test(value)) {
       deep = true;
+      lineWanted = value;
       tests.push((d, b, texts) => texts[b].split("\n").some((l) => l.endsWith(":" + value)));
     } else if (key.toLowerCase() === "is" && Object.hasOwn(questions, value.toLowerCase())) {
       tests.push(questions[value.toLowerCase()]);
     } else unknown.push(whole.trim());
     return " ";
   });
-  return { tests, unknown, want: rest.trim().toLowerCase(), deep, wanted };
+  return { tests, unknown, want: rest.trim().toLowerCase(), deep, wanted, lineWanted };
 }
 
 // index returns the text of each block, in lower case.
@@ -65,7 +66,7 @@ function index(d, lines) {
 const find = (text) => searching = during(findAll(text));
 
 async function findAll(text) {
-  const turn = ++searches, { tests, unknown, want, deep, wanted } = ask(text), found = [];
+  const turn = ++searches, { tests, unknown, want, deep, wanted, lineWanted } = ask(text), found = [];
   count.textContent = "";
   if (unknown.length) {
     count.textContent = `${unknown[0]}: unknown`;
@@ -87,6 +88,7 @@ async function findAll(text) {
   at = -1;
   layer.redress();
   markCase(wanted);
+  if (lineWanted !== undefined) lightLine(lineWanted);
   if (unknown.length) return;
   const n = hits.length === 1 ? "1 block" : `${hits.length} blocks`;
   const here = hitsHere().length;
