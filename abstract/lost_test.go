@@ -73,3 +73,24 @@ func TestStoredKind(t *testing.T) {
 		}
 	}
 }
+
+// TestPartOfVagueSpill: a part of a spilled number that may be 0 to the verifier, which knows
+// more of it than is known here, may be 0 to it; so it may after a 0 was perhaps stored
+// there.
+func TestPartOfVagueSpill(t *testing.T) {
+	for _, c := range []struct {
+		off  scalar.S
+		want bool
+	}{{scalar.Range(0, 8), true}, {scalar.Range(1, 8), false}} {
+		f := &frame{}
+		f.spill(1, 8, &Value{Alt: Alt{Kind: Number, flags: loose, Off: c.off}}, Kernel)
+		if got := f.get(1).vague(4, 4); got != c.want {
+			t.Errorf("%v: %v, want %v", f.get(1).val, got, c.want)
+		}
+		f.weakSpills(-8, -7, byteZero, false)
+		f.weak(-8, -7, byteZero)
+		if got := f.get(1).vague(4, 4); got != c.want {
+			t.Errorf("%v after a store: %v, want %v", f.get(1).bytes, got, c.want)
+		}
+	}
+}

@@ -150,10 +150,11 @@ func (f *frame) fill(lo, hi int64, k byteKind) {
 func (s *slot) vague(first, size int) bool {
 	vague := false
 	for b := first; b < first+size; b++ {
-		if s.bytes[b] != byteVague && !s.zeroByte(b) {
+		unsure := s.bytes[b] == byteVague || s.bytes[b] == byteSpill && storedKind(s.val) == byteVague
+		if !unsure && !s.zeroByte(b) {
 			return false
 		}
-		vague = vague || s.bytes[b] == byteVague
+		vague = vague || unsure
 	}
 	return vague
 }
@@ -211,7 +212,7 @@ func (f *frame) weakSpills(lo, hi int64, k byteKind, kept bool) (felt bool) {
 			continue
 		}
 		s := f.at(num)
-		old, zero := s.bytes, k != byteMisc && s.val.zero()
+		old, zero := s.bytes, k != byteMisc && storedKind(s.val) != byteMisc
 		f.scrub(s)
 		for b, was := range old {
 			switch {
