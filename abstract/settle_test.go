@@ -16,11 +16,13 @@ import (
 func TestWalkAll(t *testing.T) {
 	const most = 50_000
 	compared, shorter := 0, 0
-	for seed := range uint64(320) {
+	for seed := range uint64(640) {
 		p := constants(seed)
-		switch seed % 8 {
+		switch seed % 16 {
 		case 5, 6, 7:
 			p = pairs(seed)
+		case 8, 9, 10, 11, 12, 13, 14, 15:
+			p = parts(seed)
 		case 1:
 			p = progen.Random(seed, 12+int(seed%20))
 		case 2:
@@ -135,6 +137,71 @@ func pairs(seed uint64) *bytecode.Program {
 	a.Emit(0xb7, 0, 0, 0, 0)
 	a.Emit(0x95, 0, 0, 0, 0)
 	return a.Program("pairs")
+}
+
+// parts makes a program in which paths with other constants meet, which then go through stores of
+// parts of a slot and atomic operations, before something is decided by a part of the slot or by
+// what was there.
+func parts(seed uint64) *bytecode.Program {
+	const mov, store4, load4 = 0xb7, 0x63, 0x61
+	rnd := rand.New(rand.NewPCG(seed, 23))
+	var a progen.Asm
+	reg := func() bytecode.Reg { return bytecode.Reg(7 + rnd.IntN(2)) }
+	bit := func() int32 { return int32(rnd.IntN(2)) }
+	half := func() int16 { return -4 * int16(1+rnd.IntN(2)) }
+	a.Emit(0xbf, 6, 1, 0, 0)
+	a.Emit(mov, 7, 0, 0, bit())
+	a.Emit(mov, 8, 0, 0, bit())
+	atomic := rnd.IntN(2) == 0
+	if a.Emit(0x7a, 10, 0, -8, bit()); !atomic {
+		a.Emit(0x62, 10, 0, -4, bit())
+		a.Emit(0x62, 10, 0, -8, bit())
+	}
+	for i := range 1 + rnd.IntN(2) { // paths that meet
+		end := fmt.Sprint("meet", i)
+		a.Emit(load4, 0, 6, int16(4*i), 0)
+		a.If(0x15, 0, 0, 0, end)
+		if rnd.IntN(2) == 0 {
+			a.Emit([]uint8{0x62, 0x7a, 0x7a}[rnd.IntN(3)], 10, 0, -8, bit())
+		} else {
+			a.Emit(mov, reg(), 0, 0, bit())
+		}
+		a.Label(end)
+	}
+	for i := range 3 { // places at which a state may be remembered
+		next := fmt.Sprint("next", i)
+		a.Emit(mov, 0, 0, 0, 0)
+		a.Emit(mov, 0, 0, 0, 0)
+		a.If(0x05, 0, 0, 0, next)
+		a.Label(next)
+	}
+	r := reg()
+	for range 1 + rnd.IntN(2) {
+		op := []int32{0, 1, 0xe1, 0xf1, 0xf1}[rnd.IntN(5)]
+		switch {
+		case !atomic:
+			a.Emit([]uint8{store4, store4, 0x73}[rnd.IntN(3)], 10, reg(), half(), 0)
+			a.Emit(store4, 10, reg(), half(), 0)
+		case op == 0xf1: // the result is in r0
+			a.Emit(0xdb, 10, r, -8, op)
+			a.Emit(0xbf, r, 0, 0, 0)
+		default:
+			a.Emit(0xdb, 10, r, -8, op)
+		}
+	}
+	switch rnd.IntN(4) { // decided by a register, a slot or a half of it
+	case 0, 1:
+	case 2:
+		a.Emit(0x79, r, 10, -8, 0)
+	default:
+		a.Emit(load4, r, 10, half(), 0)
+	}
+	a.If(0x15, r, 0, bit(), "end")
+	a.Emit(mov, 0, 0, 0, 0)
+	a.Label("end")
+	a.Emit(mov, 0, 0, 0, 0)
+	a.Emit(0x95, 0, 0, 0, 0)
+	return a.Program("parts")
 }
 
 // constants makes a program of a few constants that differ between paths which meet, go
