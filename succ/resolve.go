@@ -18,6 +18,8 @@
 package succ
 
 import (
+	"slices"
+
 	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -100,7 +102,7 @@ func (r *Result) ReadsConfig() bool { return r.config }
 
 // Resolve finds the targets of all indirect jumps, indirect calls and callbacks of a program. The
 // error is that of cfg.Build.
-func Resolve(p *bytecode.Program, opt Options) (*Result, error) { return (*Memo)(nil).Resolve(p, opt) }
+func Resolve(p *bytecode.Program, opt Options) (*Result, error) { return new(Memo).Resolve(p, opt) }
 
 // Memo keeps the common parts of several analyses of one program with different options: graphs
 // with the same targets, and the facts on them. It is for one goroutine at a time. The zero value
@@ -277,14 +279,14 @@ func add(t *cfg.Targets, p *bytecode.Program, facts *abstract.Facts) bool {
 // scaffold returns targets for the first graph. They make each slot that a table or a label in
 // data points to the start of a block, so that the facts of that graph already follow all
 // indirect jumps. Without it, each round of the loop would find only one more jump of a chain.
-// The edges are arbitrary, from one jump of each subprogram; the analysis follows none of them
-// that its facts do not admit.
+// A jump gets the entries of the table whose address was loaded last before it, which is right
+// for most code, and then the first graph is the last one; the other slots are targets of one
+// jump of their subprogram. The analysis follows no edge that its facts do not admit.
 func scaffold(p *bytecode.Program) *cfg.Targets {
-	t := &cfg.Targets{}
-	first := firstJumps(p)
+	t, led := guess(p)
 	to := make([][]bytecode.PC, len(p.Subprogs))
 	lead := func(pc bytecode.PC) {
-		if sub := p.SubprogAt(pc); sub >= 0 {
+		if sub := p.SubprogAt(pc); sub >= 0 && !led[pc] {
 			to[sub] = append(to[sub], pc)
 		}
 	}
@@ -300,12 +302,42 @@ func scaffold(p *bytecode.Program) *cfg.Targets {
 			}
 		}
 	}
-	for sub, pcs := range to {
-		if first[sub] >= 0 {
-			t.Add(first[sub], pcs...)
+	for sub, first := range firstJumps(p) {
+		if first >= 0 {
+			t.Add(first, to[sub]...)
 		}
 	}
 	return t
+}
+
+// guess returns for each gotox the entries, in its subprogram, of the table whose address the
+// nearest instruction before it loads, and all of them: as many as the program has slots.
+func guess(p *bytecode.Program) (t *cfg.Targets, led map[bytecode.PC]bool) {
+	t, led = &cfg.Targets{}, map[bytecode.PC]bool{}
+	left, ref := int(p.Len()), 0
+	for _, s := range p.Subprogs {
+		table := -1
+		for pc := s.Start; pc < s.End; pc += p.Insns[pc].Slots() {
+			for ref < len(p.Refs) && p.Refs[ref].PC < pc {
+				ref++
+			}
+			switch {
+			case ref < len(p.Refs) && p.Refs[ref].PC == pc && p.Refs[ref].Kind == bytecode.RefTable:
+				table = p.Refs[ref].Index
+			case p.Insns[pc].IsGotox() && table >= 0:
+				all := p.Tables[table].Targets
+				if left -= len(all); left < 0 {
+					return t, led
+				}
+				own := slices.DeleteFunc(slices.Clone(all), func(to bytecode.PC) bool { return to < s.Start || to >= s.End })
+				t.Add(pc, own...)
+				for _, to := range own {
+					led[to] = true
+				}
+			}
+		}
+	}
+	return t, led
 }
 
 // firstJumps returns the first indirect jump of each subprogram, -1 without one.
