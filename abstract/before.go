@@ -23,6 +23,7 @@ type Replay struct {
 // in the program.
 func NewReplay(f *Facts, opt Options) *Replay {
 	g := f.g
+	opt.Like = f
 	scratch := newFacts(g.Program, g) // results that Replay discards
 	a := &analyzer{p: g.Program, g: g, opt: opt, f: scratch, kinds: make([]accessKind, g.Program.Len())}
 	a.cover = newCovering(g.Program, g, false)

@@ -45,25 +45,19 @@ func (a *analyzer) width() (states, visits int) {
 
 // analyzer is the shared state of the analyses of all subprograms.
 type analyzer struct {
-	p    *bytecode.Program
-	g    *cfg.Graph
-	opt  Options
-	f    *Facts
-	live []uint16 // of each block, the registers that may be read from its start on
-
-	relevant []uint16 // of each block, the registers that may decide where control goes
-
-	indirects bool // the program has an indirect jump or call
-	joins     int  // states that have been joined
+	p   *bytecode.Program
+	g   *cfg.Graph
+	opt Options
+	f   *Facts
+	*shape
+	joins int // states that have been joined
 
 	readings []uint8 // by slot, by rules Exact: see numberReadings
 
-	order  [][]cfg.BlockID // of each subprogram, its blocks in reverse postorder
-	pos    []int32         // of each block, its index there
-	spares bool            // states are given up, see spare
-	stray  bool            // a state came to a block whose states were given up
-	back   [][]int32       // of each subprogram, see barriers; nil until needed
-	stops  [][]uint64      // of each subprogram, where to widen to; nil until needed
+	spares bool       // states are given up, see spare
+	stray  bool       // a state came to a block whose states were given up
+	back   [][]int32  // of each subprogram, see barriers; nil until needed
+	stops  [][]uint64 // of each subprogram, where to widen to; nil until needed
 
 	contexts [][]*run // of each subprogram, by entry state
 	// shared holds of each subprogram, by numbers of frames and of outer values, the run for
@@ -91,8 +85,8 @@ type job struct {
 // blockStates holds the states at the entry of a block in one context.
 type blockStates struct {
 	entries []entry
-	past    *State // covers states that were carried out and then forgotten
-	sure    bool   // a certain state has been here
+	past    []*State // cover states that were carried out and then forgotten: see retire
+	sure    bool     // a certain state has been here
 	visits  int32
 	growth  int32 // times that the joined state has grown
 }
@@ -309,15 +303,28 @@ func (bs *blockStates) retire() bool {
 		if !e.done {
 			continue
 		}
-		if bs.past == nil {
-			bs.past = e.s
-		} else {
-			bs.past = joinStates(bs.past, e.s, (*Value).join)
+		const many = 8
+		if bs.past = append(bs.past, e.s); len(bs.past) == many {
+			bs.past = []*State{bs.forgotten()}
 		}
 		bs.entries = append(bs.entries[:i], bs.entries[i+1:]...)
 		return true
 	}
 	return false
+}
+
+// forgotten returns what covers the states that were forgotten, nil if none was. They are joined
+// when they are asked for, which most never are.
+func (bs *blockStates) forgotten() *State {
+	var out *State
+	for _, s := range bs.past {
+		if out == nil {
+			out = s
+			continue
+		}
+		out = joinStates(out, s, (*Value).join)
+	}
+	return out
 }
 
 // nearest returns the index of the state that differs least from s.
@@ -340,8 +347,8 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 	for _, e := range bs.entries[1:] {
 		old = joinStates(old, e.s, (*Value).join)
 	}
-	if bs.past != nil {
-		old = joinStates(old, bs.past, (*Value).join)
+	if past := bs.forgotten(); past != nil {
+		old = joinStates(old, past, (*Value).join)
 		bs.past = nil
 	}
 	bs.growth++

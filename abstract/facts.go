@@ -33,6 +33,8 @@ type Options struct {
 	// Coarse is the graph whose blocks an unknown jump may lead to, if the analysed graph has
 	// more blocks. Nil stands for the same graph.
 	Coarse *cfg.Graph
+	// Like are other facts on the same graph, whose preparations are used again. Nil is right, too.
+	Like *Facts
 
 	felt  *Quirks // the quirks that were used, nil if nobody needs them
 	all   bool    // keep all states, also of a large program
@@ -42,6 +44,7 @@ type Options struct {
 // Facts is the result of Analyze for a program. It does not change afterwards.
 type Facts struct {
 	g         *cfg.Graph
+	shape     *shape
 	states    [][]*State // of each block, at its entry; see statesAt
 	reached   bitset     // of the blocks that can be reached
 	edges     bitset     // of the edges that can be taken, by index in Graph.Edges
@@ -125,21 +128,41 @@ func newFacts(p *bytecode.Program, g *cfg.Graph) *Facts {
 	}
 }
 
+// shape is what analyses of one graph have in common.
+type shape struct {
+	live     []uint16 // of each block, the registers that may be read from its start on
+	relevant []uint16 // of each block, the registers that may decide where control goes
+
+	indirects bool // the program has an indirect jump or call
+
+	order [][]cfg.BlockID // of each subprogram, its blocks in reverse postorder
+	pos   []int32         // of each block, its index there
+}
+
+// shapeOf returns the shape of a graph, of facts on it if there are any.
+func shapeOf(g *cfg.Graph, like *Facts) *shape {
+	if like != nil && like.g == g && like.shape != nil {
+		return like.shape
+	}
+	blocks := allBlocks(g, cfg.ReversePostorder(g))
+	s := &shape{
+		live: liveness(g, blocks), relevant: relevance(g, blocks),
+		order: make([][]cfg.BlockID, len(g.Program.Subprogs)), pos: make([]int32, g.NumBlocks()),
+		indirects: slices.ContainsFunc(g.Program.Insns, func(in bytecode.Insn) bool { return in.IsGotox() || in.IsCallx() }),
+	}
+	for _, b := range blocks {
+		sub := g.Blocks[b].Sub
+		s.pos[b] = int32(len(s.order[sub]))
+		s.order[sub] = append(s.order[sub], b)
+	}
+	return s
+}
+
 // prepare computes the common inputs of the analyses of subprograms.
 func (a *analyzer) prepare() {
 	n := len(a.p.Subprogs)
-	order := cfg.ReversePostorder(a.g)
-	blocks := allBlocks(a.g, order)
-	a.live = liveness(a.g, blocks)
-	a.relevant = relevance(a.g, blocks)
-	a.order = make([][]cfg.BlockID, n)
-	a.pos = make([]int32, a.g.NumBlocks())
-	for _, b := range blocks {
-		sub := a.g.Blocks[b].Sub
-		a.pos[b] = int32(len(a.order[sub]))
-		a.order[sub] = append(a.order[sub], b)
-	}
-	a.indirects = slices.ContainsFunc(a.p.Insns, func(in bytecode.Insn) bool { return in.IsGotox() || in.IsCallx() })
+	a.shape = shapeOf(a.g, a.opt.Like)
+	a.f.shape, a.opt.Like = a.shape, nil
 	if a.opt.Rules == Exact {
 		a.numberReadings()
 	}
@@ -178,7 +201,7 @@ func (f *Facts) record(r *run) {
 		for _, e := range r.blocks[i].entries {
 			f.addState(b, e.s)
 		}
-		if past := r.blocks[i].past; past != nil {
+		if past := r.blocks[i].forgotten(); past != nil {
 			f.addState(b, past)
 		}
 	}

@@ -47,7 +47,7 @@ func (r *run) hold(pc bytecode.PC, in bytecode.Insn, s *State) {
 	}
 	switch h := calleeAt(r.a.p, pc); {
 	case s.regs[bytecode.R0].is(Other) && acquires(r.a.p, pc, in):
-		s.held = pc + 1
+		s.held = int32(pc) + 1
 	case h.helper == 0 || !h.known || h.Params > 0: // it may release its arguments
 		s.held = 0
 	}
@@ -89,7 +89,7 @@ func (r *run) leaves(pc bytecode.PC, how int64, s *State) {
 		return
 	default:
 		f.Kind, f.Off = Leaks, int64(s.held-1)
-		f.Size = int64(r.a.numberOf(s.held - 1))
+		f.Size = int64(r.a.numberOf(bytecode.PC(s.held - 1)))
 	}
 	r.certainFault(&anything.Alt, f)
 }

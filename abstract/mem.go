@@ -339,7 +339,7 @@ func (r *run) storeTo(acc access, val *Value, s *State) {
 		r.storeStack(acc, &base.Alt, val, s, true)
 		return
 	}
-	s.tested |= r.ctxField(base, acc) // the store determines the field's value
+	s.tested |= ctxOf(r.ctxField(base, acc)) // the store determines the field's value
 	base.each(func(a *Alt) {
 		switch a.Kind {
 		case Stack:

@@ -47,7 +47,7 @@ func (r *run) pendingAccess(pc bytecode.PC, in bytecode.Insn, s *State) {
 	ptr := r.read(pc, s, base)
 	// Fields that lie apart in the context's type of the program do so in the kernel's.
 	acc := access{off: int64(in.Off), size: in.AccessBytes(), signed: in.Mode() == modeMemSX}
-	s.tested |= r.storedCtx(in, ptr, acc)
+	s.tested |= ctxOf(r.storedCtx(in, ptr, acc))
 	old := r.field(access{size: acc.size, signed: acc.signed}, nil)
 	if ptr.has(isStack) {
 		old = anything.loosened()

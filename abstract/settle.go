@@ -15,6 +15,7 @@ func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
 	if !f.open() || !walkable(p, f.g) {
 		return f
 	}
+	opt.Like = f
 	w := newWalker(p, f.g, WalkOptions{Options: opt, Steps: steps})
 	w.settles = true
 	w.all()

@@ -75,6 +75,9 @@ func (a *analyzer) readingAt(pc bytecode.PC, arg int) uint64 {
 // number each time.
 func readingOfCtx(off int64) uint64 { return 1 << (manyReadings + uint64(off)/8%8) }
 
+// ctxOf returns the fields of the context among readings.
+func ctxOf(readings uint64) uint8 { return uint8(readings >> manyReadings) }
+
 // readingsOfCtx returns the readings of all fields of the context if a value may lead
 // there, else none.
 func readingsOfCtx(v *Value) uint64 {
@@ -217,7 +220,7 @@ func (r *run) fresh(pc bytecode.PC, reg bytecode.Reg, from uint64, s *State) {
 	w := *v
 	if from == 0 {
 		from = r.a.readingAt(pc, 0)
-	} else if s.tested&from != 0 {
+	} else if s.tested&ctxOf(from) != 0 {
 		w.flags |= loose // a branch has been decided by it
 	}
 	w.src = &readings{from: from, bits: ^uint64(0)}
@@ -501,7 +504,7 @@ func (c *compare) correlate(s *State) {
 	if c.is32 {
 		on.bits &= on.place(1<<32 - 1)
 	}
-	s.tested |= on.from
+	s.tested |= ctxOf(on.from)
 	for r := range s.values() {
 		if v := s.value(r); bytecode.Reg(r) != c.dst && bytecode.Reg(r) != c.src && c.depends(v, &on) {
 			s.put(r, v.tell(&on))

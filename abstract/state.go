@@ -28,15 +28,16 @@ type State struct {
 	// outer holds values of callers that are not in sight and linked to what is, by rules
 	// Kernel: see hidden. The slice is not changed.
 	outer []*Value
-	// tested are the readings on which a branch was decided, by rules Exact.
-	tested uint64
 	// sums says whether the kernel has Quirks.StaleLinks.
 	sums  *sums
 	owned uint32 // bit set of the frames that no other state shares, and ownSlice
 	ids   uint32 // ids of values are at most this
 	// held is the instruction behind the one that acquired a reference which is held for
 	// certain: a socket or an object that the program must release. 0 for none. See hold.go.
-	held bytecode.PC
+	held int32
+	// tested are the fields of the context, as ctxOf has them, on which a branch was decided, by
+	// rules Exact.
+	tested uint8
 	// ghosts are registers that nothing reads any more and that may still be linked to others,
 	// with Quirks.DeadLinks.
 	ghosts uint16

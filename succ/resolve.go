@@ -158,13 +158,13 @@ func (a *analysed) facts(p *bytecode.Program, opt abstract.Options) *abstract.Fa
 	return f
 }
 
-// executed returns the facts about executions.
-func (a *analysed) executed(p *bytecode.Program, coarse *cfg.Graph) *abstract.Facts {
+// executed returns the facts about executions; like are others on the same graph.
+func (a *analysed) executed(p *bytecode.Program, coarse *cfg.Graph, like *abstract.Facts) *abstract.Facts {
 	if coarse != nil {
-		return abstract.Analyze(p, a.graph, abstract.Options{Rules: abstract.Exact, Coarse: coarse})
+		return abstract.Analyze(p, a.graph, abstract.Options{Rules: abstract.Exact, Coarse: coarse, Like: like})
 	}
 	if a.exact == nil {
-		a.exact = abstract.Analyze(p, a.graph, abstract.Options{Rules: abstract.Exact})
+		a.exact = abstract.Analyze(p, a.graph, abstract.Options{Rules: abstract.Exact, Like: like})
 	}
 	return a.exact
 }
@@ -236,7 +236,7 @@ func (r *Result) round(m *Memo, p *bytecode.Program, to *cfg.Targets, kernel abs
 	r.Exact = r.Facts
 	more = add(r.Targets, p, r.Facts)
 	if len(r.Facts.Indirect()) > 0 {
-		r.Exact = on.executed(p, kernel.Coarse)
+		r.Exact = on.executed(p, kernel.Coarse, r.Facts)
 		more = add(r.Targets, p, r.Exact) || more
 	}
 	r.config = r.config || r.Facts.ReadsConfig() || r.Exact.ReadsConfig()
