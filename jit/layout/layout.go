@@ -1,6 +1,6 @@
 // Package layout finds the bytes of an image that each basic block became.
 //
-//	l := layout.Of(g, xlated, img)
+//	l := layout.Of(g, xlated, funcs, img)
 //	for _, p := range l.Pieces {
 //		fmt.Printf("%v +%#x %d\n", p.Block, p.Offset, p.Len) // b3 +0x51 34
 //	}

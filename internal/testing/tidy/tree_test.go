@@ -143,6 +143,31 @@ func TestDocumented(t *testing.T) {
 	}
 }
 
+// callInDoc is a line of code in a package comment that calls an exported function or method.
+var callInDoc = regexp.MustCompile(`(?m)^\t.*\w\.[A-Z]\w*\(`)
+
+// TestExamplesCompile asks for an example that is compiled of each package of the library whose
+// comment has code.
+func TestExamplesCompile(t *testing.T) {
+	for _, p := range packages(t) {
+		code := slices.ContainsFunc(p.files, func(f *ast.File) bool { return callInDoc.MatchString(f.Doc.Text()) })
+		if !code || strings.HasPrefix(p.rel, "internal/") || strings.HasPrefix(p.rel, "cmd/") ||
+			strings.HasPrefix(p.rel, "tools/") {
+			continue
+		}
+		found, err := filepath.Glob(filepath.Join(root, p.rel, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(found, func(path string) bool {
+			src, err := os.ReadFile(path)
+			return err == nil && strings.Contains(string(src), "\nfunc Example")
+		}) {
+			t.Errorf("the comment of package %s has code, and the package has no example", p.rel)
+		}
+	}
+}
+
 // undocumented reports the exported names of a declaration without a comment.
 func undocumented(d ast.Decl, report func(token.Pos, string)) {
 	switch d := d.(type) {
