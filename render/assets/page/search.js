@@ -72,8 +72,13 @@ async function findAll(text) {
     count.textContent = `${unknown[0]}: unknown`;
     count.title = "is: " + Object.keys(questions).join(", ");
   } else if (want || tests.length) {
-    for (let i = 0; i < total; i++) {
+    for (let i = 0, last = performance.now(); i < total; i++) {
       const p = (shown + i) % total;
+      if (performance.now() - last > 100) { // let it be seen
+        count.textContent = `searching: ${i} of ${total} programs`;
+        await new Promise((ok) => setTimeout(ok));
+        last = performance.now();
+      }
       const [d, lines] = await Promise.all([load("data", p, 0), want || deep ? load("lines", p, 0, readLines) : null]);
       if (turn !== searches) return;
       const texts = want || deep ? index(d, lines) : null, names = [];
