@@ -17,6 +17,8 @@ const (
 	rowHeight = 15
 	boxPad    = 8 // left and right of the text
 	headRow   = 18
+
+	noteCols = 36 // of a note after an instruction
 )
 
 // textWidth returns the width of a number of cells in pixels.
@@ -127,9 +129,10 @@ func (v *viewer) blockRows(b int) []row {
 			last = l
 		}
 		text, cut := clip(visible.Text(l.Text), v.lim.cols)
-		r := row{kind: insnText, slot: strconv.Itoa(l.Slot), text: text, note: visible.Text(l.Note), mark: l.Mark}
-		if cut {
-			r.title = l.Text
+		note, short := clip(visible.Text(l.Note), noteCols)
+		r := row{kind: insnText, slot: strconv.Itoa(l.Slot), text: text, note: note, mark: l.Mark}
+		if cut || short {
+			r.title = strings.TrimSpace(l.Text + "  " + l.Note)
 		}
 		rows = append(rows, r)
 	}
