@@ -136,7 +136,8 @@ func newPageData(s *Scene, l *Layout, key string) *pageData {
 		Funcs: []string{}, Entries: []int{}, Frames: []int{}, Func: []int{},
 		Flags: []int{}, Slots: steps{by: 2}, Boxes: steps{by: 4}, Loops: []int{}, Pieces: steps{by: 5},
 		Strip: []int{0, 0, 0, 0}, Kinds: []string{}, Edges: steps{by: 4},
-		Names: map[int]string{}, Depth: map[int]int{}, Counts: map[int]uint64{}, Before: map[int]uint64{}, Status: map[int]string{},
+		Names: map[int]string{}, Depth: map[int]int{}, Counts: map[int]uint64{}, Before: map[int]uint64{},
+		Status:  map[int]string{},
 		Reasons: map[int]string{}, Marks: map[int]string{}, Whys: map[int]string{}, Labels: map[int]string{},
 		Folded: map[int]string{}, EdgeMarks: map[int]string{}, EdgeCounts: map[int]uint64{}}
 	for i, f := range s.Funcs {

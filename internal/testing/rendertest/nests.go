@@ -25,7 +25,8 @@ func Nests(funcs, depth, inner int) *render.Scene {
 		}
 		last := next("r6 = r1", "r7 = 0")
 		enter := func(level int) {
-			h := next(fmt.Sprintf("// for (int i%d = 0; i%d < n; i%d++) {", level, level, level), "w1 = w7", fmt.Sprintf("if w1 > %d goto +9", 10*level))
+			source := fmt.Sprintf("// for (int i%d = 0; i%d < n; i%d++) {", level, level, level)
+			h := next(source, "w1 = w7", fmt.Sprintf("if w1 > %d goto +9", 10*level))
 			if last >= 0 {
 				b.Fall(last, h)
 			}
