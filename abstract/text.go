@@ -81,8 +81,12 @@ func (t *Texts) changes(s *State) []Known {
 	}
 	var out []Known
 	for r := range max(s.values(), t.last.values()) {
-		if v, old := s.value(r), t.last.value(r); v != old && t.register(v) != t.register(old) {
-			out = append(out, Known{registerNames[r], t.register(v)})
+		v, old := s.value(r), t.last.value(r)
+		if v == old {
+			continue
+		}
+		if text := t.register(v); text != t.register(old) {
+			out = append(out, Known{registerNames[r], text})
 		}
 	}
 	for i := range max(len(s.frames), len(t.last.frames)) {

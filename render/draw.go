@@ -2,7 +2,6 @@ package render
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -32,7 +31,7 @@ func draw(s *Scene, l *Layout, untitled bool) *display.Picture {
 			for _, it := range d.items {
 				on = on && yield(it)
 			}
-			d.items = d.items[:0]
+			d.items, d.inner = d.items[:0], d.inner[:0]
 		}
 		steps := []func(){d.background, d.titles, d.frames, d.loops, d.stripBack}
 		for _, step := range steps {
@@ -109,7 +108,8 @@ func (s *Scene) describe(l *Layout) string {
 type drawing struct {
 	*viewer
 	l     *Layout
-	items []display.Item // of the open groups, one behind the other
+	items []display.Item // of the open groups, one after the other
+	inner []display.Item // of groups of the part at hand
 	// untitled leaves titles and labels out that say what the part and its index say.
 	untitled bool
 
@@ -154,8 +154,18 @@ func (d *drawing) group(g display.Item, f func()) {
 	if len(inner) == 0 {
 		return
 	}
-	g.Items = slices.Clone(inner)
+	g.Items = d.keep(inner)
 	d.items = append(d.items[:outer], g)
+}
+
+// keep copies items of groups to where they stay until the part is written.
+func (d *drawing) keep(items []display.Item) []display.Item {
+	if len(d.inner)+len(items) > cap(d.inner) {
+		d.inner = make([]display.Item, 0, max(2*cap(d.inner), len(items), 64))
+	}
+	from := len(d.inner)
+	d.inner = append(d.inner, items...)
+	return d.inner[from:len(d.inner):len(d.inner)]
 }
 
 // path adds a shape; title may be empty.

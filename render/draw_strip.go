@@ -12,8 +12,8 @@ import (
 
 // prepareStrip finds what of the strip belongs to each block.
 func (d *drawing) prepareStrip() {
-	n := len(d.scene.Blocks)
-	d.links, d.parts, d.jumps = make([]int, n), make([][]int, n), make([][]int, n)
+	blocks := len(d.scene.Blocks)
+	d.links, d.parts, d.jumps = make([]int, blocks), make([][]int, blocks), make([][]int, blocks)
 	for b := range d.links {
 		d.links[b] = -1
 	}
@@ -23,6 +23,11 @@ func (d *drawing) prepareStrip() {
 	for i, k := range d.l.Strip.Links {
 		d.links[k.Block] = i
 	}
+	n := 0
+	for i := range d.scene.Code {
+		n += len(d.scene.Code[i].X86)
+	}
+	d.x86 = make([]X86, 0, n)
 	for i := range d.scene.Code {
 		d.x86 = append(d.x86, d.scene.Code[i].X86...)
 	}
@@ -32,7 +37,7 @@ func (d *drawing) prepareStrip() {
 		}
 	}
 	if d.scene.Before != nil {
-		d.partsBefore = make([][]int, n)
+		d.partsBefore = make([][]int, blocks)
 		for i, p := range d.scene.Before.Pieces {
 			if p.Kind == PieceBlock {
 				d.partsBefore[p.Block] = append(d.partsBefore[p.Block], i)

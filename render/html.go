@@ -53,8 +53,8 @@ func HTMLPages(title string, pages []Page) ([]byte, error) {
 type Pages struct {
 	keys     []string
 	seen     map[string]bool
-	first    string // drawing of the first program
-	programs strings.Builder
+	first    string   // drawing of the first program
+	programs []string // data of each
 	texts    texts
 	packer   packer
 }
@@ -70,7 +70,7 @@ func (p *Pages) Add(s *Scene, l *Layout) error {
 	if i == 0 && !windowed(s) {
 		p.first = string(pageSVG(s, l))
 	}
-	p.programs.WriteString(data.String())
+	p.programs = append(p.programs, data.String())
 	return nil
 }
 
@@ -97,7 +97,7 @@ func (p *Pages) HTML(title string) ([]byte, error) {
 		cspHash("\n"+theme().CSS("")) + "; script-src " + cspHash(js)
 	return fill(pageHTML, map[string]string{
 		"csp": csp, "title": xmlText(title), "css": pageCSS, "theme": theme().CSS(""), "js": js, "one": one, "name": name,
-		"options": options.String(), "svg": p.first, "programs": p.programs.String(), "texts": all.String(),
+		"options": options.String(), "svg": p.first, "programs": strings.Join(p.programs, ""), "texts": all.String(),
 	}), nil
 }
 

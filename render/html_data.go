@@ -294,7 +294,11 @@ func (d *pageData) strip(s *Scene, l *Layout) {
 // addLines writes the instructions: the number of each block's, and of each slot,
 // text, source, file, line, note and mark.
 func (p *payloads) addLines(s *Scene) {
-	var counts, lines []int
+	n := 0
+	for i := range s.Blocks {
+		n += len(s.Blocks[i].Lines)
+	}
+	counts, lines := make([]int, 0, len(s.Blocks)), make([]int, 0, 7*n)
 	source, file := column{texts: p.texts}, column{texts: p.texts}
 	for i := range s.Blocks {
 		counts = append(counts, len(s.Blocks[i].Lines))
@@ -312,7 +316,11 @@ func (p *payloads) addLines(s *Scene) {
 // addCode writes what instructions become: of each piece of code block, slot, original
 // slot, state, text and number of x86 instructions; of each of these byte and text.
 func (p *payloads) addCode(s *Scene) {
-	var rows, x86 []int
+	n := 0
+	for i := range s.Code {
+		n += len(s.Code[i].X86)
+	}
+	rows, x86 := make([]int, 0, 6*len(s.Code)), make([]int, 0, 2*n)
 	for i := range s.Code {
 		c := &s.Code[i]
 		rows = append(rows, c.Block, c.Slot, c.Original, int(c.State), p.texts.of(c.Text), len(c.X86))

@@ -3,6 +3,7 @@ package render
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -22,6 +23,7 @@ func (n *numbers) add(values ...int) {
 // columns adds a table column by column, each number less the one above it: that
 // compresses best.
 func (n *numbers) columns(by int, table []int) {
+	n.out = slices.Grow(n.out, len(table)+binary.MaxVarintLen64)
 	n.add(len(table) / by)
 	for c := range by {
 		last := 0
@@ -70,6 +72,14 @@ func (t *texts) of(s string) int {
 	return i
 }
 
+// ofBytes is of for a text that is not kept.
+func (t *texts) ofBytes(b []byte) int {
+	if i, ok := t.index[string(b)]; ok {
+		return i
+	}
+	return t.of(string(b))
+}
+
 // listWriter writes the items of a drawing as numbers, and the strings that they
 // name: places are counted from those of the item before, and a path is the place of
 // its start and the shape, which many have in common. The script makes SVG of them.
@@ -77,7 +87,8 @@ type listWriter struct {
 	numbers
 	texts   *texts // of the page: what runs say
 	strings texts  // of this list: classes, shapes, titles
-	x, y    int    // place of the last item
+	shaper  display.Shaper
+	x, y    int // place of the last item
 }
 
 // Kinds of items: the lower two bits of its first number. The third says that there
@@ -117,7 +128,7 @@ func (w *listWriter) item(it *display.Item) {
 		w.head(listPath, it)
 		x, y := math.Trunc(it.Path.Pts[0].X), math.Trunc(it.Path.Pts[0].Y)
 		w.place(int(x), int(y))
-		w.add(w.strings.of(display.Shape(&it.Path, display.Pt{X: x, Y: y})))
+		w.add(w.strings.ofBytes(w.shaper.Shape(&it.Path, display.Pt{X: x, Y: y})))
 	case len(it.Runs) > 0:
 		w.head(listText, it)
 		w.place(int(it.At.X), int(it.At.Y))

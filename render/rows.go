@@ -109,7 +109,7 @@ func (v *viewer) blockRows(b int) []row {
 	case v.lim.figure:
 		return v.figureRows(b)
 	}
-	rows := []row{v.heading(b)}
+	rows := append(make([]row, 0, 4+min(len(blk.Lines), v.lim.lines)*3/2), v.heading(b))
 	head, tail := len(blk.Lines), len(blk.Lines)
 	if n := v.lim.lines; len(blk.Lines) > n {
 		// Keep the end: it says where control goes.

@@ -3,8 +3,8 @@ package display
 import "iter"
 
 // Picture is a picture as a list. Parts makes its items when they are wanted, one
-// part after the other, so that a large picture need not be in memory at once. It
-// yields the same items each time.
+// part after the other, so that a large picture need not be in memory at once: what is
+// in a group is good until the next part. It yields the same items each time.
 type Picture struct {
 	W, H  int
 	Title string

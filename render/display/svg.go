@@ -30,12 +30,16 @@ func SVGHead(p *Picture, t *Theme) []byte {
 	return w.Bytes()
 }
 
+// Shaper writes the forms of paths.
+type Shaper struct{ w svgWriter }
+
 // Shape returns the data of a path from a point on, which is where it starts or near
-// it: the same for all paths of that form.
-func Shape(p *Path, from Pt) string {
-	w := &svgWriter{shape: true}
-	w.path(p, from)
-	return w.String()
+// it: the same for all paths of that form. It is good until the next call.
+func (s *Shaper) Shape(p *Path, from Pt) []byte {
+	s.w.shape = true
+	s.w.Reset()
+	s.w.path(p, from)
+	return s.w.Bytes()
 }
 
 // SVGItem writes an item without what is around it.

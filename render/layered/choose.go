@@ -13,7 +13,7 @@ import (
 var narrower = [...]int{75, 60, 45}
 
 // maxTried is the number of boxes and edges up to which widths are tried.
-const maxTried = 600
+const maxTried = 300
 
 // maxTall is how many times higher than wide a drawing may get by narrower rows.
 const maxTall = 2

@@ -25,8 +25,9 @@ func (t *factTexts) Changes(block int) [][]render.Fact {
 	states := t.Texts.Changes(cfg.BlockID(block))
 	out := make([][]render.Fact, len(states))
 	for i, changes := range states {
-		for _, k := range changes {
-			out[i] = append(out[i], render.Fact(k))
+		out[i] = make([]render.Fact, len(changes))
+		for j, k := range changes {
+			out[i][j] = render.Fact(k)
 		}
 	}
 	return out

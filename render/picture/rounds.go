@@ -1,8 +1,8 @@
 package picture
 
 import (
+	"encoding/binary"
 	"fmt"
-	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -45,22 +45,23 @@ func roundGroups(a *pipeline.Analysis, taken map[int]bool) []render.Group {
 func blockKeys(a *pipeline.Analysis) []int {
 	ids := map[string]int{}
 	out := make([]int, len(a.Graph.Blocks))
+	var k []byte
 	for i, b := range a.Graph.Blocks {
-		var k strings.Builder
+		k = k[:0]
 		for pc := b.Start; pc < b.End; pc += a.Program.Insns[pc].Slots() {
 			in := a.Program.Insns[pc]
-			fmt.Fprintf(&k, "%x ", in.Code)
+			k = append(k, ' ', in.Code)
 			if src, ok := a.Program.LineAt(pc); ok {
-				fmt.Fprintf(&k, "%d:%s;", src.Line, src.File)
+				k = append(append(binary.AppendVarint(append(k, ':'), int64(src.Line)), src.File...), ';')
 			}
 		}
 		for _, e := range a.Graph.Succs(cfg.BlockID(i)) {
-			fmt.Fprintf(&k, "|%s", e.Kind)
+			k = append(k, '|', byte(e.Kind))
 		}
-		id, ok := ids[k.String()]
+		id, ok := ids[string(k)]
 		if !ok {
 			id = len(ids)
-			ids[k.String()] = id
+			ids[string(k)] = id
 		}
 		out[i] = id
 	}

@@ -15,13 +15,33 @@ import (
 // functions of a library of 150, each with its own lines and its own shape.
 func Monitor(i int) *bytecode.Program {
 	m := &monitor{rnd: rand.New(rand.NewPCG(uint64(i), 11))}
+	return m.program(i, 300+m.rnd.IntN(4100))
+}
+
+// hostSizes are the instructions of the programs of cilium's bpf_host.o, 52,914 with two
+// of four instructions.
+var hostSizes = [...]int{153, 508, 663, 341, 288, 793, 1433, 1434, 3044, 2105, 600, 965, 2059, 1536, 3297, 980, 2573,
+	857, 1527, 1282, 1244, 3639, 1550, 933, 621, 2653, 1839, 1388, 1397, 1014, 6064, 1172, 2954}
+
+// HostPrograms is the number of programs that Host makes.
+const HostPrograms = len(hostSizes)
+
+// Host returns program i of an object of the sizes of a large network datapath's, made of
+// functions as in Monitor.
+func Host(i int) *bytecode.Program {
+	m := &monitor{rnd: rand.New(rand.NewPCG(uint64(i), 13))}
+	return m.program(i, hostSizes[i%HostPrograms])
+}
+
+// program makes program i of about so many instructions.
+func (m *monitor) program(i, size int) *bytecode.Program {
 	m.line("monitor.bpf.c", 100+i, fmt.Sprintf("int trace_event_%d(struct bpf_raw_tracepoint_args *ctx)", i))
 	m.a.Emit(opMovX, 6, 1, 0, 0)
 	m.a.Emit(opMovK, 7, 0, 0, 0)
-	for f := range 12 {
+	for f := 0; f < 12 && int(m.a.PC()) < size; f++ {
 		m.inline(f)
 	}
-	for size := 300 + m.rnd.IntN(4100); int(m.a.PC()) < size; {
+	for int(m.a.PC()) < size {
 		m.inline(12 + m.rnd.IntN(138))
 	}
 	m.line("monitor.bpf.c", 101+i, "return 0;")
