@@ -247,7 +247,8 @@ func (s *State) leq(t *State, rules Rules) bool {
 // leqFrom is leq that compares one register first: the one that distinguished s and t, or similar
 // states, the last time. It records the one that does.
 func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
-	if len(s.frames) != len(t.frames) || rules == Kernel && t.cover && !s.cover || t.doubt && !s.doubt || s.misled && !t.misled ||
+	if len(s.frames) != len(t.frames) || rules == Kernel && t.cover && !s.cover || t.doubt && !s.doubt ||
+		s.misled && !t.misled ||
 		s.sent != t.sent && (!t.sent || !t.cover) ||
 		s.ghosts&^t.ghosts != 0 || rules == Kernel && s.locked != t.locked || !s.value(int(*at)).leq(t.value(int(*at))) {
 		return false
@@ -341,7 +342,8 @@ func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
 	m := idPairs{combine: combine, sums: a.sums}
 	out := &State{
 		frames: make([]*frame, len(a.frames)), cover: true, sent: a.sent || b.sent, tested: a.tested | b.tested,
-		doubt: a.doubt || b.doubt, misled: a.misled || b.misled, stands: a.stands || b.stands || slotsDiffer(a, b), sums: a.sums,
+		doubt: a.doubt || b.doubt, misled: a.misled || b.misled, sums: a.sums,
+		stands: a.stands || b.stands || slotsDiffer(a, b),
 		ghosts: a.ghosts | b.ghosts, locked: a.locked && b.locked,
 	}
 	if a.held == b.held {

@@ -100,7 +100,8 @@ func (s S) Free() bool {
 // move makes of members of s. False means that it may.
 func Moves(op Op, s S) bool {
 	const high = math.MaxUint32 << 32
-	halves := s.Umax() <= math.MaxUint32 && (s.IsRange() || s.Free()) || s.Var.Mask&high == high && s.R64.Size >= math.MaxUint32
+	halves := s.Umax() <= math.MaxUint32 && (s.IsRange() || s.Free()) ||
+		s.Var.Mask&high == high && s.R64.Size >= math.MaxUint32
 	width := 32
 	switch op {
 	case Mov:

@@ -34,7 +34,8 @@ func roundGroups(a *pipeline.Analysis, taken map[int]bool) []render.Group {
 			blocks = append(blocks, b)
 		}
 		groups = append(groups, render.Group{Kind: render.GroupRounds, Blocks: blocks,
-			Text: fmt.Sprintf("rounds 2–%d, like b%d–b%d: %s each", rounds, at, at+period-1, visible.Count(period, "block")), Each: period})
+			Text: fmt.Sprintf("rounds 2–%d, like b%d–b%d: %s each", rounds, at, at+period-1, visible.Count(period, "block")),
+			Each: period})
 		at += period * rounds
 	}
 	return groups
