@@ -107,6 +107,17 @@ func TestNests(t *testing.T) {
 	})
 }
 
+// TestNestChain opens a loop with 400 loops one after the other, which are a chain as long
+// as itself: they are in parts.
+func TestNestChain(t *testing.T) {
+	b := open(t, page(t, rendertest.Nests(1, 2, 400)))
+	b.hash("#b1000")
+	want(b, drawn, "nest")
+	want(b, chosen, "b1000")
+	want(b, closed+" < 130", true)
+	want(b, frames+" < 6", true)
+}
+
 // placesOf are the boxes and open frames of the drawing: what each is, and left, top, right, bottom.
 const placesOf = `[...document.querySelectorAll("#picture > svg > .b > .box, #picture > svg > .nestframe")].map((e) => {
 	const r = e.getBBox(); return [e.classList.contains("box") ? 1 : 0, r.x, r.y, r.x + r.width, r.y + r.height]; })`

@@ -147,7 +147,10 @@ function kidsOf(d, node) {
   if (kids.length === 1) kids = loopsIn(d, node.blocks, kids[0].head); // all of a region is one loop
   if (kids.length === 1) kids = node.blocks.map((b) => ({ block: b, head: b, blocks: [b] }));
   if (!node.grouped) kids = groupsIn(d, kids);
-  if (kids.length > mostKids) kids = chainsOf(d, kids);
+  if (kids.length > mostKids) {
+    const fewer = chainsOf(d, kids);
+    if (fewer.length > 1) kids = fewer; // else the node is a chain itself
+  }
   for (let before = Infinity; kids.length > mostKids && kids.length < before;) {
     before = kids.length;
     const fewer = regionsOf(d, node, kids);
