@@ -34,7 +34,7 @@ func shots() []shot {
 		{name: "page-dark", text: "The same for readers who like it dark, with the way to a successor.",
 			program: corpus[8], hash: "#b1", keys: "s", dark: true},
 		{name: "page-far", text: "10,001 generated blocks at once, painted from afar.", program: huge(), keys: "0"},
-		{name: "page-near", text: "A block in their midst, with the small map.", program: huge(), hash: "#b5000"},
+		{name: "page-near", text: "A block in their midst, with the small map.", program: huge(), hash: "#b5000", keys: "f"},
 	}
 }
 
