@@ -20,7 +20,8 @@ func TestPartialStores(t *testing.T) {
 		for i, f := range slots {
 			for k, g := range slots {
 				if leqFrame(f, g, 0, false, leq) && !leqFrame(after[i], after[k], 0, false, leq) {
-					t.Fatalf("%s: %v is covered by %v, then %v is not by %v", op.name, text(f), text(g), text(after[i]), text(after[k]))
+					t.Fatalf("%s: %v is covered by %v, then %v is not by %v", op.name, text(f), text(g), text(after[i]),
+						text(after[k]))
 				}
 				j := joinFrames(f, g, (*Value).join)
 				if !leqFrame(f, j, 0, false, leq) || !leqFrame(g, j, 0, false, leq) {

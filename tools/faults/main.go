@@ -28,7 +28,7 @@ func main() {
 	seed := flag.Uint64("seed", 1, "of the draw")
 	root := flag.String("root", ".", "root of the tree")
 	plant := flag.Bool("planted", false, "plant the faults of memory, calls and joins that are written down")
-	in := flag.String("in", strings.Join(analysed, ","), "the folders to plant faults in")
+	in := flag.String("in", strings.Join(analysed, ","), "the folders and files to plant faults in")
 	by := flag.String("by", "", "the packages to test, in order (default: those of the analysis; "+
 		"elsewhere the fault's own and the command)")
 	only := flag.String("only", "", "try the faults with these numbers alone, as in 3,17")

@@ -24,7 +24,7 @@ var others = map[string]string{"min": "max", "max": "min", "Join": "Meet", "Meet
 func moreSites(root string, folders ...string) ([]fault, error) {
 	var out []fault
 	for _, dir := range folders {
-		files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
+		files, err := goFiles(root, dir)
 		if err != nil {
 			return nil, err
 		}
@@ -32,7 +32,11 @@ func moreSites(root string, folders ...string) ([]fault, error) {
 			if strings.HasSuffix(file, "_test.go") {
 				continue
 			}
-			list, err := moreInFile(file, dir+"/"+filepath.Base(file))
+			rel, err := filepath.Rel(root, file)
+			if err != nil {
+				return nil, err
+			}
+			list, err := moreInFile(file, filepath.ToSlash(rel))
 			if err != nil {
 				return nil, err
 			}

@@ -29,12 +29,12 @@ func (f fault) String() string {
 	return fmt.Sprintf("%s:%d: %s → %s", f.file, f.line, f.was, f.now)
 }
 
-// sites returns all faults that can be planted in the Go files of folders, in
+// sites returns all faults that can be planted in the Go files of folders, or in files, in
 // order of files and places.
 func sites(root string, folders ...string) ([]fault, error) {
 	var out []fault
 	for _, dir := range folders {
-		files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
+		files, err := goFiles(root, dir)
 		if err != nil {
 			return nil, err
 		}
@@ -54,6 +54,15 @@ func sites(root string, folders ...string) ([]fault, error) {
 		}
 	}
 	return out, nil
+}
+
+// goFiles returns the Go files of a folder, or the file itself where one is named.
+func goFiles(root, name string) ([]string, error) {
+	path := filepath.Join(root, filepath.FromSlash(name))
+	if strings.HasSuffix(name, ".go") {
+		return []string{path}, nil
+	}
+	return filepath.Glob(filepath.Join(path, "*.go"))
 }
 
 // swaps holds for operators and names what they are mistaken for.

@@ -50,7 +50,7 @@ type draw struct {
 	n       int
 	seed    uint64
 	numbers []int    // of the faults to try, none for all
-	in      []string // folders
+	in      []string // folders and files
 	by      []string // packages to test, none for the package of the fault and the command
 }
 
@@ -91,7 +91,7 @@ func byTests(out io.Writer, root string, d draw) (survivors int, err error) {
 	defer os.RemoveAll(dir)
 	var near, far []fault
 	for _, f := range append(all, more...) {
-		if area(f.file) == "elsewhere" {
+		if area(f.file) == "elsewhere" || !slices.Equal(d.in, analysed) {
 			far = append(far, f)
 		} else {
 			near = append(near, f)
