@@ -265,3 +265,66 @@ func constants(seed uint64) *bytecode.Program {
 	a.Emit(exit, 0, 0, 0, 0)
 	return a.Program("constants")
 }
+
+// TestWalkPacketLoad states that a walk goes on after a legacy packet load in a function with the
+// word that was loaded, though it has left the function with 0 as well (kernel/bpf/verifier.c
+// check_ld_abs, Linux 7.3).
+func TestWalkPacketLoad(t *testing.T) {
+	var a progen.Asm
+	a.Func("main", false)
+	a.Call("f")
+	a.Emit(0xb7, 0, 0, 0, 0)
+	a.Emit(0x95, 0, 0, 0, 0)
+	a.Func("f", false)
+	a.Emit(0xbf, 6, 1, 0, 0)
+	a.Emit(0x30, 0, 0, 0, 0)
+	a.If(0x55, 0, 0, 0, "at")
+	a.Emit(0x95, 0, 0, 0, 0)
+	a.Label("at")
+	at := a.PC()
+	a.Emit(0xb7, 0, 0, 0, 0)
+	a.Emit(0x95, 0, 0, 0, 0)
+	p := a.Program("p")
+	p.Type = "socket_filter"
+	g, err := cfg.Build(p, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWalker(p, g, WalkOptions{Steps: 1000})
+	w.settles = true
+	if w.all(); w.places[at].seen != cfg.Yes {
+		t.Errorf("a branch on the word that was loaded: %v, want yes", w.places[at].seen)
+	}
+}
+
+// TestSettleEdges states that between two blocks which are reached, and of which the first only
+// runs into the second, an edge is left after questions were settled.
+func TestSettleEdges(t *testing.T) {
+	settled := 0
+	for seed := range uint64(200) {
+		p := constants(seed)
+		p.Type = "syscall"
+		g, err := cfg.Build(p, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opt := Options{Rules: Kernel}
+		f := Analyze(p, g, opt)
+		s := Settle(p, f, opt, 50_000)
+		if s == f {
+			continue
+		}
+		for i, e := range g.Edges() {
+			if e.Kind != cfg.FallThrough || p.Flow(g.Blocks[e.From].Last).Kind == bytecode.FlowCond ||
+				s.ReachBlock(e.From) == cfg.No {
+				continue
+			}
+			if settled++; !s.EdgeFeasible(i) {
+				t.Errorf("seed %d: the edge from block %d to %d is gone", seed, e.From, e.To)
+			}
+		}
+	}
+	if settled == 0 {
+		t.Error("no question was settled")
+	}
+}
