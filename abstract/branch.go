@@ -277,8 +277,10 @@ func (r *run) dropLinks(pc bytecode.PC, s *State, in bytecode.Insn, fromReg bool
 		return
 	}
 	count := 0
-	if src := s.get(in.Src); fromReg && src.is(Number) && src.id != 0 {
-		count = r.dropLinked(pc, s, src.id, count)
+	if src := s.get(in.Src); fromReg && src.is(Number) {
+		if count = 1; src.id != 0 { // else it may still have the link to numbers that are gone
+			count = r.dropLinked(pc, s, src.id, 0)
+		}
 	}
 	if dst := s.get(in.Dst); dst.is(Number) && dst.id != 0 {
 		r.dropLinked(pc, s, dst.id, count)
