@@ -205,7 +205,8 @@ func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 // to it.
 func (c *compare) update(s *State, reg bytecode.Reg, old, v *Value, on side) {
 	off := v.Off
-	if off == old.Off && v.held() == old.held() && v.flags == old.flags && v.src == old.src {
+	if off == old.Off && v.held() == old.held() && v.flags == old.flags && v.src == old.src &&
+		(v.add == 0 || v.delta != 0) { // else others get a sum with 0, too
 		return
 	}
 	if off.Umax() < old.Off.Umax() || off.Umin() > old.Off.Umin() {
@@ -234,6 +235,9 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 		switch {
 		case v.add == 0 && known.add == 0 || v.delta == known.delta:
 			w.Off, w.wide = known.Off, known.wide
+			if r.a.opt.Rules == Kernel {
+				w.add = known.add // the verifier copies the whole register
+			}
 		case r.mayNotLink(v, known): // one of them has no delta
 			w.flags |= loose
 			return &w
