@@ -70,7 +70,10 @@ func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 			s.misled, s.cover = true, true
 		}
 	}
-	return v.with(off).covering(held).unlinked()
+	if v = v.with(off).covering(held); acc.signed {
+		return v.unlinked()
+	}
+	return v // what does not fit has no link, see fill
 }
 
 // fill returns the value of the stack bytes from lo, before they are cut to the
