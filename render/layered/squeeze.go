@@ -172,8 +172,8 @@ func (s *squeezing) apart(a, b levelKind) int {
 	switch {
 	case a == levelBox && b == levelBox:
 		return s.opt.MinGap
-	case a == levelBox || b == levelBox:
-		return 12
+	case a == levelBox || b == levelBox: // half of what is between boxes has room for a label
+		return max(12, (s.opt.MinGap-s.opt.TrackGap)/2)
 	}
 	return s.opt.TrackGap
 }
