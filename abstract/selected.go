@@ -51,7 +51,7 @@ func (s *selection) add(a *Alt, to []bytecode.PC) {
 	case !s.any:
 		s.to = to
 	case s.doubt:
-		s.to = common(s.to, to)
+		s.to = Common(s.to, to)
 	default:
 		s.to = union(s.to, to)
 	}
@@ -67,13 +67,16 @@ func (d *Indirect) selects(s *selection) {
 	case !d.doubted:
 		d.common, d.doubted = s.to, true
 	default:
-		d.common = common(d.common, s.to)
+		d.common = Common(d.common, s.to)
 	}
 }
 
-// union returns the numbers in either of two ascending slices.
+// union returns the slots in either of two ascending slices.
 func union(a, b []bytecode.PC) []bytecode.PC {
-	if len(common(a, b)) == len(b) {
+	if !slices.ContainsFunc(b, func(pc bytecode.PC) bool {
+		_, ok := slices.BinarySearch(a, pc)
+		return !ok
+	}) {
 		return a
 	}
 	out := slices.Concat(a, b)
@@ -81,12 +84,12 @@ func union(a, b []bytecode.PC) []bytecode.PC {
 	return slices.Compact(out)
 }
 
-// common returns the numbers in both of two ascending slices.
-func common(a, b []bytecode.PC) []bytecode.PC {
+// Common returns the slots in both of two ascending slices, ascending: not nil if a is not.
+func Common(a, b []bytecode.PC) []bytecode.PC {
 	if slices.Equal(a, b) {
 		return a
 	}
-	var out []bytecode.PC
+	out := []bytecode.PC{}
 	for _, pc := range b {
 		if _, ok := slices.BinarySearch(a, pc); ok {
 			out = append(out, pc)

@@ -96,10 +96,10 @@ func (r *Result) answer(d *Indirect, p *bytecode.Program, k, e *abstract.Indirec
 	case k.Unresolved != "" && e.Unresolved == "": // the verifier has no range, and refuses the jump
 		d.Range = d.Exact
 	case !r.errs:
-		d.Exact = both(d.Exact, d.Range)
+		d.Exact = abstract.Common(d.Exact, d.Range)
 	}
 	d.Tables = tables(p, k, e, r.errs || k.Unresolved != "")
-	d.Proven = both(e.Proven(), d.Exact)
+	d.Proven = abstract.Common(d.Exact, e.Proven())
 	d.Status = status(e, len(d.Proven) == len(d.Exact))
 	d.Reason = r.reason(p, d, e)
 }
@@ -114,15 +114,4 @@ func status(e *abstract.Indirect, proven bool) Status {
 		return OverApproximate
 	}
 	return Exact
-}
-
-// both returns the intersection of two ascending slices.
-func both(a, b []bytecode.PC) []bytecode.PC {
-	out := []bytecode.PC{}
-	for _, pc := range a {
-		if _, ok := slices.BinarySearch(b, pc); ok {
-			out = append(out, pc)
-		}
-	}
-	return out
 }

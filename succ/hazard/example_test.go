@@ -11,13 +11,14 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ/hazard"
 )
 
+// A table entry leads to the first instruction, before which the kernel puts code.
 func Example() {
-	data, err := os.ReadFile("../../testdata/corpus/out/10_single_target.o")
+	data, err := os.ReadFile("../../testdata/corpus/out/27_asm_corners.o")
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	object, err := load.ELF("10_single_target.o", data)
+	object, err := load.ELF("27_asm_corners.o", data)
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -34,8 +35,8 @@ func Example() {
 			return
 		}
 		for _, h := range hazard.Find(p, a.Succ, a.Xlated, a.Rules) {
-			fmt.Println(p.Name, h.Kind, h.PC, h.Target, h.Text)
+			fmt.Println(p.Name, h.Kind, h.PC, h.Target)
 		}
 	}
-	// Output:
+	// Output: again moved-target 8 0
 }
