@@ -182,6 +182,15 @@ func (d *Diagram) gap() int {
 
 // picture places the boxes and lines and returns the list of what to paint.
 func (d *Diagram) picture(ctx context.Context) (*display.Picture, error) {
+	v, err := d.place(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return v.picture(), nil
+}
+
+// place decides where the boxes, lines and labels are.
+func (d *Diagram) place(ctx context.Context) (*diagramView, error) {
 	if err := d.Check(); err != nil {
 		return nil, err
 	}
@@ -203,5 +212,5 @@ func (d *Diagram) picture(ctx context.Context) (*display.Picture, error) {
 	}
 	v := &diagramView{d: d, g: &g, at: &at, legendY: diagramTop + at.H + 28}
 	v.placeLabels()
-	return v.picture(), nil
+	return v, nil
 }
