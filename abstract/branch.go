@@ -303,14 +303,15 @@ func (r *run) dropLinked(pc bytecode.PC, s *State, id uint32, count int) int {
 			here, all, dead = here-1, all-1, dead+1
 		}
 	}
+	perhaps := r.perhapsLinked(s, count+all)
 	if count+all <= maxLinked && count+all+dead > maxLinked {
 		r.a.f.felt.DeadLinks = true
 	}
-	keep := min(maxLinked, count+here) // the others come last, in any order
+	keep := min(maxLinked-min(perhaps, maxLinked), count+here) // the others come last, in any order
 	if dead > 0 && r.a.opt.Quirks.DeadLinks {
 		all, keep = all+dead, count
 	}
-	if count+all <= maxLinked {
+	if count+all+perhaps <= maxLinked {
 		return count + all
 	}
 	for reg := range bytecode.R10 {
@@ -328,6 +329,25 @@ func (r *run) dropLinked(pc bytecode.PC, s *State, id uint32, count int) int {
 		return v.unlinked().loosened().adrift()
 	})
 	return count
+}
+
+// perhapsLinked returns how many numbers without a link may be linked to some group in a state
+// that this one stands for: more of them than the verifier follows end the link of others. In
+// the first pass it is not known which, and if it would matter there is another pass.
+func (r *run) perhapsLinked(s *State, others int) int {
+	c := r.a.cover
+	n, _ := s.count(func(v *Value) bool {
+		if v == nil || v.id != 0 || !v.is(Number) || !c.wants(v.flags) {
+			return false
+		}
+		_, known := v.constant()
+		return !known
+	})
+	if c.passes == 0 && c.on {
+		c.missed = c.missed || others+n > maxLinked
+		return 0
+	}
+	return n
 }
 
 // liveAt returns the registers that may be read from the last instruction of a block on.
