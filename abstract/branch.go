@@ -333,20 +333,38 @@ func (r *run) dropLinked(pc bytecode.PC, s *State, id uint32, count int) int {
 
 // perhapsLinked returns how many numbers without a link may be linked to some group in a state
 // that this one stands for: more of them than the verifier follows end the link of others. In
-// the first pass it is not known which, and if it would matter there is another pass.
-func (r *run) perhapsLinked(s *State, others int) int {
+// the first pass others may turn out to be such numbers.
+func (r *run) perhapsLinked(s *State, linked int) int {
 	c := r.a.cover
-	n, _ := s.count(func(v *Value) bool {
-		if v == nil || v.id != 0 || !v.is(Number) || !c.wants(v.flags) {
-			return false
-		}
-		_, known := v.constant()
-		return !known
-	})
-	if c.passes == 0 && c.on {
-		c.missed = c.missed || others+n > maxLinked
+	if !c.on {
 		return 0
 	}
+	n, others := 0, 0
+	count := func(v *Value, marked bool) {
+		if v == nil || v.id != 0 || !v.is(Number) {
+			return
+		}
+		if _, known := v.constant(); known {
+			return
+		}
+		if c.all || marked || v.flags&stands != 0 {
+			n++
+		} else {
+			others++
+		}
+	}
+	for i := range s.values() {
+		count(s.value(i), false)
+	}
+	for _, f := range s.frames {
+		for _, sl := range f.all {
+			count(sl.val, s.stands)
+		}
+	}
+	for _, v := range s.outer {
+		count(v, s.stands)
+	}
+	c.missed = c.missed || linked+n+others > maxLinked
 	return n
 }
 

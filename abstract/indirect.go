@@ -155,8 +155,17 @@ func (d *Indirect) fail(why string) {
 	}
 }
 
-// add adds targets, ascending.
-func (d *Indirect) add(to []bytecode.PC) { d.Targets = union(d.Targets, to) }
+// add adds targets.
+func (d *Indirect) add(to []bytecode.PC) {
+	if slices.ContainsFunc(to, func(t bytecode.PC) bool {
+		_, ok := slices.BinarySearch(d.Targets, t)
+		return !ok
+	}) {
+		d.Targets = append(d.Targets, to...) // no new memory for each target
+		slices.Sort(d.Targets)
+		d.Targets = slices.Compact(d.Targets)
+	}
+}
 
 // indirect returns the record of an indirect jump or call, made on first use.
 func (a *analyzer) indirect(pc bytecode.PC) *Indirect {

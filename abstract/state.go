@@ -313,12 +313,17 @@ type idPairs struct {
 
 // join combines two values; they stay linked to what both were linked to.
 func (m *idPairs) join(a, b *Value) *Value {
-	j := m.combine(a, b).standing(a, b)
+	j := m.combine(a, b)
 	if m.sums.open() {
 		if k := j.joinSum(a, b); k != j && m.sums.differ() {
 			j = k
 		}
 	}
+	return m.link(j, a, b).standing(a, b)
+}
+
+// link returns the value that a and b are joined to with their link.
+func (m *idPairs) link(j, a, b *Value) *Value {
 	if j == nil || a.id == 0 || b.id == 0 || a.add != b.add || a.delta != b.delta {
 		return j.unlinked()
 	}
