@@ -12,7 +12,6 @@ type DomTree struct {
 	idom  []BlockID // of each block
 	start []int32   // of each block: its preorder number in the dominator tree, -1 when not reached
 	size  []int32   // of each block: number of blocks that it dominates
-	order []BlockID // blocks by start
 }
 
 // Idom returns the immediate dominator of b: the last block before b on every path to it. It is
@@ -26,16 +25,6 @@ func (d *DomTree) Reached(b BlockID) bool { return d.start[b] >= 0 }
 // Dominates reports whether a dominates b. The cost is constant.
 func (d *DomTree) Dominates(a, b BlockID) bool {
 	return d.start[a] >= 0 && d.start[a] <= d.start[b] && d.start[b] < d.start[a]+d.size[a]
-}
-
-// Dominated returns the blocks that b dominates: b first, and each other block after its
-// immediate dominator. Callers do not change the slice.
-func (d *DomTree) Dominated(b BlockID) []BlockID {
-	if d.start[b] < 0 {
-		return nil
-	}
-	lo, hi := d.start[b], d.start[b]+d.size[b]
-	return d.order[lo:hi:hi]
 }
 
 // Dominators returns the dominator trees of all subprograms, by the algorithm of Lengauer and
@@ -65,7 +54,6 @@ func newDomTree(g *Graph, t *tree, dom []int32) *DomTree {
 		idom:  make([]BlockID, len(g.Blocks)),
 		start: make([]int32, len(g.Blocks)),
 		size:  make([]int32, len(g.Blocks)),
-		order: make([]BlockID, n-1),
 	}
 	size, next := make([]int32, n), make([]int32, n)
 	for v := n - 1; v > 0; v-- {
@@ -79,7 +67,7 @@ func newDomTree(g *Graph, t *tree, dom []int32) *DomTree {
 		b, at := t.order[v], next[dom[v]]
 		next[dom[v]] += size[v]
 		next[v] = at + 1
-		d.idom[b], d.start[b], d.size[b], d.order[at] = t.order[dom[v]], at, size[v], b
+		d.idom[b], d.start[b], d.size[b] = t.order[dom[v]], at, size[v]
 	}
 	return d
 }

@@ -240,16 +240,6 @@ func asDebian(p *Profile) {
 	p.OffMaxEntries, p.OffPtrs, p.OffValue = 0x44, 0x130, 0x130
 }
 
-// ProfileOptions returns the names of options for LookupProfile, each with a
-// word of explanation, as "name: explanation".
-func ProfileOptions() []string {
-	var list []string
-	for _, o := range options() {
-		list = append(list, o.name+": "+o.doc)
-	}
-	return list
-}
-
 // LookupProfile returns the built-in profile of a name such as "linux-7.3",
 // changed by options "+name" and "-name" in order: "linux-7.3+plain-bmi2", which
 // is the profile's name then. A release, "linux-7.3.4" or "7.3.4", has the profile of its

@@ -72,10 +72,6 @@ func byPC(f *abstract.Facts) map[bytecode.PC]*abstract.Indirect {
 	return m
 }
 
-// Union returns the targets that Linux's control-flow pass assumes for every gotox of one
-// subprogram (cfg.Unions).
-func Union(p *bytecode.Program, sub int) []bytecode.PC { return cfg.Unions(p)[sub] }
-
 // answer fills in the targets by either rule.
 func (r *Result) answer(d *Indirect, p *bytecode.Program, k, e *abstract.Indirect) {
 	d.Exact, d.Range, d.Proven = []bytecode.PC{}, []bytecode.PC{}, []bytecode.PC{}

@@ -62,7 +62,7 @@ func TestOddTables(t *testing.T) {
 		if in.Status != w.status || !slices.Equal(returns, w.returns) || !strings.Contains(in.Reason, w.reason) {
 			t.Errorf("%s: %s, returns %v, %q; want %+v", p.Name, in.Status, returns, in.Reason, w)
 		}
-		if v := rules.Check(p, r); v.Accept != (w.refusal == "") || !strings.Contains(v.Message, w.refusal) {
+		if v := rules.Linux73().Check(p, r); v.Accept != (w.refusal == "") || !strings.Contains(v.Message, w.refusal) {
 			t.Errorf("%s: verdict %+v, want %q", p.Name, v, w.refusal)
 		}
 		if notes := strings.Join(p.Diags, "\n"); (notes == "") != (w.note == "") || !strings.Contains(notes, w.note) {

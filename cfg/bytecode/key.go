@@ -1,7 +1,5 @@
 package bytecode
 
-import "sort"
-
 // KeySite is an object's note that a static key controls an instruction.
 type KeySite struct {
 	PC   PC
@@ -53,14 +51,4 @@ func Keys(p *Program) []Key {
 		keys = append(keys, Key{Name: n, Jumps: []KeyJump{j}})
 	}
 	return keys
-}
-
-// KeyAt returns the name of the key that controls the instruction at pc according to the object,
-// "" for none.
-func (p *Program) KeyAt(pc PC) string {
-	i := sort.Search(len(p.KeySites), func(i int) bool { return p.KeySites[i].PC >= pc })
-	if i < len(p.KeySites) && p.KeySites[i].PC == pc {
-		return p.KeySites[i].Name
-	}
-	return ""
 }

@@ -23,11 +23,6 @@ func TestKeys(t *testing.T) {
 	if got := Keys(p); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, want %+v", got, want)
 	}
-	for pc, want := range []string{"fast", "", "slow", "fast", "odd", ""} {
-		if got := p.KeyAt(PC(pc)); got != want {
-			t.Errorf("key at %d: %q, want %q", pc, got, want)
-		}
-	}
 	if got := Keys(&Program{Insns: []Insn{{Code: CodeGoto, Src: 1}, {Code: CodeGoto, Src: 1}}}); len(got) != 2 {
 		t.Errorf("two jumps without a key: %+v", got)
 	}

@@ -4,11 +4,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/asm"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/wellformed"
 )
 
 // TestFromAsmObject compares with the instructions that cilium/ebpf reads from
@@ -25,7 +27,7 @@ func TestFromAsmObject(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", path, err)
 			}
-			if err := Check(p); err != nil {
+			if err := wellformed.Check(p); err != nil {
 				t.Fatal(err)
 			}
 			// Cilium leaves out the linking of maps, and orders functions its own way.
@@ -94,7 +96,7 @@ func TestFromAsmBuilt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Check(p); err != nil {
+	if err := wellformed.Check(p); err != nil {
 		t.Fatal(err)
 	}
 	want := decodeHex(t, strings.Join(strings.Fields(`

@@ -16,6 +16,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/wellformed"
 )
 
 // loadFile loads an object and checks every program of it.
@@ -30,7 +31,7 @@ func loadFile(t testing.TB, path string) *Object {
 		t.Fatal(err)
 	}
 	for _, p := range o.Programs {
-		if err := Check(p); err != nil {
+		if err := wellformed.Check(p); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

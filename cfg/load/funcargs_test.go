@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/testing/wellformed"
 )
 
 // TestDescribe describes parameters by BTF of cilium/ebpf. The kinds are those of
@@ -74,7 +75,7 @@ func TestFromAsmOdd(t *testing.T) {
 			t.Errorf("%v: %v, %v", in, p, err)
 		}
 		if err == nil {
-			if err := Check(p); err != nil {
+			if err := wellformed.Check(p); err != nil {
 				t.Errorf("%v: %v", in, err)
 			}
 		}

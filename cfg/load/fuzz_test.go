@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/testing/wellformed"
 )
 
 // FuzzELF checks that there is an error or an object, that every program of it
@@ -39,7 +40,7 @@ func FuzzELF(f *testing.F) {
 			t.Fatal("no program, and no error")
 		}
 		for _, p := range o.Programs {
-			if err := Check(p); err != nil {
+			if err := wellformed.Check(p); err != nil {
 				t.Fatal(err)
 			}
 			checkLinked(t, p)

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf/asm"
+
+	"github.com/bpfcfg/bpfcfg/internal/testing/wellformed"
 )
 
 // typesOf returns the contents of .BTF and .BTF.ext of an object.
@@ -119,7 +121,7 @@ func FuzzAsm(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := Check(p); err != nil {
+		if err := wellformed.Check(p); err != nil {
 			t.Fatal(err)
 		}
 		back, err := ToAsm(p)

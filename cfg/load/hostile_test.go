@@ -13,6 +13,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/wellformed"
 )
 
 // objectBuilder makes object files that no compiler would.
@@ -381,7 +382,7 @@ func TestDeepCalls(t *testing.T) {
 	if len(o.Programs) == 0 || len(o.Programs[0].Subprogs) != n {
 		t.Fatalf("%d programs, failed: %v", len(o.Programs), o.Failed[0])
 	}
-	if err := Check(o.Programs[0]); err != nil {
+	if err := wellformed.Check(o.Programs[0]); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -4,8 +4,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/testing/wellformed"
 )
 
 // TestStaticKeys checks keys against testdata/keys.s: a key used by two programs
@@ -24,7 +26,7 @@ func TestStaticKeys(t *testing.T) {
 		if d := cmp.Diff(want, bytecode.Keys(p)); d != "" {
 			t.Errorf("%s: %s", name, d)
 		}
-		if err := Check(p); err != nil {
+		if err := wellformed.Check(p); err != nil {
 			t.Error(err)
 		}
 	}

@@ -7,8 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/testing/wellformed"
 )
 
 // rawSample calls a function, takes the address of one, and refers to a map
@@ -22,7 +24,7 @@ func TestRaw(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Check(p); err != nil {
+	if err := wellformed.Check(p); err != nil {
 		t.Fatal(err)
 	}
 	if d := cmp.Diff([]bytecode.Subprogram{
@@ -99,7 +101,7 @@ func FuzzRaw(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if err := Check(p); err != nil {
+		if err := wellformed.Check(p); err != nil {
 			t.Fatal(err)
 		}
 		if !isHex(data) && string(bytecode.Encode(p.Insns, order)) != string(data) {

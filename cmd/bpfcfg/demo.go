@@ -6,6 +6,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/internal/layers"
+	"github.com/bpfcfg/bpfcfg/internal/stage"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
@@ -45,12 +46,12 @@ func (c *demoCmd) Run(std streams, proc *process) error {
 	if err != nil {
 		return err
 	}
-	v := &view{program: a.Program, a: a}
-	if err := succText(std.out, v); err != nil {
+	v := &stage.View{Program: a.Program, Analysis: a}
+	if err := stage.All()["succ"].Text(std.out, v); err != nil {
 		return err
 	}
 	fmt.Fprintln(std.out)
-	if err := layoutText(std.out, v); err != nil {
+	if err := stage.All()["layout"].Text(std.out, v); err != nil {
 		return err
 	}
 	fmt.Fprintln(std.out)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/explain"
+	"github.com/bpfcfg/bpfcfg/internal/stage"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
@@ -84,7 +85,7 @@ func (c *explainCmd) Run(std streams) error {
 				return err
 			}
 		}
-		doc.Programs = append(doc.Programs, explainedProgram{headOf(p), answers, left})
+		doc.Programs = append(doc.Programs, explainedProgram{stage.HeadOf(p), answers, left})
 	}
 	if several && told == 0 && len(failed) == 0 {
 		return usagef("%s: no program has code of %s%s", s.name, strings.Join(c.At, ", "), s.knownPlaces(places))
@@ -102,7 +103,7 @@ func (c *explainCmd) Run(std streams) error {
 
 // explainedProgram is a program in the JSON of the verb.
 type explainedProgram struct {
-	head
+	stage.Head
 	Answers []*explain.Answer `json:"answers"`
 	LeftOut int               `json:"places_left_out,omitempty"`
 }
@@ -163,7 +164,7 @@ func (c *explainCmd) text(std streams, x *explain.Explainer, p *bytecode.Program
 			return err
 		}
 		if i == 0 {
-			title(std.out, p, "")
+			stage.Title(std.out, p, "")
 		}
 		fmt.Fprintln(std.out)
 		if err := ans.Write(std.out); err != nil {
@@ -172,7 +173,7 @@ func (c *explainCmd) text(std streams, x *explain.Explainer, p *bytecode.Program
 	}
 	switch {
 	case len(all) == 0:
-		title(std.out, p, "")
+		stage.Title(std.out, p, "")
 		fmt.Fprintln(std.out, "no indirect jump or call, and no dead code")
 	case left > 0:
 		fmt.Fprintf(std.out, "\n… %d more: name one, or --all\n", left)

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/stage"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/render"
@@ -248,7 +249,7 @@ func graphDocOf(g *callgraph.Graph) graphDoc {
 		d.Nodes = append(d.Nodes, doc)
 	}
 	for _, e := range g.Edges {
-		d.Edges = append(d.Edges, graphEdgeDoc{e.From, e.To, string(e.Kind), e.Label, ints(e.At), e.Dead})
+		d.Edges = append(d.Edges, graphEdgeDoc{e.From, e.To, string(e.Kind), e.Label, stage.Ints(e.At), e.Dead})
 	}
 	return d
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/internal/stage"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/succ/callgraph"
 )
@@ -66,10 +67,10 @@ func listText(w io.Writer, s source) error {
 	for _, p := range s.programs {
 		jumps, calls := indirectCount(p)
 		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\n", visible.Text(p.Name), visible.Text(p.Section),
-			visible.Count(len(p.Insns), "insn"), indirectText(jumps, calls))
+			visible.Count(len(p.Insns), "insn"), stage.IndirectText(jumps, calls))
 		for i, sub := range p.Subprogs {
 			if len(p.Subprogs) > 1 {
-				fmt.Fprintf(tw, "    func %s\t\t%s\tfrom %d\n", funcName(p, i), visible.Count(int(sub.End-sub.Start), "insn"),
+				fmt.Fprintf(tw, "    func %s\t\t%s\tfrom %d\n", stage.FuncName(p, i), visible.Count(int(sub.End-sub.Start), "insn"),
 					sub.Start)
 			}
 		}
@@ -153,18 +154,6 @@ func indirectCount(p *bytecode.Program) (jumps, calls int) {
 	return jumps, calls
 }
 
-// indirectText counts indirect jumps and calls in words.
-func indirectText(jumps, calls int) string {
-	switch {
-	case calls == 0:
-		return fmt.Sprintf("%d gotox", jumps)
-	case jumps == 0:
-		return fmt.Sprintf("%d callx", calls)
-	default:
-		return fmt.Sprintf("%d gotox, %d callx", jumps, calls)
-	}
-}
-
 // distinct returns the number of different slots.
 func distinct(pcs []bytecode.PC) int {
 	seen := make(map[bytecode.PC]bool, len(pcs))
@@ -182,19 +171,19 @@ func listDoc(s source) listDocument {
 		Distinct int    `json:"distinct"`
 	}
 	type programDoc struct {
-		head
-		Type        string       `json:"type"`
-		Subprograms []subprogDoc `json:"subprograms"`
-		Gotox       int          `json:"gotox"`
-		Callx       int          `json:"callx"`
-		Tables      []tableDoc   `json:"tables"`
-		Maps        []string     `json:"maps"`
-		Pending     int          `json:"pending"` // instructions and variables that are unknown until load
-		Diagnostics []string     `json:"diagnostics"`
+		stage.Head
+		Type        string             `json:"type"`
+		Subprograms []stage.Subprogram `json:"subprograms"`
+		Gotox       int                `json:"gotox"`
+		Callx       int                `json:"callx"`
+		Tables      []tableDoc         `json:"tables"`
+		Maps        []string           `json:"maps"`
+		Pending     int                `json:"pending"` // instructions and variables that are unknown until load
+		Diagnostics []string           `json:"diagnostics"`
 	}
 	doc := document{Schema: schema, Input: s.name, Programs: []any{}, Notes: s.diags}
 	for _, p := range s.programs {
-		d := programDoc{head: headOf(p), Type: p.Type, Subprograms: subprogDocs(p), Tables: []tableDoc{}, Maps: []string{},
+		d := programDoc{Head: stage.HeadOf(p), Type: p.Type, Subprograms: stage.Subprograms(p), Tables: []tableDoc{}, Maps: []string{},
 			Diagnostics: append([]string{}, p.Diags...)}
 		d.Gotox, d.Callx = indirectCount(p)
 		relocs, config := unsettled([]*bytecode.Program{p})

@@ -7,18 +7,13 @@ import (
 	"os"
 	"strings"
 
-	"github.com/bpfcfg/bpfcfg/cfg"
-	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/jsonstream"
+	"github.com/bpfcfg/bpfcfg/internal/stage"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
-	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/render/textgraph"
 )
-
-// blockID is a block's index in a graph.
-type blockID = cfg.BlockID
 
 // analysisFlags are the flags of every verb that analyses programs.
 type analysisFlags struct {
@@ -66,43 +61,9 @@ func (showCmd) Help() string {
   bpfcfg show record:FILE.jsonl.gz#NAME --stage xlated`
 }
 
-// stage is how one stage is printed.
-type stage struct {
-	analysed bool // needs more than the loaded program
-	text     func(w io.Writer, v *view) error
-	json     func(v *view) (any, error)
-}
-
-// view is a program on its way to be printed.
-type view struct {
-	program *bytecode.Program
-	a       *pipeline.Analysis // nil for a stage that is not analysed
-
-	programs []*bytecode.Program // all of the input
-	options  rewrite.Options     // that the program was analysed with
-
-	brief bool // stage cfg: no drawing
-	all   bool // nothing is left out
-	graph textgraph.Options
-}
-
-// stages holds the stages by name.
-func stages() map[string]stage {
-	return map[string]stage{
-		"insns":  {false, insnsText, insnsJSON},
-		"cfg":    {true, cfgText, cfgJSON},
-		"facts":  {true, factsText, factsJSON},
-		"succ":   {true, succText, succJSON},
-		"tables": {true, tablesText, tablesJSON},
-		"xlated": {true, xlatedText, xlatedJSON},
-		"jit":    {true, jitText, jitJSON},
-		"layout": {true, layoutText, layoutJSON},
-	}
-}
-
 // Run implements the verb.
 func (c *showCmd) Run(std streams) error {
-	st := stages()[c.Stage]
+	st := stage.All()[c.Stage]
 	if c.Facts != nil && c.Stage != "cfg" {
 		return usagef("--facts and --no-facts are for --stage cfg")
 	}
@@ -138,13 +99,13 @@ func (c *showCmd) Run(std streams) error {
 
 // show prints one source and returns an error when a program of it could not
 // be analysed; the others are printed all the same.
-func (c *showCmd) show(std streams, s source, st stage, prof jit.Profile, graph textgraph.Options) error {
+func (c *showCmd) show(std streams, s source, st stage.Stage, prof jit.Profile, graph textgraph.Options) error {
 	failed := s.failed
 	programs := func(yield func(any) bool) {
 		for i, p := range s.programs {
 			progress(std.err, i, len(s.programs), p.Name)
-			v := &view{program: p, programs: s.programs, options: s.options(p), brief: c.Brief, all: c.All,
-				graph: graph}
+			v := &stage.View{Program: p, Programs: s.programs, Options: s.options(p), Brief: c.Brief, All: c.All,
+				Graph: graph}
 			out, err := c.one(std.out, s, v, st, prof, i > 0)
 			switch {
 			case lost(std.out) != nil:
@@ -181,20 +142,20 @@ func (c *showCmd) show(std streams, s source, st stage, prof jit.Profile, graph 
 }
 
 // one prints or returns one program.
-func (c *showCmd) one(w io.Writer, s source, v *view, st stage, prof jit.Profile, gap bool) (any, error) {
-	if st.analysed {
+func (c *showCmd) one(w io.Writer, s source, v *stage.View, st stage.Stage, prof jit.Profile, gap bool) (any, error) {
+	if st.Analysed {
 		analyse := s.analyse
 		if c.graphOnly() {
 			analyse = pipeline.GraphOnly
 		}
-		a, err := analyse(v.program, prof)
+		a, err := analyse(v.Program, prof)
 		if err != nil {
 			return nil, err
 		}
-		v.a = a
+		v.Analysis = a
 	}
 	if c.Format == "json" {
-		return st.json(v)
+		return st.JSON(v)
 	}
 	switch c.Stage {
 	case "cfg", "facts", "insns": // may be gigabytes, and fail only where writing does
@@ -202,13 +163,13 @@ func (c *showCmd) one(w io.Writer, s source, v *view, st stage, prof jit.Profile
 			fmt.Fprintln(w)
 		}
 		out := bufio.NewWriterSize(w, 1<<16)
-		if err := st.text(out, v); err != nil {
+		if err := st.Text(out, v); err != nil {
 			return nil, err
 		}
 		return nil, out.Flush()
 	}
 	var b strings.Builder
-	if err := st.text(&b, v); err != nil {
+	if err := st.Text(&b, v); err != nil {
 		return nil, err
 	}
 	if gap {
@@ -236,24 +197,4 @@ func failures(w io.Writer, input string, failed []failure) error {
 		return inputError(fmt.Errorf("%s: %d of its programs could not be analysed", input, n))
 	}
 	return nil
-}
-
-// title prints the line that a program's text begins with.
-func title(w io.Writer, p *bytecode.Program, more string) {
-	name := visible.Text(p.Name)
-	if p.Section != "" {
-		name = visible.Text(p.Section) + "/" + name
-	}
-	fmt.Fprintf(w, "%s: %s%s\n", name, visible.Count(len(p.Insns), "insn"), more)
-}
-
-// funcName returns a subprogram's name, or where it starts.
-func funcName(p *bytecode.Program, sub int) string {
-	return visible.Text(p.Subprogs[sub].Label())
-}
-
-// sourceLine returns a C line as a comment: "; x = 1; @ file.c:12".
-func sourceLine(l bytecode.Line) string {
-	text := strings.TrimSpace(l.Text)
-	return fmt.Sprintf("; %s @ %s:%d", visible.Text(text), visible.Text(visible.Base(l.File)), l.Line)
 }

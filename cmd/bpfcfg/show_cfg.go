@@ -1,13 +1,10 @@
 package main
 
 import (
-	"fmt"
 	"io"
 	"runtime"
 	"strings"
 
-	"github.com/bpfcfg/bpfcfg/internal/visible"
-	"github.com/bpfcfg/bpfcfg/render/picture"
 	"github.com/bpfcfg/bpfcfg/render/textgraph"
 )
 
@@ -46,19 +43,4 @@ func asciiLocale(env func(string) string, system string) bool {
 		}
 	}
 	return false
-}
-
-// cfgText draws the graph.
-func cfgText(w io.Writer, v *view) error {
-	if v.brief {
-		return cfgBrief(w, v)
-	}
-	cfgTitle(w, v)
-	if err := textgraph.Write(w, picture.Scene(v.a, ""), v.graph); err != nil {
-		return err
-	}
-	for _, d := range diagnostics(v.a) {
-		fmt.Fprintf(w, "note: %s\n", visible.Text(d))
-	}
-	return nil
 }

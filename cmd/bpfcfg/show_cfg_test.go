@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/internal/stage"
 	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
@@ -65,7 +66,7 @@ func TestSharedTargets(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out strings.Builder
-		if err := succText(&out, &view{program: p, a: a}); err != nil {
+		if err := stage.All()["succ"].Text(&out, &stage.View{Program: p, Analysis: a}); err != nil {
 			t.Fatal(err)
 		}
 		first := a.Succ.Indirect[0]

@@ -9,6 +9,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/compare"
 	"github.com/bpfcfg/bpfcfg/internal/replay"
+	"github.com/bpfcfg/bpfcfg/internal/stage"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
@@ -62,7 +63,7 @@ type checkDoc struct {
 
 // verifyDoc is what is found out about a program.
 type verifyDoc struct {
-	head
+	stage.Head
 	Profile   string     `json:"profile"`
 	Same      bool       `json:"same"` // nothing differs
 	Checks    []checkDoc `json:"checks"`
@@ -169,7 +170,7 @@ func (c *verifyCmd) source(std streams, s source) ([]*verifyDoc, error) {
 	var docs []*verifyDoc
 	for i, p := range s.programs {
 		progress(std.err, i, len(s.programs), p.Name)
-		d := &verifyDoc{head: headOf(p), Profile: prof.Name, title: prof.Title(), Same: true,
+		d := &verifyDoc{Head: stage.HeadOf(p), Profile: prof.Name, title: prof.Title(), Same: true,
 			Checks: []checkDoc{}, Recovered: []string{}}
 		if lp := s.live[p]; lp != nil {
 			d.failed = d.kernel(lp.Capture.Compare(prof), lp.Capture.Code)
@@ -414,7 +415,7 @@ const maxMismatches = 10
 
 // text prints what was found about a program.
 func (d *verifyDoc) text(w io.Writer, p *bytecode.Program) {
-	title(w, p, ", profile "+visible.Text(d.title))
+	stage.Title(w, p, ", profile "+visible.Text(d.title))
 	for _, c := range d.Checks {
 		fmt.Fprintf(w, "  %-34s %-8s", whatText[c.What], c.Outcome)
 		if c.Outcome != outcomeDiffers {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/live"
+	"github.com/bpfcfg/bpfcfg/internal/stage"
 	"github.com/bpfcfg/bpfcfg/internal/tag"
 	"github.com/bpfcfg/bpfcfg/internal/where"
 	"github.com/bpfcfg/bpfcfg/jit"
@@ -158,7 +159,7 @@ func (s source) functionNames() string {
 	var names []string
 	for _, p := range s.programs {
 		for i := range p.Subprogs {
-			names = append(names, funcName(p, i))
+			names = append(names, stage.FuncName(p, i))
 		}
 	}
 	return "the functions are " + listNames(names)

@@ -9,17 +9,18 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/cilium/ebpf/asm"
+
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/internal/compare"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/internal/replay"
+	"github.com/bpfcfg/bpfcfg/internal/testing/marks"
 	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 	"github.com/bpfcfg/bpfcfg/succ/rules"
-	"github.com/cilium/ebpf/asm"
 )
 
 // visited matches a line of the verifier's log about an instruction that it
@@ -354,7 +355,7 @@ func (t *tally) count(res *rewrite.Result, d rewrite.Dumped, real []bytecode.Ins
 		t.unpredicted++
 		return ""
 	case len(unknown) > 0 && err != nil && lines != nil:
-		if why := compare.Unmarked(res, d, real, *lines); why != "" {
+		if why := marks.Unmarked(res, d, real, *lines); why != "" {
 			t.differ++
 			return why
 		}

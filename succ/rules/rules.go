@@ -81,10 +81,6 @@ func reject(pc bytecode.PC, rule Rule, msg string) *Verdict {
 	return &Verdict{Message: msg, PC: pc, Errno: "EINVAL", Rule: rule}
 }
 
-// Static checks a program by everything that Linux 7.3 looks at before it
-// computes values. It is Set.Static of the default set.
-func Static(p *bytecode.Program) Verdict { return Linux73().Static(p) }
-
 // Static checks a program by everything that comes before value analysis.
 //
 // Source: the order of kernel/bpf/verifier.c bpf_check, Linux 7.3.

@@ -54,7 +54,7 @@ func TestSelftests(t *testing.T) {
 	} {
 		p := &bytecode.Program{Insns: c.insns}
 		p.Subprogs = []bytecode.Subprogram{{Start: 0, End: p.Len()}}
-		v := Static(p)
+		v := Linux73().Static(p)
 		if v.Accept != (c.want == "") || v.Message != c.want {
 			t.Errorf("%s: accept %v, %q; want %q", c.name, v.Accept, v.Message, c.want)
 		}
@@ -75,7 +75,7 @@ func FuzzStatic(f *testing.F) {
 			{Targets: []bytecode.PC{bytecode.PC(target), 0}, FDArray: true},
 		}}
 		p.Subprogs = []bytecode.Subprogram{{Start: 0, End: p.Len()}}
-		v := Static(p)
+		v := Linux73().Static(p)
 		if v.Accept != (v.Message == "") || v.PC < -1 || v.PC >= p.Len() {
 			t.Fatalf("verdict %+v", v)
 		}

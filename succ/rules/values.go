@@ -12,9 +12,6 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
-// Check is Set.Check of the default set.
-func Check(p *bytecode.Program, r *succ.Result) Verdict { return Linux73().Check(p, r) }
-
 // Resolve is succ.Resolve as this kernel's verifier computes values.
 func (s Set) Resolve(p *bytecode.Program) (*succ.Result, error) {
 	return succ.Resolve(p, succ.Options{Quirks: s.Quirks})

@@ -20,6 +20,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/wellformed"
 )
 
 // object returns the programs of an object, by name.
@@ -84,7 +85,7 @@ func TestFromCollection(t *testing.T) {
 // constants is told by its name.
 func sameProgram(t *testing.T, path string, want, got *bytecode.Program) int {
 	t.Helper()
-	if err := load.Check(got); err != nil {
+	if err := wellformed.Check(got); err != nil {
 		t.Errorf("%s: %v", path, err)
 	}
 	if got.Section != want.Section || got.Type != want.Type || got.Flags != want.Flags {

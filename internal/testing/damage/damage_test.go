@@ -18,6 +18,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/golden"
 	"github.com/bpfcfg/bpfcfg/internal/testing/damage"
 	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
+	"github.com/bpfcfg/bpfcfg/internal/testing/wellformed"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
@@ -126,7 +127,7 @@ func (c *tally) try(t *testing.T, data []byte) {
 		c.whole++
 	}
 	for _, p := range o.Programs {
-		if err := load.Check(p); err != nil {
+		if err := wellformed.Check(p); err != nil {
 			t.Error(err)
 		}
 		c.analyse(t, p)
@@ -172,7 +173,7 @@ func (c *tally) stages(t *testing.T, p *bytecode.Program, prof jit.Profile) erro
 		return err
 	}
 	c.analysed++
-	rules.Check(p, a.Succ)
+	rules.Linux73().Check(p, a.Succ)
 	if a.ImageErr != nil {
 		return a.ImageErr
 	}

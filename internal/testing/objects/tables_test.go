@@ -16,6 +16,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/check"
 	"github.com/bpfcfg/bpfcfg/internal/compare"
 	"github.com/bpfcfg/bpfcfg/internal/record"
+	"github.com/bpfcfg/bpfcfg/internal/testing/marks"
 	"github.com/bpfcfg/bpfcfg/jit"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
@@ -363,7 +364,7 @@ func (r *row) bytes(t *testing.T, name string, all []*pipeline.Analysis, rec *re
 		}
 		t.Logf("MARKED %s: %d slots, the first %q", name, n,
 			bytecode.Text(a.Xlated.Program.Insns, a.Xlated.Unpredicted[0]))
-		if why := compare.Unmarked(a.Xlated, a.Xlated.Dump(prof), xlated, rec.Result.Prog.Lines); why != "" {
+		if why := marks.Unmarked(a.Xlated, a.Xlated.Dump(prof), xlated, rec.Result.Prog.Lines); why != "" {
 			r.beside++
 			t.Errorf("BESIDE %s: %s", name, why)
 		}

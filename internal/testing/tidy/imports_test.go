@@ -59,19 +59,25 @@ var layers = map[string][]string{
 	"internal/union": {
 		"internal/check", "internal/diff", "internal/layers", "internal/visits", "jit/pipeline", "render", "render/picture",
 	},
-	"render/display":          {},
-	"render/typeface":         {"render/display"},
-	"render/raster":           {"render/display", "render/typeface"},
-	"render/pdf":              {"render/display", "render/typeface"},
-	"render/textgraph":        {"render"},
-	"internal/atomicfile":     {},
-	"internal/record":         {"cfg/bytecode", "cfg/load"},
-	"internal/testing/interp": {"cfg/bytecode", "abstract/scalar"},
-	"internal/testing/progen": {"cfg/bytecode"},
-	"internal/testing/runvec": {},
-	"internal/testing/native": {"cfg/bytecode", "jit"},
-	"internal/pullrequest":    {},
-	"internal/cases":          {"cfg/bytecode", "cfg", "succ", "jit/pipeline"},
+	"internal/stage": {
+		"cfg/bytecode", "cfg", "succ", "succ/hazard", "jit", "jit/rewrite", "jit/pipeline", "jit/x86/disasm", "golden",
+		"internal/explain", "internal/jsonstream", "render/picture", "render/textgraph",
+	},
+	"render/display":              {},
+	"render/typeface":             {"render/display"},
+	"render/raster":               {"render/display", "render/typeface"},
+	"render/pdf":                  {"render/display", "render/typeface"},
+	"render/textgraph":            {"render"},
+	"internal/atomicfile":         {},
+	"internal/record":             {"cfg/bytecode", "cfg/load"},
+	"internal/testing/interp":     {"cfg/bytecode", "abstract/scalar"},
+	"internal/testing/progen":     {"cfg/bytecode"},
+	"internal/testing/runvec":     {},
+	"internal/testing/wellformed": {"cfg/bytecode"},
+	"internal/testing/marks":      {"cfg/bytecode", "internal/record", "jit", "jit/rewrite"},
+	"internal/testing/native":     {"cfg/bytecode", "jit"},
+	"internal/pullrequest":        {},
+	"internal/cases":              {"cfg/bytecode", "cfg", "succ", "jit/pipeline"},
 	"internal/check": {
 		"cfg/bytecode", "cfg", "abstract", "succ", "succ/rules", "succ/hazard", "jit", "jit/rewrite", "jit/verify", "jit/pipeline",
 		"internal/cases",
@@ -134,7 +140,7 @@ func TestImports(t *testing.T) {
 
 // pictured are the internal packages above the renderer: parts of the command that make
 // pictures, and scenes for tests.
-var pictured = []string{"internal/layers", "internal/union", "internal/testing/rendertest"}
+var pictured = []string{"internal/layers", "internal/stage", "internal/union", "internal/testing/rendertest"}
 
 // TestNothingImportsTheTop states that pictures and commands are at the end of
 // the pipeline.

@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"fmt"
@@ -13,24 +13,24 @@ import (
 )
 
 // succText prints the answers on each indirect jump and call.
-func succText(w io.Writer, v *view) error {
-	a := v.a
+func succText(w io.Writer, v *View) error {
+	a := v.Analysis
 	var count [cfg.Yes + 1]int
 	for b := range a.Graph.Blocks {
-		count[a.Succ.Facts.ReachBlock(blockID(b))]++
+		count[a.Succ.Facts.ReachBlock(cfg.BlockID(b))]++
 	}
 	perhaps := ""
 	if n := count[cfg.Maybe]; n > 0 {
 		perhaps = fmt.Sprintf(", %d of them perhaps", n)
 	}
-	title(w, v.program, fmt.Sprintf(", %d of %s reachable%s, %s", count[cfg.Yes]+count[cfg.Maybe],
-		visible.Count(len(a.Graph.Blocks), "block"), perhaps, indirectText(countOps(a))))
-	told := toldLists{all: v.all}
+	Title(w, v.Program, fmt.Sprintf(", %d of %s reachable%s, %s", count[cfg.Yes]+count[cfg.Maybe],
+		visible.Count(len(a.Graph.Blocks), "block"), perhaps, IndirectText(countOps(a))))
+	told := toldLists{all: v.All}
 	for _, in := range a.Succ.Indirect {
 		targets := func(pcs []bytecode.PC) string { return told.text(pcs, in.PC) }
 		fmt.Fprintf(w, "  insn %d  %s %s  %s\n", in.PC, in.Op, in.Reg, in.Status)
-		if l, ok := v.program.LineAt(in.PC); ok {
-			fmt.Fprintf(w, "    %s\n", sourceLine(l))
+		if l, ok := v.Program.LineAt(in.PC); ok {
+			fmt.Fprintf(w, "    %s\n", SourceLine(l))
 		}
 		for _, u := range in.Tables {
 			fmt.Fprintf(w, "    table   %s[%d]  index %d..%d  selected %s\n", visible.Text(u.Name), u.Entries, u.Min, u.Max,
@@ -76,9 +76,9 @@ func countOps(a *pipeline.Analysis) (jumps, calls int) {
 	return jumps, calls
 }
 
-func succJSON(v *view) (any, error) {
-	k, hazards := kernelVerdict(v.a)
-	d := succDocOf(v.a, k, v.all)
+func succJSON(v *View) (any, error) {
+	k, hazards := kernelVerdict(v.Analysis)
+	d := succDocOf(v.Analysis, k, v.All)
 	d.Hazards = hazardDocs(hazards)
 	return d, nil
 }
@@ -169,4 +169,16 @@ func runs(s []int) string {
 		i = j + 1
 	}
 	return b.String()
+}
+
+// IndirectText counts indirect jumps and calls in words.
+func IndirectText(jumps, calls int) string {
+	switch {
+	case calls == 0:
+		return fmt.Sprintf("%d gotox", jumps)
+	case jumps == 0:
+		return fmt.Sprintf("%d callx", calls)
+	default:
+		return fmt.Sprintf("%d gotox, %d callx", jumps, calls)
+	}
 }

@@ -1,10 +1,11 @@
-package main
+package stage
 
 import (
 	"fmt"
 	"io"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
@@ -40,7 +41,7 @@ type tableDoc struct {
 
 // tablesDoc is a program in the JSON of show --stage tables.
 type tablesDoc struct {
-	head
+	Head
 	Profile string     `json:"profile"`
 	Tables  []tableDoc `json:"tables"`
 	// Unknown says why places are unknown, Predicted what they rest on.
@@ -52,12 +53,12 @@ type tablesDoc struct {
 const keysAreJumps = "as if each static key were a plain jump; no kernel has static keys"
 
 // tablesOf returns tables and static keys with the places of their entries.
-func tablesOf(v *view) tablesDoc {
-	a := v.a
-	d := tablesDoc{head: headOf(v.program), Profile: a.Profile.Name, Tables: []tableDoc{}}
-	keys := bytecode.Keys(v.program)
+func tablesOf(v *View) tablesDoc {
+	a := v.Analysis
+	d := tablesDoc{Head: HeadOf(v.Program), Profile: a.Profile.Name, Tables: []tableDoc{}}
+	keys := bytecode.Keys(v.Program)
 	if len(keys) > 0 {
-		if a = a.KeysAsJumps(v.options); a.ImageErr == nil {
+		if a = a.KeysAsJumps(v.Options); a.ImageErr == nil {
 			d.Predicted = keysAreJumps
 		}
 	}
@@ -67,7 +68,7 @@ func tablesOf(v *view) tablesDoc {
 	case a.ImageErr != nil:
 		d.Unknown = a.ImageErr.Error()
 	}
-	for i, t := range v.program.Tables {
+	for i, t := range v.Program.Tables {
 		doc := tableDoc{Name: t.Name, Kind: "jump-table", Entries: []entryDoc{}}
 		for j, pc := range t.Targets {
 			e := entryAt(a, j, pc)
@@ -126,12 +127,12 @@ func setPlace(e *entryDoc, a *pipeline.Analysis, xlated bytecode.PC, jitted func
 
 // sharing returns the programs of the input that have jumps of the key with this
 // name, in order, when there are several.
-func (v *view) sharing(key string) []string {
+func (v *View) sharing(key string) []string {
 	if key == "" {
 		return nil
 	}
 	var names []string
-	for _, p := range v.programs {
+	for _, p := range v.Programs {
 		for _, k := range bytecode.Keys(p) {
 			if k.Name == key {
 				names = append(names, p.Name)
@@ -144,12 +145,12 @@ func (v *view) sharing(key string) []string {
 	return names
 }
 
-func tablesJSON(v *view) (any, error) { return tablesOf(v), nil }
+func tablesJSON(v *View) (any, error) { return tablesOf(v), nil }
 
 // tablesText prints where each table entry and each jump of a static key ends up.
-func tablesText(w io.Writer, v *view) error {
+func tablesText(w io.Writer, v *View) error {
 	d := tablesOf(v)
-	title(w, v.program, fmt.Sprintf(", %s, profile %s", tablesCount(d.Tables), v.a.Profile.Title()))
+	Title(w, v.Program, fmt.Sprintf(", %s, profile %s", tablesCount(d.Tables), v.Analysis.Profile.Title()))
 	if d.Unknown != "" {
 		fmt.Fprintf(w, "  xlated and jitted places are unknown: %s\n", visible.Text(d.Unknown))
 	}
@@ -189,7 +190,7 @@ func tablesCount(docs []tableDoc) string {
 }
 
 // keyText prints a static key.
-func keyText(w io.Writer, v *view, t tableDoc) {
+func keyText(w io.Writer, v *View, t tableDoc) {
 	name := "without a name"
 	if t.Name != "" {
 		name = visible.Text(t.Name)
@@ -224,8 +225,8 @@ func places(e entryDoc) (xlated, jitted string) {
 }
 
 // entryLine returns the C line of an entry's instruction, if known.
-func entryLine(v *view, e entryDoc) string {
-	if l, ok := v.program.LineAt(bytecode.PC(e.Original)); ok && e.Block >= 0 {
+func entryLine(v *View, e entryDoc) string {
+	if l, ok := v.Program.LineAt(bytecode.PC(e.Original)); ok && e.Block >= 0 {
 		return fmt.Sprintf("%s:%d", visible.Text(visible.Base(l.File)), l.Line)
 	}
 	return ""
@@ -236,5 +237,5 @@ func blockName(b int) string {
 	if b < 0 {
 		return "-"
 	}
-	return blockID(b).String()
+	return cfg.BlockID(b).String()
 }

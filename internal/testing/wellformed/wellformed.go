@@ -1,4 +1,9 @@
-package load
+// Package wellformed states the invariants of programs, for the tests of those that make them.
+//
+//	if err := wellformed.Check(p); err != nil { … }
+//
+// It does not check whether a kernel would accept a program.
+package wellformed
 
 import (
 	"errors"
@@ -7,10 +12,12 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Check verifies the invariants of every Program that this package makes, and returns the first
-// violation. It does not check whether a kernel would accept the program.
+// maxSlots is the largest program that Linux takes (BPF_COMPLEXITY_LIMIT_INSNS).
+const maxSlots = 1_000_000
+
+// Check returns the first violation of the invariants of a Program:
 //
-//   - There are slots, no more than MaxInsns, and registers are below 16.
+//   - There are slots, no more than maxSlots, and registers are below 16.
 //   - Subprogs are not empty and cover the slots without gap or overlap.
 //   - Refs are sorted, at most one for each slot, and refer to what exists.
 //   - Relocations are sorted, at most one for each slot, and of a kind.
@@ -31,7 +38,7 @@ func Check(p *bytecode.Program) error {
 }
 
 func checkInsns(p *bytecode.Program) error {
-	if len(p.Insns) == 0 || len(p.Insns) > MaxInsns {
+	if len(p.Insns) == 0 || len(p.Insns) > maxSlots {
 		return fmt.Errorf("%d slots", len(p.Insns))
 	}
 	for pc, in := range p.Insns {

@@ -1,4 +1,6 @@
-package compare
+// Package marks holds predicted programs against a kernel's where the prediction is marked
+// incomplete: what stands beside the marks must be the kernel's all the same.
+package marks
 
 import (
 	"fmt"

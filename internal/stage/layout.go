@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"io"
@@ -7,8 +7,8 @@ import (
 )
 
 // layoutText prints the golden form.
-func layoutText(w io.Writer, v *view) error {
-	in, err := golden.InputOf(v.a)
+func layoutText(w io.Writer, v *View) error {
+	in, err := golden.InputOf(v.Analysis)
 	if err != nil {
 		return err
 	}
@@ -16,8 +16,8 @@ func layoutText(w io.Writer, v *view) error {
 	return err
 }
 
-func layoutJSON(v *view) (any, error) {
-	in, err := golden.InputOf(v.a)
+func layoutJSON(v *View) (any, error) {
+	in, err := golden.InputOf(v.Analysis)
 	if err != nil {
 		return nil, err
 	}
@@ -30,12 +30,12 @@ func layoutJSON(v *view) (any, error) {
 		Ending string `json:"ending"`
 	}
 	out := struct {
-		head
+		Head
 		Profile string     `json:"profile"`
 		Hash    string     `json:"sha256"`
 		Image   int        `json:"image"`
 		Blocks  []placeDoc `json:"blocks"`
-	}{headOf(v.program), in.Image.Profile, golden.Hash(in.Program), len(in.Image.Code), []placeDoc{}}
+	}{HeadOf(v.Program), in.Image.Profile, golden.Hash(in.Program), len(in.Image.Code), []placeDoc{}}
 	for _, b := range golden.Blocks(in) {
 		out.Blocks = append(out.Blocks, placeDoc{int(b.ID), int(b.Start), int(b.End), b.Offset, b.Len, b.Ending.String()})
 	}

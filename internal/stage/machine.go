@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"encoding/binary"
@@ -15,18 +15,18 @@ import (
 )
 
 // xlatedText prints the rewritten program with both indices.
-func xlatedText(w io.Writer, v *view) error {
-	if v.a.XlatedErr != nil {
-		return v.a.XlatedErr
+func xlatedText(w io.Writer, v *View) error {
+	if v.Analysis.XlatedErr != nil {
+		return v.Analysis.XlatedErr
 	}
-	x := v.a.Xlated
-	title(w, v.program, fmt.Sprintf(", %d xlated, profile %s", len(x.Program.Insns), v.a.Profile.Title()))
-	marks, named := unpredicted(v.a), v.a.XlatedProgram()
+	x := v.Analysis.Xlated
+	Title(w, v.Program, fmt.Sprintf(", %d xlated, profile %s", len(x.Program.Insns), v.Analysis.Profile.Title()))
+	marks, named := unpredicted(v.Analysis), v.Analysis.XlatedProgram()
 	fmt.Fprintf(w, "  %6s  %8s\n", "xlated", "original")
 	for pc := bytecode.PC(0); int(pc) < len(x.Program.Insns); pc += x.Program.Insns[pc].Slots() {
 		orig, mark := "+", ""
 		if o := x.Original[pc]; o >= 0 {
-			orig, mark = fmt.Sprint(int(o)), relocNote(v.program, o)
+			orig, mark = fmt.Sprint(int(o)), relocNote(v.Program, o)
 		}
 		switch {
 		case marks[pc] && mark != "":
@@ -50,30 +50,30 @@ func unpredicted(a *pipeline.Analysis) map[bytecode.PC]bool {
 	return m
 }
 
-func xlatedJSON(v *view) (any, error) {
-	if v.a.XlatedErr != nil {
-		return nil, v.a.XlatedErr
+func xlatedJSON(v *View) (any, error) {
+	if v.Analysis.XlatedErr != nil {
+		return nil, v.Analysis.XlatedErr
 	}
-	x := v.a.Xlated
+	x := v.Analysis.Xlated
 	out := struct {
-		head
+		Head
 		Profile     string            `json:"profile"`
 		Xlated      jsonstream.Series `json:"xlated"`
 		Original    []int             `json:"original"`
 		Unpredicted []int             `json:"unpredicted"`
-	}{headOf(v.program), v.a.Profile.Name, series(len(x.Program.Insns), func(i int) any {
+	}{HeadOf(v.Program), v.Analysis.Profile.Name, series(len(x.Program.Insns), func(i int) any {
 		return hex.EncodeToString(bytecode.Encode(x.Program.Insns[i:i+1], binary.LittleEndian))
-	}), ints(x.Original), ints(x.Unpredicted)}
+	}), Ints(x.Original), Ints(x.Unpredicted)}
 	return out, nil
 }
 
 // jitText prints BPF and x86 side by side.
-func jitText(w io.Writer, v *view) error {
-	if v.a.ImageErr != nil {
-		return v.a.ImageErr
+func jitText(w io.Writer, v *View) error {
+	if v.Analysis.ImageErr != nil {
+		return v.Analysis.ImageErr
 	}
-	a := v.a
-	title(w, v.program, fmt.Sprintf(", %d xlated, %d bytes, profile %s", len(a.Xlated.Program.Insns), len(a.Image.Code),
+	a := v.Analysis
+	Title(w, v.Program, fmt.Sprintf(", %d xlated, %d bytes, profile %s", len(a.Xlated.Program.Insns), len(a.Image.Code),
 		a.Profile.Title()))
 	named := a.XlatedProgram()
 	for f, fi := range a.Image.Funcs {
@@ -92,7 +92,7 @@ func writeInsn(w io.Writer, a *pipeline.Analysis, named *bytecode.Program, fi ji
 	pc bytecode.PC) {
 	if o := a.Xlated.Original[pc]; o >= 0 {
 		if l, ok := a.Program.LineAt(o); ok && l.PC == o {
-			fmt.Fprintf(w, "%s\n", sourceLine(l))
+			fmt.Fprintf(w, "%s\n", SourceLine(l))
 		}
 	}
 	fmt.Fprintf(w, "%6d: (%02x) %s\n", pc, a.Xlated.Program.Insns[pc].Code,
@@ -139,9 +139,9 @@ func relocAt(img *jit.Image, off, n int) *jit.Reloc {
 	return nil
 }
 
-func jitJSON(v *view) (any, error) {
-	if v.a.ImageErr != nil {
-		return nil, v.a.ImageErr
+func jitJSON(v *View) (any, error) {
+	if v.Analysis.ImageErr != nil {
+		return nil, v.Analysis.ImageErr
 	}
 	type funcDoc struct {
 		Name   string `json:"name"`
@@ -154,17 +154,17 @@ func jitJSON(v *view) (any, error) {
 		Kind   string `json:"kind"`
 		Target string `json:"target"`
 	}
-	img := v.a.Image
+	img := v.Analysis.Image
 	out := struct {
-		head
+		Head
 		Profile     string     `json:"profile"`
 		Functions   []funcDoc  `json:"functions"`
 		Code        string     `json:"code"`
 		Offsets     []int      `json:"offsets"`
 		Relocations []relocDoc `json:"relocations"`
 		Unpredicted []int      `json:"unpredicted"`
-	}{headOf(v.program), v.a.Profile.Name, []funcDoc{}, hex.EncodeToString(img.Code), ints(img.Offsets), []relocDoc{},
-		ints(v.a.Xlated.Unpredicted)}
+	}{HeadOf(v.Program), v.Analysis.Profile.Name, []funcDoc{}, hex.EncodeToString(img.Code), Ints(img.Offsets), []relocDoc{},
+		Ints(v.Analysis.Xlated.Unpredicted)}
 	for _, f := range img.Funcs {
 		out.Functions = append(out.Functions, funcDoc{f.Name, f.Offset, f.Len})
 	}

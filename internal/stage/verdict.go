@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"fmt"
@@ -57,7 +57,7 @@ func hazardDocs(found []hazard.Hazard) []hazardDoc {
 	out := []hazardDoc{}
 	for _, h := range found {
 		out = append(out, hazardDoc{
-			string(h.Kind), int(h.PC), int(h.Target), h.Table, ints(h.Entries), h.Selected, ints(h.Path), h.Text,
+			string(h.Kind), int(h.PC), int(h.Target), h.Table, Ints(h.Entries), h.Selected, Ints(h.Path), h.Text,
 		})
 	}
 	return out

@@ -1,4 +1,4 @@
-package main
+package stage
 
 import (
 	"fmt"
@@ -66,7 +66,7 @@ func listOnce[T ~int | ~int32](o *onceLists, list []T, place int) (written []int
 		return nil, &o.first[id]
 	}
 	o.listed += len(list)
-	return ints(list), nil
+	return Ints(list), nil
 }
 
 // edges returns the JSON of a block's edges, or names another block that has several of
