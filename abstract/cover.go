@@ -86,10 +86,15 @@ type covering struct {
 	// that others stand for.
 	missed bool
 	all    bool // any number may stand for others
+	rounds *rounds
 }
 
 func newCovering(p *bytecode.Program, g *cfg.Graph, on bool) *covering {
-	return &covering{on: on, blocks: make([]mark, g.NumBlocks()), exits: make([]mark, len(p.Subprogs))}
+	c := &covering{on: on, blocks: make([]mark, g.NumBlocks()), exits: make([]mark, len(p.Subprogs))}
+	if on {
+		c.rounds = newRounds(p)
+	}
+	return c
 }
 
 // again reports whether another pass is needed, because this pass found new states that stand for
@@ -98,6 +103,10 @@ func (c *covering) again() bool {
 	const patience = 4
 	c.passes++
 	due := c.more && (c.missed || c.passes > 1)
+	if c.rounds != nil {
+		due = due || c.rounds.more
+		c.rounds.more, c.rounds.all = false, c.passes == patience
+	}
 	if c.passes == patience {
 		c.all = true
 	}

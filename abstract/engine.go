@@ -71,6 +71,7 @@ type analyzer struct {
 	pending   []job                      // functions to analyse by themselves
 	config    [][]span                   // of each map; nil until needed
 	cover     *covering                  // the states that stand for others
+	rounds    *rounds                    // nil if there are none, or by rules Exact, or in a walk
 	constants [1 << 6]*Value             // values of constants that were made: see constant
 	fuel      int                        // instructions that may be carried out before states are joined at once
 }

@@ -61,11 +61,12 @@ func (r *run) step(pc bytecode.PC, s *State) (again *State) {
 		r.fresh(pc, bytecode.R0, 0, s)
 	case asm.JumpClass:
 		if r.a.p.Flow(pc).Kind == bytecode.FlowHelper {
+			again = r.another(pc, s)
 			r.gone = !r.helperCall(pc, in, s)
 			r.fresh(pc, bytecode.R0, 0, s)
 		}
 	}
-	return nil
+	return again
 }
 
 // packetLoad carries out a legacy packet load, which leaves the subprogram with
@@ -138,6 +139,14 @@ func (r *run) funcAddr(pc bytecode.PC) *Value {
 
 // last carries out the last instruction of a block and passes the state on.
 func (r *run) last(b cfg.BlockID, pc bytecode.PC, s *State) {
+	if again := r.another(pc, s); again != nil {
+		r.leave(b, pc, again)
+	}
+	r.leave(b, pc, s)
+}
+
+// leave is last without another round of a loop.
+func (r *run) leave(b cfg.BlockID, pc bytecode.PC, s *State) {
 	r.a.fuel--
 	r.sure = s.certain()
 	in := r.a.p.Insns[pc]

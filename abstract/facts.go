@@ -71,6 +71,7 @@ type Facts struct {
 	readsConfig bool
 	spared      *spared // nil when states holds all
 	unasked     bool    // see Unasked
+	rounds      *rounds // what differs between rounds
 }
 
 // Bound is the range that an instruction bounds a register to.
@@ -87,6 +88,9 @@ func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 		f.felt = f.felt.Or(felt)
 	}
 	f.finish()
+	if f.rounds = cover.rounds; f.rounds != nil {
+		f.rounds.done = true
+	}
 	if f.spared != nil {
 		f.states = nil
 	}
@@ -96,7 +100,8 @@ func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 // analyzeOnce is one pass of Analyze with the present knowledge of covering states.
 func analyzeOnce(p *bytecode.Program, g *cfg.Graph, opt Options, cover *covering) *Facts {
 	f := newFacts(p, g)
-	a := &analyzer{p: p, g: g, opt: opt, f: f, cover: cover, kinds: make([]accessKind, p.Len())}
+	a := &analyzer{p: p, g: g, opt: opt, f: f, cover: cover, rounds: cover.rounds,
+		kinds: make([]accessKind, p.Len())}
 	a.opt.felt, f.mixedPlain = &f.felt, opt.Quirks.MixedPlain
 	a.prepare()
 	a.enqueue(0, mainEntry(p))

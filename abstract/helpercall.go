@@ -393,6 +393,7 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 		if framesLeq(grown, s.frames) {
 			return
 		}
+		r.a.forgetRounds(s.frames, grown)
 		s.cover = true // the verifier widens values that it did not need
 		if i == rounds {
 			forgetFrames(s)

@@ -125,6 +125,9 @@ func generated(seed uint64) *bytecode.Program {
 	default:
 		p = progen.RandomLoadable(seed, 5+rnd.IntN(60))
 	}
+	if loops := rand.New(rand.NewPCG(seed, 18)); loops.IntN(5) == 0 {
+		p = progen.Rounds(seed)
+	}
 	if rnd.IntN(2) == 0 {
 		p = progen.Mutate(p, seed)
 	}
