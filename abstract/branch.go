@@ -303,7 +303,7 @@ func (r *run) dropLinked(pc bytecode.PC, s *State, id uint32, count int) int {
 			here, all, dead = here-1, all-1, dead+1
 		}
 	}
-	perhaps := r.perhapsLinked(s, count+all)
+	perhaps := r.perhapsLinked(pc, s, count+all)
 	if count+all <= maxLinked && count+all+dead > maxLinked {
 		r.a.f.felt.DeadLinks = true
 	}
@@ -334,7 +334,7 @@ func (r *run) dropLinked(pc bytecode.PC, s *State, id uint32, count int) int {
 // perhapsLinked returns how many numbers without a link may be linked to some group in a state
 // that this one stands for: more of them than the verifier follows end the link of others. In
 // the first pass others may turn out to be such numbers.
-func (r *run) perhapsLinked(s *State, linked int) int {
+func (r *run) perhapsLinked(pc bytecode.PC, s *State, linked int) int {
 	c := r.a.cover
 	if !c.on {
 		return 0
@@ -364,7 +364,9 @@ func (r *run) perhapsLinked(s *State, linked int) int {
 	for _, v := range s.outer {
 		count(v, s.stands)
 	}
-	c.missed = c.missed || linked+n+others > maxLinked
+	if linked+n+others > maxLinked {
+		c.miss(pc)
+	}
 	return n
 }
 

@@ -77,20 +77,21 @@ type mark struct {
 
 // covering passes from one pass of the analysis to the next how states cover others.
 type covering struct {
+	g      *cfg.Graph
 	on     bool   // states may stand for others, by rules Kernel
 	blocks []mark // of each block, at its entry
 	exits  []mark // of each subprogram, where it returns
 	passes int    // finished passes
 	more   bool   // this pass has found marks
-	// missed says that an edge was not followed, in the first pass, which states may take
-	// that others stand for.
-	missed bool
+	// missed lists blocks where, in the first pass, an edge was not followed, or a link kept,
+	// and states may do otherwise that others stand for. Nil when there is none.
+	missed bitset
 	all    bool // any number may stand for others
 	rounds *rounds
 }
 
 func newCovering(p *bytecode.Program, g *cfg.Graph, on bool) *covering {
-	c := &covering{on: on, blocks: make([]mark, g.NumBlocks()), exits: make([]mark, len(p.Subprogs))}
+	c := &covering{g: g, on: on, blocks: make([]mark, g.NumBlocks()), exits: make([]mark, len(p.Subprogs))}
 	if on {
 		c.rounds = newRounds(p)
 	}
@@ -102,7 +103,7 @@ func newCovering(p *bytecode.Program, g *cfg.Graph, on bool) *covering {
 func (c *covering) again() bool {
 	const patience = 4
 	c.passes++
-	due := c.more && (c.missed || c.passes > 1)
+	due := c.more && (c.passes > 1 || c.matters())
 	if c.rounds != nil {
 		due = due || c.rounds.more
 		c.rounds.more, c.rounds.all = false, c.passes == patience
@@ -112,6 +113,47 @@ func (c *covering) again() bool {
 	}
 	c.more = false
 	return due && c.passes <= patience
+}
+
+// miss notes what the first pass has missed at an instruction.
+func (c *covering) miss(pc bytecode.PC) {
+	if c.missed == nil {
+		c.missed = newBitset(c.g.NumBlocks())
+	}
+	if b, ok := c.g.BlockAt(pc); ok {
+		c.missed.add(int(b))
+	}
+}
+
+// matters reports whether states that stand for others may come to where something was missed.
+// Between functions that is not followed up.
+func (c *covering) matters() bool {
+	if c.missed == nil || len(c.g.Program.Subprogs) > 1 {
+		return c.missed != nil
+	}
+	seen := newBitset(c.g.NumBlocks())
+	var todo []cfg.BlockID
+	reach := func(b cfg.BlockID) {
+		if !seen.has(int(b)) {
+			seen.add(int(b))
+			todo = append(todo, b)
+		}
+	}
+	for b, m := range c.blocks {
+		if m != (mark{}) {
+			reach(cfg.BlockID(b))
+		}
+	}
+	for len(todo) > 0 {
+		b := todo[len(todo)-1]
+		if todo = todo[:len(todo)-1]; c.missed.has(int(b)) {
+			return true
+		}
+		for _, e := range c.g.Succs(b) {
+			reach(e.To)
+		}
+	}
+	return false
 }
 
 // wants reports whether covering ranges are to be computed.
@@ -242,7 +284,7 @@ func (c *compare) other(s *State, cond scalar.Cond, on side) *State {
 		return c.ofPointer(s)
 	}
 	if !c.marked() {
-		c.r.a.cover.missed = true
+		c.r.a.cover.miss(c.pc)
 		return c.ofPointer(s)
 	}
 	other := s.fork()
