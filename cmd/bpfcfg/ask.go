@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"compress/gzip"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/ask"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
@@ -63,21 +62,21 @@ func (c *askCmd) Run(std streams, p *process) error {
 	if len(list) == 0 {
 		return usagef("no kernel given: use --vm IMAGE or --uml BINARY")
 	}
-	w := newWork()
+	w := input.NewWork()
 	in, err := c.inputs(c.Input, c.Prog)
 	if err != nil {
 		return err
 	}
-	in.sort()
-	for _, f := range in.files {
-		if err := w.addInput(f.name, in.selector, std); !in.lacks(f, err) {
-			in.opened++
+	in.Sort()
+	for _, f := range in.Files {
+		if err := w.Add(f.Name, in.Selector, std.opener); !in.Lacks(f, err) {
+			in.Opened++
 		}
 	}
-	if err := in.end(std); err != nil {
+	if err := end(std, in); err != nil {
 		return inputError(err)
 	}
-	if err := failures(std.err, strings.Join(c.Input, " "), w.failed); err != nil && len(w.Items) == 0 {
+	if err := failures(std.err, strings.Join(c.Input, " "), w.Failed); err != nil && len(w.Items) == 0 {
 		return err
 	}
 	if c.Output != "" && len(list) > 1 {
@@ -85,7 +84,7 @@ func (c *askCmd) Run(std streams, p *process) error {
 			return inputError(err)
 		}
 	}
-	t := &askTally{cmd: c, out: std.out, doc: askDoc{Schema: schema, Kernels: []*askKernel{}}, unanswered: len(w.failed)}
+	t := &askTally{cmd: c, out: std.out, doc: askDoc{Schema: schema, Kernels: []*askKernel{}}, unanswered: len(w.Failed)}
 	var failed error
 	for i, path := range c.outputs(list) {
 		switch err := c.machine(std, p, list[i], w.Work, t, path); {
@@ -177,25 +176,13 @@ func (c *askCmd) machine(std streams, p *process, m ask.Machine, work ask.Work, 
 // file says so.
 func keepRecords(w io.Writer, path string, run func(keep func(*record.Record) error) error) error {
 	if filepath.Ext(path) != ".gz" {
-		return run(func(r *record.Record) error { return writeRecord(w, r) })
+		return run(func(r *record.Record) error { return input.WriteRecord(w, r) })
 	}
 	z := gzip.NewWriter(w)
-	if err := run(func(r *record.Record) error { return writeRecord(z, r) }); err != nil {
+	if err := run(func(r *record.Record) error { return input.WriteRecord(z, r) }); err != nil {
 		return err
 	}
 	return z.Close()
-}
-
-// writeRecord writes a line of a file of records.
-func writeRecord(w io.Writer, r *record.Record) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(r); err != nil {
-		return err
-	}
-	_, err := w.Write(b.Bytes())
-	return err
 }
 
 // askDoc is what ask prints as JSON.
@@ -255,11 +242,11 @@ func (t *askTally) record(r *record.Record) error {
 	}
 	p := askProgram{Name: r.Job.Name, Insns: len(r.Job.Insns), Xlated: []record.Hex{}, Funcs: []record.Func{},
 		Lines: []record.Line{}, Tables: []record.MapResult{}}
-	p.Answer, p.Reason = answerOf(r)
+	p.Answer, p.Reason = input.AnswerOf(r)
 	switch p.Answer {
-	case answerAccepted:
+	case input.Accepted:
 		t.accepted++
-	case answerRefused:
+	case input.Refused:
 		t.refused++
 	default:
 		t.unanswered++
@@ -296,7 +283,7 @@ func (p *askProgram) take(res *record.Result) {
 // text prints one answer.
 func (t *askTally) text(p *askProgram) error {
 	detail := p.Reason
-	if p.Answer == answerAccepted {
+	if p.Answer == input.Accepted {
 		detail = fmt.Sprintf("%s, %s visited", visible.Count(p.Insns, "slot"), visible.Count(int(p.Verified), "instruction"))
 		if len(p.Xlated) > 0 {
 			detail += fmt.Sprintf("; rewritten: %s", visible.Count(len(p.Xlated), "slot"))
@@ -330,7 +317,7 @@ func (t *askTally) status() error {
 	case t.refused > 0:
 		return errFindings
 	case t.accepted == 0:
-		return inputError(errNothing)
+		return inputError(input.ErrNothing)
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/bpfcfg/bpfcfg/internal/check"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/policy"
 	"github.com/bpfcfg/bpfcfg/internal/report"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -106,7 +107,7 @@ func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 		return nil, err
 	}
 	if run.root == "" {
-		run.root = std.root.Dir()
+		run.root = std.opener.Root.Dir()
 	} else if run.root, err = filepath.Abs(run.root); err != nil {
 		return nil, usagef("--source-root: %w", err)
 	}
@@ -126,7 +127,7 @@ func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 	if run.inputs, err = c.inputs(c.Input, c.Prog); err != nil {
 		return nil, err
 	}
-	run.inputs.sort()
+	run.inputs.Sort()
 	run.detailed = c.detailed()
 	return run, nil
 }
@@ -159,7 +160,7 @@ func loadPolicy(file string) (*policy.Policy, error) {
 	if file == "" {
 		return &policy.Policy{}, nil
 	}
-	data, err := readInput(file, nil)
+	data, err := input.Read(file, nil)
 	if err != nil {
 		return nil, usagef("policy %w", err)
 	}
@@ -226,7 +227,7 @@ func (c *checkCmd) baseline(r *report.Report, p *process) error {
 		r.Accept(entries)
 		return nil
 	}
-	data, err := readInput(c.Baseline, nil)
+	data, err := input.Read(c.Baseline, nil)
 	if err != nil {
 		return inputError(fmt.Errorf("baseline %w", err))
 	}
@@ -333,7 +334,7 @@ func appendSummary(text string) error {
 	}
 	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
-		return inputError(fmt.Errorf("job summary: %w", cause(file, err)))
+		return inputError(fmt.Errorf("job summary: %w", input.Cause(file, err)))
 	}
 	_, err = f.WriteString(text)
 	if cerr := f.Close(); err == nil {

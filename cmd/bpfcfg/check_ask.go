@@ -1,25 +1,24 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/check"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/object"
-	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/internal/report"
 )
 
 // expect notes what kernels will be asked about, so that each is started once.
 func (c *checkRun) expect() {
 	for _, m := range c.machines {
-		for _, f := range c.inputs.files {
-			file, _, _ := object.Split(f.name)
-			c.std.guests.want(m, file)
+		for _, f := range c.inputs.Files {
+			file, _, _ := object.Split(f.Name)
+			c.std.opener.Guests.Want(m, file)
 		}
 	}
-	c.std.guests.expect(c.inputs.files)
+	c.std.opener.Guests.Expect(c.inputs.Files)
 }
 
 // kernels adds to the programs of an object what the kernels say that are to be
@@ -28,21 +27,21 @@ func (c *checkRun) expect() {
 func (c *checkRun) kernels(name string, programs []*bytecode.Program, out []report.Program) error {
 	for _, m := range c.machines {
 		file, _, _ := object.Split(name)
-		a, err := c.std.guests.ask(m, file)
+		a, err := c.std.opener.Guests.Ask(m, file)
 		if err != nil {
 			return err
 		}
-		records, env, err := a.byProgram()
+		records, env, err := a.ByProgram()
 		if err != nil {
 			return err
 		}
 		for i, p := range programs {
-			k := report.Kernel{Kernel: m.String(), Release: env.Release, Answer: answerNone}
+			k := report.Kernel{Kernel: m.String(), Release: env.Release, Answer: input.NoAnswer}
 			if r := records[p.Name]; r != nil {
-				k.Answer, k.Reason = answerOf(r)
+				k.Answer, k.Reason = input.AnswerOf(r)
 			}
 			out[i].Kernels = append(out[i].Kernels, k)
-			if k.Answer == answerRefused && !slices.ContainsFunc(out[i].Findings, func(f report.Finding) bool {
+			if k.Answer == input.Refused && !slices.ContainsFunc(out[i].Findings, func(f report.Finding) bool {
 				return f.Level == check.Error
 			}) {
 				f := check.Refused(p, "Linux "+k.Release, k.Reason)
@@ -52,24 +51,4 @@ func (c *checkRun) kernels(name string, programs []*bytecode.Program, out []repo
 		}
 	}
 	return nil
-}
-
-// byProgram returns the answers by name of program, and the machine.
-func (a *answers) byProgram() (map[string]*record.Record, *record.Env, error) {
-	out, env := map[string]*record.Record{}, &record.Env{}
-	r, err := a.records(record.Options{SkipLogs: true})
-	if err != nil {
-		return nil, nil, fmt.Errorf("answers: %w", err)
-	}
-	for rec, err := range r.Records() {
-		switch {
-		case err != nil:
-			return nil, nil, err
-		case rec.Env != nil:
-			env = rec.Env
-		default:
-			out[rec.Job.Name] = rec
-		}
-	}
-	return out, env, nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/bpfcfg/bpfcfg/internal/check"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/report"
 )
 
@@ -62,11 +63,11 @@ func (c *checkRun) otherShards(outs []*report.Input) {
 	if len(wanted) == 0 {
 		return
 	}
-	for i, f := range c.inputs.files {
+	for i, f := range c.inputs.Files {
 		if outs[i] != nil || c.contents[i].err != nil || c.mine(i) {
 			continue
 		}
-		s, err := guard(func() (source, error) { return open(f.name, selector{}, c.std) })
+		s, err := guard(func() (input.Source, error) { return c.std.opener.Open(f.Name, input.Selector{}) })
 		if err != nil {
 			continue // its own shard says so
 		}
@@ -76,9 +77,9 @@ func (c *checkRun) otherShards(outs []*report.Input) {
 		}
 		var codes []*check.Code
 		types := c.types(s)
-		for _, p := range s.programs {
+		for _, p := range s.Programs {
 			code := check.Alive(p)
-			if c.inputs.selector.selects(p.Name) && wanted.In(p) {
+			if c.inputs.Selector.Selects(p.Name) && wanted.In(p) {
 				_, code = c.program(p, types, prof)
 			}
 			codes = append(codes, code)

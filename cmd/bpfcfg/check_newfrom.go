@@ -23,7 +23,7 @@ func (c *checkCmd) newFrom(run *checkRun, r *report.Report, std streams) error {
 	if old.inputs, err = c.inputs([]string{c.NewFrom}, c.Prog); err != nil {
 		return err
 	}
-	old.inputs.sort()
+	old.inputs.Sort()
 	old.shard, old.shards = 1, 1
 	before, err := old.all(std)
 	if err != nil {

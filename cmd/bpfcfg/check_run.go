@@ -16,6 +16,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/ask"
 	"github.com/bpfcfg/bpfcfg/internal/check"
 	"github.com/bpfcfg/bpfcfg/internal/config"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/policy"
 	"github.com/bpfcfg/bpfcfg/internal/report"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -26,7 +27,7 @@ import (
 
 // checkRun is what a check works on.
 type checkRun struct {
-	inputs        *inputList    // sorted by name, each once
+	inputs        *input.List   // sorted by name, each once
 	profile       *jit.Profile  // nil for the default, or a record's own
 	profiles      []jit.Profile // several: programs are checked for each
 	failFor       []string      // those of them whose findings can fail; none are all
@@ -47,7 +48,7 @@ type checkRun struct {
 // of the inputs.
 func (c *checkRun) all(std streams) (*report.Report, error) {
 	c.prepareShards()
-	files := c.inputs.files
+	files := c.inputs.Files
 	outs := make([]*report.Input, len(files))
 	c.found, c.join = make([]foundCode, len(files)), check.NewJoin()
 	var mu sync.Mutex
@@ -67,9 +68,9 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 				mu.Lock()
 				c.found[i].addTo(c.join)
 				outs[i] = in
-				c.inputs.passed = append(c.inputs.passed, passed...)
+				c.inputs.Passed = append(c.inputs.Passed, passed...)
 				programs += n
-				progress(std.err, done, len(files), files[i].name)
+				progress(std.err, done, len(files), files[i].Name)
 				done++
 				mu.Unlock()
 			}
@@ -94,8 +95,8 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 		}
 	}
 	r.Add(all...)
-	for _, p := range c.inputs.passed {
-		r.Passed = append(r.Passed, report.Passed{Name: p.name, Why: p.why})
+	for _, p := range c.inputs.Passed {
+		r.Passed = append(r.Passed, report.Passed{Name: p.Name, Why: p.Why})
 	}
 	slices.SortFunc(r.Passed, func(a, b report.Passed) int { return strings.Compare(a.Name, b.Name) })
 	failed := r.Count().FailedInputs > 0
@@ -105,7 +106,7 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 	if failed || c.shards > 1 {
 		return r, nil
 	}
-	if err := c.std.config.unused(); err != nil {
+	if err := c.std.opener.Config.Unused(); err != nil {
 		return nil, err
 	}
 	for _, u := range c.policy.Unused() {
@@ -131,7 +132,7 @@ func (c *checkRun) profileName() string {
 
 // nothing says why there is no program to check.
 func (c *checkRun) nothing(r *report.Report) string {
-	if sel := c.inputs.selector; !sel.all() {
+	if sel := c.inputs.Selector; !sel.All() {
 		return "nothing in the inputs matches --prog " + sel.String()
 	}
 	return cmp.Or(r.PassedLine(), "the inputs hold none")
@@ -139,11 +140,11 @@ func (c *checkRun) nothing(r *report.Report) string {
 
 // input checks an input. The result is nil when it belongs to another shard, or is
 // a file of a directory that is passed over.
-func (c *checkRun) input(i int) (*report.Input, []passedOver) {
-	f := c.inputs.files[i]
-	name := f.name
-	in := &report.Input{Name: name, Object: string(c.std.root.Name(name)), Programs: []report.Program{}}
-	fail := func(err error) (*report.Input, []passedOver) {
+func (c *checkRun) input(i int) (*report.Input, []input.Passed) {
+	f := c.inputs.Files[i]
+	name := f.Name
+	in := &report.Input{Name: name, Object: string(c.std.opener.Root.Name(name)), Programs: []report.Program{}}
+	fail := func(err error) (*report.Input, []input.Passed) {
 		in.Error = strings.TrimPrefix(err.Error(), name+": ")
 		return in, nil
 	}
@@ -155,9 +156,9 @@ func (c *checkRun) input(i int) (*report.Input, []passedOver) {
 			return nil, nil
 		}
 	}
-	s, err := guard(func() (source, error) { return open(name, selector{}, c.std) })
-	if f.dir != "" && errors.Is(err, load.ErrNoPrograms) {
-		return nil, []passedOver{{name, "no programs"}}
+	s, err := guard(func() (input.Source, error) { return c.std.opener.Open(name, input.Selector{}) })
+	if f.Dir != "" && errors.Is(err, load.ErrNoPrograms) {
+		return nil, []input.Passed{{Name: name, Why: "no programs"}}
 	}
 	if misused(err) {
 		c.misused.Store(&err)
@@ -173,9 +174,9 @@ func (c *checkRun) input(i int) (*report.Input, []passedOver) {
 		in.Profile = prof.Name
 	}
 	in.Findings = c.objectFindings(s)
-	for _, f := range s.failed {
-		if c.inputs.selector.selects(f.name) {
-			in.Programs = append(in.Programs, report.Program{Name: f.name, Section: f.section, Error: f.err.Error(),
+	for _, f := range s.Failed {
+		if c.inputs.Selector.Selects(f.Name) {
+			in.Programs = append(in.Programs, report.Program{Name: f.Name, Section: f.Section, Error: f.Err.Error(),
 				Findings: []report.Finding{}})
 		}
 	}
@@ -189,12 +190,12 @@ func (c *checkRun) input(i int) (*report.Input, []passedOver) {
 
 // programs checks the programs of the i-th input, one after the other. It returns the
 // programs that it added to the input.
-func (c *checkRun) programs(i int, in *report.Input, s source, prof jit.Profile) (checked []*bytecode.Program) {
+func (c *checkRun) programs(i int, in *report.Input, s input.Source, prof jit.Profile) (checked []*bytecode.Program) {
 	var codes []*check.Code
 	types := c.types(s)
 	var at []int // of each, its place in in.Programs, -1 for a program that is not checked
-	for _, p := range s.programs {
-		if !c.inputs.selector.selects(p.Name) {
+	for _, p := range s.Programs {
+		if !c.inputs.Selector.Selects(p.Name) {
 			codes, at = append(codes, check.Alive(p)), append(at, -1)
 			continue
 		}
@@ -214,11 +215,11 @@ func (c *checkRun) programs(i int, in *report.Input, s source, prof jit.Profile)
 }
 
 // types returns the types of an input's variables, when the policy sets constants.
-func (c *checkRun) types(s source) *config.Types {
-	if s.object == nil || !c.policy.Constants() {
+func (c *checkRun) types(s input.Source) *config.Types {
+	if s.Object == nil || !c.policy.Constants() {
 		return nil
 	}
-	return config.TypesOf(s.object)
+	return config.TypesOf(s.Object)
 }
 
 // findings converts findings, with the details that the outputs need.
@@ -227,8 +228,8 @@ func (c *checkRun) findings(fs []check.Finding) []report.Finding {
 }
 
 // objectFindings returns what there is to say of an object as a whole.
-func (c *checkRun) objectFindings(s source) []report.Finding {
-	fs := c.policy.For("").Levels(check.ObjectFindings(check.Object{Odd: s.diags, Refused: s.refused}))
+func (c *checkRun) objectFindings(s input.Source) []report.Finding {
+	fs := c.policy.For("").Levels(check.ObjectFindings(check.Object{Odd: s.Diags, Refused: s.Refused}))
 	if len(fs) == 0 {
 		return nil
 	}
@@ -236,13 +237,13 @@ func (c *checkRun) objectFindings(s source) []report.Finding {
 }
 
 // profileFor returns the profile for a source's programs.
-func (c *checkRun) profileFor(s source) (jit.Profile, error) {
+func (c *checkRun) profileFor(s input.Source) (jit.Profile, error) {
 	switch {
 	case c.profile != nil:
 		return *c.profile, nil
-	case s.profile != nil:
-		c.std.standsFor(*s.profile)
-		return *s.profile, nil
+	case s.Profile != nil:
+		c.std.standsFor(*s.Profile)
+		return *s.Profile, nil
 	}
 	return lookupProfile(c.std, jit.DefaultProfile)
 }

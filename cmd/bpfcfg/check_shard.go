@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/object"
 	"github.com/bpfcfg/bpfcfg/internal/report"
 )
@@ -24,9 +25,9 @@ func (c *checkRun) prepareShards() {
 	if c.shards == 1 {
 		return
 	}
-	c.contents = make([]content, len(c.inputs.files))
-	for i, f := range c.inputs.files {
-		c.contents[i].sum, c.contents[i].err = hashFile(f.name)
+	c.contents = make([]content, len(c.inputs.Files))
+	for i, f := range c.inputs.Files {
+		c.contents[i].sum, c.contents[i].err = hashFile(f.Name)
 	}
 }
 
@@ -37,10 +38,10 @@ func (c *checkRun) shardOf() report.Shard {
 		return s
 	}
 	h := sha256.New()
-	for i, f := range c.inputs.files {
-		fmt.Fprintf(h, "%q %x %v\n", c.std.root.Name(f.name), c.contents[i].sum, c.contents[i].err != nil)
+	for i, f := range c.inputs.Files {
+		fmt.Fprintf(h, "%q %x %v\n", c.std.opener.Root.Name(f.Name), c.contents[i].sum, c.contents[i].err != nil)
 	}
-	fmt.Fprintf(h, "%q\n", c.inputs.selector.String())
+	fmt.Fprintf(h, "%q\n", c.inputs.Selector.String())
 	s.Files = hex.EncodeToString(h.Sum(nil)[:8])
 	return s
 }
@@ -53,19 +54,19 @@ func (c *checkRun) mine(i int) bool {
 }
 
 // hashFile hashes the file of an input.
-func hashFile(input string) (sum [sha256.Size]byte, err error) {
-	file, ok := object.File(input)
-	if !ok || readOnce(input) {
-		return sum, fmt.Errorf("%s cannot be split with --shard: name files", input)
+func hashFile(name string) (sum [sha256.Size]byte, err error) {
+	file, ok := object.File(name)
+	if !ok || input.ReadOnce(name) {
+		return sum, fmt.Errorf("%s cannot be split with --shard: name files", name)
 	}
 	f, err := os.Open(file)
 	if err != nil {
-		return sum, cause(file, err)
+		return sum, input.Cause(file, err)
 	}
 	defer f.Close()
 	h := sha256.New()
-	if _, err := io.Copy(h, io.LimitReader(f, maxInput+1)); err != nil {
-		return sum, cause(file, err)
+	if _, err := io.Copy(h, io.LimitReader(f, input.MaxFile+1)); err != nil {
+		return sum, input.Cause(file, err)
 	}
 	h.Sum(sum[:0])
 	return sum, nil

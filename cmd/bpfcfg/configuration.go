@@ -1,12 +1,6 @@
 package main
 
-import (
-	"errors"
-	"strings"
-	"sync/atomic"
-
-	"github.com/bpfcfg/bpfcfg/internal/config"
-)
+import "github.com/bpfcfg/bpfcfg/internal/input"
 
 // configurationFlags say what programs are configured as: the const volatile
 // variables that a loader writes before it loads them.
@@ -16,21 +10,8 @@ type configurationFlags struct {
 	ConfigUnknown bool     `help:"Treat all configuration constants (const volatile) as unknown, except those given with --set."`
 }
 
-// configuration is the configuration that the flags set; nil sets nothing.
-type configuration struct {
-	cpus     int
-	unknown  bool
-	settings []*setting
-}
-
-// setting is one --set, and whether an input had the constant.
-type setting struct {
-	*config.Setting
-	used atomic.Bool
-}
-
 // configuration reads the flags.
-func (f configurationFlags) configuration() (*configuration, error) {
+func (f configurationFlags) configuration() (*input.Configuration, error) {
 	const most = 8192 // CONFIG_NR_CPUS of x86-64
 	if f.CPUs < 0 || f.CPUs > most {
 		return nil, usagef("--cpus %d: want 1 to %d", f.CPUs, most)
@@ -38,65 +19,10 @@ func (f configurationFlags) configuration() (*configuration, error) {
 	if len(f.Set) == 0 && !f.ConfigUnknown && f.CPUs == 0 {
 		return nil, nil
 	}
-	c := &configuration{unknown: f.ConfigUnknown, cpus: f.CPUs}
-	for _, text := range f.Set {
-		s, err := config.Parse(text)
-		if err != nil {
-			return nil, usagef("--set %s: %w", text, err)
-		}
-		c.settings = append(c.settings, &setting{Setting: s})
-	}
-	return c, nil
-}
-
-// apply configures the programs of an input.
-func (c *configuration) apply(s *source) error {
-	if c == nil {
-		return nil
-	}
-	var types *config.Types
-	if len(c.settings) > 0 && s.object != nil {
-		types = config.TypesOf(s.object)
-	}
-	for _, p := range s.programs {
-		if p.CPUs = c.cpus; c.unknown {
-			config.Forget(p)
-		}
-		for _, set := range c.settings {
-			found, err := set.Apply(p, types)
-			if err != nil {
-				return usagef("--set: %s: %w", s.name, err)
-			}
-			if found {
-				set.used.Store(true)
-			}
-		}
-	}
-	return nil
-}
-
-// unused returns the error that no input has had a constant that was to be set, when
-// that is so.
-func (c *configuration) unused() error {
-	if c == nil {
-		return nil
-	}
-	var names []string
-	for _, s := range c.settings {
-		if !s.used.Load() {
-			names = append(names, s.Target())
-		}
-	}
-	if len(names) == 0 {
-		return nil
-	}
-	return usagef("--set: no program has a constant %s: it is misspelt, not const volatile, "+
-		"or removed by the compiler",
-		strings.Join(names, ", "))
+	return input.NewConfiguration(f.CPUs, f.ConfigUnknown, f.Set)
 }
 
 // misused reports whether an error is about the command line.
 func misused(err error) bool {
-	var s *statusError
-	return errors.As(err, &s) && s.status == exitUsage
+	return err != nil && statusOf(err) == exitUsage
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/diff"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/union"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
@@ -138,35 +139,35 @@ func (c *diffCmd) side(std streams, arg string) (side diff.Side, failed error, e
 		return side, nil, err
 	}
 	done := 0
-	for f, s := range in.sources(std) {
-		progress(std.err, done, len(in.files), s.name)
+	for f, s := range in.Sources(std.opener) {
+		progress(std.err, done, len(in.Files), s.Name)
 		done++
 		prof, err := c.profile(std, s)
 		if err != nil {
 			return side, nil, err
 		}
-		for _, comp := range s.compilers() {
+		for _, comp := range s.Compilers() {
 			side.Compilers = appendNew(side.Compilers, comp.Text)
 			if r := comp.Remark(); r != "" {
 				side.Remarks = appendNew(side.Remarks, r)
 			}
 		}
 		prefix := ""
-		if f.dir != "" {
-			prefix = f.inDir() + "#"
+		if f.Dir != "" {
+			prefix = f.InDir() + "#"
 		}
-		for _, p := range s.programs {
+		for _, p := range s.Programs {
 			a, err := pipeline.Run(p, prof, rewrite.Options{})
 			if err != nil {
-				s.failed = append(s.failed, failure{p.Name, p.Section, err})
+				s.Failed = append(s.Failed, input.Failure{Name: p.Name, Section: p.Section, Err: err})
 				continue
 			}
 			side.Programs = append(side.Programs, diff.Compiled{Key: prefix + p.Name, Analysis: a})
 		}
 		progressDone(std.err)
-		failed = worse(failed, failures(std.err, s.name, s.failed))
+		failed = worse(failed, failures(std.err, s.Name, s.Failed))
 	}
-	return side, worse(failed, in.end(std)), nil
+	return side, worse(failed, end(std, in)), nil
 }
 
 // appendNew appends a text that the list does not have.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/bpfcfg/bpfcfg/internal/diff"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/layers"
 	"github.com/bpfcfg/bpfcfg/internal/union"
 )
@@ -15,7 +16,7 @@ func (c *diffCmd) pictureOptions(std streams, r *diff.Report) (union.Options, er
 		if file == "" {
 			continue
 		}
-		data, err := readInput(file, std.in)
+		data, err := input.Read(file, std.in)
 		if err != nil {
 			return opt, inputError(err)
 		}
@@ -39,7 +40,7 @@ func drawnProgram(r *diff.Report) (*diff.Program, error) {
 		return nil, usagef("no program differs: choose one of the %d with --prog to draw it", len(r.Programs))
 	case len(differ) > 1:
 		return nil, usagef("%d programs differ and a picture shows one: choose one with --prog (%s), or use --format html",
-			len(differ), listNames(names))
+			len(differ), input.Names(names))
 	}
 	return differ[0], nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
@@ -66,6 +67,9 @@ func statusOf(err error) int {
 	var s *statusError
 	if errors.As(err, &s) {
 		return s.status
+	}
+	if misuse := (*input.Misuse)(nil); errors.As(err, &misuse) {
+		return exitUsage
 	}
 	return exitInput
 }

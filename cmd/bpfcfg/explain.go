@@ -8,6 +8,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/explain"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/stage"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
@@ -44,25 +45,25 @@ func (c *explainCmd) Run(std streams) error {
 		return err
 	}
 	several := slices.ContainsFunc(places, explain.Place.Several)
-	if len(places) > 0 && !several && len(s.programs) > 1 {
+	if len(places) > 0 && !several && len(s.Programs) > 1 {
 		var names []string
-		for _, p := range s.programs {
+		for _, p := range s.Programs {
 			names = append(names, p.Name)
 		}
-		return usagef("%s contains %d programs: choose one with --prog (%s)", s.name, len(s.programs), listNames(names))
+		return usagef("%s contains %d programs: choose one with --prog (%s)", s.Name, len(s.Programs), input.Names(names))
 	}
 	prof, err := c.profile(std, s)
 	if err != nil {
 		return err
 	}
-	doc := document{Schema: schema, Input: s.name, Programs: []any{}, Notes: s.diags}
-	failed := s.failed
+	doc := document{Schema: schema, Input: s.Name, Programs: []any{}, Notes: s.Diags}
+	failed := s.Failed
 	told := 0
-	for i, p := range s.programs {
-		progress(std.err, i, len(s.programs), p.Name)
+	for i, p := range s.Programs {
+		progress(std.err, i, len(s.Programs), p.Name)
 		a, err := pipeline.Run(p, prof, rewrite.Options{})
 		if err != nil {
-			failed = append(failed, failure{p.Name, p.Section, err})
+			failed = append(failed, input.Failure{Name: p.Name, Section: p.Section, Err: err})
 			continue
 		}
 		x, all, left := c.expand(a, places)
@@ -88,17 +89,17 @@ func (c *explainCmd) Run(std streams) error {
 		doc.Programs = append(doc.Programs, explainedProgram{stage.HeadOf(p), answers, left})
 	}
 	if several && told == 0 && len(failed) == 0 {
-		return usagef("%s: no program has code of %s%s", s.name, strings.Join(c.At, ", "), s.knownPlaces(places))
+		return usagef("%s: no program has code of %s%s", s.Name, strings.Join(c.At, ", "), knownPlaces(s, places))
 	}
 	for _, f := range failed {
-		doc.Programs = append(doc.Programs, failedProgram{f.name, f.section, f.err.Error()})
+		doc.Programs = append(doc.Programs, failedProgram{f.Name, f.Section, f.Err.Error()})
 	}
 	if c.Format == "json" {
 		if err := writeJSON(std.out, doc); err != nil {
 			return err
 		}
 	}
-	return failures(std.err, s.name, failed)
+	return failures(std.err, s.Name, failed)
 }
 
 // explainedProgram is a program in the JSON of the verb.
@@ -183,13 +184,13 @@ func (c *explainCmd) text(std streams, x *explain.Explainer, p *bytecode.Program
 
 // knownPlaces names the lines with code next to a line that has none, or the functions
 // that there are.
-func (s source) knownPlaces(places []explain.Place) string {
+func knownPlaces(s input.Source, places []explain.Place) string {
 	at := places[slices.IndexFunc(places, explain.Place.Several)]
 	if at.Kind == "function" {
-		return ": " + s.functionNames()
+		return ": " + functionNames(s)
 	}
 	before, after := 0, 0
-	for _, p := range s.programs {
+	for _, p := range s.Programs {
 		for _, l := range p.Lines {
 			switch {
 			case l.File != at.Name && !strings.HasSuffix(l.File, "/"+at.Name):

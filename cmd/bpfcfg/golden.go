@@ -1,21 +1,16 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strings"
 
-	"github.com/bpfcfg/bpfcfg/cfg"
-	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
-	"github.com/bpfcfg/bpfcfg/golden"
+	"github.com/bpfcfg/bpfcfg/internal/goldenfiles"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
-	"github.com/bpfcfg/bpfcfg/jit/pipeline"
-	"github.com/bpfcfg/bpfcfg/jit/rewrite"
+	"github.com/bpfcfg/bpfcfg/jit"
 )
 
 // goldenCmd holds the two verbs on golden files.
@@ -51,7 +46,7 @@ func (goldenCheckCmd) Help() string {
 }
 
 // Run implements the verb.
-func (c *goldenCheckCmd) Run(std streams) error { return c.run(std, checkFile) }
+func (c *goldenCheckCmd) Run(std streams) error { return c.run(std, goldenfiles.Check) }
 
 // goldenUpdateCmd writes.
 type goldenUpdateCmd struct {
@@ -73,80 +68,31 @@ func (c *goldenUpdateCmd) Run(std streams, p *process) error {
 		return usagef("golden update does not run in CI (the variable CI is set): " +
 			"run it on your machine and commit the files, or use --force")
 	}
-	return c.run(std, func(path string, l *golden.Layout, lines lineOf) (goldenResult, error) {
-		return c.updateFile(p, path, l, lines)
-	})
+	return c.run(std, goldenfiles.Update(c.Dir, p.write))
 }
-
-// goldenStatus says what became of a golden file.
-type goldenStatus string
-
-// The statuses. A check answers same, differs, missing, stale and unreadable,
-// an update the others.
-const (
-	goldenSame       goldenStatus = "same"
-	goldenDiffers    goldenStatus = "differs"
-	goldenMissing    goldenStatus = "missing"
-	goldenStale      goldenStatus = "stale"
-	goldenUnreadable goldenStatus = "unreadable"
-	goldenNew        goldenStatus = "new"
-	goldenChanged    goldenStatus = "changed"
-	goldenReplaced   goldenStatus = "replaced"
-	goldenRemoved    goldenStatus = "removed"
-)
-
-// goldenResult is what became of a file, in the order of the JSON.
-type goldenResult struct {
-	File    string       `json:"file"`
-	Status  goldenStatus `json:"status"`
-	Input   string       `json:"input,omitempty"`
-	Program string       `json:"program"`
-	Profile string       `json:"profile"`
-	Note    string       `json:"note,omitempty"`
-	Causes  []causeDoc   `json:"causes,omitempty"`
-	// Refused is why the profile's kernel does not load the program, whose layout
-	// is kept all the same; empty if it does.
-	Refused string `json:"refused,omitempty"`
-}
-
-// causeDoc is a golden.Cause with the C line of its block.
-type causeDoc struct {
-	Kind golden.Kind `json:"kind"`
-	Old  int         `json:"old"` // block in the golden file, -1 for none
-	New  int         `json:"new"` // block of the program, -1 for none
-	Text string      `json:"text"`
-	File string      `json:"file,omitempty"`
-	Line int         `json:"line,omitempty"`
-}
-
-// goldenAction does with one golden file what the verb is about.
-type goldenAction func(path string, l *golden.Layout, lines lineOf) (goldenResult, error)
-
-// lineOf returns the C line of a block.
-type lineOf func(cfg.BlockID) (bytecode.Line, bool)
 
 // run does the action for each program and profile, then reports files without
 // a program.
-func (c *goldenFlags) run(std streams, act goldenAction) error {
-	files, err := c.plan(std)
+func (c *goldenFlags) run(std streams, act goldenfiles.Action) error {
+	files, in, err := c.plan(std)
 	if err != nil {
 		return err
 	}
-	var results []goldenResult
-	failed := files.failed
-	programs := programCache{std: std}
+	var results []goldenfiles.Result
+	failed := files.Failed
+	programs := goldenfiles.NewCache(std.opener)
 	type outcome struct {
-		r   goldenResult
+		r   goldenfiles.Result
 		err error
 	}
-	inOrder(len(files.jobs), runtime.GOMAXPROCS(0), func(i int) outcome {
-		r, err := guard(func() (goldenResult, error) { return files.jobs[i].do(&programs, act) })
+	inOrder(len(files.Jobs), runtime.GOMAXPROCS(0), func(i int) outcome {
+		r, err := guard(func() (goldenfiles.Result, error) { return files.Jobs[i].Do(programs, act) })
 		return outcome{r, err}
 	}, func(i int, o outcome) bool {
-		j := &files.jobs[i]
-		progress(std.err, i, len(files.jobs), j.name+" "+j.profile.Name)
+		j := &files.Jobs[i]
+		progress(std.err, i, len(files.Jobs), j.Name+" "+j.Profile.Name)
 		if o.err != nil {
-			failed = append(failed, goldenFailure{j.source, failure{j.name, j.section, o.err}})
+			failed = append(failed, goldenfiles.Failure{Source: j.Source, Failure: input.Failure{Name: j.Name, Section: j.Section, Err: o.err}})
 		}
 		if o.r.Status != "" {
 			results = append(results, o.r)
@@ -154,7 +100,7 @@ func (c *goldenFlags) run(std streams, act goldenAction) error {
 		return true
 	})
 	progressDone(std.err)
-	stale, err := c.stale(std.root, files)
+	stale, err := files.Stale()
 	if err != nil {
 		return err
 	}
@@ -168,156 +114,60 @@ func (c *goldenFlags) run(std streams, act goldenAction) error {
 	if err := c.print(std.out, results); err != nil {
 		return err
 	}
-	return worse(files.inputs.end(std), goldenOutcome(std.err, results, failed))
+	return worse(end(std, in), goldenOutcome(std.err, results, failed))
 }
 
-// do analyses the program and hands its layout to the action.
-func (j *goldenJob) do(programs *programCache, act goldenAction) (goldenResult, error) {
-	p, err := programs.program(j)
+// plan finds the golden file of each program and profile.
+func (c *goldenFlags) plan(std streams) (*goldenfiles.Plan, *input.List, error) {
+	pol, err := loadPolicy(c.Config)
 	if err != nil {
-		return goldenResult{}, err
+		return nil, nil, err
 	}
-	a, err := pipeline.Run(p, j.profile, rewrite.Options{})
+	c.Exclude = append(c.Exclude, pol.Exclude...)
+	in, err := c.inputs(c.Input, c.Prog)
 	if err != nil {
-		return goldenResult{}, err
+		return nil, nil, err
 	}
-	in, err := golden.InputOf(a)
-	if err != nil {
-		return goldenResult{}, err
-	}
-	r, err := act(j.path, golden.Of(in), func(b cfg.BlockID) (bytecode.Line, bool) {
-		if b < 0 || int(b) >= len(a.Graph.Blocks) {
-			return bytecode.Line{}, false
-		}
-		return p.LineAt(a.Graph.Blocks[b].Start)
+	plan, err := goldenfiles.NewPlan(std.opener, in, c.Input, c.Dir, func(s input.Source) ([]jit.Profile, error) {
+		return c.profiles(std, s)
 	})
-	r.Input, r.Program, r.Profile = j.source, j.name, j.profile.Name
-	if v := a.Verdict(); !v.Accept {
-		r.Refused = v.Message
-	}
-	return r, err
+	return plan, in, err
 }
 
-// checkFile compares one golden file with a layout; without one it is stale.
-func checkFile(path string, l *golden.Layout, lines lineOf) (goldenResult, error) {
-	r := goldenResult{File: path}
-	if l == nil {
-		r.Status, r.Note = goldenStale, "its program no longer exists: golden update removes it"
-		return r, nil
+// profiles returns the profiles to compile a source's programs for.
+func (c *goldenFlags) profiles(std streams, s input.Source) ([]jit.Profile, error) {
+	if len(c.Profile) == 0 {
+		prof, err := analysisFlags{}.profile(std, s)
+		return []jit.Profile{prof}, err
 	}
-	old, err := readGolden(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		r.Status, r.Note = goldenMissing, "no golden file: golden update writes it"
-	case err != nil:
-		r.Status, r.Note = goldenUnreadable, err.Error()
-		return r, fmt.Errorf("golden file %s: %w", path, err)
-	default:
-		r.Status = goldenDiffers
-		if r.Causes = causes(old, l, lines); len(r.Causes) == 0 {
-			r.Status = goldenSame
-		}
-	}
-	return r, nil
-}
-
-// updateFile makes one golden file hold a layout; without one it is removed.
-func (c *goldenFlags) updateFile(p *process, path string, l *golden.Layout, lines lineOf) (goldenResult, error) {
-	r := goldenResult{File: path}
-	if l == nil {
-		r.Status, r.Note = goldenRemoved, "its program no longer exists"
-		return r, inputError(os.Remove(path))
-	}
-	old, err := readGolden(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		r.Status, r.Note = goldenNew, fmt.Sprintf("%s, %s, %s", visible.Count(l.Insns, "insn"),
-			visible.Count(len(l.Blocks), "block"), visible.Count(l.Image, "byte"))
-	case err != nil:
-		r.Status, r.Note = goldenReplaced, "it could not be read: "+err.Error()
-	default:
-		r.Status = goldenChanged
-		if r.Causes = causes(old, l, lines); len(r.Causes) == 0 {
-			r.Status = goldenSame
-			return r, nil
-		}
-	}
-	if err := makeDirs(c.Dir, filepath.Dir(path)); err != nil {
-		return goldenResult{}, err
-	}
-	if err := p.write(path, []byte(l.Text())); err != nil {
-		return goldenResult{}, err
-	}
-	return r, nil
-}
-
-// makeDirs makes the directory of an object's files. What is there below root
-// must be directories, not links to somewhere else.
-func makeDirs(root, dir string) error {
-	if err := os.MkdirAll(root, 0o777); err != nil {
-		return err
-	}
-	rel, err := filepath.Rel(root, dir)
-	if err != nil {
-		return err
-	}
-	for _, name := range strings.Split(rel, string(filepath.Separator)) {
-		root = filepath.Join(root, name)
-		if err := os.Mkdir(root, 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-		if st, err := os.Lstat(root); err != nil || !st.IsDir() {
-			return fmt.Errorf("%s: not a directory: golden files are kept in a directory for each object", root)
-		}
-	}
-	return nil
-}
-
-// readGolden reads a golden file.
-func readGolden(path string) (*golden.Layout, error) {
-	data, err := readInput(path, nil)
-	if err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
+	var out []jit.Profile
+	for _, name := range c.Profile {
+		prof, err := lookupProfile(std, name)
+		if err != nil {
 			return nil, err
 		}
-		if inner := errors.Unwrap(err); inner != nil { // the caller names the file
-			err = inner
-		}
-		return nil, err
+		out = append(out, prof)
 	}
-	return golden.Parse(string(data))
-}
-
-// causes compares and adds C lines.
-func causes(old, l *golden.Layout, lines lineOf) []causeDoc {
-	var out []causeDoc
-	for _, c := range golden.Compare(old, l) {
-		d := causeDoc{Kind: c.Kind, Old: int(c.Old), New: int(c.New), Text: c.Text}
-		if src, ok := lines(c.New); ok {
-			d.File, d.Line = src.File, src.Line
-		}
-		out = append(out, d)
-	}
-	return out
+	return out, nil
 }
 
 // print writes the results.
-func (c *goldenFlags) print(w io.Writer, results []goldenResult) error {
+func (c *goldenFlags) print(w io.Writer, results []goldenfiles.Result) error {
 	if c.Format == "json" {
 		return writeJSON(w, struct {
-			Schema string         `json:"schema"`
-			Dir    string         `json:"dir"`
-			Files  []goldenResult `json:"files"`
-		}{schema, c.Dir, append([]goldenResult{}, results...)})
+			Schema string               `json:"schema"`
+			Dir    string               `json:"dir"`
+			Files  []goldenfiles.Result `json:"files"`
+		}{schema, c.Dir, append([]goldenfiles.Result{}, results...)})
 	}
-	count := map[goldenStatus]int{}
+	count := map[goldenfiles.Status]int{}
 	for _, r := range results {
 		count[r.Status]++
 		if r.Refused != "" {
 			fmt.Fprintf(w, "refused  %s: the layout is kept, but %s does not load the program: %s\n", visible.Text(r.File),
 				visible.Text(r.Profile), visible.Text(r.Refused))
 		}
-		if r.Status == goldenSame {
+		if r.Status == goldenfiles.Same {
 			continue
 		}
 		line := fmt.Sprintf("%-8s %s", r.Status, visible.Text(r.File))
@@ -328,10 +178,9 @@ func (c *goldenFlags) print(w io.Writer, results []goldenResult) error {
 		c.printCauses(w, r.Causes)
 	}
 	var parts []string
-	for _, s := range []goldenStatus{goldenSame, goldenDiffers, goldenMissing, goldenStale, goldenUnreadable, goldenNew,
-		goldenChanged, goldenReplaced, goldenRemoved} {
+	for _, s := range goldenfiles.Statuses() {
 		word := string(s)
-		if s == goldenDiffers && count[s] > 1 {
+		if s == goldenfiles.Differs && count[s] > 1 {
 			word = "differ"
 		}
 		if count[s] > 0 {
@@ -351,7 +200,7 @@ func orNone(s string) string {
 }
 
 // printCauses writes the causes of a difference.
-func (c *goldenFlags) printCauses(w io.Writer, causes []causeDoc) {
+func (c *goldenFlags) printCauses(w io.Writer, causes []goldenfiles.Cause) {
 	for i, x := range causes {
 		if i == maxCauses && !c.All {
 			fmt.Fprintf(w, "  … and %d more: --all lists them\n", len(causes)-i)
@@ -367,13 +216,13 @@ func (c *goldenFlags) printCauses(w io.Writer, causes []causeDoc) {
 
 // goldenOutcome reports what could not be analysed, and returns the error that
 // decides the exit status.
-func goldenOutcome(w io.Writer, results []goldenResult, failed []goldenFailure) error {
+func goldenOutcome(w io.Writer, results []goldenfiles.Result, failed []goldenfiles.Failure) error {
 	var last error
 	for i := 0; i < len(failed); {
-		var group []failure
-		source := failed[i].source
-		for ; i < len(failed) && failed[i].source == source; i++ {
-			group = append(group, failed[i].failure)
+		var group []input.Failure
+		source := failed[i].Source
+		for ; i < len(failed) && failed[i].Source == source; i++ {
+			group = append(group, failed[i].Failure)
 		}
 		last = failures(w, source, group)
 	}
@@ -382,7 +231,7 @@ func goldenOutcome(w io.Writer, results []goldenResult, failed []goldenFailure) 
 	}
 	for _, r := range results {
 		switch r.Status {
-		case goldenDiffers, goldenMissing, goldenStale:
+		case goldenfiles.Differs, goldenfiles.Missing, goldenfiles.Stale:
 			return errDiffers
 		}
 	}

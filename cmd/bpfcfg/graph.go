@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/stage"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
@@ -64,7 +65,7 @@ func (c *graphCmd) Run(std streams, proc *process) error {
 		if _, err = std.out.Write(out); err != nil {
 			return err
 		}
-		return failures(std.err, s.name, s.failed)
+		return failures(std.err, s.Name, s.Failed)
 	}
 	if overwrites(c.Output, c.Input) {
 		return usagef("%s is the input: name another file with -o", c.Output)
@@ -77,7 +78,7 @@ func (c *graphCmd) Run(std streams, proc *process) error {
 	if err := w.add(c.Output, format, len(out)); err != nil {
 		return err
 	}
-	return failures(std.err, s.name, s.failed)
+	return failures(std.err, s.Name, s.Failed)
 }
 
 // format returns the format asked for, or the one that the output's name ends in.
@@ -103,7 +104,7 @@ func (c *graphCmd) format() (string, error) {
 
 // graph analyses the programs and makes the graph. Of an object it takes all
 // programs, also where one was named.
-func (c *graphCmd) graph(s source, prof jit.Profile) *callgraph.Graph {
+func (c *graphCmd) graph(s input.Source, prof jit.Profile) *callgraph.Graph {
 	set := rules.Of(prof.Kernel())
 	in := callgraph.Input{}
 	add := func(list []*bytecode.Program, uncalled bool) {
@@ -116,14 +117,14 @@ func (c *graphCmd) graph(s source, prof jit.Profile) *callgraph.Graph {
 			in.Parts = append(in.Parts, callgraph.Part{Program: p, Result: r, Uncalled: uncalled})
 		}
 	}
-	if o := s.whole; o != nil {
+	if o := s.Whole; o != nil {
 		add(o.Programs, false)
 		add(o.Uncalled, true)
 		in.Functions, in.StructOps = o.Functions, o.StructOps
 	} else {
-		add(s.programs, false)
+		add(s.Programs, false)
 	}
-	return callgraph.Of(s.title, in)
+	return callgraph.Of(s.Title, in)
 }
 
 // encode returns the graph in a format.

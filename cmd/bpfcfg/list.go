@@ -11,6 +11,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/stage"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/succ/callgraph"
@@ -40,7 +41,7 @@ func (c *listCmd) Run(std streams) error {
 	}
 	var failed error
 	first := true
-	for _, s := range in.sources(std) {
+	for _, s := range in.Sources(std.opener) {
 		if c.Format == "json" {
 			err = writeJSON(std.out, listDoc(s))
 		} else {
@@ -53,18 +54,18 @@ func (c *listCmd) Run(std streams) error {
 		if err != nil {
 			return err
 		}
-		if err := failures(std.err, s.name, s.failed); err != nil {
+		if err := failures(std.err, s.Name, s.Failed); err != nil {
 			failed = err
 		}
 	}
-	return worse(failed, in.end(std))
+	return worse(failed, end(std, in))
 }
 
 // listText prints a table of programs with their subprograms and tables.
-func listText(w io.Writer, s source) error {
-	fmt.Fprintf(w, "%s: %s\n", visible.Text(s.name), visible.Count(len(s.programs), "program"))
+func listText(w io.Writer, s input.Source) error {
+	fmt.Fprintf(w, "%s: %s\n", visible.Text(s.Name), visible.Count(len(s.Programs), "program"))
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	for _, p := range s.programs {
+	for _, p := range s.Programs {
 		jumps, calls := indirectCount(p)
 		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\n", visible.Text(p.Name), visible.Text(p.Section),
 			visible.Count(len(p.Insns), "insn"), stage.IndirectText(jumps, calls))
@@ -79,57 +80,26 @@ func listText(w io.Writer, s source) error {
 				distinct(t.Targets))
 		}
 	}
-	for _, f := range s.neverCalled() {
+	for _, f := range s.NeverCalled() {
 		fmt.Fprintf(tw, "  %s\t%s\t%s\t%s\n", visible.Text(f.Name), visible.Text(f.Section),
 			visible.Count(int(f.Len), "insn"), callgraph.NeverCalled)
 	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	for _, c := range s.compilers() {
+	for _, c := range s.Compilers() {
 		fmt.Fprintf(w, "  compiler: %s\n", compilerText(c))
 	}
-	if text := unsettledText(s.programs); text != "" {
+	if text := unsettledText(s.Programs); text != "" {
 		fmt.Fprintf(w, "  %s\n", text)
 	}
-	for _, t := range untabled(s.programs) {
+	for _, t := range untabled(s.Programs) {
 		fmt.Fprintf(w, "  note: %s\n", visible.Text(t))
 	}
-	for _, d := range s.diags {
+	for _, d := range s.Diags {
 		fmt.Fprintf(w, "  note: %s\n", visible.Text(d))
 	}
 	return nil
-}
-
-// neverCalled returns the functions of an object that no program of it has.
-func (s *source) neverCalled() []load.Function {
-	if s.whole == nil {
-		return nil
-	}
-	have := make([]bool, len(s.whole.Functions)+1)
-	for _, p := range s.whole.Programs {
-		for _, sub := range p.Subprogs {
-			have[sub.From] = true
-		}
-	}
-	if len(s.whole.Failed) > 0 { // nobody knows what those call
-		return nil
-	}
-	var out []load.Function
-	for i, f := range s.whole.Functions {
-		if !have[i+1] {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
-// compilers returns what an object says it was made by.
-func (s *source) compilers() []load.Compiler {
-	if s.whole == nil {
-		return nil
-	}
-	return s.whole.Compilers
 }
 
 // compilerText names a compiler, with what it does to control flow.
@@ -164,7 +134,7 @@ func distinct(pcs []bytecode.PC) int {
 }
 
 // listDoc returns the JSON of an input.
-func listDoc(s source) listDocument {
+func listDoc(s input.Source) listDocument {
 	type tableDoc struct {
 		Name     string `json:"name"`
 		Entries  int    `json:"entries"`
@@ -181,8 +151,8 @@ func listDoc(s source) listDocument {
 		Pending     int                `json:"pending"` // instructions and variables that are unknown until load
 		Diagnostics []string           `json:"diagnostics"`
 	}
-	doc := document{Schema: schema, Input: s.name, Programs: []any{}, Notes: s.diags}
-	for _, p := range s.programs {
+	doc := document{Schema: schema, Input: s.Name, Programs: []any{}, Notes: s.Diags}
+	for _, p := range s.Programs {
 		d := programDoc{Head: stage.HeadOf(p), Type: p.Type, Subprograms: stage.Subprograms(p), Tables: []tableDoc{}, Maps: []string{},
 			Diagnostics: append([]string{}, p.Diags...)}
 		d.Gotox, d.Callx = indirectCount(p)
@@ -199,14 +169,14 @@ func listDoc(s source) listDocument {
 		}
 		doc.Programs = append(doc.Programs, d)
 	}
-	for _, f := range s.failed {
-		doc.Programs = append(doc.Programs, failedProgram{f.name, f.section, f.err.Error()})
+	for _, f := range s.Failed {
+		doc.Programs = append(doc.Programs, failedProgram{f.Name, f.Section, f.Err.Error()})
 	}
 	out := listDocument{document: doc, Compilers: []compilerDoc{}, NeverCalled: []string{}}
-	for _, c := range s.compilers() {
+	for _, c := range s.Compilers() {
 		out.Compilers = append(out.Compilers, compilerDoc{c.Name, c.Text, c.Remark()})
 	}
-	for _, f := range s.neverCalled() {
+	for _, f := range s.NeverCalled() {
 		out.NeverCalled = append(out.NeverCalled, f.Name)
 	}
 	return out

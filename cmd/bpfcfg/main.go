@@ -23,9 +23,8 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"github.com/bpfcfg/bpfcfg/cfg/load"
-	"github.com/bpfcfg/bpfcfg/cfg/load/target"
 	"github.com/bpfcfg/bpfcfg/internal/ask/guest"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/object"
 )
 
@@ -77,13 +76,9 @@ func (helpFlag) BeforeReset(ctx *kong.Context) error {
 type streams struct {
 	in       io.Reader
 	out, err io.Writer
-	limits   load.Limits     // of inputs
-	root     object.Root     // that objects are named relative to
+	opener   input.Opener    // of inputs
 	types    []string        // what --btf names
-	kernel   *target.Kernel  // that objects are made for, nil when none is named
-	config   *configuration  // of programs, nil when it is theirs
 	said     map[string]bool // notes that are printed once
-	guests   *guests         // kernels that inputs ask to start
 }
 
 func main() {
@@ -155,24 +150,25 @@ func command(args []string, std streams, p *process) error {
 	if c.Timeout < 0 {
 		return usagef("--timeout %v: must not be negative", c.Timeout)
 	}
-	if std.limits, err = c.Limits.limits(); err != nil {
+	if std.opener.Limits, err = c.Limits.limits(); err != nil {
 		return err
 	}
-	if std.root, err = object.NewRoot(c.Root); err != nil {
+	if std.opener.Root, err = object.NewRoot(c.Root); err != nil {
 		return usagef("--root: %w", err)
 	}
 	std.types = c.Target.BTF
-	std.guests = newGuests(p, std)
+	std.opener.In = std.in
+	std.opener.Guests = input.NewGuests(std.opener, p.starter(std))
 	defer p.giveUp(c.Timeout)()
-	if std.kernel, err = c.Target.kernel(); err != nil {
+	if std.opener.Kernel, err = c.Target.kernel(); err != nil {
 		return err
 	}
-	if std.config, err = c.Configuration.configuration(); err != nil {
+	if std.opener.Config, err = c.Configuration.configuration(); err != nil {
 		return err
 	}
 	err = ctx.Run(std, p)
 	if err == nil || errors.Is(err, errFindings) || errors.Is(err, errDiffers) {
-		return cmp.Or(std.config.unused(), err)
+		return cmp.Or(std.opener.Config.Unused(), err)
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/report"
 )
 
@@ -46,18 +47,18 @@ func (c *mergeCmd) Run(std streams, p *process) error {
 
 // readPart reads a part while it comes, and not to memory first.
 func readPart(file string, stdin io.Reader) (*report.Report, error) {
-	f, name, err := openInput(file, stdin)
+	f, name, err := input.OpenFile(file, stdin)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	limited := &io.LimitedReader{R: f, N: maxInput + 1}
+	limited := &io.LimitedReader{R: f, N: input.MaxFile + 1}
 	r, err := report.Read(bufio.NewReaderSize(limited, 1<<16))
 	switch {
 	case limited.N == 0:
-		return nil, fmt.Errorf("%s: %w", name, errTooLarge)
+		return nil, fmt.Errorf("%s: %w", name, input.ErrTooLarge)
 	case err != nil:
-		return nil, cause(file, err)
+		return nil, input.Cause(file, err)
 	}
 	return r, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/golden"
 	"github.com/bpfcfg/bpfcfg/internal/check"
 	"github.com/bpfcfg/bpfcfg/internal/diff"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/policy"
 	"github.com/bpfcfg/bpfcfg/internal/pullrequest"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -65,8 +66,8 @@ func (c *prCmd) Run(std streams, p *process) error {
 	var verdicts []pullrequest.Verdict
 	for i, kernel := range kernels {
 		var said bytes.Buffer
-		quiet := streams{in: std.in, out: io.Discard, err: &said, limits: std.limits, root: std.root, said: std.said,
-			types: std.types, kernel: std.kernel, config: std.config, guests: std.guests}
+		quiet := streams{in: std.in, out: io.Discard, err: &said, opener: std.opener, said: std.said,
+			types: std.types}
 		d := diffCmd{analysisFlags: analysisFlags{Prog: c.Prog, Profile: kernel}, excludeFlags: c.excludeFlags}
 		old, oldFailed, err := d.side(quiet, c.Base)
 		if err != nil {
@@ -148,7 +149,7 @@ func (c *prCmd) asked() (out [2]map[pullrequest.Key]pullrequest.Veristat, err er
 		if file == "" {
 			continue
 		}
-		data, err := readInput(file, nil)
+		data, err := input.Read(file, nil)
 		if err != nil {
 			return out, inputError(err)
 		}

@@ -11,7 +11,10 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/bpfcfg/bpfcfg/internal/ask"
 	"github.com/bpfcfg/bpfcfg/internal/atomicfile"
+	"github.com/bpfcfg/bpfcfg/internal/input"
+	"github.com/bpfcfg/bpfcfg/internal/record"
 )
 
 // process is what a run has that must be put in order when it is told to stop:
@@ -113,3 +116,13 @@ func (p *process) writeFunc(path string, content func(io.Writer) error) error {
 
 // brokenPipe reports whether a write failed because the reader has gone away.
 func brokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
+
+// starter returns how inputs start the kernels that they ask for.
+func (p *process) starter(std streams) input.Start {
+	return func(m ask.Machine, work ask.Work, emit func(*record.Record) error) error {
+		a := ask.Asker{Machine: m, Log: 2, Tell: func(text string) { progressText(std.err, text) }}
+		defer p.hold()()
+		defer progressDone(std.err)
+		return a.Run(p, work, emit)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/bpfcfg/bpfcfg/internal/host"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/live"
 	"github.com/bpfcfg/bpfcfg/internal/policy"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -18,14 +19,14 @@ import (
 // machine for "host", or the one in the JSON file of that name.
 func lookupProfile(std streams, name string) (jit.Profile, error) {
 	if name == host.Name {
-		r, err := hostProfile(live.NewKernel())
+		r, err := input.HostProfile(live.NewKernel())
 		if err != nil {
 			return jit.Profile{}, err
 		}
 		return r.Profile, nil
 	}
 	if strings.HasSuffix(name, ".json") {
-		data, err := readInput(name, nil)
+		data, err := input.Read(name, nil)
 		if err != nil {
 			return jit.Profile{}, inputError(fmt.Errorf("profile: %w", err))
 		}
@@ -109,15 +110,6 @@ func (s streams) once(note string) {
 	fmt.Fprintf(s.err, "bpfcfg: %s\n", note)
 }
 
-// hostProfile returns the profile of the running machine.
-func hostProfile(k *live.Kernel) (*host.Result, error) {
-	r, err := host.Derive(k)
-	if err != nil {
-		return nil, inputError(fmt.Errorf("profile host: %w", err))
-	}
-	return r, nil
-}
-
 // profileCmd prints a profile.
 type profileCmd struct {
 	Name    string `arg:"" help:"A name such as linux-7.3+plain, FILE.json, or host for this machine."`
@@ -144,7 +136,7 @@ func (c *profileCmd) Run(std streams) error {
 		}
 		return writeJSON(std.out, prof)
 	}
-	r, err := hostProfile(live.NewKernel())
+	r, err := input.HostProfile(live.NewKernel())
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/layers"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit"
@@ -81,11 +82,11 @@ func (c *renderCmd) Run(std streams, p *process) error {
 }
 
 // draw writes a picture for each program, or a page of all.
-func (c *renderCmd) draw(std streams, proc *process, s source, prof jit.Profile, d drawing) error {
+func (c *renderCmd) draw(std streams, proc *process, s input.Source, prof jit.Profile, d drawing) error {
 	var overlay []byte
 	if c.Overlay != "" {
 		var err error
-		if overlay, err = readInput(c.Overlay, std.in); err != nil {
+		if overlay, err = input.Read(c.Overlay, std.in); err != nil {
 			return inputError(err)
 		}
 	}
@@ -94,13 +95,13 @@ func (c *renderCmd) draw(std streams, proc *process, s source, prof jit.Profile,
 	out := &pictures{verb: c, proc: proc, written: written{std: std}}
 	defer out.written.hint()
 	names := c.names(s, d.format)
-	failed := s.failed
+	failed := s.Failed
 	var broken error
-	inOrder(len(s.programs), c.workers(s, d), func(i int) *drawn {
-		return c.drawOne(s, s.programs[i], prof, d, overlay)
+	inOrder(len(s.Programs), c.workers(s, d), func(i int) *drawn {
+		return c.drawOne(s, s.Programs[i], prof, d, overlay)
 	}, func(i int, o *drawn) bool {
-		p := s.programs[i]
-		progress(std.err, i, len(s.programs), p.Name)
+		p := s.Programs[i]
+		progress(std.err, i, len(s.Programs), p.Name)
 		for _, r := range o.remarks {
 			fmt.Fprintf(std.err, "bpfcfg: note: %s\n", visible.Text(r))
 		}
@@ -110,7 +111,7 @@ func (c *renderCmd) draw(std streams, proc *process, s source, prof jit.Profile,
 		}
 		switch {
 		case o.err != nil:
-			failed = append(failed, failure{p.Name, p.Section, o.err})
+			failed = append(failed, input.Failure{Name: p.Name, Section: p.Section, Err: o.err})
 		case o.layout == nil:
 			progressDone(std.err)
 			broken = out.write(names[i], d.format, o.data)
@@ -123,7 +124,7 @@ func (c *renderCmd) draw(std streams, proc *process, s source, prof jit.Profile,
 	progressDone(std.err)
 	if pages.Len() > 0 {
 		if pages.Len() > 1 {
-			title = s.title
+			title = s.Title
 		}
 		data, err := pages.HTML(title)
 		if err != nil {
@@ -133,7 +134,7 @@ func (c *renderCmd) draw(std streams, proc *process, s source, prof jit.Profile,
 			return err
 		}
 	}
-	return failures(std.err, s.name, failed)
+	return failures(std.err, s.Name, failed)
 }
 
 // drawn is the picture of a program.
@@ -146,7 +147,7 @@ type drawn struct {
 }
 
 // drawOne draws a program. What there is to say is said when its turn comes.
-func (c *renderCmd) drawOne(s source, p *bytecode.Program, prof jit.Profile, d drawing, overlay []byte) *drawn {
+func (c *renderCmd) drawOne(s input.Source, p *bytecode.Program, prof jit.Profile, d drawing, overlay []byte) *drawn {
 	out := &drawn{}
 	d.remarks = &out.remarks
 	_, out.err = guard(func() (struct{}, error) {
@@ -166,23 +167,23 @@ func (c *renderCmd) drawOne(s source, p *bytecode.Program, prof jit.Profile, d d
 
 // workers returns how many programs are drawn at a time. Answers of recorded kernels are
 // looked up one after the other, and Graphviz is a process of its own.
-func (c *renderCmd) workers(s source, d drawing) int {
-	if s.records != nil || s.live != nil || d.engine == "dot" {
+func (c *renderCmd) workers(s input.Source, d drawing) int {
+	if s.Records != nil || s.Live != nil || d.engine == "dot" {
 		return 1
 	}
 	return runtime.GOMAXPROCS(0)
 }
 
 // names returns the file of each program's picture.
-func (c *renderCmd) names(s source, format string) []string {
+func (c *renderCmd) names(s input.Source, format string) []string {
 	if c.Output != "" {
-		return slices.Repeat([]string{c.Output}, len(s.programs))
+		return slices.Repeat([]string{c.Output}, len(s.Programs))
 	}
 	var programs []string
-	for _, p := range s.programs {
+	for _, p := range s.Programs {
 		programs = append(programs, p.Name)
 	}
-	return pictureNames(s.name, programs, format)
+	return pictureNames(s.Name, programs, format)
 }
 
 // pictures writes pictures.
@@ -211,9 +212,9 @@ func (o *pictures) write(path, format string, data []byte) error {
 func (c *renderCmd) together(format string) bool { return format == "html" && c.Output != "" }
 
 // scene analyses a program and returns what to draw.
-func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, format string,
+func (c *renderCmd) scene(s input.Source, p *bytecode.Program, prof jit.Profile, format string,
 	overlay []byte) (*render.Scene, error) {
-	analyse := s.analyse
+	analyse := s.Analyse
 	if c.NoFacts {
 		analyse = pipeline.GraphOnly
 	}
@@ -221,7 +222,7 @@ func (c *renderCmd) scene(s source, p *bytecode.Program, prof jit.Profile, forma
 	if err != nil {
 		return nil, err
 	}
-	scene := picture.Scene(a, s.title)
+	scene := picture.Scene(a, s.Title)
 	c.check(scene, a)
 	switch format {
 	case "html":
@@ -306,14 +307,14 @@ func (c *renderCmd) ignored(format string) error {
 }
 
 // oneOutput refuses one output file for several programs, unless it is a page.
-func (c *renderCmd) oneOutput(s source, format string) error {
-	if c.Output == "" || len(s.programs) <= 1 || c.together(format) {
+func (c *renderCmd) oneOutput(s input.Source, format string) error {
+	if c.Output == "" || len(s.Programs) <= 1 || c.together(format) {
 		return nil
 	}
 	var names []string
-	for _, p := range s.programs {
+	for _, p := range s.Programs {
 		names = append(names, p.Name)
 	}
 	return usagef("%s contains %d programs and -o names one file: choose one with --prog (%s), "+
-		"write a page (.html), or omit -o", s.name, len(names), listNames(names))
+		"write a page (.html), or omit -o", s.Name, len(names), input.Names(names))
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/replay"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
@@ -39,7 +40,7 @@ func recordFiles(args []string) ([]string, error) {
 	for _, arg := range args {
 		st, err := os.Stat(arg)
 		if err != nil {
-			return nil, inputError(cause(arg, err))
+			return nil, inputError(input.Cause(arg, err))
 		}
 		if !st.IsDir() {
 			out = append(out, arg)

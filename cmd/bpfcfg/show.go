@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/jsonstream"
 	"github.com/bpfcfg/bpfcfg/internal/stage"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -22,13 +23,13 @@ type analysisFlags struct {
 }
 
 // profile returns the profile that a source's programs are analysed for.
-func (f analysisFlags) profile(std streams, s source) (jit.Profile, error) {
+func (f analysisFlags) profile(std streams, s input.Source) (jit.Profile, error) {
 	switch {
 	case f.Profile != "":
 		return lookupProfile(std, f.Profile)
-	case s.profile != nil:
-		std.standsFor(*s.profile)
-		return *s.profile, nil
+	case s.Profile != nil:
+		std.standsFor(*s.Profile)
+		return *s.Profile, nil
 	}
 	return lookupProfile(std, jit.DefaultProfile)
 }
@@ -77,8 +78,8 @@ func (c *showCmd) Run(std streams) error {
 	}
 	var failed error
 	first := true
-	for _, s := range in.sources(std) {
-		s.harden = c.Harden
+	for _, s := range in.Sources(std.opener) {
+		s.Harden = c.Harden
 		prof, err := c.profile(std, s)
 		if err != nil {
 			return err
@@ -94,30 +95,30 @@ func (c *showCmd) Run(std streams) error {
 			break
 		}
 	}
-	return worse(failed, in.end(std))
+	return worse(failed, end(std, in))
 }
 
 // show prints one source and returns an error when a program of it could not
 // be analysed; the others are printed all the same.
-func (c *showCmd) show(std streams, s source, st stage.Stage, prof jit.Profile, graph textgraph.Options) error {
-	failed := s.failed
+func (c *showCmd) show(std streams, s input.Source, st stage.Stage, prof jit.Profile, graph textgraph.Options) error {
+	failed := s.Failed
 	programs := func(yield func(any) bool) {
-		for i, p := range s.programs {
-			progress(std.err, i, len(s.programs), p.Name)
-			v := &stage.View{Program: p, Programs: s.programs, Options: s.options(p), Brief: c.Brief, All: c.All,
+		for i, p := range s.Programs {
+			progress(std.err, i, len(s.Programs), p.Name)
+			v := &stage.View{Program: p, Programs: s.Programs, Options: s.Options(p), Brief: c.Brief, All: c.All,
 				Graph: graph}
 			out, err := c.one(std.out, s, v, st, prof, i > 0)
 			switch {
 			case lost(std.out) != nil:
 				return // no fault of the program
 			case err != nil:
-				failed = append(failed, failure{p.Name, p.Section, err})
+				failed = append(failed, input.Failure{Name: p.Name, Section: p.Section, Err: err})
 			case !yield(out):
 				return
 			}
 		}
 		for _, f := range failed {
-			if !yield(failedProgram{f.name, f.section, f.err.Error()}) {
+			if !yield(failedProgram{f.Name, f.Section, f.Err.Error()}) {
 				return
 			}
 		}
@@ -128,7 +129,7 @@ func (c *showCmd) show(std streams, s source, st stage.Stage, prof jit.Profile, 
 			Input    string            `json:"input"`
 			Programs jsonstream.Series `json:"programs"` // each is written before the next is analysed
 			Notes    []string          `json:"notes,omitempty"`
-		}{schema, s.name, programs, s.diags}
+		}{schema, s.Name, programs, s.Diags}
 		if err := writeJSON(std.out, doc); err != nil {
 			return err
 		}
@@ -138,13 +139,13 @@ func (c *showCmd) show(std streams, s source, st stage.Stage, prof jit.Profile, 
 	if err := lost(std.out); err != nil {
 		return err
 	}
-	return failures(std.err, s.name, failed)
+	return failures(std.err, s.Name, failed)
 }
 
 // one prints or returns one program.
-func (c *showCmd) one(w io.Writer, s source, v *stage.View, st stage.Stage, prof jit.Profile, gap bool) (any, error) {
+func (c *showCmd) one(w io.Writer, s input.Source, v *stage.View, st stage.Stage, prof jit.Profile, gap bool) (any, error) {
 	if st.Analysed {
-		analyse := s.analyse
+		analyse := s.Analyse
 		if c.graphOnly() {
 			analyse = pipeline.GraphOnly
 		}
@@ -189,9 +190,9 @@ func (c *showCmd) graphOnly() bool {
 
 // failures reports the programs of a source that could not be analysed, and
 // returns an error when there are any.
-func failures(w io.Writer, input string, failed []failure) error {
+func failures(w io.Writer, input string, failed []input.Failure) error {
 	for _, f := range failed {
-		fmt.Fprintf(w, "bpfcfg: %s: program %s: %s\n", visible.Text(input), visible.Text(f.name), message(f.err))
+		fmt.Fprintf(w, "bpfcfg: %s: program %s: %s\n", visible.Text(input), visible.Text(f.Name), message(f.Err))
 	}
 	if n := len(failed); n > 0 {
 		return inputError(fmt.Errorf("%s: %d of its programs could not be analysed", input, n))

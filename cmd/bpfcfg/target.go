@@ -8,6 +8,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load/target"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
@@ -58,7 +59,7 @@ func (f *targetFlags) kernel() (*target.Kernel, error) {
 	if f.Kconfig == "" {
 		return k, nil
 	}
-	if data, err = readInput(f.Kconfig, nil); err != nil {
+	if data, err = input.Read(f.Kconfig, nil); err != nil {
 		return nil, inputError(err)
 	}
 	c, err := target.ReadConfig(f.Kconfig, data)
@@ -77,7 +78,7 @@ func (f *targetFlags) modules(main string) ([]string, error) {
 	}
 	entries, err := os.ReadDir(filepath.Dir(main))
 	if err != nil {
-		return nil, inputError(cause(filepath.Dir(main), err))
+		return nil, inputError(input.Cause(filepath.Dir(main), err))
 	}
 	var out []string
 	for _, e := range entries { // in order of their names
@@ -103,7 +104,7 @@ func isBTF(file string) bool {
 
 // readTypes reads a file of types.
 func readTypes(file string) ([]byte, error) {
-	data, err := readInput(file, nil)
+	data, err := input.Read(file, nil)
 	if err != nil {
 		return nil, inputError(fmt.Errorf("--btf: %w", err))
 	}

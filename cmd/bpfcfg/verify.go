@@ -8,6 +8,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/compare"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/replay"
 	"github.com/bpfcfg/bpfcfg/internal/stage"
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -94,7 +95,7 @@ func (c *verifyCmd) Run(std streams) error {
 	}
 	var failed error
 	differs, first := false, true
-	for _, s := range in.sources(std) {
+	for _, s := range in.Sources(std.opener) {
 		if !first && c.Format == "text" {
 			fmt.Fprintln(std.out)
 		}
@@ -110,7 +111,7 @@ func (c *verifyCmd) Run(std streams) error {
 			differs = differs || d.failed == nil && !d.Same
 		}
 	}
-	failed = worse(failed, in.end(std))
+	failed = worse(failed, end(std, in))
 	switch {
 	case failed != nil:
 		return failed
@@ -145,14 +146,14 @@ func nonEmpty(s string) []string {
 }
 
 // source verifies the programs of a source.
-func (c *verifyCmd) source(std streams, s source) ([]*verifyDoc, error) {
+func (c *verifyCmd) source(std streams, s input.Source) ([]*verifyDoc, error) {
 	name := c.Profile
 	if name == "" && c.Load {
 		name = "host"
 	}
-	if name == "" && s.noProfile != nil {
+	if name == "" && s.NoProfile != nil {
 		return nil, inputError(fmt.Errorf("%s: %w: no prediction for this kernel; name another with --profile",
-			s.name, s.noProfile))
+			s.Name, s.NoProfile))
 	}
 	prof, err := analysisFlags{Profile: name}.profile(std, s)
 	if err != nil {
@@ -168,11 +169,11 @@ func (c *verifyCmd) source(std streams, s source) ([]*verifyDoc, error) {
 		return nil, inputError(err)
 	}
 	var docs []*verifyDoc
-	for i, p := range s.programs {
-		progress(std.err, i, len(s.programs), p.Name)
+	for i, p := range s.Programs {
+		progress(std.err, i, len(s.Programs), p.Name)
 		d := &verifyDoc{Head: stage.HeadOf(p), Profile: prof.Name, title: prof.Title(), Same: true,
 			Checks: []checkDoc{}, Recovered: []string{}}
-		if lp := s.live[p]; lp != nil {
+		if lp := s.Live[p]; lp != nil {
 			d.failed = d.kernel(lp.Capture.Compare(prof), lp.Capture.Code)
 		} else {
 			d.failed = d.program(p, prof, kernels)
@@ -376,28 +377,28 @@ func proofOf(r *verify.Proof) *proofDoc {
 
 // print prints what was found about a source, and returns an error when a
 // program of it could not be checked.
-func (c *verifyCmd) print(std streams, s source, docs []*verifyDoc) error {
-	failed := s.failed
-	out := document{Schema: schema, Input: s.name, Programs: []any{}, Notes: s.diags}
+func (c *verifyCmd) print(std streams, s input.Source, docs []*verifyDoc) error {
+	failed := s.Failed
+	out := document{Schema: schema, Input: s.Name, Programs: []any{}, Notes: s.Diags}
 	for i, d := range docs {
 		if d.failed != nil {
-			failed = append(failed, failure{d.Name, d.Section, d.failed})
+			failed = append(failed, input.Failure{Name: d.Name, Section: d.Section, Err: d.failed})
 			continue
 		}
 		out.Programs = append(out.Programs, d)
 		if c.Format == "text" {
-			d.text(std.out, s.programs[i])
+			d.text(std.out, s.Programs[i])
 		}
 	}
 	for _, f := range failed {
-		out.Programs = append(out.Programs, failedProgram{f.name, f.section, f.err.Error()})
+		out.Programs = append(out.Programs, failedProgram{f.Name, f.Section, f.Err.Error()})
 	}
 	if c.Format == "json" {
 		if err := writeJSON(std.out, out); err != nil {
 			return err
 		}
 	}
-	return failures(std.err, s.name, failed)
+	return failures(std.err, s.Name, failed)
 }
 
 // whatText says in words what the checks compare.

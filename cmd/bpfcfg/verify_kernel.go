@@ -10,6 +10,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/compare"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/live"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/internal/replay"
@@ -37,15 +38,15 @@ type loader struct {
 }
 
 // newLoader returns a loader for the programs of a source.
-func newLoader(s source) (kernelSide, error) {
-	if s.live != nil {
-		return nil, fmt.Errorf("%s: the program is already loaded: omit --load", s.name)
+func newLoader(s input.Source) (kernelSide, error) {
+	if s.Live != nil {
+		return nil, fmt.Errorf("%s: the program is already loaded: omit --load", s.Name)
 	}
-	l := loader{kernel: live.NewKernel(), opt: live.LoadOptions{License: s.license}}
-	if s.object != nil {
-		spec, err := btf.LoadSpecFromReader(bytes.NewReader(s.object))
+	l := loader{kernel: live.NewKernel(), opt: live.LoadOptions{License: s.License}}
+	if s.Object != nil {
+		spec, err := btf.LoadSpecFromReader(bytes.NewReader(s.Object))
 		if err != nil && !errors.Is(err, btf.ErrNotFound) {
-			return nil, fmt.Errorf("%s: types: %w", s.name, err)
+			return nil, fmt.Errorf("%s: types: %w", s.Name, err)
 		}
 		l.opt.Types = spec
 	}
@@ -89,16 +90,16 @@ type recorded struct {
 // newRecorded returns the observations of a source: those of its record file,
 // none for another source. With a profile, that is used in place of the recorded
 // machine's.
-func newRecorded(s source, prof *jit.Profile) (kernelSide, error) {
-	if s.records == nil {
+func newRecorded(s input.Source, prof *jit.Profile) (kernelSide, error) {
+	if s.Records == nil {
 		return noKernel{}, nil
 	}
 	wanted := map[string]bool{}
-	for _, p := range s.programs {
+	for _, p := range s.Programs {
 		wanted[p.Name] = true
 	}
 	r := recorded{map[string]*record.Record{}, map[string]*replay.Result{}, map[string]*record.Env{}}
-	f, err := s.records(record.Options{SkipLogs: true})
+	f, err := s.Records(record.Options{SkipLogs: true})
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +107,7 @@ func newRecorded(s source, prof *jit.Profile) (kernelSide, error) {
 	var env *record.Env
 	for rec, err := range f.Records() {
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.name, err)
+			return nil, fmt.Errorf("%s: %w", s.Name, err)
 		}
 		if rec.Env != nil {
 			env = rec.Env
@@ -116,14 +117,14 @@ func newRecorded(s source, prof *jit.Profile) (kernelSide, error) {
 		}
 	}
 	left := len(r.records)
-	again, err := s.records(record.Options{})
+	again, err := s.Records(record.Options{})
 	if err != nil {
 		return nil, err
 	}
 	defer again.Close()
 	for res, err := range replay.Records(again, replay.Options{Profile: prof}) {
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", s.name, err)
+			return nil, fmt.Errorf("%s: %w", s.Name, err)
 		}
 		if _, done := r.results[res.Name]; !done && wanted[res.Name] {
 			left--

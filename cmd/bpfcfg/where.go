@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/input"
 	"github.com/bpfcfg/bpfcfg/internal/live"
 	"github.com/bpfcfg/bpfcfg/internal/stage"
 	"github.com/bpfcfg/bpfcfg/internal/tag"
@@ -48,20 +49,20 @@ func (c *whereCmd) Run(std streams) error {
 	if err != nil {
 		return err
 	}
-	a, f, off, err := s.locate(pos, prof)
+	a, f, off, err := locate(s, pos, prof)
 	if err != nil {
 		return err
 	}
 	doc, err := where.At(a, f, off)
 	if err != nil {
-		return inputError(fmt.Errorf("%s: %w", s.name, err))
+		return inputError(fmt.Errorf("%s: %w", s.Name, err))
 	}
 	if c.Format == "json" {
 		return writeJSON(std.out, struct {
 			Schema string `json:"schema"`
 			Input  string `json:"input"`
 			*where.Place
-		}{schema, s.name, doc})
+		}{schema, s.Name, doc})
 	}
 	doc.Text(std.out)
 	return nil
@@ -69,41 +70,41 @@ func (c *whereCmd) Run(std streams) error {
 
 // locate finds the function of a position, and the offset in it from its
 // address.
-func (s source) locate(pos where.Position, prof jit.Profile) (*pipeline.Analysis, int, int, error) {
+func locate(s input.Source, pos where.Position, prof jit.Profile) (*pipeline.Analysis, int, int, error) {
 	var found *bytecode.Program
 	fn := 0
 	var names []string
-	for _, p := range s.programs {
-		i, ok := s.function(p, pos)
+	for _, p := range s.Programs {
+		i, ok := function(s, p, pos)
 		names = append(names, p.Name)
 		if !ok {
 			continue
 		}
 		if found != nil {
-			return nil, 0, 0, usagef("%s: several programs have this function: choose one with --prog (%s)", s.name,
-				listNames(names))
+			return nil, 0, 0, usagef("%s: several programs have this function: choose one with --prog (%s)", s.Name,
+				input.Names(names))
 		}
 		found, fn = p, i
 	}
-	if len(s.failed) > 0 && found == nil {
-		return nil, 0, 0, failures(io.Discard, s.name, s.failed)
+	if len(s.Failed) > 0 && found == nil {
+		return nil, 0, 0, failures(io.Discard, s.Name, s.Failed)
 	}
 	if found == nil && pos.Name == "" && pos.Tag != "" {
 		return nil, 0, 0, inputError(fmt.Errorf("%s: no program has the tag %s: another build, or another loader; "+
-			"use name+0xOFF to look anyway", s.name, pos.Tag))
+			"use name+0xOFF to look anyway", s.Name, pos.Tag))
 	}
 	if found == nil {
-		return nil, 0, 0, inputError(fmt.Errorf("%s: no such function: %s", s.name, s.functionNames()))
+		return nil, 0, 0, inputError(fmt.Errorf("%s: no such function: %s", s.Name, functionNames(s)))
 	}
-	a, err := s.analyse(found, prof)
+	a, err := s.Analyse(found, prof)
 	if err == nil {
 		err = a.ImageErr
 	}
 	if err != nil {
-		return nil, 0, 0, inputError(fmt.Errorf("%s: program %s: %w", s.name, found.Name, err))
+		return nil, 0, 0, inputError(fmt.Errorf("%s: program %s: %w", s.Name, found.Name, err))
 	}
-	if err := pos.SameBuild(tagsOf(s.live[found], a.Program), a, fn); err != nil {
-		return nil, 0, 0, inputError(fmt.Errorf("%s: program %s: %w", s.name, found.Name, err))
+	if err := pos.SameBuild(tagsOf(s.Live[found], a.Program), a, fn); err != nil {
+		return nil, 0, 0, inputError(fmt.Errorf("%s: program %s: %w", s.Name, found.Name, err))
 	}
 	off := int(pos.Offset)
 	if pos.Absolute {
@@ -128,8 +129,8 @@ func tagsOf(lp *live.Program, p *bytecode.Program) []string {
 }
 
 // function returns the function of a program that a position is in.
-func (s source) function(p *bytecode.Program, pos where.Position) (int, bool) {
-	lp := s.live[p]
+func function(s input.Source, p *bytecode.Program, pos where.Position) (int, bool) {
+	lp := s.Live[p]
 	if pos.Absolute {
 		if lp == nil {
 			return 0, false
@@ -143,7 +144,7 @@ func (s source) function(p *bytecode.Program, pos where.Position) (int, bool) {
 	}
 	if pos.Name == "" {
 		have := tagsOf(lp, p)
-		return 0, pos.Tag == "" || len(s.programs) == 1 || len(have) == 0 || slices.Contains(have, pos.Tag)
+		return 0, pos.Tag == "" || len(s.Programs) == 1 || len(have) == 0 || slices.Contains(have, pos.Tag)
 	}
 	for i, sub := range p.Subprogs {
 		// Without types, names of programs are cut off after 15 bytes.
@@ -155,12 +156,12 @@ func (s source) function(p *bytecode.Program, pos where.Position) (int, bool) {
 }
 
 // functionNames lists the functions of the source's programs.
-func (s source) functionNames() string {
+func functionNames(s input.Source) string {
 	var names []string
-	for _, p := range s.programs {
+	for _, p := range s.Programs {
 		for i := range p.Subprogs {
 			names = append(names, stage.FuncName(p, i))
 		}
 	}
-	return "the functions are " + listNames(names)
+	return "the functions are " + input.Names(names)
 }

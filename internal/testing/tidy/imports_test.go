@@ -59,6 +59,12 @@ var layers = map[string][]string{
 	"internal/union": {
 		"internal/check", "internal/diff", "internal/layers", "internal/visits", "jit/pipeline", "render", "render/picture",
 	},
+	"internal/input": {
+		"cfg/bytecode", "cfg/load", "cfg/load/target", "internal/ask", "internal/ask/wire", "internal/compare",
+		"internal/config", "internal/host", "internal/live", "internal/object", "internal/record", "internal/replay",
+		"jit", "jit/pipeline", "jit/rewrite",
+	},
+	"internal/goldenfiles": {"cfg", "cfg/bytecode", "golden", "internal/input", "internal/object", "jit", "jit/pipeline", "jit/rewrite"},
 	"internal/stage": {
 		"cfg/bytecode", "cfg", "succ", "succ/hazard", "jit", "jit/rewrite", "jit/pipeline", "jit/x86/disasm", "golden",
 		"internal/explain", "internal/jsonstream", "render/picture", "render/textgraph",
