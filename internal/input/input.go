@@ -41,6 +41,7 @@ type Opener struct {
 // Misuse is an error of the command line, and not of what it names.
 type Misuse struct{ err error }
 
+// Error implements error.
 func (e *Misuse) Error() string { return e.err.Error() }
 
 // Unwrap returns the error without the mark.

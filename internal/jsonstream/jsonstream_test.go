@@ -115,6 +115,13 @@ func TestSeries(t *testing.T) {
 	}
 }
 
+// TestFull: a document that fits the buffer meets a full disk only when it is flushed.
+func TestFull(t *testing.T) {
+	if err := jsonstream.Write(failing{}, 1); err == nil {
+		t.Error("a writer that fails goes unnoticed")
+	}
+}
+
 type failing struct{}
 
 func (failing) Write([]byte) (int, error) { return 0, errors.New("full") }

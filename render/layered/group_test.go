@@ -106,6 +106,17 @@ func TestCasesFall(t *testing.T) {
 	}
 }
 
+// TestTargets counts the edges of a fan: each target once, and not those that lead back.
+func TestTargets(t *testing.T) {
+	g := Graph{Nodes: boxes(6), Edges: []Edge{
+		{From: 1, To: 2, Fan: true}, {From: 1, To: 2, Fan: true}, {From: 1, To: 3, Fan: true},
+		{From: 1, To: 4}, {From: 1, To: 0, Fan: true}, {From: 0, To: 1}, {From: 1, To: 5, Fan: true},
+	}}
+	if got := targets(g, search(g), 1); got != 3 { // 2, 3 and 5
+		t.Errorf("%d targets, want 3", got)
+	}
+}
+
 // TestSwitchesApart checks that the cases of two switches that run beside each
 // other do not mingle in a row.
 func TestSwitchesApart(t *testing.T) {

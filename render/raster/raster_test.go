@@ -211,7 +211,8 @@ func TestPixels(t *testing.T) {
 	dashes.At(5, 25).H(30)
 	d := handmade(display.Item{Class: "f", Box: &display.Box{X: 5, Y: 5, W: 10, H: 10}},
 		display.Item{Class: "h", Box: &display.Box{X: 5, Y: 5, W: 5, H: 10}},
-		display.Item{Class: "s", Path: corner}, display.Item{Class: "s d", Path: dashes})
+		display.Item{Class: "s", Path: corner}, display.Item{Class: "s d", Path: dashes},
+		display.Item{Class: "s", Box: &display.Box{X: 20, Y: 30, W: 8, H: 6}})
 	m := paint(t, d, 1)
 	for _, c := range []struct {
 		x, y int
@@ -225,6 +226,8 @@ func TestPixels(t *testing.T) {
 		{35, 29, 0, "its end"}, {35, 30, 255, "behind its end"},
 		{5, 24, 0, "first dash"}, {8, 24, 0, "end of the first dash"}, {9, 24, 255, "gap"}, {15, 24, 0, "second dash"},
 		{19, 24, 255, "second gap"},
+		{19, 29, 0, "the box's first corner"}, {28, 29, 0, "its second"}, {28, 36, 0, "its third"}, {19, 36, 0, "its last"},
+		{18, 29, 255, "left of its first corner"}, {19, 28, 255, "above it"}, {29, 36, 255, "right of its third"},
 	} {
 		if got := m.NRGBAAt(c.x, c.y).R; got != c.want {
 			t.Errorf("pixel %d, %d (%s) is %d, want %d", c.x, c.y, c.what, got, c.want)
