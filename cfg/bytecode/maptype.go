@@ -33,6 +33,18 @@ func MapTypes() []string {
 	}
 }
 
+// ProgTypes returns the names of program types in libbpf's words, by number (enum
+// bpf_prog_type in include/uapi/linux/bpf.h, Linux 7.3).
+func ProgTypes() []string {
+	return []string{
+		"unspec", "socket_filter", "kprobe", "sched_cls", "sched_act", "tracepoint", "xdp", "perf_event",
+		"cgroup_skb", "cgroup_sock", "lwt_in", "lwt_out", "lwt_xmit", "sock_ops", "sk_skb", "cgroup_device",
+		"sk_msg", "raw_tracepoint", "cgroup_sock_addr", "lwt_seg6local", "lirc_mode2", "sk_reuseport",
+		"flow_dissector", "cgroup_sysctl", "raw_tracepoint_writable", "cgroup_sockopt", "tracing",
+		"struct_ops", "ext", "lsm", "sk_lookup", "syscall", "netfilter",
+	}
+}
+
 // MapTypeName returns the name of a map type, or its number as text.
 func MapTypeName(n uint32) string {
 	if names := MapTypes(); n < uint32(len(names)) {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/internal/check"
 	"github.com/bpfcfg/bpfcfg/internal/manual"
+	"github.com/bpfcfg/bpfcfg/internal/report"
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
@@ -90,8 +91,8 @@ func flagValues(verb, flag string) []string {
 		return ids
 	case "format":
 		return map[string][]string{
-			"check": {"text", "json", "sarif", "junit", "github"},
-			"merge": {"text", "json", "sarif", "junit", "github"},
+			"check": report.Formats(),
+			"merge": report.Formats(),
 			"diff":  {"text", "markdown", "json", "html", "svg"},
 		}[verb]
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Numbers of the map types and program types that are treated specially
+// Numbers of the map types that are treated specially
 // (include/uapi/linux/bpf.h, Linux 7.3).
 const (
 	MapArray     = 2
@@ -16,18 +16,6 @@ const (
 	MapArena     = 33
 	MapInsnArray = 34
 )
-
-// progTypeNames returns the names of program types by number, in libbpf's
-// words.
-func progTypeNames() []string {
-	return []string{
-		"unspec", "socket_filter", "kprobe", "sched_cls", "sched_act", "tracepoint", "xdp", "perf_event",
-		"cgroup_skb", "cgroup_sock", "lwt_in", "lwt_out", "lwt_xmit", "sock_ops", "sk_skb", "cgroup_device",
-		"sk_msg", "raw_tracepoint", "cgroup_sock_addr", "lwt_seg6local", "lirc_mode2", "sk_reuseport",
-		"flow_dissector", "cgroup_sysctl", "raw_tracepoint_writable", "cgroup_sockopt", "tracing",
-		"struct_ops", "ext", "lsm", "sk_lookup", "syscall", "netfilter",
-	}
-}
 
 // MapTypeNumber returns the number of a map type given by name or number.
 func MapTypeNumber(s string) (uint32, error) { return number("map type", bytecode.MapTypes(), s) }
@@ -39,7 +27,7 @@ const InsnArray = "insn_array"
 // a number without a name stays a number.
 func ProgTypeName(s string) string {
 	n, err := strconv.ParseUint(s, 10, 32)
-	if names := progTypeNames(); err == nil && n < uint64(len(names)) {
+	if names := bytecode.ProgTypes(); err == nil && n < uint64(len(names)) {
 		return names[n]
 	}
 	return s
