@@ -6,8 +6,8 @@
 //	go -C tools run ./benchtable -objects 50,500,5000 -bpfcfg ./bpfcfg   # many files in one run
 //
 // Each shape of package progen is analysed at each size in a process of its
-// own, stage by stage. The process reports time, allocations and, on Linux, the
-// largest resident memory of each stage.
+// own, stage by stage. The process reports processor time, allocations and, on Linux, the
+// largest resident memory of each stage. Stages that grow faster than the program are listed.
 package main
 
 import (
@@ -81,7 +81,7 @@ func run(slots, shapes, child, write string, stages bool) error {
 				return err
 			}
 			all = append(all, r)
-			fmt.Fprintf(os.Stderr, "%s %d: %.1f s, %d MB\n", s.Name, n, r.total().Seconds, r.Peak>>20)
+			fmt.Fprintf(os.Stderr, "%s %d: %.1f s, %d MB\n", s.Name, n, r.total().CPU, r.Peak>>20)
 		}
 	}
 	switch {
@@ -93,6 +93,7 @@ func run(slots, shapes, child, write string, stages bool) error {
 	}
 	printShapes(os.Stdout, all, sizes)
 	printGrowth(os.Stdout, all, sizes)
+	printSteep(os.Stdout, all, sizes)
 	return nil
 }
 

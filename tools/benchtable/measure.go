@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/golden"
@@ -39,19 +38,18 @@ type result struct {
 
 // stageCost is the cost of one stage.
 type stageCost struct {
-	Name    string
-	Seconds float64
-	CPU     float64 // seconds of processor time, collection of garbage included
-	Bytes   uint64  // allocated
-	Allocs  uint64
-	Peak    int64 // bytes resident while it ran, with all that is kept of the stages before
+	Name   string
+	CPU    float64 // seconds of processor time, collection of garbage included
+	Bytes  uint64  // allocated
+	Allocs uint64
+	Peak   int64 // bytes resident while it ran, with all that is kept of the stages before
 }
 
 // total returns the sum over the stages.
 func (r *result) total() stageCost {
 	t := stageCost{Name: "all", Peak: r.Peak}
 	for _, s := range r.Stages {
-		t.Seconds += s.Seconds
+		t.CPU += s.CPU
 		t.Bytes += s.Bytes
 		t.Allocs += s.Allocs
 	}
@@ -187,13 +185,12 @@ func (m *meter) stage(name string, f func()) {
 	resetPeak()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	start, used := time.Now(), processorTime()
+	used := processorTime()
 	f()
 	used = processorTime() - used
-	seconds := time.Since(start).Seconds()
 	runtime.ReadMemStats(&after)
 	m.r.Stages = append(m.r.Stages, stageCost{
-		name, seconds, used, after.TotalAlloc - before.TotalAlloc, after.Mallocs - before.Mallocs, peak(),
+		name, used, after.TotalAlloc - before.TotalAlloc, after.Mallocs - before.Mallocs, peak(),
 	})
 }
 

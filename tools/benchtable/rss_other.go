@@ -2,10 +2,13 @@
 
 package main
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
 // maxResident returns 0: the system does not tell.
 func maxResident(*os.ProcessState) int64 { return 0 }
 
-// processorTime returns 0: see maxResident.
-func processorTime() float64 { return 0 }
+// processorTime returns the time of day in seconds: the system does not tell of processors.
+func processorTime() float64 { return float64(time.Now().UnixNano()) / 1e9 }

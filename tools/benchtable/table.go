@@ -7,13 +7,13 @@ import (
 
 // printStages prints every stage of every program, a line each.
 func printStages(w io.Writer, all []result) {
-	fmt.Fprintln(w, "| shape | slots | stage | ns a slot | bytes a slot | allocations a slot | peak |")
+	fmt.Fprintln(w, "| shape | slots | stage | ns of CPU a slot | bytes a slot | allocations a slot | peak |")
 	fmt.Fprintln(w, "|---|---:|---|---:|---:|---:|---:|")
 	for i := range all {
 		r := &all[i]
 		for _, s := range append(r.Stages, r.total()) {
 			n := float64(r.Slots)
-			fmt.Fprintf(w, "| `%s` | %d | %s | %.0f | %.0f | %.2f | %d MB |\n", r.Shape, r.Slots, s.Name, s.Seconds*1e9/n,
+			fmt.Fprintf(w, "| `%s` | %d | %s | %.0f | %.0f | %.2f | %d MB |\n", r.Shape, r.Slots, s.Name, s.CPU*1e9/n,
 				float64(s.Bytes)/n, float64(s.Allocs)/n, s.Peak>>20)
 		}
 	}
@@ -23,7 +23,7 @@ func printStages(w io.Writer, all []result) {
 // stages, what the proof costs beside the analysis, and how much memory the largest
 // program takes.
 func printShapes(w io.Writer, all []result, sizes []int) {
-	fmt.Fprint(w, "| shape | slots | blocks | µs a slot | bytes a slot | allocations a slot | verify | peak |\n")
+	fmt.Fprint(w, "| shape | slots | blocks | µs of CPU a slot | bytes a slot | allocations a slot | verify | peak |\n")
 	fmt.Fprint(w, "|---|---:|---:|---|---|---|---|---|\n")
 	for i := 0; i+len(sizes) <= len(all); i += len(sizes) {
 		var times, bytes, allocs, proofs, peaks string
@@ -32,7 +32,7 @@ func printShapes(w io.Writer, all []result, sizes []int) {
 			if j == 0 {
 				sep = ""
 			}
-			times += fmt.Sprintf("%s%.1f", sep, t.Seconds*1e6/n)
+			times += fmt.Sprintf("%s%.1f", sep, t.CPU*1e6/n)
 			bytes += fmt.Sprintf("%s%.0f", sep, float64(t.Bytes)/n)
 			allocs += fmt.Sprintf("%s%.1f", sep, float64(t.Allocs)/n)
 			proofs += sep + r.proofShare()
@@ -92,6 +92,36 @@ func printGrowth(w io.Writer, all []result, sizes []int) {
 		}
 		fmt.Fprintf(w, "| %s | %.0f to %.0f | %.2f to %.2f | `%s` | %.2f to %.2f | %d MB |\n", all[0].Stages[s].Name,
 			bytes.lo, bytes.hi, growth.lo, growth.hi, worst, allocs.lo, allocs.hi, peak>>20)
+	}
+}
+
+// steep is how much more a slot may cost at the larger of two sizes before printSteep tells of
+// it. Stages that allocate or run less than small are noise.
+const (
+	steep      = 1.3
+	smallBytes = 4 << 20
+	smallCPU   = 0.1 // seconds
+)
+
+// printSteep prints a line for each stage of a shape that costs more for a slot at one size
+// than at the size before: what is not linear, or what a limit bounds only later. Of times,
+// those of a machine with other load are loose.
+func printSteep(w io.Writer, all []result, sizes []int) {
+	fmt.Fprintf(w, "\nSteeper than %.1f times linear:\n\n", steep)
+	fmt.Fprint(w, "| shape | stage | slots | bytes | CPU |\n|---|---|---|---:|---:|\n")
+	for i := range all {
+		if i%len(sizes) == 0 {
+			continue
+		}
+		a, b := &all[i-1], &all[i]
+		per := float64(sizes[i%len(sizes)-1]) / float64(sizes[i%len(sizes)]) // one shape has entries for slots
+		for s := range min(len(a.Stages), len(b.Stages)) {
+			old, now := a.Stages[s], b.Stages[s]
+			bytes, cpu := float64(now.Bytes)/float64(old.Bytes)*per, now.CPU/old.CPU*per
+			if bytes > steep && now.Bytes > smallBytes || cpu > steep && now.CPU > smallCPU {
+				fmt.Fprintf(w, "| `%s` | %s | %d → %d | %.2f | %.2f |\n", b.Shape, now.Name, a.Slots, b.Slots, bytes, cpu)
+			}
+		}
 	}
 }
 
