@@ -121,7 +121,7 @@ func TestIndexRanges(t *testing.T) {
 		a.Label("out")
 		a.Emit(mov, 0, 0, 0, 0)
 		a.Emit(exit, 0, 0, 0, 0)
-		_, f := analyze(t, a.Program("p"), abstract.Kernel)
+		_, f := analyze(t, a.Program("p"), abstract.Verifier)
 		acc := f.Indirect()[0].Accesses
 		if len(acc) != 1 {
 			t.Errorf("%s: %+v", tt.name, acc)
@@ -300,10 +300,10 @@ func TestReached(t *testing.T) {
 		var a progen.Asm
 		tt.build(&a)
 		p := a.Program("p")
-		for _, rules := range []abstract.Rules{abstract.Exact, abstract.Kernel} {
+		for _, rules := range []abstract.Rules{abstract.Executions, abstract.Verifier} {
 			g, f := analyze(t, p, rules)
 			want := tt.want
-			if rules == abstract.Kernel && strings.HasSuffix(tt.name, perhaps) {
+			if rules == abstract.Verifier && strings.HasSuffix(tt.name, perhaps) {
 				want = strings.ReplaceAll(want, "-", "+")
 			}
 			if got := reached(p, f); got != want {
@@ -348,7 +348,7 @@ func TestNullCheck(t *testing.T) {
 		a.Label("out")
 		a.Emit(mov, 0, 0, 0, 0)
 		a.Emit(exit, 0, 0, 0, 0)
-		_, f := analyze(t, a.Program("p"), abstract.Kernel)
+		_, f := analyze(t, a.Program("p"), abstract.Verifier)
 		got := f.Faults()
 		if checked && len(got) > 0 {
 			t.Errorf("faults %+v", got)
@@ -381,7 +381,7 @@ func TestManyTables(t *testing.T) {
 		a.Emit(mov, 0, 0, 0, int32(i))
 		a.Emit(exit, 0, 0, 0, 0)
 	}
-	_, f := analyze(t, a.Program("p"), abstract.Kernel)
+	_, f := analyze(t, a.Program("p"), abstract.Verifier)
 	d := f.Indirect()[0]
 	if d.Unresolved != "" || len(d.Targets) != 40 || len(d.Accesses) != 40 {
 		t.Errorf("%d targets by %d accesses, %q", len(d.Targets), len(d.Accesses), d.Unresolved)
@@ -417,7 +417,7 @@ func TestStackTable(t *testing.T) {
 		a.Emit(mov, 0, 0, 0, 0)
 		a.Emit(exit, 0, 0, 0, 0)
 	}
-	_, f := analyze(t, a.Program("p"), abstract.Exact)
+	_, f := analyze(t, a.Program("p"), abstract.Executions)
 	if d := f.Indirect()[0]; d.Unresolved != "" || len(d.Targets) != 3 {
 		t.Errorf("%+v", d)
 	}
@@ -438,7 +438,7 @@ func TestStackDepth(t *testing.T) {
 	a.Emit(st, 1, 0, -24, 0)   // 40 below the caller's top
 	a.Emit(mov, 0, 0, 0, 0)
 	a.Emit(exit, 0, 0, 0, 0)
-	_, f := analyze(t, a.Program("p"), abstract.Kernel)
+	_, f := analyze(t, a.Program("p"), abstract.Verifier)
 	if f.StackDepth(0) != 40 || f.StackDepth(1) != 8 {
 		t.Errorf("got %d and %d, want 40 and 8", f.StackDepth(0), f.StackDepth(1))
 	}

@@ -44,7 +44,7 @@ func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 		}
 		return nil
 	}
-	if r.a.opt.Rules == Kernel {
+	if r.a.opt.Rules == Verifier {
 		switch now, later, forks := scalar.KernelFork(op, dst.Off, src.Off); {
 		case forks && r.forks > 0:
 			again = s.fork()
@@ -78,7 +78,7 @@ func (r *run) immediate(in bytecode.Insn) *Value {
 func (v *Value) with(s scalar.S) *Value {
 	w := *v
 	w.Off, w.wide, w.str = s, nil, stride{}
-	if v.src.holed() { // by rules Exact alone
+	if v.src.holed() { // by rules Executions alone
 		w.src, w.flags = v.src.bare(), v.flags|loose
 	}
 	return &w
@@ -99,7 +99,7 @@ func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 boo
 		out.str = strideOf(op, &dst.Alt, &src.Alt, out.Off)
 	}
 	out.flags |= src.flags & (loose | stands)
-	if r.a.opt.Rules == Exact {
+	if r.a.opt.Rules == Executions {
 		var known bool
 		if c, ok := src.Off.IsConst(); ok {
 			out.src, known = dst.src.by(op, is32, dst.Off.Umax(), c)
@@ -134,7 +134,7 @@ func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 boo
 	}
 	if op == scalar.Add || op == scalar.Sub {
 		out.id, out.delta, out.add = addLink(in, op, is32, dst, src)
-		if r.a.opt.Rules == Kernel && out.add != 0 && !r.links(int64(out.delta), is32) {
+		if r.a.opt.Rules == Verifier && out.add != 0 && !r.links(int64(out.delta), is32) {
 			out.id, out.delta, out.add = 0, 0, 0
 		}
 	}
@@ -176,7 +176,7 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 		s.set(in.Dst, src)
 		return
 	}
-	if !src.is(Number) || r.a.opt.Rules == Kernel && op != scalar.Mov && src.flags&(maybePtr|maybeLocal) != 0 {
+	if !src.is(Number) || r.a.opt.Rules == Verifier && op != scalar.Mov && src.flags&(maybePtr|maybeLocal) != 0 {
 		s.set(in.Dst, r.part(op, is32, src))
 		return
 	}
@@ -193,7 +193,7 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 	if off != src.Off || held != src.held() {
 		old := src
 		src = src.with(off).covering(held)
-		if r.a.opt.Rules == Exact && src.flags&loose == 0 && !scalar.Moves(op, old.Off) {
+		if r.a.opt.Rules == Executions && src.flags&loose == 0 && !scalar.Moves(op, old.Off) {
 			_, counted := old.Off.Count(few)
 			if !counted || slack(op, is32, &zeroNumber.Alt, &old.Alt, &src.Alt) {
 				src.flags |= loose
@@ -210,7 +210,7 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 // Source: kernel/bpf/verifier.c check_alu_op, Linux 7.3.
 func (r *run) part(op scalar.Op, is32 bool, src *Value) *Value {
 	v := number(r.a.opt.Rules.alu(op, is32, unknown, unknown))
-	if r.a.opt.Rules == Kernel && op != scalar.Mov {
+	if r.a.opt.Rules == Verifier && op != scalar.Mov {
 		v = unknownNumber
 		if is32 {
 			v = number(r.a.opt.Rules.alu(scalar.Mov, true, unknown, unknown))
@@ -263,14 +263,14 @@ func (r *run) link(s *State, reg bytecode.Reg, v *Value) *Value {
 }
 
 // summed reports whether the value is linked by a sum and a copy of it is therefore not linked.
-func (r *run) summed(v *Value) bool { return r.a.opt.Rules == Kernel && v.add != 0 && v.is(Number) }
+func (r *run) summed(v *Value) bool { return r.a.opt.Rules == Verifier && v.add != 0 && v.is(Number) }
 
 // pointerALU computes an operation of which an operand may be a pointer (kernel/bpf/verifier.c
 // adjust_ptr_min_max_vals).
 func (r *run) pointerALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) *Value {
 	if op.Unary() {
 		switch {
-		case r.a.opt.Rules != Kernel:
+		case r.a.opt.Rules != Verifier:
 		case op == scalar.Neg && !is32: // any number to all kernels
 			return unknownNumber
 		default: // kernels differ in what they know of the result
@@ -296,7 +296,7 @@ func (r *run) pointerALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bo
 // Source: kernel/bpf/verifier.c adjust_ptr_min_max_vals, which copies frameno since
 // Linux 7.3.
 func (r *run) outerFrame(op scalar.Op, dst, src *Value) bool {
-	if r.a.opt.Rules != Kernel || op != scalar.Add || r.nested == 0 || !src.has(isStack) ||
+	if r.a.opt.Rules != Verifier || op != scalar.Add || r.nested == 0 || !src.has(isStack) ||
 		!dst.has(func(a *Alt) bool { return a.Kind == Number }) {
 		return false
 	}
@@ -374,7 +374,7 @@ func (r *run) moved(pc bytecode.PC, op scalar.Op, p, n *Alt) Alt {
 	if n.src.holed() && (p.src != nil || op != scalar.Add) {
 		out.src, out.flags = out.src.bare(), out.flags|loose
 	}
-	if r.a.opt.Rules == Exact && slack(op, false, p, n, &out) {
+	if r.a.opt.Rules == Executions && slack(op, false, p, n, &out) {
 		out.flags |= loose
 	}
 	if n.org.pc != 0 {

@@ -65,7 +65,7 @@ func TestArguments(t *testing.T) {
 		a.Label("null")
 		a.Emit(mov, 0, 0, 0, 0)
 		a.Emit(exit, 0, 0, 0, 0)
-		_, f := analyze(t, a.Program("p"), abstract.Kernel)
+		_, f := analyze(t, a.Program("p"), abstract.Verifier)
 		got := abstract.MemUnknown
 		for _, u := range f.Uses() {
 			if u.PC == at {

@@ -30,7 +30,7 @@ func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *S
 	}
 	c := &compare{
 		r: r, pc: pc, cond: cond, is32: is32, a: a, b: b,
-		dst: in.Dst, src: in.Src, same: fromReg && (in.Dst == in.Src || r.a.opt.Rules == Exact && equal(a, b)),
+		dst: in.Dst, src: in.Src, same: fromReg && (in.Dst == in.Src || r.a.opt.Rules == Executions && equal(a, b)),
 	}
 	if !fromReg {
 		c.src = noReg
@@ -80,7 +80,7 @@ func (c *compare) carryOut(s *State) (taken, fall *State) {
 // effect.
 func (c *compare) untrusted() bool {
 	tested := func(v *Value) bool { return v.flags&maybePtr != 0 && v.Off != unknown && v.Off.Umin() > 0 }
-	return c.r.a.opt.Rules == Kernel && !c.is32 && (c.b.zero() && tested(c.a) || c.a.zero() && tested(c.b))
+	return c.r.a.opt.Rules == Verifier && !c.is32 && (c.b.zero() && tested(c.a) || c.a.zero() && tested(c.b))
 }
 
 // guesses reports the edges that the verifier may not follow: either edge if it may know more
@@ -153,7 +153,7 @@ func (c *compare) numbers(s *State) (taken, fall *State) {
 	s.cover = s.cover || guess
 	taken, fall = s.fork(), s
 	if c.same {
-		if c.r.a.opt.Rules == Kernel {
+		if c.r.a.opt.Rules == Verifier {
 			return taken, fall
 		}
 		c.b, c.cond, c.src, c.same = constant(0), scalar.JNE, noReg, false // x & x is not 0 if x is not
@@ -166,7 +166,7 @@ func (c *compare) numbers(s *State) (taken, fall *State) {
 // ofPointer returns the state on an edge that no number takes. The verifier does not decide
 // comparisons of pointers, and a value that was lost may be a pointer on some path.
 func (c *compare) ofPointer(s *State) *State {
-	if c.r.a.opt.Rules != Kernel || (c.a.flags|c.b.flags)&maybeLocal == 0 {
+	if c.r.a.opt.Rules != Verifier || (c.a.flags|c.b.flags)&maybeLocal == 0 {
 		return nil
 	}
 	other := s.fork()
@@ -193,7 +193,7 @@ func (c *compare) lose(s *State, reg bytecode.Reg, v *Value) {
 func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 	x, y, wideX, wideY := c.refined(s, cond, on)
 	left := c.left(cond, c.a, c.b, x).covering(wideX)
-	s.doubt = s.doubt || c.r.a.opt.Rules == Exact && !c.happens(cond, left)
+	s.doubt = s.doubt || c.r.a.opt.Rules == Executions && !c.happens(cond, left)
 	c.update(s, c.dst, c.a, left, on)
 	if c.src != noReg {
 		c.update(s, c.src, c.b, c.left(cond.Flip(), c.b, c.a, y).covering(wideY), on)
@@ -223,7 +223,7 @@ func (c *compare) update(s *State, reg bytecode.Reg, old, v *Value, on side) {
 // Linux 7.3).
 func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 	self, sent := s.regs[reg], s.args
-	if r.a.opt.Rules == Kernel { // it ignores arguments that are passed on the stack
+	if r.a.opt.Rules == Verifier { // it ignores arguments that are passed on the stack
 		defer func() { s.args = sent }()
 	}
 	s.eachValue(func(v *Value) *Value {
@@ -235,7 +235,7 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 		switch {
 		case v.add == 0 && known.add == 0 || v.delta == known.delta:
 			w.Off, w.wide = known.Off, known.wide
-			if r.a.opt.Rules == Kernel {
+			if r.a.opt.Rules == Verifier {
 				w.add = known.add // the verifier copies the whole register
 			}
 		case r.mayNotLink(v, known): // one of them has no delta
@@ -252,7 +252,7 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 				w.cover(sum(*known.wide))
 			}
 		}
-		if r.a.opt.Rules == Exact {
+		if r.a.opt.Rules == Executions {
 			if m := scalar.Meet(w.Off, v.Off); !m.Empty() {
 				w.Off = m
 			}
@@ -262,7 +262,7 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 		if known.src.holed() && (v.delta != known.delta || v.add != known.add) {
 			w.src, w.flags = known.src.bare(), w.flags|loose
 		}
-		if r.a.opt.Rules == Exact && shift != nil &&
+		if r.a.opt.Rules == Executions && shift != nil &&
 			slack(scalar.Add, v.add == 32 || known.add == 32, &known.Alt, &shift.Alt, &w.Alt) {
 			w.flags |= loose
 		}
@@ -277,7 +277,7 @@ const maxLinked = 5
 // dropLinks takes the link from numbers that are perhaps too many for a comparison. The verifier
 // may keep the link, and so may know more about them and the others later.
 func (r *run) dropLinks(pc bytecode.PC, s *State, in bytecode.Insn, fromReg bool) {
-	if r.a.opt.Rules != Kernel || s.ids == 0 {
+	if r.a.opt.Rules != Verifier || s.ids == 0 {
 		return
 	}
 	count := 0

@@ -123,7 +123,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 	e.regs[bytecode.R10] = pointer(Stack, 0, 0)
 	r.freshArgs(pc, e)
 	var places []hiddenPlace
-	if r.a.opt.Rules == Kernel {
+	if r.a.opt.Rules == Verifier {
 		places = s.hidden(&args, visible)
 	}
 	for _, p := range places {

@@ -92,7 +92,7 @@ func TestCallsForget(t *testing.T) {
 		}
 		p := a.Program("p")
 		p.Type = "socket_filter"
-		for _, rules := range []abstract.Rules{abstract.Exact, abstract.Kernel} {
+		for _, rules := range []abstract.Rules{abstract.Executions, abstract.Verifier} {
 			if _, f := analyze(t, p, rules); !f.Reached(changed) {
 				t.Errorf("%s (rules %d): what the call writes is not seen", c.name, rules)
 			}
@@ -117,7 +117,7 @@ func TestCallsKeep(t *testing.T) {
 	a.Label("same")
 	a.Emit(mov, 0, 0, 0, 0)
 	a.Emit(exit, 0, 0, 0, 0)
-	for _, rules := range []abstract.Rules{abstract.Exact, abstract.Kernel} {
+	for _, rules := range []abstract.Rules{abstract.Executions, abstract.Verifier} {
 		_, f := analyze(t, a.Program("p"), rules)
 		if f.Reached(changed) || slices.ContainsFunc(f.Faults(), func(x abstract.Fault) bool { return x.Proven }) {
 			t.Errorf("rules %d: the number above the iterator is lost", rules)
@@ -152,7 +152,7 @@ func TestArrayLookup(t *testing.T) {
 		a.Emit(mov, 0, 0, 0, 1)
 		a.Emit(exit, 0, 0, 0, 0)
 		p := a.Program("p")
-		_, f := analyzeWith(t, p, abstract.Options{Rules: abstract.Kernel, Quirks: abstract.Quirks{NullLookups: c.quirk}})
+		_, f := analyzeWith(t, p, abstract.Options{Rules: abstract.Verifier, Quirks: abstract.Quirks{NullLookups: c.quirk}})
 		if f.Reached(null) != c.null {
 			t.Errorf("%+v: the null branch is reached: %v", c, f.Reached(null))
 		}

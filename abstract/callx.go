@@ -13,7 +13,7 @@ func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 	v := r.read(pc, s, reg)
 	ind := r.a.indirect(pc)
 	var subs []int
-	sel := selection{doubt: s.doubt, off: r.a.opt.Rules != Exact}
+	sel := selection{doubt: s.doubt, off: r.a.opt.Rules != Executions}
 	why := ""
 	v.each(func(a *Alt) {
 		found, w := r.a.callees(a)

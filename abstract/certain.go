@@ -6,9 +6,9 @@ import (
 )
 
 // Reach reports whether Linux's verifier follows a path to the instruction at pc, if it accepts
-// the program, for facts with rules Kernel. Maybe means that all states there were joined from
+// the program, for facts with rules Verifier. Maybe means that all states there were joined from
 // others, or depend on something that is not modelled: they cover the verifier's states there,
-// and it may have none. For facts with rules Exact, the answer Yes has no meaning.
+// and it may have none. For facts with rules Executions, the answer Yes has no meaning.
 func (f *Facts) Reach(pc bytecode.PC) cfg.Truth {
 	b, ok := f.g.BlockAt(pc)
 	if !ok {

@@ -84,7 +84,7 @@ func TestCertain(t *testing.T) {
 		at := a.PC()
 		a.Emit(mov, 0, 0, 0, 1)
 		a.Emit(exit, 0, 0, 0, 0)
-		_, f := analyze(t, a.Program("p"), abstract.Kernel)
+		_, f := analyze(t, a.Program("p"), abstract.Verifier)
 		if got := f.Reach(at); got != tt.want {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}

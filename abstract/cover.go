@@ -78,7 +78,7 @@ type mark struct {
 // covering passes from one pass of the analysis to the next how states cover others.
 type covering struct {
 	g      *cfg.Graph
-	on     bool   // states may stand for others, by rules Kernel
+	on     bool   // states may stand for others, by rules Verifier
 	blocks []mark // of each block, at its entry
 	exits  []mark // of each subprogram, where it returns
 	passes int    // finished passes
@@ -297,7 +297,7 @@ func (c *compare) other(s *State, cond scalar.Cond, on side) *State {
 // refined returns both numbers where cond holds: the state's own, and the covering ranges.
 func (c *compare) refined(s *State, cond scalar.Cond, on side) (x, y, wideX, wideY scalar.S) {
 	opt := &c.r.a.opt
-	if opt.Rules == Kernel && opt.Quirks.NoTrying {
+	if opt.Rules == Verifier && opt.Quirks.NoTrying {
 		_, _, other := opt.byRanges(cond, c.is32, c.a.Off, c.b.Off)
 		s.cover = s.cover || other && c.readAfter(on)
 	}

@@ -68,7 +68,7 @@ func TestNarrowGoesOn(t *testing.T) {
 			a.Emit(exit, 0, 0, 0, 0)
 			a.Label("wide")
 			a.Emit(exit, 0, 0, 0, 0)
-			_, f := analyze(t, a.Program("p"), abstract.Kernel)
+			_, f := analyze(t, a.Program("p"), abstract.Verifier)
 			want := cfg.No
 			if both {
 				want = cfg.Maybe
@@ -96,7 +96,7 @@ func TestCallbackOfMap(t *testing.T) {
 	a.Emit(movX, 6, 1, 0, 0)
 	a.Emit(mov, 0, 0, 0, 0)
 	a.Emit(exit, 0, 0, 0, 0)
-	_, f := analyze(t, a.Program("p"), abstract.Kernel)
+	_, f := analyze(t, a.Program("p"), abstract.Verifier)
 	if i := slices.IndexFunc(f.Faults(), func(x abstract.Fault) bool { return x.Kind == abstract.UnsetRegister }); i >= 0 {
 		t.Errorf("the callback's map is a fault: %+v", f.Faults()[i])
 	}

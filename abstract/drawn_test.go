@@ -72,7 +72,7 @@ func TestUnreadMap(t *testing.T) {
 	a.Emit(ldx4, 3, 2, 0, 0)
 	a.If(jeq, 3, 0, 5, "at")
 	at := leave(&a)
-	if _, f := analyze(t, a.Program("p"), abstract.Kernel); f.Reach(at) != cfg.Maybe {
+	if _, f := analyze(t, a.Program("p"), abstract.Verifier); f.Reach(at) != cfg.Maybe {
 		t.Errorf("a branch on what a read-only map holds: %v, want maybe", f.Reach(at))
 	}
 }
@@ -91,7 +91,7 @@ func TestPerhapsZeroByte(t *testing.T) {
 	a.Emit(ldx4, 4, 10, -4, 0)
 	a.If(jne, 4, 0, 0, "at")
 	at := leave(&a)
-	if _, f := analyze(t, a.Program("p"), abstract.Kernel); f.Reach(at) != cfg.Maybe {
+	if _, f := analyze(t, a.Program("p"), abstract.Verifier); f.Reach(at) != cfg.Maybe {
 		t.Errorf("a branch on bytes that may be 0: %v, want maybe", f.Reach(at))
 	}
 }
@@ -126,7 +126,7 @@ func TestLearntByCallee(t *testing.T) {
 		a.Label("large")
 		a.Emit(mov, 0, 0, 0, 1)
 		a.Emit(exit, 0, 0, 0, 0)
-		if _, f := analyze(t, a.Program("p"), abstract.Kernel); f.Reached(at) {
+		if _, f := analyze(t, a.Program("p"), abstract.Verifier); f.Reached(at) {
 			t.Errorf("by pointer %v: the caller knows nothing of its copy", pointer)
 		}
 	}

@@ -52,7 +52,7 @@ type analyzer struct {
 	*shape
 	joins int // states that have been joined
 
-	readings []uint8 // by slot, by rules Exact: see numberReadings
+	readings []uint8 // by slot, by rules Executions: see numberReadings
 
 	spares bool       // states are given up, see spare
 	stray  bool       // a state came to a block whose states were given up
@@ -71,7 +71,7 @@ type analyzer struct {
 	pending   []job                      // functions to analyse by themselves
 	config    [][]span                   // of each map; nil until needed
 	cover     *covering                  // the states that stand for others
-	rounds    *rounds                    // nil if there are none, or by rules Exact, or in a walk
+	rounds    *rounds                    // nil if there are none, or by rules Executions, or in a walk
 	constants [1 << 6]*Value             // values of constants that were made: see constant
 	fuel      int                        // instructions that may be carried out before states are joined at once
 }
@@ -409,7 +409,7 @@ func (a *analyzer) enqueue(sub int, e *State) {
 
 // enqueueAt is enqueue from a block in the middle.
 func (a *analyzer) enqueueAt(sub int, b cfg.BlockID, e *State) {
-	if a.opt.Rules == Kernel {
+	if a.opt.Rules == Verifier {
 		e.sums = &sums{a.opt.Quirks.StaleLinks, &a.f.felt}
 	}
 	e.trim(a.live[b] | bit(bytecode.R10))

@@ -160,7 +160,7 @@ func (r *run) leave(b cfg.BlockID, pc bytecode.PC, s *State) {
 		taken, fall := r.branch(pc, in, s)
 		if in.IsUnwindGoto() {
 			taken.cover, fall.cover = true, true // no known kernel follows it
-			if r.a.opt.Rules == Exact && r.a.g.Blocks[b].Start < pc && r.a.throws(pc-1) {
+			if r.a.opt.Rules == Executions && r.a.g.Blocks[b].Start < pc && r.a.throws(pc-1) {
 				fall = nil
 			}
 		}

@@ -29,7 +29,7 @@ import (
 // Options of Analyze. The zero value gives facts about executions.
 type Options struct {
 	Rules  Rules
-	Quirks Quirks // of an older kernel, with rules Kernel
+	Quirks Quirks // of an older kernel, with rules Verifier
 	// Coarse is the graph whose blocks an unknown jump may lead to, if the analysed graph has
 	// more blocks. Nil stands for the same graph.
 	Coarse *cfg.Graph
@@ -79,7 +79,7 @@ type Bound struct{ Min, Max uint64 }
 
 // Analyze computes the facts of a program on its graph.
 func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
-	cover := newCovering(p, g, opt.Rules == Kernel)
+	cover := newCovering(p, g, opt.Rules == Verifier)
 	f := analyzeOnce(p, g, opt, cover)
 	for f.strayed() || cover.again() {
 		opt.all = opt.all || f.strayed()
@@ -108,7 +108,7 @@ func analyzeOnce(p *bytecode.Program, g *cfg.Graph, opt Options, cover *covering
 	for _, sub := range a.uncalled() {
 		a.enqueue(sub, globalEntry(p, sub))
 	}
-	if opt.Rules == Kernel {
+	if opt.Rules == Verifier {
 		a.throw() // the kernel always verifies the exception callback
 	}
 	for i := 0; i < len(a.pending); i++ { //nolint:intrange // analyse makes it longer
@@ -168,7 +168,7 @@ func (a *analyzer) prepare() {
 	n := len(a.p.Subprogs)
 	a.shape = shapeOf(a.g, a.opt.Like)
 	a.f.shape, a.opt.Like = a.shape, nil
-	if a.opt.Rules == Exact {
+	if a.opt.Rules == Executions {
 		a.numberReadings()
 	}
 	a.selected = make(map[entryKey][]bytecode.PC)
@@ -221,7 +221,7 @@ func (f *Facts) addState(b cfg.BlockID, s *State) {
 	f.sure[b] = f.sure[b] || s.certain()
 	old := f.states[b]
 	for _, t := range old {
-		if s.leq(t, Kernel) {
+		if s.leq(t, Verifier) {
 			return
 		}
 	}

@@ -104,7 +104,7 @@ func (r *run) noLoadOffset() bool {
 // nullLookups returns the quirk, which executions do not have.
 func (r *run) nullLookups() bool {
 	r.a.f.felt.NullLookups = true
-	return r.a.opt.Rules == Kernel && r.a.opt.Quirks.NullLookups
+	return r.a.opt.Rules == Verifier && r.a.opt.Quirks.NullLookups
 }
 
 // links evaluates Quirks.links and records the quirks that mattered.
@@ -119,7 +119,7 @@ func (r *run) links(delta int64, is32 bool) bool {
 // mayNotLink reports whether some stable releases link a number to another one and others do not,
 // and records whether a quirk makes a difference to that.
 func (r *run) mayNotLink(v, w *Value) bool {
-	if r.a.opt.Rules != Kernel ||
+	if r.a.opt.Rules != Verifier ||
 		(Quirks{NoLinkedSub: true}).links(int64(v.delta)+int64(w.delta), v.add == 32 || w.add == 32) {
 		return false
 	}

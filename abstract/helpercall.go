@@ -24,7 +24,7 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 			return false
 		case "__bpf_trap":
 			r.fault(&anything.Alt, Fault{PC: pc, Kind: Trapped})
-			if r.a.opt.Rules == Kernel {
+			if r.a.opt.Rules == Verifier {
 				return false
 			}
 		}

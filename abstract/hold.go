@@ -42,7 +42,7 @@ func acquires(p *bytecode.Program, pc bytecode.PC, in bytecode.Insn) bool {
 
 // hold records the references and locks that are held after a call.
 func (r *run) hold(pc bytecode.PC, in bytecode.Insn, s *State) {
-	if r.a.opt.Rules != Kernel {
+	if r.a.opt.Rules != Verifier {
 		return
 	}
 	switch h := calleeAt(r.a.p, pc); {

@@ -29,13 +29,13 @@ type Indirect struct {
 	// a reason, the register may hold anything.
 	Unresolved string
 	// Refused reports whether Linux's verifier itself reaches the jump with an unbounded
-	// register, by facts with rules Kernel.
+	// register, by facts with rules Verifier.
 	Refused bool
 
 	alts   []Alt
 	direct []int // subprograms whose addresses were loaded by an instruction
 
-	// By rules Exact: the targets that executions select which get there in states without
+	// By rules Executions: the targets that executions select which get there in states without
 	// doubt, and those that all other states have in common. Both ascend.
 	sure, common []bytecode.PC
 	doubted      bool // there are others
@@ -80,7 +80,7 @@ func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 	v := r.target(pc, in, s)
 	ind := r.a.indirect(pc)
 	var to []bytecode.PC
-	sel := selection{doubt: s.doubt, off: r.a.opt.Rules != Exact}
+	sel := selection{doubt: s.doubt, off: r.a.opt.Rules != Executions}
 	v.each(func(a *Alt) {
 		ts, why := r.a.targets(a)
 		if why == "" && len(ts) == 0 {

@@ -27,7 +27,7 @@ func TestCovered(t *testing.T) {
 		"misled": {frames: []*frame{{}}, cover: true, misled: true},
 		"ghosts": {frames: []*frame{{}}, cover: true, ghosts: 1 << 3},
 	} {
-		if s.leq(plain, Kernel) || !s.leq(s.fork(), Kernel) {
+		if s.leq(plain, Verifier) || !s.leq(s.fork(), Verifier) {
 			t.Errorf("%s: covered by one without, or not by one with", name)
 		}
 	}

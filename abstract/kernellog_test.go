@@ -187,7 +187,7 @@ func TestKernelLogs(t *testing.T) {
 			t.Fatal(err)
 		}
 		visits, programs, outside := 0, 0, map[string]int{}
-		opt := Options{Rules: Kernel}
+		opt := Options{Rules: Verifier}
 		for {
 			rec, err := rd.Next()
 			if errors.Is(err, io.EOF) {

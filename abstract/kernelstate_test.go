@@ -246,7 +246,7 @@ func (f *Facts) covers(b cfg.BlockID, regs map[int]kernelValue) (same, ok bool) 
 // fixpoint is the loop of facts and targets.
 func fixpoint(t *testing.T, p *bytecode.Program) (*cfg.Graph, *Facts) {
 	t.Helper()
-	return fixpointOf(t, p, Options{Rules: Kernel})
+	return fixpointOf(t, p, Options{Rules: Verifier})
 }
 
 func fixpointOf(t *testing.T, p *bytecode.Program, opt Options) (*cfg.Graph, *Facts) {

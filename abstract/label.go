@@ -76,7 +76,7 @@ func labelSlots(p *bytecode.Program, off scalar.S, str stride) ([]bytecode.PC, b
 // constants returns the result of a load from a read-only map at a few possible offsets. The
 // kernel uses the value only at a constant offset.
 func (r *run) constants(acc access, a *Alt, m *bytecode.Map) *Value {
-	if r.a.opt.Rules == Kernel {
+	if r.a.opt.Rules == Verifier {
 		return nil
 	}
 	offs, few := a.Off.Enumerate(maxLabels * bytecode.SlotSize)

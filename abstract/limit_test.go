@@ -18,7 +18,7 @@ func TestStatesAreLimited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, rules := range []Rules{Kernel, Exact} {
+	for _, rules := range []Rules{Verifier, Executions} {
 		f := Analyze(p, g, Options{Rules: rules})
 		for b := range g.Blocks {
 			if !f.BlockReached(cfg.BlockID(b)) {

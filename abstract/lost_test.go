@@ -83,7 +83,7 @@ func TestPartOfVagueSpill(t *testing.T) {
 		want bool
 	}{{scalar.Range(0, 8), true}, {scalar.Range(1, 8), false}} {
 		f := &frame{}
-		f.spill(1, 8, &Value{Alt: Alt{Kind: Number, flags: loose, Off: c.off}}, Kernel)
+		f.spill(1, 8, &Value{Alt: Alt{Kind: Number, flags: loose, Off: c.off}}, Verifier)
 		if got := f.get(1).vague(4, 4); got != c.want {
 			t.Errorf("%v: %v, want %v", f.get(1).val, got, c.want)
 		}

@@ -96,7 +96,7 @@ func TestNull(t *testing.T) {
 		a.Emit(exit, 0, 0, 0, 0)
 		p := a.Program("p")
 		p.Type = tt.typ
-		_, f := analyze(t, p, abstract.Kernel)
+		_, f := analyze(t, p, abstract.Verifier)
 		if got := [2]cfg.Truth{f.Reach(null), f.Reach(some)}; got != [2]cfg.Truth{tt.null, tt.some} {
 			t.Errorf("%s: null %v, not null %v, want %v and %v", tt.name, got[0], got[1], tt.null, tt.some)
 		}
@@ -125,7 +125,7 @@ func TestPacketTwice(t *testing.T) {
 	a.Emit(exit, 0, 0, 0, 0)
 	p := a.Program("p")
 	p.Type = "sched_cls"
-	_, f := analyze(t, p, abstract.Kernel)
+	_, f := analyze(t, p, abstract.Verifier)
 	if f.Reach(at) == cfg.Yes || f.Reach(good) != cfg.Yes {
 		t.Errorf("behind the second test %v, where there is room %v", f.Reach(at), f.Reach(good))
 	}
@@ -148,7 +148,7 @@ func TestGlobalPerhapsCalled(t *testing.T) {
 	at := a.PC()
 	a.Emit(movX, 0, 1, 0, 0)
 	a.Emit(exit, 0, 0, 0, 0)
-	_, f := analyze(t, a.Program("p"), abstract.Kernel)
+	_, f := analyze(t, a.Program("p"), abstract.Verifier)
 	if got := f.Reach(at); got != cfg.Maybe {
 		t.Errorf("a global function that is perhaps called is reached: %v", got)
 	}

@@ -29,7 +29,7 @@ func TestPending(t *testing.T) {
 		if len(p.Relocs) == 0 {
 			t.Errorf("%s: no relocations", p.Name)
 		}
-		for _, rules := range []abstract.Rules{abstract.Exact, abstract.Kernel} {
+		for _, rules := range []abstract.Rules{abstract.Executions, abstract.Verifier} {
 			g, f := analyze(t, p, rules)
 			for b := range g.Blocks {
 				if !f.BlockReached(cfg.BlockID(b)) {

@@ -9,7 +9,7 @@ import (
 )
 
 // Quirks are the ways in which a kernel's verifier computes values differently from Linux 7.3's.
-// They apply to rules Kernel. Facts with quirks may be wrong about executions, as the kernel is.
+// They apply to rules Verifier. Facts with quirks may be wrong about executions, as the kernel is.
 type Quirks struct {
 	// NoDivision: quotients and remainders are unknown (before Linux 7.0).
 	NoDivision bool
@@ -243,7 +243,7 @@ func (r *run) checkEntries(pc bytecode.PC, reg bytecode.Reg, a *Alt) {
 // since 6.8.
 func (a *analyzer) uncalled() []int {
 	var out []int
-	for sub := 1; sub < len(a.p.Subprogs) && a.opt.Rules == Kernel; sub++ {
+	for sub := 1; sub < len(a.p.Subprogs) && a.opt.Rules == Verifier; sub++ {
 		if a.p.Subprogs[sub].Global && !a.p.Subprogs[sub].Exception {
 			a.f.felt.AllGlobals = true
 			out = append(out, sub)

@@ -88,7 +88,7 @@ func TestDecided(t *testing.T) {
 		a.Emit(exit, 0, 0, 0, 0)
 		p := a.Program("p")
 		for _, v := range []kernel.Version{6001, 6004, 6008, 6012, 6018, 7000, 7003} {
-			opt := abstract.Options{Rules: abstract.Kernel, Quirks: abstract.QuirksOf(kernel.Of(v))}
+			opt := abstract.Options{Rules: abstract.Verifier, Quirks: abstract.QuirksOf(kernel.Of(v))}
 			_, f := analyzeWith(t, p, opt)
 			want := cfg.Yes
 			switch {

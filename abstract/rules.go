@@ -8,18 +8,18 @@ import (
 type Rules uint8
 
 const (
-	// Exact follows executions, as precisely as package scalar allows: an indirect jump goes to
+	// Executions follows executions, as precisely as package scalar allows: an indirect jump goes to
 	// the entries at possible offsets.
-	Exact Rules = iota
-	// Kernel follows Linux 7.3's verifier: its own arithmetic and branch decisions, and every
+	Executions Rules = iota
+	// Verifier follows Linux 7.3's verifier: its own arithmetic and branch decisions, and every
 	// entry between the smallest and the largest index. The kernel removes code that it does not
 	// reach.
-	Kernel
+	Verifier
 )
 
 // alu returns the result of a binary or unary operation.
 func (r Rules) alu(op scalar.Op, is32 bool, dst, src scalar.S) scalar.S {
-	if r == Kernel {
+	if r == Verifier {
 		return sane(scalar.KernelALU(op, is32, dst, src))
 	}
 	return scalar.ALU(op, is32, dst, src)
@@ -34,7 +34,7 @@ func sane(s scalar.S) scalar.S {
 // offset returns a pointer's offset after adding or subtracting v.
 func (r Rules) offset(off, v scalar.S, sub bool) scalar.S {
 	switch {
-	case r == Kernel:
+	case r == Verifier:
 		return scalar.KernelPtrOffset(off, v, sub)
 	case sub:
 		return scalar.ALU(scalar.Sub, false, off, v)
@@ -44,7 +44,7 @@ func (r Rules) offset(off, v scalar.S, sub bool) scalar.S {
 
 // narrow returns the value of s after a load of so many bytes.
 func (r Rules) narrow(s scalar.S, bytes int, signed bool) scalar.S {
-	if r == Kernel {
+	if r == Verifier {
 		return scalar.KernelNarrow(s, bytes, signed)
 	}
 	return s.Narrow(bytes, signed)
@@ -53,7 +53,7 @@ func (r Rules) narrow(s scalar.S, bytes int, signed bool) scalar.S {
 // decide returns what is known of a conditional jump, and whether the kernel may know
 // more.
 func (o *Options) decide(c scalar.Cond, is32 bool, a, b scalar.S, same bool) (out scalar.Outcome, guess bool) {
-	if o.Rules == Kernel {
+	if o.Rules == Verifier {
 		newest := scalar.KernelDecide(c, is32, a, b, same)
 		o.feelDecision(newest, c, is32, a, b, same)
 		return o.Quirks.decide(newest, c, is32, a, b, same)
@@ -63,7 +63,7 @@ func (o *Options) decide(c scalar.Cond, is32 bool, a, b scalar.S, same bool) (ou
 
 // refine returns what is known of a and b on the edge on which c holds.
 func (o *Options) refine(c scalar.Cond, is32 bool, a, b scalar.S) (x, y scalar.S) {
-	if o.Rules == Kernel {
+	if o.Rules == Verifier {
 		x, y = scalar.KernelRefine(c, is32, a, b)
 		if u, v, other := o.byRanges(c, is32, a, b); other && o.Quirks.NoTrying {
 			x, y = scalar.Join(x, u), scalar.Join(y, v)

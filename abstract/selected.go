@@ -12,7 +12,7 @@ import (
 func (a *Access) Indices(p *bytecode.Program, rules Rules) []int {
 	if a.Table >= 0 {
 		n := len(p.Tables[a.Table].Targets)
-		if rules == Kernel {
+		if rules == Verifier {
 			return rangeEntries(a.Off, n)
 		}
 		return exactEntries(a.Off, a.str, a.src, n)
@@ -104,7 +104,7 @@ func (d *Indirect) Selected(p *bytecode.Program, rules Rules) []bytecode.PC {
 	return d.targets(p, rules, d.Accesses)
 }
 
-// Proven returns those of Selected, by rules Exact, that some execution selects, if any
+// Proven returns those of Selected, by rules Executions, that some execution selects, if any
 // gets to the jump: the numbers that decide are free of each other, and their sets have no
 // members besides those that are computed. If it is not known of any state whether an
 // execution gets there in it, those are proven that all states select.

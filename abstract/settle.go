@@ -7,7 +7,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Settle decides by a walk the questions that facts f with rules Kernel and the same options
+// Settle decides by a walk the questions that facts f with rules Verifier and the same options
 // leave open: where states were joined, the verifier may or may not have one of them. A walk of
 // all its paths shows which, if it ends within steps instructions. The result is f itself if no
 // question was open or none could be decided.

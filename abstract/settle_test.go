@@ -84,7 +84,7 @@ func TestSettleCallback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	opt := Options{Rules: Kernel}
+	opt := Options{Rules: Verifier}
 	f := Analyze(p, g, opt)
 	if got := Settle(p, f, opt, 1000).Reach(at); f.Reach(at) != cfg.Maybe || got != cfg.Maybe {
 		t.Errorf("%v, settled %v, want maybe", f.Reach(at), got)
@@ -308,7 +308,7 @@ func TestSettleEdges(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		opt := Options{Rules: Kernel}
+		opt := Options{Rules: Verifier}
 		f := Analyze(p, g, opt)
 		s := Settle(p, f, opt, 50_000)
 		if s == f {

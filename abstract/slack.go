@@ -12,7 +12,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// By rules Exact a number is without slack when some execution has each of its
+// By rules Executions a number is without slack when some execution has each of its
 // members, and loose else. What a program reads from outside may be anything, each
 // reading for itself; a computation keeps that as far as the set of its results
 // can be stated, and a branch as far as the set of what is left can. Numbers from
@@ -210,7 +210,7 @@ func (d *readings) move(by int8) {
 // fresh notes that the instruction at pc has read the number in a register from
 // outside, unless it is known where it comes from.
 func (r *run) fresh(pc bytecode.PC, reg bytecode.Reg, from uint64, s *State) {
-	if r.a.opt.Rules != Exact || reg >= bytecode.R10 || s.regs[reg] == nil {
+	if r.a.opt.Rules != Executions || reg >= bytecode.R10 || s.regs[reg] == nil {
 		return
 	}
 	v := s.regs[reg]
@@ -229,7 +229,7 @@ func (r *run) fresh(pc bytecode.PC, reg bytecode.Reg, from uint64, s *State) {
 
 // freshArgs is fresh for the arguments of a function of which nothing is known.
 func (r *run) freshArgs(pc bytecode.PC, s *State) {
-	for reg := bytecode.R1; reg <= bytecode.R5 && r.a.opt.Rules == Exact; reg++ {
+	for reg := bytecode.R1; reg <= bytecode.R5 && r.a.opt.Rules == Executions; reg++ {
 		r.fresh(pc, reg, r.a.readingAt(pc, int(reg)), s)
 	}
 }
@@ -465,7 +465,7 @@ func (a *Alt) member(v uint64) bool {
 func (c *compare) left(cond scalar.Cond, old, b *Value, off scalar.S) *Value {
 	v := old.with(off)
 	v.flags |= b.flags & stands
-	if c.r.a.opt.Rules != Exact {
+	if c.r.a.opt.Rules != Executions {
 		return v
 	}
 	v.src, v.flags = old.src, old.flags
@@ -494,7 +494,7 @@ func (c *compare) left(cond scalar.Cond, old, b *Value, off scalar.S) *Value {
 // said of them.
 func (c *compare) correlate(s *State) {
 	with := c.a.src.with(c.b.src)
-	if c.r.a.opt.Rules != Exact || with == nil {
+	if c.r.a.opt.Rules != Executions || with == nil {
 		return
 	}
 	on := *with

@@ -22,7 +22,7 @@ func TestSpare(t *testing.T) {
 		if err != nil {
 			return
 		}
-		for _, rules := range []Rules{Kernel, Exact} {
+		for _, rules := range []Rules{Verifier, Executions} {
 			kept := Analyze(p, g, Options{Rules: rules, all: true})
 			f := Analyze(p, g, Options{Rules: rules, large: 1})
 			if f.spared == nil {

@@ -65,7 +65,7 @@ func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 	if off == v.Off && held == v.held() {
 		return v
 	}
-	if acc.signed && v.id != 0 && r.a.opt.Rules == Kernel {
+	if acc.signed && v.id != 0 && r.a.opt.Rules == Verifier {
 		if r.a.f.felt.SharedFill = true; r.a.opt.Quirks.SharedFill {
 			s.misled, s.cover = true, true
 		}
@@ -163,7 +163,7 @@ func stackUnknown(f *frame) *Value {
 
 // loadStackRange returns what is known of a load at a variable offset. The
 // kernel keeps nothing but zeros (kernel/bpf/verifier.c
-// mark_reg_stack_read, Linux 7.3); by rules Exact code addresses are kept beyond
+// mark_reg_stack_read, Linux 7.3); by rules Executions code addresses are kept beyond
 // that, so that a table of labels on the stack can be followed.
 func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value {
 	zero := true
@@ -179,7 +179,7 @@ func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value 
 		}
 		codes = append(codes, sl.whole().alts()...)
 	}
-	if few && len(codes) > 0 && r.a.opt.Rules == Exact {
+	if few && len(codes) > 0 && r.a.opt.Rules == Executions {
 		return fromAlts(codes)
 	}
 	vague := true // zero to the verifier, perhaps
@@ -206,7 +206,7 @@ func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value 
 // before 7.3 takes bytes for 0 that were all stored as such, or that are all part of one
 // spilled 0, but not a mixture (kernel/bpf/verifier.c mark_reg_stack_read).
 func (r *run) zeroByte(s *slot, b int) bool {
-	if s.bytes[b] == byteZero || !s.zeroByte(b) || r.a.opt.Rules == Exact {
+	if s.bytes[b] == byteZero || !s.zeroByte(b) || r.a.opt.Rules == Executions {
 		return s.zeroByte(b)
 	}
 	r.a.f.felt.NoMixedZeros = true
@@ -243,7 +243,7 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 	case fixed && only:
 		f.fill(lo, lo+int64(acc.size), kind)
 	default:
-		if r.a.opt.Rules == Kernel {
+		if r.a.opt.Rules == Verifier {
 			r.a.f.felt.KeptZeros = f.weakSpills(lo, hi+int64(acc.size), kind, r.a.opt.Quirks.KeptZeros) || r.a.f.felt.KeptZeros
 		}
 		f.weak(lo, hi+int64(acc.size), kind)
@@ -271,7 +271,7 @@ func (f *frame) spill(num int16, size int, val *Value, rules Rules) {
 	f.scrub(sl)
 	if size < 8 && val.Off.Umax() >= 1<<(8*size) {
 		val = val.unlinked()
-		if c, ok := val.constant(); ok && rules == Exact {
+		if c, ok := val.constant(); ok && rules == Executions {
 			val = constant(c & (1<<(8*size) - 1))
 		}
 	}

@@ -15,7 +15,7 @@ import (
 // 6.12 and 7.2, and programs that 6.19.14 was asked of.
 func (r *run) staleLink(in bytecode.Insn, op scalar.Op, dst, out *Value) bool {
 	const left = sum | stale
-	if r.a.opt.Rules != Kernel || dst.id == 0 && dst.delta == 0 && dst.flags&left == 0 {
+	if r.a.opt.Rules != Verifier || dst.id == 0 && dst.delta == 0 && dst.flags&left == 0 {
 		return false
 	}
 	_, fixed := dst.Off.IsConst()

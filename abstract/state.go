@@ -26,7 +26,7 @@ type State struct {
 	// current one, then the callers' if one of their addresses was handed on.
 	frames []*frame
 	// outer holds values of callers that are not in sight and linked to what is, by rules
-	// Kernel: see hidden. The slice is not changed.
+	// Verifier: see hidden. The slice is not changed.
 	outer []*Value
 	// sums says whether the kernel has Quirks.StaleLinks.
 	sums  *sums
@@ -36,7 +36,7 @@ type State struct {
 	// certain: a socket or an object that the program must release. 0 for none. See hold.go.
 	held int32
 	// tested are the fields of the context, as ctxOf has them, on which a branch was decided, by
-	// rules Exact.
+	// rules Executions.
 	tested uint8
 	// ghosts are registers that nothing reads any more and that may still be linked to others,
 	// with Quirks.DeadLinks.
@@ -49,7 +49,7 @@ type State struct {
 	// without it is, but for what decides nothing, a state that the verifier itself
 	// has on some path. It is never taken back.
 	cover bool
-	// doubt says, by rules Exact, that perhaps no execution takes a branch on the way: it was
+	// doubt says, by rules Executions, that perhaps no execution takes a branch on the way: it was
 	// decided by numbers that may not be free of each other, or have fewer values than stated.
 	doubt bool
 	// misled reports that the verifier may know a wrong number, by Quirks.StaleLinks; then the
@@ -238,7 +238,7 @@ func (s *State) renumber() {
 
 // leq reports whether every execution that s describes is described by t, by
 // comparing part by part (kernel/bpf/states.c states_equal, Linux 7.3), and
-// whether t is as certain, which only rules Kernel ask for.
+// whether t is as certain, which only rules Verifier ask for.
 func (s *State) leq(t *State, rules Rules) bool {
 	var at uint8
 	return s.leqFrom(t, rules, &at)
@@ -247,10 +247,10 @@ func (s *State) leq(t *State, rules Rules) bool {
 // leqFrom is leq that compares one register first: the one that distinguished s and t, or similar
 // states, the last time. It records the one that does.
 func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
-	if len(s.frames) != len(t.frames) || rules == Kernel && t.cover && !s.cover || t.doubt && !s.doubt ||
+	if len(s.frames) != len(t.frames) || rules == Verifier && t.cover && !s.cover || t.doubt && !s.doubt ||
 		s.misled && !t.misled ||
 		s.sent != t.sent && (!t.sent || !t.cover) ||
-		s.ghosts&^t.ghosts != 0 || rules == Kernel && s.locked != t.locked || !s.value(int(*at)).leq(t.value(int(*at))) {
+		s.ghosts&^t.ghosts != 0 || rules == Verifier && s.locked != t.locked || !s.value(int(*at)).leq(t.value(int(*at))) {
 		return false
 	}
 	ids := idMap{sums: s.sums}

@@ -12,8 +12,8 @@ import (
 
 // bothRules calls f with each set of rules.
 func bothRules(f func(abstract.Rules)) {
-	f(abstract.Exact)
-	f(abstract.Kernel)
+	f(abstract.Executions)
+	f(abstract.Verifier)
 }
 
 // TestGivenUp calls a function with more states than are kept apart, each with
@@ -109,7 +109,7 @@ func TestUnsetOnOneWay(t *testing.T) {
 			a.Label("meet")
 			a.Emit(movX, 0, 2, 0, 0)
 			a.Emit(exit, 0, 0, 0, 0)
-			_, f := analyze(t, a.Program("p"), abstract.Kernel)
+			_, f := analyze(t, a.Program("p"), abstract.Verifier)
 			if !slices.ContainsFunc(f.Faults(), func(x abstract.Fault) bool { return x.Kind == abstract.UnsetRegister && x.Proven }) {
 				t.Errorf("set on the first way %v, known %v: the read on the other way is no proven fault", first, known)
 			}
@@ -153,7 +153,7 @@ func TestWhyUnresolved(t *testing.T) {
 	a.Emit(ldx, 2, 2, 0, 0)
 	a.Emit(bytecode.CodeGotox, 2, 0, 0, 0)
 	a.Emit(exit, 0, 0, 0, 0)
-	_, f := analyze(t, a.Program("p"), abstract.Kernel)
+	_, f := analyze(t, a.Program("p"), abstract.Verifier)
 	for _, d := range f.Indirect() {
 		if d.Unresolved == "" || strings.Contains(d.Unresolved, "written") {
 			t.Errorf("unresolved because %q", d.Unresolved)
@@ -203,7 +203,7 @@ func TestZerosBesideSpill(t *testing.T) {
 	a.Label("zero")
 	a.Emit(mov, 0, 0, 0, 0)
 	a.Emit(exit, 0, 0, 0, 0)
-	if _, f := analyze(t, a.Program("p"), abstract.Kernel); !f.Reached(other) {
+	if _, f := analyze(t, a.Program("p"), abstract.Verifier); !f.Reached(other) {
 		t.Error("zeros beside a spilled value that is overwritten in part are kept")
 	}
 }

@@ -84,7 +84,7 @@ func (a *Alt) notCode(wanted string) string {
 // indices returns the indices of the table entries that an alternative's byte
 // offsets select, by the analysis's rules, of n entries.
 func (a *analyzer) indices(x *Alt, n int) []int {
-	if a.opt.Rules == Kernel {
+	if a.opt.Rules == Verifier {
 		return rangeEntries(x.Off, n)
 	}
 	return exactEntries(x.Off, x.str, x.src, n)

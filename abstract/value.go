@@ -69,8 +69,8 @@ type Alt struct {
 	Off   scalar.S // the number itself, or the pointer's byte offset from the start of its object
 	str   stride   // of Off
 	org   origin
-	src   *readings // what the variable part of Off depends on, by rules Exact
-	wide  *scalar.S // by rules Kernel, what states that this one stands for hold instead of Off: see cover.go
+	src   *readings // what the variable part of Off depends on, by rules Executions
+	wide  *scalar.S // by rules Verifier, what states that this one stands for hold instead of Off: see cover.go
 }
 
 // origin says which instruction bounded the variable part of an Alt.

@@ -83,7 +83,7 @@ func Walk(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) Outcome {
 
 // newWalker returns a walker that is about to set out.
 func newWalker(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) *walker {
-	opt.Rules = Kernel
+	opt.Rules = Verifier
 	a := &analyzer{p: p, g: g, opt: opt.Options, f: newFacts(p, g), kinds: make([]accessKind, p.Len()),
 		cover: newCovering(p, g, false)}
 	a.opt.felt = &a.f.felt

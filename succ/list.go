@@ -80,14 +80,14 @@ func (r *Result) answer(d *Indirect, p *bytecode.Program, k, e *abstract.Indirec
 		d.Status, d.Reason = Exact, "no execution reaches it"
 		return
 	}
-	d.Range = k.Selected(p, abstract.Kernel)
+	d.Range = k.Selected(p, abstract.Verifier)
 	d.Refused = k.Refused
 	if e == nil {
 		d.Status, d.Reason = Exact, "no execution reaches it, but the verifier does"
 		d.Tables = tables(p, k, nil, r.errs)
 		return
 	}
-	d.Exact = e.Selected(p, abstract.Exact)
+	d.Exact = e.Selected(p, abstract.Executions)
 	switch {
 	case k.Unresolved != "" && e.Unresolved == "": // the verifier has no range, and refuses the jump
 		d.Range = d.Exact

@@ -28,7 +28,7 @@ func (r *Result) reason(p *bytecode.Program, d *Indirect, e *abstract.Indirect) 
 	}
 	var selected []bytecode.PC
 	if len(e.Funcs) > 0 && len(e.Accesses) > 0 {
-		selected = e.Selected(p, abstract.Exact)
+		selected = e.Selected(p, abstract.Executions)
 	}
 	for _, sub := range e.Funcs {
 		start := p.Subprogs[sub].Start
@@ -62,7 +62,7 @@ func (r *Result) bound(p *bytecode.Program, a abstract.Access) string {
 	where := ""
 	if a.Table >= 0 {
 		where = p.Tables[a.Table].Name
-	} else if idx := a.Indices(p, abstract.Exact); len(idx) > 0 {
+	} else if idx := a.Indices(p, abstract.Executions); len(idx) > 0 {
 		_, _, where = extent(&p.Maps[a.Map], idx[0])
 	}
 	if c, ok := a.Off.IsConst(); ok {

@@ -161,10 +161,10 @@ func (a *analysed) facts(p *bytecode.Program, opt abstract.Options) *abstract.Fa
 // executed returns the facts about executions; like are others on the same graph.
 func (a *analysed) executed(p *bytecode.Program, coarse *cfg.Graph, like *abstract.Facts) *abstract.Facts {
 	if coarse != nil {
-		return abstract.Analyze(p, a.graph, abstract.Options{Rules: abstract.Exact, Coarse: coarse, Like: like})
+		return abstract.Analyze(p, a.graph, abstract.Options{Rules: abstract.Executions, Coarse: coarse, Like: like})
 	}
 	if a.exact == nil {
-		a.exact = abstract.Analyze(p, a.graph, abstract.Options{Rules: abstract.Exact, Like: like})
+		a.exact = abstract.Analyze(p, a.graph, abstract.Options{Rules: abstract.Executions, Like: like})
 	}
 	return a.exact
 }
@@ -176,7 +176,7 @@ func (m *Memo) Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	kernel := abstract.Options{Rules: abstract.Kernel, Quirks: opt.Quirks}
+	kernel := abstract.Options{Rules: abstract.Verifier, Quirks: opt.Quirks}
 	g, facts := on.graph, on.facts(p, kernel)
 	r := &Result{Graph: g, Targets: &cfg.Targets{}, Facts: facts, Exact: facts, errs: opt.Quirks.NoLoadOffset,
 		quirks: opt.Quirks, felt: facts.Felt(), config: facts.ReadsConfig()}

@@ -24,12 +24,12 @@ func tables(p *bytecode.Program, k, e *abstract.Indirect, errs bool) []TableUse 
 			Min: x.entries, Max: -1, Selected: []int{}})
 		return &uses[len(uses)-1]
 	}
-	each(p, k, abstract.Kernel, func(t, m int, x label) {
+	each(p, k, abstract.Verifier, func(t, m int, x label) {
 		u := use(t, m, x)
 		u.Min, u.Max = min(u.Min, x.index), max(u.Max, x.index)
 	})
 	if e != nil {
-		each(p, e, abstract.Exact, func(t, m int, x label) {
+		each(p, e, abstract.Executions, func(t, m int, x label) {
 			if u := use(t, m, x); errs || x.index >= u.Min && x.index <= u.Max {
 				u.Selected = append(u.Selected, x.index)
 			}

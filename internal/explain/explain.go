@@ -296,7 +296,7 @@ func (x *Explainer) verdict() *rules.Verdict {
 // before returns the states of executions before an instruction.
 func (x *Explainer) before(pc bytecode.PC) []*abstract.State {
 	if x.replay == nil {
-		x.replay = abstract.NewReplay(x.a.Succ.Exact, abstract.Options{Rules: abstract.Exact})
+		x.replay = abstract.NewReplay(x.a.Succ.Exact, abstract.Options{Rules: abstract.Executions})
 	}
 	return x.replay.Before(pc)
 }
