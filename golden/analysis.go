@@ -9,7 +9,7 @@ func InputOf(a *pipeline.Analysis) (Input, error) {
 		return Input{}, a.ImageErr
 	}
 	return Input{
-		Program: a.Program, Succ: a.Succ, Xlated: a.Xlated.Xlated, Funcs: a.Xlated.Program.Funcs, Image: a.Image,
-		Unpredicted: len(a.Xlated.Unpredicted), Unverified: !a.Profile.Verified(),
+		Program: a.Program, Succ: a.Succ, Xlated: a.Rewrite.Xlated, Funcs: a.Rewrite.Program.Funcs, Image: a.Image,
+		Unpredicted: len(a.Rewrite.Unpredicted), Unverified: !a.Profile.Verified(),
 	}, nil
 }

@@ -169,7 +169,7 @@ func (c *comparison) entry(l *Layout, f Func) int {
 	return -1
 }
 
-// funcSize tells the size of a function.
+// funcSize returns the size of a function.
 func funcSize(f Func) string {
 	if f.Offset < 0 {
 		return "removed by the verifier"

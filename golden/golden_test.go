@@ -45,8 +45,8 @@ func analyse(t testing.TB, file, profile string) []*pipeline.Analysis {
 
 // layoutOf returns the layout of an analysis.
 func layoutOf(a *pipeline.Analysis) *golden.Layout {
-	return golden.Of(golden.Input{Program: a.Program, Succ: a.Succ, Xlated: a.Xlated.Xlated, Funcs: a.Xlated.Program.Funcs,
-		Image: a.Image, Unpredicted: len(a.Xlated.Unpredicted)})
+	return golden.Of(golden.Input{Program: a.Program, Succ: a.Succ, Xlated: a.Rewrite.Xlated, Funcs: a.Rewrite.Program.Funcs,
+		Image: a.Image, Unpredicted: len(a.Rewrite.Unpredicted)})
 }
 
 // TestRoundTrip reads back the layout of every program of the corpus.

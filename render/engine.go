@@ -26,7 +26,7 @@ type Engine interface {
 	Place(g Graph) (Placed, error)
 }
 
-// ContextEngine is an Engine that can be stopped and tells how far it is.
+// ContextEngine is an Engine that can be stopped and reports its progress.
 type ContextEngine interface {
 	Engine
 	// PlaceContext places the graph like Place. It returns the context's error

@@ -51,8 +51,8 @@ func (c *checkRun) addTo(p *report.Program, fs []check.Finding) {
 	})
 }
 
-// otherShards looks at the inputs of other shards that have lines which are dead in
-// ours: they may be alive there. So what is told does not depend on the shards.
+// otherShards analyses the inputs of other shards that contain lines which are dead in
+// ours: they may be alive there. So the findings do not depend on the shards.
 func (c *checkRun) otherShards(outs []*report.Input) {
 	wanted := check.Lines{}
 	for i := range c.found {
@@ -69,7 +69,7 @@ func (c *checkRun) otherShards(outs []*report.Input) {
 		}
 		s, err := guard(func() (input.Source, error) { return c.std.opener.Open(f.Name, input.Selector{}) })
 		if err != nil {
-			continue // its own shard says so
+			continue // its own shard reports it
 		}
 		prof, err := c.profileFor(s)
 		if err != nil {

@@ -92,11 +92,11 @@ func onProfile(a *pipeline.Analysis, fs []check.Finding) report.OnProfile {
 		o.Verdict, o.Message, o.Insn = report.Refused, fs[i].Kernel, int(fs[i].PC)
 		return o
 	}
-	if unwinds := (*rewrite.UnwindError)(nil); errors.As(a.XlatedErr, &unwinds) {
+	if unwinds := (*rewrite.UnwindError)(nil); errors.As(a.RewriteErr, &unwinds) {
 		o.Verdict, o.Message, o.Insn = report.Unknown, rules.UnwindText, int(unwinds.Insn)
 	}
-	if a.Xlated != nil {
-		o.Slots = len(a.Xlated.Program.Insns)
+	if a.Rewrite != nil {
+		o.Slots = len(a.Rewrite.Program.Insns)
 	}
 	if a.Image != nil {
 		o.Bytes = len(a.Image.Code)

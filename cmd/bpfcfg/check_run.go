@@ -63,7 +63,7 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 				n := 0
 				if in != nil {
 					n = len(in.Programs)
-					in.Pack() // with thousands of inputs it is what memory goes to
+					in.Pack() // with thousands of inputs the findings are most of the memory
 				}
 				mu.Lock()
 				c.found[i].addTo(c.join)
@@ -130,7 +130,7 @@ func (c *checkRun) profileName() string {
 	return jit.DefaultProfile
 }
 
-// nothing says why there is no program to check.
+// nothing returns the reason why there is no program to check.
 func (c *checkRun) nothing(r *report.Report) string {
 	if sel := c.inputs.Selector; !sel.All() {
 		return "nothing in the inputs matches --prog " + sel.String()

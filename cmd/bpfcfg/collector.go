@@ -6,9 +6,9 @@ import (
 	"runtime/debug"
 )
 
-// Go's collector lets the heap double. That is too little where the heap is small: a run
-// over one object would be collected every four megabytes, though all it ever makes would
-// fit. Where it is large, it is more than most machines want to give.
+// By default the heap may double before Go's collector runs. That is too early for a small
+// heap: a run over one object would collect every four megabytes, although everything it
+// ever allocates would fit. For a large heap it is more than most machines can spare.
 const (
 	smallHeap = 32 << 20  // bytes up to which the heap may grow in any case
 	largeHeap = 128 << 20 // bytes in use from which on it grows by half alone

@@ -61,8 +61,8 @@ func (goldenUpdateCmd) Help() string {
   bpfcfg golden update prog.o#xdp_main --dir golden --profile linux-7.3`
 }
 
-// Run implements the verb. A pipeline that accepts its own result checks
-// nothing, so it has to ask twice.
+// Run implements the verb. A pipeline that accepts its own result checks nothing, so in CI
+// the flag --force is needed.
 func (c *goldenUpdateCmd) Run(std streams, p *process) error {
 	if ci := os.Getenv("CI"); ci != "" && ci != "false" && ci != "0" && !c.Force {
 		return usagef("golden update does not run in CI (the variable CI is set): " +
@@ -92,7 +92,8 @@ func (c *goldenFlags) run(std streams, act goldenfiles.Action) error {
 		j := &files.Jobs[i]
 		progress(std.err, i, len(files.Jobs), j.Name+" "+j.Profile.Name)
 		if o.err != nil {
-			failed = append(failed, goldenfiles.Failure{Source: j.Source, Failure: input.Failure{Name: j.Name, Section: j.Section, Err: o.err}})
+			failed = append(failed, goldenfiles.Failure{Source: j.Source,
+				Failure: input.Failure{Name: j.Name, Section: j.Section, Err: o.err}})
 		}
 		if o.r.Status != "" {
 			results = append(results, o.r)

@@ -102,7 +102,7 @@ func listText(w io.Writer, s input.Source) error {
 	return nil
 }
 
-// compilerText names a compiler, with what it does to control flow.
+// compilerText names a compiler, with a remark on what it does to control flow.
 func compilerText(c load.Compiler) string {
 	text := visible.Text(c.Text)
 	if r := c.Remark(); r != "" {
@@ -153,8 +153,8 @@ func listDoc(s input.Source) listDocument {
 	}
 	doc := document{Schema: schema, Input: s.Name, Programs: []any{}, Notes: s.Diags}
 	for _, p := range s.Programs {
-		d := programDoc{Head: stage.HeadOf(p), Type: p.Type, Subprograms: stage.Subprograms(p), Tables: []tableDoc{}, Maps: []string{},
-			Diagnostics: append([]string{}, p.Diags...)}
+		d := programDoc{Head: stage.HeadOf(p), Type: p.Type, Subprograms: stage.Subprograms(p),
+			Tables: []tableDoc{}, Maps: []string{}, Diagnostics: append([]string{}, p.Diags...)}
 		d.Gotox, d.Callx = indirectCount(p)
 		relocs, config := unsettled([]*bytecode.Program{p})
 		for _, n := range relocs {
@@ -201,8 +201,8 @@ var switchLine = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^\s*(?:\}\s*)?switch\s*\(`)
 })
 
-// untabled says which switches of C have no jump table, and why that may be. Of many
-// it names the first few.
+// untabled lists the C switch statements without a jump table, and the possible reason.
+// If there are many, it names the first few.
 func untabled(programs []*bytecode.Program) []string {
 	const most = 3
 	type place struct {

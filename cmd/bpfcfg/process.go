@@ -17,12 +17,11 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/record"
 )
 
-// process is what a run has that must be put in order when it is told to stop:
-// by the keyboard, by a service manager, by a terminal that closes.
+// process holds what a run must clean up when a signal stops it: from the keyboard,
+// from a service manager, or because the terminal closes.
 type process struct {
-	// Context ends when the run is told to stop. Work that holds more than files
-	// (a program that was started, a directory) heeds it, between hold and
-	// release.
+	// Context ends when a signal stops the run. Work that holds more than files
+	// (a started program, a directory) must watch it, between hold and release.
 	context.Context
 	cancel  context.CancelFunc
 	console *console
@@ -32,12 +31,12 @@ type process struct {
 	caught atomic.Int32 // the signal, 0 for none
 }
 
-// stopGrace is how long work that heeds the context may take to put its things
-// away. All other work is simply left where it is.
+// stopGrace is the time that work which watches the context has to clean up. All other
+// work is abandoned.
 const stopGrace = 3 * time.Second
 
-// newProcess returns a process that ends, with everything in order, when a signal
-// asks for it. Release makes it deaf again.
+// newProcess returns a process that cleans up and ends when a signal arrives. Release
+// ends the handling of signals.
 func newProcess(console *console) (p *process, release func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	p = &process{Context: ctx, cancel: cancel, console: console}
@@ -72,7 +71,7 @@ func newProcess(console *console) (p *process, release func()) {
 	}
 }
 
-// stop puts things in order before the process ends.
+// stop cleans up before the process ends.
 func (p *process) stop() {
 	p.cancel()
 	p.files.Stop()
@@ -82,9 +81,9 @@ func (p *process) stop() {
 	p.console.clear()
 }
 
-// giveUp ends the process with exitInput after a time; 0 is never. It returns what
-// to call when the work is done. Analyses do not look at a clock, so that the same
-// input always has the same answer: it is this, or none.
+// giveUp ends the process with exitInput after a time; 0 is never. The caller calls done
+// when the work is complete. Analyses themselves do not look at a clock: the same input
+// has the same answer, or none.
 func (p *process) giveUp(after time.Duration) (done func()) {
 	if after == 0 {
 		return func() {}
@@ -97,8 +96,8 @@ func (p *process) giveUp(after time.Duration) (done func()) {
 	return func() { t.Stop() }
 }
 
-// hold says that work goes on which heeds the context. It returns what to call
-// when the work has put its things away.
+// hold registers work that watches the context. The caller calls release when the work
+// has cleaned up.
 func (p *process) hold() (release func()) {
 	p.held.Add(1)
 	return func() { p.held.Add(-1) }
@@ -114,7 +113,7 @@ func (p *process) writeFunc(path string, content func(io.Writer) error) error {
 	return inputError(p.files.WriteFunc(path, content))
 }
 
-// brokenPipe reports whether a write failed because the reader has gone away.
+// brokenPipe reports whether a write failed because the reader closed the pipe.
 func brokenPipe(err error) bool { return errors.Is(err, syscall.EPIPE) }
 
 // starter returns how inputs start the kernels that they ask for.

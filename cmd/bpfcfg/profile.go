@@ -54,7 +54,7 @@ func lookupProfiles(std streams, names []string) ([]jit.Profile, error) {
 }
 
 // lookupKernels is lookupProfiles for the kernels of a policy: errors begin with the
-// place.
+// line of the policy.
 func lookupKernels(std streams, kernels []policy.Kernel) ([]jit.Profile, error) {
 	out := make([]jit.Profile, 0, len(kernels))
 	for _, k := range kernels {
@@ -86,8 +86,8 @@ func sameProfile(a *jit.Profile) func(jit.Profile) bool {
 	return func(b jit.Profile) bool { return a.Name == b.Name }
 }
 
-// standsFor says, once a run, what is not what it seems: a profile that stands for
-// a kernel that has none, and one that no kernel was compared with.
+// standsFor warns, once in a run, if a profile stands in for a kernel that has none, or
+// was never compared with a kernel.
 func (s streams) standsFor(prof jit.Profile) {
 	if prof.StandsFor != "" {
 		s.once(fmt.Sprintf("there is no profile for %s: using that of Linux %s, the nearest older one",

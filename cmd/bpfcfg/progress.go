@@ -37,9 +37,8 @@ func coloured(w io.Writer) bool {
 	return os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && terminal(w) != nil
 }
 
-// console is standard error: messages, and on a terminal a last line that
-// says how far long work has come. Whatever else is printed takes that line's
-// place.
+// console is standard error: messages, and on a terminal a last line with the progress of
+// long work. A message replaces that line.
 type console struct {
 	w    io.Writer
 	live bool // w is a terminal that can take a line away
@@ -160,8 +159,8 @@ func progressDone(w io.Writer) {
 	}
 }
 
-// sink is standard output. It keeps the first error of writing, so that those
-// who print need not ask each time, and a full disk is never a success.
+// sink is standard output. It keeps the first error of writing, so that callers need
+// not check each write, and a full disk is never a success.
 type sink struct {
 	colour string // of --color
 	w      io.Writer

@@ -97,8 +97,7 @@ func (w *written) add(path, format string, size int) error {
 	return err
 }
 
-// hint says how to open the first file, when somebody looks. Scripts need no
-// advice.
+// hint prints how to open the first file, on a terminal only.
 func (w *written) hint() {
 	if len(w.files) == 0 || terminal(w.std.out) == nil {
 		return

@@ -98,8 +98,8 @@ func (c *showCmd) Run(std streams) error {
 	return worse(failed, end(std, in))
 }
 
-// show prints one source and returns an error when a program of it could not
-// be analysed; the others are printed all the same.
+// show prints one source. It returns an error if a program could not be analysed; the
+// others are printed nevertheless.
 func (c *showCmd) show(std streams, s input.Source, st stage.Stage, prof jit.Profile, graph textgraph.Options) error {
 	failed := s.Failed
 	programs := func(yield func(any) bool) {
@@ -143,7 +143,8 @@ func (c *showCmd) show(std streams, s input.Source, st stage.Stage, prof jit.Pro
 }
 
 // one prints or returns one program.
-func (c *showCmd) one(w io.Writer, s input.Source, v *stage.View, st stage.Stage, prof jit.Profile, gap bool) (any, error) {
+func (c *showCmd) one(w io.Writer, s input.Source, v *stage.View, st stage.Stage, prof jit.Profile,
+	gap bool) (any, error) {
 	if st.Analysed {
 		analyse := s.Analyse
 		if c.graphOnly() {
@@ -159,7 +160,7 @@ func (c *showCmd) one(w io.Writer, s input.Source, v *stage.View, st stage.Stage
 		return st.JSON(v)
 	}
 	switch c.Stage {
-	case "cfg", "facts", "insns": // may be gigabytes, and fail only where writing does
+	case "cfg", "facts", "insns": // may be gigabytes, and fail only if writing fails
 		if gap {
 			fmt.Fprintln(w)
 		}

@@ -108,7 +108,7 @@ func locate(s input.Source, pos where.Position, prof jit.Profile) (*pipeline.Ana
 	}
 	off := int(pos.Offset)
 	if pos.Absolute {
-		off = int(pos.Offset - a.Xlated.Program.Addresses.Funcs[fn])
+		off = int(pos.Offset - a.Rewrite.Program.Addresses.Funcs[fn])
 	}
 	return a, fn, off, nil
 }

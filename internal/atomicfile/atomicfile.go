@@ -4,8 +4,8 @@
 //	var files atomicfile.Files
 //	err := files.Write("cfg.svg", svg)
 //
-// A process that is told to stop calls Stop from wherever it hears so, and no
-// temporary file is left:
+// A process that handles signals calls Stop before it ends, and no temporary file is
+// left:
 //
 //	go func() { <-interrupted; files.Stop(); os.Exit(130) }()
 //

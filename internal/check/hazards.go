@@ -12,7 +12,7 @@ import (
 // jump and function, targets that rewriting spoils once a target.
 func (c *context) hazardous() {
 	seen := map[string]int{} // by what counts once, to its place in found
-	for _, h := range hazard.Find(c.p, c.a.Succ, c.a.Xlated, c.a.Rules) {
+	for _, h := range hazard.Find(c.p, c.a.Succ, c.a.Rewrite, c.a.Rules) {
 		id, pc, key, text := c.hazard(h)
 		at, told := seen[string(id)+key]
 		if !told {

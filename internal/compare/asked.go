@@ -26,8 +26,8 @@ func Asked(p *bytecode.Program, told *record.Result, res *replay.Result) (*pipel
 	if err != nil {
 		return nil, err
 	}
-	if a.Xlated, a.XlatedErr = related(p, told, res.Program); a.XlatedErr != nil {
-		a.ImageErr = a.XlatedErr
+	if a.Rewrite, a.RewriteErr = related(p, told, res.Program); a.RewriteErr != nil {
+		a.ImageErr = a.RewriteErr
 		return a, nil
 	}
 	if a.Image, a.ImageErr = WithBytes(res, told.Prog.Jited); a.ImageErr != nil {
@@ -51,7 +51,7 @@ func withoutImage(p *bytecode.Program, told *record.Result, res *replay.Result) 
 	for range p.Tables {
 		x.Tables = append(x.Tables, nil)
 	}
-	a.Xlated, a.XlatedErr = related(p, told, x)
+	a.Rewrite, a.RewriteErr = related(p, told, x)
 	return a, nil
 }
 
@@ -63,7 +63,7 @@ func Without(p *bytecode.Program, prof jit.Profile, why error) (*pipeline.Analys
 	if err != nil {
 		return nil, err
 	}
-	return &pipeline.Analysis{Program: p, Profile: prof, Rules: set, Succ: r, Graph: r.Graph, XlatedErr: why,
+	return &pipeline.Analysis{Program: p, Profile: prof, Rules: set, Succ: r, Graph: r.Graph, RewriteErr: why,
 		ImageErr: why}, nil
 }
 

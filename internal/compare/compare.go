@@ -40,14 +40,14 @@ type Outcome struct {
 // code outside relocation sites, and the instruction arrays. Where the Analysis
 // itself says that a prediction is incomplete, nothing is compared.
 func Predicted(a *pipeline.Analysis, o *Observed) []Outcome {
-	if a.XlatedErr != nil {
-		return []Outcome{{What: "rewriting", Detail: a.XlatedErr.Error()}}
+	if a.RewriteErr != nil {
+		return []Outcome{{What: "rewriting", Detail: a.RewriteErr.Error()}}
 	}
-	if n := len(a.Xlated.Unpredicted); n > 0 {
-		first := a.Xlated.Unpredicted[0]
+	if n := len(a.Rewrite.Unpredicted); n > 0 {
+		first := a.Rewrite.Unpredicted[0]
 		return []Outcome{{What: "rewriting", Detail: fmt.Sprintf(
 			"%d of its instructions depend on what only the kernel knows, the first at slot %d: %s",
-			n, first, bytecode.Text(a.Xlated.Program.Insns, first))}}
+			n, first, bytecode.Text(a.Rewrite.Program.Insns, first))}}
 	}
 	out := []Outcome{compareXlated(a, o)}
 	if a.ImageErr != nil {
@@ -59,7 +59,7 @@ func Predicted(a *pipeline.Analysis, o *Observed) []Outcome {
 // compareXlated compares the rewritten program.
 func compareXlated(a *pipeline.Analysis, o *Observed) Outcome {
 	out := Outcome{What: "rewriting", Known: true}
-	d := a.Xlated.Dump(a.Profile)
+	d := a.Rewrite.Dump(a.Profile)
 	for i, in := range d.Insns { // without a JIT, a call has the address of an interpreter
 		d.Masked[i] = d.Masked[i] || len(o.Code) == 0 && in.IsSubprogramCall()
 	}
@@ -115,12 +115,12 @@ func compareCode(a *pipeline.Analysis, o *Observed) Outcome {
 		out.Detail = fmt.Sprintf("%d bytes, %d of them addresses that are not compared", n, sites)
 		return out
 	}
-	if out.Detail = Parting(a.Xlated.Program, a.Image, o.Code); out.Detail == "" {
+	if out.Detail = Parting(a.Rewrite.Program, a.Image, o.Code); out.Detail == "" {
 		at := 0
 		for at < min(n, len(theirs)) && ours[at] == theirs[at] {
 			at++
 		}
-		out.Detail = fmt.Sprintf("%s: byte +%#x: predicted % x, the kernel has % x", placeOf(a.Xlated.Program, a.Image,
+		out.Detail = fmt.Sprintf("%s: byte +%#x: predicted % x, the kernel has % x", placeOf(a.Rewrite.Program, a.Image,
 			at), at,
 			ours[at:min(at+8, n)], theirs[at:min(at+8, len(theirs))])
 	}
@@ -133,7 +133,7 @@ func compareCode(a *pipeline.Analysis, o *Observed) Outcome {
 // withTargets returns the analysis with direct tail calls as the kernel's code has them:
 // of an array with a program in that place, or without. That is the array's to say.
 func withTargets(a *pipeline.Analysis, code []byte) *pipeline.Analysis {
-	p := *a.Xlated.Program
+	p := *a.Rewrite.Program
 	p.TailCalls = slices.Clone(p.TailCalls)
 	changed := false
 	for i := range p.TailCalls {
@@ -155,8 +155,8 @@ func withTargets(a *pipeline.Analysis, code []byte) *pipeline.Analysis {
 	if err != nil {
 		return a
 	}
-	b, x := *a, *a.Xlated
-	x.Program, b.Xlated, b.Image = &p, &x, img
+	b, x := *a, *a.Rewrite
+	x.Program, b.Rewrite, b.Image = &p, &x, img
 	return &b
 }
 
@@ -165,7 +165,7 @@ func withTargets(a *pipeline.Analysis, code []byte) *pipeline.Analysis {
 func shown(a *pipeline.Analysis) int {
 	n := 0
 	for i, f := range a.Image.Funcs {
-		if !a.Xlated.Program.Funcs[i].Hidden {
+		if !a.Rewrite.Program.Funcs[i].Hidden {
 			n = f.Offset + f.Len
 		}
 	}
@@ -180,7 +180,7 @@ func compareTables(a *pipeline.Analysis, o *Observed) Outcome {
 		if t == nil {
 			continue
 		}
-		ours, jitted := a.Xlated.Program.Tables[i], a.Image.Tables[i]
+		ours, jitted := a.Rewrite.Program.Tables[i], a.Image.Tables[i]
 		if len(ours) != len(t) {
 			return Outcome{What: "tables", Known: true,
 				Detail: fmt.Sprintf("table %d: %d entries, the kernel has %d", i, len(ours), len(t))}
@@ -217,15 +217,15 @@ func entryText(xlated, jitted uint32) string {
 // them, else by those of Linux 7.3; older verifiers know less of some operations,
 // and keep code that newer ones remove.
 func WithKept(a *pipeline.Analysis, kept []bool, opt rewrite.Options) (*pipeline.Analysis, []bytecode.PC, error) {
-	if a.XlatedErr != nil || len(kept) != len(a.Program.Insns) {
-		return a, nil, a.XlatedErr
+	if a.RewriteErr != nil || len(kept) != len(a.Program.Insns) {
+		return a, nil, a.RewriteErr
 	}
 	facts := pipeline.Facts(a.Program, a.Succ)
 	var other []bytecode.PC
 	for pc := bytecode.PC(0); pc < a.Program.Len(); pc += a.Program.Insns[pc].Slots() {
 		// What was seen and removed all the same, a no-op, has left no trace.
 		seen := cfg.TruthOf(kept[pc])
-		if a.Xlated.Xlated[pc] == jit.Deleted {
+		if a.Rewrite.Xlated[pc] == jit.Deleted {
 			seen = seen.Or(facts.Seen[pc])
 		}
 		if seen != facts.Seen[pc] {
@@ -237,10 +237,10 @@ func WithKept(a *pipeline.Analysis, kept []bool, opt rewrite.Options) (*pipeline
 		return a, nil, nil
 	}
 	b := *a
-	if b.Xlated, b.XlatedErr = rewrite.Predict(a.Program, facts, a.Profile, opt); b.XlatedErr != nil {
-		b.ImageErr = b.XlatedErr
+	if b.Rewrite, b.RewriteErr = rewrite.Predict(a.Program, facts, a.Profile, opt); b.RewriteErr != nil {
+		b.ImageErr = b.RewriteErr
 		return &b, other, nil
 	}
-	b.Image, b.ImageErr = jit.Compile(b.Xlated.Program, a.Profile)
+	b.Image, b.ImageErr = jit.Compile(b.Rewrite.Program, a.Profile)
 	return &b, other, nil
 }

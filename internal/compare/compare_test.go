@@ -46,10 +46,10 @@ func sample(t *testing.T, profile string) *pipeline.Analysis {
 
 func TestParting(t *testing.T) {
 	ours, theirs := sample(t, "linux-7.3"), sample(t, "linux-7.3+itsret")
-	if s := Parting(ours.Xlated.Program, ours.Image, ours.Image.Code); s != "" {
+	if s := Parting(ours.Rewrite.Program, ours.Image, ours.Image.Code); s != "" {
 		t.Errorf("the same code: %s", s)
 	}
-	s := Parting(ours.Xlated.Program, ours.Image, theirs.Image.Code)
+	s := Parting(ours.Rewrite.Program, ours.Image, theirs.Image.Code)
 	if !strings.Contains(s, "exit: ours has ret") || !strings.Contains(s, "the kernel has jmp") {
 		t.Errorf("another return: %q", s)
 	}
@@ -57,11 +57,11 @@ func TestParting(t *testing.T) {
 	code := bytes.Clone(ours.Image.Code)
 	at := bytes.Index(code, []byte{0xb8, 7, 0, 0, 0})
 	code[at+1] = 8
-	if s := Parting(ours.Xlated.Program, ours.Image, code); !strings.HasPrefix(s, "slot 1, r0 = 7: ours has mov $0x7,%eax") {
+	if s := Parting(ours.Rewrite.Program, ours.Image, code); !strings.HasPrefix(s, "slot 1, r0 = 7: ours has mov $0x7,%eax") {
 		t.Errorf("another constant: %q", s)
 	}
 	// Cut off in the middle of an instruction: no panic, no claim.
-	if s := Parting(ours.Xlated.Program, ours.Image, code[:at+2]); s != "" {
+	if s := Parting(ours.Rewrite.Program, ours.Image, code[:at+2]); s != "" {
 		t.Errorf("cut off: %q", s)
 	}
 }
@@ -69,7 +69,7 @@ func TestParting(t *testing.T) {
 func TestCompare(t *testing.T) {
 	a := sample(t, "linux-7.3")
 	right := func() *Observed {
-		return &Observed{Xlated: slices.Clone(a.Xlated.Dump(a.Profile).Insns), Code: bytes.Clone(a.Image.Code)}
+		return &Observed{Xlated: slices.Clone(a.Rewrite.Dump(a.Profile).Insns), Code: bytes.Clone(a.Image.Code)}
 	}
 	outcome := func(o *Observed, what string) Outcome {
 		for _, c := range Predicted(a, o) {
@@ -96,7 +96,7 @@ func TestCompare(t *testing.T) {
 			t.Errorf("byte %d changed: %+v", i, c)
 		}
 	}
-	for i := range a.Xlated.Program.Insns {
+	for i := range a.Rewrite.Program.Insns {
 		o := right()
 		o.Xlated[i].Dst ^= 1
 		if c := outcome(o, "rewriting"); c.Same || !strings.Contains(c.Detail, "the kernel has") {
@@ -122,7 +122,7 @@ func TestWithKept(t *testing.T) {
 		"9500000000000000", // exit
 		"b700000000000000", // r0 = 0: dead by the rules of 7.3, which know remainders
 		"9500000000000000") // exit
-	if x := a.Xlated.Xlated[4]; x != jit.Deleted {
+	if x := a.Rewrite.Xlated[4]; x != jit.Deleted {
 		t.Fatalf("slot 4 is at %d: the example has lost its point", x)
 	}
 	kept := []bool{true, true, true, true, true, true}
@@ -130,8 +130,8 @@ func TestWithKept(t *testing.T) {
 	if err != nil || b.ImageErr != nil {
 		t.Fatal(err, b.ImageErr)
 	}
-	if !slices.Equal(other, []bytecode.PC{4, 5}) || b.Xlated.Xlated[4] == jit.Deleted {
-		t.Errorf("slots %v, slot 4 is at %d", other, b.Xlated.Xlated[4])
+	if !slices.Equal(other, []bytecode.PC{4, 5}) || b.Rewrite.Xlated[4] == jit.Deleted {
+		t.Errorf("slots %v, slot 4 is at %d", other, b.Rewrite.Xlated[4])
 	}
 	if same, other, _ := WithKept(b, []bool{true}, rewrite.Options{}); same != b || other != nil {
 		t.Errorf("a list of another length changed something")
@@ -143,7 +143,7 @@ func TestRewritten(t *testing.T) {
 	p := *a.Program
 	p.Rewritten = true
 	b, err := pipeline.Run(&p, a.Profile, rewrite.Options{})
-	if err != nil || !errors.Is(b.XlatedErr, pipeline.ErrRewritten) || !errors.Is(b.ImageErr, pipeline.ErrRewritten) || b.Graph == nil {
-		t.Errorf("%v %v %v", err, b.XlatedErr, b.ImageErr)
+	if err != nil || !errors.Is(b.RewriteErr, pipeline.ErrRewritten) || !errors.Is(b.ImageErr, pipeline.ErrRewritten) || b.Graph == nil {
+		t.Errorf("%v %v %v", err, b.RewriteErr, b.ImageErr)
 	}
 }

@@ -22,8 +22,8 @@ func Compiled(p *bytecode.Program, res *replay.Result, code []byte) (*pipeline.A
 		return nil, err
 	}
 	if res.Program == nil || res.Image == nil {
-		a.XlatedErr = errors.New(res.Reason)
-		a.ImageErr = a.XlatedErr
+		a.RewriteErr = errors.New(res.Reason)
+		a.ImageErr = a.RewriteErr
 		return a, nil
 	}
 	n := p.Len()
@@ -31,7 +31,7 @@ func Compiled(p *bytecode.Program, res *replay.Result, code []byte) (*pipeline.A
 	for i := range n {
 		x.Original[i], x.Xlated[i] = i, i
 	}
-	a.Xlated = x
+	a.Rewrite = x
 	if a.Image, a.ImageErr = WithBytes(res, code); a.ImageErr != nil {
 		a.ImageErr = fmt.Errorf("%w: %s", a.ImageErr, res.Reason)
 	}

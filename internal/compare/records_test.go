@@ -144,7 +144,7 @@ func (s *tally) compare(env *record.Env, rec *record.Record) string {
 // kernel can predict, for other reasons than blinding.
 func unpredicted(a *pipeline.Analysis, p *bytecode.Program, prof jit.Profile, opt rewrite.Options) bool {
 	if !opt.Blind {
-		return len(a.Xlated.Unpredicted) > 0
+		return len(a.Rewrite.Unpredicted) > 0
 	}
 	opt.Blind = false
 	x, err := rewrite.Predict(p, pipeline.Facts(p, a.Succ), prof, opt)
@@ -157,7 +157,7 @@ func (s *tally) xlatedEqual(a *pipeline.Analysis, rec *record.Record) string {
 	if err != nil {
 		return err.Error()
 	}
-	at, err := a.Xlated.Dump(a.Profile).Differs(real)
+	at, err := a.Rewrite.Dump(a.Profile).Differs(real)
 	if err == nil && len(at) == 0 {
 		s.xlated++
 		return ""
@@ -194,7 +194,7 @@ func (s *tally) jittedEqual(a *pipeline.Analysis, rec *record.Record) string {
 func dumpedLen(a *pipeline.Analysis) int {
 	n := 0
 	for i, f := range a.Image.Funcs {
-		if !a.Xlated.Program.Funcs[i].Hidden {
+		if !a.Rewrite.Program.Funcs[i].Hidden {
 			n += f.Len
 		}
 	}
@@ -214,7 +214,7 @@ func (s *tally) tablesEqual(a *pipeline.Analysis, rec *record.Record, blind bool
 			continue
 		}
 		for j, e := range m.Insns {
-			x := a.Xlated.Program.Tables[i][j]
+			x := a.Rewrite.Program.Tables[i][j]
 			jitted := uint32(a.Image.Tables[i][j])
 			if uint32(x) != e.Xlated || !blind && jitted != e.Jited {
 				wrong = fmt.Sprintf("table %s[%d]: %d +%d, kernel %d +%d. ", m.Name, j, x, jitted, int32(e.Xlated), e.Jited)

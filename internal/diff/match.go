@@ -41,7 +41,7 @@ func newVersion(a *pipeline.Analysis) *version {
 		return v
 	}
 	clear(v.bytes)
-	for _, p := range layout.Of(a.Graph, a.Xlated.Xlated, a.Xlated.Program.Funcs, a.Image).Pieces {
+	for _, p := range layout.Of(a.Graph, a.Rewrite.Xlated, a.Rewrite.Program.Funcs, a.Image).Pieces {
 		if p.Block != cfg.NoBlock {
 			v.bytes[p.Block] += p.Len
 		}

@@ -13,10 +13,10 @@ func metrics(old, new *version) []Metric {
 	}
 	add("instructions", func(v *version) int { return len(v.a.Program.Insns) })
 	add("xlated", func(v *version) int {
-		if v.a.Xlated == nil {
+		if v.a.Rewrite == nil {
 			return -1
 		}
-		return len(v.a.Xlated.Original)
+		return len(v.a.Rewrite.Original)
 	})
 	add("image bytes", func(v *version) int {
 		if v.a.Image == nil {

@@ -48,7 +48,7 @@ type Explainer struct {
 	asked  bool               // any is settled
 }
 
-// Limits bound what is told of one place: the steps of a way in, of which the middle is
+// Limits bound the explanation of one place: the steps of a way in, of which the middle is
 // left out, the slots of a list of targets, and the rows of a table. 0 is no limit.
 // An answer says what it leaves out.
 type Limits struct{ Steps, Targets, Rows int }
@@ -61,7 +61,7 @@ func (x *Explainer) Limit(l Limits) { x.limits = l }
 func New(a *pipeline.Analysis) *Explainer {
 	x := &Explainer{a: a, g: a.Graph, p: a.Program}
 	if a.Image != nil {
-		x.places = layout.Of(a.Graph, a.Xlated.Xlated, a.Xlated.Program.Funcs, a.Image)
+		x.places = layout.Of(a.Graph, a.Rewrite.Xlated, a.Rewrite.Program.Funcs, a.Image)
 	}
 	return x
 }
@@ -317,8 +317,8 @@ func (x *Explainer) code(pc bytecode.PC) *CodePlace {
 	if x.places == nil {
 		return nil
 	}
-	c := &CodePlace{Xlated: int(x.a.Xlated.Xlated[pc]), Offset: -1}
-	v, funcs := x.a.Xlated.Xlated[pc], x.a.Xlated.Program.Funcs
+	c := &CodePlace{Xlated: int(x.a.Rewrite.Xlated[pc]), Offset: -1}
+	v, funcs := x.a.Rewrite.Xlated[pc], x.a.Rewrite.Program.Funcs
 	i, _ := slices.BinarySearchFunc(funcs, v, func(f jit.Func, v bytecode.PC) int { return cmp.Compare(f.End, v+1) })
 	if i < len(funcs) && v >= funcs[i].Start {
 		c.Offset = x.a.Image.Funcs[i].Offset + int(x.a.Image.Offsets[v])

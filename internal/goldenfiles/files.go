@@ -17,7 +17,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 
-// Status says what became of a golden file.
+// Status is the outcome for a golden file.
 type Status string
 
 // The statuses. A check answers same, differs, missing, stale and unreadable,
@@ -39,7 +39,7 @@ func Statuses() []Status {
 	return []Status{Same, Differs, Missing, Stale, Unreadable, New, Changed, Replaced, Removed}
 }
 
-// Result is what became of a file, in the order of the JSON.
+// Result is the outcome for a file, in the order of the JSON.
 type Result struct {
 	File    string  `json:"file"`
 	Status  Status  `json:"status"`
@@ -63,7 +63,7 @@ type Cause struct {
 	Line int         `json:"line,omitempty"`
 }
 
-// Action does with one golden file what the verb is about.
+// Action compares or writes one golden file.
 type Action func(path string, l *golden.Layout, lines LineOf) (Result, error)
 
 // LineOf returns the C line of a block.

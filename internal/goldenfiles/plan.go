@@ -3,7 +3,7 @@
 //	p, err := goldenfiles.NewPlan(opener, list, args, "golden", profiles)
 //	r, err := p.Jobs[0].Do(goldenfiles.NewCache(opener), goldenfiles.Check)
 //
-// What a layout is, and why two differ, package golden knows.
+// Package golden defines layouts and explains why two of them differ.
 package goldenfiles
 
 import (
@@ -71,8 +71,8 @@ func (c *Cache) program(j *Job) (*bytecode.Program, error) {
 	return named(&c.s, c.s.Programs[j.index]), nil
 }
 
-// named returns a program as its golden file calls it: the path of a raw file is
-// no part of the program.
+// named returns a program with the name of its golden file: the path of a raw file is
+// not part of it.
 func named(s *input.Source, p *bytecode.Program) *bytecode.Program {
 	if strings.HasPrefix(s.Name, "raw:") {
 		return called(p, filepath.Base(p.Name))
@@ -80,7 +80,7 @@ func named(s *input.Source, p *bytecode.Program) *bytecode.Program {
 	return p
 }
 
-// Plan is what a run works on.
+// Plan is the work of a run.
 type Plan struct {
 	Jobs   []Job
 	Failed []Failure

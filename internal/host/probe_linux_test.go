@@ -91,10 +91,10 @@ func (m *model) compile(insns []bytecode.Insn) (*sysbpf.Prog, error) {
 		p.Refs = append(p.Refs, ref)
 	}
 	a, err := pipeline.Run(p, m.prof, rewrite.Options{})
-	if err != nil || a.XlatedErr != nil {
-		m.t.Fatalf("%v %v", err, a.XlatedErr)
+	if err != nil || a.RewriteErr != nil {
+		m.t.Fatalf("%v %v", err, a.RewriteErr)
 	}
-	jp := *a.Xlated.Program
+	jp := *a.Rewrite.Program
 	jp.Addresses = jit.Addresses{Funcs: []uint64{modelImage}, Symbol: m.address}
 	img, err := jit.Compile(&jp, m.prof)
 	if err != nil {
@@ -103,7 +103,7 @@ func (m *model) compile(insns []bytecode.Insn) (*sysbpf.Prog, error) {
 	if len(p.Tables) > 0 {
 		m.at = uint32(img.Tables[0][0])
 	}
-	dump := a.Xlated.Dump(m.prof)
+	dump := a.Rewrite.Dump(m.prof)
 	return &sysbpf.Prog{Xlated: bytecode.Encode(dump.Insns, binary.LittleEndian), Code: img.Code, Ksyms: []uint64{modelImage}}, nil
 }
 

@@ -39,7 +39,7 @@ func AnswerOf(r *record.Record) (word, why string) {
 	return Refused, strings.TrimSuffix(r.Result.Load.Errno+": "+r.Result.Load.Error, ": ")
 }
 
-// crashLine returns the line of a console that says most.
+// crashLine returns the line of a console that best explains a crash.
 func crashLine(text string) string {
 	last := ""
 	for line := range strings.Lines(text) {

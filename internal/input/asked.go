@@ -56,8 +56,8 @@ func (o Opener) openAsked(name string, sel Selector) (Source, Selector, error) {
 	return s, sel, nil
 }
 
-// withObject gives a program what its object tells and its record does not, and the
-// kernel's verdict.
+// withObject adds to a program the kernel's verdict, and the symbols of its object, which
+// its record does not have.
 func (s *Source) withObject(from Source, p *bytecode.Program) {
 	k := s.asked[p]
 	word, why := AnswerOf(k.record)

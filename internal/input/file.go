@@ -29,8 +29,8 @@ func Read(file string, stdin io.Reader) ([]byte, error) {
 	return readLimited(f, name)
 }
 
-// OpenFile opens a regular file, or standard input for "-", and returns what messages
-// call it.
+// OpenFile opens a regular file, or standard input for "-". It also returns the name for
+// messages.
 func OpenFile(file string, stdin io.Reader) (io.ReadCloser, string, error) {
 	if file == "-" && stdin != nil {
 		return io.NopCloser(stdin), "standard input", nil
@@ -52,14 +52,14 @@ func OpenFile(file string, stdin io.Reader) (io.ReadCloser, string, error) {
 	return f, file, nil
 }
 
-// substituted reports whether a file is an open pipe of the process, as the shell's
-// <(command) makes it. A pipe elsewhere may have no writer, and opening it no end.
+// substituted reports whether a file is an open pipe of this process, as the shell's
+// <(command) makes it. Opening any other pipe could block for ever.
 func substituted(file string, st os.FileInfo) bool {
 	return st.Mode()&fs.ModeNamedPipe != 0 &&
 		(strings.HasPrefix(file, "/dev/fd/") || strings.HasPrefix(file, "/proc/self/fd/"))
 }
 
-// ReadOnce reports whether an input can be read but once.
+// ReadOnce reports whether an input can be read only once.
 func ReadOnce(input string) bool {
 	file, ok := object.File(input)
 	if !ok {
@@ -90,8 +90,8 @@ func Cause(file string, err error) error {
 	return fmt.Errorf("%s: %w", file, err)
 }
 
-// readWithin is Read for a file that may be no larger than the limits say.
-// A regular file that is larger is not even read.
+// readWithin is Read with a limit on the size. A regular file that is larger is not read
+// at all.
 func readWithin(file string, stdin io.Reader, l load.Limits) ([]byte, error) {
 	if err := fits(file, l); err != nil {
 		return nil, err
@@ -99,8 +99,7 @@ func readWithin(file string, stdin io.Reader, l load.Limits) ([]byte, error) {
 	return Read(file, stdin)
 }
 
-// fits reports that a file is larger than the limits say. What is no regular
-// file has no size.
+// fits returns an error if a regular file is larger than the limits allow.
 func fits(file string, l load.Limits) error {
 	st, err := os.Stat(file)
 	if l.File == 0 || err != nil || !st.Mode().IsRegular() || st.Size() <= int64(l.File) {

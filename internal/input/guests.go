@@ -9,8 +9,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/record"
 )
 
-// Guests are the kernels that the inputs of a run ask for. Each is started once
-// for all objects that it is to be asked about. A nil one has no kernels, and
+// Guests are the kernels that the inputs of a run name. Each is started once
+// for all objects that it has to load. A nil *Guests has no kernels and
 // cannot start any.
 type Guests struct {
 	opener Opener
@@ -78,8 +78,8 @@ func (g *Guests) Ask(m ask.Machine, file string) (*Answers, error) {
 	return a, a.err
 }
 
-// run starts a machine and asks about objects. Each has answers afterwards, even
-// if they are only an error.
+// run starts a machine and asks about objects. Afterwards each has answers, or at least an
+// error.
 func (g *Guests) run(m ask.Machine, files []string) {
 	w := NewWork()
 	var of []*Answers // by item

@@ -143,7 +143,7 @@ func (o Opener) openObject(arg string, sel Selector) (Source, Selector, error) {
 	return s, sel, nil
 }
 
-// notAnObject says what a file that is no ELF object may be, or nothing.
+// notAnObject guesses what a file is that is not an ELF object; empty for an ELF object.
 func notAnObject(data []byte) string {
 	switch {
 	case len(data) == 0:
@@ -231,7 +231,7 @@ func (s *Source) keepWithin(l load.Limits) {
 	})
 }
 
-// NeverCalled returns the functions of an object that no program of it has.
+// NeverCalled returns the functions of an object that none of its programs contains.
 func (s *Source) NeverCalled() []load.Function {
 	if s.Whole == nil {
 		return nil
@@ -254,7 +254,7 @@ func (s *Source) NeverCalled() []load.Function {
 	return out
 }
 
-// Compilers returns what an object says it was made by.
+// Compilers returns the compilers that an object names.
 func (s *Source) Compilers() []load.Compiler {
 	if s.Whole == nil {
 		return nil

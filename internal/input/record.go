@@ -58,8 +58,8 @@ func (s *Source) read(r *record.Reader, file, name string) error {
 }
 
 // addJob appends the program that a job submits; a job that only works on maps
-// has none. What all programs of a file may take is bounded as for an object:
-// a line can request a large map with a few bytes.
+// has none. The total size of the programs of a file is bounded as for an object:
+// a few bytes of a line can request a large map.
 func (s *Source) addJob(env *record.Env, rec *record.Record, left *int) {
 	job := rec.Job
 	var p *bytecode.Program
@@ -91,7 +91,7 @@ func (s *Source) addJob(env *record.Env, rec *record.Record, left *int) {
 var errTooMuch = fmt.Errorf("the programs of this file have more than %d slots, table entries and words of map values "+
 	"together: name one, as in record:FILE#NAME", load.MaxLinked)
 
-// weight is what a program takes, in slots, table entries and words of map values.
+// weight is the size of a program in slots, table entries and words of map values.
 func weight(p *bytecode.Program) int {
 	n := len(p.Insns)
 	for i := range p.Tables {

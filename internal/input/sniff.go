@@ -10,10 +10,9 @@ import (
 	"strings"
 )
 
-// sniff looks at the first bytes of a file: whether it is an object, by its name or
-// as an ELF file for BPF, and which other machine it is for, if it is for one. A
-// file called .o that is nothing known counts as an object, so that a damaged one is
-// not passed over.
+// sniff reads the first bytes of a file. It is an object if it is an ELF file for BPF or
+// its name ends in .o; machine names the other machine or format that it is for. An unknown
+// file named .o counts as an object, so that a damaged one is not skipped.
 func sniff(name string) (machine string, isObject bool) {
 	byName := filepath.Ext(name) == ".o"
 	f, err := os.Open(name)
@@ -36,8 +35,8 @@ func sniff(name string) (machine string, isObject bool) {
 	return otherFormat(head), byName
 }
 
-// otherFormat names the format of a file that begins with head when it is one that
-// build trees have and that is no ELF file.
+// otherFormat names the format of a file by its first bytes, if it is one that build trees
+// contain beside ELF files.
 func otherFormat(head []byte) string {
 	for magic, what := range map[string]string{
 		"BC\xc0\xde": formatBitcode, "\xde\xc0\x17\x0b": formatBitcode, "\xcf\xfa\xed\xfe": "Mach-O", "\x00asm": "wasm",
@@ -50,7 +49,7 @@ func otherFormat(head []byte) string {
 	return ""
 }
 
-// Formats with an advice of their own.
+// Formats with their own advice in messages.
 const (
 	formatBitcode = "LLVM bitcode"
 	formatArchive = "archive"

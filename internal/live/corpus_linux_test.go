@@ -297,9 +297,9 @@ func runsThrough(t *testing.T, lp *live.Program, prof jit.Profile) {
 			t.Errorf("block %d of a program without dead code cannot be reached", i)
 		}
 	}
-	if b, err := pipeline.Run(lp.Program, prof, rewrite.Options{}); err != nil || !errors.Is(b.XlatedErr,
+	if b, err := pipeline.Run(lp.Program, prof, rewrite.Options{}); err != nil || !errors.Is(b.RewriteErr,
 		pipeline.ErrRewritten) {
-		t.Errorf("a rewritten program is rewritten again: %v %v", err, b.XlatedErr)
+		t.Errorf("a rewritten program is rewritten again: %v %v", err, b.RewriteErr)
 	}
 }
 

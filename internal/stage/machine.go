@@ -16,10 +16,10 @@ import (
 
 // xlatedText prints the rewritten program with both indices.
 func xlatedText(w io.Writer, v *View) error {
-	if v.Analysis.XlatedErr != nil {
-		return v.Analysis.XlatedErr
+	if v.Analysis.RewriteErr != nil {
+		return v.Analysis.RewriteErr
 	}
-	x := v.Analysis.Xlated
+	x := v.Analysis.Rewrite
 	Title(w, v.Program, fmt.Sprintf(", %d xlated, profile %s", len(x.Program.Insns), v.Analysis.Profile.Title()))
 	marks, named := unpredicted(v.Analysis), v.Analysis.XlatedProgram()
 	fmt.Fprintf(w, "  %6s  %8s\n", "xlated", "original")
@@ -43,18 +43,18 @@ func xlatedText(w io.Writer, v *View) error {
 // unpredicted returns the xlated slots whose code depends on what only the
 // kernel knows.
 func unpredicted(a *pipeline.Analysis) map[bytecode.PC]bool {
-	m := make(map[bytecode.PC]bool, len(a.Xlated.Unpredicted))
-	for _, pc := range a.Xlated.Unpredicted {
+	m := make(map[bytecode.PC]bool, len(a.Rewrite.Unpredicted))
+	for _, pc := range a.Rewrite.Unpredicted {
 		m[pc] = true
 	}
 	return m
 }
 
 func xlatedJSON(v *View) (any, error) {
-	if v.Analysis.XlatedErr != nil {
-		return nil, v.Analysis.XlatedErr
+	if v.Analysis.RewriteErr != nil {
+		return nil, v.Analysis.RewriteErr
 	}
-	x := v.Analysis.Xlated
+	x := v.Analysis.Rewrite
 	out := struct {
 		Head
 		Profile     string            `json:"profile"`
@@ -73,14 +73,14 @@ func jitText(w io.Writer, v *View) error {
 		return v.Analysis.ImageErr
 	}
 	a := v.Analysis
-	Title(w, v.Program, fmt.Sprintf(", %d xlated, %d bytes, profile %s", len(a.Xlated.Program.Insns), len(a.Image.Code),
+	Title(w, v.Program, fmt.Sprintf(", %d xlated, %d bytes, profile %s", len(a.Rewrite.Program.Insns), len(a.Image.Code),
 		a.Profile.Title()))
 	named := a.XlatedProgram()
 	for f, fi := range a.Image.Funcs {
 		fmt.Fprintf(w, "%s: +0x%x, %d bytes\n", visible.Text(fi.Name), fi.Offset, fi.Len)
-		fn := a.Xlated.Program.Funcs[f]
+		fn := a.Rewrite.Program.Funcs[f]
 		writeX86(w, a.Image, fi, fi.Offset, fi.Offset+fi.Prologue)
-		for pc := fn.Start; pc < fn.End; pc += a.Xlated.Program.Insns[pc].Slots() {
+		for pc := fn.Start; pc < fn.End; pc += a.Rewrite.Program.Insns[pc].Slots() {
 			writeInsn(w, a, named, fi, fn, pc)
 		}
 	}
@@ -90,15 +90,15 @@ func jitText(w io.Writer, v *View) error {
 // writeInsn prints one xlated instruction and its code.
 func writeInsn(w io.Writer, a *pipeline.Analysis, named *bytecode.Program, fi jit.FuncImage, fn jit.Func,
 	pc bytecode.PC) {
-	if o := a.Xlated.Original[pc]; o >= 0 {
+	if o := a.Rewrite.Original[pc]; o >= 0 {
 		if l, ok := a.Program.LineAt(o); ok && l.PC == o {
 			fmt.Fprintf(w, "%s\n", SourceLine(l))
 		}
 	}
-	fmt.Fprintf(w, "%6d: (%02x) %s\n", pc, a.Xlated.Program.Insns[pc].Code,
+	fmt.Fprintf(w, "%6d: (%02x) %s\n", pc, a.Rewrite.Program.Insns[pc].Code,
 		visible.Text(named.Text(pc)))
 	end := fi.Offset + fi.Len
-	if next := pc + a.Xlated.Program.Insns[pc].Slots(); next < fn.End {
+	if next := pc + a.Rewrite.Program.Insns[pc].Slots(); next < fn.End {
 		end = fi.Offset + int(a.Image.Offsets[next])
 	}
 	writeX86(w, a.Image, fi, fi.Offset+int(a.Image.Offsets[pc]), end)
@@ -163,8 +163,8 @@ func jitJSON(v *View) (any, error) {
 		Offsets     []int      `json:"offsets"`
 		Relocations []relocDoc `json:"relocations"`
 		Unpredicted []int      `json:"unpredicted"`
-	}{HeadOf(v.Program), v.Analysis.Profile.Name, []funcDoc{}, hex.EncodeToString(img.Code), Ints(img.Offsets), []relocDoc{},
-		Ints(v.Analysis.Xlated.Unpredicted)}
+	}{HeadOf(v.Program), v.Analysis.Profile.Name, []funcDoc{}, hex.EncodeToString(img.Code), Ints(img.Offsets),
+		[]relocDoc{}, Ints(v.Analysis.Rewrite.Unpredicted)}
 	for _, f := range img.Funcs {
 		out.Functions = append(out.Functions, funcDoc{f.Name, f.Offset, f.Len})
 	}

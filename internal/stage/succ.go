@@ -96,8 +96,9 @@ func targets(pcs []bytecode.PC) string {
 	return fmt.Sprintf("%s (%d)", b.String(), len(pcs))
 }
 
-// maxListed bounds the targets that a program's text lists before one list is told of
-// once only: all jumps through a table have as many as it has entries.
+// maxListed bounds the targets that a program's text repeats. After it, a list that was
+// printed before is referred to: every jump through a table has as many targets as it
+// has entries.
 const maxListed = 10_000
 
 // toldLists holds the lists of targets that were printed.

@@ -49,7 +49,7 @@ type tablesDoc struct {
 	Predicted string `json:"predicted,omitempty"`
 }
 
-// keysAreJumps tells what the places in a program with static keys rest on.
+// keysAreJumps names the assumption behind the places in a program with static keys.
 const keysAreJumps = "as if each static key were a plain jump; no kernel has static keys"
 
 // tablesOf returns tables and static keys with the places of their entries.
@@ -63,8 +63,8 @@ func tablesOf(v *View) tablesDoc {
 		}
 	}
 	switch {
-	case a.XlatedErr != nil:
-		d.Unknown = a.XlatedErr.Error()
+	case a.RewriteErr != nil:
+		d.Unknown = a.RewriteErr.Error()
 	case a.ImageErr != nil:
 		d.Unknown = a.ImageErr.Error()
 	}
@@ -72,8 +72,8 @@ func tablesOf(v *View) tablesDoc {
 		doc := tableDoc{Name: t.Name, Kind: "jump-table", Entries: []entryDoc{}}
 		for j, pc := range t.Targets {
 			e := entryAt(a, j, pc)
-			if a.Xlated != nil {
-				setPlace(&e, a, a.Xlated.Program.Tables[i][j], func() int { return int(a.Image.Tables[i][j]) })
+			if a.Rewrite != nil {
+				setPlace(&e, a, a.Rewrite.Program.Tables[i][j], func() int { return int(a.Image.Tables[i][j]) })
 			}
 			doc.Entries = append(doc.Entries, e)
 		}
@@ -87,8 +87,8 @@ func tablesOf(v *View) tablesDoc {
 			if jump.Taken {
 				e.Key.Default = "jump"
 			}
-			if a.Xlated != nil {
-				x := a.Xlated.Xlated[jump.PC]
+			if a.Rewrite != nil {
+				x := a.Rewrite.Xlated[jump.PC]
 				setPlace(&e, a, x, func() int { return int(a.Image.Offsets[x]) })
 			}
 			doc.Entries = append(doc.Entries, e)

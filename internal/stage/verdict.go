@@ -23,10 +23,10 @@ func kernelVerdict(a *pipeline.Analysis) (verdictDoc, []hazard.Hazard) {
 		d.Verdict, d.Message, d.Insn = "unknown", r.May.Text(), int(r.May.PC)
 		return d, nil
 	}
-	return d, hazard.Find(a.Program, a.Succ, a.Xlated, a.Rules)
+	return d, hazard.Find(a.Program, a.Succ, a.Rewrite, a.Rules)
 }
 
-// said is the verdict for people. That a kernel takes a program only a kernel can say.
+// said is the verdict as text. It never says "accepted": only a kernel can accept a program.
 func (d *verdictDoc) said() string {
 	if d.Message == "" {
 		return "not refused"

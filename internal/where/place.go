@@ -67,7 +67,7 @@ func At(a *pipeline.Analysis, f, off int) (*Place, error) {
 	if off < 0 || off >= fi.Len-fi.Entry {
 		return nil, fmt.Errorf("function %s has %d bytes of code: +%#x is outside", fi.Name, fi.Len-fi.Entry, off)
 	}
-	l := layout.Of(a.Graph, a.Xlated.Xlated, a.Xlated.Program.Funcs, a.Image)
+	l := layout.Of(a.Graph, a.Rewrite.Xlated, a.Rewrite.Program.Funcs, a.Image)
 	at := fi.Entry + off // from the start of the image of the function
 	d := &Place{
 		Program: a.Program.Name, Profile: a.Profile.Name, title: a.Profile.Title(),
@@ -116,8 +116,8 @@ func pieceAt(l *layout.Layout, at int) layout.Piece {
 // slotsAt returns the xlated and the original instruction whose code holds the
 // byte at an offset in the image of function f, and its source line.
 func slotsAt(a *pipeline.Analysis, f, at int) (xlated, original Slot, line *Line) {
-	fn := a.Xlated.Program.Funcs[f]
-	insns := a.Xlated.Program.Insns
+	fn := a.Rewrite.Program.Funcs[f]
+	insns := a.Rewrite.Program.Insns
 	slot := bytecode.PC(-1)
 	for pc := fn.Start; pc < fn.End && int(a.Image.Offsets[pc]) <= at; pc += insns[pc].Slots() {
 		slot = pc
@@ -127,7 +127,7 @@ func slotsAt(a *pipeline.Analysis, f, at int) (xlated, original Slot, line *Line
 		return none, none, nil
 	}
 	xlated = Slot{int(slot), a.XlatedProgram().Text(slot)}
-	orig := a.Xlated.Original[slot]
+	orig := a.Rewrite.Original[slot]
 	if a.Program.Rewritten {
 		xlated.Text, orig = a.Program.Text(slot), slot
 	}

@@ -33,7 +33,7 @@ func ExampleOf() {
 		fmt.Println(err, a.ImageErr)
 		return
 	}
-	l := layout.Of(a.Graph, a.Xlated.Xlated, a.Xlated.Program.Funcs, a.Image)
+	l := layout.Of(a.Graph, a.Rewrite.Xlated, a.Rewrite.Program.Funcs, a.Image)
 	for _, p := range l.Pieces {
 		fmt.Printf("%v %v +%#x, %d bytes\n", p.Kind, p.Block, p.Offset, p.Len)
 	}

@@ -42,7 +42,7 @@ func TestTiles(t *testing.T) {
 // tiles is TestTiles for one program.
 func tiles(t *testing.T, name string, a *pipeline.Analysis) {
 	t.Helper()
-	l := layout.Of(a.Graph, a.Xlated.Xlated, a.Xlated.Program.Funcs, a.Image)
+	l := layout.Of(a.Graph, a.Rewrite.Xlated, a.Rewrite.Program.Funcs, a.Image)
 	end := 0
 	for _, p := range l.Pieces {
 		if p.Offset != end || p.Len < 0 {
@@ -56,8 +56,8 @@ func tiles(t *testing.T, name string, a *pipeline.Analysis) {
 	for b, blk := range a.Graph.Blocks {
 		want := -1
 		for pc := blk.Start; pc < blk.End && want < 0; pc++ {
-			x := a.Xlated.Xlated[pc]
-			for f, fn := range a.Xlated.Program.Funcs {
+			x := a.Rewrite.Xlated[pc]
+			for f, fn := range a.Rewrite.Program.Funcs {
 				if x >= fn.Start && x < fn.End {
 					want = a.Image.Funcs[f].Offset + int(a.Image.Offsets[x])
 				}

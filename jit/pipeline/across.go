@@ -69,8 +69,8 @@ func Across(p *bytecode.Program, profiles []jit.Profile, opt rewrite.Options) ([
 		if static.Accept {
 			a.translate(common)
 		} else {
-			a.XlatedErr = fmt.Errorf("%s refuses the program: %s", set.Name, static.Message)
-			a.ImageErr = a.XlatedErr
+			a.RewriteErr = fmt.Errorf("%s refuses the program: %s", set.Name, static.Message)
+			a.ImageErr = a.RewriteErr
 		}
 		out = append(out, a)
 	}

@@ -89,7 +89,7 @@ func compareRuns(t *testing.T, name string, a, b *pipeline.Analysis) {
 	if !a.Rules.Static(a.Program).Accept {
 		return // no kernel comes to what is compared below
 	}
-	if (a.Xlated == nil) != (b.Xlated == nil) || a.Xlated != nil && !reflect.DeepEqual(a.Xlated, b.Xlated) {
+	if (a.Rewrite == nil) != (b.Rewrite == nil) || a.Rewrite != nil && !reflect.DeepEqual(a.Rewrite, b.Rewrite) {
 		t.Errorf("%s: rewritten otherwise", name)
 	}
 	if (a.Image == nil) != (b.Image == nil) || a.Image != nil && !reflect.DeepEqual(a.Image.Code, b.Image.Code) {

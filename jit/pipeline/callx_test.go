@@ -74,8 +74,8 @@ func TestCallxFaults(t *testing.T) {
 			if a.ImageErr != nil {
 				t.Fatal(a.ImageErr)
 			}
-			pc := slices.IndexFunc(a.Xlated.Program.Insns, func(in bytecode.Insn) bool { return in.IsCallx() })
-			fn := slices.IndexFunc(a.Xlated.Program.Funcs, func(f jit.Func) bool { return int(f.End) > pc })
+			pc := slices.IndexFunc(a.Rewrite.Program.Insns, func(in bytecode.Insn) bool { return in.IsCallx() })
+			fn := slices.IndexFunc(a.Rewrite.Program.Funcs, func(f jit.Func) bool { return int(f.End) > pc })
 			end := a.Image.Funcs[fn].Offset + int(a.Image.Offsets[pc+1])
 			code := a.Image.Code
 			if thunk == "" {

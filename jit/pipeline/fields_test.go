@@ -76,7 +76,7 @@ func field(t *testing.T, rec *record.Record, prof jit.Profile) (why string, mark
 	if err != nil {
 		return err.Error(), false
 	}
-	if a.Xlated != nil && len(a.Xlated.Unpredicted) > 0 {
+	if a.Rewrite != nil && len(a.Rewrite.Unpredicted) > 0 {
 		return "it is marked", true
 	}
 	xlated, err := record.Decode(rec.Result.Prog.Xlated)
@@ -90,7 +90,7 @@ func field(t *testing.T, rec *record.Record, prof jit.Profile) (why string, mark
 		}
 	}
 	moved := xlated[0] != p.Insns[0] && xlated[0].Class() == asm.LdXClass // not a constant
-	if p.Insns[0].Class() == asm.LdXClass && moved && a.Xlated.Build == "" {
+	if p.Insns[0].Class() == asm.LdXClass && moved && a.Rewrite.Build == "" {
 		return "the build is not named", false
 	}
 	return "", false

@@ -21,6 +21,6 @@ func GraphOnly(p *bytecode.Program, prof jit.Profile) (*Analysis, error) {
 		return nil, err
 	}
 	return &Analysis{
-		Program: p, Profile: prof, Rules: set, Succ: r, Graph: r.Graph, XlatedErr: ErrGraphOnly, ImageErr: ErrGraphOnly,
+		Program: p, Profile: prof, Rules: set, Succ: r, Graph: r.Graph, RewriteErr: ErrGraphOnly, ImageErr: ErrGraphOnly,
 	}, nil
 }

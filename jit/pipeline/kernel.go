@@ -37,14 +37,14 @@ func (a *Analysis) Verify() *verify.Proof {
 
 // Claim returns what Verify proves.
 func (a *Analysis) Claim() verify.Claim {
-	c := verify.Claim{Kernel: VerifyKernel(a.Profile), Program: a.Xlated.Program, Image: a.Image}
+	c := verify.Claim{Kernel: VerifyKernel(a.Profile), Program: a.Rewrite.Program, Image: a.Image}
 	if !a.Program.Rewritten {
 		if v := a.Verdict(); !v.Accept {
 			c.Refused = v.Message
 		}
 		c.Source = &verify.Source{
 			Graph: a.Graph, Facts: a.seen(), AttachType: attachType(a),
-			Original: a.Xlated.Original, Xlated: a.Xlated.Xlated, Unpredicted: a.Xlated.Unpredicted,
+			Original: a.Rewrite.Original, Xlated: a.Rewrite.Xlated, Unpredicted: a.Rewrite.Unpredicted,
 			Unprivileged: a.Options.NoCapBPF, Masks: a.Options.NoCapPerfmon, Blinded: a.Options.Blind,
 		}
 	}

@@ -28,11 +28,11 @@ func (a *Analysis) KeysAsJumps(opt rewrite.Options) *Analysis {
 	}
 	out := *a
 	out.Options = opt
-	out.Xlated, out.XlatedErr = rewrite.Predict(&p, Facts(a.Program, a.Succ), a.Profile, opt)
-	if out.XlatedErr != nil {
-		out.Image, out.ImageErr = nil, out.XlatedErr
+	out.Rewrite, out.RewriteErr = rewrite.Predict(&p, Facts(a.Program, a.Succ), a.Profile, opt)
+	if out.RewriteErr != nil {
+		out.Image, out.ImageErr = nil, out.RewriteErr
 		return &out
 	}
-	out.Image, out.ImageErr = jit.Compile(out.Xlated.Program, a.Profile)
+	out.Image, out.ImageErr = jit.Compile(out.Rewrite.Program, a.Profile)
 	return &out
 }

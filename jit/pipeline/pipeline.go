@@ -33,10 +33,10 @@ type Analysis struct {
 	Succ  *succ.Result
 	Graph *cfg.Graph // Succ.Graph
 
-	Xlated    *rewrite.Result // nil with XlatedErr
-	XlatedErr error
-	Image     *jit.Image // nil with ImageErr
-	ImageErr  error      // also set when there is no xlated program
+	Rewrite    *rewrite.Result // nil with RewriteErr
+	RewriteErr error
+	Image      *jit.Image // nil with ImageErr
+	ImageErr   error      // also set when there is no xlated program
 
 	memo   *rules.Memo // of Succ, shared by the analyses of Across; nil until needed
 	common *shared     // by the analyses of Across with this Succ, nil for others
@@ -113,9 +113,9 @@ func (a *Analysis) Translate() { a.translate(nil) }
 
 // translate is Translate with what was made for other kernels, unless that is nil.
 func (a *Analysis) translate(made *shared) {
-	a.Xlated, a.XlatedErr, a.Image, a.ImageErr = nil, nil, nil, nil
+	a.Rewrite, a.RewriteErr, a.Image, a.ImageErr = nil, nil, nil, nil
 	if a.Program.Rewritten {
-		a.XlatedErr, a.ImageErr = ErrRewritten, ErrRewritten
+		a.RewriteErr, a.ImageErr = ErrRewritten, ErrRewritten
 		return
 	}
 	predict, compile := rewrite.Predict, jit.Compile
@@ -128,9 +128,9 @@ func (a *Analysis) translate(made *shared) {
 		f := Facts(a.Program, a.Succ)
 		made.facts = &f
 	}
-	a.Xlated, a.XlatedErr = predict(a.Program, *made.facts, a.Profile, a.Options)
-	if a.ImageErr = a.XlatedErr; a.ImageErr == nil {
-		a.Image, a.ImageErr = compile(a.Xlated.Program, a.Profile)
+	a.Rewrite, a.RewriteErr = predict(a.Program, *made.facts, a.Profile, a.Options)
+	if a.ImageErr = a.RewriteErr; a.ImageErr == nil {
+		a.Image, a.ImageErr = compile(a.Rewrite.Program, a.Profile)
 	}
 }
 

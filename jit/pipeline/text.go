@@ -6,10 +6,10 @@ import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
 // its instructions print with the names of what they refer to. It is nil
 // without a rewritten program.
 func (a *Analysis) XlatedProgram() *bytecode.Program {
-	if a.Xlated == nil {
+	if a.Rewrite == nil {
 		return nil
 	}
-	x := a.Xlated.Program
+	x := a.Rewrite.Program
 	p := &bytecode.Program{
 		Name: a.Program.Name, Section: a.Program.Section, Insns: x.Insns, Refs: x.Refs, Maps: a.Program.Maps,
 		Tables: a.Program.Tables, Rewritten: true,

@@ -13,17 +13,17 @@ import (
 // Each fact says whether it is proven that the verifier holds it. What rests on
 // one that is not is predicted all the same, and listed in Result.Unpredicted.
 type Facts struct {
-	// Seen tells for each slot whether the verifier found a path to it. The
+	// Seen reports for each slot whether the verifier found a path to it. The
 	// second slot of a 64-bit immediate load counts as its first. Nil means
 	// that everything was seen, so that nothing is removed.
 	Seen []cfg.Truth
-	// IndirectTarget tells for each slot whether the verifier followed a gotox
+	// IndirectTarget reports for each slot whether the verifier followed a gotox
 	// to it. Nil means none.
 	IndirectTarget []cfg.Truth
 	// Stack holds the stack use of each subprogram. Nil takes the
 	// deepest access that names r10 as its base, a lower bound.
 	Stack []StackFact
-	// AsyncCallback tells for each subprogram whether a timer, workqueue or the
+	// AsyncCallback reports for each subprogram whether a timer, workqueue or the
 	// like can call it. Nil means none.
 	AsyncCallback []cfg.Truth
 

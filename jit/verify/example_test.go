@@ -35,7 +35,7 @@ func Example() {
 		fmt.Println(err, a.ImageErr)
 		return
 	}
-	x, img := a.Xlated, a.Image
+	x, img := a.Rewrite, a.Image
 	fmt.Println(p.Len(), "slots,", len(x.Program.Insns), "after rewriting,", len(img.Code), "bytes of x86-64")
 	fmt.Println(len(verify.Check(x.Program, img, pipeline.VerifyKernel(prof)).Mismatches), "mismatches")
 

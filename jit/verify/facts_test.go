@@ -142,13 +142,13 @@ func (a named) believe(t *testing.T, facts rewrite.Facts) int {
 	t.Helper()
 	b := *a.Analysis
 	var err error
-	if b.Xlated, err = rewrite.Predict(a.Program, facts, a.Profile, rewrite.Options{}); err != nil {
+	if b.Rewrite, err = rewrite.Predict(a.Program, facts, a.Profile, rewrite.Options{}); err != nil {
 		return 0
 	}
-	if b.Image, err = jit.Compile(b.Xlated.Program, a.Profile); err != nil {
+	if b.Image, err = jit.Compile(b.Rewrite.Program, a.Profile); err != nil {
 		return 0
 	}
-	if sameTransfers(a.Xlated.Program, b.Xlated.Program) {
+	if sameTransfers(a.Rewrite.Program, b.Rewrite.Program) {
 		return 0
 	}
 	if p := b.Verify(); p.OK() {

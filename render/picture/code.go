@@ -13,7 +13,7 @@ import (
 func codeMarks(a *pipeline.Analysis) []render.ByteMark {
 	var out []render.ByteMark
 	for f, fi := range a.Image.Funcs {
-		fn := a.Xlated.Program.Funcs[f]
+		fn := a.Rewrite.Program.Funcs[f]
 		if fn.Hidden {
 			continue
 		}
@@ -45,9 +45,9 @@ func codeMarks(a *pipeline.Analysis) []render.ByteMark {
 
 // exitLen returns the length of the code of function f's first exit.
 func exitLen(a *pipeline.Analysis, f int) int {
-	fi, fn := a.Image.Funcs[f], a.Xlated.Program.Funcs[f]
-	for x := fn.Start; x < fn.End; x += a.Xlated.Program.Insns[x].Slots() {
-		if int(a.Image.Offsets[x]) != fi.Epilogue || a.Xlated.Program.Insns[x].Code != bytecode.CodeExit {
+	fi, fn := a.Image.Funcs[f], a.Rewrite.Program.Funcs[f]
+	for x := fn.Start; x < fn.End; x += a.Rewrite.Program.Insns[x].Slots() {
+		if int(a.Image.Offsets[x]) != fi.Epilogue || a.Rewrite.Program.Insns[x].Code != bytecode.CodeExit {
 			continue
 		}
 		if x+1 < fn.End {

@@ -24,10 +24,10 @@ func AddCode(s *render.Scene, a *pipeline.Analysis) {
 			c.original[l.Slot] = l.Text
 		}
 	}
-	for _, x := range a.Xlated.Unpredicted {
+	for _, x := range a.Rewrite.Unpredicted {
 		c.unknown[x] = true
 	}
-	for _, p := range layout.Of(a.Graph, a.Xlated.Xlated, a.Xlated.Program.Funcs, a.Image).Pieces {
+	for _, p := range layout.Of(a.Graph, a.Rewrite.Xlated, a.Rewrite.Program.Funcs, a.Image).Pieces {
 		c.piece(p)
 	}
 	s.Code = c.out
@@ -51,7 +51,7 @@ func (c *coder) piece(p layout.Piece) {
 	if p.Kind != layout.Block {
 		block = render.Outside
 	}
-	img, prog := c.a.Image, c.a.Xlated.Program
+	img, prog := c.a.Image, c.a.Rewrite.Program
 	base, end := img.Funcs[p.Func].Offset, p.Offset+p.Len
 	if p.First == p.Last {
 		c.out = append(c.out, render.Code{Block: block, Slot: -1, Original: -1, X86: c.x86(p.Offset, end)})
@@ -64,7 +64,7 @@ func (c *coder) piece(p layout.Piece) {
 		if next < p.Last {
 			to = base + int(img.Offsets[next])
 		}
-		o := c.a.Xlated.Original[x]
+		o := c.a.Rewrite.Original[x]
 		row := render.Code{Block: block, Slot: int(x), Original: int(o), X86: c.x86(max(from, p.Offset), min(to, end))}
 		text := c.text(c.named.Text(x))
 		switch {

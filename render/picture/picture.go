@@ -97,8 +97,8 @@ func doubts(s *render.Scene, a *pipeline.Analysis) {
 	}
 	count(unknown, "jump with unknown targets", "jumps with unknown targets")
 	count(wide, "jump with targets that are merely possible", "jumps with targets that are merely possible")
-	if a.Xlated != nil {
-		count(len(a.Xlated.Unpredicted), "instruction not predicted", "instructions not predicted")
+	if a.Rewrite != nil {
+		count(len(a.Rewrite.Unpredicted), "instruction not predicted", "instructions not predicted")
 	}
 }
 
@@ -122,8 +122,8 @@ func notes(a *pipeline.Analysis) []string {
 	for _, p := range a.Graph.Problems {
 		out = append(out, fmt.Sprintf("insn %d: %s", int(p.PC), p.Text))
 	}
-	if a.Xlated != nil && len(a.Xlated.Unpredicted) > 0 {
-		out = append(out, rewrittenByBuild(len(a.Xlated.Unpredicted)))
+	if a.Rewrite != nil && len(a.Rewrite.Unpredicted) > 0 {
+		out = append(out, rewrittenByBuild(len(a.Rewrite.Unpredicted)))
 	}
 	return out
 }
@@ -198,11 +198,11 @@ func marks(a *pipeline.Analysis) map[bytecode.PC]string {
 	for _, r := range a.Program.Relocs {
 		m[r.PC] = r.Note()
 	}
-	if a.Xlated == nil {
+	if a.Rewrite == nil {
 		return m
 	}
-	for _, x := range a.Xlated.Unpredicted {
-		if o := a.Xlated.Original[x]; o >= 0 && m[o] == "" {
+	for _, x := range a.Rewrite.Unpredicted {
+		if o := a.Rewrite.Original[x]; o >= 0 && m[o] == "" {
 			m[o] = "unpredicted"
 		}
 	}
@@ -297,13 +297,13 @@ func entry(a *pipeline.Analysis, i, j int, pc bytecode.PC, selected bool) render
 	if a.Image == nil {
 		return e
 	}
-	x := a.Xlated.Program.Tables[i][j]
+	x := a.Rewrite.Program.Tables[i][j]
 	if x == jit.Deleted {
 		e.Deleted = true
 		return e
 	}
 	e.Xlated = int(x)
-	for f, fn := range a.Xlated.Program.Funcs {
+	for f, fn := range a.Rewrite.Program.Funcs {
 		if x >= fn.Start && x < fn.End {
 			e.Offset = a.Image.Funcs[f].Offset + int(a.Image.Tables[i][j])
 		}
@@ -319,7 +319,7 @@ func image(a *pipeline.Analysis, edges []render.Edge) *render.Image {
 			Name: f.Name, Func: funcIndex(a, i), Offset: f.Offset, Len: f.Len, Prologue: f.Prologue,
 		})
 	}
-	l := layout.Of(a.Graph, a.Xlated.Xlated, a.Xlated.Program.Funcs, a.Image)
+	l := layout.Of(a.Graph, a.Rewrite.Xlated, a.Rewrite.Program.Funcs, a.Image)
 	for _, p := range l.Pieces {
 		piece := render.Piece{Kind: render.PieceBlock, Block: int(p.Block), Offset: p.Offset, Len: p.Len}
 		if p.Kind != layout.Block {
@@ -340,12 +340,12 @@ func image(a *pipeline.Analysis, edges []render.Edge) *render.Image {
 // -1 for one that the verifier added. Subprograms that the verifier removed
 // are not in the image, so the index goes by the source of its instructions.
 func funcIndex(a *pipeline.Analysis, i int) int {
-	fn := a.Xlated.Program.Funcs[i]
+	fn := a.Rewrite.Program.Funcs[i]
 	if fn.Hidden {
 		return -1
 	}
 	for x := fn.Start; x < fn.End; x++ {
-		if o := a.Xlated.Original[x]; o >= 0 {
+		if o := a.Rewrite.Original[x]; o >= 0 {
 			return a.Program.SubprogAt(o)
 		}
 	}
@@ -384,7 +384,7 @@ func endbrs(a *pipeline.Analysis) []int {
 			out = append(out, off)
 		}
 	}
-	for f, fn := range a.Xlated.Program.Funcs {
+	for f, fn := range a.Rewrite.Program.Funcs {
 		base, prev := img.Funcs[f].Offset, -1
 		add(base)
 		for x := fn.Start; x < fn.End; x++ {

@@ -29,7 +29,7 @@ func AddVerified(s *render.Scene, a *pipeline.Analysis, r *verify.Proof) {
 	if r.Refused != "" && s.Refused == "" {
 		s.Refused = "by " + r.Kernel + ": " + r.Refused
 	}
-	if r.Unknown > len(a.Xlated.Unpredicted) {
+	if r.Unknown > len(a.Rewrite.Unpredicted) {
 		s.Unsure = append(s.Unsure, fmt.Sprintf("%d places known only to the kernel", r.Unknown))
 	}
 	if r.Proven() {
@@ -66,8 +66,8 @@ func blockOf(s *render.Scene, a *pipeline.Analysis, m verify.Mismatch) (int, boo
 		b, ok := a.Graph.BlockAt(m.Source)
 		return int(b), ok && b != cfg.NoBlock
 	}
-	if m.PC >= 0 && int(m.PC) < len(a.Xlated.Original) {
-		if o := a.Xlated.Original[m.PC]; o >= 0 {
+	if m.PC >= 0 && int(m.PC) < len(a.Rewrite.Original) {
+		if o := a.Rewrite.Original[m.PC]; o >= 0 {
 			b, ok := a.Graph.BlockAt(o)
 			return int(b), ok && b != cfg.NoBlock
 		}
@@ -123,7 +123,7 @@ func AddKernelCode(s *render.Scene, a *pipeline.Analysis, kernel []byte, texts .
 	s.Mismatches = append(s.Mismatches, texts...)
 	n := 0 // kernels do not show functions that the verifier adds
 	for i, f := range a.Image.Funcs {
-		if !a.Xlated.Program.Funcs[i].Hidden {
+		if !a.Rewrite.Program.Funcs[i].Hidden {
 			n = f.Offset + f.Len
 		}
 	}

@@ -76,7 +76,7 @@ func TestVerified(t *testing.T) {
 			t.Errorf("%s: checked %q, mismatches %v", a.Program.Name, s.Checked, s.Mismatches)
 		}
 		stamp := "✓ control flow of the source = machine code, for linux-7.3"
-		if len(a.Xlated.Unpredicted) > 0 || len(s.Unsure) > 0 {
+		if len(a.Rewrite.Unpredicted) > 0 || len(s.Unsure) > 0 {
 			stamp = "≈ agrees: control flow"
 		}
 		if s.Refused != "" {
@@ -179,7 +179,7 @@ func TestDamagedTable(t *testing.T) {
 	tried := 0
 	for _, a := range compiled(t) {
 		for i, tab := range a.Image.Tables {
-			if len(tab) == 0 || a.Xlated.Program.Tables[i][0] == jit.Deleted {
+			if len(tab) == 0 || a.Rewrite.Program.Tables[i][0] == jit.Deleted {
 				continue
 			}
 			b := damaged(a)

@@ -34,7 +34,7 @@ func Example() {
 			fmt.Println(err)
 			return
 		}
-		for _, h := range hazard.Find(p, a.Succ, a.Xlated, a.Rules) {
+		for _, h := range hazard.Find(p, a.Succ, a.Rewrite, a.Rules) {
 			fmt.Println(p.Name, h.Kind, h.PC, h.Target)
 		}
 	}

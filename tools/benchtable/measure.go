@@ -97,8 +97,10 @@ func measure(name string, p *bytecode.Program) (*result, error) {
 	}
 	a.Graph = a.Succ.Graph
 	m.r.Blocks = a.Graph.NumBlocks()
-	m.stage("rewrite", func() { a.Xlated, m.err = rewrite.Predict(p, pipeline.Facts(p, a.Succ), prof, rewrite.Options{}) })
-	m.stage("machine code", func() { a.Image, a.ImageErr = jit.Compile(a.Xlated.Program, prof) })
+	m.stage("rewrite", func() {
+		a.Rewrite, m.err = rewrite.Predict(p, pipeline.Facts(p, a.Succ), prof, rewrite.Options{})
+	})
+	m.stage("machine code", func() { a.Image, a.ImageErr = jit.Compile(a.Rewrite.Program, prof) })
 	m.hasImage = a.ImageErr == nil // no kernel has machine code for more than 256 functions
 	var claim verify.Claim
 	m.imageStage("verdict", func() { claim = a.Claim() })
@@ -109,7 +111,7 @@ func measure(name string, p *bytecode.Program) (*result, error) {
 		}
 	})
 	var l *layout.Layout
-	m.imageStage("layout", func() { l = layout.Of(a.Graph, a.Xlated.Xlated, a.Xlated.Program.Funcs, a.Image) })
+	m.imageStage("layout", func() { l = layout.Of(a.Graph, a.Rewrite.Xlated, a.Rewrite.Program.Funcs, a.Image) })
 	m.imageStage("golden", func() { m.err = goldenRoundTrip(a) })
 	m.stage("check", func() { check.Findings(a, check.Expect{}) })
 	m.stage("explain", func() { m.err = explainSome(a) })
@@ -132,8 +134,8 @@ func measure(name string, p *bytecode.Program) (*result, error) {
 // goldenRoundTrip writes the golden form, reads it and compares.
 func goldenRoundTrip(a *pipeline.Analysis) error {
 	l := golden.Of(golden.Input{
-		Program: a.Program, Succ: a.Succ, Xlated: a.Xlated.Xlated, Funcs: a.Xlated.Program.Funcs, Image: a.Image,
-		Unpredicted: len(a.Xlated.Unpredicted),
+		Program: a.Program, Succ: a.Succ, Xlated: a.Rewrite.Xlated, Funcs: a.Rewrite.Program.Funcs, Image: a.Image,
+		Unpredicted: len(a.Rewrite.Unpredicted),
 	})
 	old, err := golden.Parse(l.Text())
 	if err != nil {

@@ -147,12 +147,12 @@ func compiled(code []byte, o options) (uint64, error) {
 	switch {
 	case err != nil:
 		return 0, err
-	case a.XlatedErr != nil:
-		return 0, a.XlatedErr
-	case len(a.Xlated.Unpredicted) > 0:
+	case a.RewriteErr != nil:
+		return 0, a.RewriteErr
+	case len(a.Rewrite.Unpredicted) > 0:
 		return 0, errors.New("the kernel's form of the program is not known in full")
 	}
-	c, err := native.Load(p, a.Xlated.Program, prof, native.Options{CtxSize: max(len(o.memory), 64)})
+	c, err := native.Load(p, a.Rewrite.Program, prof, native.Options{CtxSize: max(len(o.memory), 64)})
 	if err != nil {
 		return 0, err
 	}

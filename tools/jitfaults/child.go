@@ -82,7 +82,7 @@ func subjects(root string) ([]subject, error) {
 			if proof := a.Verify(); !proof.OK() {
 				return fmt.Errorf("%s does not agree without a fault: %s", name, proof.Mismatches[0])
 			}
-			out = append(out, subject{name, a, transfers(a.Xlated.Program, a.Image)})
+			out = append(out, subject{name, a, transfers(a.Rewrite.Program, a.Image)})
 		}
 		return nil
 	}
@@ -139,7 +139,7 @@ func (s *subject) with() (flow string, ok bool) {
 	if a.ImageErr != nil {
 		return "", false
 	}
-	return transfers(a.Xlated.Program, a.Image), a.Verify().OK()
+	return transfers(a.Rewrite.Program, a.Image), a.Verify().OK()
 }
 
 // transfers returns a hash of the control transfers of an image: what each is, what is

@@ -38,7 +38,7 @@ func sample(t *testing.T) render.Page {
 	}
 	s := picture.Scene(a, "sample.o")
 	picture.AddDetails(s, a)
-	picture.AddVerified(s, a, verify.Check(a.Xlated.Program, a.Image, pipeline.VerifyKernel(a.Profile)))
+	picture.AddVerified(s, a, verify.Check(a.Rewrite.Program, a.Image, pipeline.VerifyKernel(a.Profile)))
 	return page(t, s)
 }
 

@@ -178,7 +178,7 @@ func (c *tally) stages(t *testing.T, p *bytecode.Program, prof jit.Profile) erro
 		return a.ImageErr
 	}
 	c.compiled++
-	hazard.Find(p, a.Succ, a.Xlated, rules.Linux73())
+	hazard.Find(p, a.Succ, a.Rewrite, rules.Linux73())
 	if m := a.Verify().Mismatches; len(m) > 0 {
 		t.Errorf("machine code differs from bytecode: %v", m[0])
 	}

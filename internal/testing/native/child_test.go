@@ -98,16 +98,16 @@ func placeWith(t testing.TB, p *bytecode.Program, prof jit.Profile, opt rewrite.
 		t.Fatalf("%s: %v", p.Name, err)
 	}
 	switch {
-	case a.XlatedErr != nil:
-		return nil, "no xlated program: " + a.XlatedErr.Error()
-	case a.Xlated.Build != "":
+	case a.RewriteErr != nil:
+		return nil, "no xlated program: " + a.RewriteErr.Error()
+	case a.Rewrite.Build != "":
 		return nil, "accesses to structures as they lie in one kernel's build"
-	case len(a.Xlated.Unpredicted) > 0:
+	case len(a.Rewrite.Unpredicted) > 0:
 		return nil, "unpredicted instructions, such as accesses to a kernel's context"
 	}
 	for _, in := range a.Succ.Indirect {
 		for _, to := range in.Exact {
-			if in.Op == "gotox" && in.Reached && a.Xlated.Xlated[to] == jit.Deleted {
+			if in.Op == "gotox" && in.Reached && a.Rewrite.Xlated[to] == jit.Deleted {
 				// Linux 7.3 jumps to address 0 there: it removes a jump that goes
 				// nowhere, and the table entry that leads to it with it
 				// (kernel/bpf/bpf_insn_array.c bpf_insn_array_adjust_after_remove).
@@ -116,9 +116,9 @@ func placeWith(t testing.TB, p *bytecode.Program, prof jit.Profile, opt rewrite.
 		}
 	}
 	if rounds > 0 {
-		lowerMayGoto(a.Xlated, rounds)
+		lowerMayGoto(a.Rewrite, rounds)
 	}
-	code, err = native.Load(p, a.Xlated.Program, prof, native.Options{})
+	code, err = native.Load(p, a.Rewrite.Program, prof, native.Options{})
 	switch {
 	case errors.Is(err, native.ErrUnsupported):
 		t.Skip(err)

@@ -154,9 +154,9 @@ func (s *shelf) holds(f *fact) (known bool, err error) {
 			return false, err
 		case refusal(a) != "":
 			return false, fmt.Errorf("refused: %s", refusal(a))
-		case a.XlatedErr != nil || a.ImageErr != nil:
-			return false, fmt.Errorf("not compiled: %w", errors.Join(a.XlatedErr, a.ImageErr))
-		case len(a.Xlated.Unpredicted) > 0:
+		case a.RewriteErr != nil || a.ImageErr != nil:
+			return false, fmt.Errorf("not compiled: %w", errors.Join(a.RewriteErr, a.ImageErr))
+		case len(a.Rewrite.Unpredicted) > 0:
 			return false, nil
 		}
 		return true, f.differs(a)
@@ -168,11 +168,11 @@ func (s *shelf) holds(f *fact) (known bool, err error) {
 func (f *fact) differs(a *pipeline.Analysis) error {
 	var left bytes.Buffer
 	for pc := bytecode.PC(0); pc < a.Program.Len(); pc += a.Program.Insns[pc].Slots() {
-		if a.Xlated.Xlated[pc] != jit.Deleted {
+		if a.Rewrite.Xlated[pc] != jit.Deleted {
 			fmt.Fprintln(&left, pc)
 		}
 	}
-	switch n := len(a.Xlated.Program.Insns); {
+	switch n := len(a.Rewrite.Program.Insns); {
 	case n != f.slots:
 		return fmt.Errorf("%d slots, the kernel has %d", n, f.slots)
 	case hash(left.Bytes()) != f.left:

@@ -305,7 +305,7 @@ func (r *row) reach(t *testing.T, name string, a *pipeline.Analysis, prog *recor
 	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
 		f := p.Flow(pc)
 		nop := f.Kind == bytecode.FlowGoto || f.Kind == bytecode.FlowCond ||
-			a.Xlated != nil && a.Xlated.Xlated[pc] == jit.Deleted
+			a.Rewrite != nil && a.Rewrite.Xlated[pc] == jit.Deleted
 		got := a.Succ.Facts.Reach(pc)
 		switch {
 		case got == cfg.Maybe:
@@ -337,9 +337,9 @@ func (r *row) reach(t *testing.T, name string, a *pipeline.Analysis, prog *recor
 // bytes compares what was predicted.
 func (r *row) bytes(t *testing.T, name string, all []*pipeline.Analysis, rec *record.Record, prof jit.Profile) (same bool) {
 	a := all[0]
-	if a.XlatedErr != nil || a.ImageErr != nil {
+	if a.RewriteErr != nil || a.ImageErr != nil {
 		r.lost++
-		t.Errorf("LOST %s: %v, %v", name, a.XlatedErr, a.ImageErr)
+		t.Errorf("LOST %s: %v, %v", name, a.RewriteErr, a.ImageErr)
 		return false
 	}
 	xlated, err := record.Decode(rec.Result.Prog.Xlated)
@@ -347,7 +347,7 @@ func (r *row) bytes(t *testing.T, name string, all []*pipeline.Analysis, rec *re
 		t.Fatal(err)
 	}
 	observed := &compare.Observed{Xlated: xlated, Code: rec.Result.Prog.Jited}
-	if len(a.Xlated.Unpredicted) > 0 {
+	if len(a.Rewrite.Unpredicted) > 0 {
 		for _, either := range all[1:] {
 			if differs(either, observed) == "" {
 				r.form++
@@ -356,15 +356,15 @@ func (r *row) bytes(t *testing.T, name string, all []*pipeline.Analysis, rec *re
 		}
 		a = all[1]
 	}
-	if n := len(a.Xlated.Unpredicted); n > 0 || a != all[0] {
+	if n := len(a.Rewrite.Unpredicted); n > 0 || a != all[0] {
 		r.marked++
 		if n == 0 {
 			t.Logf("FORM %s: %s; or %s", name, differs(all[1], observed), differs(all[2], observed))
 			return false
 		}
 		t.Logf("MARKED %s: %d slots, the first %q", name, n,
-			bytecode.Text(a.Xlated.Program.Insns, a.Xlated.Unpredicted[0]))
-		if why := marks.Unmarked(a.Xlated, a.Xlated.Dump(prof), xlated, rec.Result.Prog.Lines); why != "" {
+			bytecode.Text(a.Rewrite.Program.Insns, a.Rewrite.Unpredicted[0]))
+		if why := marks.Unmarked(a.Rewrite, a.Rewrite.Dump(prof), xlated, rec.Result.Prog.Lines); why != "" {
 			r.beside++
 			t.Errorf("BESIDE %s: %s", name, why)
 		}
@@ -382,7 +382,7 @@ func (r *row) bytes(t *testing.T, name string, all []*pipeline.Analysis, rec *re
 // differs says what was predicted otherwise, or not at all; empty for nothing.
 func differs(a *pipeline.Analysis, o *compare.Observed) string {
 	for _, out := range compare.Predicted(a, o) {
-		if len(a.Xlated.Unpredicted) > 0 || out.Known && !out.Same {
+		if len(a.Rewrite.Unpredicted) > 0 || out.Known && !out.Same {
 			return out.What + ": " + out.Detail
 		}
 	}
