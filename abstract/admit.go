@@ -66,7 +66,10 @@ func (s *State) misfit(c Concrete) func() string {
 	for i, f := range s.frames {
 		for num, sl := range f.all {
 			if x := c.StackWord(i, int(num)); !sl.admits(x, c, &base) {
-				return func() string { return fmt.Sprintf("fp[%d]-%d=%s is %#x", i, 8*num, sl.text((*Facts)(nil).Texts()), x) }
+				return func() string {
+					t := (*Facts)(nil).Texts()
+					return fmt.Sprintf("fp[%d]-%d=%s is %#x", i, 8*num, t.Text(t.stored(sl)), x)
+				}
 			}
 		}
 	}

@@ -33,22 +33,42 @@ func (f *Facts) EntryText(b cfg.BlockID) []string {
 }
 
 // Known is what is known of a register or stack slot: "R1", "fp-8", and the value;
-// nothing if that is empty.
-type Known struct{ Place, Text string }
+// nothing if that is empty. Both are numbers of Texts.Text.
+type Known struct{ Place, Text int }
 
-// Texts writes the facts of many blocks. States share most values: it writes the text
-// of each once.
+// Texts writes the facts of many blocks. States share most values, and many values are
+// told alike: it writes the text of each value once, and numbers the texts.
 type Texts struct {
-	f      *Facts
-	last   *State   // the last one written, nil at first
-	before []*State // of the block told last that has any
-	values map[*Value]string
-	buf    []byte
+	f       *Facts
+	last    *State   // the last one written, nil at first
+	before  []*State // of the block told last that has any
+	values  map[*Value]int
+	places  map[where]int
+	numbers map[string]int
+	texts   []string // by number
+	buf     []byte
 }
+
+// where is a register, whose frame is -1, or a slot of a frame.
+type where struct{ frame, i int }
 
 // Texts returns a writer of the facts.
 func (f *Facts) Texts() *Texts {
-	return &Texts{f: f, values: map[*Value]string{}}
+	return &Texts{f: f, values: map[*Value]int{}, places: map[where]int{}, numbers: map[string]int{"": 0}, texts: []string{""}}
+}
+
+// Text returns the text of a number. That of 0 is empty.
+func (t *Texts) Text(number int) string { return t.texts[number] }
+
+// number returns the number of a text.
+func (t *Texts) number(text []byte) int {
+	n, ok := t.numbers[string(text)]
+	if !ok {
+		n = len(t.texts)
+		t.texts = append(t.texts, string(text))
+		t.numbers[t.texts[n]] = n
+	}
+	return n
 }
 
 // Reset forgets which states were told.
@@ -86,7 +106,7 @@ func (t *Texts) changes(s *State) []Known {
 			continue
 		}
 		if text := t.register(v); text != t.register(old) {
-			out = append(out, Known{registerNames[r], text})
+			out = append(out, Known{t.place(-1, r), text})
 		}
 	}
 	for i := range max(len(s.frames), len(t.last.frames)) {
@@ -112,7 +132,7 @@ func (t *Texts) slots(out []Known, before, now *group, frame, i int) []Known {
 			continue
 		}
 		if text := t.slot(&now[j]); text != t.slot(&before[j]) {
-			out = append(out, Known{slotName(frame, i, j), text})
+			out = append(out, Known{t.place(frame, i*groupSlots+j), text})
 		}
 	}
 	return out
@@ -133,7 +153,7 @@ func (t *Texts) state(s *State) []Known {
 	var out []Known
 	for r := range s.values() {
 		if v := s.value(r); v != nil {
-			out = append(out, Known{registerNames[r], t.value(v)})
+			out = append(out, Known{t.place(-1, r), t.value(v)})
 		}
 	}
 	for i, f := range s.frames {
@@ -146,46 +166,68 @@ func (t *Texts) state(s *State) []Known {
 	return out
 }
 
-var registerNames = func() (names [numValues]string) {
-	for r := range names {
-		names[r] = fmt.Sprintf("R%d", r)
+// place returns the number of the name of a register, or of a slot of a frame.
+func (t *Texts) place(frame, i int) int {
+	at := where{frame, i}
+	n, ok := t.places[at]
+	if !ok {
+		n = t.number([]byte(at.name()))
+		t.places[at] = n
 	}
-	return
-}()
+	return n
+}
 
-// slotName returns the name of a slot in a group of a frame.
-func slotName(frame, group, slot int) string {
-	name := strconv.Itoa(8 * (group*groupSlots + slot + 1))
-	if frame > 0 {
-		return fmt.Sprintf("fp[%d]-%s", frame, name)
+func (p where) name() string {
+	switch {
+	case p.frame < 0:
+		return "R" + strconv.Itoa(p.i)
+	case p.frame > 0:
+		return fmt.Sprintf("fp[%d]-%d", p.frame, 8*(p.i+1))
 	}
-	return "fp-" + name
+	return "fp-" + strconv.Itoa(8*(p.i+1))
 }
 
 // register returns what is known of a register, nothing for none.
-func (t *Texts) register(v *Value) string {
+func (t *Texts) register(v *Value) int {
 	if v == nil {
-		return ""
+		return 0
 	}
 	return t.value(v)
 }
 
-func (t *Texts) value(v *Value) string {
-	text, ok := t.values[v]
+func (t *Texts) value(v *Value) int {
+	n, ok := t.values[v]
 	if !ok {
 		t.buf = v.appendText(t.buf[:0])
-		text = string(t.buf)
-		t.values[v] = text
+		n = t.number(t.buf)
+		t.values[v] = n
 	}
-	return text
+	return n
 }
 
 // slot returns what is known of a slot, nothing for none.
-func (t *Texts) slot(s *slot) string {
+func (t *Texts) slot(s *slot) int {
 	if !s.present() || !s.known() {
-		return ""
+		return 0
 	}
-	return s.text(t)
+	return t.stored(s)
+}
+
+// stored returns the slot's value, or its bytes as the kernel prints them, highest address
+// first: m for anything, 0 for zero.
+func (t *Texts) stored(s *slot) int {
+	if s.val != nil && s.spilled() == 8 {
+		return t.value(s.val)
+	}
+	value := ""
+	if s.val != nil {
+		value = " " + t.Text(t.value(s.val))
+	}
+	t.buf = t.buf[:0]
+	for i := range s.bytes {
+		t.buf = append(t.buf, "?m0rm"[s.bytes[7-i]])
+	}
+	return t.number(append(t.buf, value...))
 }
 
 // line returns a state in one line.
@@ -195,29 +237,13 @@ func (t *Texts) line(s *State) string {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(k.Place + "=" + k.Text)
+		b.WriteString(t.Text(k.Place) + "=" + t.Text(k.Text))
 	}
 	return b.String()
 }
 
 // String returns the registers and stack slots of which something is known.
 func (s *State) String() string { return (*Facts)(nil).Texts().line(s) }
-
-// text returns the slot's value, or its bytes as the kernel prints them,
-// highest address first: m for anything, 0 for zero.
-func (s *slot) text(t *Texts) string {
-	if s.val != nil && s.spilled() == 8 {
-		return t.value(s.val)
-	}
-	var b [8]byte
-	for i := range b {
-		b[i] = "?m0rm"[s.bytes[7-i]]
-	}
-	if s.val != nil {
-		return string(b[:]) + " " + t.value(s.val)
-	}
-	return string(b[:])
-}
 
 // String returns the value as the kernel prints it, alternatives with " or "
 // between.

@@ -41,9 +41,10 @@ func TestChanges(t *testing.T) {
 				state = maps.Clone(state)
 				now = append(now, state)
 				for _, k := range changes {
-					state[k.Place] = k.Text
-					if k.Text == "" {
-						delete(state, k.Place)
+					place, text := texts.Text(k.Place), texts.Text(k.Text)
+					state[place] = text
+					if text == "" {
+						delete(state, place)
 					}
 				}
 				line := want[i]

@@ -31,7 +31,7 @@ func draw(s *Scene, l *Layout, untitled bool) *display.Picture {
 			for _, it := range d.items {
 				on = on && yield(it)
 			}
-			d.items, d.inner = d.items[:0], d.inner[:0]
+			d.written()
 		}
 		steps := []func(){d.background, d.titles, d.frames, d.loops, d.stripBack}
 		for _, step := range steps {
@@ -109,7 +109,14 @@ type drawing struct {
 	*viewer
 	l     *Layout
 	items []display.Item // of the open groups, one after the other
-	inner []display.Item // of groups of the part at hand
+
+	// What items of the part at hand are made of.
+	inner pool[display.Item] // of groups
+	runs  pool[display.Run]
+	boxes pool[display.Box]
+	ops   pool[display.Op]
+	pts   pool[display.Pt]
+
 	// untitled leaves titles and labels out that say what the part and its index say.
 	untitled bool
 
@@ -154,19 +161,41 @@ func (d *drawing) group(g display.Item, f func()) {
 	if len(inner) == 0 {
 		return
 	}
-	g.Items = d.keep(inner)
+	g.Items = d.inner.keep(inner)
 	d.items = append(d.items[:outer], g)
 }
 
-// keep copies items of groups to where they stay until the part is written.
-func (d *drawing) keep(items []display.Item) []display.Item {
-	if len(d.inner)+len(items) > cap(d.inner) {
-		d.inner = make([]display.Item, 0, max(2*cap(d.inner), len(items), 64))
+// written drops what the part at hand is made of. Who draws a whole picture may keep
+// shapes and texts of it, a page writes each part at once.
+func (d *drawing) written() {
+	d.items = d.items[:0]
+	d.inner.drop()
+	if d.untitled {
+		d.runs.drop()
+		d.boxes.drop()
+		d.ops.drop()
+		d.pts.drop()
 	}
-	from := len(d.inner)
-	d.inner = append(d.inner, items...)
-	return d.inner[from:len(d.inner):len(d.inner)]
 }
+
+// pool has room for what items are made of, many at a time.
+type pool[T any] struct{ list []T }
+
+// room returns an empty list with room for n.
+func (p *pool[T]) room(n int) []T {
+	if len(p.list)+n > cap(p.list) {
+		p.list = make([]T, 0, max(n, 64, min(2*cap(p.list), 4096)))
+	}
+	from := len(p.list)
+	p.list = p.list[:from+n]
+	return p.list[from:from:len(p.list)]
+}
+
+// keep copies a list to where it stays.
+func (p *pool[T]) keep(list []T) []T { return append(p.room(len(list)), list...) }
+
+// drop makes all room free again.
+func (p *pool[T]) drop() { p.list = p.list[:0] }
 
 // path adds a shape; title may be empty.
 func (d *drawing) path(class string, p *display.Path, title string) {
@@ -183,9 +212,14 @@ func (d *drawing) about(edge int, class string, p *display.Path, title func() st
 }
 
 // at starts a path.
-func at(x, y int) *display.Path {
-	p := &display.Path{Ops: make([]display.Op, 0, 10), Pts: make([]display.Pt, 0, 12)}
-	return p.At(x, y)
+func at(x, y int) *display.Path { return new(display.Path).At(x, y) }
+
+// at starts a path of the drawing.
+func (d *drawing) at(x, y int) *display.Path { return d.newPath().At(x, y) }
+
+// newPath returns an empty path of the drawing.
+func (d *drawing) newPath() *display.Path {
+	return &display.Path{Ops: d.ops.room(10), Pts: d.pts.room(12)}
 }
 
 // text adds a line of text.
@@ -195,21 +229,21 @@ func (d *drawing) text(x, y int, class, s string) {
 
 // anchored adds a line of text of which x is the start, the middle or the end.
 func (d *drawing) anchored(x, y int, class, s string, anchor display.Anchor) {
-	d.runs(x, y, class, "", anchor, display.Run{Text: visible.Text(s)})
+	d.line(x, y, class, "", anchor, display.Run{Text: visible.Text(s)})
 }
 
-// runs adds a line of visible text of several looks.
-func (d *drawing) runs(x, y int, class, title string, anchor display.Anchor, runs ...display.Run) {
+// line adds a line of visible text of several looks.
+func (d *drawing) line(x, y int, class, title string, anchor display.Anchor, runs ...display.Run) {
 	d.add(display.Item{Class: class, Title: visible.Text(title), At: display.Pt{X: float64(x), Y: float64(y)},
 		Anchor: anchor,
-		Runs:   runs})
+		Runs:   d.runs.keep(runs)})
 }
 
 func (d *drawing) rect(r Rect, class string, round int) { d.titled(r, class, round, "") }
 
 func (d *drawing) titled(r Rect, class string, round int, title string) {
-	d.add(display.Item{Class: class, Title: visible.Text(title), Box: &display.Box{X: r.X, Y: r.Y, W: r.W, H: r.H,
-		R: round}})
+	box := append(d.boxes.room(1), display.Box{X: r.X, Y: r.Y, W: r.W, H: r.H, R: round})
+	d.add(display.Item{Class: class, Title: visible.Text(title), Box: &box[0]})
 }
 
 func (d *drawing) background() { d.rect(Rect{0, 0, d.l.W, d.l.H}, "page", 0) }
@@ -253,7 +287,7 @@ func (d *drawing) clipped(x, y int, class, s string, cols int) {
 	if cut {
 		title = s
 	}
-	d.runs(x, y, class, title, display.Start, display.Run{Text: t})
+	d.line(x, y, class, title, display.Start, display.Run{Text: t})
 }
 
 // frames draws the functions.

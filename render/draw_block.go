@@ -105,7 +105,7 @@ func (d *drawing) box(b int, blk *Block) {
 	d.rect(r, class, 4)
 	head := func(class string) {
 		h := headRow - 1
-		d.path("head"+class, at(r.X+1, r.Y+1+h).V(r.Y+4).Curve(r.X+1, r.Y+1, r.X+4, r.Y+1).H(r.X+r.W-4).
+		d.path("head"+class, d.at(r.X+1, r.Y+1+h).V(r.Y+4).Curve(r.X+1, r.Y+1, r.X+4, r.Y+1).H(r.X+r.W-4).
 			Curve(r.X+r.W-1, r.Y+1, r.X+r.W-1, r.Y+4).V(r.Y+1+h).Close(), "")
 	}
 	switch {
@@ -143,7 +143,7 @@ func (d *drawing) rowsOf(b int) []row {
 func (d *drawing) row(r Rect, y int, row row) {
 	x := r.X + boxPad + 2
 	put := func(x int, class string, runs ...display.Run) {
-		d.runs(x, y, class, row.title, display.Start, runs...)
+		d.line(x, y, class, row.title, display.Start, runs...)
 	}
 	plain := display.Run{Text: visible.Text(row.text)}
 	switch row.kind {
@@ -206,7 +206,7 @@ func (d *drawing) chipRow(r Rect, x, y int, row row) {
 		if row.edge != "" {
 			d.rect(Rect{x - 2, y - 11, min(r.W-2*boxPad, textWidth(columns(row.text))+10), 14}, "chip", 7)
 		}
-		d.runs(x+3, y, class, row.title, display.Start, display.Run{Text: visible.Text(row.text)})
+		d.line(x+3, y, class, row.title, display.Start, display.Run{Text: visible.Text(row.text)})
 	}
 	if row.link == "" || len(d.l.Tables) == 0 && strings.HasPrefix(row.link, "#t") {
 		put()
@@ -226,15 +226,15 @@ func (d *drawing) marks(r Rect, blk *Block) {
 		x -= 16
 	}
 	if blk.Entry {
-		d.path("solidmark", at(x-7, y-5).By(9, 5, -9, 5).Close(), "entry")
+		d.path("solidmark", d.at(x-7, y-5).By(9, 5, -9, 5).Close(), "entry")
 		x -= 16
 	}
 	if blk.LoopHeader {
-		d.path("mark", ring(at(x+2, y), x-2, y), "loop header")
+		d.path("mark", ring(d.at(x+2, y), x-2, y), "loop header")
 		x -= 16
 	}
 	if n := blk.LoopDepth; n > 0 {
-		d.path("mark", bars(x, y-4, min(n, 8)), fmt.Sprintf("loop depth %d", n))
+		d.path("mark", bars(d.at(x, y-4), min(n, 8)), fmt.Sprintf("loop depth %d", n))
 	}
 }
 
@@ -246,11 +246,11 @@ func ring(p *display.Path, cx, cy int) *display.Path {
 	return p.Skip(-3, -1).By(3, 1, 1, -3)
 }
 
-// bars returns n bars, from right to left.
-func bars(x, y, n int) *display.Path {
-	p := at(x, y).By(0, 8)
+// bars adds n bars to the start of a path, from right to left.
+func bars(p *display.Path, n int) *display.Path {
+	p.By(0, 8)
 	for i := 1; i < n; i++ {
-		p.At(x-3*i, y).By(0, 8)
+		p.Skip(-3, -8).By(0, 8)
 	}
 	return p
 }

@@ -92,7 +92,7 @@ func (d *drawing) wire(i int) {
 	k := d.style(w)
 	path := d.wholePath(w)
 	if !w.Curve {
-		path = roundedPath(w.Points, w.First, w.Last)
+		path = roundedPath(d.newPath(), w.Points, w.First, w.Last)
 	}
 	mark := ""
 	if !w.ToHub {
@@ -145,9 +145,9 @@ func (d *drawing) target(e *Edge) string {
 
 func (d *drawing) wholePath(w *Wire) *display.Path {
 	if !w.Curve {
-		return roundedPath(w.Points, 0, len(w.Points)-1)
+		return roundedPath(d.newPath(), w.Points, 0, len(w.Points)-1)
 	}
-	path := at(w.Points[0].X, w.Points[0].Y)
+	path := d.at(w.Points[0].X, w.Points[0].Y)
 	for i := 1; i+2 < len(w.Points); i += 3 {
 		p := w.Points[i : i+3]
 		path.Cubic(p[0].X, p[0].Y, p[1].X, p[1].Y, p[2].X, p[2].Y)
@@ -155,14 +155,14 @@ func (d *drawing) wholePath(w *Wire) *display.Path {
 	return path
 }
 
-// roundedPath returns the line with its corners from first to last. A part that
+// roundedPath adds to an empty path the line with its corners from first to last. A part that
 // starts or ends inside the line has the rounding of its corner there, as a branch.
-func roundedPath(p []Pt, first, last int) *display.Path {
+func roundedPath(path *display.Path, p []Pt, first, last int) *display.Path {
 	from := p[0]
 	if first > 0 {
 		from = toward(p[first], p[first-1], cornerRadius(p, first))
 	}
-	path := at(from.X, from.Y)
+	path.At(from.X, from.Y)
 	end := last
 	if last < len(p)-1 {
 		end = last + 1
@@ -208,18 +208,18 @@ func (d *drawing) head(w *Wire, style int) {
 	fill := "a" + strconv.Itoa(style)
 	switch style {
 	case styleFall:
-		d.path("open", at(p.X-4, p.Y-8).By(4, 8, 4, -8), "")
+		d.path("open", d.at(p.X-4, p.Y-8).By(4, 8, 4, -8), "")
 	case styleIndirect:
-		d.path(fill, at(p.X, p.Y).By(-5, -9, 10, 0).Close().At(p.X-6, p.Y-12).By(12, 0, 0, 2, -12, 0).Close(), "")
+		d.path(fill, d.at(p.X, p.Y).By(-5, -9, 10, 0).Close().At(p.X-6, p.Y-12).By(12, 0, 0, 2, -12, 0).Close(), "")
 	case styleDead:
-		d.path("open", at(p.X-3, p.Y-14).By(6, 6).Skip(0, -6).By(-6, 6), "")
-		d.path(fill, at(p.X, p.Y).By(-4, -8, 8, 0).Close(), "")
+		d.path("open", d.at(p.X-3, p.Y-14).By(6, 6).Skip(0, -6).By(-6, 6), "")
+		d.path(fill, d.at(p.X, p.Y).By(-4, -8, 8, 0).Close(), "")
 	case styleMaybe:
-		d.path(fill, at(p.X, p.Y).By(-5, -10, 10, 0).Close(), "")
+		d.path(fill, d.at(p.X, p.Y).By(-5, -10, 10, 0).Close(), "")
 	case styleUnwind:
-		d.path(fill, at(p.X, p.Y).By(-5, -7, 5, -7, 5, 7).Close(), "")
+		d.path(fill, d.at(p.X, p.Y).By(-5, -7, 5, -7, 5, 7).Close(), "")
 	default:
-		d.path(fill, at(p.X, p.Y).By(-4, -9, 8, 0).Close(), "")
+		d.path(fill, d.at(p.X, p.Y).By(-4, -9, 8, 0).Close(), "")
 	}
 }
 
@@ -272,11 +272,11 @@ func (d *drawing) label(w *Wire, e *Edge) {
 		run := display.Run{Text: visible.Text(t)}
 		switch y := p.Y - 5 - labelHeight*(len(lines)-1-i); {
 		case !e.Kind.chooses():
-			d.runs(p.X+6, p.Y+9, "lab", title, display.Start, run)
+			d.line(p.X+6, p.Y+9, "lab", title, display.Start, run)
 		case atLeft:
-			d.runs(p.X-8, y, look, title, display.End, run)
+			d.line(p.X-8, y, look, title, display.End, run)
 		default:
-			d.runs(p.X+8, y, look, title, display.Start, run)
+			d.line(p.X+8, y, look, title, display.Start, run)
 		}
 	}
 }

@@ -110,7 +110,7 @@ func (d *drawing) link(b int, k *Link) {
 		d.text(k.X0-smallWidth(columns(name))-4, k.Y0+4, "off small", name)
 	}
 	mid := (k.X0 + k.X1) / 2
-	d.path("link"+far, at(k.X0, k.Y0).Cubic(mid, k.Y0, mid, k.Y1, k.X1, k.Y1), "")
+	d.path("link"+far, d.at(k.X0, k.Y0).Cubic(mid, k.Y0, mid, k.Y1, k.X1, k.Y1), "")
 }
 
 // ribbon ties the code of a block in the older image to that in the newer one.
@@ -121,7 +121,7 @@ func (d *drawing) ribbon(b int) {
 	x, y := d.l.Strip.Before.Pieces[d.partsBefore[b][0]], d.l.Strip.Pieces[d.parts[b][0]]
 	x0, x1 := x.X+x.W, y.X
 	mid := (x0 + x1) / 2
-	p := at(x0, x.Y).Cubic(mid, x.Y, mid, y.Y, x1, y.Y).V(y.Y + y.H)
+	p := d.at(x0, x.Y).Cubic(mid, x.Y, mid, y.Y, x1, y.Y).V(y.Y + y.H)
 	d.path("ribbon c"+strconv.Itoa(b%palette), p.Cubic(mid, y.Y+y.H, mid, x.Y+x.H, x0, x.Y+x.H).Close(), "")
 }
 
@@ -205,21 +205,21 @@ func (d *drawing) arc(i int) {
 	arc, lit := "arc h"+strconv.Itoa(k), "arc hl h"+strconv.Itoa(k)
 	switch {
 	case a.Far:
-		d.about(j.Edge, lit, a.path(a.Y1), title)
+		d.about(j.Edge, lit, a.path(d.newPath(), a.Y1), title)
 		return
 	case a.Stem != a.Y1:
-		d.about(j.Edge, arc, a.path(a.Stem), title)
-		d.path(lit, a.path(a.Y1), "")
+		d.about(j.Edge, arc, a.path(d.newPath(), a.Stem), title)
+		d.path(lit, a.path(d.newPath(), a.Y1), "")
 		return
 	}
-	d.about(j.Edge, arc, a.path(a.Y1), title)
+	d.about(j.Edge, arc, a.path(d.newPath(), a.Y1), title)
 	if !a.Leaves {
 		d.arcHead(k, &a)
 	}
 }
 
 func (d *drawing) arcHead(kind int, a *Arc) {
-	d.path("a"+strconv.Itoa(kind), at(a.X, a.Y1).By(7, -3, 0, 6).Close(), "")
+	d.path("a"+strconv.Itoa(kind), d.at(a.X, a.Y1).By(7, -3, 0, 6).Close(), "")
 }
 
 // entries draws where jumps from other columns come in.
@@ -234,22 +234,22 @@ func (d *drawing) entries() {
 			dir = -1
 		}
 		r := max(1, min(6, (e.Y1-e.Y0)*dir/2))
-		d.path("arc h"+strconv.Itoa(k), at(x, e.Y0).V(e.Y1-dir*r).Curve(x, e.Y1, x-r, e.Y1).H(e.X+6), "")
+		d.path("arc h"+strconv.Itoa(k), d.at(x, e.Y0).V(e.Y1-dir*r).Curve(x, e.Y1, x-r, e.Y1).H(e.X+6), "")
 		d.arcHead(k, &e.Arc)
 	}
 }
 
-// path returns the arc up to y on the rail, or to its end where y is that.
-func (a *Arc) path(y int) *display.Path {
+// path adds to an empty path the arc up to y on the rail, or to its end where y is that.
+func (a *Arc) path(p *display.Path, y int) *display.Path {
 	x, dir := a.X+a.Bulge, 1
 	if a.Y1 < a.Y0 {
 		dir = -1
 	}
 	r := min(6, (a.Y1-a.Y0)*dir/2)
 	if r < 1 { // both ends at one height
-		return at(a.X, a.Y0).H(x)
+		return p.At(a.X, a.Y0).H(x)
 	}
-	turn := at(a.X, a.Y0).H(x-r).Curve(x, a.Y0, x, a.Y0+dir*r)
+	turn := p.At(a.X, a.Y0).H(x-r).Curve(x, a.Y0, x, a.Y0+dir*r)
 	if y == a.Y1 && a.Leaves {
 		return turn.V(y)
 	}
@@ -325,7 +325,7 @@ func (d *drawing) stripFront() {
 func (d *drawing) imageMarks(m *Image, st *Strip) {
 	for i, f := range m.Funcs {
 		r := st.Funcs[i]
-		d.path("funcline", at(r.X-8, r.Y).H(r.X+r.W+8), fmt.Sprintf("%s: +0x%x, %d bytes, prologue %d", f.Name, f.Offset,
+		d.path("funcline", d.at(r.X-8, r.Y).H(r.X+r.W+8), fmt.Sprintf("%s: +0x%x, %d bytes, prologue %d", f.Name, f.Offset,
 			f.Len, f.Prologue))
 	}
 	for _, k := range m.Marks {
@@ -344,7 +344,7 @@ func (d *drawing) imageMarks(m *Image, st *Strip) {
 	}
 	for _, o := range m.Endbr {
 		r := st.span(o, 0)
-		d.path("endbr", at(r.X-1, r.Y-1).By(6, 3, -6, 3).Close(), fmt.Sprintf("endbr64 at +0x%x", o))
+		d.path("endbr", d.at(r.X-1, r.Y-1).By(6, 3, -6, 3).Close(), fmt.Sprintf("endbr64 at +0x%x", o))
 	}
 }
 
@@ -428,8 +428,8 @@ func (d *drawing) aims(t int, r Rect) {
 		x, end := r.X+r.W, st.X-9
 		mid := (x + end) / 2
 		for _, a := range st.Aims[t] {
-			d.path("aim"+far, at(x, a.Y0).Cubic(mid, a.Y0, mid, a.Y1, end, a.Y1), "")
-			d.path("a3", at(end+7, a.Y1).By(-7, -3, 0, 6).Close(), "")
+			d.path("aim"+far, d.at(x, a.Y0).Cubic(mid, a.Y0, mid, a.Y1, end, a.Y1), "")
+			d.path("a3", d.at(end+7, a.Y1).By(-7, -3, 0, 6).Close(), "")
 		}
 		return
 	}
@@ -437,13 +437,13 @@ func (d *drawing) aims(t int, r Rect) {
 	mid := (x + past) / 2
 	for _, a := range st.Feeds[t] {
 		x1 := max(a.X1, st.X+st.W)
-		d.path("feed"+few, at(x1, a.Y1).H(past).Cubic(mid, a.Y1, mid, a.Y0, x-6, a.Y0), "")
-		d.path("a3", at(x, a.Y0).By(-7, -4, 0, 8).Close(), "")
+		d.path("feed"+few, d.at(x1, a.Y1).H(past).Cubic(mid, a.Y1, mid, a.Y0, x-6, a.Y0), "")
+		d.path("a3", d.at(x, a.Y0).By(-7, -4, 0, 8).Close(), "")
 	}
 	for _, a := range st.Aims[t] {
 		x1 := max(a.X1, st.X+st.W)
-		d.path("aim"+far, at(x, a.Y0).Cubic(mid, a.Y0, mid, a.Y1, past, a.Y1).H(x1+6), "")
-		d.path("a3", at(x1, a.Y1).By(7, -3, 0, 6).Close(), "")
+		d.path("aim"+far, d.at(x, a.Y0).Cubic(mid, a.Y0, mid, a.Y1, past, a.Y1).H(x1+6), "")
+		d.path("a3", d.at(x1, a.Y1).By(7, -3, 0, 6).Close(), "")
 	}
 }
 

@@ -298,7 +298,7 @@ func (p *payloads) addLines(s *Scene) {
 	for i := range s.Blocks {
 		n += len(s.Blocks[i].Lines)
 	}
-	counts, lines := make([]int, 0, len(s.Blocks)), make([]int, 0, 7*n)
+	counts, lines := make([]int, 0, len(s.Blocks)), p.table(7*n)
 	source, file := column{texts: p.texts}, column{texts: p.texts}
 	for i := range s.Blocks {
 		counts = append(counts, len(s.Blocks[i].Lines))
@@ -307,10 +307,10 @@ func (p *payloads) addLines(s *Scene) {
 				p.texts.of(n.Note), p.texts.of(n.Mark))
 		}
 	}
-	var out numbers
+	out := p.numbers()
 	out.columns(1, counts)
 	out.columns(7, lines)
-	p.addBytes("lines", 0, out.out)
+	p.addNumbers("lines", 0, out)
 }
 
 // addCode writes what instructions become: of each piece of code block, slot, original
@@ -320,7 +320,8 @@ func (p *payloads) addCode(s *Scene) {
 	for i := range s.Code {
 		n += len(s.Code[i].X86)
 	}
-	rows, x86 := make([]int, 0, 6*len(s.Code)), make([]int, 0, 2*n)
+	table := p.table(6*len(s.Code) + 2*n)
+	rows, x86 := table[:0:6*len(s.Code)], table[6*len(s.Code):6*len(s.Code)]
 	for i := range s.Code {
 		c := &s.Code[i]
 		rows = append(rows, c.Block, c.Slot, c.Original, int(c.State), p.texts.of(c.Text), len(c.X86))
@@ -328,17 +329,17 @@ func (p *payloads) addCode(s *Scene) {
 			x86 = append(x86, x.Offset, p.texts.of(x.Text))
 		}
 	}
-	var out numbers
+	out := p.numbers()
 	out.columns(6, rows)
 	out.columns(2, x86)
-	p.addBytes("code", 0, out.out)
+	p.addNumbers("code", 0, out)
 }
 
 // addFacts writes the facts of the blocks from lo to hi: the number of each block's
 // states, and of each state what differs from its base (Facts): a number of changes,
 // each a place and what is known now, 0 for nothing.
 func (p *payloads) addFacts(s *Scene, number, lo, hi int) {
-	var out numbers
+	out := p.numbers()
 	s.Facts.Reset()
 	for b := lo; b < hi; b++ {
 		states := s.Facts.Changes(b)
@@ -346,11 +347,22 @@ func (p *payloads) addFacts(s *Scene, number, lo, hi int) {
 		for _, changes := range states {
 			out.add(len(changes))
 			for _, f := range changes {
-				out.add(p.texts.of(f.Place), p.texts.of(f.Text))
+				out.add(p.fact(s.Facts, f.Place), p.fact(s.Facts, f.Text))
 			}
 		}
 	}
-	p.addBytes("facts", number, out.out)
+	p.addNumbers("facts", number, out)
+}
+
+// fact returns the number in the page of a text of the facts.
+func (p *payloads) fact(facts Facts, number int) int {
+	if number >= len(p.facts) {
+		p.facts = append(p.facts, make([]int, number+1-len(p.facts))...)
+	}
+	if number > 0 && p.facts[number] == 0 {
+		p.facts[number] = p.texts.of(facts.Text(number))
+	}
+	return p.facts[number]
 }
 
 // newPageDetails returns the details of the blocks from lo to hi.

@@ -38,7 +38,8 @@ func (p *payloads) addDrawing(s *Scene, l *Layout) {
 	n, under := 0, 0
 	flush := func(w **listWriter, kind string, at int) {
 		if len((*w).out) > 0 {
-			p.addBytes(kind, at, (*w).bytes())
+			text, items := (*w).bytes()
+			p.addBytes(kind, at, text, items)
 		}
 		*w = p.list()
 	}
@@ -66,20 +67,32 @@ func (p *payloads) addDrawing(s *Scene, l *Layout) {
 	flush(&blocks, "draw", n/pageChunk)
 	flush(&tables, "table", tabled/pageChunk)
 	frame.out = append(binary.AppendVarint(nil, int64(under)), frame.out[1:]...)
-	p.addBytes("frame", 0, frame.bytes())
+	text, items := frame.bytes()
+	p.addBytes("frame", 0, text, items)
 }
 
 // addWhole writes the drawing of a program that is in the document as a whole.
 func (p *payloads) addWhole(s *Scene, l *Layout) {
+	p.addList("svg", draw(s, l, true))
+}
+
+// addList writes the items of a picture.
+func (p *payloads) addList(kind string, picture *display.Picture) {
 	w := p.list()
-	for it := range draw(s, l, true).Parts {
+	w.numbers = p.numbers()
+	for it := range picture.Parts {
 		w.item(&it)
 	}
-	p.addBytes("svg", 0, w.bytes())
+	text, _ := w.bytes()
+	p.addNumbers(kind, 0, w.numbers, text)
 }
 
 // list starts a list of items.
-func (p *payloads) list() *listWriter { return &listWriter{texts: p.texts} }
+func (p *payloads) list() *listWriter {
+	w := &listWriter{texts: p.texts}
+	w.classes.texts, w.looks.texts = &w.strings, &w.strings
+	return w
+}
 
 // pageSVG writes the drawing of a program for a page, which has the style sheet.
 func pageSVG(s *Scene, l *Layout) []byte {

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 	"github.com/bpfcfg/bpfcfg/render/display"
@@ -89,6 +88,8 @@ type listWriter struct {
 	strings texts  // of this list: classes, shapes, titles
 	shaper  display.Shaper
 	x, y    int // place of the last item
+
+	classes, looks column // in strings, of items and of runs
 }
 
 // Kinds of items: the lower two bits of its first number. The third says that there
@@ -108,13 +109,21 @@ const (
 	listLabel
 )
 
-// bytes returns the list: the length of its strings, the strings with line ends
-// between them, and the numbers.
-func (w *listWriter) bytes() []byte {
-	w.strings.of("")
-	text := strings.Join(w.strings.list, "\n")
-	out := binary.AppendVarint(nil, int64(len(text)))
-	return append(append(out, text...), w.out...)
+// bytes returns the list in two parts: the length of its strings and the strings with
+// line ends between them; and the numbers.
+func (w *listWriter) bytes() (text, items []byte) {
+	n := max(0, len(w.strings.list)-1)
+	for _, s := range w.strings.list {
+		n += len(s)
+	}
+	text = binary.AppendVarint(make([]byte, 0, n+binary.MaxVarintLen64), int64(n))
+	for i, s := range w.strings.list {
+		if i > 0 {
+			text = append(text, '\n')
+		}
+		text = append(text, s...)
+	}
+	return text, w.out
 }
 
 // item writes an item; of a group that only stands for something, those in it.
@@ -134,7 +143,7 @@ func (w *listWriter) item(it *display.Item) {
 		w.place(int(it.At.X), int(it.At.Y))
 		w.add(int(it.Anchor)<<8 | len(it.Runs))
 		for _, r := range it.Runs {
-			w.add(w.strings.of(r.Class), w.texts.of(r.Text))
+			w.add(w.looks.of(r.Class), w.texts.of(r.Text))
 		}
 	case display.Named(it):
 		w.group(it)
@@ -146,7 +155,7 @@ func (w *listWriter) item(it *display.Item) {
 }
 
 func (w *listWriter) head(kind int, it *display.Item) {
-	head := w.strings.of(it.Class)<<4 | kind
+	head := w.classes.of(it.Class)<<4 | kind
 	about := it.Title == "" && (it.Part == display.Edge || it.Part == display.Piece)
 	switch {
 	case it.Title != "":

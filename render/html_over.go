@@ -65,10 +65,6 @@ func (p *payloads) addOverview(s *Scene, l *Layout) (bool, error) {
 	if err := p.addJSON("over", 0, d); err != nil {
 		return false, err
 	}
-	w := p.list()
-	for it := range draw(folded, fl, true).Parts {
-		w.item(&it)
-	}
-	p.addBytes("oversvg", 0, w.bytes())
+	p.addList("oversvg", draw(folded, fl, true))
 	return true, nil
 }

@@ -18,16 +18,18 @@ type payloads struct {
 	strings.Builder
 	program int
 	texts   *texts // of the page
+	facts   []int  // number in texts of each of the facts, 0 if not yet known
 	packer  *packer
 }
 
 // packedFrom is the number of bytes from which a payload is compressed.
 const packedFrom = 4000
 
-// addBytes writes a payload named by kind and, from 0, number.
-func (p *payloads) addBytes(kind string, number int, data []byte) {
+// addBytes writes a payload named by kind and, from 0, number: the parts, one after the
+// other.
+func (p *payloads) addBytes(kind string, number int, parts ...[]byte) {
 	fmt.Fprintf(p, "<script type=\"text/plain\" id=\"%s%d-%d\">", kind, p.program, number)
-	p.Write(p.packer.pack(data))
+	p.Write(p.packer.pack(parts...))
 	p.WriteString("</script>\n")
 }
 
@@ -35,15 +37,33 @@ func (p *payloads) addBytes(kind string, number int, data []byte) {
 // three times as long.
 const packLevel = 3
 
+// addNumbers writes a payload of numbers, or one that ends in them.
+func (p *payloads) addNumbers(kind string, number int, n numbers, head ...[]byte) {
+	p.addBytes(kind, number, append(head, n.out)...)
+	p.packer.spare = n.out
+}
+
+// numbers starts a list of numbers in the memory of the one that was written last. No
+// other list may be under way.
+func (p *payloads) numbers() numbers { return numbers{p.packer.spare[:0]} }
+
+// table returns an empty table in the memory of the last one, for n numbers.
+func (p *payloads) table(n int) []int {
+	p.packer.table = slices.Grow(p.packer.table[:0], n)
+	return p.packer.table
+}
+
 // packer compresses the texts of a page, one after the other: its tables have a megabyte.
 type packer struct {
+	spare  []byte // of numbers that are written
+	table  []int
 	out    bytes.Buffer
 	text   []byte // out in base64
 	writer *gzip.Writer
 }
 
-// pack compresses a text. The answer is good until the next one.
-func (k *packer) pack(text []byte) []byte {
+// pack compresses the parts of a text. The answer is good until the next one.
+func (k *packer) pack(parts ...[]byte) []byte {
 	k.out.Reset()
 	var err error
 	if k.writer == nil {
@@ -51,8 +71,10 @@ func (k *packer) pack(text []byte) []byte {
 	} else {
 		k.writer.Reset(&k.out)
 	}
-	if err == nil {
-		_, err = k.writer.Write(text)
+	for _, part := range parts {
+		if err == nil {
+			_, err = k.writer.Write(part)
+		}
 	}
 	if err == nil {
 		err = k.writer.Close()

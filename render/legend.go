@@ -132,7 +132,7 @@ func (d *drawing) blockItems() []legendItem {
 	add(entry, "entry", "solidmark", func(x, y int) *display.Path { return at(x+2, y-5).By(9, 5, -9, 5).Close() })
 	add(exit, "exit", "solidmark", signBox(2, 8, 8))
 	add(loop, "loop header", "mark", func(x, y int) *display.Path { return ring(at(x+11, y), x+7, y) })
-	add(loop, "loop depth", "mark", func(x, y int) *display.Path { return bars(x+7, y-4, 2) })
+	add(loop, "loop depth", "mark", func(x, y int) *display.Path { return bars(at(x+7, y-4), 2) })
 	add(dead, "dead", "hatch", signBox(0, 14, 12))
 	add(maybe, "possibly reached", "maybebox box", signBox(0, 14, 12))
 	if d.scene.Counted != "" {

@@ -123,16 +123,19 @@ type Finding struct {
 }
 
 // Fact is what is known of a register or stack slot: "R1", and its value; nothing if
-// that is empty.
-type Fact struct{ Place, Text string }
+// that is empty. Both are numbers of Facts.Text.
+type Fact struct{ Place, Text int }
 
 // Facts tell what is known at the start of blocks.
 type Facts interface {
 	// Changes returns, for each state that is kept apart at the start of a block, what
 	// differs from its base: the state of the same number of the last block told that has
 	// states, or the state told before if that has fewer. The first after Reset is told whole.
+	// The answer is good until the next one.
 	Changes(block int) [][]Fact
 	Reset()
+	// Text returns the text of a number, from 0 on. That of 0 is empty.
+	Text(number int) string
 }
 
 // Section is a titled list of lines.

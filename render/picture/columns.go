@@ -3,6 +3,8 @@ package picture
 import (
 	"fmt"
 
+	"github.com/cilium/ebpf/asm"
+
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/jit/layout"
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
@@ -18,7 +20,8 @@ func AddCode(s *render.Scene, a *pipeline.Analysis) {
 		return
 	}
 	c := coder{a: a, named: a.XlatedProgram(), unknown: map[bytecode.PC]bool{}, texts: map[string]string{},
-		decodings: map[string]string{}, original: make([]string, len(a.Program.Insns))}
+		decodings: map[string]string{}, original: make([]string, len(a.Program.Insns)), out: make([]render.Code, 0, len(a.Xlated.Program.Insns)),
+		x86s: make([]render.X86, 0, len(a.Image.Code)/4)}
 	for i := range s.Blocks {
 		for _, l := range s.Blocks[i].Lines {
 			c.original[l.Slot] = l.Text
@@ -43,6 +46,7 @@ type coder struct {
 	decodings map[string]string
 	original  []string // of the scene, by slot
 	out       []render.Code
+	x86s      []render.X86 // of all rows
 }
 
 // piece adds the rows of a piece of the image.
@@ -66,7 +70,7 @@ func (c *coder) piece(p layout.Piece) {
 		}
 		o := c.a.Rewrite.Original[x]
 		row := render.Code{Block: block, Slot: int(x), Original: int(o), X86: c.x86(max(from, p.Offset), min(to, end))}
-		text := c.text(c.named.Text(x))
+		text := c.insn(x, o)
 		switch {
 		case c.unknown[x]:
 			row.State, row.Text = render.CodeUnknown, text
@@ -81,7 +85,21 @@ func (c *coder) piece(p layout.Piece) {
 	}
 }
 
-// decoded returns the text of an instruction. The same bytes say the same, but for
+// insn returns the text of a rewritten instruction, which comes from an original one or,
+// below 0, from none. What is not rewritten says the same, but for what counts instructions
+// or names something.
+func (c *coder) insn(x, original bytecode.PC) string {
+	in := c.a.Xlated.Program.Insns[x]
+	if original >= 0 && in == c.a.Program.Insns[original] {
+		switch in.Class() {
+		case asm.ALUClass, asm.ALU64Class, asm.LdXClass, asm.StClass, asm.StXClass:
+			return c.original[original]
+		}
+	}
+	return c.text(c.named.Text(x))
+}
+
+// decoded returns the text of a machine instruction. The same bytes say the same, but for
 // jumps and addresses that the kernel puts in.
 func (c *coder) decoded(in *disasm.Insn, off int) string {
 	reloc := relocText(c.a, off, in.Len)
@@ -108,14 +126,15 @@ func (c *coder) text(s string) string {
 
 // x86 returns the machine code of some bytes.
 func (c *coder) x86(off, end int) []render.X86 {
-	var out []render.X86
+	from := len(c.x86s)
 	for off < end {
 		in, err := disasm.Scan(c.a.Image.Code[:end], off)
 		if err != nil {
-			return append(out, render.X86{Offset: off, Text: fmt.Sprintf("% x: not decoded", c.a.Image.Code[off:end])})
+			c.x86s = append(c.x86s, render.X86{Offset: off, Text: fmt.Sprintf("% x: not decoded", c.a.Image.Code[off:end])})
+			break
 		}
-		out = append(out, render.X86{Offset: off, Text: c.decoded(&in, off)})
+		c.x86s = append(c.x86s, render.X86{Offset: off, Text: c.decoded(&in, off)})
 		off += in.Len
 	}
-	return out
+	return c.x86s[from:len(c.x86s):len(c.x86s)]
 }

@@ -15,22 +15,27 @@ import (
 // because it is most of the work and the bytes of a large page.
 func AddDetails(s *render.Scene, a *pipeline.Analysis) {
 	AddCode(s, a)
-	s.Facts = &factTexts{a.Succ.Facts.Texts()}
+	s.Facts = &factTexts{Texts: a.Succ.Facts.Texts()}
 }
 
 // factTexts are render.Facts.
-type factTexts struct{ *abstract.Texts }
+type factTexts struct {
+	*abstract.Texts
+	facts  []render.Fact // of the states told last
+	states [][]render.Fact
+}
 
 func (t *factTexts) Changes(block int) [][]render.Fact {
 	states := t.Texts.Changes(cfg.BlockID(block))
-	out := make([][]render.Fact, len(states))
-	for i, changes := range states {
-		out[i] = make([]render.Fact, len(changes))
-		for j, k := range changes {
-			out[i][j] = render.Fact(k)
+	t.facts, t.states = t.facts[:0], t.states[:0]
+	for _, changes := range states {
+		from := len(t.facts)
+		for _, k := range changes {
+			t.facts = append(t.facts, render.Fact(k))
 		}
+		t.states = append(t.states, t.facts[from:len(t.facts):len(t.facts)])
 	}
-	return out
+	return t.states
 }
 
 // relocText names the address that the kernel puts into n bytes at off.

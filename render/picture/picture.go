@@ -212,7 +212,7 @@ func marks(a *pipeline.Analysis) map[bytecode.PC]string {
 // lines returns the instructions of a block.
 func lines(a *pipeline.Analysis, b cfg.Block, marks map[bytecode.PC]string) []render.Line {
 	p := a.Program
-	var out []render.Line
+	out := make([]render.Line, 0, b.End-b.Start)
 	for pc := b.Start; pc < b.End; pc += p.Insns[pc].Slots() {
 		l := render.Line{Slot: int(pc), Text: p.Text(pc), Note: marks[pc]}
 		if src, ok := p.LineAt(pc); ok {
