@@ -127,6 +127,8 @@ type drawing struct {
 	jumps [][]int // jumps of the strip drawn in each block's group
 	x86   []X86   // the machine code, by Offset
 
+	lines *occupied // where lines are
+
 	partsBefore [][]int // pieces of each block in Scene.Before
 	ins         [][]int // x of the lines that end at each block, ascending
 

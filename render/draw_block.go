@@ -19,6 +19,7 @@ func (d *drawing) block(b int) {
 	if d.l.Detail != DetailCompact && !d.untitled {
 		g.Label = spoken(blk) + d.ways(b)
 	}
+	d.lines.next()
 	d.group(g, func() {
 		for _, w := range d.wires[b] {
 			d.wire(w)

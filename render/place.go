@@ -14,7 +14,7 @@ const (
 	margin    = 24
 	titleH    = 58 // title and subtitle
 	funcHead  = 30 // name of a function
-	funcPad   = 12 // around the blocks of a function
+	funcPad   = 10 // around the blocks of a function
 	funcGap   = 28 // between functions
 	noteH     = 17
 	hubWidth  = 160
@@ -178,10 +178,13 @@ type funcBuilder struct {
 	rows [][]row // of each block, as they were placed last
 	node []int   // node of each block in its function's graph
 	out  [][]int // edges of each block that are drawn, and hidden ones
+
+	above, below map[int]int // room for labels at each block
 }
 
 func newFuncBuilder(v *viewer, rows [][]row) *funcBuilder {
 	b := &funcBuilder{v: v, rows: rows, node: make([]int, len(v.scene.Blocks)), out: make([][]int, len(v.scene.Blocks))}
+	b.above, b.below = labelRooms(v.scene)
 	for i, e := range v.scene.Edges {
 		if v.drawn(i) || v.given[i] {
 			b.out[e.From] = append(b.out[e.From], i)
@@ -198,7 +201,7 @@ func (fb *funcBuilder) place(
 		fb.node[b] = i
 		fb.rows[b] = fb.v.blockRows(b)
 		w, h := fb.v.boxSize(fb.rows[b])
-		p.nodes = append(p.nodes, Node{W: w, H: h})
+		p.nodes = append(p.nodes, Node{W: w, H: h, Above: fb.above[b], Below: fb.below[b]})
 	}
 	g := Graph{Entry: fb.node[fb.v.scene.Funcs[f].Entry]}
 	g.Edges = fb.edges(p)

@@ -45,6 +45,8 @@ type channels struct {
 	gutter []int   // x of that gutter
 	cols   columns
 	rowY   []int     // top of each row
+	top    int       // from a row to its first track below, with what boxes want more
+	end    int       // from the last track to the row below
 	rowH   []int     // height of each row
 	outX   []portMap // for each box the x at which each net leaves it
 	inX    []portMap // and enters it

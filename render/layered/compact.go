@@ -28,6 +28,8 @@ type level struct {
 	x0, x1 int
 	y, h   int
 	up     int // where it comes to
+
+	above, below int // of a box
 }
 
 // compacting is a placement that is being made lower.
@@ -51,13 +53,13 @@ func tighten(g Graph, p *Placement, opt Options) {
 	c.levels = make([]level, 0, len(g.Nodes)+corners(p))
 	c.boxes = make([]int, 0, len(g.Nodes))
 	for v, n := range g.Nodes {
-		c.boxes = append(c.boxes, c.add(level{levelBox, p.Nodes[v].X, p.Nodes[v].X + n.W, p.Nodes[v].Y, n.H, 0}))
+		c.boxes = append(c.boxes, c.add(level{kind: levelBox, x0: p.Nodes[v].X, x1: p.Nodes[v].X + n.W, y: p.Nodes[v].Y, h: n.H, above: n.Above, below: n.Below}))
 	}
 	c.addLines()
 	for i := range p.Loops {
 		eachEdge(&p.Loops[i], func(at levelAt) {
 			if _, ok := c.edges[at]; !ok {
-				c.edges[at] = c.add(level{levelEdge, at.x0, at.x1, at.y, 0, 0})
+				c.edges[at] = c.add(level{kind: levelEdge, x0: at.x0, x1: at.x1, y: at.y})
 			}
 		})
 	}
@@ -94,20 +96,20 @@ func (c *compacting) lift(l *level) {
 		l.up = l.y
 	}
 	c.above.over(l.x0-beside, l.x1+beside, func(o *level) {
-		l.up = max(l.up, o.up+o.h+min(l.y-o.y-o.h, c.apart(o.kind, l.kind)))
+		l.up = max(l.up, o.up+o.h+min(l.y-o.y-o.h, c.apart(o, l)))
 	})
 	c.above.put(l)
 }
 
 // apart is the least distance from a thing to one below it.
-func (c *compacting) apart(upper, lower levelKind) int {
+func (c *compacting) apart(upper, lower *level) int {
 	switch {
-	case upper == levelBox && lower == levelBox:
-		return c.opt.ChanTop + c.opt.ChanEnd
-	case upper == levelBox && lower == levelLine:
-		return c.opt.ChanTop
-	case lower == levelBox:
-		return c.opt.ChanEnd
+	case upper.kind == levelBox && lower.kind == levelBox:
+		return c.opt.ChanTop + upper.below + lower.above + c.opt.ChanEnd
+	case upper.kind == levelBox && lower.kind == levelLine:
+		return c.opt.ChanTop + upper.below
+	case lower.kind == levelBox:
+		return c.opt.ChanEnd + lower.above
 	}
 	return c.opt.TrackGap
 }
@@ -122,9 +124,9 @@ func (c *compacting) addLines() {
 		for k := 1; k+1 < len(pts); k++ {
 			a, q, b := pts[k-1], pts[k], pts[k+1]
 			if a.Y == q.Y {
-				parts = append(parts, level{levelLine, min(a.X, q.X), max(a.X, q.X), q.Y, 0, 0})
+				parts = append(parts, level{kind: levelLine, x0: min(a.X, q.X), x1: max(a.X, q.X), y: q.Y})
 			} else if b.Y != q.Y {
-				parts = append(parts, level{levelLine, q.X, q.X, q.Y, 0, 0})
+				parts = append(parts, level{kind: levelLine, x0: q.X, x1: q.X, y: q.Y})
 			}
 		}
 	}

@@ -48,6 +48,9 @@ type Graph struct {
 // Node is a box, its size in pixels.
 type Node struct {
 	W, H int
+	// Above and Below are pixels that lines keep more from its upper and lower side than
+	// from those of other boxes: lines that enter or leave it have labels there.
+	Above, Below int
 }
 
 // Edge leads from the bottom of one box to the top of another.
@@ -67,10 +70,10 @@ type Edge struct {
 // Options tune Layout. Zero values mean the defaults.
 type Options struct {
 	NodeGap  int // pixels between boxes of a row, default 32
-	MinGap   int // pixels that are left of that where a drawing is made narrower, default 20
+	MinGap   int // pixels that are left of that where a drawing is made narrower, default 16
 	TrackGap int // pixels between parallel lines, default 8
-	ChanTop  int // pixels from a row to its first track below, default 8
-	ChanEnd  int // pixels from the last track to the row below: arrow heads, labels; default 14
+	ChanTop  int // pixels from a box to the first track below, default 8
+	ChanEnd  int // pixels from the last track to the box below: arrow heads; default 12
 	MaxWidth int // pixels that a row of boxes may take before it is broken; by default widths are tried
 
 	// Slack is how much wider than its widest row a drawing may be in pixels before
@@ -197,10 +200,10 @@ func (o Options) withDefaults(g Graph) Options {
 		}
 	}
 	def(&o.NodeGap, 32)
-	def(&o.MinGap, min(20, o.NodeGap))
+	def(&o.MinGap, min(16, o.NodeGap))
 	def(&o.TrackGap, 8)
 	def(&o.ChanTop, 8)
-	def(&o.ChanEnd, 14)
+	def(&o.ChanEnd, 12)
 	def(&o.Slack, 480)
 	cells := 4*(len(g.Nodes)+len(g.Edges)) + 20_000
 	if slices.ContainsFunc(g.Edges, func(e Edge) bool { return e.Hidden }) {
@@ -247,8 +250,9 @@ func defaultWidth(g Graph, gap int) int {
 }
 
 // maxCaseRow is the greatest width of a row of cases: a person scrolls down more
-// gladly than to the right.
-const maxCaseRow = 6400
+// gladly than to the right. Each row of cases crosses the lines that leave it once or
+// twice, so that it is not less.
+const maxCaseRow = 7800
 
 // isqrt returns the integer square root, by Newton's method.
 func isqrt(n int64) int {

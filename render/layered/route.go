@@ -9,11 +9,15 @@ import (
 // high as its tracks need.
 func (ch *channels) assignY() {
 	c := ch.c
+	ch.top, ch.end = ch.opt.ChanTop, ch.opt.ChanEnd
+	for _, n := range c.g.Nodes {
+		ch.top, ch.end = max(ch.top, ch.opt.ChanTop+n.Below), max(ch.end, ch.opt.ChanEnd+n.Above)
+	}
 	ch.rowY, ch.rowH = make([]int, len(c.rows)), make([]int, len(c.rows))
 	y := 0
 	for r, row := range c.rows {
 		if ch.cols.cut[r] {
-			y = ch.opt.ChanTop + ch.opt.TrackGap*ch.after[r] + ch.opt.ChanEnd
+			y = ch.top + ch.opt.TrackGap*ch.after[r] + ch.end
 		} else {
 			y += ch.channelHeight(r)
 		}
@@ -31,7 +35,7 @@ func (ch *channels) channelHeight(k int) int {
 	if len(ch.in[k]) == 0 && (k == 0 || k == len(ch.c.rows)) {
 		return 0
 	}
-	h := ch.opt.ChanTop + ch.opt.TrackGap*ch.tracks[k] + ch.opt.ChanEnd
+	h := ch.top + ch.opt.TrackGap*ch.tracks[k] + ch.end
 	if ch.jogs[k] {
 		h += ch.opt.TrackGap
 	}
@@ -40,7 +44,7 @@ func (ch *channels) channelHeight(k int) int {
 
 // trackY returns the y of a track of channel k; track 0 is the one for jogs.
 func (ch *channels) trackY(k, track int) int {
-	y := ch.opt.ChanTop
+	y := ch.top
 	if k > 0 {
 		y += ch.rowY[k-1] + ch.rowH[k-1]
 	}
@@ -56,7 +60,7 @@ func (ch *channels) upperY(k int, p *piece) int { return ch.trackY(k, p.track) }
 
 func (ch *channels) lowerY(k int, p *piece) int {
 	if ch.cols.cut[k] {
-		return ch.opt.ChanTop + ch.opt.TrackGap*(p.after-1)
+		return ch.top + ch.opt.TrackGap*(p.after-1)
 	}
 	return ch.trackY(k, p.track)
 }

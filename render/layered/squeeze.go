@@ -41,13 +41,13 @@ func squeeze(g Graph, p *Placement, opt Options) {
 	room := len(g.Nodes) + corners(p)
 	s.levels, s.piece = make([]level, 0, room), make([]int, 0, room)
 	for v, n := range g.Nodes {
-		s.add(level{levelBox, p.Nodes[v].Y, p.Nodes[v].Y + n.H, p.Nodes[v].X, n.W, 0})
+		s.add(level{kind: levelBox, x0: p.Nodes[v].Y, x1: p.Nodes[v].Y + n.H, y: p.Nodes[v].X, h: n.W})
 	}
 	s.addLines()
 	for i := range p.Loops {
 		eachSide(&p.Loops[i], func(at levelAt) {
 			if _, ok := s.edges[at]; !ok {
-				s.edges[at] = s.add(level{levelEdge, at.x0, at.x1, at.y, 0, 0})
+				s.edges[at] = s.add(level{kind: levelEdge, x0: at.x0, x1: at.x1, y: at.y})
 			}
 		})
 	}
@@ -73,9 +73,9 @@ func (s *squeezing) addLines() {
 		pts := s.p.Routes[i].Points
 		for k := 0; k+1 < len(pts); k++ {
 			if a, b := pts[k], pts[k+1]; a.X == b.X {
-				parts = append(parts, level{levelLine, min(a.Y, b.Y), max(a.Y, b.Y), a.X, 0, 0})
+				parts = append(parts, level{kind: levelLine, x0: min(a.Y, b.Y), x1: max(a.Y, b.Y), y: a.X})
 			} else if k > 0 && pts[k-1].X != a.X {
-				parts = append(parts, level{levelLine, a.Y, a.Y, a.X, 0, 0})
+				parts = append(parts, level{kind: levelLine, x0: a.Y, x1: a.Y, y: a.X})
 			}
 		}
 	}
