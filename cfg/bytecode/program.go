@@ -14,6 +14,7 @@
 package bytecode
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -250,24 +251,38 @@ func (p *Program) Unconfigured() (*Program, bool) {
 	has := false
 	for i := range q.Maps {
 		m := &q.Maps[i]
+		if !m.ReadOnly {
+			continue
+		}
+		var settings []DataSymbol
 		for _, s := range m.Symbols {
-			if s.Config && m.ReadOnly {
-				other := func(u DataSymbol) bool { return u.Off+u.Size <= s.Off || u.Off >= s.Off+s.Size }
-				m.Unknown = append(filter(m.Unknown, other), s) // parts of it may be unknown already
-				has = true
+			if s.Config {
+				settings = append(settings, s)
 			}
 		}
-		slices.SortFunc(m.Unknown, func(a, b DataSymbol) int { return int(a.Off - b.Off) })
+		if len(settings) > 0 {
+			m.Unknown = union(append(settings, m.Unknown...)) // parts of them may be unknown already
+			has = true
+		}
 	}
 	return &q, has
 }
 
-// filter returns a new list of the symbols for which keep is true.
-func filter(list []DataSymbol, keep func(DataSymbol) bool) []DataSymbol {
-	var out []DataSymbol
+// union sorts variables by Off and makes those that overlap one: it has the name of the first,
+// or of one that is configuration.
+func union(list []DataSymbol) []DataSymbol {
+	slices.SortStableFunc(list, func(a, b DataSymbol) int { return cmp.Compare(a.Off, b.Off) })
+	out := list[:0]
 	for _, s := range list {
-		if keep(s) {
+		last := len(out) - 1
+		if last < 0 || out[last].Off+out[last].Size <= s.Off {
 			out = append(out, s)
+			continue
+		}
+		u := &out[last]
+		u.Size = max(u.Size, s.Off+s.Size-u.Off)
+		if s.Config && !u.Config {
+			u.Name, u.Config = s.Name, true
 		}
 	}
 	return out
