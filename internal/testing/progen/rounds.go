@@ -28,7 +28,7 @@ func Rounds(seed uint64) *bytecode.Program {
 		g.callee()
 	}
 	p := g.a.Program("rounds")
-	p.Type = "socket_filter"
+	p.Type = "syscall"
 	return p
 }
 
