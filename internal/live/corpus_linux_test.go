@@ -342,7 +342,7 @@ func TestRefused(t *testing.T) {
 		{"field relocation", one(bytecode.Program{Type: "xdp", Insns: []bytecode.Insn{{Code: 0xb7}, exit},
 			Relocs: []bytecode.Reloc{{PC: 0, Kind: bytecode.RelocCORE, Part: bytecode.PartImm}}}), "CO-RE"},
 		{"map of maps", one(bytecode.Program{Type: "xdp", Insns: wide, Maps: []bytecode.Map{{Name: "m", Type: 12}},
-			Refs: []bytecode.Ref{{PC: 0, Kind: bytecode.RefMap}}}), "maps of maps"},
+			Refs: []bytecode.Ref{{PC: 0, Kind: bytecode.RefMap}}}), "inner maps is not known"},
 		{"map without definition", one(bytecode.Program{Type: "xdp", Insns: wide, Maps: []bytecode.Map{{Name: "m"}},
 			Refs: []bytecode.Ref{{PC: 0, Kind: bytecode.RefMap}}}), "not known"},
 		{"kernel function", one(bytecode.Program{Type: "xdp", Insns: []bytecode.Insn{{Code: bytecode.CodeCall, Src: 2}, exit},

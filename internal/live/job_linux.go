@@ -67,9 +67,23 @@ func (l *loader) job(s *Source) *record.Job {
 		}
 		j.Relocs = append(j.Relocs, record.Reloc{Insn: int(r.PC), Kind: kind, Name: name, Off: uint32(r.Off)})
 	}
+	j.Maps = append(j.Maps, l.prototypes(j.Maps)...)
 	j.Insns = record.Slots(insns)
 	l.jobTypes(j)
 	return j
+}
+
+// prototypes returns what inner maps are like, as further maps of a job, and names them in the maps
+// of the program that the job has made first.
+func (l *loader) prototypes(made []record.Map) []record.Map {
+	var out []record.Map
+	for i := range l.p.Maps {
+		if inner := l.p.Maps[i].Inner; inner != nil {
+			made[i].Inner = fmt.Sprintf("%s inner#%d", made[i].Name, i)
+			out = append(out, jobMap(made[i].Inner, inner))
+		}
+	}
+	return out
 }
 
 // mapNames returns a name of its own for each map and then for each table.

@@ -81,3 +81,30 @@ func places(p *bytecode.Program) []bytecode.Ref {
 	}
 	return out
 }
+
+// TestJobInner states that what the maps in a map of maps are like comes back from a job.
+func TestJobInner(t *testing.T) {
+	inner := &bytecode.Map{Name: "in", Type: 2, KeySize: 4, ValueSize: 8, MaxEntries: 3}
+	mapAddr := bytecode.Insn{Code: 0x18, Dst: 1, Src: bytecode.LdMapFD}
+	p := &bytecode.Program{Type: "xdp", Subprogs: []bytecode.Subprogram{{End: 6}},
+		Insns: []bytecode.Insn{mapAddr, {}, mapAddr, {}, {Code: 0xb7}, {Code: bytecode.CodeExit}},
+		Refs:  []bytecode.Ref{{PC: 0, Kind: bytecode.RefMap}, {PC: 2, Kind: bytecode.RefMap, Index: 1}},
+		Maps: []bytecode.Map{
+			{Name: "m", Type: 13, KeySize: 4, ValueSize: 4, MaxEntries: 2, Inner: inner},
+			{Name: "plain", Type: 2, KeySize: 4, ValueSize: 4, MaxEntries: 2},
+		}}
+	job, err := JobOf(&Source{Name: "p", Program: p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	q, err := job.Program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(inner, q.Maps[0].Inner, cmpopts.IgnoreFields(bytecode.Map{}, "Name")); d != "" {
+		t.Errorf("the inner map (-program +from the job):\n%s", d)
+	}
+	if q.Maps[1].Name != "plain" || q.Maps[1].Inner != nil {
+		t.Errorf("the second map is %+v", q.Maps[1])
+	}
+}

@@ -125,7 +125,7 @@ func mapName(name string) string {
 func (l *loader) createMaps() error {
 	for i := range l.p.Maps {
 		m := &l.p.Maps[i]
-		fd, err := l.createMap(m)
+		fd, err := createOuter(m)
 		if err != nil {
 			return fmt.Errorf("map %q: %w", m.Name, err)
 		}
@@ -137,19 +137,34 @@ func (l *loader) createMaps() error {
 	return nil
 }
 
-// createMap creates one map.
-func (l *loader) createMap(m *bytecode.Map) (sysbpf.FD, error) {
+// createOuter creates one map, of others if it is a map of maps: the kernel takes over what they
+// must be like from a prototype, which is gone afterwards. It is empty.
+func createOuter(m *bytecode.Map) (sysbpf.FD, error) {
+	if m.Type != mapArrayOfMaps && m.Type != mapHashOfMaps {
+		return createMap(m, 0)
+	}
+	if m.Inner == nil {
+		return -1, errors.New("the prototype of its inner maps is not known")
+	}
+	inner, err := createMap(m.Inner, 0)
+	if err != nil {
+		return -1, fmt.Errorf("prototype of its inner maps: %w", err)
+	}
+	defer inner.Close()
+	return createMap(m, inner)
+}
+
+// createMap creates a map. A map of maps takes after the prototype that inner is.
+func createMap(m *bytecode.Map, inner sysbpf.FD) (sysbpf.FD, error) {
 	spec := sysbpf.Map{
 		Type: m.Type, KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags,
-		Name: mapName(m.Name),
+		Name: mapName(m.Name), Inner: inner,
 	}
 	switch m.Type {
 	case 0:
 		return -1, errors.New("its definition is not known")
 	case mapStructOps:
 		return -1, errors.New("maps of type struct_ops are not supported here")
-	case mapArrayOfMaps, mapHashOfMaps:
-		return -1, errors.New("maps of maps are not supported here: the prototype of the inner map is not known")
 	case mapPerfEventArray:
 		if spec.MaxEntries == 0 {
 			spec.MaxEntries = 1
