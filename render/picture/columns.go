@@ -20,8 +20,8 @@ func AddCode(s *render.Scene, a *pipeline.Analysis) {
 		return
 	}
 	c := coder{a: a, named: a.XlatedProgram(), unknown: map[bytecode.PC]bool{}, texts: map[string]string{},
-		decodings: map[string]string{}, original: make([]string, len(a.Program.Insns)), out: make([]render.Code, 0, len(a.Xlated.Program.Insns)),
-		x86s: make([]render.X86, 0, len(a.Image.Code)/4)}
+		decodings: map[string]string{}, original: make([]string, len(a.Program.Insns)),
+		out: make([]render.Code, 0, len(a.Rewrite.Program.Insns)), x86s: make([]render.X86, 0, len(a.Image.Code)/4)}
 	for i := range s.Blocks {
 		for _, l := range s.Blocks[i].Lines {
 			c.original[l.Slot] = l.Text
@@ -89,7 +89,7 @@ func (c *coder) piece(p layout.Piece) {
 // below 0, from none. What is not rewritten says the same, but for what counts instructions
 // or names something.
 func (c *coder) insn(x, original bytecode.PC) string {
-	in := c.a.Xlated.Program.Insns[x]
+	in := c.a.Rewrite.Program.Insns[x]
 	if original >= 0 && in == c.a.Program.Insns[original] {
 		switch in.Class() {
 		case asm.ALUClass, asm.ALU64Class, asm.LdXClass, asm.StClass, asm.StXClass:
