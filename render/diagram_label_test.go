@@ -56,3 +56,25 @@ func crosses(r layered.Route, lo, hi, y int) bool {
 	}
 	return false
 }
+
+// TestLabelsAtStart: where three labelled lines come into a box, each label is at the start of
+// its line, on the side of its own box that the line leaves from.
+func TestLabelsAtStart(t *testing.T) {
+	v := &diagramView{
+		d: &Diagram{Nodes: make([]DiagramNode, 4), Edges: []DiagramEdge{{From: 0, To: 3, Label: "a"},
+			{From: 1, To: 3, Label: "b"}, {From: 2, To: 3, Label: "c"}}},
+		g: &layered.Graph{Nodes: []layered.Node{{W: 100}, {W: 100}, {W: 100}, {W: 100}}},
+		at: &layered.Placement{Nodes: []layered.Point{{X: 100}, {X: 300}, {X: 500}, {X: 300, Y: 200}},
+			Routes: []layered.Route{
+				{Points: []layered.Point{{X: 120, Y: 50}, {X: 310, Y: 200}}}, // from the left half
+				{Points: []layered.Point{{X: 350, Y: 50}, {X: 350, Y: 200}}}, // from the middle
+				{Points: []layered.Point{{X: 580, Y: 50}, {X: 390, Y: 200}}}, // from the right half
+			}},
+	}
+	v.placeLabels()
+	for i, want := range []display.Anchor{display.End, display.End, display.Start} {
+		if l := v.labels[i]; !l.tail || l.anchor != want {
+			t.Errorf("label %d: %+v", i, l)
+		}
+	}
+}

@@ -119,6 +119,9 @@ func TestTables(t *testing.T) {
 					t.Errorf("%s %s: %s@%d in an object without tables", r.Old, p.Name, j.Op, j.Insn[1])
 				}
 			}
+			if !slices.IsSortedFunc(p.Jumps, func(a, b Jump) int { return a.Insn[0] - b.Insn[0] }) {
+				t.Errorf("%s %s: jumps that are gone are not in order", r.Old, p.Name)
+			}
 			if n := indirectOf(p); len(p.Jumps) != n {
 				t.Errorf("%s %s: %d of %d jumps are gone", r.Old, p.Name, len(p.Jumps), n)
 			}

@@ -4,6 +4,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/reach"
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
@@ -51,9 +52,8 @@ func deepest(insns []bytecode.Insn) int {
 // tailCallReachable returns for each function whether it holds a tail call or
 // calls, over any number of others, a function that does.
 func tailCallReachable(p *jit.Program) []bool {
-	reach := make([]bool, len(p.Funcs))
-	callers := make([][]int, len(p.Funcs))
-	var work []int
+	tails := make([]bool, len(p.Funcs))
+	callees := make([][]int, len(p.Funcs))
 	starts := map[int]int{}
 	for i, f := range p.Funcs {
 		starts[int(f.Start)] = i
@@ -62,30 +62,18 @@ func tailCallReachable(p *jit.Program) []bool {
 	for i, f := range p.Funcs {
 		for pc := f.Start; pc < f.End; pc += p.Insns[pc].Slots() {
 			in := p.Insns[pc]
-			tail := in.IsHelperCall() && in.Imm == bytecode.HelperTailCall || in.Code == bytecode.CodeTailCall
-			if tail && !reach[i] {
-				reach[i] = true
-				work = append(work, i)
+			if in.IsHelperCall() && in.Imm == bytecode.HelperTailCall || in.Code == bytecode.CodeTailCall {
+				tails[i] = true
 			}
 			for ref < len(p.Refs) && p.Refs[ref].PC < pc {
 				ref++
 			}
 			if in.IsSubprogramCall() && ref < len(p.Refs) && p.Refs[ref].PC == pc {
 				if callee, ok := starts[p.Refs[ref].Index]; ok {
-					callers[callee] = append(callers[callee], i)
+					callees[i] = append(callees[i], callee)
 				}
 			}
 		}
 	}
-	for len(work) > 0 {
-		f := work[len(work)-1]
-		work = work[:len(work)-1]
-		for _, c := range callers[f] {
-			if !reach[c] {
-				reach[c] = true
-				work = append(work, c)
-			}
-		}
-	}
-	return reach
+	return reach.To(callees, tails)
 }

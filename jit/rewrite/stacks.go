@@ -3,10 +3,12 @@ package rewrite
 import (
 	"slices"
 
+	"github.com/cilium/ebpf/asm"
+
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
-	"github.com/cilium/ebpf/asm"
+	"github.com/bpfcfg/bpfcfg/internal/reach"
 )
 
 // minPrivateStack is the stack depth from which a function gets a private
@@ -27,7 +29,7 @@ func surveyStacks(st *state, im *image) (*image, int, error) {
 			tails[im.funcAt(int32(i))], anyTail = true, true
 		}
 	}
-	st.tailReaching = reaching(calls, tails)
+	st.tailReaching = reach.To(calls, tails)
 	var err error
 	if st.zext, err = findCmpxchg(st, im); err != nil {
 		return nil, 0, err
@@ -51,7 +53,7 @@ func surveyStacks(st *state, im *image) (*image, int, error) {
 	for _, t := range st.facts.AsyncCallback {
 		async, maybe = append(async, t == cfg.Yes), append(maybe, t == cfg.Maybe)
 	}
-	async, maybe = reached(calls, async), reached(calls, maybe)
+	async, maybe = reach.From(calls, async), reach.From(calls, maybe)
 	for i, f := range out.funcs {
 		wants := f.wantsPrivate()
 		st.private[i] = wants && (i >= len(async) || !async[i])
@@ -119,39 +121,6 @@ func callGraph(im *image) [][]int {
 		}
 	}
 	return calls
-}
-
-// reached returns the functions that can be got to from the given ones.
-func reached(calls [][]int, from []bool) []bool {
-	out := append([]bool(nil), from...)
-	var work []int
-	for fn, in := range out {
-		if in {
-			work = append(work, fn)
-		}
-	}
-	for len(work) > 0 {
-		fn := work[len(work)-1]
-		work = work[:len(work)-1]
-		for _, callee := range calls[fn] {
-			if !out[callee] {
-				out[callee] = true
-				work = append(work, callee)
-			}
-		}
-	}
-	return out
-}
-
-// reaching returns the functions that can get to the given ones.
-func reaching(calls [][]int, to []bool) []bool {
-	callers := make([][]int, len(calls))
-	for fn, list := range calls {
-		for _, callee := range list {
-			callers[callee] = append(callers[callee], fn)
-		}
-	}
-	return reached(callers, to)
 }
 
 // outStackArgs returns how many slots of outgoing stack arguments a function

@@ -5,6 +5,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/reach"
 )
 
 // leaves refuses an indirect jump out of its subprogram, which Linux 7.3 and
@@ -117,29 +118,17 @@ func (w *paths) callGraph() *Verdict {
 // tailCallers returns the subprograms that make tail calls, or call one that does.
 func (w *paths) tailCallers(calls [][]callSite) []bool {
 	tail := make([]bool, len(calls))
-	callers := make([][]int, len(calls))
-	for _, sites := range calls {
+	callees := make([][]int, len(calls))
+	for from, sites := range calls {
 		for _, s := range sites {
-			callers[s.to] = append(callers[s.to], s.from)
+			callees[from] = append(callees[from], s.to)
 		}
 	}
-	var todo []int
 	for pc := bytecode.PC(0); pc < w.p.Len(); pc += w.p.Insns[pc].Slots() {
 		in := w.p.Insns[pc]
-		if sub := w.c.index(pc); in.IsHelperCall() && in.Imm == bytecode.HelperTailCall && !tail[sub] {
+		if sub := w.c.index(pc); in.IsHelperCall() && in.Imm == bytecode.HelperTailCall {
 			tail[sub] = true
-			todo = append(todo, sub)
 		}
 	}
-	for len(todo) > 0 {
-		sub := todo[len(todo)-1]
-		todo = todo[:len(todo)-1]
-		for _, from := range callers[sub] {
-			if !tail[from] {
-				tail[from] = true
-				todo = append(todo, from)
-			}
-		}
-	}
-	return tail
+	return reach.To(callees, tail)
 }

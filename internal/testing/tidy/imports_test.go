@@ -31,13 +31,14 @@ var layers = map[string][]string{
 	"abstract/calls": {},
 	"succ/rules": {
 		"cfg/bytecode", "cfg/kernel", "cfg", "abstract", "abstract/calls", "abstract/scalar", "abstract/tnum", "succ",
+		"internal/reach",
 	},
 	"succ/callgraph": {"cfg/bytecode", "cfg/load", "cfg", "succ"},
 	"succ/hazard":    {"cfg/bytecode", "cfg", "succ", "succ/rules", "jit", "jit/rewrite"},
 	"jit/x86":        {},
 	"jit/machine":    {"cfg/bytecode"},
 	"jit":            {"cfg/bytecode", "cfg/kernel", "jit/machine", "jit/x86"},
-	"jit/rewrite":    {"cfg/bytecode", "cfg/kernel", "cfg", "jit"},
+	"jit/rewrite":    {"cfg/bytecode", "cfg/kernel", "cfg", "jit", "internal/reach"},
 	"jit/x86/disasm": {},
 	"jit/verify":     {"cfg/bytecode", "cfg/kernel", "cfg", "jit/machine", "jit/x86/disasm"},
 	"jit/pipeline": {
@@ -55,6 +56,7 @@ var layers = map[string][]string{
 	"jit/layout":          {"cfg/bytecode", "cfg", "jit"},
 	"render/layered":      {"internal/dominators"},
 	"internal/dominators": {},
+	"internal/reach":      {},
 	"internal/layers":     {"internal/check", "internal/visits", "jit/pipeline", "render", "render/picture"},
 	"internal/union": {
 		"internal/check", "internal/diff", "internal/layers", "internal/visits", "jit/pipeline", "render", "render/picture",
@@ -101,7 +103,7 @@ var layers = map[string][]string{
 	"internal/sysbpf":         {},
 	"internal/live":           {"cfg/bytecode", "internal/replay", "internal/record", "internal/sysbpf"},
 	"internal/host":           {"cfg/bytecode", "cfg/kernel", "jit", "internal/live", "internal/record", "internal/sysbpf"},
-	"internal/replay":         {"cfg/bytecode", "cfg/kernel", "jit", "jit/x86/disasm", "internal/record"},
+	"internal/replay":         {"cfg/bytecode", "cfg/kernel", "jit", "jit/x86/disasm", "internal/reach", "internal/record"},
 	"internal/compare": {
 		"internal/record", "succ/rules",
 		"cfg/bytecode", "cfg", "succ", "jit", "jit/pipeline", "jit/rewrite", "jit/x86/disasm", "internal/replay",
