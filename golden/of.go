@@ -21,7 +21,7 @@ const (
 	someListed = 8
 )
 
-// maker holds what the parts of a layout are made from.
+// maker holds the inputs for the parts of a layout.
 type maker struct {
 	in       Input
 	places   *layout.Layout

@@ -185,20 +185,20 @@ func keepRecords(w io.Writer, path string, run func(keep func(*record.Record) er
 	return z.Close()
 }
 
-// askDoc is what ask prints as JSON.
+// askDoc is the JSON of ask.
 type askDoc struct {
 	Schema  string       `json:"schema"`
 	Kernels []*askKernel `json:"kernels"`
 }
 
-// askKernel is what one kernel said.
+// askKernel holds the answers of one kernel.
 type askKernel struct {
 	Kernel   string       `json:"kernel"` // as it was named
 	Release  string       `json:"release"`
 	Programs []askProgram `json:"programs"`
 }
 
-// askProgram is what a kernel said of one program.
+// askProgram is the answer of a kernel on one program.
 type askProgram struct {
 	Name     string             `json:"name"`
 	Answer   string             `json:"answer"` // accepted, refused or not answered

@@ -25,7 +25,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 
-// checkRun is what a check works on.
+// checkRun is the state of a check.
 type checkRun struct {
 	inputs        *input.List   // sorted by name, each once
 	profile       *jit.Profile  // nil for the default, or a record's own

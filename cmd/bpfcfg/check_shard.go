@@ -13,7 +13,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/report"
 )
 
-// content is what an input's file holds, as a hash.
+// content is the hash of an input's file.
 type content struct {
 	sum [sha256.Size]byte
 	err error

@@ -37,7 +37,7 @@ func (diffCmd) Help() string {
   bpfcfg diff build.main/ build/ --format markdown=comment.md --format html=diff.html --format text`
 }
 
-// formats holds how a report is written, by the format's name.
+// formats holds the writer of each format by name.
 func (c *diffCmd) formats(std streams) map[string]func(io.Writer, *diff.Report) error {
 	opt := diff.Options{All: c.All}
 	drawn := func(w io.Writer, r *diff.Report, draw func(union.Options) ([]byte, error)) error {

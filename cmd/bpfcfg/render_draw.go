@@ -14,7 +14,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/render/raster"
 )
 
-// drawing is how to draw a scene.
+// drawing holds the settings for drawing a scene.
 type drawing struct {
 	format, view, engine string
 

@@ -118,7 +118,7 @@ func (c *replayCmd) file(std streams, file string, opt replay.Options, sum *summ
 	return nil
 }
 
-// counts holds how many programs ended in which way.
+// counts holds the number of programs for each outcome.
 type counts struct{ same, differs, unknown, insns, bytes int }
 
 // add counts one result.

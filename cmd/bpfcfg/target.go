@@ -18,7 +18,7 @@ type targetFlags struct {
 	Kconfig string   `help:"Configuration of the target kernel, for values in .kconfig." placeholder:"FILE"`
 }
 
-// hostTypes is where Linux shows its own types and those of its modules.
+// hostTypes is the file in which Linux shows its own types; those of modules are beside it.
 const hostTypes = "/sys/kernel/btf/vmlinux"
 
 // kernel reads what the flags name, nil when they name nothing.

@@ -62,7 +62,7 @@ type checkDoc struct {
 	Proof      *proofDoc `json:"proof,omitempty"` // of cfg and kernel-cfg
 }
 
-// verifyDoc is what is found out about a program.
+// verifyDoc is the result for a program.
 type verifyDoc struct {
 	stage.Head
 	Profile   string     `json:"profile"`
@@ -200,7 +200,7 @@ type kernelSide interface {
 	of(p *bytecode.Program, prof jit.Profile) (*observation, error)
 }
 
-// observation is what a kernel made of one program.
+// observation is the result of a kernel for one program.
 type observation struct {
 	*compare.Observed
 	result  *replay.Result

@@ -74,7 +74,7 @@ func (m Machine) String() string {
 // Label returns a short name of the kernel: that of its file.
 func (m Machine) Label() string { return filepath.Base(m.Path()) }
 
-// Asker is how to ask a machine. The zero value of each member but Machine is a
+// Asker holds the settings for asking a machine. The zero value of each member but Machine is a
 // default.
 type Asker struct {
 	Machine Machine
@@ -90,7 +90,7 @@ type Asker struct {
 	self func() ([]byte, error) // of tests, instead of the running program
 }
 
-// Work is what to load.
+// Work lists the programs to load.
 type Work struct {
 	Items []wire.Item       // in order; File is a key of Files
 	Files map[string][]byte // of the guest's file system, by name without a slash

@@ -26,7 +26,7 @@ const (
 // maxOutput bounds what a guest may write in bytes, for each of its lines.
 const maxOutput = 4 << 30
 
-// tick is how often the machine's files are looked at.
+// tick is the interval at which the machine's files are read.
 const tick = 20 * time.Millisecond
 
 // boot starts the machine once, and asks about the work from item first on. It

@@ -93,9 +93,8 @@ func (f *Files) Stop() {
 	clear(f.open)
 }
 
-// checkTarget refuses what a rename would silently replace: what is no regular file,
-// and a file that nobody may write to. It returns the permissions of the new content:
-// those of the old.
+// checkTarget refuses to replace anything but a regular, writable file: a rename would do so
+// silently. It returns the permissions of the file, which the new content keeps.
 func checkTarget(path string) (fs.FileMode, error) {
 	st, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -8,7 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
 
-// context is what the single checks share.
+// context is the state that all checks share.
 type context struct {
 	a     *pipeline.Analysis
 	p     *bytecode.Program

@@ -20,7 +20,7 @@ import (
 //
 // A line is dead when no copy of it is reached: in any configuration (DeadCode), or
 // with the values that the objects have for their configuration (DeadConfig). It is
-// told of once.
+// reported once.
 type Join struct {
 	live      map[sourceLine]liveness
 	programs  map[sourceLine]int // that reach the line
@@ -65,7 +65,7 @@ func (j *Join) Add(c *Code) {
 	c.live, c.switches = nil, nil
 }
 
-// switchUse is which cases of a switch happen.
+// switchUse records the cases of a switch that happen.
 type switchUse struct {
 	cases    map[int]liveness // by their values in C
 	unknown  liveness         // a copy may have any of them
@@ -120,8 +120,8 @@ func (j *Join) Findings(codes []*Code) [][]Finding {
 // Lines is a set of C lines.
 type Lines map[sourceLine]bool
 
-// Wanted adds the lines that decide what is told of a program's dead code: only
-// programs that have one of them matter for it.
+// Wanted adds the lines that decide which dead code of a program is reported: only
+// programs that have one of these lines matter.
 func (c *Code) Wanted(w Lines) {
 	for i := range c.dead {
 		r := &c.dead[i]
@@ -138,7 +138,7 @@ func (w Lines) In(p *bytecode.Program) bool {
 }
 
 // finding turns a region into a finding, unless all of its lines are alive elsewhere
-// or have been told of.
+// or were reported before.
 func (r *deadRegion) finding(j *Join) (Finding, bool) {
 	var never, here []sourceLine
 	for _, l := range r.lines {

@@ -73,8 +73,8 @@ func (c *context) lastWriteBefore(b cfg.BlockID, r bytecode.Reg, end bytecode.PC
 	return at
 }
 
-// register returns what is known of a register at the start of a block, nothing
-// when that is too much to tell.
+// register returns what is known of a register at the start of a block; nothing if that
+// is too long.
 func (c *context) register(b cfg.BlockID, r bytecode.Reg) []string {
 	const most = 3
 	var out []string

@@ -36,7 +36,7 @@ func (c *context) fingerprint() {
 	}
 }
 
-// identified is what decides about the identity of a finding in one program.
+// identified is the part of a finding that identifies it in a program.
 type identified struct {
 	id               ID
 	pc               bytecode.PC

@@ -11,7 +11,7 @@ import (
 )
 
 // refusalFix returns what to do about a refusal, in an imperative sentence without a
-// full stop: that of the kind of finding, unless the rule tells more.
+// full stop: that of the rule if it has one, else that of the kind of finding.
 func (c *context) refusalFix(id ID, v *rules.Verdict) string {
 	var in bytecode.Insn
 	if v.PC >= 0 && v.PC < c.p.Len() {

@@ -11,10 +11,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
-// unreachable finds the code that no edge of the graph reaches which Linux's
-// control-flow pass walks: that of all entries of all tables. Where a jump's
-// targets are not known at all nothing can be said of its subprogram, and
-// other findings tell.
+// unreachable finds the code that no edge reaches in the graph that Linux's control-flow
+// pass walks, which has the edges of all entries of all tables. It skips subprograms with a
+// jump whose targets are not known at all; other findings report those.
 func (c *context) unreachable() {
 	g, reached, unknown := c.reachStatic()
 	for b := 0; b < len(g.Blocks); b++ {

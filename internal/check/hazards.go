@@ -32,8 +32,8 @@ func (c *context) hazardous() {
 	}
 }
 
-// hazard returns the finding that a hazard is: its kind, where it is reported,
-// what tells it from others of the kind, and its message.
+// hazard returns the finding for a hazard: its kind, the place where it is reported, a key
+// that distinguishes it from others of the kind, and its message.
 func (c *context) hazard(h hazard.Hazard) (id ID, pc bytecode.PC, key, text string) {
 	switch h.Kind {
 	case hazard.Foreign:

@@ -57,9 +57,9 @@ func (c *context) kindOfFault(f *abstract.Fault) ID {
 	return KernelRefuses
 }
 
-// verdict adds what Linux's rules say: its message to the finding that tells the
-// same, or a finding of its own. What refuses is for the rules to say, here as
-// everywhere: faults that are not proven are notes.
+// verdict adds the verdict of Linux's rules: its message to the finding about the same
+// fault, or a finding of its own. Only the rules decide what is refused; faults that are
+// not proven are notes.
 func (c *context) verdict() {
 	c.missingTables()
 	c.told = map[refused]bool{}

@@ -8,7 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg"
 )
 
-// Object is what the checks of an object as a whole look at.
+// Object holds the properties of an object that are checked as a whole.
 type Object struct {
 	Odd     []string // what the loader found odd
 	Refused []string // what libbpf refuses or leaves out

@@ -113,7 +113,7 @@ func (c *context) relatedTargets(t *bytecode.JumpTable, entries []int) []Related
 	return out
 }
 
-// tableInfo is what the checks ask of a table.
+// tableInfo holds the properties of a table that checks use.
 type tableInfo struct {
 	use  bytecode.PC // first instruction that refers to it, -1 for none
 	home int         // subprogram of its smallest entry, which Linux takes it for; -1 for none

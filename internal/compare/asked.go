@@ -67,9 +67,9 @@ func Without(p *bytecode.Program, prof jit.Profile, why error) (*pipeline.Analys
 		ImageErr: why}, nil
 }
 
-// related returns the kernel's rewritten program with what line records tell of the
-// places of instructions: what has no record was removed, and what is between two
-// records came with the first.
+// related returns the kernel's rewritten program with the places of instructions, from line
+// records: an instruction without a record was removed, and the slots between two records
+// belong to the first.
 func related(p *bytecode.Program, told *record.Result, x *jit.Program) (*rewrite.Result, error) {
 	if len(told.Prog.Lines) == 0 || told.Prog.LinesWrong {
 		return nil, errors.New("the kernel does not report the new positions of the program's instructions")

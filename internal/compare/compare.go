@@ -14,7 +14,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 
-// Observed is what a kernel made of the program that an Analysis is of.
+// Observed is a kernel's result for the program of an Analysis.
 type Observed struct {
 	Xlated []bytecode.Insn // as dumped
 	Code   []byte          // machine code of all functions that it shows

@@ -255,7 +255,7 @@ func (s *Setting) Number() bool {
 	return ok || s.value == "?"
 }
 
-// Target is what is set, without the value.
+// Target returns the name that is set, without the value.
 func (s *Setting) Target() string { return strings.TrimSuffix(s.Text, "="+s.value) }
 
 // number reads a decimal, hexadecimal, octal or binary number, or true or false.

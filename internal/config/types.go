@@ -18,14 +18,14 @@ type Types struct {
 	err  error
 }
 
-// TypesOf reads the types of an ELF object. That it has none is told when a setting
-// needs them.
+// TypesOf reads the types of an ELF object. If it has none, the error is reported when a
+// setting needs them.
 func TypesOf(object []byte) *Types {
 	spec, err := btf.LoadSpecFromReader(bytes.NewReader(object))
 	return &Types{spec, err}
 }
 
-// part is where a setting goes.
+// part is the place that a setting changes.
 type part struct {
 	off, size   int64    // bytes in the section
 	shift, bits uint64   // of a bit field, in its storage; 0 bits for none

@@ -180,8 +180,8 @@ func (v *version) insns(b int) (hashes []uint64, pcs []bytecode.PC) {
 }
 
 // edges returns the successors that only one version of a block has. Those of
-// indirect jumps are told with the jump; a successor that has no counterpart is
-// told as added or removed itself.
+// indirect jumps are listed with the jump; a successor without a counterpart is listed as
+// added or removed itself.
 func (m *matcher) edges(o, n int) *EdgeDiff {
 	type end struct {
 		to   cfg.BlockID

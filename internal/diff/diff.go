@@ -304,7 +304,7 @@ func compare(o, n Compiled) Program {
 }
 
 // same reports whether two versions of a program have no difference that the
-// report tells of.
+// report lists.
 func same(p *Program) bool {
 	for _, x := range p.Metrics {
 		if x.Old != x.New {

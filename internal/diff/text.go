@@ -282,8 +282,8 @@ func (j *Jump) Headline() string {
 	return fmt.Sprintf("~ %s  %d → %s, %s%s", at, j.Targets[0], visible.Count(j.Targets[1], "target"), status, source)
 }
 
-// listed reports whether the targets of a jump are worth a list: one that came
-// or went with all of them is told of in a line.
+// listed reports whether the targets of a jump are listed: a jump that is new or gone
+// takes one line.
 func (j *Jump) listed() bool { return j.Insn[0] >= 0 && j.Insn[1] >= 0 }
 
 // targets writes targets that came or went.

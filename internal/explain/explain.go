@@ -48,9 +48,9 @@ type Explainer struct {
 	asked  bool               // any is settled
 }
 
-// Limits bound the explanation of one place: the steps of a way in, of which the middle is
-// left out, the slots of a list of targets, and the rows of a table. 0 is no limit.
-// An answer says what it leaves out.
+// Limits bound the explanation of one place: the steps of a path to it (the middle is
+// left out), the slots in a list of targets, and the rows of a table. 0 is no limit.
+// An answer states what it leaves out.
 type Limits struct{ Steps, Targets, Rows int }
 
 // Limit makes answers keep to limits. They are for answers on many places of a large
@@ -207,7 +207,7 @@ type Reason struct {
 	Source *Source  `json:"source,omitempty"`
 }
 
-// CodePlace is where an instruction or block went.
+// CodePlace is the place of an instruction or block in the machine code.
 type CodePlace struct {
 	Xlated int `json:"xlated"` // slot after the verifier's rewrites, -1 when it is removed
 	Offset int `json:"offset"` // byte in the image, -1 when it is removed

@@ -87,8 +87,8 @@ func (x *Explainer) table(u *succ.TableUse) Table {
 	return t
 }
 
-// targets returns the slots that the entries of a table lead to. Of labels in a
-// data section only a jump table's are told; of others there are none here.
+// targets returns the slots that the entries of a table lead to; none for labels in a data
+// section that are not a jump table.
 func (x *Explainer) targets(u *succ.TableUse) []bytecode.PC {
 	if u.Table >= 0 && u.Table < len(x.p.Tables) {
 		return x.p.Tables[u.Table].Targets

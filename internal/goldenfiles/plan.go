@@ -23,7 +23,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
-// layoutExt is how golden files end.
+// layoutExt is the extension of golden files.
 const layoutExt = ".layout"
 
 // Job is a program to be compared under one profile. It names the program

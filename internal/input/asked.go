@@ -17,7 +17,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
 
-// asked is what a kernel said of one program.
+// asked is the answer of a kernel on one program.
 type asked struct {
 	env    *record.Env
 	record *record.Record

@@ -40,7 +40,7 @@ type Passed struct {
 	Why  string
 }
 
-// List is what the arguments of a verb stand for.
+// List holds the inputs that the arguments of a verb name.
 type List struct {
 	Files     []File
 	Passed    []Passed

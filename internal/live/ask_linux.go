@@ -76,7 +76,7 @@ func hasType(p *Source, k *Kernel) bool {
 	return err == nil || errors.As(err, &no) && no.Log != ""
 }
 
-// outcome is how one load ended; err says why there was none.
+// outcome is the result of one load; err is the reason if there is none.
 type outcome struct {
 	record.Load
 	err error

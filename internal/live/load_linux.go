@@ -21,8 +21,8 @@ import (
 
 // Load loads a program with its maps, reads what the kernel made of it, and
 // unloads all of it before it returns. Nothing is attached or pinned. Each
-// instruction gets a line record of its own, so that Capture.Lines tells for
-// each submitted slot where it went; the tables in the Capture are in the order
+// instruction gets a line record of its own, so that Capture.Lines has the
+// place of each submitted slot; the tables in the Capture are in the order
 // of the program's.
 //
 // An error that wraps ErrRefused is the kernel's verdict on the program.

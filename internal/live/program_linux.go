@@ -39,7 +39,7 @@ func (r *reader) program() *bytecode.Program {
 	return p
 }
 
-// mapPlace is where a map went: to Tables or to Maps.
+// mapPlace is the place of a map, in Tables or in Maps.
 type mapPlace struct {
 	table bool
 	index int

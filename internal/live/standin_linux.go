@@ -80,7 +80,7 @@ func original(name string, args []string) *bytecode.Program {
 	}}
 }
 
-// maxRegArgs is how many arguments are passed in registers.
+// maxRegArgs is the number of arguments that registers pass.
 const maxRegArgs = 5
 
 // originalType returns the type of the program that the extension is for: that of the

@@ -16,7 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Extra is what the declaration of a command line does not hold.
+// Extra holds the texts that are not in the declaration of a command line.
 type Extra struct {
 	// Values returns words that a flag takes, for flags that are not declared as
 	// enumerations; nil when there are none. The verb is as in "golden check".

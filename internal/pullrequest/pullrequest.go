@@ -47,7 +47,7 @@ func (r *Row) same() bool {
 	return a == b && (va == nil) == (vb == nil) && (va == nil || *va == *vb)
 }
 
-// Report is what a change does.
+// Report describes the effects of a change.
 type Report struct {
 	Base, Head string
 	Rows       []Row

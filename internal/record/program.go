@@ -105,7 +105,7 @@ type builder struct {
 	cells  int                 // elements of tables so far
 }
 
-// mapPlace is where a map of the job went: to Tables or to Maps.
+// mapPlace is the place of a map of the job, in Tables or in Maps.
 type mapPlace struct {
 	table bool
 	index int

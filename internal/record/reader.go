@@ -44,7 +44,7 @@ const (
 	DefaultMaxFile = 256 << 20 // a file of vectors or programs, which is read whole
 )
 
-// sniffSize is how much of a file is looked at for its kind.
+// sniffSize is the number of bytes that are read to find the kind of a file.
 const sniffSize = 64 << 10
 
 // Options of a Reader. The zero value reads everything.

@@ -179,7 +179,7 @@ type Run struct {
 	WantCtx    Hex     `json:"want_ctx,omitempty"`
 }
 
-// Expect is what the job's author expected the load to end in.
+// Expect is the outcome of the load that the job's author expected.
 type Expect struct {
 	Errno string `json:"errno,omitempty"` // empty: success
 	Log   string `json:"log,omitempty"`   // part of the verifier log

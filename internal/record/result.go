@@ -27,7 +27,7 @@ type Load struct {
 	NoJIT bool `json:"no_jit,omitempty"`
 }
 
-// Prog is what the kernel reported about the loaded program.
+// Prog holds the kernel's description of the loaded program.
 type Prog struct {
 	Tag           string `json:"tag"`
 	VerifiedInsns uint32 `json:"verified_insns"`
@@ -65,7 +65,7 @@ type Line struct {
 	Off    uint32 `json:"off"`    // byte offset in that function's code
 }
 
-// MapResult is what happened to one map. Errors are names such as "EINVAL",
+// MapResult is the outcome for one map. Errors are names such as "EINVAL",
 // empty for success.
 type MapResult struct {
 	Name   string      `json:"name"`

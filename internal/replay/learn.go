@@ -20,9 +20,9 @@ const (
 )
 
 // learn reads from the recorded code what the dump hides: the kind of tail
-// calls and loads, addresses of maps, functions and symbols. Where an
-// instruction's code lies is told by line records; for others by img, the
-// image made from what was known before (nil at first). It reports whether it
+// calls and loads, addresses of maps, functions and symbols. The place of an
+// instruction's code comes from line records, or else from img, the image of the round
+// before (nil at first). It reports whether it
 // found anything new.
 func (r *recovery) learn(img *jit.Image) bool {
 	changed := false
@@ -70,7 +70,7 @@ func (r *recovery) hides(in bytecode.Insn) bool {
 }
 
 // codeAt returns the recorded code from the instruction at pc to the end of
-// its function, and whether a record tells its place; nil when the place is
+// its function, and whether a record gives its place; nil when the place is
 // not known.
 func (r *recovery) codeAt(img *jit.Image, pc bytecode.PC) (code []byte, sure bool) {
 	i := r.funcOf(pc)

@@ -10,11 +10,11 @@ import (
 )
 
 // maxRounds bounds how often a program is compiled to find out what its dump
-// hides. Each round settles at least the next place in the program whose
-// address no line record tells; with line records one round is enough.
+// hides. Each round settles at least the next place in the program that no line record
+// gives; with line records one round is enough.
 const maxRounds = 24
 
-// learned is what the programs of one machine have in common. It grows with
+// learned holds the facts that the programs of one machine share. It grows with
 // the file: an address that was read from the code of one program is
 // independent evidence for the next.
 type learned struct {
@@ -60,9 +60,9 @@ type recovery struct {
 	noted   map[string]bool
 }
 
-// reading is a number that was read from recorded code. It is sure if a line
-// record told the place; otherwise the place depends on what was known of the
-// code before it, and is read again when that changes.
+// reading is a number that was read from recorded code. It is sure if a line record gives
+// the place. Otherwise the place follows from the code before it, and the number is read
+// again when that changes.
 type reading struct {
 	value uint64
 	from  bytecode.PC // instruction that it was read from
@@ -114,7 +114,7 @@ func compile(s *sample, prof jit.Profile, file *learned) (*jit.Image, *recovery,
 
 // functionStarts returns the first slot of each function: calls and function
 // addresses in a dump hold the number of their function and, if it fits, the
-// distance; line records and function records tell the others.
+// distance; line records and function records give the others.
 func functionStarts(s *sample) ([]bytecode.PC, error) {
 	starts := make([]bytecode.PC, len(s.funcs))
 	for i := range starts {

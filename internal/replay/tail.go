@@ -46,7 +46,7 @@ func (r *recovery) tailCall(pc bytecode.PC, code []byte) bool {
 
 // tailOffsets reads the structure offsets in an indirect tail call. They
 // depend on a kernel's configuration, which no record shows; if they are not
-// the profile's, the first tail call of a file tells them for all others.
+// the profile's, those of the first tail call of a file hold for all others.
 //
 //	mov edx, edx; cmp [rsi+MAX], edx; jbe; mov rax, [rbp-n]; cmp [rax], 33; jae
 //	mov rcx, [rsi+rdx*8+PTRS]; …; mov rcx, [rcx+FUNC]

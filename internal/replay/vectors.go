@@ -96,9 +96,9 @@ func releaseProfile(release string, opts Options) (jit.Profile, error) {
 	return jit.LookupProfile(v.Name())
 }
 
-// kernelProfile returns the profile of a kernel of a file of vectors: what its
-// version and the state of its mitigations tell, then the facts that the file
-// states. The latter are settings and structure offsets, never code.
+// kernelProfile returns the profile of a kernel of a file of vectors: first by
+// its version and the state of its mitigations, then by the facts that the file
+// states. These are settings and structure offsets, never code.
 func kernelProfile(file *record.Vectors, id string, opts Options) (jit.Profile, error) {
 	if opts.Profile != nil {
 		return *opts.Profile, nil

@@ -31,7 +31,7 @@ func (a Accepted) compare(b Accepted) int {
 		cmp.Compare(a.Function, b.Function), cmp.Compare(a.Fingerprint, b.Fingerprint), cmp.Compare(a.Message, b.Message))
 }
 
-// identity is what makes two entries the same.
+// identity is the part of an entry by which it is compared.
 type identity struct{ object, program, fingerprint string }
 
 func (a Accepted) identity() identity { return identity{a.Object, a.Program, a.Fingerprint} }

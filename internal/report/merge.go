@@ -86,7 +86,7 @@ func complete(rs []*Report) error {
 // maxShards bounds the parts of a check.
 const maxShards = 100_000
 
-// maxPassed is how many files that were passed over are named.
+// maxPassed bounds the skipped files that are named.
 const maxPassed = 3
 
 // PassedLine describes the skipped files in a line, "" when there are

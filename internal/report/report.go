@@ -103,7 +103,7 @@ const (
 	Unknown    = "unknown" // no rules are known for what the program does
 )
 
-// Kernel is what a kernel says of a program.
+// Kernel is the answer of a kernel on a program.
 type Kernel struct {
 	Kernel  string `json:"kernel"` // as it was named
 	Release string `json:"release"`

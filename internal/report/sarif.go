@@ -119,7 +119,7 @@ type (
 // of does.
 const fingerprintKey = "bpfcfg/v2"
 
-// homepage is where SARIF viewers send a reader who asks what made the log.
+// homepage is the address of the tool that SARIF viewers show.
 const homepage = "https://github.com/bpfcfg/bpfcfg"
 
 // writeSARIF writes a SARIF log of one run. Findings that the baseline accepts

@@ -11,7 +11,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
-// Head is what the JSON of every program begins with.
+// Head begins the JSON of every program.
 type Head struct {
 	Name    string `json:"name"`
 	Section string `json:"section"`

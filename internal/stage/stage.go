@@ -19,7 +19,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/render/textgraph"
 )
 
-// Stage is how one stage is printed.
+// Stage holds the two writers of a stage.
 type Stage struct {
 	Analysed bool // it prints an analysis, and not only the loaded program
 	Text     func(w io.Writer, v *View) error

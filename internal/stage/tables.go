@@ -23,7 +23,7 @@ type entryDoc struct {
 	Key *keyJumpDoc `json:"key,omitempty"` // of a static key
 }
 
-// keyJumpDoc is what a jump of a static key has besides its place.
+// keyJumpDoc holds the default and both targets of a jump of a static key.
 type keyJumpDoc struct {
 	Default string `json:"default"` // "jump" or "nop"
 	Target  int    `json:"target"`

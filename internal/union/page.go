@@ -16,7 +16,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/render/picture"
 )
 
-// Options is what pages show besides the difference.
+// Options lists what pages show besides the difference.
 type Options struct {
 	Title  string            // of each picture: the names of the two versions
 	Visits [2]*layers.Visits // of the old and the new version; nil without

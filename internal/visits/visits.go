@@ -12,8 +12,8 @@
 // only those of the program asked for count. A file of counts
 // has lines "SLOT COUNT" and comments after "#".
 //
-// The package does not know programs: whether a log is of this build of a
-// program nobody can tell but by slots that do not exist.
+// The package does not know programs. It notices a log of another build only if that has
+// slots which do not exist.
 package visits
 
 import (
@@ -33,7 +33,7 @@ import (
 // instruction may be longer; they are skipped.
 const maxLine = 4096
 
-// Counts is how often each slot of a program was visited.
+// Counts holds the number of visits of each slot of a program.
 type Counts struct {
 	Slots []uint64
 	Total uint64 // visits of all slots

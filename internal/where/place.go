@@ -13,7 +13,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/x86/disasm"
 )
 
-// Place is what is at an offset of a function's code.
+// Place describes an offset in a function's code.
 type Place struct {
 	Program    string `json:"program"`
 	Profile    string `json:"profile"`

@@ -11,7 +11,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
-// shared is what kernels that compute the values of a program alike have in common.
+// shared holds the results that kernels with equal values of a program share.
 type shared struct {
 	rules  rules.Memo
 	facts  *rewrite.Facts
@@ -21,7 +21,7 @@ type shared struct {
 	proofs verify.Memo
 }
 
-// across is what all kernels have in common, whatever values they compute.
+// across holds the results that all kernels share, whatever values they compute.
 type across struct {
 	before   rules.Before
 	resolved succ.Memo

@@ -22,7 +22,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
-// Analysis is what is known about a program after Run. Each part is present
+// Analysis is the result of Run for a program. Each part is present
 // unless the error beside it says why not.
 type Analysis struct {
 	Program *bytecode.Program

@@ -9,7 +9,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
-// builder holds what Of works with.
+// builder is the state of Of.
 type builder struct {
 	g       *Graph
 	in      *Input
@@ -42,7 +42,7 @@ func keyOf(p *bytecode.Program, sub int) key {
 	return key{program: p, sub: sub}
 }
 
-// edgeKey is what there is one edge for.
+// edgeKey identifies an edge: there is one for each.
 type edgeKey struct {
 	from, to int
 	kind     Kind
