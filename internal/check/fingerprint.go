@@ -85,23 +85,24 @@ func (c *context) identity(f *Finding) string {
 	return b.String()
 }
 
-// shape returns a text with every number replaced by '#', so that registers,
+// shape returns a text with every number and its sign replaced by '#', so that registers,
 // offsets, constants and the numbers in compilers' symbols do not count.
 func shape(text string) string {
-	var b strings.Builder
+	out := make([]byte, 0, len(text))
 	in := false
 	for i := range len(text) {
-		digit := text[i] >= '0' && text[i] <= '9'
-		hexa := in && (text[i] == 'x' || text[i] >= 'a' && text[i] <= 'f')
-		switch {
-		case digit && !in:
-			b.WriteByte('#')
-			in = true
-		case digit || hexa:
-		default:
-			in = false
-			b.WriteByte(text[i])
+		c := text[i]
+		digit := c >= '0' && c <= '9'
+		if in && (digit || c == 'x' || c >= 'a' && c <= 'f') {
+			continue
 		}
+		if in = digit; digit {
+			c = '#'
+		}
+		if last := len(out) - 1; c == '#' && last >= 0 && (out[last] == '+' || out[last] == '-') {
+			out = out[:last]
+		}
+		out = append(out, c)
 	}
-	return strings.NewReplacer("+#", "#", "-#", "#").Replace(b.String())
+	return string(out)
 }

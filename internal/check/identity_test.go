@@ -24,3 +24,20 @@ func TestDeadIdentity(t *testing.T) {
 		ids[id] = name
 	}
 }
+
+// TestShape: numbers of an instruction and of names do not count, nor do their signs.
+func TestShape(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                             "",
+		"r3 = *(u64 *)(r10 - 0x18)":    "r# = *(u# *)(r# - #)",
+		"if w2 s> -8 goto +12 <L7>":    "if w# s> # goto # <L#>",
+		"r1 += -+5":                    "r# += -#",
+		".L.str.14 0x1fg":              ".L.str.# #g",
+		"call bpf_map_lookup_elem#1":   "call bpf_map_lookup_elem##",
+		"r0 = 0x10 ll; r4 <<= 32; 9a-": "r# = # ll; r# <<= #; #-",
+	} {
+		if got := shape(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
