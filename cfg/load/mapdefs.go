@@ -160,7 +160,7 @@ func (b *btfTypes) mapMembers(m *bytecode.Map, def btfType) (at int64, inner uin
 			continue
 		}
 		if !isNumber {
-			return at, 0, fmt.Errorf("member %q is no number: %w", f.name, errBTF)
+			return at, 0, fmt.Errorf("member %q is not a number: %w", f.name, errBTF)
 		}
 	}
 	return at, inner, nil

@@ -269,7 +269,7 @@ func (r *reader) set(v *yaml.Node, out *rule) {
 		text := r.text(v, key)
 		set, err := config.New(key, text)
 		if err == nil && !set.Number() {
-			err = fmt.Errorf("%q is no number", text)
+			err = fmt.Errorf("%q is not a number", text)
 		}
 		if err != nil {
 			r.fail(v, "%s: %v", key, err)

@@ -97,7 +97,7 @@ var bad = []struct{ text, line, part string }{
 	{"must-reach:\n  - line: parse.c\n", "2", "write FILE:LINE"},
 	{"must-reach:\n  - line: parse.c:0\n", "2", "write FILE:LINE"},
 	{"must-not-reach:\n  - func: a\n", "2", `unknown key "func"`},
-	{"set:\n  x: yes it is\n", "2", "is no number"},
+	{"set:\n  x: yes it is\n", "2", "is not a number"},
 	{"set:\n  x: [1]\n", "2", "single value"},
 	{"max-insns: 1\nmax-insns: 2\n", "2", "appears twice"},
 	{"- a\n", "1", "must be a mapping"},
