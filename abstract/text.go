@@ -54,7 +54,8 @@ type where struct{ frame, i int }
 
 // Texts returns a writer of the facts.
 func (f *Facts) Texts() *Texts {
-	return &Texts{f: f, values: map[*Value]int{}, places: map[where]int{}, numbers: map[string]int{"": 0}, texts: []string{""}}
+	return &Texts{f: f, values: map[*Value]int{}, places: map[where]int{}, numbers: map[string]int{"": 0},
+		texts: []string{""}}
 }
 
 // Text returns the text of a number. That of 0 is empty.

@@ -215,6 +215,20 @@ const (
 	RefUnknown          // undefined or unsupported; Name describes it
 )
 
+// MapRef returns the kind of a reference to a map, which may be a jump table: to the map itself,
+// or to its first value.
+func MapRef(table, value bool) RefKind {
+	switch {
+	case table && value:
+		return RefTable
+	case table:
+		return RefTableMap
+	case value:
+		return RefMapValue
+	}
+	return RefMap
+}
+
 // Ref is the meaning of an operand that the instruction's bits alone do not determine: the map
 // that a 64-bit immediate load refers to, or the kernel function that a call refers to.
 type Ref struct {

@@ -103,17 +103,9 @@ func (r *reader) operand(p *bytecode.Program, pc bytecode.PC, index map[uint32]m
 	case in.IsWide() && pc+1 < p.Len() && (in.Src == bytecode.LdMapFD || in.Src == bytecode.LdMapValue):
 		at, ok := index[uint32(in.Imm)]
 		value := in.Src == bytecode.LdMapValue
-		switch {
-		case !ok:
+		ref.Kind = bytecode.MapRef(at.table, value)
+		if !ok {
 			ref.Kind, ref.Name = bytecode.RefUnknown, "map "+strconv.Itoa(int(uint32(in.Imm)))
-		case at.table && value:
-			ref.Kind = bytecode.RefTable
-		case at.table:
-			ref.Kind = bytecode.RefTableMap
-		case value:
-			ref.Kind = bytecode.RefMapValue
-		default:
-			ref.Kind = bytecode.RefMap
 		}
 		ref.Index, in.Imm = at.index, 0
 		if value {

@@ -200,17 +200,7 @@ func (b *builder) mapRef(ref bytecode.Ref, value bool) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case at.table && value:
-		ref.Kind = bytecode.RefTable
-	case at.table:
-		ref.Kind = bytecode.RefTableMap
-	case value:
-		ref.Kind = bytecode.RefMapValue
-	default:
-		ref.Kind = bytecode.RefMap
-	}
-	ref.Index = at.index
+	ref.Kind, ref.Index = bytecode.MapRef(at.table, value), at.index
 	b.prog.Refs = append(b.prog.Refs, ref)
 	return nil
 }

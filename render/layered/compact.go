@@ -53,7 +53,8 @@ func tighten(g Graph, p *Placement, opt Options) {
 	c.levels = make([]level, 0, len(g.Nodes)+corners(p))
 	c.boxes = make([]int, 0, len(g.Nodes))
 	for v, n := range g.Nodes {
-		c.boxes = append(c.boxes, c.add(level{kind: levelBox, x0: p.Nodes[v].X, x1: p.Nodes[v].X + n.W, y: p.Nodes[v].Y, h: n.H, above: n.Above, below: n.Below}))
+		c.boxes = append(c.boxes, c.add(level{kind: levelBox, x0: p.Nodes[v].X, x1: p.Nodes[v].X + n.W,
+			y: p.Nodes[v].Y, h: n.H, above: n.Above, below: n.Below}))
 	}
 	c.addLines()
 	for i := range p.Loops {

@@ -26,7 +26,8 @@ func covered(l *render.Layout, r render.Rect, labels []Label) string {
 		pts := l.Lines[i].Points
 		for k := 1; k < len(pts); k++ {
 			a, b := pts[k-1], pts[k]
-			if meet(r, render.Rect{X: min(a.X, b.X), Y: min(a.Y, b.Y), W: max(a.X, b.X) - min(a.X, b.X), H: max(a.Y, b.Y) - min(a.Y, b.Y)}) {
+			x, y := min(a.X, b.X), min(a.Y, b.Y)
+			if meet(r, render.Rect{X: x, Y: y, W: max(a.X, b.X) - x, H: max(a.Y, b.Y) - y}) {
 				return "a line"
 			}
 		}
