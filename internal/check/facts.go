@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/cilium/ebpf/asm"
@@ -137,10 +138,9 @@ func (c *context) constant(b cfg.BlockID, pc bytecode.PC) string {
 		return ""
 	}
 	name := fmt.Sprintf("%s+%d", m.Name, off)
-	for _, s := range m.Symbols {
-		if s.Off == off {
-			name = s.Name
-		}
+	i := sort.Search(len(m.Symbols), func(i int) bool { return m.Symbols[i].Off > off }) - 1
+	if i >= 0 && m.Symbols[i].Off == off {
+		name = m.Symbols[i].Name
 	}
 	return fmt.Sprintf("%s is the constant %s, %d", in.Dst, name, c.p.Number(m.Value[off:off+size]))
 }
