@@ -40,28 +40,37 @@ type round struct {
 
 // newRounds returns nil for a program without such loops.
 func newRounds(p *bytecode.Program) *rounds {
-	out := &rounds{begins: make([]bool, p.Len()), at: map[roundPlace]*round{}}
-	within, calls, found := make([]bool, len(p.Subprogs)), [][2]int{}, false
+	var todo []bytecode.PC
 	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
-		f := p.Flow(pc)
-		callee := p.SubprogAt(f.Callee)
-		switch {
-		case p.Insns[pc].Code == bytecode.CodeMayGoto, f.Kind == bytecode.FlowHelper && (isNext(p, pc) || callsBack(p, pc)):
-			out.begins[pc], within[p.SubprogAt(pc)], found = true, true, true
-		case f.Kind == bytecode.FlowCall && callee >= 0 && !p.Subprogs[callee].Global:
-			calls = append(calls, [2]int{int(pc), callee})
+		if p.Insns[pc].Code == bytecode.CodeMayGoto || p.Flow(pc).Kind == bytecode.FlowHelper &&
+			(isNext(p, pc) || callsBack(p, pc)) {
+			todo = append(todo, pc)
 		}
 	}
-	if !found {
+	if len(todo) == 0 {
 		return nil
 	}
-	for more := true; more; {
-		more = false
-		for _, c := range calls {
-			pc, caller := bytecode.PC(c[0]), p.SubprogAt(bytecode.PC(c[0]))
-			if within[c[1]] && !out.begins[pc] {
-				out.begins[pc], within[caller], more = true, true, true
-			}
+	calls := callsOf(p)
+	out := &rounds{begins: make([]bool, p.Len()), at: map[roundPlace]*round{}}
+	for len(todo) > 0 {
+		pc := todo[len(todo)-1]
+		sub := p.SubprogAt(pc)
+		todo = append(todo[:len(todo)-1], calls[sub]...)
+		out.begins[pc], calls[sub] = true, nil // once is enough
+	}
+	return out
+}
+
+// callsOf returns the calls of each function that is not followed on its own.
+func callsOf(p *bytecode.Program) [][]bytecode.PC {
+	out := make([][]bytecode.PC, len(p.Subprogs))
+	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
+		f := p.Flow(pc)
+		if f.Kind != bytecode.FlowCall {
+			continue
+		}
+		if callee := p.SubprogAt(f.Callee); callee >= 0 && !p.Subprogs[callee].Global {
+			out[callee] = append(out[callee], pc)
 		}
 	}
 	return out
