@@ -165,7 +165,8 @@ func (v *diagramView) edge(i int) []display.Item {
 	}
 	title := fmt.Sprintf("%s → %s, %s", v.d.Nodes[e.From].Name, v.d.Nodes[e.To].Name,
 		strings.TrimSpace(e.Kind+" "+e.Label))
-	items := []display.Item{{Class: fmt.Sprintf("l%d%s", e.Line, never), Path: *roundedPath(new(display.Path), pts, r.First, r.Last),
+	items := []display.Item{{Class: fmt.Sprintf("l%d%s", e.Line, never),
+		Path:  *roundedPath(new(display.Path), pts, r.First, r.Last),
 		Title: visible.Text(title)}}
 	end := pts[len(pts)-1]
 	if r.Last == len(pts)-1 {

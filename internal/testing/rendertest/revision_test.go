@@ -62,7 +62,9 @@ func atRevision(t *testing.T, rev string) revision {
 	list := strings.Fields(string(run(nil, "git", "-C", root, "ls-tree", "--name-only", rev,
 		"render/layered", "internal/dominators")))
 	run(run(nil, "git", append([]string{"-C", root, "archive", rev}, list...)...), "tar", "-x", "-C", dir)
-	for name, text := range map[string]string{"main.go": revisionMain, "go.mod": "module github.com/bpfcfg/bpfcfg\n\ngo 1.25\n"} {
+	for name, text := range map[string]string{
+		"main.go": revisionMain, "go.mod": "module github.com/bpfcfg/bpfcfg\n\ngo 1.25\n",
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
