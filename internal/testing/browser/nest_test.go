@@ -168,3 +168,39 @@ func checkPlaces(b *tab) {
 		b.Errorf("lines run through boxes at %d points", n)
 	}
 }
+
+// TestTallNest opens a loop whose blocks follow each other: they go on in columns, and no box
+// is on another.
+func TestTallNest(t *testing.T) {
+	s := rendertest.New("tall")
+	f, last := s.Func("tall"), -1
+	for range 30 {
+		var body []int
+		for i := range 24 {
+			b := s.Block(f, "r1 = r2", "r3 += r1", "if r3 > 7 goto +2")
+			if last >= 0 {
+				s.Fall(last, b)
+			}
+			if i > 1 {
+				s.Taken(body[i-2], b, "")
+			}
+			body, last = append(body, b), b
+		}
+		s.Goto(last, body[0])
+		s.Loop(body...)
+	}
+	s.Fall(last, s.Block(f, "r0 = 0", "exit"))
+	b := open(t, page(t, s.Scene()))
+	want(b, isFolded, true)
+	b.keys("n")
+	b.focusPicture()
+	b.keys(kb.Enter)
+	want(b, drawn, "nest")
+	want(b, frames, 1)
+	want(b, `(({ width: w, height: h }) => w.baseVal.value > h.baseVal.value / 2)(document.querySelector("#picture > svg"))`, true)
+	want(b, `(() => {
+		const all = [...document.querySelectorAll("#picture .b .box")].map((e) => e.getBBox());
+		return all.filter((a, i) => all.some((o, k) => k > i && a.x < o.x + o.width && o.x < a.x + a.width && a.y < o.y + o.height && o.y < a.y + a.height)).length;
+	})()`, 0)
+	b.shot("tall")
+}

@@ -264,6 +264,72 @@ function wiresOf(h, track, rowTop, rowEnd) {
   return out;
 }
 
+// tall is how many times higher than wide a drawing may be, and highest a height that needs
+// no columns.
+const tall = 1.6, highest = 1200;
+
+// columnBreaks returns the gaps where a drawing that is much higher than wide goes on in
+// another column: where few lines pass.
+function columnBreaks(rows, rowHigh, gapHigh, gaps) {
+  const breaks = new Set(), all = rows.flat(), w = Math.max(...all.map((n) => n.x + n.w)), at = [];
+  let h = 0;
+  rows.forEach((_, r) => { h += rowHigh[r] + (gapHigh.get(r) ?? 0); at.push(h); });
+  const outer = (r) => rows[r].every((n) => n.top || n.bottom || n.thread);
+  const want = Math.round(Math.sqrt(1.3 * h / w)), last = rows.length - 1;
+  if (h < highest || h < tall * w || want < 2) return breaks;
+  for (let k = 1, from = 0; k < want; k++) {
+    let best = -1, least = Infinity;
+    for (let g = from; g < last; g++) {
+      const off = Math.abs(at[g] - k * h / want) * want / h;
+      if (off > 0.4 || outer(g + 1) || g === 0 && outer(0)) continue;
+      const cost = 3 * off + 0.1 * (gaps.get(g) ?? []).length;
+      if (cost < least) { least = cost; best = g; }
+    }
+    if (best < 0) continue;
+    breaks.add(best);
+    from = best + 1;
+  }
+  return breaks;
+}
+
+// columned moves the rows after each break to the right of those before, and gives the lines
+// over a break their lanes between.
+function columned(rows, hops, gaps, breaks) {
+  const shift = [];
+  let x = 0;
+  for (let r = 0; r < rows.length;) {
+    let end = r;
+    while (end < rows.length - 1 && !breaks.has(end)) end++;
+    const column = rows.slice(r, end + 1).flat(), left = Math.min(...column.map((n) => n.x)), right = Math.max(...column.map((n) => n.x + n.w));
+    for (; r <= end; r++) shift[r] = x - left;
+    x += right - left + boxGap;
+    (breaks.has(end) ? gaps.get(end) ?? [] : []).forEach((h) => { h.lane = x; x += trackGap; });
+    x += boxGap;
+  }
+  for (const n of rows.flat()) n.x += shift[n.row];
+  for (const h of hops) for (const end of [h.goal, ...h.ends]) end.x += shift[end.node.row];
+}
+
+// wiresOver returns the lines of a hop over a break: down to a track below the column, up the
+// lane, and along a track above the next column; or the other way.
+function wiresOver(h, rowTop, rowEnd) {
+  const edge = ({ node, side }) => node.thread ? (h.t.back ? rowTop : rowEnd)[node.row] : side === "top" ? node.y + node.h : node.y;
+  const track = ({ side }) => side === "top" ? h.below : h.above, goal = h.goal, out = [], whole = new Map();
+  const towards = (e) => e.side === goal.side ? goal.x : h.lane, group = (e) => e.side + Math.sign(towards(e) - e.x);
+  for (const e of h.ends) {
+    const o = whole.get(group(e));
+    if (!o || Math.abs(towards(e) - e.x) > Math.abs(towards(o) - o.x)) whole.set(group(e), e);
+  }
+  for (const e of h.ends) {
+    const p = [e.x, edge(e), e.x, track(e)], to = towards(e);
+    if (whole.get(group(e)) !== e) p.push(e.x + Math.sign(to - e.x) * Math.min(12, Math.abs(to - e.x)), track(e));
+    else p.push(...(e.side === goal.side ? [] : [h.lane, track(e), h.lane, track(goal)]), goal.x, track(goal), goal.x, edge(goal));
+    out.push({ points: p, style: h.t.style, edge: e.edge });
+  }
+  if (goal.head) out.push({ head: [goal.x, edge(goal)], style: h.t.style, to: goal.node });
+  return out;
+}
+
 // arrange places nodes of a width and height, and returns the size of all and the lines.
 // Edges lead from node a to b, at fx and tx of their widths where that is given.
 function arrange(nodes, edges) {
@@ -272,21 +338,36 @@ function arrange(nodes, edges) {
   spread(rows, near);
   ported(hops);
   for (const h of hops) gaps.set(h.gap, [...gaps.get(h.gap) ?? [], h]);
-  let y = 0;
-  const tracksAt = new Map(), gap = (g) => {
+  const gapHigh = new Map(), rowHigh = rows.map((row) => Math.max(...row.map((n) => n.h)));
+  for (let g = -1; g < rows.length; g++) {
     const n = tracked(gaps.get(g) ?? []);
-    tracksAt.set(g, y + rowGap);
-    y += gaps.has(g) ? 2 * rowGap + n * trackGap : g < 0 || g === rows.length - 1 ? 0 : 2 * rowGap;
+    gapHigh.set(g, gaps.has(g) ? 2 * rowGap + n * trackGap : g < 0 || g === rows.length - 1 ? 0 : 2 * rowGap);
+  }
+  const breaks = columnBreaks(rows, rowHigh, gapHigh, gaps);
+  columned(rows, hops, gaps, breaks);
+  let y = 0, lowest = 0;
+  const tracksAt = new Map(), gap = (g) => {
+    const over = gaps.get(g) ?? [];
+    if (breaks.has(g)) {
+      over.forEach((h, i) => { h.below = y + rowGap + i * trackGap; h.above = rowGap + i * trackGap; });
+      lowest = Math.max(lowest, y + 2 * rowGap + over.length * trackGap);
+      y = 2 * rowGap + over.length * trackGap;
+      return;
+    }
+    y += gapHigh.get(g);
+    if (rows[g + 1]?.every((n) => n.bottom)) y = Math.max(y, lowest); // the way out is below all columns
+    tracksAt.set(g, y - gapHigh.get(g) + rowGap);
   };
   gap(-1);
   rows.forEach((row, r) => {
     rowTop[r] = y;
     for (const n of row) n.y = y;
-    y += Math.max(...row.map((n) => n.h));
+    y += rowHigh[r];
     rowEnd[r] = y;
     gap(r);
   });
-  const wires = hops.flatMap((h) => wiresOf(h, tracksAt.get(h.gap) + (h.track ?? 0) * trackGap, rowTop, rowEnd));
-  const all = rows.flat();
-  return { w: Math.max(...all.map((n) => n.x + n.w)), h: y, wires };
+  const wires = hops.flatMap((h) => breaks.has(h.gap) ? wiresOver(h, rowTop, rowEnd)
+    : wiresOf(h, tracksAt.get(h.gap) + (h.track ?? 0) * trackGap, rowTop, rowEnd));
+  const all = rows.flat(), lanes = hops.map((h) => h.lane ?? 0);
+  return { w: Math.max(...all.map((n) => n.x + n.w), ...lanes), h: Math.max(y, lowest), wires };
 }

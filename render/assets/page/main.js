@@ -72,7 +72,7 @@ dark.addEventListener("change", () => { inks(); drawMap(); layer.recolour(); });
 paper.addEventListener("change", () => layer.print(paper.matches));
 
 toggleCode(innerWidth >= 1100);
-toggleOutline(innerWidth >= 1250);
+toggleOutline(innerWidth >= 1400);
 matchMedia("(max-width: 700px)").addEventListener("change", (e) => { if (e.matches) toggleOutline(false); });
 during(open(0).then(() => go(location.hash))).catch((e) => {
   picture.textContent = "This page needs a browser of 2023 or later: " + e.message;
