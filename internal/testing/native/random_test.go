@@ -57,7 +57,7 @@ func TestRandom(t *testing.T) {
 	if !inChild(t) {
 		return
 	}
-	n, first := number(t, programsEnv, 250), number(t, seedEnv, 0)
+	n, first := number(t, programsEnv, 350), number(t, seedEnv, 0)
 	c := comparer{left: map[string]int{}}
 	for i := range n {
 		seed := uint64(first + i)
@@ -74,7 +74,9 @@ func TestRandom(t *testing.T) {
 	}
 	t.Logf("%d programs of %d, %d runs, %d instructions interpreted, %d bytes of code; not compared: %v",
 		c.programs, n, c.runs, c.steps, c.bytes, c.left)
-	if c.programs < n/3 { // the rest has a place that is not predicted, or is refused when it is compiled
+	// The rest is refused when it is compiled, or has a place that is not predicted, as most loops of
+	// may_goto have: in another round a kernel may have forgotten what it knew.
+	if c.programs < n/5 {
 		t.Errorf("only %d of %d programs were compared", c.programs, n)
 	}
 }
