@@ -66,3 +66,21 @@ func TestJoinLinks(t *testing.T) {
 		}
 	}
 }
+
+// TestPerhapsLinked: a number in a slot counts where slots stand for others, as one in a register
+// does that is marked itself.
+func TestPerhapsLinked(t *testing.T) {
+	r := &run{a: &analyzer{cover: &covering{on: true, passes: 1}}}
+	s := &State{frames: []*frame{{}}}
+	s.regs[1] = unknownNumber
+	s.edit(0).at(1).spillAgain(unknownNumber)
+	for _, want := range []int{0, 1, 2} {
+		if got := r.perhapsLinked(0, s, 0); got != want {
+			t.Errorf("%d numbers may be linked, want %d: %v", got, want, s)
+		}
+		if s.stands {
+			s.regs[1] = s.regs[1].marked()
+		}
+		s.stands = true
+	}
+}
