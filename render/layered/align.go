@@ -28,6 +28,7 @@ func assignX(c *cells, opt Options) {
 	m.sortChains()
 	m.narrow()
 	m.settleBest()
+	m.straighten()
 	least := 0
 	for i, x := range c.cell {
 		if left := x.x - x.w/2; i == 0 || left < least {
@@ -206,7 +207,7 @@ func (m *mover) gap(a, b int) int {
 			space = grid / 2 // the rim of an area is between them
 		}
 	case ca.kind != boxCell || cb.kind != boxCell:
-		space = m.opt.NodeGap / 2
+		space = m.opt.NodeGap / 4
 	}
 	d := (ca.w+1)/2 + space + (cb.w+1)/2
 	return (d + grid - 1) / grid * grid

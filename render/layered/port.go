@@ -40,10 +40,60 @@ func (ch *channels) assignPorts() {
 		spread(ch.inX[v], c.cell[v].x, c.cell[v].w, grid/4)
 	}
 	for i := range ch.pieces {
+		ch.alignPorts(&ch.pieces[i])
+	}
+	for i := range ch.pieces {
 		p := &ch.pieces[i]
 		ch.setPins(p, p.tops, ch.outX)
 		ch.setPins(p, p.bots, ch.inX)
 	}
+}
+
+// Distances of ports that move from others and from the corners of their box.
+const (
+	portGap    = 12
+	portCorner = 12
+)
+
+// alignPorts makes a piece between two cells straight, if its ports can be at one x
+// between those beside them.
+func (ch *channels) alignPorts(p *piece) {
+	if len(p.tops) != 1 || len(p.bots) != 1 {
+		return
+	}
+	top, at := ch.portRoom(p, p.tops[0].cell, ch.outX)
+	bot, to := ch.portRoom(p, p.bots[0].cell, ch.inX)
+	both := top.and(bot)
+	if both.lo > both.hi || at == nil && to == nil || at != nil && to != nil && *at == *to {
+		return
+	}
+	x := both.lo
+	if at != nil {
+		x = both.nearest(*at)
+		*at = x
+	}
+	if to != nil {
+		*to = x
+	}
+}
+
+// portRoom returns where a piece may meet a cell, and its port there; nil for a line
+// that passes.
+func (ch *channels) portRoom(p *piece, cell int, ports []portMap) (room, *int) {
+	c := &ch.c.cell[cell]
+	if c.kind != boxCell {
+		return room{c.x, c.x}, nil
+	}
+	m := ports[cell]
+	i := slices.IndexFunc(m, func(q port) bool { return q.net == p.net })
+	r := c.side()
+	if i > 0 {
+		r.lo = max(r.lo, m[i-1].x+portGap)
+	}
+	if i+1 < len(m) {
+		r.hi = min(r.hi, m[i+1].x-portGap)
+	}
+	return r, &m[i].x
 }
 
 // collect notes a port for each box among the near pins of a piece.

@@ -16,8 +16,8 @@ import (
 
 // paleTexts lists what in the document has too little contrast to what is behind it, by
 // WCAG 2.2: texts below 4.5 (1.4.3), signs below 3 (1.4.11). The ground of a text in the
-// drawing is what lies below its middle, each shape over those before it; a halo is a
-// ground of its own. The first number is how many texts and signs were measured.
+// drawing is what lies below its middle, and of a line below the middle of its way, each
+// shape over those before it; a halo is a ground of its own. The first number is how many texts and signs were measured.
 const paleTexts = `(() => {
 	const parse = (c) => { const n = c.match(/[\d.]+/g)?.map(Number) ?? [0, 0, 0, 0]; return n.length < 4 ? [...n.slice(0, 3), 1] : n; };
 	const over = (top, under, a = 1) => under.map((v, i) => i === 3 ? 1 : top[i] * top[3] * a + v * (1 - top[3] * a));
@@ -69,7 +69,8 @@ const paleTexts = `(() => {
 			}
 		} else if (/^(solidmark|mark|endbr|open|boxpile|chip|a\d|e k\d|box.*)$/.test(t.getAttribute("class") ?? "") && box.width + box.height > 0) {
 			const stroke = st.stroke !== "none", ink = parse(stroke ? st.stroke : st.fill);
-			judge(t, ink, svgGround(t, x, y), 3, "sign");
+			const on = stroke && t.getTotalLength ? t.getPointAtLength(t.getTotalLength() / 2) : { x, y };
+			judge(t, ink, svgGround(t, on.x, on.y), 3, "sign");
 		}
 	}
 	for (const c of ["page-added", "page-removed", "page-changed", "page-moved", "page-mismatch", "q0", "q1", "q2", "q3", "q4", "q5", "frame", "box"]) {
