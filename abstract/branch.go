@@ -163,10 +163,22 @@ func (c *compare) numbers(s *State) (taken, fall *State) {
 	return taken, fall
 }
 
-// ofPointer returns the state on an edge that no number takes. The verifier does not decide
-// comparisons of pointers, and a value that was lost may be a pointer on some path.
+// undecided reports whether the comparison tells the verifier nothing of the alternative, as it
+// may be a pointer: of pointers only a test for null is decided, and only of pointers that are
+// neither to a stack nor to the context.
+//
+// Source: kernel/bpf/verifier.c is_branch_taken, Linux 7.3.
+func (c *compare) undecided(a *Alt) bool {
+	if c.r.a.opt.Rules != Verifier || a.Kind != Number {
+		return false
+	}
+	null := !c.is32 && (c.cond == scalar.JEQ || c.cond == scalar.JNE) && (c.a.zero() || c.b.zero())
+	return a.flags&maybeLocal != 0 || a.flags&maybePtr != 0 && !null
+}
+
+// ofPointer returns the state on an edge that no number takes, nil if no pointer does either.
 func (c *compare) ofPointer(s *State) *State {
-	if c.r.a.opt.Rules != Verifier || (c.a.flags|c.b.flags)&maybeLocal == 0 {
+	if !c.undecided(&c.a.Alt) && !c.undecided(&c.b.Alt) {
 		return nil
 	}
 	other := s.fork()
@@ -179,14 +191,15 @@ func (c *compare) ofPointer(s *State) *State {
 // lose forgets the number of a register that may be a pointer. Otherwise a loop that only the
 // number ends would be followed forever.
 func (c *compare) lose(s *State, reg bytecode.Reg, v *Value) {
-	if reg == noReg || v.flags&maybeLocal == 0 {
+	if reg == noReg || !c.undecided(&v.Alt) {
 		return
 	}
-	w := &Value{Alt: Alt{Kind: Number, Obj: v.Obj, flags: v.flags | loose, Off: unknown}}
-	for i := range v.more() {
-		w.flags = joinFlags(w.flags, v.more()[i].flags)
-	}
-	s.set(reg, w)
+	s.set(reg, &Value{Alt: v.lost()})
+}
+
+// lost returns the number that may be a pointer when nothing is known of it as a number.
+func (a *Alt) lost() Alt {
+	return Alt{Kind: Number, Obj: a.Obj, flags: a.flags | loose, Off: unknown}
 }
 
 // refine adds the knowledge that cond holds to a state.
@@ -444,6 +457,10 @@ func (c *compare) side(cond scalar.Cond) (*Value, bool) {
 		switch {
 		case a.Kind == Number:
 			// Knowledge about a number on another edge is Never on this one.
+			if c.undecided(a) {
+				keep = append(keep, a.lost())
+				return
+			}
 			if c.covers(cond, a.held(), c.b.held()) == scalar.Never {
 				return
 			}

@@ -30,7 +30,7 @@ type arguments [1 + 5 + stackArgs]*Value
 
 // topState returns the state in which only the frame pointer is known.
 func topState() *State {
-	s := &State{frames: []*frame{{lost: true}}, cover: true}
+	s := &State{frames: []*frame{{losses: losses{lost: true}}}, cover: true}
 	for r := range numValues {
 		s.put(r, anything)
 	}

@@ -394,7 +394,7 @@ func (w *walker) coversBy(c *checkpoint, live uint16, exact bool, compare func(m
 		if i == 0 && !exact {
 			free = ^c.precise.slots
 		}
-		if !leqFrame(cur.s.frames[i], f, free, c.links, leq) {
+		if !leqFrame(cur.s.frames[i], f, free, c.links, !w.settles, leq) {
 			return false
 		}
 	}

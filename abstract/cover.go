@@ -88,10 +88,17 @@ type covering struct {
 	missed bitset
 	all    bool // any number may stand for others
 	rounds *rounds
+
+	// pointers are instructions that load a pointer from a slot of the stack, and unknown those
+	// that load bytes of which nothing is known, each by number. An instruction of both kinds
+	// makes another pass due if it was taken for the first alone.
+	pointers, unknown bitset
+	late              bool
 }
 
 func newCovering(p *bytecode.Program, g *cfg.Graph, on bool) *covering {
-	c := &covering{g: g, on: on, blocks: make([]mark, g.NumBlocks()), exits: make([]mark, len(p.Subprogs))}
+	c := &covering{g: g, on: on, blocks: make([]mark, g.NumBlocks()), exits: make([]mark, len(p.Subprogs)),
+		pointers: newBitset(int(p.Len())), unknown: newBitset(int(p.Len()))}
 	if on {
 		c.rounds = newRounds(p)
 	}
@@ -111,8 +118,23 @@ func (c *covering) again() bool {
 	if c.passes == patience {
 		c.all = true
 	}
-	c.more = false
+	due = due || c.late
+	c.more, c.late = false, false
 	return due && c.passes <= patience
+}
+
+// loaded notes what an instruction loads from a slot, perhaps one of two kinds. It reports whether
+// others load bytes of which nothing is known where this is a pointer.
+func (c *covering) loaded(pc bytecode.PC, pointer, unknown bool) bool {
+	switch at := int(pc); {
+	case unknown:
+		c.late = c.late || c.pointers.has(at) && !c.unknown.has(at)
+		c.unknown.add(at)
+	case pointer:
+		c.pointers.add(at)
+		return c.unknown.has(at)
+	}
+	return false
 }
 
 // miss notes what the first pass has missed at an instruction.

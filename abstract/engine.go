@@ -172,7 +172,7 @@ func (a *analyzer) summarize(sub int, e *State, nested int) *run {
 func giveUp(s *State) *State {
 	top := topState()
 	for range s.frames[1:] {
-		top.frames = append(top.frames, &frame{lost: true})
+		top.frames = append(top.frames, &frame{losses: losses{lost: true}})
 	}
 	for range s.outer {
 		top.outer = append(top.outer, anything)

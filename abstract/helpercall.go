@@ -449,7 +449,7 @@ func joinAllFrames(a, b []*frame, widen bool) []*frame {
 // framesLeq reports whether the stacks of b cover those of a, without links.
 func framesLeq(a, b []*frame) bool {
 	for i := range a {
-		if !leqFrame(a[i], b[i], 0, false, func(v, w *Value) bool { return v.leq(w) }) {
+		if !leqFrame(a[i], b[i], 0, false, false, func(v, w *Value) bool { return v.leq(w) }) {
 			return false
 		}
 	}

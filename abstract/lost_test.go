@@ -11,7 +11,7 @@ import (
 // still be the lost one.
 func TestLostPointer(t *testing.T) {
 	misc := func(lost bool) *frame {
-		f := &frame{lost: lost}
+		f := &frame{losses: losses{lost: lost}}
 		f.fill(-8, 0, byteMisc)
 		return f
 	}
@@ -23,7 +23,9 @@ func TestLostPointer(t *testing.T) {
 		}
 		return f
 	}
-	leq := func(f, g *frame) bool { return leqFrame(f, g, 0, false, func(v, w *Value) bool { return v.leq(w) }) }
+	leq := func(f, g *frame) bool {
+		return leqFrame(f, g, 0, false, false, func(v, w *Value) bool { return v.leq(w) })
+	}
 	if leq(misc(true), with(unknownNumber, true)) {
 		t.Error("a lost pointer is covered by an unknown number")
 	}
@@ -34,8 +36,8 @@ func TestLostPointer(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		for _, j := range []*frame{
 			joinFrames(misc(lost), with(fp, false), (*Value).join), joinFrames(with(fp, false), misc(lost), (*Value).join),
-			joinFrames(&frame{lost: lost}, with(fp, false), (*Value).join),
-			joinFrames(with(fp, false), &frame{lost: lost}, (*Value).join),
+			joinFrames(&frame{losses: losses{lost: lost}}, with(fp, false), (*Value).join),
+			joinFrames(with(fp, false), &frame{losses: losses{lost: lost}}, (*Value).join),
 		} {
 			sl := j.get(1)
 			if sl == nil || sl.val == nil {

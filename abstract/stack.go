@@ -49,9 +49,13 @@ func (s *slot) spilled() int {
 type frame struct {
 	groups [maxSlots / groupSlots]*group // nil if nothing is known
 	owned  uint8                         // bit set of the groups that no other frame has
-	// lost reports whether a pointer to a stack or the context has been in a
-	// byte of which nothing is known any more.
-	lost bool
+	losses
+}
+
+// losses says what may be in bytes of which nothing is known.
+type losses struct {
+	lost bool // a pointer to a stack or the context
+	gone bool // another pointer, which the verifier may still have there
 }
 
 // present reports whether something was written to the slot.
@@ -118,6 +122,11 @@ func (f *frame) clone() *frame {
 // forget makes all bytes from byte offset lo to before hi anything (byteMisc).
 // Both are negative offsets from the frame's top; what lies outside is ignored.
 func (f *frame) forget(lo, hi int64) {
+	for num, s := range f.all {
+		if at := -8 * int64(num); s.val != nil && at < hi && at+8 > lo {
+			f.gone = f.gone || s.val.pointers()
+		}
+	}
 	f.fill(lo, hi, byteMisc)
 }
 
@@ -165,6 +174,17 @@ func (s *slot) zeroByte(b int) bool {
 	return s.bytes[b] == byteZero || s.bytes[b] == byteSpill && s.val.zero()
 }
 
+// lose is scrub for a slot that the verifier may leave alone.
+func (f *frame) lose(s *slot) {
+	f.gone = f.gone || s.val != nil && s.val.pointers()
+	f.scrub(s)
+}
+
+// note reports whether a value, nil for none, can be in such bytes.
+func (l losses) note(v *Value) bool {
+	return v == nil || l.lost || !v.has(isLocal) && (l.gone || !v.pointers())
+}
+
 // scrub takes the value out of a slot that is about to be overwritten in part.
 func (f *frame) scrub(s *slot) {
 	if s.val == nil {
@@ -192,7 +212,7 @@ func (f *frame) weak(lo, hi int64, k byteKind) {
 		if zero && k == byteZero {
 			continue
 		}
-		f.scrub(s)
+		f.lose(s)
 		if s.bytes[b] = byteMisc; zero && k == byteVague {
 			s.bytes[b] = byteVague
 		}
@@ -213,7 +233,7 @@ func (f *frame) weakSpills(lo, hi int64, k byteKind, kept bool) (felt bool) {
 		}
 		s := f.at(num)
 		old, zero := s.bytes, k != byteMisc && storedKind(s.val) != byteMisc
-		f.scrub(s)
+		f.lose(s)
 		for b, was := range old {
 			switch {
 			case zero && was != byteMisc && was != byteInvalid:
@@ -234,11 +254,13 @@ func (f *frame) weakSpills(lo, hi int64, k byteKind, kept bool) (felt bool) {
 // compares two values, and what they are linked to outside of the frame. That can
 // differ for one and the same frame, if g has links. In slots that are free, numbers do
 // not count.
-func leqFrame(f, g *frame, free slotSet, links bool, leq func(a, b *Value) bool) bool {
+// With plain, bytes of which nothing is known cover a pointer that is neither to a stack nor to
+// the context, as they do for the verifier.
+func leqFrame(f, g *frame, free slotSet, links, plain bool, leq func(a, b *Value) bool) bool {
 	if f == g && !links {
 		return true
 	}
-	if f.lost && !g.lost {
+	if f.lost && !g.lost || f.gone && !g.gone && !g.lost && !plain {
 		return false
 	}
 	for i := range g.groups {
@@ -251,7 +273,7 @@ func leqFrame(f, g *frame, free slotSet, links bool, leq func(a, b *Value) bool)
 			if s.same(t) || free>>(num-1)&1 != 0 && bothNumbers(s, t) {
 				continue
 			}
-			if !leqSlots(s, t, leq, f, g.lost) {
+			if !leqSlots(s, t, leq, f, losses{g.lost, g.gone || plain}) {
 				return false
 			}
 		}
@@ -276,15 +298,15 @@ func bothNumbers(s, t *slot) bool {
 func plainNumber(v *Value) bool { return v.is(Number) && v.flags&(maybePtr|maybeLocal) == 0 }
 
 // leqSlots is leqFrame for two slots, either of which may be nil: nothing is known
-// of it. The first is one of frame f, and lost is what the frame says that describes more.
-func leqSlots(s, t *slot, leq func(a, b *Value) bool, f *frame, lost bool) bool {
+// of it. The first is one of frame f, and notes is what the frame says that describes more.
+func leqSlots(s, t *slot, leq func(a, b *Value) bool, f *frame, notes losses) bool {
 	switch {
 	case s == nil:
 		return t == nil || !t.known()
 	case t == nil:
-		return lost || s.val == nil || !s.val.has(isLocal) // else a pointer would be lost unnoticed
+		return notes.note(s.val)
 	}
-	return leqSlot(s, t, leq, f, lost)
+	return leqSlot(s, t, leq, f, notes)
 }
 
 // known reports whether the slot says more than nothing: misc says no more than
@@ -299,7 +321,7 @@ func (s *slot) known() bool {
 }
 
 // leqSlot is leqFrame for slots of the same number.
-func leqSlot(s, t *slot, leq func(a, b *Value) bool, f *frame, lost bool) bool {
+func leqSlot(s, t *slot, leq func(a, b *Value) bool, f *frame, notes losses) bool {
 	if t.val != nil {
 		n := t.spilled()
 		switch {
@@ -310,8 +332,8 @@ func leqSlot(s, t *slot, leq func(a, b *Value) bool, f *frame, lost bool) bool {
 		case s.spilled() != n || !leq(s.val, t.val):
 			return false
 		}
-	} else if !lost && s.val != nil && s.val.has(isLocal) {
-		return false // a pointer would be lost unnoticed
+	} else if !notes.note(s.val) {
+		return false
 	}
 	for b := range t.bytes {
 		if t.bytes[b] == byteZero && (s.bytes[b] != byteZero || !s.like(t)) {
@@ -341,7 +363,7 @@ func joinFrames(f, g *frame, join func(a, b *Value) *Value) *frame {
 	if f == g && !f.links() {
 		return f
 	}
-	out := &frame{lost: f.lost || g.lost}
+	out := &frame{losses: losses{f.lost || g.lost, f.gone || g.gone}}
 	for i := range out.groups {
 		if f.groups[i] != nil || g.groups[i] != nil {
 			out.groups[i] = joinGroups(f.groups[i], g.groups[i], [2]*Value{stackUnknown(f), stackUnknown(g)}, join)
@@ -458,7 +480,7 @@ func (s *slot) whole() *Value {
 	return nil
 }
 
-// pointers reports whether the value has an alternative that is not a number.
+// pointers reports whether the value has an alternative that may be a pointer.
 func (v *Value) pointers() bool {
-	return v.has(func(a *Alt) bool { return a.Kind != Number || a.flags&maybeLocal != 0 })
+	return v.has(func(a *Alt) bool { return a.Kind != Number || a.flags&(maybePtr|maybeLocal) != 0 })
 }

@@ -89,11 +89,13 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 	sl := f.get(num)
 	r.checkFill(acc, sl, lo)
 	if sl == nil {
+		r.loadWord(acc, s, nil)
 		return stackUnknown(f)
 	}
 	n := sl.spilled()
 	switch {
 	case sl.val != nil && first == 0 && acc.size == 8 && n == 8:
+		r.loadWord(acc, s, sl.val)
 		return r.linkSlot(s, frame, num)
 	case sl.val != nil && first == 0 && acc.size < 8 && acc.size <= n && sl.val.is(Number):
 		if acc.size == n && sl.val.Off.Umax() < 1<<(8*n) {
@@ -110,13 +112,26 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 	for b := first; b < first+acc.size; b++ {
 		zero = zero && r.zeroByte(sl, b)
 	}
-	switch {
-	case zero:
+	if zero {
 		return zeroNumber
+	}
+	r.loadWord(acc, s, nil)
+	switch {
 	case sl.vague(first, acc.size):
 		return stackUnknown(f).loosened()
 	}
 	return stackUnknown(f)
+}
+
+// loadWord notes that a load gives this value, nil for bytes of which nothing is known. The
+// verifier leaves out a path with a pointer in a slot because of an earlier one with such bytes
+// (kernel/bpf/states.c stacksafe, Linux 6.3 to 7.3).
+func (r *run) loadWord(acc access, s *State, v *Value) {
+	if acc.size < 8 || r.a.opt.Rules != Verifier {
+		return
+	}
+	s.cover = r.a.cover.loaded(acc.pc, v != nil && v.pointers(),
+		v == nil || s.cover && v.has(func(a *Alt) bool { return a.Kind == Number })) || s.cover
 }
 
 // checkFill reports the fault of a load of a part of a spilled pointer. At a variable
@@ -155,8 +170,11 @@ func (r *run) linkSlot(s *State, frame int, num int16) *Value {
 
 // stackUnknown returns what stack bytes of unknown content hold.
 func stackUnknown(f *frame) *Value {
-	if f.lost {
+	switch {
+	case f.lost:
 		return anything
+	case f.gone:
+		return forgotten[maybePtr]
 	}
 	return unknownNumber
 }
@@ -195,9 +213,22 @@ func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value 
 		return zeroNumber
 	case acc.size < 8:
 		v = number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed))
+	case r.a.opt.Rules != Verifier || !r.proves(a):
+		v = f.pointersIn(lo, hi, v)
 	}
 	if vague {
 		return v.loosened()
+	}
+	return v
+}
+
+// pointersIn returns v, or one of the pointers that lie between two offsets: the verifier may
+// know the offset in states that this one stands for.
+func (f *frame) pointersIn(lo, hi int64, v *Value) *Value {
+	for at := (lo + 7) &^ 7; at <= hi && at < 0; at += 8 {
+		if sl := f.get(int16(-at / 8)); sl != nil && sl.val != nil && sl.spilled() == 8 && sl.val.pointers() {
+			v = v.join(sl.val)
+		}
 	}
 	return v
 }

@@ -265,7 +265,7 @@ func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
 		}
 	}
 	for i, f := range t.frames {
-		if !leqFrame(s.frames[i], f, 0, t.ids != 0, ids.leq) {
+		if !leqFrame(s.frames[i], f, 0, t.ids != 0, false, ids.leq) {
 			return false
 		}
 	}
