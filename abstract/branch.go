@@ -211,11 +211,26 @@ func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 	if c.src != noReg {
 		c.update(s, c.src, c.b, c.left(cond.Flip(), c.b, c.a, y).covering(wideY), on)
 	}
+	if c.r.a.opt.Rules == Verifier {
+		c.sync(s, c.src)
+		c.sync(s, c.dst)
+	}
 	c.correlate(s)
 }
 
-// update puts a refined number into a register and into all registers and slots that are linked
-// to it.
+// sync hands a register's number on to those that are linked to it, also if the comparison has told
+// nothing of it: they may know less afterwards. The verifier begins with the second operand, which
+// so prevails over what the first one has learnt, if they are linked.
+//
+// Source: kernel/bpf/verifier.c check_cond_jmp_op, Linux 7.3.
+func (c *compare) sync(s *State, reg bytecode.Reg) {
+	if reg != noReg && s.regs[reg] != nil && s.regs[reg].id != 0 && s.regs[reg].is(Number) {
+		c.r.syncLinked(s, reg, s.regs[reg])
+	}
+}
+
+// update puts a refined number into a register, and by rules Executions into all registers and
+// slots that are linked to it.
 func (c *compare) update(s *State, reg bytecode.Reg, old, v *Value, on side) {
 	off := v.Off
 	if off == old.Off && v.held() == old.held() && v.flags == old.flags && v.src == old.src &&
@@ -227,7 +242,7 @@ func (c *compare) update(s *State, reg bytecode.Reg, old, v *Value, on side) {
 		c.r.a.bounded(v.org, off)
 	}
 	s.set(reg, v)
-	if v.id != 0 {
+	if v.id != 0 && c.r.a.opt.Rules == Executions {
 		c.r.syncLinked(s, reg, v)
 	}
 }
@@ -278,6 +293,9 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 		if r.a.opt.Rules == Executions && shift != nil &&
 			slack(scalar.Add, v.add == 32 || known.add == 32, &known.Alt, &shift.Alt, &w.Alt) {
 			w.flags |= loose
+		}
+		if w == *v {
+			return v
 		}
 		return &w
 	})

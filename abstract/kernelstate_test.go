@@ -2,7 +2,6 @@ package abstract
 
 import (
 	"bufio"
-	"math"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -142,9 +141,9 @@ func (k kernelValue) fits(v *Value) bool {
 		switch {
 		case a.Kind == Number && a.flags&maybePtr != 0 && a.Off == unknown, a.Kind == Other:
 			return true
-		case a.Kind == Number && a.flags&maybePtr != 0 && a.Off == scalar.Range(1, math.MaxUint64) &&
-			k.kind != "scalar" && !strings.Contains(k.kind, "or_null"):
-			return true // tested for null
+		case a.Kind == Number && a.flags&maybePtr != 0 && k.kind != "scalar": // no comparison but with null tells of it
+			local := k.kind == "ctx" || k.kind == "fp"
+			return (!local || a.flags&maybeLocal != 0) && (a.Off.Contains(0) || !strings.Contains(k.kind, "or_null"))
 		case a.Kind == Ctx:
 			return k.kind == "ctx"
 		case typeName(a) != k.kind && !strings.HasPrefix(k.kind, kindNames[a.Kind]):

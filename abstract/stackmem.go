@@ -131,7 +131,7 @@ func (r *run) loadWord(acc access, s *State, v *Value) {
 		return
 	}
 	s.cover = r.a.cover.loaded(acc.pc, v != nil && v.pointers(),
-		v == nil || s.cover && v.has(func(a *Alt) bool { return a.Kind == Number })) || s.cover
+		v == nil || s.cover && v.has(func(a *Alt) bool { return a.Kind == Number && a.Off == unknown })) || s.cover
 }
 
 // checkFill reports the fault of a load of a part of a spilled pointer. At a variable
