@@ -24,6 +24,7 @@ func TestSecondPrevails(t *testing.T) {
 		own, covers bool // the largest number is one of the first's, or of those it stands for
 	}{{"linked", 1, true, true}, {"perhaps linked", 0, false, true}} {
 		r := &run{a: &analyzer{opt: Options{Rules: Verifier}, p: p, g: g, f: newFacts(p, g), cover: newCovering(p, g, true)}}
+		r.a.prepare()
 		s := &State{ids: 1}
 		for _, reg := range []int{first, second} {
 			s.regs[reg] = &Value{Alt: Alt{Kind: Number, Off: word, flags: stands}, id: tt.id}

@@ -27,7 +27,7 @@ func TestMixed(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", longVariable, err)
 		}
-		want, runs = n, 300
+		want, runs = n, 100
 	}
 	var c total
 	var steps [progen.NumPatterns]int
