@@ -40,6 +40,7 @@ const (
 	PtrBack             // a callee stores a pointer to its caller's stack there
 	TailCall            // bpf_tail_call
 	Lookup              // a lookup with a constant key, of an array or a hash
+	JoinedAt            // a pointer is loaded at an offset that ways have joined
 	NumPatterns         // how many there are
 )
 
@@ -51,6 +52,7 @@ func (s Pattern) String() string {
 		"iterator", "kfunc", "global function", "callback of loop", "callback of for_each", "callback of find_vma",
 		"callback of ringbuf drain", "callback of timer", "callback of rbtree", "ld_abs", "may_goto", "gotox",
 		"static function", "stack arguments", "pointer handed back", "tail call", "lookup",
+		"pointer at a joined offset",
 	}[s]
 }
 
@@ -158,6 +160,7 @@ func mixedPieces() []pieceOf {
 		{Gotox, outer, (*gen).table}, {Gotox, outer, (*gen).stackLabels}, {Static, outer, (*gen).callStatic},
 		{StackArgs, mainOnly, (*gen).stackArgs}, {PtrBack, mainOnly, (*gen).pointerBack},
 		{TailCall, mainOnly, (*gen).tailCall}, {Lookup, anywhere, (*gen).constLookup}, {Lookup, anywhere, (*gen).lookup},
+		{JoinedAt, mainOnly, (*gen).joinedAt}, {JoinedAt, mainOnly, (*gen).joinedAt},
 	}
 }
 

@@ -195,6 +195,26 @@ func (g *gen) manyMeet() {
 	g.look()
 }
 
+// joinedAt loads one of four pointers, by an offset that differs between more than 16 states, and
+// uses it.
+func (g *gen) joinedAt() {
+	g.constantsOnStack()
+	for i := range 4 {
+		g.target(3, 2)
+		g.a.Emit(opStxDW, 10, 3, int16(pointersAt+8*i), 0)
+	}
+	n := 17 + g.rnd.IntN(10)
+	g.selector(2, int32(g.rnd.IntN(40)), int32(n))
+	g.fan(n, func(int) {
+		g.a.Emit(opMovX, 4, 10, 0, 0)
+		g.a.Emit(opAddK, 4, 0, 0, int32(pointersAt+8*g.rnd.IntN(4)))
+	})
+	g.a.Emit(opLdxDW, 3, 4, 0, 0)
+	g.through(3)
+	g.branchOn(5)
+	g.look()
+}
+
 // pointersMeet is manyMeet for pointers and numbers, of which one is used.
 func (g *gen) pointersMeet() {
 	n, k := 17+g.rnd.IntN(10), int32(g.rnd.IntN(40))
