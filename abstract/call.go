@@ -237,6 +237,7 @@ func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
 			case a.Kind == Stack && int(a.Obj) < len(s.frames):
 				lo, hi, _ := r.span(access{pc: pc, reg: reg}, a)
 				r.touch(int(a.Obj), lo, s)
+				r.noteOuter(&r.a.set, a, lo, hi+size)
 				s.edit(int(a.Obj)).forget(lo, hi+size)
 				s.cover = s.cover || size == stackSize
 			}

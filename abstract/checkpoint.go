@@ -14,7 +14,6 @@ const (
 	prunePlace placeMark = 1 << iota // looks for a state that it has seen
 	jumpPlace                        // adds to its history
 	forcePlace                       // always remembers the state
-	entryPlace                       // the start of a global function that is or will be followed
 )
 
 // place holds the properties of an instruction that do not depend on the path.

@@ -62,18 +62,22 @@ type analyzer struct {
 	contexts [][]*run // of each subprogram, by entry state
 	// shared holds of each subprogram, by numbers of frames and of outer values, the run for
 	// the entry states beyond maxContexts.
-	shared    []map[[2]int]*run
-	active    []bool                     // of each subprogram, whether it is being analysed
-	selected  map[entryKey][]bytecode.PC // by range of entries, their targets
-	entries   int                        // table entries that indirect jumps have selected
-	taken     [][]bytecode.PC            // of each subprogram, the slots that tables lead to; nil until needed
-	kinds     []accessKind               // by slot: see checkSame
-	pending   []job                      // functions to analyse by themselves
-	config    [][]span                   // of each map; nil until needed
-	cover     *covering                  // the states that stand for others
-	rounds    *rounds                    // nil if there are none, or by rules Executions, or in a walk
-	constants [1 << 6]*Value             // values of constants that were made: see constant
-	fuel      int                        // instructions that may be carried out before states are joined at once
+	shared   []map[[2]int]*run
+	active   []bool                     // of each subprogram, whether it is being analysed
+	selected map[entryKey][]bytecode.PC // by range of entries, their targets
+	entries  int                        // table entries that indirect jumps have selected
+	taken    [][]bytecode.PC            // of each subprogram, the slots that tables lead to; nil until needed
+	kinds    []accessKind               // by slot: see checkSame
+	pending  []job                      // functions to analyse by themselves
+	config   [][]span                   // of each map; nil until needed
+	cover    *covering                  // the states that stand for others
+	rounds   *rounds                    // nil if there are none, or by rules Executions, or in a walk
+	// calledBack says that a walk has a function called back: slots of frames other than their own from
+	// which such functions have loaded, and that they have set.
+	calledBack  bool
+	loaded, set slotSet
+	constants   [1 << 6]*Value // values of constants that were made: see constant
+	fuel        int            // instructions that may be carried out before states are joined at once
 }
 
 // job is a function to analyse by itself.
@@ -116,6 +120,8 @@ type run struct {
 	// openedAll: it may also go to instructions whose address is in no table.
 	openedAll bool
 
+	once  bool          // functions that a call calls back are not followed
+	first firstRound    // of the last function that was called back
 	gone  bool          // control does not continue after the instruction
 	forks int           // times that the state may be split until the block ends
 	sure  bool          // the state in which an instruction is carried out is certain

@@ -252,6 +252,7 @@ func (r *run) useArg(pc bytecode.PC, h callee, i int, a *Alt, size int64, known 
 		r.touch(int(a.Obj), lo, s)
 		if writes {
 			r.noteStack(pc, int(a.Obj), lo, s, known)
+			r.noteOuter(&r.a.set, a, lo, hi+size)
 			s.edit(int(a.Obj)).forget(lo, hi+size)
 			s.cover = s.cover || !known
 		}
@@ -311,7 +312,7 @@ func (r *run) callbacks(pc bytecode.PC, h callee, s *State) {
 		if a.Kind == Func {
 			found = true
 			calls := h.how != cbLoop || !s.get(bytecode.R1).zero()
-			if r.a.callback(pc, int(a.Obj), calls); calls {
+			if r.a.callback(pc, int(a.Obj), calls); calls && (!r.once || h.how == cbTimer) {
 				r.callback(pc, h.how, int(a.Obj), s)
 			}
 		}
@@ -382,6 +383,9 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 	const rounds = 8
 	for i := 0; ; i++ {
 		outs := r.enter(pc, sub, s, args)
+		if i == 0 {
+			r.first = firstRound{s.frames, outs}
+		}
 		r.checkCallback(sub, outs)
 		if len(s.frames) == 0 || !reaches(args[:]) {
 			return

@@ -2,6 +2,7 @@ package abstract
 
 import (
 	"math"
+	"slices"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
@@ -107,7 +108,11 @@ func (r *run) another(pc bytecode.PC, s *State) *State {
 			at.slots[i] = allSlots
 		}
 	}
-	return at.forgotten(s, callsBack(r.a.p, pc))
+	var linked []uint32
+	if callsBack(r.a.p, pc) {
+		linked = s.links()
+	}
+	return at.forgotten(s, linked)
 }
 
 // compare adds the numbers that differ from those of the first round. It reports whether there
@@ -190,12 +195,23 @@ func (x roundsApart) differ(v, w *Value) bool {
 	return x.lone
 }
 
-// forgotten returns the state with the numbers forgotten that differ, and with those that are
-// linked if linked says so, nil if that changes nothing.
-func (at *round) forgotten(s *State, linked bool) *State {
+// links returns the links of all numbers of a state.
+func (s *State) links() (ids []uint32) {
+	s.visit(func(v *Value) bool {
+		if v.id != 0 && !slices.Contains(ids, v.id) {
+			ids = append(ids, v.id)
+		}
+		return true
+	})
+	return ids
+}
+
+// forgotten returns the state with the numbers forgotten that differ, and with those that have one of
+// these links, nil if that changes nothing.
+func (at *round) forgotten(s *State, linked []uint32) *State {
 	out, changed := s.fork(), false
 	drop := func(v *Value, is bool) *Value {
-		if v == nil || !is && (!linked || v.id == 0) {
+		if v == nil || !is && (v.id == 0 || !slices.Contains(linked, v.id)) {
 			return v
 		}
 		w := v.outOfRounds()

@@ -12,12 +12,12 @@ import (
 // all its paths shows which, if it ends within steps instructions. The result is f itself if no
 // question was open or none could be decided.
 func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
-	if !f.open() || !walkable(p, f.g) {
+	if !f.open() || !f.walkable() {
 		return f
 	}
 	opt.Like = f
 	w := newWalker(p, f.g, WalkOptions{Options: opt, Steps: steps})
-	w.settles = true
+	w.settles, w.r.a.spares = true, false
 	w.all()
 	seen := w.r.a.f
 	out := *f
@@ -25,35 +25,44 @@ func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
 	if w.over || w.out.Ending != AllPaths || seen.anyFunc || seen.missing {
 		return &out
 	}
-	out.uses, out.calls, out.packet, out.depth = seen.uses, seen.calls, seen.packet, seen.depth
+	out.both(f, seen)
 	out.states, out.sure = slices.Clone(f.states), make([]bool, len(f.sure))
 	out.reached = newBitset(len(f.sure))
 	for b := range f.g.Blocks {
-		switch t := w.places[f.g.Blocks[b].Start].seen; {
+		switch t := w.reach(cfg.BlockID(b)); {
 		case t == cfg.No:
 			out.states[b] = nil
 		case f.reached.has(b):
 			out.reached.add(b)
-			out.sure[b] = t == cfg.Yes
+			out.sure[b] = t == cfg.Yes || f.sure[b]
 		}
 	}
 	out.settleEdges(f, w)
-	out.faults = slices.DeleteFunc(slices.Clone(f.faults), func(x Fault) bool { return w.places[x.PC].seen == cfg.No })
+	out.faults = slices.DeleteFunc(slices.Clone(f.faults), func(x Fault) bool { return w.at(x.PC) == cfg.No })
 	out.conclude()
 	return &out
 }
 
 // walkable reports whether a walk of all paths of a program is one of all that the
-// verifier follows: not so with iterators and may_goto, of which it knows one round better
-// than others, with exceptions, and with functions that others may call.
-func walkable(p *bytecode.Program, g *cfg.Graph) bool {
-	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
-		if p.Insns[pc].Code == bytecode.CodeMayGoto || isNext(p, pc) || p.Flow(pc).Kind == bytecode.FlowFuncAddr {
-			return false
+// verifier follows: not so with iterators and may_goto outside of callbacks, of which it knows one
+// round better than others, and with exceptions. What the verifier never reaches does not count.
+func (f *Facts) walkable() bool {
+	p := f.g.Program
+	for b := range f.g.Blocks {
+		blk := &f.g.Blocks[b]
+		if !f.BlockReached(cfg.BlockID(b)) || f.sync[blk.Sub] {
+			continue
+		}
+		for pc := blk.Start; pc < blk.End; pc += p.Insns[pc].Slots() {
+			if p.Insns[pc].Code == bytecode.CodeMayGoto || isNext(p, pc) {
+				return false
+			}
 		}
 	}
-	if slices.ContainsFunc(g.Edges(), func(e cfg.Edge) bool { return e.Kind == cfg.Unwind || e.Kind == cfg.Exception }) {
-		return false
+	for i, e := range f.g.Edges() {
+		if (e.Kind == cfg.Unwind || e.Kind == cfg.Exception) && f.EdgeFeasible(i) {
+			return false
+		}
 	}
 	return !slices.ContainsFunc(p.Subprogs, func(s bytecode.Subprogram) bool { return s.Exception })
 }
@@ -73,7 +82,7 @@ func (f *Facts) settleEdges(old *Facts, w *walker) {
 	f.edges, f.sureEdges = newBitset(f.g.NumEdges()), newBitset(f.g.NumEdges())
 	for i, e := range f.g.Edges() {
 		from := &w.places[f.g.Blocks[e.From].Last]
-		way := cfg.Maybe
+		way := from.seen.And(cfg.Maybe)
 		switch e.Kind {
 		case cfg.Taken:
 			way = from.taken
@@ -82,10 +91,22 @@ func (f *Facts) settleEdges(old *Facts, w *walker) {
 				way = from.fell
 			}
 		}
-		if old.EdgeFeasible(i) && way != cfg.No && from.seen != cfg.No && w.places[f.g.Blocks[e.To].Start].seen != cfg.No {
+		way = way.Or(w.r.a.f.Take(i))
+		if old.EdgeFeasible(i) && way != cfg.No && w.reach(e.To) != cfg.No {
 			f.edge(i, way == cfg.Yes || old.Take(i) == cfg.Yes)
 		}
 	}
+}
+
+// reach reports whether the verifier reaches a block, on the walk or in a function that was called
+// back.
+func (w *walker) reach(b cfg.BlockID) cfg.Truth {
+	return w.places[w.r.a.g.Blocks[b].Start].seen.Or(w.r.a.f.ReachBlock(b))
+}
+
+// at is reach for an instruction.
+func (w *walker) at(pc bytecode.PC) cfg.Truth {
+	return w.places[pc].seen.Or(w.r.a.f.Reach(pc))
 }
 
 // seen records that the walk has reached an instruction.

@@ -29,6 +29,8 @@ func TestWalkAll(t *testing.T) {
 			p = progen.Stack(seed, true)
 		case 3:
 			p = progen.Copies(seed)
+		case 4:
+			p = progen.Callbacks(seed)
 		}
 		p.Type = "syscall"
 		g, err := cfg.Build(p, nil)
@@ -41,7 +43,7 @@ func TestWalkAll(t *testing.T) {
 			w[i].settles, w[i].keepsAll = true, i == 1
 			w[i].all()
 		}
-		if w[1].out.Ending != AllPaths || !walkable(p, g) {
+		if w[1].out.Ending != AllPaths || !Analyze(p, g, Options{Rules: Verifier}).walkable() {
 			continue
 		}
 		if compared++; w[0].insns < w[1].insns {

@@ -33,6 +33,7 @@ func (r *run) checkAligned(acc access, a *Alt) {
 func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 	lo, hi, fixed := r.span(acc, a)
 	r.touch(int(a.Obj), lo, s)
+	r.noteOuter(&r.a.loaded, a, lo, hi+int64(acc.size))
 	at := int(a.Obj)
 	if fixed { // Linux counts it for the function that loads, whose frame it is or not
 		at = 0
@@ -262,6 +263,7 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 	if fixed && (lo < -stackSize || lo+int64(acc.size) > 0) {
 		r.fault(a, acc.fault(StackWrite, lo, tnum.T{}))
 	}
+	r.noteOuter(&r.a.set, a, lo, hi+int64(acc.size))
 	f := s.edit(int(a.Obj))
 	val = r.stored(val)
 	kind := storedKind(val)

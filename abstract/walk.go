@@ -89,7 +89,8 @@ func newWalker(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) *walker {
 	a.opt.felt = &a.f.felt
 	a.prepare()
 	w := &walker{r: &run{a: a}, p: p, opt: opt}
-	w.called, w.distrusted = make([]bool, len(p.Subprogs)), make([]bool, len(p.Subprogs))
+	w.called, w.followed = make([]cfg.Truth, len(p.Subprogs)), make([]cfg.Truth, len(p.Subprogs))
+	w.distrusted = make([]bool, len(p.Subprogs))
 	w.read()
 	return w
 }
@@ -99,13 +100,15 @@ func newWalker(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) *walker {
 func (w *walker) all() {
 	p := w.p
 	for _, sub := range w.r.a.uncalled() {
-		w.called[sub] = true
+		w.called[sub] = cfg.Yes
 	}
 	w.follow(0, 0, mainEntry(p))
 	for sub := 1; sub < len(p.Subprogs) && !w.over; sub++ {
-		if w.called[sub] {
-			w.called[sub] = false
-			w.follow(sub, p.Subprogs[sub].Start, globalEntry(p, sub))
+		if w.called[sub] > w.followed[sub] {
+			w.followed[sub] = w.called[sub]
+			e := globalEntry(p, sub)
+			e.cover = w.called[sub] != cfg.Yes
+			w.follow(sub, p.Subprogs[sub].Start, e)
 			sub = 0 // it may have called one before
 		}
 	}
@@ -122,7 +125,9 @@ type walker struct {
 	saved   map[bytecode.PC][]*checkpoint // of each place, newest first
 	waiting []path
 	cur     path
-	called  []bool // of each global function: to be followed, or has been
+	// called tells of each global function whether the verifier follows it, as far as is known
+	// yet, and followed as what it has been followed here.
+	called, followed []cfg.Truth
 	// distrusted tells the functions whose prototype the verifier has found to be of no
 	// use to it.
 	distrusted []bool
@@ -369,6 +374,10 @@ func (w *walker) usesStack(in bytecode.Insn) bool {
 func (w *walker) branch(pc bytecode.PC, in bytecode.Insn, f bytecode.Flow) {
 	s := w.cur.s
 	if in.Code == bytecode.CodeMayGoto {
+		if w.settles {
+			w.end(GaveUp, false)
+			return
+		}
 		w.r.a.f.felt.DeadCount = true
 		w.nextRound(pc, f.Next, s.fork())
 		w.cur.pc = f.Target
@@ -496,9 +505,8 @@ func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 	}
 	w.distrusted[sub] = w.distrusted[sub] || w.p.Subprogs[sub].Distrusted
 	if w.p.Subprogs[sub].Global && sub != 0 {
-		w.called[sub] = w.called[sub] || !w.followed(sub)
 		w.cur.s = r.callGlobal(pc, sub, s)
-		r.a.pending = r.a.pending[:0]
+		w.enqueued()
 		w.cur.pc++
 		return
 	}
@@ -520,27 +528,24 @@ func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 	w.enterFrame()
 }
 
-// followed reports whether a global function was followed, and notes that it will be.
-func (w *walker) followed(sub int) bool {
-	p := &w.places[w.p.Subprogs[sub].Start]
-	was := p.mark&entryPlace != 0
-	p.mark |= entryPlace
-	return was
-}
-
 // helper carries out the call of a helper or kernel function. Of an iterator the
 // verifier follows first that there is no next element.
 //
 // Source: kernel/bpf/verifier.c process_iter_next_call, Linux 7.3.
 func (w *walker) helper(pc bytecode.PC, in bytecode.Insn) (ends bool) {
-	if calleeAt(w.p, pc).callback != 0 {
+	h := calleeAt(w.p, pc)
+	if h.callback != 0 && !w.settles || w.settles && isNext(w.p, pc) {
 		w.end(GaveUp, false)
 		return false
 	}
 	s := w.cur.s
+	before := w.beforeRounds(pc, h)
 	w.passed(pc)
+	w.r.once = true
 	returns := w.r.helperCall(pc, in, s)
-	w.r.exits, w.r.a.pending = w.r.exits[:0], w.r.a.pending[:0]
+	w.r.once = false
+	w.enqueued()
+	w.rounds(pc, in, h, before)
 	if v := s.regs[bytecode.R0]; returns && isNext(w.p, pc) && v != nil {
 		next := s.fork()
 		alts := v.alts()

@@ -13,7 +13,7 @@ import (
 // in registers and on the stack are changed on some paths of a round, are copied, narrowed and
 // counted up, and decide afterwards where to go. It takes a context of 32 bytes.
 func Rounds(seed uint64) *bytecode.Program {
-	g := &roundGen{rnd: rand.New(rand.NewPCG(seed, 29))}
+	g := &roundGen{rnd: rand.New(rand.NewPCG(seed, 29)), base: bytecode.R10, low: -16}
 	g.a.Func("rounds", false)
 	g.a.Emit(opMovX, 6, 1, 0, 0)
 	g.begin()
@@ -39,13 +39,71 @@ type roundGen struct {
 	a      Asm
 	labels int
 	called bool
+	base   bytecode.Reg // leads to the two slots, from this offset on
+	low    int16
+}
+
+// Callbacks returns such a program whose loops are functions that bpf_loop calls, which change the
+// numbers in the caller's slots.
+func Callbacks(seed uint64) *bytecode.Program {
+	g := &roundGen{rnd: rand.New(rand.NewPCG(seed, 31)), base: bytecode.R10, low: -16}
+	g.a.Func("callbacks", false)
+	g.a.Emit(opMovX, 6, 1, 0, 0)
+	g.begin()
+	calls := 1 + g.rnd.IntN(2)
+	for i := range calls {
+		g.statements(g.rnd.IntN(4))
+		g.a.Emit(opMovK, 1, 0, 0, 1+g.small())
+		if g.rnd.IntN(2) == 0 {
+			g.a.Emit(opLdxW, 1, 6, 0, 0)
+		}
+		g.a.FuncAddr(2, fmt.Sprint("round", i))
+		g.a.Emit(opMovX, 3, 10, 0, 0)
+		g.a.Emit(opAddK, 3, 0, 0, -16)
+		g.a.Emit(opMovK, 4, 0, 0, 0)
+		g.a.Helper(181)
+		if g.rnd.IntN(4) == 0 {
+			g.a.Emit(opMovX, g.reg(), 0, 0, 0)
+		}
+	}
+	g.decisions(2 + g.rnd.IntN(4))
+	g.a.Emit(opMovK, 0, 0, 0, 0)
+	g.a.Emit(bytecode.CodeExit, 0, 0, 0, 0)
+	g.base, g.low = bytecode.R6, 0
+	for i := range calls {
+		g.a.Func(fmt.Sprint("round", i), false)
+		g.a.Emit(opMovX, 6, 2, 0, 0)
+		for r := bytecode.R7; r < bytecode.R10; r++ {
+			g.a.Emit(opMovK, r, 0, 0, g.small())
+		}
+		g.statements(1 + g.rnd.IntN(6))
+		g.a.Emit(opMovK, 0, 0, 0, g.small()&1)
+		g.a.Emit(bytecode.CodeExit, 0, 0, 0, 0)
+	}
+	if g.base = bytecode.R10; g.called {
+		g.low = -16
+		g.callee()
+	}
+	p := g.a.Program("callbacks")
+	p.Type = "syscall"
+	return p
+}
+
+// unknown puts any number into a register.
+func (g *roundGen) unknown(r bytecode.Reg) {
+	if off := int16(4 * g.rnd.IntN(4)); g.base == bytecode.R10 {
+		g.a.Emit(opLdxW, r, 6, off, 0)
+		return
+	}
+	g.a.Helper(7) // bpf_get_prandom_u32
+	g.a.Emit(opMovX, r, 0, 0, 0)
 }
 
 func (g *roundGen) reg() bytecode.Reg { return bytecode.Reg(7 + g.rnd.IntN(3)) }
 
 func (g *roundGen) small() int32 { return int32(g.rnd.IntN(3)) }
 
-func (g *roundGen) slot() int16 { return -8 * int16(1+g.rnd.IntN(2)) }
+func (g *roundGen) slot() int16 { return g.low + 16 - 8*int16(1+g.rnd.IntN(2)) }
 
 func (g *roundGen) label(name string) string {
 	g.labels++
@@ -101,7 +159,7 @@ func (g *roundGen) statements(n int) {
 		skip := ""
 		if g.rnd.IntN(2) == 0 {
 			skip = g.label("skip")
-			g.a.Emit(opLdxW, 0, 6, int16(4*g.rnd.IntN(4)), 0)
+			g.unknown(0)
 			g.a.If(opJeqK, 0, 0, g.small(), skip)
 		}
 		g.statement()
@@ -121,14 +179,14 @@ func (g *roundGen) statement() {
 	case 4:
 		g.a.Emit(opAddK, g.reg(), 0, 0, 1)
 	case 5:
-		g.a.Emit(opStDW, 10, 0, g.slot(), g.small())
+		g.a.Emit(opStDW, g.base, 0, g.slot(), g.small())
 	case 6:
-		g.a.Emit(opStxDW, 10, g.reg(), g.slot(), 0)
+		g.a.Emit(opStxDW, g.base, g.reg(), g.slot(), 0)
 	case 7:
-		g.a.Emit(opLdxDW, g.reg(), 10, g.slot(), 0)
+		g.a.Emit(opLdxDW, g.reg(), g.base, g.slot(), 0)
 	case 8: // any number up to 3
 		r := g.reg()
-		g.a.Emit(opLdxW, r, 6, int16(4*g.rnd.IntN(4)), 0)
+		g.unknown(r)
 		g.a.Emit(opAndK, r, 0, 0, 3)
 	case 9:
 		g.decisions(1)
@@ -148,7 +206,7 @@ func (g *roundGen) decisions(n int) {
 		end, r := g.label("end"), g.reg()
 		if g.rnd.IntN(3) == 0 {
 			r = bytecode.R0
-			g.a.Emit(opLdxDW, r, 10, g.slot(), 0)
+			g.a.Emit(opLdxDW, r, g.base, g.slot(), 0)
 		}
 		code := []uint8{opJeqK, opJneK, opJgtK, opJltK, 0x65}[g.rnd.IntN(5)]
 		if g.rnd.IntN(4) == 0 {

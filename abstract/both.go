@@ -1,0 +1,66 @@
+package abstract
+
+import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
+
+// What two analyses of one program found out holds together: what either rules out does not happen, and
+// what either is certain of does.
+
+// both puts what both f and g tell of uses, calls and stacks into the facts. What only g was without did
+// not happen.
+func (out *Facts) both(f, g *Facts) {
+	out.uses, out.depth = make([]use, len(g.uses)), make([]reach, len(g.depth))
+	for pc, u := range g.uses {
+		if u != (use{}) {
+			out.uses[pc] = u.both(f.uses[pc])
+		}
+	}
+	for sub, d := range g.depth {
+		out.depth[sub] = d.both(f.depth[sub])
+	}
+	out.calls = make(map[bytecode.PC]Call, len(g.calls))
+	for pc, c := range g.calls {
+		if d, ok := f.calls[pc]; ok {
+			c = c.both(d)
+		}
+		out.calls[pc] = c
+	}
+	out.packet = use{certain: g.packet.certain | f.packet.certain, maybe: g.packet.maybe & f.packet.maybe}
+}
+
+// both returns what two uses tell together. MemUnknown is any of the others.
+func (u use) both(v use) use {
+	all, other := u.certain|u.maybe, v.certain|v.maybe
+	switch {
+	case all&(1<<MemUnknown) != 0:
+		all = other
+	case other&(1<<MemUnknown) == 0:
+		all &= other
+	}
+	u.certain |= v.certain
+	u.maybe = all &^ u.certain
+	u.low, u.sureLow = max(u.low, v.low), min(u.sureLow, v.sureLow)
+	u.noPointer = u.noPointer || v.noPointer
+	return u
+}
+
+// both returns what is known of a frame together.
+func (r reach) both(q reach) reach {
+	return reach{min(r.deep, q.deep), max(r.sureDeep, q.sureDeep), min(r.low, q.low), max(r.sureLow, q.sureLow)}
+}
+
+// both returns what is known of the arguments of a call together.
+func (c Call) both(d Call) Call {
+	if !c.MapCertain {
+		c.Map, c.Inner, c.MapCertain = d.Map, d.Inner, d.MapCertain
+	}
+	if !c.KeyCertain {
+		c.Key, c.KeyCertain = d.Key, d.KeyCertain
+	}
+	if !c.FuncCertain {
+		c.Func, c.FuncCertain = d.Func, d.FuncCertain
+	}
+	if !c.ZeroCertain {
+		c.Zero, c.ZeroCertain = d.Zero, d.ZeroCertain
+	}
+	return c
+}

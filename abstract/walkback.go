@@ -1,0 +1,229 @@
+package abstract
+
+import (
+	"slices"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
+
+// A walk that settles follows what a call calls back as Analyze does: the verifier may go on after
+// any number of rounds, so beside the path on which the function was not called, which is certain, a
+// path goes on for all others together, in a state that covers what any of them may leave.
+//
+// Source: kernel/bpf/verifier.c push_callback_call, prepare_func_exit and widen_imprecise_scalars,
+// Linux 7.3.
+
+// beforeRounds returns the state in which a call that calls a function of the program back before it
+// returns begins the rounds, nil for other calls.
+func (w *walker) beforeRounds(pc bytecode.PC, h callee) *State {
+	if !callsBack(w.p, pc) {
+		return nil
+	}
+	w.mark(w.handed(h))
+	return w.cur.s.fork()
+}
+
+// rounds lets paths wait that go on at a call after rounds which began in this state, where they leave
+// anything that the current path, without a round, does not know: one on which no number is forgotten
+// before the first round, and one on which those are that the function may have compared.
+func (w *walker) rounds(pc bytecode.PC, in bytecode.Insn, h callee, before *State) {
+	if before == nil {
+		return
+	}
+	s := before.fork()
+	w.r.first, w.r.a.loaded, w.r.a.set = firstRound{}, 0, 0
+	if w.callBack(pc, in, s) && !framesLeq(s.frames, w.cur.s.frames) {
+		touched := before.handedLinks(w.r.callbackArgs(h.how, before), w.r.a.loaded)
+		s.cover = true
+		w.relink(s, before, touched, (*Value).kept)
+		w.push(pc+1, s)
+		for _, out := range w.r.first.outs {
+			w.afterOne(pc, in, before, out, touched)
+		}
+	}
+	for loaded := w.r.a.loaded; !w.over; loaded = w.r.a.loaded {
+		forget := round{slots: make([]slotSet, len(before.frames))}
+		ids := before.handedLinks(w.r.callbackArgs(h.how, before), loaded)
+		if s = forget.forgotten(before, ids); s == nil {
+			return
+		}
+		if returns := w.callBack(pc, in, s); w.r.a.loaded == loaded {
+			if returns {
+				w.push(pc+1, s)
+			}
+			return
+		}
+	}
+}
+
+// handedLinks returns the links of numbers that a function may get: those among its arguments, and those
+// in the slots of other frames from which functions that were called back have loaded.
+func (s *State) handedLinks(args arguments, loaded slotSet) (ids []uint32) {
+	for _, v := range args {
+		if v != nil && v.id != 0 {
+			ids = append(ids, v.id)
+		}
+	}
+	s.eachSlot(true, func(_ int, num int16, v *Value) {
+		if v.id != 0 && loaded>>(num-1)&1 != 0 {
+			ids = append(ids, v.id)
+		}
+	})
+	return ids
+}
+
+// callBack carries out a call with its rounds, again until it is known which numbers of the function's
+// states stand for others.
+func (w *walker) callBack(pc bytecode.PC, in bytecode.Insn, s *State) (returns bool) {
+	const patience = 4
+	a := w.r.a
+	if a.rounds == nil {
+		a.rounds = newRounds(w.p)
+		a.rounds.all, a.cover.on, a.cover.passes = true, true, 1
+	}
+	for range patience + 1 {
+		a.cover.more = false
+		t := s.fork()
+		if returns = w.withRounds(pc, in, t); !a.cover.more || w.over {
+			*s = *t
+			return returns
+		}
+	}
+	a.cover.all = true
+	return w.withRounds(pc, in, s)
+}
+
+// withRounds is callBack for once.
+func (w *walker) withRounds(pc bytecode.PC, in bytecode.Insn, s *State) (returns bool) {
+	a := w.r.a
+	clear(a.contexts) // what they return would not tell which values were set
+	clear(a.shared)
+	fuel := a.fuel
+	a.joins, a.calledBack, w.r.sure = 0, true, s.certain()
+	returns = w.r.helperCall(pc, in, s)
+	a.calledBack = false
+	w.insns += fuel - a.fuel
+	w.enqueued()
+	return returns
+}
+
+// enqueued takes up the functions that the last instruction has left to be followed by themselves.
+func (w *walker) enqueued() {
+	for _, j := range w.r.a.pending {
+		switch {
+		case w.p.Subprogs[j.sub].Global && j.sub != 0:
+			w.called[j.sub] = w.called[j.sub].Or(truth(true, j.entry.certain()))
+		case w.settles: // something may call it in any state, or later
+			w.end(GaveUp, false)
+		}
+	}
+	w.r.a.pending, w.r.exits = w.r.a.pending[:0], w.r.exits[:0]
+}
+
+// handed returns the places of numbers that a function may read that is called back, or refine.
+func (w *walker) handed(h callee) (at numberPlaces) {
+	s := w.cur.s
+	args := w.r.callbackArgs(h.how, s)
+	for r := bytecode.R0; r < bytecode.R10; r++ {
+		if n := w.number(r); r <= bytecode.R5 || n != 0 && s.regs[r].id != 0 {
+			at.regs |= n
+		}
+	}
+	if at.regs |= anySlot; reaches(args[:]) || s.ids != 0 {
+		at.slots = allSlots
+	}
+	return at
+}
+
+// noteOuter adds to a set the slots of another frame between two offsets that a function which was called back
+// has used.
+func (r *run) noteOuter(used *slotSet, a *Alt, lo, hi int64) {
+	if !r.a.calledBack || a.Obj == 0 {
+		return
+	}
+	for num := slotNum(hi - 1); num <= slotNum(lo); num++ {
+		*used |= 1 << (num - 1)
+	}
+}
+
+// slotNum returns the number of the slot at an offset, of those that there are.
+func slotNum(off int64) int64 { return min(max((7-off)/8, 1), maxSlots) }
+
+// firstRound is what is known of the first round of a call: the frames of the caller and of its callers in
+// which it began, without links, and the caller's states in which the function came back.
+type firstRound struct {
+	frames []*frame
+	outs   []*State
+}
+
+// afterOne lets the path wait that goes on at a call after one round, in a state in which the function came
+// back from it. The verifier has that state, but that it may have forgotten numbers which the round has
+// changed, and may know more of those that had one of these links.
+func (w *walker) afterOne(pc bytecode.PC, in bytecode.Insn, before, out *State, touched []uint32) {
+	if !out.certain() || w.over {
+		return
+	}
+	s := out.fork()
+	s.stands = false
+	for reg := range s.values() {
+		s.put(reg, before.value(reg).untouched(touched))
+	}
+	w.relink(s, before, touched, (*Value).changed)
+	s.outer = slices.Clone(before.outer)
+	for i, v := range s.outer {
+		s.outer[i] = v.untouched(touched)
+	}
+	w.r.once, w.r.sure = true, true
+	if w.r.helperCall(pc, in, s) {
+		w.push(pc+1, s)
+	}
+	w.r.once = false
+	w.enqueued()
+}
+
+// relink gives the slots of a state after rounds their links again that no round has set, unless these have
+// touched the link, and changes values that were set.
+func (w *walker) relink(s, before *State, touched []uint32, change func(v, before *Value) *Value) {
+	for i := range s.frames {
+		for num, sl := range s.frames[i].all {
+			v, began, was := sl.number(), w.r.first.frames[i].get(num).number(), before.frames[i].get(num).number()
+			u := change(v, was)
+			if v == began && w.r.a.set>>(num-1)&1 == 0 {
+				u = was.untouched(touched)
+			}
+			if u != v {
+				s.edit(i).at(num).spillAgain(u)
+			}
+		}
+	}
+}
+
+// kept returns the value itself.
+func (v *Value) kept(*Value) *Value { return v }
+
+// untouched returns what the verifier may know, after a round, of a value that the round did not set: more, if
+// it has one of these links.
+func (v *Value) untouched(links []uint32) *Value {
+	if v == nil || v.id == 0 || !slices.Contains(links, v.id) {
+		return v
+	}
+	return v.unlinked().outOfRounds().loosened()
+}
+
+// changed returns what the verifier may know, after a round, of a value that the round has set: it may have
+// forgotten the number. Neither has a link.
+func (v *Value) changed(before *Value) *Value {
+	if v == nil || !v.has(func(a *Alt) bool { return a.Kind == Number }) {
+		return v
+	}
+	w := *v.unlinked()
+	if v.id != 0 {
+		w.flags |= loose
+	}
+	if before != nil && (roundsApart{true, new(bool)}).differ(before, v) && (v.Off != unknown || !v.is(Number)) {
+		w = *v.outOfRounds()
+	}
+	w.copyRest()
+	w.each(func(a *Alt) { a.flags &^= stands })
+	return &w
+}
