@@ -38,3 +38,16 @@ func TestSecondPrevails(t *testing.T) {
 		}
 	}
 }
+
+// TestStanding: a joined number stands for others unless all are the same.
+func TestStanding(t *testing.T) {
+	small, word := number(scalar.Range(0, 15)), number(scalar.Range(0, math.MaxUint32))
+	for _, tt := range []struct {
+		a, b *Value
+		want bool
+	}{{small, word, true}, {word, small, true}, {word, word, false}, {word.linked(1, 0, 0), word, true}} {
+		if v := tt.a.join(tt.b).standing(tt.a, tt.b); (v.flags&stands != 0) != tt.want {
+			t.Errorf("%v and %v: %v, stands for others: %v", tt.a, tt.b, v, !tt.want)
+		}
+	}
+}

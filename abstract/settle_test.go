@@ -321,13 +321,17 @@ func TestSettleEdges(t *testing.T) {
 		w.settles = true
 		w.all()
 		for i, e := range g.Edges() {
-			if e.Kind == cfg.Taken && w.places[g.Blocks[e.From].Last].taken == cfg.No && f.EdgeFeasible(i) {
+			last := g.Blocks[e.From].Last
+			way := w.places[last].taken
+			if e.Kind == cfg.FallThrough {
+				way = w.places[last].fell
+			}
+			if p.Flow(last).Kind == bytecode.FlowCond && way == cfg.No && f.EdgeFeasible(i) {
 				if open++; s.EdgeFeasible(i) {
 					t.Errorf("seed %d: the edge from block %d to %d, which no path takes, is left", seed, e.From, e.To)
 				}
 			}
-			if e.Kind != cfg.FallThrough || p.Flow(g.Blocks[e.From].Last).Kind == bytecode.FlowCond ||
-				s.ReachBlock(e.From) == cfg.No {
+			if e.Kind != cfg.FallThrough || p.Flow(last).Kind == bytecode.FlowCond || s.ReachBlock(e.From) == cfg.No {
 				continue
 			}
 			if settled++; !s.EdgeFeasible(i) {

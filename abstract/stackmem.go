@@ -42,10 +42,9 @@ func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 	if int(a.Obj) >= len(s.frames) {
 		return anything
 	}
-	f := s.frames[a.Obj]
 	r.checkAligned(acc, a)
 	if !fixed {
-		return r.loadStackRange(acc, a, f, lo, hi)
+		return r.loadStackRange(acc, a, s, lo, hi)
 	}
 	if lo < -stackSize || lo+int64(acc.size) > 0 {
 		r.fault(a, acc.fault(StackRead, lo, tnum.T{}))
@@ -184,7 +183,8 @@ func stackUnknown(f *frame) *Value {
 // kernel keeps nothing but zeros (kernel/bpf/verifier.c
 // mark_reg_stack_read, Linux 7.3); by rules Executions code addresses are kept beyond
 // that, so that a table of labels on the stack can be followed.
-func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value {
+func (r *run) loadStackRange(acc access, a *Alt, s *State, lo, hi int64) *Value {
+	f := s.frames[a.Obj]
 	zero := true
 	var codes []Alt
 	offs, few := a.Off.Enumerate(stackSize / 8)
@@ -214,8 +214,10 @@ func (r *run) loadStackRange(acc access, a *Alt, f *frame, lo, hi int64) *Value 
 		return zeroNumber
 	case acc.size < 8:
 		v = number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed))
-	case r.a.opt.Rules != Verifier || !r.proves(a):
-		v = f.pointersIn(lo, hi, v)
+	default:
+		with := f.pointersIn(lo, hi, v) // for the verifier at a constant offset alone
+		s.cover = s.cover || r.a.opt.Rules == Verifier && with != v
+		v = with
 	}
 	if vague {
 		return v.loosened()

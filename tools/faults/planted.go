@@ -39,7 +39,7 @@ var planted = []struct{ what, file, was, now string }{
 	{"a global function writes nothing behind an argument of known size", "abstract/call.go",
 		"size >= 0 && size < stackSize {\n\t\t\t\treturn size", "size >= 0 && size < stackSize {\n\t\t\t\treturn 0"},
 	{"a register that one of two ways initialises is none", "abstract/state.go", "\t\t\tout.put(r, anything)\n", "\n"},
-	{"a pointer loaded at a joined offset is a number", "abstract/stackmem.go", "\t\tv = f.pointersIn(lo, hi, v)\n", ""},
+	{"a pointer loaded at a joined offset is a number", "abstract/stackmem.go", "with := f.pointersIn(lo, hi, v)", "with := v"},
 	{"a callback is followed once", "abstract/helpercall.go", "if framesLeq(grown, s.frames) {", "if true {"},
 	{"a scrubbed pointer is not lost", "abstract/stack.go", "f.lost = f.lost || s.val.has(isLocal)", ""},
 	{"an atomic operation stores nothing", "abstract/mem.go", "\tr.storeTo(acc, nil, s)\n", ""},
