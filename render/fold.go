@@ -16,7 +16,7 @@ const minFold = 3
 
 // Folded says what a block stands for that Fold made of several.
 type Folded struct {
-	Kind       string // "chain", "loop", "region", "subprogram", or that of a Group
+	Kind       string // "chain", "loop", "cases", "region", "subprogram", or that of a Group
 	Text       string // of a Group, else empty
 	Blocks     int
 	Insns      int
@@ -26,13 +26,13 @@ type Folded struct {
 
 // Fold returns a scene with at most above blocks, if folding can do that: as
 // long as there are more, first chains of blocks with one way through become one
-// block each, then outermost loops, then chains again, then regions of like size
-// with one way in, at last subprograms. The scene given is returned when it is
-// small enough, and never changed.
+// block each, then outermost loops, then chains again, then cases of a switch with
+// many, then regions of like size with one way in, at last subprograms. The scene
+// given is returned when it is small enough, and never changed.
 //
-// What is folded has one way in. Its block has the name and place of the one
-// that it is entered by, all edges out of it, and a Folded that counts what no
-// longer shows; edges inside are gone. Nothing is folded that has a mark, for
+// What is folded has one way in, or is cases that one jump leads to. Its block has the
+// name and place of the one that it is entered by, or of the first case, all edges out
+// of it, and a Folded that counts what no longer shows; edges inside are gone. Nothing is folded that has a mark, for
 // marks are to be seen. Indices of blocks and edges are other ones than before.
 func Fold(s *Scene, above int) *Scene {
 	out, _ := FoldInto(s, above)
@@ -60,7 +60,8 @@ func FoldInto(s *Scene, above int) (*Scene, []int) {
 		}
 		return len(s.Blocks) < n
 	}
-	for _, find := range []func(*folder){(*folder).chains, (*folder).loops, (*folder).chains} {
+	for _, find := range []func(*folder){(*folder).chains, (*folder).loops, (*folder).chains,
+		func(f *folder) { f.cases(above) }} {
 		apply(find)
 	}
 	for apply(func(f *folder) { f.regions(above) }) {
@@ -366,18 +367,22 @@ func (f *folder) edges(at func(b int) int) (edges []Edge, index []int) {
 	index = make([]int, len(f.s.Edges))
 	for i, e := range f.s.Edges {
 		index[i] = -1
+		cases := e.To != Outside && f.kind[f.into[e.To]] == foldCases
 		if f.local(&f.s.Edges[i]) && f.into[e.From] == f.into[e.To] && f.kind[f.into[e.From]] != "" {
 			continue
 		}
 		from := f.into[e.From]
 		e.From, e.To = at(e.From), at(e.To)
-		if f.kind[from] != "" {
+		if f.kind[from] != "" || cases {
 			k := key{e.From, e.To, e.Kind, e.Dead, ""}
 			if e.To == Outside {
 				k.outside = e.Label
 			}
 			if j, ok := seen[k]; ok {
-				if edges[j].Label != e.Label {
+				switch {
+				case cases && !e.Dead && e.Label != "":
+					edges[j].Label += ", " + e.Label
+				case edges[j].Label != e.Label:
 					edges[j].Label = ""
 				}
 				edges[j].Back = edges[j].Back || e.Back
@@ -435,6 +440,15 @@ func (f *folder) block(b int, parts []int) Block {
 		out.Reason = ""
 	}
 	return out
+}
+
+// size says what is folded, the kind first.
+func (d *Folded) size() string {
+	of := "of"
+	if d.Kind == foldCases {
+		of = "in"
+	}
+	return fmt.Sprintf("%s %s %d blocks", d.Kind, of, d.Blocks)
 }
 
 // add counts a block.
@@ -515,7 +529,7 @@ func (v *viewer) foldedRows(b int) []row {
 	d := v.scene.Blocks[b].Folded
 	rows := []row{
 		v.heading(b),
-		{kind: foldText, text: fmt.Sprintf("%s of %d blocks, %d instructions", d.Kind, d.Blocks, d.Insns)},
+		{kind: foldText, text: fmt.Sprintf("%s, %d instructions", d.size(), d.Insns)},
 	}
 	if d.Text != "" {
 		rows[1].text, _ = clip(visible.Text(d.Text), v.lim.cols)

@@ -250,3 +250,53 @@ func TestFoldTwoWays(t *testing.T) {
 		}
 	}
 }
+
+// TestFoldCases: the cases of a switch of 400 are twenty boxes of twenty, in their order; the
+// block that a branch leads to, too, stays, and so does a dead one.
+func TestFoldCases(t *testing.T) {
+	b := rendertest.New("cases")
+	f := b.Func("cases")
+	head := b.Block(f, "if r1 > 401 goto +9")
+	jump := b.Block(f, "gotox r1")
+	var targets []int
+	for range 402 {
+		targets = append(targets, b.Block(f, "r0 = 1", "exit"))
+	}
+	b.Fall(head, jump)
+	b.Taken(head, targets[7], "")
+	b.Switch("t", jump, targets...)
+	s := b.Scene()
+	for i := range s.Edges {
+		s.Edges[i].Dead = s.Edges[i].To == targets[9]
+	}
+	s.Blocks[targets[9]].Reachable = false
+	out, into := render.FoldInto(s, 100)
+	if err := out.Check(); err != nil {
+		t.Fatal(err)
+	}
+	if len(out.Blocks) != 4+20 {
+		t.Errorf("%d boxes", len(out.Blocks))
+	}
+	for _, alone := range []int{head, jump, targets[7], targets[9]} {
+		if out.Blocks[into[alone]].Folded != nil {
+			t.Errorf("b%d is folded", alone)
+		}
+	}
+	first := out.Blocks[into[targets[0]]].Folded
+	if first == nil || first.Kind != "cases" || first.Blocks != 20 ||
+		!strings.HasPrefix(first.Text, "20 cases: 0, 1, 2, 3, 4, 5, 6, 8, 10, ") {
+		t.Errorf("%+v", first)
+	}
+	n := 0
+	for _, e := range out.Edges {
+		if e.From == into[jump] && e.To == into[targets[0]] {
+			n++
+			if !strings.HasPrefix(e.Label, "0, 1, 2, ") {
+				t.Errorf("label %q", e.Label)
+			}
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d edges lead to the first box", n)
+	}
+}

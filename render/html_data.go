@@ -218,7 +218,7 @@ func (d *pageData) block(i int, b *Block) {
 		d.Before[i] = *b.CountBefore
 	}
 	if f := b.Folded; f != nil {
-		d.Folded[i] = visible.Text(fmt.Sprintf("%s of %d blocks", f.Kind, f.Blocks))
+		d.Folded[i] = visible.Text(f.size())
 	}
 	set(d.Status, i, b.Status)
 	set(d.Reasons, i, b.Reason)

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -19,12 +20,18 @@ import (
 // sample returns the page of the command's sample.
 func sample(t *testing.T) render.Page {
 	t.Helper()
-	const path = "../../../cmd/bpfcfg/sample/sample.o"
+	return compiled(t, "../../../cmd/bpfcfg/sample/sample.o")
+}
+
+// compiled returns the page of the first program of an object.
+func compiled(t *testing.T, path string) render.Page {
+	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := load.ELF("sample.o", data)
+	name := filepath.Base(path)
+	o, err := load.ELF(name, data)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +43,7 @@ func sample(t *testing.T) render.Page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := picture.Scene(a, "sample.o")
+	s := picture.Scene(a, name)
 	picture.AddDetails(s, a)
 	picture.AddVerified(s, a, verify.Check(a.Rewrite.Program, a.Image, pipeline.VerifyKernel(a.Profile)))
 	return page(t, s)

@@ -8,6 +8,7 @@ import (
 	"github.com/chromedp/chromedp/kb"
 
 	"github.com/bpfcfg/bpfcfg/internal/testing/rendertest"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
 
 const (
@@ -167,6 +168,58 @@ func checkPlaces(b *tab) {
 		return n; })()`, placesOf)); n > 0 {
 		b.Errorf("lines run through boxes at %d points", n)
 	}
+}
+
+// TestCases: a thousand cases are boxes of about as many each, and what is in one stands in
+// rows, each case at the end of a line from one trunk and with words in place of a line to
+// where all go on.
+func TestCases(t *testing.T) {
+	b := open(t, compiled(t, testenv.Path(t, "corpus/out/15_thousand_cases.o")))
+	want(b, isFolded, true)
+	want(b, `[...document.querySelectorAll("#picture .b")].filter((e) => /^b\d+\s+[\d–]+\s*\d+ cases: \d/.test(e.textContent)).length`, 33)
+	b.hash("#b120")
+	want(b, drawn, "nest")
+	const cases = `[...document.querySelectorAll("#picture .b")]`
+	want(b, cases+`.length`, 31)
+	want(b, `document.querySelectorAll("#picture path.a3").length`, 31) // heads of lines
+	want(b, cases+`.every((e) => e.querySelector('a[href="#b1002"]'))`, true)
+	want(b, `document.querySelectorAll("#picture path.e:not(.k3)").length`, 0)
+	want(b, `(({ width: w, height: h }) => w.baseVal.value < 2200 && h.baseVal.value < 1600)(document.querySelector("#picture > svg"))`, true)
+	// All lines have their trunk at one x; those with one corner end on the way to it.
+	want(b, `new Set([...document.querySelectorAll("#picture path.e")].map((e) => e.getAttribute("d")).filter((d) => d.split("Q").length !== 2).map((d) => d.match(/L([\d.]+) [\d.]+$/)[1])).size`, 1)
+	checkPlaces(b)
+	b.shot("cases")
+	b.do(chromedp.Evaluate[chromedp.Void](`void document.querySelector("#b120 a").dispatchEvent(new MouseEvent("click", { bubbles: true, cancelable: true }))`))
+	b.settle()
+	want(b, chosen, "b1002")
+}
+
+// TestCasesInLoop opens a loop around a switch of 625 cases: they are 25 boxes of 25,
+// at one trunk.
+func TestCasesInLoop(t *testing.T) {
+	s := rendertest.New("loop of cases")
+	f := s.Func("loop")
+	head, jump := s.Block(f, "if r3 > 7 goto +2"), s.Block(f, "gotox r1")
+	body, targets := []int{head, jump}, []int(nil)
+	for range 625 {
+		targets = append(targets, s.Block(f, "r0 += 1", "goto +9"))
+	}
+	back := s.Block(f, "r3 += 1", "goto -9")
+	s.Fall(head, jump)
+	s.Taken(head, s.Block(f, "exit"), "")
+	s.Switch("t", jump, targets...)
+	for _, c := range targets {
+		s.Goto(c, back)
+	}
+	s.Goto(back, head)
+	s.Loop(append(append(body, targets...), back)...)
+	b := open(t, page(t, s.Scene()))
+	b.hash("#b1")
+	want(b, drawn, "nest")
+	want(b, `[...document.querySelectorAll("#picture .b.closed")].filter((e) => e.textContent.includes("cases in 25 blocks")).length`, 25)
+	want(b, `document.querySelectorAll("#picture path.a3").length`, 25)
+	checkPlaces(b)
+	b.shot("cases-loop")
 }
 
 // TestTallNest opens a loop whose blocks follow each other: they go on in columns, and no box

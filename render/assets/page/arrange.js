@@ -57,14 +57,16 @@ function broken(nodes) {
 }
 
 // threaded puts a thread through the rows that a line passes: one for all lines of a style to
-// one end. It returns the rows, and the hops: for each gap and thread the ends of its lines.
+// one end, or from one where they are a fan. It returns the rows, and the hops: for each gap
+// and thread the ends of its lines, and where they go to or come from.
 function threaded(nodes, edges) {
   const count = Math.max(...nodes.map((n) => n.row)) + 1, rows = Array.from({ length: count }, () => []), threads = new Map(), hops = new Map();
   for (const n of nodes) rows[n.row].push(n);
   for (const e of edges) {
     if (e.unseen) continue;
-    const key = `${e.b}/${e.tx ?? ""}/${e.style}/${e.back ? "back" : ""}`, a = nodes[e.a].row, b = nodes[e.b].row;
-    if (!threads.has(key)) threads.set(key, { to: nodes[e.b], tx: e.tx, style: e.style, back: e.back, from: Infinity, till: -1, edges: [], at: new Map() });
+    const fan = e.fan && !e.back, a = nodes[e.a].row, b = nodes[e.b].row;
+    const key = fan ? `fan/${e.a}/${e.fx ?? ""}/${e.style}` : `${e.b}/${e.tx ?? ""}/${e.style}/${e.back ? "back" : ""}`;
+    if (!threads.has(key)) threads.set(key, { fan, source: nodes[e.a], fx: e.fx, to: nodes[e.b], tx: e.tx, style: e.style, back: e.back, from: Infinity, till: -1, edges: [], at: new Map() });
     const t = threads.get(key);
     t.edges.push(e);
     t.from = Math.min(t.from, e.back ? b : a + 1);
@@ -79,9 +81,18 @@ function threaded(nodes, edges) {
   for (const t of threads.values()) {
     t.number = number++;
     for (let r = t.from; r <= t.till; r++) {
-      const n = { w: 2, h: 0, row: r, thread: true, back: t.back };
+      const n = { w: 2, h: 0, row: r, thread: true, back: t.back, fan: t.fan };
       t.at.set(r, n);
       rows[r].push(n);
+    }
+    if (t.fan) {
+      for (let r = t.from - 1; r <= t.till; r++) {
+        const h = hop(r, t);
+        h.goal = r < t.from ? { node: t.source, x: t.fx, side: "top" } : { node: t.at.get(r), side: "top" };
+        if (r < t.till) h.ends.push({ node: t.at.get(r + 1), side: "bottom" });
+      }
+      for (const e of t.edges) hop(nodes[e.b].row - 1, t).ends.push({ node: nodes[e.b], x: e.tx, side: "bottom", edge: e, head: true });
+      continue;
     }
     const goal = { node: t.to, x: t.tx, side: "bottom", head: true };
     for (let r = t.from; r <= t.till; r++) {
@@ -105,13 +116,14 @@ function threaded(nodes, edges) {
 function ordered(rows, hops) {
   const near = new Map(rows.flat().map((n) => [n, [[], []]])); // neighbours above, below
   const links = rows.map(() => []);
-  for (const { ends, goal } of hops) for (const end of ends) {
+  for (const { t, ends, goal } of hops) for (const end of ends) {
     const [hi, lo] = end.node.row < goal.node.row ? [end.node, goal.node] : [goal.node, end.node];
     if (hi.row === lo.row) { // a line back turns beside its box
       if (goal.node.thread) near.get(goal.node).forEach((list) => list.push(end.node));
       continue;
     }
-    near.get(hi)[1].push(lo);
+    if (end.head && t.at.size) lo.hung = true; // cases do not pull at the trunk
+    else near.get(hi)[1].push(lo);
     near.get(lo)[0].push(hi);
     links[hi.row].push([hi, lo]);
   }
@@ -140,7 +152,20 @@ function ordered(rows, hops) {
   }
   best.forEach((r, i) => rows.splice(i, 1, r));
   number();
+  centred(rows, hops);
+  number();
   return near;
+}
+
+// centred puts the trunk of a fan into the middle of its boxes, in each row that has some.
+function centred(rows, hops) {
+  for (const { t, ends } of hops) {
+    const trunk = t.fan && ends.find((e) => !e.head), boxes = t.fan ? ends.filter((e) => e.head).map((e) => e.node) : [];
+    if (!trunk || boxes.length < 2) continue;
+    const row = rows[trunk.node.row], at = new Set(boxes), sorted = row.filter((n) => at.has(n));
+    row.splice(row.indexOf(trunk.node), 1);
+    row.splice(row.indexOf(sorted[Math.floor(sorted.length / 2)]), 0, trunk.node);
+  }
 }
 
 // spread gives nodes their x: each as near to the middle of its neighbours as those beside it
@@ -154,8 +179,10 @@ function spread(rows, near) {
     for (const row of down ? rows : [...rows].reverse()) {
       const offsets = [], items = row.map((n, i) => {
         offsets.push(i ? offsets[i - 1] + row[i - 1].w / 2 + gap(row[i - 1], n) + n.w / 2 : 0);
-        const list = pass < 20 ? near.get(n)[down ? 0 : 1] : near.get(n).flat();
-        return list.length ? [list.reduce((s, o) => s + mid(o), 0) / list.length, (n.thread ? 4 : 1) * list.length] : [mid(n), 0.01];
+        const [above, below] = near.get(n), list = pass >= 20 ? [...above, ...below] : down ? above : below;
+        const hangs = n.hung && above.length === 1 && !below.length;
+        if (!list.length) return [mid(n), hangs ? 1e-4 : 0.01];
+        return [list.reduce((s, o) => s + mid(o), 0) / list.length, hangs ? 1e-4 : (n.thread ? 4 : 1) * list.length];
       });
       pooled(items, offsets).forEach((x, i) => { row[i].x = x - row[i].w / 2; });
     }
@@ -207,8 +234,13 @@ function ported(hops) {
     });
     for (const [n, list] of lists) place(n, list);
   };
-  by((add) => { for (const h of hops) for (const end of h.ends) add(end, h.goal.x !== undefined ? h.goal.node.x + h.goal.x : mid(h.goal.node)); });
-  by((add) => { for (const h of hops) add(h.goal, h.ends.reduce((s, e) => s + e.x, 0) / h.ends.length); });
+  by((add) => { for (const h of hops) for (const end of h.ends) add(end, end.head ? mid(end.node) : h.goal.x !== undefined ? h.goal.node.x + h.goal.x : mid(h.goal.node)); });
+  by((add) => {
+    for (const h of hops) {
+      const trunk = h.t.fan ? h.ends.find((e) => !e.head) : undefined;
+      add(h.goal, trunk?.x ?? h.ends.reduce((s, e) => s + e.x, 0) / h.ends.length);
+    }
+  });
 }
 
 // tracked gives each hop of a gap a track, so that no two lie on each other, and returns their number.
@@ -259,6 +291,7 @@ function wiresOf(h, track, rowTop, rowEnd) {
     else if (h.straight) p.push(goal.x, end);
     else p.push(goal.x, track, goal.x, end);
     out.push({ points: p, style: h.t.style, edge: e.edge });
+    if (e.head) out.push({ head: [e.x, edge(e)], style: h.t.style, to: e.node });
   }
   if (goal.head) out.push({ head: [goal.x, end], style: h.t.style, to: goal.node });
   return out;
@@ -325,6 +358,7 @@ function wiresOver(h, rowTop, rowEnd) {
     if (whole.get(group(e)) !== e) p.push(e.x + Math.sign(to - e.x) * Math.min(12, Math.abs(to - e.x)), track(e));
     else p.push(...(e.side === goal.side ? [] : [h.lane, track(e), h.lane, track(goal)]), goal.x, track(goal), goal.x, edge(goal));
     out.push({ points: p, style: h.t.style, edge: e.edge });
+    if (e.head) out.push({ head: [e.x, edge(e)], style: h.t.style, to: e.node });
   }
   if (goal.head) out.push({ head: [goal.x, edge(goal)], style: h.t.style, to: goal.node });
   return out;

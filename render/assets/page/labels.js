@@ -157,7 +157,7 @@ function labelSmall(c, room) {
   }
   let left = 300;
   for (const [b, r] of order.flat()) {
-    const found = remark(d, b), mark = d.marks?.[b], text = [nameOf(d, b), ...(mark ? [mark] : []), ...(found ? [found.text] : []), ...(d.folded?.[b] ? [d.folded[b]] : []), ...casesOf(d, b), ...(d.status?.[b] ? ["⇉"] : [])].join(" ");
-    if (put(c, room, text, r.x + 2, r.y + r.h / 2 - labelHigh / 2) && --left === 0) return;
+    const found = remark(d, b), mark = d.marks?.[b], text = [nameOf(d, b), ...(mark ? [mark] : []), ...(found ? [found.text] : []), ...(d.folded?.[b] ? [d.folded[b]] : casesOf(d, b)), ...(d.status?.[b] ? ["⇉"] : [])].join(" ");
+    if (put(c, room, r.w < 80 ? text : fits(c, text, r.w - 4), r.x + 2, r.y + r.h / 2 - labelHigh / 2) && --left === 0) return;
   }
 }

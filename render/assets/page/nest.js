@@ -2,7 +2,7 @@
 // blocks: a single one, or a loop, chain, region or part that can be opened. What a
 // node holds is found when it is opened first, so deep programs cost nothing before.
 
-const leastNest = 3, mostKids = 120; // fewer blocks are not folded; of more kids some are joined
+const leastNest = 3, mostKids = 120, leastCases = 24; // fewer blocks are not folded; of more kids some are joined
 
 // localEdges returns the blocks that control goes to, and comes from, within a function.
 function localEdges(d) {
@@ -133,6 +133,20 @@ function regionsOf(d, node, kids) {
   return joined(kids, lists.values(), "region");
 }
 
+// casesIn joins cases: kids that only one kid leads to, which leads to many of them.
+function casesIn(d, kids) {
+  const { to, from } = between(d, kids), lists = [], taken = new Set();
+  kids.forEach((_, k) => {
+    const cases = [...to[k]].filter((o) => o !== k && from[o].size === 1).sort((x, y) => x - y);
+    if (cases.length < leastCases) return;
+    const by = Math.max(leastNest, Math.ceil(cases.length / mostKids), Math.floor(Math.sqrt(cases.length)));
+    for (let i = 0; i < cases.length; i += by) lists.push(cases.slice(i, i + by));
+  });
+  for (const k of lists.flat()) taken.add(k);
+  kids.forEach((_, k) => { if (!taken.has(k)) lists.push([k]); });
+  return joined(kids, lists, "cases");
+}
+
 // runsOf joins kids that follow each other in the program, whatever leads to them.
 function runsOf(kids) {
   const by = Math.max(leastNest, Math.ceil(2 * kids.length / mostKids)), lists = [];
@@ -151,6 +165,7 @@ function kidsOf(d, node) {
     const fewer = chainsOf(d, kids);
     if (fewer.length > 1) kids = fewer; // else the node is a chain itself
   }
+  if (kids.length > mostKids) kids = casesIn(d, kids);
   for (let before = Infinity; kids.length > mostKids && kids.length < before;) {
     before = kids.length;
     const fewer = regionsOf(d, node, kids);
@@ -232,4 +247,4 @@ function leavesOf(node, open = []) {
   return out;
 }
 
-const sizeText = (node) => node.block !== undefined ? "" : node.text ?? `${node.kind} of ${plural(node.blocks.length, "block")}`;
+const sizeText = (node) => node.block !== undefined ? "" : node.text ?? `${node.kind} ${node.kind === "cases" ? "in" : "of"} ${plural(node.blocks.length, "block")}`;

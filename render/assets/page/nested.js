@@ -29,6 +29,7 @@ function leafRows(d, lines, leaf) {
   if (more) rows.push(["fold", `… ${more} more`]);
   if (leaf.block === undefined) {
     const dead = leaf.blocks.filter((b) => !(d.flags[b] & REACHABLE)).length, marked = leaf.blocks.filter((b) => remark(d, b)).length;
+    if (leaf.kind === "cases") rows.unshift(["case", cut("case " + leaf.blocks.flatMap((b) => casesOf(d, b)).map((c) => c.slice(5)).join(","), 32)]);
     rows.unshift(["fold", sizeText(leaf)]);
     if (dead) rows.push(["state", `${dead} unreachable`]);
     if (marked) rows.push(["state", `! ${plural(marked, "block")} with findings`]);
@@ -36,8 +37,9 @@ function leafRows(d, lines, leaf) {
     if (!(d.flags[head] & REACHABLE)) rows.push(["state", cut("× dead" + (d.reasons?.[head] ? ": " + d.reasons[head] : ""), 48)]);
     else if (status && status !== "exact") rows.push(["state", `≈ ${status}`]);
     for (const c of casesOf(d, head)) rows.unshift(["case", c]);
-    if (leaf.fan) rows.push(["case", `⇉ ${leaf.fan} boxes: they have its cases`]);
+    for (const [words, to] of leaf.refs ?? []) rows.push(["ref", words + nameOf(d, to), undefined, undefined, to]);
   }
+  if (leaf.ways) rows.push(["fold", `← ${leaf.ways} ways in`]);
   const range = slots.length && leaf.block !== undefined ? `  ${slots[0]}${slots.length > 1 ? "–" + slots.at(-1) : ""}` : "";
   const notes = [d.counts?.[head] !== undefined ? `×${d.counts[head]}` : "", d.marks?.[head] ? `${{ added: "+", removed: "−", moved: ">", mismatch: "≠" }[d.marks[head]] ?? "~"} ${d.marks[head]}` : ""].filter(Boolean).join("  ");
   return { rows, title: nameOf(d, head), range, notes };
@@ -64,8 +66,12 @@ function markupOf(d, leaf) {
   out += text(x + 10, y + 14, "", `<tspan class="name">${escaped(look.title)}</tspan><tspan${tint ? "" : ` class="slot"`}>${look.range}</tspan><tspan class="visits">  ${escaped(look.notes)}</tspan>`);
   const signs = folded ? ["▸"] : [d.flags[b] & HEADER ? "↻" : "", d.flags[b] & ENTRY ? "▶" : "", d.flags[b] & EXIT ? "■" : ""].filter(Boolean);
   out += `<text class="${folded ? "ref opener" : "slot"}" x="${x + w - 8}" y="${y + 14}" text-anchor="end">${signs.join(" ")}</text>`;
-  look.rows.forEach(([cls, t, slot, mark], i) => {
+  look.rows.forEach(([cls, t, slot, mark, to], i) => {
     const at = y + headHigh + rowStep * i + 11;
+    if (to !== undefined) {
+      out += `<a href="#b${to}"><rect class="chip" x="${x + 4}" y="${at - 11}" width="${wide(t) + 12}" height="14" rx="7"/>${text(x + 10, at, cls, escaped(t))}</a>`;
+      return;
+    }
     if (mark) out += `<rect class="line m-${mark === "removed" ? "removed" : "added"}" x="${x + 6}" y="${at - 12}" width="${w - 7}" height="${rowStep}"/>` + text(x + w - 14, at, "name", mark === "removed" ? "−" : "+");
     out += text(x + 10, at, cls, slot === undefined ? escaped(t) : `<tspan class="slot">${String(slot).padStart(look.digits)}</tspan>  ${escaped(t)}`);
   });
@@ -90,12 +96,32 @@ function linesBetween(d, root) {
     if (seen.has(key)) { if (seen.get(key).label !== label) seen.get(key).label = ""; continue; }
     seen.set(key, { from, to, style, label: from.block === undefined ? "" : label, key: `${id(to)}/${style}`, mark: d.edgemarks?.[i / 4] });
   }
-  const fans = new Map();
-  for (const l of seen.values()) if (l.style === 3 && l.from.block !== undefined) fans.set(l.from, (fans.get(l.from) ?? 0) + 1);
-  for (const l of seen.values()) l.unseen = l.style === 3 && fans.get(l.from) > mostFan;
-  for (const [leaf, n] of fans) leaf.fan = n > mostFan ? n : 0;
+  trunked([...seen.values()]);
   return [...seen.values()];
 }
+
+// trunked gives the many lines of a switch one trunk, and makes of the many ways into a block
+// words at each that go there.
+function trunked(lines) {
+  const by = (list, of) => { const m = new Map(); for (const l of list) m.set(of(l), [...m.get(of(l)) ?? [], l]); return m; };
+  for (const [from, list] of by(lines, (l) => l.from)) for (const same of by(list, (l) => l.style).values()) {
+    const fan = same[0].style === 3 ? same.length > 2 : same.length > mostFan, key = same[0].key + "/from";
+    if (fan) for (const l of same) Object.assign(l, { fan, key });
+    from.refs = [];
+  }
+  const blocks = lines.filter((l) => (l.style === 1 || l.style === 2) && l.from.block !== undefined && !l.mark && !l.fan && l.from.head + 1 !== startOf(l.to) && l.from.head < startOf(l.to));
+  for (const [to, list] of by(blocks, (l) => l.to)) {
+    to.ways = 0;
+    if (list.length <= mostFan) continue;
+    to.ways = list.length;
+    for (const l of list) {
+      l.unseen = true;
+      l.from.refs.push([`${l.style === 1 ? "taken" : "goto"} → `, startOf(to)]);
+    }
+  }
+}
+
+const startOf = (leaf) => leaf.head ?? leaf.outside;
 
 // levelled gives each open node the lines that it draws: between its kids, and those that
 // come in and go out.
@@ -119,7 +145,7 @@ function levelled(root, open, lines) {
 function stubsOf(d, lines, side, end) {
   const by = new Map();
   for (const [kid, l] of lines) {
-    const key = side === "in" ? l.to : l.to.outside;
+    const key = side === "in" ? l.fan ? l.key : l.to : l.to.outside;
     if (!by.has(key)) by.set(key, { lines: [], blocks: new Set() });
     by.get(key).lines.push([kid, l]);
     by.get(key).blocks.add(l[end].outside);
@@ -142,7 +168,7 @@ function laid(d, lines, node, root) {
     const key = [a.id, b.id, l.style, fx, tx].join();
     if (seen.has(key)) return;
     seen.add(key);
-    edges.push({ from: a, to: b, style: l.style, label: l.label, fx, tx, unseen: l.unseen });
+    edges.push({ from: a, to: b, style: l.style, label: l.label, fx, tx, unseen: l.unseen, fan: l.fan });
   };
   nodes.forEach((n, i) => { n.id = i; n.top = n.bottom = undefined; });
   const port = (list, l, side) => {
@@ -204,7 +230,7 @@ function wiresIn(node) {
     if (w.head) { if (!w.to.open && w.to.w >= 10) out += headOf(w.head, w.style); continue; }
     out += `<path class="e k${w.style}" d="${lineOf(w.points)}"/>`;
     const text = w.style === 3 ? "" : w.edge?.label; // cases stand in the blocks that they lead to
-    if (text) labels += `<text class="lab" x="${w.points[0] + 5}" y="${w.points[1] + 11}">${escaped(cut(text, 18))}</text>`;
+    if (text) labels += `<text class="lab" x="${w.points[0] + 5}" y="${w.points[1] + (w.edge.fan ? -4 : 11)}">${escaped(cut(text, 18))}</text>`;
   }
   return out + labels;
 }

@@ -54,7 +54,7 @@ function graphArea() {
     w = Math.max(w, data.frames[i] + data.frames[i + 2]);
     h = Math.max(h, data.frames[i + 1] + data.frames[i + 3]);
   }
-  return h > 0 && data.h > 2 * h ? { w: Math.max(w, data.strip[0] + data.strip[2]), h } : data;
+  return h > 0 && data.h > 1.5 * h ? { w: Math.max(w, data.strip[0] + data.strip[2]), h } : data;
 }
 
 // fit shows the graph, and if that shows already, everything.
