@@ -115,6 +115,32 @@ func Moves(op Op, s S) bool {
 	return halves && s.Var.Mask&all == all && uint64(s.R32.Size) >= all // each sign-extended word
 }
 
+// Sums reports whether each member of out is the sum, or the difference, of some member of a
+// and some member of b, where out is what the operation makes of both. False means that it may
+// not be.
+func Sums(op Op, is32 bool, a, b, out S) bool {
+	wide, half := b.R64, b.R32
+	if op == Sub {
+		wide, half = wide.Neg(), half.Neg()
+	}
+	switch {
+	case op != Add && op != Sub:
+		return false
+	case is32:
+		return out.Umax() <= math.MaxUint32 && a.lowRange() && b.lowRange() && a.R32.Add(half).Includes(out.R32)
+	}
+	return a.IsRange() && b.IsRange() && a.R64.Add(wide).Includes(out.R64)
+}
+
+// lowRange reports whether R32 holds nothing but low halves of members.
+func (s S) lowRange() bool {
+	if s.IsRange() {
+		return s.R64.Size >= math.MaxUint32 || uint64(s.R32.Size) == s.R64.Size
+	}
+	halves := S{Var: tnum.T{Mask: math.MaxUint32}, R64: arc.URange[uint64](0, math.MaxUint32), R32: s.R32}
+	return s == reduce(halves)
+}
+
 // End returns a word so that c holds for a word x and some member of s just if it
 // holds for x and that word: the only member, or for an ordering an end of s. ok is
 // false if there is none.

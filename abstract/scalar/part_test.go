@@ -2,6 +2,7 @@ package scalar
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
@@ -71,6 +72,51 @@ func TestParts(t *testing.T) {
 		}
 	}
 	if t.Logf("%d cuts, %d shifts, %d moves", cuts, shifts, moves); cuts < 10_000 || shifts < 10_000 || moves < 1_000 {
+		t.Error("too few are complete")
+	}
+}
+
+// TestSums checks that what Sums calls complete has no member that is no sum, with one operand
+// that has few members.
+func TestSums(t *testing.T) {
+	g := newGen(7)
+	complete := 0
+	for range 200_000 {
+		lo := g.word()
+		few := Range(lo, lo+g.Uint64N(200))
+		v := g.word()
+		b := g.set(v)
+		if g.IntN(2) == 0 {
+			b = Range(v, v+g.Uint64N(1<<g.IntN(34)))
+		}
+		op, is32 := []Op{Add, Sub}[g.IntN(2)], g.IntN(2) == 0
+		if g.IntN(3) == 0 {
+			few = ALU(Xor, true, few, Const(g.word())) // words with a range of low halves
+		}
+		out := ALU(op, is32, few, b)
+		m := g.member(out, v)
+		if !Sums(op, is32, few, b, out) || !out.Contains(m) {
+			continue
+		}
+		complete++
+		xs, ok := few.Enumerate(256)
+		if !ok {
+			continue
+		}
+		if !slices.ContainsFunc(xs, func(x uint64) bool {
+			y := m - x
+			if op == Sub {
+				y = x - m
+			}
+			if is32 {
+				y, ok = halfOf(b, uint32(y))
+			}
+			return ok && b.Contains(y) && Eval(op, is32, x, y) == m
+		}) {
+			t.Fatalf("%v %v %v (32 bits %t) is %v with %#x", few, op, b, is32, out, m)
+		}
+	}
+	if t.Logf("%d complete", complete); complete < 10_000 {
 		t.Error("too few are complete")
 	}
 }
