@@ -327,7 +327,7 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 		if op == scalar.Add {
 			r.fault(a, Fault{PC: pc, Kind: TwoPointers, Reg: in.Dst, Op: op})
 		}
-		return any
+		return r.distance(pc, in, op, a, b, any)
 	}
 	switch p.Kind {
 	case MapPtr, TablePtr:
@@ -359,7 +359,7 @@ func (r *run) altALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, 
 // moved returns a pointer plus or minus a number.
 func (r *run) moved(pc bytecode.PC, op scalar.Op, p, n *Alt) Alt {
 	out := *p
-	if _, fixed := n.Off.IsConst(); p.Kind == Other && (!fixed || memoryOf(p.Obj).numbers()) {
+	if _, fixed := n.Off.IsConst(); p.Kind == Other && (!fixed || memoryOf(p.Obj).numbers()) && !r.placed(p) {
 		// The place in memory matters only if fields are distinguished.
 		out.Off, out.src = unknown, nil
 		return out

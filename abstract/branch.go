@@ -206,7 +206,15 @@ func (a *Alt) lost() Alt {
 func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 	x, y, wideX, wideY := c.refined(s, cond, on)
 	left := c.left(cond, c.a, c.b, x).covering(wideX)
-	s.doubt = s.doubt || c.r.a.opt.Rules == Executions && !c.happens(cond, left)
+	switch {
+	case c.r.a.opt.Rules != Executions:
+	case c.outcome(cond):
+		if left.fixed() {
+			left = c.r.a.constant(0)
+		}
+	case !c.happens(cond, left):
+		s.doubt = true
+	}
 	c.update(s, c.dst, c.a, left, on)
 	if c.src != noReg {
 		c.update(s, c.src, c.b, c.left(cond.Flip(), c.b, c.a, y).covering(wideY), on)
@@ -224,7 +232,7 @@ func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 //
 // Source: kernel/bpf/verifier.c check_cond_jmp_op, Linux 7.3.
 func (c *compare) sync(s *State, reg bytecode.Reg) {
-	if reg != noReg && s.regs[reg] != nil && s.regs[reg].id != 0 && s.regs[reg].is(Number) {
+	if reg < numRegs && s.regs[reg] != nil && s.regs[reg].id != 0 && s.regs[reg].is(Number) {
 		c.r.syncLinked(s, reg, s.regs[reg])
 	}
 }

@@ -90,7 +90,7 @@ func shiftFrames(frames []*frame, by int32) []*frame {
 // call carries out a call of a subprogram and returns the states after it.
 func (r *run) call(pc bytecode.PC, sub int, s *State) []*State {
 	r.checkArgs(pc, s, r.a.p.Subprogs[sub].Params)
-	if r.a.p.Subprogs[sub].Global && sub != 0 {
+	if r.a.p.Subprogs[sub].Global && sub != 0 && !r.a.searches() {
 		return []*State{r.callGlobal(pc, sub, s)}
 	}
 	var args arguments
@@ -115,12 +115,15 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 		}
 	}
 	e := &State{frames: []*frame{{}}, ids: s.ids, cover: s.cover, doubt: s.doubt, misled: s.misled,
-		stands: s.stands, sums: s.sums, locked: s.locked, held: s.held}
+		tested: s.tested, given: s.given, stands: s.stands, sums: s.sums, locked: s.locked, held: s.held}
 	visible := reaches(args[:])
 	for i, v := range args {
 		e.put(argRegister(i), shift(v, 1))
 	}
 	e.regs[bytecode.R10] = pointer(Stack, 0, 0)
+	if r.a.searches() {
+		e.outer, e.fields = s.outer, s.fields
+	}
 	r.freshArgs(pc, e)
 	var places []hiddenPlace
 	if r.a.opt.Rules == Verifier {
@@ -134,6 +137,9 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 	}
 	e.trim(allRegs)
 	if r.deeper(len(e.frames)-1) || r.deeper(r.nested+1) || r.a.active[sub] {
+		if r.a.searches() {
+			return nil
+		}
 		return []*State{r.unknownCall(pc, sub, s)}
 	}
 	ctx := r.a.summarize(sub, e, r.nested+1)
@@ -147,26 +153,39 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 	outs := make([]*State, 0, len(ctx.exits))
 	wider := !ctx.entry.leq(e, r.a.opt.Rules) // the callee was followed with a more general state than e
 	for _, x := range ctx.exits {
-		out := &State{frames: s.frames, ids: s.ids, cover: s.cover || x.cover || wider,
-			doubt: s.doubt || x.doubt, misled: s.misled || x.misled, stands: s.stands || x.stands, sums: s.sums,
-			ghosts: s.ghosts, outer: s.outer, locked: x.locked, held: x.held}
-		copy(out.regs[6:numRegs], s.regs[6:numRegs])
-		out.regs[0] = rebase(shift(x.regs[0], -1), s.ids)
-		if visible {
-			out.frames = shiftFrames(x.frames, -1)
-			out.ids += x.ids
-		}
-		if visible || len(places) > 0 || x.regs[0] != nil && x.regs[0].id != 0 {
-			out.rebaseFrames(s.ids, visible)
-			out.unhide(places, x.outer, s.ids)
-			if x.stands {
-				out.standFor(mark{regs: uint32(allRegs)})
-			}
-			out.ids = s.ids + x.ids
-		}
-		outs = append(outs, out)
+		outs = append(outs, r.returnTo(s, x, wider, visible, places))
 	}
 	return outs
+}
+
+// returnTo returns the state of a caller, s, after a function that was followed has left with x:
+// with a more general state than the caller's if wider, and on its stack if visible. The places
+// are those of hidden values.
+func (r *run) returnTo(s, x *State, wider, visible bool, places []hiddenPlace) *State {
+	if wider && r.a.opt.Rules == Executions {
+		x = x.loosened()
+	}
+	out := &State{frames: s.frames, ids: s.ids, cover: s.cover || x.cover || wider,
+		doubt: s.doubt || x.doubt, misled: s.misled || x.misled, stands: s.stands || x.stands, sums: s.sums,
+		tested: s.tested | x.tested, given: s.given, ghosts: s.ghosts, outer: s.outer, locked: x.locked, held: x.held}
+	copy(out.regs[6:numRegs], s.regs[6:numRegs])
+	out.regs[0] = rebase(shift(x.regs[0], -1), s.ids)
+	if visible {
+		out.frames = shiftFrames(x.frames, -1)
+		out.ids += x.ids
+	}
+	if visible || len(places) > 0 || x.regs[0] != nil && x.regs[0].id != 0 {
+		out.rebaseFrames(s.ids, visible)
+		out.unhide(places, x.outer, s.ids)
+		if x.stands {
+			out.standFor(mark{regs: uint32(allRegs)})
+		}
+		out.ids = s.ids + x.ids
+	}
+	if r.a.searches() {
+		out.fields, out.outer, out.ids = x.fields, rebaseAll(x.outer, s.ids), s.ids+x.ids
+	}
+	return out
 }
 
 // rebase moves a link's id out of the way of those up to base.
@@ -175,6 +194,15 @@ func rebase(v *Value, base uint32) *Value {
 		return v
 	}
 	return v.linked(v.id+base, v.delta, v.add)
+}
+
+// rebaseAll is rebase for a list of values.
+func rebaseAll(list []*Value, base uint32) []*Value {
+	out := make([]*Value, len(list))
+	for i, v := range list {
+		out[i] = rebase(v, base)
+	}
+	return out
 }
 
 // rebaseFrames is rebase for the frames that a callee returned.
@@ -221,6 +249,10 @@ func (s *State) behindAny() *State {
 func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
 	e := globalEntry(r.a.p, sub)
 	e.cover = s.cover // it verifies those whose call it reaches
+	if r.a.opt.Rules == Executions {
+		e = e.loosened()
+		e.tested, e.given = s.tested, true
+	}
 	r.a.enqueue(sub, e)
 	for i := 1; i < len(arguments{}); i++ {
 		v, reg := s.value(argRegister(i)), bytecode.Reg(argRegister(i))
@@ -249,6 +281,9 @@ func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
 	}
 	if r.a.p.Subprogs[sub].Result != "void" {
 		s.regs[0] = unknownNumber
+		if r.a.opt.Rules == Executions {
+			s.regs[0] = unknownNumber.loosened()
+		}
 	}
 	s.endArgs()
 	return s

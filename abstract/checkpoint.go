@@ -314,7 +314,7 @@ func equalValues(v, w *Value) bool {
 }
 
 func equalAlts(a, b *Alt) bool {
-	const told = loose | datum | sum | stale | stands
+	const told = loose | datum | sum | stale | stands | beyond
 	return a.Kind == b.Kind && a.Obj == b.Obj && a.Off == b.Off && a.flags&^told == b.flags&^told
 }
 

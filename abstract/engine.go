@@ -58,6 +58,7 @@ type analyzer struct {
 	stray  bool       // a state came to a block whose states were given up
 	back   [][]int32  // of each subprogram, see barriers; nil until needed
 	stops  [][]uint64 // of each subprogram, where to widen to; nil until needed
+	equal  [][]uint64 // of each subprogram, see equals; nil until needed
 
 	contexts [][]*run // of each subprogram, by entry state
 	// shared holds of each subprogram, by numbers of frames and of outer values, the run for
@@ -139,6 +140,9 @@ type run struct {
 
 // summarize returns the analysis of a subprogram that covers an entry state.
 func (a *analyzer) summarize(sub int, e *State, nested int) *run {
+	if a.searches() {
+		return a.witnesses(sub, e, nested)
+	}
 	for _, c := range a.contexts[sub] {
 		if e.leq(c.entry, a.opt.Rules) && (len(a.contexts[sub]) == maxContexts || c.entry.leq(e, a.opt.Rules)) {
 			a.cover.note(&a.cover.blocks[a.g.Entry(sub)], e, c.entry)
@@ -252,6 +256,10 @@ func (r *run) carryOut(b cfg.BlockID) {
 // insert adds a state to the entry of a block. If there are too many, it joins states. It takes
 // ownership of the state.
 func (r *run) insert(b cfg.BlockID, s *State) {
+	if r.a.searches() {
+		r.keep(b, s)
+		return
+	}
 	bs := &r.blocks[b-r.lo]
 	r.a.stray = r.a.stray || r.a.pos[b] < r.done
 	const crowd = 4 // from this number of states on, only relevant registers distinguish them
@@ -374,11 +382,15 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 // exit records a state in which the subprogram returns r0.
 func (r *run) exit(s *State, r0 *Value) {
 	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids, cover: s.cover || r.grown > 0,
-		doubt: s.doubt, misled: s.misled, stands: s.stands, sums: s.sums, outer: s.outer, locked: s.locked, held: s.held}
+		tested: s.tested, doubt: s.doubt, misled: s.misled, stands: s.stands, sums: s.sums, outer: s.outer, fields: s.fields, locked: s.locked, held: s.held}
 	x.regs[0] = r0
 	s.share()
 	x.standFor(r.a.cover.exits[r.sub])
 	x.trim(1)
+	if r.a.searches() {
+		r.keepExit(x)
+		return
+	}
 	for i, y := range r.exits {
 		if x.leq(y, r.a.opt.Rules) {
 			r.a.cover.note(&r.a.cover.exits[r.sub], x, y)

@@ -25,6 +25,10 @@ func (r *run) block(b cfg.BlockID, s *State) {
 		for p.pc < blk.Last && !r.gone {
 			r.a.fuel--
 			r.sure = p.s.certain()
+			if r.a.searches() {
+				r.split(p.pc, p.s)
+				r.try(p.pc, p.s)
+			}
 			if again := r.step(p.pc, p.s); again != nil {
 				r.points = append(r.points, point{p.pc, again})
 				r.forks--
@@ -63,7 +67,7 @@ func (r *run) step(pc bytecode.PC, s *State) (again *State) {
 		if r.a.p.Flow(pc).Kind == bytecode.FlowHelper {
 			again = r.another(pc, s)
 			r.gone = !r.helperCall(pc, in, s)
-			r.fresh(pc, bytecode.R0, 0, s)
+			r.freshResult(pc, s)
 		}
 	}
 	return again
@@ -157,19 +161,11 @@ func (r *run) leave(b cfg.BlockID, pc bytecode.PC, s *State) {
 	case bytecode.FlowGoto:
 		r.follow(b, cfg.Goto, s)
 	case bytecode.FlowCond, bytecode.FlowKey:
-		taken, fall := r.branch(pc, in, s)
-		if in.IsUnwindGoto() {
-			taken.cover, fall.cover = true, true // no known kernel follows it
-			if r.a.opt.Rules == Executions && r.a.g.Blocks[b].Start < pc && r.a.throws(pc-1) {
-				fall = nil
-			}
+		if r.a.searches() {
+			r.decide(b, pc, in, s)
+			break
 		}
-		if fall != nil {
-			r.follow(b, cfg.FallThrough, fall)
-		}
-		if taken != nil {
-			r.follow(b, cfg.JumpKind(in), taken)
-		}
+		r.pass(b, in, r.edges(b, pc, in, s))
 	case bytecode.FlowIndirect:
 		r.gotox(b, pc, in, s)
 	case bytecode.FlowExit:
@@ -188,8 +184,13 @@ func (r *run) leave(b cfg.BlockID, pc bytecode.PC, s *State) {
 	case bytecode.FlowCallx:
 		r.callx(b, pc, in, s)
 	case bytecode.FlowHelper:
+		if r.a.searches() {
+			for _, t := range r.looped(pc, s) {
+				r.follow(b, cfg.FallThrough, t)
+			}
+		}
 		if r.helperCall(pc, in, s) {
-			r.fresh(pc, bytecode.R0, 0, s)
+			r.freshResult(pc, s)
 			r.follow(b, cfg.FallThrough, s)
 		}
 	default:
@@ -199,6 +200,28 @@ func (r *run) leave(b cfg.BlockID, pc bytecode.PC, s *State) {
 			r.step(pc, again)
 			r.follow(b, cfg.FallThrough, again)
 		}
+	}
+}
+
+// edges returns the states on the edges of a conditional jump.
+func (r *run) edges(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) (w ways) {
+	w.taken, w.fall = r.branch(pc, in, s)
+	if in.IsUnwindGoto() {
+		w.taken.cover, w.fall.cover = true, true // no known kernel follows it
+		if r.a.opt.Rules == Executions && r.a.g.Blocks[b].Start < pc && r.a.throws(pc-1) {
+			w.fall = nil
+		}
+	}
+	return w
+}
+
+// pass passes states on along the edges of a conditional jump.
+func (r *run) pass(b cfg.BlockID, in bytecode.Insn, w ways) {
+	if w.fall != nil {
+		r.follow(b, cfg.FallThrough, w.fall)
+	}
+	if w.taken != nil {
+		r.follow(b, cfg.JumpKind(in), w.taken)
 	}
 }
 

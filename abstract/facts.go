@@ -36,9 +36,10 @@ type Options struct {
 	// Like are other facts on the same graph, whose preparations are used again. Nil is right, too.
 	Like *Facts
 
-	felt  *Quirks // the quirks that were used, nil if nobody needs them
-	all   bool    // keep all states, also of a large program
-	large int     // slots from which on a program is large; 0 for manySlots
+	felt   *Quirks // the quirks that were used, nil if nobody needs them
+	all    bool    // keep all states, also of a large program
+	search *search // of witnesses: see witness.go; nil otherwise
+	large  int     // slots from which on a program is large; 0 for manySlots
 }
 
 // Facts is the result of Analyze for a program. It does not change afterwards.
@@ -72,6 +73,7 @@ type Facts struct {
 	spared      *spared // nil when states holds all
 	unasked     bool    // see Unasked
 	rounds      *rounds // what differs between rounds
+	searched    bool    // by Witness
 }
 
 // Bound is the range that an instruction bounds a register to.
@@ -172,12 +174,15 @@ func (a *analyzer) prepare() {
 		a.numberReadings()
 	}
 	a.selected = make(map[entryKey][]bytecode.PC)
-	a.stops = make([][]uint64, n)
+	a.stops, a.equal = make([][]uint64, n), make([][]uint64, n)
 	a.spares, a.back = a.sparing(), make([][]int32, n)
 	a.contexts = make([][]*run, n)
 	a.shared = make([]map[[2]int]*run, n)
 	a.active = make([]bool, n)
 	a.fuel = 2_000_000 + 4*int(a.p.Len())
+	if a.searches() {
+		a.fuel = min(witnessFuel+witnessPerSlot*int(a.p.Len()), mostWitnesses)
+	}
 }
 
 // allBlocks returns the blocks in reverse postorder, then those that are not

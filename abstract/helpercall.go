@@ -47,6 +47,11 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 	if h.helper == bytecode.HelperTailCall {
 		r.leavesByCall(pc, LeaveTailCall, s)
 	}
+	if len(s.fields) > 0 && changesContext(r.a.p, pc, h) && slices.ContainsFunc(s.regs[bytecode.R1:bytecode.R6], func(v *Value) bool {
+		return v != nil && v.has(func(a *Alt) bool { return a.Kind == Ctx })
+	}) {
+		s.changeFields()
+	}
 	r.checkRelease(pc, in, s)
 	r.callbacks(pc, h, s)
 	r.useArgs(pc, h, s)
@@ -253,10 +258,23 @@ func (r *run) useArg(pc bytecode.PC, h callee, i int, a *Alt, size int64, known 
 		if writes {
 			r.noteStack(pc, int(a.Obj), lo, s, known)
 			r.noteOuter(&r.a.set, a, lo, hi+size)
-			s.edit(int(a.Obj)).forget(lo, hi+size)
+			s.edit(int(a.Obj)).fill(lo, hi+size, r.written(h, i, fixed && known, s))
 			s.cover = s.cover || !known
 		}
 	}
+}
+
+// written returns what a call leaves in memory that it writes through argument number i, at a
+// known place or not.
+func (r *run) written(h callee, i int, known bool, s *State) byteKind {
+	const fibLookup, checkMTU = 69, 163 // these read what is there, too
+	if r.a.opt.Rules != Executions || !known || h.helper == 0 || h.helper == fibLookup || h.helper == checkMTU {
+		return byteMisc
+	}
+	if n := s.value(argRegister(i + 1)); h.Args[i-1].Size == calls.Next && (n == nil || !n.fixed()) {
+		return byteMisc
+	}
+	return byteOutside
 }
 
 // argBytes returns the maximum number of bytes that argument number i points to, and reports
@@ -339,7 +357,7 @@ func (r *run) callbackArgs(how callbackKind, s *State) (args arguments) {
 	other := &Value{Alt: Alt{Kind: Other, flags: foreign, Off: unknown}}
 	switch how {
 	case cbLoop:
-		args[1], args[2] = unknownNumber, s.regs[bytecode.R3]
+		args[1], args[2] = r.round(s.get(bytecode.R1)), s.regs[bytecode.R3]
 	case cbMap:
 		args[1], args[2], args[3], args[4] = s.regs[bytecode.R1], memoryPointer(memKey), r.elementOf(s), s.regs[bytecode.R3]
 	case cbVMA:
@@ -394,6 +412,9 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 		for _, out := range outs {
 			grown = joinAllFrames(grown, out.frames, i >= rounds/2)
 		}
+		if r.a.opt.Rules == Executions {
+			grown = loosenFrames(grown, s.frames)
+		}
 		if framesLeq(grown, s.frames) {
 			return
 		}
@@ -412,6 +433,23 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 			panic("bug: the stack of a callback's caller keeps changing")
 		}
 	}
+}
+
+// loosenFrames returns frames in which nothing that differs from others is known to be so in
+// some execution: a callback may be called once, or ten times.
+func loosenFrames(frames, like []*frame) []*frame {
+	s := &State{frames: frames}
+	for i, f := range frames {
+		if i >= len(like) || f == like[i] {
+			continue
+		}
+		for num, sl := range f.all {
+			if old := like[i].get(num); sl.val != nil && (old == nil || old.val != sl.val) {
+				s.edit(i).at(num).val = sl.val.loosened()
+			}
+		}
+	}
+	return s.frames
 }
 
 // elementOf returns the value pointer that bpf_for_each_map_elem passes on.

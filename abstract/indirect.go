@@ -201,6 +201,9 @@ func (r *run) jump(b cfg.BlockID, to bytecode.PC, s *State) {
 	}
 	// Control continues in another function on the frame of this one. Linux 7.3 accepts some of
 	// these programs (kernel/bpf/verifier.c check_indirect_jump).
+	if r.a.searches() {
+		return
+	}
 	r.a.enqueueAt(r.a.g.Blocks[t].Sub, t, topState())
 	forgetFrames(s)
 	r.exit(s, anything)
@@ -210,6 +213,9 @@ func (r *run) jump(b cfg.BlockID, to bytecode.PC, s *State) {
 // is in a table, or any block if there is none or the address was computed. It returns the
 // former; the graph needs edges to them.
 func (r *run) open(s *State, computed bool) []bytecode.PC {
+	if r.a.searches() {
+		return nil
+	}
 	taken := r.a.addressTaken()[r.sub]
 	all := computed || len(taken) == 0
 	if r.openedAll || r.opened && !all {

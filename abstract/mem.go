@@ -57,14 +57,28 @@ func (r *run) load(pc bytecode.PC, in bytecode.Insn, s *State) {
 		s.set(in.Dst, unknownPtr)
 		return
 	}
-	from := r.ctxField(s.get(in.Src), acc)
+	base := s.get(in.Src)
 	s.set(in.Dst, r.loadFrom(acc, s))
-	r.fresh(pc, in.Dst, from, s)
+	r.fresh(pc, in.Dst, r.ctxField(base, acc), s)
+	if r.a.searches() {
+		r.loadAgain(acc, base, in.Dst, s)
+	}
+	if s.given && base.has(isGiven) {
+		s.set(in.Dst, s.get(in.Dst).loosened())
+	}
+}
+
+// isGiven reports whether an alternative may lead to memory of a function's callers.
+func isGiven(a *Alt) bool {
+	return a.Kind == Other || a.Kind == Number
 }
 
 // ctxField returns the readings of what is read from the context, none for other
 // memory: of each field where it is not known which one that is.
 func (r *run) ctxField(base *Value, acc access) uint64 {
+	if off, ok := base.Off.IsConst(); ok && base.is(Stack) {
+		return readingOfStack(int64(off)+acc.off, acc.size)
+	}
 	if off, ok := base.Off.IsConst(); ok && base.is(Ctx) {
 		first := int64(off) + acc.off
 		return readingOfCtx(first) | readingOfCtx(first+int64(acc.size)-1)
@@ -250,6 +264,9 @@ func (r *run) loadTable(acc access, a *Alt) *Value {
 		// are returned.
 		out.Off = scalar.Meet(off, scalar.Range(0, uint64(size-8)))
 		out.flags |= loose
+		if r.a.opt.Rules == Executions {
+			out.flags |= beyond
+		}
 		out.org = origin{}
 		if out.Off.Empty() {
 			return unknownPtr
@@ -339,7 +356,10 @@ func (r *run) storeTo(acc access, val *Value, s *State) {
 		r.storeStack(acc, &base.Alt, val, s, true)
 		return
 	}
-	s.tested |= ctxOf(r.ctxField(base, acc)) // the store determines the field's value
+	if from := ctxOf(r.ctxField(base, acc)); from != 0 { // the store determines the field's value
+		s.tested |= from
+		s.changeFields()
+	}
 	base.each(func(a *Alt) {
 		switch a.Kind {
 		case Stack:

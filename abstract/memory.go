@@ -217,7 +217,7 @@ func (r *run) loadCtx(acc access, a *Alt, s *State) *Value {
 	case known && null:
 		return s.memoryOrNull(m)
 	case known:
-		return memoryPointer(m)
+		return r.packet(m, int64(off)+acc.off)
 	case acc.size == 8:
 		if v := r.argument(int64(off)+acc.off, acc.size, s); v != nil {
 			return r.hookResult(v)

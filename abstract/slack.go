@@ -33,6 +33,8 @@ type readings struct {
 	// shift is how many bits up bit 0 of the number lies in what was read, mixed if
 	// the number's bits are not the reading's.
 	shift int8
+	// outcome says that the number tells how a call went: see outcome.go.
+	outcome bool
 	// holes are numbers that a branch has ruled out in the middle of a range.
 	holes []uint64
 }
@@ -44,9 +46,13 @@ const (
 	mixed  int8   = -128
 )
 
-// manyReadings is how many readings of instructions are told apart; the others are readings of
-// the context.
-const manyReadings = 55
+// The readings of instructions that are told apart, and those of bytes of the stack that a helper
+// has written; the others are readings of the context.
+const (
+	manyReadings  = 39
+	stackReadings = 16
+	ctxReadings   = manyReadings + stackReadings
+)
 
 // numberReadings numbers the instructions that may read something, so that those that lie near
 // to each other are different readings.
@@ -73,16 +79,24 @@ func (a *analyzer) readingAt(pc bytecode.PC, arg int) uint64 {
 
 // readingOfCtx returns the reading of a field of the context, which is the same
 // number each time.
-func readingOfCtx(off int64) uint64 { return 1 << (manyReadings + uint64(off)/8%8) }
+func readingOfCtx(off int64) uint64 { return 1 << (ctxReadings + uint64(off)/8%8) }
+
+// readingOfStack returns the readings of bytes of the stack: the same numbers each time.
+func readingOfStack(off int64, size int) (from uint64) {
+	for i := range int64(size) {
+		from |= 1 << (manyReadings + uint64(off+i)%stackReadings)
+	}
+	return from
+}
 
 // ctxOf returns the fields of the context among readings.
-func ctxOf(readings uint64) uint8 { return uint8(readings >> manyReadings) }
+func ctxOf(readings uint64) uint8 { return uint8(readings >> ctxReadings) }
 
 // readingsOfCtx returns the readings of all fields of the context if a value may lead
 // there, else none.
 func readingsOfCtx(v *Value) uint64 {
 	if v.has(func(a *Alt) bool { return a.Kind == Ctx }) {
-		return 0xff << manyReadings
+		return 0xff << ctxReadings
 	}
 	return 0
 }
@@ -157,7 +171,7 @@ func (d *readings) by(op scalar.Op, is32 bool, most, c uint64) (e *readings, kno
 	if d == nil {
 		return nil, true
 	}
-	x := readings{from: d.from, bits: d.bits, tested: d.tested, shift: d.shift}
+	x := readings{from: d.from, bits: d.bits, tested: d.tested, shift: d.shift, outcome: d.outcome && isMove(op)}
 	if injective(op, is32, most, c) {
 		for _, h := range d.holes {
 			x.holes = append(x.holes, scalar.Eval(op, is32, h, c))
@@ -271,6 +285,9 @@ func slack(op scalar.Op, is32 bool, dst, src, out *Alt) bool {
 		if sure, known := shifted(op, is32, dst.Off, out.Off, c); known {
 			return !sure
 		}
+	}
+	if !byConst && !ofConst && !op.Unary() && scalar.Sums(op, is32, dst.Off, src.Off, out.Off) && dst.plain() && src.plain() {
+		return false
 	}
 	if !byConst && !ofConst && besides(op, is32, dst.Off, src.Off, out.Off) {
 		return false
@@ -505,15 +522,39 @@ func (c *compare) correlate(s *State) {
 		on.bits &= on.place(1<<32 - 1)
 	}
 	s.tested |= ctxOf(on.from)
+	s.tellStack(on.from)
 	for r := range s.values() {
 		if v := s.value(r); bytecode.Reg(r) != c.dst && bytecode.Reg(r) != c.src && c.depends(v, &on) {
 			s.put(r, v.tell(&on))
+		}
+	}
+	for i, v := range s.outer {
+		if c.depends(v, &on) {
+			s.outer = slices.Clone(s.outer)
+			s.outer[i] = v.tell(&on)
 		}
 	}
 	for i := range s.frames {
 		for num, sl := range s.frames[i].all {
 			if c.depends(sl.val, &on) {
 				s.edit(i).at(num).val = sl.val.tell(&on)
+			}
+		}
+	}
+}
+
+// tellStack notes that a branch was decided by what a helper has written to the stack: what is
+// read there again is not free of it.
+func (s *State) tellStack(from uint64) {
+	if from>>manyReadings&(1<<stackReadings-1) == 0 {
+		return
+	}
+	for i := range s.frames {
+		for num, sl := range s.frames[i].all {
+			for b, k := range sl.bytes {
+				if k == byteOutside && from&readingOfStack(int64(b)-8*int64(num), 1) != 0 {
+					s.edit(i).at(num).bytes[b] = byteMisc
+				}
 			}
 		}
 	}

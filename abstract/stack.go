@@ -15,6 +15,7 @@ const (
 	byteZero                    // 0
 	byteSpill                   // part of the slot's value
 	byteVague                   // anything, and perhaps 0 for the verifier
+	byteOutside                 // by rules Executions, anything that a helper may have read somewhere
 )
 
 // slot is what is known of eight aligned bytes of a stack frame. The zero slot is
@@ -166,6 +167,16 @@ func (s *slot) vague(first, size int) bool {
 		vague = vague || unsure
 	}
 	return vague
+}
+
+// outside reports whether a helper has written all of these bytes.
+func (s *slot) outside(first, size int) bool {
+	for _, k := range s.bytes[first : first+size] {
+		if k != byteOutside {
+			return false
+		}
+	}
+	return true
 }
 
 // zeroByte reports whether a byte of the slot is 0, written as such or as a part of a
@@ -461,11 +472,13 @@ func joinSlots(s, t *slot, unknowns [2]*Value, join func(a, b *Value) *Value) (s
 			out.bytes[b] = byteSpill
 		case t != nil && s.bytes[b] == byteZero && t.bytes[b] == byteZero && s.like(&out) && t.like(&out):
 			out.bytes[b] = byteZero
+		case t != nil && s.bytes[b] == byteOutside && t.bytes[b] == byteOutside:
+			out.bytes[b] = byteOutside
 		default:
 			out.bytes[b] = byteMisc
 		}
 	}
-	return out, out.known()
+	return out, out.known() || slices.Contains(out.bytes[:], byteOutside)
 }
 
 // whole returns the value of all eight bytes of the slot, nil when there is

@@ -1,6 +1,7 @@
 package abstract
 
 import (
+	"github.com/bpfcfg/bpfcfg/abstract/scalar"
 	"github.com/bpfcfg/bpfcfg/abstract/tnum"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
@@ -70,10 +71,31 @@ func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 			s.misled, s.cover = true, true
 		}
 	}
-	if v = v.with(off).covering(held); acc.signed {
+	whole := v
+	if v = v.with(off).covering(held); r.a.opt.Rules == Executions {
+		v = v.cut(whole, acc)
+	}
+	if acc.signed {
 		return v.unlinked()
 	}
 	return v // what does not fit has no link, see fill
+}
+
+// cut returns v, the part that a load reads of a number on the stack, loose unless each of its
+// numbers is the part of one of the whole's.
+func (v *Value) cut(whole *Value, acc access) *Value {
+	lost := whole.src.holed()
+	if acc.signed {
+		move := [...]scalar.Op{1: scalar.MovSX8, 2: scalar.MovSX16, 4: scalar.MovSX32}[acc.size&7]
+		lost = lost || whole.str.step != 0 || !scalar.Moves(move, whole.Off)
+	} else {
+		mask := Alt{Kind: Number, Off: scalar.Const(1<<(8*acc.size) - 1)}
+		lost = lost || slack(scalar.And, false, &whole.Alt, &mask, &v.Alt)
+	}
+	if lost && v.flags&loose == 0 && !v.fixed() {
+		return v.loosened()
+	}
+	return v
 }
 
 // fill returns the value of the stack bytes from lo, before they are cut to the
@@ -90,7 +112,7 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 	r.checkFill(acc, sl, lo)
 	if sl == nil {
 		r.loadWord(acc, s, nil)
-		return stackUnknown(f)
+		return r.leftover(f)
 	}
 	n := sl.spilled()
 	switch {
@@ -117,10 +139,12 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 	}
 	r.loadWord(acc, s, nil)
 	switch {
+	case sl.outside(first, acc.size):
+		return unknownNumber
 	case sl.vague(first, acc.size):
 		return stackUnknown(f).loosened()
 	}
-	return stackUnknown(f)
+	return r.leftover(f)
 }
 
 // loadWord notes that a load gives this value, nil for bytes of which nothing is known. The
@@ -166,6 +190,14 @@ func (r *run) linkSlot(s *State, frame int, num int16) *Value {
 	v = v.linked(s.newID(), 0, 0)
 	s.edit(frame).at(num).val = v
 	return v
+}
+
+// leftover returns what stack bytes hold that the program has written, or nobody.
+func (r *run) leftover(f *frame) *Value {
+	if r.a.opt.Rules == Executions {
+		return stackUnknown(f).loosened()
+	}
+	return stackUnknown(f)
 }
 
 // stackUnknown returns what stack bytes of unknown content hold.
@@ -219,7 +251,7 @@ func (r *run) loadStackRange(acc access, a *Alt, s *State, lo, hi int64) *Value 
 		s.cover = s.cover || r.a.opt.Rules == Verifier && with != v
 		v = with
 	}
-	if vague {
+	if vague || r.a.opt.Rules == Executions {
 		return v.loosened()
 	}
 	return v

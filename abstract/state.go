@@ -28,6 +28,8 @@ type State struct {
 	// outer holds values of callers that are not in sight and linked to what is, by rules
 	// Verifier: see hidden. The slice is not changed.
 	outer []*Value
+	// fields are those that outer holds in a search for witnesses: see again.go.
+	fields []ctxField
 	// sums says whether the kernel has Quirks.StaleLinks.
 	sums  *sums
 	owned uint32 // bit set of the frames that no other state shares, and ownSlice
@@ -38,6 +40,9 @@ type State struct {
 	// tested are the fields of the context, as ctxOf has them, on which a branch was decided, by
 	// rules Executions.
 	tested uint8
+	// given says, by rules Executions, that the state is one of a function that others call and
+	// that is analysed by itself: what its arguments lead to is as the callers have it.
+	given bool
 	// ghosts are registers that nothing reads any more and that may still be linked to others,
 	// with Quirks.DeadLinks.
 	ghosts uint16
@@ -236,6 +241,13 @@ func (s *State) renumber() {
 	s.ids = next
 }
 
+// loosened returns a state of which nothing is known to be so in some execution.
+func (s *State) loosened() *State {
+	out := s.fork()
+	out.eachValue((*Value).loosened)
+	return out
+}
+
 // leq reports whether every execution that s describes is described by t, by
 // comparing part by part (kernel/bpf/states.c states_equal, Linux 7.3), and
 // whether t is as certain, which only rules Verifier ask for.
@@ -347,6 +359,7 @@ func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
 	m := idPairs{combine: combine, sums: a.sums}
 	out := &State{
 		frames: make([]*frame, len(a.frames)), cover: true, sent: a.sent || b.sent, tested: a.tested | b.tested,
+		given: a.given || b.given,
 		doubt: a.doubt || b.doubt, misled: a.misled || b.misled, sums: a.sums,
 		stands: a.stands || b.stands || slotsDiffer(a, b),
 		ghosts: a.ghosts | b.ghosts, locked: a.locked && b.locked,

@@ -58,6 +58,7 @@ const (
 	atStart                      // the pointer that a Number may be leads to the start of what it leads to
 	sum                          // a Number that was linked by a sum, and is to nothing now: see stale.go
 	stale                        // a Number at which the verifier may have kept what was added
+	beyond                       // by rules Executions, a code address that was perhaps loaded from outside of its table
 	stands                       // a Number, or what it came from, stands for other ones: see cover.go
 )
 
@@ -336,7 +337,7 @@ func mergeAlts(a, b Alt) Alt {
 // leq reports whether every value of a is one of b. The flags loose, datum and stands
 // do not count: they tell of how b came about; sum and stale do in idMap.leq.
 func (a *Alt) leq(b *Alt) bool {
-	aside := loose | datum | atStart | sum | stale | stands
+	aside := loose | datum | atStart | sum | stale | stands | beyond
 	if a.Kind == Number {
 		aside |= foreign
 	}

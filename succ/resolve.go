@@ -199,9 +199,32 @@ func (m *Memo) Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 		}
 		again = again || to != r.Targets
 	}
+	m.witness(p, r)
 	r.settle(p, kernel)
 	r.Indirect = r.list(p)
 	return r, nil
+}
+
+// witness looks for executions that select the targets that the facts admit.
+func (m *Memo) witness(p *bytecode.Program, r *Result) {
+	if r.Exact == r.Facts {
+		return
+	}
+	with := abstract.Witness(p, r.Exact)
+	for _, a := range m.list() {
+		if a.exact == r.Exact {
+			a.exact = with
+		}
+	}
+	r.Exact = with
+}
+
+// list returns what is kept.
+func (m *Memo) list() []*analysed {
+	if m == nil {
+		return nil
+	}
+	return m.known
 }
 
 // settle decides by a walk what the facts leave open about the verifier's paths.
