@@ -66,6 +66,11 @@ func (s *State) changeFields() {
 	s.fields, s.outer = nil, nil
 }
 
+// isContext reports whether a value may be a pointer to the context.
+func isContext(v *Value) bool {
+	return v != nil && v.has(func(a *Alt) bool { return a.Kind == Ctx })
+}
+
 // changesContext reports whether a call may change a field of the context that it is given.
 func changesContext(p *bytecode.Program, pc bytecode.PC, h callee) bool {
 	name := bytecode.HelperName(h.helper)

@@ -382,7 +382,8 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 // exit records a state in which the subprogram returns r0.
 func (r *run) exit(s *State, r0 *Value) {
 	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids, cover: s.cover || r.grown > 0,
-		tested: s.tested, doubt: s.doubt, misled: s.misled, stands: s.stands, sums: s.sums, outer: s.outer, fields: s.fields, locked: s.locked, held: s.held}
+		tested: s.tested, doubt: s.doubt, misled: s.misled, stands: s.stands, sums: s.sums, outer: s.outer,
+		fields: s.fields, locked: s.locked, held: s.held}
 	x.regs[0] = r0
 	s.share()
 	x.standFor(r.a.cover.exits[r.sub])

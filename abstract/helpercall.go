@@ -47,9 +47,8 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 	if h.helper == bytecode.HelperTailCall {
 		r.leavesByCall(pc, LeaveTailCall, s)
 	}
-	if len(s.fields) > 0 && changesContext(r.a.p, pc, h) && slices.ContainsFunc(s.regs[bytecode.R1:bytecode.R6], func(v *Value) bool {
-		return v != nil && v.has(func(a *Alt) bool { return a.Kind == Ctx })
-	}) {
+	given := s.regs[bytecode.R1:bytecode.R6]
+	if len(s.fields) > 0 && changesContext(r.a.p, pc, h) && slices.ContainsFunc(given, isContext) {
 		s.changeFields()
 	}
 	r.checkRelease(pc, in, s)

@@ -2,7 +2,6 @@ package abstract
 
 import (
 	"math/bits"
-	"slices"
 
 	"github.com/cilium/ebpf/asm"
 
@@ -408,10 +407,7 @@ func (m *idMap) loose(now, old *Value) bool {
 	if now == nil || now.add != old.add || old.add != 0 && now.delta != old.delta {
 		return false
 	}
-	if now.id == 0 { // one of its own
-		return !slices.ContainsFunc(m.pairs, func(p [2]uint32) bool { return p[0] == old.id })
-	}
-	return m.pair(old.id, now.id)
+	return m.pair(old.id, m.some(now.id))
 }
 
 // strict is leq of kernels in which a number that is linked to others is another one than

@@ -286,7 +286,8 @@ func slack(op scalar.Op, is32 bool, dst, src, out *Alt) bool {
 			return !sure
 		}
 	}
-	if !byConst && !ofConst && !op.Unary() && scalar.Sums(op, is32, dst.Off, src.Off, out.Off) && dst.plain() && src.plain() {
+	if !byConst && !ofConst && !op.Unary() && dst.plain() && src.plain() &&
+		scalar.Sums(op, is32, dst.Off, src.Off, out.Off) {
 		return false
 	}
 	if !byConst && !ofConst && besides(op, is32, dst.Off, src.Off, out.Off) {

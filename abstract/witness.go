@@ -141,7 +141,8 @@ func (a *search) covers(e *entry, s *State) bool {
 
 // keepExit is keep for the end of a function.
 func (r *run) keepExit(x *State) {
-	if !x.doubt && len(r.exits) < maxWitnesses && !slices.ContainsFunc(r.exits, func(y *State) bool { return x.leq(y, Executions) }) {
+	covered := func(y *State) bool { return x.leq(y, Executions) }
+	if !x.doubt && len(r.exits) < maxWitnesses && !slices.ContainsFunc(r.exits, covered) {
 		r.exits = append(r.exits, x)
 	}
 }
