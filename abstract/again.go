@@ -17,6 +17,20 @@ type ctxField struct {
 	signed bool
 }
 
+// ctxFields are fields of the context, nil for none. The list is not changed.
+type ctxFields struct{ list []ctxField }
+
+// all returns the fields.
+func (l *ctxFields) all() []ctxField {
+	if l == nil {
+		return nil
+	}
+	return l.list
+}
+
+// count returns how many there are.
+func (l *ctxFields) count() int { return len(l.all()) }
+
 // overlaps reports whether two fields have a byte in common.
 func (f ctxField) overlaps(g ctxField) bool {
 	return f.off < g.off+int64(g.size) && g.off < f.off+int64(f.size)
@@ -29,7 +43,7 @@ func (r *run) loadAgain(acc access, base *Value, dst bytecode.Reg, s *State) {
 		return
 	}
 	f := ctxField{int64(off) + acc.off, acc.size, acc.signed}
-	if i := slices.Index(s.fields, f); i >= 0 {
+	if i := slices.Index(s.fields.all(), f); i >= 0 {
 		s.outer = slices.Clone(s.outer)
 		s.outer[i] = s.tied(s.outer[i])
 		s.set(dst, s.outer[i])
@@ -37,12 +51,13 @@ func (r *run) loadAgain(acc access, base *Value, dst bytecode.Reg, s *State) {
 	}
 	v := s.get(dst)
 	switch {
-	case slices.ContainsFunc(s.fields, f.overlaps):
+	case slices.ContainsFunc(s.fields.all(), f.overlaps):
 		s.set(dst, v.loosened())
 	case varies(v):
 		v = s.tied(v)
 		s.set(dst, v)
-		s.fields, s.outer = append(slices.Clip(s.fields), f), append(slices.Clip(s.outer), v)
+		s.fields = &ctxFields{append(slices.Clip(s.fields.all()), f)}
+		s.outer = append(slices.Clip(s.outer), v)
 	}
 }
 
@@ -57,10 +72,10 @@ func (s *State) tied(v *Value) *Value {
 // changeFields notes that fields of the context have changed: they may not be what they were, nor
 // anything else.
 func (s *State) changeFields() {
-	if len(s.fields) == 0 {
+	if s.fields == nil {
 		return
 	}
-	for _, f := range s.fields {
+	for _, f := range s.fields.list {
 		s.tested |= ctxOf(readingOfCtx(f.off) | readingOfCtx(f.off+int64(f.size)-1))
 	}
 	s.fields, s.outer = nil, nil

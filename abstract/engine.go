@@ -214,7 +214,9 @@ func (a *analyzer) analyse(sub int, at cfg.BlockID, e *State, nested int) *run {
 	}
 	a.active[sub] = false
 	r.grown = 0
-	a.f.record(r)
+	if !a.searches() { // which asks for nothing but what jumps select
+		a.f.record(r)
+	}
 	r.blocks, r.queue, r.states, r.points = nil, nil, nil, nil
 	return r
 }

@@ -14,7 +14,7 @@ import (
 func TestRounds(t *testing.T) {
 	const most = 5_000
 	walked, forgot := 0, 0
-	for seed := range uint64(120) {
+	for seed := range uint64(200) {
 		p := progen.Rounds(seed)
 		g, err := cfg.Build(p, nil)
 		if err != nil {
@@ -40,7 +40,7 @@ func TestRounds(t *testing.T) {
 			forgot++
 		}
 	}
-	if walked < 60 || forgot < 3 {
+	if walked < 100 || forgot < 3 {
 		t.Error("the programs do not try it")
 	}
 	t.Logf("%d programs walked; in %d of them the walk comes where no execution does", walked, forgot)

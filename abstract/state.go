@@ -29,7 +29,7 @@ type State struct {
 	// Verifier: see hidden. The slice is not changed.
 	outer []*Value
 	// fields are those that outer holds in a search for witnesses: see again.go.
-	fields []ctxField
+	fields *ctxFields
 	// sums says whether the kernel has Quirks.StaleLinks.
 	sums  *sums
 	owned uint32 // bit set of the frames that no other state shares, and ownSlice

@@ -21,6 +21,9 @@ import (
 // Limits of a search for witnesses. What is beyond is not found.
 const (
 	maxWitnesses   = 256           // states of a block, and of the end of a function
+	leastRoom      = 1 << 10       // for states at the starts of blocks, see State.weight, and
+	roomPerSlot    = 9             // more for each slot of the program
+	maxChoices     = 20            // constants of comparisons that are tried for a number
 	maxTries       = 16            // numbers that are tried for a field of the context
 	maxCalls       = 4 * maxRounds // entry states of a function
 	witnessFuel    = 1 << 18       // instructions that are carried out, and
@@ -42,7 +45,7 @@ func Witness(p *bytecode.Program, f *Facts) *Facts {
 	}
 	out.indirect = maps.Clone(f.indirect)
 	for tries := 0; tries <= maxTries && len(goals) > 0; tries += maxTries {
-		opt := Options{Rules: Executions, Like: f, search: &search{f.ways(p, goals), tries}}
+		opt := Options{Rules: Executions, Like: f, search: &search{f.ways(p, goals), tries, leastRoom + roomPerSlot*int(p.Len())}}
 		found := analyzeOnce(p, f.g, opt, newCovering(p, f.g, false))
 		for _, pc := range goals {
 			if d, ok := found.indirect[pc]; ok && len(d.sure) > 0 {
@@ -60,6 +63,7 @@ func Witness(p *bytecode.Program, f *Facts) *Facts {
 type search struct {
 	ways  bitset // blocks through which it goes
 	tries int    // numbers to try for each field of the context, from 0 up
+	room  int    // for states, as alternatives of registers
 }
 
 // unproven returns the indirect jumps and calls that are resolved, stay in their tables and have
@@ -119,7 +123,7 @@ func (a *analyzer) searches() bool { return a.opt.search != nil }
 // keep adds a state to the entry of a block, if executions are in it and there is room.
 func (r *run) keep(b cfg.BlockID, s *State) {
 	bs := &r.blocks[b-r.lo]
-	if s.doubt || r.a.fuel <= 0 || !r.a.opt.search.ways.has(int(b)) || len(bs.entries) >= maxWitnesses {
+	if s.doubt || r.a.fuel <= 0 || r.a.opt.search.room <= 0 || !r.a.opt.search.ways.has(int(b)) || len(bs.entries) >= maxWitnesses {
 		return
 	}
 	//FORGET
@@ -129,8 +133,21 @@ func (r *run) keep(b cfg.BlockID, s *State) {
 			return
 		}
 	}
+	r.a.opt.search.room -= s.weight()
 	bs.entries = append(bs.entries, entry{s: s})
 	r.push(b)
+}
+
+// weight returns how much room a state takes: one, and one for each alternative of a register beyond
+// the first.
+func (s *State) weight() int {
+	n := 1
+	for _, v := range s.regs {
+		if v != nil {
+			n += len(v.more())
+		}
+	}
+	return n
 }
 
 // covers reports whether a state need not be followed because of one that is. Where numbers are
@@ -197,12 +214,12 @@ func (r *run) try(pc bytecode.PC, s *State) {
 	if in.Class() != asm.LdXClass || tries == 0 || in.LoadsArg() || !s.get(in.Src).is(Ctx) {
 		return
 	}
-	known := len(s.fields)
+	known := s.fields.count()
 	t := s.fork()
 	r.load(pc, in, t)
 	v := t.get(in.Dst)
 	for k := range uint64(tries) {
-		if len(t.fields) > known && v.member(k) {
+		if t.fields.count() > known && v.member(k) {
 			r.points = append(r.points, point{pc + 1, r.assume(pc, t, in.Dst, k)})
 		}
 	}
@@ -260,7 +277,7 @@ func (a *analyzer) equals(sub int) []uint64 {
 	}
 	out := []uint64{}
 	s := a.p.Subprogs[sub]
-	for pc := s.Start; pc < s.End && len(out) < maxStops; pc += a.p.Insns[pc].Slots() {
+	for pc := s.Start; pc < s.End && len(out) < maxChoices; pc += a.p.Insns[pc].Slots() {
 		in := a.p.Insns[pc]
 		cond, _, ok := scalar.CondOf(in.Code)
 		if c := uint64(int64(in.Imm)); ok && in.Source() == asm.ImmSource && (cond == scalar.JEQ || cond == scalar.JNE) &&
@@ -315,11 +332,8 @@ func loses(before *State, after ...*State) bool {
 // it is not known what values the result has otherwise.
 func (r *run) split(pc bytecode.PC, s *State) {
 	in := r.a.p.Insns[pc]
-	if c := in.Class(); c != asm.ALUClass && c != asm.ALU64Class || r.forks <= 0 {
-		return
-	}
-	ways := r.decided(pc, in, s)
-	if len(ways) == 0 {
+	if c := in.Class(); c != asm.ALUClass && c != asm.ALU64Class || in.Source() != asm.RegSource || r.forks <= 0 ||
+		!varies(s.get(in.Dst)) || !varies(s.get(in.Src)) {
 		return
 	}
 	t := s.fork()
@@ -327,7 +341,7 @@ func (r *run) split(pc bytecode.PC, s *State) {
 	if v := t.get(in.Dst); v.is(Number) && v.tight() {
 		return
 	}
-	for _, t := range ways {
+	for _, t := range r.decided(pc, in, s) {
 		r.points = append(r.points, point{pc, t})
 		r.forks--
 	}
@@ -343,9 +357,12 @@ func (r *run) decide(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) 
 	for todo := []*State{s}; len(todo) > 0; {
 		s := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		before := s.fork()
+		var before *State
+		if varies(s.get(in.Dst)) || in.Source() == asm.RegSource && varies(s.get(in.Src)) {
+			before = s.fork()
+		}
 		w := r.edges(b, pc, in, s)
-		if loses(before, w.taken, w.fall) {
+		if before != nil && r.a.opt.search.room > 0 && loses(before, w.taken, w.fall) {
 			todo = append(todo, r.decided(pc, in, before)...)
 		}
 		out = append(out, w)
