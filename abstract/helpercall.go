@@ -411,10 +411,14 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 		for _, out := range outs {
 			grown = joinAllFrames(grown, out.frames, i >= rounds/2)
 		}
+		ends := framesLeq(grown, s.frames)
 		if r.a.opt.Rules == Executions {
-			grown = loosenFrames(grown, s.frames)
+			grown = loosenFrames(grown, s.frames, outs)
+			if ends {
+				s.frames, s.owned = grown, 0
+			}
 		}
-		if framesLeq(grown, s.frames) {
+		if ends {
 			return
 		}
 		r.a.forgetRounds(s.frames, grown)
@@ -434,17 +438,20 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 	}
 }
 
-// loosenFrames returns frames in which nothing that differs from others is known to be so in
-// some execution: a callback may be called once, or ten times.
-func loosenFrames(frames, like []*frame) []*frame {
+// loosenFrames returns frames in which nothing is known to be so in some execution that differs
+// between those before a callback and those behind: it may be called once, or ten times.
+func loosenFrames(frames, before []*frame, behind []*State) []*frame {
 	s := &State{frames: frames}
-	for i, f := range frames {
-		if i >= len(like) || f == like[i] {
-			continue
-		}
-		for num, sl := range f.all {
-			if old := like[i].get(num); sl.val != nil && (old == nil || old.val != sl.val) {
-				s.edit(i).at(num).val = sl.val.loosened()
+	for _, out := range behind {
+		for i, f := range before {
+			if i >= len(out.frames) || out.frames[i] == f {
+				continue
+			}
+			for num, sl := range s.frames[i].all {
+				was, is := f.get(num), out.frames[i].get(num)
+				if sl.val != nil && sl.val.flags&loose == 0 && (was == nil || is == nil || was.val != is.val) {
+					s.edit(i).at(num).val = sl.val.loosened()
+				}
 			}
 		}
 	}

@@ -384,9 +384,32 @@ func (v *Value) join(w *Value) *Value {
 	case v == nil || w == nil:
 		return nil
 	case w.leq(v):
-		return v.unlinked()
+		return v.unlinked().over(w)
 	case v.leq(w):
-		return w.unlinked()
+		return w.unlinked().over(v)
 	}
 	return fromAlts(append(v.alts(), w.alts()...))
+}
+
+// over returns v where it was joined with w, which has none but its numbers: which of both a
+// state has may decide about others, too.
+func (v *Value) over(w *Value) *Value {
+	if v.src == nil || v.src == w.src || v.is(Number) && v.fixed() {
+		return v
+	}
+	src := readings{shift: mixed}
+	if w.src != nil {
+		src = *w.src
+	}
+	if !v.leq(w) {
+		src.from, src.bits = src.from|joined, ^uint64(0)
+	}
+	if v.src.from|src.from == v.src.from && v.src.bits|src.bits == v.src.bits && v.src.tested|src.tested == v.src.tested {
+		return v
+	}
+	u := *v
+	if u.src = v.src.with(&src); v.src.holed() {
+		u.flags |= loose
+	}
+	return &u
 }

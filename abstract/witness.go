@@ -45,7 +45,8 @@ func Witness(p *bytecode.Program, f *Facts) *Facts {
 	}
 	out.indirect = maps.Clone(f.indirect)
 	for tries := 0; tries <= maxTries && len(goals) > 0; tries += maxTries {
-		opt := Options{Rules: Executions, Like: f, search: &search{f.ways(p, goals), tries, leastRoom + roomPerSlot*int(p.Len())}}
+		room := leastRoom + roomPerSlot*int(p.Len())
+		opt := Options{Rules: Executions, Like: f, search: &search{f.ways(p, goals), tries, room}}
 		found := analyzeOnce(p, f.g, opt, newCovering(p, f.g, false))
 		for _, pc := range goals {
 			if d, ok := found.indirect[pc]; ok && len(d.sure) > 0 {
@@ -122,18 +123,18 @@ func (a *analyzer) searches() bool { return a.opt.search != nil }
 
 // keep adds a state to the entry of a block, if executions are in it and there is room.
 func (r *run) keep(b cfg.BlockID, s *State) {
-	bs := &r.blocks[b-r.lo]
-	if s.doubt || r.a.fuel <= 0 || r.a.opt.search.room <= 0 || !r.a.opt.search.ways.has(int(b)) || len(bs.entries) >= maxWitnesses {
+	bs, to := &r.blocks[b-r.lo], r.a.opt.search
+	if s.doubt || r.a.fuel <= 0 || to.room <= 0 || !to.ways.has(int(b)) || len(bs.entries) >= maxWitnesses {
 		return
 	}
 	//FORGET
 	s.trim(r.a.live[b] | bit(bytecode.R10))
 	for i := range bs.entries {
-		if r.a.opt.search.covers(&bs.entries[i], s) {
+		if to.covers(&bs.entries[i], s) {
 			return
 		}
 	}
-	r.a.opt.search.room -= s.weight()
+	to.room -= s.weight()
 	bs.entries = append(bs.entries, entry{s: s})
 	r.push(b)
 }

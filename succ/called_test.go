@@ -154,6 +154,17 @@ func TestExactCalls(t *testing.T) {
 			a.Emit(0x7a, 2, 0, 0, 2)
 			leave(a, "none")
 		}, false},
+		{"memory that a callback sets to one of its numbers", func(a *progen.Asm) {
+			load(a, 1)
+			a.Emit(0x57, 2, 0, 0, 3)
+			a.Emit(0x7b, 10, 2, -8, 0)
+			loop(a, 2)
+			a.Emit(0x79, 2, 10, -8, 0)
+			switchOn(a, "a", "b", "c", "d")
+			a.Func("callee", false)
+			a.Emit(0x7a, 2, 0, 0, 2)
+			leave(a, "none")
+		}, false},
 		{"the number of a round", func(a *progen.Asm) {
 			loop(a, 2)
 			leave(a, "none")

@@ -299,3 +299,59 @@ func randomIndex(a *progen.Asm, rnd *rand.Rand, words bool) {
 		a.If(0x25, 2, 0, 7, "out")
 	}
 }
+
+// TestExactJoined is TestExactRandom for more ways than there are states, which are joined.
+func TestExactJoined(t *testing.T) {
+	exact := 0
+	for seed := range uint64(300) {
+		rnd := rand.New(rand.NewPCG(seed, 9))
+		p := indexed(8, func(a *progen.Asm) {
+			a.Emit(0xb7, 7, 0, 0, 0)
+			for bit := range int32(6) {
+				skip := fmt.Sprint("skip", bit)
+				a.Emit(0xbf, 8, 2, 0, 0)
+				a.Emit(0x77, 8, 0, 0, bit)
+				a.Emit(0x57, 8, 0, 0, 1)
+				a.If(0x15, 8, 0, 0, skip)
+				switch rnd.IntN(4) {
+				case 0:
+					a.Emit(0xb7, 5, 0, 0, rnd.Int32N(4))
+				case 1:
+					a.Emit(0x57, 5, 0, 0, rnd.Int32N(8))
+				case 2:
+					a.Emit(0x07, 5, 0, 0, 1)
+				}
+				a.Emit(0x07, 7, 0, 0, 1<<rnd.IntN(3))
+				a.Label(skip)
+			}
+			a.Emit(0xbf, 2, 5, 0, 0)
+			if rnd.IntN(3) > 0 {
+				a.Emit(0x57, 2, 0, 0, 3)
+				a.Emit(0x57, 7, 0, 0, 1)
+				a.Emit(0x67, 7, 0, 0, 2)
+				a.Emit(0x4f, 2, 7, 0, 0)
+			} else {
+				a.Emit(0x0f, 2, 7, 0, 0)
+				a.Emit(0x57, 2, 0, 0, 7)
+			}
+		})
+		r, err := succ.Resolve(p, succ.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, runs := r.Indirect[0], selects(p)
+		if d.Status == succ.Exact {
+			exact++
+		}
+		for _, pc := range d.Proven {
+			if !slices.Contains(runs, pc) {
+				t.Errorf("seed %d: %v are proven, executions go to %v", seed, d.Proven, runs)
+				break
+			}
+		}
+	}
+	t.Logf("%d of 300 are exact", exact)
+	if exact < 200 {
+		t.Error("too few are exact")
+	}
+}
