@@ -53,6 +53,7 @@ func (r *run) step(pc bytecode.PC, s *State) (again *State) {
 	case asm.ALUClass, asm.ALU64Class:
 		return r.alu(pc, in, s)
 	case asm.LdXClass:
+		again = r.others(pc, in, s)
 		r.load(pc, in, s)
 	case asm.StClass, asm.StXClass:
 		r.store(pc, in, s)

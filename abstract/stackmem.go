@@ -246,8 +246,8 @@ func (r *run) loadStackRange(acc access, a *Alt, s *State, lo, hi int64) *Value 
 		return zeroNumber
 	case acc.size < 8:
 		v = number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed))
-	default:
-		with := f.pointersIn(lo, hi, v) // for the verifier at a constant offset alone
+	case r.a.opt.Rules != Verifier || !s.certain() || !r.proves(a):
+		with := f.pointersIn(lo, hi, v) // for the verifier at a constant offset alone: see others
 		s.cover = s.cover || r.a.opt.Rules == Verifier && with != v
 		v = with
 	}
@@ -255,6 +255,23 @@ func (r *run) loadStackRange(acc access, a *Alt, s *State, lo, hi int64) *Value 
 		return v.loosened()
 	}
 	return v
+}
+
+// others returns, for a load at a variable offset, a state that stands for those with a constant
+// offset, nil if they load nothing else: the verifier leaves them out because of this one.
+func (r *run) others(pc bytecode.PC, in bytecode.Insn, s *State) *State {
+	base := s.get(in.Src)
+	if r.a.opt.Rules != Verifier || !s.certain() || in.AccessBytes() != 8 || !base.is(Stack) ||
+		int(base.Obj) >= len(s.frames) {
+		return nil
+	}
+	lo, hi, fixed := r.span(access{pc, in.Src, int64(in.Off), 8, false}, &base.Alt)
+	if fixed || s.frames[base.Obj].pointersIn(lo, hi, unknownNumber) == unknownNumber {
+		return nil
+	}
+	t := s.fork()
+	t.cover = true
+	return t
 }
 
 // pointersIn returns v, or one of the pointers that lie between two offsets: the verifier may
