@@ -226,7 +226,7 @@ func (t *Texts) stored(s *slot) int {
 	}
 	t.buf = t.buf[:0]
 	for i := range s.bytes {
-		t.buf = append(t.buf, "?m0rm"[s.bytes[7-i]])
+		t.buf = append(t.buf, "?m0rmm"[s.bytes[7-i]])
 	}
 	return t.number(append(t.buf, value...))
 }

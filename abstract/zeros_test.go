@@ -90,3 +90,14 @@ func someSlots() (out []*frame) {
 }
 
 func text(f *frame) string { return fmt.Sprint(f.get(1).bytes, f.get(1).val) }
+
+// TestOutsideText prints a slot of which a helper has written a half.
+func TestOutsideText(t *testing.T) {
+	f := new(frame)
+	f.fill(-8, 0, byteZero)
+	f.fill(-8, -4, byteOutside)
+	texts := new(Facts).Texts()
+	if got := texts.Text(texts.stored(f.get(1))); got != "0000mmmm" {
+		t.Error(got)
+	}
+}
