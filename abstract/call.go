@@ -280,8 +280,7 @@ func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
 		s.regs[reg] = nil
 	}
 	if r.a.p.Subprogs[sub].Result != "void" {
-		s.regs[0] = unknownNumber
-		if r.a.opt.Rules == Executions {
+		if s.regs[0] = unknownNumber; r.a.opt.Rules == Executions {
 			s.regs[0] = unknownNumber.loosened()
 		}
 	}

@@ -181,7 +181,7 @@ func (a *analyzer) prepare() {
 	a.active = make([]bool, n)
 	a.fuel = 2_000_000 + 4*int(a.p.Len())
 	if a.searches() {
-		a.fuel = min(witnessFuel+witnessPerSlot*int(a.p.Len()), mostWitnesses)
+		a.fuel = min(witnessFuel+witnessPerSlot*int(a.p.Len()), mostFuel)
 	}
 }
 

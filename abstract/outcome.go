@@ -8,7 +8,8 @@ import (
 
 // A call returns data, as the time or a random number, or it tells how it went. Data may be any
 // number. Of an outcome no more is known than that a call can succeed, with 0, and fail, with
-// another number, which by rules Executions says nothing of which ones there are.
+// another number, which by rules Executions says nothing of which ones there are. That it can do
+// either is an assumption, as it is that what a program reads from outside may be anything.
 
 // isData reports whether a helper returns data that is free of what the program knows otherwise
 // (net/core/filter.c, kernel/bpf/helpers.c and kernel/bpf/core.c, Linux 7.3).
@@ -37,7 +38,8 @@ func (r *run) freshResult(pc bytecode.PC, s *State) {
 		return
 	}
 	w := v.loosened()
-	w.src = &readings{from: r.a.readingAt(pc, 0), bits: ^uint64(0), outcome: true}
+	// The number of rounds of a loop is neither: a call with good arguments does not fail.
+	w.src = &readings{from: r.a.readingAt(pc, 0), bits: ^uint64(0), outcome: h.callback == 0 || h.how != cbLoop}
 	s.set(bytecode.R0, w)
 }
 

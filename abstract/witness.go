@@ -28,7 +28,7 @@ const (
 	maxCalls       = 4 * maxRounds // entry states of a function
 	witnessFuel    = 1 << 18       // instructions that are carried out, and
 	witnessPerSlot = 32            // more for each slot of the program,
-	mostWitnesses  = 1_000_000     // at most
+	mostFuel       = 1_000_000     // at most
 )
 
 // Witness looks for executions that select the targets of indirect jumps and calls for which
@@ -127,7 +127,6 @@ func (r *run) keep(b cfg.BlockID, s *State) {
 	if s.doubt || r.a.fuel <= 0 || to.room <= 0 || !to.ways.has(int(b)) || len(bs.entries) >= maxWitnesses {
 		return
 	}
-	//FORGET
 	s.trim(r.a.live[b] | bit(bytecode.R10))
 	for i := range bs.entries {
 		if to.covers(&bs.entries[i], s) {

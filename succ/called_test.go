@@ -34,6 +34,23 @@ func loop(a *progen.Asm, rounds int32) {
 	a.Emit(bytecode.CodeCall, 0, 0, 0, 181)
 }
 
+// leave ends a function at a label with 0.
+func leave(a *progen.Asm, label string) {
+	a.Label(label)
+	a.Emit(0xb7, 0, 0, 0, 0)
+	a.Emit(bytecode.CodeExit, 0, 0, 0, 0)
+}
+
+// loopSets jumps by the word at the top of the stack, after a loop has set it to 2.
+func loopSets(a *progen.Asm) {
+	loop(a, 2)
+	a.Emit(0x79, 2, 10, -8, 0)
+	switchOn(a, "a", "b", "c", "d")
+	a.Func("callee", false)
+	a.Emit(0x7a, 2, 0, 0, 2)
+	leave(a, "none")
+}
+
 // TestExactCalls reads a field of the context again in another function, or after its return:
 // what a branch has decided by the field holds for both.
 func TestExactCalls(t *testing.T) {
@@ -42,11 +59,6 @@ func TestExactCalls(t *testing.T) {
 		a.Emit(0xbf, 6, 1, 0, 0)
 	}
 	load := func(a *progen.Asm, base bytecode.Reg) { a.Emit(0x71, 2, base, 0, 0) }
-	leave := func(a *progen.Asm, label string) {
-		a.Label(label)
-		a.Emit(0xb7, 0, 0, 0, 0)
-		a.Emit(bytecode.CodeExit, 0, 0, 0, 0)
-	}
 	for _, tt := range []struct {
 		name  string
 		build func(a *progen.Asm)
@@ -147,23 +159,13 @@ func TestExactCalls(t *testing.T) {
 		}, false},
 		{"memory that a callback writes", func(a *progen.Asm) {
 			a.Emit(0x7a, 10, 0, -8, 0)
-			loop(a, 2)
-			a.Emit(0x79, 2, 10, -8, 0)
-			switchOn(a, "a", "b", "c", "d")
-			a.Func("callee", false)
-			a.Emit(0x7a, 2, 0, 0, 2)
-			leave(a, "none")
+			loopSets(a)
 		}, false},
 		{"memory that a callback sets to one of its numbers", func(a *progen.Asm) {
 			load(a, 1)
 			a.Emit(0x57, 2, 0, 0, 3)
 			a.Emit(0x7b, 10, 2, -8, 0)
-			loop(a, 2)
-			a.Emit(0x79, 2, 10, -8, 0)
-			switchOn(a, "a", "b", "c", "d")
-			a.Func("callee", false)
-			a.Emit(0x7a, 2, 0, 0, 2)
-			leave(a, "none")
+			loopSets(a)
 		}, false},
 		{"the number of a round", func(a *progen.Asm) {
 			loop(a, 2)
