@@ -35,7 +35,7 @@ func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 		subs = append(subs, found...)
 	})
 	s.doubt = s.doubt || sel.vague
-	ind.selects(&sel)
+	r.a.selects(pc, &sel)
 	if len(ind.alts) > maxAccesses {
 		ind.alts = onePerObject(ind.alts)
 	}

@@ -49,16 +49,21 @@ func (s bitset) add(i int) { s[i>>6] |= 1 << (i & 63) }
 // of an accepted program to its end. So it reaches a block that lies on every path from a certain
 // one, the callee of a certain call, and the target of the only remaining edge.
 func (f *Facts) conclude() {
-	c := conclusion{f: f, meets: f.meetings()}
+	c := conclusion{f: f}
+	open := false // a block may be reached
 	for b, sure := range f.sure {
 		if sure {
 			c.todo = append(c.todo, cfg.BlockID(b))
 		}
+		open = open || !sure && f.BlockReached(cfg.BlockID(b))
+	}
+	if open {
+		c.meets = f.meetings()
 	}
 	for len(c.todo) > 0 {
 		b := c.todo[len(c.todo)-1]
 		c.todo = c.todo[:len(c.todo)-1]
-		if c.meets[b] != cfg.NoBlock {
+		if open && c.meets[b] != cfg.NoBlock {
 			c.reach(c.meets[b])
 		}
 		c.follow(b)
@@ -68,7 +73,7 @@ func (f *Facts) conclude() {
 // conclusion is the state of conclude.
 type conclusion struct {
 	f     *Facts
-	meets []cfg.BlockID // of each block, the next block that all its paths pass
+	meets []cfg.BlockID // of each block, the next block that all its paths pass; nil if none is open
 	todo  []cfg.BlockID // certain blocks to conclude from
 }
 

@@ -323,7 +323,7 @@ func (c *compare) refined(s *State, cond scalar.Cond, on side) (x, y, wideX, wid
 		_, _, other := opt.byRanges(cond, c.is32, c.a.Off, c.b.Off)
 		s.cover = s.cover || other && c.readAfter(on)
 	}
-	if !c.stands() {
+	if !c.stands() || c.a.wide == nil && c.src == noReg && scalar.CoversItself(cond, c.a.Off, c.b.Off) {
 		x, y = opt.refine(cond, c.is32, c.a.Off, c.b.Off)
 		return x, y, x, y
 	}

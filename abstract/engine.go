@@ -204,7 +204,7 @@ func (a *analyzer) analyse(sub int, at cfg.BlockID, e *State, nested int) *run {
 	r.insert(at, e.fork())
 	for {
 		b, ok := r.pop()
-		if !ok {
+		if !ok || a.found() {
 			break
 		}
 		if a.spares {

@@ -108,7 +108,7 @@ func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 		s.cover = s.cover || a.flags&loose != 0
 	})
 	s.doubt = s.doubt || sel.vague
-	ind.selects(&sel)
+	r.a.selects(pc, &sel)
 	if len(ind.alts) > maxAccesses {
 		ind.alts = onePerObject(ind.alts)
 	}

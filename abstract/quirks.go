@@ -167,7 +167,7 @@ func (q Quirks) decide(
 // c holds, if that is less than newer ones know; those with the quirk are among them, or
 // know what newer ones do.
 func (o *Options) byRanges(c scalar.Cond, is32 bool, a, b scalar.S) (x, y scalar.S, less bool) {
-	if scalar.Plain(c, a, b) || o.felt == nil && !o.Quirks.NoTrying {
+	if (o.felt == nil || o.felt.NoTrying) && !o.Quirks.NoTrying || scalar.Plain(c, a, b) {
 		return a, b, false
 	}
 	x, y, less = scalar.RangesRefine(c, is32, a, b)

@@ -43,8 +43,9 @@ type round struct {
 func newRounds(p *bytecode.Program) *rounds {
 	var todo []bytecode.PC
 	for pc := bytecode.PC(0); pc < p.Len(); pc += p.Insns[pc].Slots() {
-		if p.Insns[pc].Code == bytecode.CodeMayGoto || p.Flow(pc).Kind == bytecode.FlowHelper &&
-			(isNext(p, pc) || callsBack(p, pc)) {
+		switch in := p.Insns[pc]; {
+		case in.Code == bytecode.CodeMayGoto,
+			in.Code == bytecode.CodeCall && in.Src != bytecode.CallSubprogram && (isNext(p, pc) || callsBack(p, pc)):
 			todo = append(todo, pc)
 		}
 	}

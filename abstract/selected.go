@@ -58,12 +58,16 @@ func (s *selection) add(a *Alt, to []bytecode.PC) {
 	s.any = true
 }
 
-// select records what is selected in one more state.
-func (d *Indirect) selects(s *selection) {
+// selects records what the jump or call at pc selects in one more state.
+func (a *analyzer) selects(pc bytecode.PC, s *selection) {
+	d := a.indirect(pc)
 	switch {
 	case s.off:
 	case !s.doubt && len(s.to) > 0:
 		d.sure = union(d.sure, s.to)
+		if a.searches() {
+			a.opt.search.goals.reach(pc, s.to)
+		}
 	case !d.doubted:
 		d.common, d.doubted = s.to, true
 	default:

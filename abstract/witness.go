@@ -46,9 +46,9 @@ func Witness(p *bytecode.Program, f *Facts) *Facts {
 	out.indirect = maps.Clone(f.indirect)
 	for tries := 0; tries <= maxTries && len(goals) > 0; tries += maxTries {
 		room := leastRoom + roomPerSlot*int(p.Len())
-		opt := Options{Rules: Executions, Like: f, search: &search{f.ways(p, goals), tries, room}}
+		opt := Options{Rules: Executions, Like: f, search: &search{f.ways(p, goals), maps.Clone(goals), tries, room}}
 		found := analyzeOnce(p, f.g, opt, newCovering(p, f.g, false))
-		for _, pc := range goals {
+		for pc := range goals {
 			if d, ok := found.indirect[pc]; ok && len(d.sure) > 0 {
 				with := *out.indirect[pc]
 				with.sure = union(with.Proven(), d.sure)
@@ -63,27 +63,54 @@ func Witness(p *bytecode.Program, f *Facts) *Facts {
 // search is a search for witnesses.
 type search struct {
 	ways  bitset // blocks through which it goes
+	goals goals  // what it has not found yet
 	tries int    // numbers to try for each field of the context, from 0 up
 	room  int    // for states, as alternatives of registers
 }
 
-// unproven returns the indirect jumps and calls that are resolved, stay in their tables and have
-// targets of which no execution is known, ascending.
-func (f *Facts) unproven(p *bytecode.Program) []bytecode.PC {
-	var out []bytecode.PC
+// goals are targets of indirect jumps and calls, at least one of each.
+type goals map[bytecode.PC][]bytecode.PC
+
+// unproven returns the targets of which no execution is known, of the indirect jumps and calls that
+// are resolved and stay in their tables.
+func (f *Facts) unproven(p *bytecode.Program) goals {
+	out := goals{}
 	for pc, d := range f.indirect {
 		leaves := slices.ContainsFunc(d.alts, func(a Alt) bool { return a.flags&beyond != 0 })
-		if d.Unresolved == "" && !leaves && len(d.Proven()) < len(d.Selected(p, Executions)) {
+		if d.Unresolved != "" || leaves {
+			continue
+		}
+		if to := without(d.Selected(p, Executions), d.Proven()); len(to) > 0 {
+			out[pc] = to
+		}
+	}
+	return out
+}
+
+// reach notes that executions select targets. The list of a goal is not changed.
+func (g goals) reach(pc bytecode.PC, to []bytecode.PC) {
+	switch left := without(g[pc], to); {
+	case len(left) == 0:
+		delete(g, pc)
+	case len(left) < len(g[pc]):
+		g[pc] = left
+	}
+}
+
+// without returns the slots that are not in the second of two ascending slices.
+func without(slots, in []bytecode.PC) []bytecode.PC {
+	var out []bytecode.PC
+	for _, pc := range slots {
+		if _, ok := slices.BinarySearch(in, pc); !ok {
 			out = append(out, pc)
 		}
 	}
-	slices.Sort(out)
 	return out
 }
 
 // ways returns the blocks through which executions may come to one of the instructions: all
 // blocks of other functions than the program's own.
-func (f *Facts) ways(p *bytecode.Program, to []bytecode.PC) bitset {
+func (f *Facts) ways(p *bytecode.Program, to goals) bitset {
 	g := f.g
 	on := newBitset(g.NumBlocks())
 	var todo []cfg.BlockID
@@ -93,13 +120,16 @@ func (f *Facts) ways(p *bytecode.Program, to []bytecode.PC) bitset {
 			todo = append(todo, b)
 		}
 	}
-	elsewhere := slices.ContainsFunc(to, func(pc bytecode.PC) bool { return p.SubprogAt(pc) != 0 })
+	elsewhere := false
+	for pc := range to {
+		elsewhere = elsewhere || p.SubprogAt(pc) != 0
+	}
 	for b := range g.Blocks {
 		if g.Blocks[b].Sub != 0 || elsewhere {
 			add(cfg.BlockID(b))
 		}
 	}
-	for _, pc := range to {
+	for pc := range to {
 		if b, ok := g.BlockAt(pc); ok {
 			add(b)
 		}
@@ -120,6 +150,9 @@ func (f *Facts) ways(p *bytecode.Program, to []bytecode.PC) bitset {
 
 // searches reports whether the analysis looks for witnesses.
 func (a *analyzer) searches() bool { return a.opt.search != nil }
+
+// found reports whether a search for witnesses has found all that it looks for.
+func (a *analyzer) found() bool { return a.searches() && len(a.opt.search.goals) == 0 }
 
 // keep adds a state to the entry of a block, if executions are in it and there is room.
 func (r *run) keep(b cfg.BlockID, s *State) {

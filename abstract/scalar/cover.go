@@ -14,6 +14,13 @@ func CoverRefine(c Cond, is32 bool, a, b S) (S, S) {
 	return syncParts(a, true), syncParts(b, true)
 }
 
+// CoversItself reports whether CoverRefine(c, is32, a, b) is what KernelRefine returns, if members
+// of a and b are left: a is a range of small numbers, and b a small constant. Intersections
+// are then one piece each.
+func CoversItself(c Cond, a, b S) bool {
+	return c != JSET && c != JNSET && b.small() && b.R64.IsConst() && a.small() && a.IsRange()
+}
+
 // CoverDecide returns an outcome that KernelDecide(c, is32, x, y, false) has, too, for all
 // parts x of a and y of b. It does not look for contradictions between Var and the arcs:
 // those of a part may go unnoticed.

@@ -92,3 +92,31 @@ func widerArc[T arc.Word](g gen, a arc.Arc[T]) arc.Arc[T] {
 	}
 	return arc.Arc[T]{Base: a.Base - before, Size: a.Size + before + after}
 }
+
+// TestCoversItself compares both ways on all small ranges and constants.
+func TestCoversItself(t *testing.T) {
+	ends := []uint64{0, 1, 2, 3, 5, 7, 8, 9, 15, 16, 31, 33, 1<<31 - 2, 1<<31 - 1, 1 << 31, 1<<32 - 1, 1 << 32, 1<<64 - 1}
+	asked := 0
+	for _, lo := range ends {
+		for _, hi := range ends {
+			for _, k := range ends {
+				for c := JEQ; c <= JNSET; c++ {
+					for _, is32 := range []bool{false, true} {
+						a, b := Range(lo, hi), Const(k)
+						if lo > hi || !CoversItself(c, a, b) || KernelDecide(c, is32, a, b, false) != Both {
+							continue
+						}
+						asked++
+						x, y := KernelRefine(c, is32, a, b)
+						if wideX, wideY := CoverRefine(c, is32, a, b); wideX != x || wideY != y {
+							t.Errorf("%v, %v with %v (32 bits: %t): %v, %v cover %v, %v", a, c, b, is32, wideX, wideY, x, y)
+						}
+					}
+				}
+			}
+		}
+	}
+	if asked < 5000 {
+		t.Errorf("only %d comparisons", asked)
+	}
+}

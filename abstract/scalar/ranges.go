@@ -66,7 +66,10 @@ func (r *ranges) leq(s S) bool {
 // that are small and not negative, and numbers of which nothing is known.
 func Plain(c Cond, a, b S) bool { return c != JSET && c != JNSET && a.plain() && b.plain() }
 
-func (s S) plain() bool { return s == Unknown() || s.Umax() <= math.MaxInt32 && s.IsRange() }
+func (s S) plain() bool { return s == Unknown() || s.small() && s.IsRange() }
+
+// small reports whether all members are numbers that no sign extension changes.
+func (s S) small() bool { return s.Umax() <= math.MaxInt32 }
 
 // RangesRefine is KernelRefine of kernels before Linux 7.2, and reports whether less is
 // known then of either number (kernel/bpf/verifier.c regs_refine_cond_op and
