@@ -17,20 +17,6 @@ type ctxField struct {
 	signed bool
 }
 
-// ctxFields are fields of the context, nil for none. The list is not changed.
-type ctxFields struct{ list []ctxField }
-
-// all returns the fields.
-func (l *ctxFields) all() []ctxField {
-	if l == nil {
-		return nil
-	}
-	return l.list
-}
-
-// count returns how many there are.
-func (l *ctxFields) count() int { return len(l.all()) }
-
 // overlaps reports whether two fields have a byte in common.
 func (f ctxField) overlaps(g ctxField) bool {
 	return f.off < g.off+int64(g.size) && g.off < f.off+int64(f.size)
@@ -43,21 +29,21 @@ func (r *run) loadAgain(acc access, base *Value, dst bytecode.Reg, s *State) {
 		return
 	}
 	f := ctxField{int64(off) + acc.off, acc.size, acc.signed}
-	if i := slices.Index(s.fields.all(), f); i >= 0 {
-		s.outer = slices.Clone(s.outer)
-		s.outer[i] = s.tied(s.outer[i])
-		s.set(dst, s.outer[i])
+	known := s.outer.read()
+	if i := slices.Index(known, f); i >= 0 {
+		v := s.tied(s.outer.vals[i])
+		s.outer = s.outer.with(i, v)
+		s.set(dst, v)
 		return
 	}
 	v := s.get(dst)
 	switch {
-	case slices.ContainsFunc(s.fields.all(), f.overlaps):
+	case slices.ContainsFunc(known, f.overlaps):
 		s.set(dst, v.loosened())
 	case varies(v):
 		v = s.tied(v)
 		s.set(dst, v)
-		s.fields = &ctxFields{append(slices.Clip(s.fields.all()), f)}
-		s.outer = append(slices.Clip(s.outer), v)
+		s.outer = &outside{append(slices.Clip(s.outer.all()), v), append(slices.Clip(known), f)}
 	}
 }
 
@@ -72,13 +58,13 @@ func (s *State) tied(v *Value) *Value {
 // changeFields notes that fields of the context have changed: they may not be what they were, nor
 // anything else.
 func (s *State) changeFields() {
-	if s.fields == nil {
+	if len(s.outer.read()) == 0 {
 		return
 	}
-	for _, f := range s.fields.list {
+	for _, f := range s.outer.fields {
 		s.tested |= ctxOf(readingOfCtx(f.off) | readingOfCtx(f.off+int64(f.size)-1))
 	}
-	s.fields, s.outer = nil, nil
+	s.outer = nil
 }
 
 // isContext reports whether a value may be a pointer to the context.

@@ -400,7 +400,7 @@ func (r *run) perhapsLinked(pc bytecode.PC, s *State, linked int) int {
 			count(sl.val, s.stands)
 		}
 	}
-	for _, v := range s.outer {
+	for _, v := range s.outer.all() {
 		count(v, s.stands)
 	}
 	if linked+n+others > maxLinked {
@@ -443,7 +443,7 @@ func (s *State) count(f func(*Value) bool) (here, all int) {
 		return true
 	})
 	here = all
-	for _, v := range s.outer {
+	for _, v := range s.outer.all() {
 		if f(v) {
 			here--
 		}

@@ -122,15 +122,18 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 	}
 	e.regs[bytecode.R10] = pointer(Stack, 0, 0)
 	if r.a.searches() {
-		e.outer, e.fields = s.outer, s.fields
+		e.outer = s.outer
 	}
 	r.freshArgs(pc, e)
 	var places []hiddenPlace
 	if r.a.opt.Rules == Verifier {
 		places = s.hidden(&args, visible)
 	}
-	for _, p := range places {
-		e.outer = append(e.outer, s.at(p))
+	if len(places) > 0 {
+		e.outer = &outside{vals: make([]*Value, len(places))}
+		for i, p := range places {
+			e.outer.vals[i] = s.at(p)
+		}
 	}
 	if visible {
 		e.frames = append(e.frames, shiftFrames(s.frames, 1)...)
@@ -176,14 +179,15 @@ func (r *run) returnTo(s, x *State, wider, visible bool, places []hiddenPlace) *
 	}
 	if visible || len(places) > 0 || x.regs[0] != nil && x.regs[0].id != 0 {
 		out.rebaseFrames(s.ids, visible)
-		out.unhide(places, x.outer, s.ids)
+		out.unhide(places, x.outer.all(), s.ids)
 		if x.stands {
 			out.standFor(mark{regs: uint32(allRegs)})
 		}
 		out.ids = s.ids + x.ids
 	}
 	if r.a.searches() {
-		out.fields, out.outer, out.ids = x.fields, rebaseAll(x.outer, s.ids), s.ids+x.ids
+		out.outer = x.outer.each(func(v *Value) *Value { return rebase(v, s.ids) })
+		out.ids = s.ids + x.ids
 	}
 	return out
 }
@@ -194,15 +198,6 @@ func rebase(v *Value, base uint32) *Value {
 		return v
 	}
 	return v.linked(v.id+base, v.delta, v.add)
-}
-
-// rebaseAll is rebase for a list of values.
-func rebaseAll(list []*Value, base uint32) []*Value {
-	out := make([]*Value, len(list))
-	for i, v := range list {
-		out[i] = rebase(v, base)
-	}
-	return out
 }
 
 // rebaseFrames is rebase for the frames that a callee returned.

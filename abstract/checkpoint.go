@@ -285,7 +285,7 @@ func (c *checkpoint) same(cur *path) bool {
 			return false
 		}
 	}
-	if !slices.EqualFunc(c.s.outer, cur.s.outer, equalValues) {
+	if !slices.EqualFunc(c.s.outer.all(), cur.s.outer.all(), equalValues) {
 		return false
 	}
 	for i, f := range c.s.frames {
@@ -385,7 +385,7 @@ func (w *walker) coversBy(c *checkpoint, live uint16, exact bool, compare func(m
 			}
 		}
 	}
-	if !ids.outerLeq(cur.s.outer, c.s.outer) {
+	if !ids.outerLeq(cur.s.outer.all(), c.s.outer.all()) {
 		return false
 	}
 	for i, f := range c.s.frames {

@@ -193,8 +193,8 @@ func (c *covering) note(m *mark, s, t *State) {
 		}
 	}
 	m.slots = m.slots || s.stands && !t.stands || slotsDiffer(s, t)
-	for i, w := range t.outer {
-		m.slots = m.slots || differ(s.outer[i], w)
+	for i, w := range t.outer.all() {
+		m.slots = m.slots || differ(s.outer.vals[i], w)
 	}
 	c.more = c.more || *m != old
 }

@@ -154,7 +154,7 @@ func (a *analyzer) summarize(sub int, e *State, nested int) *run {
 		a.contexts[sub] = append(a.contexts[sub], c)
 		return c
 	}
-	key := [2]int{len(e.frames), len(e.outer)}
+	key := [2]int{len(e.frames), len(e.outer.all())}
 	c := a.shared[sub][key]
 	grown := 0
 	e.cover = true
@@ -184,9 +184,7 @@ func giveUp(s *State) *State {
 	for range s.frames[1:] {
 		top.frames = append(top.frames, &frame{losses: losses{lost: true}})
 	}
-	for range s.outer {
-		top.outer = append(top.outer, anything)
-	}
+	top.outer = s.outer.each(func(*Value) *Value { return anything })
 	return top
 }
 
@@ -385,7 +383,7 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 func (r *run) exit(s *State, r0 *Value) {
 	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids, cover: s.cover || r.grown > 0,
 		tested: s.tested, doubt: s.doubt, misled: s.misled, stands: s.stands, sums: s.sums, outer: s.outer,
-		fields: s.fields, locked: s.locked, held: s.held}
+		locked: s.locked, held: s.held}
 	x.regs[0] = r0
 	s.share()
 	x.standFor(r.a.cover.exits[r.sub])

@@ -48,7 +48,7 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 		r.leavesByCall(pc, LeaveTailCall, s)
 	}
 	given := s.regs[bytecode.R1:bytecode.R6]
-	if s.fields != nil && changesContext(r.a.p, pc, h) && slices.ContainsFunc(given, isContext) {
+	if len(s.outer.read()) > 0 && changesContext(r.a.p, pc, h) && slices.ContainsFunc(given, isContext) {
 		s.changeFields()
 	}
 	r.checkRelease(pc, in, s)

@@ -12,6 +12,62 @@ import (
 // State.outer, the caller's values that are linked to values the callee can reach, and returns
 // them.
 
+// outside are values that are not in sight, nil for none. It is not changed. Few states have any.
+type outside struct {
+	vals []*Value
+	// fields are what vals holds in a search for witnesses: see again.go.
+	fields []ctxField
+}
+
+func outsideOf(vals []*Value) *outside {
+	if len(vals) == 0 {
+		return nil
+	}
+	return &outside{vals: vals}
+}
+
+// all returns the values, some of them nil.
+func (o *outside) all() []*Value {
+	if o == nil {
+		return nil
+	}
+	return o.vals
+}
+
+// read returns the fields.
+func (o *outside) read() []ctxField {
+	if o == nil {
+		return nil
+	}
+	return o.fields
+}
+
+// with returns the values with another one at an index.
+func (o *outside) with(i int, v *Value) *outside {
+	out := &outside{slices.Clone(o.vals), o.fields}
+	out.vals[i] = v
+	return out
+}
+
+// each returns what f makes of the values.
+func (o *outside) each(f func(*Value) *Value) *outside {
+	out := o
+	for i, v := range o.all() {
+		w := v
+		if v != nil {
+			w = f(v)
+		}
+		if w == v {
+			continue
+		}
+		if out == o {
+			out = &outside{slices.Clone(o.vals), o.fields}
+		}
+		out.vals[i] = w
+	}
+	return out
+}
+
 // hiddenPlace is the place of a caller's value that the callee cannot reach.
 type hiddenPlace struct {
 	in    hiddenIn
@@ -57,7 +113,7 @@ func (s *State) hidden(args *arguments, visible bool) []hiddenPlace {
 		hide(hiddenPlace{in: inRegister, index: int(r)}, s.regs[r])
 	}
 	s.eachSlot(!visible, func(f int, num int16, v *Value) { hide(hiddenPlace{inFrame, f, num}, v) })
-	for i, v := range s.outer {
+	for i, v := range s.outer.all() {
 		hide(hiddenPlace{in: inOuter, index: i}, v)
 	}
 	return out
@@ -85,7 +141,7 @@ func (s *State) at(p hiddenPlace) *Value {
 	case inFrame:
 		return s.frames[p.index].get(p.slot).val
 	}
-	return s.outer[p.index]
+	return s.outer.vals[p.index]
 }
 
 // unhide puts the values that a callee returns back into the caller's places. If the callee was
@@ -103,8 +159,7 @@ func (s *State) unhide(places []hiddenPlace, back []*Value, base uint32) {
 		case inFrame:
 			s.edit(p.index).at(p.slot).val = v
 		case inOuter:
-			s.outer = slices.Clone(s.outer)
-			s.outer[p.index] = v
+			s.outer = s.outer.with(p.index, v)
 		}
 	}
 }
@@ -124,7 +179,7 @@ func (m *idMap) outerLeq(a, b []*Value) bool {
 
 // joinOuter is joinStates for State.outer. If the states have different values of their callers,
 // none is kept.
-func (m *idPairs) joinOuter(a, b []*Value) []*Value {
+func (m *idPairs) joinOuter(a, b []*Value) *outside {
 	if len(a) != len(b) || len(a) == 0 {
 		return nil
 	}
@@ -134,5 +189,5 @@ func (m *idPairs) joinOuter(a, b []*Value) []*Value {
 			out[i] = m.join(a[i], b[i])
 		}
 	}
-	return out
+	return outsideOf(out)
 }

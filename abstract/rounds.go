@@ -138,9 +138,9 @@ func (at *round) compare(s *State, apart roundsApart) (more bool) {
 			}
 		}
 	}
-	differ := len(at.first.outer) != len(s.outer)
-	for i, v := range s.outer {
-		differ = differ || apart.differ(at.first.outer[i], v)
+	differ := len(at.first.outer.all()) != len(s.outer.all())
+	for i, v := range s.outer.all() {
+		differ = differ || apart.differ(at.first.outer.vals[i], v)
 	}
 	more = more || differ && !at.outer
 	at.outer = at.outer || differ
@@ -230,10 +230,7 @@ func (at *round) forgotten(s *State, linked []uint32) *State {
 			}
 		}
 	}
-	outer := make([]*Value, len(out.outer))
-	for i, v := range out.outer {
-		outer[i] = drop(v, at.outer)
-	}
+	outer := out.outer.each(func(v *Value) *Value { return drop(v, at.outer) })
 	if !changed {
 		return nil
 	}

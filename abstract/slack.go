@@ -529,12 +529,12 @@ func (c *compare) correlate(s *State) {
 			s.put(r, v.tell(&on))
 		}
 	}
-	for i, v := range s.outer {
+	s.outer = s.outer.each(func(v *Value) *Value {
 		if c.depends(v, &on) {
-			s.outer = slices.Clone(s.outer)
-			s.outer[i] = v.tell(&on)
+			return v.tell(&on)
 		}
-	}
+		return v
+	})
 	for i := range s.frames {
 		for num, sl := range s.frames[i].all {
 			if c.depends(sl.val, &on) {

@@ -1,8 +1,6 @@
 package abstract
 
 import (
-	"slices"
-
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
@@ -26,10 +24,8 @@ type State struct {
 	// current one, then the callers' if one of their addresses was handed on.
 	frames []*frame
 	// outer holds values of callers that are not in sight and linked to what is, by rules
-	// Verifier: see hidden. The slice is not changed.
-	outer []*Value
-	// fields are those that outer holds in a search for witnesses: see again.go.
-	fields *ctxFields
+	// Verifier: see hidden.
+	outer *outside
 	// sums says whether the kernel has Quirks.StaleLinks.
 	sums  *sums
 	owned uint32 // bit set of the frames that no other state shares, and ownSlice
@@ -148,18 +144,7 @@ func (s *State) eachValue(f func(*Value) *Value) {
 			}
 		}
 	}
-	shared := true
-	for i, v := range s.outer {
-		if v == nil {
-			continue
-		}
-		if w := f(v); w != v {
-			if shared {
-				s.outer, shared = slices.Clone(s.outer), false
-			}
-			s.outer[i] = w
-		}
-	}
+	s.outer = s.outer.each(f)
 }
 
 // visit calls f for each register and spilled value in the order of eachValue
@@ -177,7 +162,7 @@ func (s *State) visit(f func(*Value) bool) bool {
 			}
 		}
 	}
-	for _, v := range s.outer {
+	for _, v := range s.outer.all() {
 		if v != nil && !f(v) {
 			return false
 		}
@@ -281,7 +266,7 @@ func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
 			return false
 		}
 	}
-	return ids.outerLeq(s.outer, t.outer)
+	return ids.outerLeq(s.outer.all(), t.outer.all())
 }
 
 // idMap maps the ids of a state that describes more to those of one that
@@ -378,7 +363,7 @@ func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
 	for i := range a.frames {
 		out.frames[i] = joinFrames(a.frames[i], b.frames[i], m.join)
 	}
-	out.outer = m.joinOuter(a.outer, b.outer)
+	out.outer = m.joinOuter(a.outer.all(), b.outer.all())
 	out.ids = uint32(len(m.pairs))
 	if out.ids != 0 {
 		out.renumber()

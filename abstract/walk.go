@@ -481,9 +481,9 @@ func (w *walker) exit(pc bytecode.PC) (ends bool) {
 	}
 	s.share()
 	out := &State{frames: shiftFrames(s.frames[1:], -1), ids: s.ids, cover: s.cover, misled: s.misled,
-		outer: s.outer[callerRegs:], locked: s.locked, held: s.held}
+		outer: outsideOf(s.outer.vals[callerRegs:]), locked: s.locked, held: s.held}
 	out.regs = up.regs
-	copy(out.regs[bytecode.R6:bytecode.R10], s.outer)
+	copy(out.regs[bytecode.R6:bytecode.R10], s.outer.vals)
 	out.regs[bytecode.R0] = shift(s.regs[bytecode.R0], -1)
 	out.endArgs()
 	w.cur.pc, w.cur.s, w.cur.up = up.site+1, out, up.up
@@ -518,7 +518,7 @@ func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 		}
 	}
 	e := &State{frames: append([]*frame{{}}, shiftFrames(s.frames, 1)...), ids: s.ids, cover: s.cover, misled: s.misled,
-		outer: slices.Concat(up.regs[bytecode.R6:bytecode.R10], s.outer), locked: s.locked, held: s.held}
+		outer: outsideOf(slices.Concat(up.regs[bytecode.R6:bytecode.R10], s.outer.all())), locked: s.locked, held: s.held}
 	for i := 1; i < len(arguments{}); i++ {
 		e.put(argRegister(i), shift(s.value(argRegister(i)), 1))
 	}

@@ -169,10 +169,7 @@ func (w *walker) afterOne(pc bytecode.PC, in bytecode.Insn, before, out *State, 
 		s.put(reg, before.value(reg).untouched(touched))
 	}
 	w.relink(s, before, touched, (*Value).changed)
-	s.outer = slices.Clone(before.outer)
-	for i, v := range s.outer {
-		s.outer[i] = v.untouched(touched)
-	}
+	s.outer = before.outer.each(func(v *Value) *Value { return v.untouched(touched) })
 	w.r.once, w.r.sure = true, true
 	if w.r.helperCall(pc, in, s) {
 		w.push(pc+1, s)

@@ -247,12 +247,12 @@ func (r *run) try(pc bytecode.PC, s *State) {
 	if in.Class() != asm.LdXClass || tries == 0 || in.LoadsArg() || !s.get(in.Src).is(Ctx) {
 		return
 	}
-	known := s.fields.count()
+	known := len(s.outer.read())
 	t := s.fork()
 	r.load(pc, in, t)
 	v := t.get(in.Dst)
 	for k := range uint64(tries) {
-		if t.fields.count() > known && v.member(k) {
+		if len(t.outer.read()) > known && v.member(k) {
 			r.points = append(r.points, point{pc + 1, r.assume(pc, t, in.Dst, k)})
 		}
 	}
