@@ -16,6 +16,7 @@ import (
 func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *State) {
 	cond, is32, ok := scalar.CondOf(in.Code)
 	if !ok { // may_goto and static keys
+		s.cover = s.cover || s.left
 		return s.fork(), s
 	}
 
@@ -40,6 +41,7 @@ func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *S
 		return s.fork(), s
 	}
 	taken, fall = c.carryOut(s)
+	c.leftOut(taken, fall)
 	if taken != nil && fall != nil {
 		c.packets(taken, fall)
 		onTaken, onFall := c.guesses()
@@ -47,6 +49,18 @@ func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *S
 		fall.cover = fall.cover || onFall
 	}
 	return taken, fall
+}
+
+// leftOut marks edges that a path with a number in place of a pointer need not take, where the path with the
+// pointer may be left out because of it: all but those on which a pointer is not null.
+func (c *compare) leftOut(taken, fall *State) {
+	null := !c.is32 && c.src == noReg && c.b.zero() && !c.a.is(Number)
+	if taken != nil {
+		taken.cover = taken.cover || taken.left && !(null && c.cond == scalar.JNE)
+	}
+	if fall != nil {
+		fall.cover = fall.cover || fall.left && !(null && c.cond == scalar.JEQ)
+	}
 }
 
 // equal reports whether two numbers are linked as equal ones.

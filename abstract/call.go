@@ -114,7 +114,7 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 			args[i] = nil
 		}
 	}
-	e := &State{frames: []*frame{{}}, ids: s.ids, cover: s.cover, doubt: s.doubt, misled: s.misled,
+	e := &State{frames: []*frame{{}}, ids: s.ids, cover: !s.certain(), doubt: s.doubt, misled: s.misled,
 		tested: s.tested, given: s.given, stands: s.stands, sums: s.sums, locked: s.locked, held: s.held}
 	visible := reaches(args[:])
 	for i, v := range args {
@@ -168,7 +168,7 @@ func (r *run) returnTo(s, x *State, wider, visible bool, places []hiddenPlace) *
 	if wider && r.a.opt.Rules == Executions {
 		x = x.loosened()
 	}
-	out := &State{frames: s.frames, ids: s.ids, cover: s.cover || x.cover || wider,
+	out := &State{frames: s.frames, ids: s.ids, cover: !s.certain() || !x.certain() || wider,
 		doubt: s.doubt || x.doubt, misled: s.misled || x.misled, stands: s.stands || x.stands, sums: s.sums,
 		tested: s.tested | x.tested, given: s.given, ghosts: s.ghosts, outer: s.outer, locked: x.locked, held: x.held}
 	copy(out.regs[6:numRegs], s.regs[6:numRegs])

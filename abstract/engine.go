@@ -126,6 +126,7 @@ type run struct {
 	gone  bool          // control does not continue after the instruction
 	forks int           // times that the state may be split until the block ends
 	sure  bool          // the state in which an instruction is carried out is certain
+	left  bool          // or its path may be left out: see State.left
 	asked []bytecode.PC // calls that request the next element of an iterator
 
 	done  int32    // blocks in order whose states were given up, see spare
@@ -381,7 +382,7 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 
 // exit records a state in which the subprogram returns r0.
 func (r *run) exit(s *State, r0 *Value) {
-	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids, cover: s.cover || r.grown > 0,
+	x := &State{frames: append([]*frame(nil), s.frames[1:]...), ids: s.ids, cover: !s.certain() || r.grown > 0,
 		tested: s.tested, doubt: s.doubt, misled: s.misled, stands: s.stands, sums: s.sums, outer: s.outer,
 		locked: s.locked, held: s.held}
 	x.regs[0] = r0

@@ -24,7 +24,7 @@ func (r *run) block(b cfg.BlockID, s *State) {
 		r.gone = false
 		for p.pc < blk.Last && !r.gone {
 			r.a.fuel--
-			r.sure = p.s.certain()
+			r.enters(p.s)
 			if r.a.searches() {
 				r.split(p.pc, p.s)
 				r.try(p.pc, p.s)
@@ -153,7 +153,7 @@ func (r *run) last(b cfg.BlockID, pc bytecode.PC, s *State) {
 // leave is last without another round of a loop.
 func (r *run) leave(b cfg.BlockID, pc bytecode.PC, s *State) {
 	r.a.fuel--
-	r.sure = s.certain()
+	r.enters(s)
 	in := r.a.p.Insns[pc]
 	if _, ok := r.a.p.PadOf(pc); ok {
 		r.follow(b, cfg.Unwind, s.behindAny())

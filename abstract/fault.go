@@ -130,6 +130,9 @@ func (a *Alt) toPacket() bool {
 // that a fault of a is a fault for the verifier, too.
 func (r *run) proves(a *Alt) bool { return r.sure && a.flags&loose == 0 }
 
+// enters notes how certain a state is in which an instruction is carried out.
+func (r *run) enters(s *State) { r.sure, r.left = s.certain(), s.left && !s.cover }
+
 // faultPlace is a kind of fault at an instruction.
 type faultPlace struct {
 	pc   bytecode.PC

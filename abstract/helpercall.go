@@ -30,6 +30,7 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 		}
 	}
 	h := calleeAt(r.a.p, pc)
+	s.cover = s.cover || s.left
 	r.checkParams(pc)
 	r.again(pc, s)
 	if m := s.get(bytecode.R1); m.is(TablePtr) && in.IsHelperCall() {
@@ -202,7 +203,7 @@ func (r *run) useArgs(pc bytecode.PC, h callee, s *State) {
 		}
 		v := s.value(argRegister(i))
 		if v == nil {
-			if i > 5 || !s.cover && h.helper != 0 {
+			if i > 5 || s.certain() && h.helper != 0 {
 				continue // none, or one that the kernel refuses
 			}
 			v = anything
@@ -388,7 +389,7 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 		// Runs later, when the caller's frames are gone.
 		r.later(sub, s.certain())
 		e := entryState(args)
-		e.cover = s.cover
+		e.cover = !s.certain()
 		r.a.enqueue(sub, e)
 		return
 	}

@@ -102,6 +102,14 @@ func (r *run) certainFault(a *Alt, f Fault) {
 	}
 }
 
+// accessFault is certainFault for a fault of an access through a, which is no number: see State.left.
+func (r *run) accessFault(a *Alt, f Fault) {
+	sure := r.sure
+	r.sure = r.sure || r.left
+	r.certainFault(a, f)
+	r.sure = sure
+}
+
 // leavesByCall is leaves for a tail call or an exception, which are no calls for one who
 // holds a lock. Which helpers and other kernel functions may be called then differs from
 // kernel to kernel.
@@ -121,7 +129,7 @@ func (r *run) checkSocket(acc access, a *Alt) {
 		return
 	}
 	if m := memoryOf(a.Obj); m == memFullSock || m == MemTCPSock || m == MemXDPSock {
-		r.certainFault(a, Fault{PC: acc.pc, Kind: SocketWrite, Reg: acc.reg, Value: int64(m)})
+		r.accessFault(a, Fault{PC: acc.pc, Kind: SocketWrite, Reg: acc.reg, Value: int64(m)})
 	}
 }
 
@@ -131,7 +139,7 @@ func (r *run) checkSocket(acc access, a *Alt) {
 // Source: kernel/bpf/verifier.c save_aux_ptr_type and reg_type_mismatch, Linux 6.1 to 7.3.
 func (r *run) checkSame(pc bytecode.PC, v *Value) {
 	kind, rewritten := pointerKind(v)
-	if kind == 0 || !r.proves(&v.Alt) {
+	if kind == 0 || !r.left && !r.proves(&v.Alt) || v.flags&loose != 0 {
 		return
 	}
 	was := r.a.kinds[pc]
@@ -140,7 +148,7 @@ func (r *run) checkSame(pc bytecode.PC, v *Value) {
 		return
 	}
 	if was.kind != kind && (was.rewritten || rewritten) {
-		r.certainFault(&v.Alt, Fault{PC: pc, Kind: MixedPointers})
+		r.accessFault(&v.Alt, Fault{PC: pc, Kind: MixedPointers})
 	}
 }
 

@@ -67,7 +67,7 @@ func (r *run) loadArg(pc bytecode.PC, in bytecode.Insn, s *State) {
 		f.Kind = NoArgument
 	case slot <= stackArgs && s.value(numRegs+slot-1) != nil:
 		v = s.value(numRegs + slot - 1)
-	case r.a.p.Subprogs[r.sub].Distrusted && !s.cover:
+	case r.a.p.Subprogs[r.sub].Distrusted && s.certain():
 		v = nil // that it was stored is asked for at the first call alone
 	}
 	if f.Kind != NoFault {

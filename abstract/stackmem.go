@@ -154,8 +154,8 @@ func (r *run) loadWord(acc access, s *State, v *Value) {
 	if acc.size < 8 || r.a.opt.Rules != Verifier {
 		return
 	}
-	s.cover = r.a.cover.loaded(acc.pc, v != nil && v.pointers(),
-		v == nil || s.cover && v.has(func(a *Alt) bool { return a.Kind == Number && a.Off == unknown })) || s.cover
+	s.left = r.a.cover.loaded(acc.pc, v != nil && v.pointers(),
+		v == nil || !s.certain() && v.has(func(a *Alt) bool { return a.Kind == Number && a.Off == unknown })) || s.left
 }
 
 // checkFill reports the fault of a load of a part of a spilled pointer. At a variable

@@ -50,6 +50,10 @@ type State struct {
 	// without it is, but for what decides nothing, a state that the verifier itself
 	// has on some path. It is never taken back.
 	cover bool
+	// left says that the verifier may leave out this path because of one that is the same but for
+	// numbers of which nothing is known where this one has pointers: it is not certain. An access
+	// through such a number is refused, so that a fault of an access is proven.
+	left bool
 	// doubt says, by rules Executions, that perhaps no execution takes a branch on the way: it was
 	// decided by numbers that may not be free of each other, or have fewer values than stated.
 	doubt bool
@@ -65,7 +69,10 @@ type State struct {
 
 // certain reports whether Linux's verifier has this very state on some path, but
 // for what decides nothing. See State.cover.
-func (s *State) certain() bool { return !s.cover }
+func (s *State) certain() bool { return !s.cover && !s.left }
+
+// surer reports whether a state is more certain than another.
+func (s *State) surer(t *State) bool { return !s.cover && (t.cover || t.left && !s.left) }
 
 // ownSlice in State.owned says that no other state shares the slice frames.
 const ownSlice = 1 << 31
@@ -244,7 +251,7 @@ func (s *State) leq(t *State, rules Rules) bool {
 // leqFrom is leq that compares one register first: the one that distinguished s and t, or similar
 // states, the last time. It records the one that does.
 func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
-	if len(s.frames) != len(t.frames) || rules == Verifier && t.cover && !s.cover || t.doubt && !s.doubt ||
+	if len(s.frames) != len(t.frames) || rules == Verifier && s.surer(t) || t.doubt && !s.doubt ||
 		s.misled && !t.misled ||
 		s.sent != t.sent && (!t.sent || !t.cover) ||
 		s.ghosts&^t.ghosts != 0 || rules == Verifier && s.locked != t.locked || !s.value(int(*at)).leq(t.value(int(*at))) {

@@ -298,7 +298,8 @@ func (w *walker) push(pc bytecode.PC, s *State) *path {
 func (w *walker) step() (ends bool) {
 	pc, s, r := w.cur.pc, w.cur.s, w.r
 	in := w.p.Insns[pc]
-	r.sure, r.forks = s.certain(), maxForks
+	r.enters(s)
+	r.forks = maxForks
 	f := w.p.Flow(pc)
 	if c := in.Code & 7; c == uint8(asm.JumpClass) || c == uint8(asm.Jump32Class) {
 		w.jumps++
@@ -480,7 +481,7 @@ func (w *walker) exit(pc bytecode.PC) (ends bool) {
 		return true
 	}
 	s.share()
-	out := &State{frames: shiftFrames(s.frames[1:], -1), ids: s.ids, cover: s.cover, misled: s.misled,
+	out := &State{frames: shiftFrames(s.frames[1:], -1), ids: s.ids, cover: !s.certain(), misled: s.misled,
 		outer: outsideOf(s.outer.vals[callerRegs:]), locked: s.locked, held: s.held}
 	out.regs = up.regs
 	copy(out.regs[bytecode.R6:bytecode.R10], s.outer.vals)
@@ -517,8 +518,9 @@ func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 			up.regs[reg] = s.regs[reg]
 		}
 	}
-	e := &State{frames: append([]*frame{{}}, shiftFrames(s.frames, 1)...), ids: s.ids, cover: s.cover, misled: s.misled,
-		outer: outsideOf(slices.Concat(up.regs[bytecode.R6:bytecode.R10], s.outer.all())), locked: s.locked, held: s.held}
+	e := &State{frames: append([]*frame{{}}, shiftFrames(s.frames, 1)...), ids: s.ids, cover: !s.certain(),
+		misled: s.misled,
+		outer:  outsideOf(slices.Concat(up.regs[bytecode.R6:bytecode.R10], s.outer.all())), locked: s.locked, held: s.held}
 	for i := 1; i < len(arguments{}); i++ {
 		e.put(argRegister(i), shift(s.value(argRegister(i)), 1))
 	}
