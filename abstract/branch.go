@@ -539,7 +539,7 @@ func (r *run) notNull(a *Alt) bool {
 		return !r.a.opt.Quirks.FewNotNull
 	case Other:
 		m := memoryOf(a.Obj)
-		if m == memValue {
+		if m == memValue || m == memNumbers {
 			return true
 		}
 		if a.flags&foreign != 0 || m != MemTrusted && m != MemBuffer {

@@ -178,12 +178,16 @@ func (r *run) field(acc access, base *Alt) *Value {
 }
 
 // cell returns the result of a load from the value of a map: a number, or a pointer to a kernel
-// object, which may be null.
-func (r *run) cell(acc access) *Value {
-	if acc.size == 8 {
-		return unknownCell
+// object, which may be null. The verifier knows of these only from the type of the value
+// (kernel/bpf/verifier.c check_mem_access, Linux 5.19 to 7.3).
+func (r *run) cell(acc access, m *bytecode.Map) *Value {
+	switch {
+	case acc.size < 8:
+		return r.field(acc, nil)
+	case m.NoKptrs:
+		return unknownNumber
 	}
-	return r.field(acc, nil)
+	return unknownCell
 }
 
 // loadMap returns the result of a load from a map's value. The bytes of a read-only map are
@@ -197,7 +201,7 @@ func (r *run) loadMap(acc access, a *Alt) *Value {
 		}
 	}
 	if !m.ReadOnly || m.Value == nil {
-		v := r.cell(acc)
+		v := r.cell(acc, m)
 		if m.ReadOnly { // the kernel knows what is there
 			v = v.loosened()
 		}
@@ -219,7 +223,7 @@ func (r *run) loadMap(acc access, a *Alt) *Value {
 	}
 	at := int64(off) + acc.off
 	if !ok || at < 0 || at+int64(acc.size) > int64(len(m.Value)) || codeOverlaps(m, at, acc.size) {
-		return r.cell(acc)
+		return r.cell(acc, m)
 	}
 	r.feelConfig(a.Obj, at, acc.size)
 	if _, pending := m.UnknownAt(at, acc.size); pending {

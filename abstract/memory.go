@@ -30,12 +30,13 @@ const (
 	memFullSock                                     // a socket that is known to be a full one
 	memKey                                          // the key of an element, for a function that is called back later
 	memElement                                      // the value of such an element
+	memNumbers                                      // a value of an inner map that has no pointers
 )
 
 // known returns the exported kind of memory.
 func (m Memory) known() Memory {
 	switch m {
-	case memValue, memKey, memElement:
+	case memValue, memKey, memElement, memNumbers:
 		return MemPlain
 	case memPacketEnd, memPacketPast:
 		return MemPacket
@@ -250,16 +251,19 @@ func (r *run) hookResult(v *Value) *Value {
 func (r *run) looked(h callee, m *Alt, s *State) *Value {
 	if m.Obj < 0 { // an element of a map of maps
 		inner := r.a.p.Maps[^m.Obj].Inner
-		found := cfg.Maybe
+		found, value := cfg.Maybe, memValue
 		if inner != nil {
 			found = r.finds(h, inner, s)
+			if inner.NoKptrs {
+				value = memNumbers
+			}
 		} else if r.finds(h, &bytecode.Map{Type: bytecode.MapArray, KeySize: 4, MaxEntries: math.MaxUint32}, s) == cfg.No {
 			found = cfg.No
 		}
-		v := s.memoryOrNull(memValue)
+		v := s.memoryOrNull(value)
 		switch found {
 		case cfg.Yes:
-			return memoryPointer(memValue)
+			return memoryPointer(value)
 		case cfg.Maybe:
 			v.flags |= loose
 		}

@@ -133,6 +133,10 @@ type Map struct {
 	SpinLock   bool   // the value has a bpf_spin_lock
 	Inner      *Map   // template for the elements of a map of maps; nil if unknown
 
+	// NoKptrs reports whether the kernel knows of no pointers in the value, so that what a program
+	// loads from it is a number. It is false where that is not known.
+	NoKptrs bool
+
 	// ReadOnly reports whether neither the program nor user space can change
 	// the value: a frozen BPF_F_RDONLY_PROG array such as .rodata.
 	ReadOnly bool

@@ -22,6 +22,7 @@ type btfTypes struct {
 	strings string
 	byName  map[btfName]uint32  // functions, variables and data sections
 	tags    map[tagged][]string // declaration tags that the kernel or libbpf uses
+	kptr    map[uint32]bool     // types with pointers that the kernel knows of in maps; nil until asked
 }
 
 // tagged is the object of a declaration tag: a type, or one of its parameters.

@@ -70,9 +70,12 @@ func compareType(t *testing.T, path string, b *btfTypes, id uint32, spec *btf.Sp
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := b.at(id)
-	if got.kind != kindDeclTag && b.str(got.name) != want.TypeName() {
-		t.Errorf("%s: type %d is %q, want %q", path, id, b.str(got.name), want.TypeName())
+	got, name := b.at(id), want.TypeName()
+	if tag, ok := want.(*btf.TypeTag); ok {
+		name = tag.Value
+	}
+	if got.kind != kindDeclTag && b.str(got.name) != name {
+		t.Errorf("%s: type %d is %q, want %q", path, id, b.str(got.name), name)
 	}
 	if got.kind != kindDatasec && got.kind != kindVar && b.at(b.strip(id)).kind != kindVoid {
 		size, err := btf.Sizeof(want)

@@ -26,7 +26,7 @@ func mapNamed(t *testing.T, p *bytecode.Program, name string) bytecode.Map {
 // TestInner reads what the maps in a map of maps are like.
 func TestInner(t *testing.T) {
 	m := mapNamed(t, program(t, loadFile(t, "testdata/inner.o"), "count"), "tables")
-	want := &bytecode.Map{Name: "inner", Type: bytecode.MapArray, KeySize: 4, ValueSize: 8, MaxEntries: 5}
+	want := &bytecode.Map{Name: "inner", Type: bytecode.MapArray, KeySize: 4, ValueSize: 8, MaxEntries: 5, NoKptrs: true}
 	if diff := cmp.Diff(want, m.Inner); diff != "" || m.Type != bytecode.MapHashOfMaps {
 		t.Errorf("type %d, inner map (-want +got):\n%s", m.Type, diff)
 	}
@@ -145,8 +145,8 @@ func TestDataSections(t *testing.T) {
 func TestLegacyMaps(t *testing.T) {
 	p := program(t, loadFile(t, "testdata/legacy.o"), "use")
 	want := []bytecode.Map{
-		{Name: "two_map", Type: 2, KeySize: 4, ValueSize: 16, MaxEntries: 3},
-		{Name: "one_map", Type: 1, KeySize: 4, ValueSize: 8, MaxEntries: 64, Flags: 1},
+		{Name: "two_map", Type: 2, KeySize: 4, ValueSize: 16, MaxEntries: 3, NoKptrs: true},
+		{Name: "one_map", Type: 1, KeySize: 4, ValueSize: 8, MaxEntries: 64, Flags: 1, NoKptrs: true},
 	}
 	if d := cmp.Diff(want, p.Maps); d != "" {
 		t.Error(d)

@@ -42,7 +42,7 @@ func (o *object) addKconfig() {
 	}
 	m := bytecode.Map{
 		Name: kconfigSection, Type: mapTypeArray, KeySize: 4, MaxEntries: 1,
-		Flags: flagRdonlyProg | flagMmapable, ReadOnly: true,
+		Flags: flagRdonlyProg | flagMmapable, ReadOnly: true, NoKptrs: true,
 	}
 	var off int64
 	for _, v := range vals {

@@ -27,7 +27,7 @@ func (o *object) addLegacyMaps(sec int) {
 		}
 		m := bytecode.Map{
 			Name: o.f.symName(sym), Type: word(sym.Value, 0), KeySize: word(sym.Value, 1),
-			ValueSize: word(sym.Value, 2), MaxEntries: word(sym.Value, 3),
+			ValueSize: word(sym.Value, 2), MaxEntries: word(sym.Value, 3), NoKptrs: !o.types.anyKptrs(),
 		}
 		if size-sym.Value >= 20 {
 			m.Flags = word(sym.Value, 4)
@@ -66,6 +66,7 @@ func (o *object) addBTFMaps(sec int) {
 				o.maps.defs[id] = def
 			}
 			if def.err != nil {
+				def.m.NoKptrs = false
 				o.diag("map %q: %v", m.Name, def.err)
 			}
 			def.m.Name = m.Name
@@ -119,7 +120,7 @@ func (b *btfTypes) innerDef(array btfType) uint32 {
 // mapMembers fills in a map from the structure that defines it. It returns the offset of the
 // array of initial elements and the definition of its elements, 0 for none.
 func (b *btfTypes) mapMembers(m *bytecode.Map, def btfType) (at int64, inner uint32, err error) {
-	at = -1
+	at, m.NoKptrs = -1, true
 	if def.kind != kindStruct {
 		return at, 0, fmt.Errorf("definition is not a structure: %w", errBTF)
 	}
@@ -148,6 +149,7 @@ func (b *btfTypes) mapMembers(m *bytecode.Map, def btfType) (at int64, inner uin
 			} else {
 				m.ValueSize = size
 				m.SpinLock = b.hasMember(t.size, "bpf_spin_lock")
+				m.NoKptrs = !b.holdsKptrs(t.size)
 			}
 			continue
 		case "values": // of an array of programs or maps: descriptors

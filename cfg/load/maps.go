@@ -166,7 +166,10 @@ func (o *object) addDataMap(sec int) {
 	}
 	m := bytecode.Map{
 		Name: s.name, Type: mapTypeArray, KeySize: 4, ValueSize: uint32(s.size), MaxEntries: 1,
-		ReadOnly: isReadOnly(s.name), Const: isConst(s.name),
+		ReadOnly: isReadOnly(s.name), Const: isConst(s.name), NoKptrs: true,
+	}
+	if id, ok := o.types.find(kindDatasec, s.name); ok {
+		m.NoKptrs = !o.types.holdsKptrs(id)
 	}
 	if m.ReadOnly {
 		m.Flags |= flagRdonlyProg

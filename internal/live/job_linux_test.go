@@ -84,7 +84,7 @@ func places(p *bytecode.Program) []bytecode.Ref {
 
 // TestJobInner states that what the maps in a map of maps are like comes back from a job.
 func TestJobInner(t *testing.T) {
-	inner := &bytecode.Map{Name: "in", Type: 2, KeySize: 4, ValueSize: 8, MaxEntries: 3}
+	inner := &bytecode.Map{Name: "in", Type: 2, KeySize: 4, ValueSize: 8, MaxEntries: 3, NoKptrs: true}
 	mapAddr := bytecode.Insn{Code: 0x18, Dst: 1, Src: bytecode.LdMapFD}
 	p := &bytecode.Program{Type: "xdp", Subprogs: []bytecode.Subprogram{{End: 6}},
 		Insns: []bytecode.Insn{mapAddr, {}, mapAddr, {}, {Code: 0xb7}, {Code: bytecode.CodeExit}},

@@ -64,6 +64,7 @@ func (r *reader) addMap(p *bytecode.Program, m *mapOf) mapPlace {
 	p.Maps = append(p.Maps, bytecode.Map{
 		Name: m.name, Type: m.Type, KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries,
 		Flags: m.Flags, Value: m.value, ReadOnly: m.Frozen && m.Flags&flagRdonlyProg != 0,
+		NoKptrs: m.BTFValue == 0,
 	})
 	return mapPlace{false, len(p.Maps) - 1}
 }

@@ -46,13 +46,13 @@ func (b *builder) add(m *Map) (mapPlace, error) {
 	}
 	out := bytecode.Map{
 		Name: m.Name, Type: typ, KeySize: m.KeySize, ValueSize: m.ValueSize,
-		MaxEntries: m.MaxEntries, Flags: m.Flags,
+		MaxEntries: m.MaxEntries, Flags: m.Flags, NoKptrs: m.BTFValue == 0,
 	}
 	if inner := b.byName[m.Inner]; inner != nil && m.Inner != "" {
 		if t, err := MapTypeNumber(inner.Type); err == nil {
 			out.Inner = &bytecode.Map{
 				Name: inner.Name, Type: t, KeySize: inner.KeySize, ValueSize: inner.ValueSize,
-				MaxEntries: inner.MaxEntries, Flags: inner.Flags,
+				MaxEntries: inner.MaxEntries, Flags: inner.Flags, NoKptrs: inner.BTFValue == 0,
 			}
 		}
 	}

@@ -140,6 +140,7 @@ type Map struct {
 	Flags      uint32 `json:"flags,omitempty"`
 	Extra      uint64 `json:"extra,omitempty"`
 	Inner      string `json:"inner,omitempty"`
+	BTFValue   uint32 `json:"btf_value,omitempty"` // type of the value, 0 if the kernel got none
 
 	Targets   []uint32 `json:"targets,omitempty"` // slots that fill an insn_array
 	Ops       []MapOp  `json:"ops,omitempty"`     // before the load

@@ -16,8 +16,9 @@ type Map struct {
 	MaxEntries, Flags  uint32
 	Name               string // at most 15 bytes
 	Extra              uint64
-	Frozen             bool // user space cannot change it any more
-	Inner              FD   // prototype of a map of maps, for CreateMap
+	BTFValue           uint32 // type of the value, 0 for none; not used by CreateMap
+	Frozen             bool   // user space cannot change it any more
+	Inner              FD     // prototype of a map of maps, for CreateMap
 }
 
 // mapInfo is struct bpf_map_info.
@@ -38,7 +39,7 @@ func ReadMap(fd FD) (*Map, error) {
 	}
 	m := &Map{
 		ID: in.id, Type: in.typ, KeySize: in.key, ValueSize: in.value, MaxEntries: in.entries, Flags: in.flags,
-		Name: text(in.name[:]), Extra: in.extra,
+		Name: text(in.name[:]), Extra: in.extra, BTFValue: in.btfValue,
 	}
 	// Only this file has it (bpf_map_show_fdinfo in kernel/bpf/syscall.c).
 	show, err := os.ReadFile(fmt.Sprintf("/proc/self/fdinfo/%d", int(fd)))

@@ -156,10 +156,10 @@ func mapOf(name string, spec *ebpf.CollectionSpec) bytecode.Map {
 		return out
 	}
 	out.Type, out.KeySize, out.ValueSize = uint32(m.Type), m.KeySize, m.ValueSize
-	out.MaxEntries, out.Flags = m.MaxEntries, m.Flags
+	out.MaxEntries, out.Flags, out.NoKptrs = m.MaxEntries, m.Flags, !holdsKptrs(m.Value)
 	if in := m.InnerMap; in != nil {
 		out.Inner = &bytecode.Map{Name: "inner", Type: uint32(in.Type), KeySize: in.KeySize, ValueSize: in.ValueSize,
-			MaxEntries: in.MaxEntries, Flags: in.Flags}
+			MaxEntries: in.MaxEntries, Flags: in.Flags, NoKptrs: !holdsKptrs(in.Value)}
 	}
 	if m.Type != ebpf.Array || m.MaxEntries != 1 {
 		return out
