@@ -376,7 +376,7 @@ func (w *walker) coversBy(c *checkpoint, live uint16, exact bool, compare func(m
 			if exact && now != nil {
 				return false
 			}
-		case exact || r >= numRegs || !c.decidesNothing(r, now, live, w.settles):
+		case exact || !c.decidesNothing(r, now, live, w.settles):
 			if !leq(now, old) {
 				if r < numRegs {
 					c.apart = uint8(r)
@@ -400,13 +400,13 @@ func (w *walker) coversBy(c *checkpoint, live uint16, exact bool, compare func(m
 	return true
 }
 
-// decidesNothing reports whether the value of a register makes no difference: nothing reads it,
-// or it is a number, as before, that has decided nothing. Plain reports that a value that may be
+// decidesNothing reports whether the value of a register, or argument on the stack, makes no
+// difference: nothing reads the register, or it is a number, as before, that has decided nothing. Plain reports that a value that may be
 // a pointer does not count as a number, because its target makes a difference.
 func (c *checkpoint) decidesNothing(r int, now *Value, live uint16, plain bool) bool {
-	old := c.s.regs[r]
+	old := c.s.value(r)
 	switch {
-	case live>>r&1 == 0:
+	case r < numRegs && live>>r&1 == 0:
 		return true
 	case plain && (!plainNumber(old) || !plainNumber(now)):
 		return false

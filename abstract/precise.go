@@ -19,14 +19,14 @@ import (
 // propagate_precision, widen_imprecise_scalars, update_loop_entry and is_state_visited,
 // Linux 6.12; in 7.3, kernel/bpf/states.c and kernel/bpf/backtrack.c.
 
-// numberPlaces are registers and slots of the own frame; anySlot, among the registers, stands
-// for the slots of all other frames together.
+// numberPlaces are registers and arguments on the stack, as State.value numbers them, and slots of
+// the own frame; anySlot, among the registers, stands for the slots of all other frames together.
 type numberPlaces struct {
-	regs  uint16
+	regs  uint32
 	slots slotSet
 }
 
-const anySlot = 1 << 15
+const anySlot = 1 << 31
 
 func (n numberPlaces) or(m numberPlaces) numberPlaces {
 	return numberPlaces{n.regs | m.regs, n.slots | m.slots}
@@ -35,7 +35,7 @@ func (n numberPlaces) or(m numberPlaces) numberPlaces {
 // origins holds for each register and slot the places of the last remembered state that it was
 // computed from.
 type origins struct {
-	regs   [numRegs]numberPlaces
+	regs   [numValues]numberPlaces
 	slots  *[maxSlots]numberPlaces // nil: each was computed from itself
 	shared bool                    // others have slots, too
 	rest   numberPlaces            // of anySlot
@@ -73,8 +73,9 @@ func (o *origins) enter() {
 	*o.edit() = [maxSlots]numberPlaces{}
 }
 
-// leave records a return.
+// leave records a return, after which no argument is left.
 func (o *origins) leave() {
+	clear(o.regs[numRegs:])
 	for r := bytecode.R6; r <= bytecode.R9; r++ {
 		o.regs[r] = o.rest
 	}
@@ -116,7 +117,7 @@ func (w *walker) mark(set numberPlaces) {
 }
 
 // number returns the bit of a register that holds a number, 0 for others.
-func (w *walker) number(r bytecode.Reg) uint16 {
+func (w *walker) number(r bytecode.Reg) uint32 {
 	if r < numRegs && w.cur.s.regs[r] != nil && w.cur.s.regs[r].is(Number) {
 		return 1 << r
 	}
@@ -126,7 +127,14 @@ func (w *walker) number(r bytecode.Reg) uint16 {
 // derive records the origins of an instruction's result, before it is carried out.
 func (w *walker) derive(in bytecode.Insn) {
 	o, d, s := &w.cur.from, in.Dst, in.Src
-	if d >= numRegs || s >= numRegs {
+	switch i, arg := argOf(in); {
+	case arg && in.Class() != asm.LdXClass:
+		o.deriveArg(i, in, w.cur.s.sent)
+		return
+	case arg && d < numRegs:
+		o.regs[d] = o.regs[i]
+		return
+	case d >= numRegs || s >= numRegs:
 		return
 	}
 	switch in.Class() {
@@ -143,6 +151,18 @@ func (w *walker) derive(in bytecode.Insn) {
 		o.regs[d] = o.of(at)
 	case asm.StClass, asm.StXClass:
 		w.deriveStore(in)
+	}
+}
+
+// deriveArg is derive for a store of an argument on the stack: the first one ends the life of those
+// that the function itself was given.
+func (o *origins) deriveArg(i int, in bytecode.Insn, sent bool) {
+	if !sent {
+		clear(o.regs[numRegs:])
+	}
+	o.regs[i] = numberPlaces{}
+	if in.Class() == asm.StXClass && in.Src < numRegs {
+		o.regs[i] = o.regs[in.Src]
 	}
 }
 
@@ -236,8 +256,8 @@ func (w *walker) compared(in bytecode.Insn) (numbers, linked numberPlaces) {
 
 // linkedTo returns the places with an id.
 func (s *State) linkedTo(id uint32) (set numberPlaces) {
-	for r := range bytecode.R10 {
-		if v := s.regs[r]; v != nil && v.id == id {
+	for r := range s.values() {
+		if v := s.value(r); v != nil && v.id == id {
 			set.regs |= 1 << r
 		}
 	}
@@ -264,7 +284,7 @@ func (w *walker) decided(numbers, linked numberPlaces, one bool) {
 	}
 	o := &w.cur.from
 	from := o.of(linked)
-	for r := range bytecode.R10 {
+	for r := range o.regs {
 		if linked.regs>>r&1 != 0 {
 			o.regs[r] = from
 		}
@@ -282,7 +302,7 @@ func (w *walker) decided(numbers, linked numberPlaces, one bool) {
 // comes from no register.
 func (w *walker) passed(pc bytecode.PC) {
 	callee := calleeAt(w.p, pc)
-	set := uint16(0)
+	set := uint32(0)
 	for i := range min(5, callee.Params) {
 		size := i > 0 && callee.Args[i-1].Size == calls.Next && callee.Args[i-1].Use != calls.Nothing
 		if size || !callee.known || callee.helper == 0 || callee.helper == bytecode.HelperTailCall && i == 2 {
@@ -332,7 +352,7 @@ func (s *State) widen(old *checkpoint) {
 	var ids idMap
 	for r := range old.s.values() {
 		v, now := old.s.value(r), s.value(r)
-		if v == nil || now == nil || !v.is(Number) || !now.is(Number) || r < numRegs && old.precise.regs>>r&1 != 0 ||
+		if v == nil || now == nil || !v.is(Number) || !now.is(Number) || old.precise.regs>>r&1 != 0 ||
 			equalValues(now, v) && ids.pair(v.id, now.id) {
 			continue
 		}

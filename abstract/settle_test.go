@@ -21,7 +21,7 @@ func TestWalkAll(t *testing.T) {
 		switch seed % 16 {
 		case 5, 6, 7:
 			p = pairs(seed)
-		case 8, 9, 10, 11, 12, 13, 14, 15:
+		case 8, 9, 10, 11, 12, 13, 14:
 			p = parts(seed)
 		case 1:
 			p = progen.Random(seed, 12+int(seed%20))
@@ -31,6 +31,8 @@ func TestWalkAll(t *testing.T) {
 			p = progen.Copies(seed)
 		case 4:
 			p = progen.Callbacks(seed)
+		case 15:
+			p = onStack(seed)
 		}
 		p.Type = "syscall"
 		g, err := cfg.Build(p, nil)
@@ -204,6 +206,79 @@ func parts(seed uint64) *bytecode.Program {
 	a.Emit(mov, 0, 0, 0, 0)
 	a.Emit(0x95, 0, 0, 0, 0)
 	return a.Program("parts")
+}
+
+// onStack makes a program of constants that differ between paths which meet, and that functions get
+// on the stack, decide branches by, and hand on.
+func onStack(seed uint64) *bytecode.Program {
+	const (
+		movX, mov, exit            = 0xbf, 0xb7, 0x95
+		load, store, storeX, loadX = 0x61, 0x7a, 0x7b, 0x79
+	)
+	rnd := rand.New(rand.NewPCG(seed, 31))
+	var a progen.Asm
+	reg := func() bytecode.Reg { return bytecode.Reg(7 + rnd.IntN(3)) }
+	small := func() int32 { return int32(rnd.IntN(4)) }
+	decide := func(r bytecode.Reg, end string) {
+		a.If([]uint8{0x15, 0x55, 0x25, 0xd5}[rnd.IntN(4)], r, 0, small(), end)
+		a.Emit(mov, reg(), 0, 0, small())
+		a.Label(end)
+	}
+	call := func(f string) {
+		for i := range 2 {
+			if rnd.IntN(4) == 0 {
+				a.Emit(store, 11, 0, int16(-8*(i+1)), small())
+			} else {
+				a.Emit(storeX, 11, reg(), int16(-8*(i+1)), 0)
+			}
+		}
+		for r := bytecode.R1; r <= bytecode.R5; r++ {
+			a.Emit(mov, r, 0, 0, 0)
+		}
+		a.Call(f)
+		a.Emit(movX, reg(), 0, 0, 0)
+	}
+	a.Func("main", false)
+	a.Emit(movX, 6, 1, 0, 0)
+	for r := bytecode.R7; r <= bytecode.R9; r++ {
+		a.Emit(mov, r, 0, 0, small())
+	}
+	for i := range 10 {
+		end := fmt.Sprint("end", i)
+		switch rnd.IntN(3) {
+		case 0: // paths that meet
+			a.Emit(load, 0, 6, int16(4*rnd.IntN(8)), 0)
+			a.If(0x15, 0, 0, small(), end)
+			a.Emit(mov, reg(), 0, 0, small())
+			a.Label(end)
+		case 1:
+			call([]string{"f", "g"}[rnd.IntN(2)])
+		default:
+			decide(reg(), end)
+		}
+	}
+	a.Emit(mov, 0, 0, 0, 0)
+	a.Emit(exit, 0, 0, 0, 0)
+	for _, name := range []string{"f", "g"} {
+		a.Func(name, false)
+		for r := bytecode.R7; r <= bytecode.R9; r++ {
+			a.Emit(mov, r, 0, 0, small())
+		}
+		a.Emit(loadX, reg(), 11, 8, 0)
+		a.Emit(loadX, reg(), 11, 16, 0)
+		decide(reg(), name+"1")
+		if name == "f" {
+			call("g")
+		}
+		decide(reg(), name+"2")
+		a.Emit(movX, 0, reg(), 0, 0)
+		a.Emit(exit, 0, 0, 0, 0)
+	}
+	p := a.Program("onStack")
+	for i := range p.Subprogs[1:] {
+		p.Subprogs[i+1].Params = 7
+	}
+	return p
 }
 
 // constants makes a program of a few constants that differ between paths which meet, go

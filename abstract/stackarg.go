@@ -54,6 +54,21 @@ func argRegister(i int) int {
 	return i
 }
 
+// argOf returns the number in State.value of the argument on the stack that an instruction loads or
+// stores, and true, if it does.
+func argOf(in bytecode.Insn) (int, bool) {
+	off := int(in.Off)
+	switch {
+	case in.LoadsArg():
+	case in.StoresArg():
+		off = -off
+	default:
+		return 0, false
+	}
+	slot := off / 8
+	return numRegs + slot - 1, slot >= 1 && slot <= stackArgs
+}
+
 // loadArg loads an argument that the caller passed on the stack
 // (kernel/bpf/verifier.c check_stack_arg_read, Linux 7.3).
 func (r *run) loadArg(pc bytecode.PC, in bytecode.Insn, s *State) {
