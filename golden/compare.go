@@ -55,7 +55,7 @@ func (c Cause) String() string { return c.Text }
 
 // comparison is the state of Compare.
 type comparison struct {
-	old, new *Layout
+	old, new *File
 	*matching
 	out []Cause
 }
@@ -63,7 +63,7 @@ type comparison struct {
 // Compare explains the differences between two layouts as causes. There is none if and only if
 // the layouts have the same Text, apart from Unverified. Block names in the texts are those of
 // new, followed by the old name if it differs.
-func Compare(old, new *Layout) []Cause {
+func Compare(old, new *File) []Cause {
 	if old.Unverified != new.Unverified {
 		same := *old
 		same.Unverified = new.Unverified
@@ -162,7 +162,7 @@ func (c *comparison) functions() {
 }
 
 // entry returns the first block of a function, -1 if it has none.
-func (c *comparison) entry(l *Layout, f Func) int {
+func (c *comparison) entry(l *File, f Func) int {
 	if f.First < f.Last && f.First < len(l.Blocks) {
 		return f.First
 	}
@@ -179,7 +179,7 @@ func funcSize(f Func) string {
 
 // before returns the number of bytes of a function before its first block's code, -1 if it is not
 // known.
-func before(l *Layout, f Func) int {
+func before(l *File, f Func) int {
 	if f.Offset < 0 || f.First >= f.Last || l.Blocks[f.First].Offset < 0 {
 		return -1
 	}

@@ -35,7 +35,7 @@ func over(in bytecode.Insn, n int) bytecode.Insn {
 func times(in bytecode.Insn, n int) []bytecode.Insn { return slices.Repeat([]bytecode.Insn{in}, n) }
 
 // layoutFor compiles instructions.
-func layoutFor(t *testing.T, profile string, parts ...[]bytecode.Insn) *golden.Layout {
+func layoutFor(t *testing.T, profile string, parts ...[]bytecode.Insn) *golden.File {
 	t.Helper()
 	insns := slices.Concat(parts...)
 	p := &bytecode.Program{Name: "f", Section: "xdp", Type: "xdp", Insns: insns,
@@ -65,7 +65,7 @@ func TestCompare(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name     string
-		old, new *golden.Layout
+		old, new *golden.File
 		want     []string // each in some cause
 		not      string   // in no cause
 	}{

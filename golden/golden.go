@@ -58,10 +58,10 @@ type Input struct {
 	Unverified bool
 }
 
-// Layout is the content of a golden file. Names are in the form that Word gives.
-type Layout struct {
+// File is the content of a golden file. Names are in the form that Word gives.
+type File struct {
 	Profile string
-	// Unverified reports whether nothing was compared with the profile's kernel. Layouts that
+	// Unverified reports whether nothing was compared with the profile's kernel. Files that
 	// differ only in it count as equal.
 	Unverified bool
 	Program    string
@@ -85,7 +85,7 @@ type Layout struct {
 // Part is a submitted part other than the instructions.
 type Part struct{ Name, Text string }
 
-// Func is a function of a Layout.
+// Func is a function of a File.
 type Func struct {
 	Name string
 	// Offset and Len are its bytes in the image; Offset is -1 if the verifier removes the
@@ -120,7 +120,7 @@ type Ending struct {
 	Detail   string // "15 of 15, table BPF.JT.0.0[0..14]"
 }
 
-// Table is a jump table of a Layout.
+// Table is a jump table of a File.
 type Table struct {
 	Name    string
 	Entries []Entry

@@ -44,7 +44,7 @@ func analyse(t testing.TB, file, profile string) []*pipeline.Analysis {
 }
 
 // layoutOf returns the layout of an analysis.
-func layoutOf(a *pipeline.Analysis) *golden.Layout {
+func layoutOf(a *pipeline.Analysis) *golden.File {
 	return golden.Of(golden.Input{Program: a.Program, Succ: a.Succ, Xlated: a.Rewrite.Xlated, Funcs: a.Rewrite.Program.Funcs,
 		Image: a.Image, Unpredicted: len(a.Rewrite.Unpredicted)})
 }

@@ -20,7 +20,7 @@ type matching struct {
 // match pairs blocks: in functions of the same name, blocks with the same instructions in the
 // same order; between two such pairs, blocks that end alike; then blocks with unique
 // instructions, wherever they are.
-func match(old, new *Layout) *matching {
+func match(old, new *File) *matching {
 	m := &matching{toNew: none(len(old.Blocks)), toOld: none(len(new.Blocks)), moved: make([]bool, len(new.Blocks))}
 	m.matchFuncs(old, new)
 	for _, f := range m.funcs {
@@ -43,7 +43,7 @@ func none(n int) []cfg.BlockID {
 
 // matchFuncs pairs functions with the same name, the first if there are several. The entry
 // functions are a pair whatever their names.
-func (m *matching) matchFuncs(old, new *Layout) {
+func (m *matching) matchFuncs(old, new *File) {
 	byName := map[string]int{}
 	for i := len(old.Funcs) - 1; i >= 0; i-- {
 		byName[old.Funcs[i].Name] = i
@@ -71,7 +71,7 @@ func (m *matching) matchFuncs(old, new *Layout) {
 func key(b *Block) uint64 { return shape.String(b.Hash + b.Ending.Op) }
 
 // keys returns the keys of the blocks of a function.
-func keys(l *Layout, f Func) []uint64 {
+func keys(l *File, f Func) []uint64 {
 	out := make([]uint64, 0, f.Last-f.First)
 	for i := f.First; i < f.Last; i++ {
 		out = append(out, key(&l.Blocks[i]))
@@ -84,14 +84,14 @@ func (m *matching) pair(o, n int) {
 }
 
 // inFunc pairs the blocks of two functions that have the same instructions.
-func (m *matching) inFunc(old, new *Layout, of, nf Func) {
+func (m *matching) inFunc(old, new *File, of, nf Func) {
 	for _, p := range align.Pairs(keys(old, of), keys(new, nf)) {
 		m.pair(of.First+p.A, nf.First+p.B)
 	}
 }
 
 // between pairs blocks that lie between two pairs and end alike; their instructions changed.
-func (m *matching) between(old, new *Layout, of, nf Func) {
+func (m *matching) between(old, new *File, of, nf Func) {
 	o := of.First
 	for n := nf.First; n <= nf.Last; n++ {
 		if n < nf.Last && m.toOld[n] == cfg.NoBlock {
@@ -111,7 +111,7 @@ func (m *matching) between(old, new *Layout, of, nf Func) {
 }
 
 // gap pairs the blocks of a gap that look alike.
-func (m *matching) gap(old, new *Layout, o, n [2]int) {
+func (m *matching) gap(old, new *File, o, n [2]int) {
 	rows, cols := o[1]-o[0], n[1]-n[0]
 	if rows <= 0 || cols <= 0 {
 		return
@@ -148,7 +148,7 @@ func opWord(b *Block) string {
 }
 
 // endings returns a key of how each block of a range ends.
-func endings(l *Layout, r [2]int) []uint64 {
+func endings(l *File, r [2]int) []uint64 {
 	out := make([]uint64, 0, r[1]-r[0])
 	for i := r[0]; i < r[1]; i++ {
 		out = append(out, shape.String(opWord(&l.Blocks[i])))
@@ -158,9 +158,9 @@ func endings(l *Layout, r [2]int) []uint64 {
 
 // elsewhere pairs the remaining blocks whose instructions no other remaining block has: they were
 // moved.
-func (m *matching) elsewhere(old, new *Layout) {
+func (m *matching) elsewhere(old, new *File) {
 	const many = -1
-	rest := func(l *Layout, to []cfg.BlockID) map[uint64]int {
+	rest := func(l *File, to []cfg.BlockID) map[uint64]int {
 		at := map[uint64]int{}
 		for i := range l.Blocks {
 			if to[i] != cfg.NoBlock {

@@ -32,7 +32,7 @@ type maker struct {
 }
 
 // Of returns the layout of an analysed program.
-func Of(in Input) *Layout {
+func Of(in Input) *File {
 	g := in.Succ.Graph
 	m := &maker{
 		in: in, places: layout.Of(g, in.Xlated, in.Funcs, in.Image),
@@ -42,7 +42,7 @@ func Of(in Input) *Layout {
 	for i := range in.Succ.Indirect {
 		m.indirect[in.Succ.Indirect[i].PC] = &in.Succ.Indirect[i]
 	}
-	l := &Layout{
+	l := &File{
 		Profile: Word(in.Image.Profile), Unverified: in.Unverified, Program: Word(in.Program.Name),
 		Insns: len(in.Program.Insns), Xlated: len(in.Image.Offsets), Image: len(in.Image.Code),
 		Hash: Hash(in.Program), Code: hashBytes(in.Image.Code), Unpredicted: in.Unpredicted,

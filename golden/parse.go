@@ -12,22 +12,22 @@ import (
 
 // The errors of Parse.
 var (
-	ErrNotLayout = errors.New("not a bpfcfg layout file")
+	ErrNotGolden = errors.New("not a bpfcfg layout file")
 	ErrVersion   = errors.New("layout file of another format version")
 )
 
 // Parse reads golden text. It accepts exactly what Text writes. The error names the first line
-// that differs, or wraps ErrNotLayout or ErrVersion. Memory is linear in the text.
-func Parse(text string) (*Layout, error) {
+// that differs, or wraps ErrNotGolden or ErrVersion. Memory is linear in the text.
+func Parse(text string) (*File, error) {
 	first, _, _ := strings.Cut(text, "\n")
 	rest, ok := strings.CutPrefix(first, "# bpfcfg layout ")
 	if !ok {
-		return nil, fmt.Errorf("%w: it does not begin with \"# bpfcfg layout\"", ErrNotLayout)
+		return nil, fmt.Errorf("%w: it does not begin with \"# bpfcfg layout\"", ErrNotGolden)
 	}
 	if v := strings.TrimSuffix(rest, "\r"); v != strconv.Itoa(FormatVersion) {
 		return nil, fmt.Errorf("%w: %.20q, this bpfcfg reads %d", ErrVersion, v, FormatVersion)
 	}
-	p := &parser{l: &Layout{}}
+	p := &parser{l: &File{}}
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
@@ -39,7 +39,7 @@ func Parse(text string) (*Layout, error) {
 		}
 	}
 	if p.l.Program == "" {
-		return nil, fmt.Errorf("%w: it ends before the line \"program\"", ErrNotLayout)
+		return nil, fmt.Errorf("%w: it ends before the line \"program\"", ErrNotGolden)
 	}
 	if err := p.same(text); err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func common(a, b string) int {
 }
 
 // parser holds the layout so far.
-type parser struct{ l *Layout }
+type parser struct{ l *File }
 
 var errForm = errors.New("not a layout line")
 

@@ -15,7 +15,7 @@ const rowEntries = 16
 const unverified = " (unverified)"
 
 // Text returns the layout as golden text. Parse is the inverse.
-func (l *Layout) Text() string {
+func (l *File) Text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# bpfcfg layout %d\n", FormatVersion)
 	b.WriteString("profile " + l.Profile)

@@ -8,7 +8,7 @@ import (
 // TestUnverified checks the word on a kernel that nothing was compared with: it is read
 // back, and a file without it, of older versions, is no other layout.
 func TestUnverified(t *testing.T) {
-	l := &Layout{Profile: "linux-next", Unverified: true, Program: "f", Insns: 1, Xlated: 1, Image: 1, Hash: "0", Code: "0"}
+	l := &File{Profile: "linux-next", Unverified: true, Program: "f", Insns: 1, Xlated: 1, Image: 1, Hash: "0", Code: "0"}
 	text := l.Text()
 	if !strings.Contains(text, "\nprofile linux-next (unverified)\n") {
 		t.Error(text)

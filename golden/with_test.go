@@ -44,12 +44,12 @@ func TestWith(t *testing.T) {
 	} {
 		p := base()
 		c.change(p)
-		cmp := &comparison{old: &Layout{With: with(base())}, new: &Layout{With: with(p)}}
+		cmp := &comparison{old: &File{With: with(base())}, new: &File{With: with(p)}}
 		if !cmp.parts() || !slices.ContainsFunc(cmp.out, func(x Cause) bool { return strings.HasPrefix(x.Text, c.want) }) {
 			t.Errorf("no cause says %q: %v", c.want, cmp.out)
 		}
 	}
-	if same := (&comparison{old: &Layout{With: with(base())}, new: &Layout{With: with(base())}}); same.parts() {
+	if same := (&comparison{old: &File{With: with(base())}, new: &File{With: with(base())}}); same.parts() {
 		t.Errorf("the same program differs: %v", same.out)
 	}
 }

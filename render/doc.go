@@ -3,10 +3,10 @@
 // linked to its bytes.
 //
 //	scene := &render.Scene{Title: "dispatch", Funcs: …, Blocks: …, Edges: …}
-//	layout, err := render.Place(scene, render.PlaceOptions{})
-//	svg := render.SVG(scene, layout, render.SVGOptions{})
+//	placement, err := render.Place(scene, render.PlaceOptions{})
+//	svg := render.SVG(scene, placement)
 //
-// A Scene is what to draw, a Layout where everything goes: rectangles and
+// A Scene is what to draw; a Placement is where everything goes: rectangles and
 // routes in integer pixels, no text and no colour. SVG, HTML, DOT, Mermaid and
 // JSON are written from the two. The same Scene gives the same bytes on every
 // run and machine.

@@ -15,13 +15,13 @@ import (
 // link between them, is one group with the id "b" and the block's index, so
 // that a style sheet alone can light up the whole and "#b7" in an address leads
 // to it.
-func Draw(s *Scene, l *Layout) *display.Picture {
+func Draw(s *Scene, l *Placement) *display.Picture {
 	return draw(s, l, false)
 }
 
 // draw is Draw, for a page that makes the titles of lines and pieces, and the labels of
 // blocks, itself.
-func draw(s *Scene, l *Layout, untitled bool) *display.Picture {
+func draw(s *Scene, l *Placement, untitled bool) *display.Picture {
 	p := &display.Picture{W: l.W, H: l.H, Title: visible.Text(s.Title), Desc: s.describe(l)}
 	p.Parts = func(yield func(display.Item) bool) {
 		d := newDrawing(s, l)
@@ -54,15 +54,15 @@ func draw(s *Scene, l *Layout, untitled bool) *display.Picture {
 // fonts or other references to the outside. It shows as it is in browsers and
 // README files; librsvg and Inkscape, which know less CSS, show the light
 // colours.
-func SVG(s *Scene, l *Layout) []byte { return SVGScheme(s, l, "") }
+func SVG(s *Scene, l *Placement) []byte { return SVGScheme(s, l, "") }
 
 // SVGScheme is SVG in the colours of one scheme, whatever the reader's.
-func SVGScheme(s *Scene, l *Layout, scheme display.Scheme) []byte {
+func SVGScheme(s *Scene, l *Placement, scheme display.Scheme) []byte {
 	return display.SVG(Draw(s, l), theme(), scheme)
 }
 
 // Paint draws a scene for packages raster and pdf.
-func Paint(s *Scene, l *Layout, scheme display.Scheme) *display.Drawing {
+func Paint(s *Scene, l *Placement, scheme display.Scheme) *display.Drawing {
 	return display.Paint(Draw(s, l), theme(), scheme)
 }
 
@@ -84,7 +84,7 @@ func (s *Scene) stamp() (class, text string) {
 }
 
 // describe says in a sentence what the picture shows, for those who do not see it.
-func (s *Scene) describe(l *Layout) string {
+func (s *Scene) describe(l *Placement) string {
 	var parts []string
 	if len(l.Blocks) > 0 {
 		parts = append(parts, fmt.Sprintf("control flow graph of %s with %s and %s", visible.Count(len(s.Funcs), "function"),
@@ -107,7 +107,7 @@ func (s *Scene) describe(l *Layout) string {
 // drawing is a list under construction.
 type drawing struct {
 	*viewer
-	l     *Layout
+	l     *Placement
 	items []display.Item // of the open groups, one after the other
 
 	// What items of the part at hand are made of.
@@ -138,7 +138,7 @@ type drawing struct {
 	hottest  uint64 // greatest count
 }
 
-func newDrawing(s *Scene, l *Layout) *drawing {
+func newDrawing(s *Scene, l *Placement) *drawing {
 	d := &drawing{viewer: newViewer(s, l.Detail, l.Given), l: l, hottest: s.hottest()}
 	d.branches = make([]bool, len(s.Blocks))
 	d.succs, d.preds = make([][]int, len(s.Blocks)), make([][]int, len(s.Blocks))

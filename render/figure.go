@@ -27,10 +27,10 @@ const (
 
 // placeFigure places a figure. How wide a drawing comes out only the drawing tells:
 // rows of boxes are made narrower until it fits its column.
-func placeFigure(ctx context.Context, s *Scene, opt PlaceOptions) (*Layout, error) {
+func placeFigure(ctx context.Context, s *Scene, opt PlaceOptions) (*Placement, error) {
 	const most = 200 // blocks of a figure that is worth the time
 	_, ours := opt.Engine.(Layered)
-	var best *Layout
+	var best *Placement
 	for _, percent := range []int{100, 85, 75, 65, 55, 45, 35} {
 		if ours {
 			opt.Engine = Layered{Options: layered.Options{MaxWidth: figureWidth * percent / 100, MaxHeight: -1, Slack: 40,
@@ -53,7 +53,7 @@ func placeFigure(ctx context.Context, s *Scene, opt PlaceOptions) (*Layout, erro
 }
 
 // placeFigureStrip places tables and machine code right of the graph, which ends at x.
-func (l *Layout) placeFigureStrip(s *Scene, x, top, bottom int) (right, newBottom int) {
+func (l *Placement) placeFigureStrip(s *Scene, x, top, bottom int) (right, newBottom int) {
 	at := Rect{x + figureGap, top + 24, figureStrip, max(bottom-top-24, 200)}
 	st := newStrip(s.Image, at, figureCell)
 	if n := len(s.Tables); n > 0 {
@@ -84,7 +84,7 @@ type profile []int
 
 const profileStep = 8
 
-func (l *Layout) profile(bottom int) *profile {
+func (l *Placement) profile(bottom int) *profile {
 	p := make(profile, bottom/profileStep+1)
 	for _, r := range slices.Concat(l.Blocks, l.framesOf()) {
 		p.fill(r)
@@ -100,7 +100,7 @@ func (l *Layout) profile(bottom int) *profile {
 }
 
 // framesOf returns the frames of functions that are drawn.
-func (l *Layout) framesOf() []Rect {
+func (l *Placement) framesOf() []Rect {
 	if len(l.Funcs) == 1 {
 		return nil
 	}

@@ -31,7 +31,7 @@ func TestGolden(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, s.Name+".layout.json", render.LayoutJSON(l))
+			golden(t, s.Name+".layout.json", render.PlacementJSON(l))
 			golden(t, s.Name+".svg", render.SVG(s.Scene, l))
 		})
 	}

@@ -23,15 +23,15 @@ var (
 
 // Page is a program of an HTML page.
 type Page struct {
-	Scene  *Scene
-	Layout *Layout // of Scene
+	Scene     *Scene
+	Placement *Placement // of Scene
 }
 
 // HTML writes a page around the drawing of SVG that opens without a network:
 // pan, zoom, a small map, search, and all of a block at a click. Its content
 // security policy allows the page's own script and style sheets by their
 // hashes and nothing else.
-func HTML(s *Scene, l *Layout) ([]byte, error) {
+func HTML(s *Scene, l *Placement) ([]byte, error) {
 	return HTMLPages(s.Title, []Page{{s, l}})
 }
 
@@ -41,7 +41,7 @@ func HTML(s *Scene, l *Layout) ([]byte, error) {
 func HTMLPages(title string, pages []Page) ([]byte, error) {
 	var p Pages
 	for _, page := range pages {
-		if err := p.Add(page.Scene, page.Layout); err != nil {
+		if err := p.Add(page.Scene, page.Placement); err != nil {
 			return nil, err
 		}
 	}
@@ -60,7 +60,7 @@ type Pages struct {
 }
 
 // Add adds a program. The error is that of writing its data as JSON.
-func (p *Pages) Add(s *Scene, l *Layout) error {
+func (p *Pages) Add(s *Scene, l *Placement) error {
 	i := len(p.keys)
 	p.keys = append(p.keys, p.key(s.Title))
 	data := payloads{program: i, texts: &p.texts, packer: &p.packer}

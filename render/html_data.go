@@ -131,7 +131,7 @@ type pagePart struct {
 	Lines []string `json:"lines"`
 }
 
-func newPageData(s *Scene, l *Layout, key string) *pageData {
+func newPageData(s *Scene, l *Placement, key string) *pageData {
 	d := &pageData{Key: key, Head: string(display.SVGHead(Draw(s, l), theme())), W: l.W, H: l.H,
 		Funcs: []string{}, Entries: []int{}, Frames: []int{}, Func: []int{},
 		Flags: []int{}, Slots: steps{by: 2}, Boxes: steps{by: 4}, Loops: []int{}, Pieces: steps{by: 5},
@@ -269,7 +269,7 @@ func set(m map[int]string, i int, s string) {
 }
 
 // strip adds where the machine code lies.
-func (d *pageData) strip(s *Scene, l *Layout) {
+func (d *pageData) strip(s *Scene, l *Placement) {
 	st := l.Strip
 	d.Strip, d.Len = []int{st.X, st.Y, st.W, st.H}, st.Len
 	seen := make([]bool, len(s.Blocks))

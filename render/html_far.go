@@ -32,7 +32,7 @@ const pageChunk = 192
 // addDrawing writes the drawing of a windowed program in parts: what is under and over
 // the blocks, always in the document; blocks; tables. Loops are left out: the script
 // draws them.
-func (p *payloads) addDrawing(s *Scene, l *Layout) {
+func (p *payloads) addDrawing(s *Scene, l *Placement) {
 	frame, blocks, tables := p.list(), p.list(), p.list()
 	frame.add(0)
 	n, under := 0, 0
@@ -72,7 +72,7 @@ func (p *payloads) addDrawing(s *Scene, l *Layout) {
 }
 
 // addWhole writes the drawing of a program that is in the document as a whole.
-func (p *payloads) addWhole(s *Scene, l *Layout) {
+func (p *payloads) addWhole(s *Scene, l *Placement) {
 	p.addList("svg", draw(s, l, true))
 }
 
@@ -95,7 +95,7 @@ func (p *payloads) list() *listWriter {
 }
 
 // pageSVG writes the drawing of a program for a page, which has the style sheet.
-func pageSVG(s *Scene, l *Layout) []byte {
+func pageSVG(s *Scene, l *Placement) []byte {
 	picture := Draw(s, l)
 	out := display.SVGHead(picture, theme())
 	for it := range picture.Parts {
@@ -105,7 +105,7 @@ func pageSVG(s *Scene, l *Layout) []byte {
 }
 
 // newFarData returns what is painted from afar.
-func newFarData(s *Scene, l *Layout) *farData {
+func newFarData(s *Scene, l *Placement) *farData {
 	d := &farData{Wires: []int{}, Arcs: steps{by: 4}, Hubs: []int{}, Tables: []int{}, Reach: []int{}}
 	for _, h := range l.Hubs {
 		d.Hubs = append(d.Hubs, h.X, h.Y, h.W, h.H)
@@ -120,7 +120,7 @@ func newFarData(s *Scene, l *Layout) *farData {
 }
 
 // tableArea returns the box of a table and of its lines to the strip.
-func tableArea(l *Layout, t int) Rect {
+func tableArea(l *Placement, t int) Rect {
 	r, st := l.Tables[t], l.Strip
 	if st == nil {
 		return r
@@ -136,7 +136,7 @@ func tableArea(l *Layout, t int) Rect {
 }
 
 // addWires adds the lines, each to the block whose markup it is in.
-func (d *farData) addWires(s *Scene, l *Layout) {
+func (d *farData) addWires(s *Scene, l *Placement) {
 	for i := range l.Lines {
 		w := &l.Lines[i]
 		e := &s.Edges[w.Edges[0]]

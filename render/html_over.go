@@ -45,7 +45,7 @@ func through(into, box []int) []int {
 }
 
 // addOverview writes the folded drawing of a program, and reports whether there is one.
-func (p *payloads) addOverview(s *Scene, l *Layout) (bool, error) {
+func (p *payloads) addOverview(s *Scene, l *Placement) (bool, error) {
 	if len(l.Blocks) == 0 {
 		return false, nil
 	}

@@ -104,7 +104,7 @@ func (p *payloads) addJSON(kind string, number int, v any) error {
 // addProgram writes all payloads of a program. The drawing is among them unless the
 // program is small and the first: then the caller puts it into the document.
 func (p *payloads) addProgram(page Page, key string) error {
-	s, l := page.Scene, page.Layout
+	s, l := page.Scene, page.Placement
 	d := newPageData(s, l, key)
 	d.Windowed, d.Chunk = windowed(s), pageChunk
 	if d.Windowed {

@@ -2,13 +2,13 @@ package render
 
 import "encoding/json"
 
-// LayoutJSON returns the layout as JSON: integers and index lists, one line
-// for each element of the long lists, so that two layouts can be compared with
+// PlacementJSON returns a placement as JSON: integers and index lists, one line
+// for each element of the long lists, so that two placements can be compared with
 // diff.
-func LayoutJSON(l *Layout) []byte {
+func PlacementJSON(l *Placement) []byte {
 	type document struct {
 		Schema string `json:"schema"`
-		*Layout
+		*Placement
 	}
 	out, err := json.Marshal(document{"bpfcfg/1", l})
 	if err != nil {

@@ -46,7 +46,7 @@ func (d *drawing) flow(items []legendItem, f func(it *legendItem, x, y int)) int
 }
 
 // legendHeight returns the height that the legend takes in l.Legend.
-func legendHeight(s *Scene, l *Layout) int {
+func legendHeight(s *Scene, l *Placement) int {
 	d := &drawing{viewer: newViewer(s, l.Detail, l.Given), l: l}
 	return max(46, d.flow(d.legendItems(), func(*legendItem, int, int) {}))
 }

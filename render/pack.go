@@ -41,7 +41,7 @@ func shelve(fs []*placed, maxWidth int) (w, h int) {
 }
 
 // assemble moves the functions to their places.
-func (l *Layout) assemble(s *Scene, fs []*placed, x0, y0 int) {
+func (l *Placement) assemble(s *Scene, fs []*placed, x0, y0 int) {
 	l.Funcs = make([]Rect, len(s.Funcs))
 	l.Blocks = make([]Rect, len(s.Blocks))
 	for _, f := range fs {

@@ -23,13 +23,13 @@ const (
 
 // Place decides where everything goes. It fails when the scene is not
 // consistent or the engine does.
-func Place(s *Scene, opt PlaceOptions) (*Layout, error) {
+func Place(s *Scene, opt PlaceOptions) (*Placement, error) {
 	return PlaceContext(context.Background(), s, opt)
 }
 
 // PlaceContext decides where everything goes, like Place. When the context
 // ends first it returns the context's error.
-func PlaceContext(ctx context.Context, s *Scene, opt PlaceOptions) (*Layout, error) {
+func PlaceContext(ctx context.Context, s *Scene, opt PlaceOptions) (*Placement, error) {
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
@@ -46,8 +46,8 @@ func PlaceContext(ctx context.Context, s *Scene, opt PlaceOptions) (*Layout, err
 }
 
 // place places a scene that is consistent, by options that are complete.
-func place(ctx context.Context, s *Scene, opt PlaceOptions) (*Layout, error) {
-	l := &Layout{Engine: opt.Engine.Name(), Detail: opt.Detail}
+func place(ctx context.Context, s *Scene, opt PlaceOptions) (*Placement, error) {
+	l := &Placement{Engine: opt.Engine.Name(), Detail: opt.Detail}
 	top := margin + titleHeight(opt.Detail) + mismatchHeight(s)
 	right, bottom := margin, top
 	if opt.View != ViewLayout {
@@ -121,7 +121,7 @@ type placed struct {
 type Node = layered.Node
 
 // placeFuncs lays out every function for itself.
-func placeFuncs(ctx context.Context, s *Scene, opt PlaceOptions, l *Layout) ([]*placed, error) {
+func placeFuncs(ctx context.Context, s *Scene, opt PlaceOptions, l *Placement) ([]*placed, error) {
 	blocks := make([][]int, len(s.Funcs))
 	for b := range s.Blocks {
 		blocks[s.Blocks[b].Func] = append(blocks[s.Blocks[b].Func], b)

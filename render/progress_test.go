@@ -32,7 +32,7 @@ func TestProgress(t *testing.T) {
 	if last != all || calls < 8 || len(phases) < 4 {
 		t.Errorf("%d calls, phases %v, %d of %d at the end", calls, phases, last, all)
 	}
-	if string(render.LayoutJSON(l)) != string(render.LayoutJSON(want)) {
+	if string(render.PlacementJSON(l)) != string(render.PlacementJSON(want)) {
 		t.Error("progress changes the layout")
 	}
 }

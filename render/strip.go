@@ -19,7 +19,7 @@ const (
 
 // placeStrip places the machine code half right of x, between top and the
 // bottom of the other half, and returns the new right and bottom.
-func (l *Layout) placeStrip(s *Scene, x, top, bottom int, columns bool) (right, newBottom int) {
+func (l *Placement) placeStrip(s *Scene, x, top, bottom int, columns bool) (right, newBottom int) {
 	if l.Detail == DetailFigure {
 		return l.placeFigureStrip(s, x, top, bottom)
 	}
@@ -55,7 +55,7 @@ func (l *Layout) placeStrip(s *Scene, x, top, bottom int, columns bool) (right, 
 }
 
 // placeBeside places what belongs to the strip: jumps, tables, links.
-func (l *Layout) placeBeside(s *Scene, top, bottom int) (right, newBottom int) {
+func (l *Placement) placeBeside(s *Scene, top, bottom int) (right, newBottom int) {
 	st := l.Strip
 	st.Aims, st.Feeds = make([][]Aim, len(s.Tables)), make([][]Aim, len(s.Tables))
 	right = st.placeArcs(s)
@@ -188,7 +188,7 @@ func (ls *lanes) set(i, a, b, lo, hi, n int) {
 	ls.set(2*i+1, mid+1, b, lo, hi, n)
 }
 
-func (l *Layout) tableWidth(s *Scene, rows []tableLine) int {
+func (l *Placement) tableWidth(s *Scene, rows []tableLine) int {
 	c := tableColumns(s, rows, l.Detail.limits())
 	return c.width()
 }
@@ -205,7 +205,7 @@ func (st *Strip) middle(rows []tableLine) int {
 }
 
 // aimTable sets the ends of the lines between a table and the strip.
-func (l *Layout) aimTable(s *Scene, t int) {
+func (l *Placement) aimTable(s *Scene, t int) {
 	st, r := l.Strip, l.Tables[t]
 	rows := tableRows(&s.Tables[t])
 	g := gridOf(len(rows), st.H)
@@ -229,7 +229,7 @@ func (l *Layout) aimTable(s *Scene, t int) {
 // placeLinks ties each block to its first piece with a line through the
 // gutter: of the older image, if that has one. The ends on the left are in the
 // order of the blocks' places, moved apart as little as their names need.
-func (l *Layout) placeLinks(s *Scene) {
+func (l *Placement) placeLinks(s *Scene) {
 	st := l.Strip
 	if len(l.Funcs) == 0 {
 		return

@@ -18,7 +18,7 @@ const (
 
 // foldStrip divides the strip into columns of about the height of r, if it is to be much
 // higher, and reports whether it is.
-func (l *Layout) foldStrip(s *Scene, r Rect) bool {
+func (l *Placement) foldStrip(s *Scene, r Rect) bool {
 	m := s.Image
 	total := min(cellLeast*len(m.Pieces), 8*m.Len)
 	limit := max(r.H, minStrip)

@@ -41,7 +41,7 @@ func (g tableGrid) column(r Rect, i int) Rect {
 
 // placeTables puts the tables right of the strip, each as near to the code that
 // it points to as the others leave room for.
-func (l *Layout) placeTables(s *Scene, right, top, bottom int) (int, int) {
+func (l *Placement) placeTables(s *Scene, right, top, bottom int) (int, int) {
 	if len(s.Tables) == 0 {
 		return right, bottom
 	}
@@ -49,7 +49,7 @@ func (l *Layout) placeTables(s *Scene, right, top, bottom int) (int, int) {
 }
 
 // tablesAt puts the tables at x.
-func (l *Layout) tablesAt(s *Scene, x, top, bottom int) (int, int) {
+func (l *Placement) tablesAt(s *Scene, x, top, bottom int) (int, int) {
 	st, n := l.Strip, len(s.Tables)
 	widest := 0
 	l.Tables = make([]Rect, n)

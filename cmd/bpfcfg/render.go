@@ -140,8 +140,8 @@ func (c *renderCmd) draw(std streams, proc *process, s input.Source, prof jit.Pr
 // drawn is the picture of a program.
 type drawn struct {
 	data    []byte
-	scene   *render.Scene  // for a page of several programs
-	layout  *render.Layout // likewise, nil for others
+	scene   *render.Scene     // for a page of several programs
+	layout  *render.Placement // likewise, nil for others
 	remarks []string
 	err     error
 }

@@ -45,7 +45,7 @@ func (d drawing) draw(s *render.Scene) ([]byte, error) {
 	}
 	switch d.format {
 	case "json":
-		return render.LayoutJSON(l), nil
+		return render.PlacementJSON(l), nil
 	case "html":
 		return render.HTML(s, l)
 	case "png":
@@ -58,7 +58,7 @@ func (d drawing) draw(s *render.Scene) ([]byte, error) {
 }
 
 // place lays the scene out with the chosen engine.
-func (d drawing) place(s *render.Scene) (*render.Layout, error) {
+func (d drawing) place(s *render.Scene) (*render.Placement, error) {
 	opt := render.PlaceOptions{View: render.View(d.view), Columns: d.format != "html" && d.format != "json"}
 	if d.style == "figure" {
 		opt.Detail = render.DetailFigure
@@ -105,7 +105,7 @@ func fittingScale(dr *display.Drawing) (scale float64, less bool) {
 }
 
 // png paints the picture. Without --scale one that is too large gets smaller.
-func (d drawing) png(s *render.Scene, l *render.Layout) ([]byte, error) {
+func (d drawing) png(s *render.Scene, l *render.Placement) ([]byte, error) {
 	dr := render.Paint(s, l, display.Scheme(d.scheme))
 	opt := raster.Options{Scale: d.scale}
 	if opt.Scale == 0 {
@@ -130,7 +130,7 @@ func (d drawing) png(s *render.Scene, l *render.Layout) ([]byte, error) {
 }
 
 // pdf writes the picture as a PDF file.
-func (d drawing) pdf(s *render.Scene, l *render.Layout) ([]byte, error) {
+func (d drawing) pdf(s *render.Scene, l *render.Placement) ([]byte, error) {
 	dr := render.Paint(s, l, display.Scheme(d.scheme))
 	var b bytes.Buffer
 	st, err := pdf.Write(&b, dr)

@@ -64,7 +64,7 @@ type Cause struct {
 }
 
 // Action compares or writes one golden file.
-type Action func(path string, l *golden.Layout, lines LineOf) (Result, error)
+type Action func(path string, l *golden.File, lines LineOf) (Result, error)
 
 // LineOf returns the C line of a block.
 type LineOf func(cfg.BlockID) (bytecode.Line, bool)
@@ -97,7 +97,7 @@ func (j *Job) Do(programs *Cache, act Action) (Result, error) {
 }
 
 // Check compares one golden file with a layout; without one it is stale.
-func Check(path string, l *golden.Layout, lines LineOf) (Result, error) {
+func Check(path string, l *golden.File, lines LineOf) (Result, error) {
 	r := Result{File: path}
 	if l == nil {
 		r.Status, r.Note = Stale, "its program no longer exists: golden update removes it"
@@ -122,13 +122,13 @@ func Check(path string, l *golden.Layout, lines LineOf) (Result, error) {
 // Update returns the action that makes golden files below a directory hold layouts, and removes
 // those without one. Write writes a file.
 func Update(dir string, write func(path string, data []byte) error) Action {
-	return func(path string, l *golden.Layout, lines LineOf) (Result, error) {
+	return func(path string, l *golden.File, lines LineOf) (Result, error) {
 		return update(dir, write, path, l, lines)
 	}
 }
 
 // update makes one golden file hold a layout; without one it is removed.
-func update(dir string, write func(string, []byte) error, path string, l *golden.Layout, lines LineOf) (Result, error) {
+func update(dir string, write func(string, []byte) error, path string, l *golden.File, lines LineOf) (Result, error) {
 	r := Result{File: path}
 	if l == nil {
 		r.Status, r.Note = Removed, "its program no longer exists"
@@ -180,7 +180,7 @@ func makeDirs(root, dir string) error {
 }
 
 // readGolden reads a golden file.
-func readGolden(path string) (*golden.Layout, error) {
+func readGolden(path string) (*golden.File, error) {
 	data, err := input.Read(path, nil)
 	if err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -195,7 +195,7 @@ func readGolden(path string) (*golden.Layout, error) {
 }
 
 // causes compares and adds C lines.
-func causes(old, l *golden.Layout, lines LineOf) []Cause {
+func causes(old, l *golden.File, lines LineOf) []Cause {
 	var out []Cause
 	for _, c := range golden.Compare(old, l) {
 		d := Cause{Kind: c.Kind, Old: int(c.Old), New: int(c.New), Text: c.Text}

@@ -96,7 +96,7 @@ func TestMarksFromAfar(t *testing.T) {
 		b.keys("f")
 		b.keys("0")
 		b.shot("far-" + mark)
-		boxes, err := json.Marshal(pg.Layout.Blocks)
+		boxes, err := json.Marshal(pg.Placement.Blocks)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +113,7 @@ func TestMarksFromAfar(t *testing.T) {
 				middle += dark(b.x + b.w / 2, b.y + b.h / 2);
 				above += dark(b.x + b.w / 2, b.y + b.h / 2 - size * 0.4);
 			}
-			return [n, middle / n, above / n]; })()`, boxes, pg.Layout.W, pg.Layout.H))
+			return [n, middle / n, above / n]; })()`, boxes, pg.Placement.W, pg.Placement.H))
 		if share[0] < 20 || share[1] < 0.4 || upright != (share[2] > 0.35) {
 			t.Errorf("%s: of %.0f boxes %.2f are dark in the middle and %.2f above it", mark, share[0], share[1], share[2])
 		}

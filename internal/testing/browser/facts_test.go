@@ -32,7 +32,7 @@ func TestFacts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := open(t, render.Page{Scene: s, Layout: l})
+	b := open(t, render.Page{Scene: s, Placement: l})
 	compared := 0
 	for i := 0; i < len(s.Blocks) && compared < 12; i += 1 + len(s.Blocks)/25 {
 		want := a.Succ.Facts.EntryText(cfg.BlockID(i))

@@ -22,7 +22,7 @@ func page(t *testing.T, s *render.Scene) render.Page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return render.Page{Scene: s, Layout: l}
+	return render.Page{Scene: s, Placement: l}
 }
 
 // two returns a page's two programs, with details and counts in the first.

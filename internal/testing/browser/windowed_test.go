@@ -161,8 +161,8 @@ func TestLongLines(t *testing.T) {
 	b := open(t, p)
 	b.keys("f")
 	seen := 0
-	for i := range p.Layout.Lines {
-		w := &p.Layout.Lines[i]
+	for i := range p.Placement.Lines {
+		w := &p.Placement.Lines[i]
 		length := 0
 		for j := w.First + 1; j <= w.Last; j++ {
 			length += max(w.Points[j].X-w.Points[j-1].X, w.Points[j-1].X-w.Points[j].X) +

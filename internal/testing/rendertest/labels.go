@@ -10,7 +10,7 @@ type Label struct {
 }
 
 // Hidden returns those of some labels that something is in the place of.
-func Hidden(l *render.Layout, labels []Label) []Label {
+func Hidden(l *render.Placement, labels []Label) []Label {
 	var out []Label
 	for i, p := range labels {
 		if p.Of = covered(l, p.Rect, labels[:i]); p.Of != "" {
@@ -21,7 +21,7 @@ func Hidden(l *render.Layout, labels []Label) []Label {
 }
 
 // covered says what is in a place, "" for nothing.
-func covered(l *render.Layout, r render.Rect, labels []Label) string {
+func covered(l *render.Placement, r render.Rect, labels []Label) string {
 	for i := range l.Lines {
 		pts := l.Lines[i].Points
 		for k := 1; k < len(pts); k++ {

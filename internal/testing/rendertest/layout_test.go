@@ -48,7 +48,7 @@ func inside(a, b render.Rect) bool {
 	return a.X >= b.X && a.Y >= b.Y && a.X+a.W <= b.X+b.W && a.Y+a.H <= b.Y+b.H
 }
 
-func checkBoxes(t *testing.T, s rendertest.Sample, l *render.Layout) {
+func checkBoxes(t *testing.T, s rendertest.Sample, l *render.Placement) {
 	t.Helper()
 	boxes := slices.Clone(l.Blocks)
 	for _, h := range l.Hubs {
@@ -75,7 +75,7 @@ func checkBoxes(t *testing.T, s rendertest.Sample, l *render.Layout) {
 
 // checkEdges checks that each edge within a function has a line or is named in
 // its block.
-func checkEdges(t *testing.T, s rendertest.Sample, l *render.Layout) {
+func checkEdges(t *testing.T, s rendertest.Sample, l *render.Placement) {
 	t.Helper()
 	shown := slices.Clone(l.Given)
 	for _, w := range l.Lines {
@@ -98,7 +98,7 @@ func checkEdges(t *testing.T, s rendertest.Sample, l *render.Layout) {
 
 // checkDepths checks that a block lies in as many areas as there are loops
 // around it. Hubs add loops of their own.
-func checkDepths(t *testing.T, s rendertest.Sample, l *render.Layout) {
+func checkDepths(t *testing.T, s rendertest.Sample, l *render.Placement) {
 	t.Helper()
 	if len(l.Hubs) > 0 {
 		return

@@ -46,7 +46,7 @@ const bentBy = 2
 // Measure measures a layout of any engine. Curves are taken as polygons of 16
 // sides for each segment. The time grows with the square of the lines that lie
 // above each other.
-func Measure(s *render.Scene, l *render.Layout) Measured {
+func Measure(s *render.Scene, l *render.Placement) Measured {
 	m := Measured{Boxes: len(l.Blocks) + len(l.Hubs), Lines: len(l.Lines), Given: len(l.Given)}
 	for _, f := range l.Funcs {
 		m.Area += f.W * f.H
@@ -193,7 +193,7 @@ func crossings(lines []render.Wire, all []segment) int {
 
 // through counts pairs of a line and a box inside which it runs, its own ends
 // but for their rims.
-func through(s *render.Scene, l *render.Layout, all []segment) int {
+func through(s *render.Scene, l *render.Placement, all []segment) int {
 	boxes := slices.Clone(l.Blocks)
 	for _, h := range l.Hubs {
 		boxes = append(boxes, h.Rect)

@@ -1,8 +1,8 @@
 package render
 
-// Layout is where everything of a picture goes, in pixels: rectangles and
+// Placement is where everything of a picture goes, in pixels: rectangles and
 // lines, no text and no colour. Indices are those of the Scene.
-type Layout struct {
+type Placement struct {
 	W      int    `json:"w"`
 	H      int    `json:"h"`
 	Engine string `json:"engine"` // "layered" or "dot"
