@@ -147,11 +147,20 @@ func (w *walker) derive(in bytecode.Insn) {
 			o.regs[bytecode.R0] = numberPlaces{}
 		}
 	case asm.LdXClass:
-		at, _ := w.slotsOf(in, s)
-		o.regs[d] = o.of(at)
+		w.deriveLoad(in)
 	case asm.StClass, asm.StXClass:
+		if in.Mode() == asm.AtomicMode && in.Imm == atomicLoadAcq {
+			w.deriveLoad(in)
+			break
+		}
 		w.deriveStore(in)
 	}
+}
+
+// deriveLoad is derive for loads.
+func (w *walker) deriveLoad(in bytecode.Insn) {
+	at, _ := w.slotsOf(in, in.Src)
+	w.cur.from.regs[in.Dst] = w.cur.from.of(at)
 }
 
 // deriveArg is derive for a store of an argument on the stack: the first one ends the life of those

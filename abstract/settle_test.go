@@ -208,6 +208,95 @@ func parts(seed uint64) *bytecode.Program {
 	return a.Program("parts")
 }
 
+// waysBack are ways of the number at fp-8 into r2: instructions, and those of a function f that they call.
+func waysBack() map[string][2]func(a *progen.Asm) {
+	const mov, movX, storeX, load = 0xb7, 0xbf, 0x7b, 0x79
+	one := func(code uint8, dst, src bytecode.Reg, off int16, imm int32) func(*progen.Asm) {
+		return func(a *progen.Asm) { a.Emit(code, dst, src, off, imm) }
+	}
+	all := func(parts ...func(*progen.Asm)) func(*progen.Asm) {
+		return func(a *progen.Asm) {
+			for _, f := range parts {
+				f(a)
+			}
+		}
+	}
+	get, call := one(load, 2, 10, -8, 0), func(a *progen.Asm) { a.Call("f") }
+	result := all(call, one(movX, 2, 0, 0, 0))
+	return map[string][2]func(a *progen.Asm){
+		"load":                  {get},
+		"load of a part":        {one(0x71, 2, 10, -8, 0)},
+		"signed load":           {one(0x81, 2, 10, -8, 0)},
+		"acquire":               {one(0xdb, 2, 10, -8, atomicLoadAcq)},
+		"release":               {all(get, one(0xdb, 10, 2, -16, atomicStoreRel), one(load, 2, 10, -16, 0))},
+		"fetch":                 {one(0xdb, 10, 2, -8, atomicFetch)},
+		"exchange":              {one(0xdb, 10, 2, -8, 0xe1)},
+		"compare and exchange":  {all(one(mov, 0, 0, 0, 7), one(0xdb, 10, 2, -8, atomicCmpXchg), one(movX, 2, 0, 0, 0))},
+		"sum":                   {all(one(load, 3, 10, -8, 0), one(0x0f, 2, 3, 0, 0))},
+		"argument":              {all(get, one(movX, 1, 2, 0, 0), result), one(movX, 0, 1, 0, 0)},
+		"argument on the stack": {all(get, one(storeX, 11, 2, -8, 0), result), one(load, 0, 11, 8, 0)},
+		"slot of the caller": {all(one(movX, 1, 10, 0, 0), one(0x07, 1, 0, 0, -8), result),
+			one(load, 0, 1, 0, 0)},
+		"stored for the caller": {all(get, one(movX, 1, 10, 0, 0), one(0x07, 1, 0, 0, -16), call, one(load, 2, 10, -16, 0)),
+			all(one(storeX, 1, 2, 0, 0), one(mov, 0, 0, 0, 0))},
+		"kept by the caller": {all(one(load, 7, 10, -8, 0), call, one(movX, 2, 7, 0, 0)),
+			all(one(mov, 7, 0, 0, 5), one(mov, 0, 0, 0, 0))},
+	}
+}
+
+// TestDecidesBack: a number that differs between two ways which meet decides a branch, however it gets
+// there, so neither way may be left out because of the other. Executions take both sides.
+func TestDecidesBack(t *testing.T) {
+	const mov, exit, store = 0xb7, 0x95, 0x7a
+	for name, way := range waysBack() {
+		var a progen.Asm
+		a.Func("main", false)
+		a.Emit(0x61, 3, 1, 0, 0)
+		a.Emit(store, 10, 0, -16, 0)
+		a.Emit(store, 10, 0, -8, 0)
+		a.If(0x15, 3, 0, 0, "meet")
+		a.Emit(store, 10, 0, -8, 1)
+		a.Label("meet")
+		for r := bytecode.R1; r <= bytecode.R5; r++ {
+			a.Emit(mov, r, 0, 0, 0)
+		}
+		for i := range 3 { // the verifier remembers a state after some jumps and instructions
+			a.Jump(fmt.Sprint("on", i))
+			a.Label(fmt.Sprint("on", i))
+			a.Emit(mov, 0, 0, 0, 0)
+			a.Emit(mov, 0, 0, 0, 0)
+		}
+		way[0](&a)
+		a.If(0x15, 2, 0, 1, "one")
+		a.Emit(mov, 0, 0, 0, 0)
+		a.Emit(exit, 0, 0, 0, 0)
+		a.Label("one")
+		a.Emit(mov, 0, 0, 0, 1)
+		a.Emit(exit, 0, 0, 0, 0)
+		one := a.PC() - 2
+		if way[1] != nil {
+			a.Func("f", false)
+			way[1](&a)
+			a.Emit(exit, 0, 0, 0, 0)
+		}
+		p := a.Program(name)
+		p.Type = "syscall"
+		for i := range p.Subprogs[1:] {
+			p.Subprogs[i+1].Params = 6
+		}
+		g, err := cfg.Build(p, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := newWalker(p, g, WalkOptions{Steps: 1000})
+		w.settles = true
+		w.all()
+		if zero := one - 2; w.out.Ending != AllPaths || w.places[zero].seen != cfg.Yes || w.places[one].seen != cfg.Yes {
+			t.Errorf("%s: %v; 0 is seen: %v, 1: %v", name, w.out.Ending, w.places[zero].seen, w.places[one].seen)
+		}
+	}
+}
+
 // onStack makes a program of constants that differ between paths which meet, and that functions get
 // on the stack, decide branches by, and hand on.
 func onStack(seed uint64) *bytecode.Program {
