@@ -156,6 +156,9 @@ func command(args []string, std streams, p *process) error {
 	if std.opener.Root, err = object.NewRoot(c.Root); err != nil {
 		return usagef("--root: %w", err)
 	}
+	if err = c.Target.fromProfiles(profilesNamed(ctx)); err != nil {
+		return err
+	}
 	std.types = c.Target.BTF
 	std.opener.In = std.in
 	std.opener.Guests = input.NewGuests(std.opener, p.starter(std))

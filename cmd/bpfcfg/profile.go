@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/bpfcfg/bpfcfg/internal/host"
@@ -25,16 +24,12 @@ func lookupProfile(std streams, name string) (jit.Profile, error) {
 		}
 		return r.Profile, nil
 	}
-	if strings.HasSuffix(name, ".json") {
-		data, err := input.Read(name, nil)
-		if err != nil {
-			return jit.Profile{}, inputError(fmt.Errorf("profile: %w", err))
+	if isProfileFile(name) {
+		f, err := readProfile(name)
+		if err == nil && len(f.BTF) > 0 && len(std.types) == 0 {
+			err = usagef("profile %s names types of a kernel, which count only with --profile: name them with --btf", name)
 		}
-		prof, err := jit.ParseProfile(data)
-		if err != nil {
-			return jit.Profile{}, inputError(fmt.Errorf("profile %s: %w", name, err))
-		}
-		return prof, nil
+		return f.Profile, err
 	}
 	prof, err := jit.LookupProfile(name)
 	if err != nil {
@@ -129,6 +124,13 @@ nothing.`
 
 // Run implements the verb.
 func (c *profileCmd) Run(std streams) error {
+	if isProfileFile(c.Name) {
+		f, err := readProfile(c.Name)
+		if err != nil {
+			return err
+		}
+		return writeJSON(std.out, f)
+	}
 	if c.Name != host.Name {
 		prof, err := lookupProfile(std, c.Name)
 		if err != nil {

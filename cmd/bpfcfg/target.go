@@ -21,6 +21,9 @@ type targetFlags struct {
 // hostTypes is the file in which Linux shows its own types; those of modules are beside it.
 const hostTypes = "/sys/kernel/btf/vmlinux"
 
+// hostWord names it.
+const hostWord = "host"
+
 // kernel reads what the flags name, nil when they name nothing.
 func (f *targetFlags) kernel() (*target.Kernel, error) {
 	if len(f.BTF) == 0 {
@@ -30,7 +33,7 @@ func (f *targetFlags) kernel() (*target.Kernel, error) {
 		return nil, nil
 	}
 	main := f.BTF[0]
-	if main == "host" {
+	if main == hostWord {
 		main = hostTypes
 	}
 	if st, err := os.Stat(main); err == nil && st.IsDir() {
