@@ -94,6 +94,7 @@ func (g *Guests) run(m ask.Machine, files []string) {
 		if a.object, _, a.err = g.opener.openObject(file, Selector{}); a.err != nil {
 			continue
 		}
+		clear(w.names) // each object has answers of its own
 		if a.err = w.addObject(a.object, func(program string) string { return program }); a.err != nil {
 			continue
 		}

@@ -48,17 +48,20 @@ func (w *Work) Add(name string, sel Selector, o Opener) error {
 	return w.addObject(s, func(program string) string { return base + "/" + program })
 }
 
-// addObject adds the programs of an object. named returns the name of a job.
+// addObject adds the programs of an object, or none of them when two jobs would have the
+// same name. named returns the name of a job.
 func (w *Work) addObject(s Source, named func(program string) string) error {
+	for _, p := range s.Programs {
+		if name := named(p.Name); w.names[name] {
+			return fmt.Errorf("two programs have the name %s: run ask for each object", name)
+		}
+		w.names[named(p.Name)] = true
+	}
 	file := fmt.Sprintf("%d.o", len(w.Files))
 	w.Files[file] = s.Object
 	sum := sha256.Sum256(s.Object)
 	for _, p := range s.Programs {
 		name := named(p.Name)
-		if w.names[name] {
-			return fmt.Errorf("two programs have the name %s: run ask for each object", name)
-		}
-		w.names[name] = true
 		w.Items = append(w.Items, wire.Item{Name: name, File: file, Program: p.Name, Object: &record.Object{
 			Name: filepath.Base(s.Name), SHA256: hex.EncodeToString(sum[:]), Section: p.Section, Program: p.Name,
 		}})
