@@ -53,6 +53,7 @@ func TestNests(t *testing.T) {
 			want(b, chosen, fmt.Sprintf("b%d", level+2))
 		}
 		want(b, way, "all > b1 loop > b2 loop > b3 loop")
+		checkPlaces(b)
 		b.shot("nests")
 		b.keys(kb.Enter) // the innermost has 4 blocks
 		want(b, frames, 4)
@@ -145,6 +146,19 @@ func TestNestPlaces(t *testing.T) {
 	}
 }
 
+// looseEnds are the ends of lines that lie at no box, frame, words or other line.
+const looseEnds = `(() => {
+	const rects = [...document.querySelectorAll("#picture > svg .box, #picture > svg .nestframe, #picture > svg .chip")].map((e) => e.getBBox());
+	const lines = [...document.querySelectorAll("#picture > svg > .e")].map((e) => e.getAttribute("d").match(/-?[\d.]+/g).map(Number));
+	const edge = (x, y, r) => x > r.x - 2 && x < r.x + r.width + 2 && y > r.y - 2 && y < r.y + r.height + 2 &&
+		!(x > r.x + 2 && x < r.x + r.width - 2 && y > r.y + 2 && y < r.y + r.height - 2);
+	const on = (x, y, p) => p.some((_, i) => i % 2 === 0 && i + 3 < p.length && x > Math.min(p[i], p[i + 2]) - 2 && x < Math.max(p[i], p[i + 2]) + 2 &&
+		y > Math.min(p[i + 1], p[i + 3]) - 2 && y < Math.max(p[i + 1], p[i + 3]) + 2);
+	return lines.flatMap((p) => [[p[0], p[1], p], [p.at(-2), p.at(-1), p]])
+		.filter(([x, y, own]) => !rects.some((r) => edge(x, y, r)) && !lines.some((p) => p !== own && on(x, y, p)))
+		.slice(0, 5).map(([x, y]) => x + "," + y).join(" ");
+})()`
+
 func checkPlaces(b *tab) {
 	b.Helper()
 	places := eval[[][]float64](b, placesOf)
@@ -156,6 +170,9 @@ func checkPlaces(b *tab) {
 				b.Errorf("%v and %v", p, q)
 			}
 		}
+	}
+	if loose := eval[string](b, looseEnds); loose != "" {
+		b.Errorf("lines end at nothing: %s", loose)
 	}
 	if n := eval[int](b, fmt.Sprintf(`(() => { const boxes = %s.filter((p) => p[0]); let n = 0;
 		for (const e of document.querySelectorAll("#picture > svg > .e")) {

@@ -170,7 +170,7 @@ function centred(rows, hops) {
 
 // spread gives nodes their x: each as near to the middle of its neighbours as those beside it
 // allow, by least squares (pool adjacent violators).
-function spread(rows, near) {
+function spread(rows, near, hops) {
   const gap = (p, q) => p.thread || q.thread ? lineGap : boxGap;
   for (const row of rows) row.forEach((n, i) => { n.x = i ? row[i - 1].x + row[i - 1].w + gap(row[i - 1], n) : 0; });
   const mid = (n) => n.x + n.w / 2;
@@ -187,8 +187,39 @@ function spread(rows, near) {
       pooled(items, offsets).forEach((x, i) => { row[i].x = x - row[i].w / 2; });
     }
   }
+  for (const n of rows.flat()) n.x = Math.round(n.x);
+  straightened(rows, hops);
   const left = Math.min(...rows.flat().map((n) => n.x));
-  for (const n of rows.flat()) n.x = Math.round(n.x - left);
+  for (const n of rows.flat()) n.x -= left;
+}
+
+// straightened gives the pieces of a thread that follow each other one x, as far as the
+// nodes beside them allow.
+function straightened(rows, hops) {
+  const gap = (p, q) => p.thread || q.thread ? lineGap : boxGap, threads = new Set(hops.map((h) => h.t));
+  const room = (n) => {
+    const row = rows[n.row], before = row[n.i - 1], after = row[n.i + 1];
+    return [before ? before.x + before.w + gap(before, n) : -Infinity, after ? after.x - n.w - gap(n, after) : Infinity];
+  };
+  const longest = [...threads].sort((p, q) => q.at.size - p.at.size || p.number - q.number);
+  for (let pass = 0; pass < 3; pass++) for (const t of longest) {
+    let run = [], low = -Infinity, high = Infinity;
+    const end = () => {
+      const xs = run.map((n) => n.x).sort((a, b) => a - b), x = Math.round(Math.max(low, Math.min(high, xs[xs.length >> 1] ?? 0)));
+      for (const n of run) n.x = x;
+    };
+    for (let r = t.from; r <= t.till; r++) {
+      const n = t.at.get(r), [lo, hi] = room(n);
+      if (Math.max(low, lo) > Math.min(high, hi)) {
+        end();
+        run = [];
+        [low, high] = [-Infinity, Infinity];
+      }
+      run.push(n);
+      [low, high] = [Math.max(low, Math.min(lo, n.x)), Math.min(high, Math.max(hi, n.x))];
+    }
+    end();
+  }
 }
 
 // pooled returns places in order, at least gap apart and as near to those wanted as that allows
@@ -369,7 +400,7 @@ function wiresOver(h, rowTop, rowEnd) {
 function arrange(nodes, edges) {
   ranked(nodes, edges);
   const { rows, hops } = threaded(nodes, edges), near = ordered(rows, hops), gaps = new Map(), rowTop = [], rowEnd = [];
-  spread(rows, near);
+  spread(rows, near, hops);
   ported(hops);
   for (const h of hops) gaps.set(h.gap, [...gaps.get(h.gap) ?? [], h]);
   const gapHigh = new Map(), rowHigh = rows.map((row) => Math.max(...row.map((n) => n.h)));

@@ -173,7 +173,7 @@ function laid(d, lines, node, root) {
   nodes.forEach((n, i) => { n.id = i; n.top = n.bottom = undefined; });
   const port = (list, l, side) => {
     let p = list.find((o) => o.key === l.key);
-    if (!p) list.push(p = { key: l.key, w: 4, h: 0, [side]: true, id: side + list.length });
+    if (!p) list.push(p = { key: l.key, style: l.style, w: 4, h: 0, [side]: true, id: side + list.length });
     return p;
   };
   if (node === root) {
@@ -226,6 +226,7 @@ function headOf([x, y], style) {
 // wiresIn draws the lines of an open node. Where a line ends at a frame there is no head.
 function wiresIn(node) {
   let out = "", labels = "";
+  for (const s of node.stubs) if (!s.label) out += `<path class="e k${s.style}" d="M${s.x + 2} ${s.top ? node.y + 1 : s.y}L${s.x + 2} ${s.top ? s.y : node.y + node.h - 1}"/>`;
   for (const w of node.area.wires) {
     if (w.head) { if (!w.to.open && w.to.w >= 10) out += headOf(w.head, w.style); continue; }
     out += `<path class="e k${w.style}" d="${lineOf(w.points)}"/>`;
