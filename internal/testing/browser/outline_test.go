@@ -99,7 +99,7 @@ func TestLabels(t *testing.T) {
 	want(b, inked, 0)
 	for range 6 {
 		b.keys("-")
-		small := eval[bool](b, `document.querySelector("#b0 .box").getBoundingClientRect().width / document.querySelector("#b0 .box").getBBox().width < 0.5`)
+		small := eval[bool](b, `document.querySelector("#b0 .box").getBoundingClientRect().width / document.querySelector("#b0 .box").getBBox().width < 0.65`)
 		if got := eval[int](b, inked); small != (got > 20) {
 			t.Errorf("small %t: %d pixels of labels", small, got)
 		}

@@ -4,17 +4,17 @@
 
 const labelSize = 11, labelHigh = 14; // pixels of the screen
 
-// Room remembers which parts of the window labels cover, in cells of 4 pixels.
+// Room remembers which parts of the window labels cover, in cells of 2 pixels.
 class Room {
   constructor(w, h) {
-    this.w = Math.ceil(w / 4);
-    this.h = Math.ceil(h / 4);
+    this.w = Math.ceil(w / 2);
+    this.h = Math.ceil(h / 2);
     this.full = new Uint8Array(this.w * this.h);
   }
 
   // take reports whether a rectangle was free, and covers it then.
   take(x, y, w, h) {
-    const x0 = Math.floor(x / 4), y0 = Math.floor(y / 4), x1 = Math.ceil((x + w) / 4), y1 = Math.ceil((y + h) / 4);
+    const x0 = Math.floor(x / 2), y0 = Math.floor(y / 2), x1 = Math.ceil((x + w) / 2), y1 = Math.ceil((y + h) / 2);
     if (x0 < 0 || y0 < 0 || x1 > this.w || y1 > this.h) return false;
     for (let r = y0; r < y1; r++) for (let i = r * this.w + x0; i < r * this.w + x1; i++) if (this.full[i]) return false;
     for (let r = y0; r < y1; r++) this.full.fill(1, r * this.w + x0, r * this.w + x1);
@@ -59,7 +59,7 @@ function casesOf(d, b) {
 // titleOf is the first line of a block's label.
 function titleOf(d, b) {
   const r = remark(d, b);
-  return [nameOf(d, b), ...(r ? [r.text] : []), ...casesOf(d, b), ...marksOf(d, b)].join(" ");
+  return [nameOf(d, b), ...(r ? [r.text] : []), ...(d.folded?.[b] ? [] : casesOf(d, b)), ...marksOf(d, b)].join(" ");
 }
 
 // rank orders blocks by what a reader looks for first.
@@ -88,8 +88,9 @@ function paintLabels(c, ratio, areas) {
   const room = new Room(win.w, win.h);
   labelFunctions(c, room);
   labelBoxes(c, room);
-  labelLoops(c, room, areas);
   labelSmall(c, room);
+  labelLoops(c, room, areas);
+  labelCode(c, room);
   c.restore();
 }
 
@@ -114,26 +115,36 @@ function put(c, room, text, x, y, weight = "") {
   return true;
 }
 
+// labelFunctions names the functions in their frames, or above where a box has the place.
 function labelFunctions(c, room) {
-  for (let f = 0; 4 * f < data.frames.length; f++) {
-    const r = onScreen(...data.frames.slice(4 * f, 4 * f + 4));
+  const d = data;
+  for (let f = 0; 4 * f < d.frames.length; f++) {
+    const r = onScreen(...d.frames.slice(4 * f, 4 * f + 4));
     if (r.w < 30 || outside(r)) continue;
-    const x = Math.max(0, r.x) + 6;
-    put(c, room, fits(c, data.funcs[f], r.x + r.w - x), x, Math.max(0, r.y) + 3, "bold");
+    const x = Math.max(0, r.x) + 6, y = Math.max(0, r.y) + 3, text = fits(c, d.funcs[f], r.x + r.w - x), right = x + text.length * c.letter;
+    const taken = d.flags.some((_, b) => {
+      const o = d.func[b] === f && standsFor(d, b) && d.boxes[4 * b + 2] && onScreen(...d.boxes.slice(4 * b, 4 * b + 4));
+      return o && o.x < right && o.x + o.w > x && o.y < y + labelHigh && o.y + o.h > y;
+    });
+    put(c, room, text, x, taken && r.y > labelHigh ? r.y - labelHigh : y, "bold");
   }
 }
+
+// roomy reports whether a box of the window has room for the name of its block.
+const roomy = (c, b, r) => r.h >= labelHigh + 2 && r.w - 6 >= nameOf(data, b).length * c.letter;
 
 // labelBoxes writes into the boxes that have room for a name.
 function labelBoxes(c, room) {
   const d = data;
   for (let b = 0, i = 0; i < d.boxes.length; b++, i += 4) {
     const r = onScreen(d.boxes[i], d.boxes[i + 1], d.boxes[i + 2], d.boxes[i + 3]), n = Math.floor((r.h - 2) / labelHigh);
-    if (n < 1 || r.w < 24 || !standsFor(d, b) || outside(r)) continue;
+    if (!standsFor(d, b) || outside(r) || !roomy(c, b, r)) continue;
     const wide = r.w - 6, one = n === 1 ? firstLines(b, 1) : [];
     const lines = n === 1 ? [[titleOf(d, b), ...one].join(" ")] : [titleOf(d, b), ...firstLines(b, n - 1)];
     room.take(Math.max(0, r.x), Math.max(0, r.y), Math.min(r.w, win.w - Math.max(0, r.x)), Math.min(lines.length * labelHigh, win.h - Math.max(0, r.y)));
     c.fillStyle = css(ink.text);
-    lines.forEach((t, k) => c.fillText(fits(c, t, wide), r.x + 4, r.y + 2 + k * labelHigh));
+    const name = nameOf(d, b), short = wide < (name.length + 3) * c.letter; // no room for a word beside the name
+    lines.forEach((t, k) => c.fillText(k === 0 && short ? name : fits(c, t, wide), r.x + 4, r.y + 2 + k * labelHigh));
   }
 }
 
@@ -147,17 +158,60 @@ function labelLoops(c, room, areas) {
   }
 }
 
-// labelSmall names small boxes where no label is yet, the ones looked for first.
+// letterSize is the size of letters in a box of a height.
+const letterSize = (h) => Math.max(8, Math.min(labelSize, Math.floor(h - 2)));
+
+// within writes a text in a box, in letters of its height, and reports whether there was
+// room: the first text that the box has room for, or else the name.
+function within(c, room, [name, ...texts], r) {
+  const most = letterSize(r.h), font = c.font, letter = c.letter, high = (t) => [most, 9, 8].find((s) => s <= most && t.length * letter * s / labelSize <= r.w - 3);
+  const text = texts.find(high) ?? name, size = high(text) ?? 8, w = text.length * letter * size / labelSize;
+  c.font = font.replace(/^[\d.]+px/, size + "px");
+  const x = w > r.w - 4 ? r.x + (r.w - w) / 2 : r.x + 2, y = r.y + (r.h - size - 2) / 2, ground = w > r.w || size + 2 > r.h;
+  const free = text !== "" && room.take(x, y + 1, w, size);
+  if (free && ground) {
+    c.globalAlpha = 0.85;
+    c.fillStyle = css(ink.box);
+    c.fillRect(x - 1, y, w + 2, size + 2);
+    c.globalAlpha = 1;
+  }
+  if (free) {
+    c.fillStyle = css(ink.text);
+    c.fillText(text, x, y + 1);
+  }
+  c.font = font;
+  return free;
+}
+
+// labelSmall names small boxes, the ones looked for first.
 function labelSmall(c, room) {
   const d = data, order = [[], [], [], [], []];
   for (let b = 0, i = 0; i < d.boxes.length; b++, i += 4) {
     const r = onScreen(d.boxes[i], d.boxes[i + 1], d.boxes[i + 2], d.boxes[i + 3]);
-    if (!d.boxes[i + 2] || !standsFor(d, b) || outside(r) || r.h >= labelHigh + 2 && r.w >= 24) continue;
+    if (!d.boxes[i + 2] || !standsFor(d, b) || outside(r) || roomy(c, b, r)) continue;
     order[rank(d, b)].push([b, r]);
   }
-  let left = 300;
+  let left = 400;
   for (const [b, r] of order.flat()) {
-    const found = remark(d, b), mark = d.marks?.[b], text = [nameOf(d, b), ...(mark ? [mark] : []), ...(found ? [found.text] : []), ...(d.folded?.[b] ? [d.folded[b]] : casesOf(d, b)), ...(d.status?.[b] ? ["⇉"] : [])].join(" ");
-    if (put(c, room, r.w < 80 ? text : fits(c, text, r.w - 4), r.x + 2, r.y + r.h / 2 - labelHigh / 2) && --left === 0) return;
+    const name = nameOf(d, b), found = remark(d, b), mark = d.marks?.[b], folded = d.folded?.[b], size = /\d+ blocks$/.exec(folded ?? "")?.[0];
+    const notes = [...(mark ? [mark] : []), ...(found ? [found.text] : [])], all = [name, ...notes, ...(folded ? [folded] : casesOf(d, b)), ...(d.status?.[b] ? ["⇉"] : [])].join(" ");
+    if (within(c, room, [name, all, ...(size ? [[name, ...notes, size].join(" ")] : [])], r) && --left === 0) return;
+  }
+}
+
+// labelCode names the pieces of the machine code and the tables.
+function labelCode(c, room) {
+  const d = data, [x, y, w, h] = d.strip, p = d.pieces, strip = onScreen(x, y, w, h);
+  if (strip.w >= 24 && !outside(strip)) {
+    put(c, room, fits(c, "x86", strip.w), strip.x, strip.y - labelHigh - 2);
+    for (let i = 0; i < p.length; i += 5) {
+      const r = onScreen(x, p[i + 3], w, p[i + 4]);
+      if (r.h >= 10 && !outside(r)) within(c, room, [p[i] < 0 ? "" : nameOf(d, p[i])], { ...r, h: Math.min(r.h, labelHigh) });
+    }
+  }
+  for (let t = 0; t < (d.tables?.length ?? 0); t++) {
+    const at = layer.table(t), r = at?.w ? onScreen(at.x, at.y, at.w, at.h) : { w: 0 };
+    if (r.w < 24 || r.h < 10 || outside(r)) continue;
+    within(c, room, ["", d.tables[t].name, "table", `t${t}`], { ...r, h: Math.min(r.h, labelHigh) });
   }
 }

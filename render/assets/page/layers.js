@@ -63,7 +63,7 @@ class Whole {
   }
 
   table(t) {
-    const box = byId("t" + t)?.getBBox();
+    const box = byId("t" + t)?.querySelector("rect")?.getBBox();
     return box && { x: box.x, y: box.y, w: box.width, h: Math.min(box.height, 400) };
   }
 

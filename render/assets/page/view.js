@@ -5,7 +5,7 @@ const keys = byId("keys"), programs = byId("programs"), minimap = byId("minimap"
 const total = programs.options.length;
 const view = { x: 0, y: 0, scale: 1 }; // left top corner in picture units, screen pixels per unit
 const win = { x: 0, y: 0, w: 1, h: 1 }; // the window, in screen pixels
-const smallest = 0.5; // scale below which the drawing's text could not be read, and labels take its place
+const smallest = 0.65; // scale below which the drawing's text could not be read, and labels take its place
 
 let shown = -1, data, layer, current = -1, pending = false;
 
@@ -69,16 +69,16 @@ function fit() {
   show();
 }
 
-// home is the first look: everything, or where that could not be read the
-// beginning.
+// home is the first look: everything, or where that could not be read the graph, or else
+// the beginning.
 function home() {
   view.scale = 0; // nothing shows yet
   fit();
-  const b = data.entries[0];
-  if (view.scale >= 0.5 || b === undefined) return;
-  const entry = boxOf(data, b);
-  view.scale = 0.8;
-  view.x = Math.max(0, entry.x + entry.w / 2 - win.w / view.scale / 2);
+  const b = data.entries[0], graph = (i) => Math.max(0, ...data.frames.filter((_, j) => j % 4 === i).map((v, k) => v + data.frames[4 * k + i + 2]));
+  if (view.scale >= smallest || b === undefined) return;
+  const entry = boxOf(data, b), w = graph(0), all = Math.min(win.w / (w + 10), win.h / (graph(1) + 10), 0.8);
+  view.scale = w && all >= smallest ? all : 0.8;
+  view.x = w * view.scale <= win.w ? 0 : Math.max(0, entry.x + entry.w / 2 - win.w / view.scale / 2);
   view.y = Math.max(0, entry.y - 120);
   show();
 }
