@@ -143,7 +143,9 @@ func TestOpenBad(t *testing.T) {
 			t.Errorf("%s: an error and %d programs", c.name, len(s.Programs))
 		}
 	}
-	for _, arg := range []string{dir, filepath.Join(dir, "none"), "raw:", "record:", "vm:", "vm:k", "uml::x", "live:", "", "raw:" + dir} {
+	for _, arg := range []string{
+		dir, filepath.Join(dir, "none"), "raw:" + dir, "raw:", "record:", "vm:", "vm:k", "uml::x", "live:", "",
+	} {
 		if _, err := (input.Opener{}).Open(arg, input.Selector{}); err == nil {
 			t.Errorf("%q opens", arg)
 		}
