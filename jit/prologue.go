@@ -202,7 +202,7 @@ func (c *function) enterCallback() {
 // pushTailCount reserves the tail-call counter and the pointer to it below the
 // frame. A subprogram passes on the pointer in rax; a main program holds the
 // counter itself when entered from outside and a pointer when tail-called,
-// which is told by the value (emit_prologue_tail_call in bpf_jit_comp.c).
+// which the value shows (emit_prologue_tail_call in bpf_jit_comp.c).
 func (c *function) pushTailCount(counts bool) {
 	x := &c.x
 	switch {

@@ -61,7 +61,7 @@ const manyAims = 64
 const manyLinks = 150
 
 // farLink is the distance in height from which a link shows only under the
-// pointer: many of them would run beside each other, and be told apart no more.
+// pointer: many of them, side by side, could not be distinguished.
 const farLink = 500
 
 // remoteTable is the same for the lines of one of several tables.

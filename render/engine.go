@@ -30,8 +30,8 @@ type Engine interface {
 type ContextEngine interface {
 	Engine
 	// PlaceContext places the graph like Place. It returns the context's error
-	// when that ends first. Progress, if not nil, hears how much of the work
-	// is done.
+	// when that ends first. Progress, if not nil, is called with how much of the
+	// work is done.
 	PlaceContext(ctx context.Context, g Graph, progress func(phase string, done, total int)) (Placed, error)
 }
 

@@ -25,8 +25,8 @@ const (
 	figureCell  = 14  // least height of a piece of the machine code
 )
 
-// placeFigure places a figure. How wide a drawing comes out only the drawing tells:
-// rows of boxes are made narrower until it fits its column.
+// placeFigure places a figure. The width of a drawing is known only once it is placed,
+// so rows of boxes are made narrower until it fits its column.
 func placeFigure(ctx context.Context, s *Scene, opt PlaceOptions) (*Placement, error) {
 	const most = 200 // blocks of a figure that is worth the time
 	_, ours := opt.Engine.(Layered)

@@ -132,7 +132,7 @@ func placeFuncs(ctx context.Context, s *Scene, opt PlaceOptions, l *Placement) (
 	if !opt.AllLines {
 		l.Given = s.stubs(opt.Detail.limits().stubIns)
 	}
-	// A first layout tells which edges get no line; boxes then have references
+	// A first placement shows which edges get no line; boxes then have references
 	// for them, which changes their sizes, and may cost another edge its line.
 	// Each round but the last adds an edge to the list. Functions without new
 	// ones stay as they are.

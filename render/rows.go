@@ -203,7 +203,7 @@ func foldRow(lines []Line) row {
 	return row{kind: foldText, text: text, title: b.String()}
 }
 
-// footRows tells what no line shows: calls, tail calls, unknown targets, edges
+// footRows returns rows for what no line shows: calls, tail calls, unknown targets, edges
 // whose lines were given up, tables, and why a block is not reached.
 func (v *viewer) footRows(b int) []row {
 	blk := &v.scene.Blocks[b]
@@ -410,8 +410,8 @@ func (v *viewer) drawn(i int) bool {
 	return e.To != Outside && !crossing(e.Kind) && v.scene.Blocks[e.From].Func == v.scene.Blocks[e.To].Func && !v.given[i]
 }
 
-// quiet reports whether the edge is not shown at all: where a function
-// returns to is told by its callers.
+// quiet reports whether the edge is not shown at all: a function's
+// callers say where it returns to.
 func (v *viewer) quiet(i int) bool {
 	e := &v.scene.Edges[i]
 	return e.Kind == Return && (e.To == Outside || v.scene.Blocks[e.From].Func != v.scene.Blocks[e.To].Func)

@@ -36,7 +36,7 @@ type Explainer struct {
 	replay *abstract.Replay // nil until needed
 	tree   []int            // of each block, the edge that the shortest way in comes by; -1 none
 	depth  []int32          // of each block, the edges on that way
-	early  []cfg.BlockID    // of each block, that on its way where steps are told again
+	early  []cfg.BlockID    // of each block, the one on its way from which steps are listed again
 	places *layout.Layout   // nil without machine code
 	index  *index           // nil until needed
 	doms   *cfg.DomTree     // nil until needed

@@ -119,8 +119,8 @@ func (u *union) dropEmpty(first int) {
 	}
 }
 
-// blocksOfOld returns the block of the union that each block of the old version is: its
-// new version, or behind the new ones, in their order, what is gone.
+// blocksOfOld returns for each block of the old version its block in the union: its new
+// version, or, if it is gone, one after the new blocks, in the old order.
 func blocksOfOld(p *diff.Program) []int {
 	out := make([]int, len(p.Old.Graph.Blocks))
 	for i := range out {

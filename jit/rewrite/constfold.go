@@ -19,7 +19,7 @@ const (
 	cellFunc     // the address of the function at slot val
 )
 
-// cell is the knowledge of one register. The kernel compares all of its fields
+// cell is what is known about one register. The kernel compares all of its fields
 // when ways meet, also those that mean nothing for the kind, so they are kept
 // as the kernel leaves them: a constant that overwrote a map's address differs
 // from the same constant elsewhere.
@@ -29,7 +29,7 @@ type cell struct {
 	val  uint64
 }
 
-// cells is the knowledge of R0 to R10 at one place.
+// cells is what is known about R0 to R10 at one place.
 type cells [11]cell
 
 // folder runs the analysis that decides constant branches before the verifier

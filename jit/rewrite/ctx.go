@@ -133,8 +133,7 @@ func barriers(m marks, with []slot) []slot {
 
 // mayBeGuarded reports whether the verifier may put something around or in
 // place of the instruction for a loader without CAP_PERFMON: arithmetic that
-// may be on a pointer, of whose limits no fact tells; and a store, unless facts
-// tell.
+// may be on a pointer whose limits no fact gives, and a store that no fact is about.
 func mayBeGuarded(s slot) bool {
 	in := s.in
 	switch in.Class() {

@@ -38,7 +38,7 @@ type Options struct {
 	NoCapBPF bool // loaded without CAP_BPF: dead code stays, as self loops
 	// NoCapPerfmon: loaded without CAP_PERFMON on a CPU whose speculation the
 	// verifier guards against. Indices are masked; arithmetic that may be on
-	// pointers is unpredicted, and stores of which no fact tells are too.
+	// pointers is unpredicted, and so are stores that no fact is about.
 	NoCapPerfmon bool
 
 	// Blind requests constant blinding: net.core.bpf_jit_harden is 2, or 1 for

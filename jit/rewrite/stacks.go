@@ -88,7 +88,7 @@ func (im *image) markFrame(fn int) {
 }
 
 // markPrologue marks the first slot of a function with a private stack unless the
-// profile tells how long the instruction is that loads its address.
+// profile gives the length of the instruction that loads its address.
 func (im *image) markPrologue(st *state, fn int) {
 	if st.usedStackForm = true; st.kernel.Has(kernel.ShortMov64) && st.prof.StackForm == "" {
 		im.slots[im.funcs[fn].start].marks |= markUnpredicted

@@ -79,8 +79,8 @@ func sockOpsFields() []field {
 }
 
 // opsGuard returns the member that says whether the socket of a struct
-// bpf_sock_ops_kern may be read, its offset and size. Builds before Linux 6.15 tell
-// locked ones and full ones not apart.
+// bpf_sock_ops_kern may be read, its offset and size. Builds before Linux 6.15 do
+// not distinguish locked sockets from full ones.
 func (c *converter) opsGuard() (off int16, size int) {
 	const locked = "bpf_sock_ops_kern.is_locked_tcp_sock"
 	if _, ok := c.st.member(locked); ok && c.field.then == thenOps {

@@ -18,8 +18,7 @@ const (
 )
 
 // mayFold reports whether a conditional jump may be one that such a kernel decides: all
-// that it compares may be constants to it. That they are is not said; which way it goes
-// then, the facts tell.
+// that it compares may be constants to it. If they are, the facts give the way it goes.
 func (c *source) mayFold(pc bytecode.PC) bool {
 	if c.folds == nil {
 		c.foldBlocks()

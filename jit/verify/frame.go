@@ -125,7 +125,7 @@ const maxTailCalls = 33
 
 // pushCount lists what makes room for the tail-call counter and the pointer to
 // it: a main program is entered with a number from outside and with a pointer
-// from a tail call, which the value tells.
+// from a tail call; the value shows which.
 func (c *checker) pushCount(l *list, counts bool) {
 	switch {
 	case c.k.countOnStack():

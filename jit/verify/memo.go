@@ -10,10 +10,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/machine"
 )
 
-// Memo keeps proofs for several kernels of one source with the same facts: what is the
-// same for two kernels between which no question of the checker tells is proven once,
-// the source against the rewritten program and that against the machine code each for
-// itself. It is for one goroutine at a time. The zero value is empty.
+// Memo keeps proofs of one source with the same facts for several kernels. Two kernels
+// that the checker cannot distinguish share a proof: one of the source against the
+// rewritten program, another of that program against the machine code. It is for one
+// goroutine at a time. The zero value is empty.
 type Memo struct {
 	// Images, if it is not nil, has proofs of machine code that are kept for several
 	// sources: they do not depend on the source.

@@ -129,8 +129,8 @@ func (p *Proof) String() string {
 	return s
 }
 
-// maxMismatches bounds a proof: code that is wrong everywhere is not told in
-// full.
+// maxMismatches bounds the mismatches that a proof lists: code may be wrong
+// everywhere.
 const maxMismatches = 1000
 
 // Claim is what is said to be a translation, from end to end.

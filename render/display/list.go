@@ -40,7 +40,7 @@ type Box struct{ X, Y, W, H, R int }
 type Run struct{ Text, Class string }
 
 // Part says what an item stands for, so that a page can take a picture apart, and
-// tell of an item what it knows.
+// show what it knows about an item.
 type Part uint8
 
 // The parts.

@@ -118,7 +118,7 @@ func (e *Engine) Place(g render.Graph) (render.Placed, error) {
 }
 
 // PlaceContext lays out one function and stops the program when the context
-// ends. Graphviz does not tell how far it is.
+// ends. Graphviz does not report its progress.
 func (e *Engine) PlaceContext(
 	ctx context.Context, g render.Graph, _ func(phase string, done, total int),
 ) (render.Placed, error) {

@@ -23,8 +23,8 @@
 //
 // The method is that of Sugiyama, Tagawa and Toda, "Methods for visual
 // understanding of hierarchical system structures" (IEEE SMC 11, 1981):
-// remove cycles, assign rows, order each row, assign coordinates, route. What
-// is done otherwise, for control flow, is told in the file of each phase.
+// remove cycles, assign rows, order each row, assign coordinates, route.
+// The file of each phase says where it departs from that, for control flow.
 //
 // What holds for every result: no two boxes overlap, no line crosses a box,
 // all coordinates are integers ≥ 0, equal input gives equal output. The time

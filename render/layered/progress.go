@@ -30,7 +30,7 @@ func share(phase string) (from, to int) {
 	return progressTotal, progressTotal
 }
 
-// work tells how far a layout is and whether it is still wanted.
+// work reports the progress of a placement and whether it is still wanted.
 type work struct {
 	ctx    context.Context
 	report func(phase string, done, total int)

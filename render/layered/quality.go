@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// Quality tells how good a placement is. The first three must be zero.
+// Quality measures a placement. The first three must be zero.
 type Quality struct {
 	Overlaps   int // pairs of boxes that overlap
 	Through    int // lines that touch a box other than at their own ends

@@ -21,11 +21,11 @@ type content struct {
 	fonts    [3]*font
 	alphas   []([2]uint8)       // opacities of fills and strokes, as /G0, /G1, …
 	patterns []*display.Pattern // as /P0, /P1, …
-	lacks    map[rune]bool
+	noGlyph  map[rune]bool
 	now      state
 }
 
-// state is what the page is told already.
+// state is what the page's operators have already set.
 type state struct {
 	fill, stroke string
 	width        float64
@@ -37,7 +37,7 @@ type state struct {
 var initial = state{width: 1, dash: "[]", alpha: [2]uint8{255, 255}}
 
 func newContent(d *display.Drawing, scale, high float64) *content {
-	c := &content{d: d, scale: scale, high: high, lacks: map[rune]bool{}}
+	c := &content{d: d, scale: scale, high: high, noGlyph: map[rune]bool{}}
 	c.now = initial
 	fmt.Fprintf(c, "%s 0 0 %s 0 %s cm 4 M\n", num(scale), num(-scale), num(high)) // 4: miter limit of SVG
 	return c
@@ -231,10 +231,10 @@ func (c *content) letters(f *font, s *display.Style, text string, x, y float64) 
 	c.WriteString(">Tj ET\n")
 }
 
-// drawn paints a character that the font lacks, and says what it stands for.
+// drawn paints a character that the font noGlyph, and says what it stands for.
 func (c *content) drawn(g typeface.Glyph, s *display.Style, r rune, x, y float64) {
 	if !g.Known {
-		c.lacks[r] = true
+		c.noGlyph[r] = true
 	}
 	fmt.Fprintf(c, "/Span<</ActualText%s>>BDC\n", textString(string(r)))
 	writePath(&c.Buffer, &g.Path, s.Size, display.Pt{X: x, Y: y})
@@ -279,7 +279,7 @@ func (c *content) resources(f *file) string {
 // addPattern adds a pattern, whose matrix leads to the page and not to the
 // drawing (ISO 32000-1, 8.7.3.1).
 func (c *content) addPattern(f *file, p *display.Pattern) int {
-	tile := &content{d: &display.Drawing{Items: p.Items}, lacks: c.lacks, now: initial}
+	tile := &content{d: &display.Drawing{Items: p.Items}, noGlyph: c.noGlyph, now: initial}
 	tile.paint()
 	k := c.scale
 	return f.stream(fmt.Sprintf("/Type/Pattern/PatternType 1/PaintType 1/TilingType 1/BBox[0 0 %s %s]/XStep %s/YStep %s"+
@@ -287,4 +287,4 @@ func (c *content) addPattern(f *file, p *display.Pattern) int {
 		num(k*p.To[0]), num(-k*p.To[1]), num(k*p.To[2]), num(-k*p.To[3]), num(c.high)), tile.Bytes())
 }
 
-func (c *content) missing() []rune { return slices.Sorted(maps.Keys(c.lacks)) }
+func (c *content) missing() []rune { return slices.Sorted(maps.Keys(c.noGlyph)) }

@@ -31,7 +31,7 @@ type Stats struct {
 const (
 	pixel = 0.75
 	// maxSide is the longest side of a page (ISO 32000-1, annex C). Beyond it the
-	// page states a larger unit, and readers that do not heed that show it smaller.
+	// page states a larger unit, and readers that ignore the unit show it smaller.
 	maxSide = 14400
 )
 

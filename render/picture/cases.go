@@ -16,7 +16,7 @@ import (
 type jump struct{ from, to bytecode.PC }
 
 // caseLabels returns for each target of an indirect jump what selects it: the case
-// values in C, "4, 7–9", where the source and the code before the jump tell them,
+// values in C, "4, 7–9", where the source and the code before the jump give them,
 // else the entries of the table in brackets, "[3, 6–8]". With several tables each
 // is named: "JT.0.0[0]; JT.0.1[4]".
 func caseLabels(a *pipeline.Analysis) map[jump]string {

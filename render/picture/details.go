@@ -21,7 +21,7 @@ func AddDetails(s *render.Scene, a *pipeline.Analysis) {
 // factTexts are render.Facts.
 type factTexts struct {
 	*abstract.Texts
-	facts  []render.Fact // of the states told last
+	facts  []render.Fact // of the last states
 	states [][]render.Fact
 }
 
@@ -60,8 +60,8 @@ func AddCounts(s *render.Scene, a *pipeline.Analysis, visits []uint64, source st
 }
 
 // AddPasses adds to each edge of the analysis's scene how often it was passed,
-// from the passes from slot to slot. Edges with the same ends are not told
-// apart, nor is a return: they get no count.
+// from the passes from slot to slot. Passes of edges with the same ends
+// cannot be counted separately, nor can returns: these get no count.
 func AddPasses(s *render.Scene, a *pipeline.Analysis, passes map[[2]int]uint64) {
 	ends := func(e *render.Edge) [2]int {
 		return [2]int{int(a.Graph.Blocks[e.From].Last), int(a.Graph.Blocks[e.To].Start)}

@@ -145,7 +145,7 @@ func (o *objectPicture) edges() {
 	}
 }
 
-// together makes one label of several. Elements of one map are told together, without
+// together makes one label of several. Elements of one map are listed together, without
 // its name where the line leads to it: "[0-2, 5, ?]".
 func together(labels []string, to string) string {
 	var out []string
@@ -186,7 +186,7 @@ func together(labels []string, to string) string {
 	return strings.Join(out, ", ")
 }
 
-// runs returns numbers with those that follow one another told as one: "0-3".
+// runs returns numbers with those that follow one another written as one: "0-3".
 func runs(list []int) []string {
 	slices.Sort(list)
 	var out []string

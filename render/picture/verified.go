@@ -15,7 +15,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
-// maxWhy bounds how many mismatches a block tells of.
+// maxWhy bounds how many mismatches a block lists.
 const maxWhy = 4
 
 // AddVerified adds what was proven of the analysis's image to its scene, in the

@@ -15,9 +15,9 @@ type painter struct {
 	w     int
 	reach [][2]float64 // of each item: lowest and highest y, in pixels of the drawing
 
-	fonts  [3]*typeface.Font // regular, bold, italic
-	glyphs map[glyphKey]*outline
-	lacks  map[rune]bool
+	fonts   [3]*typeface.Font // regular, bold, italic
+	glyphs  map[glyphKey]*outline
+	noGlyph map[rune]bool
 
 	top, rows int
 	pix       []byte // of the band, three bytes a pixel
@@ -40,7 +40,7 @@ type outline struct {
 }
 
 func newPainter(d *display.Drawing, scale float64, w int) *painter {
-	p := &painter{d: d, scale: scale, w: w, glyphs: map[glyphKey]*outline{}, lacks: map[rune]bool{}, scan: newScan(w)}
+	p := &painter{d: d, scale: scale, w: w, glyphs: map[glyphKey]*outline{}, noGlyph: map[rune]bool{}, scan: newScan(w)}
 	p.reach = make([][2]float64, len(d.Items))
 	for i := range d.Items {
 		p.reach[i] = reach(&d.Items[i])
@@ -260,7 +260,7 @@ func clipTile(poly []vec, w, h float64) []vec {
 // missing returns the characters that the fonts lack.
 func (p *painter) missing() []rune {
 	var out []rune
-	for r := range p.lacks {
+	for r := range p.noGlyph {
 		out = append(out, r)
 	}
 	slices.Sort(out)

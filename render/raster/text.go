@@ -91,7 +91,7 @@ func (p *painter) glyph(s *display.Style, r rune) *outline {
 	}
 	g := p.fonts[k.font].Glyph(r)
 	if !g.Known {
-		p.lacks[r] = true
+		p.noGlyph[r] = true
 	}
 	sized := display.Path{Ops: g.Path.Ops, Pts: make([]vec, len(g.Path.Pts))}
 	for i, q := range g.Path.Pts {

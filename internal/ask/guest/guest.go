@@ -1,5 +1,5 @@
 // Package guest is bpfcfg as the first process of a kernel that package ask has
-// started: it loads the programs that the host put into the file system, tells the
+// started: it loads the programs that the host put into the file system, reports to the
 // host what the kernel made of them, and powers the machine off.
 //
 //	if guest.Wanted() {

@@ -7,7 +7,7 @@ import (
 	"math/rand/v2"
 )
 
-// What is renamed, as Rename tells it.
+// Kinds of names, as Rename reports them.
 const (
 	SectionName = "section" // of the file
 	SymbolName  = "symbol"  // a function, a variable, a map

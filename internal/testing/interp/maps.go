@@ -7,7 +7,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Map types that are told apart (include/uapi/linux/bpf.h).
+// Map types that behave differently (include/uapi/linux/bpf.h).
 const (
 	typeArray       = 2
 	typePercpuArray = 6

@@ -8,8 +8,8 @@ import (
 
 // Copies returns a random program of numbers that are copies of each other, or sums of
 // copies and constants: in registers and on the stack, by moves of all widths, across
-// joins and calls, more of them than a verifier keeps together. Each comparison tells
-// something of all that belong together, and decides what later ones can do. It takes
+// joins and calls, more of them than a verifier keeps together. Each comparison narrows
+// all numbers that belong together, and decides what later ones can do. It takes
 // a context of 64 bytes.
 func Copies(seed uint64) *bytecode.Program {
 	g := &copyGen{rnd: rand.New(rand.NewPCG(seed, 23))}

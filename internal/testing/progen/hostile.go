@@ -9,9 +9,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Hostile returns shapes that nobody writes by hand and that a file may hold all the
-// same: each is dear for some way of doing things. Those of which no kernel or no stage
-// takes so many have a limit of their own, which their text names.
+// Hostile returns shapes that nobody writes by hand but that a file may hold: each is
+// expensive for some algorithm. Where a kernel or a stage limits their number, the
+// shape has a limit, too, and its text names it.
 func Hostile() []Shape {
 	return []Shape{
 		{"chain", "an indirect jump to the next one, by table address and difference", chain},

@@ -171,7 +171,7 @@ func (g *gen) kfunc() {
 	case 0:
 		g.a.Kfunc([]string{"bpf_rcu_read_lock", "bpf_rcu_read_unlock"}[g.rnd.IntN(2)])
 		g.a.Emit(opMovK, 0, 0, 0, g.few())
-	case 1: // one that nobody knows
+	case 1: // an unknown number
 		reg := bytecode.Reg(1 + g.rnd.IntN(5))
 		for r := bytecode.R1; r <= bytecode.R5; r++ {
 			g.a.Emit(opMovK, r, 0, 0, 0)

@@ -114,7 +114,7 @@ func (g *gen) selector(r bytecode.Reg, k, n int32) {
 }
 
 // fan jumps to one of n cases by the number in r2, makes each, and lets them meet.
-// Register 5 tells the cases apart.
+// Register 5 distinguishes the cases.
 func (g *gen) fan(n int, body func(i int)) {
 	id, meet := g.label(), g.label()
 	labels := cases(n, id)

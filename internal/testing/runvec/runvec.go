@@ -9,8 +9,8 @@
 //
 //	PROG ctx=HEX data=HEX [map=NAME:KEY:VALUE]... [=> ret=N ctx=HEX [bss=HEX]]
 //
-// where HEX is hexadecimal or "-" for nothing. Other lines of a file, which tell
-// of the load or hold dumps, are passed over. The package runs nothing.
+// where HEX is hexadecimal or "-" for nothing. Other lines of a file, which
+// report the load or hold dumps, are passed over. The package runs nothing.
 package runvec
 
 import (
