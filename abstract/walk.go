@@ -493,6 +493,18 @@ func (w *walker) exit(pc bytecode.PC) (ends bool) {
 	return false
 }
 
+// unreadable reports whether a global function has or reads an argument in a register that cannot be read.
+func (w *walker) unreadable(sub int) bool {
+	f := &w.p.Subprogs[sub]
+	for reg := bytecode.R1; reg <= bytecode.R5; reg++ {
+		wanted := int(reg) <= len(f.Args) || w.places[f.Start].live>>reg&1 != 0
+		if wanted && w.cur.s.regs[reg] == nil {
+			return true
+		}
+	}
+	return false
+}
+
 // call enters a function, or passes over a global one, which is followed on its own.
 func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 	s, r := w.cur.s, w.r
@@ -506,6 +518,10 @@ func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 	}
 	w.distrusted[sub] = w.distrusted[sub] || w.p.Subprogs[sub].Distrusted
 	if w.p.Subprogs[sub].Global && sub != 0 {
+		if w.unreadable(sub) {
+			w.end(GaveUp, false) // the kernel refuses it, and no other path is left out because of this one
+			return
+		}
 		w.cur.s = r.callGlobal(pc, sub, s)
 		w.enqueued()
 		w.cur.pc++

@@ -47,6 +47,18 @@ func TestMixed(t *testing.T) {
 		c.moments)
 }
 
+// TestFoundSeeds executes the programs again in which long runs have found a contradiction.
+func TestFoundSeeds(t *testing.T) {
+	var c total
+	var steps [progen.NumPatterns]int
+	for _, seed := range []uint64{
+		9701<<32 + 151, // a number that decides is an argument on the stack
+		9702<<32 + 845, // an argument of a global function that cannot be read
+	} {
+		runMixed(t, &c, &steps, seed, 100)
+	}
+}
+
 // runMixed executes the program of a seed so many times.
 func runMixed(t *testing.T, c *total, steps *[progen.NumPatterns]int, seed uint64, runs int) {
 	t.Helper()
