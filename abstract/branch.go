@@ -56,10 +56,10 @@ func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *S
 func (c *compare) leftOut(taken, fall *State) {
 	null := !c.is32 && c.src == noReg && c.b.zero() && !c.a.is(Number)
 	if taken != nil {
-		taken.cover = taken.cover || taken.left && !(null && c.cond == scalar.JNE)
+		taken.cover = taken.cover || taken.left && (!null || c.cond != scalar.JNE)
 	}
 	if fall != nil {
-		fall.cover = fall.cover || fall.left && !(null && c.cond == scalar.JEQ)
+		fall.cover = fall.cover || fall.left && (!null || c.cond != scalar.JEQ)
 	}
 }
 

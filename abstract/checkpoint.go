@@ -401,8 +401,9 @@ func (w *walker) coversBy(c *checkpoint, live uint16, exact bool, compare func(m
 }
 
 // decidesNothing reports whether the value of a register, or argument on the stack, makes no
-// difference: nothing reads the register, or it is a number, as before, that has decided nothing. Plain reports that a value that may be
-// a pointer does not count as a number, because its target makes a difference.
+// difference: nothing reads the register, or it is a number, as before, that has decided nothing.
+// Plain reports that a value that may be a pointer does not count as a number, because its target
+// makes a difference.
 func (c *checkpoint) decidesNothing(r int, now *Value, live uint16, plain bool) bool {
 	old := c.s.value(r)
 	switch {
