@@ -6,6 +6,7 @@ import (
 
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
 
 // TestOverReadings: a number that stands for another one depends on all that either of them was
@@ -45,6 +46,23 @@ func TestLinkedCoverNothingElse(t *testing.T) {
 		}
 		if !linked.leq(state(2, 2, 1, 1), rules) {
 			t.Errorf("rules %v: other names of links make a difference", rules)
+		}
+	}
+}
+
+// TestReadsBack: what bpf_fib_lookup and bpf_check_mtu leave behind depends on what they were given
+// there (include/uapi/linux/bpf.h, Linux 5.12 to 7.3), so no execution is known for each value.
+func TestReadsBack(t *testing.T) {
+	for helper, want := range map[int32]byteKind{69: byteMisc, 163: byteMisc, 105: byteOutside} { // 105: bpf_strtol
+		var a progen.Asm
+		a.Helper(helper)
+		p := a.Program("helper")
+		r := &run{a: &analyzer{p: p, opt: Options{Rules: Executions}}}
+		s := topState()
+		s.regs[bytecode.R3] = constant(64)
+		i := map[int32]int{69: 2, 163: 3, 105: 4}[helper]
+		if got := r.written(calleeAt(p, 0), i, true, s); got != want {
+			t.Errorf("helper %d: %v, want %v", helper, got, want)
 		}
 	}
 }
