@@ -1,5 +1,7 @@
 package load
 
+import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
+
 // anyKptrs reports whether some type has a pointer that the kernel knows of in maps.
 func (b *btfTypes) anyKptrs() bool { return b != nil && len(b.kptrHolders()) > 0 }
 
@@ -39,17 +41,14 @@ func (b *btfTypes) kptrHolders() map[uint32]bool {
 	return b.kptr
 }
 
-// isKptr reports whether what a pointer leads to has a tag other than those of pointers that the
-// kernel does not know of in maps. New kernels have new kinds of tags.
+// isKptr reports whether what a pointer leads to has the tag of one that the kernel knows of in maps.
 func (b *btfTypes) isKptr(typ uint32) bool {
 	for range btfMaxDepth {
 		t := b.at(typ)
 		switch t.kind {
 		case kindTypedef, kindVolatile, kindConst, kindRestrict:
 		case kindTypeTag:
-			switch b.str(t.name) {
-			case "user", "percpu", "rcu":
-			default:
+			if bytecode.KptrTag(b.str(t.name)) {
 				return true
 			}
 		default:

@@ -1,9 +1,13 @@
 package ebpfspec
 
-import "github.com/cilium/ebpf/btf"
+import (
+	"github.com/cilium/ebpf/btf"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+)
 
 // holdsKptrs reports whether a value of the type, nil for none, can have a pointer that the kernel
-// knows of in maps: one with a tag other than those of pointers that it does not know there.
+// knows of in maps.
 //
 // Source: kernel/bpf/btf.c btf_find_field and btf_find_kptr, Linux 5.19 to 7.3.
 func holdsKptrs(value btf.Type) bool {
@@ -69,12 +73,8 @@ func isKptr(typ btf.Type) bool {
 	seen := map[btf.Type]bool{}
 	for ; typ != nil && !seen[typ]; typ = qualified(typ) {
 		seen[typ] = true
-		if tag, ok := typ.(*btf.TypeTag); ok {
-			switch tag.Value {
-			case "user", "percpu", "rcu":
-			default:
-				return true
-			}
+		if tag, ok := typ.(*btf.TypeTag); ok && bytecode.KptrTag(tag.Value) {
+			return true
 		}
 	}
 	return false
