@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 
@@ -51,12 +52,15 @@ func (w *Work) Add(name string, sel Selector, o Opener) error {
 // addObject adds the programs of an object, or none of them when two jobs would have the
 // same name. named returns the name of a job.
 func (w *Work) addObject(s Source, named func(program string) string) error {
+	taken := map[string]bool{}
 	for _, p := range s.Programs {
-		if name := named(p.Name); w.names[name] {
+		name := named(p.Name)
+		if w.names[name] || taken[name] {
 			return fmt.Errorf("two programs have the name %s: run ask for each object", name)
 		}
-		w.names[named(p.Name)] = true
+		taken[name] = true
 	}
+	maps.Copy(w.names, taken)
 	file := fmt.Sprintf("%d.o", len(w.Files))
 	w.Files[file] = s.Object
 	sum := sha256.Sum256(s.Object)
