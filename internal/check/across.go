@@ -20,7 +20,7 @@ func Across(as []*pipeline.Analysis, e Expect) ([][]Finding, *Code) {
 			common[a.Succ] = c
 		}
 		d := *c
-		d.a, d.found = a, slices.Clone(c.found)
+		d.a, d.found, d.left = a, slices.Clone(c.found), c.left.clone()
 		d.onKernel(e)
 		c.tree = d.tree
 		if code == nil {

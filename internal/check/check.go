@@ -161,6 +161,7 @@ func (c *context) onKernel(e Expect) {
 
 // done puts the findings in order and fingerprints them.
 func (c *context) done() []Finding {
+	c.found = append(c.found, c.rest()...)
 	slices.SortStableFunc(c.found, func(x, y Finding) int { return order(&x, &y) })
 	c.fingerprint()
 	return c.found

@@ -194,9 +194,7 @@ func (c *context) region(seen []bool, at bytecode.PC, from ...cfg.BlockID) (dead
 	slices.SortFunc(r.lines, compareLines)
 	r.lines = slices.Compact(r.lines)
 	r.shape = text.String()
-	c.add(DeadCode, at, "")
-	r.at = c.found[len(c.found)-1]
-	c.found = c.found[:len(c.found)-1]
+	r.at = c.make(DeadCode, at, "")
 	start := c.g.Blocks[blocks[0]].Start
 	r.at.Related = []Related{{c.location(start), start, "dead: first of " + visible.Count(len(blocks), "block")}}
 	return r, true
@@ -304,9 +302,7 @@ func (c *context) deadCases(seen []bool, in *succ.Indirect) (deadRegion, bool) {
 	}
 	r, ok := c.region(seen, in.PC, from...)
 	if !ok {
-		c.add(DeadCode, in.PC, "")
-		r.at = c.found[len(c.found)-1]
-		c.found = c.found[:len(c.found)-1]
+		r.at = c.make(DeadCode, in.PC, "")
 	}
 	var known bool
 	r.cases, r.why, known = c.caseNames(in, dead)

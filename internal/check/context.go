@@ -14,6 +14,7 @@ type context struct {
 	p     *bytecode.Program
 	g     *cfg.Graph
 	found []Finding
+	left  leftOut
 	tree  *tree                 // of shortest paths, made when first needed
 	ids   map[identified]string // of findings, for all kernels
 
@@ -33,8 +34,28 @@ func newContext(a *pipeline.Analysis) *context {
 }
 
 // add records a finding at an instruction and returns it for more to be filled
-// in; -1 is the whole program. The pointer is good until the next call.
+// in; -1 is the whole program. The pointer is good until the next call. Beyond maxAlike of
+// its kind the finding is only counted.
 func (c *context) add(id ID, pc bytecode.PC, message string) *Finding {
+	f := c.make(id, pc, message)
+	if c.left.full(id) {
+		return c.left.add(f)
+	}
+	c.found = append(c.found, f)
+	return &c.found[len(c.found)-1]
+}
+
+// place returns where the finding that add has just returned is among those found, -1 for one
+// that is only counted.
+func (c *context) place(f *Finding) int {
+	if last := len(c.found) - 1; last >= 0 && f == &c.found[last] {
+		return last
+	}
+	return -1
+}
+
+// make returns a finding at an instruction.
+func (c *context) make(id ID, pc bytecode.PC, message string) Finding {
 	f := Finding{
 		ID: id, Level: id.Info().Level, Program: c.p.Name, Function: c.function(pc), PC: pc, Block: cfg.NoBlock,
 		Location: c.location(pc), Message: message, Fix: id.Info().Fix,
@@ -42,8 +63,7 @@ func (c *context) add(id ID, pc bytecode.PC, message string) *Finding {
 	if b, ok := c.g.BlockAt(pc); ok {
 		f.Block, f.from = b, c
 	}
-	c.found = append(c.found, f)
-	return &c.found[len(c.found)-1]
+	return f
 }
 
 // unions returns the targets that Linux's control-flow pass assumes for every gotox of

@@ -166,7 +166,7 @@ func (c *context) deadBranches() {
 		if kernel.EdgeFeasible(i) {
 			f.Message += " (Linux does not detect this)"
 		}
-		dead, first = append(dead, e), append(first, len(c.found)-1)
+		dead, first = append(dead, e), append(first, c.place(f))
 	}
 	c.deadBlocks(dead, first)
 }
@@ -191,7 +191,7 @@ func (c *context) deadBlocks(dead []cfg.Edge, finding []int) {
 				stack = append(stack, s.To)
 			}
 		}
-		if len(got) == 0 {
+		if len(got) == 0 || finding[i] < 0 {
 			continue
 		}
 		slices.Sort(got)

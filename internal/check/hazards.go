@@ -23,10 +23,14 @@ func (c *context) hazardous() {
 				other = Related{c.location(h.Target), h.Target, "target"}
 			}
 			f.Related = []Related{other}
-			at = len(c.found) - 1
+			at = c.place(f)
 			seen[string(id)+key] = at
 		}
 		if h.Kind == hazard.Deleted && h.Selected {
+			if at < 0 {
+				c.left.raise(id, Error)
+				continue
+			}
 			c.found[at].Level = Error
 		}
 	}

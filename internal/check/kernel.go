@@ -79,7 +79,7 @@ func (c *context) verdict() {
 		f := c.add(MayRefuse, v.May.PC, fmt.Sprintf("Linux may refuse the program: %s", v.May.Message))
 		f.key = v.May.Message
 	}
-	for _, v := range set.Faults(r) {
+	for v := range set.Faults(r) {
 		if v.Fault.Proven {
 			c.refusal(&v)
 		} else {

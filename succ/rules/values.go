@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"iter"
 
 	"github.com/cilium/ebpf/asm"
 
@@ -96,19 +97,25 @@ func (s Set) check(p *bytecode.Program, r *succ.Result, m *Memo) Verdict {
 // its own words: the faults that it refuses a program for, by instruction. One
 // that is not proven (Verdict.Fault.Proven) refuses nothing. r is the result of
 // Resolve on the same program.
-func (s Set) Faults(r *succ.Result) []Verdict {
-	var out []Verdict
-	for _, f := range r.Facts.Faults() {
-		last := len(out) - 1
-		switch {
-		case !refuses(f):
-		case last < 0 || out[last].PC != f.PC:
-			out = append(out, *s.verdict(f))
-		case f.Proven && !out[last].Fault.Proven:
-			out[last] = *s.verdict(f)
+func (s Set) Faults(r *succ.Result) iter.Seq[Verdict] {
+	return func(yield func(Verdict) bool) {
+		var at abstract.Fault // of this instruction; NoFault for none
+		for _, f := range r.Facts.Faults() {
+			switch {
+			case !refuses(f):
+			case at.Kind == abstract.NoFault || at.PC != f.PC:
+				if at.Kind != abstract.NoFault && !yield(*s.verdict(at)) {
+					return
+				}
+				at = f
+			case f.Proven && !at.Proven:
+				at = f
+			}
+		}
+		if at.Kind != abstract.NoFault {
+			yield(*s.verdict(at))
 		}
 	}
-	return out
 }
 
 // paths walks over feasible edges in the kernel's order.
