@@ -147,7 +147,10 @@ func newDrawing(s *Scene, l *Placement) *drawing {
 		if e.To != Outside && !e.Dead {
 			d.succs[e.From], d.preds[e.To] = append(d.succs[e.From], e.To), append(d.preds[e.To], e.From)
 		}
-		d.branches[e.From] = d.branches[e.From] || e.Kind == Taken
+		// Of several branches in one box nobody could tell which is meant.
+		if f := s.Blocks[e.From].Folded; e.Kind == Taken && (f == nil || f.Kind == "chain") {
+			d.branches[e.From] = true
+		}
 	}
 	d.prepareLines()
 	return d

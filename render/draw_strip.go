@@ -149,8 +149,9 @@ func (d *drawing) piece(p Piece, r Rect, class, name string, code []X86, before 
 		d.text(r.X+8, y, "small", t)
 		x := r.X + r.W - 6
 		if d.l.Detail != DetailFigure {
-			d.anchored(x, y, "small", strconv.Itoa(p.Len)+" B", display.End)
-			x -= 40
+			size := strconv.Itoa(p.Len) + " B"
+			d.anchored(x, y, "small", size, display.End)
+			x -= max(40, smallWidth(columns(size))+6)
 		}
 		d.anchored(x, y, "small dim", "+0x"+strconv.FormatInt(int64(p.Offset), 16), display.End)
 		for i, line := range lines {
