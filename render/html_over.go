@@ -9,6 +9,10 @@ package render
 // nearly so.
 const overviewBoxes = 120
 
+// overviewAbove is the number of boxes above which a program is shown folded into
+// overviewBoxes: in a window, names and lines of more lie on each other.
+const overviewAbove = 2 * overviewBoxes
+
 // overData is the folded drawing of a program: the places of boxes, and which box each
 // block of the program is in.
 type overData struct {
@@ -19,7 +23,7 @@ type overData struct {
 // overview folds a scene. Without anything to fold it returns nil.
 func overview(s *Scene) (*Scene, []int) {
 	folded, into := FoldGroups(s)
-	if windowed(s) {
+	if len(folded.Blocks) > overviewAbove {
 		again, box := FoldInto(folded, overviewBoxes)
 		folded, into = again, through(into, box)
 		if len(folded.Blocks) > overviewBoxes {

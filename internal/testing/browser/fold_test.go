@@ -54,6 +54,21 @@ func TestFold(t *testing.T) {
 	want(b, `document.getElementById("count").textContent`, found)
 }
 
+// TestFoldMiddle opens a program folded whose names would lie on each other at a glance, and
+// shows the signs of branches in what is opened, but not at boxes with several branches.
+func TestFoldMiddle(t *testing.T) {
+	b := open(t, page(t, rendertest.Random(440, 1)))
+	want(b, isFolded, true)
+	want(b, inside+` <= 120`, true)
+	const signs = `[...document.querySelectorAll("#picture .lab")].filter((e) => /^[TF]$/.test(e.textContent)).length`
+	want(b, `[...document.querySelectorAll("#picture .b")].filter((e) => / of \d+ blocks/.test(e.textContent) && !/chain of/.test(e.textContent) &&
+		[...e.querySelectorAll(".lab")].some((l) => /^[TF]$/.test(l.textContent))).length`, 0)
+	id := eval[string](b, aFoldedBox+".id")
+	b.hash("#" + id)
+	want(b, drawn, "nest")
+	want(b, signs+` > 1`, true)
+}
+
 // TestFoldWays steps along the boxes: each is entered from the one before.
 func TestFoldWays(t *testing.T) {
 	b := open(t, page(t, rendertest.Random(2000, 2)))

@@ -78,6 +78,15 @@ function markupOf(d, leaf) {
   return `<g class="b${folded ? " closed" : ""}" id="b${b}" role="group" aria-label="${escaped([spoken(d, b), ...(folded ? [sizeText(leaf) + ", closed"] : [])].join(", "))}">${out}</g>`;
 }
 
+// branchSign is T for the edge of a branch that is taken, F for the other one.
+function branchSign(d, i) {
+  if (!d.branching) {
+    d.branching = new Set();
+    for (let k = 0; k < d.edges.length; k += 4) if (d.kinds[d.edges[k + 2]] === "taken") d.branching.add(d.edges[k]);
+  }
+  return d.branching.has(d.edges[i]) ? { taken: "T", "fall-through": "F" }[d.kinds[d.edges[i + 2]]] ?? "" : "";
+}
+
 // linesBetween returns the lines between leaves, and from and to blocks outside: each once.
 function linesBetween(d, root) {
   const leaf = new Map(), seen = new Map(), at = (b) => {
@@ -92,7 +101,7 @@ function linesBetween(d, root) {
     if (!near.has(e[i]) || !out[e[i]].includes(e[i + 1]) || !inside.has(e[i]) && !inside.has(e[i + 1])) continue;
     const from = at(e[i]), to = at(e[i + 1]), style = styleOf(d, i);
     if (from === to && from.block === undefined) continue;
-    const key = `${id(from)}/${id(to)}/${style}`, label = d.labels?.[i / 4] ?? "";
+    const key = `${id(from)}/${id(to)}/${style}`, label = [branchSign(d, i), d.labels?.[i / 4]].filter(Boolean).join(" ");
     if (seen.has(key)) { if (seen.get(key).label !== label) seen.get(key).label = ""; continue; }
     seen.set(key, { from, to, style, label: from.block === undefined ? "" : label, key: `${id(to)}/${style}`, mark: d.edgemarks?.[i / 4] });
   }
