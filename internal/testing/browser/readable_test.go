@@ -51,8 +51,63 @@ func TestReadable(t *testing.T) {
 		want(b, `(() => {`+labelled+`
 			return all("#picture .t > rect:first-of-type").every((e) => at(box(e)).length > 0) && all("#picture .piece").some((e) => at(box(e)).length > 0);
 		})()`, true)
+		want(b, `written.filter((l) => /^b\d+ .{0,5}…$/.test(l.text)).map((l) => l.text).join(", ")`, "") // no word is cut to nothing
 		b.shot("labels-" + name)
 	}
+	b := open(t, compiled(t, testenv.Path(t, "corpus/out/13_subprog_switch.o")))
+	b.do(chromedp.Evaluate[chromedp.Void](written))
+	b.keys("0")
+	b.settle()
+	want(b, `written.some((l) => /^b2 (case )?0\b/.test(l.text)) && written.some((l) => /^b16 (case )?8\b/.test(l.text))`, true)
+}
+
+// TestFitNarrow fills the width of a telephone with the graph, without what is beside it.
+func TestFitNarrow(t *testing.T) {
+	b := open(t, compiled(t, testenv.Path(t, "corpus/out/01_ipproto_xdp.o")))
+	b.do(chromedp.EmulateViewport(400, 800))
+	b.settle()
+	b.keys("0")
+	const share = `document.querySelector("#picture .frame").getBoundingClientRect().width / innerWidth`
+	want(b, share+` > 0.95`, true)
+	b.keys("0") // everything
+	want(b, share+` < 0.85`, true)
+}
+
+// TestMap states that the frame of the small map is as much of it as the window shows of the
+// picture, also after all of it showed, and that the map lies on no box unless one asked for it.
+func TestMap(t *testing.T) {
+	b := open(t, compiled(t, testenv.Path(t, "corpus/out/12_may_goto_switch.o")))
+	b.do(chromedp.EmulateViewport(1280, 900))
+	const covers = `getComputedStyle(document.getElementById("minimap")).display !== "none" && (() => {
+		const m = document.getElementById("minimap").getBoundingClientRect();
+		return [...document.querySelectorAll("#picture .b .box")].some((e) => { const r = e.getBoundingClientRect(); return r.right > m.left && r.bottom > m.top && r.left < m.right && r.top < m.bottom; });
+	})()`
+	b.keys("0")
+	b.hash("#b20")
+	want(b, `(() => { const s = document.querySelector("#picture > svg"), m = document.querySelector("#minimap canvas").style, f = document.querySelector("#minimap div").style;
+		const share = document.getElementById("picture").clientWidth / s.getBoundingClientRect().width;
+		return Math.abs(parseFloat(f.width) / parseFloat(m.width) - share) < 0.02; })()`, true)
+	want(b, covers, false)
+	for _, block := range []string{"#b0", "#b5", "#b41"} {
+		b.hash(block)
+		want(b, covers, false)
+	}
+	b.hash("#b20")
+	b.focusPicture()
+	b.keys("m")
+	want(b, covers, true)
+	want(b, `document.getElementById("map").getAttribute("aria-pressed")`, "true")
+}
+
+// TestChosenStays states that what one chose is in sight when its details have come, which
+// take a part of a telephone's window.
+func TestChosenStays(t *testing.T) {
+	b := open(t, compiled(t, testenv.Path(t, "corpus/out/08_two_tables_one_gotox.o")))
+	b.do(chromedp.EmulateViewport(400, 800))
+	b.settle()
+	b.hash("#b4")
+	want(b, `(() => { const r = document.querySelector("#b4 .box").getBoundingClientRect(), p = document.getElementById("picture").getBoundingClientRect();
+		return r.top >= p.top && r.bottom <= p.bottom; })()`, true)
 }
 
 // TestHome states that the first look at a program can be read, whatever its size.
@@ -75,9 +130,25 @@ func TestBar(t *testing.T) {
 		want(b, `(({ scrollWidth: a, clientWidth: b, scrollHeight: c, clientHeight: d }) => a <= b && c <= d)(document.getElementById("stamp"))`, true)
 		want(b, `document.documentElement.scrollWidth <= innerWidth`, true)
 	}
+	checkLongStamp(t)
 	b.keys("0")
 	b.focusPicture()
 	want(b, `(({ content: c, borderTopWidth: w, zIndex: z }) => [c, w, z].join())(getComputedStyle(document.getElementById("picture"), "::after"))`, `"",2px,1`)
+}
+
+// checkLongStamp reads all of a stamp that says what is not proven.
+func checkLongStamp(t *testing.T) {
+	s := rendertest.Three()
+	s.Checked = "control flow of the source = machine code, for linux-7.3, 1532 slots unknown"
+	s.Unsure = []string{"855 instructions not predicted", "1532 places known only with the kernel"}
+	b := open(t, page(t, s))
+	for _, w := range []int64{1280, 400} {
+		b.do(chromedp.EmulateViewport(w, 800))
+		b.settle()
+		want(b, `(({ scrollWidth: a, clientWidth: b, scrollHeight: c, clientHeight: d }) => a <= b && c <= d)(document.getElementById("stamp"))`, true)
+		want(b, `document.documentElement.scrollWidth <= innerWidth`, true)
+		want(b, `[...document.querySelectorAll("header button:not([hidden])")].every((e) => e.getBoundingClientRect().right <= innerWidth)`, true)
+	}
 }
 
 // TestStraight opens a chain of blocks that all lead on to its end, too: lines over many rows

@@ -205,9 +205,22 @@ function drawMap() {
   px.put();
 }
 
-// showFrame moves the frame of the small map.
+// mapCovers reports whether the small map would lie on what is drawn.
+function mapCovers() {
+  const k = 1 / view.scale, w = (parseFloat(mapCanvas.style.width) + 12) * k, h = (parseFloat(mapCanvas.style.height) + 12) * k;
+  const x = view.x + win.w * k - w, y = view.y + win.h * k - h, d = data;
+  const on = (bx, by, bw, bh) => bw > 0 && bx < x + w && bx + bw > x && by < y + h && by + bh > y;
+  for (let i = 0; i < d.boxes.length; i += 4) if (on(d.boxes[i], d.boxes[i + 1], d.boxes[i + 2], d.boxes[i + 3])) return true;
+  return on(...d.strip) || (d.tables ?? []).slice(0, 20).some((_, t) => { const r = layer.table(t); return r && on(r.x, r.y, r.w, r.h); });
+}
+
+// showFrame moves the frame of the small map. Unless the reader asked for it, the map is there
+// only where it covers nothing.
 function showFrame() {
-  const k = mapCanvas.clientWidth / data.w || 1, w = win.w / view.scale, h = win.h / view.scale;
-  Object.assign(mapFrame.style, { left: view.x * k + "px", top: view.y * k + "px", width: w * k + "px", height: h * k + "px" });
+  const w = win.w / view.scale, h = win.h / view.scale;
   minimap.classList.toggle("whole", view.x <= 0 && view.y <= 0 && view.x + w >= data.w && view.y + h >= data.h);
+  minimap.classList.toggle("covers", !mapChosen && mapCovers());
+  byId("map").setAttribute("aria-pressed", String(!minimap.hidden && !minimap.classList.contains("covers")));
+  const k = parseFloat(mapCanvas.style.width) / data.w;
+  Object.assign(mapFrame.style, { left: view.x * k + "px", top: view.y * k + "px", width: w * k + "px", height: h * k + "px" });
 }

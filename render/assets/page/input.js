@@ -117,14 +117,10 @@ function next(d) {
 
 let mapChosen = false; // by the reader; else the map is there where it leaves room for the drawing
 
-function showMap(on) {
-  minimap.hidden = !on;
-  byId("map").setAttribute("aria-pressed", String(on));
-}
-
 function toggleMap() {
   mapChosen = true;
-  showMap(minimap.hidden);
+  minimap.hidden = !(minimap.hidden || minimap.classList.contains("covers"));
+  show();
 }
 const turn = (d) => { location.hash = "#" + encodeURIComponent(programs.options[(shown + d + total) % total].value); };
 const pan = (dx, dy) => { view.x += dx * 80 / view.scale; view.y += dy * 80 / view.scale; show(); };
@@ -157,9 +153,10 @@ byId("help").onclick = acts["?"];
 programs.onchange = () => { location.hash = "#" + encodeURIComponent(programs.value); };
 new ResizeObserver(() => {
   measure();
-  if (!mapChosen) showMap(win.w >= 500);
+  if (!mapChosen) minimap.hidden = win.w < narrow;
   if (!layer) return;
   if (lost()) fit();
+  else if (midst && ["x", "y", "scale"].every((k) => midst[k] === view[k]) && midst.data === data) centre(midst.box);
   if (mapFor !== innerWidth + innerHeight) drawMap();
   show();
 }).observe(picture);

@@ -39,8 +39,8 @@ function firstLines(b, n) {
   return source.length ? source : code;
 }
 
-// casesOf names the C cases, or else the entries of a table, that lead to a block.
-function casesOf(d, b) {
+// caseList returns the C cases, or else the entries of a table, that lead to a block.
+function caseList(d, b) {
   if (!d.cases) {
     d.cases = new Map();
     for (const t of d.tables ?? []) {
@@ -52,14 +52,22 @@ function casesOf(d, b) {
       }
     }
   }
-  const list = d.cases.get(b);
-  return list ? [`case ${list.slice(0, 3).join(",")}${list.length > 3 ? ",…" : ""}`] : [];
+  return d.cases.get(b) ?? [];
 }
 
-// titleOf is the first line of a block's label.
-function titleOf(d, b) {
-  const r = remark(d, b);
-  return [nameOf(d, b), ...(r ? [r.text] : []), ...(d.folded?.[b] ? [] : casesOf(d, b)), ...marksOf(d, b)].join(" ");
+// casesOf names the cases that lead to a block, the first of them where there are many.
+function casesOf(d, b, most = 3) {
+  const list = caseList(d, b);
+  return list.length ? [`case ${list.slice(0, most).join(",")}${list.length > most ? ",…" : ""}`] : [];
+}
+
+// titlesOf returns the first line of a block's label, and what of it is most wanted where
+// there is less room.
+function titlesOf(d, b) {
+  const name = nameOf(d, b), r = remark(d, b), notes = [...(r ? [r.text] : []), ...(d.marks?.[b] ? [d.marks[b]] : [])], folded = d.folded?.[b];
+  if (folded) return [[name, ...notes, ...marksOf(d, b)], [name, ...notes, /\d+ blocks$/.exec(folded)?.[0] ?? ""], [name, ...notes]].map((t) => t.join(" ").trim());
+  const [first, ...more] = caseList(d, b), short = first === undefined ? [] : [`${first}${more.length ? ",…" : ""}:`];
+  return [[name, ...(r ? [r.text] : []), ...casesOf(d, b), ...marksOf(d, b)], [name, ...notes, ...casesOf(d, b, 1)], [name, ...notes, ...short], [name, ...notes]].map((t) => t.join(" "));
 }
 
 // rank orders blocks by what a reader looks for first.
@@ -133,19 +141,36 @@ function labelFunctions(c, room) {
 // roomy reports whether a box of the window has room for the name of its block.
 const roomy = (c, b, r) => r.h >= labelHigh + 2 && r.w - 6 >= nameOf(data, b).length * c.letter;
 
+const leastWords = 9; // letters of a line below which it says nothing
+
+// sizedFont is a font of another size.
+const sizedFont = (font, size) => font.replace(/^[\d.]+px/, size + "px");
+
+// wordsIn returns the lines that a box has room for, and the size of their letters: large ones
+// if the title and the first line are whole then.
+function wordsIn(c, b, r) {
+  const titles = titlesOf(data, b), letters = (size) => Math.floor((r.w - 6) * labelSize / size / c.letter);
+  const rows = (size) => Math.max(1, Math.floor((r.h - 2) / (size + 3))), code = firstLines(b, Math.max(1, rows(9) - 1));
+  const whole = (size) => Math.max(titles[0].length, rows(size) > 1 ? code[0]?.length ?? 0 : 0) <= letters(size);
+  const size = [labelSize, 10, 9].find(whole) ?? 9, room = letters(size), title = titles.find((t) => t.length <= room) ?? nameOf(data, b);
+  if (rows(size) > 1) return { size, lines: [title, ...(room < leastWords ? [] : code.slice(0, rows(size) - 1))] };
+  const beside = room - title.length - 1, more = code[0] !== undefined && (code[0].length <= beside || leastWords <= beside);
+  return { size: title.length <= letters(labelSize) && !more ? labelSize : size, lines: [more ? title + " " + code[0] : title] };
+}
+
 // labelBoxes writes into the boxes that have room for a name.
 function labelBoxes(c, room) {
-  const d = data;
+  const d = data, font = c.font;
   for (let b = 0, i = 0; i < d.boxes.length; b++, i += 4) {
-    const r = onScreen(d.boxes[i], d.boxes[i + 1], d.boxes[i + 2], d.boxes[i + 3]), n = Math.floor((r.h - 2) / labelHigh);
+    const r = onScreen(d.boxes[i], d.boxes[i + 1], d.boxes[i + 2], d.boxes[i + 3]);
     if (!standsFor(d, b) || outside(r) || !roomy(c, b, r)) continue;
-    const wide = r.w - 6, one = n === 1 ? firstLines(b, 1) : [];
-    const lines = n === 1 ? [[titleOf(d, b), ...one].join(" ")] : [titleOf(d, b), ...firstLines(b, n - 1)];
-    room.take(Math.max(0, r.x), Math.max(0, r.y), Math.min(r.w, win.w - Math.max(0, r.x)), Math.min(lines.length * labelHigh, win.h - Math.max(0, r.y)));
+    const { size, lines } = wordsIn(c, b, r), high = size + 3;
+    room.take(Math.max(0, r.x), Math.max(0, r.y), Math.min(r.w, win.w - Math.max(0, r.x)), Math.min(lines.length * high, win.h - Math.max(0, r.y)));
     c.fillStyle = css(ink.text);
-    const name = nameOf(d, b), short = wide < (name.length + 3) * c.letter; // no room for a word beside the name
-    lines.forEach((t, k) => c.fillText(k === 0 && short ? name : fits(c, t, wide), r.x + 4, r.y + 2 + k * labelHigh));
+    c.font = sizedFont(font, size);
+    lines.forEach((t, k) => c.fillText(fits(c, t, (r.w - 6) * labelSize / size), r.x + 4, r.y + 2 + k * high));
   }
+  c.font = font;
 }
 
 // labelLoops names the loops that are more than a line high, by the C line of the header.
@@ -166,7 +191,7 @@ const letterSize = (h) => Math.max(8, Math.min(labelSize, Math.floor(h - 2)));
 function within(c, room, [name, ...texts], r) {
   const most = letterSize(r.h), font = c.font, letter = c.letter, high = (t) => [most, 9, 8].find((s) => s <= most && t.length * letter * s / labelSize <= r.w - 3);
   const text = texts.find(high) ?? name, size = high(text) ?? 8, w = text.length * letter * size / labelSize;
-  c.font = font.replace(/^[\d.]+px/, size + "px");
+  c.font = sizedFont(font, size);
   const x = w > r.w - 4 ? r.x + (r.w - w) / 2 : r.x + 2, y = r.y + (r.h - size - 2) / 2, ground = w > r.w || size + 2 > r.h;
   const free = text !== "" && room.take(x, y + 1, w, size);
   if (free && ground) {
@@ -193,9 +218,8 @@ function labelSmall(c, room) {
   }
   let left = 400;
   for (const [b, r] of order.flat()) {
-    const name = nameOf(d, b), found = remark(d, b), mark = d.marks?.[b], folded = d.folded?.[b], size = /\d+ blocks$/.exec(folded ?? "")?.[0];
-    const notes = [...(mark ? [mark] : []), ...(found ? [found.text] : [])], all = [name, ...notes, ...(folded ? [folded] : casesOf(d, b)), ...(d.status?.[b] ? ["⇉"] : [])].join(" ");
-    if (within(c, room, [name, all, ...(size ? [[name, ...notes, size].join(" ")] : [])], r) && --left === 0) return;
+    const titles = titlesOf(d, b), sign = d.status?.[b] ? " ⇉" : "";
+    if (within(c, room, [nameOf(d, b), ...titles.map((t) => t + sign), ...titles.slice(1)], r) && --left === 0) return;
   }
 }
 

@@ -20,6 +20,7 @@ async function open(p) {
   const stamp = byId("stamp");
   stamp.className = d.stamped ?? "";
   stamp.textContent = stamp.title = d.stamp ?? "";
+  stamp.classList.toggle("long", stamp.textContent.length > 100); // has a row of its own
   during(openCode());
   during(openOutline());
   return true;

@@ -47,13 +47,17 @@ function show() {
 
 const whole = () => Math.min(win.w / data.w, win.h / data.h);
 
-// graphArea is where the graph is, if there is much more: tables may be many times as high.
+const narrow = 500; // a window of a telephone, in pixels
+
+// graphArea is where the graph is, if there is much more: tables may be many times as high, and
+// a narrow window has no room for what is beside the graph.
 function graphArea() {
   let w = 0, h = 0;
   for (let i = 0; i < data.frames.length; i += 4) {
     w = Math.max(w, data.frames[i] + data.frames[i + 2]);
     h = Math.max(h, data.frames[i + 1] + data.frames[i + 3]);
   }
+  if (h > 0 && win.w < narrow) return { w: w + data.frames[0], h: data.h > 1.5 * h ? h : data.h };
   return h > 0 && data.h > 1.5 * h ? { w: Math.max(w, data.strip[0] + data.strip[2]), h } : data;
 }
 
@@ -99,12 +103,17 @@ function zoom(factor, px, py) {
   show();
 }
 
+let midst; // what centre showed last, and the view then
+
+// centre shows a box in the middle, and keeps it there while the window changes and the reader
+// does not move.
 function centre(box) {
   if (!box || !box.w) return;
   measure();
   view.scale = Math.max(view.scale, 0.7);
   view.x = inside(box.x + box.w / 2, win.w / view.scale, data.w);
   view.y = inside(box.y + box.h / 2, win.h / view.scale, data.h);
+  midst = { box, data, ...view };
   show();
 }
 
