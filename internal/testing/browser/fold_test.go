@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -57,7 +58,14 @@ func TestFold(t *testing.T) {
 // TestFoldMiddle opens a program folded whose names would lie on each other at a glance, and
 // shows the signs of branches in what is opened, but not at boxes with several branches.
 func TestFoldMiddle(t *testing.T) {
-	b := open(t, page(t, rendertest.Random(440, 1)))
+	s := rendertest.Random(440, 1)
+	for i := range s.Blocks { // a row more than is shown of a long block, which is then all of it
+		s.Blocks[i].Lines = nil
+		for k := range 17 {
+			s.Blocks[i].Lines = append(s.Blocks[i].Lines, render.Line{Slot: 20*i + k, Text: fmt.Sprintf("r%d = 1", k)})
+		}
+	}
+	b := open(t, page(t, s))
 	want(b, isFolded, true)
 	want(b, inside+` <= 120`, true)
 	const signs = `[...document.querySelectorAll("#picture .lab")].filter((e) => /^[TF]$/.test(e.textContent)).length`
@@ -67,6 +75,7 @@ func TestFoldMiddle(t *testing.T) {
 	b.hash("#" + id)
 	want(b, drawn, "nest")
 	want(b, signs+` > 1`, true)
+	want(b, `(({ textContent: t }) => t.includes("r16 = 1") && !t.includes("more"))(document.getElementById("`+id+`"))`, true)
 }
 
 // TestFoldWays steps along the boxes: each is entered from the one before.

@@ -108,6 +108,12 @@ func TestChosenStays(t *testing.T) {
 	b.hash("#b4")
 	want(b, `(() => { const r = document.querySelector("#b4 .box").getBoundingClientRect(), p = document.getElementById("picture").getBoundingClientRect();
 		return r.top >= p.top && r.bottom <= p.bottom; })()`, true)
+	// One that is higher than what is left is shown from its beginning.
+	b.do(chromedp.EmulateViewport(400, 420))
+	b.settle()
+	b.hash("#b2")
+	want(b, `(() => { const r = document.querySelector("#b2 .box").getBoundingClientRect(), p = document.getElementById("picture").getBoundingClientRect();
+		return r.top >= p.top && r.top < p.bottom; })()`, true)
 }
 
 // TestHome states that the first look at a program can be read, whatever its size.

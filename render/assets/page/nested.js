@@ -16,17 +16,19 @@ const cut = (text, n) => text.length > n ? text.slice(0, n - 1) + "…" : text;
 // rowsOf returns what a leaf says: rows of class, text and number of the slot.
 function leafRows(d, lines, leaf) {
   const rows = [], slots = [], { head } = leaf, status = d.status?.[head];
-  let source = "", more = 0;
+  let source = "", more = 0, last;
   linesOf(lines, head, (l) => {
     slots.push(l.slot);
     const c = (l.line ? l.line + ": " : "") + l.source.trim();
     if (l.source && c !== source && rows.length < mostRows && (leaf.block !== undefined || !rows.length)) rows.push(["src", cut(c, 48)]);
     source = l.source ? c : source;
     if (leaf.block === undefined) return;
-    if (rows.length < mostRows) rows.push(["", cut(l.text, 44), l.slot, l.mark]);
-    else more++;
+    const row = ["", cut(l.text, 44), l.slot, l.mark];
+    if (rows.length < mostRows) rows.push(row);
+    else { more++; last = row; }
   });
-  if (more) rows.push(["fold", `… ${more} more`]);
+  if (more === 1) rows.push(last);
+  else if (more) rows.push(["fold", `… ${more} more`]);
   if (leaf.block === undefined) {
     const dead = leaf.blocks.filter((b) => !(d.flags[b] & REACHABLE)).length, marked = leaf.blocks.filter((b) => remark(d, b)).length;
     if (leaf.kind === "cases") rows.unshift(["case", cut("case " + leaf.blocks.flatMap((b) => casesOf(d, b)).map((c) => c.slice(5)).join(","), 32)]);

@@ -105,14 +105,15 @@ function zoom(factor, px, py) {
 
 let midst; // what centre showed last, and the view then
 
-// centre shows a box in the middle, and keeps it there while the window changes and the reader
-// does not move.
+// centre shows a box in the middle, or where it is larger than the window its beginning, and
+// keeps it there while the window changes and the reader does not move.
 function centre(box) {
   if (!box || !box.w) return;
   measure();
   view.scale = Math.max(view.scale, 0.7);
-  view.x = inside(box.x + box.w / 2, win.w / view.scale, data.w);
-  view.y = inside(box.y + box.h / 2, win.h / view.scale, data.h);
+  const w = win.w / view.scale, h = win.h / view.scale, bar = data.nest ? 40 / view.scale : 8;
+  view.x = inside(box.x + Math.min(box.w, w - 16) / 2, w, data.w);
+  view.y = box.h > h - bar ? box.y - bar : inside(box.y + box.h / 2, h, data.h);
   midst = { box, data, ...view };
   show();
 }
