@@ -13,7 +13,7 @@ func (c *function) call(in bytecode.Insn) {
 	if op == nil {
 		panic("bug: call without operand")
 	}
-	if c.fn.TailCallReachable && (in.Src == bytecode.CallSubprogram || !c.kernel.Has(kernel.TailCallPointer)) {
+	if c.fn.TailCallReachable && (in.Src == bytecode.CallSubprogram || !c.kernel.Has(kernel.CountToSubprogs)) {
 		c.passTailCount()
 	}
 	if op.arena >= 0 {

@@ -15,6 +15,7 @@ const (
 	ShortMov64                     // 7-byte form of sign-extended 64-bit constants
 	PercpuMove                     // per-CPU address moves, made for inlined helpers
 	TailCallPointer                // tail-call counter after a pointer
+	CountToSubprogs                // the counter is passed on to subprograms alone, not to helpers
 	PrivateStack                   // private stacks
 	AcquireRelease                 // load_acquire, store_release
 	ArenaSignExtend                // sign-extending arena loads
@@ -110,6 +111,7 @@ func Table() [featureCount]Row {
 		ShortMov64:      row(6010, 0, Read, "7-byte form of sign-extended 64-bit constants"),
 		PercpuMove:      row(6010, 0, Read, "per-CPU address moves"),
 		TailCallPointer: row(6012, 0, Recorded, "tail-call counter behind a pointer"),
+		CountToSubprogs: row(6013, 0, Recorded, "tail-call counter loaded before calls of subprograms only"),
 		PrivateStack:    row(6013, 0, Read, "private stacks"),
 		AcquireRelease:  row(6015, 0, Read, "load_acquire and store_release"),
 		ArenaSignExtend: row(6018, 0, Read, "sign-extending arena loads"),

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/arch/x86/x86asm"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
 // call lists a call of a helper, kernel function or, with a callee, a function
@@ -18,7 +19,7 @@ func (c *checker) call(l *list, b *body, callee bytecode.PC) {
 	} else if ref != nil {
 		callee = -1
 	}
-	if c.frame.counts && (in.Src == bytecode.CallSubprogram || c.k.countOnStack()) {
+	if c.frame.counts && (in.Src == bytecode.CallSubprogram || !c.k.has(kernel.CountToSubprogs)) {
 		c.passCount(l)
 	}
 	c.arenaArgs(l, b.pc)
