@@ -17,7 +17,7 @@ func (out *Facts) both(f, g *Facts) {
 	for sub, d := range g.depth {
 		out.depth[sub] = d.both(f.depth[sub])
 	}
-	out.calls = make(map[bytecode.PC]Call, len(g.calls))
+	out.calls = make(map[bytecode.PC]callArgs, len(g.calls))
 	for pc, c := range g.calls {
 		if d, ok := f.calls[pc]; ok {
 			c = c.both(d)
@@ -46,21 +46,4 @@ func (u use) both(v use) use {
 // both returns what is known of a frame together.
 func (r reach) both(q reach) reach {
 	return reach{min(r.deep, q.deep), max(r.sureDeep, q.sureDeep), min(r.low, q.low), max(r.sureLow, q.sureLow)}
-}
-
-// both returns what is known of the arguments of a call together.
-func (c Call) both(d Call) Call {
-	if !c.MapCertain {
-		c.Map, c.Inner, c.MapCertain = d.Map, d.Inner, d.MapCertain
-	}
-	if !c.KeyCertain {
-		c.Key, c.KeyCertain = d.Key, d.KeyCertain
-	}
-	if !c.FuncCertain {
-		c.Func, c.FuncCertain = d.Func, d.FuncCertain
-	}
-	if !c.ZeroCertain {
-		c.Zero, c.ZeroCertain = d.Zero, d.ZeroCertain
-	}
-	return c
 }

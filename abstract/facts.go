@@ -62,7 +62,7 @@ type Facts struct {
 	anyFunc   bool // an unknown function is called
 
 	uses       []use // by slot
-	calls      map[bytecode.PC]Call
+	calls      map[bytecode.PC]callArgs
 	async      []use // by subprogram, a bit each
 	packet     use   // packet data is written to
 	mixedPlain bool  // Quirks.MixedPlain
@@ -131,7 +131,7 @@ func newFacts(p *bytecode.Program, g *cfg.Graph) *Facts {
 		sure: make([]bool, g.NumBlocks()), sureEdges: newBitset(g.NumEdges()), depth: make([]reach, len(p.Subprogs)),
 		sync: make([]bool, len(p.Subprogs)), indirect: make(map[bytecode.PC]*Indirect),
 		callbacks: make(map[bytecode.PC][]int), faultAt: make(map[faultPlace]int), bounds: make(map[origin]Bound),
-		uses: make([]use, p.Len()), calls: make(map[bytecode.PC]Call), async: make([]use, len(p.Subprogs)),
+		uses: make([]use, p.Len()), calls: make(map[bytecode.PC]callArgs), async: make([]use, len(p.Subprogs)),
 	}
 }
 

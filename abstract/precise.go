@@ -306,15 +306,15 @@ func (w *walker) decided(numbers, linked numberPlaces, one bool) {
 	}
 }
 
-// passed records a call of a helper or kernel function. Precise are buffer sizes, the index of a
-// tail call, the key of an array element, and the arguments of a kernel function; the result
+// passed records a call of a helper or kernel function. Precise are buffer sizes, a constant index
+// of a tail call, the key of an array element, and the arguments of a kernel function; the result
 // comes from no register.
 func (w *walker) passed(pc bytecode.PC) {
 	callee := calleeAt(w.p, pc)
 	set := uint32(0)
 	for i := range min(5, callee.Params) {
 		size := i > 0 && callee.Args[i-1].Size == calls.Next && callee.Args[i-1].Use != calls.Nothing
-		if size || !callee.known || callee.helper == 0 || callee.helper == bytecode.HelperTailCall && i == 2 {
+		if size || !callee.known || callee.helper == 0 || callee.helper == bytecode.HelperTailCall && i == 2 && w.tailKey() {
 			set |= w.number(bytecode.R1 + bytecode.Reg(i))
 		}
 	}
@@ -322,6 +322,22 @@ func (w *walker) passed(pc bytecode.PC) {
 	for r := bytecode.R0; r <= bytecode.R5; r++ {
 		w.cur.from.regs[r] = numberPlaces{}
 	}
+}
+
+// tailKey reports whether the index of a tail call is one number for the verifier, and within the map.
+//
+// Source: kernel/bpf/verifier.c record_func_key, Linux 7.3.
+func (w *walker) tailKey() bool {
+	v, m := w.cur.s.get(bytecode.R3), w.cur.s.get(bytecode.R2)
+	key, one := v.constant()
+	switch {
+	case !w.cur.s.certain() || v.has(func(a *Alt) bool { return a.flags&loose != 0 }):
+		return true // it may be
+	case !one || !m.is(MapPtr) || m.Obj < 0:
+		return one
+	}
+	n := w.p.Maps[m.Obj].MaxEntries
+	return n == 0 || key < uint64(n)
 }
 
 // key returns the places of a key by which a lookup may find an element for certain.

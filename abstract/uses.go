@@ -1,6 +1,7 @@
 package abstract
 
 import (
+	"math"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
@@ -187,30 +188,21 @@ func (r *run) noteCall(pc bytecode.PC, in bytecode.Insn, s *State) {
 	if in.Imm == bytecode.HelperTailCall {
 		mapReg = bytecode.R2
 	}
-	c := Call{PC: pc, Map: -1, Key: -1, Func: -1, Zero: s.get(bytecode.R4).zero()}
-	certain := s.certain()
-	c.MapCertain, c.KeyCertain, c.FuncCertain, c.ZeroCertain = certain, certain, certain, certain
+	a := callArgs{noArg(s), noArg(s), noArg(s), noArg(s)}
 	switch m := s.get(mapReg); {
 	case m.is(MapPtr):
-		c.Map, c.MapCertain = int(m.Obj), true
-		if m.Obj < 0 {
-			c.Map, c.Inner = int(^m.Obj), true
-		}
+		a[argMap] = arg(int64(m.Obj), s)
 	case !m.has(func(a *Alt) bool { return a.Kind == MapPtr }):
-		c.MapCertain = false // it is one that is not followed
+		a[argMap].some = false // it is one that is not followed
 	}
-	if k, ok := s.get(bytecode.R3).constant(); ok && k < 1<<32 {
-		c.Key, c.KeyCertain = int64(k), true
-	}
+	a[argKey] = numberArg(s.get(bytecode.R3), math.MaxUint32, s)
 	if f := s.get(bytecode.R2); f.is(Func) {
-		c.Func, c.FuncCertain = int(f.Obj), true
+		a[argFunc] = arg(int64(f.Obj), s)
 	}
-	c.ZeroCertain = c.ZeroCertain || c.Zero
-	old, seen := r.a.f.calls[pc]
-	if seen {
-		c = old.join(c)
+	if s.get(bytecode.R4).zero() {
+		a[argZero] = arg(0, s)
 	}
-	r.a.f.calls[pc] = c
+	r.note(pc, a)
 }
 
 // noteAllocation notes, as the key of a call, the type that bpf_obj_new and the like
@@ -220,24 +212,21 @@ func (r *run) noteAllocation(pc bytecode.PC, s *State) {
 	if !ok || ref.Kind != bytecode.RefKfunc {
 		return
 	}
-	c := Call{PC: pc, Map: -1, Key: -1, Func: -1}
+	a := callArgs{unasked, unasked, unasked, unasked}
 	switch name := strings.TrimSuffix(ref.Name, "_impl"); name {
 	case "bpf_obj_new", "bpf_percpu_obj_new":
-		if id, ok := s.get(bytecode.R1).constant(); ok && id < 1<<31 {
-			c.Key, c.KeyCertain = int64(id), true
+		if a[argKey] = numberArg(s.get(bytecode.R1), math.MaxInt32, s); a[argKey].all == none {
+			a[argKey].some = false
 		}
 	case "bpf_list_push_front", "bpf_list_push_back", "bpf_list_add", "bpf_rbtree_add":
 		node := s.get(bytecode.R2)
-		if off, ok := node.Off.IsConst(); ok && node.is(Other) && off < 1<<31 {
-			c.Key, c.KeyCertain = int64(off), true
+		if off, ok := node.Off.IsConst(); ok && node.is(Other) && off <= math.MaxInt32 {
+			a[argKey] = arg(int64(off), s)
 		}
 	default:
 		return
 	}
-	if old, seen := r.a.f.calls[pc]; seen {
-		c = old.join(c)
-	}
-	r.a.f.calls[pc] = c
+	r.note(pc, a)
 }
 
 // nodeResult reports whether a kernel function returns a pointer to the node of an
@@ -251,32 +240,12 @@ func nodeResult(name string) bool {
 	return false
 }
 
-// join makes one answer of those of several states. What is the same in all is
-// the same on all of the verifier's paths; what differs does so for certain when
-// two certain states differ, or one of them has none.
-func (c Call) join(d Call) Call {
-	out := c
-	if c.Map != d.Map || c.Inner != d.Inner {
-		out.Map, out.Inner, out.MapCertain = -1, false, c.MapCertain && d.MapCertain
-	}
-	if c.Key != d.Key {
-		out.Key, out.KeyCertain = -1, c.KeyCertain && d.KeyCertain
-	}
-	if c.Func != d.Func {
-		out.Func, out.FuncCertain = -1, c.FuncCertain && d.FuncCertain
-	}
-	if c.Zero != d.Zero {
-		out.Zero, out.ZeroCertain = false, c.ZeroCertain && d.ZeroCertain
-	}
-	return out
-}
-
 // HelperCalls returns what is known of the helper calls that are reached, by
 // instruction.
 func (f *Facts) HelperCalls() []Call {
 	out := make([]Call, 0, len(f.calls))
 	for _, pc := range sortedKeys(f.calls) {
-		out = append(out, f.calls[pc])
+		out = append(out, f.calls[pc].call(pc))
 	}
 	return out
 }

@@ -73,7 +73,8 @@ func callFact(p *bytecode.Program, c abstract.Call) rewrite.CallFact {
 	}
 	switch p.Insns[c.PC].Imm {
 	case bytecode.HelperTailCall:
-		out.Certain = c.MapCertain && c.KeyCertain
+		// One of the two that is not the same on all paths is enough for an indirect jump.
+		out.Certain = c.MapCertain && c.KeyCertain || c.MapCertain && c.Map < 0 || c.KeyCertain && c.Key < 0
 	case bytecode.HelperLoop:
 		out.Certain = c.FuncCertain && c.ZeroCertain
 	default:

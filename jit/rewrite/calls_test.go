@@ -111,6 +111,7 @@ func TestTailCalls(t *testing.T) {
 	progs := bytecode.Map{Type: 3, MaxEntries: 3}
 	fixed := mapCallProgram(progs, bytecode.R2, bytecode.HelperTailCall)
 	beyond := mapCallProgram(bytecode.Map{Type: 3, MaxEntries: 2}, bytecode.R2, bytecode.HelperTailCall)
+	unsized := mapCallProgram(bytecode.Map{Type: 3}, bytecode.R2, bytecode.HelperTailCall)
 	unknown := mapCallProgram(progs, bytecode.R2, bytecode.HelperTailCall)
 	unknown.Insns[2] = bytecode.Insn{Code: w64 | opMov | byReg, Dst: 3, Src: 1}
 	key := func(p *bytecode.Program, k int64) Facts {
@@ -128,6 +129,7 @@ func TestTailCalls(t *testing.T) {
 	}{
 		{"direct", fixed, key(fixed, 2), Options{}, direct, false},
 		{"beyond the map", beyond, key(beyond, 2), Options{}, indirect, false},
+		{"a map whose loader says its size", unsized, key(unsized, 2), Options{}, indirect, true},
 		{"unknown index", unknown, known(unknown), Options{}, indirect, true},
 		{"different indices", unknown, key(unknown, -1), Options{}, indirect, false},
 		{"without CAP_PERFMON", fixed, key(fixed, 2), Options{NoCapPerfmon: true}, []bytecode.Insn{

@@ -147,8 +147,13 @@ func (f *fixer) tailCall(i int, s slot) []slot {
 	if f.opt.NoCapPerfmon && fact.Map == NoMap {
 		return []slot{s.unpredicted()} // the kernel refuses it
 	}
-	if !f.opt.NoCapPerfmon && !f.opt.NoCapBPF && !f.opt.Blind && fact.Map != NoMap && fact.Key >= 0 &&
-		fact.Key < int64(f.src.Maps[fact.Map].MaxEntries) {
+	if !f.opt.NoCapPerfmon && !f.opt.NoCapBPF && !f.opt.Blind && fact.Map != NoMap && fact.Key >= 0 {
+		switch n := f.src.Maps[fact.Map].MaxEntries; {
+		case n == 0: // for the loader to say
+			return []slot{s.unpredicted()}
+		case fact.Key >= int64(n):
+			return []slot{s}
+		}
 		f.tailCalls = append(f.tailCalls, jit.TailCall{PC: bytecode.PC(s.orig)})
 		s.in.Imm = int32(len(f.tailCalls))
 		return []slot{s}
