@@ -36,13 +36,23 @@ func (f *Facts) statesAt(b cfg.BlockID) []*State {
 }
 
 // sparing reports whether states can be given up: the program is large, and states go
-// along edges of the graph alone, as all but those of indirect jumps do.
+// along edges of the graph alone. An indirect jump without an edge leads where none is. What one
+// with edges leads to besides is noticed (see spared), and costs the analysis once more.
 func (a *analyzer) sparing() bool {
 	large := a.opt.large
 	if large == 0 {
 		large = manySlots
 	}
-	return !a.opt.all && !a.indirects && int(a.p.Len()) >= large
+	if a.opt.all || int(a.p.Len()) < large {
+		return false
+	}
+	for b := range a.g.Blocks {
+		lo, hi := a.g.SuccIDs(cfg.BlockID(b))
+		if lo == hi && a.p.Insns[a.g.Blocks[b].Last].IsGotox() {
+			return false
+		}
+	}
+	return true
 }
 
 // barriers returns for each position in the order of a subprogram's blocks the first
