@@ -3,6 +3,10 @@ package abstract
 import (
 	"fmt"
 	"testing"
+
+	"github.com/bpfcfg/bpfcfg/cfg"
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
 
 // TestPartialStores states that a store to a part of a slot, at a known offset or not, keeps
@@ -99,5 +103,56 @@ func TestOutsideText(t *testing.T) {
 	texts := new(Facts).Texts()
 	if got := texts.Text(texts.stored(f.get(1))); got != "0000mmmm" {
 		t.Error(got)
+	}
+}
+
+// TestMixedZeros loads bytes of a slot that were stored as zeros and others that are part of a
+// spilled 0. Linux 6.12.117, 7.2.13 and 7.3.4 have told whether the result is 0 to them: by a
+// refusal of what follows where it is not.
+func TestMixedZeros(t *testing.T) {
+	type insn struct {
+		code     byte
+		dst, src bytecode.Reg
+		off      int16
+	}
+	load := func(code byte, off int16) insn { return insn{code, 2, 10, off} }
+	spill := func(code byte, off int16) insn { return insn{code, 10, 1, off} }
+	zero := func(code byte, off int16) insn { return insn{code, 10, 0, off} }
+	for _, tt := range []struct {
+		name       string
+		body       []insn
+		until, now bool // 0 to Linux before 7.3, and to 7.3
+	}{
+		{"zeros above", []insn{zero(0x62, -4), spill(0x63, -8), load(0x79, -8)}, false, true},
+		{"zeros of a register above", []insn{spill(0x63, -4), spill(0x63, -8), load(0x79, -8)}, false, true},
+		{"above afterwards", []insn{spill(0x63, -8), spill(0x63, -4), load(0x79, -8)}, false, false},
+		{"below afterwards", []insn{zero(0x7a, -8), spill(0x73, -8), load(0x79, -8)}, false, false},
+		{"nothing in between", []insn{zero(0x6a, -2), spill(0x63, -8), load(0x79, -8)}, false, false},
+		{"the spilled part alone", []insn{zero(0x62, -4), spill(0x63, -8), load(0x69, -6)}, true, true},
+		{"all spilled", []insn{spill(0x7b, -8), load(0x79, -8)}, true, true},
+		{"a part of what is spilled", []insn{spill(0x7b, -8), load(0x61, -4)}, true, true},
+		{"zeros alone", []insn{zero(0x7a, -8), load(0x61, -4)}, true, true},
+	} {
+		for _, old := range []bool{true, false} {
+			var a progen.Asm
+			a.Emit(0xb7, 1, 0, 0, 0)
+			for _, in := range tt.body {
+				a.Emit(in.code, in.dst, in.src, in.off, 0)
+			}
+			a.If(0x15, 2, 0, 0, "zero")
+			at := a.PC()
+			a.Emit(0xbf, 0, 9, 0, 0)
+			a.Label("zero")
+			a.Emit(0xb7, 0, 0, 0, 0)
+			a.Emit(bytecode.CodeExit, 0, 0, 0, 0)
+			_, f := fixpointOf(t, a.Program("zeros"), Options{Rules: Verifier, Quirks: Quirks{NoMixedZeros: old}})
+			want := cfg.Yes
+			if old && tt.until || !old && tt.now {
+				want = cfg.No
+			}
+			if got := f.Reach(at); got != want {
+				t.Errorf("%s, before 7.3 %v: what follows if it is not 0 is reached %v, want %v", tt.name, old, got, want)
+			}
+		}
 	}
 }
