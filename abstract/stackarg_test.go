@@ -58,3 +58,25 @@ func TestArgumentOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestParameters counts the arguments of what a call calls, the main program among it: no kernel
+// loads that, but the graph of it is there.
+func TestParameters(t *testing.T) {
+	var a progen.Asm
+	a.Func("main", false)
+	a.Helper(5)
+	a.Helper(1)
+	a.Call("six")
+	a.Emit(bytecode.CodeCallx, 1, 0, 0, 0)
+	leave(&a, 0)
+	a.Func("six", false)
+	a.Call("main")
+	leave(&a, 0)
+	p := a.Program("parameters")
+	p.Subprogs[0].Params, p.Subprogs[1].Params = 1, 6
+	for pc, want := range map[bytecode.PC]int{0: 0, 1: 2, 2: 6, 3: 5 + stackArgs, p.Subprogs[1].Start: 1} {
+		if got := Parameters(p, pc); got != want {
+			t.Errorf("the call at slot %d has %d parameters, want %d", pc, got, want)
+		}
+	}
+}

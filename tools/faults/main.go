@@ -29,8 +29,8 @@ func main() {
 	root := flag.String("root", ".", "root of the tree")
 	plant := flag.Bool("planted", false, "plant the faults of memory, calls and joins that are written down")
 	in := flag.String("in", strings.Join(analysed, ","), "the folders and files to plant faults in")
-	by := flag.String("by", "", "the packages to test, in order (default: those of the analysis; "+
-		"elsewhere the fault's own and the command)")
+	by := flag.String("by", "", "the packages to test after the fault's own, in order (default: those of the "+
+		"analysis; elsewhere the command)")
 	only := flag.String("only", "", "try the faults with these numbers alone, as in 3,17")
 	flag.Parse()
 	if err := top.Enter(); err != nil {

@@ -39,10 +39,11 @@ func area(file string) string {
 }
 
 // analysed are the folders of the analysis, and tested what is run when one of
-// their files has a fault: quick tests first.
+// their files has a fault, after the tests beside it: quick tests first.
 var (
 	analysed = []string{"abstract", "succ", "succ/rules", "jit/rewrite"}
-	tested   = []string{"./abstract", "./internal/testing/soundness", "./succ", "./succ/rules", "./jit/rewrite"}
+	tested   = []string{"./internal/testing/asked", "./abstract", "./internal/testing/soundness", "./jit/rewrite",
+		"./succ/rules", "./succ"}
 )
 
 // draw says which faults are drawn and who is asked about them.
@@ -51,7 +52,7 @@ type draw struct {
 	seed    uint64
 	numbers []int    // of the faults to try, none for all
 	in      []string // folders and files
-	by      []string // packages to test, none for the package of the fault and the command
+	by      []string // packages to test after the fault's own, none for the command
 }
 
 // counts reports whether a fault that survives is a hole: in the analysis, where
@@ -60,13 +61,14 @@ func (d *draw) counts(f fault) bool {
 	return area(f.file) != "elsewhere" || !slices.Equal(d.in, analysed)
 }
 
-// judges returns the packages whose tests are asked about a fault.
+// judges returns the packages whose tests are asked about a fault, its own first.
 func (d *draw) judges(f fault) []string {
-	if len(d.by) > 0 {
-		return d.by
-	}
 	own := "./" + filepath.ToSlash(filepath.Dir(f.file))
-	return slices.Compact([]string{own, "./cmd/bpfcfg"})
+	others := d.by
+	if len(others) == 0 {
+		others = []string{"./cmd/bpfcfg"}
+	}
+	return append([]string{own}, slices.DeleteFunc(slices.Clone(others), func(p string) bool { return p == own })...)
 }
 
 // byTests draws faults and asks which package's tests fail. Those that do not compile
