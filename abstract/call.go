@@ -249,6 +249,7 @@ func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
 		e.tested, e.given = s.tested, true
 	}
 	r.a.enqueue(sub, e)
+	r.checkGlobal(pc, sub, s)
 	for i := 1; i < len(arguments{}); i++ {
 		v, reg := s.value(argRegister(i)), bytecode.Reg(argRegister(i))
 		if v == nil {
@@ -289,7 +290,7 @@ func argSize(args []string, i int) int64 {
 	if args == nil {
 		return stackSize
 	}
-	if i >= len(args) || args[i] == "scalar" || args[i] == "ctx" {
+	if i >= len(args) || args[i] == "scalar" || args[i] == "ctx" || args[i] == "arena" {
 		return 0
 	}
 	for _, prefix := range []string{"mem:", "nonnull:"} {
@@ -316,7 +317,7 @@ func globalEntry(p *bytecode.Program, sub int) *State {
 	for i, a := range p.Subprogs[sub].Args {
 		switch {
 		case i+1 >= len(args):
-		case a == "scalar":
+		case a == "scalar", a == "arena": // who calls it may pass a number for a pointer into an arena
 			args[i+1] = unknownNumber
 		case a == "ctx":
 			args[i+1] = pointer(Ctx, 0, 0)

@@ -67,6 +67,9 @@ const (
 	SocketWrite               // a write to a socket
 	MixedPointers             // an access through pointers of kinds that one instruction may not mix
 	NoSocket                  // an argument that must be a socket is not one
+	ScalarArgument            // Reg must be a number, for the global function Type, which is Subprogs[Value]
+	ContextArgument           // Reg must be the context for it; with Max it was never written
+	MemoryArgument            // Reg must be a pointer to memory for it; with Max it was never written
 	LaterResult               // a function that is called back later returns Reg, which holds a pointer of type Type
 )
 
@@ -94,11 +97,11 @@ type Fault struct {
 	// Fixed reports whether the offset of that pointer is a constant.
 	Fixed bool
 
-	Type             string    // the kernel's name of the register's type, for kinds that have one
+	Type             string    // the kernel's name of the register's type, or as the kind says
 	Op               scalar.Op // the operation, of the kinds that name one
 	Bits             tnum.T    // known bits of a variable offset
 	Off, Size, Value int64     // bytes or numbers, as the kind says
-	Max              bool      // which end of a range
+	Max              bool      // which end of a range, or as the kind says
 }
 
 // fault records a fault; a is the alternative in which it was seen.

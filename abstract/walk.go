@@ -519,7 +519,10 @@ func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 	w.distrusted[sub] = w.distrusted[sub] || w.p.Subprogs[sub].Distrusted
 	if w.p.Subprogs[sub].Global && sub != 0 {
 		if w.unreadable(sub) {
-			w.end(GaveUp, false) // the kernel refuses it, and no other path is left out because of this one
+			r.checkGlobal(pc, sub, s)
+			if w.faults(); !w.over {
+				w.end(GaveUp, false) // the kernel refuses it, and no other path is left out because of this one
+			}
 			return
 		}
 		w.cur.s = r.callGlobal(pc, sub, s)

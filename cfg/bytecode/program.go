@@ -95,7 +95,7 @@ type Subprogram struct {
 	// Args holds the BTF kind of each parameter of a global function: "scalar", "ctx", "mem:N"
 	// (pointer to N bytes, may be null), "nonnull:N", "trusted:T" (pointer to a kernel's
 	// structure T), "trusted-or-null:T", "untrusted:T" (T may have been freed, or is not a
-	// structure), or "other". It is nil if there is no BTF.
+	// structure), "arena" (pointer into one), or "other". It is nil if there is no BTF.
 	Args []string
 	// Params is the number of parameters in the function's BTF prototype, and Result the kind of
 	// its result: "void", "int" (an integer or enum of at most 8 bytes), or "other". They are 0

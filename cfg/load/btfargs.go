@@ -89,14 +89,19 @@ func (b *btfTypes) arg(typ uint32, tags []string, progType string) string {
 		switch tag = strings.TrimPrefix(tag, tagArg); tag {
 		case "ctx":
 			return "ctx"
+		case "arena":
+			return "arena"
 		case "nonnull", "nullable", "trusted", "untrusted":
 			has[tag] = true
-		default: // arena, …
+		default:
 			return "other"
 		}
 	}
 	if b.isContext(t.size, progType) {
 		return "ctx"
+	}
+	if b.toArena(t.size) {
+		return "arena"
 	}
 	pointee := b.at(b.strip(t.size))
 	size, ok := b.sizeOf(t.size)
@@ -117,6 +122,25 @@ func (b *btfTypes) arg(typ uint32, tags []string, progType string) string {
 		return fmt.Sprintf("nonnull:%d", size)
 	}
 	return fmt.Sprintf("mem:%d", size)
+}
+
+// toArena reports whether what a pointer leads to is tagged as memory of an arena, which is a tag of the
+// parameter since Linux 7.3 (kernel/bpf/btf.c btf_scan_type_tags).
+func (b *btfTypes) toArena(id uint32) bool {
+	for range btfMaxDepth {
+		switch t := b.at(id); t.kind {
+		case kindTypeTag:
+			if b.str(t.name) == "arena" {
+				return true
+			}
+			id = t.size
+		case kindTypedef, kindVolatile, kindConst, kindRestrict:
+			id = t.size
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 // isContext reports whether a pointer to the type is the context of a program type: the structure

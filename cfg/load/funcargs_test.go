@@ -45,7 +45,9 @@ func TestDescribe(t *testing.T) {
 		{tagged(task, "arg:nullable", "arg:trusted"), "xdp", []string{"trusted-or-null:task_struct"}},
 		{tagged(task, "arg:untrusted"), "xdp", []string{"untrusted:task_struct"}},
 		{tagged(u32, "arg:untrusted"), "xdp", []string{"untrusted:"}},
-		{tagged(u32, "arg:arena"), "xdp", []string{"other"}},
+		{tagged(u32, "arg:arena"), "xdp", []string{"arena"}},
+		{tagged(&btf.Const{Type: &btf.TypeTag{Type: u32, Value: "arena"}}), "xdp", []string{"arena"}},
+		{tagged(&btf.TypeTag{Type: u32, Value: "user"}), "xdp", []string{"mem:4"}},
 	} {
 		s := bytecode.Subprogram{Global: true}
 		err := Describe(&s, c.fn, c.typ)

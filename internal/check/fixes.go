@@ -110,6 +110,8 @@ const (
 	computeFirst = "compute with numbers, and add the result to the pointer"
 	boundNumber  = "bound the number before it is added to the pointer"
 	noCompiler   = "correct the instruction: compilers do not make such a one"
+	readArgument = "pass what the parameter's type says; the compiler passes nothing for a parameter that the " +
+		"function does not read"
 	fewArguments = "pass fewer arguments, or a pointer to a structure"
 )
 
@@ -142,6 +144,9 @@ var faultFixes = map[abstract.FaultKind]string{
 	abstract.NoArgument:      fewArguments,
 	abstract.FarArgument:     fewArguments,
 	abstract.MissingArgument: fewArguments,
+	abstract.ScalarArgument:  readArgument,
+	abstract.ContextArgument: readArgument,
+	abstract.MemoryArgument:  readArgument,
 	abstract.Trapped: "look for undefined behaviour, such as a variable that is not set: the compiler has cut the " +
 		"code off here",
 	abstract.ModifiedFunc:   "call the function itself: its address leads nowhere else",

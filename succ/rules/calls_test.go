@@ -3,9 +3,11 @@ package rules
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
@@ -126,6 +128,81 @@ func TestUnset(t *testing.T) {
 		v, err := Linux73().Judge(p)
 		if err != nil || v.Message != c.message || v.PC != c.pc || v.Errno != "EACCES" {
 			t.Errorf("%s: %+v %v, want %q at %d", c.name, v, err, c.message, c.pc)
+		}
+	}
+}
+
+// TestGlobalArguments calls a global function with arguments of other types than it has, or with none.
+// Linux 6.12.117, 6.18.15, 7.1.13 and 7.3.4 refused and accepted these as it says.
+func TestGlobalArguments(t *testing.T) {
+	const movX, mov = 0xbf, 0xb7
+	const unset = "variable ? access var_off=(0x0; 0xffffffffffffffff) disallowed"
+	five := func(a *progen.Asm) { a.Emit(mov, 1, 0, 0, 5) }
+	null := func(a *progen.Asm) { a.Emit(mov, 1, 0, 0, 0) }
+	stack := func(a *progen.Asm) {
+		a.Emit(0x7a, 10, 0, -8, 0)
+		a.Emit(movX, 1, 10, 0, 0)
+		a.Emit(0x07, 1, 0, 0, -8)
+	}
+	clobber := func(a *progen.Asm) { a.Helper(5) }
+	context := func(*progen.Asm) {}
+	for _, c := range []struct {
+		name   string
+		args   []string
+		before func(a *progen.Asm)
+		lead   string // empty if the call is accepted
+		errno  string
+	}{
+		{"a number", []string{"scalar"}, five, "", ""},
+		{"no number", []string{"scalar"}, clobber, "R1 is not a scalar", "EINVAL"},
+		{"the stack for a number", []string{"scalar"}, stack, "R1 is not a scalar", "EINVAL"},
+		{"the context for a number", []string{"scalar"}, context, "R1 is not a scalar", "EINVAL"},
+		{"no second number", []string{"scalar", "scalar"}, five, "R2 is not a scalar", "EINVAL"},
+		{"the context", []string{"ctx"}, context, "", ""},
+		{"null for the context", []string{"ctx"}, null, "R1 expects pointer to ctx", "EINVAL"},
+		{"the stack for the context", []string{"ctx"}, stack, "R1 expects pointer to ctx", "EINVAL"},
+		{"no context", []string{"ctx"}, clobber, unset, "EACCES"},
+		{"memory", []string{"mem:8"}, stack, "", ""},
+		{"null for memory", []string{"mem:8"}, null, "", ""},
+		{"a number for memory", []string{"mem:8"}, five, "R1 type=scalar expected=fp", "EINVAL"},
+		{"the context for memory", []string{"mem:8"}, context, "R1 type=ctx expected=fp", "EINVAL"},
+		{"no memory", []string{"mem:8"}, clobber, unset, "EACCES"},
+		{"on one path", []string{"scalar", "scalar"}, func(a *progen.Asm) {
+			a.Emit(0x61, 1, 1, 0, 0)
+			a.If(0x15, 1, 0, 0, "call")
+			a.Emit(mov, 2, 0, 0, 0)
+			a.Label("call")
+		}, "R2 is not a scalar", "EINVAL"},
+	} {
+		var a progen.Asm
+		a.Func("main", false)
+		c.before(&a)
+		a.Call("g")
+		a.Emit(mov, 0, 0, 0, 0)
+		a.Emit(bytecode.CodeExit, 0, 0, 0, 0)
+		a.Func("g", true, c.args...)
+		a.Emit(mov, 0, 0, 0, 0)
+		a.Emit(bytecode.CodeExit, 0, 0, 0, 0)
+		p := a.Program("p")
+		p.Type = "socket_filter"
+		p.Subprogs[1].Params = len(c.args)
+		for _, version := range []kernel.Version{6001, 6012, 7003} {
+			want := ""
+			switch {
+			case c.lead == "":
+			case version < 6008:
+				want = "Caller passes invalid args into func#1"
+			default:
+				want = "Caller passes invalid args into func#1 ('g')"
+			}
+			lead := c.lead
+			if version < 7003 {
+				lead = strings.Replace(lead, "R1 expects", "arg#0 expects", 1)
+			}
+			v, err := Of(kernel.Of(version)).Judge(p)
+			if err != nil || v.Message != want || v.Lead != lead || v.Errno != c.errno || v.Accept != (want == "") {
+				t.Errorf("%s, %d: %+v %v, want %q, %q, %s", c.name, version, v, err, lead, want, c.errno)
+			}
 		}
 	}
 }

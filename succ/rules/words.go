@@ -29,8 +29,8 @@ func refuses(f abstract.Fault) bool {
 // errno returns the error that goes with a fault: EACCES for memory and pointer
 // rules, EINVAL for what an indirect jump or an offset may be
 // (kernel/bpf/verifier.c, Linux 7.3, as recorded).
-func errno(k abstract.FaultKind) string {
-	switch k {
+func errno(f abstract.Fault) string {
+	switch f.Kind {
 	case abstract.IndexTooBig:
 		return "ERANGE"
 	case abstract.TooManyFrames:
@@ -38,8 +38,12 @@ func errno(k abstract.FaultKind) string {
 	case abstract.NoCodeAddress, abstract.UnsetTarget, abstract.EntryOutside, abstract.NoFunction, abstract.TableArgument,
 		abstract.FarOffset, abstract.FarPointer, abstract.UnboundedOffset, abstract.LargeOffset, abstract.LateArgument,
 		abstract.FarArgument, abstract.StructArgument, abstract.CallLocked, abstract.Leaks, abstract.LeavesLocked,
-		abstract.MixedPointers, abstract.LaterResult:
+		abstract.MixedPointers, abstract.LaterResult, abstract.ScalarArgument:
 		return "EINVAL"
+	case abstract.ContextArgument, abstract.MemoryArgument:
+		if !f.Max {
+			return "EINVAL"
+		}
 	case abstract.MissingArgument, abstract.Trapped:
 		return "EFAULT"
 	}
@@ -48,7 +52,7 @@ func errno(k abstract.FaultKind) string {
 
 // verdict returns the verdict on a fault, in the words of the kernel.
 func (s Set) verdict(f abstract.Fault) *Verdict {
-	return &Verdict{Message: s.Words(f), Lead: leadOf(f), PC: f.PC, Errno: errno(f.Kind), Rule: Values, Fault: f}
+	return &Verdict{Message: s.Words(f), Lead: s.leadOf(f), PC: f.PC, Errno: errno(f), Rule: Values, Fault: f}
 }
 
 // leadOf returns the line that the kernel says before that of Words, empty when there
@@ -56,7 +60,7 @@ func (s Set) verdict(f abstract.Fault) *Verdict {
 //
 // Source: kernel/bpf/verifier.c __check_mem_access and check_reference_leak, Linux 6.1
 // to 7.3.
-func leadOf(f abstract.Fault) string {
+func (s Set) leadOf(f abstract.Fault) string {
 	switch f.Kind {
 	case abstract.BelowTable, abstract.AboveTable:
 		return fmt.Sprintf("invalid access to map value, value_size=%d off=%d size=%d", f.Value, f.Off, f.Size)
@@ -64,6 +68,16 @@ func leadOf(f abstract.Fault) string {
 		if f.Size > 0 {
 			return fmt.Sprintf("Unreleased reference id=%d alloc_insn=%d", f.Size, f.Off)
 		}
+	case abstract.ScalarArgument:
+		return fmt.Sprintf("R%d is not a scalar", f.Reg)
+	case abstract.ContextArgument, abstract.MemoryArgument:
+		if f.Max {
+			return "variable ? access var_off=" + bits(tnum.Unknown()) + " disallowed"
+		}
+		if f.Kind == abstract.ContextArgument {
+			return s.argument(int64(f.Reg)) + " expects pointer to ctx"
+		}
+		return fmt.Sprintf("R%d type=%s expected=fp", f.Reg, typeName(f))
 	}
 	return ""
 }
@@ -234,6 +248,12 @@ func (s Set) callWords(f abstract.Fault) string {
 		return fmt.Sprintf("invalid read from stack arg off %d depth %d", f.Off, f.Size)
 	case abstract.FarArgument:
 		return fmt.Sprintf("stack arg write offset %d exceeds max %d stack args", f.Off, f.Size)
+	case abstract.ScalarArgument, abstract.ContextArgument, abstract.MemoryArgument:
+		msg := fmt.Sprintf("Caller passes invalid args into func#%d", f.Value)
+		if s.Quirks.AllGlobals { // the name is said since Linux 6.8, too
+			return msg
+		}
+		return msg + fmt.Sprintf(" ('%s')", f.Type)
 	case abstract.MissingArgument:
 		return fmt.Sprintf("callee expects %d args, stack arg%d is not initialized", f.Size, f.Value)
 	case abstract.StructArgument:
