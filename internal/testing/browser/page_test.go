@@ -203,7 +203,11 @@ func TestDrag(t *testing.T) {
 		t.Errorf("dragging 200 left and 50 up moves %v to %v", before, after)
 	}
 	want(b, chosen, "")
-	// The small map leads to its lower right corner.
+	// The small map leads to its lower right corner. Where it would lie on a box one asks for it.
+	if eval[bool](b, `getComputedStyle(document.getElementById("minimap")).display === "none"`) {
+		b.focusPicture()
+		b.keys("m")
+	}
 	xy := eval[[]float64](b, `(() => { const r = document.querySelector("#minimap canvas").getBoundingClientRect();
 		return [r.right - 3, r.bottom - 3]; })()`)
 	b.do(chromedp.MouseClickXY(xy[0], xy[1]))
