@@ -9,7 +9,7 @@ import (
 // checkGlobal reports arguments in registers that a global function is not called with, whatever it does
 // with them: a compiler leaves a register alone when the function does not read it.
 //
-// Source: kernel/bpf/verifier.c btf_check_func_arg_match, Linux 7.3, and programs that 6.12.117 to 7.3.4 were
+// Source: kernel/bpf/verifier.c btf_check_func_arg_match, Linux 7.3, and programs that 6.1.176 to 7.3.4 were
 // asked of. Of the other kinds of parameters it asks more than is asked here.
 func (r *run) checkGlobal(pc bytecode.PC, sub int, s *State) {
 	if r.a.opt.Rules != Verifier {
@@ -36,11 +36,18 @@ func (r *run) checkGlobal(pc bytecode.PC, sub int, s *State) {
 			continue
 		}
 		v.each(func(a *Alt) {
-			if !fits(a) {
+			if !fits(a) && (fault.Kind != ContextArgument || r.knowsContexts()) {
 				r.fault(a, fault)
 			}
 		})
 	}
+}
+
+// knowsContexts reports whether the kernel takes every parameter for the context that counts as one
+// here. Before Linux 6.8 tags say nothing, and 6.1.176 took null for one where it had no types of its own.
+func (r *run) knowsContexts() bool {
+	r.a.f.felt.AllGlobals = true
+	return !r.a.opt.Quirks.AllGlobals
 }
 
 // isNumber reports whether an alternative may be a number to the verifier: what Other stands for is

@@ -133,7 +133,8 @@ func TestUnset(t *testing.T) {
 }
 
 // TestGlobalArguments calls a global function with arguments of other types than it has, or with none.
-// Linux 6.12.117, 6.18.15, 7.1.13 and 7.3.4 refused and accepted these as it says.
+// Linux 6.12.117, 6.18.15, 7.1.13 and 7.3.4 refused and accepted these as it says, and 6.1.176 (user-mode, without
+// types of its own) but for null in place of the context: of what must be the context nothing is said there.
 func TestGlobalArguments(t *testing.T) {
 	const movX, mov = 0xbf, 0xb7
 	const unset = "variable ? access var_off=(0x0; 0xffffffffffffffff) disallowed"
@@ -195,13 +196,16 @@ func TestGlobalArguments(t *testing.T) {
 			default:
 				want = "Caller passes invalid args into func#1 ('g')"
 			}
-			lead := c.lead
+			lead, errno := c.lead, c.errno
+			if version < 6008 && strings.Contains(lead, "pointer to ctx") {
+				want, lead, errno = "", "", ""
+			}
 			if version < 7003 {
 				lead = strings.Replace(lead, "R1 expects", "arg#0 expects", 1)
 			}
 			v, err := Of(kernel.Of(version)).Judge(p)
-			if err != nil || v.Message != want || v.Lead != lead || v.Errno != c.errno || v.Accept != (want == "") {
-				t.Errorf("%s, %d: %+v %v, want %q, %q, %s", c.name, version, v, err, lead, want, c.errno)
+			if err != nil || v.Message != want || v.Lead != lead || v.Errno != errno || v.Accept != (want == "") {
+				t.Errorf("%s, %d: %+v %v, want %q, %q, %s", c.name, version, v, err, lead, want, errno)
 			}
 		}
 	}
