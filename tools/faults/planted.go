@@ -84,7 +84,7 @@ func plantAll(out io.Writer, root string, numbers []int) (survivors int, err err
 		if vet(root, overlay, f) == nil {
 			what = firstFailure(root, overlay, []string{"./internal/testing/soundness"},
 				"-run", "TestMixed|TestStack|TestRandom",
-				"-soundness.steps=1000000")
+				"-soundness.steps=8000000")
 		}
 		if what == "" {
 			what = "SURVIVES"
