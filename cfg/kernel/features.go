@@ -166,7 +166,7 @@ func Table() [featureCount]Row {
 		CalledGlobals:   row(6008, 0, Recorded, "global functions are verified when something calls them"),
 		DeepCalls:       row(7002, 0, Read, "calls nest 16 deep, not 8"),
 		ScrubbedZeros:   row(7000, 0, Recorded, "a store at a variable offset forgets zeros beside a spill; 6.12.117 too"),
-		MixedZeros:      row(7003, 0, Read, "a load of zeros and of parts of a spilled 0 is 0"),
+		MixedZeros:      row(7003, 0, Recorded, "a load of zeros and of parts of a spilled 0 is 0"),
 		CallbackLimits:  row(7002, 0, Read, "no packet loads and tail calls in callbacks; stable releases before differ"),
 		EqualByRange:    row(6004, 0, Recorded, "== and != are decided by ranges"),
 		RangeCompare:    row(6008, 0, Read, "comparisons without a constant, and !=, tell of ranges"),
