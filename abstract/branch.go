@@ -307,6 +307,13 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 				w.Off = m
 			}
 		}
+		if r.a.opt.Rules == Verifier && (s.cover || (v.flags|known.flags)&stands != 0) {
+			// States that this one stands for may have decided the comparison, or have more
+			// links: then they hand nothing on.
+			wide, _ := joinNumbers(w.held(), v.held())
+			w.cover(wide)
+			w.flags |= stands
+		}
 		w.org, w.src = known.org, known.src
 		w.flags |= known.flags & (loose | stands)
 		if known.src.holed() && (v.delta != known.delta || v.add != known.add) {

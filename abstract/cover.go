@@ -329,7 +329,9 @@ func (c *compare) refined(s *State, cond scalar.Cond, on side) (x, y, wideX, wid
 	}
 	wideX, wideY = opt.coverRefine(cond, c.is32, c.a.held(), c.b.held())
 	if c.src != noReg && (c.a.id == 0 || c.a.id != c.b.id) {
-		wideX = c.a.held() // where they are linked the second number overwrites it: see sync
+		// Where they are linked the second number overwrites it: see sync. What is left of two pieces
+		// may have more members than before.
+		wideX, _ = joinNumbers(wideX, c.a.held())
 	}
 	if s.cover && c.marked() {
 		return wideX, wideY, wideX, wideY

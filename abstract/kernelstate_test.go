@@ -2,6 +2,7 @@ package abstract
 
 import (
 	"bufio"
+	"math"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -83,21 +84,14 @@ func parseValue(t *testing.T, kind, args string) kernelValue {
 	if kind != "scalar" && !strings.Contains(args, "min") && !strings.Contains(args, "max") && !strings.Contains(args, "var_off") {
 		v.off = scalar.Const(0)
 	}
-	meet := func(s scalar.S) { v.off = scalar.Meet(v.off, s) }
+	ends := map[string]uint64{"smin": 1 << 63, "smax": 1<<63 - 1, "umax": math.MaxUint64,
+		"smin32": 1 << 31, "smax32": 1<<31 - 1, "umax32": math.MaxUint32}
 	for _, m := range partText.FindAllStringSubmatch(args, -1) {
 		for _, name := range strings.Split(strings.TrimSuffix(m[1], "="), "=") {
 			n, _ := parseNumber(m[2])
 			switch name {
 			case "imm":
-				meet(scalar.Const(n))
-			case "umin":
-				meet(scalar.Range(n, ^uint64(0)))
-			case "umax":
-				meet(scalar.Range(0, n))
-			case "smin":
-				meet(scalar.SRange(int64(n), 1<<63-1))
-			case "smax":
-				meet(scalar.SRange(-1<<63, int64(n)))
+				v.off = scalar.Const(n)
 			case "var_off":
 				value, mask, _ := strings.Cut(strings.Trim(m[2], "()"), "; ")
 				a, ok1 := parseNumber(value)
@@ -105,22 +99,22 @@ func parseValue(t *testing.T, kind, args string) kernelValue {
 				if !ok1 || !ok2 {
 					t.Fatalf("var_off %q", m[2])
 				}
-				meet(scalar.Bits(tnum.T{Value: a, Mask: b}))
-			case "umin32", "umax32", "smin32", "smax32":
-				v.off = meet32(v.off, name, n)
+				v.off.Var = tnum.T{Value: a, Mask: b}
+			default:
+				ends[name] = n
 			}
 		}
 	}
+	// Both ends at a time: one end alone may leave two pieces, of which one arc cannot tell.
+	v.off.R64 = v.off.R64.Meet(arcOf[uint64](ends, ""))
+	v.off.R32 = v.off.R32.Meet(arcOf[uint32](ends, "32"))
 	return v
 }
 
-// meet32 bounds the low half of a number.
-func meet32(s scalar.S, name string, n uint64) scalar.S {
-	cond := map[string]scalar.Cond{
-		"umin32": scalar.JGE, "umax32": scalar.JLE, "smin32": scalar.JSGE, "smax32": scalar.JSLE,
-	}[name]
-	s, _, _ = scalar.Refine(cond, true, s, scalar.Const(n))
-	return s
+// arcOf returns the numbers between signed and unsigned ends.
+func arcOf[T arc.Word](ends map[string]uint64, width string) arc.Arc[T] {
+	between := func(lo, hi string) arc.Arc[T] { return arc.URange(T(ends[lo+width]), T(ends[hi+width])) }
+	return between("smin", "smax").Meet(between("umin", "umax"))
 }
 
 // parseNumber reads a number of the log, decimal or hexadecimal.

@@ -120,7 +120,7 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 		r.loadWord(acc, s, sl.val)
 		return r.linkSlot(s, frame, num)
 	case sl.val != nil && first == 0 && acc.size < 8 && acc.size <= n && sl.val.is(Number):
-		if acc.size == n && sl.val.Off.Umax() < 1<<(8*n) {
+		if acc.size == n && sl.val.Off.Umax() < 1<<(8*n) && (n == 4 || r.a.opt.Rules == Executions) {
 			return r.linkSlot(s, frame, num)
 		}
 		if sl.val.Off.Umax() < 1<<(8*acc.size) {
@@ -329,6 +329,9 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 	default:
 		if r.a.opt.Rules == Verifier {
 			r.a.f.felt.KeptZeros = f.weakSpills(lo, hi+int64(acc.size), kind, r.a.opt.Quirks.KeptZeros) || r.a.f.felt.KeptZeros
+			if kind == byteZero { // of a spilled number on a path that knows the offset: see weakSpills
+				kind = byteVague
+			}
 		}
 		f.weak(lo, hi+int64(acc.size), kind)
 	}
