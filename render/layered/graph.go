@@ -69,8 +69,8 @@ type Edge struct {
 
 // Options tune Layout. Zero values mean the defaults.
 type Options struct {
-	NodeGap  int // pixels between boxes of a row, default 32
-	MinGap   int // pixels that are left of that where a drawing is made narrower, default 16
+	NodeGap  int // pixels between boxes of a row, default 28
+	MinGap   int // pixels that are left of that where a drawing is made narrower, default 12
 	TrackGap int // pixels between parallel lines, default 8
 	ChanTop  int // pixels from a box to the first track below, default 8
 	ChanEnd  int // pixels from the last track to the box below: arrow heads; default 12
@@ -199,8 +199,8 @@ func (o Options) withDefaults(g Graph) Options {
 			*p = v
 		}
 	}
-	def(&o.NodeGap, 32)
-	def(&o.MinGap, min(16, o.NodeGap))
+	def(&o.NodeGap, 28)
+	def(&o.MinGap, min(12, o.NodeGap))
 	def(&o.TrackGap, 8)
 	def(&o.ChanTop, 8)
 	def(&o.ChanEnd, 12)
