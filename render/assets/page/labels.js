@@ -39,16 +39,18 @@ function firstLines(b, n) {
   return source.length ? source : code;
 }
 
-// caseList returns the C cases, or else the entries of a table, that lead to a block.
+// caseList returns the C cases, or else the entries of a table, that lead to a block. Of several
+// tables each is named.
 function caseList(d, b) {
   if (!d.cases) {
     d.cases = new Map();
     for (const t of d.tables ?? []) {
+      const name = d.tables.length > 1 ? t.name.replace(/^BPF\./, "") : "";
       for (let i = 0; 5 * i < t.entries.length; i++) {
         const to = t.entries[5 * i];
         if (to < 0 || !(t.entries[5 * i + 4] & 1)) continue;
         if (!d.cases.has(to)) d.cases.set(to, []);
-        d.cases.get(to).push(t.bias === undefined ? `[${i}]` : String(i + t.bias));
+        d.cases.get(to).push(t.bias === undefined ? `${name}[${i}]` : String(i + t.bias));
       }
     }
   }
@@ -146,15 +148,19 @@ const leastWords = 9; // letters of a line below which it says nothing
 // sizedFont is a font of another size.
 const sizedFont = (font, size) => font.replace(/^[\d.]+px/, size + "px");
 
+// signsWide returns the pixels that the signs at the right of a block's first line take.
+const signsWide = (b) => 13 * view.scale * ([ENTRY, EXIT, HEADER].filter((f) => data.flags[b] & f).length + (data.depth?.[b] ? 1 : 0));
+
 // wordsIn returns the lines that a box has room for, and the size of their letters: large ones
 // if the title and the first line are whole then.
 function wordsIn(c, b, r) {
-  const titles = titlesOf(data, b), letters = (size) => Math.floor((r.w - 6) * labelSize / size / c.letter);
+  const titles = titlesOf(data, b), letters = (size, w = r.w - 6) => Math.floor(w * labelSize / size / c.letter);
   const rows = (size) => Math.max(1, Math.floor((r.h - 2) / (size + 3))), code = firstLines(b, Math.max(1, rows(9) - 1));
   const whole = (size) => Math.max(titles[0].length, rows(size) > 1 ? code[0]?.length ?? 0 : 0) <= letters(size);
-  const size = [labelSize, 10, 9].find(whole) ?? 9, room = letters(size), title = titles.find((t) => t.length <= room) ?? nameOf(data, b);
+  const size = [labelSize, 10, 9].find(whole) ?? 9, room = letters(size), first = letters(size, r.w - 6 - signsWide(b));
+  const title = titles.find((t) => t.length <= first) ?? nameOf(data, b);
   if (rows(size) > 1) return { size, lines: [title, ...(room < leastWords ? [] : code.slice(0, rows(size) - 1))] };
-  const beside = room - title.length - 1, more = code[0] !== undefined && (code[0].length <= beside || leastWords <= beside);
+  const beside = first - title.length - 1, more = code[0] !== undefined && (code[0].length <= beside || leastWords <= beside);
   return { size: title.length <= letters(labelSize) && !more ? labelSize : size, lines: [more ? title + " " + code[0] : title] };
 }
 
@@ -168,7 +174,10 @@ function labelBoxes(c, room) {
     room.take(Math.max(0, r.x), Math.max(0, r.y), Math.min(r.w, win.w - Math.max(0, r.x)), Math.min(lines.length * high, win.h - Math.max(0, r.y)));
     c.fillStyle = css(ink.text);
     c.font = sizedFont(font, size);
-    lines.forEach((t, k) => c.fillText(fits(c, t, (r.w - 6) * labelSize / size), r.x + 4, r.y + 2 + k * high));
+    lines.forEach((t, k) => {
+      const whole = k > 0 || t === nameOf(d, b) ? r.w - 6 : r.w - 6 - signsWide(b);
+      c.fillText(fits(c, t, whole * labelSize / size), r.x + 4, r.y + 2 + k * high);
+    });
   }
   c.font = font;
 }
