@@ -45,7 +45,7 @@ func dotBlock(b *bytes.Buffer, i int, blk *Block) {
 	style := ""
 	switch {
 	case !blk.Reachable:
-		lines = append(lines, "unreachable")
+		lines = append(lines, "unreachable"+blk.given())
 		style = " style=dashed fontcolor=gray40"
 	case blk.LoopHeader:
 		style = " style=bold"

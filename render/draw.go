@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -261,19 +262,21 @@ func (d *drawing) titles() {
 		if s.Profile != "" && d.l.Strip != nil {
 			sub += " · " + s.Profile
 		}
-		x, y := margin+textWidth(columns(visible.Text(sub))+2), margin+40
+		class, stamp := s.stamp()
 		if d.lim.figure {
-			x, y = margin, margin+60
+			d.figureHead(class)
+			return
 		}
-		d.clipped(margin, margin+40, "sub", sub, (d.l.W-2*margin)*10/73)
-		if class, text := s.stamp(); text != "" {
-			d.clipped(x, y, class, text, (d.l.W-margin-x)*10/73)
+		x, y := margin+textWidth(columns(visible.Text(sub))+2), margin+40
+		d.clipped(margin, y, "sub", sub, (d.l.W-2*margin)*10/73)
+		if stamp != "" {
+			d.clipped(x, y, class, stamp, (d.l.W-margin-x)*10/73)
 		}
 	})
 	if len(s.Mismatches) == 0 {
 		return
 	}
-	y := margin + titleHeight(d.l.Detail)
+	y := margin + titleHeight(s, d.l.Detail)
 	d.rect(Rect{margin, y, max(d.l.Legend.W, 600), mismatchHeight(s) - 12}, "bad", 4)
 	d.text(margin+10, y+16, "badtext", visible.Count(len(s.Mismatches), "difference"))
 	for i, m := range s.Mismatches {
@@ -283,6 +286,30 @@ func (d *drawing) titles() {
 		}
 		d.clipped(margin+10, y+16+noteH*(i+1), "", m, (max(d.l.Legend.W, 600)-20)*10/73)
 	}
+}
+
+// figureHead draws the lines below the title of a figure.
+func (d *drawing) figureHead(class string) {
+	sub, stamp := figureHead(d.scene)
+	for i, line := range slices.Concat(sub, stamp) {
+		look := "sub"
+		if i >= len(sub) {
+			look = class
+		}
+		d.text(margin, margin+40+headH*i, look, line)
+	}
+}
+
+// noteLines returns the lines of the notes below a picture.
+func (l *Placement) noteLines(s *Scene) []string {
+	if l.Detail != DetailFigure {
+		return s.Notes
+	}
+	var out []string
+	for _, n := range s.Notes {
+		out = append(out, wrap(visible.Text(n), (figureWidth-2*margin)*10/73, 3)...)
+	}
+	return out
 }
 
 // clipped adds text of at most cols cells, all of it as a title.
@@ -376,7 +403,7 @@ func (l *Loop) outline() *display.Path {
 }
 
 func (d *drawing) notes() {
-	for i, n := range d.scene.Notes {
-		d.clipped(d.l.Notes.X, d.l.Notes.Y+14+noteH*i, "note", n, max(60, d.l.Notes.W*10/73))
+	for i, n := range d.l.noteLines(d.scene) {
+		d.clipped(d.l.Notes.X, d.l.Notes.Y+14+noteH*i, "note", n, (d.l.W-2*margin)*10/73)
 	}
 }

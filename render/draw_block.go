@@ -74,7 +74,7 @@ func spoken(blk *Block) string {
 		on   bool
 		what string
 	}{
-		{blk.Entry, "entry"}, {blk.Exit, "exit"}, {blk.LoopHeader, "loop header"}, {!blk.Reachable, "unreachable"},
+		{blk.Entry, "entry"}, {blk.Exit, "exit"}, {blk.LoopHeader, "loop header"}, {!blk.Reachable, "unreachable" + blk.given()},
 		{blk.Maybe, "possibly reached"}, {blk.Landing, "landing pad"},
 	} {
 		if m.on {

@@ -19,7 +19,8 @@ const (
 	figureCols  = 24  // cells of a line in a block
 	caseCols    = 13  // the same for the targets of an indirect jump, which lie side by side
 	figureRows  = 3   // lines of text in a block
-	figureStrip = 112 // width of the machine code
+	figureStrip = 112 // least width of the machine code
+	figureWide  = 240 // and most, where there is room
 	figureGap   = 12  // between the graph, the tables and the lines to the machine code
 	figureAims  = 32  // for those lines
 	figureCell  = 14  // least height of a piece of the machine code
@@ -55,6 +56,9 @@ func placeFigure(ctx context.Context, s *Scene, opt PlaceOptions) (*Placement, e
 // placeFigureStrip places tables and machine code right of the graph, which ends at x.
 func (l *Placement) placeFigureStrip(s *Scene, x, top, bottom int) (right, newBottom int) {
 	at := Rect{x + figureGap, top + 24, figureStrip, max(bottom-top-24, 200)}
+	if len(s.Tables) == 0 {
+		at.W = figureStripWidth(at.X)
+	}
 	st := newStrip(s.Image, at, figureCell)
 	if n := len(s.Tables); n > 0 {
 		l.Tables = make([]Rect, n)
@@ -68,6 +72,7 @@ func (l *Placement) placeFigureStrip(s *Scene, x, top, bottom int) (right, newBo
 			at.X = max(at.X, r.X+r.W+figureAims)
 			bottom = max(bottom, r.Y+r.H+8)
 		}
+		at.W = figureStripWidth(at.X)
 		st = newStrip(s.Image, at, figureCell)
 	}
 	st.Arcs = make([]Arc, len(s.Image.Jumps))
@@ -77,6 +82,21 @@ func (l *Placement) placeFigureStrip(s *Scene, x, top, bottom int) (right, newBo
 		l.aimTable(s, t)
 	}
 	return st.X + st.W, max(bottom, st.Y+st.H+8)
+}
+
+// figureStripWidth is the width of machine code at x.
+func figureStripWidth(x int) int { return min(max(figureWidth-margin-x, figureStrip), figureWide) }
+
+// figureHead returns the lines below the title of a figure: what it shows, and what is known of it.
+func figureHead(s *Scene) (sub, stamp []string) {
+	const most = 3
+	cols := (figureWidth - 2*margin) * 10 / 73
+	text := visible.Text(s.Subtitle)
+	if s.Profile != "" && s.Image != nil {
+		text += " · " + visible.Text(s.Profile)
+	}
+	_, known := s.stamp()
+	return wrap(text, cols, most), wrap(visible.Text(known), cols, most)
 }
 
 // profile is how far right a drawing reaches, by y in steps.
@@ -164,7 +184,7 @@ func (v *viewer) figureRows(b int) []row {
 	}
 	switch {
 	case !blk.Reachable:
-		add(stateText, strings.TrimSuffix("× dead: "+blk.Reason, ": "))
+		add(stateText, strings.TrimSuffix("× dead"+blk.given()+": "+blk.Reason, ": "))
 	case blk.Maybe:
 		add(stateText, "≈ possibly reached")
 	}

@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -48,3 +49,44 @@ func TestFigure(t *testing.T) {
 		}
 	}
 }
+
+// TestConfigured: a block that other values of the configuration may reach is not called dead
+// without these words, in any form of a picture.
+func TestConfigured(t *testing.T) {
+	const want = "with these values"
+	s := rendertest.Funcs()
+	forms := func() map[string]string {
+		t.Helper()
+		out := map[string]string{}
+		for name, detail := range map[string]render.Detail{"full": render.DetailFull, "figure": render.DetailFigure} {
+			l, err := render.Place(s, render.PlaceOptions{Detail: detail})
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[name] = strings.Join(strings.Fields(tags.ReplaceAllString(string(render.SVG(s, l)), " ")), " ")
+		}
+		for name, write := range map[string]func(*render.Scene) ([]byte, error){"dot": render.DOT, "mermaid": render.Mermaid} {
+			text, err := write(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[name] = string(text)
+		}
+		return out
+	}
+	s.Blocks[1].Reachable = false
+	for name, text := range forms() {
+		if strings.Contains(text, want) {
+			t.Errorf("%s says %q of a block that nothing reaches", name, want)
+		}
+	}
+	s.Blocks[1].Configured = true
+	for name, text := range forms() {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s does not say %q", name, want)
+		}
+	}
+}
+
+// tags are those of a picture.
+var tags = regexp.MustCompile(`<[^>]*>`)

@@ -123,6 +123,7 @@ const (
 	pageHeader
 	pageMaybe
 	pageLanding
+	pageConfigured
 )
 
 // pagePart is a titled list of a block's details.
@@ -193,7 +194,7 @@ func (d *pageData) block(i int, b *Block) {
 		bit int
 	}{
 		{b.Reachable, pageReachable}, {b.Entry, pageEntry}, {b.Exit, pageExit}, {b.LoopHeader, pageHeader},
-		{b.Maybe, pageMaybe}, {b.Landing, pageLanding},
+		{b.Maybe, pageMaybe}, {b.Landing, pageLanding}, {b.Configured, pageConfigured},
 	} {
 		if f.on {
 			flags |= f.bit

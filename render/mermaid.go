@@ -38,7 +38,7 @@ func Mermaid(s *Scene) ([]byte, error) {
 				}
 			}
 			if !blk.Reachable {
-				b.WriteString("<br/>unreachable")
+				b.WriteString("<br/>unreachable" + blk.given())
 			}
 			b.WriteString("\"]\n")
 		}

@@ -17,6 +17,7 @@ const (
 	funcPad   = 10 // around the blocks of a function
 	funcGap   = 28 // between functions
 	noteH     = 17
+	headH     = 20 // a line below the title of a figure
 	hubWidth  = 160
 	hubHeight = 24
 )
@@ -48,7 +49,7 @@ func PlaceContext(ctx context.Context, s *Scene, opt PlaceOptions) (*Placement, 
 // place places a scene that is consistent, by options that are complete.
 func place(ctx context.Context, s *Scene, opt PlaceOptions) (*Placement, error) {
 	l := &Placement{Engine: opt.Engine.Name(), Detail: opt.Detail}
-	top := margin + titleHeight(opt.Detail) + mismatchHeight(s)
+	top := margin + titleHeight(s, opt.Detail) + mismatchHeight(s)
 	right, bottom := margin, top
 	if opt.View != ViewLayout {
 		fs, err := placeFuncs(ctx, s, opt, l)
@@ -66,7 +67,7 @@ func place(ctx context.Context, s *Scene, opt PlaceOptions) (*Placement, error) 
 	l.Legend.H = legendHeight(s, l)
 	bottom = l.Legend.Y + l.Legend.H
 	if len(s.Notes) > 0 {
-		l.Notes = Rect{margin, bottom + 8, l.Legend.W, 8 + noteH*len(s.Notes)}
+		l.Notes = Rect{margin, bottom + 8, l.Legend.W, 8 + noteH*len(l.noteLines(s))}
 		bottom = l.Notes.Y + l.Notes.H
 	}
 	l.W, l.H = max(right, l.Legend.X+l.Legend.W, titleWidth(s, opt.Detail))+margin, bottom+margin
@@ -83,11 +84,12 @@ func titleWidth(s *Scene, detail Detail) int {
 }
 
 // titleHeight is that of title, subtitle and stamp.
-func titleHeight(detail Detail) int {
-	if detail == DetailFigure {
-		return titleH + 20
+func titleHeight(s *Scene, detail Detail) int {
+	if detail != DetailFigure {
+		return titleH
 	}
-	return titleH
+	sub, stamp := figureHead(s)
+	return titleH + headH*(max(len(sub)+len(stamp), 2)-1)
 }
 
 // mismatchHeight is the height of the warning below the title.

@@ -220,10 +220,8 @@ func (v *viewer) footRows(b int) []row {
 		rows = append(rows, v.state(blk.Status, blk.Reason))
 	}
 	switch {
-	case !blk.Reachable && blk.Configured:
-		rows = append(rows, v.state("× dead with these values", blk.Reason))
 	case !blk.Reachable:
-		rows = append(rows, v.state("× dead", blk.Reason))
+		rows = append(rows, v.state("× dead"+blk.given(), blk.Reason))
 	case blk.Maybe:
 		r := v.state("≈ possibly reached", "")
 		r.title = cmp.Or(r.title, visible.Text(blk.Reason))

@@ -112,6 +112,14 @@ type Block struct {
 	Details []Section
 }
 
+// given says that a block is not reached with the values of its program's configuration alone.
+func (b *Block) given() string {
+	if !b.Configured {
+		return ""
+	}
+	return " with these values"
+}
+
 // Finding is something that a program's author should know.
 type Finding struct {
 	Block   int    // or Outside, of what is about the whole program

@@ -79,7 +79,7 @@ const escaped = (text) => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};
 const splitLines = (bytes) => utf8.decode(bytes).split("\n");
 
 // Bits of a block's flags.
-const REACHABLE = 1, ENTRY = 2, EXIT = 4, HEADER = 8, MAYBE = 16, LANDING = 32;
+const REACHABLE = 1, ENTRY = 2, EXIT = 4, HEADER = 8, MAYBE = 16, LANDING = 32, CONFIGURED = 64;
 
 const nameOf = (d, b) => d.names?.[b] ?? "b" + b;
 
@@ -94,7 +94,7 @@ function marksOf(d, b) {
   if (flags & EXIT) out.push("exit");
   if (flags & HEADER) out.push("loop header");
   if (flags & LANDING) out.push("landing pad");
-  if (!(flags & REACHABLE)) out.push("unreachable");
+  if (!(flags & REACHABLE)) out.push("unreachable" + (flags & CONFIGURED ? " with these values" : ""));
   if (d.counts?.[b] !== undefined) out.push(`${d.counts[b]} ${d.counts[b] === 1 ? "visit" : "visits"}`);
   if (d.before?.[b] !== undefined) out.push(`${d.before[b]} before`);
   return out;
