@@ -11,16 +11,20 @@ import (
 // ever allocates would fit. For a large heap it is more than most machines can spare.
 const (
 	smallHeap = 32 << 20  // bytes up to which the heap may grow in any case
-	largeHeap = 128 << 20 // bytes in use from which on it grows by half alone
+	roomyHeap = 96 << 20  // bytes in use up to which it may grow to three times as much
+	largeHeap = 160 << 20 // bytes in use from which on it grows by half alone
 )
 
 // growth returns by how many percent of what is in use the heap may grow before it is
 // collected.
 func growth(inUse uint64) int {
-	if inUse >= largeHeap {
+	switch {
+	case inUse >= largeHeap:
 		return 50
+	case inUse >= roomyHeap:
+		return 100
 	}
-	return int(max(100, 100*smallHeap/max(inUse, smallHeap>>3)))
+	return int(max(200, 100*smallHeap/max(inUse, smallHeap>>3)))
 }
 
 // tuneCollector sets the collector to growth, now and after each collection, unless the
