@@ -23,7 +23,6 @@ type context struct {
 	tables  []tableInfo           // of Program.Tables
 	forward []cfg.BlockID         // scratch of join
 	seen    []int64               // scratch of join
-	told    map[refused]bool      // what the kernel has been quoted with
 	byPC    map[bytecode.PC][]int // findings before the kernel's words are added
 }
 

@@ -62,7 +62,6 @@ func (c *context) kindOfFault(f *abstract.Fault) ID {
 // not proven are notes.
 func (c *context) verdict() {
 	c.missingTables()
-	c.told = map[refused]bool{}
 	c.byPC = map[bytecode.PC][]int{}
 	for i := range c.found {
 		c.byPC[c.found[i].PC] = append(c.byPC[c.found[i].PC], i)
@@ -72,17 +71,20 @@ func (c *context) verdict() {
 		c.refusal(&v)
 		return
 	}
-	switch v := c.a.Verdict(); {
+	told := c.a.Verdict()
+	switch v := &told; {
 	case !v.Accept:
-		c.refusal(&v)
+		c.refusal(v)
 	case v.May != nil:
 		f := c.add(MayRefuse, v.May.PC, fmt.Sprintf("Linux may refuse the program: %s", v.May.Message))
 		f.key = v.May.Message
 	}
-	for v := range set.Faults(r) {
-		if v.Fault.Proven {
+	for v := range set.Faults(r) { // one of each instruction
+		switch {
+		case !told.Accept && v.PC == told.PC && v.Message == told.Message:
+		case v.Fault.Proven:
 			c.refusal(&v)
-		} else {
+		default:
 			f := c.add(MayRefuse, v.PC, fmt.Sprintf("Linux may refuse the program: %s", v.Message))
 			f.key = v.Message
 		}
@@ -104,19 +106,9 @@ func (c *context) missingTables() {
 	}
 }
 
-// refused is a message of the kernel at an instruction.
-type refused struct {
-	msg string
-	pc  bytecode.PC
-}
-
 // refusal records that Linux refuses the program.
 func (c *context) refusal(v *rules.Verdict) {
 	id := c.kindOf(v)
-	if c.told[refused{v.Message, v.PC}] {
-		return
-	}
-	c.told[refused{v.Message, v.PC}] = true
 	if f := c.same(id, v); f != nil {
 		f.Kernel = v.Message
 		return
