@@ -74,8 +74,8 @@ func spoken(blk *Block) string {
 		on   bool
 		what string
 	}{
-		{blk.Entry, "entry"}, {blk.Exit, "exit"}, {blk.LoopHeader, "loop header"}, {!blk.Reachable, "unreachable" + blk.given()},
-		{blk.Maybe, "possibly reached"}, {blk.Landing, "landing pad"},
+		{blk.Entry, "entry"}, {blk.Exit, "exit"}, {blk.LoopHeader, "loop header"},
+		{!blk.Reachable, "unreachable" + blk.given()}, {blk.Maybe, "possibly reached"}, {blk.Landing, "landing pad"},
 	} {
 		if m.on {
 			parts = append(parts, m.what)
