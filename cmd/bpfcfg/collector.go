@@ -13,6 +13,10 @@ const (
 	smallHeap = 32 << 20  // bytes up to which the heap may grow in any case
 	roomyHeap = 96 << 20  // bytes in use up to which it may grow to three times as much
 	largeHeap = 160 << 20 // bytes in use from which on it grows by half alone
+
+	// wantedMemory is what the process takes as long as it can do with that: a program of a
+	// million instructions is to be checked in 600 megabytes.
+	wantedMemory = 540 << 20
 )
 
 // growth returns by how many percent of what is in use the heap may grow before it is
@@ -27,11 +31,16 @@ func growth(inUse uint64) int {
 	return int(max(200, 100*smallHeap/max(inUse, smallHeap>>3)))
 }
 
+// limit returns how many bytes the process may take before garbage is collected whatever growth
+// says.
+func limit(inUse uint64) int64 { return int64(max(wantedMemory, inUse+inUse/4)) }
+
 // tuneCollector sets the collector to growth, now and after each collection, unless the
 // environment says how often it is to run.
 func tuneCollector() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(growth(0))
+		debug.SetMemoryLimit(limit(0))
 		afterCollection(new(collection), growth(0))
 	}
 }
@@ -47,6 +56,9 @@ func afterCollection(c *collection, old int) {
 		now := growth(m.NextGC * 100 / uint64(100+old))
 		if now != old {
 			debug.SetGCPercent(now)
+		}
+		if m.HeapAlloc > wantedMemory/2 {
+			debug.SetMemoryLimit(limit(m.HeapAlloc))
 		}
 		afterCollection(c, now)
 	})

@@ -15,3 +15,12 @@ func TestGrowth(t *testing.T) {
 		}
 	}
 }
+
+// TestLimit: the limit is never below what is wanted, and leaves room above what is in use.
+func TestLimit(t *testing.T) {
+	for inUse := uint64(0); inUse < 1<<40; inUse += inUse/3 + 1<<20 {
+		if l := limit(inUse); l < wantedMemory || l < int64(inUse+inUse/8) {
+			t.Errorf("with %d bytes in use the limit is %d", inUse, l)
+		}
+	}
+}
