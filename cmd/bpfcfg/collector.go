@@ -35,10 +35,10 @@ func growth(inUse uint64) int {
 // says.
 func limit(inUse uint64) int64 { return int64(max(wantedMemory, inUse+inUse/4)) }
 
-// tuneCollector sets the collector to growth, now and after each collection, unless the
-// environment says how often it is to run.
+// tuneCollector sets the collector to growth and limit, now and after each collection, unless
+// the environment says how often it is to run.
 func tuneCollector() {
-	if os.Getenv("GOGC") == "" {
+	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(growth(0))
 		debug.SetMemoryLimit(limit(0))
 		afterCollection(new(collection), growth(0))
