@@ -258,15 +258,12 @@ func (d *drawing) titles() {
 	s := d.scene
 	d.group(display.Item{Label: "title"}, func() {
 		d.text(margin, margin+18, "title", s.Title)
-		sub := s.Subtitle
-		if s.Profile != "" && d.l.Strip != nil {
-			sub += " · " + s.Profile
-		}
 		class, stamp := s.stamp()
 		if d.lim.figure {
 			d.figureHead(class)
 			return
 		}
+		sub := s.subtitle(d.l.Strip != nil)
 		x, y := margin+textWidth(columns(visible.Text(sub))+2), margin+40
 		d.clipped(margin, y, "sub", sub, (d.l.W-2*margin)*10/73)
 		if stamp != "" {
@@ -286,6 +283,14 @@ func (d *drawing) titles() {
 		}
 		d.clipped(margin+10, y+16+noteH*(i+1), "", m, (max(d.l.Legend.W, 600)-20)*10/73)
 	}
+}
+
+// subtitle says what a scene shows, and for which kernel its machine code is, if that is shown.
+func (s *Scene) subtitle(machine bool) string {
+	if s.Profile == "" || !machine {
+		return s.Subtitle
+	}
+	return s.Subtitle + " · " + s.Profile
 }
 
 // figureHead draws the lines below the title of a figure.

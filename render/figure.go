@@ -91,12 +91,8 @@ func figureStripWidth(x int) int { return min(max(figureWidth-margin-x, figureSt
 func figureHead(s *Scene) (sub, stamp []string) {
 	const most = 3
 	cols := (figureWidth - 2*margin) * 10 / 73
-	text := visible.Text(s.Subtitle)
-	if s.Profile != "" && s.Image != nil {
-		text += " · " + visible.Text(s.Profile)
-	}
 	_, known := s.stamp()
-	return wrap(text, cols, most), wrap(visible.Text(known), cols, most)
+	return wrap(visible.Text(s.subtitle(s.Image != nil)), cols, most), wrap(visible.Text(known), cols, most)
 }
 
 // profile is how far right a drawing reaches, by y in steps.

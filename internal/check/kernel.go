@@ -72,12 +72,12 @@ func (c *context) verdict() {
 		return
 	}
 	told := c.a.Verdict()
-	switch v := &told; {
-	case !v.Accept:
-		c.refusal(v)
-	case v.May != nil:
-		f := c.add(MayRefuse, v.May.PC, fmt.Sprintf("Linux may refuse the program: %s", v.May.Message))
-		f.key = v.May.Message
+	switch may := told.May; {
+	case !told.Accept:
+		c.refusal(&told)
+	case may != nil:
+		f := c.add(MayRefuse, may.PC, fmt.Sprintf("Linux may refuse the program: %s", may.Message))
+		f.key = may.Message
 	}
 	for v := range set.Faults(r) { // one of each instruction
 		switch {
