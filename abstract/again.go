@@ -6,9 +6,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// A search for witnesses keeps the fields of the context that were read: a field that is read
-// again is the same number, and what a branch tells of one tells it of the other. The numbers
-// are in State.outer, which rules Executions need for nothing else.
+// In a search for witnesses, a field of the context that is read again is the same number, so what
+// a branch shows of one reading holds for the other. The numbers are in State.outer, which rules
+// Executions use for nothing else.
 
 // ctxField is a field of the context as it was read.
 type ctxField struct {
@@ -55,8 +55,8 @@ func (s *State) tied(v *Value) *Value {
 	return v.linked(s.newID(), 0, 0)
 }
 
-// changeFields notes that fields of the context have changed: they may not be what they were, nor
-// anything else.
+// changeFields notes that fields of the context have changed: they need not have their old values,
+// and need not be able to have every value.
 func (s *State) changeFields() {
 	if len(s.outer.read()) == 0 {
 		return

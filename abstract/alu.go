@@ -130,7 +130,7 @@ func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 boo
 		}
 	}
 	if out.org.pc == int32(pc)+1 {
-		r.a.bounded(out.org, out.Off)
+		r.a.noteBound(out.org, out.Off)
 	}
 	if op == scalar.Add || op == scalar.Sub {
 		out.id, out.delta, out.add = addLink(in, op, is32, dst, src)
@@ -204,8 +204,8 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 	s.set(in.Dst, src)
 }
 
-// part returns what a narrow move makes of a pointer: a number that says nothing. The
-// verifier does not look at a sign that is extended then.
+// part returns the result of a narrow move of a pointer: an unknown number. The verifier ignores a
+// sign extension then.
 //
 // Source: kernel/bpf/verifier.c check_alu_op, Linux 7.3.
 func (r *run) part(op scalar.Op, is32 bool, src *Value) *Value {
@@ -271,7 +271,7 @@ func (r *run) pointerALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bo
 	if op.Unary() {
 		switch {
 		case r.a.opt.Rules != Verifier:
-		case op == scalar.Neg && !is32: // any number to all kernels
+		case op == scalar.Neg && !is32: // all kernels treat the result as any number
 			return unknownNumber
 		default: // kernels differ in what they know of the result
 			return unknownNumber.loosened()
@@ -300,7 +300,7 @@ func (r *run) outerFrame(op scalar.Op, dst, src *Value) bool {
 		!dst.has(func(a *Alt) bool { return a.Kind == Number }) {
 		return false
 	}
-	r.a.f.felt.OuterFrame = true
+	r.a.f.usedQuirks.OuterFrame = true
 	return r.a.opt.Quirks.OuterFrame
 }
 

@@ -2,11 +2,11 @@ package abstract
 
 import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
 
-// What two analyses of one program found out holds together: what either rules out does not happen, and
-// what either is certain of does.
+// The results of two analyses of one program hold together: what either excludes does not happen,
+// and what either is certain of happens.
 
-// both puts what both f and g tell of uses, calls and stacks into the facts. What only g was without did
-// not happen.
+// both merges what f and g know of uses, calls and stacks into the facts. An instruction for which
+// g has nothing is not reached.
 func (out *Facts) both(f, g *Facts) {
 	out.uses, out.depth = make([]use, len(g.uses)), make([]reach, len(g.depth))
 	for pc, u := range g.uses {
@@ -27,7 +27,7 @@ func (out *Facts) both(f, g *Facts) {
 	out.packet = use{certain: g.packet.certain | f.packet.certain, maybe: g.packet.maybe & f.packet.maybe}
 }
 
-// both returns what two uses tell together. MemUnknown is any of the others.
+// both combines the knowledge of two uses. MemUnknown stands for any of the others.
 func (u use) both(v use) use {
 	all, other := u.certain|u.maybe, v.certain|v.maybe
 	switch {
@@ -43,7 +43,7 @@ func (u use) both(v use) use {
 	return u
 }
 
-// both returns what is known of a frame together.
+// both combines the knowledge of two analyses about a frame.
 func (r reach) both(q reach) reach {
 	return reach{min(r.deep, q.deep), max(r.sureDeep, q.sureDeep), min(r.low, q.low), max(r.sureLow, q.sureLow)}
 }

@@ -51,8 +51,9 @@ func (r *run) branch(pc bytecode.PC, in bytecode.Insn, s *State) (taken, fall *S
 	return taken, fall
 }
 
-// leftOut marks edges that a path with a number in place of a pointer need not take, where the path with the
-// pointer may be left out because of it: all but those on which a pointer is not null.
+// leftOut marks edges that a path with a number in place of a pointer need not take if the verifier
+// leaves out the path with the pointer because of it: all but those on which the pointer is not
+// null.
 func (c *compare) leftOut(taken, fall *State) {
 	null := !c.is32 && c.src == noReg && c.b.zero() && !c.a.is(Number)
 	if taken != nil {
@@ -105,7 +106,7 @@ func (c *compare) guesses() (onTaken, onFall bool) {
 	}
 	null := c.b.zero() && c.a.has(perhapsNotNull) || c.a.zero() && c.b.has(perhapsNotNull)
 	if c.is32 && null {
-		c.r.a.f.felt.HalfPointer = true
+		c.r.a.f.usedQuirks.HalfPointer = true
 	}
 	if !null || c.is32 && !c.r.a.opt.Quirks.HalfPointer {
 		return false, false
@@ -197,22 +198,22 @@ func (c *compare) ofPointer(s *State) *State {
 	}
 	other := s.fork()
 	other.cover = true
-	c.lose(other, c.dst, c.a)
-	c.lose(other, c.src, c.b)
+	c.forgetNumber(other, c.dst, c.a)
+	c.forgetNumber(other, c.src, c.b)
 	return other
 }
 
-// lose forgets the number of a register that may be a pointer. Otherwise a loop that only the
+// forgetNumber forgets the number of a register that may be a pointer. Otherwise a loop that only the
 // number ends would be followed forever.
-func (c *compare) lose(s *State, reg bytecode.Reg, v *Value) {
+func (c *compare) forgetNumber(s *State, reg bytecode.Reg, v *Value) {
 	if reg == noReg || !c.undecided(&v.Alt) {
 		return
 	}
-	s.set(reg, &Value{Alt: v.lost()})
+	s.set(reg, &Value{Alt: v.localPointer()})
 }
 
 // lost returns the number that may be a pointer when nothing is known of it as a number.
-func (a *Alt) lost() Alt {
+func (a *Alt) localPointer() Alt {
 	return Alt{Kind: Number, Obj: a.Obj, flags: a.flags | loose, Off: unknown}
 }
 
@@ -240,9 +241,9 @@ func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 	c.correlate(s)
 }
 
-// sync hands a register's number on to those that are linked to it, also if the comparison has told
-// nothing of it: they may know less afterwards. The verifier begins with the second operand, which
-// so prevails over what the first one has learnt, if they are linked.
+// sync copies a register's number to the numbers that are linked to it, even if the comparison has
+// told nothing about it; they may be known less exactly afterwards. The verifier begins with the
+// second operand: if the two are linked, it overwrites what was learnt about the first.
 //
 // Source: kernel/bpf/verifier.c check_cond_jmp_op, Linux 7.3.
 func (c *compare) sync(s *State, reg bytecode.Reg) {
@@ -261,7 +262,7 @@ func (c *compare) update(s *State, reg bytecode.Reg, old, v *Value, on side) {
 	}
 	if off.Umax() < old.Off.Umax() || off.Umin() > old.Off.Umin() {
 		v.org = origin{int32(c.pc) + 1, uint8(reg), on}
-		c.r.a.bounded(v.org, off)
+		c.r.a.noteBound(v.org, off)
 	}
 	s.set(reg, v)
 	if v.id != 0 && c.r.a.opt.Rules == Executions {
@@ -309,7 +310,7 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 		}
 		if r.a.opt.Rules == Verifier && (s.cover || (v.flags|known.flags)&stands != 0) {
 			// States that this one stands for may have decided the comparison, or have more
-			// links: then they hand nothing on.
+			// links: then they copy nothing.
 			wide, _ := joinNumbers(w.held(), v.held())
 			w.cover(wide)
 			w.flags |= stands
@@ -365,7 +366,7 @@ func (r *run) dropLinked(pc bytecode.PC, s *State, id uint32, count int) int {
 	}
 	perhaps := r.perhapsLinked(pc, s, count+all)
 	if count+all <= maxLinked && count+all+dead > maxLinked {
-		r.a.f.felt.DeadLinks = true
+		r.a.f.usedQuirks.DeadLinks = true
 	}
 	keep := min(maxLinked-min(perhaps, maxLinked), count+here) // the others come last, in any order
 	if dead > 0 && r.a.opt.Quirks.DeadLinks {
@@ -384,16 +385,16 @@ func (r *run) dropLinked(pc bytecode.PC, s *State, id uint32, count int) int {
 			return v
 		}
 		if count++; count <= keep {
-			return v.adrift()
+			return v.standsForAny()
 		}
-		return v.unlinked().loosened().adrift()
+		return v.unlinked().loosened().standsForAny()
 	})
 	return count
 }
 
-// perhapsLinked returns how many numbers without a link may be linked to some group in a state
-// that this one stands for: more of them than the verifier follows end the link of others. In
-// the first pass others may turn out to be such numbers.
+// perhapsLinked returns how many numbers without a link may be linked to some group in a state that
+// this one stands for. If there are more than the verifier follows, others lose their link. In the
+// first pass, further numbers may turn out to be of this kind.
 func (r *run) perhapsLinked(pc bytecode.PC, s *State, linked int) int {
 	c := r.a.cover
 	if !c.on {
@@ -505,7 +506,7 @@ func (c *compare) side(cond scalar.Cond) (*Value, bool) {
 		case a.Kind == Number:
 			// Knowledge about a number on another edge is Never on this one.
 			if c.undecided(a) {
-				keep = append(keep, a.lost())
+				keep = append(keep, a.localPointer())
 				return
 			}
 			if c.covers(cond, a.held(), c.b.held()) == scalar.Never {
@@ -542,7 +543,7 @@ func (r *run) notNull(a *Alt) bool {
 	case MapValue, Table:
 		return true
 	case MapPtr, TablePtr:
-		r.a.f.felt.FewNotNull = true
+		r.a.f.usedQuirks.FewNotNull = true
 		return !r.a.opt.Quirks.FewNotNull
 	case Other:
 		m := memoryOf(a.Obj)
@@ -552,7 +553,7 @@ func (r *run) notNull(a *Alt) bool {
 		if a.flags&foreign != 0 || m != MemTrusted && m != MemBuffer {
 			return false
 		}
-		r.a.f.felt.FewNotNull = true
+		r.a.f.usedQuirks.FewNotNull = true
 		return !r.a.opt.Quirks.FewNotNull
 	}
 	return false

@@ -30,7 +30,7 @@ type arguments [1 + 5 + stackArgs]*Value
 
 // topState returns the state in which only the frame pointer is known.
 func topState() *State {
-	s := &State{frames: []*frame{{losses: losses{lost: true}}}, cover: true}
+	s := &State{frames: []*frame{{mayHold: mayHold{localPointer: true}}}, cover: true}
 	for r := range numValues {
 		s.put(r, anything)
 	}
@@ -161,9 +161,9 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 	return outs
 }
 
-// returnTo returns the state of a caller, s, after a function that was followed has left with x:
-// with a more general state than the caller's if wider, and on its stack if visible. The places
-// are those of hidden values.
+// returnTo returns the state of the caller, s, after a followed function has returned with x. The
+// function was followed with a more general state than the caller's if wider, and on its stack if
+// visible. The places are those of hidden values.
 func (r *run) returnTo(s, x *State, wider, visible bool, places []hiddenPlace) *State {
 	if wider && r.a.opt.Rules == Executions {
 		x = x.loosened()

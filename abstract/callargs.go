@@ -6,9 +6,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// callArg is what the states at a call have for one argument: a number that stands for it, or
-// none. What all of them have, the verifier has, too. Where they differ, some may be of no path of
-// the verifier's, so that only what certain states have tells that it has different ones as well.
+// callArg is a number for an argument of a call, or none, over all states at the call. If all
+// states have the same, so has the verifier. If they differ, some may belong to none of its paths;
+// only different numbers in certain states show that it has different ones, too.
 type callArg struct {
 	all  int64 // in all states
 	own  int64 // in all certain states
@@ -18,8 +18,8 @@ type callArg struct {
 // none says that there is no such argument, or different ones.
 const none = math.MinInt64
 
-// unasked is an argument of which nothing is known.
-var unasked = callArg{all: none}
+// unknownArg is an argument of which nothing is known.
+var unknownArg = callArg{all: none}
 
 // arg returns the argument of one state.
 func arg(v int64, s *State) callArg { return callArg{all: v, own: v, some: s.certain()} }
@@ -34,12 +34,12 @@ func numberArg(v *Value, limit uint64, s *State) callArg {
 		return arg(int64(k), s)
 	}
 	if v.has(func(a *Alt) bool { return a.flags&loose != 0 }) {
-		return unasked
+		return unknownArg
 	}
 	return noArg(s)
 }
 
-// certain reports whether the verifier has what is said of the argument.
+// certain reports whether the argument is the same for the verifier.
 func (a callArg) certain() bool { return a.all != none || a.some && a.own == none }
 
 // join returns the argument of the states of both.
@@ -85,7 +85,7 @@ func (r *run) note(pc bytecode.PC, a callArgs) {
 	r.a.f.calls[pc] = a
 }
 
-// both returns what is known of the arguments of a call together.
+// both combines the knowledge of two analyses about the arguments of a call.
 func (a callArgs) both(b callArgs) callArgs {
 	for i := range a {
 		if !a[i].certain() {

@@ -49,7 +49,7 @@ func (r *run) callx(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 	for _, sub := range slices.Compact(subs) {
 		ind.add([]bytecode.PC{r.a.p.Subprogs[sub].Start})
 		ind.Funcs = insertSorted(ind.Funcs, sub)
-		r.a.called(r.a.g, b, sub, s.certain())
+		r.a.noteCall(r.a.g, b, sub, s.certain())
 		for _, out := range r.call(pc, sub, s.fork()) {
 			r.follow(b, cfg.Return, out)
 		}

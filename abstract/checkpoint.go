@@ -113,7 +113,7 @@ type checkpoint struct {
 	branches     int // paths from here that have not ended
 	hits, misses int
 	links        bool  // a value is linked to others
-	apart        uint8 // the register that told it and another state apart the last time
+	apart        uint8 // the register that last distinguished it from another state
 
 	from    origins      // see precise.go
 	precise numberPlaces // those that have decided something
@@ -130,7 +130,7 @@ func (w *walker) visited() bool {
 	list := w.saved[cur.pc]
 	for r := range bytecode.R10 {
 		if pl.live>>r&1 == 0 && cur.s.regs[r] != nil {
-			w.r.a.f.felt.DeadCount = w.r.a.f.felt.DeadCount || len(list) > 0
+			w.r.a.f.usedQuirks.DeadCount = w.r.a.f.usedQuirks.DeadCount || len(list) > 0
 			if !w.r.a.opt.Quirks.DeadCount {
 				cur.s.regs[r] = nil
 			}
@@ -343,17 +343,17 @@ func equalFrames(f, g *frame) bool {
 //
 // Source: kernel/bpf/states.c states_equal with RANGE_WITHIN and with NOT_EXACT, Linux 7.3.
 func (w *walker) covers(c *checkpoint, live uint16, exact bool) bool {
-	quirks, felt := &w.r.a.opt.Quirks, &w.r.a.f.felt
-	if quirks.StrictLinks && felt.StrictLinks {
+	quirks, used := &w.r.a.opt.Quirks, &w.r.a.f.usedQuirks
+	if quirks.StrictLinks && used.StrictLinks {
 		return w.coversBy(c, live, exact, (*idMap).strict)
 	}
 	if !w.coversBy(c, live, exact, (*idMap).loose) {
 		return false // nor strictly
 	}
-	if !felt.StrictLinks {
-		felt.StrictLinks = !w.coversBy(c, live, exact, (*idMap).strict)
+	if !used.StrictLinks {
+		used.StrictLinks = !w.coversBy(c, live, exact, (*idMap).strict)
 	}
-	return !quirks.StrictLinks || !felt.StrictLinks
+	return !quirks.StrictLinks || !used.StrictLinks
 }
 
 // coversBy is covers for kernels that compare two values with their links by leq.

@@ -41,8 +41,8 @@ func (v *Value) covering(s scalar.S) *Value {
 	return v
 }
 
-// adrift returns the value, a number, as one for which the verifier may have any other.
-func (v *Value) adrift() *Value {
+// standsForAny returns the value, a number, as one for which the verifier may have any other.
+func (v *Value) standsForAny() *Value {
 	w := *v
 	w.flags |= stands
 	w.cover(unknown)
@@ -83,15 +83,15 @@ type covering struct {
 	exits  []mark // of each subprogram, where it returns
 	passes int    // finished passes
 	more   bool   // this pass has found marks
-	// missed lists blocks where, in the first pass, an edge was not followed, or a link kept,
-	// and states may do otherwise that others stand for. Nil when there is none.
+	// missed lists blocks where, in the first pass, an edge was not followed, or a link was kept,
+	// and states that others stand for may behave differently. Nil if there are none.
 	missed bitset
 	all    bool // any number may stand for others
 	rounds *rounds
 
-	// pointers are instructions that load a pointer from a slot of the stack, and unknown those
-	// that load bytes of which nothing is known, each by number. An instruction of both kinds
-	// makes another pass due if it was taken for the first alone.
+	// pointers holds the instructions that load a pointer from a stack slot, unknown those that
+	// load bytes of which nothing is known. An instruction in both requires another pass if it was
+	// taken for one of pointers only.
 	pointers, unknown bitset
 	late              bool
 }
@@ -123,8 +123,8 @@ func (c *covering) again() bool {
 	return due && c.passes <= patience
 }
 
-// loaded notes what an instruction loads from a slot, perhaps one of two kinds. It reports whether
-// others load bytes of which nothing is known where this is a pointer.
+// loaded records that an instruction loads a pointer or unknown bytes from a slot. For a pointer it
+// reports whether other states load unknown bytes there.
 func (c *covering) loaded(pc bytecode.PC, pointer, unknown bool) bool {
 	switch at := int(pc); {
 	case unknown:
@@ -147,8 +147,8 @@ func (c *covering) miss(pc bytecode.PC) {
 	}
 }
 
-// matters reports whether states that stand for others may come to where something was missed.
-// Between functions that is not followed up.
+// matters reports whether states that stand for others may reach a block of missed. It does not
+// look across functions.
 func (c *covering) matters() bool {
 	if c.missed == nil || len(c.g.Program.Subprogs) > 1 {
 		return c.missed != nil
@@ -340,8 +340,8 @@ func (c *compare) refined(s *State, cond scalar.Cond, on side) (x, y, wideX, wid
 	return x, y, wideX, wideY
 }
 
-// readAfter reports whether an operand may be read where the branch leads to, or is linked
-// to what may be: else it makes no difference what is known of it.
+// readAfter reports whether an operand, or a value linked to it, may be read after the branch;
+// otherwise its bounds make no difference.
 func (c *compare) readAfter(on side) bool {
 	f := c.r.a.p.Flow(c.pc)
 	pc := f.Next

@@ -54,11 +54,11 @@ type analyzer struct {
 
 	readings []uint8 // by slot, by rules Executions: see numberReadings
 
-	spares bool       // states are given up, see spare
-	stray  bool       // a state came to a block whose states were given up
-	back   [][]int32  // of each subprogram, see barriers; nil until needed
-	stops  [][]uint64 // of each subprogram, where to widen to; nil until needed
-	equal  [][]uint64 // of each subprogram, see equals; nil until needed
+	dropsStates   bool       // states are dropped, see canDropStates
+	neededDropped bool       // a state reached a block whose states were dropped
+	back          [][]int32  // of each subprogram, see barriers; nil until needed
+	stops         [][]uint64 // of each subprogram, where to widen to; nil until needed
+	equal         [][]uint64 // of each subprogram, see equals; nil until needed
 
 	contexts [][]*run // of each subprogram, by entry state
 	// shared holds of each subprogram, by numbers of frames and of outer values, the run for
@@ -73,8 +73,8 @@ type analyzer struct {
 	config   [][]span                   // of each map; nil until needed
 	cover    *covering                  // the states that stand for others
 	rounds   *rounds                    // nil if there are none, or by rules Executions, or in a walk
-	// calledBack says that a walk has a function called back: slots of frames other than their own from
-	// which such functions have loaded, and that they have set.
+	// calledBack says that a walk follows a function that is called back. The sets are the slots of
+	// frames other than their own from which such functions have loaded, and which they have set.
 	calledBack  bool
 	loaded, set slotSet
 	constants   [1 << 6]*Value // values of constants that were made: see constant
@@ -121,19 +121,19 @@ type run struct {
 	// openedAll: it may also go to instructions whose address is in no table.
 	openedAll bool
 
-	once  bool          // functions that a call calls back are not followed
-	first firstRound    // of the last function that was called back
-	gone  bool          // control does not continue after the instruction
-	forks int           // times that the state may be split until the block ends
-	sure  bool          // the state in which an instruction is carried out is certain
-	left  bool          // or its path may be left out: see State.left
-	asked []bytecode.PC // calls that request the next element of an iterator
+	once         bool          // functions that a call calls back are not followed
+	first        firstRound    // of the last function that was called back
+	otherPointer bool          // control does not continue after the instruction
+	forks        int           // times that the state may be split until the block ends
+	sure         bool          // the state in which an instruction is carried out is certain
+	left         bool          // or its path may be left out: see State.left
+	nextCalls    []bytecode.PC // calls that request the next element of an iterator
 
-	done  int32    // blocks in order whose states were given up, see spare
+	done  int32    // blocks in order whose states were dropped, see dropStates
 	queue []uint64 // bit set of the blocks to carry out, by position
 	next  int      // no position before is in the queue
 
-	// For one block after the other, so that each need not allocate.
+	// Buffers that are reused for each block.
 	states []*State // to carry out
 	points []point  // in the middle of the block, to go on from
 	imm    Value    // see immediate
@@ -183,7 +183,7 @@ func (a *analyzer) summarize(sub int, e *State, nested int) *run {
 func giveUp(s *State) *State {
 	top := topState()
 	for range s.frames[1:] {
-		top.frames = append(top.frames, &frame{losses: losses{lost: true}})
+		top.frames = append(top.frames, &frame{mayHold: mayHold{localPointer: true}})
 	}
 	top.outer = s.outer.each(func(*Value) *Value { return anything })
 	return top
@@ -206,14 +206,14 @@ func (a *analyzer) analyse(sub int, at cfg.BlockID, e *State, nested int) *run {
 		if !ok || a.found() {
 			break
 		}
-		if a.spares {
-			r.spare(a.pos[b])
+		if a.dropsStates {
+			r.dropStates(a.pos[b])
 		}
 		r.carryOut(b)
 	}
 	a.active[sub] = false
 	r.grown = 0
-	if !a.searches() { // which asks for nothing but what jumps select
+	if !a.searches() { // a search needs only what jumps select
 		a.f.record(r)
 	}
 	r.blocks, r.queue, r.states, r.points = nil, nil, nil, nil
@@ -262,7 +262,7 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 		return
 	}
 	bs := &r.blocks[b-r.lo]
-	r.a.stray = r.a.stray || r.a.pos[b] < r.done
+	r.a.neededDropped = r.a.neededDropped || r.a.pos[b] < r.done
 	const crowd = 4 // from this number of states on, only relevant registers distinguish them
 	if len(bs.entries) >= crowd {
 		s.forget(r.a.relevant[b])
@@ -329,8 +329,8 @@ func (bs *blockStates) retire() bool {
 	return false
 }
 
-// forgotten returns what covers the states that were forgotten, nil if none was. They are joined
-// when they are asked for, which most never are.
+// forgotten returns a state that covers those that were forgotten, nil if there are none. It is
+// joined on demand, which is rare.
 func (bs *blockStates) forgotten() *State {
 	var out *State
 	for _, s := range bs.past {
@@ -430,7 +430,7 @@ func (a *analyzer) enqueue(sub int, e *State) {
 // enqueueAt is enqueue from a block in the middle.
 func (a *analyzer) enqueueAt(sub int, b cfg.BlockID, e *State) {
 	if a.opt.Rules == Verifier {
-		e.sums = &sums{a.opt.Quirks.StaleLinks, &a.f.felt}
+		e.sums = &sums{a.opt.Quirks.StaleLinks, &a.f.usedQuirks}
 	}
 	e.trim(a.live[b] | bit(bytecode.R10))
 	for i := range a.pending {

@@ -21,8 +21,8 @@ func (r *run) block(b cfg.BlockID, s *State) {
 	for len(r.points) > 0 {
 		p := r.points[len(r.points)-1]
 		r.points = r.points[:len(r.points)-1]
-		r.gone = false
-		for p.pc < blk.Last && !r.gone {
+		r.otherPointer = false
+		for p.pc < blk.Last && !r.otherPointer {
 			r.a.fuel--
 			r.enters(p.s)
 			if r.a.searches() {
@@ -35,7 +35,7 @@ func (r *run) block(b cfg.BlockID, s *State) {
 			}
 			p.pc += r.a.p.Insns[p.pc].Slots()
 		}
-		if !r.gone {
+		if !r.otherPointer {
 			r.last(b, p.pc, p.s)
 		}
 	}
@@ -67,7 +67,7 @@ func (r *run) step(pc bytecode.PC, s *State) (again *State) {
 	case asm.JumpClass:
 		if r.a.p.Flow(pc).Kind == bytecode.FlowHelper {
 			again = r.another(pc, s)
-			r.gone = !r.helperCall(pc, in, s)
+			r.otherPointer = !r.helperCall(pc, in, s)
 			r.freshResult(pc, s)
 		}
 	}
@@ -83,7 +83,7 @@ func (r *run) packetLoad(pc bytecode.PC, in bytecode.Insn, s *State) {
 	}
 	r.leaves(pc, LeavePacket, s)
 	failed := s
-	if r.a.f.felt.MayNotExit = true; r.a.opt.Quirks.MayNotExit {
+	if r.a.f.usedQuirks.MayNotExit = true; r.a.opt.Quirks.MayNotExit {
 		failed = s.fork()
 		failed.cover = true
 	}
@@ -178,7 +178,7 @@ func (r *run) leave(b cfg.BlockID, pc bytecode.PC, s *State) {
 		if sub < 0 || r.a.p.Subprogs[sub].Start != f.Callee {
 			return // no kernel accepts it, and the graph has no edge
 		}
-		r.a.called(r.a.g, b, sub, s.certain())
+		r.a.noteCall(r.a.g, b, sub, s.certain())
 		for _, out := range r.call(pc, sub, s) {
 			r.follow(b, cfg.Return, out)
 		}

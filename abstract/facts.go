@@ -33,13 +33,13 @@ type Options struct {
 	// Coarse is the graph whose blocks an unknown jump may lead to, if the analysed graph has
 	// more blocks. Nil stands for the same graph.
 	Coarse *cfg.Graph
-	// Like are other facts on the same graph, whose preparations are used again. Nil is right, too.
+	// Like, if not nil, are other facts on the same graph, whose preparations are used again.
 	Like *Facts
 
-	felt   *Quirks // the quirks that were used, nil if nobody needs them
-	all    bool    // keep all states, also of a large program
-	search *search // of witnesses: see witness.go; nil otherwise
-	large  int     // slots from which on a program is large; 0 for manySlots
+	usedQuirks *Quirks // the quirks that were used, nil if nobody needs them
+	all        bool    // keep all states, also of a large program
+	search     *search // of witnesses: see witness.go; nil otherwise
+	large      int     // slots from which on a program is large; 0 for manySlots
 }
 
 // Facts is the result of Analyze for a program. It does not change afterwards.
@@ -67,13 +67,13 @@ type Facts struct {
 	packet     use   // packet data is written to
 	mixedPlain bool  // Quirks.MixedPlain
 
-	felt Quirks // quirks that were used: the others would change nothing
+	usedQuirks Quirks // quirks that were used: the others would change nothing
 
-	readsConfig bool
-	spared      *spared // nil when states holds all
-	unasked     bool    // see Unasked
-	rounds      *rounds // what differs between rounds
-	searched    bool    // by Witness
+	readsConfig   bool
+	droppedStates *droppedStates // nil when states holds all
+	unanalyzed    bool           // see Unanalyzed
+	rounds        *rounds        // what differs between rounds
+	searched      bool           // by Witness
 }
 
 // Bound is the range that an instruction bounds a register to.
@@ -83,17 +83,17 @@ type Bound struct{ Min, Max uint64 }
 func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
 	cover := newCovering(p, g, opt.Rules == Verifier)
 	f := analyzeOnce(p, g, opt, cover)
-	for f.strayed() || cover.again() {
-		opt.all = opt.all || f.strayed()
-		felt := f.felt
+	for f.neededDropped() || cover.again() {
+		opt.all = opt.all || f.neededDropped()
+		used := f.usedQuirks
 		f = analyzeOnce(p, g, opt, cover)
-		f.felt = f.felt.Or(felt)
+		f.usedQuirks = f.usedQuirks.Or(used)
 	}
 	f.finish()
 	if f.rounds = cover.rounds; f.rounds != nil {
 		f.rounds.done = true
 	}
-	if f.spared != nil {
+	if f.droppedStates != nil {
 		f.states = nil
 	}
 	return f
@@ -104,22 +104,22 @@ func analyzeOnce(p *bytecode.Program, g *cfg.Graph, opt Options, cover *covering
 	f := newFacts(p, g)
 	a := &analyzer{p: p, g: g, opt: opt, f: f, cover: cover, rounds: cover.rounds,
 		kinds: make([]accessKind, p.Len())}
-	a.opt.felt, f.mixedPlain = &f.felt, opt.Quirks.MixedPlain
+	a.opt.usedQuirks, f.mixedPlain = &f.usedQuirks, opt.Quirks.MixedPlain
 	a.prepare()
 	a.enqueue(0, mainEntry(p))
 	for _, sub := range a.uncalled() {
 		a.enqueue(sub, globalEntry(p, sub))
 	}
 	if opt.Rules == Verifier {
-		a.throw() // the kernel always verifies the exception callback
+		a.noteThrow() // the kernel always verifies the exception callback
 	}
 	for i := 0; i < len(a.pending); i++ { //nolint:intrange // analyse makes it longer
 		j := a.pending[i]
 		a.analyse(j.sub, j.block, j.entry, 0)
 	}
-	if a.spares {
+	if a.dropsStates {
 		opt.all = true
-		f.spared = &spared{p: p, opt: opt, stray: a.stray}
+		f.droppedStates = &droppedStates{p: p, opt: opt, neededDropped: a.neededDropped}
 	}
 	return f
 }
@@ -175,7 +175,7 @@ func (a *analyzer) prepare() {
 	}
 	a.selected = make(map[entryKey][]bytecode.PC)
 	a.stops, a.equal = make([][]uint64, n), make([][]uint64, n)
-	a.spares, a.back = a.sparing(), make([][]int32, n)
+	a.dropsStates, a.back = a.canDropStates(), make([][]int32, n)
 	a.contexts = make([][]*run, n)
 	a.shared = make([]map[[2]int]*run, n)
 	a.active = make([]bool, n)
@@ -205,7 +205,7 @@ func (f *Facts) record(r *run) {
 		if r.blocks[i].visits > 0 || len(r.blocks[i].entries) > 0 {
 			f.reached.add(int(b))
 		}
-		if r.a.spares {
+		if r.a.dropsStates {
 			continue
 		}
 		for _, e := range r.blocks[i].entries {

@@ -144,7 +144,7 @@ type faultPlace struct {
 
 // Faults returns the reasons for which a kernel's verifier may refuse the program when it
 // computes values, by instruction and in the order in which they were seen. There is at most one
-// of a kind for each instruction, a proven one if there is any. They must not be changed.
+// of a kind for each instruction, a proven one if there is any. The slice must not be changed.
 func (f *Facts) Faults() []Fault {
 	byPC := func(a, b Fault) int { return cmp.Compare(a.PC, b.PC) }
 	if slices.IsSortedFunc(f.faults, byPC) { // a million of them take a hundred megabytes

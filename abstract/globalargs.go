@@ -6,11 +6,11 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// checkGlobal reports arguments in registers that a global function is not called with, whatever it does
-// with them: a compiler leaves a register alone when the function does not read it.
+// checkGlobal reports register arguments that a global function must not be called with, even if it
+// does not read them: a compiler need not set a register that the function ignores.
 //
-// Source: kernel/bpf/verifier.c btf_check_func_arg_match, Linux 7.3, and programs that 6.1.176 to 7.3.4 were
-// asked of. Of the other kinds of parameters it asks more than is asked here.
+// Source: kernel/bpf/verifier.c btf_check_func_arg_match, Linux 7.3, and test programs on 6.1.176
+// to 7.3.4. Linux checks more of the other kinds of parameters than is checked here.
 func (r *run) checkGlobal(pc bytecode.PC, sub int, s *State) {
 	if r.a.opt.Rules != Verifier {
 		return
@@ -43,16 +43,17 @@ func (r *run) checkGlobal(pc bytecode.PC, sub int, s *State) {
 	}
 }
 
-// knowsContexts reports whether the kernel takes every parameter for the context that counts as one
-// here. Before Linux 6.8 tags say nothing, and 6.1.176 took null for one where it had no types of its own.
+// knowsContexts reports whether the kernel treats every parameter as the context that is one here.
+// Before Linux 6.8 it ignores tags, and 6.1.176 accepted null as one where it had no types of its
+// own.
 func (r *run) knowsContexts() bool {
-	r.a.f.felt.AllGlobals = true
+	r.a.f.usedQuirks.AllGlobals = true
 	return !r.a.opt.Quirks.AllGlobals
 }
 
-// isNumber reports whether an alternative may be a number to the verifier: what Other stands for is
-// not always a pointer.
+// isNumber reports whether an alternative may be a number to the verifier; one of kind Other is not
+// always a pointer.
 func isNumber(a *Alt) bool { return a.Kind == Number || a.Kind == Other }
 
-// plain reports whether an alternative is a number, and no pointer that is not followed.
+// plain reports whether an alternative is a number and cannot be a pointer that is not followed.
 func plain(a *Alt) bool { return a.Kind == Number && a.flags&(maybePtr|maybeLocal) == 0 }

@@ -20,7 +20,7 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 				break
 			}
 			r.leavesByCall(pc, LeaveThrow, s)
-			r.a.throw()
+			r.a.noteThrow()
 			return false
 		case "__bpf_trap":
 			r.fault(&anything.Alt, Fault{PC: pc, Kind: Trapped})
@@ -80,9 +80,9 @@ func (r *run) again(pc bytecode.PC, s *State) {
 	if !isNext(r.a.p, pc) {
 		return
 	}
-	s.cover = s.cover || slices.Contains(r.asked, pc)
-	if !slices.Contains(r.asked, pc) {
-		r.asked = append(r.asked, pc)
+	s.cover = s.cover || slices.Contains(r.nextCalls, pc)
+	if !slices.Contains(r.nextCalls, pc) {
+		r.nextCalls = append(r.nextCalls, pc)
 	}
 }
 
@@ -98,7 +98,7 @@ func (r *run) returned(h callee, s *State) *Value {
 		return number(scalar.SRange(-maxErrno, hi))
 	case h.helper == helperCPU && r.a.p.CPUs > 0:
 		v := number(scalar.Range(0, uint64(r.a.p.CPUs)-1))
-		if r.a.f.felt.FewNotNull = true; r.a.opt.Quirks.FewNotNull {
+		if r.a.f.usedQuirks.FewNotNull = true; r.a.opt.Quirks.FewNotNull {
 			return v.loosened() // 6.1 has no such bound and 6.12 has it; it is not known for versions between
 		}
 		return v
@@ -129,7 +129,7 @@ func (r *run) element(h callee, s *State) *Value {
 
 // elementIn is element for a map.
 func (r *run) elementIn(h callee, m *Alt, s *State) *Value {
-	if v := r.looked(h, m, s); v != nil {
+	if v := r.lookedUp(h, m, s); v != nil {
 		return v
 	}
 	v := pointer(MapValue, int(m.Obj), 0)
@@ -330,7 +330,7 @@ func (r *run) callbacks(pc bytecode.PC, h callee, s *State) {
 		if a.Kind == Func {
 			found = true
 			calls := h.how != cbLoop || !s.get(bytecode.R1).zero()
-			if r.a.callback(pc, int(a.Obj), calls); calls && (!r.once || h.how == cbTimer) {
+			if r.a.noteCallback(pc, int(a.Obj), calls); calls && (!r.once || h.how == cbTimer) {
 				r.callback(pc, h.how, int(a.Obj), s)
 			}
 		}
@@ -428,7 +428,7 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 			forgetFrames(s)
 			// A value that is now unknown may have been a stack pointer.
 			for f := range s.frames {
-				s.edit(f).lost = true
+				s.edit(f).localPointer = true
 			}
 			continue
 		}
@@ -439,8 +439,8 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 	}
 }
 
-// loosenFrames returns frames in which nothing is known to be so in some execution that differs
-// between those before a callback and those behind: it may be called once, or ten times.
+// loosenFrames marks as loose whatever differs between the frames before a callback and those after
+// it, because the number of calls is not known.
 func loosenFrames(frames, before []*frame, behind []*State) []*frame {
 	s := &State{frames: frames}
 	for _, out := range behind {
@@ -510,7 +510,7 @@ func (r *run) escape(pc bytecode.PC, v *Value, calls bool) {
 	v.each(func(a *Alt) {
 		if a.Kind == Func {
 			if calls {
-				r.a.callback(pc, int(a.Obj), true)
+				r.a.noteCallback(pc, int(a.Obj), true)
 			}
 			r.a.enqueue(int(a.Obj), topState())
 		}

@@ -7,12 +7,11 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// What a program holds is known as far as that is simple: a lock until it is given
-// back, and a reference until the next call of something that gets arguments, which may
-// release it, or until the pointer turns out to be null. Where it is not known, nothing
-// is said.
+// Locks and references that a program holds are known in simple cases: a lock until it is released;
+// a reference until the next call with arguments, which may release it, or until its pointer turns
+// out to be null. Otherwise nothing is reported.
 
-// Helpers that take and give back.
+// Helpers that acquire and release.
 const (
 	helperSkLookupTCP    = 84
 	helperSkLookupUDP    = 85
@@ -110,9 +109,8 @@ func (r *run) accessFault(a *Alt, f Fault) {
 	r.sure = sure
 }
 
-// leavesByCall is leaves for a tail call or an exception, which are no calls for one who
-// holds a lock. Which helpers and other kernel functions may be called then differs from
-// kernel to kernel.
+// leavesByCall is leaves for a tail call or an exception, neither of which is allowed while a lock
+// is held. Which other functions may be called then depends on the kernel.
 //
 // Source: kernel/bpf/verifier.c do_check, Linux 6.1 to 7.3.
 func (r *run) leavesByCall(pc bytecode.PC, how int64, s *State) {
@@ -194,9 +192,9 @@ func (r *run) checkRelease(pc bytecode.PC, in bytecode.Insn, s *State) {
 }
 
 // checkValue reports an access outside of a map's value. Data sections are left to the
-// kernel, because a loader may make them larger; so are maps that are not for reading or
-// not for writing, and atomic instructions. An access that is not aligned is refused in
-// other words when the loader asks for alignment (BPF_F_STRICT_ALIGNMENT).
+// kernel, because a loader may make them larger; so are maps that may only be read or only be
+// written, and atomic instructions. The kernel refuses an unaligned access with another message if
+// the loader requests strict alignment (BPF_F_STRICT_ALIGNMENT).
 //
 // Source: kernel/bpf/verifier.c check_map_access, Linux 7.3.
 func (r *run) checkValue(acc access, a *Alt) {

@@ -35,8 +35,8 @@ type Indirect struct {
 	alts   []Alt
 	direct []int // subprograms whose addresses were loaded by an instruction
 
-	// By rules Executions: the targets that executions select which get there in states without
-	// doubt, and those that all other states have in common. Both ascend.
+	// By rules Executions: sure holds the targets selected in states without doubt, common those
+	// that all other states select. Both ascend.
 	sure, common []bytecode.PC
 	doubted      bool // there are others
 }

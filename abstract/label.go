@@ -93,7 +93,7 @@ func (r *run) constants(acc access, a *Alt, m *bytecode.Map) *Value {
 		if n++; n > maxLabels || at < 0 || at+int64(acc.size) > int64(len(m.Value)) || codeOverlaps(m, at, acc.size) {
 			return nil
 		}
-		r.feelConfig(a.Obj, at, acc.size)
+		r.noteConfig(a.Obj, at, acc.size)
 		if _, pending := m.UnknownAt(at, acc.size); pending {
 			return nil
 		}

@@ -12,8 +12,8 @@ const (
 )
 
 // looped follows a call of bpf_loop round by round and returns states after it, in a search for
-// witnesses. Only those are found that come of callbacks which certainly go on, or certainly
-// end the loop.
+// witnesses. It finds only states after callbacks that certainly continue, or certainly end, the
+// loop.
 func (r *run) looped(pc bytecode.PC, s *State) (after []*State) {
 	h := calleeAt(r.a.p, pc)
 	n, fn := s.get(bytecode.R1), s.get(bytecode.Reg(max(h.callback, 1)))
@@ -48,8 +48,8 @@ func (r *run) looped(pc bytecode.PC, s *State) (after []*State) {
 	return after
 }
 
-// behindLoop returns the state after a round: s is the one before, and out the one that the
-// callback has left behind.
+// behindLoop returns the state after a round: s is the state before it, and out the one in which
+// the callback returned.
 func (r *run) behindLoop(s, out *State, rounds uint64) *State {
 	t := out.fork()
 	copy(t.regs[:bytecode.R6], []*Value{r.a.constant(rounds), nil, nil, nil, nil, nil})
@@ -58,8 +58,8 @@ func (r *run) behindLoop(s, out *State, rounds uint64) *State {
 	return t
 }
 
-// round returns the number of a round of bpf_loop, of n rounds at most: by rules Executions, not
-// each is one of some execution, because n or the callback may end the loop before.
+// round returns the index of a round of bpf_loop with at most n rounds. By rules Executions it is
+// loose, because n or the callback may end the loop earlier.
 func (r *run) round(n *Value) *Value {
 	if r.a.opt.Rules != Executions {
 		return unknownNumber

@@ -11,7 +11,7 @@ import (
 // still be the lost one.
 func TestLostPointer(t *testing.T) {
 	misc := func(lost bool) *frame {
-		f := &frame{losses: losses{lost: lost}}
+		f := &frame{mayHold: mayHold{localPointer: lost}}
 		f.fill(-8, 0, byteMisc)
 		return f
 	}
@@ -36,12 +36,12 @@ func TestLostPointer(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		for _, j := range []*frame{
 			joinFrames(misc(lost), with(fp, false), (*Value).join), joinFrames(with(fp, false), misc(lost), (*Value).join),
-			joinFrames(&frame{losses: losses{lost: lost}}, with(fp, false), (*Value).join),
-			joinFrames(with(fp, false), &frame{losses: losses{lost: lost}}, (*Value).join),
+			joinFrames(&frame{mayHold: mayHold{localPointer: lost}}, with(fp, false), (*Value).join),
+			joinFrames(with(fp, false), &frame{mayHold: mayHold{localPointer: lost}}, (*Value).join),
 		} {
 			sl := j.get(1)
 			if sl == nil || sl.val == nil {
-				if !j.lost {
+				if !j.localPointer {
 					t.Errorf("lost %v: the pointer is gone", lost)
 				}
 				continue

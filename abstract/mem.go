@@ -73,8 +73,8 @@ func isGiven(a *Alt) bool {
 	return a.Kind == Other || a.Kind == Number
 }
 
-// ctxField returns the readings of what is read from the context, none for other
-// memory: of each field where it is not known which one that is.
+// ctxField returns the reading of the context field that an access loads, those of all fields if it
+// is not known which one, and none for other memory.
 func (r *run) ctxField(base *Value, acc access) uint64 {
 	if off, ok := base.Off.IsConst(); ok && base.is(Stack) {
 		return readingOfStack(int64(off)+acc.off, acc.size)
@@ -225,7 +225,7 @@ func (r *run) loadMap(acc access, a *Alt) *Value {
 	if !ok || at < 0 || at+int64(acc.size) > int64(len(m.Value)) || codeOverlaps(m, at, acc.size) {
 		return r.cell(acc, m)
 	}
-	r.feelConfig(a.Obj, at, acc.size)
+	r.noteConfig(a.Obj, at, acc.size)
 	if _, pending := m.UnknownAt(at, acc.size); pending {
 		return number(r.a.opt.Rules.narrow(unknown, acc.size, acc.signed)).loosened()
 	}

@@ -77,11 +77,9 @@ func (s *State) memoryOrNull(m Memory) *Value {
 	return v.linked(s.newID(), 0, 0)
 }
 
-// contextPointer returns what a field of the context of a program holds that is
-// loaded as a pointer with so many bytes; whether that is known; and whether it
-// may be null. MemUnknown stands for a number
-// (include/uapi/linux/bpf.h; is_valid_access of struct bpf_verifier_ops, Linux
-// 7.3).
+// contextPointer returns the memory that a context field of so many bytes points to, MemUnknown for
+// a number; whether the pointer may be null; and whether both are known (include/uapi/linux/bpf.h;
+// is_valid_access of struct bpf_verifier_ops, Linux 7.3).
 func contextPointer(progType string, off int64, size int) (m Memory, null, known bool) {
 	switch progType {
 	case "syscall", "raw_tracepoint", "raw_tracepoint_writable", "tracepoint", "kprobe", "perf_event",
@@ -152,7 +150,7 @@ func tracedPointer(p *bytecode.Program, off int64) *Value {
 		return unknownPtr
 	}
 	if p.AttachType != traceIter {
-		return tracedPtr // one of fentry and the like may be gone
+		return tracedPtr // an argument of fentry and the like may be freed
 	}
 	switch name := strings.TrimPrefix(p.AttachTo, "bpf_iter_"); {
 	case off == 0: // bpf_iter__*.meta
@@ -175,7 +173,7 @@ const traceIter = 28
 
 // trustedField reports whether a kernel object may have a pointer at an offset that
 // the verifier takes for not null: seq of bpf_iter_meta, f_inode of file, file of
-// linux_binprm, and d_inode of dentry before Linux 6.15. They lie here in all builds
+// linux_binprm, and d_inode of dentry before Linux 6.15. These are their offsets in all builds
 // that were looked at.
 //
 // Source: kernel/bpf/verifier.c BTF_TYPE_SAFE_TRUSTED and type_is_trusted, Linux 6.12
@@ -230,13 +228,13 @@ func (r *run) loadCtx(acc access, a *Alt, s *State) *Value {
 	return r.field(acc, nil)
 }
 
-// hookResult returns a value loaded from the context where it may be the result of a
-// hook: of less than is known of it, in kernels that mind what the register was.
+// hookResult returns a value loaded from the context if it may be the result of a hook. Less is
+// known of it in kernels where the old value of the register matters (Quirks.StaleResult).
 func (r *run) hookResult(v *Value) *Value {
 	if r.a.p.Type != "lsm" {
 		return v
 	}
-	r.a.f.felt.StaleResult = true
+	r.a.f.usedQuirks.StaleResult = true
 	switch {
 	case !r.a.opt.Quirks.StaleResult:
 	case v.is(Number):
@@ -247,8 +245,8 @@ func (r *run) hookResult(v *Value) *Value {
 	return v
 }
 
-// looked returns the result of a lookup in a map whose values are not in its own memory.
-func (r *run) looked(h callee, m *Alt, s *State) *Value {
+// lookedUp returns the result of a lookup in a map whose values are not in its own memory.
+func (r *run) lookedUp(h callee, m *Alt, s *State) *Value {
 	if m.Obj < 0 { // an element of a map of maps
 		inner := r.a.p.Maps[^m.Obj].Inner
 		found, value := cfg.Maybe, memValue

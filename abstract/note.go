@@ -10,8 +10,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// bounded records the range to which an instruction bounds a register, if BoundOf may need it.
-func (a *analyzer) bounded(o origin, s scalar.S) {
+// noteBound records the range to which an instruction bounds a register, if BoundOf may need it.
+func (a *analyzer) noteBound(o origin, s scalar.S) {
 	if !a.indirects {
 		return
 	}
@@ -22,9 +22,9 @@ func (a *analyzer) bounded(o origin, s scalar.S) {
 	a.f.bounds[o] = b
 }
 
-// callback records that a helper call gets a subprogram to call, and whether it may call it:
+// noteCallback records that a helper call is given a subprogram, and whether it may call it:
 // bpf_loop with no rounds does not.
-func (a *analyzer) callback(pc bytecode.PC, sub int, calls bool) {
+func (a *analyzer) noteCallback(pc bytecode.PC, sub int, calls bool) {
 	subs := a.f.callbacks[pc]
 	i, ok := slices.BinarySearch(subs, sub)
 	if !ok {
@@ -45,8 +45,8 @@ func (a *analyzer) callback(pc bytecode.PC, sub int, calls bool) {
 	a.f.missing = true
 }
 
-// called records that the call at the end of a block calls a subprogram.
-func (a *analyzer) called(g *cfg.Graph, b cfg.BlockID, sub int, sure bool) {
+// noteCall records that the call at the end of a block calls a subprogram.
+func (a *analyzer) noteCall(g *cfg.Graph, b cfg.BlockID, sub int, sure bool) {
 	lo, hi := g.SuccIDs(b)
 	for i := lo; i < hi; i++ {
 		if e := g.Edges()[i]; e.Kind == cfg.Call && e.To == g.Entry(sub) {
@@ -57,8 +57,8 @@ func (a *analyzer) called(g *cfg.Graph, b cfg.BlockID, sub int, sure bool) {
 	a.f.missing = true
 }
 
-// throw records that bpf_throw may be called, which calls the program's exception callback.
-func (a *analyzer) throw() {
+// noteThrow records that bpf_throw may be called, which calls the program's exception callback.
+func (a *analyzer) noteThrow() {
 	for sub, s := range a.p.Subprogs {
 		if s.Exception {
 			a.enqueue(sub, globalEntry(a.p, sub))

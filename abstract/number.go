@@ -83,7 +83,7 @@ func (n *numbering) step(pc bytecode.PC) (next bytecode.PC, ok bool) {
 	case bytecode.FlowExit:
 		return n.exit()
 	case bytecode.FlowNext, bytecode.FlowFuncAddr:
-		return pc + in.Slots(), n.plainly(in)
+		return pc + in.Slots(), n.simple(in)
 	}
 	return 0, false
 }
@@ -132,8 +132,8 @@ func (n *numbering) call(pc bytecode.PC) bool {
 	return h.helper != 0 && h.known && h.callback == 0 && h.Result.Kind() == calls.Number
 }
 
-// plainly follows an instruction that computes, loads or stores.
-func (n *numbering) plainly(in bytecode.Insn) bool {
+// simple follows an instruction that computes, loads or stores.
+func (n *numbering) simple(in bytecode.Insn) bool {
 	if in.Dst > bytecode.R10 || in.Src > bytecode.R10 {
 		return false
 	}

@@ -6,10 +6,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// A call returns data, as the time or a random number, or it tells how it went. Data may be any
-// number. Of an outcome no more is known than that a call can succeed, with 0, and fail, with
-// another number, which by rules Executions says nothing of which ones there are. That it can do
-// either is an assumption, as it is that what a program reads from outside may be anything.
+// A call returns either data, such as the time or a random number, or an outcome. Data may be any
+// number. An outcome is 0 for success and some other number, by rules Executions not known which,
+// for failure. That a call can do either is an assumption, like the one that what a program reads
+// from outside may be anything.
 
 // isData reports whether a helper returns data that is free of what the program knows otherwise
 // (net/core/filter.c, kernel/bpf/helpers.c and kernel/bpf/core.c, Linux 7.3).
@@ -43,8 +43,8 @@ func (r *run) freshResult(pc bytecode.PC, s *State) {
 	s.set(bytecode.R0, w)
 }
 
-// outcome reports whether the comparison tells whether a call has succeeded: of either answer
-// there is an execution.
+// outcome reports whether the comparison tests whether a call has succeeded: then executions take
+// both edges.
 func (c *compare) outcome(cond scalar.Cond) bool {
 	a := &c.a.Alt
 	if a.src == nil || !a.src.outcome || a.src.tested != 0 || !a.Off.Contains(0) ||

@@ -49,7 +49,7 @@ func (o *outside) with(i int, v *Value) *outside {
 	return out
 }
 
-// each returns what f makes of the values.
+// each returns the values after f.
 func (o *outside) each(f func(*Value) *Value) *outside {
 	out := o
 	for i, v := range o.all() {

@@ -88,7 +88,7 @@ func (r *run) pendingStore(ptr, val *Value, s *State) {
 		switch {
 		case a.Kind == Stack && int(a.Obj) < len(s.frames):
 			f := s.edit(int(a.Obj))
-			f.lost = f.lost || val.has(mayBeLocal)
+			f.localPointer = f.localPointer || val.has(mayBeLocal)
 			f.weak(-stackSize, 0, byteMisc)
 			s.cover = true
 		case a.flags&maybeLocal != 0:

@@ -284,8 +284,8 @@ func (s *State) linkedTo(id uint32) (set numberPlaces) {
 	return set
 }
 
-// decided notes that a comparison had one outcome, or that both are followed: then
-// numbers that are known together are from now on.
+// decided notes that a comparison had one outcome, or that both edges are followed. In the latter
+// case, linked numbers have the same origins from now on.
 func (w *walker) decided(numbers, linked numberPlaces, one bool) {
 	if one {
 		w.mark(numbers)
@@ -306,9 +306,9 @@ func (w *walker) decided(numbers, linked numberPlaces, one bool) {
 	}
 }
 
-// passed records a call of a helper or kernel function. Precise are buffer sizes, a constant index
-// of a tail call, the key of an array element, and the arguments of a kernel function; the result
-// comes from no register.
+// passed records a call of a helper or kernel function. It makes precise: buffer sizes, a constant
+// index of a tail call, the key of an array element, and the arguments of a kernel function. The
+// result comes from no register.
 func (w *walker) passed(pc bytecode.PC) {
 	callee := calleeAt(w.p, pc)
 	set := uint32(0)
@@ -467,7 +467,7 @@ func (m *idMap) strict(now, old *Value) bool {
 	return m.pair(m.some(old.id), m.some(now.id))
 }
 
-// some returns an id, one of its own for a number that is not linked.
+// some returns the id, or a new one for a number that is not linked.
 func (m *idMap) some(id uint32) uint32 {
 	const first = 1 << 31
 	if id == 0 {

@@ -163,16 +163,16 @@ func (q Quirks) decide(
 	return out, out == scalar.Both && (same || !q.NoLinkedSub && !q.PerhapsLinkedSub)
 }
 
-// byRanges returns what kernels that have ranges in place of arcs know of two numbers where
-// c holds, if that is less than newer ones know; those with the quirk are among them, or
-// know what newer ones do.
+// byRanges returns the bounds of two numbers where c holds in kernels that have ranges in place of
+// arcs, and whether they are weaker than those of newer kernels. Kernels with quirk NoTrying have
+// either.
 func (o *Options) byRanges(c scalar.Cond, is32 bool, a, b scalar.S) (x, y scalar.S, less bool) {
-	if (o.felt == nil || o.felt.NoTrying) && !o.Quirks.NoTrying || scalar.Plain(c, a, b) {
+	if (o.usedQuirks == nil || o.usedQuirks.NoTrying) && !o.Quirks.NoTrying || scalar.Plain(c, a, b) {
 		return a, b, false
 	}
 	x, y, less = scalar.RangesRefine(c, is32, a, b)
-	if less && o.felt != nil {
-		o.felt.NoTrying = true
+	if less && o.usedQuirks != nil {
+		o.usedQuirks.NoTrying = true
 	}
 	return x, y, less
 }
@@ -185,13 +185,13 @@ func (q Quirks) links(delta int64, is32 bool) bool {
 // quotient returns the result of a computation, as far as the kernel knows it.
 func (r *run) quotient(op scalar.Op, s scalar.S) scalar.S {
 	if flat := s.Flat(); flat != s {
-		if r.a.f.felt.NoTrying = true; r.a.opt.Quirks.NoTrying {
+		if r.a.f.usedQuirks.NoTrying = true; r.a.opt.Quirks.NoTrying {
 			s = flat
 		}
 	}
 	switch op {
 	case scalar.Div, scalar.SDiv, scalar.Mod, scalar.SMod:
-		r.a.f.felt.NoDivision = true
+		r.a.f.usedQuirks.NoDivision = true
 		if r.a.opt.Quirks.NoDivision {
 			return unknown
 		}
@@ -204,7 +204,7 @@ func (r *run) stored(v *Value) *Value {
 	if v == nil || !v.has(func(a *Alt) bool { return a.Kind == Insn }) {
 		return v
 	}
-	r.a.f.felt.LostCode = true
+	r.a.f.usedQuirks.LostCode = true
 	switch {
 	case !r.a.opt.Quirks.LostCode:
 		return v
@@ -245,7 +245,7 @@ func (a *analyzer) uncalled() []int {
 	var out []int
 	for sub := 1; sub < len(a.p.Subprogs) && a.opt.Rules == Verifier; sub++ {
 		if a.p.Subprogs[sub].Global && !a.p.Subprogs[sub].Exception {
-			a.f.felt.AllGlobals = true
+			a.f.usedQuirks.AllGlobals = true
 			out = append(out, sub)
 		}
 	}

@@ -2,11 +2,11 @@ package abstract
 
 import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
 
-// checkResult reports a function that the kernel verifies on its own, the program
-// among them, and that returns no value though it is to return one.
+// checkResult reports a function that the kernel verifies on its own, such as the program, and that
+// must return a value but does not.
 //
 // Source: kernel/bpf/verifier.c check_return_code, program_returns_void and
-// check_global_subprog_return_code, Linux 7.3. What hooks return is in the
+// check_global_subprog_return_code, Linux 7.3. The results of hooks are in the
 // kernel's BTF and not known here.
 func (r *run) checkResult(pc bytecode.PC, s *State) {
 	if r.nested > 0 {
@@ -44,8 +44,8 @@ func (r *run) checkLater(pc bytecode.PC, v *Value) {
 	}
 }
 
-// laterName names the memory that the arguments of a function lead to which is called
-// back later, empty for other memory (kernel/bpf/log.c reg_type_str, Linux 7.3).
+// laterName returns the kernel's name of memory that arguments of a function point to which is
+// called back later, empty for other memory (kernel/bpf/log.c reg_type_str, Linux 7.3).
 func laterName(m Memory) string {
 	switch m {
 	case memKey:

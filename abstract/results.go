@@ -48,7 +48,7 @@ func (r *run) result(h callee, s *State) *Value {
 // handedOut returns the memory of a kernel object that a kernel function returns.
 func (r *run) handedOut(m Memory) Memory {
 	q := r.a.opt.Quirks
-	r.a.f.felt.BareResults, r.a.f.felt.PerhapsBare = true, true
+	r.a.f.usedQuirks.BareResults, r.a.f.usedQuirks.PerhapsBare = true, true
 	switch {
 	case q.BareResults:
 		return memHanded

@@ -101,7 +101,7 @@ func (r *run) another(pc bytecode.PC, s *State) *State {
 		at = &round{first: s.fork(), slots: make([]slotSet, len(s.frames))}
 		rs.at[place] = at
 	case !rs.done:
-		rs.more = at.compare(s, roundsApart{r.a.opt.Quirks.DeadCount, &r.a.f.felt.DeadCount}) || rs.more
+		rs.more = at.compare(s, roundsApart{r.a.opt.Quirks.DeadCount, &r.a.f.usedQuirks.DeadCount}) || rs.more
 	}
 	if rs.all && !rs.done {
 		at.regs, at.outer = math.MaxUint32, true
@@ -170,8 +170,8 @@ func (sl *slot) spillAgain(v *Value) {
 
 // roundsApart tells numbers of different rounds apart.
 type roundsApart struct {
-	lone bool  // the verifier keeps a link to nothing
-	felt *bool // that it does so makes a difference
+	lone       bool  // the verifier keeps a link to nothing
+	usedQuirks *bool // that it does so makes a difference
 }
 
 // differ reports whether the verifier may see two numbers as different ones. They are that by
@@ -192,7 +192,7 @@ func (x roundsApart) differ(v, w *Value) bool {
 	if v.id|w.id != 0 || v.has(apart) || w.has(apart) || !equalValues(v, w) {
 		return true
 	}
-	*x.felt = true
+	*x.usedQuirks = true
 	return x.lone
 }
 

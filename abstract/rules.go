@@ -55,7 +55,7 @@ func (r Rules) narrow(s scalar.S, bytes int, signed bool) scalar.S {
 func (o *Options) decide(c scalar.Cond, is32 bool, a, b scalar.S, same bool) (out scalar.Outcome, guess bool) {
 	if o.Rules == Verifier {
 		newest := scalar.KernelDecide(c, is32, a, b, same)
-		o.feelDecision(newest, c, is32, a, b, same)
+		o.noteDecision(newest, c, is32, a, b, same)
 		return o.Quirks.decide(newest, c, is32, a, b, same)
 	}
 	return scalar.Decide(c, is32, a, b, same), false

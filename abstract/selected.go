@@ -29,7 +29,7 @@ type selection struct {
 	any   bool // an alternative was added
 	vague bool // perhaps none of the targets of some alternative is selected
 	doubt bool // State.doubt
-	off   bool // nobody asks
+	off   bool // nothing is recorded
 }
 
 // add adds an alternative and its targets. In doubt it is not known which alternative an
@@ -108,10 +108,10 @@ func (d *Indirect) Selected(p *bytecode.Program, rules Rules) []bytecode.PC {
 	return d.targets(p, rules, d.Accesses)
 }
 
-// Proven returns those of Selected, by rules Executions, that some execution selects, if any
-// gets to the jump: the numbers that decide are free of each other, and their sets have no
-// members besides those that are computed. If it is not known of any state whether an
-// execution gets there in it, those are proven that all states select.
+// Proven returns the members of Selected, by rules Executions, that some execution selects if any
+// execution reaches the jump: the numbers that decide are independent, and their sets hold only
+// numbers that executions compute. If every state at the jump is in doubt, the targets that all of
+// them select are proven.
 func (d *Indirect) Proven() []bytecode.PC {
 	if len(d.sure) == 0 {
 		return d.common

@@ -17,11 +17,11 @@ func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
 	}
 	opt.Like = f
 	w := newWalker(p, f.g, WalkOptions{Options: opt, Steps: steps})
-	w.settles, w.r.a.spares = true, false
+	w.settles, w.r.a.dropsStates = true, false
 	w.all()
 	seen := w.r.a.f
 	out := *f
-	out.felt = f.felt.Or(seen.felt)
+	out.usedQuirks = f.usedQuirks.Or(seen.usedQuirks)
 	if w.over || w.out.Ending != AllPaths || seen.anyFunc || seen.missing {
 		return &out
 	}
@@ -43,9 +43,9 @@ func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
 	return &out
 }
 
-// walkable reports whether a walk of all paths of a program is one of all that the
-// verifier follows: not so with iterators and may_goto outside of callbacks, of which it knows one
-// round better than others, and with exceptions. What the verifier never reaches does not count.
+// walkable reports whether a walk of all paths follows every path of the verifier. It does not with
+// exceptions, nor with iterators and may_goto outside of callbacks, where the verifier knows one
+// round better than others. Code that the verifier never reaches does not count.
 func (f *Facts) walkable() bool {
 	p := f.g.Program
 	for b := range f.g.Blocks {

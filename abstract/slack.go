@@ -12,26 +12,24 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// By rules Executions a number is without slack when some execution has each of its
-// members, and loose else. What a program reads from outside may be anything, each
-// reading for itself; a computation keeps that as far as the set of its results
-// can be stated, and a branch as far as the set of what is left can. Numbers from
-// one reading are not free of each other: when a branch tells something of one,
-// others that are not linked to it get loose, as what it says of them is lost.
+// By rules Executions a number is without slack if each of its members occurs in some execution;
+// otherwise it is loose. What a program reads from outside may be any value, independently for each
+// reading. A computation or a branch keeps a number without slack if the exact set of results can
+// be represented. Numbers from one reading depend on each other: after a branch on one, others that
+// are not linked to it become loose, because what the branch shows about them is lost.
 
-// readings says what a number depends on, and which of the numbers that are stated
-// it cannot be. A nil one depends on nothing that is known.
+// readings says on which readings a number depends, and which numbers in its range it cannot be.
+// Nil stands for no known dependency.
 type readings struct {
-	// from is a set of readings, each as one of 64 bits: sets that meet may have one
-	// in common, others do not.
+	// from is a set of readings, each as one of 64 bits: only sets
+	// that intersect may have one in common.
 	from uint64
 	// bits are those bits of what was read that the number depends on.
 	bits uint64
-	// tested are those bits of what was read that a branch has told something of,
-	// by another number that depends on them.
+	// tested are those bits of what was read that a branch has constrained through another number.
 	tested uint64
-	// shift is how many bits up bit 0 of the number lies in what was read, mixed if
-	// the number's bits are not the reading's.
+	// shift is the position of the number's bit 0 in what was read, mixed if the bits are not
+	// copies.
 	shift int8
 	// outcome says that the number tells how a call went: see outcome.go.
 	outcome bool
@@ -40,14 +38,14 @@ type readings struct {
 }
 
 const (
-	// joined is the reading of numbers that differ between states that were joined:
-	// which of them it is decides about all.
+	// joined is the reading of numbers that differ between joined states: which state it is decides
+	// about all of them.
 	joined uint64 = 1 << 63
 	mixed  int8   = -128
 )
 
-// The readings of instructions that are told apart, and those of bytes of the stack that a helper
-// has written; the others are readings of the context.
+// The numbers of readings: first those of instructions, then those of stack bytes that a helper has
+// written, then those of fields of the context.
 const (
 	manyReadings  = 39
 	stackReadings = 16
@@ -110,7 +108,7 @@ func (d *readings) meet(e *readings) bool {
 	return d == nil || e == nil || d.from&e.from != 0 && d.bits&e.bits != 0
 }
 
-// with returns what a number depends on that is computed of two, without holes.
+// with returns the dependencies of a number that is computed from two, without holes.
 func (d *readings) with(e *readings) *readings {
 	switch {
 	case e == nil || d == e:
@@ -154,7 +152,7 @@ func (d *readings) without(v uint64) (*readings, bool) {
 	return &e, true
 }
 
-// place returns which bits of the reading those of the number in mask are.
+// place returns the bits of the reading from which the number's bits in mask come.
 func (d *readings) place(mask uint64) uint64 {
 	switch {
 	case d.shift == mixed:
@@ -165,8 +163,8 @@ func (d *readings) place(mask uint64) uint64 {
 	return mask >> -d.shift
 }
 
-// by returns what the result of an operation with a constant depends on, for numbers
-// of at most most, and whether its holes are still known.
+// by returns the dependencies of the result of an operation with a constant, for numbers up to
+// most, and reports whether its holes are still known.
 func (d *readings) by(op scalar.Op, is32 bool, most, c uint64) (e *readings, known bool) {
 	if d == nil {
 		return nil, true
@@ -196,8 +194,8 @@ func (d *readings) by(op scalar.Op, is32 bool, most, c uint64) (e *readings, kno
 	return &x, len(x.holes) == len(d.holes)
 }
 
-// injective reports whether an operation with a constant makes different numbers of
-// different numbers of at most most.
+// injective reports whether an operation with a constant maps different numbers up to most to
+// different numbers.
 func injective(op scalar.Op, is32 bool, most, c uint64) bool {
 	limit := ^uint64(0)
 	if is32 {
@@ -266,8 +264,8 @@ func (a *Alt) members(limit int) ([]uint64, bool) {
 	return kept, true
 }
 
-// slack reports whether out, what an operation makes of the numbers dst and src,
-// may have members that no execution computes.
+// slack reports whether out, the result of an operation on dst and src, may have members that no
+// execution computes.
 func slack(op scalar.Op, is32 bool, dst, src, out *Alt) bool {
 	if op.Unary() {
 		src = dst
@@ -329,9 +327,9 @@ func slack(op scalar.Op, is32 bool, dst, src, out *Alt) bool {
 	return !ok || len(stated) != len(image)
 }
 
-// shifted reports whether an operation with a constant on a range has all the results
-// that are stated, and whether that is soon seen, as it often is. As all results are
-// among those stated, it is enough that there are as many.
+// shifted reports whether an operation with a constant on a range yields every member of to, and
+// whether that can be decided quickly, as is common. All results are in to, so their number
+// decides.
 func shifted(op scalar.Op, is32 bool, from, to scalar.S, c uint64) (all, known bool) {
 	if !from.IsRange() || is32 && from.Umax() > math.MaxUint32 {
 		return false, false
@@ -381,8 +379,8 @@ func moved(op scalar.Op, from, to scalar.S) bool {
 	return countable && ok && n == m
 }
 
-// fits reports whether the results of an operation with a constant on many numbers
-// are a range, or all words with some bits known, which a number can state.
+// fits reports whether the results of an operation with a constant on many numbers are a range, or
+// all words with some bits known: a number can represent these.
 func fits(op scalar.Op, is32 bool, s scalar.S, c uint64) bool {
 	if is32 && s == unknown {
 		s = scalar.Range(0, 1<<32-1)
@@ -418,9 +416,8 @@ func fits(op scalar.Op, is32 bool, s scalar.S, c uint64) bool {
 	return false
 }
 
-// leaves reports whether left, what a branch leaves of the number old, may have
-// members that no execution has there: those of old for which cond holds, compared
-// with the number b.
+// leaves reports whether left, the part of the number old for which cond holds against b, may have
+// members that no execution has there.
 func leaves(cond scalar.Cond, is32 bool, old, b, left *Alt) bool {
 	if cond == scalar.JEQ && !is32 && b.tight() && !old.src.meet(b.src) && old.plain() && b.plain() {
 		return !left.Off.Leq(old.Off) || !left.Off.Leq(b.Off) // else it is what both have
@@ -507,9 +504,8 @@ func (c *compare) left(cond scalar.Cond, old, b *Value, off scalar.S) *Value {
 	return v
 }
 
-// correlate notes that a branch was decided by the numbers a and b: others that
-// depend on the same readings, and are not linked to them, may not be all that is
-// said of them.
+// correlate notes that the numbers a and b decided a branch. Numbers that depend on the same
+// readings and are not linked to a or b may have fewer values than stated.
 func (c *compare) correlate(s *State) {
 	with := c.a.src.with(c.b.src)
 	if c.r.a.opt.Rules != Executions || with == nil {

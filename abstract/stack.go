@@ -50,13 +50,13 @@ func (s *slot) spilled() int {
 type frame struct {
 	groups [maxSlots / groupSlots]*group // nil if nothing is known
 	owned  uint8                         // bit set of the groups that no other frame has
-	losses
+	mayHold
 }
 
-// losses says what may be in bytes of which nothing is known.
-type losses struct {
-	lost bool // a pointer to a stack or the context
-	gone bool // another pointer, which the verifier may still have there
+// mayHold says what may be in bytes of which nothing is known.
+type mayHold struct {
+	localPointer bool // a pointer to a stack or the context
+	otherPointer bool // another pointer, which the verifier may still have there
 }
 
 // present reports whether something was written to the slot.
@@ -125,7 +125,7 @@ func (f *frame) clone() *frame {
 func (f *frame) forget(lo, hi int64) {
 	for num, s := range f.all {
 		if at := -8 * int64(num); s.val != nil && at < hi && at+8 > lo {
-			f.gone = f.gone || s.val.pointers()
+			f.otherPointer = f.otherPointer || s.val.pointers()
 		}
 	}
 	f.fill(lo, hi, byteMisc)
@@ -185,15 +185,15 @@ func (s *slot) zeroByte(b int) bool {
 	return s.bytes[b] == byteZero || s.bytes[b] == byteSpill && s.val.zero()
 }
 
-// lose is scrub for a slot that the verifier may leave alone.
-func (f *frame) lose(s *slot) {
-	f.gone = f.gone || s.val != nil && s.val.pointers()
+// mayScrub is scrub for a slot that the verifier may leave alone.
+func (f *frame) mayScrub(s *slot) {
+	f.otherPointer = f.otherPointer || s.val != nil && s.val.pointers()
 	f.scrub(s)
 }
 
 // note reports whether a value, nil for none, can be in such bytes.
-func (l losses) note(v *Value) bool {
-	return v == nil || l.lost || !v.has(isLocal) && (l.gone || !v.pointers())
+func (l mayHold) note(v *Value) bool {
+	return v == nil || l.localPointer || !v.has(isLocal) && (l.otherPointer || !v.pointers())
 }
 
 // scrub takes the value out of a slot that is about to be overwritten in part.
@@ -201,7 +201,7 @@ func (f *frame) scrub(s *slot) {
 	if s.val == nil {
 		return
 	}
-	f.lost = f.lost || s.val.has(isLocal)
+	f.localPointer = f.localPointer || s.val.has(isLocal)
 	s.val = nil
 	for b := range s.bytes {
 		if s.bytes[b] == byteSpill {
@@ -223,7 +223,7 @@ func (f *frame) weak(lo, hi int64, k byteKind) {
 		if zero && k == byteZero {
 			continue
 		}
-		f.lose(s)
+		f.mayScrub(s)
 		if s.bytes[b] = byteMisc; zero && k == byteVague {
 			s.bytes[b] = byteVague
 		}
@@ -236,7 +236,7 @@ func (f *frame) weak(lo, hi int64, k byteKind) {
 // another one may stand for. It reports whether the quirk makes a difference.
 //
 // Source: kernel/bpf/verifier.c check_stack_write_var_off and scrub_special_slot, Linux 7.3.
-func (f *frame) weakSpills(lo, hi int64, k byteKind, kept bool) (felt bool) {
+func (f *frame) weakSpills(lo, hi int64, k byteKind, kept bool) (matters bool) {
 	first, last := (min(-lo, stackSize)+7)/8, (-min(hi, 0)+8)/8
 	for num := int16(first); num >= int16(last); num-- {
 		if s := f.get(num); s == nil || s.val == nil {
@@ -244,13 +244,13 @@ func (f *frame) weakSpills(lo, hi int64, k byteKind, kept bool) (felt bool) {
 		}
 		s := f.at(num)
 		old, zero := s.bytes, k != byteMisc && storedKind(s.val) != byteMisc
-		f.lose(s)
+		f.mayScrub(s)
 		for b, was := range old {
 			switch {
 			case zero && was != byteMisc && was != byteInvalid:
 				s.bytes[b] = byteVague
 			case was == byteZero || was == byteVague:
-				if felt = true; kept {
+				if matters = true; kept {
 					s.bytes[b] = byteVague
 				} else {
 					s.bytes[b] = byteMisc
@@ -258,7 +258,7 @@ func (f *frame) weakSpills(lo, hi int64, k byteKind, kept bool) (felt bool) {
 			}
 		}
 	}
-	return felt
+	return matters
 }
 
 // leqFrame reports whether every stack that f describes is one of g's; leq
@@ -271,7 +271,7 @@ func leqFrame(f, g *frame, free slotSet, links, plain bool, leq func(a, b *Value
 	if f == g && !links {
 		return true
 	}
-	if f.lost && !g.lost || f.gone && !g.gone && !g.lost && !plain {
+	if f.localPointer && !g.localPointer || f.otherPointer && !g.otherPointer && !g.localPointer && !plain {
 		return false
 	}
 	for i := range g.groups {
@@ -284,7 +284,7 @@ func leqFrame(f, g *frame, free slotSet, links, plain bool, leq func(a, b *Value
 			if s.same(t) || free>>(num-1)&1 != 0 && bothNumbers(s, t) {
 				continue
 			}
-			if !leqSlots(s, t, leq, f, losses{g.lost, g.gone || plain}) {
+			if !leqSlots(s, t, leq, f, mayHold{g.localPointer, g.otherPointer || plain}) {
 				return false
 			}
 		}
@@ -310,7 +310,7 @@ func plainNumber(v *Value) bool { return v.is(Number) && v.flags&(maybePtr|maybe
 
 // leqSlots is leqFrame for two slots, either of which may be nil: nothing is known
 // of it. The first is one of frame f, and notes is what the frame says that describes more.
-func leqSlots(s, t *slot, leq func(a, b *Value) bool, f *frame, notes losses) bool {
+func leqSlots(s, t *slot, leq func(a, b *Value) bool, f *frame, notes mayHold) bool {
 	switch {
 	case s == nil:
 		return t == nil || !t.known()
@@ -332,7 +332,7 @@ func (s *slot) known() bool {
 }
 
 // leqSlot is leqFrame for slots of the same number.
-func leqSlot(s, t *slot, leq func(a, b *Value) bool, f *frame, notes losses) bool {
+func leqSlot(s, t *slot, leq func(a, b *Value) bool, f *frame, notes mayHold) bool {
 	if t.val != nil {
 		n := t.spilled()
 		switch {
@@ -355,7 +355,7 @@ func leqSlot(s, t *slot, leq func(a, b *Value) bool, f *frame, notes losses) boo
 }
 
 // like reports whether both slots hold a value or both none. The verifier forgets zeros
-// together with the value beside them, so zeros beside one are others than zeros alone.
+// together with the value beside them, so zeros beside a value differ from zeros alone.
 func (s *slot) like(t *slot) bool { return (s.val == nil) == (t.val == nil) }
 
 // all reports whether every byte of the slot is of kind k.
@@ -374,7 +374,7 @@ func joinFrames(f, g *frame, join func(a, b *Value) *Value) *frame {
 	if f == g && !f.links() {
 		return f
 	}
-	out := &frame{losses: losses{f.lost || g.lost, f.gone || g.gone}}
+	out := &frame{mayHold: mayHold{f.localPointer || g.localPointer, f.otherPointer || g.otherPointer}}
 	for i := range out.groups {
 		if f.groups[i] != nil || g.groups[i] != nil {
 			out.groups[i] = joinGroups(f.groups[i], g.groups[i], [2]*Value{stackUnknown(f), stackUnknown(g)}, join)

@@ -83,7 +83,7 @@ func (r *run) loadArg(pc bytecode.PC, in bytecode.Insn, s *State) {
 	case slot <= stackArgs && s.value(numRegs+slot-1) != nil:
 		v = s.value(numRegs + slot - 1)
 	case r.a.p.Subprogs[r.sub].Distrusted && s.certain():
-		v = nil // that it was stored is asked for at the first call alone
+		v = nil // the verifier checks only at the first call that it was stored
 	}
 	if f.Kind != NoFault {
 		r.fault(&anything.Alt, f)

@@ -67,7 +67,7 @@ func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 		return v
 	}
 	if acc.signed && v.id != 0 && r.a.opt.Rules == Verifier {
-		if r.a.f.felt.SharedFill = true; r.a.opt.Quirks.SharedFill {
+		if r.a.f.usedQuirks.SharedFill = true; r.a.opt.Quirks.SharedFill {
 			s.misled, s.cover = true, true
 		}
 	}
@@ -81,8 +81,8 @@ func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 	return v // what does not fit has no link, see fill
 }
 
-// cut returns v, the part that a load reads of a number on the stack, loose unless each of its
-// numbers is the part of one of the whole's.
+// cut returns v, the part that a load reads of the number whole on the stack. It is loose unless
+// each of its members is the part of a member of whole.
 func (v *Value) cut(whole *Value, acc access) *Value {
 	lost := whole.src.holed()
 	if acc.signed {
@@ -192,7 +192,7 @@ func (r *run) linkSlot(s *State, frame int, num int16) *Value {
 	return v
 }
 
-// leftover returns what stack bytes hold that the program has written, or nobody.
+// leftover returns the value of stack bytes that the program has written, or that nobody has.
 func (r *run) leftover(f *frame) *Value {
 	if r.a.opt.Rules == Executions {
 		return stackUnknown(f).loosened()
@@ -203,9 +203,9 @@ func (r *run) leftover(f *frame) *Value {
 // stackUnknown returns what stack bytes of unknown content hold.
 func stackUnknown(f *frame) *Value {
 	switch {
-	case f.lost:
+	case f.localPointer:
 		return anything
-	case f.gone:
+	case f.otherPointer:
 		return forgotten[maybePtr]
 	}
 	return unknownNumber
@@ -292,7 +292,7 @@ func (r *run) zeroByte(s *slot, b int) bool {
 	if s.bytes[b] == byteZero || !s.zeroByte(b) || r.a.opt.Rules == Executions {
 		return s.zeroByte(b)
 	}
-	r.a.f.felt.NoMixedZeros = true
+	r.a.f.usedQuirks.NoMixedZeros = true
 	return !r.a.opt.Quirks.NoMixedZeros
 }
 
@@ -319,7 +319,7 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 	val = r.stored(val)
 	kind := storedKind(val)
 	if val != nil && val.has(isLocal) && (!fixed || !only || acc.size != 8 || lo&7 != 0) {
-		f.lost = true
+		f.localPointer = true
 	}
 	switch {
 	case fixed && only && val != nil && lo&7 == 0 && lo < 0 && lo >= -stackSize && (acc.size == 8 || val.is(Number)):
@@ -328,7 +328,7 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 		f.fill(lo, lo+int64(acc.size), kind)
 	default:
 		if r.a.opt.Rules == Verifier {
-			r.a.f.felt.KeptZeros = f.weakSpills(lo, hi+int64(acc.size), kind, r.a.opt.Quirks.KeptZeros) || r.a.f.felt.KeptZeros
+			r.a.f.usedQuirks.KeptZeros = f.weakSpills(lo, hi+int64(acc.size), kind, r.a.opt.Quirks.KeptZeros) || r.a.f.usedQuirks.KeptZeros
 			if kind == byteZero { // of a spilled number on a path that knows the offset: see weakSpills
 				kind = byteVague
 			}
@@ -337,8 +337,8 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 	}
 }
 
-// storedKind returns what the bytes of a stored value become that is not kept. Where
-// more is held than the verifier may hold, it may keep zeros.
+// storedKind returns the kind of the bytes of a stored value that is not kept. If the value
+// over-approximates the verifier's, the verifier may keep zeros.
 func storedKind(val *Value) byteKind {
 	switch {
 	case val == nil || !val.is(Number):

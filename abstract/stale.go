@@ -12,7 +12,7 @@ import (
 // itself by the sum. What is left is kept in out.
 //
 // Source: kernel/bpf/verifier.c adjust_reg_min_max_vals and sync_linked_regs, Linux
-// 6.12 and 7.2, and programs that 6.19.14 was asked of.
+// 6.12 and 7.2, and test programs on 6.19.14.
 func (r *run) staleLink(in bytecode.Insn, op scalar.Op, dst, out *Value) bool {
 	const left = sum | stale
 	if r.a.opt.Rules != Verifier || dst.id == 0 && dst.delta == 0 && dst.flags&left == 0 {
@@ -23,7 +23,7 @@ func (r *run) staleLink(in bytecode.Insn, op scalar.Op, dst, out *Value) bool {
 	keeps := !own && out.id == 0 && (dst.delta != 0 || dst.flags&left != 0)
 	wrong := own || out.id != 0 && (dst.add == 0 && dst.delta != 0 || dst.flags&stale != 0)
 	if keeps || wrong {
-		r.a.f.felt.StaleLinks = true
+		r.a.f.usedQuirks.StaleLinks = true
 	}
 	if !r.a.opt.Quirks.StaleLinks {
 		return false
@@ -36,26 +36,26 @@ func (r *run) staleLink(in bytecode.Insn, op scalar.Op, dst, out *Value) bool {
 	return wrong
 }
 
-// sums says whether a kernel has Quirks.StaleLinks, and notes where that makes a
-// difference. Nil is for states to which the quirk is nothing.
+// sums says whether a kernel has Quirks.StaleLinks, and notes where that makes a difference. Nil
+// stands for states that the quirk does not concern.
 type sums struct {
-	kept bool
-	felt *Quirks
+	kept       bool
+	usedQuirks *Quirks
 }
 
 // open reports whether the kernel has the quirk, or it is not known yet whether that makes
 // a difference.
-func (m *sums) open() bool { return m != nil && (m.kept || !m.felt.StaleLinks) }
+func (m *sums) open() bool { return m != nil && (m.kept || !m.usedQuirks.StaleLinks) }
 
 // differ notes that it makes a difference whether a kernel has the quirk, and reports
 // whether it has.
 func (m *sums) differ() bool {
-	m.felt.StaleLinks = true
+	m.usedQuirks.StaleLinks = true
 	return m.kept
 }
 
-// alone returns a value that is linked to nothing any more without its link, and with
-// what tells that the kernel keeps it, if it does.
+// alone returns a value that is linked to nothing any more without its link, marked if the kernel
+// keeps what was added.
 func (v *Value) alone(m *sums) *Value {
 	w := v.unlinked()
 	if m.open() && v.delta != 0 && v.Kind == Number && m.differ() {
@@ -66,7 +66,7 @@ func (v *Value) alone(m *sums) *Value {
 	return w
 }
 
-// cleared returns a value that is linked by a sum without the link, of which nothing is left.
+// cleared returns a value that is linked by a sum without the link and without that mark.
 func (v *Value) cleared() *Value {
 	w := *v
 	w.id, w.delta, w.add = 0, 0, 0

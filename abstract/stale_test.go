@@ -68,7 +68,7 @@ func TestStaleLinks(t *testing.T) {
 			if kept && (got[0] == cfg.No || got[1] == cfg.Yes) || !kept && got != [2]cfg.Truth{cfg.No, cfg.Yes} {
 				t.Errorf("%s, kept %v: r4 is 24 %v, 28 %v", name, kept, got[0], got[1])
 			}
-			if !f.Felt().StaleLinks {
+			if !f.UsedQuirks().StaleLinks {
 				t.Errorf("%s, kept %v: makes no difference", name, kept)
 			}
 		}

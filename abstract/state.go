@@ -17,8 +17,7 @@ const numValues = numRegs + stackArgs
 // it is written. One that may hold anything has the value anything.
 type State struct {
 	regs [numRegs]*Value // r0 to r10
-	// args holds the arguments that are passed through r11, nil for none. Others may have
-	// the array, too.
+	// args holds the arguments that are passed through r11, nil for none. States share the array.
 	args *[stackArgs]*Value
 	// frames holds the stack frames that can be reached from here: [0] is the
 	// current one, then the callers' if one of their addresses was handed on.
@@ -30,8 +29,8 @@ type State struct {
 	sums  *sums
 	owned uint32 // bit set of the frames that no other state shares, and ownSlice
 	ids   uint32 // ids of values are at most this
-	// held is the instruction behind the one that acquired a reference which is held for
-	// certain: a socket or an object that the program must release. 0 for none. See hold.go.
+	// held is one more than the instruction that acquired a reference which is certainly held: a
+	// socket or an object that the program must release. 0 for none. See hold.go.
 	held int32
 	// tested are the fields of the context, as ctxOf has them, on which a branch was decided, by
 	// rules Executions.
@@ -45,14 +44,14 @@ type State struct {
 	// sent reports whether something was stored through r11 or a function was
 	// called: what the caller passed on the stack is gone then.
 	sent bool
-	// cover says that the state only covers states that Linux's verifier may have:
-	// it was joined, widened, cut, or rests on something that is not modelled. One
-	// without it is, but for what decides nothing, a state that the verifier itself
-	// has on some path. It is never taken back.
+	// cover says that the state only covers states that Linux's verifier may have: it was joined,
+	// widened, cut, or depends on something that is not modelled. A state without it is one that
+	// the verifier itself has on some path, apart from values that decide nothing. Cover is never
+	// reset.
 	cover bool
-	// left says that the verifier may leave out this path because of one that is the same but for
-	// numbers of which nothing is known where this one has pointers: it is not certain. An access
-	// through such a number is refused, so that a fault of an access is proven.
+	// left says that the verifier may leave out this path because of one that is equal except for
+	// unknown numbers in place of pointers, so the state is not certain. An access through such a
+	// number is refused, so a fault of an access is proven all the same.
 	left bool
 	// doubt says, by rules Executions, that perhaps no execution takes a branch on the way: it was
 	// decided by numbers that may not be free of each other, or have fewer values than stated.
@@ -233,7 +232,7 @@ func (s *State) renumber() {
 	s.ids = next
 }
 
-// loosened returns a state of which nothing is known to be so in some execution.
+// loosened returns the state with every value loose.
 func (s *State) loosened() *State {
 	out := s.fork()
 	out.eachValue((*Value).loosened)

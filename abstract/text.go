@@ -36,12 +36,12 @@ func (f *Facts) EntryText(b cfg.BlockID) []string {
 // nothing if that is empty. Both are numbers of Texts.Text.
 type Known struct{ Place, Text int }
 
-// Texts writes the facts of many blocks. States share most values, and many values are
-// told alike: it writes the text of each value once, and numbers the texts.
+// Texts writes the facts of many blocks. States share most values, and many values have the same
+// text: it writes the text of each value once, and numbers the texts.
 type Texts struct {
 	f       *Facts
 	last    *State   // the last one written, nil at first
-	before  []*State // of the block told last that has any
+	before  []*State // of the last block written that has any
 	values  map[*Value]int
 	places  map[where]int
 	numbers map[string]int
@@ -72,13 +72,13 @@ func (t *Texts) number(text []byte) int {
 	return n
 }
 
-// Reset forgets which states were told.
+// Reset forgets which states were written.
 func (t *Texts) Reset() { t.last, t.before = nil, nil }
 
-// Changes returns, for each state that EntryText has of a block, in what it differs
-// from its base, the state of the same number of the last block that has states: those
-// are of the same ways to get there, mostly. If that block has fewer states, the base
-// is the state told before, and of the first state told it is the empty one.
+// Changes returns the differences of each state that EntryText has of a block from its base: the
+// state with the same number of the last block written that has states, which mostly came by the
+// same paths. If that block has fewer states, the base is the state written before; that of the
+// very first is the empty state.
 func (t *Texts) Changes(b cfg.BlockID) [][]Known {
 	states := t.f.statesAt(b)
 	out := make([][]Known, 0, len(states))
@@ -95,7 +95,7 @@ func (t *Texts) Changes(b cfg.BlockID) [][]Known {
 	return out
 }
 
-// changes returns in what a state differs from its base.
+// changes returns the differences of a state from its base.
 func (t *Texts) changes(s *State) []Known {
 	if t.last == nil {
 		return t.state(s)
@@ -375,7 +375,7 @@ func (f fieldList) ranges(s scalar.S) fieldList {
 
 // bound is a limit of a number; it is silent when it says nothing.
 type bound struct {
-	name   string // with "=" behind
+	name   string // with "=" at its end
 	value  uint64
 	silent bool
 }

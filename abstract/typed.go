@@ -4,8 +4,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// pointed returns the value of a loaded pointer of which the kernel's types tell, nil
-// when they do not.
+// pointed returns the value of a loaded pointer by the kernel's types, nil if they do not describe
+// it.
 func (s *State) pointed(p bytecode.Pointer) *Value {
 	var m Memory
 	switch p.Kind {
@@ -63,7 +63,7 @@ func (r *run) objectField(acc access, a *Alt, s *State) *Value {
 		return nil
 	}
 	to := r.a.p.Kernel.Member(r.a.p, base, int64(off)+acc.off, acc.size)
-	if r.a.f.felt.NoTrust = true; r.a.opt.Quirks.NoTrust {
+	if r.a.f.usedQuirks.NoTrust = true; r.a.opt.Quirks.NoTrust {
 		to = distrust(to)
 	}
 	return s.pointed(to)
@@ -77,14 +77,14 @@ func (r *run) argument(off int64, size int, s *State) *Value {
 		return nil
 	}
 	to := p.Kernel.Argument(p, off, size)
-	if r.a.f.felt.NoTrust = true; r.a.opt.Quirks.NoTrust && (p.Type != "tracing" || p.AttachType != traceIter) {
+	if r.a.f.usedQuirks.NoTrust = true; r.a.opt.Quirks.NoTrust && (p.Type != "tracing" || p.AttachType != traceIter) {
 		to = distrust(to)
 	}
 	return s.pointed(to)
 }
 
-// typedResult returns what a call returns with the type of the object, where the
-// kernel's types tell it.
+// typedResult returns the result of a call with the type of the object, if the kernel's types give
+// it.
 func (r *run) typedResult(pc bytecode.PC, h callee, v *Value, s *State) *Value {
 	const currentTask = 158 // bpf_get_current_task_btf
 	k := r.a.p.Kernel

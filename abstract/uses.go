@@ -25,7 +25,7 @@ const (
 	MemTrusted               // kernel object that is there, accessed as it is
 	MemArena                 // an arena
 	MemBuffer                // bytes of known number, accessed as they are: ring buffer, slice
-	MemRCU                   // kernel object that is there while nobody waits, accessed as it is
+	MemRCU                   // kernel object that is there until the program sleeps, accessed as it is
 )
 
 // memoryBits are the bits of Alt.Obj that hold a Memory. Those above hold the
@@ -56,7 +56,7 @@ type Call struct {
 	Func  int   // subprogram in r2, -1 for none
 	Zero  bool  // r4 is 0
 
-	// Of each: the verifier holds what is said, also that there is none.
+	// Whether each of these holds for the verifier, too, also that there is none.
 	MapCertain, KeyCertain, FuncCertain, ZeroCertain bool
 }
 
@@ -103,7 +103,7 @@ func (r *run) noteUse(pc bytecode.PC, base *Value, s *State, write bool) {
 		}
 		if s.certain() {
 			if u.certain |= 1 << m; u.certain&(1<<MemObject) != 0 {
-				r.a.f.felt.MixedPlain = true
+				r.a.f.usedQuirks.MixedPlain = true
 			}
 		} else {
 			u.maybe |= 1 << m
@@ -140,7 +140,7 @@ func (f *Facts) Uses() []Use {
 	return out
 }
 
-// memory makes one answer of all. Linux refuses a program in which one instruction
+// memory combines all kinds into one. Linux refuses a program in which one instruction
 // accesses memory of two kinds, if one of them is rewritten, so what a certain state
 // has decides. Of objects and buffers, which may mix, those decide that may be gone
 // (kernel/bpf/verifier.c save_aux_ptr_type and merge_ptr_types, Linux 7.3).
@@ -212,7 +212,7 @@ func (r *run) noteAllocation(pc bytecode.PC, s *State) {
 	if !ok || ref.Kind != bytecode.RefKfunc {
 		return
 	}
-	a := callArgs{unasked, unasked, unasked, unasked}
+	a := callArgs{unknownArg, unknownArg, unknownArg, unknownArg}
 	switch name := strings.TrimSuffix(ref.Name, "_impl"); name {
 	case "bpf_obj_new", "bpf_percpu_obj_new":
 		if a[argKey] = numberArg(s.get(bytecode.R1), math.MaxInt32, s); a[argKey].all == none {

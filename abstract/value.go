@@ -151,7 +151,7 @@ func number(s scalar.S) *Value {
 // constant returns the Value of a constant.
 func constant(v uint64) *Value { return &Value{Alt: Alt{Kind: Number, Off: scalar.Const(v)}} }
 
-// constant is the function constant, but for values that the program has often made once.
+// constant is the function constant with a cache of the values that the program makes often.
 func (a *analyzer) constant(v uint64) *Value {
 	c := &a.constants[v*0x9E3779B97F4A7C15>>(64-6)] // multiplicative hashing, 2^64 by the golden ratio
 	if *c == nil || (*c).Off.Var.Value != v {
@@ -391,8 +391,8 @@ func (v *Value) join(w *Value) *Value {
 	return fromAlts(append(v.alts(), w.alts()...))
 }
 
-// over returns v where it was joined with w, which has none but its numbers: which of both a
-// state has may decide about others, too.
+// over returns v after a join with w, which holds other numbers of the same alternatives: which of
+// the two a state has may decide about other values, too.
 func (v *Value) over(w *Value) *Value {
 	if v.src == nil || v.src == w.src || v.is(Number) && v.fixed() {
 		return v

@@ -56,15 +56,15 @@ type Outcome struct {
 	Fault  Fault       // with Faulted
 	// Proven reports whether Linux's verifier is certain to refuse the program if it
 	// does not for another reason before: the path is its own.
-	Proven bool
-	Steps  int    // instructions that were followed
-	Felt   Quirks // see Facts.Felt
+	Proven     bool
+	Steps      int    // instructions that were followed
+	UsedQuirks Quirks // see Facts.UsedQuirks
 }
 
 // Walk follows a program as Linux's verifier does: one path after another, the
 // fall-through edge first, with its rules on when to remember a state and when to
-// look for one. Unlike Analyze it joins nothing, so it tells at which instruction
-// the verifier says what; the price is that it may not end within its limits.
+// look for one. Unlike Analyze it joins nothing, so it finds the instruction at
+// which the verifier reports an error; the price is that it may not end within its limits.
 //
 // Callbacks that are called any number of times are not followed.
 //
@@ -74,7 +74,7 @@ func Walk(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) Outcome {
 	w := newWalker(p, g, opt)
 	if opt.Facts != nil {
 		w.begin(opt.Facts, opt.From)
-		w.out.Felt = w.r.a.f.felt
+		w.out.UsedQuirks = w.r.a.f.usedQuirks
 		return w.out
 	}
 	w.all()
@@ -86,7 +86,7 @@ func newWalker(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) *walker {
 	opt.Rules = Verifier
 	a := &analyzer{p: p, g: g, opt: opt.Options, f: newFacts(p, g), kinds: make([]accessKind, p.Len()),
 		cover: newCovering(p, g, false)}
-	a.opt.felt = &a.f.felt
+	a.opt.usedQuirks = &a.f.usedQuirks
 	a.prepare()
 	w := &walker{r: &run{a: a}, p: p, opt: opt}
 	w.called, w.followed = make([]cfg.Truth, len(p.Subprogs)), make([]cfg.Truth, len(p.Subprogs))
@@ -112,7 +112,7 @@ func (w *walker) all() {
 			sub = 0 // it may have called one before
 		}
 	}
-	w.out.Steps, w.out.Felt = w.insns, w.r.a.f.felt
+	w.out.Steps, w.out.UsedQuirks = w.insns, w.r.a.f.usedQuirks
 }
 
 // walker is the work of Walk.
@@ -125,17 +125,16 @@ type walker struct {
 	saved   map[bytecode.PC][]*checkpoint // of each place, newest first
 	waiting []path
 	cur     path
-	// called tells of each global function whether the verifier follows it, as far as is known
-	// yet, and followed as what it has been followed here.
+	// called holds for each global function whether the verifier follows it, as far as is known
+	// yet; followed, whether it was followed here, and how certainly.
 	called, followed []cfg.Truth
-	// distrusted tells the functions whose prototype the verifier has found to be of no
-	// use to it.
+	// distrusted marks the functions whose prototype the verifier has found to be useless.
 	distrusted []bool
 
 	insns, jumps         int // processed so far
 	savedInsns, savedJmp int // when the last state was remembered
 
-	settles  bool // it is to find out where the verifier comes, as sure as Analyze
+	settles  bool // it finds out what the verifier reaches, as surely as Analyze
 	keepsAll bool // it leaves out no path: for tests
 	out      Outcome
 	over     bool // out is final
@@ -379,7 +378,7 @@ func (w *walker) branch(pc bytecode.PC, in bytecode.Insn, f bytecode.Flow) {
 			w.end(GaveUp, false)
 			return
 		}
-		w.r.a.f.felt.DeadCount = true
+		w.r.a.f.usedQuirks.DeadCount = true
 		w.nextRound(pc, f.Next, s.fork())
 		w.cur.pc = f.Target
 		return

@@ -23,9 +23,10 @@ func (w *walker) beforeRounds(pc bytecode.PC, h callee) *State {
 	return w.cur.s.fork()
 }
 
-// rounds lets paths wait that go on at a call after rounds which began in this state, where they leave
-// anything that the current path, without a round, does not know: one on which no number is forgotten
-// before the first round, and one on which those are that the function may have compared.
+// rounds queues the paths that continue a call after rounds which began in this state, if the
+// rounds leave anything that the current path, without a round, does not cover: one path on which
+// no number is forgotten before the first round, and one on which the numbers are that the function
+// may have compared.
 func (w *walker) rounds(pc bytecode.PC, in bytecode.Insn, h callee, before *State) {
 	if before == nil {
 		return
@@ -93,7 +94,7 @@ func (w *walker) callBack(pc bytecode.PC, in bytecode.Insn, s *State) (returns b
 	return w.withRounds(pc, in, s)
 }
 
-// withRounds is callBack for once.
+// withRounds is one try of callBack.
 func (w *walker) withRounds(pc bytecode.PC, in bytecode.Insn, s *State) (returns bool) {
 	a := w.r.a
 	clear(a.contexts) // what they return would not tell which values were set
@@ -120,7 +121,7 @@ func (w *walker) enqueued() {
 	w.r.a.pending, w.r.exits = w.r.a.pending[:0], w.r.exits[:0]
 }
 
-// handed returns the places of numbers that a function may read that is called back, or refine.
+// handed returns the places of numbers that a function which is called back may read or refine.
 func (w *walker) handed(h callee) (at numberPlaces) {
 	s := w.cur.s
 	args := w.r.callbackArgs(h.how, s)
@@ -156,9 +157,9 @@ type firstRound struct {
 	outs   []*State
 }
 
-// afterOne lets the path wait that goes on at a call after one round, in a state in which the function came
-// back from it. The verifier has that state, but that it may have forgotten numbers which the round has
-// changed, and may know more of those that had one of these links.
+// afterOne queues the path that continues a call after one round, in a state in which the function
+// returned from it. The verifier has that state, but may have forgotten numbers that the round has
+// changed, and may know more of numbers with one of these links.
 func (w *walker) afterOne(pc bytecode.PC, in bytecode.Insn, before, out *State, touched []uint32) {
 	if !out.certain() || w.over {
 		return
@@ -178,8 +179,8 @@ func (w *walker) afterOne(pc bytecode.PC, in bytecode.Insn, before, out *State, 
 	w.enqueued()
 }
 
-// relink gives the slots of a state after rounds their links again that no round has set, unless these have
-// touched the link, and changes values that were set.
+// relink restores, in a state after rounds, the links of slots that no round has set, unless a
+// round has touched the link, and changes values that were set.
 func (w *walker) relink(s, before *State, touched []uint32, change func(v, before *Value) *Value) {
 	for i := range s.frames {
 		for num, sl := range s.frames[i].all {

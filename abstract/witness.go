@@ -240,8 +240,8 @@ func (r *run) assume(pc bytecode.PC, s *State, reg bytecode.Reg, k uint64) *Stat
 	return t
 }
 
-// try lets the block be carried out from behind a load from the context on again for some numbers
-// that it may load.
+// try schedules the block to be carried out again from after a load from the context, for some
+// numbers that the load may give.
 func (r *run) try(pc bytecode.PC, s *State) {
 	in, tries := r.a.p.Insns[pc], r.a.opt.search.tries
 	if in.Class() != asm.LdXClass || tries == 0 || in.LoadsArg() || !s.get(in.Src).is(Ctx) {
@@ -334,7 +334,7 @@ func (a *Alt) ends() []uint64 {
 	return nil
 }
 
-// loses reports whether a number that varies in a state before a branch is not known as well in
+// loses reports whether a number that varies in a state before a branch is known less exactly in
 // the states after it.
 func loses(before *State, after ...*State) bool {
 	less := func(v, w *Value) bool { return v != nil && v != w && varies(v) && w != nil && !w.tight() }
@@ -361,8 +361,8 @@ func loses(before *State, after ...*State) bool {
 	return false
 }
 
-// split lets the block be carried out from an operation on again with one operand decided, if
-// it is not known what values the result has otherwise.
+// split schedules the block to be carried out again from an operation on, with one operand decided,
+// if it is not known otherwise what values the result has.
 func (r *run) split(pc bytecode.PC, s *State) {
 	in := r.a.p.Insns[pc]
 	if c := in.Class(); c != asm.ALUClass && c != asm.ALU64Class || in.Source() != asm.RegSource || r.forks <= 0 ||

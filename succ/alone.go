@@ -6,7 +6,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Alone returns the result of Resolve without facts: its Facts are those of abstract.Unasked. It
+// Alone returns the result of Resolve without facts: its Facts are those of abstract.Unanalyzed. It
 // costs as much as cfg.Build, unless edges depend on values; then it calls Resolve. Quirks of
 // kernels make no difference to the graph of a program without such edges.
 func Alone(p *bytecode.Program, opt Options) (*Result, error) {
@@ -23,7 +23,7 @@ func Alone(p *bytecode.Program, opt Options) (*Result, error) {
 			return nil, err
 		}
 	}
-	r.Facts = abstract.Unasked(p, r.Graph)
+	r.Facts = abstract.Unanalyzed(p, r.Graph)
 	r.Exact = r.Facts
 	return r, nil
 }

@@ -37,7 +37,7 @@ func TestAlone(t *testing.T) {
 		if !slices.Equal(alone.Graph.Blocks, r.Graph.Blocks) || !slices.Equal(alone.Graph.Edges(), r.Graph.Edges()) {
 			t.Errorf("%s: another graph than that with facts", name)
 		}
-		if alone.Facts.Asked() || alone.Exact.Asked() || !r.Facts.Asked() {
+		if alone.Facts.Analyzed() || alone.Exact.Analyzed() || !r.Facts.Analyzed() {
 			t.Errorf("%s: facts are not marked as what they are", name)
 		}
 		if len(r.Targets.PCs()) > 0 {

@@ -47,7 +47,7 @@ type Result struct {
 
 	errs bool // executions may do more than Facts admit
 
-	quirks, felt abstract.Quirks // of all analyses by the kernel's rules
+	quirks, used abstract.Quirks // of all analyses by the kernel's rules
 	config       bool            // an analysis has read configuration
 }
 
@@ -94,7 +94,7 @@ type TableUse struct {
 
 // Same reports whether Resolve with other options has the same result, because the program does
 // nothing for which they make a difference.
-func (r *Result) Same(opt Options) bool { return opt.Quirks.Same(r.quirks, r.felt) }
+func (r *Result) Same(opt Options) bool { return opt.Quirks.Same(r.quirks, r.used) }
 
 // ReadsConfig reports whether an analysis has read a configuration variable
 // (bytecode.Program.Unconfigured). If not, the result is the same for every configuration.
@@ -149,7 +149,7 @@ func (a *analysed) facts(p *bytecode.Program, opt abstract.Options) *abstract.Fa
 	}
 	q := opt.Quirks
 	for _, k := range a.kernel {
-		if q.Same(k.quirks, k.facts.Felt()) {
+		if q.Same(k.quirks, k.facts.UsedQuirks()) {
 			return k.facts
 		}
 	}
@@ -179,7 +179,7 @@ func (m *Memo) Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 	kernel := abstract.Options{Rules: abstract.Verifier, Quirks: opt.Quirks}
 	g, facts := on.graph, on.facts(p, kernel)
 	r := &Result{Graph: g, Targets: &cfg.Targets{}, Facts: facts, Exact: facts, errs: opt.Quirks.NoLoadOffset,
-		quirks: opt.Quirks, felt: facts.Felt(), config: facts.ReadsConfig()}
+		quirks: opt.Quirks, used: facts.UsedQuirks(), config: facts.ReadsConfig()}
 	if !add(r.Targets, p, facts) && len(leaders.PCs()) == 0 {
 		r.settle(p, kernel)
 		r.Indirect = r.list(p)
@@ -235,7 +235,7 @@ func (r *Result) settle(p *bytecode.Program, kernel abstract.Options) {
 		most    = 1 << 19
 	)
 	settled := abstract.Settle(p, r.Facts, kernel, min(least+perSlot*int(p.Len()), most))
-	r.felt = r.felt.Or(settled.Felt())
+	r.used = r.used.Or(settled.UsedQuirks())
 	if r.Exact == r.Facts {
 		r.Exact = settled
 	}
@@ -255,7 +255,7 @@ func (r *Result) round(m *Memo, p *bytecode.Program, to *cfg.Targets, kernel abs
 		return false, err
 	}
 	r.Graph, r.Facts = on.graph, on.facts(p, kernel)
-	r.felt = r.felt.Or(r.Facts.Felt())
+	r.used = r.used.Or(r.Facts.UsedQuirks())
 	r.Exact = r.Facts
 	more = add(r.Targets, p, r.Facts)
 	if len(r.Facts.Indirect()) > 0 {

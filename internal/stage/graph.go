@@ -62,7 +62,7 @@ func cfgBrief(w io.Writer, v *View) error {
 // cfgTitle prints the title of a graph.
 func cfgTitle(w io.Writer, v *View) {
 	g, asked := v.Analysis.Graph, ""
-	if !v.Analysis.Succ.Facts.Asked() {
+	if !v.Analysis.Succ.Facts.Analyzed() {
 		asked = ", facts not asked"
 	}
 	Title(w, v.Program, fmt.Sprintf(", %s, %s%s", visible.Count(len(g.Blocks), "block"),
@@ -160,7 +160,7 @@ func cfgJSON(v *View) (any, error) {
 		Facts       string            `json:"facts,omitempty"`
 	}{HeadOf(v.Program), Subprograms(v.Program), series(len(v.Analysis.Graph.Blocks), blockDocs(v.Analysis, v.All)),
 		[]loopDoc{}, diagnostics(v.Analysis), ""}
-	if !v.Analysis.Succ.Facts.Asked() {
+	if !v.Analysis.Succ.Facts.Analyzed() {
 		out.Facts = "not asked"
 	}
 	for i, l := range loops.All {

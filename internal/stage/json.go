@@ -183,7 +183,7 @@ func blockDocs(a *pipeline.Analysis, all bool) func(i int) any {
 			ID: i, Start: int(b.Start), End: int(b.End), Subprogram: b.Sub,
 			Death: string(x.Death(id)), Succs: lists.edges(g.Succs(id), id),
 		}
-		if facts.Asked() {
+		if facts.Analyzed() {
 			reached := facts.BlockReached(id)
 			doc.Reachable, doc.Verifier = &reached, facts.ReachBlock(id).String()
 		}

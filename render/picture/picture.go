@@ -42,7 +42,7 @@ func Scene(a *pipeline.Analysis, input string) *render.Scene {
 	}
 	s.Groups = groups(a, s.Edges)
 	s.Tables = tables(a)
-	if a.Succ.Facts.Asked() {
+	if a.Succ.Facts.Analyzed() {
 		doubts(s, a)
 	}
 	s.Notes = append(s.Notes, notes(a)...)
@@ -51,7 +51,7 @@ func Scene(a *pipeline.Analysis, input string) *render.Scene {
 
 // noCode says why there is no machine code.
 func noCode(a *pipeline.Analysis) string {
-	if !a.Succ.Facts.Asked() {
+	if !a.Succ.Facts.Analyzed() {
 		return "facts not asked: what never executes is not marked"
 	}
 	return "no machine code: " + a.ImageErr.Error()
@@ -179,7 +179,7 @@ func blocks(a *pipeline.Analysis, loops *cfg.LoopForest) []render.Block {
 		if in := status[b.Last]; in != nil {
 			blk.Status, blk.Reason = string(in.Status), in.Reason
 		}
-		if blk.Reachable && a.Succ.Facts.Asked() && a.Succ.Facts.ReachBlock(id) == cfg.Maybe {
+		if blk.Reachable && a.Succ.Facts.Analyzed() && a.Succ.Facts.ReachBlock(id) == cfg.Maybe {
 			blk.Maybe = true
 			blk.Reason = cmp.Or(blk.Reason, "the kernel may find this unreachable and remove it")
 		}

@@ -162,7 +162,7 @@ func (w *paths) outcome(opt abstract.WalkOptions, m *Memo) abstract.Outcome {
 		k := &m.Before.walks[i]
 		if k.fits(w) && k.endless == opt.Endless && k.from == opt.From && k.facts == (opt.Facts != nil) &&
 			(!w.callxs || k.set.StaticCallx == w.c.set.StaticCallx) &&
-			opt.Quirks.Same(k.set.Quirks, k.out.Felt) && w.allowed(k.visited) {
+			opt.Quirks.Same(k.set.Quirks, k.out.UsedQuirks) && w.allowed(k.visited) {
 			return k.out
 		}
 	}

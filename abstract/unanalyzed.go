@@ -5,11 +5,11 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Unasked returns facts without an analysis: every part of the graph may execute, and nothing is
+// Unanalyzed returns facts without an analysis: every part of the graph may execute, and nothing is
 // certain to. They cost next to nothing, and are for callers that need only the graph.
-func Unasked(p *bytecode.Program, g *cfg.Graph) *Facts {
+func Unanalyzed(p *bytecode.Program, g *cfg.Graph) *Facts {
 	f := newFacts(p, g)
-	f.unasked = true
+	f.unanalyzed = true
 	anything := []*State{topState()}
 	for b := range f.states {
 		f.states[b] = anything
@@ -21,5 +21,5 @@ func Unasked(p *bytecode.Program, g *cfg.Graph) *Facts {
 	return f
 }
 
-// Asked reports whether the facts come from an analysis. Those of Unasked do not.
-func (f *Facts) Asked() bool { return !f.unasked }
+// Analyzed reports whether the facts come from an analysis. Those of Unanalyzed do not.
+func (f *Facts) Analyzed() bool { return !f.unanalyzed }

@@ -11,10 +11,10 @@ import (
 // or not; other quirks would not change its facts. So kernels that differ in nothing that matters
 // to a program share its facts.
 
-// Same reports whether facts that were computed with quirks p, of which those in felt mattered,
+// Same reports whether facts that were computed with quirks p, of which those in used mattered,
 // also hold with quirks q.
-func (q Quirks) Same(p, felt Quirks) bool {
-	a, b, f := q.list(), p.list(), felt.list()
+func (q Quirks) Same(p, used Quirks) bool {
+	a, b, f := q.list(), p.list(), used.list()
 	for i := range f {
 		if f[i] && a[i] != b[i] {
 			return false
@@ -43,16 +43,16 @@ func (q Quirks) list() [29]bool {
 		q.PerhapsBare, q.AllGlobals}
 }
 
-// Felt returns the quirks that mattered to the analysis, whether the kernel had them or not:
+// UsedQuirks returns the quirks that mattered to the analysis, whether the kernel had them or not:
 // other quirks would not change the facts.
-func (f *Facts) Felt() Quirks { return f.felt }
+func (f *Facts) UsedQuirks() Quirks { return f.usedQuirks }
 
 // ReadsConfig reports whether the analysis has read a configuration variable. If not, the facts
 // are the same for all values of those.
 func (f *Facts) ReadsConfig() bool { return f.readsConfig }
 
-// feelConfig records whether a load from a map's value touches configuration.
-func (r *run) feelConfig(obj int32, at int64, size int) {
+// noteConfig records whether a load from a map's value touches configuration.
+func (r *run) noteConfig(obj int32, at int64, size int) {
 	if r.a.f.readsConfig {
 		return
 	}
@@ -89,7 +89,7 @@ func configOf(m *bytecode.Map) []span {
 // deeper reports whether n calls nest too deep.
 func (r *run) deeper(n int) bool {
 	if n >= (Quirks{FewFrames: true}).frames() {
-		r.a.f.felt.FewFrames = true
+		r.a.f.usedQuirks.FewFrames = true
 	}
 	return n >= r.a.opt.Quirks.frames()
 }
@@ -97,21 +97,21 @@ func (r *run) deeper(n int) bool {
 // noLoadOffset returns the quirk, for a load at an offset or next to its table. Without it,
 // checkEntries finds nothing either.
 func (r *run) noLoadOffset() bool {
-	r.a.f.felt.NoLoadOffset = true
+	r.a.f.usedQuirks.NoLoadOffset = true
 	return r.a.opt.Quirks.NoLoadOffset
 }
 
 // nullLookups returns the quirk, which executions do not have.
 func (r *run) nullLookups() bool {
-	r.a.f.felt.NullLookups = true
+	r.a.f.usedQuirks.NullLookups = true
 	return r.a.opt.Rules == Verifier && r.a.opt.Quirks.NullLookups
 }
 
 // links evaluates Quirks.links and records the quirks that mattered.
 func (r *run) links(delta int64, is32 bool) bool {
-	r.a.f.felt.NoLinkedAdd = true
+	r.a.f.usedQuirks.NoLinkedAdd = true
 	if delta < 0 || is32 {
-		r.a.f.felt.NoLinkedSub = true
+		r.a.f.usedQuirks.NoLinkedSub = true
 	}
 	return r.a.opt.Quirks.links(delta, is32)
 }
@@ -123,25 +123,25 @@ func (r *run) mayNotLink(v, w *Value) bool {
 		(Quirks{NoLinkedSub: true}).links(int64(v.delta)+int64(w.delta), v.add == 32 || w.add == 32) {
 		return false
 	}
-	r.a.f.felt.PerhapsLinkedSub = true
+	r.a.f.usedQuirks.PerhapsLinkedSub = true
 	return r.a.opt.Quirks.PerhapsLinkedSub
 }
 
-// feelDecision records the quirks that can make a difference to a conditional jump: all of them,
+// noteDecision records the quirks that can make a difference to a conditional jump: all of them,
 // unless the oldest and the newest way to decide it agree.
-func (o *Options) feelDecision(newest scalar.Outcome, c scalar.Cond, is32 bool, a, b scalar.S, same bool) {
-	if o.felt == nil || newest == scalar.Both {
+func (o *Options) noteDecision(newest scalar.Outcome, c scalar.Cond, is32 bool, a, b scalar.S, same bool) {
+	if o.usedQuirks == nil || newest == scalar.Both {
 		return
 	}
 	if same || scalar.KernelCompare(c, is32, a, b) != newest {
-		*o.felt = o.felt.Or(Quirks{EqualByBits: true, OnlyConstants: true, NoLinkedSub: true, PerhapsLinkedSub: true,
+		*o.usedQuirks = o.usedQuirks.Or(Quirks{EqualByBits: true, OnlyConstants: true, NoLinkedSub: true, PerhapsLinkedSub: true,
 			NoSame:   true,
 			NoTrying: true})
 		return
 	}
 	x, y := scalar.ConstAt(a, is32), scalar.ConstAt(b, is32)
-	o.felt.EqualByBits = o.felt.EqualByBits || (c == scalar.JEQ || c == scalar.JNE) && (!x || !y)
-	o.felt.OnlyConstants = o.felt.OnlyConstants || !y
+	o.usedQuirks.EqualByBits = o.usedQuirks.EqualByBits || (c == scalar.JEQ || c == scalar.JNE) && (!x || !y)
+	o.usedQuirks.OnlyConstants = o.usedQuirks.OnlyConstants || !y
 }
 
 // kept returns the part of an edge's information about two numbers that the kernel keeps, and
@@ -151,8 +151,8 @@ func (o *Options) feelDecision(newest scalar.Outcome, c scalar.Cond, is32 bool, 
 func (o *Options) kept(c scalar.Cond, is32 bool, old, told [2]scalar.S) (x, y scalar.S) {
 	if known := scalar.ConstAt(old[0], is32) || scalar.ConstAt(old[1], is32); c == scalar.JNE ||
 		!known && (c != scalar.JEQ || is32) {
-		if o.felt != nil && told != old {
-			o.felt.OnlyConstants = true
+		if o.usedQuirks != nil && told != old {
+			o.usedQuirks.OnlyConstants = true
 		}
 		if o.Quirks.OnlyConstants {
 			return old[0], old[1]

@@ -7,27 +7,27 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// manySlots is the number of slots from which on a program is large: the states of its
-// blocks are given up as soon as no further state can come to the block. Few who ask
-// for facts ask for states, and they are most of what facts take in memory.
+// manySlots is the number of slots from which on a program is large: the states of a block are
+// dropped as soon as no further state can reach it. States take most of the memory of facts, and
+// few callers need them.
 const manySlots = 1 << 16
 
-// spared holds what it takes to make the states of facts again.
-type spared struct {
-	p     *bytecode.Program
-	opt   Options
-	stray bool // a state came to a block whose states were given up: not to be relied on
-	once  sync.Once
-	full  *Facts
+// droppedStates holds what is needed to compute the states of facts again.
+type droppedStates struct {
+	p             *bytecode.Program
+	opt           Options
+	neededDropped bool // a state reached a block whose states were dropped: the facts are not reliable
+	once          sync.Once
+	full          *Facts
 }
 
-// strayed reports whether the facts are to be computed again with all states kept.
-func (f *Facts) strayed() bool { return f.spared != nil && f.spared.stray }
+// neededDropped reports whether the facts are to be computed again with all states kept.
+func (f *Facts) neededDropped() bool { return f.droppedStates != nil && f.droppedStates.neededDropped }
 
-// statesAt returns the states at the entry of a block. Those that were given up are
-// made again, all at once: the analysis is the same each time.
+// statesAt returns the states at the entry of a block. Those that were dropped are computed again,
+// all at once: the analysis gives the same states each time.
 func (f *Facts) statesAt(b cfg.BlockID) []*State {
-	s := f.spared
+	s := f.droppedStates
 	if s == nil {
 		return f.states[b]
 	}
@@ -35,10 +35,10 @@ func (f *Facts) statesAt(b cfg.BlockID) []*State {
 	return s.full.states[b]
 }
 
-// sparing reports whether states can be given up: the program is large, and states go
-// along edges of the graph alone. An indirect jump without an edge leads where none is. What one
-// with edges leads to besides is noticed (see spared), and costs the analysis once more.
-func (a *analyzer) sparing() bool {
+// canDropStates reports whether states can be dropped: the program is large, and states follow only
+// edges of the graph. An indirect jump without an edge can lead elsewhere. If one with edges does,
+// that is noticed (see droppedStates), and the analysis is repeated.
+func (a *analyzer) canDropStates() bool {
 	large := a.opt.large
 	if large == 0 {
 		large = manySlots
@@ -78,9 +78,9 @@ func (a *analyzer) barriers(sub int) []int32 {
 	return out
 }
 
-// spare gives up the states of the blocks that no state comes to any more, when the
-// block at a position is carried out next.
-func (r *run) spare(pos int32) {
+// dropStates drops the states of the blocks that no state reaches any more, when the block at a
+// position is carried out next.
+func (r *run) dropStates(pos int32) {
 	end := min(pos, r.a.barriers(r.sub)[pos])
 	for ; r.done < end; r.done++ {
 		bs := &r.blocks[r.a.order[r.sub][r.done]-r.lo]

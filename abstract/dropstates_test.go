@@ -13,10 +13,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
 
-// TestSpare demands that giving up states makes no difference: all facts are the same,
+// TestDropStates demands that dropping states makes no difference: all facts are the same,
 // and states that are asked for are there.
-func TestSpare(t *testing.T) {
-	spared, stray := 0, 0
+func TestDropStates(t *testing.T) {
+	dropped, complete := 0, 0
 	compare := func(name string, p *bytecode.Program) {
 		g, err := cfg.Build(p, nil)
 		if err != nil {
@@ -25,21 +25,21 @@ func TestSpare(t *testing.T) {
 		for _, rules := range []Rules{Verifier, Executions} {
 			kept := Analyze(p, g, Options{Rules: rules, all: true})
 			f := Analyze(p, g, Options{Rules: rules, large: 1})
-			if f.spared == nil {
-				stray++
+			if f.droppedStates == nil {
+				complete++
 				if !slices.ContainsFunc(p.Insns, func(in bytecode.Insn) bool { return in.IsGotox() || in.IsCallx() }) {
-					t.Errorf("%s: a state came to a block whose states were given up", name)
+					t.Errorf("%s: a state came to a block whose states were dropped", name)
 				}
 				continue
 			}
-			spared++
+			dropped++
 			for b := range g.Blocks {
 				if got, want := f.EntryText(cfg.BlockID(b)), kept.EntryText(cfg.BlockID(b)); !slices.Equal(got, want) {
 					t.Errorf("%s: b%d: states %q, want %q", name, b, got, want)
 				}
 			}
 			a, b := *f, *kept
-			a.spared, a.states, b.states = nil, nil, nil
+			a.droppedStates, a.states, b.states = nil, nil, nil
 			if !reflect.DeepEqual(a, b) {
 				t.Errorf("%s: facts differ", name)
 			}
@@ -67,8 +67,8 @@ func TestSpare(t *testing.T) {
 		mixed, _ := progen.Mixed(seed, 30)
 		compare("mixed", mixed)
 	}
-	t.Logf("states were given up in %d analyses, not in %d", spared, stray)
-	if spared < 150 {
-		t.Errorf("states were given up in %d analyses: too few to tell anything", spared)
+	t.Logf("states were dropped in %d analyses, not in %d", dropped, complete)
+	if dropped < 150 {
+		t.Errorf("states were dropped in %d analyses: too few to tell anything", dropped)
 	}
 }
