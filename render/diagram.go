@@ -11,7 +11,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/render/layered"
 )
 
-// Diagram is a graph of named boxes: what functions of an object lead where. All
+// Diagram is a graph of named boxes: the functions of an object and what leads to them. All
 // strings may come from a hostile file.
 type Diagram struct {
 	Title    string
@@ -35,8 +35,8 @@ type NodeLook uint8
 const (
 	NodePlain  NodeLook = iota
 	NodeStrong          // thick border: where the kernel comes in
-	NodeRound           // round corners: data
-	NodeDashed          // not here: of another object
+	NodeRound           // round corners: for data
+	NodeDashed          // part of another object
 	NodeDead            // hatched: nothing leads to it
 )
 
@@ -47,7 +47,7 @@ type DiagramEdge struct {
 	Kind     string
 	Label    string
 	Line     LineLook
-	Dead     bool // drawn pale, with a word
+	Dead     bool // drawn pale and labelled "never taken"
 }
 
 // LineLook is one of the looks of lines, 0 to LineLooks-1; no two have the same
@@ -145,7 +145,7 @@ func (n *DiagramNode) size() layered.Node {
 	return layered.Node{W: max(w, 80) + 2*boxPad, H: headRow + rowHeight*len(n.Lines) + 6}
 }
 
-// text is what stands at the head of a line.
+// text returns the label at the head of a line.
 func (e *DiagramEdge) text() string {
 	t := visible.Text(e.Label)
 	if e.Dead {
@@ -155,11 +155,11 @@ func (e *DiagramEdge) text() string {
 	return t
 }
 
-// maxLabels is how many labels are above each other.
+// maxLabels is the maximum number of labels above each other.
 const maxLabels = 8
 
-// labelRows returns how many labels are above each other at most: those of the left
-// half of the lines into a box stand left of them, the others right.
+// labelRows returns the maximum number of labels above each other: those of the left half of the
+// lines into a box are at the left of their lines, the others at the right.
 func (d *Diagram) labelRows() int {
 	count, most := make([]int, len(d.Nodes)), 0
 	for i := range d.Edges {
@@ -171,7 +171,7 @@ func (d *Diagram) labelRows() int {
 	return min(most, maxLabels)
 }
 
-// gap is the space between boxes: labels stand out of theirs on both sides.
+// gap is the space between boxes: labels extend beyond their boxes on both sides.
 func (d *Diagram) gap() int {
 	gap := 48
 	for i := range d.Edges {

@@ -26,13 +26,13 @@ type labelPlace struct {
 	tail   bool // at the start of the line, not at its head
 }
 
-// crowd is the number of lines with labels into a box from which on some are elsewhere.
+// crowd is the number of labelled lines into a box above which some labels are put elsewhere.
 const crowd = 2
 
-// placeLabels puts the labels of the lines into a box beside the outer ones.
+// placeLabels puts the labels of the lines into a box beside the outer lines.
 //
-// Where many lines with labels come into a box, the label of one that is the only such
-// line out of its own stands there.
+// If many labelled lines lead into a box, a label is put at the start of its line if that is the
+// only such line out of its box.
 func (v *diagramView) placeLabels() {
 	v.labels = make([]labelPlace, len(v.d.Edges))
 	into, out := make([][]int, len(v.d.Nodes)), make([]int, len(v.d.Nodes))
@@ -214,7 +214,7 @@ func (l LineLook) head(x, y int) []display.Item {
 	return []display.Item{triangle(fill, y)}
 }
 
-// legend explains the lines and boxes that there are, a row each.
+// legend explains the lines and boxes in the picture, one per row.
 func (v *diagramView) legend() []display.Item {
 	var out []display.Item
 	row := func(text string, sign func(x, y int) []display.Item) {

@@ -11,7 +11,7 @@
 // JSON are written from the two. The same Scene gives the same bytes on every
 // run and machine.
 //
-// The package analyses nothing: what is reachable, which edges are dead and
-// where the machine code lies is in the Scene. It starts no program and opens
-// no file; package dotengine does that for Graphviz.
+// The package analyses nothing: the Scene says what is reachable, which edges are dead and where
+// the machine code lies. It starts no program and opens no file; package dotengine does that for
+// Graphviz.
 package render

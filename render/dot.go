@@ -10,7 +10,7 @@ import (
 
 // DOT writes the control flow graph for Graphviz: a cluster for each function,
 // blocks with their text, the same dashes as in the drawings. There is no
-// layout half. Node b7 is block 7.
+// machine code. Node b7 is block 7.
 func DOT(s *Scene) ([]byte, error) {
 	if err := s.Check(); err != nil {
 		return nil, err

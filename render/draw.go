@@ -20,8 +20,8 @@ func Draw(s *Scene, l *Placement) *display.Picture {
 	return draw(s, l, false)
 }
 
-// draw is Draw, for a page that makes the titles of lines and pieces, and the labels of
-// blocks, itself.
+// draw is Draw for a page, which if untitled makes the titles of lines and pieces, and the labels
+// of blocks, itself.
 func draw(s *Scene, l *Placement, untitled bool) *display.Picture {
 	p := &display.Picture{W: l.W, H: l.H, Title: visible.Text(s.Title), Desc: s.describe(l)}
 	p.Parts = func(yield func(display.Item) bool) {
@@ -32,7 +32,7 @@ func draw(s *Scene, l *Placement, untitled bool) *display.Picture {
 			for _, it := range d.items {
 				on = on && yield(it)
 			}
-			d.written()
+			d.reuse()
 		}
 		steps := []func(){d.background, d.titles, d.frames, d.loops, d.stripBack}
 		for _, step := range steps {
@@ -57,7 +57,7 @@ func draw(s *Scene, l *Placement, untitled bool) *display.Picture {
 // colours.
 func SVG(s *Scene, l *Placement) []byte { return SVGScheme(s, l, "") }
 
-// SVGScheme is SVG in the colours of one scheme, whatever the reader's.
+// SVGScheme is SVG in the colours of one scheme, whichever the reader's system uses.
 func SVGScheme(s *Scene, l *Placement, scheme display.Scheme) []byte {
 	return display.SVG(Draw(s, l), theme(), scheme)
 }
@@ -67,9 +67,8 @@ func Paint(s *Scene, l *Placement, scheme display.Scheme) *display.Drawing {
 	return display.Paint(Draw(s, l), theme(), scheme)
 }
 
-// stamp returns how far the picture is proven, with the look of the words: a program
-// that the kernel refuses is never called verified, and neither is one with parts
-// that are not known.
+// stamp returns what is proven of the picture, and the look of that text: a program that the kernel
+// refuses is never called verified, and neither is one with parts that are not known.
 func (s *Scene) stamp() (class, text string) {
 	switch {
 	case len(s.Mismatches) > 0: // listed below
@@ -84,7 +83,7 @@ func (s *Scene) stamp() (class, text string) {
 	return "good", "✓ " + s.Checked
 }
 
-// describe says in a sentence what the picture shows, for those who do not see it.
+// describe describes the picture in a sentence, for screen readers.
 func (s *Scene) describe(l *Placement) string {
 	var parts []string
 	if len(l.Blocks) > 0 {
@@ -111,14 +110,14 @@ type drawing struct {
 	l     *Placement
 	items []display.Item // of the open groups, one after the other
 
-	// What items of the part at hand are made of.
+	// Storage of the parts of items.
 	inner pool[display.Item] // of groups
 	runs  pool[display.Run]
 	boxes pool[display.Box]
 	ops   pool[display.Op]
 	pts   pool[display.Pt]
 
-	// untitled leaves titles and labels out that say what the part and its index say.
+	// untitled leaves out titles and labels that the part and its index imply.
 	untitled bool
 
 	wires [][]int // lines drawn in each block's group
@@ -148,7 +147,7 @@ func newDrawing(s *Scene, l *Placement) *drawing {
 		if e.To != Outside && !e.Dead {
 			d.succs[e.From], d.preds[e.To] = append(d.succs[e.From], e.To), append(d.preds[e.To], e.From)
 		}
-		// Of several branches in one box nobody could tell which is meant.
+		// With several branches in a box, it would not be clear which is meant.
 		if f := s.Blocks[e.From].Folded; e.Kind == Taken && (f == nil || f.Kind == "chain") {
 			d.branches[e.From] = true
 		}
@@ -171,9 +170,9 @@ func (d *drawing) group(g display.Item, f func()) {
 	d.items = append(d.items[:outer], g)
 }
 
-// written drops what the part at hand is made of. Who draws a whole picture may keep
-// shapes and texts of it, a page writes each part at once.
-func (d *drawing) written() {
+// reuse frees the parts of the items drawn so far. A page writes each part at once; a caller that
+// keeps the whole picture must not call it.
+func (d *drawing) reuse() {
 	d.items = d.items[:0]
 	d.inner.drop()
 	if d.untitled {
@@ -184,7 +183,7 @@ func (d *drawing) written() {
 	}
 }
 
-// pool has room for what items are made of, many at a time.
+// pool allocates many parts of items at a time.
 type pool[T any] struct{ list []T }
 
 // room returns an empty list with room for n.
@@ -208,8 +207,8 @@ func (d *drawing) path(class string, p *display.Path, title string) {
 	d.add(display.Item{Class: class, Path: *p, Title: visible.Text(title)})
 }
 
-// about adds a shape that stands for an edge.
-func (d *drawing) about(edge int, class string, p *display.Path, title func() string) {
+// edgePath adds a shape that stands for an edge.
+func (d *drawing) edgePath(edge int, class string, p *display.Path, title func() string) {
 	it := display.Item{Class: class, Path: *p, Part: display.Edge, Index: edge}
 	if !d.untitled {
 		it.Title = visible.Text(title())
@@ -285,7 +284,7 @@ func (d *drawing) titles() {
 	}
 }
 
-// subtitle says what a scene shows, and for which kernel its machine code is, if that is shown.
+// subtitle returns what a scene shows and, if the machine code is shown, for which kernel that is.
 func (s *Scene) subtitle(machine bool) string {
 	if s.Profile == "" || !machine {
 		return s.Subtitle

@@ -35,8 +35,7 @@ func (d *drawing) block(b int) {
 	})
 }
 
-// ways names the blocks that a block leads to and comes from, for those who do not
-// see the lines.
+// ways names the blocks that a block leads to and comes from, for screen readers.
 func (d *drawing) ways(b int) string {
 	const most = 6
 	text := ""
@@ -60,7 +59,7 @@ func (d *drawing) ways(b int) string {
 	return text
 }
 
-// spoken describes a block for those who do not see it.
+// spoken describes a block for screen readers.
 func spoken(blk *Block) string {
 	name, _ := clip(visible.Text(blk.Name), 24)
 	if name == "" {

@@ -85,7 +85,7 @@ func (d *drawing) prepareLines() {
 	d.prepareStrip()
 }
 
-// wire draws the part of a line that no other has, its head and its label.
+// wire draws the part of a line that it shares with no other, its head and its label.
 func (d *drawing) wire(i int) {
 	w := &d.l.Lines[i]
 	e := &d.scene.Edges[w.Edges[0]]
@@ -98,11 +98,11 @@ func (d *drawing) wire(i int) {
 	if !w.ToHub {
 		mark = markClass(d.sameMark(w))
 	}
-	if mark != "" { // a broad line below: dashes and head still tell the kind
+	if mark != "" { // a broad line below: dashes and head still show the kind
 		d.path("glow"+mark, path, "")
 	}
 	if class := "e k" + strconv.Itoa(k); len(w.Edges) == 1 && !w.ToHub {
-		d.about(w.Edges[0], class, path, func() string { return d.lineTitle(w, mark) })
+		d.edgePath(w.Edges[0], class, path, func() string { return d.lineTitle(w, mark) })
 	} else {
 		d.path(class, path, d.lineTitle(w, mark))
 	}
@@ -112,7 +112,7 @@ func (d *drawing) wire(i int) {
 	d.label(w, e)
 }
 
-// lineTitle says what a line is.
+// lineTitle describes a line.
 func (d *drawing) lineTitle(w *Wire, mark string) string {
 	e := &d.scene.Edges[w.Edges[0]]
 	title := fmt.Sprintf("%s → %s, %s", d.scene.Blocks[e.From].Name, d.target(e), e.Kind)

@@ -10,7 +10,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/render/display"
 )
 
-// prepareStrip finds what of the strip belongs to each block.
+// prepareStrip finds the parts of the strip that belong to each block.
 func (d *drawing) prepareStrip() {
 	blocks := len(d.scene.Blocks)
 	d.links, d.parts, d.jumps = make([]int, blocks), make([][]int, blocks), make([][]int, blocks)
@@ -60,8 +60,8 @@ const manyAims = 64
 // pointer.
 const manyLinks = 150
 
-// farLink is the distance in height from which a link shows only under the
-// pointer: many of them, side by side, could not be distinguished.
+// farLink is the height of a link from which it shows only on hover: many such links side by side
+// could not be distinguished.
 const farLink = 500
 
 // remoteTable is the same for the lines of one of several tables.
@@ -166,8 +166,8 @@ const (
 	cellRow  = 12
 )
 
-// codeLines returns at most so many lines of machine code: the last instruction is
-// always there, as it says where control goes.
+// codeLines returns at most so many lines of machine code. The last instruction is always included,
+// because it shows where control goes.
 func codeLines(code []X86, most int) []string {
 	head := len(code)
 	if head > most {
@@ -194,8 +194,8 @@ func (d *drawing) codeOf(p Piece) []X86 {
 	return d.x86[from:to]
 }
 
-// arc draws a jump of the strip as far as no other line has it, with its head at
-// the target, and the whole to light up.
+// arc draws the part of a jump's line in the strip that it shares with no other, with its head at
+// the target, and the whole line for highlighting.
 func (d *drawing) arc(i int) {
 	a, j := d.l.Strip.Arcs[i], d.scene.Image.Jumps[i]
 	if a == (Arc{}) {
@@ -206,14 +206,14 @@ func (d *drawing) arc(i int) {
 	arc, lit := "arc h"+strconv.Itoa(k), "arc hl h"+strconv.Itoa(k)
 	switch {
 	case a.Far:
-		d.about(j.Edge, lit, a.path(d.newPath(), a.Y1), title)
+		d.edgePath(j.Edge, lit, a.path(d.newPath(), a.Y1), title)
 		return
 	case a.Stem != a.Y1:
-		d.about(j.Edge, arc, a.path(d.newPath(), a.Stem), title)
+		d.edgePath(j.Edge, arc, a.path(d.newPath(), a.Stem), title)
 		d.path(lit, a.path(d.newPath(), a.Y1), "")
 		return
 	}
-	d.about(j.Edge, arc, a.path(d.newPath(), a.Y1), title)
+	d.edgePath(j.Edge, arc, a.path(d.newPath(), a.Y1), title)
 	if !a.Leaves {
 		d.arcHead(k, &a)
 	}
@@ -399,8 +399,8 @@ func (d *drawing) stages(r Rect, y int, class string, cols *tableCols, text [3]s
 	}
 }
 
-// remote reports whether the other tables left a table no place near the jumps
-// and targets that it has lines to.
+// remote reports whether there was no room for a table near the jumps and targets that it has lines
+// to.
 func (d *drawing) remote(t int) bool {
 	for _, list := range [][]Aim{d.l.Strip.Feeds[t], d.l.Strip.Aims[t]} {
 		for _, a := range list {

@@ -9,7 +9,7 @@ import (
 // Graph is one function as a layout engine sees it: boxes and lines.
 type Graph = layered.Graph
 
-// Placed is what a layout engine answers: places and routes.
+// Placed is the result of a layout engine: places and routes.
 type Placed struct {
 	layered.Placement
 	// Curved says that routes are chains of cubic Bézier segments, 1+3n points

@@ -11,8 +11,8 @@ import (
 )
 
 // A figure is a picture for documents: as wide as the column of a README file, with
-// letters of at least ten pixels at that size. Its blocks show the C lines, or where
-// there are none the instruction that they end with; the tables stand between the
+// letters of at least ten pixels at that size. Its blocks show the C lines, or without any the last
+// instruction; the tables are between the
 // graph and the machine code, and their rows alone have lines to it.
 const (
 	figureWidth = 830 // pixels
@@ -29,7 +29,7 @@ const (
 // placeFigure places a figure. The width of a drawing is known only once it is placed,
 // so rows of boxes are made narrower until it fits its column.
 func placeFigure(ctx context.Context, s *Scene, opt PlaceOptions) (*Placement, error) {
-	const most = 200 // blocks of a figure that is worth the time
+	const most = 200 // above so many blocks a figure is not worth the time
 	_, ours := opt.Engine.(Layered)
 	var best *Placement
 	for _, percent := range []int{100, 85, 75, 65, 55, 45, 35} {
@@ -87,7 +87,7 @@ func (l *Placement) placeFigureStrip(s *Scene, x, top, bottom int) (right, newBo
 // figureStripWidth is the width of machine code at x.
 func figureStripWidth(x int) int { return min(max(figureWidth-margin-x, figureStrip), figureWide) }
 
-// figureHead returns the lines below the title of a figure: what it shows, and what is known of it.
+// figureHead returns the lines below the title of a figure: what it shows, and the state of its analysis.
 func figureHead(s *Scene) (sub, stamp []string) {
 	const most = 3
 	cols := (figureWidth - 2*margin) * 10 / 73
@@ -95,7 +95,7 @@ func figureHead(s *Scene) (sub, stamp []string) {
 	return wrap(visible.Text(s.subtitle(s.Image != nil)), cols, most), wrap(visible.Text(known), cols, most)
 }
 
-// profile is how far right a drawing reaches, by y in steps.
+// profile holds how far right a drawing extends, by y in steps.
 type profile []int
 
 const profileStep = 8
@@ -133,8 +133,8 @@ func (p *profile) fill(r Rect) {
 	}
 }
 
-// nearest returns the place of least x below top for something so high, of several the
-// one nearest to want.
+// nearest returns the leftmost place below top for something of a height; of several, the one
+// nearest to want.
 func (p *profile) nearest(high, top, want int) (x, y int) {
 	n, first := high/profileStep+1, top/profileStep+1
 	best, at := 1<<30, first
@@ -202,8 +202,8 @@ func (v *viewer) figureRows(b int) []row {
 	return rows
 }
 
-// gist returns what a block does in C: the line that decides where control goes, or
-// all of its lines where it goes one way.
+// gist summarises a block in C: the line that decides where control goes, or all of its lines if
+// it does not branch.
 func (v *viewer) gist(b int) string {
 	lines := sourceLines(&v.scene.Blocks[b])
 	if len(lines) == 0 || v.decides[b] {

@@ -7,14 +7,13 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// FoldAbove is the number of blocks above which pictures that nobody can zoom
-// into step by step are better folded.
+// FoldAbove is the number of blocks above which pictures without zoom are better folded.
 const FoldAbove = 4000
 
 // minFold is the least number of blocks that are folded into one.
 const minFold = 3
 
-// Folded says what a block stands for that Fold made of several.
+// Folded describes the blocks that Fold replaced by one.
 type Folded struct {
 	Kind       string // "chain", "loop", "cases", "region", "subprogram", or that of a Group
 	Text       string // of a Group, else empty
@@ -24,16 +23,15 @@ type Folded struct {
 	Unresolved int // blocks that end with a jump or call whose targets are not all known
 }
 
-// Fold returns a scene with at most above blocks, if folding can do that: as
-// long as there are more, first chains of blocks with one way through become one
-// block each, then outermost loops, then chains again, then cases of a switch with
-// many, then regions of like size with one way in, at last subprograms. The scene
-// given is returned when it is small enough, and never changed.
+// Fold returns a scene with at most above blocks, if folding can do that. As long as there are more
+// blocks, it folds in this order: chains of blocks with one way through, outermost loops, chains
+// again, the cases of large switches, regions of similar size with one way in, and subprograms. A
+// scene that is small enough is returned itself. The given scene is never changed.
 //
-// What is folded has one way in, or is cases that one jump leads to. Its block has the
-// name and place of the one that it is entered by, or of the first case, all edges out
-// of it, and a Folded that counts what no longer shows; edges inside are gone. Nothing is folded that has a mark, for
-// marks are to be seen. Indices of blocks and edges are other ones than before.
+// Folded blocks have one way in, or are cases that one jump leads to. The new block has the name
+// and place of the block that is entered, or of the first case, all edges out of the blocks, and a
+// Folded that counts what is hidden; edges inside disappear. Blocks with marks are not folded, so
+// that the marks show. Indices of blocks and edges change.
 func Fold(s *Scene, above int) *Scene {
 	out, _ := FoldInto(s, above)
 	return out
@@ -104,8 +102,8 @@ func (f *folder) local(e *Edge) bool {
 	return e.To != Outside && !crossing(e.Kind) && f.s.Blocks[e.From].Func == f.s.Blocks[e.To].Func
 }
 
-// fold makes the blocks one, the first of them being the way in, unless there
-// are too few, one has a mark, or there is another way in. It returns whether it does.
+// fold replaces the blocks by one, the first being the way in, unless there are too few, one has a
+// mark, or there is another way in. It reports whether it did.
 func (f *folder) fold(kind string, blocks []int) bool {
 	if len(blocks) < minFold {
 		return false
@@ -151,7 +149,7 @@ func (f *folder) chains() {
 		}
 	}
 	for b := range f.s.Blocks {
-		if follows[b] { // also all of a ring without a way in
+		if follows[b] { // includes all of a cycle without a way in
 			continue
 		}
 		chain := []int{b}
@@ -227,9 +225,9 @@ func (f *folder) regions(above int) {
 	}
 }
 
-// order returns all blocks, those that edges lead to after those that they come
-// from, but for edges back: the reverse of the order in which a search leaves
-// them. It starts at the functions' entries, then at whatever is left.
+// order returns all blocks, edges' targets after their sources except for back edges: the reverse
+// of the order in which a search leaves them. It starts at the functions' entries, then at the
+// remaining blocks.
 func (f *folder) order() []int {
 	type visit struct{ block, next int }
 	var stack []visit
@@ -282,8 +280,8 @@ func (f *folder) subprograms() {
 	}
 }
 
-// parts folds what is left where code has no shape: blocks that follow each other in a
-// function, whatever leads into them, so many that at most above boxes remain.
+// parts folds code without such structure: consecutive blocks of a function, whatever leads into
+// them, in groups so large that at most above boxes remain.
 func (f *folder) parts(above int) {
 	most := max((len(f.s.Blocks)+above-1)/above, minFold)
 	start := 0
@@ -398,7 +396,7 @@ func (f *folder) edges(at func(b int) int) (edges []Edge, index []int) {
 	return edges, index
 }
 
-// block makes a block of its parts.
+// block combines blocks into one.
 func (f *folder) block(b int, parts []int) Block {
 	out := f.s.Blocks[b]
 	if f.kind[b] == "" {
@@ -442,7 +440,7 @@ func (f *folder) block(b int, parts []int) Block {
 	return out
 }
 
-// size says what is folded, the kind first.
+// size says what is folded, beginning with the kind.
 func (d *Folded) size() string {
 	of := "of"
 	if d.Kind == foldCases {
@@ -470,7 +468,7 @@ func (d *Folded) add(b *Block) {
 	}
 }
 
-// sumCounts adds counts; of an unknown one nothing is known.
+// sumCounts adds counts; the sum of an unknown one is unknown.
 func sumCounts(a, b *uint64) *uint64 {
 	if a == nil || b == nil {
 		return nil
@@ -492,8 +490,8 @@ func severity(status string) int {
 	return 3
 }
 
-// foldImage gives bytes that follow each other and are of one box now one piece,
-// and leaves out the jumps inside of boxes.
+// foldImage joins consecutive bytes that now belong to one box into one piece, and leaves out the
+// jumps inside boxes.
 func foldImage(m *Image, at func(b int) int, edge []int) *Image {
 	if m == nil {
 		return nil

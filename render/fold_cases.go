@@ -17,9 +17,9 @@ const minCases = 24
 // caseEdges are edges to cases of one switch, in the order of the blocks that they lead to.
 type caseEdges []int
 
-// cases folds cases of switches that nothing else leads to: those that follow each other
-// in the program are a box, about as many boxes as there are cases in each, or more
-// cases where there would be too many boxes. Cases that never run have boxes of their own.
+// cases folds cases of switches that nothing else leads to. Cases that follow each other in the
+// program become a box: about as many boxes as there are cases in each, or fewer if there would be
+// too many. Cases that never run have boxes of their own.
 func (f *folder) cases(above int) {
 	for b := range f.s.Blocks {
 		live, dead := f.casesOf(b)

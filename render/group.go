@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// Group is a set of blocks that readers take as one: the compares of a switch, a round
-// of an unrolled loop. FoldGroups draws it as one box.
+// Group is a set of blocks that belong together for a reader: the compares of a switch, a round of
+// an unrolled loop. FoldGroups draws it as one box.
 type Group struct {
 	Kind   string // of Folded: GroupCompares or GroupRounds
-	Text   string // what the box says of it: "switch (r7): 1000 cases in 998 compares"
+	Text   string // text of the box: "switch (r7): 1000 cases in 998 compares"
 	Blocks []int  // the first is the only way in
 	Each   int    // blocks of a round; 0 if it is no group of rounds
 	// Labels are those of edges that leave the group, by index in Scene.Edges: the

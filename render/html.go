@@ -48,8 +48,8 @@ func HTMLPages(title string, pages []Page) ([]byte, error) {
 	return p.HTML(title)
 }
 
-// Pages is a page of several programs under construction. It keeps what it needs of
-// each in a compressed form, so that the scenes need not be in memory at once.
+// Pages is a page of several programs under construction. It keeps the data of each in a compressed
+// form, so that the scenes need not be in memory at once.
 type Pages struct {
 	keys     []string
 	seen     map[string]bool
@@ -101,8 +101,8 @@ func (p *Pages) HTML(title string) ([]byte, error) {
 	}), nil
 }
 
-// fill puts texts into the places of a template, "{{name}}". Each part is put in once:
-// what looks like a place in a text stays what it is.
+// fill puts texts into the places of a template, "{{name}}". A text that contains such a place is
+// not filled again.
 func fill(template string, texts map[string]string) []byte {
 	size := len(template)
 	for _, t := range texts {
@@ -126,7 +126,7 @@ func (p *Pages) key(title string) string {
 	if p.seen == nil {
 		p.seen = map[string]bool{}
 	}
-	// A select's values come without the spaces around them.
+	// A select's values lose the spaces around them.
 	name := strings.Join(strings.Fields(visible.Text(title)), " ")
 	key := name
 	for n := 2; p.seen[key] || key == ""; n++ {
@@ -139,8 +139,7 @@ func (p *Pages) key(title string) string {
 // windowBlocks is the number of blocks above which a program is windowed.
 const windowBlocks = 600
 
-// windowed reports whether a browser gets a scene's blocks only near the
-// window.
+// windowed reports whether a browser gets only those of a scene's blocks that are near the window.
 func windowed(s *Scene) bool { return len(s.Blocks) > windowBlocks }
 
 // pageScript joins the files of the page's script into one function.

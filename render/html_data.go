@@ -8,7 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/render/display"
 )
 
-// pageData is what the page's script knows of a program as soon as it shows it:
+// pageData is the part of a program that the page's script reads when it shows the program:
 // places, edges and marks. Lists of numbers are flat, several numbers an
 // element as the comments say, because a browser reads 100,000 numbers in the
 // time of 5,000 objects. All strings are Visible.
@@ -63,9 +63,9 @@ type pageData struct {
 	Far *farData `json:"far,omitempty"` // for windowed programs
 }
 
-// steps is a flat list of numbers, by of them an element. JSON has of each but those
-// of the first element the difference to the one in the element before, which
-// compresses better: most grow by little. The script undoes it (values).
+// steps is a flat list of numbers, by of them an element. In JSON all but the first element are
+// differences from the element before, which compress better because most numbers grow slowly. The
+// script undoes it (values).
 type steps struct {
 	by   int
 	list []int
@@ -314,8 +314,8 @@ func (p *payloads) addLines(s *Scene) {
 	p.addNumbers("lines", 0, out)
 }
 
-// addCode writes what instructions become: of each piece of code block, slot, original
-// slot, state, text and number of x86 instructions; of each of these byte and text.
+// addCode writes the code of the instructions: of each piece of code block, slot, original slot,
+// state, text and number of x86 instructions; of each of these byte and text.
 func (p *payloads) addCode(s *Scene) {
 	n := 0
 	for i := range s.Code {

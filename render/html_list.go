@@ -40,8 +40,7 @@ type texts struct {
 	list  []string
 }
 
-// column gives the numbers of texts that often repeat the one before, as names of
-// files do.
+// column gives the numbers of texts that often repeat the text before, such as file names.
 type column struct {
 	*texts
 	last   string
@@ -126,7 +125,7 @@ func (w *listWriter) bytes() (text, items []byte) {
 	return text, w.out
 }
 
-// item writes an item; of a group that only stands for something, those in it.
+// item writes an item; of a group without a look of its own, only the items in it.
 func (w *listWriter) item(it *display.Item) {
 	switch {
 	case it.Box != nil:
@@ -193,7 +192,7 @@ func (w *listWriter) group(it *display.Item) {
 	}
 }
 
-// shown is the number of items that item writes for some.
+// shown is the number of items that item writes for a list.
 func shown(items []display.Item) int {
 	n := 0
 	for i := range items {

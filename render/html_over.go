@@ -1,16 +1,15 @@
 package render
 
-// A page shows a large program folded first: loops, chains, regions and functions are
-// a box each, and so are rounds that are alike and the compares of a switch. The
-// whole program is there, too, and opens at any of its blocks. This file makes the
-// folded drawing.
+// A page shows a large program folded first: loops, chains, regions, functions, similar rounds and
+// the compares of a switch are one box each. The page also has the whole program, which opens at
+// any of its blocks. This file makes the folded drawing.
 
 // overviewBoxes is the number of boxes that a window shows at a readable size, or
 // nearly so.
 const overviewBoxes = 120
 
 // overviewAbove is the number of boxes above which a program is shown folded into
-// overviewBoxes: in a window, names and lines of more lie on each other.
+// overviewBoxes: with more, names and lines overlap in a window.
 const overviewAbove = 2 * overviewBoxes
 
 // overData is the folded drawing of a program: the places of boxes, and which box each
@@ -25,12 +24,12 @@ func overview(s *Scene) (*Scene, []int) {
 	folded, into := FoldGroups(s)
 	if len(folded.Blocks) > overviewAbove {
 		again, box := FoldInto(folded, overviewBoxes)
-		folded, into = again, through(into, box)
+		folded, into = again, boxThrough(into, box)
 		if len(folded.Blocks) > overviewBoxes {
 			f := newFolder(folded)
 			f.parts(overviewBoxes)
 			folded, box = f.scene()
-			into = through(into, box)
+			into = boxThrough(into, box)
 		}
 	}
 	if len(folded.Blocks) == len(s.Blocks) {
@@ -39,8 +38,8 @@ func overview(s *Scene) (*Scene, []int) {
 	return folded, into
 }
 
-// through returns the box of each block after its box has become part of another.
-func through(into, box []int) []int {
+// boxThrough returns the box of each block after its box has become part of another.
+func boxThrough(into, box []int) []int {
 	out := make([]int, len(into))
 	for b, i := range into {
 		out[b] = box[i]

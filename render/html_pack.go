@@ -43,8 +43,7 @@ func (p *payloads) addNumbers(kind string, number int, n numbers, head ...[]byte
 	p.packer.spare = n.out
 }
 
-// numbers starts a list of numbers in the memory of the one that was written last. No
-// other list may be under way.
+// numbers starts a list of numbers in the memory of the last list, which must be finished.
 func (p *payloads) numbers() numbers { return numbers{p.packer.spare[:0]} }
 
 // table returns an empty table in the memory of the last one, for n numbers.

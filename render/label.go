@@ -67,8 +67,8 @@ func (d *drawing) label(w *Wire, e *Edge) {
 	}
 }
 
-// A label at the start of a line is so far beside it and below the box, and so high. Level
-// lines keep so much more from a box with labels below and above.
+// A label at the start of a line is so far beside the line and below the box, and so high. Level
+// lines keep so much more distance from a box with labels below and above.
 const (
 	labelBelow  = 4
 	labelAbove  = 2
@@ -77,8 +77,8 @@ const (
 	startHigh   = 8
 )
 
-// labelRooms returns what lines keep more from the sides of each block that have labels:
-// the upper one of cases, the lower one of branches.
+// labelRooms returns the extra distance of lines from the sides of each block that have labels: the
+// upper side of cases, the lower one of branches.
 func labelRooms(s *Scene) (above, below map[int]int) {
 	above, below = map[int]int{}, map[int]int{}
 	for i := range s.Edges {
@@ -95,8 +95,8 @@ func labelRooms(s *Scene) (above, below map[int]int) {
 	return above, below
 }
 
-// besideStart returns where the label at the start of a line goes: to the side where no line
-// and no other label is, or farther down along the line.
+// besideStart returns the place of the label at the start of a line: the side without another line
+// or label, or farther down along the line.
 func (d *drawing) besideStart(w *Wire, width int) (Pt, display.Anchor) {
 	p := w.Points[0]
 	sides := []display.Anchor{display.Start, display.End}
@@ -132,8 +132,8 @@ func besides(x, y int, side display.Anchor) Pt {
 	return Pt{x + startBeside, y}
 }
 
-// neighbour returns how far at the right of a line, or below 0 at the left, the next one
-// of its block starts, 0 without another.
+// neighbour returns how far right of a line the next line of its block starts; it is negative for a
+// line at the left, and 0 if there is none.
 func (d *drawing) neighbour(w *Wire) int {
 	nearest := 0
 	for _, i := range d.wires[d.scene.Edges[w.Edges[0]].From] {
@@ -145,8 +145,8 @@ func (d *drawing) neighbour(w *Wire) int {
 	return nearest
 }
 
-// labelRoom returns how many lines of a label fit above the end of an edge, at most so
-// many: boxes beside it may come near.
+// labelRoom returns how many lines of a label fit above the end of an edge, at most so many: other
+// boxes may be near.
 func (d *drawing) labelRoom(p Pt, atLeft bool, most int) int {
 	if most <= 1 {
 		return 1

@@ -17,9 +17,8 @@ var (
 	liveDarkCSS string
 )
 
-// theme is how pictures look. Colour has a meaning or is not there, and position,
-// line or a word says the same again: kinds of edge differ in dashes and heads, and
-// blocks that are not reached are hatched.
+// theme is the look of pictures. Colour carries meaning, and position, line or a word repeats that
+// meaning: kinds of edge differ in dashes and heads, and unreached blocks are hatched.
 var theme = sync.OnceValue(func() *display.Theme {
 	return &display.Theme{
 		Font: pictureFont, Live: liveCSS, LiveDark: liveDarkCSS,
@@ -63,7 +62,7 @@ var textLooks = []display.Look{
 	{Class: "badtext", Fill: inkBad, Bold: true},
 	{Class: "good", Fill: inkGood, Bold: true},
 	{Class: "state", Fill: inkWarn, Bold: true},
-	{Class: "loopname", Fill: inkText, Size: 10}, // on many loops in each other
+	{Class: "loopname", Fill: inkText, Size: 10}, // for deeply nested loops
 	{Class: "lab", Fill: inkNote, Size: 11, Halo: true, Stroke: inkPale, Width: 3},
 	{Class: "visits", Bold: true},
 	{Class: "ref", Fill: inkTaken},

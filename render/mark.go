@@ -17,7 +17,7 @@ var markSigns = [...]struct{ mark, sign, meaning, class string }{
 	{MarkCycle, "○", "on the shortest cycle back", MarkMoved},
 }
 
-// markText is what a block's head says of its mark.
+// markText is the text of a mark in a block's head.
 func markText(mark string) string {
 	if mark == "" {
 		return ""
@@ -35,7 +35,7 @@ func markSign(mark string) string {
 	return "*"
 }
 
-// markMeaning is what the legend says of one of markSigns.
+// markMeaning is the text of one of markSigns in the legend.
 func markMeaning(mark string) string {
 	for _, m := range markSigns {
 		if m.mark == mark {
@@ -46,7 +46,7 @@ func markMeaning(mark string) string {
 }
 
 // markClass returns the style sheet's class of a mark with a space in front,
-// "" without one. Words from elsewhere share a class: they may hold anything.
+// "" without one. Words that are not known here share a class, because they may hold anything.
 func markClass(mark string) string {
 	if mark == "" {
 		return ""

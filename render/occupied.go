@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// occupied knows where lines run, level and upright, and where the labels at the block at
-// hand are.
+// occupied records where lines run, level and upright, and where the labels of the current block
+// are.
 type occupied struct {
 	level, upright []stretch // by place and start, disjoint
 	labels         []Rect
@@ -48,8 +48,7 @@ func joined(s []stretch) []stretch {
 	return out
 }
 
-// touches reports whether one of some stretches, between two places, has a part between
-// two others.
+// touches reports whether one of the stretches at a place in from..to overlaps lo..hi.
 func touches(s []stretch, from, to, lo, hi int) bool {
 	after := func(s stretch, at int) int { return cmp.Compare(s.at, at) }
 	for i, _ := slices.BinarySearchFunc(s, from, after); i < len(s) && s[i].at <= to; {
@@ -64,7 +63,7 @@ func touches(s []stretch, from, to, lo, hi int) bool {
 	return false
 }
 
-// clear reports whether no line and no label is in a place, or touches it.
+// clear reports whether no line and no label overlaps or touches a rectangle.
 func (o *occupied) clear(r Rect) bool {
 	for _, l := range o.labels {
 		if r.X <= l.X+l.W && l.X <= r.X+r.W && r.Y <= l.Y+l.H && l.Y <= r.Y+r.H {
@@ -74,8 +73,8 @@ func (o *occupied) clear(r Rect) bool {
 	return !touches(o.level, r.Y, r.Y+r.H, r.X, r.X+r.W) && !touches(o.upright, r.X, r.X+r.W, r.Y, r.Y+r.H)
 }
 
-// take notes a label of the block at hand.
+// take records a label of the current block.
 func (o *occupied) take(r Rect) { o.labels = append(o.labels, r) }
 
-// next goes on to another block.
+// next begins another block.
 func (o *occupied) next() { o.labels = o.labels[:0] }

@@ -4,9 +4,8 @@ import "github.com/bpfcfg/bpfcfg/render/layered"
 
 // shelve puts functions side by side on shelves, in order, and returns the size
 // of all. Shelves end where the drawing would become wider than maxWidth; 0 means
-// the width of the widest function or of a square half as wide again as high,
-// whichever is more. Below a function that is lower than its shelf there is room
-// for those that follow, if they are no wider.
+// the width of the widest function or of a square half as wide again as high, whichever is more.
+// The next functions go below a function that is lower than its shelf if they are no wider.
 func shelve(fs []*placed, maxWidth int) (w, h int) {
 	if maxWidth == 0 {
 		var area int64

@@ -112,7 +112,7 @@ type placed struct {
 	hubs   []Hub
 	nodes  []Node
 	p      Placed
-	again  bool // edges were given up that its boxes do not know of
+	again  bool // edges lost their lines, and the boxes do not show it yet
 	head   int  // height of the function's name; 0 without a frame
 	pad    int  // around the blocks
 	w, h   int  // of the frame
@@ -134,10 +134,9 @@ func placeFuncs(ctx context.Context, s *Scene, opt PlaceOptions, l *Placement) (
 	if !opt.AllLines {
 		l.Given = s.stubs(opt.Detail.limits().stubIns)
 	}
-	// A first placement shows which edges get no line; boxes then have references
-	// for them, which changes their sizes, and may cost another edge its line.
-	// Each round but the last adds an edge to the list. Functions without new
-	// ones stay as they are.
+	// A first placement shows which edges get no line. Boxes then show references for them, which
+	// changes their sizes and may cost another edge its line. Each round but the last adds an edge
+	// to the list. Functions without new ones stay as they are.
 	for more := true; more; {
 		b := newFuncBuilder(newViewer(s, opt.Detail, l.Given), l.rows)
 		more = false
@@ -217,7 +216,7 @@ func (fb *funcBuilder) place(
 	title := textWidth(min(name, 80)+34) + 2*funcPad
 	if fb.v.lim.figure {
 		title = textWidth(min(name, 40)+2) + 2*funcPad
-		if len(fb.v.scene.Funcs) == 1 { // the picture has its name
+		if len(fb.v.scene.Funcs) == 1 { // the title of the picture is its name
 			p.head, p.pad, title = 0, 0, 0
 		}
 	}
@@ -288,8 +287,8 @@ func (fb *funcBuilder) edge(i, from, to int) layered.Edge {
 		le.Class = 5
 	}
 	if e.Dead {
-		// Dead edges run apart from live ones, also out of a jump's fan; of the
-		// thousand ways of a switch they have a trunk of their own.
+		// Dead edges run apart from live ones, even from one jump: those of a large switch have a
+		// trunk of their own.
 		le.Fan = e.Kind == Compared
 		le.Class += classes / 2
 	}

@@ -106,10 +106,10 @@ type Step struct {
 	Y      int `json:"y"`
 }
 
-// Arc is a jump inside the strip: from (X, Y0) over to the rail at X+Bulge,
-// along it, and back to (X, Y1). Jumps of one kind to one target share a rail.
-// On it, another jump's line goes on at Stem; that with Stem at Y1 has the head.
-// All zero for one that is drawn otherwise.
+// Arc is a jump inside the strip: from (X, Y0) over to the rail at X+Bulge, along it, and back to
+// (X, Y1). Jumps of one kind to one target share a rail. On it, another jump's line continues at
+// Stem; the jump whose Stem is Y1 has the head. All fields are zero for a jump that is drawn
+// otherwise.
 type Arc struct {
 	X     int `json:"x"`
 	Y0    int `json:"y0"`
@@ -164,7 +164,7 @@ type PlaceOptions struct {
 	// Columns lets machine code that is much higher than the graph go on in columns. Pages
 	// have no columns.
 	Columns bool
-	// AllLines draws every edge as a line, also those to blocks to which many lead.
+	// AllLines draws every edge as a line, even those to blocks with many edges in.
 	AllLines bool
 	// Progress, if not nil, is called as the work goes on: done of total parts,
 	// phase naming the step at hand. Total stays the same and done never goes

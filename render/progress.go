@@ -6,14 +6,14 @@ const progressTotal = 1000
 // progressBar adds the progress of the functions up to that of the scene. Each
 // counts by its number of blocks.
 type progressBar struct {
-	report func(phase string, done, total int) // nil: nobody listens
+	report func(phase string, done, total int) // nil: no progress is wanted
 	blocks int                                 // of the scene
 	before int                                 // blocks of the functions begun before
 	last   int
 }
 
-// part returns what the next function, of n blocks, reports to; nil when
-// nobody listens.
+// part returns the function to which the next function, of n blocks, reports; nil if no progress is
+// wanted.
 func (b *progressBar) part(n int) func(phase string, done, total int) {
 	if b.report == nil {
 		return nil

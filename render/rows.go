@@ -341,7 +341,7 @@ func (v *viewer) boxSize(rows []row) (w, h int) {
 	return w, headRow + rowHeight*(len(rows)-1) + 5
 }
 
-// viewer is a scene with what both placing and drawing need to know of it.
+// viewer is a scene with indexes for placing and drawing it.
 type viewer struct {
 	scene    *Scene
 	lim      limits
@@ -356,8 +356,7 @@ type viewer struct {
 	decides   map[int]bool  // blocks that end with a branch or an indirect jump
 }
 
-// newViewer indexes the scene. Edges in given have no line although they
-// could.
+// newViewer indexes the scene. Edges in given got no line from the engine.
 func newViewer(s *Scene, d Detail, given []int) *viewer {
 	v := &viewer{scene: s, lim: d.limits(), slotCols: 1, given: map[int]bool{}, stubsInto: map[int][]int{},
 		isCase: map[int]bool{}, decides: map[int]bool{}}
@@ -408,8 +407,8 @@ func (v *viewer) drawn(i int) bool {
 	return e.To != Outside && !crossing(e.Kind) && v.scene.Blocks[e.From].Func == v.scene.Blocks[e.To].Func && !v.given[i]
 }
 
-// quiet reports whether the edge is not shown at all: a function's
-// callers say where it returns to.
+// quiet reports whether the edge is not shown at all: a function's callers show where it returns
+// to.
 func (v *viewer) quiet(i int) bool {
 	e := &v.scene.Edges[i]
 	return e.Kind == Return && (e.To == Outside || v.scene.Blocks[e.From].Func != v.scene.Blocks[e.To].Func)

@@ -16,15 +16,14 @@ type Scene struct {
 	Tables []Table
 	Image  *Image // nil: there is no layout half
 
-	// Counted says what the counts of the blocks are, "visits in run.log"; empty
-	// without.
+	// Counted names the counts of the blocks, "visits in run.log"; empty without counts.
 	Counted string
 
-	// Checked says what comparisons found no difference, "control flow of the
-	// machine code"; empty when none was made or one found something.
+	// Checked names what was compared without a difference, "control flow of the machine code";
+	// empty if nothing was compared or a difference was found.
 	Checked string
-	// Refused says why the kernel does not take the program, empty when nothing
-	// known speaks against it: then nothing of the picture is called verified.
+	// Refused says why the kernel refuses the program, empty if no reason is known. A refused
+	// program is never called verified.
 	Refused string
 	// Unsure lists what keeps Checked from being a proof, "2 instructions not
 	// predicted".
@@ -33,15 +32,14 @@ type Scene struct {
 	Notes      []string // remarks below the picture
 	Mismatches []string // what a comparison found different; drawn as a warning
 
-	// Aside is what else there is to tell of the program, which pages show beside it.
+	// Aside is more information about the program, which pages show beside it.
 	Aside []Section
 
-	// Code is what the instructions of Blocks become, in the order of the machine
-	// code. It may be left out.
+	// Code is the machine code of the instructions in Blocks, in the order of the machine code. It
+	// may be left out.
 	Code []Code
 
-	// Findings are what a checker has to say of the program, the worst first. Pages
-	// show them.
+	// Findings are the results of a checker, the worst first. Pages show them.
 	Findings []Finding
 
 	// Facts may be nil. Only pages of HTML show them.
@@ -56,14 +54,14 @@ type Scene struct {
 	Before *Image
 }
 
-// What Mark fields say. A word that is none of these is drawn all the same.
+// The values of Mark fields. A word that is none of these is drawn all the same.
 const (
 	MarkAdded    = "added"    // the newer version alone has it
 	MarkRemoved  = "removed"  // the older version alone has it
 	MarkChanged  = "changed"  // it does something else
 	MarkMoved    = "moved"    // it does the same at another place
 	MarkMismatch = "mismatch" // machine code and bytecode, or prediction and kernel, disagree
-	MarkWay      = "way"      // on a way that is asked for
+	MarkWay      = "way"      // on a path that was asked for
 	MarkAlways   = "always"   // on every way there, or the place itself
 	MarkCycle    = "cycle"    // on a cycle from there back
 )
@@ -83,21 +81,21 @@ type Block struct {
 
 	Reachable  bool // some execution may reach it
 	Configured bool // not reachable, but with other values of the program's configuration it may be
-	Maybe      bool // reachable as far as the analysis can tell, and the kernel may know better
+	Maybe      bool // reachable according to the analysis, but the kernel may know better
 	LoopDepth  int  // number of loops that contain it
 	LoopHeader bool // a back edge leads to it
 	Entry      bool // first block of its function
 	Exit       bool // ends with exit
-	Landing    bool // a landing pad: an exception that a callee throws goes on here
+	Landing    bool // a landing pad: control continues here after a callee throws an exception
 
 	// Status says of an indirect jump or call at the end how well its targets
 	// are known: "exact", "over-approximate", "unresolved"; else empty.
 	Status string
-	// Reason is a sentence on Status, or on why the block is unreachable.
+	// Reason is a sentence about Status, or why the block is unreachable.
 	Reason string
 
-	// Count is how often the block was visited, where something counted: runs,
-	// or walks of a verifier. It is drawn after the name and as a tint.
+	// Count is how often the block was visited, if it was counted: in runs, or in walks of a
+	// verifier. It is drawn after the name and as a tint.
 	Count *uint64
 	// CountBefore is the count in an older version of the program.
 	CountBefore *uint64
@@ -108,7 +106,7 @@ type Block struct {
 	// legend, empty for none; Why is a sentence on it.
 	Mark string
 	Why  string
-	// Details is what more there is to tell. Only pages of HTML show it.
+	// Details is more information. Only pages of HTML show it.
 	Details []Section
 }
 
@@ -134,12 +132,12 @@ type Finding struct {
 // that is empty. Both are numbers of Facts.Text.
 type Fact struct{ Place, Text int }
 
-// Facts tell what is known at the start of blocks.
+// Facts holds what is known at the start of blocks.
 type Facts interface {
-	// Changes returns, for each state that is kept apart at the start of a block, what
-	// differs from its base: the state of the same number of the last block told that has
-	// states, or the state told before if that has fewer. The first after Reset is told whole.
-	// The answer is good until the next one.
+	// Changes returns, for each separate state at the start of a block, the differences from its
+	// base: the state of the same number of the last block returned that has states, or the
+	// previous state if that block has fewer. The first state after Reset is complete. The result
+	// is valid until the next call.
 	Changes(block int) [][]Fact
 	Reset()
 	// Text returns the text of a number, from 0 on. That of 0 is empty.
@@ -212,8 +210,8 @@ const (
 	Compared    EdgeKind = "compare" // out of a box that stands for the compares of a switch
 )
 
-// chooses reports whether edges of the kind are the ways of a switch: they hang from
-// one trunk, and have the values at their heads.
+// chooses reports whether edges of the kind are the cases of a switch: they share a trunk, and have
+// the values at their heads.
 func (k EdgeKind) chooses() bool { return k == Indirect || k == Compared }
 
 // Outside is the To of an edge that leads to no block of the scene: targets
@@ -230,7 +228,7 @@ type Edge struct {
 	Dead  bool     // proved never taken
 	Maybe bool     // may be taken, without a proof that it is
 	Mark  string   // MarkAdded, MarkRemoved or empty
-	Count *uint64  // how often control passed along it, where something counted
+	Count *uint64  // how often control passed along it, if it was counted
 	Back  bool     // the target dominates the source
 }
 
@@ -240,7 +238,7 @@ type Table struct {
 	Kind    string // "jump-table", "call-table"
 	Jumps   []int  // blocks whose last instruction selects from it
 	Range   string // index range in words: "0..14 of 15", empty when unknown
-	Bias    *int   // what to add to an index for the C value of its case; nil: not known
+	Bias    *int   // what to add to an index to get the C value of its case; nil if not known
 	Entries []TableEntry
 }
 
@@ -271,7 +269,7 @@ type ByteMark struct {
 	Kind   ByteMarkKind
 	Offset int
 	Len    int
-	Text   string // what there is to say, may be empty
+	Text   string // explanation, may be empty
 }
 
 // ByteMarkKind says why bytes are marked.

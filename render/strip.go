@@ -193,7 +193,7 @@ func (l *Placement) tableWidth(s *Scene, rows []tableLine) int {
 	return c.width()
 }
 
-// middle returns the mean height of what the rows of a table point to.
+// middle returns the mean height of the targets of a table's rows.
 func (st *Strip) middle(rows []tableLine) int {
 	sum, n := 0, 0
 	for _, r := range rows {
@@ -226,9 +226,9 @@ func (l *Placement) aimTable(s *Scene, t int) {
 	}
 }
 
-// placeLinks ties each block to its first piece with a line through the
-// gutter: of the older image, if that has one. The ends on the left are in the
-// order of the blocks' places, moved apart as little as their names need.
+// placeLinks ties each block to its first piece with a line through the gutter: of the older image,
+// if that has one. The left ends are in the order of the blocks' places, and only as far apart as
+// their names need.
 func (l *Placement) placeLinks(s *Scene) {
 	st := l.Strip
 	if len(l.Funcs) == 0 {

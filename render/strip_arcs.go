@@ -65,8 +65,8 @@ func (st *Strip) rails(s *Scene) []rail {
 const columnGap = 24
 
 // placeArcs draws the jumps on the right of each column, and returns the right side of
-// all. Those of one kind to one target run together on a rail, as fifty branches to one
-// exit would be a blot; short rails are near the strip, longer ones around them. Jumps
+// all. Those of one kind to one target run together on a rail, because fifty separate lines to one
+// exit could not be read; short rails are near the strip, longer ones around them. Jumps
 // for which maxLanes are not enough have no line.
 //
 // An indirect jump by way of a table has no arc: it has a line to the table,

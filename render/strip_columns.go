@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// A strip that is much higher than the graph goes on at the top, like the text of a
-// newspaper. Columns end between pieces. A jump into another column runs to the edge of
-// its own, and comes in at the edge of the other.
+// A strip that is much higher than the graph goes on at the top, like the text of a newspaper.
+// Columns end between pieces. A jump into another column runs to the edge of its own, and enters at
+// the edge of the other.
 
 const (
 	cellLeast   = 12   // height of a piece that has room for its name

@@ -9,8 +9,8 @@ import (
 
 // stubs returns the edges that are drawn as pills: branches and gotos to blocks to
 // which many lead. A bundle of lines to a common exit runs across the whole picture,
-// and tells less than a pill at each that names the exit. What a comparison marks, and
-// the way from the block right before, stay lines.
+// and is less clear than a pill that names the exit at each. Edges that a comparison marks, and
+// those from the block directly before, stay lines.
 func (s *Scene) stubs(many int) []int {
 	into := map[int][]int{}
 	for i := range s.Edges {
@@ -30,8 +30,8 @@ func (s *Scene) stubs(many int) []int {
 	return out
 }
 
-// waysIn returns a row that names the blocks with pills that lead to a block, "" and
-// false when those are few.
+// waysIn returns a row that names the blocks with pills that lead to a block, and false if there
+// are few.
 func (v *viewer) waysIn(b int) (row, bool) {
 	list := v.stubsInto[b]
 	if len(list) < v.lim.stubIns {

@@ -49,7 +49,7 @@ func tableRows(t *Table) []tableLine {
 	return rows
 }
 
-// bias returns what turns an index into what tables show.
+// bias returns the number to add to an index for display.
 func (t *Table) bias() int {
 	if t.Bias == nil {
 		return 0
@@ -57,7 +57,7 @@ func (t *Table) bias() int {
 	return *t.Bias
 }
 
-// head says what the rows of a table begin with, and how much of it is used.
+// head explains the first column of a table, and how many of its entries are selected.
 func (t *Table) head() string {
 	used := fmt.Sprintf("%d of %d selected", selectedEntries(t), len(t.Entries))
 	if n := len(t.Entries); selectedEntries(t) == n {
@@ -110,8 +110,8 @@ func (l *limits) stageNames() [3]string {
 	return [3]string{"BPF", "xlated", "x86"}
 }
 
-// stages returns where a row leads to in the program, after the verifier's rewrites
-// and in the machine code. In a figure it says too that nothing leads there.
+// stages returns where a row leads to in the program, after the verifier's rewrites and in the
+// machine code. In a figure it also says that nothing leads there.
 func (l *limits) stages(r *tableLine) [3]string {
 	out := [3]string{"–", "–", "–"}
 	if r.block == Outside {
