@@ -44,7 +44,7 @@ needed, and nothing is downloaded. See docs/ask.md.
 The exit status is 1 if a kernel refuses a program and 3 if a program got no answer.`
 }
 
-// machines returns the machines that flags name.
+// machines returns the machines that the flags name.
 func machines(vm, uml []string) []ask.Machine {
 	var out []ask.Machine
 	for _, f := range vm {
@@ -103,9 +103,9 @@ func (c *askCmd) Run(std streams, p *process) error {
 	return worse(failed, t.status())
 }
 
-// outputs returns for each machine the file that its answers are saved in, empty for
-// none. Of several, each has a file in a directory, called as the machine's file; where
-// two have the same name, the directories that contain them distinguish them.
+// outputs returns for each machine the file in which its answers are saved, empty for none. With
+// several machines, each has a file in a directory, named after the machine's file; if two have the
+// same name, the directories that contain them distinguish them.
 func (c *askCmd) outputs(list []ask.Machine) []string {
 	out, taken := make([]string, len(list)), map[string]int{}
 	for i, m := range list {
@@ -128,8 +128,7 @@ func (c *askCmd) outputs(list []ask.Machine) []string {
 	return out
 }
 
-// absolute returns a path from the root, or the path itself where the working directory
-// is not known.
+// absolute returns a path from the root, or the path itself if the working directory is not known.
 func absolute(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		return abs
@@ -150,7 +149,7 @@ func (c *askCmd) machine(std streams, p *process, m ask.Machine, work ask.Work, 
 	}
 	a.Tell = func(text string) { progressText(std.err, text) }
 	t.begin(m)
-	var asked error // not what is wrong with the file
+	var asked error // of the kernel, not of the file
 	run := func(keep func(*record.Record) error) error {
 		defer p.hold()()
 		asked = a.Run(p, work, func(r *record.Record) error {
@@ -198,7 +197,7 @@ type askKernel struct {
 	Programs []askProgram `json:"programs"`
 }
 
-// askProgram is the answer of a kernel on one program.
+// askProgram is the answer of a kernel about one program.
 type askProgram struct {
 	Name     string             `json:"name"`
 	Answer   string             `json:"answer"` // accepted, refused or not answered
@@ -264,7 +263,7 @@ func (t *askTally) record(r *record.Record) error {
 	return nil
 }
 
-// take takes over what a result holds.
+// take copies the content of a result.
 func (p *askProgram) take(res *record.Result) {
 	if res.Load != nil {
 		p.Log = res.Load.Log
@@ -306,7 +305,7 @@ func (t *askTally) text(p *askProgram) error {
 	return err
 }
 
-// status prints the sum and returns the error that decides the exit status.
+// status prints the counts and returns the error that decides the exit status.
 func (t *askTally) status() error {
 	if t.cmd.Format == "text" {
 		fmt.Fprintf(t.out, "%d accepted, %d refused, %d not answered\n", t.accepted, t.refused, t.unanswered)

@@ -17,8 +17,8 @@ type machineFlags struct {
 	Stall  time.Duration `help:"Give up when the kernel does not answer for this time (default: 5m)." placeholder:"TIME"`
 }
 
-// asker returns how to ask a machine. Programs are adapted (CO-RE) to the first of
-// the files of types, where --btf names one, instead of the kernel's own.
+// asker returns how to ask a machine. Programs are adapted (CO-RE) to the first of the files of
+// types if --btf names one, else to the kernel's own types.
 func (f *machineFlags) asker(m ask.Machine, types []string) (ask.Asker, error) {
 	a := ask.Asker{Machine: m, QEMU: f.QEMU, CPU: f.CPU, Append: f.Append, Memory: f.Memory, Stall: f.Stall}
 	if f.Memory < 0 || f.Stall < 0 {

@@ -89,7 +89,7 @@ func (c *checkCmd) Run(std streams, p *process) error {
 	return c.finish(std, p, r)
 }
 
-// prepare judges the command line and reads what the check depends on.
+// prepare checks the command line and reads the files that the check depends on.
 func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 	if len(c.Input) == 0 {
 		return nil, usagef("check needs an input: an object or a directory")
@@ -132,10 +132,10 @@ func (c *checkCmd) prepare(std streams) (*checkRun, error) {
 	return run, nil
 }
 
-// defaultPolicy is read when it is there.
+// defaultPolicy is read if it exists.
 const defaultPolicy = ".bpfcfg.yaml"
 
-// readPolicy reads the policy file and adds what the flags ask for.
+// readPolicy reads the policy file and adds the requirements of the flags.
 func (c *checkCmd) readPolicy() (*policy.Policy, error) {
 	p, err := loadPolicy(c.Config)
 	if err != nil {
@@ -150,7 +150,7 @@ func (c *checkCmd) readPolicy() (*policy.Policy, error) {
 	return p, nil
 }
 
-// loadPolicy reads a policy file: the default one, if it is there, for "".
+// loadPolicy reads a policy file; "" stands for the default one, if it exists.
 func loadPolicy(file string) (*policy.Policy, error) {
 	if file == "" {
 		if _, err := os.Stat(defaultPolicy); err == nil {
@@ -196,10 +196,10 @@ func (o *outputFlags) failOn() check.Level {
 	return check.Level(o.FailOn)
 }
 
-// detailed returns which findings are written with all that is known of them:
-// what JSON and SARIF hold of each, the other formats hold of those that they list.
+// detailed returns which findings are written with all details: JSON and SARIF have the details
+// of every finding, the other formats only of those that they list.
 func (o *outputFlags) detailed() func(*report.Finding) bool {
-	outs, _ := o.outputs() // prepare asked before
+	outs, _ := o.outputs() // prepare has handled the error
 	if slices.ContainsFunc(outs, func(out output) bool { return out.format == "json" || out.format == "sarif" }) {
 		return func(*report.Finding) bool { return true }
 	}
@@ -276,7 +276,7 @@ func (o *outputFlags) outputs() ([]output, error) {
 	return out, nil
 }
 
-// finish writes the report in all formats and returns what it comes to.
+// finish writes the report in all formats and returns the error that decides the exit status.
 func (o *outputFlags) finish(std streams, p *process, r *report.Report) error {
 	outs, err := o.outputs()
 	if err != nil {
@@ -325,8 +325,7 @@ func (o *outputFlags) write(stdout io.Writer, p *process, r *report.Report, out 
 	return p.writeFunc(out.file, func(w io.Writer) error { return report.Write(w, out.format, r, opt) })
 }
 
-// appendSummary appends to the job summary of GitHub Actions, where there is
-// one.
+// appendSummary appends to the job summary of GitHub Actions, if there is one.
 func appendSummary(text string) error {
 	file := os.Getenv("GITHUB_STEP_SUMMARY")
 	if file == "" {

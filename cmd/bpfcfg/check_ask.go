@@ -10,8 +10,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/report"
 )
 
-// expect notes what kernels will be asked about, so that each is started once.
-func (c *checkRun) expect() {
+// planKernels lists the programs for the kernels that will be asked, so that each kernel is started
+// once.
+func (c *checkRun) planKernels() {
 	for _, m := range c.machines {
 		for _, f := range c.inputs.Files {
 			file, _, _ := object.Split(f.Name)
@@ -21,9 +22,8 @@ func (c *checkRun) expect() {
 	c.std.opener.Guests.Expect(c.inputs.Files)
 }
 
-// kernels adds to the programs of an object what the kernels say that are to be
-// asked. A refusal is a finding, unless there is an error already: that will be
-// what the kernel refuses.
+// kernels adds the verdicts of the kernels that are asked to the programs of an object. A refusal
+// is a finding, unless there is an error already: then that is probably what the kernel refuses.
 func (c *checkRun) kernels(name string, programs []*bytecode.Program, out []report.Program) error {
 	for _, m := range c.machines {
 		file, _, _ := object.Split(name)

@@ -22,8 +22,8 @@ func (f foundCode) addTo(j *check.Join) {
 	}
 }
 
-// deadCode adds what is dead in all copies, of all inputs, to the reports of the
-// inputs; those of other shards are nil.
+// deadCode adds the code that is dead in all copies, in all inputs, to the reports of the inputs;
+// those of other shards are nil.
 func (c *checkRun) deadCode(outs []*report.Input) {
 	if c.shards > 1 {
 		c.otherShards(outs)
@@ -43,7 +43,7 @@ func (c *checkRun) deadCode(outs []*report.Input) {
 	}
 }
 
-// addTo adds findings to a program's.
+// addTo adds findings to a program's findings.
 func (c *checkRun) addTo(p *report.Program, fs []check.Finding) {
 	p.Findings = append(p.Findings, c.findings(c.policy.For(p.Name).Levels(fs))...)
 	slices.SortStableFunc(p.Findings, func(a, b report.Finding) int {
@@ -64,7 +64,7 @@ func (c *checkRun) otherShards(outs []*report.Input) {
 		return
 	}
 	for i, f := range c.inputs.Files {
-		if outs[i] != nil || c.contents[i].err != nil || c.mine(i) {
+		if outs[i] != nil || c.contents[i].err != nil || c.inShard(i) {
 			continue
 		}
 		s, err := guard(func() (input.Source, error) { return c.std.opener.Open(f.Name, input.Selector{}) })

@@ -18,8 +18,8 @@ import (
 // allProfiles stands for all built-in profiles in --profile.
 const allProfiles = "all"
 
-// setProfiles looks up the profiles that --profile names, or without it the kernels
-// of the policy: one, or several that every program is checked for.
+// setProfiles looks up the profiles of --profile or, without it, of the policy: one, or several for
+// which every program is checked.
 func (c *checkRun) setProfiles(std streams, flag string) error {
 	kernels, err := lookupKernels(std, c.policy.Kernels)
 	if err != nil {
@@ -47,7 +47,7 @@ func (c *checkRun) setProfiles(std streams, flag string) error {
 	return nil
 }
 
-// onKernels checks one program for several kernels. What they have in common is done
+// onKernels checks one program for several kernels. Work that does not depend on the kernel is done
 // once.
 func (c *checkRun) onKernels(p *bytecode.Program, types *config.Types) (report.Program, *check.Code) {
 	out := report.Program{Name: p.Name, Section: p.Section, Insns: len(p.Insns), Findings: []report.Finding{}}
@@ -84,7 +84,7 @@ func (c *checkRun) onKernels(p *bytecode.Program, types *config.Types) (report.P
 	return out, code
 }
 
-// onProfile says what is known of a program on one kernel.
+// onProfile summarises a program on one kernel.
 func onProfile(a *pipeline.Analysis, fs []check.Finding) report.OnProfile {
 	o := report.OnProfile{Profile: a.Profile.Name, Verified: a.Profile.Verified(), Verdict: report.NotRefused, Insn: -1}
 	i := slices.IndexFunc(fs, func(f check.Finding) bool { return f.Level == check.Error && f.Kernel != "" })

@@ -8,9 +8,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/report"
 )
 
-// newFrom accepts the findings that the objects of an older build have. Objects are
-// matched by their path in the directory that is given on either side; an object given
-// by itself is the older version of the only input, whatever it is called.
+// newFrom accepts the findings that the objects of an older build have. Objects are matched by
+// their path in the directory that is given on either side; a single object is the older version of
+// the only input, whatever its name.
 func (c *checkCmd) newFrom(run *checkRun, r *report.Report, std streams) error {
 	if c.NewFrom == "" {
 		return nil
@@ -51,7 +51,7 @@ func (c *checkCmd) newFrom(run *checkRun, r *report.Report, std streams) error {
 	return nil
 }
 
-// roots returns how objects of either side are called when the sides are compared.
+// roots returns the functions that name the objects of either side for the comparison.
 func (c *checkCmd) roots() (old, now func(string) string, err error) {
 	one := func(string) string { return "object" }
 	side := func(arg string) (func(string) string, bool, error) {

@@ -41,7 +41,7 @@ type checkRun struct {
 	detailed      func(*report.Finding) bool // whether its path and related places are needed
 	found         []foundCode                // of each input
 	join          *check.Join                // of all of them
-	misused       *atomic.Pointer[error]     // an error of an input that is one of the command line
+	misused       *atomic.Pointer[error]     // an error of an input that counts as one of the command line
 }
 
 // all checks all inputs, several at a time, and returns the report in the order
@@ -53,7 +53,7 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 	c.found, c.join = make([]foundCode, len(files)), check.NewJoin()
 	var mu sync.Mutex
 	done, programs := 0, 0
-	c.expect()
+	c.planKernels()
 	next := make(chan int)
 	var wg sync.WaitGroup
 	for range min(c.jobs, len(files)) {
@@ -63,7 +63,7 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 				n := 0
 				if in != nil {
 					n = len(in.Programs)
-					in.Pack() // with thousands of inputs the findings are most of the memory
+					in.Pack() // with thousands of inputs, most of the memory holds findings
 				}
 				mu.Lock()
 				c.found[i].addTo(c.join)
@@ -101,7 +101,7 @@ func (c *checkRun) all(std streams) (*report.Report, error) {
 	slices.SortFunc(r.Passed, func(a, b report.Passed) int { return strings.Compare(a.Name, b.Name) })
 	failed := r.Count().FailedInputs > 0
 	if programs == 0 && !failed && c.shards == 1 {
-		return nil, inputError(fmt.Errorf("no program to check: %s", c.nothing(r)))
+		return nil, inputError(fmt.Errorf("no program to check: %s", c.noPrograms(r)))
 	}
 	if failed || c.shards > 1 {
 		return r, nil
@@ -130,8 +130,8 @@ func (c *checkRun) profileName() string {
 	return jit.DefaultProfile
 }
 
-// nothing returns the reason why there is no program to check.
-func (c *checkRun) nothing(r *report.Report) string {
+// noPrograms returns the reason why there is no program to check.
+func (c *checkRun) noPrograms(r *report.Report) string {
 	if sel := c.inputs.Selector; !sel.All() {
 		return "nothing in the inputs matches --prog " + sel.String()
 	}
@@ -152,7 +152,7 @@ func (c *checkRun) input(i int) (*report.Input, []input.Passed) {
 		if err := c.contents[i].err; err != nil {
 			return fail(err)
 		}
-		if !c.mine(i) {
+		if !c.inShard(i) {
 			return nil, nil
 		}
 	}
@@ -224,10 +224,10 @@ func (c *checkRun) types(s input.Source) *config.Types {
 
 // findings converts findings, with the details that the outputs need.
 func (c *checkRun) findings(fs []check.Finding) []report.Finding {
-	return report.Findings(fs, c.root, c.detailed) // details are most of a report
+	return report.Findings(fs, c.root, c.detailed) // most of a report is details
 }
 
-// objectFindings returns what there is to say of an object as a whole.
+// objectFindings returns the findings about an object as a whole.
 func (c *checkRun) objectFindings(s input.Source) []report.Finding {
 	fs := c.policy.For("").Levels(check.ObjectFindings(check.Object{Odd: s.Diags, Refused: s.Refused}))
 	if len(fs) == 0 {
@@ -248,8 +248,7 @@ func (c *checkRun) profileFor(s input.Source) (jit.Profile, error) {
 	return lookupProfile(c.std, jit.DefaultProfile)
 }
 
-// program checks one program. Of one that cannot be
-// analysed the code counts as alive.
+// program checks one program. If it cannot be analysed, its code counts as alive.
 func (c *checkRun) program(p *bytecode.Program, types *config.Types, prof jit.Profile) (report.Program, *check.Code) {
 	out := report.Program{Name: p.Name, Section: p.Section, Insns: len(p.Insns), Findings: []report.Finding{}}
 	code := check.Alive(p)
@@ -265,7 +264,7 @@ func (c *checkRun) program(p *bytecode.Program, types *config.Types, prof jit.Pr
 		}
 		var fs []check.Finding
 		fs, code = check.Program(a, set.Expect)
-		unwinds := (*rewrite.UnwindError)(nil) // what is not known of it is a finding
+		unwinds := (*rewrite.UnwindError)(nil) // the unknown part is a finding
 		if a.ImageErr != nil && !errors.Is(a.ImageErr, pipeline.ErrRewritten) && !check.Broken(fs) &&
 			!errors.As(a.ImageErr, &unwinds) {
 			err = fmt.Errorf("no machine code could be predicted: %w", a.ImageErr)
@@ -279,9 +278,9 @@ func (c *checkRun) program(p *bytecode.Program, types *config.Types, prof jit.Pr
 	return out, code
 }
 
-// guard runs f and returns a panic, which is a fault of bpfcfg, as an error: an
-// input that brings the tool down must neither hide the others' findings nor
-// end in an exit status that means something else.
+// guard runs f and returns a panic, which is a fault of bpfcfg, as an error: an input that crashes
+// the tool must neither hide the findings of others nor lead to an exit status with another
+// meaning.
 func guard[T any](f func() (T, error)) (v T, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -19,8 +19,8 @@ type content struct {
 	err error
 }
 
-// prepareShards hashes the files of all inputs, so that all machines agree on the
-// shard of each without talking, and merge can check that all had the same.
+// prepareShards hashes the files of all inputs, so that all machines agree on the shard of each
+// without communicating, and merge can check that all had the same files.
 func (c *checkRun) prepareShards() {
 	if c.shards == 1 {
 		return
@@ -31,7 +31,7 @@ func (c *checkRun) prepareShards() {
 	}
 }
 
-// shardOf returns what the report says of its shard.
+// shardOf describes the shard for the report.
 func (c *checkRun) shardOf() report.Shard {
 	s := report.Shard{Part: c.shard, Parts: c.shards}
 	if c.shards == 1 {
@@ -46,9 +46,8 @@ func (c *checkRun) shardOf() report.Shard {
 	return s
 }
 
-// mine reports whether an input is in this shard: by its content, and by nothing
-// else.
-func (c *checkRun) mine(i int) bool {
+// inShard reports whether an input is in this shard; that depends only on its content.
+func (c *checkRun) inShard(i int) bool {
 	n := binary.BigEndian.Uint64(c.contents[i].sum[:]) % uint64(c.shards)
 	return int(n)+1 == c.shard
 }

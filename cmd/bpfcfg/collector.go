@@ -12,14 +12,14 @@ import (
 const (
 	smallHeap = 32 << 20  // bytes up to which the heap may grow in any case
 	roomyHeap = 96 << 20  // bytes in use up to which it may grow to three times as much
-	largeHeap = 160 << 20 // bytes in use from which on it grows by half alone
+	largeHeap = 160 << 20 // bytes in use from which on it grows only by half
 
-	// wantedMemory is what the process takes as long as it can do with that: a program of a
-	// million instructions is to be checked in 600 megabytes.
+	// wantedMemory is the limit for the process as long as that suffices: a program of a million
+	// instructions is to be checked in 600 megabytes.
 	wantedMemory = 540 << 20
 )
 
-// growth returns by how many percent of what is in use the heap may grow before it is
+// growth returns the percentage of the memory in use by which the heap may grow before it is
 // collected.
 func growth(inUse uint64) int {
 	switch {
@@ -31,12 +31,12 @@ func growth(inUse uint64) int {
 	return int(max(200, 100*smallHeap/max(inUse, smallHeap>>3)))
 }
 
-// limit returns how many bytes the process may take before garbage is collected whatever growth
-// says.
+// limit returns how many bytes the process may use before garbage is collected regardless of
+// growth.
 func limit(inUse uint64) int64 { return int64(max(wantedMemory, inUse+inUse/4)) }
 
-// tuneCollector sets the collector to growth and limit, now and after each collection, unless
-// the environment says how often it is to run.
+// tuneCollector sets the collector to growth and limit, now and after each collection, unless the
+// environment sets the collector.
 func tuneCollector() {
 	if os.Getenv("GOGC") == "" && os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetGCPercent(growth(0))

@@ -2,8 +2,8 @@ package main
 
 import "github.com/bpfcfg/bpfcfg/internal/input"
 
-// configurationFlags say what programs are configured as: the const volatile
-// variables that a loader writes before it loads them.
+// configurationFlags set the values of programs' configuration: the const volatile variables that a
+// loader writes before it loads them.
 type configurationFlags struct {
 	Set           []string `help:"Set a configuration constant (const volatile) to a value, or to ? for unknown. NAME may be NAME.MEMBER or NAME[INDEX]. MAP.max_entries is the size that a loader gives a map. Repeatable." placeholder:"NAME=VALUE" sep:"none"`
 	CPUs          int      `help:"Possible processors of the machine that the programs are for (default: unknown). The kernel bounds a processor's number by it." placeholder:"N" name:"cpus"`

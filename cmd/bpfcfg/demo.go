@@ -18,7 +18,7 @@ import (
 //go:embed sample/sample.o
 var sampleObject []byte
 
-// demoCmd runs the main job on the embedded sample.
+// demoCmd runs the whole pipeline on the embedded sample.
 type demoCmd struct {
 	Output string `short:"o" default:"demo" help:"Name of the files to write, without ending (default: ${default}, for demo.svg and demo.html)." placeholder:"NAME"`
 }

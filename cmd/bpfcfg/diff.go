@@ -101,7 +101,7 @@ func (c *diffCmd) Run(std streams, p *process) error {
 		return err
 	}
 	if oldFailed != nil && len(old.Programs) == 0 || nowFailed != nil && len(now.Programs) == 0 {
-		return worse(oldFailed, nowFailed) // of a side that is not known, nothing is new or gone
+		return worse(oldFailed, nowFailed) // if a side is incomplete, nothing counts as new or gone
 	}
 	r := diff.Compare(old, now)
 	for _, f := range c.Format {
@@ -129,9 +129,9 @@ func writeOutput(w io.Writer, p *process, file string, write func(io.Writer) err
 	return p.write(file, b.Bytes())
 }
 
-// side analyses all programs of one side. Those of the objects of a directory
-// are called by the object's path in it, too. Failed is what could not be analysed
-// or read, for the end of the run.
+// side analyses all programs of one side. Programs of a directory are named with the path of their
+// object in it. Failed is the error for what could not be analysed or read; it is reported at the
+// end.
 func (c *diffCmd) side(std streams, arg string) (side diff.Side, failed error, err error) {
 	side = diff.Side{Input: arg}
 	in, err := c.inputs([]string{arg}, c.Prog)

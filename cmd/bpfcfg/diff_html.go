@@ -9,7 +9,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/union"
 )
 
-// pictureOptions returns what pictures of the difference show besides it.
+// pictureOptions returns what pictures show besides the difference.
 func (c *diffCmd) pictureOptions(std streams, r *diff.Report) (union.Options, error) {
 	opt := union.Options{Title: fmt.Sprintf("%s → %s", shortName(r.Old), shortName(r.New))}
 	for side, file := range []string{c.OverlayOld, c.Overlay} {

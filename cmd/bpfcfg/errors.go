@@ -44,8 +44,8 @@ func inputError(err error) error {
 	return &statusError{exitInput, err}
 }
 
-// systemError returns what the system says of a failed call, without the name
-// of the file, or err itself.
+// systemError returns the system's reason for a failed call, without the name of the file, or err
+// itself.
 func systemError(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {
@@ -54,12 +54,12 @@ func systemError(err error) error {
 	return err
 }
 
-// errDiffers is returned when everything worked and the answer is that two
-// things differ; what differs has been printed.
+// errDiffers is returned if everything worked and two things differ; the differences have been
+// printed.
 var errDiffers = &statusError{exitDiffers, errors.New("differences found")}
 
-// statusOf returns the exit status for an error of a verb. An error that says
-// nothing else is about an input: a tool failure is never a clean result.
+// statusOf returns the exit status for an error of a verb. Without a status of its own, an error is
+// one of an input: a tool failure is never a clean result.
 func statusOf(err error) int {
 	if err == nil {
 		return exitClean

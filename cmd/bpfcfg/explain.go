@@ -182,8 +182,7 @@ func (c *explainCmd) text(std streams, x *explain.Explainer, p *bytecode.Program
 	return nil
 }
 
-// knownPlaces names the lines with code next to a line that has none, or the functions
-// that there are.
+// knownPlaces names the lines with code next to a line that has none, or the existing functions.
 func knownPlaces(s input.Source, places []explain.Place) string {
 	at := places[slices.IndexFunc(places, explain.Place.Several)]
 	if at.Kind == "function" {

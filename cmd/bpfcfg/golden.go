@@ -31,8 +31,7 @@ type goldenFlags struct {
 	excludeFlags
 }
 
-// maxCauses bounds the causes of a difference that are listed unless all are asked
-// for.
+// maxCauses bounds the causes of a difference that are listed unless all are requested.
 const maxCauses = 20
 
 // goldenCheckCmd compares.

@@ -8,10 +8,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// parse reads the command line into c. Most of what a short run costs would be the
-// description of all verbs, so that only the one that the first argument names is
-// described, where that is enough: help, errors and the verbs that print the
-// description have it whole.
+// parse reads the command line into c. Describing all verbs would take most of the time of a short
+// run, so it describes only the verb that the first argument names, if that suffices: help, errors
+// and the verbs that print the description need the whole.
 func parse(c *cli, args []string, std streams) (*kong.Context, error) {
 	if one, ok := only(c, args); ok {
 		ctx, err := grammar(one.Interface(), std).Parse(args)
@@ -39,8 +38,8 @@ func grammar(declared any, std streams) *kong.Kong {
 	return k
 }
 
-// only returns a pointer to a structure with the flags of c and the one verb that args
-// begin with, and whether that is enough.
+// only returns a pointer to a structure with the flags of c and the verb that args begin with, and
+// whether that suffices.
 func only(c *cli, args []string) (reflect.Value, bool) {
 	var fields []reflect.StructField
 	found := false
@@ -66,7 +65,7 @@ func only(c *cli, args []string) (reflect.Value, bool) {
 	return reflect.New(reflect.StructOf(fields)), true
 }
 
-// verbName returns what a verb is called on the command line.
+// verbName returns the name of a verb on the command line.
 func verbName(f reflect.StructField) string {
 	if name := f.Tag.Get("name"); name != "" {
 		return name

@@ -102,17 +102,17 @@ func (c *graphCmd) format() (string, error) {
 	return format, nil
 }
 
-// graph analyses the programs and makes the graph. Of an object it takes all
-// programs, also where one was named.
+// graph analyses the programs and makes the graph. It takes all programs of an object even if one
+// was named.
 func (c *graphCmd) graph(s input.Source, prof jit.Profile) *callgraph.Graph {
 	set := rules.Of(prof.Kernel())
 	in := callgraph.Input{}
 	add := func(list []*bytecode.Program, uncalled bool) {
 		for _, p := range list {
-			q, _ := p.Unconfigured() // what is never taken is so in any configuration
+			q, _ := p.Unconfigured() // an edge counts as never taken only if it is so in every configuration
 			r, err := set.Resolve(q)
 			if err != nil {
-				r = nil // the graph says so
+				r = nil // the graph reports it
 			}
 			in.Parts = append(in.Parts, callgraph.Part{Program: p, Result: r, Uncalled: uncalled})
 		}

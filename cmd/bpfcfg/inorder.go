@@ -5,8 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// inOrder works on n things, some at a time, and hands each result to done in the order of
-// the things. Of each worker at most two results wait for their turn. It ends early when
+// inOrder works on n things, some at a time, and hands each result to done in the order of the
+// things. At most two results per worker wait for their turn. It ends early when
 // done returns false.
 func inOrder[T any](n, workers int, work func(i int) T, done func(i int, v T) bool) {
 	workers = max(1, min(workers, n))

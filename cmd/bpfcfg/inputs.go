@@ -20,8 +20,8 @@ func (f *excludeFlags) inputs(args, prog []string) (*input.List, error) {
 	return input.Find(args, prog, f.Exclude)
 }
 
-// end says what was passed over and what could not be read, and returns the error
-// that this comes to. It is called when the inputs have been worked on.
+// end reports what was passed over and what could not be read, and returns the error that results.
+// It is called after the work on the inputs.
 func end(std streams, l *input.List) error {
 	var r report.Report
 	for _, p := range l.Passed {
@@ -62,7 +62,7 @@ func openOne(arg string, prog []string, std streams) (input.Source, error) {
 	return s, err
 }
 
-// worse returns the error with the status that wins: a failure before a difference.
+// worse returns the error whose status takes precedence: a failure before a difference.
 func worse(a, b error) error {
 	if a == nil || b != nil && statusOf(b) == exitInput && statusOf(a) != exitInput {
 		return b

@@ -4,14 +4,13 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 )
 
-// limitFlags are for pipelines that read files of strangers: less than what the
-// package load allows anyway.
+// limitFlags are for pipelines that read untrusted files: limits below those of package load.
 type limitFlags struct {
 	MaxFile  int `help:"Refuse input files larger than this (default and maximum: 256 MiB)." placeholder:"MIB"`
 	MaxInsns int `help:"Refuse programs with more slots than this (default and maximum: 1000000)." placeholder:"SLOTS"`
 }
 
-// limits returns what the flags say.
+// limits returns the limits of the flags.
 func (f *limitFlags) limits() (load.Limits, error) {
 	const most = load.MaxFile >> 20
 	switch {

@@ -17,7 +17,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ/callgraph"
 )
 
-// listCmd lists what an input holds.
+// listCmd lists the content of an input.
 type listCmd struct {
 	Input  []string `arg:"" help:"Objects, directories, raw:FILE, record:FILE, or - for standard input."`
 	Format string   `enum:"text,json" default:"text" help:"text or json."`

@@ -5,10 +5,9 @@
 //	bpfcfg render prog.o -o prog.svg   # control-flow graph beside the machine code
 //	bpfcfg show prog.o --stage succ    # the targets of each indirect jump
 //
-// It reads ELF objects, raw instructions, records of kernels and programs of the
-// running kernel. It loads a program only to see what the kernel makes of it
-// (verify --load, profile host), for a moment and without attaching it, and
-// changes nothing on the machine but the files it is asked to write. See
+// It reads ELF objects, raw instructions, records of kernels and programs of the running kernel. It
+// loads a program only to see the kernel's result (verify --load, profile host), for a moment and
+// without attaching it, and changes nothing on the machine but the files it is told to write. See
 // docs/cli.md.
 package main
 
@@ -116,8 +115,7 @@ func run(args []string, std streams) int {
 	return statusOf(err)
 }
 
-// plainWords turns what people of other tools type into flags and verbs of ours:
-// "help VERB" and "--version".
+// plainWords turns the habits of other tools into our flags and verbs: "help VERB" and "--version".
 func plainWords(args []string) []string {
 	switch {
 	case len(args) == 0:

@@ -46,7 +46,7 @@ func (manCmd) Run(std streams, k *kong.Context) error {
 	return err
 }
 
-// manualExtra returns what the declaration of the command line does not hold.
+// manualExtra returns the parts of the manual that the declaration of the command line lacks.
 func manualExtra() manual.Extra {
 	return manual.Extra{
 		Version: buildVersion(),

@@ -45,7 +45,7 @@ func (c *mergeCmd) Run(std streams, p *process) error {
 	return c.finish(std, p, r)
 }
 
-// readPart reads a part while it comes, and not to memory first.
+// readPart reads a part as a stream, without loading it into memory first.
 func readPart(file string, stdin io.Reader) (*report.Report, error) {
 	f, name, err := input.OpenFile(file, stdin)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
 
-// prCmd writes what a change does, for a comment on a pull request.
+// prCmd describes the effect of a change, for a comment on a pull request.
 type prCmd struct {
 	Base         string   `arg:"" help:"Old version: object or directory."`
 	Head         string   `arg:"" help:"New version, of the same kind."`
@@ -58,7 +58,7 @@ func (c *prCmd) Run(std streams, p *process) error {
 		return err
 	}
 	r := &pullrequest.Report{Base: c.Base, Head: c.Head, Page: c.Page}
-	asked, err := c.asked()
+	asked, err := c.veristat()
 	if err != nil {
 		return err
 	}
@@ -125,13 +125,13 @@ func (c *prCmd) kernels(std streams, pol *policy.Policy) ([]string, error) {
 	return names, err
 }
 
-// remarks takes over what was passed over and what failed.
+// remarks adds what was passed over and what failed.
 func (c *prCmd) remarks(r *pullrequest.Report, said string, errs ...error) {
 	for line := range strings.Lines(said) {
 		line = strings.TrimPrefix(strings.TrimSpace(line), "bpfcfg: ")
 		switch {
 		case strings.HasPrefix(line, "passed over"):
-			r.Passed = line // that of head, where there are two
+			r.Passed = line // head's, if there are two
 		case line != "":
 			r.Failed = append(r.Failed, line)
 		}
@@ -143,8 +143,8 @@ func (c *prCmd) remarks(r *pullrequest.Report, said string, errs ...error) {
 	}
 }
 
-// asked reads what veristat said of either side.
-func (c *prCmd) asked() (out [2]map[pullrequest.Key]pullrequest.Veristat, err error) {
+// veristat reads veristat's results for either side.
+func (c *prCmd) veristat() (out [2]map[pullrequest.Key]pullrequest.Veristat, err error) {
 	for i, file := range []string{c.VeristatBase, c.VeristatHead} {
 		if file == "" {
 			continue
@@ -214,7 +214,7 @@ func (c *prCmd) rows(r *pullrequest.Report, d *diff.Report, kernel string, dead 
 	return verdicts
 }
 
-// key returns what veristat calls a program of a side.
+// key returns veristat's name of a program of a side.
 func (c *prCmd) key(i int, name string) pullrequest.Key {
 	object, prog, ok := cutLast(name, "#")
 	if !ok {

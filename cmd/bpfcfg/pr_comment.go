@@ -11,9 +11,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// comment puts the text into the job's summary and posts it on the pull request that
-// the job of GitHub Actions runs for. A job without a pull request, or with one from a
-// fork, has the summary alone, and says so.
+// comment puts the text into the job's summary and posts it on the pull request of the job of
+// GitHub Actions. A job without a pull request, or with one from a fork, only gets the summary, and
+// a notice says so.
 func (c *prCmd) comment(std streams, r *pullrequest.Report) error {
 	var text bytes.Buffer
 	if err := r.Markdown(&text); err != nil {

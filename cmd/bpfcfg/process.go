@@ -42,7 +42,7 @@ func newProcess(console *console) (p *process, release func()) {
 	p = &process{Context: ctx, cancel: cancel, console: console}
 	heard := make(chan os.Signal, 1)
 	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
-		if !signal.Ignored(s) { // nohup, and shells for work in the background, mean it
+		if !signal.Ignored(s) { // nohup and background jobs of shells rely on it
 			signal.Notify(heard, s)
 		}
 	}
@@ -81,9 +81,8 @@ func (p *process) stop() {
 	p.console.clear()
 }
 
-// giveUp ends the process with exitInput after a time; 0 is never. The caller calls done
-// when the work is complete. Analyses themselves do not look at a clock: the same input
-// has the same answer, or none.
+// giveUp ends the process with exitInput after a time; 0 is never. The caller calls done when the
+// work is complete. Analyses themselves use no clock: the same input has the same answer, or none.
 func (p *process) giveUp(after time.Duration) (done func()) {
 	if after == 0 {
 		return func() {}
@@ -108,7 +107,7 @@ func (p *process) write(path string, data []byte) error {
 	return inputError(p.files.Write(path, data))
 }
 
-// writeFunc replaces a file's content with what content writes.
+// writeFunc replaces a file's content with the output of content.
 func (p *process) writeFunc(path string, content func(io.Writer) error) error {
 	return inputError(p.files.WriteFunc(path, content))
 }

@@ -76,13 +76,13 @@ func namedTwice(a, b string) error {
 	return usagef("%s and %s are the same profile: name one of them", a, b)
 }
 
-// sameProfile returns whether another profile is called like this one.
+// sameProfile returns a function that reports whether another profile has this name.
 func sameProfile(a *jit.Profile) func(jit.Profile) bool {
 	return func(b jit.Profile) bool { return a.Name == b.Name }
 }
 
-// standsFor warns, once in a run, if a profile stands in for a kernel that has none, or
-// was never compared with a kernel.
+// standsFor warns, once per run, if a profile replaces that of a kernel without one, or was never
+// compared with a kernel.
 func (s streams) standsFor(prof jit.Profile) {
 	if prof.StandsFor != "" {
 		s.once(fmt.Sprintf("there is no profile for %s: using that of Linux %s, the nearest older one",
@@ -94,7 +94,7 @@ func (s streams) standsFor(prof jit.Profile) {
 	}
 }
 
-// once prints a note unless the run has printed it.
+// once prints a note unless this run has printed it before.
 func (s streams) once(note string) {
 	if s.said[note] {
 		return

@@ -13,20 +13,20 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
-// profileFile is a profile in a JSON file, and the types and the configuration of its kernel: what
-// --btf and --kconfig name, relative to the file.
+// profileFile is a profile in a JSON file with the types and the configuration of its kernel: the
+// values of --btf and --kconfig, relative to the file.
 type profileFile struct {
 	jit.Profile
 	kernelFiles
 }
 
-// kernelFiles are the members of a profile's file that are no part of the profile.
+// kernelFiles are the members of a profile's file that do not belong to the profile.
 type kernelFiles struct {
 	BTF     []string `json:"btf,omitempty"`
 	Kconfig string   `json:"kconfig,omitempty"`
 }
 
-// isProfileFile reports whether the name of a profile is that of a file.
+// isProfileFile reports whether a profile's name is a file name.
 func isProfileFile(name string) bool { return strings.HasSuffix(name, ".json") }
 
 // readProfile reads a profile's file.
@@ -55,11 +55,11 @@ func readProfile(name string) (profileFile, error) {
 	return f, nil
 }
 
-// take takes the members out of the JSON text that are no part of the profile.
+// take removes the members that do not belong to the profile from the JSON text.
 func (k *kernelFiles) take(data []byte) ([]byte, error) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(data, &members) != nil {
-		return data, nil // it is not one object, which the reader of profiles says
+		return data, nil // not an object: the reader of profiles reports it
 	}
 	own := []struct {
 		name string
@@ -97,8 +97,8 @@ func profilesNamed(ctx *kong.Context) (out []string) {
 	return out
 }
 
-// fromProfiles adds what profiles name, unless the flags name types themselves. All
-// profiles must name the same, as objects are read once, for one kernel.
+// fromProfiles adds the files that profiles name, unless flags name types. All profiles must name
+// the same files, because objects are read once, for one kernel.
 func (f *targetFlags) fromProfiles(names []string) error {
 	if len(f.BTF) > 0 {
 		return nil

@@ -28,8 +28,8 @@ func terminal(w io.Writer) *os.File {
 	return nil
 }
 
-// coloured reports whether text on w has colours: as --color says, else when w is a
-// terminal and the user did not ask for no colour (https://no-color.org).
+// coloured reports whether text on w has colours: by --color, else if w is a terminal and the user
+// did not disable colours (https://no-color.org).
 func coloured(w io.Writer) bool {
 	if s, ok := w.(*sink); ok && (s.colour == "always" || s.colour == "never") {
 		return s.colour == "always"
@@ -41,10 +41,10 @@ func coloured(w io.Writer) bool {
 // long work. A message replaces that line.
 type console struct {
 	w    io.Writer
-	live bool // w is a terminal that can take a line away
+	live bool // w is a terminal that can erase a line
 
 	mu      sync.Mutex
-	line    string    // to be shown; "" when no work is at hand
+	line    string    // to be shown; "" without work
 	started time.Time // when there was a line first
 	shown   string    // on the terminal
 	timer   *time.Timer
@@ -102,7 +102,7 @@ func (c *console) tick() {
 	}
 }
 
-// clear takes the line away: the work is done.
+// clear erases the line when the work is done.
 func (c *console) clear() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -152,7 +152,7 @@ func progress(w io.Writer, done, of int, what string) {
 	}
 }
 
-// progressDone takes the progress line away.
+// progressDone erases the progress line.
 func progressDone(w io.Writer) {
 	if c, ok := w.(*console); ok {
 		c.clear()
@@ -165,8 +165,8 @@ type sink struct {
 	colour string // of --color
 	w      io.Writer
 	err    error
-	lines  *visible.Wrapper // breaks long lines on a terminal; nil when nothing is to be broken
-	// console shares the terminal: its line goes before something is printed.
+	lines  *visible.Wrapper // breaks long lines on a terminal; nil if no line is to be broken
+	// console shares the terminal: its line is erased before output.
 	console *console
 }
 
@@ -192,7 +192,7 @@ func (s *sink) wrap() {
 	}
 }
 
-// flush writes what is left of a last line.
+// flush writes the rest of the last line.
 func (s *sink) flush() {
 	if s.lines != nil && s.err == nil {
 		s.err = s.lines.Flush()
@@ -202,8 +202,8 @@ func (s *sink) flush() {
 // maxWidth is the most columns that a user may ask for.
 const maxWidth = 10_000
 
-// textWidth returns the columns of a terminal: as COLUMNS says, else as it says itself; 0
-// when w is none and there is no COLUMNS.
+// textWidth returns the columns of a terminal: from COLUMNS, else from the terminal; 0 if w is no
+// terminal and there is no COLUMNS.
 func textWidth(w io.Writer, env func(string) string) int {
 	if n, err := strconv.Atoi(env("COLUMNS")); err == nil && n > 0 && n <= maxWidth {
 		return n
@@ -214,15 +214,15 @@ func textWidth(w io.Writer, env func(string) string) int {
 	return terminalWidth(w)
 }
 
-// lost returns why standard output can no longer be written, nil when it can.
-func lost(w io.Writer) error {
+// writeError returns why standard output can no longer be written, nil if it can.
+func writeError(w io.Writer) error {
 	if s, ok := w.(*sink); ok {
 		return s.err
 	}
 	return nil
 }
 
-// progressText says on a terminal what is going on.
+// progressText shows the current work on a terminal.
 func progressText(w io.Writer, text string) {
 	if c, ok := w.(*console); ok {
 		c.step(visible.Text(text))

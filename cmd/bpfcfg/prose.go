@@ -2,8 +2,8 @@ package main
 
 import "strings"
 
-// prose reports whether what a verb prints is lines of text, which may be broken where a
-// terminal is narrow: no drawing, no columns of code, nothing that a program reads.
+// prose reports whether a verb prints lines of text, which may be broken on a narrow terminal: no
+// drawing, no columns of code, nothing for other programs.
 func prose(verb any) bool {
 	switch c := verb.(type) {
 	case *checkCmd:

@@ -32,7 +32,7 @@ type renderCmd struct {
 	NoFacts bool    `help:"With --view cfg: do not compute what never executes, for a fast picture of the graph alone."`
 	analysisFlags
 
-	kernel    kernelSide // what a recorded kernel made of the programs
+	kernel    kernelSide // a recorded kernel's results for the programs
 	kernelErr error      // why the kernel did not answer
 }
 
@@ -70,7 +70,7 @@ func (c *renderCmd) Run(std streams, p *process) error {
 		return err
 	}
 	if c.kernel, err = newRecorded(s, nil); err != nil {
-		c.kernel, c.kernelErr = noKernel{}, err // the picture is there all the same
+		c.kernel, c.kernelErr = noKernel{}, err // the picture does not need it
 	}
 	d := drawing{format: format, view: cmp.Or(c.View, "both"), engine: cmp.Or(c.Engine, "layered"),
 		fold: foldDefault, style: c.Style, scheme: c.Scheme, scale: c.Scale, proc: p}
@@ -146,7 +146,7 @@ type drawn struct {
 	err     error
 }
 
-// drawOne draws a program. What there is to say is said when its turn comes.
+// drawOne draws a program. Its remarks are printed in the order of programs.
 func (c *renderCmd) drawOne(s input.Source, p *bytecode.Program, prof jit.Profile, d drawing, overlay []byte) *drawn {
 	out := &drawn{}
 	d.remarks = &out.remarks
@@ -248,8 +248,8 @@ func (c *renderCmd) scene(s input.Source, p *bytecode.Program, prof jit.Profile,
 	return scene, nil
 }
 
-// format returns the format asked for, or the one that the output's name ends
-// in, and refuses flags that do nothing for it.
+// format returns the format of --format, or the one that the output's name ends in, and refuses
+// flags that have no effect on it.
 func (c *renderCmd) format() (string, error) {
 	format := c.Format
 	if format == "" {
@@ -281,8 +281,8 @@ func (c *renderCmd) format() (string, error) {
 // foldDefault is the number of blocks above which a picture is folded.
 const foldDefault = 4000
 
-// ignored refuses flags that would do nothing for a format: graphs as text have
-// neither a machine code half nor places, and only pictures are painted.
+// ignored refuses flags without effect on a format: graphs as text have neither machine code nor
+// places, and only pictures are painted.
 func (c *renderCmd) ignored(format string) error {
 	text := format == "dot" || format == "mermaid"
 	places := !text // boxes with positions

@@ -6,16 +6,16 @@ import (
 	"github.com/bpfcfg/bpfcfg/render/picture"
 )
 
-// check verifies what is drawn as verify does, and says in the scene what it
-// found: that the machine code has the bytecode's control flow and, of a
-// recorded program, that it is what the kernel made of it.
+// check verifies the drawn program like verify, and adds the results to the scene: whether the
+// machine code has the bytecode's control flow and whether the code of a recorded program is the
+// kernel's.
 func (c *renderCmd) check(scene *render.Scene, a *pipeline.Analysis) {
 	if a.Image == nil || c.View == "cfg" {
 		return
 	}
 	picture.AddVerified(scene, a, a.Verify())
 	if c.Profile != "" {
-		return // another machine's code has nothing to do with the record
+		return // the record is not about another machine's code
 	}
 	d := verifyDoc{Same: true}
 	o, err := c.kernel.of(a.Program, a.Profile)

@@ -20,9 +20,9 @@ type drawing struct {
 
 	style   string    // figure, or empty
 	fold    int       // blocks above which static pictures are folded; 0 for never
-	scheme  string    // light or dark; "" leaves it to who looks, or is light
+	scheme  string    // light or dark; "" is the viewer's scheme, or light
 	scale   float64   // of a PNG; 0 chooses
-	proc    *process  // nil: nothing can stop it
+	proc    *process  // nil: it cannot be stopped
 	console *console  // receives progress; may be nil
 	remarks *[]string // receive notes; may be nil
 }
@@ -95,7 +95,7 @@ func (d drawing) context() context.Context {
 const pngScale = 2
 
 // fittingScale returns the default scale of a PNG, and whether
-// it is less than usual because the picture is too large.
+// it is reduced because the picture is too large.
 func fittingScale(dr *display.Drawing) (scale float64, less bool) {
 	var large *raster.TooLargeError
 	if _, _, err := raster.Size(dr, pngScale); errors.As(err, &large) {
@@ -141,7 +141,7 @@ func (d drawing) pdf(s *render.Scene, l *render.Placement) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// remark keeps what is good to know about a picture.
+// remark records a remark about a picture.
 func (d drawing) remark(format string, args ...any) {
 	if d.remarks != nil {
 		*d.remarks = append(*d.remarks, fmt.Sprintf(format, args...))

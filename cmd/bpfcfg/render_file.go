@@ -34,16 +34,16 @@ func formatOf(name string) (string, error) {
 	}
 }
 
-// pictureNames returns a name for the picture of each program, in this directory
-// whatever the names of the input and its programs: INPUT.PROGRAM.FORMAT. No two
-// are the same, also where case does not count.
+// pictureNames returns a name for the picture of each program, in this directory whatever the names
+// of the input and its programs: INPUT.PROGRAM.FORMAT. No two are equal, even if case does not
+// count.
 func pictureNames(input string, programs []string, format string) []string {
 	stem := strings.TrimSuffix(visible.FileName(shortName(input)), ".o")
 	if strings.HasPrefix(stem, "-") { // tools would take it for a flag
 		stem = "_" + stem
 	}
 	used := map[string]bool{}
-	last := map[string]int{} // number that a name got last: there may be 100,000 of one name
+	last := map[string]int{} // last number given to a name: 100,000 programs may share one
 	var out []string
 	for _, p := range programs {
 		base := visible.FileName(p)
@@ -106,8 +106,8 @@ func (w *written) hint() {
 	fmt.Fprintf(w.std.out, "open it: %s\n", visible.Text(openCommand(runtime.GOOS, os.Getenv, path)))
 }
 
-// openCommand returns a command line that shows the file, or its address where
-// no screen is near: in a session from afar, a terminal makes it a link.
+// openCommand returns a command line that shows the file, or its address where no screen is near:
+// in a remote session, a terminal makes it a link.
 func openCommand(system string, env func(string) string, path string) string {
 	quoted := quote(path)
 	switch {

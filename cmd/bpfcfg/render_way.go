@@ -9,9 +9,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
-// markWay marks in a scene what explain says of the way to a place: the blocks of the
-// shortest way that an execution can take, those that every way passes, and the shortest
-// cycle from there back.
+// markWay marks in a scene the ways of explain to a place: the blocks of the shortest way that an
+// execution can take, those that every way passes, and the shortest cycle back.
 func markWay(s *render.Scene, a *pipeline.Analysis, place string) error {
 	at, err := explain.ParsePlace(place)
 	if err != nil {
@@ -58,7 +57,7 @@ func markEdge(s *render.Scene, from, to int, mark string) {
 	}
 }
 
-// wayNotes says in lines what is marked.
+// wayNotes describes the marks.
 func wayNotes(there string, ans *explain.Answer) []string {
 	notes := []string{
 		fmt.Sprintf("the shortest way to %s has %s; every way from the start of its function passes %s before it", there,

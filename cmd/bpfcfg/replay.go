@@ -191,8 +191,8 @@ func (s *summary) print() error {
 	return nil
 }
 
-// filesBelow returns the regular files below a directory whose name is wanted, in
-// lexical order. That there is none is an error, which says what is missing.
+// filesBelow returns the regular files below a directory whose name is wanted, in lexical order. If
+// there is none, the error says what is missing.
 func filesBelow(dir string, wanted func(name string) bool, what string) ([]string, error) {
 	var out []string
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

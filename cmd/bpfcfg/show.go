@@ -91,7 +91,7 @@ func (c *showCmd) Run(std streams) error {
 		if err := c.show(std, s, st, prof, graph); err != nil {
 			failed = err
 		}
-		if lost(std.out) != nil {
+		if writeError(std.out) != nil {
 			break
 		}
 	}
@@ -109,8 +109,8 @@ func (c *showCmd) show(std streams, s input.Source, st stage.Stage, prof jit.Pro
 				Graph: graph}
 			out, err := c.one(std.out, s, v, st, prof, i > 0)
 			switch {
-			case lost(std.out) != nil:
-				return // no fault of the program
+			case writeError(std.out) != nil:
+				return // not an error of the program
 			case err != nil:
 				failed = append(failed, input.Failure{Name: p.Name, Section: p.Section, Err: err})
 			case !yield(out):
@@ -136,7 +136,7 @@ func (c *showCmd) show(std streams, s input.Source, st stage.Stage, prof jit.Pro
 	} else {
 		programs(func(any) bool { return true })
 	}
-	if err := lost(std.out); err != nil {
+	if err := writeError(std.out); err != nil {
 		return err
 	}
 	return failures(std.err, s.Name, failed)

@@ -30,9 +30,9 @@ func (f graphFlags) options(w io.Writer, env func(string) string) (textgraph.Opt
 	return opt, nil
 }
 
-// asciiLocale reports whether the locale names another set of characters than
-// UTF-8 (POSIX, "Internationalization Variables"). Where none is named, as in most
-// containers, UTF-8 is what all else here is written in.
+// asciiLocale reports whether the locale names another set of characters than UTF-8 (POSIX,
+// "Internationalization Variables"). Without a locale, as in most containers, everything else is
+// written in UTF-8, too.
 func asciiLocale(env func(string) string, system string) bool {
 	if system == "windows" {
 		return false

@@ -12,7 +12,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// targetFlags name the kernel that objects are made for.
+// targetFlags name the kernel for which objects are loaded.
 type targetFlags struct {
 	BTF     []string `name:"btf" sep:"none" help:"Types of the target kernel: raw BTF, a vmlinux, or host for this machine; repeat it for modules. CO-RE relocations, kernel functions and kernel variables are resolved against it." placeholder:"FILE|host"`
 	Kconfig string   `help:"Configuration of the target kernel, for values in .kconfig." placeholder:"FILE"`
@@ -21,10 +21,10 @@ type targetFlags struct {
 // hostTypes is the file in which Linux shows its own types; those of modules are beside it.
 const hostTypes = "/sys/kernel/btf/vmlinux"
 
-// hostWord names it.
+// hostWord stands for it.
 const hostWord = "host"
 
-// kernel reads what the flags name, nil when they name nothing.
+// kernel reads the files of the flags, nil if there are none.
 func (f *targetFlags) kernel() (*target.Kernel, error) {
 	if len(f.BTF) == 0 {
 		if f.Kconfig != "" {
@@ -114,7 +114,7 @@ func readTypes(file string) ([]byte, error) {
 	return data, nil
 }
 
-// unsettled counts what of the programs is unknown until load, by kind.
+// unsettled counts by kind what is unknown in the programs until load.
 func unsettled(programs []*bytecode.Program) (relocs map[bytecode.RelocKind]int, config int) {
 	relocs = map[bytecode.RelocKind]int{}
 	for _, p := range programs {
@@ -130,8 +130,8 @@ func unsettled(programs []*bytecode.Program) (relocs map[bytecode.RelocKind]int,
 	return relocs, config
 }
 
-// unsettledText says what is unknown until load and what would settle it, empty
-// when nothing is.
+// unsettledText names what is unknown until load and which flag would settle it, empty if nothing
+// is unknown.
 func unsettledText(programs []*bytecode.Program) string {
 	relocs, config := unsettled(programs)
 	var parts []string

@@ -46,7 +46,7 @@ const (
 	outcomeSame    = "same"
 	outcomeDiffers = "differs"
 	outcomeUnknown = "unknown"
-	// The kernel does not load the program: there is nothing to be the same.
+	// The kernel does not load the program, so there is nothing to compare.
 	outcomeRefused = "refused"
 	// The two sides differ only in code that the kernel's verifier, older than
 	// the rules that predictions go by, does not prove dead.
@@ -85,7 +85,7 @@ func (d *verifyDoc) add(c checkDoc) {
 
 // Run implements the verb.
 func (c *verifyCmd) Run(std streams) error {
-	args, err := c.asked()
+	args, err := c.kernelInputs()
 	if err != nil {
 		return err
 	}
@@ -121,8 +121,8 @@ func (c *verifyCmd) Run(std streams) error {
 	return nil
 }
 
-// asked returns the inputs, as inputs of a kernel to be asked if there is one.
-func (c *verifyCmd) asked() ([]string, error) {
+// kernelInputs returns the inputs, as inputs of a kernel to be asked if there is one.
+func (c *verifyCmd) kernelInputs() ([]string, error) {
 	list := machines(nonEmpty(c.VM), nonEmpty(c.UML))
 	switch {
 	case len(list) == 0:
@@ -191,8 +191,7 @@ func (c *verifyCmd) override(prof jit.Profile) *jit.Profile {
 	return &prof
 }
 
-// kernelSide is what a kernel made of programs. It may have made nothing of
-// some.
+// kernelSide holds a kernel's results for programs; some programs may have none.
 type kernelSide interface {
 	// of returns the observation of the source's program, how the kernel's
 	// code compares with ours, and the code itself; nil and nil when there is
@@ -208,7 +207,7 @@ type observation struct {
 	blinded bool   // loaded with random constants
 	attach  uint32 // expected_attach_type
 	kept    []bool // source slots that are left; nil when unknown
-	unlike  string // why predictions do not speak of this load; empty if they do
+	unpredicted  string // why predictions do not cover this load; empty if they do
 }
 
 // program verifies a program of which we have the source.
@@ -239,8 +238,8 @@ func (d *verifyDoc) kernels(a *pipeline.Analysis, o *observation) error {
 	case o.why != "":
 		d.add(checkDoc{What: "jit", Outcome: outcomeUnknown, Detail: o.why})
 		return nil
-	case o.unlike != "":
-		d.add(checkDoc{What: "rewriting", Outcome: outcomeUnknown, Detail: o.unlike})
+	case o.unpredicted != "":
+		d.add(checkDoc{What: "rewriting", Outcome: outcomeUnknown, Detail: o.unpredicted})
 	default:
 		if err := d.predictions(a, o); err != nil {
 			return err
@@ -252,9 +251,9 @@ func (d *verifyDoc) kernels(a *pipeline.Analysis, o *observation) error {
 	return nil
 }
 
-// predictions compares what was predicted from the source. Where that differs
-// and the kernel is older than the rules of the analysis, it asks whether the
-// kernel's own view of dead code is all there is to it.
+// predictions compares what was predicted from the source. Where that differs and the kernel is
+// older than the rules of the analysis, it tests whether the kernel's own view of dead code
+// explains the difference.
 func (d *verifyDoc) predictions(a *pipeline.Analysis, o *observation) error {
 	list := compare.Predicted(a, o.Observed)
 	why := ""
@@ -271,8 +270,7 @@ func (d *verifyDoc) predictions(a *pipeline.Analysis, o *observation) error {
 		}
 	}
 	for _, c := range list {
-		// Of a blinded program the constants are random, and with them the
-		// sizes of moves.
+		// The constants of a blinded program are random, and so are the sizes of moves.
 		if o.blinded && c.What != "rewriting" {
 			continue
 		}
@@ -295,8 +293,8 @@ func anyDiffers(list []compare.Outcome) bool {
 	return slices.ContainsFunc(list, func(c compare.Outcome) bool { return c.Known && !c.Same })
 }
 
-// newestRules reports whether the profile is of the version whose rules the
-// analysis follows, so that there is no excuse for predicting something else.
+// newestRules reports whether the profile is of the version whose rules the analysis follows, so
+// that no difference is excused.
 func newestRules(prof jit.Profile) bool {
 	newest, err := jit.LookupProfile(jit.DefaultProfile)
 	return err == nil && strings.HasPrefix(prof.Version+".", newest.Version+".")
@@ -350,7 +348,7 @@ func checkFlow(what string, r *verify.Proof) checkDoc {
 	return c
 }
 
-// proofDoc is what a check of control flow has proven, in numbers; see
+// proofDoc is the result of a check of control flow, in numbers; see
 // verify.Proof.
 type proofDoc struct {
 	Statement  string `json:"statement"` // "control flow of the source = machine code, for linux-7.3"
@@ -363,7 +361,7 @@ type proofDoc struct {
 	Absent     int    `json:"absent"`     // edges of the source graph that are gone with dead code
 	Insertions int    `json:"insertions"` // instructions that became a form of the kernel's
 	Opaque     int    `json:"opaque"`     // instructions that became something that leads to its end
-	Unknown    int    `json:"unknown"`    // slots in whose place the kernel has what only it knows
+	Unknown    int    `json:"unknown"`    // slots that the kernel replaced by something unknown
 	Lost       int    `json:"lost"`       // edges that the kernel has no code for
 }
 
@@ -401,7 +399,7 @@ func (c *verifyCmd) print(std streams, s input.Source, docs []*verifyDoc) error 
 	return failures(std.err, s.Name, failed)
 }
 
-// whatText says in words what the checks compare.
+// whatText describes what the checks compare.
 var whatText = map[string]string{
 	"cfg":        "control flow of our code",
 	"rewriting":  "rewritten program as predicted",

@@ -18,7 +18,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 
-// optionsOf returns how a program was loaded of which a kernel made o.
+// optionsOf returns the options with which a kernel loaded the program of o.
 func optionsOf(o *observation) rewrite.Options {
 	if o == nil {
 		return rewrite.Options{}
@@ -87,9 +87,8 @@ type recorded struct {
 	env     map[string]*record.Env
 }
 
-// newRecorded returns the observations of a source: those of its record file,
-// none for another source. With a profile, that is used in place of the recorded
-// machine's.
+// newRecorded returns the observations of a source: those of its record file, none for another
+// source. A given profile replaces the recorded machine's.
 func newRecorded(s input.Source, prof *jit.Profile) (kernelSide, error) {
 	if s.Records == nil {
 		return noKernel{}, nil
@@ -182,7 +181,7 @@ func (r recorded) of(p *bytecode.Program, _ jit.Profile) (*observation, error) {
 	}
 	o.blinded = harden == "2"
 	if len(rec.Job.DropCaps) > 0 {
-		o.unlike = "it was loaded without all capabilities, a case that bpfcfg does not predict"
+		o.unpredicted = "it was loaded without all capabilities, a case that bpfcfg does not predict"
 	}
 	return o, nil
 }

@@ -113,8 +113,8 @@ func locate(s input.Source, pos where.Position, prof jit.Profile) (*pipeline.Ana
 	return a, fn, off, nil
 }
 
-// tagsOf returns what kernels call the program: one name for a running one, one for
-// each age of kernels for another, none when that is not known.
+// tagsOf returns the kernels' names of the program: one name for a running one, one for each age of
+// kernels for another, none when that is not known.
 func tagsOf(lp *live.Program, p *bytecode.Program) []string {
 	if lp != nil && lp.Tag == "" {
 		return nil
