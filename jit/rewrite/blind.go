@@ -5,8 +5,8 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// blind hides the constants of a program behind random numbers, so that nobody
-// chooses the bytes of machine code (kernel/bpf/core.c bpf_jit_blind_constants
+// blind hides the constants of a program behind random numbers, so that no program can choose bytes
+// of the machine code (kernel/bpf/core.c bpf_jit_blind_constants
 // and bpf_jit_blind_insn, Linux 7.3). Constants of shifts stay.
 func blind(st *state, im *image) (*image, int, error) {
 	bl := &blinder{ax: bytecode.Reg(st.prof.AXReg), random: st.opt.Random}
@@ -40,8 +40,7 @@ type blinder struct {
 	random func() uint32
 }
 
-// next returns the random number for an instruction. Without a source, the
-// number stands for any.
+// next returns the random number for an instruction. Without a source, it is a placeholder.
 func (bl *blinder) next() int32 {
 	if bl.random == nil {
 		const anyNumber = 0x5bd1e995
@@ -137,7 +136,7 @@ func (bl *blinder) immediate(b *builder, i int) {
 	b.patch(i+1, low...)
 }
 
-// hideAddress marks a value that is made of an address of the running kernel.
+// hideAddress marks a value that is computed from an address of the running kernel.
 func hideAddress(value []slot) {
 	for k := range 2 {
 		value[k].marks |= markUnpredicted | markHidden

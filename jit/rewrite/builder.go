@@ -19,9 +19,9 @@ type builder struct {
 	// inserted before it that jumps to it pass over.
 	skip  map[int32]int32
 	funcs []function
-	// together: slots that are dropped one after the other are removed at once.
+	// together says that consecutive dropped slots are removed at once.
 	together bool
-	// entriesSkip makes table entries pass over them too.
+	// entriesSkip makes table entries pass over inserted slots, too.
 	entriesSkip bool
 	refs        []bytecode.Ref
 }
@@ -71,10 +71,9 @@ func (b *builder) drop(i int) {
 	b.at[i] = ^int32(len(b.out))
 }
 
-// patch replaces a slot by others, as bpf_patch_insn_data does: the new slots
-// execute when the old one did, and a gotox that led to it leads to the first
-// of them (kernel/bpf/fixups.c adjust_insn_aux_data, Linux 7.3). What was not
-// predicted is not predicted by what replaces it either.
+// patch replaces a slot by others, as bpf_patch_insn_data does: the new slots execute when the old
+// one did, and a gotox that led to it leads to the first of them (kernel/bpf/fixups.c
+// adjust_insn_aux_data, Linux 7.3). The replacement of an unpredicted slot is unpredicted, too.
 func (b *builder) patch(i int, with ...slot) {
 	b.change(i)
 	old := b.old.slots[i]
@@ -138,8 +137,8 @@ func (b *builder) addRef(kind bytecode.RefKind, index int, name string) int32 {
 	return int32(len(b.refs) - 1)
 }
 
-// callee returns where a call of the function at an old slot leads, or a load of its
-// address. Distances into what is removed at once stay as they are (kernel/bpf/core.c
+// callee returns where a call of the function at an old slot leads, or a load of its address.
+// Distances into slots that are removed at once stay as they are (kernel/bpf/core.c
 // bpf_adj_delta_to_imm, Linux 7.3), and those after the program.
 func (b *builder) callee(old int32) int32 {
 	if n := int32(len(b.at)); old >= n {
@@ -155,8 +154,8 @@ func (b *builder) callee(old int32) int32 {
 	return to
 }
 
-// moved returns what b.at holds for an old slot. What a pass before left
-// pointing after the program stays there.
+// moved returns what b.at holds for an old slot. A target after the program, left by an earlier
+// pass, stays there.
 func (b *builder) moved(old int32) int32 {
 	if int(old) >= len(b.at) {
 		return int32(len(b.out))
@@ -199,9 +198,9 @@ func (b *builder) finish() *image {
 	return im
 }
 
-// shiftGotox gives a gotox right before a function with inserted slots
-// the meaningless distance that the kernel gives it, which takes it for a jump
-// to the next instruction (kernel/bpf/fixups.c adjust_jmp_off, Linux 7.3).
+// shiftGotox gives a gotox right before a function with inserted slots the meaningless distance
+// that the kernel gives it, because the kernel takes it for a jump to the next instruction
+// (kernel/bpf/fixups.c adjust_jmp_off, Linux 7.3).
 func (b *builder) shiftGotox() {
 	for start, n := range b.skip {
 		if start == 0 {
@@ -274,7 +273,7 @@ func (s slot) with(ref int32) slot {
 	return s
 }
 
-// unpredicted returns the slot with the mark for what is not known.
+// unpredicted returns the slot with the mark for an unknown instruction.
 func (s slot) unpredicted() slot {
 	s.marks |= markUnpredicted
 	return s

@@ -19,9 +19,9 @@ const (
 	cellFunc     // the address of the function at slot val
 )
 
-// cell is what is known about one register. The kernel compares all of its fields
-// when ways meet, also those that mean nothing for the kind, so they are kept
-// as the kernel leaves them: a constant that overwrote a map's address differs
+// cell is what is known about one register. The kernel compares all of its fields at a join, even
+// those without a meaning for the kind, so they are kept as the kernel leaves them: a constant that
+// overwrote a map's address differs
 // from the same constant elsewhere.
 type cell struct {
 	kind cellKind

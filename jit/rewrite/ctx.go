@@ -48,8 +48,8 @@ func convertAccesses(st *state, im *image) (*image, int, error) {
 	return b.finish(), changed, nil
 }
 
-// convertAccess returns what replaces an access, nil when it stays, and marks it
-// when what is here is not what the kernel has.
+// convertAccess returns the replacement of an access, nil if it stays, and marks an access of which
+// the kernel's form is not known.
 func (st *state) convertAccess(s *slot) []slot {
 	base, ok := accessBase(s.in)
 	if !ok || base == bytecode.R10 || base == bytecode.R11 {
@@ -59,7 +59,7 @@ func (st *state) convertAccess(s *slot) []slot {
 		s.marks |= markUnpredicted
 	}
 	if s.in.Class() == asm.StXClass && s.in.Mode() == asm.AtomicMode && s.to != MemArena {
-		return nil // stays in every kernel that takes it
+		return nil // stays in every kernel that accepts it
 	}
 	var with []slot
 	switch s.to {
@@ -118,7 +118,7 @@ func accessBase(in bytecode.Insn) (bytecode.Reg, bool) {
 // nospec is the instruction that stops speculation (BPF_ST | BPF_NOSPEC).
 const nospec = 0xc2
 
-// barriers returns a patch with what stops speculation around it.
+// barriers returns a patch with the instructions around it that stop speculation.
 func barriers(m marks, with []slot) []slot {
 	var out []slot
 	if m&markBarrierPre != 0 {
@@ -131,9 +131,9 @@ func barriers(m marks, with []slot) []slot {
 	return out
 }
 
-// mayBeGuarded reports whether the verifier may put something around or in
-// place of the instruction for a loader without CAP_PERFMON: arithmetic that
-// may be on a pointer whose limits no fact gives, and a store that no fact is about.
+// mayBeGuarded reports whether the verifier may put guards around or in place of the instruction
+// for a loader without CAP_PERFMON: arithmetic that may be on a pointer whose limits no fact gives,
+// and a store without a fact.
 func mayBeGuarded(s slot) bool {
 	in := s.in
 	switch in.Class() {
@@ -145,7 +145,7 @@ func mayBeGuarded(s slot) bool {
 	return false
 }
 
-// arenaAccess makes an access one relative to the arena.
+// arenaAccess makes an access relative to the arena.
 func arenaAccess(in *bytecode.Insn) bool {
 	mode := uint8(0)
 	switch in.Mode() {
@@ -162,7 +162,7 @@ func arenaAccess(in *bytecode.Insn) bool {
 	return true
 }
 
-// probeLoad makes a load one that may fault.
+// probeLoad turns a load into one that may fault.
 func probeLoad(in *bytecode.Insn) bool {
 	if in.Class() != asm.LdXClass {
 		return false
@@ -187,8 +187,8 @@ func hasConversion(progType string) bool {
 	return false
 }
 
-// unclones reports whether programs of a type make the packet their own before
-// they write to it (gen_prologue of struct bpf_verifier_ops).
+// unclones reports whether programs of a type unshare the packet before they write to it
+// (gen_prologue of struct bpf_verifier_ops).
 func unclones(progType string) bool {
 	switch progType {
 	case "sched_cls", "sched_act", "lwt_xmit", "sk_skb":

@@ -14,14 +14,14 @@ import (
 // struct bpf_verifier_ops, Linux 7.3).
 type converter struct {
 	st    *state
-	in    bytecode.Insn // as the kernel hands it on: whole fields are read
+	in    bytecode.Insn // as the kernel converts it: whole fields are read
 	field field
 	ax    bytecode.Reg
 	unset bool // a place in a structure is not known
 }
 
-// convertField returns what replaces an access to one of the fields, nil when
-// there is none at its offset.
+// convertField returns the replacement of an access to one of the fields, nil if there is none at
+// its offset.
 func (st *state) convertField(fields []field, s slot) []slot {
 	k := slices.IndexFunc(fields, func(f field) bool { return s.in.Off >= f.from && s.in.Off < f.end })
 	if k < 0 {
@@ -71,8 +71,8 @@ func cut(dst bytecode.Reg, size, whole int, shift int32) []slot {
 	return append(out, raw(w32|opAnd, dst, 0, 0, int32(uint32(1)<<(8*size)-1)))
 }
 
-// wholeSize returns the size in bytes in which the field is read when a part of it
-// is asked for, 0 when no part may be.
+// wholeSize returns the size in bytes with which the field is read for an access to a part of it, 0
+// if parts cannot be accessed.
 func (c *converter) wholeSize() int {
 	switch {
 	case c.field.flags&(fieldRaw|fieldWhole) != 0:
@@ -112,7 +112,7 @@ func (c *converter) place(path string) (off int16, size int) {
 	return off, size
 }
 
-// member returns where a member lies in the build that the profile stands for.
+// member returns the place of a member in the build that the profile stands for.
 func (st *state) member(name string) (member, bool) {
 	if st.members.at == nil {
 		st.members = structsOf(st.prof)
@@ -125,14 +125,13 @@ func (st *state) member(name string) (member, bool) {
 	return m, ok
 }
 
-// found is what a build says of a member.
+// found is the place of a member in a build.
 type found struct {
 	member
 	ok bool
 }
 
-// last returns where in its structure the field itself lies, and how it is
-// accessed.
+// last returns the place of the field in its structure, and the size of the access.
 func (c *converter) last(path string) (off int16, size int) {
 	off, size = c.place(path)
 	in := c.in.AccessBytes()
@@ -152,8 +151,8 @@ func ldx(bytes int, dst, src bytecode.Reg, off int16) slot {
 	return raw(uint8(asm.LdXClass)|uint8(asm.MemMode)|sizeBits(bytes), dst, src, off, 0)
 }
 
-// load returns a load of the field, and how many bytes of it mean something, 0
-// when parts are not told apart.
+// load returns a load of the field, and how many bytes of it are valid, 0 if parts are not
+// distinguished.
 func (c *converter) load() (out []slot, target int) {
 	dst, src := c.in.Dst, c.in.Src
 	switch c.field.then {
@@ -190,7 +189,7 @@ func (c *converter) load() (out []slot, target int) {
 	return c.after(out, target)
 }
 
-// after adds what follows the last load.
+// after adds the instructions after the last load.
 func (c *converter) after(out []slot, target int) ([]slot, int) {
 	const noQueue = 0xffff // NO_QUEUE_MAPPING
 	const minNapi = 8192   // MIN_NAPI_ID of a kernel for at most 8192 CPUs, plus 1
@@ -219,8 +218,8 @@ const (
 	ingressMask    = 4 // TC_AT_INGRESS_MASK
 )
 
-// readsTstampType reports whether the program reads what kind of time stamp a
-// packet has, so that it gets and sets the stamp itself as it is.
+// readsTstampType reports whether the program reads the type of a packet's time stamp; then it gets
+// and sets the stamp unchanged.
 func (st *state) readsTstampType() bool {
 	const tstampType = 180
 	return slices.ContainsFunc(st.facts.Accesses, func(a AccessFact) bool {
@@ -229,8 +228,8 @@ func (st *state) readsTstampType() bool {
 	})
 }
 
-// tstamp loads the time stamp of a packet: 0 for one that came in with the time
-// at which it is to leave (bpf_convert_tstamp_read).
+// tstamp loads the time stamp of a packet: 0 for an incoming packet with a delivery
+// time (bpf_convert_tstamp_read).
 func (c *converter) tstamp() []slot {
 	dst, src := c.in.Dst, c.in.Src
 	off, _ := c.place(c.field.path)
@@ -308,7 +307,7 @@ func (c *converter) dataEnd() []slot {
 	return out
 }
 
-// spare returns a register that neither is: R9 or one of the two before it.
+// spare returns a register that is neither: R9 or one of the two before it.
 func spare(a, b bytecode.Reg) bytecode.Reg {
 	reg := bytecode.R9
 	for range 2 {
@@ -319,7 +318,7 @@ func spare(a, b bytecode.Reg) bytecode.Reg {
 	return reg
 }
 
-// emit returns the store itself, to another place.
+// emit returns the store to another base and offset.
 func (c *converter) emit(bytes int, base bytecode.Reg, off int16) slot {
 	return raw(uint8(c.in.Class())|uint8(asm.MemMode)|sizeBits(bytes), base, c.in.Src, off, c.in.Imm)
 }

@@ -1,13 +1,12 @@
 package rewrite
 
-// field is a field of a context as programs see it: bytes from to end, and what
-// an access becomes. Without further marks that is a chain of loads along path,
-// the first from the context.
+// field is a field of a context as programs see it: bytes from to end, and the replacement of an
+// access. Without flags that is a chain of loads along path, the first from the context.
 type field struct {
 	from, end int16
 	path      string // "sk_buff.dev/net_device.ifindex"
 	flags     fieldFlags
-	// then is what follows the last load.
+	// then says what follows the last load.
 	then fieldThen
 }
 
@@ -82,8 +81,8 @@ func skbFields() []field {
 	}
 }
 
-// contextFields returns the fields of the context of a program type, nil when
-// they are not known here. What stands first counts.
+// contextFields returns the fields of the context of a program type, nil when they are not known
+// here. The first match counts.
 func contextFields(progType string) []field {
 	switch progType {
 	case "sched_cls", "sched_act":

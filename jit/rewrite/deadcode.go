@@ -9,10 +9,10 @@ import (
 // nop is `goto +0`, the instruction that removed ones turn into.
 var nop = bytecode.Insn{Code: bytecode.CodeGoto}
 
-// hardWire makes conditional jumps unconditional when one of their ways was
-// never seen: may_goto too, but never a gotox, not even one with a single
-// target (kernel/bpf/fixups.c bpf_opt_hard_wire_dead_code_branches). A jump of
-// which it is not proven that both ways were seen stays, unpredicted.
+// hardWire makes conditional jumps unconditional when one of their edges was never followed:
+// may_goto too, but never a gotox, not even one with a single target (kernel/bpf/fixups.c
+// bpf_opt_hard_wire_dead_code_branches). A jump of which it is not proven that both ways were seen
+// stays, unpredicted.
 func hardWire(st *state, im *image) (*image, int, error) {
 	if st.opt.NoCapBPF {
 		return im, 0, nil
@@ -42,8 +42,8 @@ func hardWire(st *state, im *image) (*image, int, error) {
 	return out, changed, nil
 }
 
-// seen reports whether the verifier found a path to a slot; there is none to what
-// lies after the program.
+// seen reports whether the verifier found a path to a slot; there is none to slots after the
+// program.
 func (im *image) seen(i int) cfg.Truth {
 	switch {
 	case i >= len(im.slots) || im.slots[i].marks&markSeen == 0:
@@ -94,11 +94,10 @@ func trapDead(im *image) (*image, int, error) {
 // removeNops removes `goto +0` and, since Linux 6.15, `may_goto +0`
 // (bpf_opt_remove_nops). gotol +0 stays.
 //
-// The kernel goes on at the slot that took the place of a removed one, and
-// after a removed may_goto looks at the one before it once more, which its
-// removal may have made a no-op. A jump over several no-ops therefore stays
-// when it was looked at before they were gone. Working on targets, a jump
-// to t from s is a no-op when all between s and t is gone.
+// The kernel goes on at the slot that took the place of a removed one, and after removing a
+// may_goto checks the slot before it again, which may have become a no-op. A jump over several
+// no-ops therefore stays when it was looked at before they were gone. Working on targets, a jump to
+// t from s is a no-op when all between s and t is gone.
 func removeNops(st *state, im *image) (*image, int, error) {
 	if st.opt.NoCapBPF {
 		return im, 0, nil
@@ -166,8 +165,7 @@ func (im *image) solid(gone []bool) []int32 {
 	return out
 }
 
-// mayBeNop reports whether a jump would be a no-op without the slots of which
-// it is not proven that they were seen.
+// mayBeNop reports whether a jump would be a no-op without the slots that perhaps were not seen.
 func (s *slot) mayBeNop(i int32, solid []int32) bool {
 	return solid != nil && s.marks&markSecond == 0 &&
 		(s.in.Code == bytecode.CodeGoto || s.in.Code == bytecode.CodeMayGoto) &&

@@ -20,7 +20,7 @@ type Dumped struct {
 	Masked []bool
 	ax     bytecode.Reg
 	maps   []bytecode.Map
-	far    bool // the function of a far call shows
+	far    bool // the function of a far call is visible in the dump
 }
 
 // Dump returns the predicted program as a kernel would show it. Before Linux
@@ -58,7 +58,7 @@ func (r *Result) Dump(prof jit.Profile) Dumped {
 	return d
 }
 
-// show turns one instruction into what the dump has in its place.
+// show turns an instruction into its form in the dump.
 func (d *Dumped) show(p *jit.Program, pc int, ref bytecode.Ref) {
 	in := &d.Insns[pc]
 	switch {
@@ -80,8 +80,8 @@ func (d *Dumped) show(p *jit.Program, pc int, ref bytecode.Ref) {
 	}
 }
 
-// showUnlinked shows what refers to functions that were removed. The distance of a call is
-// where it would be if the function were there: in Off since Linux 7.1.
+// showUnlinked shows references to functions that were removed. The distance of a call is where it
+// would be if the function were there: in Off since Linux 7.1.
 func (d *Dumped) showUnlinked(list []bytecode.PC, inOff bool) {
 	for _, pc := range list {
 		in := &d.Insns[pc]
@@ -96,7 +96,7 @@ func (d *Dumped) showUnlinked(list []bytecode.PC, inOff bool) {
 	}
 }
 
-// showCall turns a call of a subprogram into what the dump has. Kernels without
+// showCall turns a call of a subprogram into its form in the dump. Kernels without
 // kernel.FarCalls look for the function behind a distance of 16 bits, and show the error
 // (ENOENT) when none starts there.
 func (d *Dumped) showCall(p *jit.Program, pc int) {
@@ -115,7 +115,7 @@ func (d *Dumped) showCall(p *jit.Program, pc int) {
 	}
 }
 
-// showImm64 turns a 64-bit immediate load into what the dump has.
+// showImm64 turns a 64-bit immediate load into its form in the dump.
 func (d *Dumped) showImm64(p *jit.Program, pc int, ref bytecode.Ref) {
 	first, second := &d.Insns[pc], &d.Insns[pc+1]
 	// Linux finds the map of an address again, but for arenas, which have no
@@ -150,8 +150,8 @@ func funcIndex(p *jit.Program, start int) int {
 	return none
 }
 
-// Differs returns the slots, in order, at which a dump of a real kernel is
-// other than d, apart from masked immediates. Lengths must be equal.
+// Differs returns the slots, in order, at which a real kernel's dump differs from d, apart from
+// masked immediates. Lengths must be equal.
 func (d Dumped) Differs(real []bytecode.Insn) ([]bytecode.PC, error) {
 	if len(real) != len(d.Insns) {
 		return nil, fmt.Errorf("%d slots, predicted %d", len(real), len(d.Insns))

@@ -10,8 +10,8 @@ import (
 // analysis of its own. All slots are source slots; lists are by PC, and a slot
 // is in each at most once.
 //
-// Each fact says whether it is proven that the verifier holds it. What rests on
-// one that is not is predicted all the same, and listed in Result.Unpredicted.
+// Each fact says whether it is proven that the verifier holds it. Rewrites that depend on an
+// unproven fact are predicted all the same, and listed in Result.Unpredicted.
 type Facts struct {
 	// Seen reports for each slot whether the verifier found a path to it. The
 	// second slot of a 64-bit immediate load counts as its first. Nil means
@@ -27,13 +27,12 @@ type Facts struct {
 	// like can call it. Nil means none.
 	AsyncCallback []cfg.Truth
 
-	// Calls describes calls of helpers and kernel functions that are seen. Of one
-	// that is not listed nothing is known.
+	// Calls describes calls of helpers and kernel functions that are seen. Nothing is known of a
+	// call that is not listed.
 	Calls []CallFact
-	// Accesses describes what the loads, stores and atomics that are seen go
-	// through, and of calls that fill a buffer on the stack where it is. Of one that
-	// is not listed nothing is known, unless r10 is its
-	// base.
+	// Accesses describes the memory of the loads, stores and atomics that are seen, and the place
+	// of a stack buffer that a call fills. Nothing is known of an access that is not listed, unless
+	// r10 is its base.
 	Accesses []AccessFact
 	// ArenaArith lists 64-bit arithmetic on arena pointers, which becomes
 	// arithmetic on low halves. To is Arena.
@@ -54,9 +53,8 @@ type Facts struct {
 // StackFact is the verifier's result about the stack of a subprogram.
 type StackFact struct {
 	Depth   int  // bytes, to the deepest one used, helper arguments included
-	Certain bool // the verifier computes this very number
-	// Low is how far down callees load and store, in bytes, as far as that is
-	// possible; SureLow, as far as it is proven.
+	Certain bool // the verifier computes exactly this number
+	// Low is how far down callees may load and store, in bytes; SureLow, how far they certainly do.
 	Low, SureLow int
 }
 
@@ -82,9 +80,9 @@ const (
 type AccessFact struct {
 	PC      bytecode.PC
 	To      Memory
-	Certain bool // some path on which the verifier holds this
-	// Low is the lowest offset from r10 in the own frame that is possible, SureLow
-	// that which is proven; 0 for none.
+	Certain bool // the verifier has this on some path
+	// Low is the lowest possible offset from r10 in the own frame, SureLow the lowest proven one; 0
+	// for none.
 	Low, SureLow int
 }
 
@@ -96,7 +94,7 @@ const NoMap = -1
 // paths.
 type CallFact struct {
 	PC bytecode.PC
-	// Certain reports whether the verifier holds all that follows.
+	// Certain reports whether the fields below hold for the verifier.
 	Certain bool
 
 	Map   int  // index in Program.Maps of the map that R1 (R2 for bpf_tail_call) is on all paths, or NoMap

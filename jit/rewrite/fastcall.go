@@ -75,8 +75,8 @@ type fastcalls struct {
 	pattern    map[int]bool // slots of stores and loads that belong to a call
 	low        int          // offset from r10 above which others may use the stack
 	keepStack  bool         // a call that is not inlined looks the same
-	guess      bool         // the prototype of one that looks the same is not known
-	opposed    bool         // a load or store that may be seen forbids it
+	guess      bool         // the prototype of a call that looks the same is not known
+	opposed    bool         // a load or store that may be seen forbids the removal
 }
 
 // inlinesFastcall reports whether a function has a call around which spills can
@@ -146,8 +146,8 @@ func (f *fastcalls) find() {
 	}
 }
 
-// summary is what a call clobbers, as bits, by its prototype, and whether it is
-// inlined and clobbers no more than that.
+// summary holds the registers that a call clobbers by its prototype, as bits, and whether it is
+// inlined and clobbers no others.
 type summary struct {
 	clobbers uint16
 	inlined  bool
@@ -188,9 +188,8 @@ func summarize(st *state, im *image, s slot) (summary, bool) {
 	return summary{}, false
 }
 
-// match returns how many pairs of a store and a load are around the call at i,
-// from the inside out. None but the outermost store may be a jump's target; kernels
-// before do not look.
+// match returns how many pairs of a store and a load are around the call at i, from the inside out.
+// Only the outermost store may be a jump's target; older kernels do not check this.
 func (f *fastcalls) match(i int, off int16, free uint16) int {
 	n := 0
 	for k := 1; k <= 6 && i-k >= 0 && i+k < len(f.im.slots); k++ {
@@ -248,8 +247,8 @@ func (f *fastcalls) givenUp() cfg.Truth {
 	return out
 }
 
-// keep leaves the stores and loads, which may be gone: code that forbids to remove them
-// is there for all that is known.
+// keep leaves the stores and loads in place, but the kernel may remove them: code that forbids the
+// removal is perhaps not seen.
 func (f *fastcalls) keep(out *image) {
 	for _, c := range f.calls {
 		out.slots[c.at].marks |= markUnpredicted

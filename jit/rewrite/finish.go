@@ -135,8 +135,8 @@ func (im *image) operands(s slot, i int32) (bytecode.Insn, error) {
 	return in, err
 }
 
-// lostCallee reports whether a slot refers to a function that was removed, and is no
-// beginning of another one now.
+// lostCallee reports whether a slot refers to a removed function at whose place no other function
+// begins.
 func (im *image) lostCallee(s slot) bool {
 	return s.target != none && isCallLike(s.in) &&
 		(int(s.target) >= len(im.slots) || im.funcs[im.funcAt(s.target)].start != s.target)
@@ -154,25 +154,24 @@ func (im *image) certainFuncs() int {
 	return n
 }
 
-// unlinked returns a call of a function that was removed, or a load of its address, as
-// the JIT takes it in a program of one function: functions are linked only where there
-// are several (kernel/bpf/fixups.c jit_subprogs, Linux 7.3), so the distance is a number
-// like any other.
+// unlinked returns a call of a function that was removed, or a load of its address, as the JIT
+// takes it in a program of one function: functions are linked only if there are several
+// (kernel/bpf/fixups.c jit_subprogs, Linux 7.3), so the distance is a number like any other.
 func unlinked(s slot, i int32) bytecode.Insn {
 	in := s.in
 	in.Src, in.Off, in.Imm = 0, 0, s.target-i-1
 	return in
 }
 
-// CalleeError says that an instruction refers to a function that Linux has removed as
-// dead, in a program of several functions, which it cannot link then: it refuses the
-// program with EFAULT. Such is a bpf_loop of no rounds.
+// CalleeError says that an instruction refers to a function that Linux has removed as dead, in a
+// program of several functions. Linux cannot link it and refuses the program with EFAULT. An
+// example is a bpf_loop of no rounds.
 type CalleeError struct {
 	Insn bytecode.PC // source slot of the instruction
 	Slot bytecode.PC // rewritten slot at which no function begins
-	// Certain reports whether it is: that the instruction is left, and several functions.
+	// Certain reports whether the kernel certainly refuses: the instruction remains, and several functions.
 	Certain bool
-	old     bool // of kernels that tell it in their own log alone
+	old     bool // of kernels that report it only in their own log
 }
 
 // Error returns Linux's message (kernel/bpf/verifier.c jit_subprogs, Linux 6.12, and
@@ -198,8 +197,8 @@ func (e *RangeError) Error() string {
 // errTooFar is what distance returns for such a jump.
 var errTooFar = errors.New("too far for 16 bits")
 
-// tooFar returns the error on the jump in a slot: the instructions on its way are made
-// longer one after the other, so it names the first one with which it is too long.
+// tooFar returns the error about the jump in a slot. The instructions between it and its target
+// grow one after the other, so the error names the first one that makes it too long.
 func (im *image) tooFar(i int32) *RangeError {
 	lo, hi := i, im.slots[i].target-1
 	if hi < lo {
@@ -226,7 +225,7 @@ func distance(s slot, i, n int32) (bytecode.Insn, error) {
 		return in, nil
 	}
 	if s.target >= n {
-		return in, fmt.Errorf("slot %d: what it leads to was removed", s.orig)
+		return in, fmt.Errorf("slot %d: its target was removed", s.orig)
 	}
 	d := s.target - i - 1
 	switch {
@@ -267,7 +266,7 @@ func encodeTailCalls(st *state, im *image, p *jit.Program) {
 	where := im.entries[len(im.entries)-1]
 	for _, t := range st.tailCalls {
 		if to := where[t.PC]; to != none {
-			// A patch may have put slots in front.
+			// A patch may have put slots before it.
 			for p.Insns[to].Code != bytecode.CodeTailCall {
 				to++
 			}

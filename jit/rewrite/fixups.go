@@ -17,9 +17,9 @@ type fixer struct {
 	fn int // function of the slot at hand
 }
 
-// fixUp rewrites the instructions that JITs do not know, and helper calls that
-// have a shorter way (kernel/bpf/fixups.c bpf_do_misc_fixups). A program that
-// throws and has no exception callback of its own gets one after its end.
+// fixUp rewrites the instructions that JITs do not know, and helper calls that have a shorter form
+// (kernel/bpf/fixups.c bpf_do_misc_fixups). A program that throws and has no exception callback of
+// its own gets one after its end.
 func fixUp(st *state, im *image) (*image, int, error) {
 	f := &fixer{state: st, b: newBuilder(im), ax: bytecode.Reg(st.prof.AXReg)}
 	changed := 0
@@ -66,7 +66,7 @@ func (st *state) hasCallback() bool {
 	return false
 }
 
-// fix returns what replaces an instruction, or nil.
+// fix returns the replacement of an instruction, or nil.
 func (f *fixer) fix(i int, s slot) []slot {
 	in := s.in
 	if in.Class() == asm.ALU64Class && in.ALUOp() == asm.Mov && in.Source() == asm.RegSource && in.Imm != 0 {
@@ -97,7 +97,7 @@ func (f *fixer) fix(i int, s slot) []slot {
 	return nil
 }
 
-// mayGoto returns what replaces a may_goto, which depends on where the stack ends.
+// mayGoto returns the replacement of a may_goto, which depends on the stack depth.
 func (f *fixer) mayGoto(s slot) []slot {
 	fn := f.b.old.funcs[f.fn]
 	var with []slot
@@ -114,7 +114,7 @@ func (f *fixer) mayGoto(s slot) []slot {
 	return with
 }
 
-// useStack makes room for the loop counter of the function at hand.
+// useStack makes room for the loop counter of the current function.
 func (f *fixer) useStack(bytes int) {
 	f.b.funcs[f.fn].stackExtra = bytes
 	f.b.funcs[f.fn].stackDepth = f.b.old.funcs[f.fn].stackDepth + bytes
@@ -139,8 +139,8 @@ func (f *fixer) castAddressSpace(s slot) []slot {
 	return []slot{s}
 }
 
-// packetLoad replaces a load of classic BPF by a call that returns from the
-// function when there is no such byte (net/core/filter.c bpf_gen_ld_abs).
+// packetLoad replaces a load of classic BPF by a call that returns from the function if there is no
+// such byte (net/core/filter.c bpf_gen_ld_abs).
 func (f *fixer) packetLoad(s slot) []slot {
 	var out []slot
 	if s.in.Mode() == asm.AbsMode {
@@ -160,8 +160,8 @@ func (f *fixer) packetLoad(s slot) []slot {
 		raw(bytecode.CodeExit, 0, 0, 0, 0))
 }
 
-// kernelCall makes a call of a kernel function that is no helper: the operand
-// is a reference by name.
+// kernelCall makes a call of a kernel function that is not a helper: the operand is a reference by
+// name.
 func (b *builder) kernelCall(symbol string) slot {
 	return raw(bytecode.CodeCall, 0, 0, 0, 0).with(b.addRef(bytecode.RefKfunc, 0, symbol))
 }
@@ -181,8 +181,8 @@ func (b *builder) address64(dst bytecode.Reg, kind bytecode.RefKind, name string
 // address for this CPU: a move with Off -1 (BPF_MOV64_PERCPU_REG, Linux 6.10).
 func percpuAddress(reg bytecode.Reg) slot { return raw(w64|opMov|byReg, reg, reg, -1, 0) }
 
-// percpuLoad reports whether slot i is the second of a load of an address in a
-// per-CPU array, which is an offset still.
+// percpuLoad reports whether slot i is the second of a load of an address in a per-CPU array, which
+// is still an offset.
 func (st *state) percpuLoad(im *image, i int) bool {
 	ref, ok := im.refAt(im.slots[i-1])
 	return ok && ref.Kind == bytecode.RefMapValue && st.src.Maps[ref.Index].Type == mapPercpuArray

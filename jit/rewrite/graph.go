@@ -8,17 +8,15 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// graph is the control-flow graph of an image of source slots as the analyses
-// of the kernel see it that follow no paths: calls are stepped over, those of
-// bpf_throw too, and a gotox leads to all entries of all instruction arrays
-// whose smallest entry lies in its subprogram (cfg.Unions). Nodes are the
-// blocks, and for each subprogram a hub between its gotox instructions and
-// their targets, so that the number of edges stays linear.
+// graph is the control-flow graph of an image of source slots as the kernel's analyses without
+// paths see it: calls are stepped over, even those of bpf_throw, and a gotox leads to all entries
+// of all instruction arrays whose smallest entry lies in its subprogram (cfg.Unions). Nodes are the
+// blocks, and for each subprogram a hub between its gotox instructions and their targets, so that
+// the number of edges stays linear.
 //
-// The kernel has edges from tail calls and packet loads to the last exit of the
-// subprogram too (kernel/bpf/liveness.c bpf_insn_successors, Linux 7.3). What
-// is asked of the graph here does not depend on them: constants before
-// conditional jumps, and r0, which both define.
+// The kernel has edges from tail calls and packet loads to the last exit of the subprogram too
+// (kernel/bpf/liveness.c bpf_insn_successors, Linux 7.3). The uses of the graph here do not depend
+// on them: constants before conditional jumps, and r0, which both define.
 type graph struct {
 	*cfg.Graph
 	// gotox holds for each subprogram the block of its first gotox, whose edges

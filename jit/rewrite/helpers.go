@@ -7,9 +7,9 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// helper returns what replaces a helper call, or at least a call with a
-// reference (kernel/bpf/fixups.c bpf_do_misc_fixups; the order of the cases
-// has no effect, since each is for other helpers).
+// helper returns the replacement of a helper call, or at least a call with a reference
+// (kernel/bpf/fixups.c bpf_do_misc_fixups; the order of the cases has no effect, because they are
+// for different helpers).
 func (f *fixer) helper(i int, s slot) []slot {
 	if s.marks&markSeen == 0 {
 		return nil
@@ -47,7 +47,7 @@ func (f *fixer) helper(i int, s slot) []slot {
 	case asm.FnSkStorageGet, asm.FnInodeStorageGet, asm.FnTaskStorageGet, asm.FnCgrpStorageGet:
 		return f.storageGet(s)
 	case asm.FnPerCpuPtr, asm.FnThisCpuPtr:
-		// Whether the pointer is to memory of bpf_percpu_obj_new decides.
+		// It depends on whether the pointer is to memory of bpf_percpu_obj_new.
 		return []slot{f.plainCall(s).unpredicted()}
 	}
 	if f.src.Type == "tracing" {
@@ -60,9 +60,9 @@ func (f *fixer) helper(i int, s slot) []slot {
 
 const atomicXchg = 0xe1
 
-// storageGet gives a helper that may make local storage the flags for that, which are
-// those for code that may sleep outside of sections that may not (kernel/bpf/verifier.c
-// bpf_do_misc_fixups, Linux 6.19). Whether Linux 7.0 and 7.1 do so is not known.
+// storageGet passes a helper that may create local storage its allocation flags, which allow
+// sleeping outside of sections that must not sleep (kernel/bpf/verifier.c bpf_do_misc_fixups, Linux
+// 6.19). Whether Linux 7.0 and 7.1 do so is not known.
 func (f *fixer) storageGet(s slot) []slot {
 	const gfpAtomic, gfpKernel = 0x820, 0xcc0
 	call := f.plainCall(s)
@@ -75,7 +75,7 @@ func (f *fixer) storageGet(s slot) []slot {
 		return []slot{raw(w64|opMov, bytecode.R5, 0, 0, gfpAtomic), call}
 	}
 	flags := raw(w64|opMov, bytecode.R5, 0, 0, gfpKernel)
-	if len(f.src.Refs) > 0 { // perhaps functions that begin such a section
+	if len(f.src.Refs) > 0 { // perhaps one begins such a section
 		flags = flags.unpredicted()
 	}
 	return []slot{flags, call}
@@ -135,8 +135,8 @@ func (f *fixer) branchSnapshot() []slot {
 	}
 }
 
-// tailCall makes a tail call the JIT's own opcode. With a known map and index
-// it is direct, and its immediate numbers it (BPF_POKE_REASON_TAIL_CALL).
+// tailCall turns a tail call into the JIT's opcode for it. With a known map and index it is direct,
+// and its immediate numbers it (BPF_POKE_REASON_TAIL_CALL).
 func (f *fixer) tailCall(i int, s slot) []slot {
 	fact, known := f.calls[bytecode.PC(s.orig)]
 	s.in = bytecode.Insn{Code: bytecode.CodeTailCall}
@@ -149,7 +149,7 @@ func (f *fixer) tailCall(i int, s slot) []slot {
 	}
 	if !f.opt.NoCapPerfmon && !f.opt.NoCapBPF && !f.opt.Blind && fact.Map != NoMap && fact.Key >= 0 {
 		switch n := f.src.Maps[fact.Map].MaxEntries; {
-		case n == 0: // for the loader to say
+		case n == 0: // the loader decides
 			return []slot{s.unpredicted()}
 		case fact.Key >= int64(n):
 			return []slot{s}
@@ -191,8 +191,8 @@ const (
 	traceEntryIP       = -16
 )
 
-// tracingHelper returns what replaces a helper of tracing programs: reads of
-// what the trampoline put before the arguments.
+// tracingHelper returns the replacement of a helper of tracing programs: reads of the values that
+// the trampoline put before the arguments.
 func (f *fixer) tracingHelper(s slot) []slot {
 	r0, r1, r2, r3 := bytecode.R0, bytecode.R1, bytecode.R2, bytecode.R3
 	rawTP := f.opt.AttachType == traceRawTP

@@ -19,9 +19,9 @@ const (
 	markIndirect                      // a gotox was followed to it
 	markSecond                        // second slot of a 64-bit immediate load
 	markPatched                       // written by a patch
-	markUnpredicted                   // not what the kernel has here, for all that is known
+	markUnpredicted                   // the kernel may have something else here
 	markMaybe                         // it is not proven that it can execute
-	markSure                          // what it accesses (slot.to) is proven
+	markSure                          // the accessed memory (slot.to) is proven
 	markZext                          // 64-bit arithmetic on an arena pointer
 	markBarrierPre                    // speculation stops before it
 	markBarrierPost                   // speculation stops after it
@@ -62,9 +62,8 @@ type function struct {
 // image is a program between two passes. A pass makes a new image and leaves
 // the old one alone.
 //
-// Jumps are kept as target slots, not distances, so that a pass fixes them all
-// with one look each, however many slots it inserts and removes. The kernel
-// patches one instruction at a time and corrects all distances each time
+// Jumps are kept as target slots, not distances, so that a pass corrects each once, however many
+// slots it inserts and removes. The kernel patches one instruction at a time and corrects all distances each time
 // (kernel/bpf/core.c bpf_adj_branches); the result is the same.
 type image struct {
 	slots []slot
@@ -80,8 +79,8 @@ type image struct {
 // maxStack is the most stack that a function may use, in bytes (MAX_BPF_STACK).
 const maxStack = 512
 
-// firstImage turns a source program into an image. It refuses what no kernel
-// would have taken as far as the rewrites.
+// firstImage turns a source program into an image. It refuses programs that no kernel would have
+// accepted, as far as the rewrites notice.
 func firstImage(p *bytecode.Program, f Facts) (*image, error) {
 	n := len(p.Insns)
 	if n == 0 || n > math.MaxInt32/64 {
@@ -148,7 +147,7 @@ func (im *image) resolve(p *bytecode.Program) error {
 	return nil
 }
 
-// setFuncs takes the subprograms over. Without any, the program is one.
+// setFuncs copies the subprograms. A program without any is one function.
 func (im *image) setFuncs(p *bytecode.Program, f Facts) error {
 	if len(p.Subprogs) == 0 {
 		im.funcs = []function{{start: 0, source: none}}
@@ -178,7 +177,7 @@ func (im *image) setFuncs(p *bytecode.Program, f Facts) error {
 	return nil
 }
 
-// setStacks takes over what is known of the stacks of subprograms.
+// setStacks copies the facts about the stacks of subprograms.
 func (im *image) setStacks(facts []StackFact) error {
 	if facts != nil && len(facts) != len(im.funcs) {
 		return fmt.Errorf("%d stack depths for %d subprograms", len(facts), len(im.funcs))
@@ -220,8 +219,7 @@ func (im *image) directDepth(fn int) int {
 	return depth
 }
 
-// setEntries takes the instruction arrays over and adds the list of all source
-// slots (image.entries).
+// setEntries copies the instruction arrays and adds the list of all source slots (image.entries).
 func (im *image) setEntries(p *bytecode.Program) error {
 	for t, table := range p.Tables {
 		list := make([]int32, len(table.Targets))
@@ -280,8 +278,8 @@ func (im *image) markVariables() {
 	}
 }
 
-// isVariable reports whether a slot that the verifier comes to loads the address of a
-// kernel variable.
+// isVariable reports whether a slot that the verifier reaches loads the address of a kernel
+// variable.
 func (s slot) isVariable() bool {
 	return s.in.IsWide() && s.in.Src == bytecode.LdBTFID && s.marks&markSeen != 0
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
-// kfunc returns what replaces a call of a kernel function, or nil when it stays
-// a plain call (kernel/bpf/verifier.c bpf_fixup_kfunc_call, Linux 7.3).
+// kfunc returns the replacement of a call of a kernel function, or nil if it stays a plain call
+// (kernel/bpf/verifier.c bpf_fixup_kfunc_call, Linux 7.3).
 func (f *fixer) kfunc(s slot, name string) []slot {
 	if s.marks&markSeen == 0 {
 		return nil
@@ -50,9 +50,9 @@ func auxArg(name string) (bytecode.Reg, bool) {
 	return 0, false
 }
 
-// typed returns a call of a kernel function that gets what the verifier knows of
-// the program's types: their size, where a node lies in one, and the address of a
-// description, which is 0 when there is nothing special in the type.
+// typed returns a call of a kernel function that gets the verifier's knowledge of the program's
+// types: their size, the offset of a node in one, and the address of a description, which is 0 if
+// the type has no special members.
 func (f *fixer) typed(s slot, name string) []slot {
 	meta := func(reg bytecode.Reg) []slot {
 		return f.b.address64(reg, bytecode.RefUnknown, "struct btf_struct_meta")
@@ -90,7 +90,7 @@ func zero64(dst bytecode.Reg) []slot {
 	return out
 }
 
-// node loads where in its object the node is that a call inserts.
+// node loads the offset in its object of the node that a call inserts.
 func (f *fixer) node(s slot, reg bytecode.Reg) slot {
 	fact, ok := f.calls[bytecode.PC(s.orig)]
 	if !ok || !fact.Certain || fact.Key < 0 {
@@ -129,9 +129,9 @@ func (f *fixer) allocation(s slot) []slot {
 	return append(append([]slot{size}, out...), s)
 }
 
-// description loads the description of the type that a call of bpf_obj_drop frees. It
-// is one that the program or another one has allocated: if all such types of the
-// object have special members, or none has, it does not matter which.
+// description loads the description of the type that a call of bpf_obj_drop frees. The type was
+// allocated by this program or another one: if all such types of the object have special members,
+// or none has, it does not matter which it is.
 func (f *fixer) description() []slot {
 	special, plain := false, false
 	for _, l := range f.src.Locals {

@@ -35,10 +35,10 @@ const (
 // innerMap is BPF_F_INNER_MAP: the size is not known before run time.
 const innerMap = 1 << 12
 
-// mapCall replaces a call of a map helper whose map is known: a lookup by the
-// lookup itself, others by a call of the map type's own function. When the map
-// differs between paths the call stays. Either way a call is one slot whose
-// operand is an address, so what matters is only whether a lookup is inlined.
+// mapCall replaces a call of a map helper whose map is known: a lookup by the lookup itself, others
+// by a call of the map type's own function. When the map differs between paths the call stays.
+// Either way a call is one slot whose operand is an address, so it matters only whether a lookup is
+// inlined.
 func (f *fixer) mapCall(s slot) []slot {
 	fact, known := f.calls[bytecode.PC(s.orig)]
 	lookup := asm.BuiltinFunc(s.in.Imm) == asm.FnMapLookupElem
@@ -168,8 +168,8 @@ func (f *fixer) arrayLookup(m bytecode.Map, further ...slot) []slot {
 		raw(w64|opMov, r0, 0, 0, 0))
 }
 
-// bounded marks an instruction that has the number of elements of a map in it, where
-// that is for the loader to say.
+// bounded marks an instruction that contains the number of elements of a map if the loader decides
+// that number.
 func bounded(s slot, m bytecode.Map) slot {
 	if m.MaxEntries == 0 {
 		return s.unpredicted()
@@ -214,8 +214,8 @@ func (f *fixer) elementLookup(symbol string, further ...slot) []slot {
 	}, further...)
 }
 
-// mapFunction returns the kernel function that a helper comes to for a map
-// type, or nothing when that is not known here.
+// mapFunction returns the kernel function to which a helper dispatches for a map type, or nothing
+// if it is not known here.
 func mapFunction(t uint32, fn asm.BuiltinFunc) string {
 	op := map[asm.BuiltinFunc]string{
 		asm.FnMapLookupElem: "lookup_elem", asm.FnMapUpdateElem: "update_elem", asm.FnMapDeleteElem: "delete_elem",

@@ -11,17 +11,16 @@ import (
 // counter: the count, then the start of the time slice.
 const mayGotoBytes = 16
 
-// maxTimedLoops is the count of rounds between looks at the clock
+// maxTimedLoops is the count of rounds between readings of the clock
 // (BPF_MAX_TIMED_LOOPS, Linux 6.15).
 const maxTimedLoops = 0xffff
 
-// mayGotoTimer is the kernel function that looks at the clock. It takes the
+// mayGotoTimer is the kernel function that reads the clock. It takes the
 // counter's place on the stack in AX and returns the new count there.
 const mayGotoTimer = "arch_bpf_timed_may_goto"
 
-// mayGotoBody returns what replaces a may_goto: leave when the counter is used
-// up (kernel/bpf/fixups.c bpf_do_misc_fixups, Linux 7.3; x86-64 has the timed
-// form since Linux 6.15).
+// mayGotoBody returns the replacement of a may_goto: leave when the counter is used up
+// (kernel/bpf/fixups.c bpf_do_misc_fixups, Linux 7.3; x86-64 has the timed form since Linux 6.15).
 func mayGotoBody(b *builder, ax bytecode.Reg, depth int, target int32) []slot {
 	count := int16(-depth - mayGotoBytes)
 	return []slot{

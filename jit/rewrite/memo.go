@@ -10,8 +10,8 @@ import (
 // options: for two kernels that every pass treats alike, it is made once. It is for one
 // goroutine at a time. The zero value is empty.
 type Memo struct {
-	// Programs, if it is not nil, has rewritten programs of predictions with other facts:
-	// one that comes out again is the same, so that what is made of it is made once.
+	// Programs, if not nil, has rewritten programs of predictions with other facts. An equal
+	// program is replaced by the one there, so that work on it is done once.
 	Programs *Programs
 	made     []prediction
 }
@@ -19,8 +19,8 @@ type Memo struct {
 // Programs keeps rewritten programs. The zero value is empty.
 type Programs struct{ all []*jit.Program }
 
-// the returns the one of equal programs that came first.
-func (s *Programs) the(p *jit.Program) *jit.Program {
+// unique returns the one of equal programs that came first.
+func (s *Programs) unique(p *jit.Program) *jit.Program {
 	for _, q := range s.all {
 		if p.Same(q) {
 			return q
@@ -43,10 +43,10 @@ type settings struct {
 	stackForm *string          // nil: not used
 	ax        uint8            // 0: the program has no use for the hidden register
 	value     int              // 0: no call of a helper looks into a map
-	members   map[string]found // what was asked of the build's structures
+	members   map[string]found // members of the build's structures that were used
 }
 
-// Predict is the function Predict with what was made for other kernels.
+// Predict is the function Predict with a cache of predictions for other kernels.
 func (m *Memo) Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Result, error) {
 	k := prof.Kernel()
 	for i := range m.made {
@@ -68,12 +68,12 @@ func (m *Memo) Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Optio
 	if m.Programs == nil {
 		m.Programs = &Programs{}
 	}
-	res.Program = m.Programs.the(res.Program)
+	res.Program = m.Programs.unique(res.Program)
 	m.made = append(m.made, prediction{st.settings(res), asked, res})
 	return res, nil
 }
 
-// settings returns what the result depends on of its profile.
+// settings returns the settings of its profile on which the result depends.
 func (st *state) settings(res *Result) settings {
 	s := settings{}
 	for _, in := range res.Program.Insns {

@@ -6,10 +6,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
-// addPrologue puts before the main program, and in the place of its exits,
-// what the program type asks for (kernel/bpf/fixups.c bpf_convert_ctx_accesses;
-// gen_prologue and gen_epilogue of struct bpf_verifier_ops, Linux 7.3). Jumps to
-// the first instruction pass over it.
+// addPrologue puts before the main program, and in the place of its exits, the code that the
+// program type requires (kernel/bpf/fixups.c bpf_convert_ctx_accesses; gen_prologue and
+// gen_epilogue of struct bpf_verifier_ops, Linux 7.3). Jumps to the first instruction pass over it.
 func addPrologue(st *state, im *image) (*image, int, error) {
 	switch write := st.writesPacket(im); {
 	case unclones(st.src.Type) && write != cfg.No:
@@ -53,8 +52,8 @@ func (st *state) writesPacket(im *image) cfg.Truth {
 	return out
 }
 
-// unclone returns the prologue of programs that write to packets: one that others
-// share becomes the program's own first (net/core/filter.c bpf_unclone_prologue).
+// unclone returns the prologue of programs that write to packets: a shared packet is copied first
+// (net/core/filter.c bpf_unclone_prologue).
 func (st *state) unclone() []slot {
 	const (
 		shot     = 2  // TC_ACT_SHOT
@@ -91,9 +90,9 @@ const (
 	qdiscDestroy = 10
 )
 
-// structOps adds what a kind of struct_ops has around its programs. Queueing
-// disciplines have (net/sched/bpf_qdisc.c); of kinds that are not known, such as
-// those of modules, nothing can be said.
+// structOps adds the code that a kind of struct_ops has around its programs, as queueing
+// disciplines do (net/sched/bpf_qdisc.c). For unknown kinds, such as those of modules, the prologue
+// is unpredicted.
 func (st *state) structOps(im *image) (*image, int, error) {
 	switch st.src.AttachTo {
 	case "struct tcp_congestion_ops", "struct sched_ext_ops", "struct hid_bpf_ops", "struct bpf_dummy_ops",
@@ -155,7 +154,7 @@ func (st *state) qdiscExit(im *image) (*image, int, error) {
 			b.patch(i, slot{in: bytecode.Insn{Code: bytecode.CodeGotol}, target: first, ref: none})
 		}
 	}
-	if im.slots[0].in.Code == bytecode.CodeExit { // the program is an exit alone
+	if im.slots[0].in.Code == bytecode.CodeExit { // the program is only an exit
 		last := len(b.out) - 1
 		tail := st.qdiscEpilogue(b, depth)
 		for k := range tail {

@@ -38,8 +38,8 @@ func pruneBranches(st *state, im *image) (*image, int, error) {
 	return out, changed, nil
 }
 
-// decide returns whether a conditional jump is taken, and whether that is a
-// matter of constants. may_goto never is. Only constants below 2^32 count.
+// decide returns whether a conditional jump is taken, and whether constants decide that. They never
+// decide may_goto. Only constants below 2^32 count.
 func decide(in bytecode.Insn, c *cells) (taken, ok bool) {
 	if !isCondJump(in) || in.JumpOp() == asm.JCOND || in.Dst > bytecode.R9 {
 		return false, false

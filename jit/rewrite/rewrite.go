@@ -6,7 +6,7 @@
 //	r, err := rewrite.Predict(p, rewrite.Facts{Seen: seen}, profile, rewrite.Options{})
 //	if err != nil { … }                  // "slot 7: …": the kernel refuses it too
 //	first := r.Xlated[8]                 // xlated slot that source slot 8 begins at
-//	image, err := x86.Compile(r.Program, profile)
+//	image, err := jit.Compile(r.Program, profile)
 //
 // Facts about values (what can execute, which map a call gets) are an input; only
 // constants are folded here, as in the kernel's own passes. The package does not
@@ -41,10 +41,9 @@ type Options struct {
 	// pointers is unpredicted, and so are stores that no fact is about.
 	NoCapPerfmon bool
 
-	// Blind requests constant blinding: net.core.bpf_jit_harden is 2, or 1 for
-	// a loader without CAP_BPF. Random gives the kernel's random numbers, one
-	// for each instruction looked at; without it the immediates are unknown,
-	// and their slots unpredicted.
+	// Blind requests constant blinding: net.core.bpf_jit_harden is 2, or 1 for a loader without
+	// CAP_BPF. Random gives the kernel's random numbers, one for each instruction that blinding
+	// considers; without it the immediates are unknown, and their slots unpredicted.
 	Blind  bool
 	Random func() uint32
 
@@ -62,13 +61,12 @@ type Result struct {
 	// all slots of a replacement come from the replaced one. It is -1 for slots
 	// that the verifier added.
 	Original []bytecode.PC
-	// Xlated holds for each source slot the first xlated slot of what replaces
-	// it, or jit.Deleted when it was removed. As for entries of an instruction
-	// array, that of a function's first instruction includes what the verifier
-	// put before it.
+	// Xlated holds for each source slot the first xlated slot of its replacement, or jit.Deleted if
+	// it was removed. As for entries of an instruction array, that of a function's first
+	// instruction includes the code that the verifier put before it.
 	Xlated []bytecode.PC
-	// Unpredicted lists in order the xlated slots in whose place the kernel
-	// has something that is not known here.
+	// Unpredicted lists in order the xlated slots that the kernel fills with something that is not
+	// known here.
 	Unpredicted []bytecode.PC
 	Passes      []PassNote // what each rewrite did, in order
 	// Build names the kernel build, "Debian 7.3.4 cloud", whose structures the
@@ -76,7 +74,7 @@ type Result struct {
 	Build string
 
 	plain  *jit.Program  // the program before blinding
-	hidden []bytecode.PC // xlated slots whose immediate is made of an address
+	hidden []bytecode.PC // xlated slots whose immediate is computed from an address
 	// unlinked holds the xlated slots that refer to functions which were removed.
 	unlinked []bytecode.PC
 	kernel   kernel.Features
@@ -102,10 +100,10 @@ type state struct {
 
 	members structs          // of kernel structures; read when first needed
 	asked   map[string]found // of members
-	build   string           // where members were used from
+	build   string           // the build whose members were used
 	added   []bytecode.Ref   // of slots that are put before the program
 
-	usedValue, usedStackForm, usedSMP bool // members of the profile that were asked for
+	usedValue, usedStackForm, usedSMP bool // members of the profile that were used
 
 	throws       cfg.Truth
 	private      []bool              // by source subprogram: uses a private stack
@@ -140,9 +138,9 @@ func passes() []pass {
 	}
 }
 
-// Predict returns the program that a kernel with the given profile hands to
-// its JIT. It fails when the program is one that this kernel does not accept,
-// as far as the rewrites notice, and when facts do not fit the program.
+// Predict returns the program that a kernel with the given profile hands to its JIT. It fails if
+// this kernel does not accept the program, as far as the rewrites notice, and if facts do not fit
+// the program.
 func Predict(p *bytecode.Program, f Facts, prof jit.Profile, opt Options) (*Result, error) {
 	res, _, err := predictFor(p, f, prof, prof.Kernel(), opt)
 	return res, err
@@ -217,8 +215,8 @@ func predictFor(p *bytecode.Program, f Facts, prof jit.Profile, k kernel.Feature
 	return res, st, err
 }
 
-// UnwindError is about a program in which an exception goes on at a landing pad. How a
-// kernel rewrites and compiles such a one is not known.
+// UnwindError is about a program in which an exception continues at a landing pad. It is not known
+// how a kernel rewrites and compiles such a program.
 type UnwindError struct {
 	Insn bytecode.PC // the first such place
 	Text string

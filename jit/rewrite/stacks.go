@@ -15,11 +15,10 @@ import (
 // stack, in bytes after rounding up to 16 (BPF_PRIV_STACK_MIN_SIZE, Linux 6.13).
 const minPrivateStack = 64
 
-// surveyStacks finds out which functions reach a tail call and which get a
-// private stack (kernel/bpf/verifier.c check_max_stack_depth, Linux 7.3). Live
-// registers are known from before, so the one use of them here is settled too. The
-// kernel does so before dead code is gone and before loops need room: calls
-// that cannot execute count, later additions do not.
+// surveyStacks finds out which functions reach a tail call and which get a private stack
+// (kernel/bpf/verifier.c check_max_stack_depth, Linux 7.3). It also determines the zero extensions,
+// because the kernel computes live registers before. The kernel does this before dead code is
+// removed and before loops need room: calls that cannot execute count, later additions do not.
 func surveyStacks(st *state, im *image) (*image, int, error) {
 	calls := callGraph(im)
 	tails := make([]bool, len(im.funcs))
@@ -67,8 +66,8 @@ func surveyStacks(st *state, im *image) (*image, int, error) {
 	return out, 0, nil
 }
 
-// wantsPrivate reports whether the stack of a function is large enough to be a private
-// one, and has no arguments of others.
+// wantsPrivate reports whether the stack of a function is large enough to be private, and has no
+// arguments of other functions.
 func (f *function) wantsPrivate() bool {
 	return (f.stackDepth+15)&^15 >= minPrivateStack && f.stackArgs == 0
 }
@@ -76,7 +75,7 @@ func (f *function) wantsPrivate() bool {
 // mayBePrivate reports whether it matters to a function that private stacks exist.
 func mayBePrivate(f function) bool { return f.wantsPrivate() || f.unsure }
 
-// markFrame marks in place all that depends on where a function's stack is.
+// markFrame marks in place the slots that depend on where a function's stack is.
 func (im *image) markFrame(fn int) {
 	im.slots[im.funcs[fn].start].marks |= markUnpredicted
 	for i := im.funcs[fn].start; i < im.end(fn); i++ {

@@ -9,9 +9,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
-// structsText holds where members of kernel structures lie in the builds that
-// profiles were recorded on: lines "build NAME VERSION …" and "STRUCT.MEMBER
-// offset size" in bytes, cut out of their BTF by tools/structgen.
+// structsText holds the offsets of members of kernel structures in the builds that profiles were
+// recorded on: lines "build NAME VERSION …" and "STRUCT.MEMBER offset size" in bytes, cut out of
+// their BTF by tools/structgen.
 //
 //go:embed structs.txt
 var structsText string
@@ -25,9 +25,9 @@ type structs struct {
 	at    map[string]member
 }
 
-// structsOf returns the structures of the build that a built-in profile stands for,
-// none when there is no such build. Of the running machine, or of a profile from a
-// file, the build is not known: its structures may lie elsewhere.
+// structsOf returns the structures of the build that a built-in profile stands for, none when there
+// is no such build. The build of the running machine, or of a profile from a file, is not known:
+// its structures may have other layouts.
 func structsOf(prof jit.Profile) structs {
 	if !strings.HasPrefix(prof.Name, "linux-"+prof.Version) {
 		return structs{at: map[string]member{}}
@@ -42,8 +42,7 @@ func structsOf(prof jit.Profile) structs {
 	return s
 }
 
-// builds holds the structures of the builds that were asked for, by version. They are
-// read alone.
+// builds caches the structures of builds by version. They are only read.
 var builds sync.Map
 
 // structsOfBuild reads the structures of the build of a version.

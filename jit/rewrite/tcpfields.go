@@ -70,7 +70,7 @@ func sockOpsFields() []field {
 		{212, 216, skb + "sk_buff.cb+tcp_skb_cb.tcp_flags", fieldNull, 0},
 		{216, 224, "skb_shared_info.hwtstamps", fieldWhole, thenOpsShinfo},
 	}
-	// What stands first counts: sk_txhash is one of struct sock, above.
+	// The first match counts: sk_txhash is a field of struct sock, above.
 	out = append(out, tcpFields(76, thenOps, "snd_cwnd", "srtt_us", "bpf_sock_ops_cb_flags")...)
 	return append(out, tcpFields(92, thenOps, "rtt_min", "snd_ssthresh", "rcv_nxt", "snd_nxt", "snd_una", "mss_cache",
 		"ecn_flags", "rate_delivered", "rate_interval_us", "packets_out", "retrans_out", "total_retrans", "segs_in",
@@ -89,9 +89,9 @@ func (c *converter) opsGuard() (off int16, size int) {
 	return c.place("bpf_sock_ops_kern.is_fullsock")
 }
 
-// opsField loads from the socket, or the socket, when it may be, and 0 otherwise
-// (SOCK_OPS_GET_FIELD and SOCK_OPS_GET_SK of net/core/filter.c, Linux 7.3). With one
-// register for both, another one is kept in the context meanwhile.
+// opsField loads a field of the socket, or the socket, if that may be read, and 0 otherwise
+// (SOCK_OPS_GET_FIELD and SOCK_OPS_GET_SK of net/core/filter.c, Linux 7.3). With one register for
+// both, another one is kept in the context meanwhile.
 func (c *converter) opsField() []slot {
 	dst, src := c.in.Dst, c.in.Src
 	guard, size := c.opsGuard()
@@ -102,7 +102,7 @@ func (c *converter) opsField() []slot {
 		off, bytes := c.place(c.field.path)
 		body = append(body, ldx(bytes, dst, dst, off))
 	}
-	if strings.Contains(c.field.path, ".rtt_min") { // some builds before do not look at the guard
+	if strings.Contains(c.field.path, ".rtt_min") { // some earlier builds do not check the guard
 		c.unset = c.unset || !c.st.kernel.Has(kernel.OpsZero)
 	}
 	if dst != src {

@@ -9,13 +9,11 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// findCmpxchg marks the 32-bit compare-and-exchange instructions that need a
-// zero extension after them: R0, which they load, may be read as a whole
-// later. x86-64 extends all other 32-bit results by itself
-// (kernel/bpf/liveness.c bpf_compute_live_registers, Linux 7.3; before 7.1 the
-// verifier finds it out along the paths that it follows, so unseen
-// instructions do not count then, and neither does the exit of a struct_ops that returns
-// nothing, which is not known here).
+// findCmpxchg marks the 32-bit compare-and-exchange instructions that need a zero extension after
+// them: R0, which they load, may be read as a whole later. x86-64 extends all other 32-bit results
+// by itself (kernel/bpf/liveness.c bpf_compute_live_registers, Linux 7.3; before 7.1 the verifier
+// determines it along the paths that it follows, so unseen instructions do not count, and neither
+// does the exit of a struct_ops that returns nothing, which is not known here).
 func findCmpxchg(st *state, im *image) (map[int32]cfg.Truth, error) {
 	var at []int32
 	for i, s := range im.slots {
@@ -88,8 +86,8 @@ func highLive(im *image, g *graph, onlySeen, exits bool) []bool {
 	return after
 }
 
-// highBefore returns whether the high half of R0 is live before a block,
-// when it is or is not after it, and notes for its slots what is so after them.
+// highBefore returns whether the high half of R0 is live before a block, given whether it is after
+// it, and records for its slots whether it is live after each.
 func highBefore(im *image, g *graph, b cfg.BlockID, live, onlySeen, exits bool, after []bool) bool {
 	if onlySeen && im.slots[g.Blocks[b].Start].marks&markSeen == 0 {
 		return false
@@ -156,9 +154,9 @@ func writesR0(in bytecode.Insn) bool {
 	return false
 }
 
-// extendCmpxchg puts the zero extension after the marked instructions, and
-// after those that a patch has touched, about which the kernel knows no better
-// (kernel/bpf/fixups.c bpf_opt_subreg_zext_lo32_rnd_hi32).
+// extendCmpxchg puts the zero extension after the marked instructions, and after those that a patch
+// has touched, because the kernel keeps no information about them (kernel/bpf/fixups.c
+// bpf_opt_subreg_zext_lo32_rnd_hi32).
 func extendCmpxchg(st *state, im *image) (*image, int, error) {
 	b, changed := newBuilder(im), 0
 	for i, s := range im.slots {

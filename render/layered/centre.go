@@ -2,14 +2,13 @@ package layered
 
 import "slices"
 
-// centre puts the trunk of a fan into the middle of its boxes, in each row that
-// has at least minCentred of them: the order of lines does not care where among
-// them it runs, and a reader finds it there. The rows of a large switch then
-// hang from a spine. In rows between those it stays where it came from, as seen
-// from the boxes that hang straight below others.
+// centre puts the trunk of a fan into the middle of its boxes, in each row that has at least
+// minCentred of them: its place among them does not change the order of lines, and a reader finds
+// it there. The rows of a large switch then hang from a spine. In rows between those it stays where
+// it came from, as seen from the boxes that hang straight below others.
 //
-// Trunks of confluences stay outside: beside the trunk of a fan, as they were
-// once, every row of boxes crossed both.
+// Trunks of confluences stay outside: beside the trunk of a fan, every row of boxes would cross
+// both.
 func centre(c *cells) {
 	const minCentred = 3
 	for i := range c.nets {
@@ -35,8 +34,8 @@ func centre(c *cells) {
 	}
 }
 
-// moveTo moves a cell into the middle of others of its row, if all are of one
-// group, and reports whether they are.
+// moveTo moves a cell into the middle of others of its row if all are of one group, and reports
+// whether they are.
 func (c *cells) moveTo(x int, others []int) bool {
 	for _, o := range others {
 		if c.cell[o].group != c.cell[x].group {
@@ -55,9 +54,9 @@ func (c *cells) moveBefore(x, before int) {
 	c.setRow(c.cell[x].row, slices.Insert(row, slices.Index(row, before), x))
 }
 
-// keepSides brings the boxes that hang straight below others to the side of a
-// trunk that those are on, the trunk being the cell above in their row, x in
-// this. If x may move, boxes stay where they can.
+// keepSides moves the boxes that hang straight below others to the side of a trunk on which those
+// are. The trunk is the cell above in their row, and x in this one. If x may move, boxes stay where
+// they can.
 func (c *cells) keepSides(x, above int, move bool) {
 	var left, right []int // boxes that hang from the left and from the right
 	for _, o := range c.rows[c.cell[x].row] {

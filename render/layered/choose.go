@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// How wide rows may be decides how a drawing looks, and only the drawing shows how: a
-// switch in one row makes it wide and leaves the room above and below it empty, one in
-// six rows makes it high. So small graphs are drawn with rows of several widths.
+// The width of rows decides how a drawing looks, and only the drawing shows how: a switch in one
+// row makes it wide and leaves the room above and below it empty; one in six rows makes it high. So
+// small graphs are drawn with rows of several widths.
 
 // narrower are the widths of rows that are tried beside the default, in hundredths of it.
 var narrower = [...]int{75, 60, 45}
@@ -18,7 +18,7 @@ const maxTried = 300
 // maxTall is how many times higher than wide a drawing may get by narrower rows.
 const maxTall = 2
 
-// plan is what a graph is drawn from, whatever the width of rows.
+// plan is the input of a drawing, whatever the width of rows.
 type plan struct {
 	g    Graph
 	opt  Options
@@ -64,7 +64,7 @@ func (p *plan) best(w *work, fixed bool) (Placement, error) {
 		if err != nil {
 			return q, err
 		}
-		// Compacting changes neither crossings nor turns, and takes as long as all before.
+		// Compacting changes neither crossings nor turns, and takes as long as all earlier steps.
 		if e := q.effort(); q.area()*10 > inFirst*11 || !(effort{e.crossings, e.turns, 0}).within(limit) {
 			continue
 		}
@@ -83,10 +83,10 @@ func (p *Placement) area() int { return p.W * p.H }
 func (p *plan) compact(q *Placement) {
 	tighten(p.g, q, p.opt)
 	squeeze(p.g, q, p.opt)
-	tighten(p.g, q, p.opt) // what has less beside it goes farther up
+	tighten(p.g, q, p.opt) // narrower parts can move farther up
 }
 
-// effort is what following the lines of a drawing takes. What edges share counts once.
+// effort measures how hard the lines of a drawing are to follow. Lines that edges share count once.
 type effort struct{ crossings, turns, length int }
 
 // within reports whether an effort is at most a tenth greater than another in each part.

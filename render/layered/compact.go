@@ -6,14 +6,14 @@ import (
 )
 
 // Rows are as high as their highest box, and channels as high as all of their tracks
-// need, wherever these are. When all is placed, every box, every level line and every
-// level edge of an area goes up as far as what is above it lets it, one after the other
-// from the top: compaction in one dimension, as of circuits (T. Lengauer,
-// "Combinatorial algorithms for integrated circuit layout", 1990, chapter 10). Of two
-// things that have an x in common the upper one stays the upper one. So lines cross
-// what they crossed, and no other thing, and have the same corners.
+// need, wherever these are. When all is placed, every box, every level line and every level edge of
+// an area moves up as far as the things above it allow, one after the other from the top:
+// compaction in one dimension, as of circuits (T. Lengauer, "Combinatorial algorithms for
+// integrated circuit layout", 1990, chapter 10). Of two things that have an x in common the upper
+// one stays the upper one. So lines cross what they crossed, and no other thing, and have the same
+// corners.
 
-// levelKind says what goes up.
+// levelKind says what moves up.
 type levelKind uint8
 
 const (
@@ -22,12 +22,12 @@ const (
 	levelEdge // of an area
 )
 
-// level is a thing that goes up: from x0 to x1, h high.
+// level is a thing that moves up: from x0 to x1, h high.
 type level struct {
 	kind   levelKind
 	x0, x1 int
 	y, h   int
-	up     int // where it comes to
+	up     int // its new y
 
 	above, below int // of a box
 }
@@ -91,7 +91,7 @@ func (c *compacting) add(l level) int {
 
 // lift moves one thing up.
 func (c *compacting) lift(l *level) {
-	const beside = grid - 1 // what is nearer than that stays above, too
+	const beside = grid - 1 // things nearer than that stay above, too
 	l.up = 0
 	if l.y < 0 {
 		l.up = l.y
@@ -102,7 +102,7 @@ func (c *compacting) lift(l *level) {
 	c.above.put(l)
 }
 
-// apart is the least distance from a thing to one below it.
+// apart is the least distance between a thing and one below it.
 func (c *compacting) apart(upper, lower *level) int {
 	switch {
 	case upper.kind == levelBox && lower.kind == levelBox:
@@ -115,9 +115,9 @@ func (c *compacting) apart(upper, lower *level) int {
 	return c.opt.TrackGap
 }
 
-// addLines adds the level parts of lines. Those that meet at one height are of one
-// trunk, and go up together. A corner where a line goes straight on is a part without
-// length: another line of its trunk turns there.
+// addLines adds the level parts of lines. Those that meet at one height are of one trunk, and go up
+// together. A corner at which a line goes straight on is a part of length 0: another line of its
+// trunk turns there.
 func (c *compacting) addLines() {
 	parts := make([]level, 0, corners(c.p))
 	for i := range c.p.Routes {
@@ -143,7 +143,7 @@ func (c *compacting) addLines() {
 	}
 }
 
-// line returns where the level line through a point comes to.
+// line returns the new y of the level line through a point.
 func (c *compacting) line(q Point) int {
 	i, ok := slices.BinarySearchFunc(c.lines, q, func(i int, q Point) int {
 		return cmp.Or(cmp.Compare(c.levels[i].y, q.Y), cmp.Compare(c.levels[i].x0, q.X))
@@ -154,7 +154,7 @@ func (c *compacting) line(q Point) int {
 	return c.levels[c.lines[i]].up
 }
 
-// apply moves everything to where it comes.
+// apply moves everything to its new place.
 func (c *compacting) apply() {
 	c.p.H = 0
 	for v := range c.p.Nodes {
@@ -188,7 +188,7 @@ func (c *compacting) apply() {
 	}
 }
 
-// edge returns where an edge of an area comes to.
+// edge returns the new y of an edge of an area.
 func (c *compacting) edge(y, x0, x1 int) int {
 	return c.levels[c.edges[levelAt{y, min(x0, x1), max(x0, x1)}]].up
 }
@@ -220,8 +220,8 @@ func eachEdge(r *Region, f func(levelAt)) {
 // step is where the left or right side of an area goes on at another x.
 type step struct{ y, x int }
 
-// bands returns the bands of an area after its edges went up: its sides step at other
-// heights now, each for itself.
+// bands returns the bands of an area after its edges moved up: each side now steps at other
+// heights.
 func (c *compacting) bands(old []Band) []Band {
 	if len(old) == 0 {
 		return old
@@ -263,13 +263,13 @@ func (c *compacting) bands(old []Band) []Band {
 	return r.Bands
 }
 
-// skyline knows for each x the lowest thing so far.
+// skyline holds for each x the lowest thing so far.
 type skyline struct {
 	from []int    // x from which
 	what []*level // this is the lowest
 }
 
-// over calls f with all that is lowest somewhere from x0 to x1.
+// over calls f with all things that are lowest somewhere from x0 to x1.
 func (s *skyline) over(x0, x1 int, f func(*level)) {
 	i, ok := slices.BinarySearch(s.from, x0)
 	if !ok && i > 0 {
@@ -284,12 +284,12 @@ func (s *skyline) over(x0, x1 int, f func(*level)) {
 	}
 }
 
-// put makes a thing the lowest where it is, but where something beside which it is
-// reaches lower.
+// put makes a thing the lowest over its extent, except where a thing beside which it is reaches
+// lower.
 func (s *skyline) put(l *level) {
 	i, _ := slices.BinarySearch(s.from, l.x0)
 	j, ok := slices.BinarySearch(s.from, l.x1+1)
-	var at *level // what is lowest at x0
+	var at *level // the lowest at x0
 	if i > 0 {
 		at = s.what[i-1]
 	}

@@ -2,13 +2,12 @@ package layered
 
 import "github.com/bpfcfg/bpfcfg/internal/dominators"
 
-// immediate returns the immediate dominator of each node, -1 for nodes that
-// searches started from and for those that only the start of everything
-// dominates. Edges from unreached code into reached code do not count: they
-// would make of every block after a dead one a start of its own.
+// immediate returns the immediate dominator of each node, -1 for nodes that searches started from
+// and for those that nothing but the common start dominates. Edges from unreached code into reached
+// code do not count: they would make every block after a dead one a start of its own.
 func immediate(g Graph, t *tree) []int {
 	n := len(g.Nodes)
-	parent := make([]int32, n+1) // of preorder numbers plus one; 0 is a start before all starts
+	parent := make([]int32, n+1) // of preorder numbers plus one; 0 is the common start
 	for i, v := range t.order {
 		if from := t.parent[v]; from >= 0 {
 			parent[i+1] = int32(t.pre[from]) + 1

@@ -56,7 +56,7 @@ type Node struct {
 // Edge leads from the bottom of one box to the top of another.
 type Edge struct {
 	From, To int
-	// Straight asks for a straight line down, as for fall-through edges.
+	// Straight requests a straight line down, as for fall-through edges.
 	Straight bool
 	// Fan lets all Fan edges of one node share a trunk that branches.
 	Fan bool
@@ -114,8 +114,8 @@ type Placement struct {
 
 // Route is the line of an edge.
 type Route struct {
-	// Points are the corners from source to target; nil for an edge that was
-	// given up, see Options.MaxCells.
+	// Points are the corners from source to target; nil for an edge without a route, see
+	// Options.MaxCells.
 	Points []Point
 	// First and Last bound the part of Points that no earlier edge of the same
 	// trunk has: a writer that draws Points[First] to Points[Last] of every
@@ -127,11 +127,11 @@ type Route struct {
 
 // Region is the area of a loop: bands on top of each other, from the top down.
 type Region struct {
-	Header int // node that the loop is entered by
+	Header int // node at which the loop is entered
 	Depth  int // 1 for an outermost loop
 	Bands  []Band
-	// Holes are around boxes among the bands that are not of the loop: ways out
-	// that stay below the case they come from.
+	// Holes are around boxes among the bands that are not in the loop: exits that stay below their
+	// case.
 	Holes []Band
 }
 
@@ -181,7 +181,7 @@ func inRows(p *plan, ranks []int, w *work) (Placement, error) {
 	assignX(c, opt)
 	ch := makeChannels(c, opt)
 	if len(ch.cols.dx) > 1 && !w.ended() {
-		// Each column for itself now: it need not line up with the others.
+		// Now each column is placed by itself: it need not line up with the others.
 		c.unlink(ch.cols)
 		assignX(c, opt)
 		ch = makeChannelsCut(c, opt, ch)
@@ -207,8 +207,8 @@ func (o Options) withDefaults(g Graph) Options {
 	def(&o.Slack, 480)
 	cells := 4*(len(g.Nodes)+len(g.Edges)) + 20_000
 	if slices.ContainsFunc(g.Edges, func(e Edge) bool { return e.Hidden }) {
-		// A second layout, with references in boxes for what the first gave up:
-		// rows may differ a little, and should not cost more edges.
+		// A second layout, with references in boxes for the edges that the first gave up: rows may
+		// differ a little, and should not cost more edges.
 		cells += cells / 4
 	}
 	def(&o.MaxCells, cells)
@@ -249,9 +249,8 @@ func defaultWidth(g Graph, gap int) int {
 	return max(min(isqrt(area), most), 5*sum/len(g.Nodes), widest)
 }
 
-// maxCaseRow is the greatest width of a row of cases: a person scrolls down more
-// gladly than to the right. Each row of cases crosses the lines that leave it once or
-// twice, so that it is not less.
+// maxCaseRow is the greatest width of a row of cases: people prefer to scroll down rather than
+// right. It is not less, because each row of cases crosses the lines that leave it once or twice.
 const maxCaseRow = 7800
 
 // isqrt returns the integer square root, by Newton's method.

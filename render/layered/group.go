@@ -1,10 +1,9 @@
 package layered
 
-// groups says which nodes stay together. A group is a loop, or a fan: a node
-// with at least minFan targets and what it dominates in its loop. Groups nest.
-// In each row the cells of a group lie side by side, and code after a group
-// is placed below all of it. So the cases of two switches do not mingle, and
-// lines that have nothing to do with a switch pass it by.
+// groups says which nodes stay together. A group is a loop, or a fan: a node with at least minFan
+// targets and what it dominates in its loop. Groups nest. In each row the cells of a group lie side
+// by side, and code after a group is placed below all of it. So the cases of two switches do not
+// mix, and unrelated lines pass beside a switch.
 //
 // Indices up to the number of loops are those of the forest.
 type groups struct {
@@ -23,13 +22,12 @@ const minFan = 4
 // maxGuests is how many blocks on end may be guests of a loop.
 const maxGuests = 3
 
-// findGroups builds the groups from the top: what a node dominates begins in
-// its group, and goes out of those whose loop it leaves.
+// findGroups builds the groups from the top: a node begins in the group of its dominator, and
+// leaves the groups whose loop it leaves.
 //
-// A case of a switch in a loop may fall through to a way out of the loop. Such
-// blocks are guests: they stay below their case, though they are not of the
-// loop. Placed below the loop, as they were, each made a line through all rows
-// of the switch.
+// A case of a switch in a loop may fall through to a way out of the loop. Such blocks are guests:
+// they stay below their case, though they are not of the loop. Placed below the loop, each would
+// need a line through all rows of the switch.
 func findGroups(g Graph, t *tree, f *forest, idom []int) *groups {
 	n := len(g.Nodes)
 	s := &groups{f: f, idom: idom, of: make([]int, n), guest: make([]bool, n)}
@@ -80,8 +78,7 @@ func (s *groups) climb(in, l int) int {
 	return in
 }
 
-// host returns the node that falls through to v and whose guest v is, -1 when
-// v is none.
+// host returns the node that falls through to v and of which v is a guest, -1 if v is none.
 func (s *groups) host(g Graph, t *tree, v int, guests []int) int {
 	if len(t.in[v]) != 1 {
 		return -1

@@ -7,8 +7,8 @@ type lists struct {
 	items []int
 }
 
-// makeLists collects what add calls each in turn with: an owner and an item.
-// each is called twice and must call the same way.
+// makeLists collects the pairs of owner and item that each passes to add. It calls each twice; both
+// calls must pass the same pairs.
 func makeLists(n int, each func(add func(owner, item int))) lists {
 	l := lists{start: make([]int32, n+1)}
 	each(func(owner, _ int) { l.start[owner+1]++ })

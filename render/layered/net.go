@@ -33,7 +33,7 @@ func (n *net) dummy(row int) int {
 	return n.cells + row - n.lo
 }
 
-// netKey says which edges go together.
+// netKey identifies the edges that form a net.
 type netKey struct {
 	node    int // common source or target
 	class   int

@@ -59,9 +59,9 @@ func makePools(g Graph, t *tree, gr *groups, idom []int, maxWidth, gap int) *poo
 	return p
 }
 
-// measure sets areas and least widths. What may stand beside a fan is taken to
-// be what branches off on the way to it from its pool's root: nodes with one
-// predecessor, with all that they dominate. Others are joins, and come later.
+// measure sets areas and least widths. The nodes that may stand beside a fan are assumed to be
+// those that branch off between its pool's root and the fan: nodes with one predecessor, with all
+// that they dominate. Others are joins, and come later.
 func (p *pools) measure(g Graph, t *tree, idom []int, gap int) {
 	n := len(g.Nodes)
 	below := make([]int64, n) // area dominated by each node, in pixels
@@ -114,10 +114,9 @@ func (p *pools) measure(g Graph, t *tree, idom []int, gap int) {
 	}
 }
 
-// open reserves a part of the parent's row for pool k. It reports false when
-// there is no room now, but will be later. What is little beside the fan is not
-// counted: of fifty switches on end, each within the one before, the last has
-// the width of the first.
+// open reserves a part of the parent's row for pool k. It reports false when there is no room now,
+// but will be later. Small nodes beside the fan are not counted: of fifty nested switches, the last
+// has the width of the first.
 func (p *pools) open(k int, force bool) bool {
 	q := &p.list[k]
 	up := &p.list[q.parent]

@@ -18,8 +18,8 @@ import (
 // one before it, whatever else is ready. Longest-path rows alone, tried first,
 // made such pictures 60,000 pixels wide.
 //
-// Code after a group is placed below the whole group, not beside it. This
-// makes drawings a little longer and loops much plainer.
+// Code after a group is placed below the whole group, not beside it. This makes drawings a little
+// longer and loops much clearer.
 func assignRanks(g Graph, t *tree, gr *groups, idom []int, maxWidth, gap int) []int {
 	s := newSchedule(g, t, gr)
 	s.pools = makePools(g, t, gr, idom, maxWidth, gap)
@@ -49,9 +49,9 @@ type schedule struct {
 	done   int
 }
 
-// newSchedule lists what waits for what. Behind an irreducible loop that is
-// left towards its own other entry, nodes and the end of the loop would wait for
-// each other: such nodes do not wait for the end.
+// newSchedule lists which job waits for which. After an irreducible loop that is left towards its
+// own other entry, nodes and the end of the loop would wait for each other: such nodes do not wait
+// for the end.
 func newSchedule(g Graph, t *tree, gr *groups) *schedule {
 	n := len(g.Nodes)
 	jobs := n + len(gr.parent)
@@ -124,7 +124,7 @@ func (s *schedule) run(gap int) {
 			}
 		}
 		if !placed && len(s.active) > 0 {
-			// Everything waits for room that something else has.
+			// All ready nodes wait for room that other pools have.
 			q := &s.pools.list[s.active[0]]
 			s.fits(s.active[0], q.ready.nodes[0], row, true)
 			forced = s.place(heap.Pop(&q.ready).(int), row, forced)
@@ -184,8 +184,8 @@ func (s *schedule) push() {
 	}
 }
 
-// fits reports whether a node has room in a row, and takes it. The first of its
-// pool always has, beside whatever fans there are.
+// fits reports whether a node has room in a row, and takes it. The first of its pool always has
+// room, beside whatever fans there are.
 func (s *schedule) fits(k, v, row int, force bool) bool {
 	if r := s.pools.root[v]; r > 0 {
 		if !s.pools.open(r, force) {
@@ -221,7 +221,7 @@ func (s *schedule) place(v, row int, forced []int) []int {
 	return forced
 }
 
-// finish takes a job off those that wait for it. Ends of groups take no row
+// finish removes a job from the lists of those that wait for it. Ends of groups take no row
 // and finish at once.
 func (s *schedule) finish(job int) {
 	work := []int{job}
@@ -259,9 +259,8 @@ func (h *readyHeap) Pop() any {
 	return v
 }
 
-// sinkUnreached moves nodes that the entry does not lead to down, to just
-// above what they lead to, and those that lead nowhere to the bottom. Left at
-// the top they would look like entries.
+// sinkUnreached moves unreached nodes down, to just above their successors, and those without
+// successors to the bottom. Left at the top they would look like entries.
 func sinkUnreached(g Graph, t *tree, ranks []int) {
 	var dead []int
 	bottom := 0
@@ -282,7 +281,7 @@ func sinkUnreached(g Graph, t *tree, ranks []int) {
 		ranks[v] = max(ranks[v], min(lowest, bottom))
 		dead = append(dead, v)
 	}
-	// What they lead to follows close, though it may lead nowhere itself.
+	// Their successors follow closely, even those without successors.
 	slices.SortFunc(dead, func(a, b int) int { return cmp.Or(cmp.Compare(ranks[a], ranks[b]), cmp.Compare(a, b)) })
 	for _, v := range dead {
 		above := -1

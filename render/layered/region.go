@@ -3,10 +3,10 @@ package layered
 // regionPad is the space around the cells of a loop, less for inner loops.
 func regionPad(depth int) int { return max(2, 15-3*depth) }
 
-// rowSpan is what a loop takes of a row, from x0 to x1.
+// rowSpan is the part of a row that a loop takes, from x0 to x1.
 type rowSpan struct{ x0, x1 int }
 
-// spans returns what each loop takes of the rows from its header's down.
+// spans returns the part that each loop takes of the rows from its header's down.
 func (ch *channels) spans() [][]rowSpan {
 	c := ch.c
 	rows := make([][]rowSpan, len(c.f.header))
@@ -54,7 +54,7 @@ func (ch *channels) regions() []Region {
 		r := Region{Header: c.f.header[l], Depth: c.f.depth[l]}
 		pad := regionPad(r.Depth) / 2
 		for i := range rows[l] {
-			if s := &rows[l][i]; s.x1 < 0 { // only lines that were given up
+			if s := &rows[l][i]; s.x1 < 0 { // only lines without a route
 				*s = rows[l][max(0, i-1)]
 			}
 			s, dx := rows[l][i], ch.dx(h+i)

@@ -65,7 +65,7 @@ func (ch *channels) lowerY(k int, p *piece) int {
 	return ch.trackY(k, p.track)
 }
 
-// dx returns what to add to an x of a row, for its column.
+// dx returns the offset of the x of a row, for its column.
 func (ch *channels) dx(row int) int { return ch.cols.dx[ch.cols.of[row]] }
 
 // placement collects the result.
@@ -187,7 +187,7 @@ func (ch *channels) pin(p *piece, cell int, top bool) pin {
 // path is a line under construction.
 type path []Point
 
-// to adds a corner, and drops the one before when it is none.
+// to adds a corner, and drops the previous point if it is none.
 func (r *path) to(x, y int) {
 	s := *r
 	if k := len(s); k > 0 && s[k-1] == (Point{x, y}) {

@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// settler moves whole chains. It knows of each chain only what it depends on,
-// in lists without repetition: two trunks side by side for a thousand rows keep
-// one distance, not a thousand.
+// settler moves whole chains. It keeps for each chain only the chains on which it depends, in lists
+// without repetition: two trunks side by side for a thousand rows keep one distance, not a
+// thousand.
 type settler struct {
 	m         *mover
 	x         []int      // centre of each chain
@@ -30,8 +30,8 @@ type chainLink struct{ chain, n int32 }
 
 func (n *chainLinks) of(k int) []chainLink { return n.items[n.start[k]:n.start[k+1]] }
 
-// makeChainLinks collects what each calls add with; like makeLists. Items of a chain
-// that follow each other and name the same other one are joined.
+// makeChainLinks collects the arguments of add like makeLists. Consecutive items of a chain that
+// name the same other chain are joined.
 func makeChainLinks(chains int, join func(a, b int32) int32, each func(add func(k, other, n int))) chainLinks {
 	l := makeLists(chains, func(add func(owner, item int)) {
 		i := 0
@@ -83,7 +83,7 @@ func newSettler(m *mover) *settler {
 	return s
 }
 
-// eachPull calls add for each chain with those that it wants to be near.
+// eachPull calls add for each chain with the chains that it wants to be near.
 func (s *settler) eachPull(add func(k, other, weight int)) {
 	m, c := s.m, s.m.c
 	for k, cells := range m.list {
@@ -167,9 +167,9 @@ func (m *mover) settleBest() {
 	}
 }
 
-// settle moves chains towards their neighbours until nothing moves, from the
-// right, from the left, and so on: what wants to go right makes room first.
-// Only chains with a neighbour that moved are looked at again.
+// settle moves chains towards their neighbours until nothing moves, from the right, from the left,
+// and so on: chains that want to go right make room first. Only chains with a neighbour that moved
+// are looked at again.
 func (s *settler) settle() {
 	rounds := 16
 	if len(s.m.c.cell) < 5000 {
@@ -196,8 +196,8 @@ func (s *settler) settle() {
 	}
 }
 
-// move moves a chain to the middle of what it is linked to, as far as its
-// neighbours let it, and reports whether that is elsewhere.
+// move moves a chain towards the middle of its links, as far as its neighbours allow, and reports
+// whether it moved.
 func (s *settler) move(k int) bool {
 	if len(s.pulls.of(k)) == 0 {
 		return false

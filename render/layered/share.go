@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// share sets First and Last of the routes of a net, so that each line of it is
-// drawn once. Edges with the farthest ends go first, for then every other one
-// leaves or joins lines that are there at a corner of its own.
+// share sets First and Last of the routes of a net, so that each of its lines is drawn once. Edges
+// with the farthest ends go first, so that every other edge leaves or joins existing lines at a
+// corner of its own.
 func (n *net) share(c *cells, routes []Route) {
 	for _, i := range n.edges {
 		routes[i].Last = max(0, len(routes[i].Points)-1)

@@ -5,12 +5,11 @@ import (
 	"slices"
 )
 
-// After a placement went up (compact.go) it is made as narrow as it can be: boxes,
-// upright lines and upright edges of areas keep their order from left to right wherever
-// they have a height in common. What hangs together, boxes and the lines that leave
-// and enter them, moves as one piece, so that straight lines stay straight. A piece
-// moves no farther than the width needs; then pieces between which a line is long come
-// nearer to each other, as far as their neighbours let them.
+// After a placement went up (compact.go) it is made as narrow as it can be: boxes, upright lines
+// and upright edges of areas keep their order from left to right wherever they have a height in
+// common. Boxes and the lines that leave and enter them move as one piece, so that straight lines
+// stay straight. A piece moves no farther than the width needs; then pieces with a long line
+// between them move closer, as far as their neighbours allow.
 
 // squeezing is a placement that is being made narrower. Its levels are those of
 // compacting with x and y changed: y is the place from left to right, h the width.
@@ -31,8 +30,7 @@ type squeezing struct {
 // bound says that piece b is to move at least least farther than piece a.
 type bound struct{ a, b, least int }
 
-// tug is a line from one piece to another: at a move of theirs that differs by want it
-// has no length.
+// tug is a line from one piece to another. It has no length if the moves of the two differ by want.
 type tug struct{ other, want int }
 
 // squeeze makes a placement narrower.
@@ -110,7 +108,7 @@ func (s *squeezing) find(i int) int {
 	return i
 }
 
-// join puts boxes and the lines at them together.
+// join puts boxes and their lines together.
 func (s *squeezing) join() {
 	for i := range s.p.Routes {
 		pts := s.p.Routes[i].Points
@@ -144,7 +142,7 @@ func (s *squeezing) join() {
 	}
 }
 
-// bind finds what is beside what.
+// bind finds which pieces are beside each other.
 func (s *squeezing) bind() {
 	order := make([]int, len(s.levels))
 	for i := range order {
@@ -167,7 +165,7 @@ func (s *squeezing) bind() {
 	}
 }
 
-// apart is the least distance from a thing to one at its right.
+// apart is the least distance between a thing and one at its right.
 func (s *squeezing) apart(a, b levelKind) int {
 	switch {
 	case a == levelBox && b == levelBox:
@@ -178,12 +176,12 @@ func (s *squeezing) apart(a, b levelKind) int {
 	return s.opt.TrackGap
 }
 
-// maxRounds bounds how often all bounds are looked at. Each round settles what hangs
-// on what the one before did: programs take few.
+// maxRounds bounds how often all bounds are looked at. Each round settles the pieces that depend on
+// the round before; programs need few.
 const maxRounds = 200
 
-// leftmost finds the least width, and a move of each piece for it: none, but where that
-// is too far right. It reports false when that takes too long.
+// leftmost finds the least width, and for each piece the least move that achieves it. It reports
+// false if that takes too long.
 func (s *squeezing) leftmost() bool {
 	left := make([]int, len(s.levels))
 	for i := range left {
@@ -237,7 +235,7 @@ func (s *squeezing) push(f func(bound) bool, back bool) bool {
 	return false
 }
 
-// settle moves pieces to where their lines are shortest.
+// settle moves pieces to the places where their lines are shortest.
 func (s *squeezing) settle() {
 	before := makeLists(len(s.levels), func(add func(piece, bound int)) {
 		for i := range s.bounds {
@@ -278,7 +276,7 @@ func (s *squeezing) settle() {
 				want = append(want, s.moves[u.other]+u.want)
 			}
 			slices.Sort(want)
-			// Between the two in the middle all places are as good.
+			// All places between the two in the middle are equally good.
 			n := len(want)
 			best := min(max(s.moves[k], want[(n-1)/2]), want[n/2])
 			if lo <= hi {
@@ -288,7 +286,7 @@ func (s *squeezing) settle() {
 	}
 }
 
-// apply moves everything to where it comes.
+// apply moves everything to its new place.
 func (s *squeezing) apply() {
 	move := func(level int) int { return s.moves[s.piece[level]] }
 	s.p.W = s.width

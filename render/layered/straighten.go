@@ -5,24 +5,23 @@ import (
 	"slices"
 )
 
-// Chains that were cut (narrow.go) step aside and back even where nothing is in the
-// way. When all cells have their places, each line gets as few bends as the room that
-// others leave it allows: it keeps its x as far down as the places that are free in
-// its rows have one in common. No line can do with fewer bends: one that bends earlier
-// has as much room below. Trunks between a line and what has its place for good give
-// way.
+// Chains that were cut (narrow.go) step aside and back even where nothing is in the way. When all
+// cells have their places, each line gets as few bends as the room that others leave it allows: it
+// keeps its x as far down as one x is free in all of its rows. No line can have fewer bends: one
+// that bends earlier has no more room below. Trunks between a line and cells with a final place
+// give way.
 
 // straightener makes lines straight, one after the other.
 type straightener struct {
 	m      *mover
 	c      *cells
-	done   []bool // cells that have their place for good
+	done   []bool // cells with a final place
 	bounds []room // of all cells of each column
-	rooms  []room // of the line at hand
+	rooms  []room // of the current line
 	xs     []int
 }
 
-// room is where something may be.
+// room is a range of possible places.
 type room struct{ lo, hi int }
 
 // none is no room.
@@ -65,8 +64,8 @@ func (s *straightener) bound() {
 	}
 }
 
-// lines lists the cells of each line, from the top: of trunks, and of edges that ask
-// for a straight line, with the boxes that they lead through.
+// lines lists the cells of each line, from the top: of trunks, and of edges that request a straight
+// line, with the boxes through which they lead.
 func (s *straightener) lines() [][]int {
 	c := s.c
 	next, prev := fill(len(c.cell)), fill(len(c.cell))
@@ -95,7 +94,7 @@ func (s *straightener) lines() [][]int {
 	return lines
 }
 
-// place gives the cells of a line their places.
+// place places the cells of a line.
 func (s *straightener) place(line []int) {
 	s.rooms = s.rooms[:0]
 	for _, v := range line {
@@ -158,7 +157,7 @@ func (s *straightener) end(links *lists, v int) room {
 // side is where lines may meet a box.
 func (x *cell) side() room { return room{x.x - x.w/2 + portCorner, x.x + x.w/2 - portCorner} }
 
-// room finds where a cell may be, if trunks give way.
+// room finds the possible places of a cell, if trunks give way.
 func (s *straightener) room(v int) room {
 	x := s.c.cell[v].x
 	return room{min(x, s.reach(v, -1)), max(x, s.reach(v, 1))}
@@ -188,7 +187,7 @@ func (s *straightener) reach(v, dir int) int {
 	}
 }
 
-// move puts a cell at x for good, and others out of its way.
+// move gives a cell its final place x, and moves others out of its way.
 func (s *straightener) move(v, x int) {
 	c := s.c
 	s.done[v] = true
