@@ -124,8 +124,8 @@ func (b *btfTypes) arg(typ uint32, tags []string, progType string) string {
 	return fmt.Sprintf("mem:%d", size)
 }
 
-// toArena reports whether what a pointer leads to is tagged as memory of an arena, which is a tag of the
-// parameter since Linux 7.3 (kernel/bpf/btf.c btf_scan_type_tags).
+// toArena reports whether the target of a pointer is tagged as memory of an arena, which is a tag
+// of the parameter since Linux 7.3 (kernel/bpf/btf.c btf_scan_type_tags).
 func (b *btfTypes) toArena(id uint32) bool {
 	for range btfMaxDepth {
 		switch t := b.at(id); t.kind {

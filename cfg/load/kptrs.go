@@ -2,7 +2,7 @@ package load
 
 import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
 
-// anyKptrs reports whether some type has a pointer that the kernel knows of in maps.
+// anyKptrs reports whether some type has a pointer that the kernel tracks in maps.
 func (b *btfTypes) anyKptrs() bool { return b != nil && len(b.kptrHolders()) > 0 }
 
 // holdsKptrs reports whether a value of the type can have a pointer that the kernel knows of: a
@@ -41,7 +41,7 @@ func (b *btfTypes) kptrHolders() map[uint32]bool {
 	return b.kptr
 }
 
-// isKptr reports whether what a pointer leads to has the tag of one that the kernel knows of in maps.
+// isKptr reports whether the target of a pointer has the tag of a pointer that the kernel tracks in maps.
 func (b *btfTypes) isKptr(typ uint32) bool {
 	for range btfMaxDepth {
 		t := b.at(typ)

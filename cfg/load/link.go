@@ -19,7 +19,7 @@ type linker struct {
 	tables map[place]int   // place in .jumptables → table of the program
 	callx  bool            // the program has an indirect call
 
-	told      map[string]bool // oddities in Diags, so that each is reported once
+	reported  map[string]bool // oddities in Diags, so that each is reported once
 	exception int             // exception callback, -1 if there is none
 }
 
@@ -46,7 +46,7 @@ func (o *object) link(fn int) (*bytecode.Program, error) {
 		p:     &bytecode.Program{Name: f.name, Section: sec},
 		start: o.start,
 		maps:  map[int]int{}, tables: map[place]int{},
-		told: map[string]bool{}, exception: -1,
+		reported: map[string]bool{}, exception: -1,
 	}
 	defer func() { // the next program places its own
 		for _, fn := range l.placed {
@@ -75,14 +75,14 @@ func (o *object) link(fn int) (*bytecode.Program, error) {
 // diag records an oddity of the program.
 func (l *linker) diag(format string, args ...any) {
 	n := len(l.p.Diags)
-	if l.o.told >= MaxAllDiags {
+	if l.o.reported >= MaxAllDiags {
 		if n == 0 {
 			l.p.Diags = []string{"diagnostics omitted: the programs of this object have too many"}
 		}
 		return
 	}
 	addDiag(&l.p.Diags, format, args...)
-	l.o.told += len(l.p.Diags) - n
+	l.o.reported += len(l.p.Diags) - n
 }
 
 // at puts the place of an instruction before an error.
@@ -187,8 +187,8 @@ func (l *linker) advance(c *cursor) (int, error) {
 			continue
 		}
 		pc := l.pcOf(c.fn, slot)
-		if op.odd != "" && !l.told[op.odd] {
-			l.told[op.odd] = true
+		if op.odd != "" && !l.reported[op.odd] {
+			l.reported[op.odd] = true
 			if op.kind == operandOpaque {
 				l.o.undefined.add(op.name, l.p.Name)
 			}

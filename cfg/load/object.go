@@ -42,7 +42,7 @@ type object struct {
 	refused  []string // reasons for which libbpf refuses or ignores parts
 	// undefined collects the undefined symbols that linking finds.
 	undefined undefined
-	told      int // diagnostics of programs so far, of MaxAllDiags
+	reported  int // diagnostics of programs so far, of MaxAllDiags
 }
 
 // function is a function of the object, in a section with instructions.

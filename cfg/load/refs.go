@@ -22,7 +22,7 @@ func (l *linker) fill() error {
 	if err := l.addCells(); err != nil {
 		return err
 	}
-	l.tellLabels()
+	l.reportLabels()
 	l.addSubprograms()
 	l.addLines()
 	if err := l.addKeys(); err != nil {
@@ -150,8 +150,8 @@ func (l *linker) addCells() error {
 	return nil
 }
 
-// tellLabels adds a diagnostic about the program's labels in its data sections.
-func (l *linker) tellLabels() {
+// reportLabels adds a diagnostic about the program's labels in its data sections.
+func (l *linker) reportLabels() {
 	for i := range l.p.Maps {
 		m := &l.p.Maps[i]
 		labels, tables := 0, []string{}

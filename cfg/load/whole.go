@@ -59,7 +59,7 @@ func (o *object) uncalled(programs []*bytecode.Program) []*bytecode.Program {
 	if !slices.Contains(have, false) {
 		return nil
 	}
-	diags, missing, told := o.diags, o.undefined, o.told
+	diags, missing, told := o.diags, o.undefined, o.reported
 	var linked []*bytecode.Program
 	callees := o.callees()
 	for _, inner := range []bool{false, true} { // callers first, then functions in cycles of calls
@@ -73,7 +73,7 @@ func (o *object) uncalled(programs []*bytecode.Program) []*bytecode.Program {
 			}
 		}
 	}
-	o.diags, o.undefined, o.told = diags, missing, told // nobody loads them
+	o.diags, o.undefined, o.reported = diags, missing, told // nobody loads them
 	return roots(linked)
 }
 

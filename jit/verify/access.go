@@ -6,9 +6,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// accessForms checks a load or store: as it is, in another mode, with a zero
-// extension behind it, or replaced by accesses to the structure behind a context.
-// Where fields lie is the kernel's to know. What matters here is where it jumps.
+// accessForms checks a load or store: as it is, in another mode, with a zero extension behind it,
+// or replaced by accesses to the structure behind a context. Only the kernel knows the offsets of
+// fields; only its jumps matter here.
 func (c *source) accessForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	if m, sure := c.Facts.Memory(pc); m != OtherMemory {
 		if form := c.field(m, in); form != nil {
@@ -36,8 +36,8 @@ func (c *source) accessForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	return c.straight(0)
 }
 
-// straight reports whether control passes from item n on to the end: whatever the
-// items compute, they hold no jump and no call.
+// straight reports whether control passes from item n on to the end: the items contain no jump and
+// no call.
 func (c *source) straight(n int) bool {
 	for _, it := range c.items[n:] {
 		if it.flow.Kind != bytecode.FlowNext {
@@ -47,8 +47,8 @@ func (c *source) straight(n int) bool {
 	return true
 }
 
-// begins reports whether c.items are a form and nothing but what cuts a value to
-// size after it.
+// begins reports whether c.items are a form, followed at most by instructions that cut a value to
+// size.
 func (c *source) begins(end int32, form []pat) bool {
 	if len(c.items) < len(form) {
 		return false
@@ -133,7 +133,7 @@ const (
 	stampKinds = 3
 )
 
-// read returns a load of a field and what follows it.
+// read returns a load of a field and the instructions after it.
 func (c *source) read(in bytecode.Insn, further ...pat) []pat {
 	return append([]pat{fetch(in.Dst, in.Src)}, further...)
 }
@@ -174,8 +174,8 @@ func (c *source) seesPackets() bool {
 	return false
 }
 
-// readsStampKind reports whether the program reads what kind of time stamp a packet
-// has: then it gets and sets the stamp itself as it is.
+// readsStampKind reports whether the program reads the type of a packet's time stamp; then it gets
+// and sets the stamp unchanged.
 func (c *source) readsStampKind() Answer {
 	if c.asked {
 		return c.stamps

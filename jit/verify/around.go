@@ -6,15 +6,15 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/machine"
 )
 
-// Counts of rounds that may_goto begins with (BPF_MAX_LOOPS and
+// Initial counts of may_goto (BPF_MAX_LOOPS and
 // BPF_MAX_TIMED_LOOPS, include/linux/bpf.h).
 const (
 	mayGotoRounds      = 8 << 20
 	mayGotoTimedRounds = 0xffff
 )
 
-// inserted checks what the verifier put before a function, up to the slot
-// at: the counters of may_goto, and after them what the program's type asks for.
+// inserted checks the code that the verifier put before a function, up to the slot at: the counters
+// of may_goto, and after them the code that the program's type requires.
 func (c *source) inserted(fn *machine.Func, at bytecode.PC) {
 	first := c.Original[at]
 	c.collect(int32(fn.Start), int32(at))
@@ -40,7 +40,7 @@ func (c *source) beginsWith(end int32, form []pat) bool {
 	return len(form) == len(c.items) && c.matches(end, form...)
 }
 
-// counters returns what sets up the count of may_goto, if the function has one.
+// counters returns the code that sets up the count of may_goto, if the function has one.
 func (c *source) counters(fn *machine.Func) []pat {
 	if !c.usesMayGoto(c.p.Subprogs[c.sub]) {
 		return nil
@@ -64,8 +64,8 @@ func (c *source) isQdisc() bool {
 	return c.p.Type == "struct_ops" && c.p.AttachTo == "struct Qdisc_ops"
 }
 
-// prologue returns what is before the main program, and whether it is
-// (gen_prologue of struct bpf_verifier_ops).
+// prologue returns the code before the main program, and whether there is any (gen_prologue of
+// struct bpf_verifier_ops).
 func (c *source) prologue() ([]pat, Answer) {
 	r0, r1, r6 := bytecode.R0, bytecode.R1, bytecode.R6
 	switch {
@@ -94,9 +94,8 @@ func (c *source) writesPacket() Answer {
 	return out
 }
 
-// unclone makes a packet that others share the program's own, or gives up with a
-// verdict: where the mark of such a packet lies is the kernel's to know
-// (net/core/filter.c bpf_unclone_prologue, Linux 7.3).
+// unclone copies a shared packet, or gives up with a verdict. Only the kernel knows where the mark
+// of such a packet is (net/core/filter.c bpf_unclone_prologue, Linux 7.3).
 func (c *source) unclone() []pat {
 	const pullData = 39 // bpf_skb_pull_data
 	verdict := int32(2) // TC_ACT_SHOT

@@ -22,8 +22,8 @@ func (c *source) usesMayGoto(s bytecode.Subprogram) bool {
 	return false
 }
 
-// hidden checks a function that the verifier appended: the callback of a program
-// that throws and has none, which returns what was thrown.
+// hidden checks a function that the verifier appended: the callback of a program that throws and
+// has none, which returns the thrown value.
 func (c *source) hidden(fn *machine.Func, f int) {
 	body := c.prog.Insns[fn.Start:fn.End]
 	move := bytecode.Insn{Code: w64 | opMov | byReg, Dst: bytecode.R0, Src: bytecode.R1}
@@ -58,7 +58,7 @@ func (c *source) callbackAdded() {
 	}
 }
 
-// frameClaims checks what is said of a function and decides its frame.
+// frameClaims checks the claims about a function and decides its frame.
 func (c *source) frameClaims(fn *machine.Func, f int) {
 	s := c.p.Subprogs[c.sub]
 	at := fn.Start
@@ -126,8 +126,7 @@ func (c *source) throws() Answer {
 	return out
 }
 
-// nameless reports whether a kernel function is called whose name is not known: it
-// may be bpf_throw.
+// nameless reports whether a kernel function with an unknown name is called: it may be bpf_throw.
 func (c *source) nameless() bool {
 	for pc := bytecode.PC(0); pc < c.p.Len(); pc += c.p.Insns[pc].Slots() {
 		if !c.p.Insns[pc].IsKfuncCall() && c.p.PendingAt(pc) != bytecode.PartCall {
@@ -235,16 +234,16 @@ func (c *source) indirect(edge int, pc, target bytecode.PC, entries map[bytecode
 	}
 }
 
-// doesNothing reports whether a target is a jump to where control goes on anyway,
-// which kernels up to Linux 7.3 remove even when an indirect jump leads to it.
+// doesNothing reports whether a target is a jump to the next instruction, which kernels up to Linux
+// 7.3 remove even when an indirect jump leads to it.
 func (c *source) doesNothing(pc bytecode.PC) bool {
 	f := c.p.Flow(pc)
 	jumps := f.Kind == bytecode.FlowGoto || f.Kind == bytecode.FlowCond
 	return jumps && !c.k.has(kernel.KeepTargetNops)
 }
 
-// marks checks that the targets of indirect jumps are those that the graph has,
-// no more and no less: they begin with ENDBR64 where the kernel wants it.
+// marks checks that the marked targets of indirect jumps are exactly those of the graph: they begin
+// with ENDBR64 if the kernel requires it.
 func (c *source) marks(marked []Answer) {
 	for x := range marked {
 		is := x < len(c.prog.IndirectTarget) && c.prog.IndirectTarget[x]
@@ -257,8 +256,8 @@ func (c *source) marks(marked []Answer) {
 	}
 }
 
-// states reports whether an edge of the graph is one that the last instruction
-// of its block states, or of a kind that analysis has to find.
+// states reports whether an edge of the graph follows from the last instruction of its block, or is
+// of a kind that analysis has to find.
 func (c *source) states(e cfg.Edge, from, to *cfg.Block) bool {
 	f := c.p.Flow(from.Last)
 	switch e.Kind {

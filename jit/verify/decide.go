@@ -14,10 +14,9 @@ type constants struct {
 	val [10]uint64
 }
 
-// mustDecide reports whether a conditional jump compares constants that were set
-// in its own block: kernels that look for constants before they verify find at
-// least these (kernel/bpf/const_fold.c, Linux 7.3). It returns the way that is
-// left.
+// mustDecide reports whether a conditional jump compares constants that were set in its own block:
+// kernels that look for constants before they verify find at least these (kernel/bpf/const_fold.c,
+// Linux 7.3). It returns the way that remains.
 func (c *source) mustDecide(pc bytecode.PC) way {
 	blk := c.Graph.Blocks[c.block(pc)]
 	in := c.p.Insns[pc]

@@ -12,18 +12,17 @@ const (
 	Yes
 )
 
-// Facts is what Linux's verifier finds out about the source program, which decides
-// what it removes and which form the rest gets. Where a fact is Maybe or not sure,
-// either outcome is right, and counts as unknown.
+// Facts is the knowledge of Linux's verifier about the source program, which decides what it
+// removes and the form of the rest. Where a fact is Maybe or not sure, either outcome is right, and
+// counts as unknown.
 type Facts interface {
-	Seen(pc bytecode.PC) Answer // whether it comes to the instruction
+	Seen(pc bytecode.PC) Answer // whether it reaches the instruction
 	EdgeSeen(i int) Answer      // whether it takes the edge with this index in Graph.Edges
 	// Selects returns whether an execution takes an indirect jump to a target. Some kernels
 	// verify other targets.
 	Selects(pc, target bytecode.PC) Answer
-	Call(pc bytecode.PC) Call // of a helper call that it comes to
-	// Memory returns what a load, store or atomic goes through, and whether that is
-	// sure.
+	Call(pc bytecode.PC) Call // of a helper call that it reaches
+	// Memory returns the memory of a load, store or atomic, and whether that is sure.
 	Memory(pc bytecode.PC) (m Memory, sure bool)
 	WritesPacket() Answer // whether a store goes to packet data
 }
@@ -38,7 +37,7 @@ type Call struct {
 	SureMap, SureKey, SureCallback, SureFlags bool // also that there is none
 }
 
-// Memory is what an access leads to, as far as that decides its form.
+// Memory is the memory of an access, as far as that decides its form.
 type Memory uint8
 
 // The kinds of memory.

@@ -7,9 +7,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// folded is a set of what R0 to R9 may be to a kernel that looks for constants before
-// it verifies: numbers, and addresses in values of maps. A register in neither is
-// unknown to it for certain.
+// folded is the set of registers R0 to R9 that may be constants for a kernel that looks for
+// constants before it verifies: numbers, and addresses in values of maps. A register in neither is
+// certainly unknown to it.
 type folded struct{ number, address uint16 }
 
 const (
@@ -17,8 +17,8 @@ const (
 	scratch   = 1<<6 - 1  // R0 to R5, which calls leave unknown
 )
 
-// mayFold reports whether a conditional jump may be one that such a kernel decides: all
-// that it compares may be constants to it. If they are, the facts give the way it goes.
+// mayFold reports whether such a kernel may decide a conditional jump: all operands may be
+// constants to it. If they are, the facts give the edge.
 func (c *source) mayFold(pc bytecode.PC) bool {
 	if c.folds == nil {
 		c.foldBlocks()
@@ -74,7 +74,7 @@ func (c *source) foldBlocks() {
 	}
 }
 
-// foldStep applies an instruction (const_reg_xfer). What is not known yet may be
+// foldStep applies an instruction (const_reg_xfer). Values that are unknown until load may be
 // anything.
 func (c *source) foldStep(k *folded, pc bytecode.PC) {
 	in := c.p.Insns[pc]
@@ -90,7 +90,7 @@ func (c *source) foldStep(k *folded, pc bytecode.PC) {
 		k.number, k.address = k.number|d, k.address|d
 	case asm.LdXClass:
 		loads := k.address&s != 0
-		if k.forget(d); loads { // of a value that nobody writes
+		if k.forget(d); loads { // of a read-only value
 			k.number |= d
 		}
 	case asm.JumpClass, asm.Jump32Class:
@@ -126,5 +126,5 @@ func (k *folded) compute(in bytecode.Insn, d, s uint16) {
 	}
 }
 
-// forget takes registers out.
+// forget removes registers.
 func (k *folded) forget(regs uint16) { k.number, k.address = k.number&^regs, k.address&^regs }

@@ -10,12 +10,12 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
-// pat is an instruction of a form: what an insertion consists of.
+// pat is an instruction of a form. Insertions consist of such instructions.
 type pat struct {
 	in  bytecode.Insn
 	to  target
 	far bytecode.PC // source slot that a jump leaves the form for
-	// ref is what the operand must refer to: RefInvalid for nothing of note.
+	// ref is what the operand must refer to: RefInvalid for nothing in particular.
 	ref  bytecode.RefKind
 	name string // of the kernel function or variable, "" for any
 	any  bool   // the immediate is one that only the kernel or a map knows
@@ -32,8 +32,8 @@ const (
 	outside        // to a source slot
 )
 
-// p makes an instruction of a form. Jumps stay inside; one over the last
-// instruction goes on after the form.
+// p makes an instruction of a form. Jumps stay inside; one over the last instruction leads to the
+// end of the form.
 func p(code uint8, dst, src bytecode.Reg, off int16, imm int32) pat {
 	q := pat{in: bytecode.Insn{Code: code, Dst: dst, Src: src, Off: off, Imm: imm}}
 	if k := bytecode.FlowAt([]bytecode.Insn{q.in}, 0).Kind; k == bytecode.FlowGoto || k == bytecode.FlowCond {
@@ -45,7 +45,7 @@ func p(code uint8, dst, src bytecode.Reg, off int16, imm int32) pat {
 // jumpTo makes a jump to a source slot.
 func jumpTo(in bytecode.Insn, far bytecode.PC) pat { return pat{in: in, to: outside, far: far} }
 
-// kernelCall makes a call of a kernel function that is no helper.
+// kernelCall makes a call of a kernel function that is not a helper.
 func kernelCall(name string) pat {
 	q := p(bytecode.CodeCall, 0, 0, 0, 0)
 	q.ref, q.name, q.any = bytecode.RefKfunc, name, true
@@ -126,8 +126,8 @@ func (c *source) lands(x, pc bytecode.PC) bool {
 	return pc >= 0 && int(pc) < len(c.land) && int32(x) == c.land[pc]
 }
 
-// forms reports whether c.items are one of the forms that an instruction can
-// have, and notes which ways of a jump are left.
+// forms reports whether c.items are one of the forms that an instruction can have, and notes which
+// ways of a jump remain.
 func (c *source) forms(pc bytecode.PC, end int32) bool {
 	in, f := c.p.Insns[pc], c.p.Flow(pc)
 	switch f.Kind {
@@ -152,8 +152,8 @@ func (c *source) forms(pc bytecode.PC, end int32) bool {
 	return c.plainForms(pc, in, end)
 }
 
-// single reports whether an instruction is still itself, apart from where it
-// leads to; gotox has a distance without a meaning.
+// single reports whether an instruction is unchanged apart from its target; the distance in a gotox
+// has no meaning.
 func (c *source) single(in bytecode.Insn) bool {
 	if len(c.items) != 1 {
 		return false
@@ -172,10 +172,10 @@ func (c *source) single(in bytecode.Insn) bool {
 	return have == in
 }
 
-// isGone reports whether nothing is left of a subprogram that the verifier never comes
-// to. What refers to it keeps a distance that leads somewhere else, to another function
-// or after the program, and never executes (kernel/bpf/core.c bpf_adj_delta_to_imm and
-// kernel/bpf/fixups.c jit_subprogs, Linux 7.3): such is a bpf_loop of no rounds.
+// isGone reports whether nothing is left of a subprogram that the verifier never reaches.
+// References to it keep a distance that leads somewhere else, to another function or after the
+// program, and never executes (kernel/bpf/core.c bpf_adj_delta_to_imm and kernel/bpf/fixups.c
+// jit_subprogs, Linux 7.3): such is a bpf_loop of no rounds.
 func (c *source) isGone(start bytecode.PC) bool {
 	if start < 0 || int(start) >= len(c.first) || c.Facts.Seen(start) != No || c.Unprivileged {
 		return false
@@ -188,8 +188,8 @@ func (c *source) isGone(start bytecode.PC) bool {
 	return true
 }
 
-// calleeRight reports whether a call of a subprogram is one of the function that
-// it became, with all that was put in front.
+// calleeRight reports whether a call of a subprogram is one of the function that it became,
+// including the code put before it.
 func (c *source) calleeRight(callee, have bytecode.PC) bool {
 	if callee < 0 || int(callee) >= len(c.first) || c.land[callee] < 0 || c.isGone(callee) {
 		return false
@@ -245,8 +245,8 @@ func (c *source) condForms(pc bytecode.PC, in bytecode.Insn, f bytecode.Flow, en
 	return c.matches(end, jumpTo(in, f.Target))
 }
 
-// mayStay reports whether a conditional jump may be left although one of its
-// ways is never taken: only when that was found by values, not by paths.
+// mayStay reports whether a conditional jump may remain although one of its ways is never taken:
+// only if values, not paths, rule it out.
 func (c *source) mayStay(pc bytecode.PC, f bytecode.Flow) bool {
 	if c.Unprivileged {
 		return true

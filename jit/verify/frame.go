@@ -53,7 +53,7 @@ func (c *checker) frameOf(f int) frame {
 	return fr
 }
 
-// prologue lists what precedes the first instruction's code, from the
+// prologue lists the code before that of the first instruction, from the
 // function's entry on.
 func (c *checker) prologue(l *list, f int) {
 	fn, fr := &c.prog.Funcs[f], &c.frame
@@ -96,7 +96,7 @@ func (c *checker) prologue(l *list, f int) {
 	}
 }
 
-// clearCount lists what zeroes the tail-call counter, or a nop of its length.
+// clearCount lists the code that zeroes the tail-call counter, or a nop of its length.
 func (c *checker) clearCount(l *list, counts bool) {
 	size, skip := 8, nop3
 	if c.k.countOnStack() {
@@ -123,9 +123,9 @@ func takeFrame(l *list) {
 // maxTailCalls is MAX_TAIL_CALL_CNT (include/linux/bpf.h).
 const maxTailCalls = 33
 
-// pushCount lists what makes room for the tail-call counter and the pointer to
-// it: a main program is entered with a number from outside and with a pointer
-// from a tail call; the value shows which.
+// pushCount lists the code that makes room for the tail-call counter and the pointer to it: a main
+// program is entered with a number from outside and with a pointer from a tail call; the value
+// shows which.
 func (c *checker) pushCount(l *list, counts bool) {
 	switch {
 	case c.k.countOnStack():
@@ -146,7 +146,7 @@ func (c *checker) pushCount(l *list, counts bool) {
 	}
 }
 
-// address lists a move of an address: of the very value if that is known.
+// address lists a move of an address: of exactly that value if it is known.
 func (c *checker) address(l *list, d int, v uint64, known bool) {
 	if known {
 		l.constant(d, v)
@@ -162,7 +162,7 @@ func (c *checker) thisCPU(l *list, d int) {
 	}
 }
 
-// popFrame lists what undoes the pushes of a prologue.
+// popFrame lists the code that undoes the pushes of a prologue.
 func (c *checker) popFrame(l *list) {
 	for _, n := range slices.Backward(c.frame.saved) {
 		l.pop(n)
@@ -202,7 +202,7 @@ func (c *checker) exit(l *list, b *body) {
 	}
 }
 
-// trap lists the int3 after what control does not pass.
+// trap lists the int3 after code that control does not leave at its end.
 func trap(l *list) { l.add(x86asm.INT, imm(3)) }
 
 // clearHistory lists the barrier before the return of a classic filter

@@ -11,10 +11,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
-// helperForms checks a call of a helper or kernel function: a call, or the
-// shorter way that the verifier takes by what it knows of the operands
-// (kernel/bpf/fixups.c bpf_do_misc_fixups, Linux 7.3). Where it must take that, a
-// call is wrong, and the other way round.
+// helperForms checks a call of a helper or kernel function: a call, or the shorter form that the
+// verifier chooses by its knowledge of the operands (kernel/bpf/fixups.c bpf_do_misc_fixups, Linux
+// 7.3). Where it must take that, a call is wrong, and the other way round.
 func (c *source) helperForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	if in.Code == bytecode.CodeCall && in.Src == bytecode.CallKfunc {
 		return c.kfuncForms(pc, in, end)
@@ -45,8 +44,8 @@ func (c *source) helperForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	}
 }
 
-// isHelper reports whether a call is said to be of the helper with a number. What is
-// said of one without a name may be nothing.
+// isHelper reports whether a call is said to be of the helper with a number. A helper without a
+// name may have no reference.
 func (it *item) isHelper(n int32) bool {
 	if it.ref == nil {
 		return bytecode.HelperName(n) == noName
@@ -55,16 +54,16 @@ func (it *item) isHelper(n int32) bool {
 		(it.ref.Name == "" || sameName(it.ref.Name, bytecode.HelperName(n)))
 }
 
-// noName is what a helper is called that the list of helpers does not have.
+// noName is the name of helpers that the list of helpers does not have.
 const noName = "unknown"
 
-// sameName compares names of helpers: that of a running kernel's function and that of
-// the list of helpers, which does not tell where words end.
+// sameName compares names of helpers: that of a running kernel's function and that of the list of
+// helpers, which does not separate words.
 func sameName(a, b string) bool {
 	return a == b || strings.EqualFold(strings.ReplaceAll(a, "_", ""), strings.ReplaceAll(b, "_", ""))
 }
 
-// inlined returns what always replaces a helper in this kernel, nil for a call.
+// inlined returns the code that always replaces a helper in this kernel, nil for a call.
 func (c *source) inlined(in bytecode.Insn, fn asm.BuiltinFunc) []pat {
 	r0, r1, r2 := bytecode.R0, bytecode.R1, bytecode.R2
 	switch {
@@ -122,8 +121,8 @@ func (c *source) tailCallForms(pc bytecode.PC, end int32) bool {
 		p(w32|opAnd, bytecode.R3, 0, 0, int32(indexMask(fact.Map.MaxEntries))), own)
 }
 
-// directRight reports whether a tail call is direct exactly when map and index are
-// known, and has the number that says which it is: they count from 1.
+// directRight reports whether a tail call is direct exactly when map and index are known, and has
+// its number: direct tail calls count from 1.
 func (c *source) directRight(fact Call, call item) bool {
 	must := c.isDirect(fact)
 	c.unsure = c.unsure || must == Maybe
@@ -184,9 +183,9 @@ func (c *source) loopForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	return (!sure || !loop) && c.single(in) || loop && c.loopForm(fact.Callback, end)
 }
 
-// loopForm checks the loop that replaces a bpf_loop of one callback without
-// flags: it counts in R7 up to R6, and keeps the three registers that it needs in
-// the stack (inline_bpf_loop). It has no round if the callback is gone.
+// loopForm checks the loop that replaces a bpf_loop of one callback without flags: it counts in R7
+// up to R6, and keeps the three registers that it needs in the stack (inline_bpf_loop). It has no
+// round if the callback was removed.
 func (c *source) loopForm(callback int, end int32) bool {
 	const rounds, callAt, items, tooBig = 8 << 20, 12, 19, -7
 	if len(c.items) != items || callback >= len(c.p.Subprogs) {
@@ -233,9 +232,8 @@ const (
 	attachSessionMulti = 61
 )
 
-// tracing returns a helper of tracing programs that reads what the trampoline
-// keeps before the arguments: their number, or of a raw tracepoint what the
-// kernel's BTF says of it.
+// tracing returns a helper of tracing programs that reads what the trampoline keeps before the
+// arguments: their number, or for a raw tracepoint the number in the kernel's BTF.
 func (c *source) tracing(fn asm.BuiltinFunc) []pat {
 	r0, r1, r2, r3 := bytecode.R0, bytecode.R1, bytecode.R2, bytecode.R3
 	const inval, notSupported, countAt, placeAt = -22, -95, -8, -16

@@ -7,7 +7,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
-// plainForms checks an instruction that is no jump and no call.
+// plainForms checks an instruction that is neither a jump nor a call.
 func (c *source) plainForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	c.dropBarriers()
 	switch in.Class() {
@@ -39,9 +39,9 @@ func (c *source) dropBarriers() {
 	}
 }
 
-// wideForms checks a 64-bit immediate load: the constant is the same, and what
-// an address is of is in the reference. The kernel may have cleared the kind. A
-// value of a per-CPU array gets this CPU's base.
+// wideForms checks a 64-bit immediate load: the constant is the same, and the reference names the
+// object of an address. The kernel may have cleared the kind. A value of a per-CPU array gets this
+// CPU's base.
 func (c *source) wideForms(pc bytecode.PC, in bytecode.Insn) bool {
 	want, isRef := c.p.RefAt(pc)
 	n := 1
@@ -163,11 +163,11 @@ func (c *source) packetLoad(in bytecode.Insn, end int32) bool {
 	return c.matches(end, form...)
 }
 
-// mayGotoTimer is the kernel function that looks at the clock.
+// mayGotoTimer is the kernel function that reads the clock.
 const mayGotoTimer = "arch_bpf_timed_may_goto"
 
-// mayGoto checks what replaces may_goto: a count on the stack, at the place where
-// the function's start sets it up.
+// mayGoto checks the replacement of may_goto: a count on the stack, at the place where the
+// function's start sets it up.
 func (c *source) mayGoto(far bytecode.PC, end int32) bool {
 	ax, fp := c.ax, bytecode.R10
 	count := c.countPlace()

@@ -8,8 +8,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// item is an instruction of what replaces a source instruction. Constants that
-// were hidden are put back, so that forms need not know of blinding.
+// item is an instruction in the replacement of a source instruction. Hidden constants are restored,
+// so that forms need not consider blinding.
 type item struct {
 	slot int32 // xlated
 	in   bytecode.Insn
@@ -18,13 +18,13 @@ type item struct {
 	ref  *bytecode.Ref
 }
 
-// strays reports whether an instruction that holds no address is said to refer to
-// something: its constant would be lost.
+// strays reports whether an instruction without an address has a reference: its constant would be
+// lost.
 func (it *item) strays() bool {
 	return it.ref != nil && it.in.Code != bytecode.CodeCall && !it.in.IsWide()
 }
 
-// collect fills in c.items with what lies in xlated slots.
+// collect fills c.items with the instructions in xlated slots.
 func (c *source) collect(from, to int32) {
 	c.items, c.bare = c.items[:0], false
 	for x := from; x < to; {
@@ -92,7 +92,7 @@ func (c *source) hides(i int) (value int32, class uint8, ok bool) {
 	return a.Imm ^ b.Imm, class, ok
 }
 
-// unblind puts hidden constants back (kernel/bpf/core.c bpf_jit_blind_insn and
+// unblind restores hidden constants (kernel/bpf/core.c bpf_jit_blind_insn and
 // bpf_jit_blind_constants, Linux 7.3).
 func (c *source) unblind() {
 	out := c.items[:0]
@@ -123,9 +123,9 @@ func (c *source) unblind() {
 	c.items = out
 }
 
-// uses reports whether an instruction may have had a constant that a pair of a class
-// put into AX: only at that width is it the same number. What changes or compares AX
-// is the verifier's own, and has nothing hidden: AX would be lost.
+// uses reports whether an instruction may have had a constant that a pair of a class put into AX:
+// only at that width is it the same number. Instructions that change or compare AX are the
+// verifier's own and hide nothing: AX would be lost.
 func (c *source) uses(it *item, class uint8) bool {
 	in := it.in
 	if in.Src != c.ax || in.Dst == c.ax {
@@ -150,12 +150,11 @@ func (it *item) shows(ax bytecode.Reg) bool {
 		it.in.JumpOp() != asm.JCOND
 }
 
-// wideItems is what a hidden 64-bit constant takes: its upper half, shifted up, and
-// its lower half.
+// wideItems is the number of instructions of a hidden 64-bit constant: its upper half, shifted up,
+// and its lower half.
 const wideItems = 7
 
-// unblindWide returns the 64-bit immediate load that items from i on stand for, if
-// they do.
+// unblindWide returns the 64-bit immediate load that the items from i on stand for, if they do.
 func (c *source) unblindWide(i int) (item, bool) {
 	if i+wideItems > len(c.items) {
 		return item{}, false
@@ -176,7 +175,7 @@ func (c *source) unblindWide(i int) (item, bool) {
 	return it, true
 }
 
-// itemsText returns what replaces an instruction, in words.
+// itemsText describes the replacement of an instruction.
 func (c *source) itemsText() string {
 	var list []string
 	for _, it := range c.items {

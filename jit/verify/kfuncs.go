@@ -7,7 +7,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
-// kfuncForms checks a call of a kernel function: what some always become, or the
+// kfuncForms checks a call of a kernel function: its replacement, if it always has one, or the
 // call, before which the verifier may set up further arguments.
 func (c *source) kfuncForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	ref, ok := c.p.RefAt(pc)
@@ -21,9 +21,9 @@ func (c *source) kfuncForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {
 	return c.arguments(in, ref.Name)
 }
 
-// arguments reports whether c.items are a call of a kernel function, and before it
-// nothing but what sets up arguments. Either name may be unknown, and the kernel may
-// take a variant, as bpf_dynptr_from_skb_rdonly.
+// arguments reports whether c.items are a call of a kernel function with only the setup of
+// arguments before it. Either name may be unknown, and the kernel may call a variant, as
+// bpf_dynptr_from_skb_rdonly.
 func (c *source) arguments(in bytecode.Insn, name string) bool {
 	last := len(c.items) - 1
 	ref := c.items[last].ref
@@ -39,7 +39,7 @@ func (c *source) arguments(in bytecode.Insn, name string) bool {
 	return c.items[last].in == in
 }
 
-// kfunc returns what replaces a kernel function without a call, nil for the others
+// kfunc returns the code that replaces a kernel function without a call, nil for the others
 // (kernel/bpf/verifier.c bpf_fixup_kfunc_call, Linux 7.3).
 func (c *source) kfunc(name string) []pat {
 	r0, r1 := bytecode.R0, bytecode.R1
@@ -59,8 +59,8 @@ func (c *source) kfunc(name string) []pat {
 	return nil
 }
 
-// numbers returns a function of the iterator over numbers, of which the current
-// one and the end are kept, 4 bytes each: both are 0 after the last.
+// numbers returns a function of the iterator over numbers, which keeps the current number and the
+// end, 4 bytes each: both are 0 after the last.
 func numbers(name string) []pat {
 	const rounds, invalid, tooBig = 8 << 20, -22, -7
 	const stW, stxW = 0x62, 0x63

@@ -15,7 +15,7 @@ import (
 func (c *checker) call(l *list, b *body, callee bytecode.PC) {
 	in, ref := b.in, c.refAt(b.pc)
 	if ref != nil && ref.Kind == bytecode.RefFunc {
-		callee = bytecode.PC(ref.Index) // the dump of a kernel holds other numbers
+		callee = bytecode.PC(ref.Index) // the dump of a kernel has other numbers
 	} else if ref != nil {
 		callee = -1
 	}
@@ -53,9 +53,9 @@ func calleeName(in bytecode.Insn, ref *bytecode.Ref) string {
 	switch {
 	case ref == nil:
 	case ref.Kind == bytecode.RefUnknown:
-		return "" // of another object: where the call leads is known when they are linked
+		return "" // of another object: the callee is known when they are linked
 	case ref.Kind != bytecode.RefHelper && ref.Kind != bytecode.RefKfunc:
-		return "no function" // what is called must be one
+		return "no function" // the callee must be a function
 	case ref.Name != "":
 		return ref.Name
 	default:
@@ -67,7 +67,7 @@ func calleeName(in bytecode.Insn, ref *bytecode.Ref) string {
 	return kind + itoa(n)
 }
 
-// passCount lists the load of what a callee with tail calls expects in rax.
+// passCount lists the load of the value that a callee with tail calls expects in rax.
 func (c *checker) passCount(l *list) {
 	off := -16 - c.frame.size
 	if c.k.countOnStack() {
@@ -123,8 +123,8 @@ func (c *checker) funcAt(pc bytecode.PC) int {
 	return -1
 }
 
-// through lists a jump to the address in a register, the way that mitigations
-// allow (emit_indirect_jump).
+// through lists a jump to the address in a register, in the form that mitigations require
+// (emit_indirect_jump).
 func (c *checker) through(l *list, n int) {
 	name := strings.ToLower((x86asm.RAX + x86asm.Reg(n)).String())
 	switch c.k.Indirect {
@@ -247,7 +247,7 @@ func (c *checker) count(l *list) {
 	}
 }
 
-// leaveFrame lists what undoes the prologue up to where the target goes on.
+// leaveFrame lists the code that undoes the prologue up to the place where the target continues.
 func (c *checker) leaveFrame(l *list) {
 	c.popFrame(l)
 	l.pop(nAX)
@@ -259,7 +259,7 @@ func (c *checker) leaveFrame(l *list) {
 	}
 }
 
-// landingPad returns the bytes from bpf_func to where tail calls land
+// landingPad returns the bytes from bpf_func to the place where tail calls land
 // (X86_TAIL_CALL_OFFSET).
 func (c *checker) landingPad() int {
 	n := 12

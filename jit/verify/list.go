@@ -4,8 +4,8 @@ import (
 	"golang.org/x/arch/x86/x86asm"
 )
 
-// list collects what a body must consist of. One list is used again and again,
-// so that checking allocates little.
+// list collects the instructions that a body must consist of. One list is reused, so that checking
+// allocates little.
 type list struct{ w []want }
 
 func (l *list) reset() { l.w = l.w[:0] }
@@ -31,7 +31,7 @@ func (l *list) skip(op x86asm.Op) int {
 	return len(l.w) - 1
 }
 
-// land lets jumps of skip lead to what is appended next.
+// land makes jumps of skip lead to the next instruction appended.
 func (l *list) land(skips ...int) {
 	for _, k := range skips {
 		l.w[k].place = len(l.w)
@@ -88,8 +88,8 @@ func (l *list) mov(size, d, s int) { l.add(x86asm.MOV, sized(d, size), sized(s, 
 func (l *list) push(n int) { l.add(x86asm.PUSH, sized(n, 8)) }
 func (l *list) pop(n int)  { l.add(x86asm.POP, sized(n, 8)) }
 
-// constant appends the move of a constant that is known: by the shortest of
-// forms that Linux uses, 7 or 10 bytes for those that 32 bits do not hold.
+// constant appends the move of a constant that is known: by the shortest form that Linux uses, 7 or
+// 10 bytes for those that 32 bits do not hold.
 func (l *list) constant(d int, v uint64) {
 	switch {
 	case v == 0:

@@ -20,13 +20,13 @@ type checker struct {
 	code    []byte // its bytes
 	frame   frame
 	ref     int           // next reference, in order of slots
-	body    body          // the instruction at hand
-	x86     []disasm.Insn // of the instruction at hand: decoded instructions are large
-	places  []int         // offsets of what was matched
+	body    body          // the current instruction
+	x86     []disasm.Insn // of the current instruction: decoded instructions are large
+	places  []int         // offsets of matched instructions
 	want    list
 	recall  recall
 	cleanup int // offset of the first exit's code, -1 before it
-	landing int // the same, or of an ENDBR64 in front
+	landing int // the same, or of an ENDBR64 before it
 }
 
 // shape checks that functions tile the image and that the offset map has the
@@ -106,8 +106,8 @@ func (c *checker) start(pc bytecode.PC) int {
 	return int(c.img.Offsets[pc])
 }
 
-// preamble checks what precedes the entry of a function with CFI, byte by byte
-// but for the hash and a distance (emit_cfi in bpf_jit_comp.c; read only).
+// preamble checks the bytes before the entry of a function with CFI, except for the hash and a
+// distance (emit_cfi in bpf_jit_comp.c; read only).
 func (c *checker) preamble(entry int) bool {
 	const any = '?'
 	form := map[string]string{
@@ -189,7 +189,7 @@ func (c *checker) insn(fn machine.Func, pc bytecode.PC) {
 	}
 }
 
-// plain lists an instruction that is no jump.
+// plain lists an instruction that is not a jump.
 func (c *checker) plain(l *list, b *body) {
 	switch b.in.Class() {
 	case asm.LdClass:
@@ -262,9 +262,9 @@ func (c *checker) inside(b *body, fn machine.Func, target bytecode.PC) bool {
 	return true
 }
 
-// goTo lists goto and gotol. A jump forward to the next code vanishes; where Linux
-// keeps the size, nops of 2 or 5 bytes take its place. One backward leads at least over
-// itself: without code, a loop would be lost.
+// goTo lists goto and gotol. A jump forward to the next code vanishes; where Linux keeps the size,
+// nops of 2 or 5 bytes take its place. A jump backward always has code: without it, a loop would be
+// lost.
 func (c *checker) goTo(l *list, b *body, fn machine.Func, target bytecode.PC) bool {
 	if !c.inside(b, fn, target) {
 		return false

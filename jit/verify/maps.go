@@ -18,8 +18,8 @@ const (
 	mapSockets, mapRhash                             = 17, 35 // BPF_MAP_TYPE_XSKMAP, …_RHASH
 )
 
-// mapForms checks a call of a map helper: a call of it or of the map type's own
-// function, or of a lookup in one known map what that type has in its place.
+// mapForms checks a call of a map helper: a call of it or of the map type's own function, or for a
+// lookup in one known map the inlined code of that type.
 func (c *source) mapForms(pc bytecode.PC, in bytecode.Insn, fn asm.BuiltinFunc, end int32) bool {
 	call := c.single(in) || c.ownFunction(fn)
 	fact := c.Facts.Call(pc)
@@ -41,7 +41,7 @@ func (c *source) ownFunction(fn asm.BuiltinFunc) bool {
 		mapOps[fn] != "" && strings.HasSuffix(it.ref.Name, mapOps[fn])
 }
 
-// mapOps holds how the functions of map types end that do what a helper does.
+// mapOps holds the endings of the names of map types' functions that implement a helper.
 var mapOps = map[asm.BuiltinFunc]string{
 	asm.FnMapLookupElem: "_lookup_elem", asm.FnMapUpdateElem: "_update_elem", asm.FnMapDeleteElem: "_delete_elem",
 	asm.FnMapPushElem: "_push_elem", asm.FnMapPopElem: "_pop_elem", asm.FnMapPeekElem: "_peek_elem",
@@ -92,8 +92,8 @@ func (c *source) lookup(m *bytecode.Map) []pat {
 	return nil
 }
 
-// socketForm is the lookup in an array of AF_XDP sockets. Where it begins in the map
-// only the kernel knows.
+// socketForm is the lookup in an array of AF_XDP sockets. Only the kernel knows its offset in the
+// map.
 func (c *source) socketForm(m *bytecode.Map) []pat {
 	r0, r1, r2 := bytecode.R0, bytecode.R1, bytecode.R2
 	first := p(w64|opAdd, r1, 0, 0, 0)
@@ -103,7 +103,7 @@ func (c *source) socketForm(m *bytecode.Map) []pat {
 }
 
 // arrayForm is the lookup in an array: the index is compared with the size, and
-// scaled; what is outside, and a null pointer in an array of maps, gives 0.
+// scaled; an index outside, and a null pointer in an array of maps, give 0.
 func (c *source) arrayForm(m *bytecode.Map, further ...pat) []pat {
 	r0, r1, r2 := bytecode.R0, bytecode.R1, bytecode.R2
 	size := (m.ValueSize + 7) &^ 7

@@ -18,8 +18,7 @@ type body struct {
 	x86        []disasm.Insn
 }
 
-// read decodes the code from one offset to another. It must be instructions up
-// to the end: what follows begins there.
+// read decodes the code from one offset to another. It must consist of whole instructions.
 func (c *checker) read(b *body) bool {
 	b.x86 = c.x86[:0]
 	for off := b.start; off < b.end; {
@@ -39,8 +38,8 @@ func (c *checker) read(b *body) bool {
 	return true
 }
 
-// match compares a body with what it must consist of, from first to last
-// instruction, and reports whether it is that.
+// match compares a body with the instructions that it must consist of, and reports whether they
+// agree.
 func (c *checker) match(b *body, wants []want) bool {
 	i := 0
 	c.places = c.places[:0]
@@ -129,7 +128,7 @@ func (c *checker) leaves(pc bytecode.PC, in *disasm.Insn, symbol string) bool {
 		r.Offset == c.origin()+in.Offset+in.Len-4 && (c.resolvedRight(r, in) || symbol == tailTarget && c.callsItself(in))
 }
 
-// tailTarget is the symbol of the program that a direct tail call leads to.
+// tailTarget is the symbol of the target of a direct tail call.
 const tailTarget = "tail call target"
 
 // callsItself reports whether a tail call leads to the program that it is in.

@@ -27,10 +27,10 @@ type Images struct {
 	holds map[any]holding // of programs
 }
 
-// holding says which instructions a program has that members of Kernel are about.
+// holding says which instructions that depend on members of Kernel a program has.
 type holding struct{ hidden, xchg, tail, calls bool }
 
-// of returns what a program holds.
+// of returns what a program contains.
 func (m *Images) of(program any, insns []bytecode.Insn) holding {
 	if h, ok := m.holds[program]; ok {
 		return h
@@ -57,7 +57,7 @@ type proven struct {
 	proof  Proof
 }
 
-// Prove is the function Prove with what was proven for other kernels.
+// Prove is the function Prove with a cache of proofs for other kernels.
 func (m *Memo) Prove(c Claim) *Proof {
 	if c.Refused != "" {
 		c.Source = nil
@@ -93,8 +93,8 @@ func (m *Memo) Prove(c Claim) *Proof {
 	return out
 }
 
-// part returns the proof of a part of a claim: one that is known, or what check finds.
-// It is nil when the part does not hold, for then the proof speaks of its kernel.
+// part returns the proof of a part of a claim: a known one, or the result of check. It is nil if
+// the part does not hold, because such a proof names its kernel.
 func part(known *[]proven, c *Claim, decides Kernel, same func(c, d *Claim) bool, check func(*Kernel, *Proof)) *Proof {
 	for i := range *known {
 		if p := &(*known)[i]; p.kernel == decides && p.asked.Same(c.Kernel.Features) && same(&p.claim, c) {
@@ -112,15 +112,14 @@ func part(known *[]proven, c *Claim, decides Kernel, same func(c, d *Claim) bool
 	return &p.proof
 }
 
-// plain reports whether a claim knows no addresses, which are functions and cannot be
-// compared.
+// plain reports whether a claim has no addresses: they are functions and cannot be compared.
 func (c *Claim) plain() bool {
 	a := &c.Program.Addresses
 	return len(a.Funcs) == 0 && a.Symbol == nil && a.Value == nil && a.Thunked == nil
 }
 
-// decides returns what the claim depends on of its kernel, features apart: members that
-// are about something that the program does not have are cleared.
+// decides returns the properties of its kernel on which the claim depends, features apart: members
+// about something that the program does not have are cleared.
 func (c *Claim) decides(m *Images) Kernel {
 	k := c.Kernel
 	k.Name, k.Features = "", kernel.Features{}
@@ -175,8 +174,8 @@ func sameImage(a, b *machine.Image) bool {
 		slices.EqualFunc(a.Tables, b.Tables, slices.Equal)
 }
 
-// looksUp reports whether an instruction looks an element of a map up, which the kernel
-// may replace by loads.
+// looksUp reports whether an instruction looks up an element of a map; the kernel may replace it by
+// loads.
 func looksUp(in bytecode.Insn) bool {
 	return in.IsHelperCall() &&
 		(in.Imm == int32(asm.FnMapLookupElem) || in.Imm == int32(asm.FnMapLookupPercpuElem))

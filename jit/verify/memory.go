@@ -69,8 +69,8 @@ func loadFrom(l *list, d, size int, signed bool, narrow int, m arg) {
 	}
 }
 
-// probe lists a load through a pointer that may be stale: user space and the
-// vsyscall page are kept off by one comparison, and give zero.
+// probe lists a load through a pointer that may be stale: one comparison excludes user space and
+// the vsyscall page, which give zero.
 func (c *checker) probe(l *list, in bytecode.Insn, d, s int) {
 	const vsyscall, page = -10 << 20, 4096
 	end := int64(1)<<47 - page // TASK_SIZE_MAX (arch/x86/include/asm/page_64.h)
@@ -115,8 +115,8 @@ func (c *checker) store(l *list, b *body) {
 	l.last().half = size == 2
 }
 
-// argument returns the offset from rbp of an outgoing stack argument beyond the
-// sixth: they are below the frame and what is saved.
+// argument returns the offset from rbp of an outgoing stack argument beyond the sixth: they are
+// below the frame and the saved registers.
 func (c *checker) argument(off int16) int32 {
 	return -c.frame.size - 8*int32(len(c.frame.saved)) - c.frame.out - int32(off) - 2*sixth
 }

@@ -8,8 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// maxPaths bounds for how many mismatches a path is looked for, maxSteps how many
-// of its blocks are printed.
+// maxPaths bounds the mismatches that get a path, maxSteps the blocks of a path that are printed.
 const (
 	maxPaths = 16
 	maxSteps = 8
@@ -37,8 +36,8 @@ func giveWays(s *Source, from []cfg.BlockID, list []Mismatch) {
 	}
 }
 
-// shortest returns for each block the one before it on a shortest way from the
-// entry, NoBlock for blocks that no way leads to and for the entry.
+// shortest returns for each block the one before it on a shortest way from the entry, NoBlock for
+// unreachable blocks and for the entry.
 func shortest(g *cfg.Graph) []cfg.BlockID {
 	from := make([]cfg.BlockID, len(g.Blocks))
 	done := make([]bool, len(g.Blocks))

@@ -8,10 +8,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// recall remembers bodies that matched. A program says the same thing in the same
-// bytes again and again; to decode them once is enough, where nothing but the
-// instruction and the kind of its frame decides what they must be. The number of
-// bodies is bounded: one takes the place of another.
+// recall remembers bodies that matched. Programs repeat the same instructions in the same bytes;
+// decoding them once is enough if only the instruction and the kind of its frame decide what they
+// must be. The number of bodies is bounded: a new one replaces an old one.
 type recall struct{ slots []remembered }
 
 // remembered is a body that matched.
@@ -20,7 +19,7 @@ type remembered struct {
 	x86 int // instructions that it consists of
 }
 
-// bodyKey is all that decides whether the code of an instruction is right.
+// bodyKey is everything that decides whether the code of an instruction is right.
 type bodyKey struct {
 	in      bytecode.Insn
 	code    [maxRecalled]byte
@@ -34,9 +33,9 @@ const (
 	recallFrom  = 64 // instructions from which on it pays
 )
 
-// key returns what decides whether a body is right, and whether that is all: the
-// instruction is arithmetic or accesses memory, refers to nothing, is no target that
-// is marked, and does not depend on the layout of its frame.
+// key returns what decides whether a body is right, and whether that is everything: the instruction
+// is arithmetic or accesses memory, has no reference, is not a marked target, and does not depend
+// on the layout of its frame.
 func (c *checker) key(b *body) (k bodyKey, ok bool) {
 	in, n := b.in, b.end-b.start
 	switch in.Class() {
@@ -76,7 +75,7 @@ func (r *recall) add(k *bodyKey, x86 int) {
 
 // hash returns the place of a body.
 func (k *bodyKey) hash() uint64 {
-	const odd = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio: spreads what differs in few bits
+	const odd = 0x9e3779b97f4a7c15 // 2^64 divided by the golden ratio: spreads keys that differ in few bits
 	lo, hi := le.LittleEndian.Uint64(k.code[:]), le.LittleEndian.Uint64(k.code[8:])
 	h := lo * odd
 	return (h ^ h>>32 ^ hi) * odd >> (64 - recallBits)

@@ -2,10 +2,10 @@ package verify
 
 import "github.com/bpfcfg/bpfcfg/jit/machine"
 
-// relocations checks the claims where addresses stand in the code: in order, without
-// overlap, each within the code of the instruction that it is said to belong to, or in
-// front of the first one, and each after an opcode that has such a field. Bytes
-// elsewhere would be overwritten by who fills the addresses in.
+// relocations checks the claims about addresses in the code: they are in order, without overlap,
+// each within the code of the instruction that it is said to belong to, or before the first one,
+// and each after an opcode with such a field. The kernel would overwrite bytes elsewhere when it
+// fills in the addresses.
 func (c *checker) relocations() {
 	f, end := 0, 0
 	for i := range c.img.Relocs {

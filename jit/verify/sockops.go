@@ -34,9 +34,9 @@ func (c *source) opsField(in bytecode.Insn, off int, load bool) []pat {
 	return nil
 }
 
-// opsLoad is a load that goes on with body when the socket may be read, and gives 0
-// otherwise (SOCK_OPS_GET_FIELD, SOCK_OPS_GET_SK). Where the value takes the place of
-// the context, another register is put aside in it meanwhile.
+// opsLoad is a load that goes on with body when the socket may be read, and gives 0 otherwise
+// (SOCK_OPS_GET_FIELD, SOCK_OPS_GET_SK). If the value replaces the context, another register is
+// saved in the context meanwhile.
 func opsLoad(in bytecode.Insn, body ...pat) []pat {
 	dst, ctx, n := in.Dst, in.Src, int16(len(body))
 	if dst != ctx {
@@ -56,7 +56,7 @@ func opsStore(in bytecode.Insn) []pat {
 	return []pat{keep(ctx, reg), fetch(reg, ctx), p(j64|jeq, reg, 0, 2, 0), fetch(reg, ctx), store(in), fetch(reg, ctx)}
 }
 
-// keep puts a register aside in the context.
+// keep saves a register in the context.
 func keep(ctx, reg bytecode.Reg) pat {
 	return pat{in: bytecode.Insn{Code: stxD, Dst: ctx, Src: reg}, place: true}
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/machine"
 )
 
-// Source is where a rewritten program comes from, and the claim how. Slots that
-// are listed as unpredicted stand for something that only the kernel knows.
+// Source is the source of a rewritten program, and the claim how the program comes from it. Slots
+// that are listed as unpredicted stand for something that only the kernel knows.
 type Source struct {
 	Graph *cfg.Graph
 	Facts Facts
-	// Original gives for each xlated slot the source slot that it comes from,
-	// -1 for what the verifier added; Xlated for each source slot the first
-	// xlated slot of what replaces it, or machine.Deleted.
+	// Original gives for each xlated slot the source slot that it comes from, -1 for what the
+	// verifier added; Xlated for each source slot the first xlated slot of its replacement, or
+	// machine.Deleted.
 	Original, Xlated []bytecode.PC
 	Unpredicted      []bytecode.PC
 	AttachType       uint32 // expected_attach_type, or the number of the member of a struct_ops
@@ -30,7 +30,7 @@ type Source struct {
 	Unprivileged, Masks, Blinded bool
 }
 
-// loader returns what the loader lacks, and what it has hidden, in words.
+// loader describes the capabilities that the loader lacks, and whether constants are hidden.
 func (s *Source) loader() string {
 	var out, lacks []string
 	if s.Unprivileged {
@@ -58,25 +58,25 @@ type source struct {
 
 	ax    bytecode.Reg
 	first []int32 // by source slot: first xlated slot that comes from it, -1 without
-	land  []int32 // by source slot: where control goes on that comes to it
+	land  []int32 // by source slot: where control continues that reaches it
 	end   []int32 // by source slot: after its last xlated slot
 	known []bool  // by xlated slot: predicted
-	sub   int     // of the instruction at hand
+	sub   int     // of the current instruction
 	fn    int     // the function that it became
-	way   []way   // by block: which of its ways is left
+	way   []way   // by block: which of its ways remains
 	items []item
 	tails []bool   // by subprogram: reaches a tail call
-	folds []folded // by block: what kernels may know before they verify
+	folds []folded // by block: the constants that kernels may know before they verify
 
 	bare   bool        // of items: a constant is not hidden
-	unsure bool        // the facts do not decide the form of the instruction at hand
+	unsure bool        // the facts do not decide the form of the current instruction
 	direct int         // direct tail calls so far, -1 when their number is not known
 	exit   bytecode.PC // first exit with an epilogue, -1 before it
-	stamps Answer      // see readsStampKind, with the question asked before
+	stamps Answer      // see readsStampKind, cached
 	asked  bool
 }
 
-// way says which ways out of a conditional jump are left.
+// way says which ways out of a conditional jump remain.
 type way uint8
 
 const (
@@ -108,7 +108,7 @@ func (c *source) fail(pc bytecode.PC, format string, args ...any) {
 	}
 }
 
-// lose records an edge that the kernel itself loses.
+// lose records an edge that the kernel itself removes.
 func (c *source) lose(pc bytecode.PC, format string, args ...any) {
 	if len(c.out.Lost) < maxMismatches {
 		c.out.Lost = append(c.out.Lost, c.mismatch(pc, format, args...))
@@ -129,8 +129,8 @@ func (c *source) mismatch(pc bytecode.PC, format string, args ...any) Mismatch {
 	return m
 }
 
-// maps checks that the two maps are one, in order: what comes from a source slot
-// lies together, and after what comes from those before it.
+// maps checks that the two maps agree, in order: the slots from a source slot are together, after
+// those from earlier source slots.
 func (c *source) maps() bool {
 	n, x := len(c.p.Insns), len(c.prog.Insns)
 	if len(c.Original) != x || len(c.Xlated) != n {
@@ -181,8 +181,8 @@ func fill(n int) []int32 {
 	return out
 }
 
-// functions checks that the functions of the program are the subprograms of the
-// source, without those that are gone, and what the verifier appends.
+// functions checks that the functions of the program are the subprograms of the source, without
+// removed ones, followed by those that the verifier appends.
 func (c *source) functions() bool {
 	sub := -1
 	for f := range c.prog.Funcs {
@@ -236,7 +236,7 @@ func (c *source) subprogram() {
 	}
 }
 
-// insn checks what became of one source instruction.
+// insn checks the replacement of one source instruction.
 func (c *source) insn(pc bytecode.PC) {
 	seen := c.Facts.Seen(pc)
 	from, to := c.span(pc)
@@ -268,8 +268,8 @@ func (c *source) span(pc bytecode.PC) (from, to int32) {
 	return from, to
 }
 
-// trapped checks what is left of dead code for a loader without CAP_BPF: jumps
-// to themselves (kernel/bpf/verifier.c sanitize_dead_code).
+// trapped checks the replacement of dead code for a loader without CAP_BPF: jumps to themselves
+// (kernel/bpf/verifier.c sanitize_dead_code).
 func (c *source) trapped(pc bytecode.PC, from, to int32) {
 	if n := int32(c.p.Insns[pc].Slots()); to-from != n {
 		c.fail(pc, "is dead, and became %d slots, should be %d jumps to themselves", to-from, n)
@@ -284,8 +284,8 @@ func (c *source) trapped(pc bytecode.PC, from, to int32) {
 	}
 }
 
-// removed checks an instruction that the verifier comes to and that is gone: it
-// did nothing but go on to the next one that is left.
+// removed checks a removed instruction that the verifier reaches: its only effect was to continue
+// at the next remaining one.
 func (c *source) removed(pc bytecode.PC, seen Answer) {
 	if seen == Maybe {
 		c.out.Unknown++
@@ -314,15 +314,15 @@ func (c *source) removed(pc bytecode.PC, seen Answer) {
 	c.fail(pc, "is gone, though linux's verifier comes to it; control goes on at rewritten slot %d", c.land[f.Next])
 }
 
-// isSpill reports whether an instruction keeps a register in the stack or brings
-// it back: around calls that leave it alone, the verifier removes these.
+// isSpill reports whether an instruction saves a register on the stack or restores it: the verifier
+// removes these around calls that preserve the register.
 func (c *source) isSpill(in bytecode.Insn) bool {
 	const store, load = 0x7b, 0x79 // *(u64 *)(r10 - n) = r, and back
 	return in.Off < 0 && (in.Code == store && in.Dst == bytecode.R10 || in.Code == load && in.Src == bytecode.R10)
 }
 
-// wired returns which way of a conditional jump may be the only one left: the
-// verifier never comes to the other, or decided the jump by constants before.
+// wired returns the way of a conditional jump that may be the only one left: the verifier never
+// reaches the other, or decided the jump by constants before.
 func (c *source) wired(pc bytecode.PC, f bytecode.Flow) way {
 	if c.Unprivileged {
 		return c.decided(pc)
@@ -368,8 +368,7 @@ func (c *source) block(pc bytecode.PC) cfg.BlockID {
 	return b
 }
 
-// replaced checks what stands in the place of an instruction, against each form
-// that it can have.
+// replaced checks the replacement of an instruction against each form that it can have.
 func (c *source) replaced(pc bytecode.PC, from, to int32, seen Answer) {
 	if seen == Maybe {
 		c.out.Unknown++
@@ -401,9 +400,9 @@ func (c *source) replaced(pc bytecode.PC, from, to int32, seen Answer) {
 	c.out.Opaque++
 }
 
-// mayBeUnknown reports whether only the kernel may know what an instruction
-// became. That the claim says so is not enough: jumps, exits and calls within the
-// program have no such form, and of a helper the facts decide.
+// mayBeUnknown reports whether only the kernel may know the replacement of an instruction. That the
+// claim says so is not enough: jumps, exits and calls within the program have no such form, and for
+// a helper the facts decide.
 func (c *source) mayBeUnknown(pc bytecode.PC, from, to int32) bool {
 	switch c.p.Flow(pc).Kind {
 	case bytecode.FlowNext, bytecode.FlowCond:
@@ -428,16 +427,16 @@ func (c *source) computes(pc bytecode.PC) bool {
 	return in.Class().IsALU() && in.ALUOp() != asm.Div && in.ALUOp() != asm.Mod
 }
 
-// hiding reports whether an xlated slot only puts a hidden constant together: its
-// number is random, what is done is known.
+// hiding reports whether an xlated slot only computes a hidden constant: its number is random, but
+// its effect is known.
 func (c *source) hiding(x int32) bool {
 	in := c.prog.Insns[x]
 	op := in.Code &^ 0x0f
 	return c.Blinded && in.Dst == c.ax && in.Class().IsALU() && (op == opMov || op == opXor)
 }
 
-// confined reports whether all that an unknown replacement does is go on to its
-// end: its jumps lead forward inside it, and it holds no exit.
+// confined reports whether an unknown replacement always continues at its end: its jumps lead
+// forward inside it, and it has no exit.
 func (c *source) confined(from, to int32) bool {
 	for _, it := range c.items {
 		switch it.flow.Kind {
@@ -452,8 +451,8 @@ func (c *source) confined(from, to int32) bool {
 	return from < to
 }
 
-// tables checks that each table entry leads to what became of its target, the
-// insertions before a function included up to Linux 7.3.
+// tables checks that each table entry leads to the replacement of its target, including up to Linux
+// 7.3 the code inserted before a function.
 func (c *source) tables() {
 	if len(c.prog.Tables) != len(c.p.Tables) {
 		c.fail(-1, "%d tables for %d of the source", len(c.prog.Tables), len(c.p.Tables))

@@ -61,49 +61,46 @@ func (m Mismatch) String() string {
 	return s + pathText(m.Path)
 }
 
-// Proof says what was proven, of what was looked at.
+// Proof says what was compared and what was proven.
 type Proof struct {
 	Kernel string // the profile's name
 	Source bool   // the source graph was compared, not the rewritten program alone
-	// Loader says what decides with the kernel what becomes of the source:
-	// "without CAP_BPF and CAP_PERFMON, with hidden constants"; empty for a loader
-	// with all rights.
+	// Loader describes the loader, on which the rewrites depend, too: "without CAP_BPF and
+	// CAP_PERFMON, with hidden constants"; empty for a loader with all rights.
 	Loader string
 	// Refused is why the kernel does not load the program at all, in its words;
 	// empty when it does. Then nothing is proven of the source.
 	Refused string
 
-	// Of the source graph: edges that the machine code has; of these, those that
-	// the verifier never takes and that are left because it comes to both ends;
-	// edges that are absent, for nothing comes to them; instructions that are
-	// gone with them; spills that are gone.
+	// Of the source graph: Edges that the machine code has; of these, Unseen edges that the
+	// verifier never takes and that remain because it reaches both ends; Absent edges that were
+	// removed because nothing reaches them; Removed instructions that were removed with them; and
+	// removed Spills.
 	Edges, Unseen, Absent, Removed, Spills int
-	// Insertions counts what the kernel put in place of an instruction and is one
-	// of its forms, Opaque what is only known to lead to its own end, Unknown the
-	// slots in whose place the kernel has what only it knows, and instructions of
-	// which only that decides whether they are there.
+	// Insertions counts replacements that are one of an instruction's known forms, Opaque those of
+	// which only is known that they lead to their own end, Unknown the slots that the kernel fills
+	// with something only it knows, and the instructions that depend on it.
 	Insertions, Opaque, Unknown int
 
 	Funcs, Insns, X86             int // functions, rewritten instructions, x86 instructions
 	Jumps, Calls, Indirect, Exits int // rewritten instructions of these kinds
 	Entries                       int // table entries
 	Mismatches                    []Mismatch
-	// Lost holds edges of the source that the kernel itself has no code for: it
-	// removes targets of indirect jumps that do nothing, or that its verifier does not
-	// follow although an execution selects them. The translation is the kernel's, and
-	// still not the source.
+	// Lost holds edges of the source that the kernel itself has no code for: it removes targets of
+	// indirect jumps that do nothing, or that its verifier does not follow although an execution
+	// selects them. The translation is then the kernel's, but not that of the source.
 	Lost []Mismatch
 }
 
 // OK reports whether the translation is the kernel's. See Proven.
 func (p *Proof) OK() bool { return len(p.Mismatches) == 0 }
 
-// Proven reports whether machine code and source have the same control flow, of
-// a program that the kernel takes.
+// Proven reports whether machine code and source have the same control flow, of a program that the
+// kernel accepts.
 func (p *Proof) Proven() bool { return p.OK() && len(p.Lost) == 0 && p.Refused == "" && p.Funcs > 0 }
 
-// String says what was proven: "control flow of the source = machine code, for
-// linux-7.3, 3 slots unknown". Of a proof that failed it says so.
+// String says what was proven: "control flow of the source = machine code, for linux-7.3, 3 slots
+// unknown", or why the proof failed.
 func (p *Proof) String() string {
 	side, sign := "the rewritten program", "="
 	if p.Source {
@@ -133,7 +130,7 @@ func (p *Proof) String() string {
 // everywhere.
 const maxMismatches = 1000
 
-// Claim is what is said to be a translation, from end to end.
+// Claim is a translation that is to be checked, from end to end.
 type Claim struct {
 	Kernel  Kernel
 	Source  *Source // nil: only the rewritten program and its machine code
@@ -159,7 +156,7 @@ func Prove(c Claim) *Proof {
 	return out
 }
 
-// open returns a proof of which nothing is known yet but what it is of.
+// open returns a proof that only names its object.
 func (c *Claim) open() *Proof {
 	p := &Proof{Kernel: c.Kernel.Name, Source: c.Source != nil, Refused: c.Refused}
 	if c.Source != nil {
@@ -181,7 +178,7 @@ func checkImage(prog *machine.Program, img *machine.Image, k *Kernel, out *Proof
 	for f := range prog.Funcs {
 		c.function(f)
 	}
-	if len(out.Mismatches) == 0 { // the offsets of the instructions are right, then
+	if len(out.Mismatches) == 0 { // then the offsets of the instructions are right
 		c.relocations()
 	}
 	c.tables()

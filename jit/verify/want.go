@@ -9,8 +9,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/x86/disasm"
 )
 
-// want is an x86 instruction that must be at its place. Everything that it does
-// not name must not be there: no other prefix, operand or length of a jump.
+// want is an x86 instruction that must be at its place. Everything else must be absent: no other
+// prefix, operand or length of a jump.
 type want struct {
 	op   x86asm.Op
 	args [3]arg
@@ -22,7 +22,7 @@ type want struct {
 	long  bool   // a jump of 5 bytes, whatever its distance
 	place int    // where a jump leads: an offset in the function, or an index of wants
 	away  string // for awayFrom: symbol, "" for any
-	pad   bool   // Linux may put a nop in front to keep the size
+	pad   bool   // Linux may put a nop before it to keep the size
 }
 
 // hint is an instruction without an x86asm operation.
@@ -77,7 +77,7 @@ func imm(v int64) arg               { return arg{kind: immArg, value: v} }
 func imm64(v int64) arg             { return arg{kind: immArg, value: v, wide: true} }
 func mem(b x86asm.Reg, d int32) arg { return arg{kind: memArg, reg: b, value: int64(d)} }
 
-// of returns the operand with the size of what is accessed or stored, in bytes.
+// of returns the operand with the size of the access, in bytes.
 func (a arg) of(size int) arg {
 	a.size = uint8(size)
 	return a
