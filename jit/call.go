@@ -30,8 +30,8 @@ func (c *function) call(in bytecode.Insn) {
 	}
 }
 
-// passTailCount loads rax with what a callee that does tail calls expects
-// there: the pointer to the counter, or the counter itself before Linux 6.12.
+// passTailCount loads rax for a callee that does tail calls: with the pointer to the counter, or
+// with the counter itself before Linux 6.12.
 func (c *function) passTailCount() {
 	off := -16 - c.frame
 	if !c.kernel.Has(kernel.TailCallPointer) {

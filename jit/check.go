@@ -10,8 +10,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
-// checkProgram reports whether p makes sense to the JIT: what the kernel's
-// verifier guarantees to its own and Compile relies on.
+// checkProgram reports whether p is valid input: Compile relies on properties that the kernel's
+// verifier guarantees to its JIT.
 func checkProgram(p *Program, prof *Profile, k kernel.Features) error {
 	switch {
 	case len(p.Insns) == 0:
@@ -186,7 +186,7 @@ func (ck *checker) jumps() error {
 	return nil
 }
 
-// operand checks what the instruction at pc refers to.
+// operand checks the object that the instruction at pc refers to.
 func (ck *checker) operand(pc bytecode.PC) error {
 	in := ck.p.Insns[pc]
 	if in.Code != bytecode.CodeCall && !in.IsWide() {

@@ -10,14 +10,13 @@
 // build options, mitigations, structure offsets. Addresses that are not given are zeros in the
 // Image and listed as relocations. docs/jit.md lists the modelled rules with their evidence.
 //
-// The package does not verify programs, does not rewrite them, and does not
-// decode machine code. Nor does it model the kernel's choice of where an image
-// lies: nothing in the code depends on it but relocations.
+// The package does not verify programs, does not rewrite them, and does not decode machine code.
+// Nor does it model the kernel's choice of an image's address: only relocations depend on it.
 //
-// The order of the source follows the kernel's: a program is compiled function
-// by function (compile.go); a function in walks over its instructions until
-// sizes stand still (passes.go); each walk emits prologue (prologue.go) and
-// instructions by class (insn.go and the files it names).
+// The order of the source follows the kernel's: a program is compiled function by function
+// (compile.go); a function in walks over its instructions until sizes no longer change (passes.go);
+// each walk emits prologue (prologue.go) and instructions by class (insn.go and the files it
+// names).
 //
 // Source: arch/x86/net/bpf_jit_comp.c and kernel/bpf/fixups.c of Linux 7.3;
 // differences of older kernels are in version.go.
@@ -144,8 +143,8 @@ func (c *function) multi() bool { return len(c.prog.Funcs) > 1 }
 // isSub reports whether the function is not the program's first.
 func (c *function) isSub() bool { return c.index != 0 }
 
-// mapRegs fills in the x86 registers of BPF registers (reg2hex in
-// bpf_jit_comp.c). Numbers that mean nothing are kept out by checkProgram.
+// mapRegs fills in the x86 registers of BPF registers (reg2hex in bpf_jit_comp.c). checkProgram
+// refuses invalid numbers.
 func (c *function) mapRegs() {
 	c.regs = [16]x86.Reg{
 		x86.RAX, x86.RDI, x86.RSI, x86.RDX, x86.RCX, x86.R8,

@@ -7,10 +7,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/x86"
 )
 
-// divMod emits a division or remainder, signed if Off is 1. x86 divides
-// rdx:rax and leaves the quotient in rax (R0), the remainder in rdx (R3);
-// whichever of them is not the destination is saved. Division by 0 and by -1
-// is dealt with by instructions that the verifier put in front.
+// divMod emits a division or remainder, signed if Off is 1. x86 divides rdx:rax and leaves the
+// quotient in rax (R0), the remainder in rdx (R3); whichever of them is not the destination is
+// saved. Instructions that the verifier put before it handle division by 0 and by -1.
 func (c *function) divMod(in bytecode.Insn, w x86.Width, d, s x86.Reg) {
 	x := &c.x
 	if d != x86.RAX {

@@ -16,10 +16,10 @@ import (
 //	cpuBugs          bugs of /proc/cpuinfo
 //	vulnerabilities  /sys/devices/system/cpu/vulnerabilities, by file name
 //
-// The kernel's version and the state of its mitigations come from these; build
-// options and structure offsets do not show there and are those of the
-// built-in profile for the version, or the nearest older one as LookupProfile
-// says. A release older than all is an error that wraps ErrProfile.
+// The kernel's version and the state of its mitigations come from these; build options and
+// structure offsets are not visible there; they are those of the built-in profile for the version,
+// or of the nearest older one (LookupProfile). A release older than all is an error that wraps
+// ErrProfile.
 //
 // Source: the texts of arch/x86/kernel/cpu/bugs.c, Linux 6.18 to 7.3.
 func ProfileForEnv(release, cmdline string, cpuFlags, cpuBugs []string,
@@ -74,8 +74,8 @@ func forcedFeatures(cmdline string) []string {
 	return list
 }
 
-// indirect returns how indirect jumps are made. ITS thunks are for CPUs whose
-// protection from Spectre v2 is not the retpoline.
+// indirect returns the form of indirect jumps. ITS thunks are for CPUs whose protection from
+// Spectre v2 is not the retpoline.
 func (e *env) indirect() string {
 	const v2 = "spectre_v2"
 	switch {

@@ -16,8 +16,8 @@ const (
 	itsStride   = 64
 )
 
-// indirectJump emits a jump to the address in r, the way that mitigations
-// allow (emit_indirect_jump in bpf_jit_comp.c).
+// indirectJump emits a jump to the address in r, in the form that mitigations require
+// (emit_indirect_jump in bpf_jit_comp.c).
 func (c *function) indirectJump(r x86.Reg) {
 	x := &c.x
 	switch c.prof.Indirect {
@@ -40,9 +40,9 @@ func (c *function) indirectJump(r x86.Reg) {
 	}
 }
 
-// indirectCall emits a call of the address in r. No kernel that was released has
-// such calls: the forms are those of indirectJump, with a call in the place of the
-// jump. The thunk for calls counts the depth of calls itself.
+// indirectCall emits a call of the address in r. No released kernel has such calls: the forms are
+// those of indirectJump, with a call in the place of the jump. The thunk for calls counts the depth
+// of calls itself.
 func (c *function) indirectCall(r x86.Reg) {
 	x := &c.x
 	if c.private {

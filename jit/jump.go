@@ -83,18 +83,16 @@ func condition(op asm.JumpOp) byte {
 	}
 }
 
-// maxShortJump is the largest displacement of the short form. It is below 127
-// so that a jump whose target moves away by the 4 bytes that another jump can
-// grow stays short, without which sizes might oscillate (is_imm8_jmp_offset in
+// maxShortJump is the largest displacement of the short form. It is below 127 so that a jump stays
+// short if another jump grows by 4 bytes; otherwise sizes might oscillate (is_imm8_jmp_offset in
 // bpf_jit_comp.c).
 const maxShortJump = 123
 
 // isShort reports whether displacement n takes one byte.
 func isShort(n int32) bool { return n >= -128 && n <= maxShortJump }
 
-// distance returns the displacement of a jump over off slots. Both ends are
-// offsets in c.addrs as they are at this moment of the walk: that of a target
-// further up is this walk's, all others are the walk's before.
+// distance returns the displacement of a jump over off slots. Both ends are current offsets in
+// c.addrs: that of a target further up is from this walk, all others are from the walk before.
 func (c *function) distance(off int32) int32 {
 	next := c.slot + 1
 	return c.addrs[next+int(off)] - c.addrs[next]

@@ -22,8 +22,8 @@ type compiled struct {
 	img     *Image
 }
 
-// Compile is the function Compile with what was made for other kernels. Programs are
-// the same when their pointers are.
+// Compile is the function Compile with a cache of images for other kernels. Programs are the same
+// if their pointers are.
 func (m *Memo) Compile(p *Program, prof Profile) (*Image, error) {
 	a := &p.Addresses
 	if len(prof.Symbols) > 0 || len(a.Funcs) > 0 || a.Symbol != nil || a.Value != nil || a.Thunked != nil {
@@ -45,8 +45,7 @@ func (m *Memo) Compile(p *Program, prof Profile) (*Image, error) {
 	return img, err
 }
 
-// decides returns the members of the profile that the code of a program depends on: the
-// others are cleared.
+// decides returns the profile with only the members on which the code of a program depends.
 func (p Profile) decides(prog *Program) Profile {
 	p.Name, p.Version, p.StandsFor, p.Symbols = "", "", "", nil
 	p.OffValue = 0

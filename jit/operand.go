@@ -96,8 +96,8 @@ func (c *function) resolve(k int, op *operand) (bool, error) {
 	return true, nil
 }
 
-// calleeOf returns the function that the instruction at slot k calls or takes
-// the address of. checkProgram has seen that it exists.
+// calleeOf returns the function that the instruction at slot k calls or takes the address of.
+// checkProgram has checked that it exists.
 func (c *function) calleeOf(k int, op *operand) (int, bool) {
 	pc := c.fn.Start + bytecode.PC(k)
 	target, ok := subprogTarget(c.prog, pc, op.ref)

@@ -4,7 +4,7 @@ package jit
 // up to the size of the walk before may leave.
 type paddings [2]int32
 
-// The gaps that can come about: the long form of a conditional jump is 6 bytes,
+// The possible gaps: the long form of a conditional jump is 6 bytes,
 // that of a goto 5, their short form 2.
 var (
 	padCond = paddings{4, 4}

@@ -18,12 +18,10 @@ const (
 //	addrs[0]    end of the prologue = start of slot 0
 //	addrs[k+1]  end of slot k       = start of slot k+1
 //
-// A walk replaces the entries one by one, so that while it is at slot k,
-// addrs[0..k] are its own and the rest is the walk's before. A backward jump
-// compares a new with an old offset. The sizes of the walks in between come
-// out as in the kernel only if that is so here, too; and they matter, for the
-// loop ends on the first repetition of the total and not on a fixpoint of all
-// entries.
+// A walk replaces the entries one by one, so that while it is at slot k, addrs[0..k] are its own
+// and the rest is the walk's before. A backward jump compares a new with an old offset. Only if
+// this is the same here do the walks in between have the kernel's sizes; and these matter, because
+// the loop ends on the first repetition of the total, not on a fixpoint of all entries.
 //
 // The entry after the first slot of a 64-bit immediate load is never updated
 // and never used.

@@ -22,10 +22,9 @@ func (c *function) userEnd() uint64 {
 	return userEnd4
 }
 
-// loadProbe emits a load through a kernel pointer that may be stale. A fault
-// in kernel space is fixed up by the exception table; user space and the
-// vsyscall page are kept off by a check of the address, which yields zero. The
-// check shifts addresses so that both lie in one range from 0: then
+// loadProbe emits a load through a kernel pointer that may be stale. A fault in kernel space is
+// fixed up by the exception table; a check of the address excludes user space and the vsyscall
+// page, which yield zero. The check shifts addresses so that both lie in one range from 0: then
 //
 //	address - vsyscallAddr <= userEnd + pageSize - vsyscallAddr   (mod 2^64)
 //

@@ -28,11 +28,10 @@ type Profile struct {
 	LA57           bool   `json:"la57"`            // 5-level paging in use
 	KASLR          bool   `json:"kaslr"`           // CONFIG_RANDOMIZE_BASE: module area at 0xffffffffc0000000
 
-	// StackForm says where the kernel found memory for private stacks: StackNear for
-	// the first chunk of per-CPU memory (mm/percpu.c), which is used while it has room,
-	// StackFar for a later one. It decides how long the instruction is that loads the
-	// address, differs between programs of one running kernel, and is empty when
-	// it is not known: then rewrite marks the function.
+	// StackForm is the place of the kernel's memory for private stacks: StackNear for the first
+	// chunk of per-CPU memory (mm/percpu.c), which is used while it has room, StackFar for a later
+	// one. It decides how long the instruction is that loads the address, differs between programs
+	// of one running kernel, and is empty when it is not known: then rewrite marks the function.
 	StackForm string `json:"stack_form,omitempty"`
 
 	AXReg         uint8 `json:"ax_reg"`          // number of the hidden register in xlated code: 11 or 12
@@ -52,8 +51,8 @@ type Profile struct {
 	Symbols    map[string]uint64 `json:"symbols,omitempty"` // addresses of kernel symbols
 }
 
-// Kernel returns what the profile's version has. It is nothing when Version is no
-// version, which no profile of LookupProfile and ParseProfile has.
+// Kernel returns the features of the profile's version. There are none if Version is not a version,
+// which does not occur in profiles of LookupProfile and ParseProfile.
 func (p *Profile) Kernel() kernel.Features {
 	v, _ := kernel.Parse(p.Version)
 	return kernel.Of(v)

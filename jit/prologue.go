@@ -70,8 +70,8 @@ func (c *function) popSaved() {
 	}
 }
 
-// prologue emits all that precedes the first instruction (emit_prologue and
-// the head of do_jit in bpf_jit_comp.c).
+// prologue emits the code before the first instruction (emit_prologue and the head of do_jit in
+// bpf_jit_comp.c).
 func (c *function) prologue() {
 	x := &c.x
 	c.cfiPreamble()

@@ -7,12 +7,11 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/x86"
 )
 
-// ip returns the address of the next byte to be emitted. It means something
-// only if c.base is known.
+// ip returns the address of the next byte to be emitted. It is valid only if c.base is known.
 func (c *function) ip() uint64 { return c.base + uint64(c.start) + uint64(c.x.Len()) }
 
-// rel32 emits the distance from the end of the field to addr, or zeros if that
-// or the image's own address is not known, and reports which.
+// rel32 emits the distance from the end of the field to addr, or zeros if that or the image's own
+// address is not known, and reports whether they are known.
 func (c *function) rel32(addr uint64, known bool) bool {
 	known = known && c.base != 0
 	rel := int32(0)

@@ -21,7 +21,7 @@ func shiftForm(op asm.ALUOp) (digit, pp uint8) {
 	}
 }
 
-// shift emits a shift. x86 counts in cl, which is R4: BMI2 spares the detour.
+// shift emits a shift. x86 counts in cl, which is R4: BMI2 allows any register.
 func (c *function) shift(in bytecode.Insn, w x86.Width, d, s x86.Reg) {
 	x := &c.x
 	digit, pp := shiftForm(in.ALUOp())

@@ -67,16 +67,15 @@ func (c *function) tailCallDirect() {
 	x.SetByte(out, byte(x.Len()-out-1))
 }
 
-// jumpOut emits a short conditional jump and returns where its displacement
-// goes.
+// jumpOut emits a short conditional jump and returns the place of its displacement.
 func (c *function) jumpOut(cc byte) int {
 	c.x.Put(cc, 0)
 	return c.x.Len() - 1
 }
 
-// checkTailCount emits the comparison of the counter with its limit and
-// returns where the displacement of the jump out goes. Before Linux 6.12 the
-// counter itself is on the stack, and counting follows at once.
+// checkTailCount emits the comparison of the counter with its limit and returns the place of the
+// displacement of the jump out. Before Linux 6.12 the counter itself is on the stack, and counting
+// follows at once.
 func (c *function) checkTailCount(count bool) int {
 	x := &c.x
 	if !count {
@@ -98,7 +97,7 @@ func (c *function) checkTailCount(count bool) int {
 // countTailCall increments the counter that rax points to.
 func (c *function) countTailCall() { c.x.Put(0x48, 0x83, 0x00, 1) }
 
-// leaveFrame undoes the prologue up to where the target's code goes on.
+// leaveFrame undoes the prologue up to the place where the target's code continues.
 func (c *function) leaveFrame() {
 	x := &c.x
 	c.popSaved()
@@ -112,7 +111,7 @@ func (c *function) leaveFrame() {
 	}
 }
 
-// tailEntry returns the distance from bpf_func to where tail calls land
+// tailEntry returns the distance from bpf_func to the place where tail calls land
 // (X86_TAIL_CALL_OFFSET): NOP, counter, push, move and the landing pad of the
 // entry; the second landing pad is the first instruction there.
 func (c *function) tailEntry() int {

@@ -6,8 +6,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
 
-// Across returns the findings of one program on several kernels, and the code of it
-// by the first of them. What does not depend on the kernel is looked for once.
+// Across returns the findings of one program on several kernels, and the code of it by the first of
+// them. Checks that do not depend on the kernel run once.
 func Across(as []*pipeline.Analysis, e Expect) ([][]Finding, *Code) {
 	var out [][]Finding
 	var code *Code
@@ -37,8 +37,8 @@ type Kernels struct {
 	On []int
 }
 
-// OneList makes one list of the findings of several kernels: those that say the same of
-// the same place are one, in order of places.
+// OneList merges the findings of several kernels: equal findings at the same place become one, in
+// order of places.
 func OneList(lists [][]Finding) []Kernels {
 	type key struct{ fingerprint, message, kernel, level string }
 	at := map[key]int{}

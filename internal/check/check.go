@@ -1,6 +1,5 @@
-// Package check turns the analysis of a program into findings: what a kernel
-// would refuse, what would crash it, and what a reader of the C source should
-// know, each at the line that it is about.
+// Package check turns the analysis of a program into findings: places that a kernel would refuse or
+// crash on, and facts that a reader of the C source should know, each at the line that it is about.
 //
 //	for _, f := range check.Findings(a, check.Expect{}) {
 //		fmt.Println(f.Location.File, f.Location.Line, f.Level, f.ID, f.Message)
@@ -11,10 +10,9 @@
 // feasible path that leads there, and a fingerprint that stays when unrelated
 // instructions come or go. Catalogue describes every kind of finding.
 //
-// The package judges what other packages found out; it analyses nothing itself
-// but reachability along the edges of their graphs. It prints nothing: package
-// report does. What a user asks for beyond this (levels of his own, assertions)
-// is in package policy.
+// The package judges the results of other packages; it only analyses reachability along the edges
+// of their graphs. It prints nothing: package report does. Further requirements of users (levels,
+// assertions) are in package policy.
 package check
 
 import (
@@ -69,7 +67,7 @@ type Step struct {
 	Skipped int         // blocks left out of the path before this one
 }
 
-// Related is another place that a finding speaks of: a table, a target.
+// Related is another place that a finding mentions: a table, a target.
 type Related struct {
 	Location
 	PC      bytecode.PC // -1 when it is no instruction
@@ -99,9 +97,8 @@ type Finding struct {
 	dead string   // what is dead, so that other code that dies later is another finding
 }
 
-// Path returns the shortest feasible path from the program's entry, nil when there is
-// none. It is made anew each time: paths are most of what is known of findings, and few
-// are looked at.
+// Path returns the shortest feasible path from the program's entry, nil when there is none. It is
+// computed anew each time: paths would take most of the memory of findings, and few are used.
 func (f *Finding) Path() []Step {
 	if f.from == nil || f.Block == cfg.NoBlock {
 		return nil
@@ -114,7 +111,7 @@ func (f *Finding) Path() []Step {
 	return path
 }
 
-// Refused returns the finding that a kernel, which was asked, refuses a program.
+// Refused returns the finding that a kernel which was asked refuses a program.
 func Refused(p *bytecode.Program, kernel, why string) Finding {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00asked", KernelRefuses, p.Name))
 	return Finding{
@@ -123,8 +120,8 @@ func Refused(p *bytecode.Program, kernel, why string) Finding {
 	}
 }
 
-// Findings returns what there is to say about an analysed program and what is
-// expected of it, by instruction. Levels are those of the catalogue.
+// Findings returns the findings about an analysed program and its requirements, by instruction.
+// Levels are those of the catalogue.
 func Findings(a *pipeline.Analysis, e Expect) []Finding {
 	c := newContext(a)
 	c.collect(e)
@@ -137,7 +134,7 @@ func (c *context) collect(e Expect) {
 	c.onKernel(e)
 }
 
-// common runs the checks that do not depend on the kernel, facts apart.
+// common runs the checks whose results do not depend on the kernel, apart from facts.
 func (c *context) common() {
 	c.oddities()
 	c.unreachable()
@@ -156,7 +153,7 @@ func (c *context) onKernel(e Expect) {
 	c.hazardous()
 	c.layout()
 	c.expect(e)
-	c.verdict() // last: it adds the kernel's words to what is there already
+	c.verdict() // last: it adds the kernel's words to earlier findings
 }
 
 // done puts the findings in order and fingerprints them.

@@ -17,18 +17,17 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
-// Code is what the search for dead C code in an object needs of one program: it is
-// small, so that those of all programs of an object fit in memory. A line of C is
-// dead only if none of its copies is reached: it may be inlined many times, and be in
-// several programs.
+// Code is the part of one program that the search for dead C code in an object needs: it is small,
+// so that those of all programs of an object fit in memory. A line of C is dead only if none of its
+// copies is reached: it may be inlined many times, and be in several programs.
 type Code struct {
 	live     map[sourceLine]liveness
 	switches map[sourceLine]*switchUse // those that became a table
 	dead     []deadRegion
 }
 
-// sourceLine is a line of a C file. Files of several objects may have the same name
-// and be others, so what stands there belongs to it.
+// sourceLine is a line of a C file. Different files of several objects may have the same name, so
+// the text of the line is part of it.
 type sourceLine struct {
 	file string
 	line int
@@ -44,16 +43,16 @@ func lineOf(file string, line int, text string) sourceLine {
 
 // deadRegion is code that no execution reaches because of one branch or switch.
 type deadRegion struct {
-	at      Finding      // as add makes it, at the branch; without a message
+	at      Finding      // as made by add, at the branch; without a message
 	lines   []sourceLine // of its instructions, ascending
 	texts   map[sourceLine]string
 	insns   int
 	shape   string // of its instructions
 	cases   []int  // that do not happen, of a switch: their values in C
 	why     string
-	now     bool // other values of the configuration may reach it
-	test    bool // the branch is a test that a verifier may need, and what it guards does nothing
-	copied  bool // the compiler has put the constant there that decides the branch
+	now     bool // dead with the current configuration; other values may reach it
+	test    bool // the branch is a test that a verifier may need, and the code that it guards does nothing
+	copied  bool // the compiler has put a constant there that decides the branch
 	related []Related
 }
 
@@ -65,7 +64,7 @@ func (c *context) code() *Code {
 	for _, in := range c.a.Succ.Indirect {
 		known = known && (!in.Reached || in.Status != succ.Unresolved)
 	}
-	always := c // dead or not does not matter
+	always := c // whether it is dead does not matter
 	if known {
 		seen := make([]bool, c.p.Len())
 		out.dead = c.deadRegions(seen)
@@ -86,7 +85,7 @@ func (c *context) code() *Code {
 	return out
 }
 
-// linesInto adds which lines and cases executions reach; where nothing is known, all.
+// linesInto adds which lines and cases executions reach; all of them if nothing is known.
 func (c *context) linesInto(out *Code, known bool, when liveness) {
 	c.switches(out.switches, when)
 	for i, l := range c.p.Lines {
@@ -207,8 +206,8 @@ func compareLines(a, b sourceLine) int {
 	return cmp.Or(a.line-b.line, cmp.Compare(a.text, b.text))
 }
 
-// idle reports whether dead code does nothing but leave: no calls and no stores, a
-// few instructions of a line or two.
+// idle reports whether dead code only leaves: no calls and no stores, a few instructions of a line
+// or two.
 func (r *deadRegion) idle(c *context) bool {
 	return r.insns <= 6 && len(r.lines) <= 2 && !strings.Contains(r.shape, "call") && !strings.Contains(r.shape, "*(") &&
 		!strings.Contains(r.shape, "gotox")
@@ -228,10 +227,9 @@ func (c *context) needed(b cfg.BlockID) bool {
 	return false
 }
 
-// decidedByConstant reports whether the branch at the end of a block tests a constant
-// that the compiler has loaded in the block, for no line of its own: what is left of a
-// function that was inlined for one caller. Other copies have lost the lines that are
-// dead here.
+// decidedByConstant reports whether the branch at the end of a block tests a constant that the
+// compiler has loaded in the block, which has no line of its own: the rest of a function that was
+// inlined for one caller. Other copies have lost the lines that are dead here.
 func (c *context) decidedByConstant(b cfg.BlockID) bool {
 	at := c.lastWrite(b, c.p.Insns[c.g.Blocks[b].Last].Dst)
 	if at < 0 {
@@ -239,7 +237,7 @@ func (c *context) decidedByConstant(b cfg.BlockID) bool {
 	}
 	w := c.p.Insns[at]
 	if slices.ContainsFunc(c.p.Lines, func(l bytecode.Line) bool { return l.PC == at }) {
-		return false // C says so
+		return false // the C source has the test
 	}
 	return w.Class().IsALU() && w.ALUOp() == asm.Mov && w.Source() == asm.ImmSource
 }
@@ -269,8 +267,8 @@ func (c *context) nullTest(b cfg.BlockID) bool {
 	return strings.Contains(known, "map_value") || strings.Contains(known, "ptr") || strings.Contains(known, "mem")
 }
 
-// deadCases collects the cases of a switch that never happen, and the code of those
-// that is dead for it.
+// deadCases collects the cases of a switch that never happen, and the code that is dead because of
+// them.
 func (c *context) deadCases(seen []bool, in *succ.Indirect) (deadRegion, bool) {
 	if in.Op != "gotox" || !in.Reached || len(in.Tables) != 1 || in.Tables[0].Table < 0 {
 		return deadRegion{}, false
@@ -332,7 +330,7 @@ func (c *context) otherwise(pc bytecode.PC) (bytecode.PC, bool) {
 	return 0, false
 }
 
-// switches adds which cases happen of the switches that became tables.
+// switches adds the cases that happen of the switches that became tables.
 func (c *context) switches(out map[sourceLine]*switchUse, when liveness) {
 	for i := range c.a.Succ.Indirect {
 		in := &c.a.Succ.Indirect[i]
@@ -355,8 +353,8 @@ func (c *context) switches(out map[sourceLine]*switchUse, when liveness) {
 	}
 }
 
-// caseNames gives cases their values in C where those are known, and says why they do
-// not happen; else it names the entries of the table.
+// caseNames gives cases their values in C if they are known, and the reason why they do not happen;
+// otherwise it names the entries of the table.
 func (c *context) caseNames(in *succ.Indirect, dead []int) (values []int, why string, known bool) {
 	u := &in.Tables[0]
 	bias, known := cases.Bias(c.a, in)

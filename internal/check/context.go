@@ -32,9 +32,9 @@ func newContext(a *pipeline.Analysis) *context {
 	return c
 }
 
-// add records a finding at an instruction and returns it for more to be filled
-// in; -1 is the whole program. The pointer is good until the next call. Beyond maxAlike of
-// its kind the finding is only counted.
+// add records a finding at an instruction and returns it, so that the caller can fill in more; -1
+// is the whole program. The pointer is good until the next call. Beyond maxAlike of its kind the
+// finding is only counted.
 func (c *context) add(id ID, pc bytecode.PC, message string) *Finding {
 	f := c.make(id, pc, message)
 	if c.left.full(id) {
@@ -44,8 +44,8 @@ func (c *context) add(id ID, pc bytecode.PC, message string) *Finding {
 	return &c.found[len(c.found)-1]
 }
 
-// place returns where the finding that add has just returned is among those found, -1 for one
-// that is only counted.
+// place returns the index of the finding that add has just returned, -1 for one that is only
+// counted.
 func (c *context) place(f *Finding) int {
 	if last := len(c.found) - 1; last >= 0 && f == &c.found[last] {
 		return last
@@ -84,7 +84,7 @@ func (c *context) function(pc bytecode.PC) string {
 	return FunctionName(c.p, sub)
 }
 
-// FunctionName returns a subprogram's name, or one made of where it starts.
+// FunctionName returns a subprogram's name, or one made from its start.
 func FunctionName(p *bytecode.Program, sub int) string {
 	if n := p.Subprogs[sub].Name; n != "" {
 		return n

@@ -29,7 +29,7 @@ type Join struct {
 	toldCases map[string]bool
 }
 
-// liveness says who reaches a line.
+// liveness says which executions reach a line.
 type liveness uint8
 
 const (
@@ -43,8 +43,8 @@ func NewJoin() *Join {
 		map[string]bool{}}
 }
 
-// Add takes over which lines executions of a program reach; the code keeps what is
-// dead in it alone. It comes before all Findings.
+// Add records the lines that executions of a program reach; the code keeps the lines that are dead
+// only in it. All Add come before all Findings.
 func (j *Join) Add(c *Code) {
 	for l, n := range c.live {
 		j.live[l] |= n
@@ -72,8 +72,8 @@ type switchUse struct {
 	programs int
 }
 
-// never returns the cases that happen in no copy of a switch: in none of its tables,
-// and no program may reach it without one.
+// never returns the cases that happen in no copy of a switch: in none of its tables, and no program
+// can reach it without a table.
 func (j *Join) never(at sourceLine, cases []int, when liveness) []int {
 	u := j.switches[at]
 	if u == nil || u.unknown&when != 0 || u.programs != j.programs[at] {
@@ -195,8 +195,8 @@ func (r *deadRegion) finding(j *Join) (Finding, bool) {
 	return f, true
 }
 
-// identity is what the fingerprint is made of: what is dead, by the text of its lines
-// and its cases, so that other code that dies later is another finding.
+// identity is the text of a fingerprint: the dead code, by the text of its lines and its cases, so
+// that other code that dies later is another finding.
 func (r *deadRegion) identity(f Finding, lines []sourceLine, cases string) string {
 	parts := []string{string(f.ID), f.Program, f.Function, f.Location.Text, cases}
 	bare := true

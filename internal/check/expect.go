@@ -31,8 +31,8 @@ func (p Place) String() string {
 	}
 }
 
-// Expect lists further requirements for a program. The zero value asks
-// for nothing; a nil limit is none.
+// Expect lists further requirements for a program. The zero value has none; a nil limit is no
+// limit.
 type Expect struct {
 	MustReach    []Place
 	MustNotReach []Place
@@ -41,7 +41,7 @@ type Expect struct {
 	MaxTargets   *int // targets of one indirect jump or call
 }
 
-// expect judges the assertions.
+// expect checks the assertions.
 func (c *context) expect(e Expect) {
 	for _, p := range e.MustReach {
 		c.mustReach(p)
@@ -108,7 +108,7 @@ func (c *context) mustNotReach(p Place) {
 	}
 }
 
-// at returns the instructions that a place is, in program order.
+// at returns the instructions of a place, in program order.
 func (c *context) at(p Place) []bytecode.PC {
 	var out []bytecode.PC
 	if p.Function != "" {
@@ -120,7 +120,7 @@ func (c *context) at(p Place) []bytecode.PC {
 		return out
 	}
 	c.each(0, c.p.Len(), func(pc bytecode.PC) {
-		if p.Helper != "" && c.calls(pc) == p.Helper || p.Line > 0 && p.made(c.location(pc)) {
+		if p.Helper != "" && c.calls(pc) == p.Helper || p.Line > 0 && p.isAt(c.location(pc)) {
 			out = append(out, pc)
 		}
 	})
@@ -142,8 +142,8 @@ func (c *context) calls(pc bytecode.PC) string {
 	return ""
 }
 
-// made reports whether a location is the C line of the place.
-func (p Place) made(l Location) bool {
+// isAt reports whether a location is the C line of the place.
+func (p Place) isAt(l Location) bool {
 	if l.Line != p.Line {
 		return false
 	}

@@ -11,17 +11,16 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// tooManyValues is the number of values of a register that Linux's verifier
-// does not get through: 17 independent branches of a few instructions each
-// exceed its million instructions (BPF_COMPLEXITY_LIMIT_INSNS, Linux 7.3),
-// 16 do not.
+// tooManyValues is the number of values of a register that is too much for Linux's verifier: 17
+// independent branches of a few instructions each exceed its million instructions
+// (BPF_COMPLEXITY_LIMIT_INSNS, Linux 7.3), 16 do not.
 const tooManyValues = 1 << 17
 
 // countedRegs is the number of registers that are followed. The stack is not:
 // a spilled register counts as one value when it is filled again.
 const countedRegs = 10
 
-// values is how many values a register may hold that the verifier keeps apart.
+// values is the number of values of a register that the verifier keeps apart.
 type values struct {
 	version int64 // where the value was made; equal ones are the same value
 	n       float64
@@ -39,12 +38,11 @@ type change struct {
 // counts holds the values of all followed registers.
 type counts [countedRegs]values
 
-// explosion finds the registers that the verifier has to follow through too
-// many combinations of branches: it counts, along forward edges, how many
-// values each register may have by the ways that lead to a point, and looks for
-// a compare, a memory access or an indirect jump that depends on such a one. A
-// loop is counted as one round, and what is computed from a value that no
-// constant is known of is one value, so this is an estimate from below.
+// explosion finds the registers that the verifier has to follow through too many combinations of
+// branches: it counts, along forward edges, how many values each register may have by the ways that
+// lead to a point, and looks for a compare, a memory access or an indirect jump that depends on
+// such a one. A loop is counted as one round, and a result computed from an unknown value is one
+// value, so this is a lower bound.
 //
 // Numbers of paths alone say nothing: the verifier forgets a difference that
 // nothing depends on.
@@ -126,8 +124,7 @@ func (ch *change) len() int {
 	return ch.length
 }
 
-// tooMany returns the register that makes an instruction one that depends on
-// too many values.
+// tooMany returns the register with too many values on which an instruction depends.
 func (s *counts) tooMany(in bytecode.Insn) (bytecode.Reg, bool) {
 	var regs []bytecode.Reg
 	switch in.Class() {
@@ -154,7 +151,7 @@ func (s *counts) tooMany(in bytecode.Insn) (bytecode.Reg, bool) {
 	return 0, false
 }
 
-// run carries out an instruction on the numbers of values.
+// run updates the numbers of values for an instruction.
 func (s *counts) run(pc bytecode.PC, in bytecode.Insn) {
 	switch in.Class() {
 	case asm.ALUClass, asm.ALU64Class:
@@ -178,7 +175,7 @@ func (s *counts) run(pc bytecode.PC, in bytecode.Insn) {
 	}
 }
 
-// fresh gives a register one value.
+// fresh gives a register a single value.
 func (s *counts) fresh(r bytecode.Reg, pc bytecode.PC) {
 	if r < countedRegs {
 		s[r] = values{version: int64(pc)*countedRegs + int64(r), n: 1}

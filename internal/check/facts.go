@@ -12,9 +12,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// facts lists the facts about the registers that a block's last instruction
-// compares: the constant of .rodata that the block loads, or what holds at the
-// block's start of a register that the block does not change.
+// facts lists the facts about the registers that a block's last instruction compares: the constant
+// of .rodata that the block loads, or the fact at the block's start about a register that the block
+// does not change.
 func (c *context) facts(b cfg.BlockID) []Related {
 	last := c.g.Blocks[b].Last
 	in := c.p.Insns[last]

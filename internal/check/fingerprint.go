@@ -10,12 +10,11 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// fingerprint gives each finding an identity that no instruction number is part
-// of. It is made of the kind of finding, program and function, the instruction
-// without its numbers, the kinds of edge that leave its block, and the C line;
-// for code without source lines, of the few instructions before it in the block
-// instead. Of dead code it holds what is dead: its C lines, its cases. Equal ones in a
-// function are counted, in program order.
+// fingerprint gives each finding an identity that no instruction number is part of. It is made of
+// the kind of finding, program and function, the instruction without its numbers, the kinds of edge
+// that leave its block, and the C line; for code without source lines, of the few instructions
+// before it in the block instead. For dead code it includes the dead C lines and cases. Equal ones
+// in a function are counted, in program order.
 //
 // Dropped: hashing the block's neighbourhood, which changes whenever a nearby
 // branch does, and the line number, which changes with every edit above.
@@ -45,7 +44,7 @@ type identified struct {
 	function, source string
 }
 
-// identity returns what a fingerprint is made of.
+// identity returns the text of which a fingerprint is the hash.
 func (c *context) identity(f *Finding) string {
 	var b strings.Builder
 	field := func(s string) { b.WriteString(s); b.WriteByte(0) }

@@ -10,8 +10,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
-// refusalFix returns what to do about a refusal, in an imperative sentence without a
-// full stop: that of the rule if it has one, else that of the kind of finding.
+// refusalFix returns the advice for a refusal, in an imperative sentence without a full stop: that
+// of the rule if it has one, else that of the kind of finding.
 func (c *context) refusalFix(id ID, v *rules.Verdict) string {
 	var in bytecode.Insn
 	if v.PC >= 0 && v.PC < c.p.Len() {
@@ -44,13 +44,13 @@ func (c *context) refusalFix(id ID, v *rules.Verdict) string {
 	return fix
 }
 
-// forPads reports whether a kernel refuses what there is for landing pads: LLVM 24's
-// instructions, or code that only exceptions reach by LLVM 23's table.
+// forPads reports whether a kernel refuses code for landing pads: LLVM 24's instructions, or code
+// that only exceptions reach by LLVM 23's table.
 func (c *context) forPads(v *rules.Verdict, in bytecode.Insn) bool {
 	return c.unwinds() && (in.IsUnwindGoto() || in.IsUnwindExit() || v.Rule == rules.Ending || v.Rule == rules.Unreachable)
 }
 
-// unwinds reports whether an exception may go on in the program.
+// unwinds reports whether an exception may continue at a landing pad in the program.
 func (c *context) unwinds() bool {
 	if c.unwound == nil {
 		_, ok := c.p.Unwinds()
@@ -76,7 +76,7 @@ func (c *context) encodingFix(in bytecode.Insn) string {
 	return "leave this kernel out: it does not know the instruction"
 }
 
-// unwindFix is for what a kernel without landing pads has against a program with them.
+// unwindFix is the advice for a program with landing pads on a kernel without them.
 const unwindFix = "compile without -fexceptions: no kernel up to Linux 7.3 unwinds exceptions to landing pads"
 
 // callFix returns the advice on an error about calls, by the kernel's message.

@@ -210,8 +210,8 @@ func (c *context) deadBlocks(dead []cfg.Edge, finding []int) {
 	}
 }
 
-// unresolved finds the indirect jumps and calls that could go anywhere. It is an
-// error where the verifier itself comes to them so.
+// unresolved finds the indirect jumps and calls that could go anywhere. It is an error if the
+// verifier itself reaches them in such a state.
 func (c *context) unresolved() {
 	for _, in := range c.a.Succ.Indirect {
 		if !in.Reached || in.Status != succ.Unresolved {
@@ -221,7 +221,7 @@ func (c *context) unresolved() {
 		if in.Op == "callx" {
 			id, what = UnresolvedCall, "call"
 		}
-		if !in.Refused { // the verifier knows more, perhaps
+		if !in.Refused { // the verifier may know more
 			id = MayRefuse
 		}
 		f := c.add(id, in.PC, fmt.Sprintf("the targets of this indirect %s through %s are unknown", what, in.Reg))
@@ -268,13 +268,13 @@ func (c *context) entriesInto(loops *cfg.LoopForest, i int) []cfg.BlockID {
 	return out
 }
 
-// oddities reports what the loader found odd about the program.
+// oddities reports the loader's remarks about the program.
 func (c *context) oddities() {
 	for _, d := range c.p.Diags {
 		f := c.add(OddObject, -1, d)
 		f.key = d
 		if d == bytecode.OddText ||
-			strings.Contains(d, "which libbpf would not find") { // loader-refuses is said of the object
+			strings.Contains(d, "which libbpf would not find") { // loader-refuses reports it for the object
 			f.Level = Note
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
-// kindOf returns the finding that a refusal of the kernel is.
+// kindOf returns the kind of finding for a refusal of the kernel.
 func (c *context) kindOf(v *rules.Verdict) ID {
 	switch v.Rule {
 	case rules.Unreachable:
@@ -31,7 +31,7 @@ func (c *context) kindOf(v *rules.Verdict) ID {
 	return KernelRefuses
 }
 
-// kindOfFault returns the finding that a fault of values is.
+// kindOfFault returns the kind of finding for a fault of values.
 func (c *context) kindOfFault(f *abstract.Fault) ID {
 	switch f.Kind {
 	case abstract.UnsetTarget, abstract.NoCodeAddress:
@@ -128,9 +128,9 @@ func (c *context) refusal(v *rules.Verdict) {
 	}
 }
 
-// same returns the finding that a refusal of the kernel repeats. One about
-// binding a table, or about the tables of a function, may be reported at another
-// instruction than here; there is at most one of those.
+// same returns the finding that a refusal of the kernel repeats. Refusals about binding a table, or
+// about the tables of a function, may be reported at another instruction than here; there is at
+// most one of those.
 func (c *context) same(id ID, v *rules.Verdict) *Finding {
 	is := func(f *Finding) bool {
 		return f.Kernel == "" && (f.ID == id || v.Rule == rules.Binding && f.ID.binds())

@@ -7,8 +7,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// maxAlike bounds the findings of a kind that a program has. A program that has more was made
-// to have them, and a finding for each instruction takes more memory than all that is known of it.
+// maxAlike bounds the findings of a kind that a program has. Only hostile programs have more, and a
+// finding for each instruction takes more memory than the rest of the analysis.
 const maxAlike = 10_000
 
 // leftOut counts findings of each kind, and those beyond maxAlike. The zero value has none.
@@ -18,7 +18,7 @@ type leftOut struct {
 	last        *Finding     // beyond, and perhaps not yet complete
 }
 
-// full counts a finding and reports whether there are enough of its kind.
+// full counts a finding and reports whether its kind has reached the limit.
 func (l *leftOut) full(id ID) bool {
 	if l.all == nil {
 		l.all, l.beyond, l.level = map[ID]int{}, map[ID]int{}, map[ID]Level{}
@@ -27,7 +27,7 @@ func (l *leftOut) full(id ID) bool {
 	return l.all[id] > maxAlike
 }
 
-// add counts a finding that is left out. It is returned for more to be filled in.
+// add counts a finding that is left out, and returns it so that the caller can fill in more.
 func (l *leftOut) add(f Finding) *Finding {
 	l.settle()
 	l.beyond[f.ID]++
@@ -35,7 +35,7 @@ func (l *leftOut) add(f Finding) *Finding {
 	return l.last
 }
 
-// settle notes the level of the last finding.
+// settle records the level of the last finding.
 func (l *leftOut) settle() {
 	if l.last != nil {
 		l.raise(l.last.ID, l.last.Level)
@@ -43,7 +43,7 @@ func (l *leftOut) settle() {
 	l.last = nil
 }
 
-// raise notes that a finding of a kind that is left out has a level.
+// raise records the level of a finding of a kind that is left out.
 func (l *leftOut) raise(id ID, level Level) {
 	if level.Rank() > l.level[id].Rank() {
 		l.level[id] = level
@@ -56,8 +56,8 @@ func (l *leftOut) clone() leftOut {
 	return leftOut{all: maps.Clone(l.all), beyond: maps.Clone(l.beyond), level: maps.Clone(l.level)}
 }
 
-// rest returns a finding for each kind of which some are left out. Their number is part of its
-// identity: with one more, a baseline does not have it.
+// rest returns a finding for each kind with findings left out. Their number is part of its
+// identity: a baseline does not cover one more.
 func (c *context) rest() []Finding {
 	c.left.settle()
 	var out []Finding

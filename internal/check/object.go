@@ -10,12 +10,12 @@ import (
 
 // Object holds the properties of an object that are checked as a whole.
 type Object struct {
-	Odd     []string // what the loader found odd
+	Odd     []string // remarks of the loader
 	Refused []string // what libbpf refuses or leaves out
 }
 
-// ObjectFindings returns what there is to say about an object as a whole, once and
-// not for each program.
+// ObjectFindings returns the findings about an object as a whole, which are reported once, not for
+// each program.
 func ObjectFindings(o Object) []Finding {
 	var out []Finding
 	seen := map[string]int{}

@@ -11,9 +11,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
-// tableEntries finds what is wrong with the tables themselves: entries that are
-// no instruction, or that lie outside the function which Linux takes the table
-// for.
+// tableEntries finds what is wrong with the tables themselves: entries that are not instructions,
+// or that lie outside of the function to which Linux assigns the table.
 func (c *context) tableEntries() {
 	for i := range c.p.Tables {
 		t := &c.p.Tables[i]
@@ -116,7 +115,7 @@ func (c *context) relatedTargets(t *bytecode.JumpTable, entries []int) []Related
 // tableInfo holds the properties of a table that checks use.
 type tableInfo struct {
 	use  bytecode.PC // first instruction that refers to it, -1 for none
-	home int         // subprogram of its smallest entry, which Linux takes it for; -1 for none
+	home int         // subprogram of its smallest entry, to which Linux assigns it; -1 for none
 }
 
 // tableInfos looks at all tables once.
@@ -197,7 +196,7 @@ func (c *context) relatedTables(in succ.Indirect) []Related {
 	return out
 }
 
-// tablesOf returns the first few tables that Linux takes for a subprogram's.
+// tablesOf returns the first few tables that Linux assigns to a subprogram.
 func (c *context) tablesOf(sub int) []int {
 	var out []int
 	for i := range c.tables {

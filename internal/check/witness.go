@@ -12,8 +12,8 @@ const maxSteps = 40
 
 // tree holds a shortest feasible path from the program's entry to each block.
 type tree struct {
-	parent []cfg.BlockID // NoBlock for the entry and what cannot be reached
-	depth  []int32       // -1 for what cannot be reached
+	parent []cfg.BlockID // NoBlock for the entry and unreachable blocks
+	depth  []int32       // -1 for unreachable blocks
 	early  []cfg.BlockID // the block at depth maxSteps/2-1 of the path, of those that are deeper
 }
 
@@ -62,7 +62,7 @@ func (c *context) pathTo(b cfg.BlockID) []Step {
 			s.Skipped = depth - 2*half + 1
 		}
 		steps = append(steps, s)
-		if s.Skipped > 0 { // on with the first half
+		if s.Skipped > 0 { // continue with the first half
 			steps = append(steps, c.step(c.tree.early[end]))
 			at, b = half-1, c.tree.early[end]
 		}

@@ -38,9 +38,9 @@ func (w *paths) callx(pc bytecode.PC) *Verdict {
 	return nil
 }
 
-// always reports whether a function calls itself through the register at pc whatever
-// way it takes: no exit of it can be reached without that call. Linux follows such a
-// recursion until there are too many frames.
+// always reports whether a function calls itself through the register at pc on every path: none of
+// its exits can be reached without that call. Linux follows such a recursion until there are too
+// many frames.
 func (w *paths) always(pc bytecode.PC) bool {
 	g := w.r.Graph
 	call, ok := g.BlockAt(pc)
@@ -73,8 +73,8 @@ func (w *paths) always(pc bytecode.PC) bool {
 	return true
 }
 
-// afterPaths returns what the kernel finds when it has followed all paths, or,
-// for recursion in old kernels, when a path has become too deep.
+// afterPaths returns the refusal of the kernel after it has followed all paths or, for recursion in
+// old kernels, after a path has become too deep.
 func (w *paths) afterPaths() *Verdict {
 	if w.c.set.StaticCallx {
 		if v := w.callGraph(); v != nil {
@@ -87,8 +87,8 @@ func (w *paths) afterPaths() *Verdict {
 	return w.unusedArgs()
 }
 
-// callGraph refuses recursion through indirect calls, and tail calls in what is
-// called so.
+// callGraph refuses recursion through indirect calls, and tail calls in functions that are called
+// indirectly.
 func (w *paths) callGraph() *Verdict {
 	c := w.c
 	calls := c.directCalls()

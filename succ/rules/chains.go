@@ -14,7 +14,7 @@ import (
 // (MAX_BPF_STACK, Linux 7.3).
 const maxStack = 512
 
-// chain is a subprogram on the way of the search for chains of calls.
+// chain is a subprogram on the current path of the search for chains of calls.
 type chain struct {
 	sub, next int // index in starts, index of the site to look at next
 	frames    int // call frames above, since the last global function
@@ -23,16 +23,15 @@ type chain struct {
 	callback  bool
 }
 
-// covers reports whether what d can be refused for, c is refused for as well.
+// covers reports whether c is refused for everything for which d can be refused.
 func (c chain) covers(d chain) bool {
 	return c.frames >= d.frames && c.depth >= d.depth && (c.callback || !d.callback)
 }
 
-// chains refuses what depends on the chain of calls that leads to a subprogram,
-// whether a path takes it or not: too many frames, too much stack, legacy packet
-// loads and exceptions within callbacks, and a direct call of the exception
-// callback. Each subprogram is looked at once for each chain that is worse than
-// those before.
+// chains refuses a program for properties of the chain of calls that leads to a subprogram, whether
+// a path takes it or not: too many frames, too much stack, legacy packet loads and exceptions
+// within callbacks, and a direct call of the exception callback. Each subprogram is looked at once
+// for each chain that is worse than those before.
 //
 // Source: kernel/bpf/verifier.c check_max_stack_depth, Linux 7.3.
 func (w *paths) chains() *Verdict {
@@ -68,7 +67,7 @@ func (w *paths) chains() *Verdict {
 	return nil
 }
 
-// enter puts a subprogram on the way, unless it is refused.
+// enter adds a subprogram to the path, unless it is refused.
 func (w *paths) enter(stack []chain, c chain) ([]chain, *Verdict) {
 	start := w.c.starts[c.sub]
 	switch {
@@ -83,8 +82,7 @@ func (w *paths) enter(stack []chain, c chain) ([]chain, *Verdict) {
 	return append(stack, c), nil
 }
 
-// follow returns the chain that a site in a chain leads on to, nil if there is
-// none.
+// follow returns the chain that a call site extends a chain to, nil if there is none.
 func (w *paths) follow(c chain, site callSite, root int) (*chain, *Verdict) {
 	if site.to < 0 { // bpf_throw
 		if c.callback {
@@ -172,8 +170,8 @@ func (w *paths) sites() [][]callSite {
 	return c.sites
 }
 
-// callSites holds what sites returns, once it was needed. Analyses that share a checker
-// may ask at the same time.
+// callSites holds the result of sites once it was needed. Analyses that share a checker may use it
+// concurrently.
 type callSites struct {
 	once  sync.Once
 	sites [][]callSite
@@ -199,8 +197,8 @@ func (w *paths) findSites() [][]callSite {
 	return sites
 }
 
-// roles notes which subprograms are called back, and which of them later: when the
-// program is through, or has thrown an exception.
+// roles records the subprograms that are called back, and those that are called back later: after
+// the program has ended or thrown an exception.
 func (w *paths) roles() {
 	w.callback, w.async = make([]bool, len(w.c.starts)-1), make([]bool, len(w.c.starts)-1)
 	for sub := range w.p.Subprogs {

@@ -44,9 +44,8 @@ func (c *checker) instructions() *Verdict {
 	return nil
 }
 
-// noTables refuses a program with instruction arrays for a kernel that has none:
-// the maps cannot be made, so that the program is never loaded. The message is
-// ours.
+// noTables refuses a program with instruction arrays for a kernel that has none: the maps cannot be
+// created, so the program is never loaded. The message is ours.
 func (c *checker) noTables() *Verdict {
 	for _, ref := range c.p.Refs {
 		if ref.Kind == bytecode.RefTable || ref.Kind == bytecode.RefTableMap {
@@ -62,9 +61,8 @@ func (c *checker) noTables() *Verdict {
 // isSecond reports whether pc is the second slot of a 64-bit load.
 func (c *checker) isSecond(pc bytecode.PC) bool { return int(pc) < len(c.second) && c.second[pc] }
 
-// badRegister complains about a register that does not exist. Register 11
-// passes stack arguments: in kernels that have them it may be the base of what
-// stores and loads those.
+// badRegister reports a register that does not exist. Register 11 passes stack arguments: in
+// kernels that have them it may be the base of what stores and loads those.
 func (s Set) badRegister(in bytecode.Insn) string {
 	for _, r := range []bytecode.Reg{in.Dst, in.Src} {
 		arg := s.StackArgs && (r == in.Dst && in.StoresArg() || r == in.Src && in.LoadsArg())
@@ -75,9 +73,9 @@ func (s Set) badRegister(in bytecode.Insn) string {
 	return ""
 }
 
-// knownOpcode reports whether the kernel has the opcode (kernel/bpf/core.c
-// bpf_opcode_in_insntable, Linux 7.3). 64-bit immediate loads are not asked
-// about. Of the instructions of -mcpu=v4, 6.1's stable releases have gotol.
+// knownOpcode reports whether the kernel has the opcode (kernel/bpf/core.c bpf_opcode_in_insntable,
+// Linux 7.3). It is not called for 64-bit immediate loads. Of the instructions of -mcpu=v4, 6.1's
+// stable releases have gotol.
 func (s Set) knownOpcode(code uint8) bool {
 	op, source := code&0xf0, code&0x08
 	switch asm.Class(code & 0x07) {
@@ -105,7 +103,7 @@ func (s Set) knownOpcode(code uint8) bool {
 	}
 }
 
-// badFields complains about fields that must be zero.
+// badFields reports fields that must be zero.
 func (s Set) badFields(in bytecode.Insn) string {
 	switch in.Class() {
 	case asm.ALUClass, asm.ALU64Class:
@@ -141,8 +139,7 @@ func badALU(in bytecode.Insn) string {
 	return ""
 }
 
-// badMov is badALU for moves: sign-extending ones and address space casts are
-// told by the offset.
+// badMov is badALU for moves: the offset distinguishes sign-extending ones and address space casts.
 func badMov(in bytecode.Insn, byReg, wide bool) string {
 	const reserved = "BPF_MOV uses reserved fields"
 	if !byReg {

@@ -10,8 +10,8 @@ import (
 // lateFields checks register numbers and reserved fields of an instruction that
 // a path has reached.
 //
-// Source: kernel/bpf/verifier.c do_check_insn, Linux 6.19. An indirect jump
-// through a register that does not exist is not looked at there: see beyond.
+// Source: kernel/bpf/verifier.c do_check_insn, Linux 6.19. It does not check an indirect jump
+// through a register that does not exist: see beyond.
 func (c *checker) lateFields(pc bytecode.PC) *Verdict {
 	in := c.p.Insns[pc]
 	switch {
@@ -32,17 +32,15 @@ func (c *checker) lateFields(pc bytecode.PC) *Verdict {
 	return nil
 }
 
-// noCaller is what the kernel prints for the type -1: it has all flags of a type, and a
-// name that is none.
+// noCaller is the kernel's text for the type -1, which has all flags of a type and no name.
 const noCaller = "rdonly_ringbuf_user_percpu_rcu_untrusted_trusted_(null)_or_null"
 
-// beyond returns the refusal of an indirect jump through a register that does not exist.
-// The kernel takes what lies after its registers for one. That begins with the
-// instruction that called the function, -1 of the main program, where the type of a
-// register is; what else it finds is not known.
+// beyond returns the refusal of an indirect jump through a register that does not exist. The kernel
+// reads the memory after its registers as one. It begins with the calling instruction, -1 in the
+// main program, in place of the register's type; the rest is not known.
 //
-// Source: include/linux/bpf_verifier.h struct bpf_func_state, kernel/bpf/log.c
-// reg_type_str, Linux 6.19; so recorded of 6.19.14 and 7.0.13.
+// Source: include/linux/bpf_verifier.h struct bpf_func_state, kernel/bpf/log.c reg_type_str, Linux
+// 6.19; recorded on 6.19.14 and 7.0.13.
 func (c *checker) beyond(pc bytecode.PC, reg bytecode.Reg) *Verdict {
 	v := c.set.verdict(abstract.Fault{PC: pc, Kind: abstract.UnsetTarget, Proven: true, Reg: reg})
 	if reg == bytecode.R10+1 && c.p.SubprogAt(pc) == 0 {

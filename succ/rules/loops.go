@@ -9,15 +9,14 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// loops looks for loops that the kernel does not get out of. There are two proofs.
-// The graph has the one: where control cannot come to an end any more, no path that
-// the kernel follows does, so none is ever a reason to leave another one out. The
-// other is a path of the kernel's own that comes back to a state, or is longer than
-// its limit (abstract.Walk); which also tells what it says, and where.
+// loops looks for loops that the kernel does not leave. There are two proofs. The first comes from
+// the graph: from some block no end can be reached, so no path of the kernel ends there, and none
+// is a reason to leave another one out. The second is a path of the kernel itself that returns to
+// an earlier state, or is longer than its limit (abstract.Walk); it also shows the message and the
+// instruction.
 //
-// The walk meets other refusals on its way, in the kernel's order, so it is made for
-// those, too. What it cannot
-// decide is left to the rest: v is nil, and may is what the kernel may find.
+// The walk also meets other refusals, in the kernel's order, so it is made for those, too. If it
+// cannot decide, v is nil, and may is a possible refusal.
 func (w *paths) loops() (v, may *Verdict) {
 	ends := w.ends()
 	trap := ends.trap
@@ -34,8 +33,8 @@ func (w *paths) loops() (v, may *Verdict) {
 	if may != nil {
 		return may, nil
 	}
-	// The walk did not come to the loop: what is said there is known without what the
-	// kernel did before.
+	// The walk did not reach the loop: the message there does not depend on what the kernel did
+	// before.
 	w.endless = tooLong(w.r.Graph.Blocks[trap.at].Start)
 	v, may = w.walk(abstract.WalkOptions{Endless: true, Facts: w.r.Facts, From: trap.at})
 	switch {
@@ -47,8 +46,7 @@ func (w *paths) loops() (v, may *Verdict) {
 	return nil, nil
 }
 
-// walk follows paths and returns what the kernel has against the program, or may
-// have.
+// walk follows paths and returns the kernel's refusal, or a possible one.
 func (w *paths) walk(opt abstract.WalkOptions) (v, may *Verdict) {
 	var met *Verdict
 	opt.Quirks = w.c.set.Quirks
@@ -79,7 +77,7 @@ func (w *paths) walk(opt abstract.WalkOptions) (v, may *Verdict) {
 	return nil, may
 }
 
-// tooLong is the kernel's word for a program that it follows for too long.
+// tooLong is the kernel's message about a program that it follows for too long.
 func tooLong(pc bytecode.PC) *Verdict {
 	return tooLarge(pc, fmt.Sprintf("BPF program is too large. Processed %d insn", abstract.MaxWalked+1))
 }
@@ -89,14 +87,14 @@ func tooLarge(pc bytecode.PC, msg string) *Verdict {
 	return &Verdict{Message: msg, PC: pc, Errno: "E2BIG", Rule: TooLarge}
 }
 
-// trap says where a path cannot come to an end.
+// trap says where a path cannot end.
 type trap struct {
 	some    bool        // there is such a place
-	certain bool        // and the kernel gets there for certain, and does not leave it in its own ways
-	at      cfg.BlockID // the first one that it gets to for certain
+	certain bool        // and the kernel certainly reaches it, and has no own way out
+	at      cfg.BlockID // the first one that it certainly reaches
 }
 
-// closed finds the blocks that are reached and from which no end is.
+// closed finds the blocks that are reached and from which no end can be reached.
 func (w *paths) closed() (t trap) {
 	g := w.r.Graph
 	ends := make([]bool, len(g.Blocks))
@@ -112,7 +110,7 @@ func (w *paths) closed() (t trap) {
 		todo = todo[:len(todo)-1]
 		for _, i := range g.PredIDs(b) {
 			e := g.Edges()[i]
-			// Where a function does not come back, its end is that of its caller.
+			// If a function does not return, its end is that of its caller.
 			way := g.Local(e) || e.Kind == cfg.Call && !w.goesOn(e.From)
 			if way && !ends[e.From] && w.r.Facts.EdgeFeasible(int(i)) {
 				ends[e.From] = true
@@ -140,7 +138,7 @@ func (w *paths) stops(b cfg.BlockID) bool {
 	return w.r.Graph.Throws(b) || !call && !w.goesOn(b)
 }
 
-// goesOn reports whether a path may go on after a block, in the same function.
+// goesOn reports whether a path may continue after a block, in the same function.
 func (w *paths) goesOn(b cfg.BlockID) bool {
 	g := w.r.Graph
 	lo, hi := g.SuccIDs(b)
@@ -152,9 +150,9 @@ func (w *paths) goesOn(b cfg.BlockID) bool {
 	return false
 }
 
-// ownWays tells the blocks from which a path may come to where the kernel has ways
-// to leave a loop that executions do not have: may_goto, iterators and callbacks,
-// of which it follows as many rounds as change something.
+// ownWays returns the blocks from which a path may reach a place where the kernel can leave a loop
+// though executions cannot: may_goto, iterators and callbacks, of which it follows as many rounds
+// as change something.
 func (w *paths) ownWays() []bool {
 	g := w.r.Graph
 	own := make([]bool, len(g.Blocks))
@@ -187,8 +185,8 @@ func (w *paths) ownWay(pc bytecode.PC) bool {
 	return ok && ref.Kind == bytecode.RefKfunc && strings.HasSuffix(ref.Name, "_next")
 }
 
-// cyclic reports whether feasible edges make a cycle within a function. Cycles
-// of calls are found by themselves.
+// cyclic reports whether feasible edges make a cycle within a function. Cycles of calls are found
+// elsewhere.
 func (w *paths) cyclic() bool {
 	g := w.r.Graph
 	const unseen, open, done = 0, 1, 2

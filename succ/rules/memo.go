@@ -13,20 +13,19 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
-// Memo keeps what kernels that were asked about one program have in common. It belongs
-// to one succ.Result; CheckAgain may be called from several goroutines. The zero value is
-// empty.
+// Memo keeps the common results of several kernels for one program. It belongs to one succ.Result;
+// CheckAgain may be called from several goroutines. The zero value is empty.
 type Memo struct {
 	Before *Before // of the program, for several results; nil: for this one
 
 	lock     sync.Mutex // held by CheckAgain
 	verdicts map[Set]Verdict
 
-	ends *ends // of the paths; nil until needed
-	met  *met  // on them; nil until needed
+	ends       *ends       // of the paths; nil until needed
+	ruledInsns *ruledInsns // on them; nil until needed
 }
 
-// ends is where paths end, and what they can come back to.
+// ends holds the blocks where paths end, and those that they can return to.
 type ends struct {
 	trap   trap
 	cyclic bool
@@ -43,15 +42,15 @@ func (w *paths) ends() ends {
 	return *w.memo.ends
 }
 
-// met says for which instructions there may be a rule, whatever values there are.
-type met struct{ plain, jump, call, store bool }
+// ruledInsns says for which instructions there may be a rule, whatever the values.
+type ruledInsns struct{ plain, jump, call, store bool }
 
-// met looks for instructions that a rule may be about.
-func (w *paths) met() met {
-	if w.memo != nil && w.memo.met != nil {
-		return *w.memo.met
+// ruledInsns looks for instructions that a rule may be about.
+func (w *paths) ruledInsns() ruledInsns {
+	if w.memo != nil && w.memo.ruledInsns != nil {
+		return *w.memo.ruledInsns
 	}
-	var m met
+	var m ruledInsns
 	for pc := bytecode.PC(0); pc < w.p.Len(); pc += w.p.Insns[pc].Slots() {
 		in := w.p.Insns[pc]
 		m.jump, m.call = m.jump || in.IsGotox(), m.call || in.IsCallx()
@@ -59,30 +58,30 @@ func (w *paths) met() met {
 		m.plain = m.plain || !in.IsGotox() && !in.IsCallx() && w.everywhere(pc) != nil
 	}
 	if w.memo != nil {
-		w.memo.met = &m
+		w.memo.ruledInsns = &m
 	}
 	return m
 }
 
-// quiet reports whether there is no rule against an instruction, wherever a path comes.
-func (w *paths) quiet() bool {
-	m := w.met()
+// noRule reports whether there is no rule against an instruction, wherever a path reaches it.
+func (w *paths) noRule() bool {
+	m := w.ruledInsns()
 	if w.c.set.LateFields || m.store && !w.c.set.ContextStores {
 		return false
 	}
 	return !m.plain && !m.call && (!m.jump || !w.c.set.PerSubprogram)
 }
 
-// Before keeps what does not depend on values of one program: what the steps before
-// value analysis came to, for the kernels that no step tells apart, and walks along its
-// paths, which cost most. It is for one goroutine at a time. The zero value is empty.
+// Before keeps results for one program that do not depend on values: those of the steps before
+// value analysis, shared by kernels that no step distinguishes, and walks along its paths, which
+// cost most. It is for one goroutine at a time. The zero value is empty.
 type Before struct {
 	has   *traits
 	known map[Set]steps
 	walks []walked
 }
 
-// steps is what the steps before value analysis came to.
+// steps is the result of the steps before value analysis.
 type steps struct {
 	c *checker
 	v *Verdict
@@ -109,11 +108,11 @@ func (s Set) steps(p *bytecode.Program, b *Before) (*checker, *Verdict) {
 	}
 	c := *known.c
 	c.set = s
-	c.set.LateFields = s.LateFields && b.has.odd // else they find nothing
+	c.set.LateFields = s.LateFields && b.has.odd // otherwise they find nothing
 	return &c, known.v
 }
 
-// StaticAgain is Static with what is known of other kernels.
+// StaticAgain is Static with the results for other kernels.
 func (s Set) StaticAgain(p *bytecode.Program, b *Before) Verdict {
 	if _, v := s.steps(p, b); v != nil {
 		return *v
@@ -133,7 +132,7 @@ type walked struct {
 	visited []bool // of each slot
 }
 
-// CheckAgain is Check with what is known of other kernels.
+// CheckAgain is Check with the results for other kernels.
 func (s Set) CheckAgain(p *bytecode.Program, r *succ.Result, m *Memo) Verdict {
 	m.lock.Lock()
 	defer m.lock.Unlock()
@@ -151,9 +150,8 @@ func (s Set) CheckAgain(p *bytecode.Program, r *succ.Result, m *Memo) Verdict {
 	return v
 }
 
-// outcome walks, unless a walk for another kernel came to the same: one that refused
-// nothing, computed no value otherwise, and came to no instruction that this kernel
-// has a rule against.
+// outcome walks, unless a walk for another kernel had the same result: it refused nothing, computed
+// no value differently, and reached no instruction against which this kernel has a rule.
 func (w *paths) outcome(opt abstract.WalkOptions, m *Memo) abstract.Outcome {
 	if m == nil {
 		return abstract.Walk(w.p, w.r.Graph, opt)
@@ -182,7 +180,7 @@ func (w *paths) outcome(opt abstract.WalkOptions, m *Memo) abstract.Outcome {
 
 // allowed reports whether the kernel has no rule against the instructions.
 func (w *paths) allowed(visited []bool) bool {
-	if w.quiet() {
+	if w.noRule() {
 		return true
 	}
 	for pc, seen := range visited {
@@ -193,8 +191,8 @@ func (w *paths) allowed(visited []bool) bool {
 	return true
 }
 
-// fits reports whether the walk was in the same graph, with the same faults to come to.
-// A walk that asks facts is one for its own facts alone.
+// fits reports whether the walk was in the same graph, with the same faults ahead. A walk that uses
+// facts is valid only for these facts.
 func (k *walked) fits(w *paths) bool {
 	if k.r == w.r {
 		return true

@@ -1,10 +1,9 @@
-// Package rules says what the control-flow rules of a Linux kernel make of a
-// program: whether it passes, and if not, with which message at which
-// instruction.
+// Package rules checks a program against the control-flow rules of a Linux kernel: whether it
+// passes, and if not, with which message at which instruction.
 //
 //	s, err := rules.Lookup("linux-6.19")
 //	v := s.Static(p)                       // before values are computed
-//	v, err = s.Check(p)                    // and what values decide
+//	v, err = s.Judge(p)                    // with values
 //	fmt.Println(v.Accept, v.Message, v.PC) // false unreachable insn 6 6
 //
 // A Set is a kernel's rules as data. The checks run in the kernel's order,
@@ -29,10 +28,10 @@ import (
 type Verdict struct {
 	Accept  bool
 	Message string      // the kernel's last line, empty when accepted
-	Lead    string      // the line before, where that has the particulars; mostly empty
+	Lead    string      // the line before, if it has the details; mostly empty
 	PC      bytecode.PC // instruction the message is about, -1 when it is about none
 	Errno   string      // "EINVAL"; empty when accepted
-	Rule    Rule        // what it is about
+	Rule    Rule        // the broken rule
 	// Fault is the fault of rule Values. Its kind is NoFault for other rules.
 	Fault abstract.Fault
 	// May is, of a program that passes, a limit of the kernel that may be exceeded.
@@ -40,7 +39,7 @@ type Verdict struct {
 	May *Verdict
 }
 
-// Text returns what the kernel says, its lines with semicolons between.
+// Text returns the kernel's message, its lines separated by semicolons.
 func (v *Verdict) Text() string {
 	if v.Lead == "" {
 		return v.Message
@@ -48,12 +47,12 @@ func (v *Verdict) Text() string {
 	return v.Lead + "; " + v.Message
 }
 
-// Says reports whether a line is one of the kernel's.
+// Says reports whether a line is one of the kernel's message.
 func (v *Verdict) Says(line string) bool {
 	return line == v.Message || v.Lead != "" && line == v.Lead
 }
 
-// Rule says what a refusal is about.
+// Rule is the rule that a program breaks.
 type Rule uint8
 
 // The rules. Those with a table or a jump in their name are about the graph.
@@ -65,15 +64,15 @@ const (
 	TableLeaves      // a jump table that leaves its subprogram
 	JumpForeign      // an indirect jump that leaves its subprogram
 	MidLoad          // a jump to the second slot of a 64-bit load
-	Unreachable      // code that nothing leads to
+	Unreachable      // code without an edge to it
 	NoTable          // an indirect jump in a subprogram without a table
 	Binding          // a table that does not fit the program
 	TableOffset      // a reference to a bad offset of a table
-	Calls            // who calls whom
+	Calls            // calls between subprograms
 	Endless          // a loop that nothing leaves
 	TooLarge         // a limit of the kernel's
-	Values           // what registers and memory hold: Verdict.Fault says it
-	Unwinding        // exceptions that go on at landing pads: only of what may be refused
+	Values           // values of registers and memory: see Verdict.Fault
+	Unwinding        // exceptions that continue at landing pads: only in May
 )
 
 // reject returns a refusal with EINVAL.
@@ -94,7 +93,7 @@ func (s Set) Static(p *bytecode.Program) Verdict {
 // accepted returns the verdict that lets a program pass.
 func accepted() Verdict { return Verdict{Accept: true, PC: -1} }
 
-// checker holds what the steps hand on.
+// checker holds the state that the steps share.
 type checker struct {
 	set    Set
 	p      *bytecode.Program
@@ -103,8 +102,8 @@ type checker struct {
 	order  []int         // tables in the order of being claimed
 	second []bool        // of each slot: second half of a 64-bit load
 
-	unwinds bool     // exceptions go on at landing pads in the program, and in the kernel
-	may     *Verdict // the first refusal that therefore is not certain
+	unwinds bool     // exceptions continue at landing pads in the program, and in the kernel
+	may     *Verdict // the first refusal that is not certain because of them
 
 	calls *callSites // see paths.sites; nil until needed, shared by copies
 }
@@ -115,7 +114,7 @@ func newChecker(s Set, p *bytecode.Program) *checker {
 	return c
 }
 
-// unless returns a refusal that landing pads may change, nil in a program with such.
+// unless returns a refusal, or nil if landing pads may prevent it.
 func (c *checker) unless(v *Verdict) *Verdict {
 	if !c.unwinds {
 		return v
@@ -126,8 +125,8 @@ func (c *checker) unless(v *Verdict) *Verdict {
 	return nil
 }
 
-// undecided is the verdict on a program in which exceptions go on at landing pads: no
-// rule of a kernel for them is known.
+// undecided is the verdict on a program in which exceptions continue at landing pads: no kernel's
+// rules for them are known.
 func (c *checker) undecided() Verdict {
 	v := accepted()
 	if v.May = c.may; v.May == nil {
@@ -137,14 +136,14 @@ func (c *checker) undecided() Verdict {
 	return v
 }
 
-// Undecided reports whether no rules are known for what the program does: exceptions go
-// on at landing pads in it, and in the kernel. What Check says of it is no more than May.
+// Undecided reports whether no rules are known for the program: exceptions continue at landing pads
+// in it, and in the kernel. Check then only returns May.
 func (s Set) Undecided(p *bytecode.Program) bool {
 	_, unwinds := p.Unwinds()
 	return s.Unwinds && unwinds
 }
 
-// UnwindText is what is said of a program in which exceptions go on at landing pads. The
+// UnwindText is the message about a program in which exceptions continue at landing pads. The
 // message is ours.
 const UnwindText = "no kernel is known that takes exceptions with landing pads"
 

@@ -11,8 +11,8 @@ import (
 // Name names the default rule set in output.
 const Name = "linux-7.3"
 
-// Set is the rules of a kernel as far as kernels differ in them, by package kernel.
-// What is not here is the same in all.
+// Set is the rules of a kernel as far as kernels differ in them, by package kernel. Rules that are
+// not here are the same in all kernels.
 type Set struct {
 	Name string // "linux-7.3"
 
@@ -21,33 +21,33 @@ type Set struct {
 	V4, MayGoto, MayGotoZero bool
 	// Indirect reports whether there are indirect jumps and instruction arrays.
 	Indirect bool
-	// LastGotox reports whether an indirect jump may end a subprogram. Linux
-	// 6.19 takes it for a jump to the next instruction there.
+	// LastGotox reports whether an indirect jump may end a subprogram. Linux 6.19 treats it as a
+	// jump to the next instruction.
 	LastGotox bool
-	// LateFields reports whether register numbers and reserved fields are looked
-	// at only when a path reaches the instruction, not before.
+	// LateFields reports whether register numbers and reserved fields are checked only when a path
+	// reaches the instruction, not before.
 	LateFields bool
 	// OffsetErrno is the error for a reference to a bad offset of a table.
 	OffsetErrno string
-	// PerSubprogram reports whether the targets of a subprogram's indirect jumps
-	// are computed once, and a table that spans subprograms is told by its map.
+	// PerSubprogram reports whether the targets of a subprogram's indirect jumps are computed once,
+	// and a table that spans subprograms is reported with its map.
 	PerSubprogram bool
 	// MaxJumpEdges limits the edges of all indirect jumps together; 0 is no limit.
 	MaxJumpEdges int
 	// StaticCallx reports whether indirect calls of static subprograms are
 	// accepted.
 	StaticCallx bool
-	// FixedOffsets reports whether the constant part of a pointer's offset is
-	// kept apart from the variable part, which shows in messages.
+	// FixedOffsets reports whether the constant part of a pointer's offset is separate from the
+	// variable part in messages.
 	FixedOffsets bool
 	// KeepsTargets reports whether rewriting neither deletes the targets of
 	// indirect jumps nor puts code before them where they then lead.
 	KeepsTargets bool
 	// DeepCalls reports whether calls nest 16 deep, not 8.
 	DeepCalls bool
-	// CallbackLimits reports whether callbacks may neither load packets by LD_ABS nor
-	// tail call. Of older kernels some stable releases know it: 6.12.117 refuses the
-	// loads, 6.19.14 takes both.
+	// CallbackLimits reports whether callbacks may neither load packets by LD_ABS nor tail call.
+	// Some stable releases of older kernels differ: 6.12.117 refuses the loads, 6.19.14 accepts
+	// both.
 	CallbackLimits bool
 	// ContextStores reports whether an instruction may store a constant into the context;
 	// before, it had to be in a register.
@@ -56,13 +56,13 @@ type Set struct {
 	Exceptions bool
 	// StackArgs reports whether arguments can be passed on the stack, through r11.
 	StackArgs bool
-	// LeakWords reports whether a reference that is held where a program may end is told
-	// of in the same words everywhere.
+	// LeakWords reports whether the message about a reference that is held where a program may end
+	// is the same everywhere.
 	LeakWords bool
-	// Quirks are how values are computed otherwise.
+	// Quirks are differences in how values are computed.
 	Quirks abstract.Quirks
-	// Unwinds reports whether exceptions may go on at landing pads. What such a kernel
-	// does then is not known: it refuses nothing for certain from there on.
+	// Unwinds reports whether exceptions may continue at landing pads. The rules of such a kernel
+	// are not known: it certainly refuses nothing from there on.
 	Unwinds bool
 	// DeepRecursion reports whether recursion is found only when calls nest too
 	// deep, not before values are computed.

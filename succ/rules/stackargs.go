@@ -37,17 +37,16 @@ func (w *paths) unusedArgs() *Verdict {
 // Linux 7.3).
 const maxRegArgs = 5
 
-// firstCalls reports whether there is a function of which the kernel checks the
-// arguments on the stack at the first call that it comes to, and not later.
+// firstCalls reports whether there is a function of which the kernel checks the arguments on the
+// stack at the first call that it reaches, and not later.
 func (w *paths) firstCalls() bool {
 	return slices.ContainsFunc(w.p.Subprogs, func(s bytecode.Subprogram) bool {
 		return s.Distrusted && s.Params > maxRegArgs
 	})
 }
 
-// firstCall reports whether the kernel checks the arguments on the stack of a call
-// whenever it comes to it: it goes by the prototype of the callee, or there is no
-// other call of it before.
+// firstCall reports whether the kernel checks the arguments on the stack of a call whenever it
+// reaches it: it uses the prototype of the callee, or there is no earlier call of it.
 //
 // Source: kernel/bpf/verifier.c btf_check_subprog_call, Linux 7.3.
 func (w *paths) firstCall(pc bytecode.PC) bool {

@@ -20,8 +20,8 @@ func (c *checker) exceptionTags() *Verdict {
 	return &Verdict{Message: "multiple exception callback tags for main subprog", PC: -1, Errno: "EEXIST", Rule: Calls}
 }
 
-// subprograms finds the entries: slot 0 and what calls and loads of function
-// addresses name.
+// subprograms finds the entries: slot 0, and the targets of calls and of loads of function
+// addresses.
 //
 // Source: kernel/bpf/verifier.c add_subprogs, Linux 7.3.
 func (c *checker) subprograms() *Verdict {
@@ -118,8 +118,8 @@ func (c *checker) jumpRanges() *Verdict {
 	return nil
 }
 
-// results refuses what may leave a function with a number where the function
-// returns none by its BTF prototype: legacy packet loads and tail calls.
+// results refuses instructions that may return a number from a function that returns none by its
+// BTF prototype: legacy packet loads and tail calls.
 //
 // Source: kernel/bpf/check_btf.c check_btf_func, Linux 7.3.
 func (c *checker) results() *Verdict {
@@ -140,9 +140,9 @@ func (c *checker) results() *Verdict {
 	return nil
 }
 
-// jumpTarget returns where a jump leads by its offset field, whatever else is in
-// it: the kernel looks at class and operation only. Kernels that do not tell
-// indirect jumps apart here take them for jumps, too.
+// jumpTarget returns where a jump leads by its offset field, whatever its other fields: the kernel
+// checks only class and operation. Kernels that do not distinguish indirect jumps here treat them
+// as jumps, too.
 func (c *checker) jumpTarget(pc bytecode.PC) (to bytecode.PC, jumps bool) {
 	in := c.p.Insns[pc]
 	op := in.Code & 0xf0
@@ -156,8 +156,8 @@ func (c *checker) jumpTarget(pc bytecode.PC) (to bytecode.PC, jumps bool) {
 	return pc + 1 + bytecode.PC(in.Off), true
 }
 
-// recursion refuses a subprogram that calls itself, directly or not. A cycle
-// through a function's address is let pass.
+// recursion refuses a subprogram that calls itself, directly or not. A cycle through a function's
+// address is accepted.
 //
 // Source: kernel/bpf/verifier.c sort_subprogs_topo, Linux 7.3.
 func (c *checker) recursion() *Verdict {
@@ -220,7 +220,7 @@ type callSite struct {
 	from, to int // indices in starts
 }
 
-// frame is a subprogram on the way of the depth-first search.
+// frame is a subprogram on the path of the depth-first search.
 type frame struct{ sub, next int }
 
 // index returns the index in starts of the subprogram that contains pc.

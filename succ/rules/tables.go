@@ -7,16 +7,14 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// errInit is the kernel's word for an instruction array that does not fit the
-// program.
+// errInit is the kernel's message about an instruction array that does not fit the program.
 const errInit = "Failed to properly initialize insn array"
 
-// insnArrayValueSize is the size of a value as user space sees it, in bytes;
-// what programs address are 8-byte cells.
+// insnArrayValueSize is the size of a value as user space sees it, in bytes; programs address
+// 8-byte cells.
 const insnArrayValueSize = 16
 
-// bindFDArray claims the tables that are bound without being referred to,
-// before anything else is looked at.
+// bindFDArray claims the tables that are bound without being referred to, before everything else.
 func (c *checker) bindFDArray() *Verdict {
 	for i, t := range c.p.Tables {
 		if t.FDArray {
@@ -124,8 +122,7 @@ func (c *checker) targets(pc, start, end bytecode.PC) ([]bytecode.PC, *Verdict) 
 	return union, nil
 }
 
-// lockable refuses maps whose values have a lock for programs that may run where it
-// is held.
+// lockable refuses maps whose values have a lock for programs that may run while it is held.
 //
 // Source: kernel/bpf/verifier.c check_map_prog_compatibility, Linux 5.1 to 7.3.
 func (c *checker) lockable(index int, pc bytecode.PC) *Verdict {

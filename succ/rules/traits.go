@@ -9,8 +9,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// traits are what a program has of that kernels differ in before they compute values.
-// Too many cost time, and one too few makes kernels one that are not.
+// traits are the properties of a program in which kernels differ before they compute values.
+// Superfluous traits cost time; a missing one would wrongly treat different kernels as equal.
 type traits struct {
 	tables  bool // indirect jumps, or tables for them
 	cond    bool // may_goto, or what has its opcode
@@ -21,7 +21,7 @@ type traits struct {
 	v4      bool // an opcode that came with -mcpu=v4
 	odd     bool // a register or field that some kernel refuses
 	back    bool // a direct call that leads back, so that there may be recursion
-	last    bool // an indirect jump that some kernel takes for a jump to what is no instruction of its function
+	last    bool // an indirect jump that some kernel treats as a jump out of its function
 	offset  bool // a reference to a table with an offset, or to an empty one
 	spans   bool // a table that leads into several functions
 	edges   int  // of all indirect jumps, at most
@@ -64,7 +64,7 @@ func traitsOf(p *bytecode.Program) *traits {
 	return t
 }
 
-// instruction notes what an instruction has by itself.
+// instruction records the traits of a single instruction.
 func (t *traits) instruction(in bytecode.Insn) {
 	t.tables = t.tables || in.IsGotox()
 	t.cond = t.cond || in.Code == bytecode.CodeMayGoto
@@ -74,8 +74,8 @@ func (t *traits) instruction(in bytecode.Insn) {
 	t.odd = t.odd || t.highReg || in.IsWide() && in.Off != 0 || !in.IsWide() && (Set{}).badFields(in) != ""
 }
 
-// entriesOf returns the slots that a step may take for the start of a function, and the
-// end of the program.
+// entriesOf returns the slots that a step may treat as the start of a function, and the end of the
+// program.
 func entriesOf(p *bytecode.Program) []bytecode.PC {
 	starts := []bytecode.PC{0, p.Len()}
 	for _, s := range p.Subprogs {
@@ -95,7 +95,7 @@ func entriesOf(p *bytecode.Program) []bytecode.PC {
 	return slices.Compact(starts)
 }
 
-// part returns between which starts a slot lies.
+// part returns the part between two starts in which a slot lies.
 func part(starts []bytecode.PC, pc bytecode.PC) int {
 	i, found := slices.BinarySearch(starts, pc)
 	if !found {
@@ -104,8 +104,8 @@ func part(starts []bytecode.PC, pc bytecode.PC) int {
 	return i
 }
 
-// before returns the set without what no step before values looks at in a program with
-// these traits.
+// before returns the set without the rules that no step before value analysis uses for a program
+// with these traits.
 func (s Set) before(t *traits) Set {
 	s.Name, s.Quirks, s.FixedOffsets = "", abstract.Quirks{}, false
 	s.KeepsTargets, s.DeepCalls, s.CallbackLimits, s.LeakWords, s.ContextStores = false, false, false, false, false

@@ -18,13 +18,13 @@ func (s Set) Resolve(p *bytecode.Program) (*succ.Result, error) {
 	return succ.Resolve(p, succ.Options{Quirks: s.Quirks})
 }
 
-// ResolveAgain is Resolve with what was found out for other kernels.
+// ResolveAgain is Resolve with the results for other kernels.
 func (s Set) ResolveAgain(p *bytecode.Program, m *succ.Memo) (*succ.Result, error) {
 	return m.Resolve(p, succ.Options{Quirks: s.Quirks})
 }
 
-// Known returns one of the results that is that of Resolve for this kernel, too: the
-// program does nothing that the kernels compute otherwise. Nil when there is none.
+// Known returns one of the results that equals that of Resolve for this kernel, because the program
+// does nothing that the kernels compute differently. Nil if there is none.
 func (s Set) Known(results []*succ.Result) *succ.Result {
 	for _, r := range results {
 		if r.Same(succ.Options{Quirks: s.Quirks}) {
@@ -38,7 +38,7 @@ func (s Set) Known(results []*succ.Result) *succ.Result {
 // result can be used for the default set as well.
 func (s Set) SameValues() bool { return s.Quirks == abstract.Quirks{} }
 
-// Judge is Check without facts at hand. The error is that of succ.Resolve.
+// Judge is Resolve and Check. The error is that of succ.Resolve.
 func (s Set) Judge(p *bytecode.Program) (Verdict, error) {
 	if v := s.Static(p); !v.Accept {
 		return v, nil
@@ -54,14 +54,13 @@ func (s Set) Judge(p *bytecode.Program) (Verdict, error) {
 // loads from jump tables, at indirect jumps, and wherever a code address is
 // used. r is the result of Resolve on the same program.
 //
-// Of several faults of values the kernel reports the one that it meets first:
-// it follows the fall-through edge before the taken one, and the largest target
-// of an indirect jump before the smaller ones (kernel/bpf/verifier.c
-// check_cond_jmp_op and check_indirect_jump, Linux 7.3). A fault that is not proven
-// refuses nothing: the kernel may not come to it.
+// Of several faults of values the kernel reports the one that it meets first: it follows the
+// fall-through edge before the taken one, and the largest target of an indirect jump before the
+// smaller ones (kernel/bpf/verifier.c check_cond_jmp_op and check_indirect_jump, Linux 7.3). A
+// fault that is not proven refuses nothing: the kernel may not reach it.
 func (s Set) Check(p *bytecode.Program, r *succ.Result) Verdict { return s.check(p, r, nil) }
 
-// check is Check, with what is known of other kernels unless m is nil.
+// check is Check, with the results for other kernels unless m is nil.
 func (s Set) check(p *bytecode.Program, r *succ.Result, m *Memo) Verdict {
 	var before *Before
 	if m != nil {
@@ -93,9 +92,8 @@ func (s Set) check(p *bytecode.Program, r *succ.Result, m *Memo) Verdict {
 	return *v
 }
 
-// Faults returns what the kernel has against the program because of values, in
-// its own words: the faults that it refuses a program for, by instruction. One
-// that is not proven (Verdict.Fault.Proven) refuses nothing. r is the result of
+// Faults returns the faults of values for which the kernel refuses the program, with its messages,
+// by instruction. One that is not proven (Verdict.Fault.Proven) refuses nothing. r is the result of
 // Resolve on the same program.
 func (s Set) Faults(r *succ.Result) iter.Seq[Verdict] {
 	return func(yield func(Verdict) bool) {
@@ -128,7 +126,7 @@ type paths struct {
 
 	memo    *Memo    // what is known of other kernels, nil for none
 	callxs  bool     // the program has indirect calls
-	endless *Verdict // on a loop that nothing leaves, when it is not known what the kernel says of it
+	endless *Verdict // on a loop that nothing leaves, if the kernel's message is not known
 
 	context map[bytecode.PC]bool // see intoContext; nil until needed
 
@@ -146,10 +144,10 @@ func newPaths(c *checker, r *succ.Result) *paths {
 	}
 	for _, f := range r.Facts.Faults() {
 		if f.Kind == abstract.TooManyFrames && c.set.StaticCallx && !w.always(f.PC) {
-			continue // recursion that may end: told by the graph of calls
+			continue // recursion that may end: callGraph reports it
 		}
 		if f.Kind == abstract.MissingArgument && !w.firstCall(f.PC) {
-			continue // the walk tells
+			continue // the walk reports it
 		}
 		if _, has := w.faults[f.PC]; !has && f.Proven && refuses(f) {
 			w.faults[f.PC] = f // of several the one that was seen first
@@ -159,10 +157,10 @@ func newPaths(c *checker, r *succ.Result) *paths {
 	return w
 }
 
-// first returns what a depth-first walk over feasible edges meets first, in the
+// first returns the first refusal that a depth-first walk over feasible edges meets, in the
 // kernel's order of paths, or nil.
 func (w *paths) first() *Verdict {
-	if len(w.faults) == 0 && w.quiet() {
+	if len(w.faults) == 0 && w.noRule() {
 		return nil
 	}
 	g := w.r.Graph
@@ -188,8 +186,7 @@ func (w *paths) first() *Verdict {
 	return nil
 }
 
-// block returns what the kernel has against a block that a path has reached, or
-// nil.
+// block returns the kernel's refusal of a block that a path has reached, or nil.
 func (w *paths) block(b cfg.BlockID) *Verdict {
 	g := w.r.Graph
 	for pc := g.Blocks[b].Start; pc < g.Blocks[b].End; pc += w.p.Insns[pc].Slots() {
@@ -200,7 +197,7 @@ func (w *paths) block(b cfg.BlockID) *Verdict {
 	return nil
 }
 
-// at returns what the kernel has against an instruction on a path, or nil.
+// at returns the kernel's refusal of an instruction on a path, or nil.
 func (w *paths) at(pc bytecode.PC) *Verdict {
 	if f, ok := w.faults[pc]; ok {
 		if w.c.set.LateFields {
@@ -213,7 +210,7 @@ func (w *paths) at(pc bytecode.PC) *Verdict {
 	return w.ruleAt(pc)
 }
 
-// ruleAt is at without what depends on values.
+// ruleAt is at without the rules that depend on values.
 func (w *paths) ruleAt(pc bytecode.PC) *Verdict {
 	in := w.p.Insns[pc]
 	if w.c.set.LateFields {
@@ -234,12 +231,12 @@ func (w *paths) ruleAt(pc bytecode.PC) *Verdict {
 	return w.everywhere(pc)
 }
 
-// everywhere is ruleAt for what all kernels refuse.
+// everywhere is ruleAt for the rules of all kernels.
 func (w *paths) everywhere(pc bytecode.PC) *Verdict {
 	in := w.p.Insns[pc]
 	switch {
 	case in.IsHelperCall() && (in.Imm < 0 || in.Imm > calls.MaxHelper()) && w.r.Facts.Reach(pc) == cfg.Yes:
-		// So loaders mark what the kernel does not have (check_helper_call).
+		// Loaders mark missing helpers like this (check_helper_call).
 		return reject(pc, Encoding, fmt.Sprintf("invalid func unknown#%d", in.Imm))
 	case in.Class() == asm.ALUClass || in.Class() == asm.ALU64Class:
 		if msg := badOperand(in); msg != "" && w.r.Facts.Reach(pc) == cfg.Yes {
@@ -249,7 +246,7 @@ func (w *paths) everywhere(pc bytecode.PC) *Verdict {
 	return nil
 }
 
-// intoContext reports whether an instruction accesses the context for certain.
+// intoContext reports whether an instruction certainly accesses the context.
 //
 // Source: kernel/bpf/verifier.c do_check, Linux 6.1.
 func (w *paths) intoContext(pc bytecode.PC) bool {
@@ -264,8 +261,8 @@ func (w *paths) intoContext(pc bytecode.PC) bool {
 	return w.context[pc]
 }
 
-// badOperand complains about a constant that a computation cannot have: the divisor
-// zero, and a shift by as many bits as there are.
+// badOperand reports a constant that an operation cannot have: the divisor zero, and a shift by at
+// least the number of bits.
 //
 // Source: kernel/bpf/verifier.c check_alu_op, Linux 7.3.
 func badOperand(in bytecode.Insn) string {
@@ -289,8 +286,8 @@ func badOperand(in bytecode.Insn) string {
 	return ""
 }
 
-// inOrder returns the successors of a block, the one that the kernel follows
-// first last. A call comes before what is after it.
+// inOrder returns the successors of a block, the one that the kernel follows first last. A callee
+// comes before the code after the call.
 func (w *paths) inOrder(b cfg.BlockID) []cfg.BlockID {
 	var out []cfg.BlockID
 	first := cfg.NoBlock

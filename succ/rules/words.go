@@ -9,11 +9,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// refuses reports whether a kernel refuses a program for a fault that is proven.
-// What memory a program may touch through pointers that are no table, code
-// address or stack is not for this package: the kernel knows more about them
-// (types, packet ranges, references) than the facts do, and would be contradicted
-// on real programs.
+// refuses reports whether a kernel refuses a program for a fault that is proven. This package does
+// not judge accesses through pointers other than tables, code addresses and stacks: the kernel
+// knows more about them (types, packet ranges, references) than the facts do, and would disagree on
+// real programs.
 func refuses(f abstract.Fault) bool {
 	switch f.Kind {
 	case abstract.BadMemory:
@@ -26,9 +25,8 @@ func refuses(f abstract.Fault) bool {
 	return true
 }
 
-// errno returns the error that goes with a fault: EACCES for memory and pointer
-// rules, EINVAL for what an indirect jump or an offset may be
-// (kernel/bpf/verifier.c, Linux 7.3, as recorded).
+// errno returns the error that goes with a fault: EACCES for memory and pointer rules, EINVAL for
+// rules about indirect jumps and offsets (kernel/bpf/verifier.c, Linux 7.3, as recorded).
 func errno(f abstract.Fault) string {
 	switch f.Kind {
 	case abstract.IndexTooBig:
@@ -55,8 +53,7 @@ func (s Set) verdict(f abstract.Fault) *Verdict {
 	return &Verdict{Message: s.Words(f), Lead: s.leadOf(f), PC: f.PC, Errno: errno(f), Rule: Values, Fault: f}
 }
 
-// leadOf returns the line that the kernel says before that of Words, empty when there
-// is none that tells more.
+// leadOf returns the kernel's line before that of Words, empty if there is none with more details.
 //
 // Source: kernel/bpf/verifier.c __check_mem_access and check_reference_leak, Linux 6.1
 // to 7.3.
@@ -131,7 +128,7 @@ func (s Set) Words(f abstract.Fault) string {
 	return s.callWords(f)
 }
 
-// outsideRange is how the message on an offset outside of its memory ends.
+// outsideRange is the end of the message about an offset outside of its memory.
 const outsideRange = " value is outside of the allowed memory range"
 
 // mathWords is Words for arithmetic on pointers.
@@ -250,7 +247,7 @@ func (s Set) callWords(f abstract.Fault) string {
 		return fmt.Sprintf("stack arg write offset %d exceeds max %d stack args", f.Off, f.Size)
 	case abstract.ScalarArgument, abstract.ContextArgument, abstract.MemoryArgument:
 		msg := fmt.Sprintf("Caller passes invalid args into func#%d", f.Value)
-		if s.Quirks.AllGlobals { // the name is said since Linux 6.8, too
+		if s.Quirks.AllGlobals { // since Linux 6.8 the message has the name, too
 			return msg
 		}
 		return msg + fmt.Sprintf(" ('%s')", f.Type)
@@ -290,9 +287,9 @@ func (s Set) callWords(f abstract.Fault) string {
 	panic(fmt.Sprintf("bug: no words for fault %d", f.Kind))
 }
 
-// misaligned words an access that is not aligned. Where a part of the offset is
-// variable, kernels with FixedOffsets print a constant part of zero, unless the
-// program adds a constant, too.
+// misaligned is the message about an access that is not aligned. Where a part of the offset is
+// variable, kernels with FixedOffsets print a constant part of zero, unless the program adds a
+// constant, too.
 func (s Set) misaligned(f abstract.Fault) string {
 	what := "value"
 	if f.Holds == abstract.Stack {
@@ -316,7 +313,7 @@ func bits(t tnum.T) string {
 	return fmt.Sprintf("(%#x; %#x)", t.Value, t.Mask)
 }
 
-// typeName returns the kernel's name of what a fault is about.
+// typeName returns the kernel's name of the type in a fault.
 func typeName(f abstract.Fault) string {
 	if f.Packet {
 		return "pkt"
