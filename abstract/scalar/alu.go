@@ -9,8 +9,8 @@ import (
 
 // ALU returns a set that holds Eval(op, is32, x, y) for every x in dst and y
 // in src. For a unary op src has no part, but must not be empty. Each part of
-// X what the kernel knows, met with what it does not try for. The methods
-// of operand, one for a group of operations, return the latter.
+// the result is the kernel's, intersected with bounds that the kernel does not
+// compute: the methods of operand, one for a group of operations, return these.
 func ALU(op Op, is32 bool, dst, src S) S {
 	if dst.Empty() || src.Empty() {
 		return Bottom()
@@ -29,7 +29,7 @@ func ALU(op Op, is32 bool, dst, src S) S {
 // srcOnly reports whether the result does not depend on dst.
 func (op Op) srcOnly() bool { return op >= Mov && op <= MovSX32 }
 
-// Narrow returns what a load of so many bytes, 1 to 8, yields of a value s: its
+// Narrow returns the result of loading so many bytes, 1 to 8, of a value s: its
 // low bytes, extended with zeros or with the sign to 64 bits. Each part of the
 // result lies inside that of KernelNarrow.
 func (s S) Narrow(bytes int, signed bool) S {

@@ -57,8 +57,8 @@ func (c Cond) Flip() Cond {
 	return c
 }
 
-// CondOf returns the condition of an instruction of class JMP or JMP32 by its
-// opcode byte; is32 tells the class. ok is false for any other instruction.
+// CondOf returns the condition of an instruction of class JMP or JMP32 by its opcode byte; is32
+// reports class JMP32. ok is false for any other instruction.
 func CondOf(code uint8) (c Cond, is32, ok bool) {
 	class := code & 7
 	if class != 5 && class != 6 {

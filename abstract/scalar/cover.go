@@ -2,13 +2,12 @@ package scalar
 
 import "github.com/bpfcfg/bpfcfg/abstract/arc"
 
-// What the verifier makes of a set may be no part of what it makes of a larger one: see
-// arc.Cover. The functions here tell of a set what covers that of every part of it, the
-// sets whose Var, R64 and R32 lie inside those of the set.
+// The verifier's result for a set may not be part of its result for a larger set: see arc.Cover.
+// The functions here return for a set a result that covers that of every part of it, the sets whose
+// Var, R64 and R32 lie inside those of the set.
 
-// CoverRefine returns sets that KernelRefine(c, is32, x, y) lies inside for all parts x of
-// a and y of b that have members for which c holds. Of parts without the verifier may
-// keep anything.
+// CoverRefine returns sets that KernelRefine(c, is32, x, y) lies inside for all parts x of a and y
+// of b that have members for which c holds. The result of other parts is not covered.
 func CoverRefine(c Cond, is32 bool, a, b S) (S, S) {
 	a, b = refineRaw(c, is32, a, b, true)
 	return syncParts(a, true), syncParts(b, true)
@@ -21,9 +20,9 @@ func CoversItself(c Cond, a, b S) bool {
 	return c != JSET && c != JNSET && b.small() && b.R64.IsConst() && a.small() && a.IsRange()
 }
 
-// CoverDecide returns an outcome that KernelDecide(c, is32, x, y, false) has, too, for all
-// parts x of a and y of b. It does not look for contradictions between Var and the arcs:
-// those of a part may go unnoticed.
+// CoverDecide returns an outcome that also holds for KernelDecide(c, is32, x, y, false), for all
+// parts x of a and y of b. It does not look for contradictions between Var and the arcs: those of a
+// part may go unnoticed.
 func CoverDecide(c Cond, is32 bool, a, b S) Outcome {
 	if out := KernelCompare(c, is32, a, b); out != Both {
 		return out

@@ -8,12 +8,11 @@ import (
 	"github.com/bpfcfg/bpfcfg/abstract/tnum"
 )
 
-// KernelALU returns what the verifier knows of the result of op on the scalars
-// dst and src (kernel/bpf/verifier.c, check_alu_op and
-// adjust_scalar_min_max_vals, Linux 7.3). An immediate operand is
-// Const(sign-extended imm). What the kernel refuses, an immediate divisor 0 or
-// a shift by the width or more, is the caller's to refuse; here the result is
-// the one that a register with that value gives.
+// KernelALU returns what the verifier knows of the result of op on the scalars dst and src
+// (kernel/bpf/verifier.c, check_alu_op and adjust_scalar_min_max_vals, Linux 7.3). An immediate
+// operand is Const(sign-extended imm). The caller must refuse what the kernel refuses: an immediate
+// divisor 0, or a shift by the width or more. Here the result is that of a register with this
+// value.
 //
 // When the result is "not computable", a shift or division by a variable, the
 // register becomes wholly unknown, also for a 32-bit operation.
@@ -251,11 +250,10 @@ func kernelSet32(s S, v uint32) S {
 	return s
 }
 
-// KernelPtrOffset returns the offset of a pointer after adding to it the
-// scalar v, or with sub subtracting it (adjust_ptr_min_max_vals): as for a
-// scalar, but the low half is found anew. What the kernel refuses, and that it
-// leaves out the final KernelSync for packet pointers which keep their range,
-// is the caller's to know.
+// KernelPtrOffset returns the offset of a pointer after adding to it the scalar v, or with sub
+// subtracting it (adjust_ptr_min_max_vals): as for a scalar, but the low half is found anew. The
+// caller must know what the kernel refuses, and that it omits the final KernelSync for packet
+// pointers that keep their range.
 func KernelPtrOffset(off, v S, sub bool) S {
 	r := S{R32: arc.Full[uint32]()}
 	if sub {

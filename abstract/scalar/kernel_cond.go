@@ -7,10 +7,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/abstract/tnum"
 )
 
-// KernelDecide returns what the verifier knows of a conditional jump on the
-// scalars a (dst) and b (src, or Const(sign-extended imm)); same tells that
-// they are one register (kernel/bpf/verifier.c, is_branch_taken, Linux 7.3).
-// The verifier follows but one edge of a decided jump, and refines nothing.
+// KernelDecide returns what the verifier knows of a conditional jump on the scalars a (dst) and b
+// (src, or Const(sign-extended imm)); same reports that they are one register
+// (kernel/bpf/verifier.c, is_branch_taken, Linux 7.3). The verifier follows but one edge of a
+// decided jump, and refines nothing.
 func KernelDecide(c Cond, is32 bool, a, b S, same bool) Outcome {
 	if same {
 		return decideSame(c, is32, a)

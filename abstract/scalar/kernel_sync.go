@@ -5,10 +5,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/abstract/tnum"
 )
 
-// KernelSync returns s with each part told what the others know, as the
-// verifier does after every operation (kernel/bpf/verifier.c, reg_bounds_sync,
-// Linux 7.3). A set with an empty arc is returned as it is. It is sound for
-// sets that have a member; of others it may make one that has.
+// KernelSync returns s with each part refined by the others, as the verifier does after every
+// operation (kernel/bpf/verifier.c, reg_bounds_sync, Linux 7.3). A set with an empty arc is
+// returned as it is. It is sound for sets that have a member; of others it may make one that has.
 func KernelSync(s S) S { return syncParts(s, false) }
 
 // syncParts is KernelSync, or with cover what covers it: see CoverRefine.
@@ -27,10 +26,9 @@ func syncParts(s S, cover bool) S {
 	return updateBounds(s, cover)
 }
 
-// updateBounds lets the known bits tell the arcs (__update_reg_bounds), and
-// finds out if but one member of Var lies between Umin and Umax. The test for
-// last does not look at Umax; on a set without members it may be wrong. With cover it
-// finds out nothing.
+// updateBounds refines the arcs by the known bits (__update_reg_bounds), and detects whether only
+// one member of Var lies between Umin and Umax. The test for last does not look at Umax; on a set
+// without members it may be wrong. With cover it finds out nothing.
 func updateBounds(s S, cover bool) S {
 	s.R32 = meet(s.R32, lowArc(s.Var), cover, false)
 	s.R64 = meet(s.R64, wholeArc(s.Var), cover, false)
@@ -73,9 +71,8 @@ func zeroExtend32(s S) S {
 	return s
 }
 
-// KernelNarrow returns what the verifier knows after a load of so many bytes,
-// 1 to 8, or what is left of s when it is filled from the stack in part
-// (coerce_reg_to_size, coerce_reg_to_size_sx).
+// KernelNarrow returns what the verifier knows after a load of so many bytes, 1 to 8, or of s after
+// a partial fill from the stack (coerce_reg_to_size, coerce_reg_to_size_sx).
 func KernelNarrow(s S, bytes int, signed bool) S {
 	switch {
 	case bytes >= 8:

@@ -18,9 +18,8 @@ func operandOf[T uint32 | uint64](a arc.Arc[T], t tnum.T, width uint) operand[T]
 	return operand[T]{Arc: a, T: t, width: width}
 }
 
-// known returns, for an operation on both operands, an arc and bits that hold
-// all results beyond what the kernel's rules tell. The code is the same for
-// both widths.
+// known returns, for an operation on both operands, an arc and bits that hold all results, more
+// precise than the kernel's rules. The code is the same for both widths.
 func known[T uint32 | uint64](op Op, x, y operand[T]) (arc.Arc[T], tnum.T) {
 	switch op {
 	case Mul:

@@ -2,8 +2,8 @@ package scalar
 
 import "math/bits"
 
-// Op is an ALU operation. The operations that the instruction set tells apart
-// by the offset or immediate field are Ops of their own.
+// Op is an ALU operation. The operations that the instruction set distinguishes by the offset or
+// immediate field are Ops of their own.
 type Op uint8
 
 // The ALU operations of RFC 9669, sections 4.1 and 4.2. The byte order ones
@@ -84,9 +84,9 @@ func (op Op) sxBytes() int {
 	return 0
 }
 
-// OpOf returns the operation of an instruction of class ALU or ALU64 by its
-// opcode byte, offset and immediate; is32 tells the class. ok is false for any
-// other class and for encodings that RFC 9669 does not have.
+// OpOf returns the operation of an instruction of class ALU or ALU64 by its opcode byte, offset and
+// immediate; is32 reports class ALU. ok is false for any other class and for encodings that RFC
+// 9669 does not have.
 func OpOf(code uint8, off int16, imm int32) (op Op, is32, ok bool) {
 	class := code & 7
 	if class != 4 && class != 7 {
@@ -157,10 +157,9 @@ func endOf(code uint8, off int16, imm int32, is32 bool) Op {
 	return OpInvalid
 }
 
-// Eval returns what op makes of the words x (dst) and y (src): RFC 9669,
-// sections 4.1 and 4.2. With is32 the operation is done on the low halves and
-// its result zero-extended, except byte order operations, which have no 32-bit
-// form. It is the reference that all sets are tested against.
+// Eval returns the result of op on the words x (dst) and y (src): RFC 9669, sections 4.1 and 4.2.
+// With is32 the operation is done on the low halves and its result zero-extended, except byte order
+// operations, which have no 32-bit form. It is the reference that all sets are tested against.
 func Eval(op Op, is32 bool, x, y uint64) uint64 {
 	if bytes, swap := op.endBytes(); bytes != 0 {
 		if swap {

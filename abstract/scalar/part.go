@@ -7,9 +7,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/abstract/tnum"
 )
 
-// Cuts reports whether left, the facts about old on the edge that is followed when c
-// holds for a member and k, has just those members for which it does. False means
-// that it may have others.
+// Cuts reports whether left, the facts about old on the edge that is followed when c holds for a
+// member and k, has exactly those members for which it does. False means that it may have others.
 func Cuts(c Cond, is32 bool, old, left S, k uint64) bool {
 	bits := left.Var
 	if is32 {
@@ -66,8 +65,8 @@ func condArc[T arc.Word](c Cond, k T) arc.Arc[T] {
 	return arc.URange(first, k)
 }
 
-// Shifts reports whether out, which holds the sums or differences of old and c, holds
-// nothing else, because old is all words of one arc. False means that it may.
+// Shifts reports whether out, which holds the sums or differences of old and c, holds nothing else,
+// because old consists of all words of one arc. False means that it may.
 func Shifts(op Op, is32 bool, old, out S, c uint64) bool {
 	switch op {
 	case Sub:
@@ -96,8 +95,8 @@ func (s S) Free() bool {
 	return s == Bits(s.Var) || s.R64.Includes(arc.URange(lo, hi)) && s.R32.Includes(arc.URange(uint32(lo), uint32(hi)))
 }
 
-// Moves reports whether the result of a narrow move of s holds nothing but what the
-// move makes of members of s. False means that it may.
+// Moves reports whether the result of a narrow move of s holds nothing but the results for members
+// of s. False means that it may.
 func Moves(op Op, s S) bool {
 	const high = math.MaxUint32 << 32
 	halves := s.Umax() <= math.MaxUint32 && (s.IsRange() || s.Free()) ||
@@ -115,9 +114,9 @@ func Moves(op Op, s S) bool {
 	return halves && s.Var.Mask&all == all && uint64(s.R32.Size) >= all // each sign-extended word
 }
 
-// Sums reports whether each member of out is the sum, or the difference, of some member of a
-// and some member of b, where out is what the operation makes of both. False means that it may
-// not be.
+// Sums reports whether each member of out is the sum, or the difference, of some member of a and
+// some member of b, where out is the result of the operation on both. False means that some may not
+// be.
 func Sums(op Op, is32 bool, a, b, out S) bool {
 	wide, half := b.R64, b.R32
 	if op == Sub {
@@ -141,9 +140,8 @@ func (s S) lowRange() bool {
 	return s == reduce(halves)
 }
 
-// End returns a word so that c holds for a word x and some member of s just if it
-// holds for x and that word: the only member, or for an ordering an end of s. ok is
-// false if there is none.
+// End returns a word so that c holds for a word x and some member of s exactly if it holds for x
+// and that word: the only member, or for an ordering an end of s. ok is false if there is none.
 func (s S) End(c Cond, is32 bool) (k uint64, ok bool) {
 	if k, ok := s.IsConst(); ok {
 		return k, true

@@ -20,7 +20,7 @@ type ranges struct {
 // span is a range of words, from lo to hi.
 type span[T uint64 | int64 | uint32 | int32] struct{ lo, hi T }
 
-// within keeps what is in another range, too.
+// within intersects the range with another one.
 func (s *span[T]) within(lo, hi T) { s.lo, s.hi = max(s.lo, lo), min(s.hi, hi) }
 
 func rangesOf(s S) ranges {
@@ -62,8 +62,8 @@ func (r *ranges) leq(s S) bool {
 			s.Var.Includes(r.bits)
 }
 
-// Plain reports whether all kernels make the same of a comparison of two numbers: ranges
-// that are small and not negative, and numbers of which nothing is known.
+// Plain reports whether a comparison of two numbers has the same result in all kernels: ranges that
+// are small and not negative, and numbers of which nothing is known.
 func Plain(c Cond, a, b S) bool { return c != JSET && c != JNSET && a.plain() && b.plain() }
 
 func (s S) plain() bool { return s == Unknown() || s.small() && s.IsRange() }
@@ -71,9 +71,9 @@ func (s S) plain() bool { return s == Unknown() || s.small() && s.IsRange() }
 // small reports whether all members are numbers that no sign extension changes.
 func (s S) small() bool { return s.Umax() <= math.MaxInt32 }
 
-// RangesRefine is KernelRefine of kernels before Linux 7.2, and reports whether less is
-// known then of either number (kernel/bpf/verifier.c regs_refine_cond_op and
-// reg_bounds_sync, Linux 6.12).
+// RangesRefine is KernelRefine of kernels before Linux 7.2, and reports whether it gives less
+// precise results for either number (kernel/bpf/verifier.c regs_refine_cond_op and reg_bounds_sync,
+// Linux 6.12).
 func RangesRefine(c Cond, is32 bool, a, b S) (x, y S, less bool) {
 	if c == JGE || c == JGT || c == JSGE || c == JSGT { // a > b is b < a
 		y, x, less = lessRanges(flip(c), is32, b, a)
@@ -116,7 +116,7 @@ func refineRanges(c Cond, is32 bool, a, b S) (x, y ranges) {
 	return x, y
 }
 
-// below notes that a number of x is at most one of y, or less.
+// below records that a number of x is at most one of y, or less.
 func below[T uint64 | int64 | uint32 | int32](x, y *span[T], less bool) {
 	if !less {
 		x.hi = min(x.hi, y.hi)
@@ -168,7 +168,7 @@ func (s *span[T]) without(v T) {
 	}
 }
 
-// sync tells each part what the others know (reg_bounds_sync).
+// sync refines each part by the others (reg_bounds_sync).
 func (r *ranges) sync() {
 	r.fromBits()
 	for range 3 {
@@ -217,8 +217,8 @@ func (r *ranges) to32() {
 	}
 }
 
-// deduce lets the two ranges of one width tell each other
-// (__reg64_deduce_bounds, and the last part of __reg32_deduce_bounds).
+// deduce refines the two ranges of one width by each other (__reg64_deduce_bounds, and the last
+// part of __reg32_deduce_bounds).
 func deduce[U uint64 | uint32, I int64 | int32](u *span[U], s *span[I]) {
 	if I(u.lo) <= I(u.hi) {
 		s.within(I(u.lo), I(u.hi))
@@ -254,8 +254,8 @@ func (r *ranges) from32() {
 	}
 }
 
-// Flat returns what covers the numbers in kernels that have ranges in place of arcs: one
-// that wraps with a sign and without is none.
+// Flat returns what covers the numbers in kernels that have ranges in place of arcs: one that wraps
+// both as signed and as unsigned numbers is unbounded.
 func (s S) Flat() S {
 	if s.Umin() == 0 && s.Umax() == math.MaxUint64 && s.Smin() == math.MinInt64 && s.Smax() == math.MaxInt64 {
 		s.R64 = arc.Full[uint64]()

@@ -5,10 +5,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/abstract/tnum"
 )
 
-// reduce tells each part of s what the others know, without losing a member.
-// The ends of both arcs become members of what Var (and for R64 also R32)
-// allows, which the kernel's KernelSync does not try for; each part of the
-// result lies inside the same part of s. Known emptiness becomes Bottom.
+// reduce refines each part of s by the others, without losing a member. The ends of both arcs
+// become members of what Var (and for R64 also R32) allows, which the kernel's KernelSync does not
+// try for; each part of the result lies inside the same part of s. Known emptiness becomes Bottom.
 //
 // Three rounds are a limit in cost: what a fourth would find (a common prefix
 // of ends moved by a bit that the third round found) is rare and small.
@@ -39,8 +38,8 @@ func reduce(s S) S {
 	return s
 }
 
-// refineBits lets the arcs tell the known bits: the common leading bits of the
-// ends. It reports whether they agree with those known before.
+// refineBits refines the known bits by the arcs: the common leading bits of the ends. It reports
+// whether they agree with those known before.
 func refineBits(s *S) bool {
 	whole := tnum.Range(s.R64.Umin(), s.R64.Umax())
 	if !s.Var.Overlaps(whole) {
@@ -176,9 +175,8 @@ func (s S) prev(v uint64) (uint64, bool) {
 	return ^w, ok
 }
 
-// Meet returns what is known of a word that is in a and in b. Each part of the
-// result lies inside the same part of a, also where the common members of two
-// arcs are two arcs.
+// Meet returns what is known of a word that is in a and in b. Each part of the result lies inside
+// the same part of a, even if the common members of two arcs are two arcs.
 func Meet(a, b S) S {
 	if a.Empty() || b.Empty() || !a.Var.Overlaps(b.Var) {
 		return Bottom()

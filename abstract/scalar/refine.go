@@ -7,9 +7,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/abstract/tnum"
 )
 
-// Decide returns what is known of a conditional jump on a (dst) and b (src, or
-// Const(sign-extended imm)); same tells that they are one register. It decides
-// whenever KernelDecide does. For empty operands it returns Never.
+// Decide returns what is known of a conditional jump on a (dst) and b (src, or Const(sign-extended
+// imm)); same reports that they are one register. It decides whenever KernelDecide does. For empty
+// operands it returns Never.
 func Decide(c Cond, is32 bool, a, b S, same bool) Outcome {
 	if a.Empty() || b.Empty() {
 		return Never
@@ -79,8 +79,8 @@ func Refine(c Cond, is32 bool, a, b S) (a2, b2 S, ok bool) {
 	return x, y, true
 }
 
-// ruledOut reports whether the known bits contradict a bit test, also one of
-// two variables, of which the kernel decides none.
+// ruledOut reports whether the known bits contradict a bit test, even of two variables, which the
+// kernel never decides.
 func ruledOut(c Cond, x, y tnum.T) bool {
 	switch c {
 	case JSET:

@@ -1,5 +1,5 @@
-// Package scalar holds what is known of a register that holds a number, and
-// what each instruction makes of it.
+// Package scalar represents the possible numbers in a register, and computes the effect of each
+// instruction on them.
 //
 //	r1 := scalar.Unknown()
 //	r1, _, ok := scalar.Refine(scalar.JGT.Negate(), false, r1, scalar.Const(4)) // if r1 > 4: fall-through
@@ -7,11 +7,10 @@
 //	r1.Umax(), r1.Var                                                           // 32, (0x0; 0x38)
 //	r1.Enumerate(10)                                                            // 0 8 16 24 32
 //
-// There are two rule sets. The functions KernelALU, KernelSync, KernelRefine
-// and so on give the verifier's own answers, bit for bit (Linux 7.3), because
-// verdicts and "range" answers must be the verifier's. ALU, Narrow, Decide and
-// Refine are ours: each result lies inside the kernel's for the same operands,
-// and says more where the kernel gives up needlessly:
+// There are two rule sets. The functions KernelALU, KernelSync, KernelRefine and so on give the
+// verifier's own answers, bit for bit (Linux 7.3), because verdicts and "range" answers must be the
+// verifier's. ALU, Narrow, Decide and Refine are ours: each result lies inside the kernel's for the
+// same operands, and is more precise where the kernel gives up needlessly:
 //
 //   - an ALU32 operation that the kernel cannot compute still clears the high half;
 //   - shifts, division and remainder by a variable; signed division;
@@ -93,9 +92,9 @@ func (s S) IsConst() (uint64, bool) {
 	return 0, false
 }
 
-// Empty reports whether the set is known to have no members: an arc is empty.
-// The functions that are ours return Bottom if they find a contradiction
-// between the parts; in a set made otherwise it goes unnoticed.
+// Empty reports whether the set is known to have no members: an arc is empty. The functions that
+// are ours return Bottom if they find a contradiction between the parts; in other sets it goes
+// unnoticed.
 func (s S) Empty() bool { return s.R64.IsEmpty() || s.R32.IsEmpty() }
 
 // Umin returns a lower bound of the members as unsigned numbers.

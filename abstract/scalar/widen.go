@@ -72,8 +72,8 @@ func widenArc[T uint32 | uint64](old, grown arc.Arc[T], thresholds []uint64) arc
 	return arc.URange(grown.Base-down, grown.Last()+up)
 }
 
-// widenBits makes unknown what lies between the lowest bit that has become
-// unknown and the end of the unit that the highest one lies in.
+// widenBits makes all bits unknown from the lowest bit that has become unknown to the end of the
+// unit that the highest one lies in.
 func widenBits(old, grown tnum.T) tnum.T {
 	fresh := grown.Mask &^ old.Mask
 	if fresh == 0 {

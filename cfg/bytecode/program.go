@@ -347,8 +347,8 @@ func (p *Program) Flow(pc PC) Flow { return FlowAt(p.Insns, pc) }
 // Len returns the number of slots.
 func (p *Program) Len() PC { return PC(len(p.Insns)) }
 
-// KptrTag reports whether a type tag of BTF may make a pointer in a map's value one that the kernel
-// knows of: any but those that are known to mean something else, as new kernels have new tags.
+// KptrTag reports whether a type tag of BTF may mark a pointer in a map's value that the kernel
+// tracks: every tag except those known to mean something else, because new kernels have new tags.
 //
 // Source: kernel/bpf/btf.c btf_find_kptr, Linux 5.19 to 7.3.
 func KptrTag(tag string) bool { return tag != "user" && tag != "percpu" && tag != "rcu" }

@@ -8,8 +8,8 @@ import (
 	"gonum.org/v1/gonum/graph/traverse"
 )
 
-// dominators returns the blocks that every way into a block from the entry of its
-// function leads through, the nearest last; of many the nearest.
+// dominators returns the blocks through which every way from the entry of its function to a block
+// leads, the nearest last; of many the nearest.
 func (x *Explainer) dominators(b cfg.BlockID) []int {
 	if x.doms == nil {
 		x.doms = cfg.Dominators(x.g)

@@ -5,8 +5,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
 
-// Death says in which configurations nothing executes a place. Configuration is what a
-// loader may write before it loads the program: const volatile variables.
+// Death says in which configurations nothing executes a place. Configuration is data that a loader
+// may write before it loads the program: const volatile variables.
 type Death string
 
 // The answers.
@@ -33,15 +33,15 @@ func (x *Explainer) Death(b cfg.BlockID) Death {
 func (x *Explainer) anywhere() *pipeline.Analysis {
 	if !x.asked {
 		x.asked = true
-		if r, err := x.a.AnyConfiguration(); err == nil { // else as if there were none
+		if r, err := x.a.AnyConfiguration(); err == nil { // otherwise as if there were none
 			x.any = r
 		}
 	}
 	return x.any
 }
 
-// said adds to a sentence about dead code in which configurations it is dead, when the
-// program has any.
+// said adds to a sentence about dead code the configurations in which it is dead, if the program
+// has a configuration.
 func (x *Explainer) said(d Death) string {
 	switch {
 	case d == Alive || x.anywhere() == nil:

@@ -16,9 +16,9 @@ func (x *Explainer) Dead(b cfg.BlockID) []Reason {
 	return x.dead(b)
 }
 
-// dead says why nothing reaches a block: for each way into the dead code around
-// it, the instruction that closes it. Of code that is dead in any configuration, one
-// that needs no value of it.
+// dead says why nothing reaches a block: for each way into the dead code around it, the instruction
+// that closes it. For code that is dead in any configuration, the instructions do not depend on its
+// values.
 func (x *Explainer) dead(b cfg.BlockID) []Reason {
 	if always := x.anywhere(); always != nil && x.Death(b) == Always {
 		if at, ok := always.Graph.BlockAt(x.g.Blocks[b].Start); ok {
@@ -36,7 +36,7 @@ func (x *Explainer) dead(b cfg.BlockID) []Reason {
 func (x *Explainer) reasons(b cfg.BlockID) []Reason {
 	facts := x.a.Succ.Facts
 	if facts.BlockReached(b) {
-		facts = x.a.Succ.Exact // the verifier comes here, executions do not
+		facts = x.a.Succ.Exact // the verifier reaches the block, executions do not
 	}
 	d := &deadCode{x: x, seen: map[cfg.BlockID]bool{b: true}}
 	tables := x.look().entries

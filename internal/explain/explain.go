@@ -1,14 +1,13 @@
-// Package explain gives the reasons for the results of the analysis at one place in a
-// program: why an indirect jump has these targets, why a block is dead, what is
-// known before an instruction.
+// Package explain gives the reasons for the results of the analysis at one place in a program: why
+// an indirect jump has these targets, why a block is dead, and the facts before an instruction.
 //
 //	x := explain.New(a)
 //	ans, err := x.At(explain.Place{Kind: "gotox", Number: 8})
 //	ans.Write(os.Stdout)
 //
-// An Answer is plain data with JSON names; docs/explain.md shows both forms. The
-// package computes no facts of its own: it picks those that matter from an
-// analysis and puts them in the order in which a person would look for them.
+// An Answer is plain data with JSON names; docs/explain.md shows both forms. The package computes
+// no facts of its own: it selects the relevant ones from an analysis and orders them as a person
+// would look for them.
 package explain
 
 import (
@@ -34,7 +33,7 @@ type Explainer struct {
 	g      *cfg.Graph
 	p      *bytecode.Program
 	replay *abstract.Replay // nil until needed
-	tree   []int            // of each block, the edge that the shortest way in comes by; -1 none
+	tree   []int            // of each block, the last edge of the shortest way in; -1 for none
 	depth  []int32          // of each block, the edges on that way
 	early  []cfg.BlockID    // of each block, the one on its way from which steps are listed again
 	places *layout.Layout   // nil without machine code
@@ -66,9 +65,8 @@ func New(a *pipeline.Analysis) *Explainer {
 	return x
 }
 
-// Places returns what there is to wonder about in a program: its indirect jumps
-// and calls, then each dead block that live code borders on or whose address is
-// in a table.
+// Places returns the places of a program that need an explanation: its indirect jumps and calls,
+// then each dead block next to live code or with its address in a table.
 func (x *Explainer) Places() []Place {
 	var out []Place
 	for _, d := range x.a.Succ.Indirect {
@@ -82,16 +80,15 @@ func (x *Explainer) Places() []Place {
 	return out
 }
 
-// borders reports whether a dead block is where one would begin to ask: live
-// code leads to it, or it has no way in at all.
+// borders reports whether a dead block is where an explanation begins: live code leads to it, or it
+// has no way in at all.
 func (x *Explainer) borders(b cfg.BlockID) bool {
 	preds := x.g.Preds(b)
 	return len(preds) == 0 || slices.ContainsFunc(preds,
 		func(e cfg.Edge) bool { return x.a.Succ.Facts.BlockReached(e.From) })
 }
 
-// Answer is the explanation of one place. Of the parts only those that there is
-// something to say on are set.
+// Answer is the explanation of one place. Parts that do not apply are not set.
 type Answer struct {
 	Place    string  `json:"place"`    // "gotox@8"
 	Function string  `json:"function"` // C name
@@ -99,10 +96,10 @@ type Answer struct {
 	Insn     int     `json:"insn"` // first slot of a block
 	Text     string  `json:"text"` // the instruction, or how the block ends
 	Source   *Source `json:"source,omitempty"`
-	Reloc    string  `json:"relocation,omitempty"` // what a loader makes of the instruction, in words
+	Reloc    string  `json:"relocation,omitempty"` // how a loader relocates the instruction, in words
 
 	Reachable bool   `json:"reachable"` // by the verifier's rules
-	Executed  bool   `json:"executed"`  // some execution may come here
+	Executed  bool   `json:"executed"`  // some execution may reach the place
 	Verdict   string `json:"verdict"`   // one sentence
 
 	Way      []Step     `json:"way,omitempty"`          // into the block, from the entry of the program
@@ -110,7 +107,7 @@ type Answer struct {
 	Before   []int      `json:"dominators,omitempty"`   // blocks on every way from the entry of the function to it
 	Cycle    []int      `json:"cycle,omitempty"`        // blocks of a shortest cycle from it back to it
 	Origin   []Origin   `json:"origin,omitempty"`       // where the register of an indirect jump comes from
-	Facts    []string   `json:"facts,omitempty"`        // what holds there, a line for each state that is kept apart
+	Facts    []string   `json:"facts,omitempty"`        // facts at the place, a line for each separate state
 	Tables   []Table    `json:"tables,omitempty"`       // of an indirect jump or call
 	Targets  *Targets   `json:"targets,omitempty"`      // of an indirect jump or call
 	In       []Way      `json:"in,omitempty"`           // edges into a block
@@ -118,7 +115,7 @@ type Answer struct {
 	Dead     []Reason   `json:"dead,omitempty"`         // why nothing reaches it
 	Death    Death      `json:"death,omitempty"`        // in which configurations
 	Code     *CodePlace `json:"code,omitempty"`         // where the verifier and the JIT put it
-	Rules    string     `json:"rules,omitempty"`        // what the kernel's rules say of the program, for indirect jumps
+	Rules    string     `json:"rules,omitempty"`        // verdict of the kernel's rules on the program, for indirect jumps
 	Rejected bool       `json:"rejected,omitempty"`
 }
 
@@ -198,7 +195,7 @@ type Way struct {
 	Feasible bool   `json:"feasible"`
 }
 
-// Reason is why one way into dead code is closed.
+// Reason says why one way into dead code is closed.
 type Reason struct {
 	Kind   string   `json:"kind"` // "edge", "table", "no-way-in", "not-called"
 	Insn   int      `json:"insn"` // that decides, -1 for none
@@ -214,8 +211,7 @@ type CodePlace struct {
 	Len    int `json:"len"`    // bytes of a block, 0 for an instruction
 }
 
-// At explains a place. The error, which wraps ErrPlace, says what there is
-// instead.
+// At explains a place. The error, which wraps ErrPlace, names existing places.
 func (x *Explainer) At(at Place) (*Answer, error) {
 	switch at.Kind {
 	case "gotox", "callx":
@@ -237,7 +233,7 @@ func (x *Explainer) At(at Place) (*Answer, error) {
 	return nil, fmt.Errorf("%w: %v", ErrPlace, at)
 }
 
-// noIndirect says where there are indirect jumps or calls.
+// noIndirect returns an error that names the existing indirect jumps or calls.
 func (x *Explainer) noIndirect(at Place) error {
 	const most = 10
 	var where []string
@@ -255,7 +251,7 @@ func (x *Explainer) noIndirect(at Place) error {
 	return fmt.Errorf("%w: %v: there is a %s at %s", ErrPlace, at, at.Kind, strings.Join(where, ", "))
 }
 
-// start fills in what all answers have.
+// start fills in the common parts of answers.
 func (x *Explainer) start(at Place, b cfg.BlockID, pc bytecode.PC, shown bytecode.PC) *Answer {
 	rel := ""
 	if r, ok := x.p.RelocAt(shown); ok {
@@ -284,7 +280,7 @@ func (x *Explainer) source(pc bytecode.PC) *Source {
 	return &Source{l.File, l.Line, strings.TrimSpace(l.Text)}
 }
 
-// verdict returns what the kernel's rules say of the program.
+// verdict returns the verdict of the kernel's rules on the program.
 func (x *Explainer) verdict() *rules.Verdict {
 	if x.rules == nil {
 		v := x.a.Verdict()
@@ -312,7 +308,7 @@ func (x *Explainer) factsBefore(pc bytecode.PC) []string {
 	return out
 }
 
-// code returns where an instruction went, nil without machine code.
+// code returns the place of an instruction in the machine code, nil without machine code.
 func (x *Explainer) code(pc bytecode.PC) *CodePlace {
 	if x.places == nil {
 		return nil
@@ -326,7 +322,7 @@ func (x *Explainer) code(pc bytecode.PC) *CodePlace {
 	return c
 }
 
-// insn explains an instruction: what is known before it.
+// insn explains an instruction: the facts before it.
 func (x *Explainer) insn(at Place, pc bytecode.PC) *Answer {
 	b, _ := x.g.BlockAt(pc)
 	ans := x.start(at, b, pc, pc)

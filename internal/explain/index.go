@@ -9,7 +9,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
-// index answers by what a program would otherwise be searched for at each place.
+// index holds what would otherwise be searched for at each place of a program.
 type index struct {
 	entries map[bytecode.PC][]tableEntry // by the slot they lead to
 	users   []user                       // of each table, the first jump that uses it
@@ -28,7 +28,7 @@ type user struct {
 	use  *succ.TableUse
 }
 
-// look returns the index, made when first needed.
+// look returns the index, which it makes when first needed.
 func (x *Explainer) look() *index {
 	if x.index != nil {
 		return x.index

@@ -124,7 +124,7 @@ func (x *Explainer) differences(d *succ.Indirect) []string {
 	return out
 }
 
-// wide says what Linux's control-flow pass adds: all tables whose smallest entry
+// wide describes the targets that Linux's control-flow pass adds: all tables whose smallest entry
 // lies in the subprogram (kernel/bpf/cfg.c create_jt, Linux 7.3).
 func (x *Explainer) wide(d *succ.Indirect) string {
 	used := map[int]bool{}

@@ -14,8 +14,8 @@ import (
 // maxOrigins bounds the steps of an origin.
 const maxOrigins = 48
 
-// slicer walks backwards from an indirect jump and keeps what its register
-// depends on (Mark Weiser, Program Slicing, 1981; along one path only).
+// slicer walks backwards from an indirect jump and keeps the instructions on which its register
+// depends (Mark Weiser, Program Slicing, 1981; along one path only).
 type slicer struct {
 	x     *Explainer
 	regs  uint16         // registers still to be explained
@@ -23,8 +23,8 @@ type slicer struct {
 	out   []Origin       // backwards
 }
 
-// origin returns the instructions that make and bound what a register holds
-// before an instruction, along the way to it.
+// origin returns the instructions that define and bound the value of a register before an
+// instruction, along the way to it.
 func (x *Explainer) origin(pc bytecode.PC, reg bytecode.Reg) []Origin {
 	s := &slicer{x: x, regs: 1 << reg, slots: map[int16]bool{}}
 	next := pc
@@ -60,7 +60,7 @@ func (s *slicer) step(c chained, next bytecode.PC) {
 		if s.regs&1 != 0 {
 			s.add(c.pc, next, "defines", 0)
 		}
-		s.regs &^= def // what the callee returned is not followed further
+		s.regs &^= def // the callee's result is not followed further
 		return
 	case bytecode.FlowNext, bytecode.FlowFuncAddr:
 	default:
@@ -89,8 +89,8 @@ func (s *slicer) step(c chained, next bytecode.PC) {
 // arguments is the set of r1 to r5.
 const arguments = 0x3e
 
-// load goes on after a load: with the address of a table or stack frame, with
-// the slot of the function's own frame. What other memory holds has no origin here.
+// load continues after a load: with the address of a table or stack frame, with the slot of the
+// function's own frame. What other memory holds has no origin here.
 func (s *slicer) load(pc bytecode.PC, in bytecode.Insn) {
 	if in.Src == bytecode.R10 {
 		s.slots[in.Off] = true
@@ -105,7 +105,7 @@ func (s *slicer) load(pc bytecode.PC, in bytecode.Insn) {
 	}
 }
 
-// store looks for what a stack slot was filled with.
+// store looks for the value that filled a stack slot.
 func (s *slicer) store(pc, next bytecode.PC, in bytecode.Insn) {
 	if in.Dst != bytecode.R10 || !s.slots[in.Off] {
 		return
@@ -138,7 +138,7 @@ func (s *slicer) branch(c chained, next bytecode.PC, use uint16) {
 	}
 }
 
-// add appends a step with what the register holds after it.
+// add appends a step with the value of the register after it.
 func (s *slicer) add(pc, next bytecode.PC, role string, reg bytecode.Reg) {
 	s.out = append(s.out, Origin{
 		Insn: int(pc), Text: s.x.p.Text(pc), Role: role, Reg: reg.String(),
@@ -146,7 +146,7 @@ func (s *slicer) add(pc, next bytecode.PC, role string, reg bytecode.Reg) {
 	})
 }
 
-// value returns what a register holds before an instruction, over all states.
+// value returns the value of a register before an instruction, over all states.
 func (x *Explainer) value(pc bytecode.PC, reg bytecode.Reg) string {
 	const most = 3
 	var vals []string

@@ -37,7 +37,7 @@ func (p Place) Several() bool { return p.Kind == "line" || p.Kind == "function" 
 // ErrPlace is wrapped by errors about a Place.
 var ErrPlace = errors.New("no such place")
 
-// ParsePlace reads a place. Of a block the number may have a b in front.
+// ParsePlace reads a place. The number of a block may begin with b.
 func ParsePlace(s string) (Place, error) {
 	kind, num, ok := strings.Cut(s, "@")
 	if !ok {

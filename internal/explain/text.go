@@ -67,7 +67,7 @@ func sourceText(s *Source) string {
 	return fmt.Sprintf("; %s @ %s:%d", visible.Text(s.Text), visible.Text(visible.Base(s.File)), s.Line)
 }
 
-// dead writes why nothing comes here.
+// dead writes why nothing reaches the place.
 func (w writer) dead(reasons []Reason) {
 	if len(reasons) == 0 {
 		return
@@ -91,7 +91,7 @@ func (w writer) facts(indent string, facts []string) {
 	}
 }
 
-// way writes the way in; of a long one the ends.
+// way writes the way in; of a long one only the ends.
 func (w writer) way(steps []Step, skipped int) {
 	if len(steps) == 0 {
 		return
@@ -109,7 +109,7 @@ func (w writer) way(steps []Step, skipped int) {
 	}
 }
 
-// blocks writes a list of blocks in one line; of a long one the ends.
+// blocks writes a list of blocks in one line; of a long one only the ends.
 func (w writer) blocks(what, between string, list []int) {
 	if len(list) == 0 {
 		return
@@ -206,8 +206,7 @@ func list(pcs []int, more int) string {
 	return fmt.Sprintf("%s (%d)", strings.Trim(fmt.Sprint(pcs), "[]"), len(pcs))
 }
 
-// sameOr is list, or a word for a list that is the same as another. Of lists that are
-// cut that is not known.
+// sameOr is list, or a word for a list that is the same as another. Cut lists cannot be compared.
 func sameOr(pcs, other []int, more, otherMore int, word string) string {
 	if more == 0 && otherMore == 0 && slices.Equal(pcs, other) {
 		return fmt.Sprintf("as %s (%d)", word, len(pcs))

@@ -8,8 +8,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// search finds for each block the edge by which a shortest way from the entry
-// of the program comes to it, along edges that an execution can take.
+// search finds for each block the last edge of a shortest way from the entry of the program, along
+// edges that an execution can take.
 func (x *Explainer) search() {
 	const none, root = -1, -2
 	n := len(x.g.Blocks)
@@ -97,9 +97,8 @@ type chained struct {
 // maxChain bounds the instructions looked at for the origin of a value.
 const maxChain = 4096
 
-// chain yields the end of the way to an instruction, itself left out, backwards: to the
-// entry of the program, or some maxChain instructions. Callees that came back on the way
-// are left out.
+// chain yields the end of the way to an instruction, itself left out, backwards: to the entry of
+// the program, or some maxChain instructions. Callees that returned on the way are left out.
 func (x *Explainer) chain(pc bytecode.PC) iter.Seq[chained] {
 	return func(yield func(chained) bool) {
 		b, _ := x.g.BlockAt(pc)

@@ -13,12 +13,12 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/replay"
 )
 
-// Ask loads a program twice, and returns it as a job of a record, with all that
-// the kernel says of it: verdict, log, rewritten program, machine code, tables.
+// Ask loads a program twice, and returns it as a job of a record, with the kernel's results:
+// verdict, log, rewritten program, machine code, tables.
 // The first load has the source lines of the object, so that they are in the log;
 // the second has a record for each instruction, which gives its place.
 //
-// There is no error: that a program could not be prepared is in Result.Setup.
+// There is no error: Result.Setup says why a program could not be prepared.
 func Ask(p *Source, k *Kernel) (*record.Job, *record.Result) {
 	res := &record.Result{}
 	job, load := askOnce(p, k)
@@ -38,7 +38,7 @@ func Ask(p *Source, k *Kernel) (*record.Job, *record.Result) {
 	opt := p.options()
 	opt.LogLevel = 0
 	lp, unload, err := Hold(p.Program, opt, k)
-	if err != nil { // the records of instructions are at fault: those of lines will do
+	if err != nil { // the records of instructions are refused: use those of lines
 		traced := loadOf("", err)
 		res.Traced = &traced.Load
 		opt.SourceLines = true
@@ -100,12 +100,12 @@ func askOnce(p *Source, k *Kernel) (*record.Job, outcome) {
 	return l.job(p), loadOf(log, err)
 }
 
-// noCompiler is how the kernel ends the log of a program that it has accepted and
-// cannot interpret (bpf_prog_select_runtime in kernel/bpf/core.c).
+// noCompiler is the end of the kernel's log of a program that it has accepted and cannot interpret
+// (bpf_prog_select_runtime in kernel/bpf/core.c).
 const noCompiler = "requires BPF JIT compiler but it is not available"
 
-// withoutJIT are parts of refusals that say that there is no JIT, or none that can
-// do something (kernel/bpf/verifier.c, kernel/bpf/fixups.c, Linux 6.1 to 7.3).
+// withoutJIT are parts of refusals that say that there is no JIT, or that it lacks a feature
+// (kernel/bpf/verifier.c, kernel/bpf/fixups.c, Linux 6.1 to 7.3).
 func withoutJIT() []string {
 	return []string{
 		"without JIT", "non-JITed programs", "JIT does not support", "JIT compiler", "JIT is required", "requires JIT",
@@ -154,10 +154,10 @@ func progOf(lp *Program, k *Kernel) *record.Prog {
 	return p
 }
 
-// nameTargets adds the kernel functions that code calls or jumps to directly. It
-// reads the four bytes at every offset as a distance, which needs no decoder: that
-// something else is the distance to the start of a function is all but impossible,
-// and the name of a function that is not called does no harm.
+// nameTargets adds the kernel functions that code calls or jumps to directly. It reads the four
+// bytes at every offset as a distance, which needs no decoder: it is very unlikely that other bytes
+// are the distance to the start of a function, and the name of a function that is not called does
+// no harm.
 func (k *Kernel) nameTargets(c *replay.Capture, names map[string]string) {
 	for _, f := range c.Funcs {
 		code := c.Code[f.Off : f.Off+f.Len]
@@ -189,8 +189,8 @@ func mapsOf(job *record.Job, lp *Program) []record.MapResult {
 	return out
 }
 
-// contradicts reports whether line records say something else than instruction
-// arrays about where an instruction went.
+// contradicts reports whether line records and instruction arrays disagree about the place of an
+// instruction.
 func contradicts(res *record.Result) bool {
 	at := map[uint32]uint32{}
 	for _, l := range res.Prog.Lines {

@@ -28,8 +28,8 @@ func (s *Source) options() LoadOptions {
 	return LoadOptions{License: s.License, Types: s.Types, LogLevel: s.LogLevel}
 }
 
-// job returns the program as the job of a record, with instructions as they are
-// submitted: relocated, but for what only the running kernel knows.
+// job returns the program as the job of a record, with instructions as they are submitted:
+// relocated except for values that only the running kernel knows.
 func (l *loader) job(s *Source) *record.Job {
 	p := l.p
 	j := &record.Job{Name: s.Name, ProgType: p.Type, AttachType: p.AttachType, AttachTo: p.AttachTo,
@@ -73,8 +73,8 @@ func (l *loader) job(s *Source) *record.Job {
 	return j
 }
 
-// prototypes returns what inner maps are like, as further maps of a job, and names them in the maps
-// of the program that the job has made first.
+// prototypes returns the prototypes of inner maps, as further maps of a job, and names them in the
+// maps of the program that the job has made first.
 func (l *loader) prototypes(made []record.Map) []record.Map {
 	var out []record.Map
 	for i := range l.p.Maps {
@@ -86,7 +86,7 @@ func (l *loader) prototypes(made []record.Map) []record.Map {
 	return out
 }
 
-// mapNames returns a name of its own for each map and then for each table.
+// mapNames returns a distinct name for each map and then for each table.
 func (l *loader) mapNames() []string {
 	var names []string
 	seen := map[string]bool{}

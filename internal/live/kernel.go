@@ -50,9 +50,9 @@ func (k *Kernel) load() {
 	k.symbols, k.byName = parseSymbols(data)
 }
 
-// parseSymbols reads "ffffffff81000000 T name [module]" lines. Lines without
-// address, which a kernel shows to those that it hides pointers from, are left
-// out. Of several addresses with one name the lowest counts.
+// parseSymbols reads "ffffffff81000000 T name [module]" lines. Lines without address, which a
+// kernel shows to users from whom it hides pointers, are left out. Of several addresses with one
+// name the lowest counts.
 func parseSymbols(data []byte) ([]symbol, map[string]uint64) {
 	var list []symbol
 	byName := map[string]uint64{}
@@ -107,8 +107,8 @@ func (k *Kernel) Name(addr uint64) (string, bool) {
 	return best, best != ""
 }
 
-// jitSymbols returns the symbols that machine code of programs may refer to by
-// name: thunks, and what helper numbers count from.
+// jitSymbols returns the symbols that machine code of programs may refer to by name: thunks, and
+// the address from which helper numbers count.
 func (k *Kernel) jitSymbols() map[string]uint64 {
 	k.load()
 	out := map[string]uint64{}

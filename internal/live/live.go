@@ -1,19 +1,18 @@
-// Package live reads programs of the running kernel: the rewritten program, its
-// machine code, what ties the two together, and the instruction arrays.
+// Package live reads programs of the running kernel: the rewritten program, its machine code, the
+// line records that relate the two, and the instruction arrays.
 //
 //	p, err := live.Open("name=xdp_pass", live.NewKernel())
 //	fmt.Println(p.Program.Name, p.Program.Len(), len(p.Capture.Code))
 //	res := p.Capture.Compare(profile)       // our code against the kernel's
 //
-// What a kernel shows is the program after the verifier, so a Program of this
-// package has Rewritten set: it is not to be rewritten again. The dump hides
-// some things, and Program.Diags says which: whether a tail call is direct,
-// which loads may fault, what was there before rewriting. Maps, subprograms,
-// called functions and source lines come from other information of the kernel.
+// What a kernel shows is the program after the verifier, so a Program of this package has Rewritten
+// set: it is not to be rewritten again. The dump hides some properties, which Program.Diags lists:
+// whether a tail call is direct, which loads may fault, the instructions before rewriting. Maps,
+// subprograms, called functions and source lines come from other information of the kernel.
 //
-// Package live also loads programs for a moment (Load), to see what the kernel
-// makes of them. It never attaches or pins one, and changes no setting.
-// Everything needs Linux on x86-64 and the right to use bpf(2).
+// Package live also loads programs for a moment (Load), to see the kernel's result. It never
+// attaches or pins one, and changes no setting. Everything needs Linux on x86-64 and the right to
+// use bpf(2).
 //
 // Sources: bpf_prog_get_info_by_fd and bpf_insn_prepare_dump in
 // kernel/bpf/syscall.c, kernel/bpf/bpf_insn_array.c, Linux 6.18 and 7.3.
@@ -31,7 +30,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/replay"
 )
 
-// The errors that callers distinguish. What is returned wraps one of them.
+// The errors that callers distinguish. Returned errors wrap one of them.
 var (
 	ErrUnsupported = errors.New("the running kernel can only be read on Linux on x86-64")
 	ErrNoSuch      = errors.New("no such program: list loaded programs with `bpftool prog`")
@@ -77,7 +76,7 @@ func (r *Refusal) Error() string {
 // Unwrap returns ErrRefused.
 func (r *Refusal) Unwrap() error { return ErrRefused }
 
-// LoadOptions says how Load loads a program.
+// LoadOptions are the options of Load.
 type LoadOptions struct {
 	License    string    // "GPL" when empty
 	Types      *btf.Spec // of the object, nil when it has none
@@ -90,7 +89,7 @@ type LoadOptions struct {
 	LogLevel uint32
 }
 
-// Selector says which program is meant.
+// Selector selects a program.
 type Selector struct {
 	ID   uint32 // not 0
 	Name string // not empty
@@ -112,8 +111,8 @@ func ParseSelector(s string) (Selector, error) {
 	return Selector{ID: uint32(id)}, nil
 }
 
-// Open reads the program that the selector names; see ParseSelector. Of several
-// programs with the same name none is taken: the error lists their numbers.
+// Open reads the program that the selector names; see ParseSelector. If several programs have the
+// name, the error lists their numbers.
 func Open(selector string, k *Kernel) (*Program, error) {
 	sel, err := ParseSelector(selector)
 	if err != nil {

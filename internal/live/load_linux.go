@@ -19,11 +19,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/sysbpf"
 )
 
-// Load loads a program with its maps, reads what the kernel made of it, and
-// unloads all of it before it returns. Nothing is attached or pinned. Each
-// instruction gets a line record of its own, so that Capture.Lines has the
-// place of each submitted slot; the tables in the Capture are in the order
-// of the program's.
+// Load loads a program with its maps, reads the kernel's result, and unloads everything before it
+// returns. Nothing is attached or pinned. Each instruction gets a line record of its own, so that
+// Capture.Lines has the place of each submitted slot; the tables in the Capture are in the order of
+// the program's.
 //
 // An error that wraps ErrRefused is the kernel's verdict on the program.
 func Load(p *bytecode.Program, opt LoadOptions, k *Kernel) (*Program, error) {
@@ -84,13 +83,13 @@ type loader struct {
 	original []sysbpf.FD
 	replaces uint32
 	typed    map[int]*btf.Func // of subprograms that have a certain type
-	btf      []byte            // what types was made of
+	btf      []byte            // the raw form of types
 	funcs    []sysbpf.FuncInfo
 
 	sourceLines []sysbpf.LineInfo
 }
 
-// close closes all descriptors, which unloads what they are of.
+// close closes all descriptors, which unloads their objects.
 func (l *loader) close() {
 	for _, fd := range slices.Concat(l.maps, l.tables, l.original) {
 		fd.Close()
@@ -110,7 +109,7 @@ const (
 	mapStructOps      = 26
 )
 
-// mapName returns a name that the kernel takes.
+// mapName returns a name that the kernel accepts.
 func mapName(name string) string {
 	clean := strings.Map(func(c rune) rune {
 		if c == '_' || c == '.' || c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' {
@@ -137,8 +136,8 @@ func (l *loader) createMaps() error {
 	return nil
 }
 
-// createOuter creates one map, of others if it is a map of maps: the kernel takes over what they
-// must be like from a prototype, which is gone afterwards. It is empty.
+// createOuter creates one map, of others if it is a map of maps: the kernel copies their properties
+// from a prototype, which is closed afterwards. The map is empty.
 func createOuter(m *bytecode.Map) (sysbpf.FD, error) {
 	if m.Type != mapArrayOfMaps && m.Type != mapHashOfMaps {
 		return createMap(m, 0)
@@ -154,7 +153,7 @@ func createOuter(m *bytecode.Map) (sysbpf.FD, error) {
 	return createMap(m, inner)
 }
 
-// createMap creates a map. A map of maps takes after the prototype that inner is.
+// createMap creates a map. Inner is the prototype of the inner maps of a map of maps.
 func createMap(m *bytecode.Map, inner sysbpf.FD) (sysbpf.FD, error) {
 	spec := sysbpf.Map{
 		Type: m.Type, KeySize: m.KeySize, ValueSize: m.ValueSize, MaxEntries: m.MaxEntries, Flags: m.Flags,
@@ -273,8 +272,8 @@ func (l *loader) patchOne(r bytecode.Ref) error {
 	return nil
 }
 
-// patchMap puts in a map: its descriptor, or for a load by index the place of
-// its descriptor in fd_array.
+// patchMap inserts a map: its descriptor, or for a load by index the place of its descriptor in
+// fd_array.
 func (l *loader) patchMap(in *bytecode.Insn, fd sysbpf.FD) {
 	if in.Src != bytecode.LdMapIdx && in.Src != bytecode.LdMapIdxValue {
 		in.Imm = int32(fd)
@@ -288,7 +287,7 @@ func (l *loader) patchMap(in *bytecode.Insn, fd sysbpf.FD) {
 	in.Imm = int32(i)
 }
 
-// patchKsym puts in a kernel variable: by its type, or by its address.
+// patchKsym inserts a kernel variable: by its type, or by its address.
 func (l *loader) patchKsym(r bytecode.Ref, in *bytecode.Insn) error {
 	if in.Src == bytecode.LdBTFID {
 		id, err := l.kernelType(r.Name, new(*btf.Var))
@@ -331,8 +330,8 @@ func (l *loader) kernelType(name string, typ any) (btf.TypeID, error) {
 	panic("bug: a kind of type that no caller asks for")
 }
 
-// Room for the verifier's log in bytes: of one that only says why, and of one with
-// the states at each instruction.
+// Room for the verifier's log in bytes: of a log with only the reason, and of one with the states
+// at each instruction.
 const (
 	logSize     = 1 << 20
 	longLogSize = 16 << 20
@@ -379,8 +378,8 @@ func errnoOf(err error) unix.Errno {
 	return n
 }
 
-// verdict returns the line of a verifier log that says why, empty when none does.
-// Since Linux 7.1 an explanation of several paragraphs may follow that line.
+// verdict returns the line of a verifier log with the reason, empty if there is none. Since Linux
+// 7.1 an explanation of several paragraphs may follow that line.
 func verdict(log string) string {
 	var last string
 	if i := strings.Index(log, "\nVerification failed:"); i >= 0 {
@@ -397,7 +396,7 @@ func verdict(log string) string {
 	return last
 }
 
-// attach says what a program is for that is bound when it is loaded.
+// attach sets the attachment of a program that is bound when it is loaded.
 func (l *loader) attach(req *sysbpf.Load) (err error) {
 	if l.p.Type != "ext" {
 		req.AttachBTF, err = l.attachID()
@@ -407,7 +406,7 @@ func (l *loader) attach(req *sysbpf.Load) (err error) {
 	return nil
 }
 
-// attachID returns the type of what a tracing program attaches to, or of the structure
+// attachID returns the type of the target that a tracing program attaches to, or of the structure
 // that a struct_ops is a member of; 0 for other programs.
 func (l *loader) attachID() (uint32, error) {
 	name := l.p.AttachTo

@@ -15,7 +15,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/sysbpf"
 )
 
-// addTypes hands the types of functions to the kernel.
+// addTypes passes the types of functions to the kernel.
 func (l *loader) addTypes() error {
 	if err := l.makeTypes(); err != nil {
 		return err
@@ -27,9 +27,9 @@ func (l *loader) addTypes() error {
 	return nil
 }
 
-// makeTypes gives every function a type: that of the object where it has one,
-// else one that says nothing. Without types the kernel shows no addresses of
-// instructions, and refuses callbacks and tail calls in subprograms.
+// makeTypes gives every function a type: that of the object, or a type without information. Without
+// types the kernel shows no addresses of instructions, and refuses callbacks and tail calls in
+// subprograms.
 func (l *loader) makeTypes() error {
 	b := btf.Builder{}
 	for i, s := range l.p.Subprogs {
@@ -88,9 +88,9 @@ func (l *loader) typeOf(i int) *btf.Func {
 	return f
 }
 
-// named returns a copy of a function's type in which all parameters have names:
-// the kernel refuses a type object with a function that has nameless ones, which
-// compilers make of naked functions (btf_func_check in kernel/bpf/btf.c).
+// named returns a copy of a function's type in which all parameters have names: the kernel refuses
+// a type object with a function that has nameless ones, which compilers generate for naked
+// functions (btf_func_check in kernel/bpf/btf.c).
 func named(f *btf.Func) *btf.Func {
 	c := *f
 	proto, ok := f.Type.(*btf.FuncProto)
@@ -111,8 +111,8 @@ func named(f *btf.Func) *btf.Func {
 // intType returns a type of its own for int.
 func intType() *btf.Int { return &btf.Int{Name: "int", Size: 4, Encoding: btf.Signed} }
 
-// argType returns a parameter's type for the kernel to take as arg, which is in
-// the words of bytecode.Subprogram.Args, and its declaration tags.
+// argType returns a type that makes the kernel treat a parameter as arg, which is in the words of
+// bytecode.Subprogram.Args, and its declaration tags.
 func argType(arg string) (btf.Type, []string) {
 	kind, size, _ := strings.Cut(arg, ":")
 	n, err := strconv.ParseUint(size, 10, 32)
@@ -127,7 +127,7 @@ func argType(arg string) (btf.Type, []string) {
 	return intType(), nil
 }
 
-// isIdentifier reports whether the kernel takes the name for a function.
+// isIdentifier reports whether the kernel accepts the name for a function.
 func isIdentifier(s string) bool {
 	for i, c := range s {
 		letter := c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'

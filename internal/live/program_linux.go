@@ -45,9 +45,8 @@ type mapPlace struct {
 	index int
 }
 
-// addMap adds a map, an instruction array as a jump table. The targets are
-// slots of the program as it is now; those of removed instructions, which no
-// jump selects, are -1.
+// addMap adds a map, an instruction array as a jump table. The targets are slots of the rewritten
+// program; those of removed instructions, which no jump selects, are -1.
 func (r *reader) addMap(p *bytecode.Program, m *mapOf) mapPlace {
 	if m.entries != nil {
 		t := bytecode.JumpTable{Name: m.name, Unfrozen: !m.Frozen, FDArray: true}
@@ -96,7 +95,7 @@ func (r *reader) addSubprograms(p *bytecode.Program) {
 	}
 }
 
-// operand restores the operand of one instruction, and adds what it refers to.
+// operand restores the operand of one instruction, and adds its reference.
 func (r *reader) operand(p *bytecode.Program, pc bytecode.PC, index map[uint32]mapPlace) {
 	in := &p.Insns[pc]
 	ref := bytecode.Ref{PC: pc}
@@ -174,10 +173,9 @@ func helperNumber(name string) (int32, bool) {
 	return 0, false
 }
 
-// tableLoad finds the jump table whose address a 64-bit immediate load holds.
-// A dump shows the address itself, and user space cannot learn where a table
-// lies. With a single table there is no doubt; with several there is, so that
-// such a load is left as unknown.
+// tableLoad finds the jump table whose address a 64-bit immediate load holds. A dump shows the
+// address itself, and user space cannot learn where a table lies. With a single table there is no
+// doubt; with several, such a load stays unknown.
 func (r *reader) tableLoad(p *bytecode.Program, pc bytecode.PC, ref *bytecode.Ref) bool {
 	v := uint64(uint32(p.Insns[pc].Imm)) | uint64(uint32(p.Insns[pc+1].Imm))<<32
 	if v>>56 != 0xff { // no kernel address: with 5-level paging they begin at 0xff00000000000000
@@ -205,7 +203,7 @@ func (r *reader) addLines(p *bytecode.Program) {
 	}
 }
 
-// losses says what the dump of this program hides.
+// losses lists what the dump of this program hides.
 func (r *reader) losses() []string {
 	out := []string{"the kernel shows the program after the verifier's rewrites, so slots count in the rewritten program"}
 	tail, calls := false, false
@@ -232,7 +230,7 @@ func (r *reader) losses() []string {
 	return out
 }
 
-// noCode says why there is no machine code; empty when there is.
+// noCode says why there is no machine code; empty if there is some.
 func (r *reader) noCode() string {
 	switch {
 	case r.info.CodeLen == 0 && !r.kernel.jitOn():
@@ -244,8 +242,8 @@ func (r *reader) noCode() string {
 	return ""
 }
 
-// capture returns the program in the form that is compared with our compiler,
-// and for each of its line records the line's number.
+// capture returns the program in the form for comparison with our compiler's code, and for each of
+// its line records the line's number.
 func (r *reader) capture(name string) (*replay.Capture, []int) {
 	c := &replay.Capture{
 		Name: name, Kernel: r.kernel.Release(), Dump: r.dump, NoCode: r.noCode(), Symbols: r.kernel.jitSymbols(),

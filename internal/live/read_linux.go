@@ -17,7 +17,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/sysbpf"
 )
 
-// explain gives an error of the system call in words.
+// explain describes an error of the system call.
 func explain(what string, err error) error {
 	switch {
 	case errors.Is(err, unix.EPERM), errors.Is(err, unix.EACCES):
@@ -59,8 +59,8 @@ func open(sel Selector, k *Kernel) (*Program, error) {
 	return Read(fd, k)
 }
 
-// byName opens the only program with a name: that of its entry function, or
-// the first 15 bytes of it, which is what the kernel keeps.
+// byName opens the only program with a name: that of its entry function, or the first 15 bytes of
+// it, which the kernel keeps.
 func byName(name string) (sysbpf.FD, error) {
 	var ids []uint32
 	found := sysbpf.FD(-1)
@@ -75,7 +75,7 @@ func byName(name string) (sysbpf.FD, error) {
 		id = next
 		fd, err := sysbpf.ProgByID(id)
 		if errors.Is(err, unix.ENOENT) {
-			continue // gone meanwhile
+			continue // unloaded meanwhile
 		}
 		if err != nil {
 			return -1, err
@@ -186,7 +186,7 @@ type mapOf struct {
 	entries []replay.CapturedEntry
 }
 
-// diag notes what is not known about the program.
+// diag records what is not known about the program.
 func (r *reader) diag(format string, args ...any) {
 	r.diags = append(r.diags, fmt.Sprintf(format, args...))
 }
@@ -198,7 +198,7 @@ const (
 	maxTable = 1_000_000
 )
 
-// readMaps reads the program's maps, and the content of those that matter.
+// readMaps reads the program's maps, and the relevant contents.
 func (r *reader) readMaps() error {
 	seen := map[string]bool{}
 	for _, id := range r.info.MapIDs {

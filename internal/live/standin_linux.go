@@ -12,9 +12,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/sysbpf"
 )
 
-// addOriginal loads, for an extension, a program that has a function for it to replace: a
-// kernel loads an extension for a function of a certain program alone, and that program
-// is not at hand. The function has the extension's own prototype, and is called once.
+// addOriginal loads, for an extension, a program that has a function for it to replace: a kernel
+// loads an extension only for a function of a certain program, and that program is not available.
+// The function has the extension's own prototype, and is called once.
 func (l *loader) addOriginal() error {
 	if l.p.Type != "ext" {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/sysbpf"
 )
 
-// types is the type object of a program. A nil one knows nothing.
+// types is the type object of a program. A nil one has no types.
 type types struct {
 	spec    *btf.Spec
 	strings []byte

@@ -9,10 +9,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
-// Capture is a compiled program as a running kernel shows it: what a record
-// holds of one, without the file around it. Source, lines and symbols may be
-// missing; the more there is, the less has to be read from the code that is to
-// be judged.
+// Capture is a compiled program as a running kernel shows it: the content of a record without the
+// file around it. Source, lines and symbols may be missing; the more there is, the less has to be
+// read from the code that is to be checked.
 type Capture struct {
 	Name   string
 	Kernel string          // release

@@ -124,8 +124,8 @@ func diffAt(img *jit.Image, p *jit.Program, i, at int, ours, theirs []byte) *Dif
 	return d
 }
 
-// checkPlaces compares where instructions begin with line records, and jump
-// tables with what the kernel filled in. It returns what is wrong, or nothing.
+// checkPlaces compares where instructions begin with line records, and jump tables with what the
+// kernel filled in. It returns the first difference, or nothing.
 func (s *sample) checkPlaces(img *jit.Image, p *jit.Program) string {
 	for _, l := range s.lines {
 		f := p.Funcs[l.fn]

@@ -8,10 +8,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
-// deepest returns how far below the frame pointer the instructions reach: by
-// loads and stores, and by pointers into the frame that are made to be passed
-// on ("r2 = r10; r2 += -16"). It follows straight lines only, and is compared
-// with the recorded frame before it is believed.
+// deepest returns how far below the frame pointer the instructions reach: by loads and stores, and
+// by pointers into the frame that are passed on ("r2 = r10; r2 += -16"). It follows straight lines
+// only, so the result is used only if the recorded frame agrees.
 func deepest(insns []bytecode.Insn) int {
 	low := 0
 	reach := func(off int) { low = min(low, off) }

@@ -9,7 +9,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
-// functionInputs fills in what the verifier knew of each function.
+// functionInputs fills in the verifier's knowledge of each function.
 func (r *recovery) functionInputs() {
 	p := r.prog
 	tail := tailCallReachable(p)

@@ -19,11 +19,9 @@ const (
 	modeBits       = 0xe0
 )
 
-// learn reads from the recorded code what the dump hides: the kind of tail
-// calls and loads, addresses of maps, functions and symbols. The place of an
-// instruction's code comes from line records, or else from img, the image of the round
-// before (nil at first). It reports whether it
-// found anything new.
+// learn reads hidden inputs from the recorded code: the kind of tail calls and loads, addresses of
+// maps, functions and symbols. The place of an instruction's code comes from line records, or else
+// from img, the image of the round before (nil at first). It reports whether it found anything new.
 func (r *recovery) learn(img *jit.Image) bool {
 	changed := false
 	ref := 0
@@ -55,8 +53,7 @@ func (r *recovery) learn(img *jit.Image) bool {
 	return r.relocs(img) || changed
 }
 
-// hides reports whether the dump shows an instruction that may have been
-// another one.
+// hides reports whether the dump shows an instruction that may originally have been another one.
 func (r *recovery) hides(in bytecode.Insn) bool {
 	switch in.Class() {
 	case asm.JumpClass:
@@ -147,8 +144,8 @@ func x86Number(reg bytecode.Reg, ax uint8) uint8 {
 	return [16]uint8{0, 7, 6, 2, 1, 8, 3, 13, 14, 15, 5}[reg&15]
 }
 
-// call reads from the first call of a helper where helper numbers count from,
-// and in a kernel that accounts for call depth whether a callee does so itself.
+// call reads from the first call of a helper the address from which helper numbers count, and in a
+// kernel that accounts for call depth whether a callee does so itself.
 func (r *recovery) call(ref bytecode.Ref, code []byte) bool {
 	if ref.Kind == bytecode.RefFunc {
 		return false
@@ -183,7 +180,7 @@ func (r *recovery) call(ref bytecode.Ref, code []byte) bool {
 	return true
 }
 
-// callBase returns where helper numbers count from, 0 when unknown.
+// callBase returns the address from which helper numbers count, 0 if unknown.
 func (r *recovery) callBase() uint64 {
 	if r.file.callBase != 0 {
 		return r.file.callBase
@@ -232,7 +229,7 @@ func (r *recovery) relocs(img *jit.Image) bool {
 		at := rel.Offset - img.Funcs[fn].Offset
 		f := r.s.funcs[fn]
 		if rel.Size != 4 || img.Funcs[fn].Len != f.len {
-			continue // not before all else has its size
+			continue // only after everything else has its size
 		}
 		v := int64(int32(binary.LittleEndian.Uint32(r.s.code[f.off+at:])))
 		changed = r.relocValue(rel, f.addr+uint64(at)+4, v) || changed
@@ -240,8 +237,7 @@ func (r *recovery) relocs(img *jit.Image) bool {
 	return changed
 }
 
-// relocValue takes over the value v of a relocation whose field ends at the
-// address end.
+// relocValue records the value v of a relocation whose field ends at the address end.
 func (r *recovery) relocValue(rel jit.Reloc, end uint64, v int64) bool {
 	switch rel.Kind {
 	case jit.RelRel32:

@@ -13,12 +13,12 @@ const listingEnd = "Live regs before insn:\n"
 // reached from a gotox, nil when the log does not show instructions (level 1,
 // or none). The verifier marks exactly these as indirect targets.
 //
-// A log of level 2 has a line for each instruction that is verified, "8: (0d)
-// gotox r2". The target that is followed at once comes next; the others are
-// taken from a stack later, with a line "from 8 to 12: …" each (kernel/bpf/
-// verifier.c do_check, Linux 7.3). What passes before the walk list of the whole
-// program is no visit: lines like those of the walk in Linux 7.3 (print_subprog_insns
-// in kernel/bpf/liveness.c), and then the registers that live at each instruction.
+// A log of level 2 has a line for each instruction that is verified, "8: (0d) gotox r2". The target
+// that is followed at once comes next; the others are taken from a stack later, with a line "from 8
+// to 12: …" each (kernel/bpf/ verifier.c do_check, Linux 7.3). Listings of the whole program by
+// passes before the walk are not visits: lines like those of the walk in Linux 7.3
+// (print_subprog_insns in kernel/bpf/liveness.c), and then the registers that live at each
+// instruction.
 func followed(log string) map[int]bool {
 	if log == "" {
 		return nil

@@ -121,7 +121,7 @@ func (r *reader) readBases(e *entry) {
 	}
 	r.at += n
 	if !r.skip(0x65, 0x4c, 0x03, 0x0c, 0x25) || r.take(4) == nil {
-		r.at = at // an instruction of the program: r9 is not in the way of one, but be sure
+		r.at = at // it may be an instruction of the program
 		return
 	}
 	e.private, e.privateEnd = true, v

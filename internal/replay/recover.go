@@ -9,9 +9,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
-// maxRounds bounds how often a program is compiled to find out what its dump
-// hides. Each round settles at least the next place in the program that no line record
-// gives; with line records one round is enough.
+// maxRounds bounds how often a program is compiled to find the inputs that its dump hides. Each
+// round settles at least the next place in the program that no line record gives; with line records
+// one round is enough.
 const maxRounds = 24
 
 // learned holds the facts that the programs of one machine share. It grows with
@@ -19,7 +19,7 @@ const maxRounds = 24
 // independent evidence for the next.
 type learned struct {
 	symbols  map[string]uint64
-	callBase uint64 // __bpf_call_base: what helper numbers in a dump count from
+	callBase uint64 // __bpf_call_base: the address from which helper numbers in a dump count
 	thunked  map[uint64]bool
 	offsets  *tailOffsets
 }
@@ -31,8 +31,7 @@ func newLearned() *learned {
 	return &learned{symbols: map[string]uint64{}, thunked: map[uint64]bool{}}
 }
 
-// adopt takes over what a program taught whose code came out right. Of another
-// program nothing is believed.
+// adopt takes the facts from a program whose code matched. Facts from other programs are not used.
 func (l *learned) adopt(from *learned) {
 	if from.callBase != 0 {
 		l.callBase = from.callBase
@@ -75,8 +74,7 @@ type baseKey struct {
 	id   int
 }
 
-// note records that an input was read from the very bytes that it is used to
-// judge.
+// note records that an input was read from the same bytes that it is used to check.
 func (r *recovery) note(format string, args ...any) {
 	n := fmt.Sprintf(format, args...)
 	if !r.noted[n] {
@@ -154,8 +152,7 @@ func functionStarts(s *sample) ([]bytecode.PC, error) {
 	return starts, nil
 }
 
-// build makes the program with all that is known without looking at code
-// beyond prologues.
+// build makes the program with everything that is known without code other than prologues.
 func (r *recovery) build(starts []bytecode.PC) {
 	s := r.s
 	p := &jit.Program{Insns: slices.Clone(s.dump), ArenaUsed: s.arena, UserStart: s.userVM}
@@ -239,8 +236,8 @@ func (r *recovery) hiddenCallback() {
 	}
 }
 
-// operands turns the dump's numbers back into what the JIT saw, and lists the
-// operands that need an address.
+// operands turns the dump's numbers back into the JIT's input, and lists the operands that need an
+// address.
 func (r *recovery) operands() {
 	p := r.prog
 	for i := 0; i < len(p.Insns); i += int(p.Insns[i].Slots()) {
@@ -280,10 +277,9 @@ func (r *recovery) operands() {
 	r.mapIndexLoads()
 }
 
-// unlinked turns a reference to a function that the verifier has removed into what
-// the JIT takes it for. Functions are linked only where there are several
-// (kernel/bpf/fixups.c jit_subprogs, Linux 7.3): in a program of one function, a
-// distance is a number like any other.
+// unlinked turns a reference to a removed function into the form that the JIT assumes. Functions
+// are linked only if there are several (kernel/bpf/fixups.c jit_subprogs, Linux 7.3): in a program
+// of one function, a distance is a number like any other.
 func unlinked(in *bytecode.Insn) {
 	switch {
 	case in.IsWide() && in.Src == bytecode.LdFunc:
@@ -295,9 +291,9 @@ func unlinked(in *bytecode.Insn) {
 	}
 }
 
-// mapIndexLoads restores the source field of loads that named their map by an
-// index in fd_array. The dump shows another number there, and the JIT of a
-// program with several functions takes the field for a use of R6.
+// mapIndexLoads restores the source field of loads that named their map by an index in fd_array.
+// The dump shows another number there, and the JIT of a program with several functions counts the
+// field as a use of R6.
 func (r *recovery) mapIndexLoads() {
 	if len(r.prog.Funcs) < 2 {
 		return

@@ -5,15 +5,13 @@
 //		fmt.Println(res.Name, res.Match, res.Reason)
 //	}
 //
-// The inputs come from the record: the rewritten program as the kernel dumped
-// it, line records, jump tables, function addresses, the machine's description.
-// A dump hides some inputs (whether a tail call is direct, whether a load may
-// fault, addresses of maps). Those are found elsewhere in the record where that
-// is possible, such as the verifier's log; otherwise they are read from the
-// recorded code itself, and Result.Recovered says so, for then the comparison
-// does not judge them. A number that is read once judges every other place
-// where it is used, in the same program or, for addresses of the kernel, in all
-// later ones of the file.
+// The inputs come from the record: the rewritten program as the kernel dumped it, line records,
+// jump tables, function addresses, the machine's description. A dump hides some inputs (whether a
+// tail call is direct, whether a load may fault, addresses of maps). Those are found elsewhere in
+// the record where that is possible, such as the verifier's log; otherwise they are read from the
+// recorded code itself, and Result.Recovered says so, because then the comparison does not check
+// them. A number that is read once checks every other place where it is used, in the same program
+// or, for addresses of the kernel, in all later ones of the file.
 //
 // The package does not load or verify programs. Programs that the kernel
 // refused have no code to compare with; Options.Predict can compile them from
@@ -58,7 +56,7 @@ type Result struct {
 
 	// Recovered names the inputs that were read from the recorded code itself.
 	Recovered []string
-	// Program and Image are what was compiled and what came out, nil without
+	// Program and Image are the input and the output of our compiler, nil without
 	// code to compare with. With Match Same the image has the kernel's bytes.
 	// Machine is the profile.
 	Program *jit.Program
@@ -70,7 +68,7 @@ type Result struct {
 	Insns, Funcs, Bytes int
 }
 
-// Match says how our code compares with the kernel's.
+// Match is the result of comparing our code with the kernel's.
 type Match uint8
 
 // The outcomes of a comparison.
@@ -176,8 +174,8 @@ type machine struct {
 	file   *learned
 }
 
-// boot takes over an env record. A machine that is booted anew may have other
-// addresses: what was learned is dropped.
+// boot reads an env record. A rebooted machine may have other addresses, so the learned facts are
+// dropped.
 func (m *machine) boot(e *record.Env) error {
 	m.kernel, m.harden = e.Release, e.Sysctl["net.core.bpf_jit_harden"]
 	m.file, m.build = newLearned(), false

@@ -198,9 +198,9 @@ func newCell(xlated, jitted uint32) cell {
 	return cell{bytecode.PC(xlated), int32(jitted)}
 }
 
-// addSymbol notes the address of a kernel symbol under the names that the JIT
-// knows it by. The kernel has two names for some: the linker's position
-// independent alias, and the name of an array for its first element.
+// addSymbol records the address of a kernel symbol under the names that the JIT uses. The kernel
+// has two names for some: the linker's position independent alias, and the name of an array for its
+// first element.
 func (s *sample) addSymbol(name string, addr uint64) {
 	name = strings.TrimPrefix(name, "__pi_")
 	s.symbols[name] = addr
@@ -213,8 +213,8 @@ func (s *sample) addSymbol(name string, addr uint64) {
 // included (BPF_MAX_SUBPROGS in include/linux/bpf_verifier.h, Linux 7.3).
 const maxFuncs = 258
 
-// check rejects samples that contradict themselves, so that nothing after it
-// needs to look at bounds again. Functions must tile the code.
+// check rejects samples that contradict themselves, so that later steps need not check bounds
+// again. Functions must tile the code.
 func (s *sample) check() error {
 	if len(s.funcs) > maxFuncs {
 		return fmt.Errorf("%d functions, more than a kernel allows", len(s.funcs))

@@ -51,8 +51,8 @@ func vectors(r *record.Reader, opts Options) iter.Seq2[*Result, error] {
 	}
 }
 
-// programs returns the results of a file of whole programs. They are made so
-// that nothing depends on the machine but return thunks.
+// programs returns the results of a file of whole programs. They are made so that only return
+// thunks depend on the machine.
 func programs(r *record.Reader, opts Options) iter.Seq2[*Result, error] {
 	return func(yield func(*Result, error) bool) {
 		file, err := r.Programs()

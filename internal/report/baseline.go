@@ -56,8 +56,8 @@ type baselineFile struct {
 	Findings []Accepted `json:"findings"`
 }
 
-// EncodeBaseline returns a baseline file: one finding a line, so that changes
-// of it read well.
+// EncodeBaseline returns a baseline file: one finding per line, so that its changes are easy to
+// read.
 func EncodeBaseline(entries []Accepted) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "{\"schema\": %q, \"findings\": [", BaselineSchema)
@@ -91,9 +91,9 @@ func ReadBaseline(data []byte) ([]Accepted, error) {
 	return f.Findings, nil
 }
 
-// Accept marks the findings that the entries accept, and lists as removable the
-// entries of analysed programs that no finding matches. Of an input or program
-// that could not be analysed, or that was not looked at, nothing is removable.
+// Accept marks the findings that the entries accept, and lists as removable the entries of analysed
+// programs that no finding matches. Entries of an input or program that was not analysed are not
+// removable.
 func (r *Report) Accept(entries []Accepted) {
 	known := map[identity]bool{}
 	for _, e := range entries {

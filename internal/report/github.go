@@ -100,8 +100,8 @@ func Summary(r *Report) string {
 	return b.String()
 }
 
-// summaryRows returns the first rows of the table, and how many there are: what
-// could not be analysed, then findings that are not accepted.
+// summaryRows returns the first rows of the table, and their number: first failures of the
+// analysis, then findings that are not accepted.
 func summaryRows(r *Report) (rows []string, all int) {
 	var failed []string
 	add := func(rows *[]string, cells ...string) {

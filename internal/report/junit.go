@@ -33,11 +33,11 @@ type (
 	}
 )
 
-// writeJUnit writes a test suite for each input with a test case for each
-// program. A case fails by the findings at or above the level that fails; the
-// others are its output. What could not be analysed is an error.
+// writeJUnit writes a test suite for each input with a test case for each program. A case fails by
+// findings at or above the level that fails; the others are its output. A failed analysis is an
+// error.
 //
-// The counts stand before what they count, so the report is gone through twice.
+// The counts come before the cases, so the report is traversed twice.
 func writeJUnit(w io.Writer, r *Report, _ Options) error {
 	tests, failures, errors := 0, 0, 0
 	for in := range r.inputs() {

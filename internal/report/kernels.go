@@ -9,8 +9,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// kernelTable writes what each kernel makes of each program, of a check for several
-// kernels.
+// kernelTable writes the verdict of each kernel on each program, for a check for several kernels.
 func kernelTable(w io.Writer, r *Report) error {
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	rows := 0
@@ -30,7 +29,7 @@ func kernelTable(w io.Writer, r *Report) error {
 	return tw.Flush()
 }
 
-// name is the profile, marked when nothing was compared with its kernel.
+// name is the profile, marked if nothing was compared with its kernel.
 func (o *OnProfile) name() string {
 	if !o.Verified {
 		return visible.Text(o.Profile) + " (unverified)"

@@ -8,11 +8,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// Merge joins the reports of parts of a check: either all shards of one check, each
-// once, or reports of whole checks of different inputs. The profile and the level
-// that fails must be the same in all; an object may be in one of them only. A shard
-// that is missing, doubled or of another check is an error: what it would report is
-// not known.
+// Merge joins the reports of parts of a check: either all shards of one check, each once, or
+// reports of whole checks of different inputs. The profile and the level that fails must be the
+// same in all; an object may be in one of them only. A shard that is missing, doubled or of another
+// check is an error, because its findings are not known.
 func Merge(rs []*Report) (*Report, error) {
 	if err := complete(rs); err != nil {
 		return nil, err

@@ -5,10 +5,9 @@ import (
 	"iter"
 )
 
-// Pack puts the findings and programs of an input away in a small form, from which all that
-// looks at a report takes them one input at a time: the findings of a run over
-// thousands of objects, with their paths, are most of its memory. Both are nil
-// after it.
+// Pack stores the findings and programs of an input in a compact form, from which readers of the
+// report unpack one input at a time: in a run over thousands of objects, most of the memory holds
+// findings with their paths. Both fields are nil afterwards.
 //
 // The form is the fields in order as numbers, and each text once: a line of C is
 // in dozens of paths. That makes it about a tenth of the JSON. A general compressor
@@ -60,14 +59,14 @@ func (r *Report) inputs() iter.Seq[*Input] {
 	}
 }
 
-// fields writes values to the packed form or reads them from it: so one list of
-// fields serves both ways.
+// fields writes values to the packed form or reads them from it: so that one list of fields serves
+// both directions.
 type fields interface {
 	number(*int)
 	text(*string)
 }
 
-// walkPrograms goes through all fields of programs.
+// walkPrograms visits all fields of programs.
 func walkPrograms(c fields, list *[]Program) {
 	walkList(c, list, func(p *Program) {
 		c.text(&p.Name)
@@ -93,7 +92,7 @@ func walkPrograms(c fields, list *[]Program) {
 	})
 }
 
-// walkFinding goes through all fields of a finding.
+// walkFinding visits all fields of a finding.
 func walkFinding(c fields, f *Finding) {
 	c.text((*string)(&f.ID))
 	c.text((*string)(&f.Level))
@@ -118,7 +117,7 @@ func walkFinding(c fields, f *Finding) {
 	walkFlag(c, &f.Accepted)
 }
 
-// walkFlag goes through a flag.
+// walkFlag visits a flag.
 func walkFlag(c fields, b *bool) {
 	n := 0
 	if *b {
@@ -128,7 +127,7 @@ func walkFlag(c fields, b *bool) {
 	*b = n != 0
 }
 
-// walkPlace goes through all fields of a place.
+// walkPlace visits all fields of a place.
 func walkPlace(c fields, p *Place) {
 	c.number(&p.Insn)
 	c.text(&p.File)
@@ -137,8 +136,7 @@ func walkPlace(c fields, p *Place) {
 	c.text(&p.Text)
 }
 
-// walkList goes through a list. A list of nothing and no list are not the same:
-// their JSON differs.
+// walkList visits a list. An empty list and no list are different: their JSON differs.
 func walkList[T any](c fields, list *[]T, each func(*T)) {
 	n := 0
 	if *list != nil {
@@ -175,7 +173,7 @@ func (w *packer) text(s *string) {
 	w.number(&i)
 }
 
-// bytes returns what was written, in no more memory than it takes.
+// bytes returns the packed form, in exactly as much memory as it needs.
 func (w *packer) bytes() []byte {
 	var head [binary.MaxVarintLen64]byte
 	n := binary.PutUvarint(head[:], uint64(len(w.index)))

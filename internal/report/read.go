@@ -7,8 +7,8 @@ import (
 	"io"
 )
 
-// Read reads the JSON of a report. Inputs are packed one by one, so that of a document
-// what is in memory is about a tenth.
+// Read reads the JSON of a report. Inputs are packed one by one, so that about a tenth of a
+// document is in memory.
 func Read(from io.Reader) (*Report, error) {
 	var r Report
 	d := json.NewDecoder(from)

@@ -1,5 +1,5 @@
-// Package report holds the outcome of a check over many inputs and writes it in
-// the forms that people and CI systems read: text, JSON, SARIF 2.1.0, JUnit and
+// Package report holds the outcome of a check over many inputs and writes it in formats for people
+// and CI systems: text, JSON, SARIF 2.1.0, JUnit and
 // GitHub's annotations.
 //
 //	r := &report.Report{Profile: "linux-7.3", FailOn: check.Error}
@@ -47,8 +47,7 @@ const (
 	Kind   = "check"
 )
 
-// Shard says which part of a check a report is. A report without one was made by a
-// version that did not say.
+// Shard says which part of a check a report is. Reports of older versions have none.
 type Shard struct {
 	Part  int    `json:"part"`            // from 1
 	Parts int    `json:"parts"`           // 1: the report is whole
@@ -79,13 +78,13 @@ type Program struct {
 	Insns    int       `json:"insns"`
 	Error    string    `json:"error,omitempty"` // why it could not be analysed
 	Findings []Finding `json:"findings"`
-	Kernels  []Kernel  `json:"kernels,omitempty"` // what kernels say that were asked
-	// Profiles are what is known of the program on each kernel, of a check for several.
+	Kernels  []Kernel  `json:"kernels,omitempty"` // verdicts of kernels that were asked
+	// Profiles are the predictions for each kernel, in a check for several.
 	Profiles []OnProfile `json:"profiles,omitempty"`
 }
 
-// OnProfile is what is known of a program on one kernel that was not asked. That it
-// accepts the program is nothing that an analysis can say.
+// OnProfile is the prediction for a program on one kernel that was not asked. An analysis cannot
+// say that the kernel accepts the program.
 type OnProfile struct {
 	Profile  string `json:"profile"`
 	Verified bool   `json:"verified"` // such a kernel was compared with
@@ -100,10 +99,10 @@ type OnProfile struct {
 const (
 	Refused    = "refused"
 	NotRefused = "not refused by the rules that are modelled"
-	Unknown    = "unknown" // no rules are known for what the program does
+	Unknown    = "unknown" // no rules are known for some construct in the program
 )
 
-// Kernel is the answer of a kernel on a program.
+// Kernel is the answer of a kernel about a program.
 type Kernel struct {
 	Kernel  string `json:"kernel"` // as it was named
 	Release string `json:"release"`
@@ -133,12 +132,12 @@ type Finding struct {
 	Related     []Related `json:"related,omitempty"`
 	Path        []Step    `json:"path,omitempty"`
 	Fingerprint string    `json:"fingerprint"`
-	// Profiles are the kernels that the finding is about, of a check for several.
+	// Profiles are the kernels that have the finding, in a check for several.
 	Profiles []string `json:"profiles,omitempty"`
 	Accepted bool     `json:"accepted,omitempty"` // by the baseline
 }
 
-// Related is another place that a finding speaks of.
+// Related is another place that a finding mentions.
 type Related struct {
 	Place
 	Message string `json:"message"`
@@ -149,11 +148,11 @@ type Step struct {
 	Place
 	Block   int    `json:"block"`
 	Asm     string `json:"asm"`
-	Skipped int    `json:"skipped,omitempty"` // blocks left out in front
+	Skipped int    `json:"skipped,omitempty"` // blocks left out before this one
 }
 
-// groups yields what findings belong to: the object as a whole, as a program without
-// a name, then its programs. The findings are the input's own.
+// groups yields the owners of findings: the object as a whole, as a program without a name, then
+// its programs. The findings are the input's own.
 func (in *Input) groups() iter.Seq[*Program] {
 	return func(yield func(*Program) bool) {
 		if len(in.Findings) > 0 && !yield(&Program{Findings: in.Findings}) {
@@ -227,8 +226,8 @@ func (c *Counts) add(r *Report, f *Finding) {
 	}
 }
 
-// maxPaths bounds the findings of a program that have a path: the first ones. A path is
-// most of a finding, and some programs have a finding every third slot.
+// maxPaths bounds the findings of a program that have a path: the first ones. Paths take most of
+// the memory of findings, and some programs have a finding in every third slot.
 const maxPaths = 1000
 
 // Findings converts findings, with path and related places those that are detailed.

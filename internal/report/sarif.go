@@ -75,7 +75,7 @@ type (
 		Program string `json:"program"`
 		Insn    int    `json:"insn"`
 		Block   int    `json:"block"`
-		// Kernels are those that the result is about, of a check for several.
+		// Kernels are those that have the result, in a check for several.
 		Kernels []string `json:"kernels,omitempty"`
 	}
 	sarifSuppression struct { // [3.35]
@@ -115,8 +115,7 @@ type (
 	}
 )
 
-// fingerprintKey names the fingerprint; the number changes when what it is made
-// of does.
+// fingerprintKey names the fingerprint; the number changes with the definition of the fingerprint.
 const fingerprintKey = "bpfcfg/v2"
 
 // homepage is the address of the tool that SARIF viewers show.
@@ -163,8 +162,8 @@ func writeSARIF(w io.Writer, r *Report, opt Options) error {
 	})
 }
 
-// numeric returns a version as SARIF wants it, with a number first: v0.1.0 is 0.1.0,
-// and a build without a version 0-(devel).
+// numeric returns a version as SARIF requires it, with a number first: v0.1.0 is 0.1.0, and a build
+// without a version 0-(devel).
 func numeric(version string) string {
 	if v := strings.TrimPrefix(version, "v"); v != "" && v[0] >= '0' && v[0] <= '9' {
 		return v
@@ -216,7 +215,7 @@ func result(in *Input, p *Program, f *Finding, rule int) sarifResult {
 // may hold the same program.
 func fingerprint(in *Input, f *Finding) string {
 	id := in.Object + "\x00" + f.Fingerprint
-	if len(f.Profiles) > 0 { // kernels may say different things of one place
+	if len(f.Profiles) > 0 { // kernels may have different findings at one place
 		id += "\x00" + f.Kernel
 	}
 	sum := sha256.Sum256([]byte(id))
@@ -236,8 +235,8 @@ func steps(in *Input, path []Step) []sarifStep {
 	return out
 }
 
-// physical returns a place in a C file; a place without one is the object, at its
-// first line: viewers, GitHub's among them, show no result without a line.
+// physical returns a place in a C file; a place without one is the object, at its first line:
+// viewers such as GitHub's show no result without a line.
 func physical(in *Input, p Place) sarifPhysical {
 	if p.Line == 0 {
 		return sarifPhysical{sarifArtifact{uri(in.Object)}, &sarifRegion{Line: 1}}

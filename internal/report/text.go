@@ -63,7 +63,7 @@ func writeText(w io.Writer, r *Report, opt Options) error {
 	return nil
 }
 
-// program writes what is shown of a program, nothing when that is nothing.
+// program writes the findings of a program that are shown, nothing if there are none.
 func (t *texter) program(in *Input, p *Program) {
 	if p.Error != "" {
 		fmt.Fprintf(t.w, "%s  %s: %s: %s\n", visible.Text(in.Name), p.label(), t.paint.sgr("1;31", "not analysed"),
@@ -125,7 +125,7 @@ func (t *texter) finding(f *Finding, where, id int) {
 	}
 }
 
-// near names a place beside one in a file: that file is not named again.
+// near names a place next to another one in a file, without repeating the file's name.
 func (p Place) near(file string) string {
 	if p.Line == 0 || p.File != file {
 		return p.where()

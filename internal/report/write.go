@@ -14,7 +14,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// Options says how a report is written.
+// Options are the options of Write.
 type Options struct {
 	Colour  bool        // text: with terminal colours
 	Show    check.Level // text, GitHub: the lowest level that is listed; all when empty
@@ -39,9 +39,8 @@ func writers() map[string]func(io.Writer, *Report, Options) error {
 // Formats returns the names of the formats.
 func Formats() []string { return []string{"text", "json", "sarif", "junit", "github"} }
 
-// Write writes a report in a format, one input after the other: it holds neither
-// the whole document nor all that is packed. The error is the writer's, or that
-// there is no such format.
+// Write writes a report in a format, one input after the other: it holds neither the whole document
+// nor all unpacked inputs. The error is the writer's, or says that there is no such format.
 func Write(w io.Writer, format string, r *Report, opt Options) error {
 	f, ok := writers()[format]
 	if !ok {
@@ -134,8 +133,7 @@ func (p *Program) label() string {
 	return visible.Text(p.Section) + "/" + visible.Text(p.Name)
 }
 
-// said returns the finding's message with the kernel's words, when they are not
-// in it already.
+// said returns the finding's message with the kernel's words, if it does not contain them already.
 func (f *Finding) said() string {
 	m := visible.Text(f.Message)
 	if k := visible.Text(f.Kernel); k != "" && !strings.Contains(m, k) {
