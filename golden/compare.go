@@ -247,7 +247,7 @@ func (c *comparison) table(o, n *Table) {
 	if len(o.Entries) != len(n.Entries) {
 		c.add(TableChanged, -1, -1, "table %s: %s", n.Name, change(len(o.Entries), len(n.Entries), "entries"))
 	}
-	told := 0
+	changed := 0
 	for i := range min(len(o.Entries), len(n.Entries)) {
 		a, b := o.Entries[i], n.Entries[i]
 		was := a.Block
@@ -260,7 +260,7 @@ func (c *comparison) table(o, n *Table) {
 		if a == b {
 			continue
 		}
-		if told++; told > maxEntries {
+		if changed++; changed > maxEntries {
 			continue
 		}
 		if x := b; x.Removed {
@@ -272,7 +272,7 @@ func (c *comparison) table(o, n *Table) {
 		a.Block = was
 		c.add(TableChanged, int(was), int(b.Block), "table %s[%d] leads to %s, was %s in the golden file", n.Name, i, b, a)
 	}
-	if told > maxEntries {
-		c.add(TableChanged, -1, -1, "table %s: %d more entries lead elsewhere", n.Name, told-maxEntries)
+	if changed > maxEntries {
+		c.add(TableChanged, -1, -1, "table %s: %d more entries lead elsewhere", n.Name, changed-maxEntries)
 	}
 }

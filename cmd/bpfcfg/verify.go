@@ -202,12 +202,12 @@ type kernelSide interface {
 // observation is the result of a kernel for one program.
 type observation struct {
 	*compare.Observed
-	result  *replay.Result
-	why     string // why there is nothing to compare with
-	blinded bool   // loaded with random constants
-	attach  uint32 // expected_attach_type
-	kept    []bool // source slots that are left; nil when unknown
-	unpredicted  string // why predictions do not cover this load; empty if they do
+	result      *replay.Result
+	why         string // why there is nothing to compare with
+	blinded     bool   // loaded with random constants
+	attach      uint32 // expected_attach_type
+	kept        []bool // source slots that are left; nil when unknown
+	unpredicted string // why predictions do not cover this load; empty if they do
 }
 
 // program verifies a program of which we have the source.

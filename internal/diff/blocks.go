@@ -62,7 +62,7 @@ func (v *version) funcNumbers(sub int) (name string, insns, blocks, bytes, stack
 	return s.Name, int(s.End - s.Start), int(hi - lo), bytes, v.a.Succ.Facts.StackDepth(sub)
 }
 
-// blocks fills in the blocks that are not as before, and the counts.
+// blocks fills in the blocks that changed, and the counts.
 func (m *matcher) blocks(p *Program) {
 	for n, o := range m.new.to {
 		if o == cfg.NoBlock {
@@ -101,7 +101,7 @@ func (m *matcher) blocks(p *Program) {
 	}
 }
 
-// describe returns what a block is; o or n is -1 where one side lacks it.
+// describe describes a block; o or n is -1 if one side lacks it.
 func (m *matcher) describe(c Change, o, n int) Block {
 	b := Block{Change: c, ID: [2]int{o, n}, Start: [2]int{-1, -1}, End: [2]int{-1, -1}, Bytes: [2]int{-1, -1}}
 	for i, at := range b.ID {
@@ -118,8 +118,8 @@ func (m *matcher) describe(c Change, o, n int) Block {
 	return b
 }
 
-// pointAt makes the source of a changed block the C line of its first
-// instruction that came, or else went.
+// pointAt makes the source of a changed block the C line of its first added instruction, or else of
+// its first removed one.
 func (m *matcher) pointAt(b *Block) {
 	for _, v := range []struct {
 		op string
@@ -210,7 +210,7 @@ func (m *matcher) edges(o, n int) *EdgeDiff {
 		}
 	}
 	slices.Sort(d.Lost)
-	if len(d.Gained) == 0 || len(d.Lost) == 0 { // one side leads to a block that came or went
+	if len(d.Gained) == 0 || len(d.Lost) == 0 { // one side leads to a block that was added or removed
 		return nil
 	}
 	return &d

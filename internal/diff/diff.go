@@ -1,5 +1,5 @@
-// Package diff says what is different between two builds of BPF programs: in
-// numbers, functions, blocks, instructions and the targets of indirect jumps.
+// Package diff compares two builds of BPF programs: numbers, functions, blocks, instructions and
+// the targets of indirect jumps.
 //
 //	r := diff.Compare(old, new)
 //	r.Text(os.Stdout, diff.TextOptions{})
@@ -9,10 +9,9 @@
 //	blocks: 11 same, 1 changed, 0 added, 0 removed
 //	  ~ b1  insn 6..7 → 6..9  14 → 22 bytes  ; if (kind > 6) @ filter.c:31
 //
-// Programs and functions are matched by name, then by what they do; blocks by
-// their instructions and C lines, in order, and where those changed by what lies
-// around them, never by index. A block that is the same as before but for its
-// place is the same. The package compares two analyses; it decides nothing about
+// Programs and functions are matched by name, then by what they do; blocks by their instructions
+// and C lines, in order, and if those changed by the blocks around them, never by index. A block
+// that only moved counts as the same. The package compares two analyses; it decides nothing about
 // either.
 package diff
 
@@ -29,14 +28,14 @@ import (
 type Side struct {
 	Input    string     // what the user called it
 	Programs []Compiled // those that could be analysed
-	// Compilers are what the objects say they were made by, each once, and Remarks
-	// what these do to control flow.
+	// Compilers are those that the objects name, each once, and Remarks their effects on control
+	// flow.
 	Compilers, Remarks []string
 }
 
 // Compiled is a program of a Side.
 type Compiled struct {
-	Key      string // what it is matched by: its name, with the object's for several objects
+	Key      string // the key for matching: its name, with the object's for several objects
 	Analysis *pipeline.Analysis
 }
 
@@ -49,8 +48,8 @@ type Report struct {
 	Added    []string  `json:"added"` // programs that only New has
 	Removed  []string  `json:"removed"`
 
-	// Compilers are those of the old and of the new side. Remarks say what those of
-	// one side alone do to control flow.
+	// Compilers are those of the old and of the new side. Remarks describe the effects on control
+	// flow of those that only one side has.
 	Compilers [2][]string `json:"compilers"`
 	Remarks   []string    `json:"compiler_remarks"`
 
@@ -84,7 +83,7 @@ func (r *Report) compilers() []string {
 	return append([]string{"compiler: " + name(r.Compilers[0]) + " → " + name(r.Compilers[1])}, r.Remarks...)
 }
 
-// setCompilers notes what the sides were made by.
+// setCompilers records the compilers of the sides.
 func (r *Report) setCompilers(old, now *Side) {
 	r.Compilers = [2][]string{append([]string{}, old.Compilers...), append([]string{}, now.Compilers...)}
 	r.Remarks = []string{}
@@ -106,7 +105,7 @@ type Program struct {
 	Verdict [2]string `json:"verdict"` // of the kernel's rules, old and new
 	Funcs   []Func    `json:"functions"`
 	Counts  Counts    `json:"counts"`
-	Blocks  []Block   `json:"blocks"` // those that are not as before, in the order of new
+	Blocks  []Block   `json:"blocks"` // those that changed, in the order of new
 	Jumps   []Jump    `json:"indirect"`
 
 	Old *pipeline.Analysis `json:"-"`
@@ -144,7 +143,7 @@ type Counts struct {
 	Moved   int `json:"moved"` // of Same and Changed: in another order
 }
 
-// Change says what became of a block.
+// Change is the kind of a block's change.
 type Change string
 
 // The changes.
@@ -155,7 +154,7 @@ const (
 	Moved   Change = "moved" // same instructions, another order
 )
 
-// Block is a block that is not as before. What one side lacks is -1.
+// Block is a block that changed. Numbers that one side lacks are -1.
 type Block struct {
 	Change Change    `json:"change"`
 	Func   string    `json:"function"`
@@ -165,8 +164,8 @@ type Block struct {
 	Bytes  [2]int    `json:"bytes"`
 	Alive  [2]bool   `json:"reachable"`
 	Source *Source   `json:"source,omitempty"` // C line of what changed, or else of its first instruction
-	Lines  []Line    `json:"lines,omitempty"`  // instructions that came or went
-	Edges  *EdgeDiff `json:"edges,omitempty"`  // successors that came or went, as block numbers
+	Lines  []Line    `json:"lines,omitempty"`  // instructions added or removed
+	Edges  *EdgeDiff `json:"edges,omitempty"`  // successors added or removed, as block numbers
 }
 
 // EdgeDiff holds the successors of a block that are in one version only.
@@ -189,7 +188,7 @@ type Source struct {
 	Text string `json:"text"`
 }
 
-// Jump is an indirect jump or call whose targets are not as before.
+// Jump is an indirect jump or call whose targets changed.
 type Jump struct {
 	Op      string    `json:"op"`
 	Insn    [2]int    `json:"insn"` // slot, -1 where there is none
@@ -234,9 +233,8 @@ func Compare(old, new Side) *Report {
 	return r
 }
 
-// matchPrograms returns for each new program the old one that it is a version
-// of, -1 for none: the one with its name, else one that does the same, else the
-// only one left on both sides.
+// matchPrograms returns for each new program the old one that it is a version of, -1 for none: the
+// one with its name, else one with the same instructions, else the only one left on both sides.
 func matchPrograms(old, new []Compiled) []int {
 	out := make([]int, len(new))
 	byKey := map[string]int{}

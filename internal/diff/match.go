@@ -11,7 +11,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
 
-// version is one side of a program, with what its blocks are matched by.
+// version is one side of a program, with the keys for matching its blocks.
 type version struct {
 	a     *pipeline.Analysis
 	exact []uint64 // of each block, its instructions
@@ -64,9 +64,8 @@ func newMatcher(old, new *pipeline.Analysis) *matcher {
 	return m
 }
 
-// match runs from the surest sign to the weakest. Each pass works between the
-// pairs of those before it, in order, so that a block is not taken for one that
-// lies elsewhere.
+// match goes from the strongest evidence to the weakest. Each pass works between the pairs of
+// earlier passes, in order, so that a block is not confused with one elsewhere.
 func (m *matcher) match() {
 	m.matchFuncs()
 	keys := []func(v *version, b int) uint64{
@@ -193,7 +192,7 @@ func (v *version) ending(b int) bytecode.FlowKind {
 	return v.a.Program.Flow(v.a.Graph.Blocks[b].Last).Kind
 }
 
-// follow pairs what the same edges of a pair lead to, as far as it is alike.
+// follow pairs the targets of the same edges of a pair, as far as they are alike.
 func (m *matcher) follow() {
 	og, ng := m.old.a.Graph, m.new.a.Graph
 	queue := make([]cfg.BlockID, 0, len(m.new.to))
@@ -219,7 +218,7 @@ func (m *matcher) follow() {
 	}
 }
 
-// only returns where the edge of a kind leads, if there is one.
+// only returns the target of the edge of a kind, if there is one.
 func only(g *cfg.Graph, b cfg.BlockID, kind cfg.Kind) cfg.BlockID {
 	for _, e := range g.Succs(b) {
 		if e.Kind == kind {
@@ -229,8 +228,8 @@ func only(g *cfg.Graph, b cfg.BlockID, kind cfg.Kind) cfg.BlockID {
 	return cfg.NoBlock
 }
 
-// elsewhere pairs blocks left over with instructions and C text that no other
-// such block has, then those with C text and operations, then with C text alone.
+// elsewhere pairs remaining blocks with unique instructions and C text, then those with C text and
+// operations, then with C text alone.
 func (m *matcher) elsewhere() {
 	m.uniquely(func(v *version, b int) uint64 { return shape.Mix(v.exact[b], v.src[b]) })
 	m.uniquely(func(v *version, b int) uint64 { return shape.Mix(v.ops[b], v.src[b]) })
@@ -238,8 +237,8 @@ func (m *matcher) elsewhere() {
 	m.markMoved()
 }
 
-// uniquely pairs blocks left over by a key, the longest where several have it;
-// none where several are as long. Blocks without C text are left alone.
+// uniquely pairs remaining blocks by a key, the longest if several have it; none if several are
+// equally long. Blocks without C text are left alone.
 func (m *matcher) uniquely(key func(v *version, b int) uint64) {
 	const many = -1
 	rest := func(v *version) map[uint64]int {
@@ -269,8 +268,8 @@ func (m *matcher) uniquely(key func(v *version, b int) uint64) {
 	}
 }
 
-// markMoved marks the pairs that are not in the order of those that the gaps
-// gave, which are in order.
+// markMoved marks the pairs that are out of order relative to the pairs from gaps, which are in
+// order.
 func (m *matcher) markMoved() {
 	for _, f := range m.funcs {
 		oLo, oHi := m.old.a.Graph.SubBlocks(f.A)

@@ -73,8 +73,7 @@ func indirect(a *pipeline.Analysis, op string) (jumps, targets int) {
 	return jumps, targets
 }
 
-// Verdict returns what the kernel's rules say of a program: NotRefused, or the
-// message.
+// Verdict returns the verdict of the kernel's rules on a program: NotRefused, or the message.
 func Verdict(a *pipeline.Analysis) string {
 	if v := a.Verdict(); !v.Accept {
 		return v.Message
@@ -82,6 +81,5 @@ func Verdict(a *pipeline.Analysis) string {
 	return NotRefused
 }
 
-// NotRefused is the verdict on a program in which no rule that is modelled finds a
-// fault.
+// NotRefused is the verdict on a program that no modelled rule refuses.
 const NotRefused = "not refused"

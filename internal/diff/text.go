@@ -141,8 +141,8 @@ func (c Counts) String() string {
 	return s
 }
 
-// scattered reports whether so few blocks were found again that a list of the
-// others says nothing: another compiler, or another program.
+// scattered reports whether so few blocks were matched that a list of the others is useless:
+// another compiler, or another program.
 func (p *Program) scattered() bool {
 	n := p.Counts.Same + p.Counts.Changed + p.Counts.Added
 	return n >= leastBlocks && p.Counts.Same*fewMatched < n
@@ -174,7 +174,7 @@ func (p *Program) changedFuncs() []string {
 	return out
 }
 
-// blocks writes the blocks that are not as before.
+// blocks writes the blocks that changed.
 func (w page) blocks(p *Program) {
 	for i := range p.Blocks {
 		if i == maxBlocks && !w.opt.All {
@@ -282,11 +282,10 @@ func (j *Jump) Headline() string {
 	return fmt.Sprintf("~ %s  %d → %s, %s%s", at, j.Targets[0], visible.Count(j.Targets[1], "target"), status, source)
 }
 
-// listed reports whether the targets of a jump are listed: a jump that is new or gone
-// takes one line.
+// listed reports whether the targets of a jump are listed: an added or removed jump takes one line.
 func (j *Jump) listed() bool { return j.Insn[0] >= 0 && j.Insn[1] >= 0 }
 
-// targets writes targets that came or went.
+// targets writes added or removed targets.
 func (w page) targets(sign string, list []Target) {
 	for i, t := range list {
 		if i == maxTargets && !w.opt.All {

@@ -40,9 +40,9 @@ func (x *Explainer) anywhere() *pipeline.Analysis {
 	return x.any
 }
 
-// said adds to a sentence about dead code the configurations in which it is dead, if the program
+// inConfigurations adds to a sentence about dead code the configurations in which it is dead, if the program
 // has a configuration.
-func (x *Explainer) said(d Death) string {
+func (x *Explainer) inConfigurations(d Death) string {
 	switch {
 	case d == Alive || x.anywhere() == nil:
 		return ""

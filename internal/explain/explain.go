@@ -347,7 +347,7 @@ func (x *Explainer) liveness(ans *Answer, b cfg.BlockID) {
 		return
 	}
 	ans.Dead, ans.Death = x.dead(b), x.Death(b)
-	ans.Verdict = "no execution reaches it" + x.said(ans.Death)
+	ans.Verdict = "no execution reaches it" + x.inConfigurations(ans.Death)
 	if ans.Reachable {
 		ans.Verdict += ", but the verifier follows a path to it, so it stays in the program"
 	} else {

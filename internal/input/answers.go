@@ -17,8 +17,8 @@ const (
 	NoAnswer = "not answered"
 )
 
-// AnswerOf returns the answer of a record in one word, and the reason in a line:
-// what the kernel says of a refusal, or why there is no answer.
+// AnswerOf returns the answer of a record in one word, and the reason in a line: the kernel's
+// reason for a refusal, or why there is no answer.
 func AnswerOf(r *record.Record) (word, why string) {
 	switch r.Verdict() {
 	case "OK":
@@ -55,7 +55,7 @@ func crashLine(text string) string {
 	return last
 }
 
-// ByProgram returns the answers by name of program, and the machine.
+// ByProgram returns the answers by program name, and the machine.
 func (a *Answers) ByProgram() (map[string]*record.Record, *record.Env, error) {
 	out, env := map[string]*record.Record{}, &record.Env{}
 	r, err := a.records(record.Options{SkipLogs: true})

@@ -27,7 +27,7 @@ type question struct {
 	file    string
 }
 
-// Answers are a kernel's to a question: an object, and records as lines.
+// Answers are a kernel's answers to a question: an object, and records as lines.
 type Answers struct {
 	object Source
 	lines  bytes.Buffer
@@ -48,7 +48,7 @@ func NewGuests(o Opener, start Start) *Guests {
 	return &Guests{opener: o, start: start, wanted: map[ask.Machine][]string{}, answers: map[question]*Answers{}}
 }
 
-// Expect notes which kernels inputs will be asked for, so that one start does.
+// Expect records which kernels inputs will request, so that each is started once.
 func (g *Guests) Expect(files []File) {
 	for _, f := range files {
 		if m, arg, ok, err := ask.ParseMachine(f.Name); ok && err == nil {
@@ -58,14 +58,14 @@ func (g *Guests) Expect(files []File) {
 	}
 }
 
-// Want notes that a machine will be asked about an object.
+// Want records that a machine will be asked about an object.
 func (g *Guests) Want(m ask.Machine, file string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.wanted[m] = append(g.wanted[m], file)
 }
 
-// Ask returns what a machine says of the programs of an object.
+// Ask returns the answers of a machine about the programs of an object.
 func (g *Guests) Ask(m ask.Machine, file string) (*Answers, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

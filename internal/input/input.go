@@ -38,7 +38,7 @@ type Opener struct {
 	Guests *Guests        // kernels that inputs ask to start
 }
 
-// Misuse is an error of the command line, and not of what it names.
+// Misuse is an error of the command line itself, not of an input.
 type Misuse struct{ err error }
 
 // Error implements error.
@@ -50,7 +50,7 @@ func (e *Misuse) Unwrap() error { return e.err }
 // Misusef returns an error of the command line.
 func Misusef(format string, args ...any) error { return &Misuse{fmt.Errorf(format, args...)} }
 
-// Source is one input: what its name stands for, loaded.
+// Source is a loaded input.
 type Source struct {
 	Name      string // as the user wrote it, without a #program
 	Title     string // of pictures
@@ -58,8 +58,8 @@ type Source struct {
 	Failed    []Failure    // programs that could not be loaded
 	Profile   *jit.Profile // the record's, nil for other inputs
 	NoProfile error        // why there is none of a record's machine
-	Diags     []string     // what is odd about the file as a whole
-	Refused   []string     // what libbpf refuses about it
+	Diags     []string     // oddities of the file as a whole
+	Refused   []string     // reasons for which libbpf refuses it
 	Harden    bool         // blind the constants of all programs
 
 	License string       // of an object
@@ -79,8 +79,8 @@ type Failure struct {
 	Err           error
 }
 
-// Open loads one input and keeps the programs that are selected. That there is none
-// is an error that wraps ErrNoMatch.
+// Open loads one input and keeps the programs that are selected. If there is none, the error wraps
+// ErrNoMatch.
 func (o Opener) Open(arg string, sel Selector) (Source, error) {
 	var s Source
 	var err error
@@ -143,7 +143,7 @@ func (o Opener) openObject(arg string, sel Selector) (Source, Selector, error) {
 	return s, sel, nil
 }
 
-// notAnObject guesses what a file is that is not an ELF object; empty for an ELF object.
+// notAnObject guesses the format of a file that is not an ELF object; empty for an ELF object.
 func notAnObject(data []byte) string {
 	switch {
 	case len(data) == 0:
@@ -178,8 +178,7 @@ func openRaw(file string, limits load.Limits) (Source, error) {
 	return Source{Name: "raw:" + file, Programs: []*bytecode.Program{p}}, nil
 }
 
-// keep drops the programs that are not chosen. It returns the names of those that
-// there were.
+// keep drops the programs that are not selected. It returns the names of all programs.
 func (s *Source) keep(sel Selector) (names []string) {
 	if sel.All() {
 		return nil
@@ -215,8 +214,8 @@ func Names(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// keepWithin counts programs that are longer than the limits say as failed: those
-// of records and of the kernel are made before their length is known.
+// keepWithin counts programs that exceed the limits as failed: programs of records and of the
+// kernel are made before their length is known.
 func (s *Source) keepWithin(l load.Limits) {
 	if l.Insns == 0 {
 		return
@@ -242,7 +241,7 @@ func (s *Source) NeverCalled() []load.Function {
 			have[sub.From] = true
 		}
 	}
-	if len(s.Whole.Failed) > 0 { // nobody knows what those call
+	if len(s.Whole.Failed) > 0 { // it is unknown what those call
 		return nil
 	}
 	var out []load.Function

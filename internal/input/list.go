@@ -17,7 +17,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/object"
 )
 
-// File is an object of a directory, or what the command line names.
+// File is an object of a directory, or an input that the command line names.
 type File struct {
 	Name  string // what Open takes
 	Dir   string // the directory argument that it is in; "" when it is named itself
@@ -50,13 +50,13 @@ type List struct {
 	Selector  Selector
 }
 
-// exclusion holds the globs of what is left out of directories.
+// exclusion holds the globs of files and directories to leave out.
 type exclusion []string
 
-// Find finds the inputs that the arguments stand for: a directory is the objects
-// below it in lexical order, but for what the globs exclude. An argument that cannot be
-// looked at is an input that fails when it is opened. Of the programs those are selected
-// whose names match one of the globs prog, or all if there is none.
+// Find finds the inputs that the arguments stand for: a directory stands for the objects below it
+// in lexical order, except those that the globs exclude. An argument that cannot be examined is an
+// input that fails when it is opened. Programs are selected whose names match one of the globs
+// prog, or all if there is none.
 func Find(args, prog, exclude []string) (*List, error) {
 	sel, err := NewSelector(prog)
 	if err != nil {
@@ -163,7 +163,7 @@ func (l *List) Sources(o Opener) iter.Seq2[File, Source] {
 	}
 }
 
-// Lacks records why an input has nothing to work on, and reports whether that is so.
+// Lacks reports whether an input has no selected program, and records the reason.
 func (l *List) Lacks(f File, err error) bool {
 	switch {
 	case err == nil:

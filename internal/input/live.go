@@ -32,9 +32,8 @@ func openLive(selector string) (Source, error) {
 	return s, nil
 }
 
-// Analyse runs the whole line on a program of the source. A program of the
-// running kernel, or of one that was asked, is not predicted: its code is the
-// kernel's.
+// Analyse runs the whole analysis on a program of the source. The code of a program of the running
+// kernel, or of one that was asked, is not predicted: it is the kernel's.
 func (s Source) Analyse(p *bytecode.Program, prof jit.Profile) (*pipeline.Analysis, error) {
 	if lp := s.Live[p]; lp != nil {
 		return compare.Compiled(p, lp.Capture.Compare(prof), lp.Capture.Code)

@@ -64,7 +64,7 @@ func (s *Source) addJob(env *record.Env, rec *record.Record, left *int) {
 	job := rec.Job
 	var p *bytecode.Program
 	err := errTooMuch
-	if *left > 0 { // else it is not even made
+	if *left > 0 { // otherwise it is not even made
 		if p, err = job.Program(); err == nil {
 			if *left -= weight(p); *left <= 0 {
 				err = errTooMuch
@@ -87,7 +87,7 @@ func (s *Source) addJob(env *record.Env, rec *record.Record, left *int) {
 	}
 }
 
-// errTooMuch is the cause when the programs of a file of records are too much.
+// errTooMuch reports that the programs of a file of records are too large.
 var errTooMuch = fmt.Errorf("the programs of this file have more than %d slots, table entries and words of map values "+
 	"together: name one, as in record:FILE#NAME", load.MaxLinked)
 

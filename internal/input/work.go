@@ -27,8 +27,7 @@ func NewWork() *Work {
 	return &Work{Work: ask.Work{Files: map[string][]byte{}}, names: map[string]bool{}}
 }
 
-// Add adds the programs of an input: of an object, those that are
-// selected; of a record, the jobs.
+// Add adds the programs of an input: for an object, the selected ones; for a record, the jobs.
 func (w *Work) Add(name string, sel Selector, o Opener) error {
 	kind, rest, _ := strings.Cut(name, ":")
 	switch kind {

@@ -11,8 +11,8 @@ import (
 // functions returns the program's functions in the BTF, by slot:
 // name, linkage, and the parameters of global ones. Nil without BTF.
 //
-// The reader of cilium/ebpf was here before: it unpacks types by recursion, and a
-// chain of a million pointers, 24 MB of a record, ended the process.
+// It does not use the reader of cilium/ebpf, which unpacks types by recursion: a chain of a million
+// pointers, 24 MB of a record, ends the process.
 func (b *BTF) functions(progType string) ([]bytecode.Subprogram, error) {
 	if b == nil {
 		return nil, nil

@@ -8,8 +8,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// place returns where the named map of the job is in the program, and adds it
-// when it is referred to for the first time.
+// place returns where the named map of the job is in the program, and adds it at its first
+// reference.
 func (b *builder) place(name string) (mapPlace, error) {
 	if at, ok := b.maps[name]; ok {
 		return at, nil

@@ -13,10 +13,9 @@ import (
 // ErrNoProgram is returned for a job that only works on maps.
 var ErrNoProgram = errors.New("the job has no program")
 
-// maxTable bounds the elements of an instruction array that Program fills in:
-// the most instructions that a program may have (BPF_COMPLEXITY_LIMIT_INSNS,
-// Linux 7.3). maxTables bounds those of all arrays of a program together: a few
-// bytes ask for an array.
+// maxTable bounds the elements of an instruction array that Program fills in: the most instructions
+// that a program may have (BPF_COMPLEXITY_LIMIT_INSNS, Linux 7.3). maxTables bounds those of all
+// arrays of a program together: a few bytes can request an array.
 const (
 	maxTable  = 1_000_000
 	maxTables = 4_000_000
@@ -26,7 +25,7 @@ const (
 // all maps of a program together.
 const maxValues = 16 << 20
 
-// maxDiags bounds what is said to be odd about a program.
+// maxDiags bounds the remarks about a program.
 const maxDiags = 1000
 
 // Map flags (include/uapi/linux/bpf.h).
@@ -34,15 +33,14 @@ const (
 	flagRdonlyProg = 1 << 7
 )
 
-// Program returns the program as the job submitted it, before any rewriting:
-// its relocations as references, its maps with the contents that they had at
-// load time, and names from its BTF. Name is the job's name; the function's own
-// name is that of Subprogs[0]. Subprograms are what calls and function
-// addresses name, and the exception callback.
+// Program returns the program as the job submitted it, before any rewriting: its relocations as
+// references, its maps with the contents that they had at load time, and names from its BTF. Name
+// is the job's name; the function's own name is that of Subprogs[0]. Subprograms are the targets of
+// calls and of function addresses, and the exception callback.
 //
-// It errs on a job that has no program, on a slot that is not 8 bytes long, and
-// on references to what the job does not have. It accepts programs that no
-// kernel would: what is odd goes to Diags.
+// It errs on a job that has no program, on a slot that is not 8 bytes long, and on references to
+// things that the job does not have. It accepts programs that no kernel would; Diags lists their
+// oddities.
 func (j *Job) Program() (*bytecode.Program, error) {
 	if len(j.Insns) == 0 {
 		return nil, ErrNoProgram
@@ -111,7 +109,7 @@ type mapPlace struct {
 	index int
 }
 
-// diag notes what is odd about the program.
+// diag records an oddity of the program.
 func (b *builder) diag(format string, args ...any) {
 	switch n := len(b.prog.Diags); {
 	case n < maxDiags-1:
@@ -121,8 +119,7 @@ func (b *builder) diag(format string, args ...any) {
 	}
 }
 
-// references patches the operands that the job relocates, and notes what they
-// mean.
+// references patches the operands that the job relocates, and adds their references.
 func (b *builder) references() error {
 	relocs := slices.Clone(b.job.Relocs)
 	slices.SortStableFunc(relocs, func(x, y Reloc) int { return x.Insn - y.Insn })
@@ -161,7 +158,7 @@ func (b *builder) references() error {
 // patch applies one relocation.
 func (b *builder) patch(r Reloc) error {
 	in := &b.prog.Insns[r.Insn]
-	in.Imm = 0 // what only a kernel knows
+	in.Imm = 0 // only a kernel knows it
 	ref := bytecode.Ref{PC: bytecode.PC(r.Insn), Name: r.Name}
 	value := false
 	switch r.Kind {
@@ -205,8 +202,8 @@ func (b *builder) mapRef(ref bytecode.Ref, value bool) error {
 	return nil
 }
 
-// implied notes what an instruction without relocation refers to by itself: a
-// subprogram, or a map by its index in fd_array.
+// implied adds the reference that an instruction without relocation has by itself: a subprogram, or
+// a map by its index in fd_array.
 func (b *builder) implied(i int) error {
 	in := b.prog.Insns[i]
 	ref := bytecode.Ref{PC: bytecode.PC(i)}

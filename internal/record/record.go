@@ -14,8 +14,8 @@
 // vectors, and JIT programs (one JSON document each). Each may be compressed
 // with gzip. Unknown keys are ignored.
 //
-// The package reads files; it compiles nothing and judges no result. See
-// internal/replay for the comparison with this project's own code.
+// The package reads files; it compiles nothing and checks no result. See internal/replay for the
+// comparison with this project's own code.
 package record
 
 import (

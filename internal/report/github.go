@@ -47,7 +47,7 @@ func annotate(w io.Writer, in *Input, p *Program, f *Finding) {
 	if f.Insn >= 0 {
 		msg += fmt.Sprintf(" insn %d", f.Insn)
 	}
-	msg += ": " + f.said()
+	msg += ": " + f.fullMessage()
 	if f.Fix != "" {
 		msg += "\nfix: " + f.Fix
 	}
@@ -125,7 +125,7 @@ func summaryRows(r *Report) (rows []string, all int) {
 			}
 			for k := range p.Findings {
 				if f := &p.Findings[k]; !f.Accepted {
-					add(&rows, string(f.Level), string(f.ID), name, f.where(), f.said())
+					add(&rows, string(f.Level), string(f.ID), name, f.where(), f.fullMessage())
 				}
 			}
 		}

@@ -109,7 +109,7 @@ func programCase(r *Report, class string, p *Program) junitCase {
 	var failing, other []string
 	for i := range p.Findings {
 		f := &p.Findings[i]
-		line := fmt.Sprintf("%s: %s: %s [%s]", f.where(), f.Level, f.said(), f.ID)
+		line := fmt.Sprintf("%s: %s: %s [%s]", f.where(), f.Level, f.fullMessage(), f.ID)
 		switch {
 		case r.Failing(f):
 			if c.Failure == nil {

@@ -22,7 +22,7 @@ func kernelTable(w io.Writer, r *Report) error {
 				}
 				o := &p.Profiles[k]
 				fmt.Fprintf(tw, "%s#%s\t%s\t%s\t%s\t%s\n", visible.Text(in.Name), visible.Text(p.Name), o.name(),
-					orDash(o.Slots), orDash(o.Bytes), o.said())
+					orDash(o.Slots), orDash(o.Bytes), o.verdictText())
 			}
 		}
 	}
@@ -37,8 +37,8 @@ func (o *OnProfile) name() string {
 	return visible.Text(o.Profile)
 }
 
-// said is the verdict in words.
-func (o *OnProfile) said() string {
+// verdictText is the verdict in words.
+func (o *OnProfile) verdictText() string {
 	text := o.Verdict
 	if o.Message != "" {
 		text += ": " + visible.Text(o.Message)

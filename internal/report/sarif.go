@@ -189,7 +189,7 @@ func result(in *Input, p *Program, f *Finding, rule int) sarifResult {
 	loc := sarifLocation{Physical: physical(in, f.Place), Logical: []sarifLogical{
 		{visible.Text(f.Function), p.label() + "." + visible.Text(f.Function), "function"}}}
 	res := sarifResult{
-		RuleID: f.ID, RuleIndex: rule, Level: f.Level, Message: sarifText{f.said()},
+		RuleID: f.ID, RuleIndex: rule, Level: f.Level, Message: sarifText{f.fullMessage()},
 		Locations:    []sarifLocation{loc},
 		Fingerprints: map[string]string{fingerprintKey: fingerprint(in, f)},
 		Properties:   &sarifProperties{p.label(), f.Insn, f.Block, f.Profiles},

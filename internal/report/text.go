@@ -30,11 +30,11 @@ func (c painter) sgr(code, s string) string {
 
 // texter writes a report as text.
 type texter struct {
-	w     io.Writer
-	r     *Report
-	show  check.Level
-	paint painter
-	told  map[string]bool // fixes that have been printed
+	w            io.Writer
+	r            *Report
+	show         check.Level
+	paint        painter
+	printedFixes map[string]bool // fixes that have been printed
 }
 
 // writeText writes the findings by program, aligned, and a line that sums up.
@@ -88,12 +88,12 @@ func (t *texter) program(in *Input, p *Program) {
 		t.finding(f, where, id)
 	}
 	for _, k := range p.Kernels {
-		fmt.Fprintf(t.w, "  Linux %s: %s\n", visible.Text(k.Release), visible.Text(k.said()))
+		fmt.Fprintf(t.w, "  Linux %s: %s\n", visible.Text(k.Release), visible.Text(k.answerText()))
 	}
 }
 
-// said returns the kernel's answer and its reason.
-func (k *Kernel) said() string {
+// answerText returns the kernel's answer and its reason.
+func (k *Kernel) answerText() string {
 	if k.Reason == "" {
 		return k.Answer
 	}
@@ -108,7 +108,7 @@ func (t *texter) finding(f *Finding, where, id int) {
 	if f.Line > 0 && f.Insn >= 0 {
 		at = fmt.Sprintf(" [insn %d]", f.Insn)
 	}
-	fmt.Fprintf(t.w, "  %s%s  %s%s  %-*s  %s%s\n", f.where(), pad, t.paint.level(f.Level), gap, id, f.ID, f.said(), at)
+	fmt.Fprintf(t.w, "  %s%s  %s%s  %-*s  %s%s\n", f.where(), pad, t.paint.level(f.Level), gap, id, f.ID, f.fullMessage(), at)
 	indent := strings.Repeat(" ", where+4)
 	if f.Text != "" {
 		fmt.Fprintf(t.w, "%s%s\n", indent, t.paint.sgr("2", visible.Text(f.Text)))
@@ -119,8 +119,8 @@ func (t *texter) finding(f *Finding, where, id int) {
 	if way := wayTo(f.Path, f.File); way != "" {
 		fmt.Fprintf(t.w, "%sway: %s\n", indent, way)
 	}
-	if f.Fix != "" && !t.told[f.Fix] {
-		t.told[f.Fix] = true
+	if f.Fix != "" && !t.printedFixes[f.Fix] {
+		t.printedFixes[f.Fix] = true
 		fmt.Fprintf(t.w, "%sfix: %s\n", indent, f.Fix)
 	}
 }

@@ -133,8 +133,8 @@ func (p *Program) label() string {
 	return visible.Text(p.Section) + "/" + visible.Text(p.Name)
 }
 
-// said returns the finding's message with the kernel's words, if it does not contain them already.
-func (f *Finding) said() string {
+// fullMessage returns the finding's message with the kernel's words, if it does not contain them already.
+func (f *Finding) fullMessage() string {
 	m := visible.Text(f.Message)
 	if k := visible.Text(f.Kernel); k != "" && !strings.Contains(m, k) {
 		m += " (Linux: " + k + ")"

@@ -10,7 +10,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// factsText prints what holds at the start of each block.
+// factsText prints the facts at the start of each block.
 func factsText(w io.Writer, v *View) error {
 	Title(w, v.Program, "")
 	x := explain.New(v.Analysis)
@@ -29,7 +29,7 @@ func factsText(w io.Writer, v *View) error {
 		fmt.Fprintf(w, "  b%d  insn %d\n", i, b.Start)
 		for _, t := range v.Analysis.Succ.Facts.EntryText(cfg.BlockID(i)) {
 			if _, err := fmt.Fprintf(w, "      %s\n", visible.Text(t)); err != nil {
-				return err // nobody reads the rest, which may be long
+				return err // the reader has gone, and the rest may be long
 			}
 		}
 	}

@@ -37,7 +37,7 @@ func cfgBrief(w io.Writer, v *View) error {
 	loops := cfg.Loops(g)
 	x := explain.New(v.Analysis)
 	cfgTitle(w, v)
-	told := toldEdges{all: v.All, lists: newSharedLists()}
+	printed := printedEdges{all: v.All, lists: newSharedLists()}
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	for i, b := range g.Blocks {
 		if g.Entry(b.Sub) == cfg.BlockID(i) {
@@ -45,13 +45,13 @@ func cfgBrief(w io.Writer, v *View) error {
 			fmt.Fprintf(w, "%s:\n", FuncName(v.Program, b.Sub))
 		}
 		fmt.Fprintf(tw, "  b%d\t%d..%d\t%s\t%s\n", i, b.Start, b.End-1, blockMarks(v.Analysis, x, loops, cfg.BlockID(i)),
-			told.succList(v.Analysis, cfg.BlockID(i)))
+			printed.succList(v.Analysis, cfg.BlockID(i)))
 	}
 	if err := tw.Flush(); err != nil {
 		return err
 	}
-	if told.left > 0 {
-		fmt.Fprintf(w, "%s stand at another block (--all)\n", visible.Count(told.left, "list"))
+	if printed.left > 0 {
+		fmt.Fprintf(w, "%s stand at another block (--all)\n", visible.Count(printed.left, "list"))
 	}
 	for _, d := range diagnostics(v.Analysis) {
 		fmt.Fprintf(w, "note: %s\n", visible.Text(d))
@@ -69,7 +69,7 @@ func cfgTitle(w io.Writer, v *View) {
 		visible.Count(g.NumEdges(), "edge"), asked))
 }
 
-// blockMarks says what is special about a block.
+// blockMarks describes the special properties of a block.
 func blockMarks(a *pipeline.Analysis, x *explain.Explainer, loops *cfg.LoopForest, b cfg.BlockID) string {
 	s := ""
 	if !a.Succ.Facts.Reached(a.Graph.Blocks[b].Start) {
@@ -92,7 +92,7 @@ func blockMarks(a *pipeline.Analysis, x *explain.Explainer, loops *cfg.LoopFores
 
 // succList writes a block's edges: "→ b1, b4 taken". A fan of many edges of one kind
 // names the kind once.
-func (t *toldEdges) succList(a *pipeline.Analysis, b cfg.BlockID) string {
+func (t *printedEdges) succList(a *pipeline.Analysis, b cfg.BlockID) string {
 	edges := a.Graph.Succs(b)
 	if len(edges) == 0 {
 		return "→ " + ending(a, b)
@@ -142,7 +142,7 @@ func deadEdges(a *pipeline.Analysis, b cfg.BlockID) []cfg.BlockID {
 	return out
 }
 
-// cfgJSON is succJSON without the answers on indirect jumps, with loops.
+// cfgJSON is succJSON without the answers for indirect jumps, with loops.
 func cfgJSON(v *View) (any, error) {
 	loops := cfg.Loops(v.Analysis.Graph)
 	type loopDoc struct {

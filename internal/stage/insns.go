@@ -29,7 +29,7 @@ func insnsText(w io.Writer, v *View) error {
 	return nil
 }
 
-// relocNote says what a loader makes of an instruction, empty when nothing.
+// relocNote describes what a loader changes in an instruction, empty for nothing.
 func relocNote(p *bytecode.Program, pc bytecode.PC) string {
 	r, ok := p.RelocAt(pc)
 	switch {
@@ -41,7 +41,7 @@ func relocNote(p *bytecode.Program, pc bytecode.PC) string {
 	return r.Note() + ", was " + bytecode.Text([]bytecode.Insn{r.Was, {}}, 0)
 }
 
-// beside returns a remark as it stands after an instruction.
+// beside returns a remark in the form that follows an instruction.
 func beside(note string) string {
 	if note == "" {
 		return ""
@@ -55,7 +55,7 @@ type insnDoc struct {
 	Bytes string   `json:"bytes"` // little-endian, both slots of a 64-bit immediate load
 	Text  string   `json:"text"`
 	Line  *lineDoc `json:"line,omitempty"`
-	Reloc string   `json:"relocation,omitempty"` // what the loader makes of it, in words
+	Reloc string   `json:"relocation,omitempty"` // what the loader changes, in words
 }
 
 type lineDoc struct {

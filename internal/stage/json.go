@@ -46,7 +46,7 @@ type blockDoc struct {
 	Start      int       `json:"start"`
 	End        int       `json:"end"`
 	Subprogram int       `json:"subprogram"`
-	Reachable  *bool     `json:"reachable,omitempty"` // nil where facts were not asked
+	Reachable  *bool     `json:"reachable,omitempty"` // nil if facts were not computed
 	Verifier   string    `json:"verifier,omitempty"`
 	Death      string    `json:"death,omitempty"` // in which configurations no execution reaches it
 	Succs      []edgeDoc `json:"succs"`
@@ -72,7 +72,7 @@ type indirectDoc struct {
 	Same     *sameDoc `json:"same,omitempty"`
 }
 
-// sameDoc names the instructions whose lists of the same name are those that were left out.
+// sameDoc names the instructions that have the omitted lists of the same name.
 type sameDoc struct {
 	Exact  *int `json:"exact,omitempty"`
 	Proven *int `json:"proven,omitempty"`
@@ -109,7 +109,7 @@ func succDocOf(a *pipeline.Analysis, v verdictDoc, all bool) succDoc {
 	}
 }
 
-// indirectLists holds the lists of indirect jumps and calls, by what they are lists of.
+// indirectLists holds the lists of indirect jumps and calls, by field.
 type indirectLists struct {
 	all                          bool
 	exact, proven, reach, kernel *onceLists
@@ -144,7 +144,7 @@ func (l *indirectLists) doc(in *succ.Indirect) *indirectDoc {
 	return doc
 }
 
-// series returns n elements of an array, which are made when they are written.
+// series returns n elements of an array, which are computed when they are written.
 func series(n int, element func(i int) any) jsonstream.Series {
 	return func(yield func(any) bool) {
 		for i := range n {
@@ -173,7 +173,7 @@ func Subprograms(p *bytecode.Program) []Subprogram {
 	return out
 }
 
-// blockDocs returns what makes the JSON of each block.
+// blockDocs returns the function that makes the JSON of each block.
 func blockDocs(a *pipeline.Analysis, all bool) func(i int) any {
 	g := a.Graph
 	x, facts, lists := explain.New(a), a.Succ.Facts, newOnceLists(all)
@@ -191,7 +191,7 @@ func blockDocs(a *pipeline.Analysis, all bool) func(i int) any {
 	}
 }
 
-// diagnostics returns what the loader, the graph and the analysis found odd.
+// diagnostics returns the remarks of the loader, the graph and the analysis.
 func diagnostics(a *pipeline.Analysis) []string {
 	out := append([]string{}, a.Program.Diags...)
 	for _, p := range a.Graph.Problems {

@@ -10,8 +10,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg"
 )
 
-// sharedLists numbers lists of a program, equal ones alike: all jumps through a table have
-// the same targets, and a document of jumps times targets would be that large.
+// sharedLists numbers lists of a program, equal ones alike: all jumps through a table have the same
+// targets, and without sharing, a document would have the size of jumps times targets.
 type sharedLists struct {
 	seed maphash.Seed
 	ids  map[uint64][]int // by hash: candidates
@@ -45,8 +45,8 @@ func listID[T ~int | ~int32](l *sharedLists, list []T) int {
 	return len(l.all) - 1
 }
 
-// onceLists bounds what a document repeats: after some maxListed numbers a list that was
-// written before is left out, and the place that has it is named.
+// onceLists bounds repetition in a document: after some maxListed numbers, a list that was written
+// before is left out, and its place is named.
 type onceLists struct {
 	all    bool // repeat everything
 	lists  *sharedLists
@@ -56,8 +56,8 @@ type onceLists struct {
 
 func newOnceLists(all bool) *onceLists { return &onceLists{all: all, lists: newSharedLists()} }
 
-// listOnce returns a list that belongs to a place as JSON has it, or nil and the place
-// that has the same.
+// listOnce returns a list that belongs to a place in its JSON form, or nil and the place that has
+// the same list.
 func listOnce[T ~int | ~int32](o *onceLists, list []T, place int) (written []int, same *int) {
 	id := listID(o.lists, list)
 	if id == len(o.first) {
@@ -69,8 +69,7 @@ func listOnce[T ~int | ~int32](o *onceLists, list []T, place int) (written []int
 	return Ints(list), nil
 }
 
-// edges returns the JSON of a block's edges, or names another block that has several of
-// one kind to the same ones.
+// edges returns the JSON of a block's edges, or names another block with the same fan of one kind.
 func (o *onceLists) edges(edges []cfg.Edge, from cfg.BlockID) []edgeDoc {
 	out := []edgeDoc{}
 	for fan := range fans(edges) {
@@ -102,7 +101,7 @@ func fans(edges []cfg.Edge) iter.Seq[[]cfg.Edge] {
 	}
 }
 
-// blocksOf returns where edges go.
+// blocksOf returns the targets of edges.
 func blocksOf(edges []cfg.Edge) []cfg.BlockID {
 	out := make([]cfg.BlockID, len(edges))
 	for i, e := range edges {
@@ -111,8 +110,8 @@ func blocksOf(edges []cfg.Edge) []cfg.BlockID {
 	return out
 }
 
-// toldEdges writes fans of edges as text, where a program has many of them each once.
-type toldEdges struct {
+// printedEdges writes fans of edges as text; in a program with many of them, each only once.
+type printedEdges struct {
 	all    bool // list everything
 	lists  *sharedLists
 	first  []cfg.BlockID // of each list
@@ -121,7 +120,7 @@ type toldEdges struct {
 }
 
 // fan lists blocks that one block leads to, or names another that leads to the same.
-func (t *toldEdges) fan(to []cfg.BlockID, from cfg.BlockID) string {
+func (t *printedEdges) fan(to []cfg.BlockID, from cfg.BlockID) string {
 	if len(to) == 1 {
 		return to[0].String()
 	}

@@ -40,8 +40,7 @@ func xlatedText(w io.Writer, v *View) error {
 	return nil
 }
 
-// unpredicted returns the xlated slots whose code depends on what only the
-// kernel knows.
+// unpredicted returns the xlated slots whose code depends on information that only the kernel has.
 func unpredicted(a *pipeline.Analysis) map[bytecode.PC]bool {
 	m := make(map[bytecode.PC]bool, len(a.Rewrite.Unpredicted))
 	for _, pc := range a.Rewrite.Unpredicted {

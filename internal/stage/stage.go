@@ -4,7 +4,7 @@
 //	s := stage.All()["succ"]
 //	err := s.Text(os.Stdout, &stage.View{Program: a.Program, Analysis: a})
 //
-// The JSON is that of one program; docs/formats.md describes it. The package analyses nothing.
+// The JSON is for one program; docs/formats.md describes it. The package analyses nothing.
 package stage
 
 import (
@@ -26,7 +26,7 @@ type Stage struct {
 	JSON     func(v *View) (any, error)
 }
 
-// View is a program on its way to be printed.
+// View is a program to print.
 type View struct {
 	Program  *bytecode.Program
 	Analysis *pipeline.Analysis // nil for a stage that is not analysed
@@ -53,7 +53,7 @@ func All() map[string]Stage {
 	}
 }
 
-// Title prints the line that a program's text begins with.
+// Title prints the first line of a program's text.
 func Title(w io.Writer, p *bytecode.Program, more string) {
 	name := visible.Text(p.Name)
 	if p.Section != "" {

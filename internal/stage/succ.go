@@ -25,9 +25,9 @@ func succText(w io.Writer, v *View) error {
 	}
 	Title(w, v.Program, fmt.Sprintf(", %d of %s reachable%s, %s", count[cfg.Yes]+count[cfg.Maybe],
 		visible.Count(len(a.Graph.Blocks), "block"), perhaps, IndirectText(countOps(a))))
-	told := toldLists{all: v.All}
+	printed := printedLists{all: v.All}
 	for _, in := range a.Succ.Indirect {
-		targets := func(pcs []bytecode.PC) string { return told.text(pcs, in.PC) }
+		targets := func(pcs []bytecode.PC) string { return printed.text(pcs, in.PC) }
 		fmt.Fprintf(w, "  insn %d  %s %s  %s\n", in.PC, in.Op, in.Reg, in.Status)
 		if l, ok := v.Program.LineAt(in.PC); ok {
 			fmt.Fprintf(w, "    %s\n", SourceLine(l))
@@ -46,15 +46,15 @@ func succText(w io.Writer, v *View) error {
 			fmt.Fprintf(w, "    why     %s\n", visible.Text(in.Reason))
 		}
 	}
-	if told.left > 0 {
-		fmt.Fprintf(w, "  %s stand at another instruction (--all)\n", visible.Count(told.left, "list"))
+	if printed.left > 0 {
+		fmt.Fprintf(w, "  %s stand at another instruction (--all)\n", visible.Count(printed.left, "list"))
 	}
 	k, hazards := kernelVerdict(a)
 	mark := ""
 	if !a.Profile.Verified() {
 		mark = " (unverified)"
 	}
-	fmt.Fprintf(w, "  rules of %s%s: %s\n", k.Rules, mark, k.said())
+	fmt.Fprintf(w, "  rules of %s%s: %s\n", k.Rules, mark, k.text())
 	for _, h := range hazards {
 		fmt.Fprintf(w, "  %s: %s\n    path %s\n", h.Kind, visible.Text(h.Text), pathText(h.Path))
 	}
@@ -96,27 +96,26 @@ func targets(pcs []bytecode.PC) string {
 	return fmt.Sprintf("%s (%d)", b.String(), len(pcs))
 }
 
-// maxListed bounds the targets that a program's text repeats. After it, a list that was
-// printed before is referred to: every jump through a table has as many targets as it
-// has entries.
+// maxListed bounds the targets that a program's text repeats. After it, an earlier list is referred
+// to instead: every jump through a table has as many targets as the table has entries.
 const maxListed = 10_000
 
-// toldLists holds the lists of targets that were printed.
-type toldLists struct {
+// printedLists holds the lists of targets that were printed.
+type printedLists struct {
 	all    bool // list everything
 	listed int
-	left   int                       // lists that were not written again
-	at     map[*bytecode.PC]toldList // by first element: equal lists are one (succ.Indirect)
+	left   int                          // lists that were not written again
+	at     map[*bytecode.PC]printedList // by first element: equal lists are one (succ.Indirect)
 }
 
-// toldList is a list of an instruction.
-type toldList struct {
+// printedList is the list of an instruction.
+type printedList struct {
 	n  int
 	pc bytecode.PC
 }
 
 // text lists targets of an instruction, or names another that has the same.
-func (t *toldLists) text(pcs []bytecode.PC, pc bytecode.PC) string {
+func (t *printedLists) text(pcs []bytecode.PC, pc bytecode.PC) string {
 	if len(pcs) == 0 {
 		return targets(pcs)
 	}
@@ -126,16 +125,16 @@ func (t *toldLists) text(pcs []bytecode.PC, pc bytecode.PC) string {
 		t.left++
 		return fmt.Sprintf("as at insn %d (%d)", old.pc, old.n)
 	case t.at == nil:
-		t.at = map[*bytecode.PC]toldList{}
+		t.at = map[*bytecode.PC]printedList{}
 	}
 	if !ok {
-		t.at[&pcs[0]] = toldList{len(pcs), pc}
+		t.at[&pcs[0]] = printedList{len(pcs), pc}
 	}
 	t.listed += len(pcs)
 	return targets(pcs)
 }
 
-// sameAs is targets, or a word when the list is that of another line.
+// sameAs is targets, or a word if the list equals that of another line.
 func sameAs(pcs, other []bytecode.PC, word string, targets func([]bytecode.PC) string) string {
 	if len(pcs) != len(other) {
 		return targets(pcs)

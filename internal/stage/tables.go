@@ -44,7 +44,7 @@ type tablesDoc struct {
 	Head
 	Profile string     `json:"profile"`
 	Tables  []tableDoc `json:"tables"`
-	// Unknown says why places are unknown, Predicted what they rest on.
+	// Unknown says why places are unknown, Predicted on what they depend.
 	Unknown   string `json:"unknown,omitempty"`
 	Predicted string `json:"predicted,omitempty"`
 }
@@ -108,8 +108,8 @@ func entryAt(a *pipeline.Analysis, i int, pc bytecode.PC) entryDoc {
 	return e
 }
 
-// setPlace fills in what an entry has become. jitted is asked only for an entry
-// that is left in a program that could be compiled.
+// setPlace fills in the xlated and jitted place of an entry. jitted is called only for a remaining
+// entry of a program that could be compiled.
 func setPlace(e *entryDoc, a *pipeline.Analysis, xlated bytecode.PC, jitted func() int) {
 	x, off := int(xlated), 0
 	if xlated == jit.Deleted {

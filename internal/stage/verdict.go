@@ -10,8 +10,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ/hazard"
 )
 
-// kernelVerdict returns what the rules of the profile's kernel say of the program,
-// and what goes wrong with it on a kernel that accepts it.
+// kernelVerdict returns the verdict of the rules of the profile's kernel, and the hazards on a
+// kernel that accepts the program.
 func kernelVerdict(a *pipeline.Analysis) (verdictDoc, []hazard.Hazard) {
 	d := verdictDoc{Rules: a.Rules.Name, Verdict: "accept", Insn: -1}
 	r := a.Verdict()
@@ -26,8 +26,8 @@ func kernelVerdict(a *pipeline.Analysis) (verdictDoc, []hazard.Hazard) {
 	return d, hazard.Find(a.Program, a.Succ, a.Rewrite, a.Rules)
 }
 
-// said is the verdict as text. It never says "accepted": only a kernel can accept a program.
-func (d *verdictDoc) said() string {
+// text is the verdict as text. It never says "accepted": only a kernel can accept a program.
+func (d *verdictDoc) text() string {
 	if d.Message == "" {
 		return "not refused"
 	}

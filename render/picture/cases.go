@@ -15,10 +15,9 @@ import (
 // jump names an indirect jump and one of its targets.
 type jump struct{ from, to bytecode.PC }
 
-// caseLabels returns for each target of an indirect jump what selects it: the case
-// values in C, "4, 7–9", where the source and the code before the jump give them,
-// else the entries of the table in brackets, "[3, 6–8]". With several tables each
-// is named: "JT.0.0[0]; JT.0.1[4]".
+// caseLabels returns for each target of an indirect jump the label that selects it: the case values
+// in C, "4, 7–9", if the source and the code before the jump give them, else the entries of the
+// table in brackets, "[3, 6–8]". With several tables each is named: "JT.0.0[0]; JT.0.1[4]".
 func caseLabels(a *pipeline.Analysis) map[jump]string {
 	out := map[jump]string{}
 	for i := range a.Succ.Indirect {
@@ -62,8 +61,8 @@ func addAll(list []int, n int) []int {
 	return out
 }
 
-// tableBiases returns for each table what to add to an index for a case's value:
-// nil unless all jumps that use it agree.
+// tableBiases returns for each table the number to add to an index to get a case's value: nil
+// unless all jumps that use it agree.
 func tableBiases(a *pipeline.Analysis) []*int {
 	out := make([]*int, len(a.Program.Tables))
 	seen := make([]bool, len(out))
@@ -86,8 +85,8 @@ func tableBiases(a *pipeline.Analysis) []*int {
 	return out
 }
 
-// unselected returns edges that are never taken: from indirect jumps to targets that
-// only entries have which no execution selects.
+// unselected returns edges that are never taken: from indirect jumps to targets that only
+// unselected entries have.
 func unselected(a *pipeline.Analysis, labels map[jump]string) []render.Edge {
 	var out []render.Edge
 	for i := range a.Succ.Indirect {

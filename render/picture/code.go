@@ -21,7 +21,7 @@ func codeMarks(a *pipeline.Analysis) []render.ByteMark {
 		for off := fi.Offset + fi.Prologue; off < end; {
 			in, err := disasm.Scan(a.Image.Code[:end], off)
 			if err != nil {
-				break // constants, or code that verify objects to
+				break // constants, or code that verify reports
 			}
 			if in.IsNop() {
 				if n := len(out); n > 0 && out[n-1].Kind == render.BytesPadding && out[n-1].Offset+out[n-1].Len == off {

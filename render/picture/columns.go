@@ -12,9 +12,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
-// AddCode adds to the analysis's scene what its instructions become: the
-// instructions that the kernel hands to its JIT, each with its machine code. A page
-// shows them beside the source and the bytecode, and a strip in its pieces.
+// AddCode adds to the analysis's scene the code of its instructions: the instructions that the
+// kernel hands to its JIT, each with its machine code. A page shows them beside the source and the
+// bytecode, and a strip in its pieces.
 func AddCode(s *render.Scene, a *pipeline.Analysis) {
 	if a.Image == nil {
 		return
@@ -85,9 +85,9 @@ func (c *coder) piece(p layout.Piece) {
 	}
 }
 
-// insn returns the text of a rewritten instruction, which comes from an original one or,
-// below 0, from none. What is not rewritten says the same, but for what counts instructions
-// or names something.
+// insn returns the text of a rewritten instruction, which comes from an original one or, below 0,
+// from none. An instruction that is not rewritten has the same text, apart from distances and
+// names.
 func (c *coder) insn(x, original bytecode.PC) string {
 	in := c.a.Rewrite.Program.Insns[x]
 	if original >= 0 && in == c.a.Program.Insns[original] {
@@ -99,8 +99,8 @@ func (c *coder) insn(x, original bytecode.PC) string {
 	return c.text(c.named.Text(x))
 }
 
-// decoded returns the text of a machine instruction. The same bytes say the same, but for
-// jumps and addresses that the kernel puts in.
+// decoded returns the text of a machine instruction. The same bytes have the same text, apart from
+// jumps and addresses that the kernel fills in.
 func (c *coder) decoded(in *disasm.Insn, off int) string {
 	reloc := relocText(c.a, off, in.Len)
 	if _, jumps := in.Target(); jumps || reloc != "" {

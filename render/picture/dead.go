@@ -10,7 +10,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
 
-// maxDeadReasons bounds for how many blocks a reason is looked for.
+// maxDeadReasons bounds the blocks that get a reason.
 const maxDeadReasons = 500
 
 // deadReasons says why blocks are dead.
@@ -19,8 +19,8 @@ type deadReasons struct {
 	n int
 }
 
-// of returns why no execution reaches a block: first what is known of the value
-// that decides, "r2 in [0,9]", then where.
+// of returns why no execution reaches a block: first the value that decides, "r2 in [0,9]", then
+// the place.
 func (d *deadReasons) of(a *pipeline.Analysis, b cfg.BlockID) string {
 	const plain = "no execution reaches this block"
 	if d.n++; d.n > maxDeadReasons {
@@ -48,8 +48,8 @@ func (d *deadReasons) of(a *pipeline.Analysis, b cfg.BlockID) string {
 	return text
 }
 
-// valuesAt returns what the facts before a branch hold of its registers, if that is
-// one thing: "R2=9".
+// valuesAt returns the facts before a branch about its registers, if there is only one state:
+// "R2=9".
 func valuesAt(p *bytecode.Program, pc bytecode.PC, facts []string) string {
 	if len(facts) != 1 {
 		return ""

@@ -10,9 +10,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
-// AddDetails adds to each block of the analysis's scene what a page shows at a
-// click, the facts at its start, and the code of AddCode. It is apart from Scene
-// because it is most of the work and the bytes of a large page.
+// AddDetails adds to each block of the analysis's scene the details that a page shows at a click,
+// the facts at its start, and the code of AddCode. It is separate from Scene because it takes most
+// of the work and bytes of a large page.
 func AddDetails(s *render.Scene, a *pipeline.Analysis) {
 	AddCode(s, a)
 	s.Facts = &factTexts{Texts: a.Succ.Facts.Texts()}
@@ -48,9 +48,8 @@ func relocText(a *pipeline.Analysis, off, n int) string {
 	return "  # " + rs[i].Target
 }
 
-// AddCounts adds to each block of the analysis's scene how often it was
-// visited, from the visits of each slot: the most of its instructions. source
-// says what counted.
+// AddCounts adds to each block of the analysis's scene how often it was visited, from the visits of
+// each slot: the maximum over its instructions. source names the counter.
 func AddCounts(s *render.Scene, a *pipeline.Analysis, visits []uint64, source string) {
 	s.Counted = source
 	for i, b := range a.Graph.Blocks {

@@ -10,8 +10,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ/callgraph"
 )
 
-// maxUses is how many uses of maps a picture draws as lines; of more, each function
-// lists its maps.
+// maxUses is the maximum number of uses of maps that a picture draws as lines; with more, each
+// function lists its maps.
 const maxUses = 30
 
 // kindLooks are the looks of the kinds of edges.
@@ -59,7 +59,7 @@ type objectPicture struct {
 	g      *callgraph.Graph
 	d      *render.Diagram
 	at     []int // box of each node, -1 for none
-	asText bool  // uses of maps are words
+	asText bool  // uses of maps are text
 	jumps  map[use]bool
 }
 
@@ -69,8 +69,8 @@ type use struct {
 	name string
 }
 
-// hides reports whether there is no line for an edge: it is words, or a tail call through
-// the map says by itself that it uses it.
+// hides reports whether there is no line for an edge: it is text, or a tail call through the map
+// shows the use.
 func (o *objectPicture) hides(e *callgraph.Edge) bool {
 	return e.Kind == callgraph.Uses && (o.asText || o.jumps[use{e.From, o.g.Nodes[e.To].Name}])
 }

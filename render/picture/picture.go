@@ -5,8 +5,8 @@
 //	l, err := render.Place(scene, render.PlaceOptions{})
 //	svg := render.SVG(scene, l)
 //
-// It chooses words and marks; it does not analyse, and does not decide where
-// things go and how they look.
+// It chooses words and marks; it does not analyse, and decides neither the places of things nor
+// their looks.
 package picture
 
 import (
@@ -57,7 +57,7 @@ func noCode(a *pipeline.Analysis) string {
 	return "no machine code: " + a.ImageErr.Error()
 }
 
-// groups returns the blocks that read better as one box.
+// groups returns the groups of blocks that are clearer as one box.
 func groups(a *pipeline.Analysis, edges []render.Edge) []render.Group {
 	out := compareGroups(a, edges)
 	taken := map[int]bool{}
@@ -69,8 +69,7 @@ func groups(a *pipeline.Analysis, edges []render.Edge) []render.Group {
 	return append(out, roundGroups(a, taken)...)
 }
 
-// doubts says why the program is refused, and what keeps the picture from being
-// proven.
+// doubts says why the program is refused, and why the picture is not proven.
 func doubts(s *render.Scene, a *pipeline.Analysis) {
 	if v := a.Verdict(); !v.Accept {
 		s.Refused = "by " + a.Rules.Name + ": " + v.Message
@@ -102,7 +101,7 @@ func doubts(s *render.Scene, a *pipeline.Analysis) {
 	}
 }
 
-// subtitle is one line on where the program comes from and how large it is.
+// subtitle describes the origin and the size of the program in a line.
 func subtitle(a *pipeline.Analysis, input string) string {
 	parts := []string{input}
 	if a.Program.Section != "" {
@@ -374,8 +373,8 @@ func jumps(a *pipeline.Analysis, l *layout.Layout, edges []render.Edge) []render
 	return out
 }
 
-// endbrs returns the offsets of ENDBR64 instructions at function entries and in
-// front of instructions. Other bytes are not looked at: they may be constants.
+// endbrs returns the offsets of ENDBR64 instructions at function entries and in front of
+// instructions. Other bytes may be constants.
 func endbrs(a *pipeline.Analysis) []int {
 	img := a.Image
 	var out []int

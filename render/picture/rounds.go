@@ -10,7 +10,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
-// Rounds are at least so many, of at least so many blocks each.
+// Minimum numbers of rounds, and of blocks of a round.
 const (
 	minRounds      = 3
 	minRoundBlocks = 3

@@ -67,8 +67,8 @@ type compareTrees struct {
 	seen  []bool
 }
 
-// compare returns the comparison that a block ends with; alone asks for a block that
-// does nothing else and has one way in.
+// compare returns the comparison that a block ends with; alone requires that the block does nothing
+// else and has one way in.
 func (t *compareTrees) compare(b int, alone bool) (comparison, bool) {
 	blk := &t.a.Graph.Blocks[b]
 	in := t.a.Program.Insns[blk.Last]
@@ -213,7 +213,7 @@ func (t *compareTrees) grow(root int, c comparison) (blocks []int, labels map[in
 	return blocks, labels, len(to)
 }
 
-// spansText writes values as "3, 7–9", and "other" for what is left over.
+// spansText writes values as "3, 7–9", and "other" for the remaining ones.
 func spansText(list []span, c comparison) string {
 	slices.SortFunc(list, func(a, b span) int {
 		if a.lo < b.lo {

@@ -18,10 +18,10 @@ import (
 // maxWhy bounds how many mismatches a block lists.
 const maxWhy = 4
 
-// AddVerified adds what was proven of the analysis's image to its scene, in the
-// words of the proof, or a mark on each block and on the bytes that do not agree,
-// and the mismatches as text: edges that the kernel loses are among them. It is
-// apart from Scene because whoever draws decides whether the image is checked.
+// AddVerified adds what was proven of the analysis's image to its scene, in the words of the proof,
+// or a mark on each block and on the bytes that do not agree, and the mismatches as text: edges
+// that the kernel loses are among them. It is separate from Scene because the caller decides
+// whether the image is checked.
 func AddVerified(s *render.Scene, a *pipeline.Analysis, r *verify.Proof) {
 	if s.Image == nil {
 		return
@@ -52,7 +52,7 @@ func AddVerified(s *render.Scene, a *pipeline.Analysis, r *verify.Proof) {
 	sortMarks(s.Image)
 }
 
-// addChecked says what was found to agree.
+// addChecked adds a part that was found to agree.
 func addChecked(s *render.Scene, what string) {
 	if s.Checked != "" {
 		s.Checked += ", "
@@ -111,11 +111,10 @@ func AddSame(s *render.Scene, what string) {
 	}
 }
 
-// AddKernelCode compares the analysis's image with the bytes that a kernel made
-// of the same program, marks those that differ outside of relocation sites and
-// their blocks, and adds the texts that a comparison found to the mismatches.
-// Of code of another length only the place where the two part is marked: what
-// lies after has moved.
+// AddKernelCode compares the analysis's image with the bytes that a kernel made of the same
+// program, marks those that differ outside of relocation sites and their blocks, and adds the texts
+// that a comparison found to the mismatches. If the lengths differ, only the first difference is
+// marked, because the code after it has moved.
 func AddKernelCode(s *render.Scene, a *pipeline.Analysis, kernel []byte, texts ...string) {
 	if s.Image == nil {
 		return

@@ -10,18 +10,18 @@ import (
 	"math"
 )
 
-// rows is a picture for the standard library's encoder, which reads it row by row
-// from the top: each band is painted when its first pixel is wanted.
+// rows is a picture for the standard library's encoder, which reads it row by row from the top:
+// each band is painted when its first pixel is read.
 type rows struct {
 	p        *painter
 	w, h     int
 	band     int // rows of a band
 	top, n   int // the band that is painted
 	progress func(done, total int)
-	at       pixel // the last one asked for
+	at       pixel // the last one read
 }
 
-// pixel is a colour that is read before the next one is asked for.
+// pixel is a colour that is used before the next one is read.
 type pixel struct{ r, g, b uint8 }
 
 // RGBA implements color.Color.
@@ -38,8 +38,7 @@ func (m *rows) Bounds() image.Rectangle { return image.Rect(0, 0, m.w, m.h) }
 // Opaque tells the encoder that there is no alpha.
 func (*rows) Opaque() bool { return true }
 
-// At returns the colour of a pixel, till the next call. Rows must be asked for in
-// order.
+// At returns the colour of a pixel, valid until the next call. Rows must be read in order.
 func (m *rows) At(x, y int) color.Color {
 	if y >= m.top+m.n {
 		if m.progress != nil {

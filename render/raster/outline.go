@@ -18,8 +18,8 @@ type line struct {
 	closed bool
 }
 
-// flatness is how far a line may be from the curve that it stands for, in pixels
-// of the picture.
+// flatness is the maximum distance of a line from the curve that it stands for, in pixels of the
+// picture.
 const flatness = 0.1
 
 // flatten returns a path without curves. Scale is that of the picture, which
@@ -95,10 +95,10 @@ func curve(out []vec, p vec, a []vec, scale float64) []vec {
 
 func second(a, b, c vec) float64 { return snap(math.Hypot(a.X-2*b.X+c.X, a.Y-2*b.Y+c.Y)) }
 
-// snap rounds to a grid that is too fine to be seen, and so coarse that it takes
-// away the last bits of a sum. They differ between processors, some of which
-// multiply and add in one step, and would decide what is exactly in the middle of
-// two steps of the scan converter, as the middle of a curve often is.
+// snap rounds to a grid that is too fine to be seen, but coarse enough to remove the last bits of a
+// sum. These differ between processors, some of which multiply and add in one step, and would
+// decide the rounding of points exactly between two steps of the scan converter, as the middle of a
+// curve often is.
 func snap(x float64) float64 { return math.Round(x*(1<<20)) / (1 << 20) }
 
 // pen draws strokes as polygons, one for each line and one for each joint, which
@@ -191,8 +191,8 @@ func (p *pen) joint(a, b, c vec) {
 	p.emit(poly)
 }
 
-// dashes draws the dashes of a line. Those far from the band are passed over by
-// calculation: a long line has thousands.
+// dashes draws the dashes of a line. Those far from the band are skipped by calculation, because a
+// long line has thousands.
 func (p *pen) dashes(pts []vec, closed bool) {
 	total := 0.0
 	for _, d := range p.dash {
@@ -264,8 +264,7 @@ func (p *pen) visible(a, b vec, length float64) (from, to float64) {
 	return from, to
 }
 
-// phase says at a length into the dashes whether there is a dash, and how long it
-// goes on like that.
+// phase returns whether there is a dash at a length into the pattern, and how far that continues.
 func (p *pen) phase(at float64) (on bool, left float64) {
 	const tiny = 1e-6
 	on = true

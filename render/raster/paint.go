@@ -48,7 +48,7 @@ func newPainter(d *display.Drawing, scale float64, w int) *painter {
 	return p
 }
 
-// reach returns the rows that an item may touch, rather too many.
+// reach returns the rows that an item may touch, or more.
 func reach(it *display.Painted) [2]float64 {
 	if it.Text != nil {
 		size := it.Style.Size

@@ -8,9 +8,9 @@
 // them: memory does not grow with the picture's height. All sums over pixels are in
 // integers, so that the pixels are the same on every machine.
 //
-// Why not a library: those for Go that draw SVG know only part of what package
-// render writes, or bring dozens of modules along; one C library in wasm takes as
-// long to start as a picture to paint.
+// Why not a library: those for Go that draw SVG know only part of what package render writes, or
+// bring dozens of modules along; one C library in wasm takes as long to start as painting a
+// picture.
 package raster
 
 import (
@@ -58,7 +58,7 @@ type Options struct {
 	Progress func(done, total int)
 }
 
-// Stats says what is noteworthy of a picture.
+// Stats holds remarkable properties of a picture.
 type Stats struct {
 	W, H    int    // pixels
 	Missing []rune // characters drawn as frames with their numbers, each once

@@ -11,15 +11,14 @@ const (
 	unit = 1 << bits
 )
 
-// cell is what the edges of a shape do in one pixel: cover is the height that
-// they cross, area twice the area between them and the pixel's left side.
+// cell is the effect of a shape's edges on one pixel: cover is the height that they cross, area
+// twice the area between them and the pixel's left side.
 type cell struct{ x, cover, area int32 }
 
-// scan turns polygons into the coverage of the pixels of a band of rows, with
-// exact areas and in integers alone, so that every machine finds the same. It is
-// the method of FreeType's smooth rasterizer (David Turner), itself after libart
-// (Raph Levien): cells only where edges are, so that the cost goes with the length
-// of the outline.
+// scan turns polygons into the coverage of the pixels of a band of rows, with exact areas and only
+// in integers, so that every machine gets the same result. It is the method of FreeType's smooth
+// rasterizer (David Turner), itself after libart (Raph Levien): cells only where edges are, so that
+// the cost goes with the length of the outline.
 //
 // Coverage adds up: where polygons of one shape overlap it is cut off at 1, which
 // makes their union when all run the same way round, and holes where they do not.
@@ -95,7 +94,7 @@ func (s *scan) row(row int, x0, x1, dy int64) {
 	if x0 > x1 {
 		x0, x1 = x1, x0 // the area is the same
 	}
-	// What is left of the picture counts at its edge, what is right of it not.
+	// Parts left of the picture count at its edge, parts right of it do not.
 	limit := int64(s.width) << bits
 	if x1 <= 0 {
 		x0, x1 = 0, 0

@@ -35,8 +35,8 @@ func Width(t *display.Text) float64 {
 	return w
 }
 
-// run adds the letters of a run to the scan converter, strokes them when the
-// style asks for it, and returns where the next run begins.
+// run adds the letters of a run to the scan converter, strokes them if the style requires it, and
+// returns where the next run begins.
 func (p *painter) run(s *display.Style, text string, x, y float64) float64 {
 	if s.Stroke.On && s.Width > 0 && !s.Hidden {
 		pen := p.pen(s, func(poly []vec) { p.scan.polygon(p.fixed(poly)) })

@@ -9,7 +9,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
-// drawing is a graph on its way to the terminal.
+// drawing is a graph that is being drawn.
 type drawing struct {
 	w   *bufio.Writer
 	s   *render.Scene
@@ -72,7 +72,7 @@ func (d *drawing) prepare() {
 	d.labels()
 }
 
-// meet notes that a line has to do with a place.
+// meet records that a line ends at a place.
 func (d *drawing) meet(place, wire int) {
 	if at := d.at[place]; len(at) == 0 || at[len(at)-1] != wire {
 		d.at[place] = append(at, wire)
@@ -174,12 +174,12 @@ func (d *drawing) block(b int) {
 	}
 }
 
-// gutter makes the cells of the lanes of a row. At a place, lines come in and
-// leave; head is the character at the right then, 0 for the end of the line.
+// gutter makes the cells of the lanes of a row. At a place, lines come in and leave; head is the
+// character at the right, 0 for the end of the line.
 func (d *drawing) gutter(f, place int, head rune) {
 	n := d.lanes[f]
 	d.cells = d.cells[:0]
-	var joins uint32 // lanes of the lines that have to do with the place
+	var joins uint32 // lanes of the lines that end at the place
 	across := none
 	if place >= 0 {
 		for _, i := range d.at[place] {

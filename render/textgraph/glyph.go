@@ -9,7 +9,7 @@ type style uint8
 const (
 	none style = iota
 	taken
-	jump // goto, and all that has no sign of its own
+	jump // goto, and all kinds without a sign of their own
 	fan
 	dead
 	takenBack // back edges: heavy
@@ -69,7 +69,7 @@ const (
 // set is a set of characters.
 type set struct {
 	vertical, horizontal [styles]rune
-	// corners holds what has arms in two directions or more, by the weights of
+	// corner returns the character with arms in two or more directions, by the weights of
 	// its vertical and horizontal strokes.
 	corner func(a arms, v, h weight, crossing bool) rune
 
@@ -115,10 +115,10 @@ var boxes = [16][]rune{
 // boxOf is the place in boxes by the weights of vertical and horizontal strokes.
 var boxOf = [3][3]int{light: {0, 2, 5}, heavy: {1, 3, 1}, double: {4, 4, 6}}
 
-// boxCorner returns the character for arms in several directions. Where the line
-// of a fan branches to all sides that is ╬, whatever the weights, and nowhere else:
-// where two double strokes cross, the horizontal one is drawn light (╫). There is no
-// character for a heavy and a double stroke; the horizontal one gets light.
+// boxCorner returns the character for arms in several directions. It is ╬ where the line of a fan
+// branches to all sides, whatever the weights, and nowhere else: where two double strokes cross,
+// the horizontal one is drawn light (╫). There is no character for a heavy and a double stroke; the
+// horizontal one gets light.
 func boxCorner(a arms, v, h weight, crossing bool) rune {
 	if a == up|down|left|right && !crossing {
 		return '╬'

@@ -17,8 +17,8 @@ type wire struct {
 	lane   int // 0 is next to the blocks; -1: it is not drawn
 }
 
-// Places count what lies below each other: a block has the place 2b, its first row,
-// where lines come in, and 2b+1, the row of its last instruction, where they leave.
+// Places count positions from top to bottom: a block has the place 2b, its first row, where lines
+// enter, and 2b+1, the row of its last instruction, where they leave.
 func headOf(b int) int { return 2 * b }
 func tailOf(b int) int { return 2*b + 1 }
 
@@ -40,9 +40,8 @@ type bundle struct {
 	up    bool
 }
 
-// wires makes the lines of a scene, in the order of their first edges. Edges of an
-// indirect jump that are never taken are named in the text alone: they would be in
-// the way of the fan.
+// wires makes the lines of a scene, in the order of their first edges. Edges of an indirect jump
+// that are never taken are named only in the text, because they would obstruct the fan.
 func wires(s *render.Scene, out [][]int) []wire {
 	var ws []wire
 	joined := map[bundle]int{}
@@ -95,7 +94,7 @@ func giveLanes(ws []wire, places, most int) {
 	}
 }
 
-// laneTree knows which lanes are in use at each place: a segment tree of sets of
+// laneTree records which lanes are in use at each place: a segment tree of sets of
 // lanes. Without it the search would be quadratic in nested loops.
 type laneTree struct {
 	size int      // leaves, a power of two
@@ -145,7 +144,7 @@ func (t *laneTree) used(lo, hi int) uint32 {
 			out |= t.some[b]
 		}
 	}
-	// What is marked on a node above a piece of the range holds for it, too.
+	// A mark on a node above a piece of the range holds for the piece, too.
 	for l, r = l/2, r/2; l >= 1; l, r = l/2, r/2 {
 		out |= t.all[l] | t.all[r]
 	}

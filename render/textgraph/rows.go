@@ -95,7 +95,7 @@ func (d *drawing) head(b int) string {
 	if cases := d.cases[b]; cases != "" {
 		what := "case "
 		if strings.Contains(cases, "[") {
-			what = "entry " // of a table: what the C value is is not known
+			what = "entry " // of a table: the C value is not known
 		}
 		marks = append(marks, what+cases)
 	}
@@ -118,7 +118,7 @@ func (d *drawing) cameFrom(b int) []string {
 	return out
 }
 
-// leadsTo names the targets of a block, but those of a fan that is drawn.
+// leadsTo names the targets of a block, except those of a fan that is drawn.
 func (d *drawing) leadsTo(b int) []string {
 	var out []string
 	for _, i := range d.out[b] {
@@ -138,8 +138,7 @@ func (d *drawing) leadsTo(b int) []string {
 	return out
 }
 
-// kindWord says of an edge in text what its line would show, where the instruction
-// does not.
+// kindWord names the kind of an edge, which its line would show, unless the instruction shows it.
 func kindWord(e *render.Edge) string {
 	switch {
 	case e.Dead:
@@ -184,7 +183,7 @@ func (d *drawing) fit(s string, cols int) string {
 	return s
 }
 
-// plain returns the text in ASCII when that is asked for.
+// plain returns the text in ASCII if that is requested.
 func (d *drawing) plain(s string) string {
 	if !d.opt.ASCII {
 		return s

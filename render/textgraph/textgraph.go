@@ -13,17 +13,16 @@
 //	╰╌►┌ b2  3  exit
 //	   └    3  exit
 //
-// A line leaves its block leftwards at the instruction that jumps, runs up or down
-// in a lane of its own, and comes in with a head at the first row of its target.
-// Who follows it from its block comes to its target and no other block: edges share
-// a line only when they leave one block, as the fan of an indirect jump does, or
-// come to one block, from one side and in one style. Other lines cross, and both go
-// straight on. Falling through is an arrow between two blocks.
+// A line leaves its block leftwards at the instruction that jumps, runs up or down in a lane of its
+// own, and comes in with a head at the first row of its target. Following it from its block leads
+// to its target and no other block: edges share a line only when they leave one block, as the fan
+// of an indirect jump does, or come to one block, from one side and in one style. Other lines
+// cross, and both go straight on. Falling through is an arrow between two blocks.
 //
-// Lanes are given to short lines first, the nearest to the blocks, so that most
-// lines cross none. A line that finds no lane in the width is left out: the block
-// names its target, and the target names the block. The cost is linear in blocks,
-// lines and rows, but for a logarithm at the choice of lanes.
+// Lanes are given to short lines first, the nearest to the blocks, so that most lines cross none. A
+// line that finds no lane in the width is left out: the block names its target, and the target
+// names the block. The cost is linear in blocks, lines and rows, apart from a logarithm in the
+// choice of lanes.
 package textgraph
 
 import (
