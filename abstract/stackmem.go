@@ -328,7 +328,8 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 		f.fill(lo, lo+int64(acc.size), kind)
 	default:
 		if r.a.opt.Rules == Verifier {
-			r.a.f.usedQuirks.KeptZeros = f.weakSpills(lo, hi+int64(acc.size), kind, r.a.opt.Quirks.KeptZeros) || r.a.f.usedQuirks.KeptZeros
+			used := &r.a.f.usedQuirks.KeptZeros
+			*used = f.weakSpills(lo, hi+int64(acc.size), kind, r.a.opt.Quirks.KeptZeros) || *used
 			if kind == byteZero { // of a spilled number on a path that knows the offset: see weakSpills
 				kind = byteVague
 			}

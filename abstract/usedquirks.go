@@ -134,9 +134,10 @@ func (o *Options) noteDecision(newest scalar.Outcome, c scalar.Cond, is32 bool, 
 		return
 	}
 	if same || scalar.KernelCompare(c, is32, a, b) != newest {
-		*o.usedQuirks = o.usedQuirks.Or(Quirks{EqualByBits: true, OnlyConstants: true, NoLinkedSub: true, PerhapsLinkedSub: true,
-			NoSame:   true,
-			NoTrying: true})
+		*o.usedQuirks = o.usedQuirks.Or(Quirks{
+			EqualByBits: true, OnlyConstants: true, NoLinkedSub: true, PerhapsLinkedSub: true,
+			NoSame: true, NoTrying: true,
+		})
 		return
 	}
 	x, y := scalar.ConstAt(a, is32), scalar.ConstAt(b, is32)

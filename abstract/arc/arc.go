@@ -1,5 +1,5 @@
-// Package arc holds sets of words as arcs of the number circle: a first member
-// and how many steps follow it, wrapping past the largest word to 0.
+// Package arc represents sets of words as arcs of the number circle: a first member and how many
+// steps follow it, wrapping past the largest word to 0.
 //
 //	     0
 //	-5 __|__ 7         arc.SRange[uint64](-5, 7)
@@ -8,8 +8,8 @@
 //	 \_______/         signed it is the range [-5, 7].
 //	MIN   MAX
 //
-// One arc says what a pair of signed and unsigned ranges says, and more:
-// addition and subtraction are exact until an arc covers the circle.
+// One arc is at least as precise as a pair of signed and unsigned ranges: addition and subtraction
+// are exact until an arc covers the circle.
 //
 // The operations named for kernel rules have the kernel's results, bit for bit
 // (kernel/bpf/cnum.c, Linux 7.3, "circular numbers"); Meet, Join, Scale and

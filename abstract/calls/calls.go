@@ -1,16 +1,15 @@
-// Package calls says what a call of a helper or kernel function does to the memory
-// that it is given and what it returns, as Linux's prototypes have it.
+// Package calls describes, by Linux's prototypes, the effect of a call of a helper or kernel
+// function on the memory of its arguments, and its result.
 //
 //	p, ok := calls.Helper(112)                          // bpf_probe_read_user
 //	fmt.Println(ok, p.Args[0].Use, p.Args[0].Size)      // true write next
 //	q, ok := calls.Kfunc("bpf_iter_num_new")
 //	fmt.Println(ok, q.Args[0].Use, int(q.Args[0].Size)) // true write 8
 //
-// The tables are made by tools/callgen of the source and the BTF of a kernel,
-// which they name; go generate makes them again. What Linux writes as code and not
-// as a prototype (callbacks, refined results) is not here but where it is used.
-// What a program type may call is not known here, nor which kinds of pointer an
-// argument may be.
+// The tables are made by tools/callgen of the source and the BTF of a kernel, which they name; go
+// generate makes them again. Rules that Linux has as code and not in a prototype (callbacks,
+// refined results) are not here but at their uses. The package does not say which functions a
+// program type may call, nor which kinds of pointer an argument may be.
 package calls
 
 import (
@@ -20,11 +19,10 @@ import (
 
 //go:generate go -C ../../tools run ./callgen -source $LINUX -btf $LINUX_BTF -version 7.3.4
 
-// Use says what a call does through an argument.
+// Use is the effect of a call through an argument.
 type Use uint8
 
-// The uses. Memory that is neither the stack nor a map's value is none of the
-// program's.
+// The uses. Memory of the program is the stack and map values.
 const (
 	Nothing  Use = iota // a number, or a pointer to an object of the kernel
 	Read                // memory of the program is read
@@ -41,7 +39,7 @@ type Size int32
 // Sizes that are no number.
 const (
 	Unknown  Size = 0  // anything up to the end of the object
-	Next     Size = -1 // what the next argument says, at most
+	Next     Size = -1 // at most the number in the next argument
 	MapKey   Size = -2 // a key of the map in another argument
 	MapValue Size = -3 // a value of that map
 )
@@ -67,8 +65,8 @@ type Arg struct {
 	Size Size // when memory is read or written
 }
 
-// Result says what a call leaves in r0: one of the kinds below, with OrNull for a
-// pointer that may be null. The verifier takes one without it for not null.
+// Result is the result of a call in r0: one of the kinds below, with OrNull for a pointer that may
+// be null. The verifier assumes that other pointers are not null.
 type Result uint8
 
 // The results.
@@ -82,7 +80,7 @@ const (
 	TCPSocket               // pointer to struct bpf_tcp_sock
 	Trusted                 // pointer to a kernel object that is there, and no file
 	File                    // pointer to struct file that is there
-	RCU                     // pointer to one that is there while nobody waits
+	RCU                     // pointer to one that is there until the program sleeps
 	Faulty                  // pointer to a kernel object that may be gone: loads may fault
 	Object                  // pointer to memory or an object of the kernel or the program
 	Untrusted               // pointer that the verifier does not take for not null

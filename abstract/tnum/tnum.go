@@ -1,5 +1,4 @@
-// Package tnum holds tristate numbers: what is known of each bit of a 64-bit
-// word. A bit is 0, 1 or unknown.
+// Package tnum implements tristate numbers: each bit of a 64-bit word is 0, 1 or unknown.
 //
 //	t := tnum.T{Mask: 7}.Lsh(3)  // an index 0..7, scaled by 8
 //	t.Value, t.Mask              // 0, 0x38: a multiple of 8 up to 56
@@ -85,8 +84,8 @@ func (t T) Union(u T) T {
 	return T{Value: t.Value & u.Value &^ mask, Mask: mask}
 }
 
-// IsAligned reports whether every member is a multiple of size, a power of
-// two in bytes. This, not a range, is what the verifier proves alignment by.
+// IsAligned reports whether every member is a multiple of size, a power of two in bytes. The
+// verifier proves alignment by this, not by a range.
 func (t T) IsAligned(size uint64) bool {
 	return (t.Value|t.Mask)&(size-1) == 0
 }

@@ -3,12 +3,11 @@
 //
 //	echo 'digraph { a -> b }' | bpfcfg-dot -format plain
 //
-// It is a program of its own because the library it uses compiles 1.5 MB of
-// WebAssembly before main runs, keeps the result in a folder named go-graphviz
-// below $TMPDIR without checking whose it is, dies at start when that is
-// damaged, cannot be interrupted and leaks. So whoever starts it gives it a
-// private TMPDIR and a deadline, and checks the answer; package
-// render/dotengine does. One process makes one drawing.
+// It is a program of its own because the library it uses compiles 1.5 MB of WebAssembly before main
+// runs, keeps the result in a folder named go-graphviz below $TMPDIR without checking whose it is,
+// dies at start when that is damaged, cannot be interrupted and leaks. So the caller, package
+// render/dotengine, gives it a private TMPDIR and a deadline, and checks the answer. One process
+// makes one drawing.
 //
 // Exit status: 0 with an answer, 2 for wrong flags, 3 when there is none.
 package main

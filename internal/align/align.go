@@ -3,11 +3,10 @@
 //
 //	align.Pairs([]uint64{1, 2, 3}, []uint64{1, 9, 3}) // {0 0} {2 2}
 //
-// Elements are compared by their keys alone. The answer is not always the
-// longest common subsequence, whose price is quadratic; it is made of what is
-// alike at both ends and of elements that occur once on both sides, which people
-// find more natural, and costs O(n log n) for each of a bounded number of
-// levels.
+// Elements are compared by their keys alone. The result is not always the longest common
+// subsequence, whose cost is quadratic; it consists of equal elements at both ends and of elements
+// that occur once on both sides, which people find more natural, and costs O(n log n) for each of a
+// bounded number of levels.
 package align
 
 import (

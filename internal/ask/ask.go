@@ -1,5 +1,5 @@
-// Package ask starts a kernel of the user's, in QEMU or as user-mode Linux, asks
-// it what it makes of programs, and returns its answers as records.
+// Package ask starts a kernel of the user's, in QEMU or as user-mode Linux, lets it load programs,
+// and returns its answers as records.
 //
 //	a := ask.Asker{Machine: ask.Machine{VM: "vmlinuz"}}
 //	err := a.Run(ctx, work, func(r *record.Record) error { … })
@@ -38,8 +38,8 @@ const (
 	kindUML = "uml"
 )
 
-// ParseMachine splits "vm:IMAGE:OBJECT" or "uml:BINARY:OBJECT". A name that begins
-// with neither is no error: ok is false.
+// ParseMachine splits "vm:IMAGE:OBJECT" or "uml:BINARY:OBJECT". A name that begins with neither is
+// not an error: ok is false.
 func ParseMachine(name string) (m Machine, object string, ok bool, err error) {
 	kind, rest, _ := strings.Cut(name, ":")
 	if kind != kindVM && kind != kindUML {
@@ -126,7 +126,7 @@ func (a Asker) Run(ctx context.Context, work Work, emit func(*record.Record) err
 	}
 }
 
-// maxFailures is how often in a row a machine that said nothing is started again.
+// maxFailures is how often in a row a silent machine is started again.
 const maxFailures = 1
 
 // errEarly says that a machine stopped before it had begun with a program.

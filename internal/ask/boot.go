@@ -83,8 +83,8 @@ type session struct {
 	fatal   string
 }
 
-// watch reads the machine's lines until it ends, says nothing for too long, or
-// the context does.
+// watch reads the machine's lines until it ends or is silent for too long, or until the context
+// ends.
 func (s *session) watch(ctx context.Context, ended <-chan error) error {
 	t := time.NewTicker(tick)
 	defer t.Stop()
@@ -110,7 +110,7 @@ func (s *session) watch(ctx context.Context, ended <-chan error) error {
 	return nil
 }
 
-// read takes the messages that have arrived.
+// read handles the messages that have arrived.
 func (s *session) read() error {
 	for _, l := range s.lines {
 		messages, err := l.read()
@@ -127,7 +127,7 @@ func (s *session) read() error {
 	return nil
 }
 
-// message takes one message.
+// message handles one message.
 func (s *session) message(m *wire.Message) error {
 	switch {
 	case m.Kind == wire.Fatal:
@@ -160,7 +160,7 @@ func (s *session) pass(r *record.Record) error {
 	return nil
 }
 
-// judge says how a boot ended, and answers for a program that took the kernel down.
+// judge returns how a boot ended, and the answer for a program that crashed the kernel.
 func (s *session) judge(ctx context.Context, err error, stderr *tail) (int, error) {
 	console, _ := os.ReadFile(filepath.Join(s.dir, consoleName))
 	switch {
@@ -183,7 +183,7 @@ func (s *session) judge(ctx context.Context, err error, stderr *tail) (int, erro
 	return s.next, fmt.Errorf("%w; it last said: %s", errEarly, lastLine(console))
 }
 
-// program returns what runs the machine.
+// program returns the executable that runs the machine.
 func (s *session) program() string {
 	if s.Machine.UML != "" {
 		return s.Machine.UML
@@ -191,7 +191,7 @@ func (s *session) program() string {
 	return s.QEMU
 }
 
-// crash answers for the program that the guest was working on.
+// crash makes the answer for the program that the guest was working on.
 func (s *session) crash(console []byte) (int, error) {
 	item := s.work.Items[s.pending]
 	job := &record.Job{Name: item.Name}
@@ -264,8 +264,8 @@ func (t *tail) text() string {
 	return lastLine(t.b)
 }
 
-// lastLine returns the line of a console that says why it ended: that of a panic,
-// or the last one.
+// lastLine returns the line of a console with the reason for its end: that of a panic, or the last
+// one.
 func lastLine(console []byte) string {
 	last := "nothing"
 	for l := range strings.Lines(string(console)) {
@@ -286,7 +286,7 @@ func lastLines(console []byte) string {
 	return strings.ReplaceAll(strings.Join(l[max(0, len(l)-most):], "\n"), "\r", "")
 }
 
-// command returns what starts the machine, and the files that it sends messages to.
+// command returns the command that starts the machine, and the files to which it sends messages.
 func (b *boots) command(ctx context.Context, first int) (*exec.Cmd, []string, error) {
 	for _, name := range []string{outName, serialName} {
 		if err := os.RemoveAll(filepath.Join(b.dir, name)); err != nil {

@@ -29,8 +29,8 @@ type boots struct {
 // typesFile holds Asker.Types in the guest.
 const typesFile = "types.btf"
 
-// prepare finds everything that is needed, so that what is missing is said before
-// anything is started.
+// prepare finds everything that is needed, so that missing things are reported before anything is
+// started.
 func (a *Asker) prepare(work Work) (*boots, error) {
 	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
 		return nil, errors.New("this requires Linux on x86-64, because bpfcfg itself is the guest's init process")
@@ -53,7 +53,7 @@ func (a *Asker) prepare(work Work) (*boots, error) {
 // remove removes the directory.
 func (b *boots) remove() { os.RemoveAll(b.dir) }
 
-// check looks at the kernel and at what runs it.
+// check checks the kernel and the executable that runs it.
 func (a *Asker) check() error {
 	head, err := headOf(a.Machine.Path())
 	if err != nil {
@@ -102,7 +102,7 @@ func headOf(path string) ([]byte, error) {
 	return head[:n], nil
 }
 
-// systemError returns what the system says, without the name of the file.
+// systemError returns the system's message, without the name of the file.
 func systemError(err error) error {
 	var p *os.PathError
 	if errors.As(err, &p) {

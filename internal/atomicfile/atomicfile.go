@@ -1,5 +1,5 @@
-// Package atomicfile writes whole files: a reader sees the old content or the
-// new, never a part.
+// Package atomicfile writes whole files: a reader sees the old content or the new one, never a
+// part.
 //
 //	var files atomicfile.Files
 //	err := files.Write("cfg.svg", svg)
@@ -57,15 +57,15 @@ func (f *Files) Write(path string, data []byte) error {
 	})
 }
 
-// WriteFunc is Write for content that content writes piece by piece, in large
-// pieces best. Its error is returned like one of the system.
+// WriteFunc is Write for content that content writes piece by piece, preferably in large pieces.
+// Its error is returned like one of the system.
 func (f *Files) WriteFunc(path string, content func(io.Writer) error) error {
 	mode, err := checkTarget(path)
 	if err != nil {
 		return err
 	}
 	if err := f.replace(path, mode, content); err != nil {
-		// The system names the temporary file, which says nothing to a reader.
+		// The system names the temporary file, which means nothing to a user.
 		var p *fs.PathError
 		var l *os.LinkError
 		switch {
@@ -79,9 +79,8 @@ func (f *Files) WriteFunc(path string, content func(io.Writer) error) error {
 	return nil
 }
 
-// Stop removes the temporary files that exist and lets no file be replaced any
-// more. It does not wait for what Write may be doing: a slow disk does not hold
-// up the end of the process.
+// Stop removes the temporary files that exist and lets no file be replaced any more. It does not
+// wait for a running Write: a slow disk does not delay the end of the process.
 func (f *Files) Stop() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -22,11 +22,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
-// Bias returns what to add to the index of a table's entry to get the C value
-// of its case. It is known where the jump and what is subtracted from the switched
-// value both come from a line with a switch over a plain expression, and the lines
-// of the targets name no other cases: arithmetic in the source looks the same in
-// the code.
+// Bias returns the number to add to the index of a table's entry to get the C value of its case. It
+// is known if the jump and the subtraction from the switched value both come from a line with a
+// switch over a plain expression, and the lines of the targets name no other cases: arithmetic in
+// the source looks the same in the code.
 func Bias(a *pipeline.Analysis, in *succ.Indirect) (int, bool) {
 	if len(in.Tables) != 1 || in.Tables[0].Table < 0 || in.Tables[0].Table >= len(a.Program.Tables) {
 		return 0, false
@@ -73,7 +72,7 @@ func indexBias(a *pipeline.Analysis, in *succ.Indirect, line bytecode.Line) (int
 		}
 		preds := a.Graph.PredIDs(b)
 		if len(preds) != 1 || !a.Graph.Local(a.Graph.Edges()[preds[0]]) {
-			// An argument is what it was; where ways meet, each may have subtracted its own.
+			// An argument is unchanged; where paths meet, each may have subtracted its own number.
 			entry := a.Graph.Entry(blk.Sub) == b && len(preds) == 0
 			return t.bias, t.indexed && (entry || t.onlySums())
 		}
@@ -127,7 +126,7 @@ type tracer struct {
 	indexed bool          // reg holds an index
 	bias    int
 	steps   int
-	passed  []bytecode.PC // instructions that were gone back over
+	passed  []bytecode.PC // instructions that were passed backwards
 }
 
 // step goes back over an instruction, and reports whether the value is found.
@@ -155,7 +154,7 @@ func (t *tracer) step(pc bytecode.PC) (done bool) {
 	}
 	if class == asm.LdXClass {
 		if t.loaded || t.sum || in.Size() != asm.DWord {
-			t.indexed = t.indexed && in.Src != bytecode.R10 // what was spilled is not followed
+			t.indexed = t.indexed && in.Src != bytecode.R10 // spilled values are not followed
 			return true
 		}
 		t.loaded, t.reg = true, in.Src
@@ -187,8 +186,8 @@ func (t *tracer) alu(pc bytecode.PC, in bytecode.Insn) (done bool) {
 		}
 		return true
 	default:
-		// Other arithmetic is the source's own: the value begins here. Of a sum with a
-		// register it is not known whose it is.
+		// Other arithmetic is the source's own: the value begins here. The origin of a sum with a
+		// register is not known.
 		t.indexed = t.indexed && op != asm.Add && op != asm.Sub
 		return true
 	}
@@ -200,9 +199,9 @@ var caseWord = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`\bcase\s+(-?(?:0[xX][0-9a-fA-F]+|[0-9]+))\s*:`)
 })
 
-// casesAgree reports whether the lines that the targets begin with, where they name
-// cases, name those of the entries that lead there. A compiler that joins code gives
-// a few targets another's line.
+// casesAgree reports whether the lines that the targets begin with, where they name cases, name
+// those of the entries that lead there. A compiler that merges code gives a few targets the line of
+// another.
 func casesAgree(p *bytecode.Program, u *succ.TableUse, bias int) bool {
 	values := map[bytecode.PC][]int{}
 	for _, i := range u.Selected {

@@ -13,11 +13,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
-// Asked is pipeline.Run for a program whose result in a kernel is known: the
-// graph is that of the source, the rewritten program and the machine code are the
-// kernel's, and the line records say which instruction went where. res compares the
-// kernel's code with ours; as for Compiled, the image is known if ours is the same,
-// or at least as long.
+// Asked is pipeline.Run for a program whose result in a kernel is known: the graph is that of the
+// source, the rewritten program and the machine code are the kernel's, and the line records give
+// the new place of each instruction. res compares the kernel's code with ours; as for Compiled, the
+// image is known if ours is the same, or at least as long.
 func Asked(p *bytecode.Program, told *record.Result, res *replay.Result) (*pipeline.Analysis, error) {
 	if res.Program == nil || res.Image == nil {
 		return withoutImage(p, told, res)
@@ -55,8 +54,8 @@ func withoutImage(p *bytecode.Program, told *record.Result, res *replay.Result) 
 	return a, nil
 }
 
-// Without returns the analysis of a program up to its targets; nothing after them
-// is known, for the reason given.
+// Without returns the analysis of a program up to its targets; nothing after them is known, for the
+// given reason.
 func Without(p *bytecode.Program, prof jit.Profile, why error) (*pipeline.Analysis, error) {
 	set := rules.Of(prof.Kernel())
 	r, err := set.Resolve(p)

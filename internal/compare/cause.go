@@ -10,13 +10,11 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/x86/disasm"
 )
 
-// Parting names the first x86 instruction that is another one in a kernel's
-// code than in ours, in words with both sides; empty when there is none. The
-// first byte that differs is often that of a jump over it, whose distance is
-// only a consequence. So the two streams of instructions are read side by side:
-// distances and lengths of jumps are no difference, everything else is, and
-// after a jump of another length, where offsets have moved, the kind of
-// instruction alone counts.
+// Parting describes the first x86 instruction that differs between a kernel's code and ours, with
+// both sides; empty if there is none. The first byte that differs is often that of a jump over it,
+// whose distance is only a consequence. So the two streams of instructions are read side by side:
+// distances and lengths of jumps are no difference, everything else is, and after a jump of another
+// length, where offsets have moved, the kind of instruction alone counts.
 func Parting(p *jit.Program, img *jit.Image, theirs []byte) string {
 	ours, kernel := masked(img, theirs)
 	moved := false

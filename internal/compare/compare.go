@@ -35,10 +35,9 @@ type Outcome struct {
 	Detail string // both sides of the first difference, or what was compared
 }
 
-// Predicted compares what was predicted from the source of a program with what a
-// kernel made of it: the rewritten program as the kernel dumps it, the machine
-// code outside relocation sites, and the instruction arrays. Where the Analysis
-// itself says that a prediction is incomplete, nothing is compared.
+// Predicted compares predictions from the source of a program with a kernel's results: the
+// rewritten program as the kernel dumps it, the machine code outside relocation sites, and the
+// instruction arrays. A prediction that the Analysis marks as incomplete is not compared.
 func Predicted(a *pipeline.Analysis, o *Observed) []Outcome {
 	if a.RewriteErr != nil {
 		return []Outcome{{What: "rewriting", Detail: a.RewriteErr.Error()}}
@@ -78,7 +77,7 @@ func compareXlated(a *pipeline.Analysis, o *Observed) Outcome {
 	return out
 }
 
-// firstOther says where two programs of different length part.
+// firstOther describes the first difference of two programs of different length.
 func firstOther(d rewrite.Dumped, real []bytecode.Insn) string {
 	for i := range min(len(d.Insns), len(real)) {
 		x, y := d.Insns[i], real[i]
@@ -130,8 +129,8 @@ func compareCode(a *pipeline.Analysis, o *Observed) Outcome {
 	return out
 }
 
-// withTargets returns the analysis with direct tail calls as the kernel's code has them:
-// of an array with a program in that place, or without. That is the array's to say.
+// withTargets returns the analysis with direct tail calls as in the kernel's code: with a program
+// in that element of the array, or without. That depends on the array.
 func withTargets(a *pipeline.Analysis, code []byte) *pipeline.Analysis {
 	p := *a.Rewrite.Program
 	p.TailCalls = slices.Clone(p.TailCalls)
@@ -160,8 +159,8 @@ func withTargets(a *pipeline.Analysis, code []byte) *pipeline.Analysis {
 	return &b
 }
 
-// shown returns how much of the predicted code kernels show: functions that the
-// verifier appends are left out.
+// shown returns the length of the predicted code that kernels show: functions that the verifier
+// appends are left out.
 func shown(a *pipeline.Analysis) int {
 	n := 0
 	for i, f := range a.Image.Funcs {
@@ -210,12 +209,11 @@ func entryText(xlated, jitted uint32) string {
 	return fmt.Sprintf("slot %d at +%#x", xlated, jitted)
 }
 
-// WithKept returns the analysis again with the kernel's word on dead code: kept
-// reports for each source slot whether the kernel has kept it. It also returns
-// the slots about which the kernel's verifier and the analysis disagree. The
-// analysis decides by the rules of the profile's kernel where package rules has
-// them, else by those of Linux 7.3; older verifiers know less of some operations,
-// and keep code that newer ones remove.
+// WithKept repeats the analysis with the kernel's own result about dead code: kept reports for each
+// source slot whether the kernel has kept it. It also returns the slots about which the kernel's
+// verifier and the analysis disagree. The analysis decides by the rules of the profile's kernel
+// where package rules has them, else by those of Linux 7.3; older verifiers know less of some
+// operations, and keep code that newer ones remove.
 func WithKept(a *pipeline.Analysis, kept []bool, opt rewrite.Options) (*pipeline.Analysis, []bytecode.PC, error) {
 	if a.RewriteErr != nil || len(kept) != len(a.Program.Insns) {
 		return a, nil, a.RewriteErr
@@ -223,7 +221,7 @@ func WithKept(a *pipeline.Analysis, kept []bool, opt rewrite.Options) (*pipeline
 	facts := pipeline.Facts(a.Program, a.Succ)
 	var other []bytecode.PC
 	for pc := bytecode.PC(0); pc < a.Program.Len(); pc += a.Program.Insns[pc].Slots() {
-		// What was seen and removed all the same, a no-op, has left no trace.
+		// A no-op that was seen and removed has left no trace.
 		seen := cfg.TruthOf(kept[pc])
 		if a.Rewrite.Xlated[pc] == jit.Deleted {
 			seen = seen.Or(facts.Seen[pc])

@@ -4,9 +4,9 @@
 //	s, err := config.Parse("CFG.flags[2]=1")        // or "limit=?" for any value
 //	found, err := s.Apply(program, config.TypesOf(object))
 //
-// Names are those of C: members and elements go by the object's types (BTF), numbers
-// may be names of an enumeration. The package changes values, or forgets them; what
-// follows from that it leaves to the analysis.
+// Names are those of C: members and elements go by the object's types (BTF), numbers may be names
+// of an enumeration. The package changes values, or makes them unknown; the analysis finds the
+// consequences.
 package config
 
 import (
@@ -83,8 +83,8 @@ func New(name, value string) (*Setting, error) {
 	return s, nil
 }
 
-// in finds the variable in a map, and the steps from it to what is set. The symbol of
-// a variable of a function is FUNCTION.NAME, so the longest name counts.
+// in finds the variable in a map, and the steps from it to the part that is set. The symbol of a
+// variable of a function is FUNCTION.NAME, so the longest name counts.
 func (s *Setting) in(m *bytecode.Map) (d bytecode.DataSymbol, path []step, ok bool) {
 	name := s.path[0].name
 	for n := 1; ; n++ {
@@ -151,8 +151,8 @@ func (s *Setting) Apply(p *bytecode.Program, t *Types) (found bool, err error) {
 	return true, nil
 }
 
-// resize gives a map of the program its number of entries, and reports whether that is
-// what the setting asks for: MAP.max_entries=N. Loaders set it before they create maps.
+// resize gives a map of the program its number of entries, and reports whether the setting has the
+// form MAP.max_entries=N. Loaders set it before they create maps.
 func (s *Setting) resize(p *bytecode.Program) (found bool, err error) {
 	if len(s.path) != 2 || s.path[1].name != "max_entries" {
 		return false, nil
@@ -186,7 +186,7 @@ func forget(list []bytecode.DataSymbol, d bytecode.DataSymbol) []bytecode.DataSy
 	return out
 }
 
-// know takes a range out of a list of unknown ones.
+// know removes a range from a list of unknown ones.
 func know(list []bytecode.DataSymbol, off, size int64) []bytecode.DataSymbol {
 	var out []bytecode.DataSymbol
 	for _, u := range list {
@@ -273,7 +273,7 @@ func number(text string) (v uint64, negative, ok bool) {
 	return uint64(n), err == nil, err == nil
 }
 
-// btfErr says why an object has no types.
+// btfErr describes why an object has no types.
 func btfErr(err error) string {
 	if errors.Is(err, btf.ErrNotFound) {
 		return "the object has no types (BTF)"

@@ -95,14 +95,14 @@ func (t *Types) variable(section, name string) *btf.Var {
 type walker struct {
 	part     part
 	s        *Setting
-	said     string // the way so far, as C writes it
+	said     string // the path so far, in C syntax
 	volatile bool
 }
 
 // maxQualifiers bounds typedefs and qualifiers of one type.
 const maxQualifiers = 64
 
-// plain takes typedefs and qualifiers off the type, and notes a volatile.
+// plain removes typedefs and qualifiers from the type, and records a volatile.
 func (w *walker) plain() {
 	for range maxQualifiers {
 		switch t := w.part.typ.(type) {

@@ -69,7 +69,7 @@ type Action func(path string, l *golden.File, lines LineOf) (Result, error)
 // LineOf returns the C line of a block.
 type LineOf func(cfg.BlockID) (bytecode.Line, bool)
 
-// Do analyses the program and hands its layout to the action.
+// Do analyses the program and passes its layout to the action.
 func (j *Job) Do(programs *Cache, act Action) (Result, error) {
 	p, err := programs.program(j)
 	if err != nil {
@@ -157,8 +157,8 @@ func update(dir string, write func(string, []byte) error, path string, l *golden
 	return r, nil
 }
 
-// makeDirs makes the directory of an object's files. What is there below root
-// must be directories, not links to somewhere else.
+// makeDirs makes the directory of an object's files. Existing parts below root must be directories,
+// not links.
 func makeDirs(root, dir string) error {
 	if err := os.MkdirAll(root, 0o777); err != nil {
 		return err

@@ -36,7 +36,7 @@ type Job struct {
 
 	input string            // what Open takes
 	index int               // of the program there
-	kept  *bytecode.Program // of an input that can be read but once
+	kept  *bytecode.Program // of an input that can be read only once
 }
 
 // Cache opens the inputs of jobs again, and keeps the last one. Several jobs may use
@@ -185,8 +185,7 @@ func called(p *bytecode.Program, name string) *bytecode.Program {
 	return &out
 }
 
-// gone reports whether an object does not exist any more and would be among the
-// inputs if it did.
+// gone reports whether an object no longer exists and would be among the inputs if it did.
 func (p *Plan) gone(path string) bool {
 	inside := slices.ContainsFunc(p.mirrors, func(dir string) bool {
 		return path == dir || strings.HasPrefix(path, dir+"/") || dir == "." && !p.root.Outside(path)
@@ -198,9 +197,9 @@ func (p *Plan) gone(path string) bool {
 	return !there
 }
 
-// Stale returns the golden files whose programs are gone: those of objects that
-// were given whole, and of objects that do not exist any more below a directory
-// that was given. Files that are no layout are left alone.
+// Stale returns the golden files whose programs no longer exist: those of objects that were given
+// whole, and of objects that no longer exist below a given directory. Files that are not layouts
+// are left alone.
 func (p *Plan) Stale() ([]string, error) {
 	var out []string
 	err := filepath.WalkDir(p.dir, func(path string, d fs.DirEntry, err error) error {

@@ -1,15 +1,14 @@
-// Package host derives the profile of the running machine: everything that
-// decides the code of its JIT and is not in a program.
+// Package host derives the profile of the running machine: everything outside of the program that
+// determines the code of its JIT.
 //
 //	r, err := host.Derive(live.NewKernel())
 //	fmt.Println(r.Profile.ReturnThunk)      // srso_return_thunk
 //	for _, f := range r.Findings { … }      // return_thunk: probed, read in compiled code
 //
-// What is known comes from four places, each better than the one before it:
-// the built-in profile for the kernel's version (assumed), the files in which
-// the kernel describes its machine, its build options and types, and code that
-// it compiled: tiny programs that are loaded, read and unloaded again at once,
-// where the caller may do that. Nothing is attached and nothing changed.
+// The values come from four sources, each better than the one before it: the built-in profile for
+// the kernel's version (assumed), the files in which the kernel describes its machine, its build
+// options and types, and code that it compiled: tiny programs that are loaded, read and unloaded
+// again at once, where the caller may do that. Nothing is attached and nothing changed.
 //
 // A value without a source stays as assumed, and the findings mark it.
 package host
@@ -44,7 +43,7 @@ const (
 type Finding struct {
 	Member string // JSON name of the profile's member
 	From   string // Assumed, File, Config, Types or Probed
-	Why    string // what was looked at
+	Why    string // the evidence
 }
 
 // Result is the profile of the running machine.
@@ -52,17 +51,17 @@ type Result struct {
 	Profile  jit.Profile
 	Base     string    // name of the built-in profile, with options, that it began with
 	Findings []Finding // the last one for each member, in a fixed order
-	Notes    []string  // what could not be looked at, and why
+	Notes    []string  // sources that could not be read, and why
 }
 
 // Name is the name of the running machine's profile.
 const Name = "host"
 
-// ErrMachine is returned when the running machine is none that profiles exist for.
+// ErrMachine is returned when the running machine is not one that profiles exist for.
 var ErrMachine = errors.New("no profile of this machine: profiles are for Linux on x86-64")
 
 // Derive returns the profile of the running machine. It loads programs if the
-// caller may; see Result.Findings for what came of it.
+// caller may; Result.Findings has the results.
 func Derive(k *live.Kernel) (*Result, error) { return derive("/", k, true) }
 
 // derive is Derive with the files below root, and with or without probes.
@@ -104,14 +103,14 @@ type deriver struct {
 	from map[string]Finding
 }
 
-// found notes where members come from.
+// found records the source of members.
 func (d *deriver) found(from, why string, members ...string) {
 	for _, m := range members {
 		d.from[m] = Finding{m, from, why}
 	}
 }
 
-// note says what could not be looked at.
+// note records a source that could not be read.
 func (d *deriver) note(format string, args ...any) {
 	d.r.Notes = append(d.r.Notes, fmt.Sprintf(format, args...))
 }
@@ -122,8 +121,8 @@ func (d *deriver) read(path string) string {
 	return string(b)
 }
 
-// base takes the built-in profile for the kernel's version, or the newest one
-// before it, with the mitigations that the kernel says are on.
+// base takes the built-in profile for the kernel's version, or the newest one before it, with the
+// mitigations that the kernel reports.
 func (d *deriver) base() error {
 	release := strings.TrimSpace(d.read("proc/sys/kernel/osrelease"))
 	version, err := kernel.Parse(release)

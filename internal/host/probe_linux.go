@@ -53,7 +53,7 @@ func (p *prober) compiled(insns ...bytecode.Insn) (*sysbpf.Prog, error) {
 	return info, err
 }
 
-// system is what probes ask for. Tests have one that is no kernel.
+// system is the interface of probes to a kernel; tests have one without a kernel.
 type system interface {
 	compile(insns []bytecode.Insn) (*sysbpf.Prog, error) // of type socket filter
 	newMap(m *sysbpf.Map) (fd sysbpf.FD, err error)      // closed by closeMap
@@ -172,15 +172,15 @@ func (p *prober) returns() bool {
 	return true
 }
 
-// target returns what a jump or call with a 32-bit distance leads to whose end
-// is at an offset in the code.
+// target returns the target of the jump or call with a 32-bit distance that ends at an offset in
+// the code.
 func (p *prober) target(info *sysbpf.Prog, end int) string {
 	rel := int32(binary.LittleEndian.Uint32(info.Code[end-4:]))
 	name, _ := p.k.symbol(info.Ksyms[0] + uint64(end) + uint64(int64(rel)))
 	return strings.TrimPrefix(name, "__pi_")
 }
 
-// returnThunk takes over the symbol that functions return through.
+// returnThunk records the symbol through which functions return.
 func (p *prober) returnThunk(name string) {
 	if name == "" {
 		p.d.note("functions return through a thunk of unknown name: /proc/kallsyms shows no addresses")
@@ -223,7 +223,7 @@ func (p *prober) tailCall() error {
 	return nil
 }
 
-// indirect takes over the form of the indirect jump at an offset.
+// indirect records the form of the indirect jump at an offset.
 func (p *prober) indirect(info *sysbpf.Prog, at int) {
 	code := info.Code[at:]
 	form := ""
@@ -262,8 +262,8 @@ func (p *prober) shift() error {
 	return nil
 }
 
-// percpu probes for the address of the per-CPU offset, in the code that takes
-// the place of bpf_get_smp_processor_id: add rax, gs:[address].
+// percpu probes for the address of the per-CPU offset, in the code that replaces
+// bpf_get_smp_processor_id: add rax, gs:[address].
 func (p *prober) percpu() error {
 	const smpProcessorID = 8
 	info, err := p.compiled(call(smpProcessorID), exit)
@@ -279,8 +279,8 @@ func (p *prober) percpu() error {
 	return nil
 }
 
-// lookup probes for where an array's values begin: what the verifier makes of a
-// lookup adds that to the map's address.
+// lookup probes for the offset of an array's values: the verifier's replacement of a lookup adds it
+// to the map's address.
 func (p *prober) lookup() error {
 	fd, err := p.k.newMap(&sysbpf.Map{Type: record.MapArray, KeySize: 4, ValueSize: 8, MaxEntries: 2,
 		Name: "bpfcfg_probe"})
@@ -332,8 +332,8 @@ func (p *prober) constant() error {
 	return nil
 }
 
-// hidden probes for the number of the hidden register, which the guard in front
-// of a signed remainder uses. It moved when stack arguments took its number.
+// hidden probes for the number of the hidden register, which the guard before a signed remainder
+// uses. It moved when stack arguments took its number.
 func (p *prober) hidden() error {
 	info, err := p.compiled(move(0, 7), move(1, 3), bytecode.Insn{Code: 0x9f, Dst: 0, Src: 1, Off: 1}, exit)
 	if err != nil {

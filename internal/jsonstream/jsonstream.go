@@ -1,6 +1,6 @@
-// Package jsonstream writes JSON without holding the document: what encoding/json
-// makes of the same value, indented by one blank, goes to the writer piece by piece. An
-// array may be a Series, whose elements are made while they are written.
+// Package jsonstream writes JSON without holding the document: it writes the output of
+// encoding/json for the same value, indented by one blank, piece by piece. An array may be a
+// Series, whose elements are made while they are written.
 //
 //	err := jsonstream.Write(os.Stdout, struct {
 //		Blocks jsonstream.Series `json:"blocks"`
@@ -62,7 +62,7 @@ func (s *stream) line() {
 	}
 }
 
-// list writes what is between two brackets: each calls item before each element.
+// list writes the contents of two brackets: each calls item before each element.
 func (s *stream) list(open, end string, each func(item func())) {
 	s.raw(open)
 	s.depth++
@@ -205,7 +205,7 @@ type field struct {
 	omitEmpty bool
 }
 
-// indirect returns what a pointer's type points to.
+// indirect returns the type that a pointer type points to.
 func indirect(t reflect.Type) reflect.Type {
 	if t.Kind() == reflect.Pointer {
 		return t.Elem()

@@ -1,5 +1,5 @@
-// Package layers puts over the picture of a program what others say of it: the findings
-// of check, and visit counts.
+// Package layers adds results of others to the picture of a program: the findings of check, and
+// visit counts.
 package layers
 
 import (
@@ -16,7 +16,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/render/picture"
 )
 
-// Findings returns what check finds in a program, the worst first.
+// Findings returns the findings of check in a program, the worst first.
 func Findings(a *pipeline.Analysis) []render.Finding {
 	var out []render.Finding
 	for _, f := range check.Findings(a, check.Expect{}) {

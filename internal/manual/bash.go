@@ -74,7 +74,7 @@ func Bash(app *kong.Application, extra Extra) []byte {
 	return b.Bytes()
 }
 
-// bashFlag writes what follows a flag that takes a value.
+// bashFlag writes the completion of the value of a flag.
 func bashFlag(b *bytes.Buffer, v verb, f *kong.Flag, extra Extra) {
 	if f.IsBool() || f.IsCounter() {
 		return

@@ -81,7 +81,7 @@ func options(b *bytes.Buffer, v verb) {
 	}
 }
 
-// flagName returns a flag with its short form and what it takes.
+// flagName returns a flag with its short form and its value.
 func flagName(f *kong.Flag) string {
 	name := "--" + f.Name
 	if f.Short != 0 {

@@ -1,13 +1,11 @@
-// Package manual makes the manual page and the shell completions of a command
-// from the declaration of its command line, so that they cannot say something
-// else than --help.
+// Package manual makes the manual page and the shell completions of a command from the declaration
+// of its command line, so that they cannot differ from --help.
 //
 //	k, err := kong.New(&cli{})
 //	page := manual.Page(k.Model, manual.Extra{Version: "1.0"})   // man -l -
 //	script := manual.Bash(k.Model, manual.Extra{})               // source it
 //
-// Verbs may be nested two deep. The package completes names of files, not what
-// is in them.
+// Verbs may be nested two deep. The package completes names of files, not their contents.
 package manual
 
 import (
@@ -33,10 +31,10 @@ type Section struct {
 	Lines []Entry // shown as a list of terms
 }
 
-// Entry is a term and what it means.
+// Entry is a term and its meaning.
 type Entry struct{ Term, Text string }
 
-// verb is a command that can be run, or that others are below.
+// verb is a command that can be run, or has verbs below it.
 type verb struct {
 	path string // "golden check", empty for the program
 	node *kong.Node
@@ -82,8 +80,8 @@ func (v verb) flags() []*kong.Flag {
 	return out
 }
 
-// words returns the values that a flag is known to take, and whether it takes
-// names of files when there are none.
+// words returns the values that a flag is known to take, and whether it takes names of files
+// instead.
 func (e Extra) words(v verb, f *kong.Flag) (words []string, files bool) {
 	if e.Values != nil {
 		words = e.Values(v.path, f.Name)

@@ -1,5 +1,5 @@
-// Package object names the objects that bpfcfg works on, so that golden files,
-// baselines and reports of several formats mean the same file on every machine.
+// Package object names the objects that bpfcfg works on, so that golden files, baselines and
+// reports of several formats identify the same file on every machine.
 //
 //	root, err := object.NewRoot("")                // the repository's directory
 //	name := root.Name("build/sub/prog.o")          // build/sub/prog.o
@@ -33,9 +33,8 @@ type Root struct {
 	real string // the same without symbolic links
 }
 
-// NewRoot returns the root at dir; "" is the directory of the repository around
-// the working directory, or the working directory where there is none. The error
-// is about a dir that is no directory.
+// NewRoot returns the root at dir; "" is the directory of the repository around the working
+// directory, or the working directory if there is none. It fails if dir is not a directory.
 func NewRoot(dir string) (Root, error) {
 	if dir == "" {
 		wd, err := os.Getwd()

@@ -23,10 +23,9 @@ func (n Name) Path() string {
 	return strings.Join(parts, "/")
 }
 
-// Element returns a text as one element of a path. A text that is plain (lower-case
-// letters, digits, '.', '_', '-', '+', not too long) stays as it is. Any other gets
-// the hash of itself after it: so no two texts become the same file, and upper-case
-// letters count on disks that fold case.
+// Element returns a text as one element of a path. A text that is plain (lower-case letters,
+// digits, '.', '_', '-', '+', not too long) stays as it is. Any other text is followed by its hash,
+// so no two texts become the same file, and upper-case letters count on disks that fold case.
 func Element(text string) string {
 	parts := strings.Split(text, "+") // stands between the options of a profile
 	for i := range parts {

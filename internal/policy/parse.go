@@ -201,7 +201,7 @@ func (r *reader) failOn(v *yaml.Node, p *Policy) {
 	}
 }
 
-// kernel reads a name of a profile. Which names there are, the caller knows.
+// kernel reads a name of a profile. The caller knows the valid names.
 func (r *reader) kernel(v *yaml.Node, p *Policy) {
 	name := r.word(v, "kernels")
 	switch {
@@ -279,7 +279,7 @@ func (r *reader) set(v *yaml.Node, out *rule) {
 	})
 }
 
-// places reads a list of what must, or must not, be reachable.
+// places reads a list of places that must, or must not, be reachable.
 func (r *reader) places(v *yaml.Node, what string) []check.Place {
 	var out []check.Place
 	r.items(v, what, func(v *yaml.Node) {

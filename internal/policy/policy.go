@@ -17,8 +17,8 @@
 //	    set: {enable_ipv6: 0}
 //	    must-not-reach: [{helper: bpf_trace_printk}]
 //
-// Schema is its JSON schema. The package decides nothing about programs: it says
-// what is asked, and package check answers.
+// Schema is its JSON schema. The package decides nothing about programs: it holds the requirements,
+// and package check tests them.
 package policy
 
 import (
@@ -111,15 +111,14 @@ func (p *Policy) For(program string) *Settings {
 	return s
 }
 
-// later takes over a limit that is stated.
+// later replaces a limit by one that is set.
 func later(to **int, v *int) {
 	if v != nil {
 		*to = v
 	}
 }
 
-// Levels gives findings the levels that are asked for and drops those that are
-// off.
+// Levels gives findings the required levels and drops those that are off.
 func (s *Settings) Levels(fs []check.Finding) []check.Finding {
 	out := fs[:0]
 	for _, f := range fs {
@@ -133,9 +132,8 @@ func (s *Settings) Levels(fs []check.Finding) []check.Finding {
 	return out
 }
 
-// Apply returns the program with the constants that are asked for in place of
-// those that it was compiled with: the program itself when there is none. The error
-// says why a constant cannot have its value.
+// Apply returns the program with the constants of the policy in place of those that it was compiled
+// with: the program itself if there are none. The error says why a constant cannot have its value.
 func (s *Settings) Apply(p *bytecode.Program, types *config.Types) (*bytecode.Program, error) {
 	if len(s.set) == 0 {
 		return p, nil
@@ -158,8 +156,8 @@ func (p *Policy) Constants() bool {
 	return slices.ContainsFunc(p.rules, func(r *rule) bool { return len(r.set) > 0 })
 }
 
-// Unused says, after all programs have been judged, which parts of the policy
-// were about none: globs that matched nothing and constants that no program has.
+// Unused returns, after all programs have been checked, the parts of the policy that applied to
+// none: globs that matched nothing and constants that no program has.
 func (p *Policy) Unused() (unused []string) {
 	for _, r := range p.rules {
 		if !r.used.Load() && len(r.match) > 0 {

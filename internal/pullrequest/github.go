@@ -81,7 +81,7 @@ func FromEnvironment(env func(string) string) (*GitHub, error) {
 	return g, nil
 }
 
-// marker is the first line of a comment of ours: it does not show.
+// marker is the first line of our comments; it is invisible.
 const marker = "<!-- bpfcfg pr -->\n"
 
 // Limits on what is read of GitHub's answers.
@@ -92,8 +92,8 @@ const (
 	patience  = 30 * time.Second
 )
 
-// Post writes a text as a comment on the pull request, in place of the one that it
-// wrote before. It returns the address of the comment.
+// Post writes a text as a comment on the pull request, in place of its previous one. It returns the
+// address of the comment.
 func (g *GitHub) Post(ctx context.Context, text string) (string, error) {
 	id, err := g.find(ctx)
 	if err != nil {
@@ -110,8 +110,8 @@ func (g *GitHub) Post(ctx context.Context, text string) (string, error) {
 	return out.URL, err
 }
 
-// find returns the number of the comment that was written before, 0 for none. Only a
-// program's comment is taken: anyone may write the marker.
+// find returns the number of the previous comment, 0 for none. Only a program's comment counts,
+// because anyone may write the marker.
 func (g *GitHub) find(ctx context.Context) (int64, error) {
 	for page := 1; page <= maxPages; page++ {
 		var list []struct {
@@ -174,7 +174,7 @@ func (g *GitHub) call(ctx context.Context, method, path string, in, out any) err
 	return nil
 }
 
-// refused says what GitHub said against a request, and what to do.
+// refused describes why GitHub refused a request, and a remedy.
 func refused(method, path string, res *http.Response, data []byte) error {
 	var said struct{ Message string }
 	_ = json.Unmarshal(data, &said) // a proxy may answer with anything

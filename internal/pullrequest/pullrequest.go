@@ -1,12 +1,11 @@
-// Package pullrequest writes what a change does to BPF programs as one Markdown text,
-// for a comment on a pull request.
+// Package pullrequest describes the effect of a change on BPF programs as one Markdown text, for a
+// comment on a pull request.
 //
 //	r := &pullrequest.Report{Base: "base", Head: "head", Programs: […]}
 //	err := r.Markdown(os.Stdout)
 //
-// It also reads and writes the CSV of veristat, so that what a kernel's verifier said
-// stands in the same table. It analyses nothing: names and numbers are given to it, and
-// names are escaped.
+// It also reads and writes the CSV of veristat, so that the results of a kernel's verifier are in
+// the same table. It analyses nothing: its input is names and numbers, and names are escaped.
 package pullrequest
 
 import (
@@ -54,8 +53,8 @@ type Report struct {
 	Dead       []string // dead code that the base does not have, a sentence each
 	Targets    []string // changed targets of indirect jumps
 	Layout     []string // causes of changed layouts
-	Passed     string   // what was passed over, "" for nothing
-	Failed     []string // what could not be analysed
+	Passed     string   // files that were passed over, "" for none
+	Failed     []string // inputs that could not be analysed
 	Page       string   // address of the page with pictures, "" for none
 }
 
@@ -95,7 +94,7 @@ func (r *Report) Markdown(out io.Writer) error {
 	return w.Flush()
 }
 
-// table writes the rows in which something is different, and counts the others.
+// table writes the rows with a difference, and counts the others.
 func (r *Report) table(w *bufio.Writer) {
 	same, shown := 0, 0
 	for i := range r.Rows {
@@ -149,7 +148,7 @@ func (r *Row) write(w *bufio.Writer) {
 		change(get(func(s *Side) int { return s.Image })), change(get(verified)))
 }
 
-// verdict writes what the rules, and the real verifier, say.
+// verdict writes the verdicts of the rules and of the real verifier.
 func (r *Row) verdict() string {
 	word := func(s *Side) string {
 		switch {

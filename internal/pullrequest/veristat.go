@@ -9,10 +9,10 @@ import (
 	"strconv"
 )
 
-// Veristat is what veristat (tools/testing/selftests/bpf/veristat.c) says of a program.
+// Veristat is the result of veristat (tools/testing/selftests/bpf/veristat.c) for a program.
 type Veristat struct {
 	Accepted bool
-	Insns    int // that the verifier walked, -1 when the file does not say
+	Insns    int // that the verifier walked, -1 if the file does not have it
 }
 
 // Key identifies a program in a file of veristat: it names objects by their base name.

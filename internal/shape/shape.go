@@ -1,13 +1,12 @@
-// Package shape hashes code by what it does instead of where it lies, so that
-// the block that a C line made can be found again in another build.
+// Package shape hashes code independently of its place, so that the block that a C line made can be
+// found again in another build.
 //
 //	shape.Exact(p, b.Start, b.End) // same instructions, wherever they jump to
 //	shape.Ops(p, b.Start, b.End)   // same operations on perhaps other numbers
 //
-// Distances of jumps and calls never count: they change when code between is
-// added. The hashes are FNV-1a, 64 bits, over bytes that depend on the program
-// alone; they are the same on every machine and may be kept in files. They are
-// no protection against someone who wants two blocks to look alike.
+// Distances of jumps and calls never count: they change when code between is added. The hashes are
+// FNV-1a, 64 bits, over bytes that depend on the program alone; they are the same on every machine
+// and may be kept in files. They do not protect against deliberate collisions.
 package shape
 
 import (
@@ -38,8 +37,8 @@ func (h *hash) string(s string) {
 	h.byte(0)
 }
 
-// Exact hashes the instructions from slot start to before end: all fields, and
-// what operands refer to by name, without the distances of jumps and calls.
+// Exact hashes the instructions from slot start to before end: all fields, and the names of
+// operands' references, without the distances of jumps and calls.
 func Exact(p *bytecode.Program, start, end bytecode.PC) uint64 {
 	h := basis
 	each(p, start, end, func(pc bytecode.PC) { h.insn(p, pc) })
@@ -91,7 +90,7 @@ func (h *hash) insn(p *bytecode.Program, pc bytecode.PC) {
 	switch f.Kind {
 	case bytecode.FlowGoto, bytecode.FlowCond, bytecode.FlowKey:
 		if in.Code == bytecode.CodeGoto || in.Code == bytecode.CodeGotol {
-			return // the distance is all there is
+			return // there is only the distance
 		}
 		h.int(uint64(uint32(in.Imm)))
 		return
@@ -111,7 +110,7 @@ func (h *hash) insn(p *bytecode.Program, pc bytecode.PC) {
 	}
 }
 
-// ref adds what an operand refers to.
+// ref adds the reference of an operand.
 func (h *hash) ref(p *bytecode.Program, r bytecode.Ref) {
 	h.byte(byte(r.Kind))
 	h.int(uint64(r.Off))

@@ -69,7 +69,7 @@ type progInfo struct {
 	_                  uint32
 }
 
-// Limits on what a kernel is believed to have: far above what it allows.
+// Limits on plausible answers of a kernel: far above what it allows.
 const (
 	maxCode  = 256 << 20
 	maxCount = 4 << 20
@@ -110,8 +110,8 @@ func ReadProg(fd FD) (*Prog, error) {
 	return p, nil
 }
 
-// hide drops what the kernel did not fill in: it zeroes the pointer of what the
-// caller may not see (bpf_prog_get_info_by_fd in kernel/bpf/syscall.c).
+// hide drops fields that the kernel did not fill in: it zeroes the pointers of data that the caller
+// may not see (bpf_prog_get_info_by_fd in kernel/bpf/syscall.c).
 func (p *Prog) hide(info *progInfo) {
 	if info.jited == nil {
 		p.Code = nil
@@ -169,9 +169,8 @@ type loadAttr struct {
 	token, fdCount    uint32
 }
 
-// LoadProg loads a program and returns its descriptor. On failure, or with
-// LogLevel, the log is what the verifier said. A log that does not fit is asked
-// for with less detail.
+// LoadProg loads a program and returns its descriptor. On failure, or with LogLevel, the log is the
+// verifier's. A log that does not fit is requested again with less detail.
 func LoadProg(l *Load) (fd FD, log string, err error) {
 	attr := loadAttr{
 		typ: l.Type, insnCnt: uint32(len(l.Insns) / 8), insns: pointer(l.Insns),

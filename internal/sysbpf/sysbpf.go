@@ -1,8 +1,8 @@
 //go:build linux && amd64
 
-// Package sysbpf is the bpf(2) system call with as little around it as
-// possible: descriptors, the kernel's descriptions of programs, maps and type
-// objects, and what is needed to load a program for a moment.
+// Package sysbpf is a thin wrapper of the bpf(2) system call: descriptors, the kernel's
+// descriptions of programs, maps and type objects, and what is needed to load a program for a
+// moment.
 //
 //	fd, err := sysbpf.ProgByID(17)
 //	info, err := sysbpf.ReadProg(fd)
@@ -46,8 +46,8 @@ type FD int
 // Close closes the descriptor.
 func (fd FD) Close() error { return unix.Close(int(fd)) }
 
-// Kind returns what the descriptor is of: "bpf-prog", "bpf-map", "btf" or
-// something else, in the kernel's words.
+// Kind returns the kind of the descriptor's object: "bpf-prog", "bpf-map", "btf" or something else,
+// in the kernel's words.
 func (fd FD) Kind() string {
 	link, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", int(fd)))
 	if err != nil {

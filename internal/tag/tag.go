@@ -1,5 +1,5 @@
-// Package tag computes the tags that Linux gives a program, which stand in its symbols
-// and so in stack traces (bpf_prog_TAG_name):
+// Package tag computes the tags that Linux gives a program, which are in its symbols and so in
+// stack traces (bpf_prog_TAG_name):
 //
 //	if tags, known := tag.Of(p); known {
 //		fmt.Println(tags) // [36afca2b8653041f 0c3f…]: as from Linux 6.18 on, and as before

@@ -16,7 +16,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/render/picture"
 )
 
-// Options lists what pages show besides the difference.
+// Options are contents of pages besides the difference.
 type Options struct {
 	Title  string            // of each picture: the names of the two versions
 	Visits [2]*layers.Visits // of the old and the new version; nil without
@@ -72,8 +72,8 @@ func SVG(p *diff.Program, opt Options) ([]byte, error) {
 	return render.SVG(s, l), nil
 }
 
-// maker makes pictures of several programs. A file of counts need not have those of
-// each, but of one.
+// maker makes pictures of several programs. A file of counts need not have counts of every program,
+// but of at least one.
 type maker struct {
 	opt  Options
 	used [2]bool
@@ -82,7 +82,7 @@ type maker struct {
 
 func newMaker(opt Options) *maker { return &maker{opt: opt} }
 
-// missing is an error if a file of counts has those of no program.
+// missing returns an error if a file of counts has none for any program.
 func (m *maker) missing() error {
 	for side, err := range m.err {
 		if err != nil && !m.used[side] {
@@ -168,8 +168,8 @@ func (m *maker) page(pages *render.Pages, r *diff.Report, p *diff.Program) error
 	return pages.Add(s, l)
 }
 
-// findings returns what check finds in the new version, and what it found in the
-// old one at the same block and finds no more.
+// findings returns the findings in the new version, and those of the old one at the same block that
+// are gone.
 func findings(p *diff.Program) []render.Finding {
 	type place struct {
 		id    string

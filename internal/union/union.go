@@ -1,6 +1,6 @@
-// Package union makes one picture of two builds of a program: every block, edge and byte
-// of both once, with marks on what is not in both or not the same. Its pages open in the
-// viewer of render.
+// Package union makes one picture of two builds of a program: every block, edge and byte of both
+// once, with marks on those that are not in both or that changed. Its pages open in the viewer of
+// render.
 package union
 
 import (
@@ -12,9 +12,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/render/picture"
 )
 
-// union is one scene of two versions of a program under construction: the newer
-// one's, whose blocks keep their numbers, and after them what only the older one
-// has.
+// union is one scene of two versions of a program under construction: the newer one's, whose blocks
+// keep their numbers, and after them the blocks of only the older one.
 type union struct {
 	p     *diff.Program
 	s     *render.Scene // the newer version's, which the older one's is added to
@@ -23,9 +22,8 @@ type union struct {
 	fn    []int // of each old function, its function in s
 }
 
-// Scene returns the picture of a difference: every block and edge of both
-// versions once, with marks on those that are not in both or not the same, and
-// the machine code of both.
+// Scene returns the picture of a difference: every block and edge of both versions once, with marks
+// on those that are not in both or that changed, and the machine code of both.
 func Scene(p *diff.Program, title string) *render.Scene {
 	return join(p, picture.Scene(p.Old, title), picture.Scene(p.New, title), title)
 }
@@ -45,7 +43,7 @@ func join(p *diff.Program, old, now *render.Scene, title string) *render.Scene {
 	return u.s
 }
 
-// funcs finds the functions, and adds those that are gone.
+// funcs finds the functions, and adds those that were removed.
 func (u *union) funcs() {
 	u.fn = make([]int, len(u.old.Funcs))
 	for i := range u.fn {
@@ -68,7 +66,7 @@ func (u *union) funcs() {
 	}
 }
 
-// blocks finds the blocks, and adds those that are gone.
+// blocks finds the blocks, and adds those that were removed.
 func (u *union) blocks() {
 	u.block = blocksOfOld(u.p)
 	whole := len(u.p.OldFunc) // functions from here on are gone as a whole
@@ -87,7 +85,7 @@ func (u *union) blocks() {
 			continue
 		}
 		entry := u.block[u.old.Funcs[o].Entry]
-		if u.s.Blocks[entry].Func != n { // it went on in another function
+		if u.s.Blocks[entry].Func != n { // its old version continues in another function
 			entry = slices.IndexFunc(u.s.Blocks, func(b render.Block) bool { return b.Func == n })
 		}
 		u.s.Funcs[n].Entry = entry
@@ -95,8 +93,7 @@ func (u *union) blocks() {
 	u.dropEmpty(whole)
 }
 
-// dropEmpty removes functions from first on without a block: all of theirs went
-// on in others.
+// dropEmpty removes functions from first on without a block: all their blocks continue in others.
 func (u *union) dropEmpty(first int) {
 	for f := len(u.s.Funcs) - 1; f >= first; f-- {
 		if u.s.Funcs[f].Entry >= 0 {
@@ -211,7 +208,7 @@ func mergeLines(old, now []render.Line, changes []diff.Line) []render.Line {
 	return out
 }
 
-// ends identifies an edge but for its parallels.
+// ends identifies an edge, apart from parallel ones.
 type ends struct {
 	from, to int
 	kind     render.EdgeKind
@@ -226,8 +223,7 @@ func endsOf(e *render.Edge) ends {
 	return k
 }
 
-// edges marks the edges of the newer version that are new, and adds those that
-// are gone.
+// edges marks the added edges of the newer version, and adds the removed ones.
 func (u *union) edges() {
 	had := map[ends][]render.Edge{}
 	var order []ends
@@ -274,7 +270,7 @@ func labelOrNone(label string) string {
 	return label
 }
 
-// tables notes which entries lead elsewhere than in the older version.
+// tables marks entries with another target than in the older version.
 func (u *union) tables() {
 	for t := range u.s.Tables {
 		tab := &u.s.Tables[t]
@@ -334,7 +330,7 @@ func (u *union) notes() {
 	}
 }
 
-// comma puts two notes together.
+// comma joins two notes.
 func comma(a, b string) string {
 	if a == "" {
 		return b

@@ -10,10 +10,10 @@ import (
 // minWidth is the narrowest terminal that lines are broken for.
 const minWidth = 20
 
-// Wrapper breaks lines of text that are longer than a terminal is wide, at blanks. What
-// goes on below begins where the last column of the line does, if that is in its first
-// half, else a little further in than the line. Words are left whole, and so are the
-// escape sequences of colours, which take no room.
+// Wrapper breaks lines of text that are longer than a terminal is wide, at blanks. Continuation
+// lines begin at the last column of the line if that is in its first half, else a little further in
+// than the line. Words are not broken, nor are the escape sequences of colours, which have no
+// width.
 type Wrapper struct {
 	w     io.Writer
 	width int
@@ -75,8 +75,8 @@ func breakLine(line string, width int) string {
 	return strings.Join(lines, "\n")
 }
 
-// hanging returns how far the lines are indented that a line is continued on: to its last
-// column in the first half, which two blanks are before.
+// hanging returns the indentation of continuation lines: the last column in the first half of the
+// line that two blanks precede.
 func hanging(line string, width int) int {
 	indent := len(line) - len(strings.TrimLeft(line, " "))
 	hang := min(indent+2, width/2)

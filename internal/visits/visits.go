@@ -37,13 +37,13 @@ const maxLine = 4096
 type Counts struct {
 	Slots []uint64
 	Total uint64 // visits of all slots
-	// Passes is how often a visit of one slot, the first of the pair, led to a
-	// visit of the other, or would have but for a known state there. What a return
-	// leads to is left out. Nil for a file of counts.
+	// Passes counts how often a visit of one slot, the first of the pair, led to a visit of the
+	// other, or would have without a known state there. The targets of returns are left out. Nil
+	// for a file of counts.
 	Passes map[[2]int]uint64
-	// Walked is how many visits the log says there were, 0 when it does not:
-	// those of slots, and the Pruned, at which the walk ended since the state was
-	// a known one. It is more when the log's buffer was too small for all.
+	// Walked is the number of visits that the log reports, 0 if it does not: those of slots, and
+	// the Pruned, at which the walk ended since the state was a known one. It is more when the
+	// log's buffer was too small for all.
 	Walked, Pruned uint64
 }
 
@@ -155,8 +155,8 @@ func (c *counter) line(line string) error {
 	return nil
 }
 
-// walk reads a line of a walk that is no visit: where it is taken up, and where
-// it ends. It reports whether the line was one.
+// walk reads a line of a walk that is not a visit: where the walk resumes, and where it ends. It
+// reports whether the line was one.
 func (c *counter) walk(line string) bool {
 	before, safe := strings.CutSuffix(line, ": safe")
 	if safe {
@@ -195,21 +195,21 @@ func digits(text string) int {
 	return n
 }
 
-// visited counts a visit, and the way to it. text is the instruction.
+// visited counts a visit, and the passage to it. text is the instruction.
 func (c *counter) visited(slot uint64, text string) error {
 	if err := c.add(slot, 1); err != nil {
 		return err
 	}
 	c.pass(c.prev, int(slot))
 	c.prev = int(slot)
-	if strings.HasPrefix(text, "(95)") { // exit: what follows is where something else went on
+	if strings.HasPrefix(text, "(95)") { // exit: the next visit continues something else
 		c.prev = -1
 		c.exits[int(slot)] = true
 	}
 	return nil
 }
 
-// pass counts a way between two slots of the program.
+// pass counts a passage between two slots of the program.
 func (c *counter) pass(from, to int) {
 	if c.exits[from] || from < 0 || from >= len(c.Slots) || to < 0 || to >= len(c.Slots) {
 		return
@@ -262,7 +262,7 @@ func (c *counter) add(slot, n uint64) error {
 	return nil
 }
 
-// sum adds, and stays at the greatest number.
+// sum adds with saturation.
 func sum(a, b uint64) uint64 {
 	s, over := bits.Add64(a, b, 0)
 	if over != 0 {

@@ -58,9 +58,9 @@ func Parse(s string) (Position, error) {
 	return Position{Tag: m[1], Name: m[2] + m[3], Offset: off, Len: size}, nil
 }
 
-// SameBuild returns an error when the position belongs to other code than function fn of
-// the analysis: its length differs, or, for the entry function, its tag is none of tags,
-// which are empty when they are not known.
+// SameBuild returns an error when the position belongs to other code than function fn of the
+// analysis: its length differs, or, for the entry function, its tag is not among tags, which are
+// empty if they are not known.
 func (p Position) SameBuild(tags []string, a *pipeline.Analysis, fn int) error {
 	if fn == 0 && p.Tag != "" && len(tags) > 0 && !slices.Contains(tags, p.Tag) {
 		return fmt.Errorf("the trace is of a program with tag %s, this one has %s: another build, or another loader; "+

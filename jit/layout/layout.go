@@ -1,4 +1,4 @@
-// Package layout finds the bytes of an image that each basic block became.
+// Package layout finds the bytes of each basic block in an image.
 //
 //	l := layout.Of(g, xlated, funcs, img)
 //	for _, p := range l.Pieces {
@@ -72,9 +72,8 @@ func Of(g *cfg.Graph, xlated []bytecode.PC, funcs []jit.Func, img *jit.Image) *L
 	return l
 }
 
-// owners returns for each xlated slot the source slot that it was made from:
-// the last one whose first xlated slot is not after it; -1 for slots in front
-// of all source slots.
+// owners returns for each xlated slot the source slot that it was made from: the last one whose
+// first xlated slot is not after it; -1 for slots before all source slots.
 func owners(xlated []bytecode.PC, n int) []bytecode.PC {
 	own := make([]bytecode.PC, n)
 	for i := range own {

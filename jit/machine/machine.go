@@ -10,9 +10,8 @@ package machine
 
 import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
 
-// Program is what the kernel's x86-64 JIT is given: a program after all of the
-// verifier's rewrites, with everything that its instructions do not say.
-// Slots are xlated slots throughout.
+// Program is the input of the kernel's x86-64 JIT: a program after all of the verifier's rewrites,
+// with all information that its instructions lack. Slots are xlated slots throughout.
 type Program struct {
 	Insns []bytecode.Insn
 	Funcs []Func         // in order; together they cover Insns
@@ -129,7 +128,7 @@ const (
 	RelAbs32S    RelocKind = "abs32s"     // 4 bytes, sign-extended
 )
 
-// Size returns the bytes of a site of the form, 0 for a form that there is not.
+// Size returns the bytes of a site of the form, 0 for an unknown form.
 func (k RelocKind) Size() int {
 	switch k {
 	case RelAbs64:
@@ -146,7 +145,7 @@ type Reloc struct {
 	Size     int // bytes
 	Kind     RelocKind
 	PC       bytecode.PC // xlated slot it belongs to, -1 for a prologue
-	Target   string      // what belongs there: a symbol, "map NAME", "func N"
+	Target   string      // the address that belongs there: a symbol, "map NAME", "func N"
 	Addend   int64
 	Resolved bool // the bytes in Code are final
 }

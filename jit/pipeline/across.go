@@ -30,7 +30,7 @@ type across struct {
 	proofs   verify.Images
 }
 
-// shared returns what kernels with the same values have in common, empty so far.
+// shared returns an empty store of results for kernels with the same values.
 func (c *across) shared() *shared {
 	return &shared{
 		rules: rules.Memo{Before: &c.before}, images: &c.images,

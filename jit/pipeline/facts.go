@@ -53,7 +53,7 @@ func Facts(p *bytecode.Program, r *succ.Result) rewrite.Facts {
 	return f
 }
 
-// truth makes one answer of whether something may be and whether it is.
+// truth combines whether something may hold and whether it certainly does.
 func truth(maybe, certain bool) cfg.Truth {
 	switch {
 	case certain:
@@ -64,7 +64,7 @@ func truth(maybe, certain bool) cfg.Truth {
 	return cfg.No
 }
 
-// callFact returns what decides how a helper call is rewritten.
+// callFact returns the facts that decide how a helper call is rewritten.
 func callFact(p *bytecode.Program, c abstract.Call) rewrite.CallFact {
 	out := rewrite.CallFact{PC: c.PC, Map: c.Map, Inner: c.Inner, Key: c.Key, Callback: c.Func, FlagsZero: c.Zero}
 	if !p.Insns[c.PC].IsHelperCall() {
@@ -73,7 +73,7 @@ func callFact(p *bytecode.Program, c abstract.Call) rewrite.CallFact {
 	}
 	switch p.Insns[c.PC].Imm {
 	case bytecode.HelperTailCall:
-		// One of the two that is not the same on all paths is enough for an indirect jump.
+		// If one of the two differs between paths, that suffices for an indirect tail call.
 		out.Certain = c.MapCertain && c.KeyCertain || c.MapCertain && c.Map < 0 || c.KeyCertain && c.Key < 0
 	case bytecode.HelperLoop:
 		out.Certain = c.FuncCertain && c.ZeroCertain
@@ -83,7 +83,7 @@ func callFact(p *bytecode.Program, c abstract.Call) rewrite.CallFact {
 	return out
 }
 
-// memory returns what memory is for the rewrites.
+// memory converts a kind of memory for the rewrites.
 func memory(m abstract.Memory) rewrite.Memory {
 	switch m {
 	case abstract.MemPlain, abstract.MemPacket, abstract.MemTrusted, abstract.MemBuffer, abstract.MemRCU:

@@ -13,7 +13,7 @@ import (
 var ErrGraphOnly = errors.New("only the graph was asked for")
 
 // GraphOnly returns the graph of a program and nothing else: facts are those of
-// abstract.Unanalyzed. It costs what it costs to make the graph, see succ.Alone.
+// abstract.Unanalyzed. It costs as much as making the graph, see succ.Alone.
 func GraphOnly(p *bytecode.Program, prof jit.Profile) (*Analysis, error) {
 	set := rules.Of(prof.Kernel())
 	r, err := succ.Alone(p, succ.Options{Quirks: set.Quirks})

@@ -24,10 +24,9 @@ func VerifyKernel(p jit.Profile) verify.Kernel {
 	}
 }
 
-// Verify proves that the analysis's machine code has the control flow of its
-// program, from the source graph to the bytes. Of a program that a kernel has
-// rewritten already there is no source. There must be an image. As Verdict, it is for
-// one goroutine at a time.
+// Verify proves that the analysis's machine code has the control flow of its program, from the
+// source graph to the bytes. A program that a kernel has already rewritten has no source. There
+// must be an image. Like Verdict, it is for one goroutine at a time.
 func (a *Analysis) Verify() *verify.Proof {
 	if a.common != nil {
 		return a.common.proofs.Prove(a.Claim())
@@ -35,7 +34,7 @@ func (a *Analysis) Verify() *verify.Proof {
 	return verify.Prove(a.Claim())
 }
 
-// Claim returns what Verify proves.
+// Claim returns the claim that Verify proves.
 func (a *Analysis) Claim() verify.Claim {
 	c := verify.Claim{Kernel: VerifyKernel(a.Profile), Program: a.Rewrite.Program, Image: a.Image}
 	if !a.Program.Rewritten {
@@ -51,7 +50,7 @@ func (a *Analysis) Claim() verify.Claim {
 	return c
 }
 
-// seen answers what Linux's verifier finds out by the facts that follow its rules.
+// seen answers questions about Linux's verifier by the facts that follow its rules.
 type seen struct {
 	succ  *succ.Result
 	f     *abstract.Facts // of succ
@@ -60,7 +59,7 @@ type seen struct {
 	uses  []abstract.Use  // by slot
 }
 
-// seen returns what the facts answer, once for all analyses of Across with them.
+// seen returns the answers of the facts, once for all analyses of Across with them.
 func (a *Analysis) seen() seen {
 	if a.common == nil {
 		return seenOf(a.Program, a.Succ)
@@ -125,7 +124,7 @@ func (s seen) Memory(pc bytecode.PC) (m verify.Memory, sure bool) {
 	}
 }
 
-// attachType returns what the program is loaded with.
+// attachType returns the attach type with which the program is loaded.
 func attachType(a *Analysis) uint32 {
 	if a.Options.AttachType != 0 {
 		return a.Options.AttachType

@@ -8,11 +8,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 
-// KeysAsJumps returns an analysis for a program with static keys in which these
-// are plain jumps when it is rewritten and compiled, while both ways on from them
-// stay part of the program: where the code would lie if a kernel took keys and
-// compiled each to a jump or to a nop of the same size. No kernel does, so that
-// is a prediction without a judge. It returns a itself for a program without
+// KeysAsJumps returns an analysis for a program with static keys in which these are plain jumps for
+// rewriting and compiling, while both of their ways remain part of the program: the layout of the
+// code if a kernel accepted keys and compiled each to a jump or to a nop of the same size. No
+// kernel does, so nothing can check this prediction. It returns a itself for a program without
 // static keys.
 func (a *Analysis) KeysAsJumps(opt rewrite.Options) *Analysis {
 	p := *a.Program

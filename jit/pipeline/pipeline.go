@@ -6,8 +6,8 @@
 //	a, err := pipeline.Run(p, profile, rewrite.Options{})
 //	fmt.Println(a.Succ.Indirect, a.Image.Funcs)
 //
-// It decides nothing itself: it hands each stage what the stages before it
-// made. Loading is before it and drawing after it.
+// It decides nothing itself: it passes the results of earlier stages to each stage. Loading comes
+// before it and drawing after it.
 package pipeline
 
 import (
@@ -42,10 +42,9 @@ type Analysis struct {
 	common *shared     // by the analyses of Across with this Succ, nil for others
 }
 
-// Verdict returns what the kernel says of the program: by its rules, and of one that
-// passes them when it is rewritten. The paths that the rules are asked along are followed
-// once. It is for one goroutine at a time, for all analyses of one call of Across
-// together.
+// Verdict returns the kernel's verdict on the program: by its rules, and for a program that passes
+// them, by its rewriting. The paths for the rules are followed once. It is for one goroutine at a
+// time, for all analyses of one call of Across together.
 func (a *Analysis) Verdict() rules.Verdict {
 	if a.memo == nil {
 		a.memo = &rules.Memo{}
@@ -63,9 +62,9 @@ func (a *Analysis) Verdict() rules.Verdict {
 	return v
 }
 
-// rewriting returns what Linux finds when it has accepted a program and rewrites it, nil
-// for nothing, and whether it does for certain: a jump that is too long when an
-// instruction is made longer, a function that is gone and that something refers to.
+// rewriting returns the refusal of Linux when it rewrites an accepted program, nil for none, and
+// whether it is certain: a jump becomes too long when an instruction grows, or something refers to
+// a removed function.
 func (a *Analysis) rewriting() (v *rules.Verdict, certain bool) {
 	if far := (*rewrite.RangeError)(nil); errors.As(a.ImageErr, &far) {
 		return &rules.Verdict{Message: far.Error(), PC: far.Insn, Errno: "ENOMEM", Rule: rules.TooLarge}, true
@@ -77,8 +76,8 @@ func (a *Analysis) rewriting() (v *rules.Verdict, certain bool) {
 	return nil, false
 }
 
-// Static returns what the kernel's rules say of the program before values are computed.
-// As Verdict, it is for one goroutine at a time.
+// Static returns the verdict of the kernel's rules before values are computed. Like Verdict, it is
+// for one goroutine at a time.
 func (a *Analysis) Static() rules.Verdict { return a.StaticOf(a.Rules) }
 
 // StaticOf is Static for the rules of another kernel.
@@ -92,10 +91,9 @@ func (a *Analysis) StaticOf(s rules.Set) rules.Verdict {
 	return s.StaticAgain(a.Program, a.memo.Before)
 }
 
-// Run analyses p for the profile: with the values, rules, rewrites and code of its
-// kernel. The error is that of the control-flow
-// analysis, without which there is nothing to show; that a program cannot be
-// rewritten or compiled is recorded in the Analysis.
+// Run analyses p for the profile: with the values, rules, rewrites and code of its kernel. The
+// error is that of the control-flow analysis, without which there is nothing to show; failures to
+// rewrite or compile a program are recorded in the Analysis.
 func Run(p *bytecode.Program, prof jit.Profile, opt rewrite.Options) (*Analysis, error) {
 	set := rules.Of(prof.Kernel())
 	r, err := set.Resolve(p)
@@ -111,7 +109,7 @@ func Run(p *bytecode.Program, prof jit.Profile, opt rewrite.Options) (*Analysis,
 // Translate makes rewritten program and machine code of the analysis, as Run does.
 func (a *Analysis) Translate() { a.translate(nil) }
 
-// translate is Translate with what was made for other kernels, unless that is nil.
+// translate is Translate with the results for other kernels, unless that is nil.
 func (a *Analysis) translate(made *shared) {
 	a.Rewrite, a.RewriteErr, a.Image, a.ImageErr = nil, nil, nil, nil
 	if a.Program.Rewritten {

@@ -2,9 +2,8 @@ package pipeline
 
 import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
 
-// XlatedProgram returns the rewritten program in the form of a Program, so that
-// its instructions print with the names of what they refer to. It is nil
-// without a rewritten program.
+// XlatedProgram returns the rewritten program in the form of a Program, so that its instructions
+// print with the names of their references. It is nil without a rewritten program.
 func (a *Analysis) XlatedProgram() *bytecode.Program {
 	if a.Rewrite == nil {
 		return nil

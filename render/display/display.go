@@ -7,10 +7,9 @@
 //	svg := display.SVG(p, theme, display.Light)
 //	d := display.Paint(p, theme, display.Dark) // for packages raster and pdf
 //
-// A Theme says how each look appears in light and dark; SVG files get it as a style
-// sheet, and Paint resolves it into colours and widths. What a picture shows, and
-// where, is decided in package render: nothing here knows of programs, and nothing
-// reads a file back.
+// A Theme gives each look in light and dark; SVG files get it as a style sheet, and Paint resolves
+// it into colours and widths. Package render decides what a picture shows, and where: nothing here
+// depends on programs, and nothing reads a file back.
 package display
 
 // Scheme is a choice of colours.
@@ -23,7 +22,7 @@ const (
 	Dark  Scheme = "dark"
 )
 
-// Drawing is what to paint: a Picture whose looks are resolved.
+// Drawing is a Picture whose looks are resolved, ready to be painted.
 type Drawing struct {
 	W, H  float64 // size in pixels at scale 1
 	Title string
@@ -64,7 +63,7 @@ type StyledRun struct {
 // Colour is a red, green and blue from 0 to 255.
 type Colour struct{ R, G, B uint8 }
 
-// Fill is what an area is filled with.
+// Fill is the filling of an area.
 type Fill struct {
 	On      bool // false: nothing is painted
 	Colour  Colour

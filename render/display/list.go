@@ -2,13 +2,13 @@ package display
 
 import "iter"
 
-// Picture is a picture as a list. Parts makes its items when they are wanted, one
-// part after the other, so that a large picture need not be in memory at once: what is
-// in a group is good until the next part. It yields the same items each time.
+// Picture is a picture as a list. Parts makes its items on demand, one part after the other, so
+// that a large picture need not be in memory at once: the items of a group are valid until the next
+// part. It yields the same items each time.
 type Picture struct {
 	W, H  int
 	Title string
-	Desc  string // a sentence for those who do not see it
+	Desc  string // a sentence for screen readers
 	Parts iter.Seq[Item]
 }
 
@@ -27,9 +27,9 @@ type Item struct {
 
 	Items []Item
 	ID    string // that addresses may name
-	Label string // what the group is, for readers aloud
+	Label string // description of the group for screen readers
 	Link  string // address that the group leads to
-	Part  Part   // what the item stands for
+	Part  Part   // kind of thing that the item stands for
 	Index int    // which of its kind
 }
 
@@ -39,8 +39,8 @@ type Box struct{ X, Y, W, H, R int }
 // Run is a piece of a text. Class may be empty.
 type Run struct{ Text, Class string }
 
-// Part says what an item stands for, so that a page can take a picture apart, and
-// show what it knows about an item.
+// Part says what an item stands for, so that a page can separate a picture into parts, and show its
+// data about an item.
 type Part uint8
 
 // The parts.

@@ -1,7 +1,7 @@
 package display
 
-// Paint resolves the looks of a picture, as it is without a pointer: what shows on
-// hovering only is left out.
+// Paint resolves the looks of a picture as it is without a pointer: things that only show on
+// hovering are left out.
 func Paint(p *Picture, t *Theme, scheme Scheme) *Drawing {
 	d := &Drawing{W: float64(p.W), H: float64(p.H), Title: p.Title}
 	r := newResolver(t, scheme)

@@ -12,7 +12,7 @@ import (
 // less CSS than browsers show the light one.
 func SVG(p *Picture, t *Theme, scheme Scheme) []byte {
 	w := &svgWriter{}
-	w.Grow(1 << 18) // most pictures; what is not written costs nothing
+	w.Grow(1 << 18) // enough for most pictures; unused memory costs nothing
 	w.head(p, t, "<style>\n"+t.CSS(scheme)+"</style>\n")
 	for it := range p.Parts {
 		w.item(&it)
@@ -33,8 +33,8 @@ func SVGHead(p *Picture, t *Theme) []byte {
 // Shaper writes the forms of paths.
 type Shaper struct{ w svgWriter }
 
-// Shape returns the data of a path from a point on, which is where it starts or near
-// it: the same for all paths of that form. It is good until the next call.
+// Shape returns the data of a path from a point on, which is its start or near it: the same for all
+// paths of that form. It is valid until the next call.
 func (s *Shaper) Shape(p *Path, from Pt) []byte {
 	s.w.shape = true
 	s.w.Reset()
@@ -42,7 +42,7 @@ func (s *Shaper) Shape(p *Path, from Pt) []byte {
 	return s.w.Bytes()
 }
 
-// SVGItem writes an item without what is around it.
+// SVGItem writes an item without its surroundings.
 func SVGItem(it *Item) []byte {
 	w := &svgWriter{}
 	w.item(it)
@@ -155,7 +155,7 @@ func (w *svgWriter) group(it *Item) {
 	if it.Link != "" {
 		tag = "a"
 	}
-	if !Named(it) { // it stands for something, and shows nothing of that
+	if !Named(it) { // it stands for something without a mark of its own
 		for i := range it.Items {
 			w.item(&it.Items[i])
 		}

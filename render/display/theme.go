@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// Ink is a colour "#rrggbb" in the light and in the dark scheme, None, or Hatched.
-// Without the second, both are the first; without either, nothing is said of it.
+// Ink is a colour "#rrggbb" in the light and in the dark scheme, None, or Hatched. Without the
+// second, both are the first; without either, the ink is unspecified.
 type Ink [2]string
 
 // Inks that are no colours.
@@ -26,19 +26,19 @@ func (i Ink) in(s Scheme) string {
 	return i[0]
 }
 
-// Look is how items appear that have all of the classes. What a look leaves out,
-// others decide: those with fewer classes, and of as many the earlier ones.
+// Look is how items appear that have all of the classes. Properties that a look leaves out come
+// from others: those with fewer classes, and among these the earlier ones.
 type Look struct {
 	Class         string // one class or more, separated by spaces; "" is every text
 	Fill, Stroke  Ink
-	FillOpacity   float64 // 0: says nothing
+	FillOpacity   float64 // 0: unspecified
 	StrokeOpacity float64
-	Width         float64 // of the stroke; 0 says nothing
+	Width         float64 // of the stroke; 0: unspecified
 	Dash          []float64
 	Size          float64 // of letters in pixels
 	Bold, Italic  bool
 	Halo          bool // the stroke of letters is behind them
-	Hidden        bool // till a rule of Theme.Live shows it
+	Hidden        bool // until a rule of Theme.Live shows it
 }
 
 // Theme is all looks of a picture.
@@ -50,7 +50,7 @@ type Theme struct {
 	LiveDark string
 }
 
-// CSS returns the style sheet of a scheme, or with none of both.
+// CSS returns the style sheet of a scheme, or without one of both.
 func (t *Theme) CSS(scheme Scheme) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "text { font-family: %s; white-space: pre; }\n", t.Font)

@@ -6,10 +6,9 @@
 //	defer e.Close()
 //	layout, err := render.Place(scene, render.PlaceOptions{Engine: e})
 //
-// The program is not trusted to end, to stay small or to answer truly: it gets
-// a folder of its own for its cache, a time and a memory limit, and its answer
-// counts only when every box and every edge is in it. An engine runs one
-// program at a time.
+// The program is not trusted to end, to stay small or to give a correct answer: it gets a folder of
+// its own for its cache, a time and a memory limit, and its answer counts only if it has every box
+// and every edge. An engine runs one program at a time.
 //
 // The package does not know how Graphviz decides; its drawings have no loop
 // areas, and lines are curves that may cross boxes. Beyond a few hundred boxes
@@ -86,8 +85,8 @@ func New(opt Options) (*Engine, error) {
 	return &Engine{opt: opt, tmp: tmp}, nil
 }
 
-// find looks for the program. A PATH entry that is not absolute does not
-// count: it would run what lies in the current folder.
+// find looks for the program. A PATH entry that is not absolute does not count, because it could
+// run a program in the current folder.
 func find() (string, error) {
 	name := "bpfcfg-dot"
 	if runtime.GOOS == "windows" {
@@ -130,8 +129,8 @@ func (e *Engine) PlaceContext(
 	src := writeDOT(g)
 	out, err := e.run(ctx, src)
 	if err != nil && !errors.Is(err, ErrTimeout) && !errors.Is(err, ErrMemory) && ctx.Err() == nil {
-		// A cache that was damaged, by a process that was stopped, kills the
-		// program before its first line. Without one it may live.
+		// A cache that was damaged, by a process that was stopped, kills the program before its
+		// first line. Without one it may run.
 		if cleared := e.clear(); cleared != nil {
 			return render.Placed{}, errors.Join(err, cleared)
 		}
@@ -185,8 +184,8 @@ func (e *Engine) run(parent context.Context, src []byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// limited keeps the first max bytes written to it. The buffer is no embedded
-// one: io.Copy would use its ReadFrom and pass the limit by.
+// limited keeps the first max bytes written to it. The buffer is not embedded: io.Copy would use
+// its ReadFrom and bypass the limit.
 type limited struct {
 	buf  bytes.Buffer
 	max  int
@@ -195,7 +194,7 @@ type limited struct {
 
 var _ io.Writer = (*limited)(nil)
 
-// Write takes all and keeps what fits.
+// Write accepts everything and keeps what fits.
 func (l *limited) Write(p []byte) (int, error) {
 	keep := min(len(p), l.max-l.buf.Len())
 	l.over = l.over || keep < len(p)

@@ -146,8 +146,7 @@ func (a *answer) edge(f []string) error {
 	if err != nil {
 		return err
 	}
-	// Edges with the same ends are told apart by nothing; their routes serve
-	// any of them.
+	// Nothing distinguishes edges with the same ends; any of their routes serves any of them.
 	k := [2]int{from, to}
 	if len(a.wait[k]) == 0 {
 		return fmt.Errorf("edge %d to %d too often", from, to)

@@ -33,7 +33,7 @@ type state struct {
 	alpha        [2]uint8
 }
 
-// initial is the state of a page that nothing was said to.
+// initial is the state at the start of a page.
 var initial = state{width: 1, dash: "[]", alpha: [2]uint8{255, 255}}
 
 func newContent(d *display.Drawing, scale, high float64) *content {
@@ -189,8 +189,8 @@ func advance(s *display.Style, text string) float64 {
 	return s.Size * typeface.Advance * float64(n)
 }
 
-// run paints text of one style. The outline around letters is no text, so that
-// nobody finds the text twice.
+// run paints text of one style. The outline around letters is not text, so that a search finds the
+// text once.
 func (c *content) run(s *display.Style, text string, x, y float64) {
 	f := c.font(s)
 	if s.Stroke.On && s.Width > 0 {
@@ -255,7 +255,7 @@ func (c *content) font(s *display.Style) *font {
 	return c.fonts[i]
 }
 
-// resources adds what the page refers to and returns the entries.
+// resources adds the page's resources and returns the entries.
 func (c *content) resources(f *file) string {
 	var b strings.Builder
 	b.WriteString("/Font<<")

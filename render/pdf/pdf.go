@@ -4,9 +4,8 @@
 //	d := render.Paint(scene, layout, display.Light)
 //	stats, err := pdf.Write(w, d)
 //
-// The fonts of package typeface are in the file, cut down to the letters that it
-// has. There are no links, no outline and no tags for readers aloud; an HTML page
-// has all of that.
+// The fonts of package typeface are in the file, cut down to the letters that it has. There are no
+// links, no outline and no tags for screen readers; an HTML page has all of these.
 package pdf
 
 import (
@@ -22,7 +21,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/render/display"
 )
 
-// Stats says what is noteworthy of a file.
+// Stats holds remarkable properties of a file.
 type Stats struct {
 	Missing []rune // characters drawn as frames with their numbers, each once
 }

@@ -5,9 +5,9 @@
 //	f := typeface.New(false, false)
 //	g := f.Glyph('é') // outlines, in ems
 //
-// A character that the fonts lack is drawn as a box with its number in it, as
-// wide as the place that package render leaves for it. There is no shaping,
-// kerning or hinting: the text is that of listings.
+// A character that the fonts lack is drawn as a box with its number in it, as wide as the place
+// that package render leaves for it. There is no shaping, kerning or hinting: the text is from
+// listings.
 package typeface
 
 import (
@@ -34,7 +34,7 @@ type Font struct {
 	glyphs map[rune]Glyph
 }
 
-// Glyph is how a character looks.
+// Glyph is the shape of a character.
 type Glyph struct {
 	Path  display.Path // in ems, y downwards, the base line at 0
 	Index int          // in the font; 0: the font lacks the character
@@ -62,7 +62,7 @@ func New(bold, italic bool) *Font {
 // Data returns the font as a TrueType file, not to be changed.
 func (f *Font) Data() []byte { return f.data }
 
-// Glyph returns how a character looks.
+// Glyph returns the shape of a character.
 func (f *Font) Glyph(r rune) Glyph {
 	if g, ok := f.glyphs[r]; ok {
 		return g

@@ -101,7 +101,7 @@ func (b *builder) function(p *bytecode.Program, sub int, kind NodeKind) int {
 	return b.funcs[k]
 }
 
-// edge adds an edge, or another place and life to one that is there.
+// edge adds an edge, or adds the place to an edge that exists.
 func (b *builder) edge(from, to int, kind Kind, label string, at bytecode.PC, dead bool) {
 	k := edgeKey{from, to, kind, label}
 	i, ok := b.edges[k]
@@ -140,15 +140,15 @@ func (b *builder) mapNode(m *bytecode.Map) int {
 	return i
 }
 
-// part is a program on its way into the graph.
+// part is a program that is being added to the graph.
 type part struct {
 	*builder
 	p *bytecode.Program
 	r *succ.Result // nil when it could not be analysed
-	// mentioned are the functions that a function takes the address of, told those
-	// that it is known to call otherwise, as pairs of nodes.
-	mentioned []mention
-	told      map[[2]int]bool
+	// mentioned are the functions whose address a function takes, knownCalls those that it
+	// is known to call otherwise, as pairs of nodes.
+	mentioned  []mention
+	knownCalls map[[2]int]bool
 }
 
 // mention is a function whose address is taken.
@@ -157,9 +157,9 @@ type mention struct {
 	at       bytecode.PC
 }
 
-// addPart adds what a program does.
+// addPart adds the edges of a program.
 func (b *builder) addPart(in *Part) {
-	p := &part{builder: b, p: in.Program, r: in.Result, told: map[[2]int]bool{}}
+	p := &part{builder: b, p: in.Program, r: in.Result, knownCalls: map[[2]int]bool{}}
 	if p.r == nil && !in.Uncalled {
 		b.g.Unknown = append(b.g.Unknown, in.Program.Name)
 	}
@@ -174,7 +174,7 @@ func (b *builder) addPart(in *Part) {
 		p.tailCalls()
 	}
 	for _, m := range p.mentioned {
-		if !p.told[[2]int{m.from, m.to}] {
+		if !p.knownCalls[[2]int{m.from, m.to}] {
 			b.edge(m.from, m.to, Address, "", m.at, false)
 		}
 	}
@@ -184,10 +184,10 @@ func (b *builder) addPart(in *Part) {
 	}
 }
 
-// dead reports whether no execution gets to an instruction, as far as is known.
+// dead reports whether it is known that no execution reaches an instruction.
 func (p *part) dead(pc bytecode.PC) bool { return p.r != nil && !p.r.Exact.Reached(pc) }
 
-// code adds what an instruction says by itself.
+// code adds the edges of an instruction by itself.
 func (p *part) code(sub int, pc bytecode.PC) {
 	from, at := p.funcs[keyOf(p.p, sub)], pc-p.p.Subprogs[sub].Start
 	f := p.p.Flow(pc)
@@ -238,13 +238,13 @@ func (p *part) followed() {
 			kind = Callback
 		case e.Kind == cfg.Call && p.p.Insns[blk.Last].IsCallx():
 			kind = Callx
-		case e.Kind == cfg.Exception: // no state goes along: what the callback gets is its own
+		case e.Kind == cfg.Exception: // no state is passed: the callback has its own arguments
 			kind, dead = Exception, p.dead(blk.Last)
 		default:
 			continue
 		}
 		from, to := p.funcs[keyOf(p.p, blk.Sub)], p.funcs[keyOf(p.p, g.Blocks[e.To].Sub)]
-		p.told[[2]int{from, to}] = true
+		p.knownCalls[[2]int{from, to}] = true
 		at := blk.Last - p.p.Subprogs[blk.Sub].Start
 		p.edge(from, to, kind, "", at, dead)
 		if kind == Callx {

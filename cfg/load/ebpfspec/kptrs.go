@@ -7,7 +7,7 @@ import (
 )
 
 // holdsKptrs reports whether a value of the type, nil for none, can have a pointer that the kernel
-// knows of in maps.
+// tracks in maps.
 //
 // Source: kernel/bpf/btf.c btf_find_field and btf_find_kptr, Linux 5.19 to 7.3.
 func holdsKptrs(value btf.Type) bool {
@@ -68,7 +68,7 @@ func qualified(typ btf.Type) btf.Type {
 	return nil
 }
 
-// isKptr reports whether what a pointer leads to has such a tag.
+// isKptr reports whether the target of a pointer has such a tag.
 func isKptr(typ btf.Type) bool {
 	seen := map[btf.Type]bool{}
 	for ; typ != nil && !seen[typ]; typ = qualified(typ) {

@@ -42,7 +42,7 @@ func targetTypes(file string) (*btf.Spec, error) {
 	return spec, nil
 }
 
-// adapter makes the relocations of a program that a kernel decides about.
+// adapter applies the relocations of a program that depend on the kernel.
 type adapter struct {
 	kernel *live.Kernel
 	target func() (*btf.Spec, error)
@@ -51,8 +51,8 @@ type adapter struct {
 	p      *bytecode.Program
 }
 
-// adapt returns the program as a loader submits it, or itself when nothing depends
-// on the kernel.
+// adapt returns the program as a loader submits it, or the program itself if nothing depends on the
+// kernel.
 func (a *adapter) adapt() (*bytecode.Program, error) {
 	if !slices.ContainsFunc(a.p.Relocs, func(r bytecode.Reloc) bool { return r.State == bytecode.RelocPending }) {
 		return a.p, nil
@@ -70,11 +70,11 @@ func (a *adapter) adapt() (*bytecode.Program, error) {
 	return &p, a.fields()
 }
 
-// weak makes the relocation of a symbol that the kernel need not have.
+// weak applies the relocation of a symbol that the kernel need not have.
 func (a *adapter) weak(r *bytecode.Reloc) error {
 	i := slices.IndexFunc(a.p.Refs, func(x bytecode.Ref) bool { return x.PC == r.PC })
 	if i < 0 {
-		return nil // stays pending, which is said when the program is loaded
+		return nil // stays pending, which loading reports
 	}
 	in, ref := &a.p.Insns[r.PC], a.p.Refs[i]
 	r.Was = *in
@@ -97,7 +97,7 @@ func (a *adapter) weak(r *bytecode.Reloc) error {
 	return nil
 }
 
-// fields makes the CO-RE relocations. cilium/ebpf calculates them, by names of
+// fields applies the CO-RE relocations. cilium/ebpf calculates them, by names of
 // types as libbpf does.
 func (a *adapter) fields() error {
 	var relos []*btf.CORERelocation
@@ -149,7 +149,7 @@ func (a *adapter) of(sub int) []btf.CORERelocationOffset {
 	return out
 }
 
-// apply writes what a relocation says into an instruction.
+// apply writes the value of a relocation into an instruction.
 func (a *adapter) apply(pc bytecode.PC, f *btf.COREFixup) error {
 	n := a.p.Insns[pc].Slots()
 	var in asm.Instruction

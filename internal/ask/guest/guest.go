@@ -1,6 +1,6 @@
-// Package guest is bpfcfg as the first process of a kernel that package ask has
-// started: it loads the programs that the host put into the file system, reports to the
-// host what the kernel made of them, and powers the machine off.
+// Package guest is bpfcfg as the first process of a kernel that package ask has started: it loads
+// the programs that the host put into the file system, reports the kernel's results to the host,
+// and powers the machine off.
 //
 //	if guest.Wanted() {
 //		guest.Main() // does not return

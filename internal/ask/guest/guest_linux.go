@@ -78,7 +78,7 @@ type guest struct {
 	line    wire.Writer
 }
 
-// object is an object file with its types, or why it could not be read.
+// object is an object file with its types, or the reason why it could not be read.
 type object struct {
 	*load.Object
 	types *btf.Spec
@@ -139,8 +139,8 @@ func (g *guest) profile() json.RawMessage {
 	return nil
 }
 
-// named returns a derived profile under the name of the built-in one that it is the
-// same as, or else one of its own.
+// named returns a derived profile under the name of the built-in one that it equals, or else under
+// a name of its own.
 func named(r *host.Result) jit.Profile {
 	p, base := r.Profile, r.Profile
 	if b, err := jit.LookupProfile(r.Base); err == nil {
@@ -252,7 +252,7 @@ func (g *guest) object(file string) *object {
 	return o
 }
 
-// openLine opens what leads to the host: a file of user-mode Linux, the virtio
+// openLine opens the connection to the host: a file of user-mode Linux, the virtio
 // port, or, in a kernel without a driver for it, a serial line.
 func openLine(file string) (*os.File, error) {
 	if file != "" {

@@ -1,6 +1,5 @@
-// Package wire is what a host and the kernel that it starts say to each other: the
-// configuration that the guest reads, and the messages that it sends over a
-// line that may lose or mix bytes.
+// Package wire is the protocol between a host and the kernel that it starts: the configuration that
+// the guest reads, and the messages that it sends over a line that may lose or mix bytes.
 //
 //	err := wire.Write(port, &wire.Message{Kind: wire.End})
 //
@@ -13,9 +12,8 @@
 //	| magic | number | length | CRC32 | payload |      4 bytes each, little-endian
 //	+-------+--------+--------+-------+---------+
 //
-// What stands between frames, such as the messages of a kernel that shares the
-// line, is passed over. A frame that is damaged or missing is an error: nothing is
-// sent twice.
+// Bytes between frames, such as the messages of a kernel that shares the line, are skipped. A frame
+// that is damaged or missing is an error: nothing is sent twice.
 package wire
 
 import (

@@ -89,7 +89,7 @@ func Scan(code []byte, off int) (Insn, error) {
 	return in, nil
 }
 
-// String returns the instruction as Text has it, of one from Scan too.
+// String returns the Text of the instruction, even if it comes from Scan.
 func (in Insn) String() string {
 	if in.Text != "" {
 		return in.Text
