@@ -296,17 +296,7 @@ func addAlt(set []Alt, a Alt) []Alt {
 
 // squeeze reduces a set of alternatives to maxAlts, or to anything at all.
 func squeeze(set []Alt) []Alt {
-	var out []Alt
-next:
-	for _, a := range set {
-		for i := range out {
-			if out[i].Kind == a.Kind && out[i].Obj == a.Obj {
-				out[i] = mergeAlts(out[i], a)
-				continue next
-			}
-		}
-		out = append(out, a)
-	}
+	out := onePerObject(set)
 	if len(out) <= maxAlts {
 		return out
 	}

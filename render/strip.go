@@ -135,59 +135,6 @@ func (st *Strip) at(offset int) int {
 	return from.Y + int(int64(offset-from.Offset)*int64(to.Y-from.Y)/int64(to.Offset-from.Offset))
 }
 
-// lanes assigns each interval the least lane above all that it overlaps: a
-// Fenwick-like tree of maxima over offsets, scaled down to bound its size.
-type lanes struct {
-	shift int
-	full  []int
-	best  []int
-	size  int
-}
-
-func newLanes(n int) *lanes {
-	ls := &lanes{}
-	for n>>ls.shift > 1<<16 {
-		ls.shift++
-	}
-	for ls.size = 1; ls.size <= n>>ls.shift; ls.size *= 2 {
-	}
-	ls.full, ls.best = make([]int, 2*ls.size), make([]int, 2*ls.size)
-	return ls
-}
-
-func (ls *lanes) take(lo, hi int) int {
-	lo, hi = lo>>ls.shift, hi>>ls.shift
-	n := 1 + ls.query(1, 0, ls.size-1, lo, hi)
-	ls.set(1, 0, ls.size-1, lo, hi, n)
-	return n
-}
-
-// query and set recurse to the depth of the tree, at most 17.
-func (ls *lanes) query(i, a, b, lo, hi int) int {
-	switch {
-	case hi < a || b < lo:
-		return 0
-	case lo <= a && b <= hi:
-		return ls.best[i]
-	}
-	mid := (a + b) / 2
-	return max(ls.full[i], ls.query(2*i, a, mid, lo, hi), ls.query(2*i+1, mid+1, b, lo, hi))
-}
-
-func (ls *lanes) set(i, a, b, lo, hi, n int) {
-	if hi < a || b < lo {
-		return
-	}
-	ls.best[i] = max(ls.best[i], n)
-	if lo <= a && b <= hi {
-		ls.full[i] = max(ls.full[i], n)
-		return
-	}
-	mid := (a + b) / 2
-	ls.set(2*i, a, mid, lo, hi, n)
-	ls.set(2*i+1, mid+1, b, lo, hi, n)
-}
-
 func (l *Placement) tableWidth(s *Scene, rows []tableLine) int {
 	c := tableColumns(s, rows, l.Detail.limits())
 	return c.width()

@@ -3,6 +3,8 @@ package render
 import (
 	"cmp"
 	"slices"
+
+	"github.com/bpfcfg/bpfcfg/render/layered"
 )
 
 // rail is the line that the jumps of one kind to one target share in a column.
@@ -96,10 +98,15 @@ func (st *Strip) placeArcs(s *Scene) (right int) {
 
 // placeRails draws the jumps of a column whose right side is x, and returns the width taken.
 func (st *Strip) placeRails(s *Scene, rs []rail, x int) int {
-	lanes := newLanes(st.H + 2*edgeRoom + 9)
+	places, scale := st.H+2*edgeRoom+9, 0
+	for places>>scale > 1<<16 {
+		scale++
+	}
+	lanes := layered.NewTracks(places>>scale + 1)
 	lane, used := make([]int, len(rs)), 0
 	for i, r := range rs {
-		lane[i] = lanes.take(r.lo-st.Y+edgeRoom, r.hi-st.Y+edgeRoom+8) // 8: lines in one lane stay apart
+		lo, hi := r.lo-st.Y+edgeRoom, r.hi-st.Y+edgeRoom+8 // 8: lines in one lane stay apart
+		lane[i] = lanes.Place(lo>>scale, hi>>scale)
 		if lane[i] <= maxLanes {
 			used = max(used, lane[i])
 		}

@@ -123,54 +123,40 @@ func (c *checker) funcAt(pc bytecode.PC) int {
 	return -1
 }
 
-// through lists a jump to the address in a register, in the form that mitigations require
-// (emit_indirect_jump).
-func (c *checker) through(l *list, n int) {
+// through lists a jump or call (op) to the address in a register, in the form that mitigations
+// require (emit_indirect_jump).
+func (c *checker) through(l *list, op x86asm.Op, n int) {
 	name := strings.ToLower((x86asm.RAX + x86asm.Reg(n)).String())
 	switch c.k.Indirect {
 	case throughITS:
-		l.away(x86asm.JMP, "__x86_indirect_its_thunk_"+name)
+		l.away(op, "__x86_indirect_its_thunk_"+name)
 	case throughRet:
-		if c.k.CallDepth {
-			l.away(x86asm.JMP, "__x86_indirect_jump_thunk_"+name)
-		} else {
-			l.away(x86asm.JMP, "__x86_indirect_thunk_"+name)
+		thunk := "__x86_indirect_thunk_"
+		if c.k.CallDepth && op == x86asm.JMP {
+			thunk = "__x86_indirect_jump_thunk_"
+		} else if c.k.CallDepth {
+			thunk = "__x86_indirect_call_thunk_"
 		}
+		l.away(op, thunk+name)
 	case behindFence:
 		l.add(x86asm.LFENCE)
-		l.add(x86asm.JMP, sized(n, 8))
+		l.add(op, sized(n, 8))
 	default:
-		l.add(x86asm.JMP, sized(n, 8))
-		if c.k.RetpolineBuild || c.k.SLS {
+		l.add(op, sized(n, 8))
+		if op == x86asm.JMP && (c.k.RetpolineBuild || c.k.SLS) {
 			trap(l)
 		}
 	}
 }
 
-// callThrough lists a call of the address in a register: as through, with a call.
-// The thunk for calls counts their depth itself. It has not been compared with a
-// running kernel.
+// callThrough lists a call of the address in a register. The thunk for calls counts
+// their depth itself. It has not been compared with a running kernel.
 func (c *checker) callThrough(l *list, n int) {
-	name := strings.ToLower((x86asm.RAX + x86asm.Reg(n)).String())
 	if c.frame.private {
 		l.push(nPrivate)
 	}
 	c.callDepth(l, c.k.Indirect == throughRet)
-	switch c.k.Indirect {
-	case throughITS:
-		l.away(x86asm.CALL, "__x86_indirect_its_thunk_"+name)
-	case throughRet:
-		if c.k.CallDepth {
-			l.away(x86asm.CALL, "__x86_indirect_call_thunk_"+name)
-		} else {
-			l.away(x86asm.CALL, "__x86_indirect_thunk_"+name)
-		}
-	case behindFence:
-		l.add(x86asm.LFENCE)
-		l.add(x86asm.CALL, sized(n, 8))
-	default:
-		l.add(x86asm.CALL, sized(n, 8))
-	}
+	c.through(l, x86asm.CALL, n)
 	if c.frame.private {
 		l.pop(nPrivate)
 	}
@@ -194,7 +180,7 @@ func (c *checker) tailCall(l *list, b *body) {
 	c.leaveFrame(l)
 	l.add(x86asm.MOV, sized(nCX, 8), at(nCX, int32(c.k.OffBPFFunc)))
 	l.add(x86asm.ADD, sized(nCX, 8), imm(int64(c.landingPad())))
-	c.through(l, nCX)
+	c.through(l, x86asm.JMP, nCX)
 	l.land(outside, used, empty)
 }
 

@@ -167,7 +167,7 @@ func (c *checker) insn(fn machine.Func, pc bytecode.PC) {
 		c.exit(l, b)
 	case bytecode.FlowIndirect:
 		c.p.Indirect++
-		c.through(l, c.register(in.Dst))
+		c.through(l, x86asm.JMP, c.register(in.Dst))
 	case bytecode.FlowCallx:
 		c.p.Calls++
 		c.callThrough(l, c.register(in.Dst))

@@ -223,7 +223,7 @@ func (ch *channels) assignTracks(k int) {
 	slices.SortStableFunc(bent, func(i, j int) int { return ch.pieces[i].compare(&ch.pieces[j]) })
 	ch.improve(bent)
 	bent = ch.respectEnds(k, bent)
-	t := newTrackTree(ch.pieces, bent)
+	t := newExtentTracks(ch.pieces, bent)
 	for _, i := range bent {
 		p := &ch.pieces[i]
 		p.track = t.place(p.l-grid/2, p.r+grid/2)

@@ -131,16 +131,23 @@ func (c *compacting) addLines() {
 			}
 		}
 	}
-	slices.SortFunc(parts, func(a, b level) int { return cmp.Or(cmp.Compare(a.y, b.y), cmp.Compare(a.x0, b.x0)) })
-	for _, l := range parts {
-		if n := len(c.lines); n > 0 {
-			if last := &c.levels[c.lines[n-1]]; last.y == l.y && l.x0 <= last.x1 {
-				last.x1 = max(last.x1, l.x1)
-				continue
-			}
-		}
+	for _, l := range meeting(parts) {
 		c.lines = append(c.lines, c.add(l))
 	}
+}
+
+// meeting sorts lines, and makes one of those that meet at one height.
+func meeting(parts []level) []level {
+	slices.SortFunc(parts, func(a, b level) int { return cmp.Or(cmp.Compare(a.y, b.y), cmp.Compare(a.x0, b.x0)) })
+	out := parts[:0]
+	for _, l := range parts {
+		if n := len(out); n > 0 && out[n-1].y == l.y && l.x0 <= out[n-1].x1 {
+			out[n-1].x1 = max(out[n-1].x1, l.x1)
+			continue
+		}
+		out = append(out, l)
+	}
+	return out
 }
 
 // line returns the new y of the level line through a point.

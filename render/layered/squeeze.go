@@ -77,14 +77,7 @@ func (s *squeezing) addLines() {
 			}
 		}
 	}
-	slices.SortFunc(parts, func(a, b level) int { return cmp.Or(cmp.Compare(a.y, b.y), cmp.Compare(a.x0, b.x0)) })
-	for _, l := range parts {
-		if n := len(s.lines); n > 0 {
-			if last := &s.levels[s.lines[n-1]]; last.y == l.y && l.x0 <= last.x1 {
-				last.x1 = max(last.x1, l.x1)
-				continue
-			}
-		}
+	for _, l := range meeting(parts) {
 		s.lines = append(s.lines, s.add(l))
 	}
 }

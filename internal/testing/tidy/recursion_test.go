@@ -49,11 +49,8 @@ var recursive = map[string][]string{
 		"internal/testing/progen.gen.mixedPiece", "internal/testing/progen.gen.piece", "internal/testing/progen.gen.table",
 		"internal/testing/progen.mixedPieces",
 	},
-	"the depth of a balanced tree, at most 17": {
-		"render.lanes.query", "render.lanes.set",
-	},
 	"the depth of a balanced tree over the tracks": {
-		"render/layered.trackTree.query", "render/layered.trackTree.take",
+		"render/layered.Tracks.query", "render/layered.Tracks.take",
 	},
 	"groups in groups of a picture, as package render nests them: at most 4": {
 		"render/display.resolver.paint", "render/display.svgWriter.group", "render/display.svgWriter.item",
