@@ -81,11 +81,11 @@ func (c *context) function(pc bytecode.PC) string {
 	if sub < 0 {
 		return c.p.Name
 	}
-	return FunctionName(c.p, sub)
+	return functionName(c.p, sub)
 }
 
-// FunctionName returns a subprogram's name, or one made from its start.
-func FunctionName(p *bytecode.Program, sub int) string {
+// functionName returns a subprogram's name, or one made from its start.
+func functionName(p *bytecode.Program, sub int) string {
 	if n := p.Subprogs[sub].Name; n != "" {
 		return n
 	}

@@ -41,7 +41,7 @@ func (c *context) hazardous() {
 func (c *context) hazard(h hazard.Hazard) (id ID, pc bytecode.PC, key, text string) {
 	switch h.Kind {
 	case hazard.Foreign:
-		from, to := FunctionName(c.p, c.p.SubprogAt(h.PC)), FunctionName(c.p, c.p.SubprogAt(h.Target))
+		from, to := functionName(c.p, c.p.SubprogAt(h.PC)), functionName(c.p, c.p.SubprogAt(h.Target))
 		return ForeignTarget, h.PC, to, fmt.Sprintf("this jump can go to insn %d of %s, in the stack frame of %s", h.Target,
 			to, from)
 	case hazard.Unverified:

@@ -102,7 +102,7 @@ func (c *context) missingTables() {
 		if last = sub; len(in.Kernel) > 0 || len(c.unions()[sub]) > 0 {
 			continue
 		}
-		c.add(TableMissing, in.PC, fmt.Sprintf("function %s has an indirect jump but no jump table", FunctionName(c.p, sub)))
+		c.add(TableMissing, in.PC, fmt.Sprintf("function %s has an indirect jump but no jump table", functionName(c.p, sub)))
 	}
 }
 

@@ -55,7 +55,7 @@ func (c *context) entriesOf(t *bytecode.JumpTable, at bytecode.PC, home int) {
 	report(TableEntry, outside, "outside the program")
 	report(TargetMidLoad, mid, "in the middle of a 64-bit load")
 	if home >= 0 {
-		report(TargetOutside, foreign, "outside function "+FunctionName(c.p, home)+", which the table belongs to")
+		report(TargetOutside, foreign, "outside function "+functionName(c.p, home)+", which the table belongs to")
 	}
 }
 

@@ -22,7 +22,7 @@ func insnsText(w io.Writer, v *View) error {
 			next++
 		}
 		for ; line < len(p.Lines) && p.Lines[line].PC <= pc; line++ {
-			fmt.Fprintf(w, "%s\n", SourceLine(p.Lines[line]))
+			fmt.Fprintf(w, "%s\n", sourceLine(p.Lines[line]))
 		}
 		fmt.Fprintf(w, "%6d: (%02x) %s%s\n", pc, p.Insns[pc].Code, visible.Text(p.Text(pc)), beside(relocNote(p, pc)))
 	}

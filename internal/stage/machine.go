@@ -91,7 +91,7 @@ func writeInsn(w io.Writer, a *pipeline.Analysis, named *bytecode.Program, fi ji
 	pc bytecode.PC) {
 	if o := a.Rewrite.Original[pc]; o >= 0 {
 		if l, ok := a.Program.LineAt(o); ok && l.PC == o {
-			fmt.Fprintf(w, "%s\n", SourceLine(l))
+			fmt.Fprintf(w, "%s\n", sourceLine(l))
 		}
 	}
 	fmt.Fprintf(w, "%6d: (%02x) %s\n", pc, a.Rewrite.Program.Insns[pc].Code,

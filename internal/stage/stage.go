@@ -67,8 +67,8 @@ func FuncName(p *bytecode.Program, sub int) string {
 	return visible.Text(p.Subprogs[sub].Label())
 }
 
-// SourceLine returns a C line as a comment: "; x = 1; @ file.c:12".
-func SourceLine(l bytecode.Line) string {
+// sourceLine returns a C line as a comment: "; x = 1; @ file.c:12".
+func sourceLine(l bytecode.Line) string {
 	text := strings.TrimSpace(l.Text)
 	return fmt.Sprintf("; %s @ %s:%d", visible.Text(text), visible.Text(visible.Base(l.File)), l.Line)
 }

@@ -30,7 +30,7 @@ func succText(w io.Writer, v *View) error {
 		targets := func(pcs []bytecode.PC) string { return printed.text(pcs, in.PC) }
 		fmt.Fprintf(w, "  insn %d  %s %s  %s\n", in.PC, in.Op, in.Reg, in.Status)
 		if l, ok := v.Program.LineAt(in.PC); ok {
-			fmt.Fprintf(w, "    %s\n", SourceLine(l))
+			fmt.Fprintf(w, "    %s\n", sourceLine(l))
 		}
 		for _, u := range in.Tables {
 			fmt.Fprintf(w, "    table   %s[%d]  index %d..%d  selected %s\n", visible.Text(u.Name), u.Entries, u.Min, u.Max,

@@ -26,7 +26,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ/rules"
 )
 
-// result is what a process measured of a program.
+// result holds the measurements of one program.
 type result struct {
 	Shape  string
 	Slots  int // of the program as it was made
@@ -71,7 +71,7 @@ func measureChild(what string) error {
 	return json.NewEncoder(os.Stdout).Encode(r)
 }
 
-// maxPlaces bounds the places that are explained: a person asks for a few.
+// maxPlaces bounds the places that are explained: a user names only a few.
 const maxPlaces = 20
 
 // measure runs every stage on a program. What a stage returns is kept to the
@@ -171,7 +171,7 @@ type meter struct {
 	hasImage bool
 }
 
-// imageStage is stage for what needs machine code: without it costs nothing.
+// imageStage is stage for a stage that needs machine code: without it the cost is 0.
 func (m *meter) imageStage(name string, f func()) {
 	if !m.hasImage {
 		f = func() {}

@@ -45,8 +45,8 @@ func printShapes(w io.Writer, all []result, sizes []int) {
 	fmt.Fprintln(w)
 }
 
-// proofShare returns the processor time of the proof as a share of that of the
-// analysis which it checks, "–" where there is no machine code to prove.
+// proofShare returns the processor time of the proof as a share of that of the stages that it
+// checks, "–" where there is no machine code.
 func (r *result) proofShare() string {
 	var proof, analysis float64
 	for _, s := range r.Stages {
@@ -81,7 +81,7 @@ func printGrowth(w io.Writer, all []result, sizes []int) {
 			big, small := &all[i], &all[i-1]
 			b := float64(big.Stages[s].Bytes) / float64(big.Slots)
 			if big.Stages[s].Bytes < 1<<20 {
-				continue // too little to tell
+				continue // too little to compare
 			}
 			if g := b / (float64(small.Stages[s].Bytes) / float64(small.Slots)); growth.add(g) {
 				worst = big.Shape
@@ -95,17 +95,17 @@ func printGrowth(w io.Writer, all []result, sizes []int) {
 	}
 }
 
-// steep is how much more a slot may cost at the larger of two sizes before printSteep tells of
-// it. Stages that allocate or run less than small are noise.
+// steep is how much more a slot may cost at the larger of two sizes before printSteep lists it.
+// Stages that allocate or run less than small are noise.
 const (
 	steep      = 1.3
 	smallBytes = 4 << 20
 	smallCPU   = 0.1 // seconds
 )
 
-// printSteep prints a line for each stage of a shape that costs more for a slot at one size
-// than at the size before: what is not linear, or what a limit bounds only later. Of times,
-// those of a machine with other load are loose.
+// printSteep prints a line for each stage of a shape that costs more for a slot at one size than at
+// the size before: its cost is not linear, or a limit bounds it only later. Times vary on a machine
+// with other load.
 func printSteep(w io.Writer, all []result, sizes []int) {
 	fmt.Fprintf(w, "\nSteeper than %.1f times linear:\n\n", steep)
 	fmt.Fprint(w, "| shape | stage | slots | bytes | CPU |\n|---|---|---|---:|---:|\n")

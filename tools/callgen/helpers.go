@@ -16,7 +16,7 @@ import (
 // proto is a bpf_func_proto: its fields by name.
 type proto map[string]string
 
-// source is what the files of a kernel say of helpers.
+// source holds what the files of a kernel state about helpers.
 type source struct {
 	protos map[string]proto    // by variable
 	uses   map[string][]string // variables that a helper's case returns, by its name
@@ -104,7 +104,7 @@ func (s *source) scan(text string) {
 	}
 }
 
-// row returns the row of a helper: what any of its prototypes does.
+// row returns the row of a helper: the union of its prototypes' effects.
 func (s *source) row(name string, spec *btf.Spec) string {
 	vars := append([]string{"bpf_" + name + "_proto"}, s.uses[name]...)
 	params, res := -1, ""
@@ -135,7 +135,7 @@ func (s *source) row(name string, spec *btf.Spec) string {
 	return rowOf(name, params, res, args)
 }
 
-// worse returns which of two arguments more is done through.
+// worse returns the argument through which more memory is accessed.
 func worse(a, b string) string {
 	rank := func(s string) int {
 		return slices.IndexFunc([]string{"", "{}", "{Read", "{Write", "{Callback"}, func(p string) bool {

@@ -98,14 +98,14 @@ func (s *source) kfuncResult(name string, t btf.Type) string {
 	return "Anything"
 }
 
-// rcuIterator reports whether a function gives what an iterator protects whose
+// rcuIterator reports whether a function returns something that is protected by an iterator whose
 // constructor has the flag for it.
 func (s *source) rcuIterator(name string) bool {
 	of, ok := strings.CutSuffix(name, "_next")
 	return ok && strings.Contains(s.kfuncs[of+"_new"], "KF_RCU_PROTECTED ")
 }
 
-// node reports whether a function gives a node of a list or tree.
+// node reports whether a function returns a node of a list or tree.
 func (s *source) node(name string) bool {
 	return strings.HasPrefix(name, "bpf_list_") || strings.HasPrefix(name, "bpf_rbtree_")
 }

@@ -2,11 +2,10 @@
 //
 //	go -C tools run ./callgen -source LINUX -btf LINUX.btf -version 7.3.4
 //
-// It reads which prototypes helpers and which flags kernel functions have in the
-// source of Linux, and the types of kernel functions in the BTF of a kernel
-// (/sys/kernel/btf/vmlinux). Of the source
-// it takes facts alone: which arguments are read or written through and how far.
-// It does not know what the verifier's own code adds to them.
+// It reads the prototypes of helpers and the flags of kernel functions in the source of Linux, and
+// the types of kernel functions in the BTF of a kernel (/sys/kernel/btf/vmlinux). It takes only
+// facts from the source: which arguments are read or written through, and how far. It does not know
+// what the verifier's own code adds to them.
 package main
 
 import (

@@ -1,13 +1,11 @@
-// Command comparison runs bpfcfg and other tools on the same programs, compares
-// what they say of control flow with what is known of it from outside, and
-// writes the tables of docs/comparison.md between its markers.
+// Command comparison runs bpfcfg and other tools on the same programs, compares their control flow
+// with the known one, and writes the tables of docs/comparison.md between its markers.
 //
 //	go -C tools run ./comparison                  # from the top of the repository
 //	BPFTOOL=/opt/bpftool go -C tools run ./comparison -times
 //
-// Without -times it leaves the table of times as it is, which is the only part
-// that is not the same on each run. It needs bpftool, llvm-objdump-22, dot and
-// cc; a tool that is missing is an error, since its column would be lost.
+// Without -times it keeps the table of times, the only part that differs from run to run. It needs
+// bpftool, llvm-objdump-22, dot and cc; a missing tool is an error, since its column would be lost.
 package main
 
 import (
@@ -100,7 +98,7 @@ type tools struct {
 	dotV, temporary string
 }
 
-// findTools looks for the other programs and asks them for their versions.
+// findTools looks for the other programs and their versions.
 func findTools(dir, stub string) (*tools, error) {
 	t := &tools{temporary: dir}
 	var err error
@@ -137,7 +135,7 @@ func findTools(dir, stub string) (*tools, error) {
 	return t, nil
 }
 
-// row is what each tool said of one sample.
+// row holds the answers of the tools about one sample.
 type row struct {
 	sample                *sample
 	edges                 int

@@ -16,8 +16,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/record"
 )
 
-// flow holds for each instruction what may be executed directly after it in its
-// function, ascending and each once. A call of a function goes on after it.
+// flow holds for each instruction what may be executed directly after it in its function, in
+// ascending order and without repetition. A call of a function continues after it.
 type flow map[bytecode.PC][]bytecode.PC
 
 // sample is a program with what is known of its control flow from outside of
@@ -177,7 +177,7 @@ func (f flow) insert(from, to bytecode.PC) {
 	f[from] = slices.Compact(list)
 }
 
-// complete returns f for all instructions: those that it does not name go on.
+// complete returns f for all instructions: those that it does not name continue with the next.
 func (f flow) complete(insns []bytecode.Insn) flow {
 	out := flow{}
 	for pc := bytecode.PC(0); int(pc) < len(insns); pc += insns[pc].Slots() {
@@ -190,8 +190,8 @@ func (f flow) complete(insns []bytecode.Insn) flow {
 	return out
 }
 
-// verdict says how an answer compares with the truth: "right", or how many
-// successors it misses and how many it has that cannot be.
+// verdict compares an answer with the truth: "right", or the numbers of successors that it misses
+// and of impossible ones that it has.
 func verdict(truth, answer flow) string {
 	missing, wrong := 0, 0
 	for pc, want := range truth {
@@ -219,7 +219,7 @@ func verdict(truth, answer flow) string {
 	return fmt.Sprintf("%d missing, %d wrong", missing, wrong)
 }
 
-// encode returns instructions as a little-endian machine has them.
+// encode returns instructions in the form of a little-endian machine.
 func encode(insns []bytecode.Insn) []byte {
 	return bytes.Clone(bytecode.Encode(insns, binary.LittleEndian))
 }

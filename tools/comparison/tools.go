@@ -129,8 +129,8 @@ func objdump(path, object string) ([]byte, error) {
 	return run(nil, path, "-d", "-r", "--no-show-raw-insn", object)
 }
 
-// readObjdump takes from a listing what a reader can: the listing has no blocks
-// and edges, but a jump's distance, and what goes on by its name.
+// readObjdump takes from a listing what a reader can: it has no blocks and edges, but the distances
+// of jumps, and names that tell which instructions continue.
 func readObjdump(text []byte, insns []bytecode.Insn) flow {
 	f := flow{}
 	for line := range strings.Lines(string(text)) {

@@ -3,16 +3,14 @@
 //
 //	conformance [--jit] [--profile NAME] [--program HEX] [MEMORY]
 //
-// The program is read from standard input as hexadecimal digits, or from the
-// option; white space does not count. MEMORY, also hexadecimal, is the memory
-// that R1 points to and R2 has the length of; without it both are 0. The result
-// is R0 in hexadecimal on standard output. What cannot be run is a message on
-// standard error and exit status 1.
+// The program is read from standard input as hexadecimal digits, or from the option; white space
+// does not count. MEMORY, also hexadecimal, is the memory to which R1 points; R2 has its length.
+// Without it both are 0. The result is R0 in hexadecimal on standard output. A program that cannot
+// be run gets a message on standard error and exit status 1.
 //
-// By default the interpreter runs the program; with --jit our machine code does,
-// on linux/amd64, after the rewrites of the profile's kernel. Of helpers there is
-// number 5, the suite's "unwind", and only in the interpreter: it returns its
-// argument, and ends the program when that is 0.
+// By default the interpreter runs the program; with --jit our machine code runs, on linux/amd64,
+// after the rewrites of the profile's kernel. The only helper is number 5, the suite's "unwind",
+// and only in the interpreter: it returns its argument, and ends the program when that is 0.
 package main
 
 import (

@@ -5,11 +5,10 @@
 //	go -C tools run ./faults -n 90 -seed 1
 //	go -C tools run ./faults -n 40 -seed 1 -in render,cmd/bpfcfg,internal/check
 //
-// A fault is a small change of a Go file: another operator, a number one off, a
-// condition turned around, a call left out. -planted takes faults that are written
-// down, and asks the programs of package soundness alone. The exit status is 1 if
-// one of these survives. What was said is in tests.txt beside this file. Faults that
-// change machine code are for tools/jitfaults.
+// A fault is a small change of a Go file: another operator, a number one off, a condition turned
+// around, a call left out. -planted plants the faults that are written down and runs only the
+// programs of package soundness. The exit status is 1 if one of these survives. tests.txt beside
+// this file has the results. tools/jitfaults plants faults that change machine code.
 package main
 
 import (

@@ -9,9 +9,8 @@ import (
 	"strings"
 )
 
-// planted are faults in the analysis of memory, calls and joins that no test found
-// once, or that are as easily made. The programs that package soundness executes must
-// find each without the help of any other test.
+// planted are faults in the analysis of memory, calls and joins that no test found at first, or
+// that are as easily made. The programs of package soundness alone must find each.
 var planted = []struct{ what, file, was, now string }{
 	{"a 4-byte load of a 2-byte spill has the value", "abstract/stackmem.go", "acc.size < 8 && acc.size <= n && sl",
 		"acc.size < 8 && sl"},
@@ -43,7 +42,7 @@ var planted = []struct{ what, file, was, now string }{
 		"with := f.pointersIn(lo, hi, v)", "with := v"},
 	{"a callback is followed once", "abstract/helpercall.go", "ends := framesLeq(grown, s.frames)",
 		"ends := true || framesLeq(grown, s.frames)"},
-	{"a scrubbed pointer is not lost", "abstract/stack.go", "f.lost = f.lost || s.val.has(isLocal)", ""},
+	{"a scrubbed pointer is not lost", "abstract/stack.go", "f.localPointer = f.localPointer || s.val.has(isLocal)", ""},
 	{"an atomic operation stores nothing", "abstract/mem.go", "\tr.storeTo(acc, nil, s)\n", ""},
 	{"a store through one of two pointers is sure", "abstract/mem.go", "r.storeStack(acc, a, val, s, false)",
 		"r.storeStack(acc, a, val, s, true)"},

@@ -65,7 +65,7 @@ func goFiles(root, name string) ([]string, error) {
 	return filepath.Glob(filepath.Join(path, "*.go"))
 }
 
-// swaps holds for operators and names what they are mistaken for.
+// swaps holds for operators and names those that they are mistaken for.
 var swaps = map[string]string{
 	"==": "!=", "!=": "==", "<": "<=", "<=": "<", ">": ">=", ">=": ">", "&&": "||", "||": "&&", "+": "-", "-": "+",
 	"true": "false", "false": "true",

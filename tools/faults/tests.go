@@ -38,7 +38,7 @@ func area(file string) string {
 	return "elsewhere"
 }
 
-// analysed are the folders of the analysis, and tested what is run when one of
+// analysed are the folders of the analysis, and tested the packages whose tests run when one of
 // their files has a fault, after the tests beside it: quick tests first.
 var (
 	analysed = []string{"abstract", "succ", "succ/rules", "jit/rewrite"}
@@ -46,7 +46,7 @@ var (
 		"./succ/rules", "./succ"}
 )
 
-// draw says which faults are drawn and who is asked about them.
+// draw says which faults are drawn and whose tests run.
 type draw struct {
 	n       int
 	seed    uint64
@@ -55,13 +55,13 @@ type draw struct {
 	by      []string // packages to test after the fault's own, none for the command
 }
 
-// counts reports whether a fault that survives is a hole: in the analysis, where
-// memory, calls and joins are modelled; elsewhere each is.
+// counts reports whether a fault that survives is a hole: in the analysis, one where memory, calls
+// and joins are modelled; elsewhere any.
 func (d *draw) counts(f fault) bool {
 	return area(f.file) != "elsewhere" || !slices.Equal(d.in, analysed)
 }
 
-// judges returns the packages whose tests are asked about a fault, its own first.
+// judges returns the packages whose tests run for a fault, its own first.
 func (d *draw) judges(f fault) []string {
 	own := "./" + filepath.ToSlash(filepath.Dir(f.file))
 	others := d.by
@@ -71,8 +71,8 @@ func (d *draw) judges(f fault) []string {
 	return append([]string{own}, slices.DeleteFunc(slices.Clone(others), func(p string) bool { return p == own })...)
 }
 
-// byTests draws faults and asks which package's tests fail. Those that do not compile
-// are drawn anew. It returns how many of those that count survive.
+// byTests draws faults and finds the package whose tests fail. Faults that do not compile are drawn
+// again. It returns how many of those that count survive.
 func byTests(out io.Writer, root string, d draw) (survivors int, err error) {
 	root, err = filepath.Abs(root)
 	if err != nil {
@@ -131,8 +131,8 @@ func byTests(out io.Writer, root string, d draw) (survivors int, err error) {
 	return survivors, nil
 }
 
-// shuffle brings faults into an order that depends on what each says and on the seed, so
-// that the draw stays the same where the files do.
+// shuffle orders faults by their text and the seed, so that the draw stays the same as long as the
+// files do.
 func shuffle(list []fault, seed uint64) {
 	seen := map[string]int{}
 	key := make(map[fault]uint64, len(list))

@@ -1,11 +1,11 @@
-// Command fields writes a program for each place of a context, size and direction of
-// access, as jobs for a machine that records what its kernel makes of them:
+// Command fields writes a program for each place of a context, size and direction of access, as
+// jobs for a machine that records its kernel's results:
 //
 //	go -C tools run ./fields > jobs.jsonl
 //
-// The programs are made by brute force of what a structure could have, so it is the
-// kernel that says which accesses there are. They load into another register and into
-// the same, and store a register and a constant. It knows no fields and judges nothing.
+// The programs try all places that a structure could have, so the kernel shows which accesses
+// exist. They load into another register and into the same, and store a register and a constant.
+// The command knows no fields and judges nothing.
 package main
 
 import (
@@ -30,7 +30,7 @@ type context struct {
 	bytes    int // size of the structure that programs see
 	result   int32
 	socket   int16 // offset of a pointer to a socket that is loaded first, -1 for none
-	helper   int32 // helper that makes another kind of socket of that
+	helper   int32 // helper that turns that into another kind of socket
 }
 
 // job is a job of the recorder.

@@ -8,10 +8,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/pipeline"
 )
 
-// tally is what became of the flips of an image.
+// tally counts the outcomes of the flips of an image.
 type tally struct {
 	flips     int      // tried
-	addresses int      // left out: bits of addresses that only a running kernel knows
+	addresses int      // left out: bits of addresses known only to a running kernel
 	transfers int      // change, add or remove a control transfer
 	accepted  int      // accepted by the checker: other encodings of the same
 	holes     []string // accepted, and change a control transfer

@@ -17,9 +17,9 @@ type flip struct {
 	change  string
 }
 
-// A flip changes how bytes are cut into instructions until the cuts fall
-// together again, seldom more than a few instructions on. So each is judged by a
-// window from the instruction that it is in.
+// A flip changes how bytes are divided into instructions, until the boundaries coincide again,
+// seldom more than a few instructions later. So each flip is judged by a window that starts at its
+// instruction.
 const (
 	windowBytes = 32 // code
 	slotBytes   = 48 // code, and nops that no instruction reaches over
@@ -75,9 +75,8 @@ func judge(code []byte, flips []flip) error {
 	return nil
 }
 
-// compare returns the control transfers of two streams of instructions, up to
-// where both begin an instruction after the flipped byte; empty when they are
-// the same. The second stream counts from 0.
+// compare returns the control transfers of two streams of instructions, up to where both begin an
+// instruction after the flipped byte; "" when they are the same. The second stream counts from 0.
 func compare(before, after []insn, from, flipped, end int) string {
 	cuts := map[int]bool{end: true}
 	for _, in := range before {

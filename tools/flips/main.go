@@ -2,12 +2,11 @@
 //
 //	go -C tools run ./flips -profile linux-7.3 testdata/corpus/out/22_tail_dispatch.o
 //
-// It flips every bit of the images of the programs given, asks package verify of
-// each, and asks GNU objdump, which shares nothing with it, whether the flip
-// changes, adds or removes a control transfer, a trap or a privileged
-// instruction. A flip that does and is accepted is a hole in the checker; the
-// exit status is 1 then. Bits of addresses that only a running kernel knows are
-// left out and counted: nobody can judge those.
+// It flips every bit of the images of the programs given. It runs package verify on each, and GNU
+// objdump, which shares nothing with it, shows whether the flip changes, adds or removes a control
+// transfer, a trap or a privileged instruction. A flip that does and is accepted is a hole in the
+// checker; the exit status is then 1. Bits of addresses that only a running kernel knows are left
+// out and counted: they cannot be judged.
 package main
 
 import (

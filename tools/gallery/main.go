@@ -2,11 +2,10 @@
 //
 //	go -C tools run ./gallery            # in the top directory
 //
-// Small programs are those of the corpus in testdata, chosen for their shapes,
-// as SVG. Large ones are a program of the corpus and generated ones, as PNG. All
-// of these are the same on every machine, and a test compares them. Where
-// Chromium is on PATH, pages of HTML are shot, too: those depend on its version
-// and on the fonts, and nothing compares them.
+// Small programs are those of the corpus in testdata, chosen for their shapes, as SVG. Large ones
+// are a program of the corpus and generated ones, as PNG. All of these are the same on every
+// machine, and a test compares them. Where Chromium is on PATH, screenshots of HTML pages are
+// taken, too: those depend on its version and on the fonts, and nothing compares them.
 package main
 
 import (

@@ -31,16 +31,16 @@ func shots() []shot {
 	return []shot{
 		{name: "page-block", text: "A block is chosen: its edges, instructions, facts and machine code.",
 			program: corpus[8], hash: "#b1"},
-		{name: "page-dark", text: "The same for readers who like it dark, with the way to a successor.",
+		{name: "page-dark", text: "The same in the dark scheme, with the way to a successor.",
 			program: corpus[8], hash: "#b1", keys: "s", dark: true},
-		{name: "page-far", text: "10,001 generated blocks at once, painted from afar.", program: huge(), keys: "0"},
-		{name: "page-near", text: "A block in their midst, with the small map.", program: huge(), hash: "#b5000", keys: "f"},
+		{name: "page-far", text: "10,001 generated blocks at once, zoomed out.", program: huge(), keys: "0"},
+		{name: "page-near", text: "A block among them, with the small map.", program: huge(), hash: "#b5000", keys: "f"},
 	}
 }
 
 // pages adds the screenshots to the document.
 func pages(page *bytes.Buffer) {
-	page.WriteString("\n## Pages\n\nMade for large programs: `bpfcfg render prog.o -o prog.html`. Shot in Chromium.\n")
+	page.WriteString("\n## Pages\n\nMade for large programs: `bpfcfg render prog.o -o prog.html`. Shown in Chromium.\n")
 	for _, s := range shots() {
 		fmt.Fprintf(page, "\n%s\n\n![%s](gallery/%s.png)\n", s.text, s.name, s.name)
 	}
@@ -50,7 +50,7 @@ func pages(page *bytes.Buffer) {
 func shoot(root, dir string) error {
 	browser, err := exec.LookPath("chromium")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "gallery: no chromium on PATH: the shots of pages stay as they are")
+		fmt.Fprintln(os.Stderr, "gallery: no chromium on PATH: the screenshots of pages stay as they are")
 		return nil
 	}
 	opt := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browser), chromedp.NoSandbox,
@@ -82,7 +82,7 @@ func shoot(root, dir string) error {
 	return nil
 }
 
-// write writes the page that is shot.
+// write writes the page for the screenshot.
 func (s shot) write(root, file string) error {
 	scene, err := s.program.scene(root)
 	if err != nil {
@@ -99,7 +99,7 @@ func (s shot) write(root, file string) error {
 	return os.WriteFile(file, page, 0o600)
 }
 
-// drawn is a promise of the moment when the page has drawn all that it shows.
+// drawn is a promise that resolves when the page has drawn everything that it shows.
 const drawn = `(async () => { do await new Promise((ok) => requestAnimationFrame(() => requestAnimationFrame(ok)));
 	while (document.getElementById("picture").getAttribute("aria-busy") !== "false"); return true; })()`
 

@@ -28,7 +28,7 @@ type subject struct {
 	flow string // control transfers of the machine code without a fault, hashed
 }
 
-// verdict is what becomes of all subjects with a fault.
+// verdict is the outcome of all subjects with a fault.
 type verdict struct {
 	Number  int    `json:"number"`
 	Images  int    `json:"images"`  // subjects with machine code
@@ -64,8 +64,8 @@ func report(out io.Writer, root string, faults []int) error {
 	return nil
 }
 
-// subjects returns the programs that the kernel of each set-up takes, and that
-// have machine code. Without a fault, each must be proven.
+// subjects returns the programs that the kernel of each set-up accepts, and that have machine code.
+// Without a fault, each must be proven.
 func subjects(root string) ([]subject, error) {
 	var out []subject
 	each := func(from string, p *bytecode.Program) error {
@@ -126,8 +126,8 @@ func judge(all []subject, fault int) verdict {
 	return v
 }
 
-// with makes the machine code of a subject anew and returns its transfers, and
-// whether it is proven. One that panics has no machine code.
+// with makes the machine code of a subject again and returns its transfers, and whether it is
+// proven. A subject that panics has no machine code.
 func (s *subject) with() (flow string, ok bool) {
 	defer func() {
 		if r := recover(); r != nil {

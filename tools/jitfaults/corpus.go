@@ -63,9 +63,8 @@ func recorded(file string, each func(from string, p *bytecode.Program) error) er
 	return nil
 }
 
-// forms returns programs with what the verifier guards or expands and the corpus
-// has little of: each division and remainder by a register, and the loads of
-// classic BPF.
+// forms returns programs with code that the verifier guards or expands and that the corpus has
+// little of: each division and remainder by a register, and the loads of classic BPF.
 func forms() []*bytecode.Program {
 	var out []*bytecode.Program
 	add := func(name, kind string, insns ...bytecode.Insn) {

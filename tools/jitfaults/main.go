@@ -1,6 +1,5 @@
-// Command jitfaults plants faults in the rewrites and the compiler and asks whether
-// the checker of translations, which shares nothing with them, finds those that
-// change control flow.
+// Command jitfaults plants faults in the rewrites and the compiler, and checks that the checker of
+// translations, which shares nothing with them, finds those that change control flow.
 //
 //	go -C tools run ./jitfaults -n 60 -seed 1
 //
@@ -80,8 +79,8 @@ func bound() {
 	}
 }
 
-// draw draws faults and prints what became of each; it returns how many change
-// control flow and are not found.
+// draw draws faults and prints the outcome of each; it returns how many change control flow and are
+// not found.
 func draw(out io.Writer, root string, n int, seed uint64) (holes int, err error) {
 	root, err = filepath.Abs(root) // the programs that are started work from another directory
 	if err != nil {
@@ -105,7 +104,7 @@ func (g *garden) draw(n int, seed uint64) []*fault {
 	return drawn
 }
 
-// judge plants faults and prints what became of each, and of how many.
+// judge plants faults and prints the outcome of each, and counts.
 func (g *garden) judge(out io.Writer, faults []*fault) (sum [len(outcomeNames)]int, err error) {
 	dir, err := os.MkdirTemp("", "jitfaults")
 	if err != nil {

@@ -29,8 +29,7 @@ type garden struct {
 	files  map[string][]byte // by absolute name: what stands in its place
 }
 
-// switchSource is the package that the planted code asks, which exists in the build
-// alone.
+// switchSource is the package that the planted code calls; it exists only in the build.
 const switchSource = `package plant
 
 var Active int
@@ -43,7 +42,7 @@ func Pick[T any](n int, sound, fault T) T {
 }
 `
 
-// switchDir is where that package seems to lie, importPath how it is imported.
+// switchDir is the apparent directory of that package, importPath its import path.
 const (
 	switchDir  = "internal/testing/plant"
 	importPath = "github.com/bpfcfg/bpfcfg/" + switchDir
@@ -252,8 +251,8 @@ type insertion struct {
 }
 
 // withFaults returns the text of a file with faults, which are in order, outer ones
-// first: each is made of something before an expression and something after
-// it. The import goes after the package clause.
+// first: each puts text before an expression and after it. The import goes after
+// the package clause.
 func withFaults(text []byte, faults []*fault, clause int) []byte {
 	ins := []insertion{{clause, "; import plant " + strconv.Quote(importPath)}}
 	var open []*fault

@@ -41,7 +41,7 @@ func (f *fault) String() string {
 	return fmt.Sprintf("%s:%d: %s → %s", f.file, f.line, f.was, f.now)
 }
 
-// swaps holds for operators and names what they are mistaken for.
+// swaps holds for operators and names those that they are mistaken for.
 var swaps = map[string]string{
 	"==": "!=", "!=": "==", "<": "<=", "<=": "<", ">": ">=", ">=": ">", "&&": "||", "||": "&&", "+": "-", "-": "+",
 	"true": "false", "false": "true",
@@ -150,8 +150,8 @@ func (g *finder) add(n ast.Node, f fault) {
 	g.out = append(g.out, &f)
 }
 
-// text returns the source of a node in one line: what stands in two must not move
-// the lines after it.
+// text returns the source of a node in one line: text of two lines must not move the lines after
+// it.
 func (g *finder) text(n ast.Node) string {
 	s := string(g.src[g.fset.Position(n.Pos()).Offset:g.fset.Position(n.End()).Offset])
 	return strings.Join(strings.Fields(s), " ")

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// outcome is what became of a fault.
+// outcome is the outcome of a fault.
 type outcome int
 
 const (
@@ -26,15 +26,15 @@ var outcomeNames = [...]string{"found", "NOT FOUND", "no effect", "breaks at onc
 // limit bounds how long a program may take for one fault: it may never end.
 const limit = 2 * time.Minute
 
-// tried is a fault and what became of it.
+// tried is a fault with its outcome.
 type tried struct {
 	fault   *fault
 	outcome outcome
 	detail  string
 }
 
-// try runs a program with planted faults, which judges some of them one by one. If
-// one ends it, or keeps it for too long, the next run goes on after that.
+// try runs a program with planted faults, which judges some of them one by one. If a fault ends the
+// program or takes too long, the next run continues after it.
 func try(program, root string, faults []*fault) ([]tried, error) {
 	var out []tried
 	for len(out) < len(faults) {
@@ -56,7 +56,7 @@ func try(program, root string, faults []*fault) ([]tried, error) {
 	return out, nil
 }
 
-// run runs the program once and hands its verdicts on.
+// run runs the program once and passes its verdicts to each.
 func run(program, root string, faults []*fault, each func(verdict)) error {
 	var numbers []string
 	for _, f := range faults {
@@ -86,7 +86,7 @@ func run(program, root string, faults []*fault, each func(verdict)) error {
 	return cmd.Wait()
 }
 
-// outcome returns what the numbers mean, and a word on them.
+// outcome returns the meaning of the numbers, with a comment.
 func (v verdict) outcome() (outcome, string) {
 	switch {
 	case v.Missed > 0:

@@ -1,5 +1,5 @@
-// Command structgen cuts out of kernels' BTF where the members lie that the
-// rewrites of context accesses depend on: facts about a build, a line each.
+// Command structgen reads in kernels' BTF the offsets of the members on which the rewrites of
+// context accesses depend: facts about a build, a line each.
 //
 //	structgen -names jit/rewrite/structnames.txt 'Debian 7.3.4 cloud'=vmlinuz-7.3.4.btf … > jit/rewrite/structs.txt
 //
@@ -57,8 +57,7 @@ func run(names string, builds []string) error {
 	return out.Flush()
 }
 
-// place returns where a member lies, in bytes. One that the kernel lacks has no
-// place.
+// place returns the place of a member, in bytes. A member that the kernel lacks has none.
 func place(spec *btf.Spec, name string) (off, size uint32, ok bool) {
 	parts := strings.Split(name, ".")
 	var typ *btf.Struct

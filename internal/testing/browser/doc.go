@@ -1,8 +1,7 @@
 // Package browser tests the page of package render in a browser: that it loads
 // without an error or a request, finds, shows, moves, prints and answers keys.
 //
-// It makes nothing; its tests are the product. They need Chromium on PATH and
-// are skipped without:
+// It has only tests. They need Chromium on PATH and are skipped without it:
 //
 //	apt-get install chromium
 //	go test ./internal/testing/browser

@@ -55,8 +55,8 @@ func Kinds() []Kind {
 	}
 }
 
-// Apply returns a damaged copy of an ELF object. What is no ELF64 object is
-// damaged anywhere.
+// Apply returns a damaged copy of an ELF object. A file that is no ELF64 object is damaged
+// anywhere.
 func (k Kind) Apply(data []byte, seed uint64) []byte {
 	f := open(bytes.Clone(data), rand.New(rand.NewPCG(seed, uint64(len(k.Name)))))
 	if f.order == nil {
@@ -71,7 +71,7 @@ func (k Kind) Apply(data []byte, seed uint64) []byte {
 type file struct {
 	*rand.Rand
 	data     []byte
-	order    binary.ByteOrder // nil for what is no ELF64 object
+	order    binary.ByteOrder // nil for a file that is no ELF64 object
 	table    int              // byte offset of the section headers
 	sections []sec
 }
@@ -186,7 +186,7 @@ func (f *file) set(off, size int) {
 	}
 }
 
-// field is where a number stands in a structure: offset and size in bytes.
+// field is the place of a number in a structure: offset and size in bytes.
 type field struct{ off, size int }
 
 // setField changes one field of the structure at an offset.

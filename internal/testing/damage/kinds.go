@@ -52,7 +52,7 @@ func compressed(f *file) {
 	}
 }
 
-// xindex says that numbers of sections stand elsewhere, where anything stands.
+// xindex marks the numbers of sections as stored elsewhere, in a section with other contents.
 func xindex(f *file) {
 	first := f.data[f.table:]
 	switch f.IntN(3) {

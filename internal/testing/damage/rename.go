@@ -15,9 +15,8 @@ const (
 	License     = "license" // the contents of section "license"
 )
 
-// Rename returns an object in which every string is what with makes of it, of
-// any length. Names of sections in .BTF.ext change with the sections. It panics
-// if data is no good object.
+// Rename returns an object in which with has replaced every string by one of any length. Names of
+// sections in .BTF.ext change with the sections. It panics if data is no good object.
 func Rename(data []byte, with func(what, name string) string) []byte {
 	f := open(bytes.Clone(data), rand.New(rand.NewPCG(0, 0)))
 	if f.order == nil {
@@ -222,8 +221,8 @@ func (t *btfStrings) ext(b []byte) {
 	}
 }
 
-// Evil returns a name that tries to break out of every format there is, and tag,
-// by which it is found again.
+// Evil returns a name that tries to break out of every format, with a tag by which it can be found
+// again.
 func Evil(tag string) string {
 	return fmt.Sprintf("%s\x1b[31m\x1b]8;;http://e.x\x07\u009b1m\u202e\u2066\u2028\x7f\xff"+
 		"]]>--></text></script><script>alert(1)</script><b>&amp;\"'`|*_\\%%0A%%0D::error file=x::y\r\n"+

@@ -42,8 +42,8 @@ func (vm *VM) push(pc, call bytecode.PC, regs *Regs) error {
 	return nil
 }
 
-// Call runs the subprogram that starts at an address, as helpers do with the
-// functions that they are handed, and returns its R0. For use in Helpers only.
+// Call runs the subprogram that starts at an address, as helpers do with callbacks, and returns its
+// R0. Only Helpers may use it.
 func (vm *VM) Call(addr uint64, args [5]uint64) (uint64, error) {
 	pc, ok := vm.codeAt(addr)
 	if !ok {

@@ -58,9 +58,8 @@ func SKBInput(ctx, packet []byte, l2 bool) Input {
 	return in
 }
 
-// SKBResult returns the context that a test run hands back for one that was
-// handed in, after a run that left after: the fields that it copies from the
-// socket buffer, and the others as they came.
+// SKBResult returns the context that a test run returns for the context before, if the program left
+// after: the fields that the kernel copies from the socket buffer, and the others unchanged.
 func SKBResult(before, after []byte) []byte {
 	out := make([]byte, len(before))
 	copy(out, before)

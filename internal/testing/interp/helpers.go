@@ -2,10 +2,9 @@ package interp
 
 import "math"
 
-// CommonHelpers returns the helpers of a machine where nothing but the program
-// runs: maps, bpf_loop, and what asks for time, CPU, process and random numbers,
-// which yields fixed or counted values. bpf_tail_call finds no program.
-// Numbers: include/uapi/linux/bpf.h.
+// CommonHelpers returns the helpers of a machine on which only the program runs: maps, bpf_loop,
+// and helpers for time, CPU, process and random numbers, which return fixed or counted values.
+// bpf_tail_call finds no program. Numbers: include/uapi/linux/bpf.h.
 func CommonHelpers() map[int32]Helper {
 	now, seed := uint64(0), uint64(1)
 	clock := func(*VM, [5]uint64) (uint64, error) { now += 1000; return now, nil }
@@ -30,8 +29,8 @@ func CommonHelpers() map[int32]Helper {
 	}
 }
 
-// CommonKfuncs returns kernel functions that have no effect on a machine where
-// nothing but the program runs, and bpf_throw.
+// CommonKfuncs returns bpf_throw, and kernel functions that have no effect on a machine on which
+// only the program runs.
 func CommonKfuncs() map[string]Helper {
 	zero := func(*VM, [5]uint64) (uint64, error) { return 0, nil }
 	return map[string]Helper{
@@ -106,9 +105,9 @@ func mapDelete(vm *VM, a [5]uint64) (uint64, error) {
 // maxLoops bounds bpf_loop (BPF_MAX_LOOPS, include/linux/bpf.h).
 const maxLoops = 8 << 20
 
-// loop is bpf_loop(n, callback, its second argument, flags): it calls
-// callback(i, arg) until that returns something else than 0, and returns the
-// number of calls (kernel/bpf/bpf_iter.c bpf_loop, Linux 7.3).
+// loop is bpf_loop(n, callback, its second argument, flags): it calls callback(i, arg) until that
+// returns another value than 0, and returns the number of calls (kernel/bpf/bpf_iter.c bpf_loop,
+// Linux 7.3).
 func loop(vm *VM, a [5]uint64) (uint64, error) {
 	n := uint64(uint32(a[0]))
 	switch {

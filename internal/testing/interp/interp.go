@@ -5,14 +5,13 @@
 //	r0, err := vm.Run(interp.Input{Ctx: []byte{1, 0, 0, 0, 0, 0, 0, 0}})
 //	vm.Map(".bss").Value(0)                      // what the program left there
 //
-// It is the yardstick for everything that claims to know what a program does:
-// package jit's machine code must compute the same, and package succ's facts
-// must hold for every step (Config.OnStep, Config.OnEdge).
+// It judges every package that predicts what a program does: package jit's machine code must
+// compute the same, and package succ's facts must hold for every step (Config.OnStep,
+// Config.OnEdge).
 //
-// A program runs in an address space of its own: context, packet, stack frames,
-// map values and jump tables are regions far apart, every access is checked
-// against its region, and what is not there is an Error with the slot. Nothing
-// that a program does makes the package panic, and a run ends after
+// A program runs in an address space of its own: context, packet, stack frames, map values and jump
+// tables are regions far apart. Every access is checked against its region; an access outside of
+// all is an Error with the slot. No program makes the package panic, and a run ends after
 // Config.Steps instructions at the latest.
 //
 // The package does not verify: it runs programs that no kernel would accept, up
@@ -43,16 +42,15 @@ const MaxFrames = 8
 // ErrSteps is wrapped by the error of a run that takes too many steps.
 var ErrSteps = errors.New("step limit reached")
 
-// ErrRestart is for Helpers to return: the run starts again at the program's
-// entry with the same context. That is what a tail call of the program by itself
-// does. Steps are not counted anew.
+// ErrRestart is for Helpers to return: the run starts again at the program's entry with the same
+// context, as when the program tail-calls itself. The count of steps goes on.
 var ErrRestart = errors.New("program starts again")
 
 // ErrExit is for Helpers to return: the run ends at once with the helper's result
 // in R0, however deep the call.
 var ErrExit = errors.New("program ends")
 
-// Error is why a run stopped before its end.
+// Error is the reason why a run stopped before its end.
 type Error struct {
 	PC  bytecode.PC // the instruction that cannot be carried out
 	Err error
@@ -109,7 +107,7 @@ type Config struct {
 	OnEdge func(from, to bytecode.PC, kind EdgeKind)
 }
 
-// Input is what one run works on.
+// Input is the input of one run.
 type Input struct {
 	// Ctx is the context as the program sees it; its bytes change when the
 	// program writes. R1 is its address.
@@ -124,15 +122,15 @@ type Input struct {
 	Plain bool
 }
 
-// CtxField is a field of the context that holds a 32-bit number to the program's
-// eye and is a pointer into the packet in truth (struct xdp_md, struct __sk_buff).
+// CtxField is a field of the context that the program sees as a 32-bit number but that is a pointer
+// into the packet (struct xdp_md, struct __sk_buff).
 type CtxField struct {
 	Off       int64 // byte offset in the context
 	PacketOff int64 // byte offset in the packet that it points to
 }
 
-// Regs are the registers R0 to R10, and R11, which is no register of the
-// standard's: loads and stores with it as base move stack arguments.
+// Regs are the registers R0 to R10, and R11, which is not in the standard: loads and stores with it
+// as base move stack arguments.
 type Regs [12]uint64
 
 // VM is a program with its memory. Maps keep their contents from run to run.

@@ -2,8 +2,8 @@ package interp
 
 import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
 
-// The methods here let an observer (Config.OnStep) see what addresses mean. They
-// are for the time of a run.
+// With the methods below an observer (Config.OnStep) learns what addresses mean. They are valid
+// during a run.
 
 // CtxAddr returns the address of the context.
 func (vm *VM) CtxAddr() uint64 { return vm.ctx.base }
@@ -41,8 +41,8 @@ func (vm *VM) TableMapAddr(i int) uint64 { return vm.tabObj[i] }
 // TableAddr returns the address of the cells of a jump table.
 func (vm *VM) TableAddr(i int) uint64 { return vm.tables[i] }
 
-// ValueAt returns the index of the map that an address lies in a value of, and
-// the value's address.
+// ValueAt returns the index of the map in whose values an address lies, and the address of that
+// value.
 func (vm *VM) ValueAt(addr uint64) (index int, start uint64, ok bool) {
 	r, _ := vm.mem.find(addr)
 	if r == nil || r.value == nil {

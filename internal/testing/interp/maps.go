@@ -114,8 +114,7 @@ func (vm *VM) Map(name string) *Map {
 	return nil
 }
 
-// MapAt returns the map that an address stands for: the value that a program
-// hands to helpers.
+// MapAt returns the map that an address stands for, which is what a program passes to helpers.
 func (vm *VM) MapAt(addr uint64) (*Map, error) {
 	if r, off := vm.mem.find(addr); r != nil && off == 0 && r.stands != nil {
 		return r.stands, nil

@@ -84,8 +84,8 @@ func (m *memory) at(addr uint64, n int, write bool) ([]byte, error) {
 // ObjectSize is how many bytes an object of the kernel has.
 const ObjectSize = 64
 
-// Object returns the address of an object that is none of the program's, for helpers
-// to hand on. It has ObjectSize bytes.
+// Object returns the address of an object outside of the program, for helpers to return. It has
+// ObjectSize bytes.
 func (vm *VM) Object() uint64 { return vm.object.base }
 
 // Bytes returns the n bytes of the program's memory at an address, for helpers

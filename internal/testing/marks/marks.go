@@ -1,5 +1,5 @@
-// Package marks holds predicted programs against a kernel's where the prediction is marked
-// incomplete: what stands beside the marks must be the kernel's all the same.
+// Package marks compares predicted programs that are marked incomplete with a kernel's: everything
+// beside the marks must be equal.
 package marks
 
 import (
@@ -11,10 +11,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 
-// Unmarked compares a prediction with unpredicted slots with the program that a
-// kernel shows, lines of which are known: what replaced each source instruction,
-// where no slot of that is unpredicted. Jumps are compared by the places that they
-// lead to. It returns the first difference, empty without one.
+// Unmarked compares a prediction that has unpredicted slots with the program that a kernel shows.
+// The kernel's line records show what replaced each source instruction; where no slot of that is
+// unpredicted, it must be equal. Jumps are compared by the places that they lead to. It returns the
+// first difference, "" for none.
 func Unmarked(res *rewrite.Result, d rewrite.Dumped, real []bytecode.Insn, lines []record.Line) string {
 	unknown := map[bytecode.PC]bool{}
 	for _, pc := range res.Unpredicted {
@@ -24,7 +24,7 @@ func Unmarked(res *rewrite.Result, d rewrite.Dumped, real []bytecode.Insn, lines
 	for _, l := range lines {
 		to := res.Xlated[l.Insn]
 		if to == jit.Deleted {
-			return fmt.Sprintf("source slot %d is left, predicted removed", l.Insn)
+			return fmt.Sprintf("source slot %d is still there, predicted removed", l.Insn)
 		}
 		source, a, b = append(source, int(l.Insn)), append(a, int(to)), append(b, int(l.Xlated))
 	}
@@ -56,7 +56,7 @@ func Unmarked(res *rewrite.Result, d rewrite.Dumped, real []bytecode.Insn, lines
 // place is a slot as part of what replaced a source instruction.
 type place struct{ source, offset int }
 
-// places returns for each slot which source instruction it stands for.
+// places returns for each slot the source instruction that it stands for.
 func places(source, first []int, n int) []place {
 	out := make([]place, n)
 	k := -1

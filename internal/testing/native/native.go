@@ -11,14 +11,13 @@
 // kernel fills its instruction arrays, and the program is called with R1 pointing
 // to a context, on a stack of its own.
 //
-// What belongs to a kernel is replaced or refused: array maps are memory with the
-// kernel's layout, the few helpers listed in stubs.go have a few bytes of code,
-// and anything else is an error that wraps ErrMissing. Code that touches per-CPU
-// data or the real layout of kernel objects, as most accesses to packet contexts
-// do, cannot run here.
+// Parts of a kernel are replaced or refused: array maps are memory with the kernel's layout, the
+// few helpers listed in stubs.go have a few bytes of code, and anything else is an error that wraps
+// ErrMissing. Code that touches per-CPU data or the real layout of kernel objects, as most accesses
+// to packet contexts do, cannot run here.
 //
-// A wrong image crashes the process or worse, so that tests run images in a
-// process of their own. Nothing of this is for users: no command executes images.
+// A wrong image can crash the process or worse, so tests run images in a process of their own. No
+// command executes images.
 package native
 
 import (
@@ -32,8 +31,7 @@ var (
 	// ErrUnsupported is wrapped on machines other than linux/amd64, and when
 	// memory cannot be made executable.
 	ErrUnsupported = errors.New("native execution is not possible here")
-	// ErrMissing is wrapped when the image needs something of a kernel that
-	// there is no replacement for.
+	// ErrMissing is wrapped when the image needs a part of a kernel that has no replacement.
 	ErrMissing = errors.New("needs a kernel")
 )
 
@@ -43,9 +41,9 @@ type Options struct {
 	CtxSize int
 }
 
-// MayGoto is how often may_goto goes on in images that Load has placed: the
-// count that the kernel's timed form starts with (BPF_MAX_TIMED_LOOPS,
-// include/linux/bpf.h, Linux 7.3). When it is used up, no time is left.
+// MayGoto is how often may_goto continues in images that Load has placed: the initial count of the
+// kernel's timed form (BPF_MAX_TIMED_LOOPS, include/linux/bpf.h, Linux 7.3). After that, no time is
+// left.
 const MayGoto = 0xffff
 
 // RandomNumber is what the helper bpf_get_prandom_u32 returns here.

@@ -49,9 +49,9 @@ type array struct {
 	element int // size of a value, rounded up
 }
 
-// Load compiles x, the rewritten form of src, for addresses in this process and
-// places it there. src gives the maps. Any address that is not known makes the
-// image useless; the error wraps ErrMissing and names it.
+// Load compiles x, the rewritten form of src, for addresses in this process and places it there.
+// src has the maps. If an address that the image needs is not known, the error wraps ErrMissing and
+// names it.
 func Load(src *bytecode.Program, x *jit.Program, prof jit.Profile, opt Options) (*Code, error) {
 	c := &Code{}
 	if err := c.allocate(src, x, prof, opt); err != nil {
@@ -136,9 +136,9 @@ func (a *array) bytes(m *bytecode.Map) int {
 	return roundUp(a.header+a.element*max(int(m.MaxEntries), 1), 64)
 }
 
-// place compiles the program for the addresses where it will be. The length of a
-// call or load may depend on the address, and so the functions' addresses on
-// themselves: it goes on until they stand still.
+// place compiles the program for the addresses where it will be. The length of a call or load may
+// depend on the address, and so the functions' addresses on themselves; it repeats until they stay
+// the same.
 func (c *Code) place(x jit.Program, prof jit.Profile) error {
 	x.Addresses = jit.Addresses{Value: c.value, Symbol: c.symbol}
 	img, err := jit.Compile(&x, prof)

@@ -6,11 +6,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Copies returns a random program of numbers that are copies of each other, or sums of
-// copies and constants: in registers and on the stack, by moves of all widths, across
-// joins and calls, more of them than a verifier keeps together. Each comparison narrows
-// all numbers that belong together, and decides what later ones can do. It takes
-// a context of 64 bytes.
+// Copies returns a random program of numbers that are copies of each other, or sums of copies and
+// constants: in registers and on the stack, by moves of all widths, across joins and calls, more of
+// them than a verifier keeps together. Each comparison narrows all linked numbers, and decides
+// later ones. It takes a context of 64 bytes.
 func Copies(seed uint64) *bytecode.Program {
 	g := &copyGen{rnd: rand.New(rand.NewPCG(seed, 23))}
 	g.a.Func("copies", false)
@@ -88,7 +87,7 @@ func (g *copyGen) copy() {
 	g.a.Emit(code, g.reg(), g.reg(), off, 0)
 }
 
-// many makes copies of one number, with a constant added to some.
+// many makes copies of one number, and adds a constant to some.
 func (g *copyGen) many() {
 	src := g.reg()
 	for range 2 + g.rnd.IntN(8) {
@@ -100,7 +99,7 @@ func (g *copyGen) many() {
 	}
 }
 
-// add adds a constant to a number, or takes it away.
+// add adds a constant to a number, or subtracts it.
 func (g *copyGen) add() {
 	code := []uint8{0x07, 0x04, 0x17, 0x14}[g.rnd.IntN(4)]
 	if g.rnd.IntN(6) > 0 {
@@ -112,7 +111,7 @@ func (g *copyGen) add() {
 	g.a.Emit(code|8, g.reg(), k, 0, 0)
 }
 
-// compare passes over a change when a comparison holds, or leaves the program.
+// compare skips a change when a comparison holds, or leaves the program.
 func (g *copyGen) compare() {
 	ops := []uint8{0x10, 0x20, 0x30, 0x50, 0x60, 0x70, 0xa0, 0xb0, 0xc0, 0xd0}
 	code := ops[g.rnd.IntN(len(ops))] | 5
@@ -175,7 +174,7 @@ func (g *copyGen) call() {
 	}
 }
 
-// callee is the function that is called: it compares what it got and gives some back.
+// callee is the function that is called: it compares its arguments and returns some of them.
 func (g *copyGen) callee() {
 	g.a.Func("f", false)
 	if g.rnd.IntN(2) == 0 {

@@ -40,7 +40,7 @@ const (
 	PtrBack             // a callee stores a pointer to its caller's stack there
 	TailCall            // bpf_tail_call
 	Lookup              // a lookup with a constant key, of an array or a hash
-	JoinedAt            // a pointer is loaded at an offset that ways have joined
+	JoinedAt            // a pointer is loaded at an offset joined from several paths
 	NumPatterns         // how many there are
 )
 
@@ -56,12 +56,11 @@ func (s Pattern) String() string {
 	}[s]
 }
 
-// Mixed returns a random program of about size pieces whose patterns are those that
-// an analysis of memory, calls and joins gets wrong first, and the pattern of each of
-// its slots. Loads and branches after a pattern depend on what it left. It is of type
-// socket_filter or syscall, takes a context of 64 bytes, and is no program that a
-// kernel accepts: what it does with pointers is right because one bit of the context
-// decides twice, which no verifier knows.
+// Mixed returns a random program of about size pieces, and the pattern of each of its slots. An
+// analysis of memory, calls and joins is most likely to get these patterns wrong. Loads and
+// branches after a pattern depend on its result. The program is of type socket_filter or syscall
+// and takes a context of 64 bytes. No kernel accepts it: it uses pointers rightly because one bit
+// of the context decides twice, which no verifier knows.
 func Mixed(seed uint64, size int) (*bytecode.Program, []Pattern) {
 	g := &gen{rnd: rand.New(rand.NewPCG(seed, 19)), left: size, mixed: true}
 	g.skb = g.rnd.IntN(4) == 0
@@ -82,7 +81,7 @@ func Mixed(seed uint64, size int) (*bytecode.Program, []Pattern) {
 	return p, append(g.patterns, make([]Pattern, len(p.Insns)-len(g.patterns))...)
 }
 
-// mark gives the slots from from on that have no pattern yet this one.
+// mark gives this pattern to the slots since from that have none yet.
 func (g *gen) mark(s Pattern, from bytecode.PC) {
 	for len(g.patterns) < int(g.a.PC()) {
 		g.patterns = append(g.patterns, Plain)

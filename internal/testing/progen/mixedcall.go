@@ -22,7 +22,7 @@ func (g *gen) enter(k funcKind) {
 	}
 }
 
-// special makes the functions that are written out, and reports whether this is one.
+// special makes the functions that are written out, and reports whether k is one of them.
 func (g *gen) special(k funcKind, name string) bool {
 	number := func() int32 { return g.few() }
 	switch k {
@@ -201,7 +201,7 @@ func (g *gen) kfunc() {
 	g.look()
 }
 
-// twins spills a number twice and returns what looks at both.
+// twins spills a number twice and returns a piece that looks at both.
 func (g *gen) twins() func() {
 	r := g.number(false)
 	if g.kind == kindMain && g.rnd.IntN(2) == 0 {
@@ -222,8 +222,8 @@ func (g *gen) twins() func() {
 	}
 }
 
-// callback has a helper call a function of a kind: set puts the arguments into
-// registers, of which one is the function.
+// callback has a helper call a function of a kind. set puts the arguments into registers, one of
+// them the function.
 func (g *gen) callback(reg bytecode.Reg, k funcKind, args func(), call func()) {
 	look := g.twins()
 	args()

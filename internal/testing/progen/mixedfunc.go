@@ -16,8 +16,8 @@ func (g *gen) callGlobal() {
 	look()
 }
 
-// callStatic calls a static function with a pointer to this one's stack, or hands the
-// caller's on.
+// callStatic calls a static function with a pointer to this function's stack, or with the caller's
+// pointer.
 func (g *gen) callStatic() {
 	k := kindDeep
 	if g.kind == kindMain && g.rnd.IntN(2) == 0 {
@@ -161,8 +161,8 @@ func (g *gen) tailCall() {
 	g.look()
 }
 
-// constLookup looks a constant key up, which is always there in an array, and
-// perhaps makes it first in a hash.
+// constLookup looks up a constant key, which always exists in an array; in a hash it may add it
+// first.
 func (g *gen) constLookup() {
 	end, off := g.label(), int16(-4*(1+g.rnd.IntN(2*scratch)))
 	m := []int{g.array, g.hash}[g.rnd.IntN(2)]

@@ -6,8 +6,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// flagPointer gives a register or slot a pointer when a flag is set, else something
-// else, and uses the pointer when the flag is set.
+// flagPointer gives a register or slot a pointer if a flag is set, otherwise something else, and
+// uses the pointer if the flag is set.
 func (g *gen) flagPointer() {
 	k, slot := int32(g.rnd.IntN(48)), g.private()
 	spilled := g.rnd.IntN(2) == 0
@@ -40,8 +40,8 @@ func (g *gen) flagPointer() {
 	g.look()
 }
 
-// something puts what is no pointer to the words of this stack into r, and reports
-// whether it put anything there.
+// something puts a value that is no pointer to the words of this stack into r, and reports whether
+// it did.
 func (g *gen) something(r bytecode.Reg) bool {
 	switch g.rnd.IntN(6) {
 	case 0:
@@ -79,8 +79,8 @@ func (g *gen) linked(r, from bytecode.Reg, add uint8, delta int32) {
 // addition returns the code of an addition of 64 or 32 bits.
 func (g *gen) addition() uint8 { return []uint8{opAddK, opAddK, 0x04}[g.rnd.IntN(3)] }
 
-// twoLinks links a number to another by one of two distances, compares it, and looks
-// at the other.
+// twoLinks links a number to another by one of two distances, compares it, and looks at the other
+// number.
 func (g *gen) twoLinks() {
 	from, add := g.small(), g.addition()
 	other, meet := g.label(), g.label()
@@ -113,8 +113,8 @@ func (g *gen) selector(r bytecode.Reg, k, n int32) {
 	g.a.Emit(0x97, r, 0, 0, n) // %=
 }
 
-// fan jumps to one of n cases by the number in r2, makes each, and lets them meet.
-// Register 5 distinguishes the cases.
+// fan jumps to one of n cases by the number in r2, makes each, and joins them. Register 5
+// distinguishes the cases.
 func (g *gen) fan(n int, body func(i int)) {
 	id, meet := g.label(), g.label()
 	labels := cases(n, id)
@@ -149,8 +149,7 @@ func cases(n int, id string) []string {
 	return out
 }
 
-// manyMeet lets more than 16 states meet that differ in links, numbers or stack
-// slots.
+// manyMeet joins more than 16 states that differ in links, numbers or stack slots.
 func (g *gen) manyMeet() {
 	n, k := 17+g.rnd.IntN(10), int32(g.rnd.IntN(40))
 	from, slot, add := g.number(true), g.private(), g.addition()
@@ -215,7 +214,7 @@ func (g *gen) joinedAt() {
 	g.look()
 }
 
-// pointersMeet is manyMeet for pointers and numbers, of which one is used.
+// pointersMeet is manyMeet for pointers and numbers, and uses one of them.
 func (g *gen) pointersMeet() {
 	n, k := 17+g.rnd.IntN(10), int32(g.rnd.IntN(40))
 	slot, end := g.private(), g.label()

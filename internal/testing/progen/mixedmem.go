@@ -29,7 +29,7 @@ func (g *gen) begin() {
 	}
 }
 
-// private returns a slot that pieces further inside leave alone.
+// private returns a slot that nested pieces do not change.
 func (g *gen) private() int16 { return privateAt - 8*int16(g.depth) }
 
 // flag puts a bit into r, the same one each time for one number k.
@@ -107,8 +107,7 @@ func (g *gen) aim(r, scr bytecode.Reg, n, align int) {
 	}
 }
 
-// constantsOnStack stores constants to a few words, so that a store that an analysis
-// misses contradicts it.
+// constantsOnStack stores constants to a few words, to contradict an analysis that misses a store.
 func (g *gen) constantsOnStack() {
 	for range 1 + g.rnd.IntN(scratch) {
 		g.a.Emit(0x7a, 10, 0, int16(-8*(1+g.rnd.IntN(scratch))), g.few())
@@ -152,7 +151,7 @@ func (g *gen) varPointer() {
 	g.look()
 }
 
-// narrow spills a number in part and loads it in another.
+// narrow spills a part of a number and loads another part.
 func (g *gen) narrow() {
 	bits, n := g.size()
 	r, off := g.number(true), int16(-8*(1+g.rnd.IntN(scratch)))
@@ -212,8 +211,8 @@ func (g *gen) atomics() {
 	g.look()
 }
 
-// lostPointer puts a stack pointer where nothing is known of it any more, takes it
-// from there, and stores through it.
+// lostPointer puts a stack pointer into bytes of which nothing is known any more, loads it from
+// there, and stores through it.
 func (g *gen) lostPointer() {
 	slot := g.private()
 	g.constantsOnStack()

@@ -8,10 +8,9 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Mutate returns a copy of a program with one to four instructions changed: their
-// numbers, registers, offsets, widths and operations, or their place. Operands that
-// refer to something stay. Most results are no programs that a kernel accepts; the
-// others have shapes that nobody thought of.
+// Mutate returns a copy of a program with one to four instructions changed: their numbers,
+// registers, offsets, widths and operations, or their order. Operands that refer to something stay.
+// Kernels refuse most results; the others have unusual shapes.
 func Mutate(p *bytecode.Program, seed uint64) *bytecode.Program {
 	rnd := rand.New(rand.NewPCG(seed, 13))
 	out := *p
@@ -38,7 +37,7 @@ func Mutate(p *bytecode.Program, seed uint64) *bytecode.Program {
 	return &out
 }
 
-// edges are numbers at which values change their nature.
+// edges are numbers at which values change their kind.
 func edges() []int32 {
 	return []int32{0, 1, -1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 63, 64, 127, 255, 256, -8, -16, 1<<31 - 1, -1 << 31, 1 << 16}
 }

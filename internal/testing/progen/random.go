@@ -31,7 +31,7 @@ func random(seed uint64, size int, loadable bool) *bytecode.Program {
 	return g.a.Program(fmt.Sprint("random", seed))
 }
 
-// funcKind says what a generated function gets in its argument registers.
+// funcKind says what the argument registers of a generated function hold.
 type funcKind uint8
 
 const (
@@ -118,8 +118,8 @@ func (g *gen) want(k funcKind) string {
 // scratch is the lowest stack slot that pieces store to, in words.
 const scratch = 12
 
-// function makes a function. r6 holds the pointer it got; r0 and r7 to r9 are
-// numbers throughout, r1 to r5 are for single pieces.
+// function makes a function. r6 holds its pointer argument; r0 and r7 to r9 are numbers throughout,
+// r1 to r5 are for single pieces.
 func (g *gen) function(k funcKind, name string, pieces int) {
 	g.kind, g.depth, g.locked = k, 0, 0
 	if g.mixed && g.special(k, name) {
@@ -412,7 +412,7 @@ func (g *gen) split() {
 	g.a.Emit([2]uint8{opAndK, opOrK}[g.rnd.IntN(2)], r, 0, 0, g.constant())
 }
 
-// copied compares a copy of a number and goes on with the other.
+// copied compares a copy of a number and continues with the number.
 func (g *gen) copied() {
 	r, l := g.number(true), g.label()
 	g.a.Emit([2]uint8{opMovX, opMovX32}[g.rnd.IntN(2)], 3, r, 0, 0)

@@ -8,10 +8,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Rounds returns a random program of loops that a verifier ends by forgetting numbers: of
-// may_goto, in each other, after each other, and in functions that are called in loops. Constants
-// in registers and on the stack are changed on some paths of a round, are copied, narrowed and
-// counted up, and decide afterwards where to go. It takes a context of 32 bytes.
+// Rounds returns a random program of loops that a verifier ends by forgetting numbers: loops of
+// may_goto, nested, one after the other, and in functions that are called in loops. Constants in
+// registers and on the stack are changed on some paths of a round, copied, narrowed and counted up,
+// and later decide branches. It takes a context of 32 bytes.
 func Rounds(seed uint64) *bytecode.Program {
 	g := &roundGen{rnd: rand.New(rand.NewPCG(seed, 29)), base: bytecode.R10, low: -16}
 	g.a.Func("rounds", false)
@@ -43,8 +43,8 @@ type roundGen struct {
 	low    int16
 }
 
-// Callbacks returns such a program whose loops are functions that bpf_loop calls, which change the
-// numbers in the caller's slots.
+// Callbacks returns such a program whose loops are callbacks of bpf_loop, which change the numbers
+// in the caller's slots.
 func Callbacks(seed uint64) *bytecode.Program {
 	g := &roundGen{rnd: rand.New(rand.NewPCG(seed, 31)), base: bytecode.R10, low: -16}
 	g.a.Func("callbacks", false)

@@ -6,10 +6,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// Stack returns a random program that stores to and loads from its stack in every
-// way: all widths, constant and variable offsets, numbers known and unknown,
-// atomics. Behind a load it branches on what came back, so that what is known of
-// single bytes decides what can be reached. It takes a context of 64 bytes.
+// Stack returns a random program that stores to and loads from its stack in every way: all widths,
+// constant and variable offsets, known and unknown numbers, atomics. After a load it branches on
+// the result, so that facts about single bytes decide what is reachable. It takes a context of 64
+// bytes.
 //
 // With pointers it spills pointers as well, and loads them whole and in parts, and
 // reads bytes that nothing wrote. Without them the result depends on the context

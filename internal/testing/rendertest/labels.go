@@ -9,7 +9,7 @@ type Label struct {
 	Of   string // what is in its place: "a line", "a box", "a label"
 }
 
-// Hidden returns those of some labels that something is in the place of.
+// Hidden returns the labels whose place something else covers.
 func Hidden(l *render.Placement, labels []Label) []Label {
 	var out []Label
 	for i, p := range labels {
@@ -20,7 +20,7 @@ func Hidden(l *render.Placement, labels []Label) []Label {
 	return out
 }
 
-// covered says what is in a place, "" for nothing.
+// covered returns what is in a place, "" for nothing.
 func covered(l *render.Placement, r render.Rect, labels []Label) string {
 	for i := range l.Lines {
 		pts := l.Lines[i].Points

@@ -8,8 +8,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
-// Measured says how hard the graph half of a layout is to read. What several
-// edges share, a trunk, is measured once, as it is drawn.
+// Measured says how hard the graph half of a layout is to read. A trunk, which several edges share,
+// is measured once, as it is drawn.
 type Measured struct {
 	Boxes     int // blocks and hubs
 	Lines     int // lines drawn
@@ -191,8 +191,8 @@ func crossings(lines []render.Wire, all []segment) int {
 	return n
 }
 
-// through counts pairs of a line and a box inside which it runs, its own ends
-// but for their rims.
+// through counts pairs of a line and a box through which it runs, except the line's own ends at the
+// rims.
 func through(s *render.Scene, l *render.Placement, all []segment) int {
 	boxes := slices.Clone(l.Blocks)
 	for _, h := range l.Hubs {

@@ -199,9 +199,8 @@ func Random(n int, seed uint64) *render.Scene {
 	return b.Scene()
 }
 
-// Hostile is a program whose every text tries to break out of a drawing: each
-// string of the scene is the text, and of types of strings with a meaning, such
-// as kinds of edges, one value each.
+// Hostile is a program in which every string tries to break out of a drawing: each string of the
+// scene is text. Types of strings with a meaning, such as kinds of edges, have one such value each.
 func Hostile(text string) *render.Scene {
 	b := New(text)
 	f := b.Func("f")

@@ -1,5 +1,4 @@
-// Package runvec reads run vectors: inputs of programs, and what a real kernel
-// made of them.
+// Package runvec reads run vectors: inputs of programs, and the results of a real kernel.
 //
 //	vectors, err := runvec.Read("testdata/corpus/expect-6.18/13_subprog_switch.txt")
 //	v := vectors[0]
@@ -41,7 +40,7 @@ type MapValue struct {
 	Key, Value []byte
 }
 
-// Result is what a run ended in.
+// Result is the result of a run.
 type Result struct {
 	Ret uint32
 	Ctx []byte // of the length of the input's

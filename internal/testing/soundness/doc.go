@@ -1,5 +1,5 @@
-// Package soundness holds no code but tests: it executes programs and checks that
-// what packages abstract and succ say of them is true of every step.
+// Package soundness has only tests: it executes programs and checks that the results of packages
+// abstract and succ are true of every step.
 //
 //	go test ./internal/testing/soundness -soundness.steps=5000000
 //

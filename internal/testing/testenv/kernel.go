@@ -11,13 +11,13 @@ import (
 	"github.com/cilium/ebpf/asm"
 )
 
-// LiveVariable names the environment variable that decides whether tests load
-// programs into the running kernel: "off" never, "must" fails where that is not
-// possible, and without it they do where they may.
+// LiveVariable names the environment variable that decides whether tests load programs into the
+// running kernel: "off" never; "must" always, so tests fail where that is impossible; not set,
+// where it is possible.
 const LiveVariable = "BPFCFG_LIVE"
 
-// NeedKernel skips the test, aloud, where Kernel says that no programs can be
-// loaded and read back, and fails it where they must be.
+// NeedKernel skips the test, with the reason, where Kernel says that no programs can be loaded and
+// read back. With "must" it fails the test there.
 func NeedKernel(t testing.TB) {
 	t.Helper()
 	ok, why := Kernel()
@@ -30,9 +30,9 @@ func NeedKernel(t testing.TB) {
 	t.Logf("this test loads programs into the running kernel, and unloads them: %s=off leaves it out", LiveVariable)
 }
 
-// Kernel reports whether programs can be loaded into the running kernel and
-// their machine code read, and why not. It asks the library cilium/ebpf and none
-// of our packages: a test whose subject is broken must fail, not be skipped.
+// Kernel reports whether programs can be loaded into the running kernel and their machine code
+// read, and otherwise the reason. It uses the library cilium/ebpf and none of our packages: a test
+// whose subject is broken must fail, not be skipped.
 func Kernel() (ok bool, why string) {
 	switch {
 	case os.Getenv(LiveVariable) == "off":

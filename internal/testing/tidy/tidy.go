@@ -2,7 +2,7 @@
 // may import whom, how long a function may be, that names are documented, and
 // that documents name only paths that exist.
 //
-// It makes nothing; its tests are the product:
+// It has only tests:
 //
 //	go test ./internal/testing/tidy
 package tidy

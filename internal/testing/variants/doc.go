@@ -1,14 +1,13 @@
-// Package variants makes programs of kinds whose verdict is hard to get right: 30 of
-// each, by number. Kernels were asked of them; the tests hold their answers, which are
-// in testdata/variants, against package rules: verdict, message and instruction.
+// Package variants makes programs of kinds whose verdict is hard to predict: 30 of each, by number.
+// The tests compare the answers of kernels, which are in testdata/variants, with package rules:
+// verdict, message and instruction.
 //
 //	p := variants.Make("closed-loop", 7)
 //
 //	BPFCFG_UML=linux.uml BPFCFG_VARIANTS_KEEP=DIR go test -v -run TestAsk ./internal/testing/variants
 //
-// asks a kernel anew and leaves its answers in DIR. Callbacks of kernel functions need the
-// types of a map, which the package does not make: testdata/variants/kfunc-callback.c has
-// 30 of them.
+// asks a kernel again and leaves its answers in DIR. Callbacks of kernel functions need the types
+// of a map, which the package does not make: testdata/variants/kfunc-callback.c has 30 of them.
 package variants
 
 import (
@@ -118,7 +117,7 @@ func (g *gen) leave() {
 	g.Emit(exit, 0, 0, 0, 0)
 }
 
-// unset reads a register that was never written, so that coming here is refused.
+// unset reads a register that was never written, so the kernel refuses a path to here.
 func (g *gen) unset(r bytecode.Reg) {
 	g.Emit(movReg, 0, r, 0, 0)
 	g.Emit(exit, 0, 0, 0, 0)

@@ -6,8 +6,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// argOffset is where the kernel has argument number i of a call: below r11 for the
-// caller, above it for the callee.
+// argOffset is the place of argument number i of a call: below r11 for the caller, above it for the
+// callee.
 func argOffset(i int) int16 { return int16(8 * (i - 5)) }
 
 // numbers returns the kinds of n parameters that are all numbers.
@@ -19,8 +19,8 @@ func numbers(n int) []string {
 	return out
 }
 
-// stackArguments calls a function with more than five arguments: with all of them
-// stored, one too few, one too many, loaded too late, or one loaded that there is not.
+// stackArguments calls a function with more than five arguments: with all of them stored, one too
+// few, one too many, loaded too late, or with a load of one that does not exist.
 func stackArguments(g *gen) {
 	n := 6 + g.rnd.IntN(5)
 	fault := g.n % 6
@@ -74,8 +74,8 @@ func (g *gen) argLate() {
 // kinds are parameters of global functions.
 func kinds() []string { return []string{"scalar", "mem:4", "mem:8", "mem:16", "nonnull:8", "ctx"} }
 
-// typedFunction calls a global function, whose registers hold at its start what its
-// prototype says.
+// typedFunction calls a global function, whose registers hold at its start what its prototype
+// states.
 func typedFunction(g *gen) {
 	args := g.parameters(0, kinds())
 	g.Emit(movReg, 6, 1, 0, 0)
@@ -86,8 +86,8 @@ func typedFunction(g *gen) {
 	g.useParameters(args)
 }
 
-// replacement is a program that replaces a function of another one: it starts with
-// what the function's prototype says.
+// replacement is a program that replaces a function of another one: at its start the registers hold
+// what that function's prototype states.
 func replacement(g *gen) {
 	g.typ = "ext"
 	all := kinds()

@@ -68,9 +68,8 @@ func (g *gen) loopPiece() (calls bool) {
 	return false
 }
 
-// loopNumber makes a cycle that changes nothing, after and made of so many
-// instructions and jumps: at which of them the kernel finds it depends on what it
-// has counted.
+// loopNumber makes a cycle that changes nothing, after some instructions and jumps and made of
+// some. The kernel finds it at an instruction that depends on its counts.
 func loopNumber(g *gen) {
 	for i := range g.n % 10 {
 		if g.rnd.IntN(3) == 0 {
@@ -178,7 +177,7 @@ func frames(g *gen) {
 }
 
 // loopZero calls bpf_loop with no rounds, some, or perhaps none, and a callback that
-// must not be reached, or may.
+// must not be reached, or may be.
 func loopZero(g *gen) {
 	switch g.n % 5 {
 	case 0, 1:

@@ -104,7 +104,7 @@ func nullness(g *gen) {
 	g.leave()
 }
 
-// trapped calls __bpf_trap on a path that is taken, that may be, or that is dead.
+// trapped calls __bpf_trap on a path that is taken, that may be taken, or that is dead.
 func trapped(g *gen) {
 	trap := g.label()
 	switch g.n % 4 {
@@ -131,8 +131,7 @@ func trapped(g *gen) {
 	g.leave()
 }
 
-// contextField multiplies what a field of the context holds, which a pointer must
-// not be.
+// contextField multiplies the value of a context field, which must not be a pointer.
 func contextField(g *gen) {
 	fields := []struct {
 		typ  string
@@ -192,8 +191,8 @@ func iterator(g *gen) {
 	g.unset(9)
 }
 
-// resultRange reads a register that was never set where a helper's result is out of
-// a range that is its own, or is not.
+// resultRange reads a register that was never set, if a helper's result is out of a range, which
+// may be the helper's own.
 func resultRange(g *gen) {
 	size := int32(8 * (1 + g.rnd.IntN(3)))
 	g.Emit(movReg, 1, 10, 0, 0)
@@ -217,8 +216,8 @@ func resultRange(g *gen) {
 	g.unset(9)
 }
 
-// stackTable jumps through an address from a table that was kept on the stack: at a
-// fixed offset, where it is known again, or at a variable one, where it is not.
+// stackTable jumps through an address from a table that was kept on the stack: at a fixed offset,
+// where it stays known, or at a variable one, where it does not.
 func stackTable(g *gen) {
 	a, b := g.label(), g.label()
 	g.Table(1, a, b)
@@ -244,8 +243,8 @@ func stackTable(g *gen) {
 	g.Emit(exit, 0, 0, 0, 0)
 }
 
-// patchRange jumps as far as 16 bits lead, or a little less, over instructions that
-// the kernel makes longer, or does not.
+// patchRange jumps as far as 16 bits allow, or a little less, over instructions of which the kernel
+// lengthens some.
 func patchRange(g *gen) {
 	const far = 1<<15 - 1
 	if g.n >= 12 { // few, because they are large

@@ -12,7 +12,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// maxSlots is the largest program that Linux takes (BPF_COMPLEXITY_LIMIT_INSNS).
+// maxSlots is the size of the largest program that Linux accepts (BPF_COMPLEXITY_LIMIT_INSNS).
 const maxSlots = 1_000_000
 
 // Check returns the first violation of the invariants of a Program:

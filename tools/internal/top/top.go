@@ -2,9 +2,8 @@
 //
 //	go -C tools run ./gallery
 //
-// starts the tool in tools/, the directory of its module. What the tools read and
-// write is named from the directory above, and so are the paths on their command
-// lines. Enter goes there:
+// starts the tool in tools/, the directory of its module. Paths that the tools read and write, and
+// those on their command lines, are relative to the directory above. Enter goes there:
 //
 //	if err := top.Enter(); err != nil { … }
 //
