@@ -60,10 +60,10 @@ type analyzer struct {
 	stops         [][]uint64 // of each subprogram, where to widen to; nil until needed
 	equal         [][]uint64 // of each subprogram, see equals; nil until needed
 
-	contexts [][]*run // of each subprogram, by entry state
-	// shared holds of each subprogram, by numbers of frames and of outer values, the run for
+	contexts [][]*summary // of each subprogram, by entry state
+	// shared holds of each subprogram, by numbers of frames and of outer values, the result for
 	// the entry states beyond maxContexts.
-	shared   []map[[2]int]*run
+	shared   []map[[2]int]*summary
 	active   []bool                     // of each subprogram, whether it is being analysed
 	selected map[entryKey][]bytecode.PC // by range of entries, their targets
 	entries  int                        // table entries that indirect jumps have selected
@@ -139,8 +139,16 @@ type run struct {
 	imm    Value    // see immediate
 }
 
+// summary is what the callers of a subprogram need of its analysis from one entry state.
+type summary struct {
+	entry *State
+	exits []*State
+	depth []reach // of each frame in sight
+	grown int     // times that the entry state was joined
+}
+
 // summarize returns the analysis of a subprogram that covers an entry state.
-func (a *analyzer) summarize(sub int, e *State, nested int) *run {
+func (a *analyzer) summarize(sub int, e *State, nested int) *summary {
 	if a.searches() {
 		return a.witnesses(sub, e, nested)
 	}
@@ -173,7 +181,7 @@ func (a *analyzer) summarize(sub int, e *State, nested int) *run {
 	c = a.analyse(sub, a.g.Entry(sub), e, nested)
 	c.grown = grown
 	if a.shared[sub] == nil {
-		a.shared[sub] = make(map[[2]int]*run)
+		a.shared[sub] = make(map[[2]int]*summary)
 	}
 	a.shared[sub][key] = c
 	return c
@@ -190,7 +198,7 @@ func giveUp(s *State) *State {
 }
 
 // analyse carries out a subprogram from one entry state.
-func (a *analyzer) analyse(sub int, at cfg.BlockID, e *State, nested int) *run {
+func (a *analyzer) analyse(sub int, at cfg.BlockID, e *State, nested int) *summary {
 	lo, hi := a.g.SubBlocks(sub)
 	n := len(a.order[sub])
 	r := &run{
@@ -212,12 +220,10 @@ func (a *analyzer) analyse(sub int, at cfg.BlockID, e *State, nested int) *run {
 		r.carryOut(b)
 	}
 	a.active[sub] = false
-	r.grown = 0
 	if !a.searches() { // a search needs only what jumps select
 		a.f.record(r)
 	}
-	r.blocks, r.queue, r.states, r.points = nil, nil, nil, nil
-	return r
+	return &summary{entry: e, exits: r.exits, depth: r.depth}
 }
 
 // push puts a block into the queue.

@@ -176,8 +176,8 @@ func (a *analyzer) prepare() {
 	a.selected = make(map[entryKey][]bytecode.PC)
 	a.stops, a.equal = make([][]uint64, n), make([][]uint64, n)
 	a.dropsStates, a.back = a.canDropStates(), make([][]int32, n)
-	a.contexts = make([][]*run, n)
-	a.shared = make([]map[[2]int]*run, n)
+	a.contexts = make([][]*summary, n)
+	a.shared = make([]map[[2]int]*summary, n)
 	a.active = make([]bool, n)
 	a.fuel = 2_000_000 + 4*int(a.p.Len())
 	if a.searches() {

@@ -125,7 +125,7 @@ func (r *run) gotox(b cfg.BlockID, pc bytecode.PC, in bytecode.Insn, s *State) {
 // million edges of indirect jumps (since 7.4), and 7.3 runs out of its limit of
 // 8192 waiting states long before. Each costs some 4 µs here: with four times as
 // many, an object of 866 kB took 47 s and 1.3 GB.
-const maxEntries = 2 << 20
+const maxEntries = 1 << 20
 
 // tooMany is the reason why a jump is not resolved if there are more.
 const tooMany = "the program's indirect jumps have too many targets"

@@ -30,6 +30,7 @@ type slot struct {
 const (
 	maxSlots   = stackSize / 8
 	groupSlots = 8
+	groupSize  = 8 * groupSlots // in bytes
 )
 
 // group is eight slots of a frame, which frames share: most states of a program
@@ -137,6 +138,11 @@ func (f *frame) forget(lo, hi int64) {
 func (f *frame) fill(lo, hi int64, k byteKind) {
 	lo, hi = max(lo, -stackSize), min(hi, 0)
 	for lo < hi {
+		if lo%groupSize == 0 && hi-lo >= groupSize {
+			f.fillGroup(int(-lo/groupSize-1), k)
+			lo += groupSize
+			continue
+		}
 		num := int16((-lo + 7) / 8)
 		base := -8 * int64(num)
 		end := min(hi, base+8)
@@ -154,6 +160,38 @@ func (f *frame) fill(lo, hi int64, k byteKind) {
 		lo = end
 	}
 }
+
+// fillGroup marks all bytes of a group, as fill does. All such groups are one: frames that a
+// call may change as a whole are many, and a group of their own for each is a kilobyte a frame.
+func (f *frame) fillGroup(i int, k byteKind) {
+	if g := f.groups[i]; g != nil {
+		for j := range g {
+			f.localPointer = f.localPointer || g[j].val != nil && g[j].val.has(isLocal)
+		}
+	}
+	f.groups[i] = filled[k]
+	f.owned &^= 1 << i
+}
+
+// dropGroup makes a group one to which nothing was written.
+func (f *frame) dropGroup(i int) {
+	f.groups[i] = nil
+	f.owned &^= 1 << i
+}
+
+// filled has a group for each kind of byte, which no frame owns.
+var filled = func() (groups [byteOutside + 1]*group) {
+	for k := range groups {
+		g := new(group)
+		for j := range g {
+			for b := range g[j].bytes {
+				g[j].bytes[b] = byteKind(k)
+			}
+		}
+		groups[k] = g
+	}
+	return groups
+}()
 
 // vague reports whether bytes of the slot may all be 0 to the verifier, and are not
 // known to be.

@@ -100,7 +100,12 @@ func slotLiveness(g *cfg.Graph, order []cfg.BlockID) (live []slotSet, known []bo
 func (s *State) dropSlots(frame int, live slotSet) {
 	var dead slotSet
 	for i, g := range s.frames[frame].groups {
-		if g == nil || uint8(live>>(i*groupSlots)) == math.MaxUint8 {
+		lives := uint8(live >> (i * groupSlots))
+		if g == nil || lives == math.MaxUint8 {
+			continue
+		}
+		if lives == 0 {
+			s.edit(frame).dropGroup(i)
 			continue
 		}
 		for j := range g {

@@ -198,14 +198,14 @@ func (r *run) keepExit(x *State) {
 }
 
 // witnesses follows a function from one state, and only from that one.
-func (a *analyzer) witnesses(sub int, e *State, nested int) *run {
+func (a *analyzer) witnesses(sub int, e *State, nested int) *summary {
 	for _, c := range a.contexts[sub] {
 		if e.leq(c.entry, Executions) && c.entry.leq(e, Executions) {
 			return c
 		}
 	}
 	if len(a.contexts[sub]) >= maxCalls || a.fuel <= 0 {
-		return &run{a: a, sub: sub, entry: e}
+		return &summary{entry: e}
 	}
 	c := a.analyse(sub, a.g.Entry(sub), e, nested)
 	a.contexts[sub] = append(a.contexts[sub], c)
