@@ -16,7 +16,7 @@ const (
 
 	// wantedMemory is the limit for the process as long as that suffices: a program of a million
 	// instructions is to be checked in 600 megabytes.
-	wantedMemory = 540 << 20
+	wantedMemory = 500 << 20
 )
 
 // growth returns the percentage of the memory in use by which the heap may grow before it is
@@ -33,7 +33,7 @@ func growth(inUse uint64) int {
 
 // limit returns how many bytes the process may use before garbage is collected regardless of
 // growth.
-func limit(inUse uint64) int64 { return int64(max(wantedMemory, inUse+inUse/4)) }
+func limit(inUse uint64) int64 { return int64(max(wantedMemory, inUse+inUse/8)) }
 
 // tuneCollector sets the collector to growth and limit, now and after each collection, unless the
 // environment sets the collector.
