@@ -21,6 +21,7 @@ type place struct {
 	mark  placeMark
 	live  uint16 // registers that may be read from here on
 	slots slotSet
+	idle  slotSet // of a walk that settles: see idle.go
 
 	seen        cfg.Truth // the walk reached it
 	taken, fell cfg.Truth // and continued along either edge, for a conditional jump
@@ -137,6 +138,7 @@ func (w *walker) visited() bool {
 		}
 	}
 	w.dropDead()
+	w.findIdle()
 	const longHistory = 40
 	force := pl.mark&forcePlace != 0 || cur.history > longHistory
 	jumps, insns := w.jumps-w.savedJmp, w.insns-w.savedInsns
@@ -205,6 +207,30 @@ func (w *walker) dropDead() {
 			return
 		}
 		pc, up = up.site, up.up
+	}
+}
+
+// findIdle finds the slots of all frames of the current state that are idle, see idle.go. Before
+// Linux 7.2 one that is linked may count among the numbers of a link, of which the verifier follows
+// only a few: it may know less of the others in this state than in one without.
+func (w *walker) findIdle() {
+	s, pc, up := w.cur.s, w.cur.pc, w.cur.up
+	w.idle = w.idle[:0]
+	for _, f := range s.frames {
+		idle := w.places[pc].idle
+		if idle != 0 && s.ids != 0 {
+			for num, sl := range f.all {
+				if bit := slotSet(1) << (num - 1); sl.val != nil && sl.val.id != 0 && idle&bit != 0 {
+					w.r.a.f.usedQuirks.DeadLinks = true
+					if w.r.a.opt.Quirks.DeadLinks {
+						idle &^= bit
+					}
+				}
+			}
+		}
+		if w.idle = append(w.idle, idle); up != nil {
+			pc, up = up.site, up.up
+		}
 	}
 }
 
@@ -385,15 +411,19 @@ func (w *walker) coversBy(c *checkpoint, live uint16, exact bool, compare func(m
 			}
 		}
 	}
-	if !ids.outerLeq(cur.s.outer.all(), c.s.outer.all()) {
+	others := exact || c.precise.regs&anySlot != 0 // numbers of other frames count
+	if !ids.outerLeq(cur.s.outer.all(), c.s.outer.all(), others) {
 		return false
 	}
 	for i, f := range c.s.frames {
 		free := slotSet(0)
-		if i == 0 && !exact {
+		switch {
+		case i == 0 && !exact:
 			free = ^c.precise.slots
+		case !others:
+			free = allSlots
 		}
-		if !leqFrame(cur.s.frames[i], f, free, c.links, !w.settles, leq) {
+		if !leqFrame(cur.s.frames[i], f, free, w.idle[i], c.links, !w.settles, leq) {
 			return false
 		}
 	}

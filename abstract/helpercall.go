@@ -258,7 +258,12 @@ func (r *run) useArg(pc bytecode.PC, h callee, i int, a *Alt, size int64, known 
 		if writes {
 			r.noteStack(pc, int(a.Obj), lo, s, known)
 			r.noteOuter(&r.a.set, a, lo, hi+size)
-			s.edit(int(a.Obj)).fill(lo, hi+size, r.written(h, i, fixed && known, s))
+			f, kind := s.edit(int(a.Obj)), r.written(h, i, fixed && known, s)
+			if r.a.opt.Rules == Verifier && fixed && known && i == 1 && fills(h) && s.get(bytecode.R2).fixed() {
+				f.overwrite(lo, hi+size, kind)
+			} else {
+				f.fill(lo, hi+size, kind)
+			}
 			s.cover = s.cover || !known
 		}
 	}
@@ -498,7 +503,7 @@ func joinAllFrames(a, b []*frame, widen bool) []*frame {
 // framesLeq reports whether the stacks of b cover those of a, without links.
 func framesLeq(a, b []*frame) bool {
 	for i := range a {
-		if !leqFrame(a[i], b[i], 0, false, false, func(v, w *Value) bool { return v.leq(w) }) {
+		if !leqFrame(a[i], b[i], 0, 0, false, false, func(v, w *Value) bool { return v.leq(w) }) {
 			return false
 		}
 	}

@@ -24,7 +24,7 @@ func TestLostPointer(t *testing.T) {
 		return f
 	}
 	leq := func(f, g *frame) bool {
-		return leqFrame(f, g, 0, false, false, func(v, w *Value) bool { return v.leq(w) })
+		return leqFrame(f, g, 0, 0, false, false, func(v, w *Value) bool { return v.leq(w) })
 	}
 	if leq(misc(true), with(unknownNumber, true)) {
 		t.Error("a lost pointer is covered by an unknown number")

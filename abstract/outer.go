@@ -165,12 +165,12 @@ func (s *State) unhide(places []hiddenPlace, back []*Value, base uint32) {
 }
 
 // outerLeq is State.leq for State.outer.
-func (m *idMap) outerLeq(a, b []*Value) bool {
+func (m *idMap) outerLeq(a, b []*Value, numbers bool) bool {
 	if len(a) != len(b) {
 		return false
 	}
 	for i, v := range b {
-		if v != nil && !m.leq(a[i], v) {
+		if v != nil && (numbers || !plainNumber(v) || !plainNumber(a[i])) && !m.leq(a[i], v) {
 			return false
 		}
 	}

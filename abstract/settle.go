@@ -17,8 +17,8 @@ func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
 	}
 	opt.Like = f
 	w := newWalker(p, f.g, WalkOptions{Options: opt, Steps: steps})
-	w.settles, w.r.a.dropsStates = true, false
-	w.all()
+	w.r.a.dropsStates = false
+	w.settle()
 	seen := w.r.a.f
 	out := *f
 	out.usedQuirks = f.usedQuirks.Or(seen.usedQuirks)
@@ -41,6 +41,15 @@ func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
 	out.faults = slices.DeleteFunc(slices.Clone(f.faults), func(x Fault) bool { return w.at(x.PC) == cfg.No })
 	out.conclude()
 	return &out
+}
+
+// settle walks to find out where the verifier comes.
+func (w *walker) settle() {
+	w.settles = true
+	for pc, idle := range idleSlots(w.r.a.g) {
+		w.places[pc].idle = idle
+	}
+	w.all()
 }
 
 // walkable reports whether a walk of all paths follows every path of the verifier. It does not with

@@ -193,6 +193,17 @@ var filled = func() (groups [byteOutside + 1]*group) {
 	return groups
 }()
 
+// overwrite is fill for bytes that are certainly overwritten: no pointer is left of a slot all of
+// whose bytes are.
+func (f *frame) overwrite(lo, hi int64, k byteKind) {
+	for at := (max(lo, -stackSize) + 7) &^ 7; at+8 <= min(hi, 0); at += 8 {
+		if sl := f.get(int16(-at / 8)); sl != nil && sl.val != nil {
+			*f.at(int16(-at / 8)) = slot{}
+		}
+	}
+	f.fill(lo, hi, k)
+}
+
 // vague reports whether bytes of the slot may all be 0 to the verifier, and are not
 // known to be.
 func (s *slot) vague(first, size int) bool {
@@ -305,7 +316,7 @@ func (f *frame) weakSpills(lo, hi int64, k byteKind, kept bool) (matters bool) {
 // not count.
 // With plain, bytes of which nothing is known cover a pointer that is neither to a stack nor to
 // the context, as they do for the verifier.
-func leqFrame(f, g *frame, free slotSet, links, plain bool, leq func(a, b *Value) bool) bool {
+func leqFrame(f, g *frame, free, idle slotSet, links, plain bool, leq func(a, b *Value) bool) bool {
 	if f == g && !links {
 		return true
 	}
@@ -319,7 +330,7 @@ func leqFrame(f, g *frame, free slotSet, links, plain bool, leq func(a, b *Value
 		}
 		for num := int16(i*groupSlots + 1); num <= int16(i+1)*groupSlots; num++ {
 			s, t := x.at(num), y.at(num)
-			if s.same(t) || free>>(num-1)&1 != 0 && bothNumbers(s, t) {
+			if s.same(t) || idle>>(num-1)&1 != 0 || free>>(num-1)&1 != 0 && f.bothNumbers(s, t) {
 				continue
 			}
 			if !leqSlots(s, t, leq, f, mayHold{g.localPointer, g.otherPointer || plain}) {
@@ -338,10 +349,17 @@ func (s *slot) same(t *slot) bool {
 	return *s == *t && (s.val == nil || s.val.id == 0)
 }
 
-// bothNumbers reports whether two slots hold numbers of the same bytes.
-func bothNumbers(s, t *slot) bool {
-	return s != nil && t != nil && s.bytes == t.bytes && plainNumber(s.val) && plainNumber(t.val)
+// bothNumbers reports whether two slots, the first one of frame f, hold nothing but numbers, of
+// whatever bytes.
+func (f *frame) bothNumbers(s, t *slot) bool {
+	if s != nil && t != nil && s.bytes == t.bytes && plainNumber(s.val) && plainNumber(t.val) {
+		return true
+	}
+	return !f.localPointer && !f.otherPointer && s.numbers() && t.numbers()
 }
+
+// numbers reports whether the slot holds nothing but numbers, or bytes of which nothing is known.
+func (s *slot) numbers() bool { return s == nil || s.val == nil || plainNumber(s.val) }
 
 // plainNumber reports whether a value is a number and nothing else.
 func plainNumber(v *Value) bool { return v.is(Number) && v.flags&(maybePtr|maybeLocal) == 0 }

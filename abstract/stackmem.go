@@ -325,7 +325,7 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 	case fixed && only && val != nil && lo&7 == 0 && lo < 0 && lo >= -stackSize && (acc.size == 8 || val.is(Number)):
 		f.spill(int16(-lo/8), acc.size, val, r.a.opt.Rules)
 	case fixed && only:
-		f.fill(lo, lo+int64(acc.size), kind)
+		f.overwrite(lo, lo+int64(acc.size), kind)
 	default:
 		if r.a.opt.Rules == Verifier {
 			used := &r.a.f.usedQuirks.KeptZeros
@@ -356,7 +356,11 @@ func storedKind(val *Value) byteKind {
 // keeps all of it.
 func (f *frame) spill(num int16, size int, val *Value, rules Rules) {
 	sl := f.at(num)
-	f.scrub(sl)
+	if size == 8 {
+		sl.val = nil // nothing is left of it
+	} else {
+		f.scrub(sl)
+	}
 	if size < 8 && val.Off.Umax() >= 1<<(8*size) {
 		val = val.unlinked()
 		if c, ok := val.constant(); ok && rules == Executions {

@@ -268,11 +268,11 @@ func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
 		}
 	}
 	for i, f := range t.frames {
-		if !leqFrame(s.frames[i], f, 0, t.ids != 0, false, ids.leq) {
+		if !leqFrame(s.frames[i], f, 0, 0, t.ids != 0, false, ids.leq) {
 			return false
 		}
 	}
-	return ids.outerLeq(s.outer.all(), t.outer.all())
+	return ids.outerLeq(s.outer.all(), t.outer.all(), true)
 }
 
 // idMap maps the ids of a state that describes more to those of one that

@@ -134,8 +134,9 @@ type walker struct {
 	insns, jumps         int // processed so far
 	savedInsns, savedJmp int // when the last state was remembered
 
-	settles  bool // it finds out what the verifier reaches, as surely as Analyze
-	keepsAll bool // it leaves out no path: for tests
+	settles  bool      // it finds out what the verifier reaches, as surely as Analyze
+	keepsAll bool      // it leaves out no path: for tests
+	idle     []slotSet // of each frame of the current state: see idle.go
 	out      Outcome
 	over     bool // out is final
 }

@@ -23,15 +23,15 @@ func TestPartialStores(t *testing.T) {
 		}
 		for i, f := range slots {
 			for k, g := range slots {
-				if leqFrame(f, g, 0, false, false, leq) && !leqFrame(after[i], after[k], 0, false, false, leq) {
+				if leqFrame(f, g, 0, 0, false, false, leq) && !leqFrame(after[i], after[k], 0, 0, false, false, leq) {
 					t.Fatalf("%s: %v is covered by %v, then %v is not by %v", op.name, text(f), text(g), text(after[i]),
 						text(after[k]))
 				}
 				j := joinFrames(f, g, (*Value).join)
-				if !leqFrame(f, j, 0, false, false, leq) || !leqFrame(g, j, 0, false, false, leq) {
+				if !leqFrame(f, j, 0, 0, false, false, leq) || !leqFrame(g, j, 0, 0, false, false, leq) {
 					t.Fatalf("%v and %v are joined to %v", text(f), text(g), text(j))
 				}
-				if then := op.on(j); !leqFrame(after[i], then, 0, false, false, leq) {
+				if then := op.on(j); !leqFrame(after[i], then, 0, 0, false, false, leq) {
 					t.Fatalf("%s: %v and %v are joined to %v; then %v is not covered by %v", op.name, text(f), text(g), text(j),
 						text(after[i]), text(then))
 				}

@@ -130,6 +130,8 @@ func generated(seed uint64) *bytecode.Program {
 		p = progen.Rounds(seed)
 	case 1:
 		p = progen.Callbacks(seed)
+	case 2:
+		p = progen.Idle(seed)
 	}
 	if rnd.IntN(2) == 0 {
 		p = progen.Mutate(p, seed)
