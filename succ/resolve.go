@@ -231,8 +231,8 @@ func (m *Memo) list() []*analysed {
 func (r *Result) settle(p *bytecode.Program, kernel abstract.Options) {
 	const (
 		least   = 1 << 18 // instructions to follow: a minimum, and more for each of the program
-		perSlot = 64
-		most    = 1 << 19
+		perSlot = 320
+		most    = 3 << 19
 	)
 	settled := abstract.Settle(p, r.Facts, kernel, min(least+perSlot*int(p.Len()), most))
 	r.used = r.used.Or(settled.UsedQuirks())
