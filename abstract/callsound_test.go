@@ -9,10 +9,10 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
 
-// TestCallsForget calls what may change the stack behind a pointer: a branch on
+// TestCallsForget calls code that may change the stack that a pointer leads to: a branch on
 // what was there before stays open. Each shape is one that a smaller model of calls
 // gets wrong: a buffer at a variable offset, its last argument, links that a
-// callback breaks, what a global function writes behind a pointer of unknown kind,
+// callback breaks, what a global function writes after a pointer of unknown kind,
 // an argument that is a pointer on one path alone.
 func TestCallsForget(t *testing.T) {
 	const probe, loop = 113, 181

@@ -30,7 +30,7 @@ func name(prefix string, i int) string {
 	return prefix + string(rune('A'+i/26)) + string(rune('A'+i%26))
 }
 
-// TestCertain checks what is told of an instruction: whether the verifier gets
+// TestCertain checks the answer for an instruction: whether the verifier gets
 // there for certain.
 func TestCertain(t *testing.T) {
 	tests := []struct {

@@ -130,7 +130,7 @@ func TestCallbackKeepsStack(t *testing.T) {
 	})
 }
 
-// TestAnyCallback hands bpf_loop a number that nobody knows: no kernel takes it, but what
+// TestAnyCallback passes bpf_loop an unknown number: no kernel accepts it, but what
 // follows is still right about it. Each function whose address is taken may be called, and
 // change what the stack holds.
 func TestAnyCallback(t *testing.T) {

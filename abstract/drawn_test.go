@@ -9,7 +9,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
 
-// leave emits the end of a program and the instruction "at", which is asked about.
+// leave emits the end of a program and the instruction "at", which is checked.
 func leave(a *progen.Asm) (at bytecode.PC) {
 	a.Emit(mov, 0, 0, 0, 0)
 	a.Emit(exit, 0, 0, 0, 0)
@@ -59,7 +59,7 @@ func TestKfuncNumber(t *testing.T) {
 	})
 }
 
-// unread returns a map that nobody can write and whose contents are not known here: the
+// unread returns a read-only map whose contents are not known here: the
 // verifier knows them (kernel/bpf/verifier.c bpf_map_is_rdonly, Linux 7.3).
 func unread(a *progen.Asm) int {
 	return a.Map(bytecode.Map{Name: "m", Type: bytecode.MapArray, KeySize: 4, ValueSize: 8, MaxEntries: 1, ReadOnly: true})

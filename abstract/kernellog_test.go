@@ -24,7 +24,7 @@ import (
 )
 
 // recordsVariable names further record files, as a glob: those that
-// internal/testing/asked keeps, whose kernels were asked about random programs.
+// internal/testing/asked keeps, the answers of kernels about random programs.
 const recordsVariable = "BPFCFG_RECORDS"
 
 var (
@@ -124,7 +124,7 @@ func (w *logWalk) line(text string) (pc int, regs map[int]kernelValue) {
 	return pc, regs
 }
 
-// compared notes which registers a conditional jump tells something of beside its own.
+// compared notes the registers that a conditional jump refines besides its own.
 func (w *logWalk) compared(pc int) {
 	if pc >= len(w.p.Insns) || w.p.Flow(bytecode.PC(pc)).Kind != bytecode.FlowCond {
 		return
@@ -206,7 +206,7 @@ func (w *logWalk) reason(t *testing.T, states []*State, regs map[int]kernelValue
 
 // TestKernelLogs compares facts with the registers at each instruction that a log
 // shows: one of our states must cover them. The logs are those of 7.2.7 of which that was not so
-// before the analysis was mended, and those that the environment names.
+// before the analysis was fixed, and those that the environment names.
 func TestKernelLogs(t *testing.T) {
 	files := []string{filepath.Join("testdata", "registers.jsonl.gz")}
 	if pattern := os.Getenv(recordsVariable); pattern != "" {

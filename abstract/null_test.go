@@ -9,7 +9,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
 
-// TestNull checks what is told of both ways after a comparison of a pointer with 0.
+// TestNull checks the facts on both paths after a comparison of a pointer with 0.
 // Each row but the last two was decided by Linux 7.3.4: selftests cpumask_success,
 // verifier_map_in_map, verifier_direct_packet_access (test8_double_test_variant_1),
 // bpf_iter_tasks (dump_task_sleepable) and xdp-bench of xdp-tools 1.5.4 have them; of a

@@ -9,7 +9,7 @@ import (
 )
 
 // TestPartOfPointer states that the sign-extended part of a pointer is any number to the
-// verifier: Linux 7.2.7 writes "R8=scalar()" behind r8 = (s32)r5 with a pointer in r5, and
+// verifier: Linux 7.2.7 writes "R8=scalar()" after r8 = (s32)r5 with a pointer in r5, and
 // follows both edges of what no such part decides otherwise.
 func TestPartOfPointer(t *testing.T) {
 	var a progen.Asm

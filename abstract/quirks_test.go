@@ -11,7 +11,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
 
-// TestQuirksOf asks whether each quirk is one of some kernel.
+// TestQuirksOf checks that some kernel has each quirk.
 func TestQuirksOf(t *testing.T) {
 	var all abstract.Quirks
 	for _, v := range []kernel.Version{6001, 6018, 6019, 7001, 7002} {
@@ -25,7 +25,7 @@ func TestQuirksOf(t *testing.T) {
 	}
 }
 
-// TestDecided asks which kernels decide a branch that 7.3 decides. What each does is
+// TestDecided checks which kernels decide a branch that 7.3 decides. What each does is
 // read from its is_branch_taken, reg_set_min_max and adjust_reg_min_max_vals: 6.1, 6.12
 // and 7.2; of the versions between the history tells.
 func TestDecided(t *testing.T) {

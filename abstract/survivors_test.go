@@ -117,7 +117,7 @@ func TestUnsetOnOneWay(t *testing.T) {
 	}
 }
 
-// TestAnyFunction calls a number that nobody knows: each function whose address is
+// TestAnyFunction calls an unknown number: each function whose address is
 // taken may be meant, also where nothing but the instruction says that it is one.
 func TestAnyFunction(t *testing.T) {
 	var a progen.Asm

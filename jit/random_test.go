@@ -366,7 +366,7 @@ func TestRandomPrograms(t *testing.T) {
 }
 
 // FuzzCompile feeds arbitrary slots: a program compiles to an image with the
-// properties of checkImage, or fails with an error that tells why.
+// properties of checkImage, or fails with an error that gives the reason.
 func FuzzCompile(f *testing.F) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 2))

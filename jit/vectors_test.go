@@ -95,7 +95,7 @@ func (b *vectorProgram) restoreInsns() {
 	}
 }
 
-// restoreTailCall tells direct tail calls by the constant in r3.
+// restoreTailCall recognises direct tail calls by the constant in r3.
 func (b *vectorProgram) restoreTailCall(pc int) {
 	insns := b.prog.Insns
 	in := &insns[pc]

@@ -19,7 +19,7 @@ const dotLimit = time.Minute
 
 // BenchmarkAgainstDot draws the same graphs, without machine code, here and
 // with Graphviz's dot -Tsvg from a file such as bpftool's, the start of whose
-// process counts. When dot takes too long for one graph it is not asked for
+// process counts. When dot takes too long for one graph it is not run for
 // larger ones.
 func BenchmarkAgainstDot(b *testing.B) {
 	slow := false

@@ -96,7 +96,7 @@ func follow(p *bytecode.Program, r *Result, pc bytecode.PC, f bytecode.Flow) []b
 	return out
 }
 
-// TestSuccessorsFeasible asks a program whose branch is decided.
+// TestSuccessorsFeasible lists the successors in a program whose branch is decided.
 func TestSuccessorsFeasible(t *testing.T) {
 	p := &bytecode.Program{
 		Insns: []bytecode.Insn{

@@ -164,7 +164,7 @@ func TestPairs(t *testing.T) {
 	}
 }
 
-// testIntersect: one arc is exact, and two are told as two.
+// testIntersect: an intersection of one arc is exact, and one of two is returned as two.
 func testIntersect(t *testing.T, a, b Arc[uint8], common uint32) {
 	t.Helper()
 	c, one := small.intersect(a, b)

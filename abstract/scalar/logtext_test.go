@@ -31,7 +31,7 @@ func values(text string) func(yield func(name, value string) bool) {
 	}
 }
 
-// bounds is what the log tells of a scalar.
+// bounds is what the log shows of a scalar.
 type bounds struct {
 	umin, umax     uint64
 	smin, smax     int64

@@ -14,7 +14,7 @@ import (
 )
 
 // TestKernelVectors compares every Kernel function with what the kernel's own
-// functions gave for the same operands; the file tells its form. Random states
+// functions gave for the same operands; the file describes its form. Random states
 // reach corners that programs, as in TestVerifierLog, do not.
 func TestKernelVectors(t *testing.T) {
 	f, err := os.Open("testdata/kernel-7.3.4.txt.gz")

@@ -21,8 +21,8 @@ import (
 //	  >>> 7 | (67) r1 <<= 3
 var logged = regexp.MustCompile(`(\d+)(?:: | \| )(?:[0-9.]{10} )?\(([0-9a-f]{2})\) $`)
 
-// levels are the bits of a log level that ask for instructions (BPF_LOG_LEVEL in
-// include/linux/bpf_verifier.h); a third asks for statistics alone.
+// levels are the bits of a log level that select instructions (BPF_LOG_LEVEL in
+// include/linux/bpf_verifier.h); a third selects only statistics.
 const levels = 3
 
 // Every instruction that a kernel wrote in a log has our text.
@@ -115,7 +115,7 @@ func sameText(p *bytecode.Program, pc bytecode.PC, code uint8, log string) strin
 	case code == bytecode.CodeMayGoto && in.Src != 0 && strings.HasPrefix(log, "if r0 (null) "):
 		return "" // the kernel's table has no name for it
 	case in.IsWide() && in.Src != bytecode.LdImm64 || in.IsWide() && strings.ContainsAny(got, "["):
-		// The kernel prints the address behind a reference.
+		// The kernel prints the address after a reference.
 		got = got[:strings.Index(got, " = ")] + " = 0x"
 		log = address.ReplaceAllString(log, "= 0x")
 	case in.IsKfuncCall():

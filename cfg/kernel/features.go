@@ -14,7 +14,7 @@ const (
 	ArenaAtomics                   // atomic operations on arenas
 	ShortMov64                     // 7-byte form of sign-extended 64-bit constants
 	PercpuMove                     // per-CPU address moves, made for inlined helpers
-	TailCallPointer                // tail-call counter after a pointer
+	TailCallPointer                // tail-call counter through a pointer
 	CountToSubprogs                // the counter is passed on to subprograms alone, not to helpers
 	PrivateStack                   // private stacks
 	AcquireRelease                 // load_acquire, store_release
@@ -53,14 +53,14 @@ const (
 	// Features of the verifier's rules.
 
 	LateFields      // registers and reserved fields are checked when a path reaches them
-	FixedOffsets    // the constant part of a pointer's offset shows apart in messages
+	FixedOffsets    // messages show the constant part of a pointer's offset separately
 	DeepRecursion   // recursion is found when calls nest too deep
 	LastGotox       // an indirect jump may end a subprogram
 	OffsetIsAccess  // a bad offset into a table is EACCES, not EINVAL
 	TablesByMap     // targets of a subprogram are computed once, a table that spans several is named
 	JumpEdgeLimit   // edges of indirect jumps are counted and limited in number
 	StaticCallx     // indirect calls of static functions
-	Unwinding       // exceptions may go on at landing pads
+	Unwinding       // exceptions may continue at landing pads
 	DivisionRange   // ranges of quotients and remainders are computed
 	SpilledCode     // a code address survives being stored on the stack
 	TableLoadOffset // the offset in a load from a table counts
@@ -82,8 +82,8 @@ const (
 	SameRegister    // a register compared with itself is decided
 	HalfPointers    // 32 bits of a pointer may be zero
 	FreshResult     // the old value of a register is ignored when a hook's result is loaded into it
-	MixedProbe      // a load may fault if one of the objects that it may read can be gone
-	BareResults     // objects that kernel functions return may be gone, so loads from them may fault
+	MixedProbe      // a load may fault if one of the objects that it may read can be freed
+	BareResults     // objects that kernel functions return may be freed, so loads from them may fault
 	TrustedResults  // objects that kernel functions return are known to exist
 	LeakWords       // the message about a held reference is the same wherever the program may end
 	OwnFrame        // a number plus a pointer to the stack points into the same frame
@@ -110,7 +110,7 @@ func Table() [featureCount]Row {
 		ArenaAtomics:    row(6010, 0, Read, "atomic operations on arenas"),
 		ShortMov64:      row(6010, 0, Read, "7-byte form of sign-extended 64-bit constants"),
 		PercpuMove:      row(6010, 0, Read, "per-CPU address moves"),
-		TailCallPointer: row(6012, 0, Recorded, "tail-call counter behind a pointer"),
+		TailCallPointer: row(6012, 0, Recorded, "tail-call counter through a pointer"),
 		CountToSubprogs: row(6013, 0, Recorded, "tail-call counter loaded before calls of subprograms only"),
 		PrivateStack:    row(6013, 0, Read, "private stacks"),
 		AcquireRelease:  row(6015, 0, Read, "load_acquire and store_release"),
@@ -141,25 +141,25 @@ func Table() [featureCount]Row {
 		ArgCountWhole:       row(0, 7000, Recorded, "the count of a traced function's arguments is a word"),
 		ArgCountByte:        row(7002, 0, Read, "the count of a traced function's arguments is a byte"),
 		XskWord:             row(7002, 0, Recorded, "lookups of AF_XDP sockets compare 32 bits; also 6.12's stable releases"),
-		FarCalls:            row(7002, 0, Read, "dumps have the function of a far call"),
-		TargetsSkipPrologue: row(Next, 0, Read, "targets lead behind code put in front of a function"),
+		FarCalls:            row(7002, 0, Read, "dumps name the callee of a far call"),
+		TargetsSkipPrologue: row(Next, 0, Read, "targets skip code inserted at the start of a function"),
 
-		LateFields:      row(0, 7001, Recorded, "registers and reserved fields are judged on paths"),
-		FixedOffsets:    row(0, 7001, Recorded, "messages have the constant part of an offset apart"),
+		LateFields:      row(0, 7001, Recorded, "registers and reserved fields are checked on paths"),
+		FixedOffsets:    row(0, 7001, Recorded, "messages show the constant part of an offset separately"),
 		DeepRecursion:   row(0, 7000, Read, "recursion is found when calls nest too deep"),
 		LastGotox:       row(7002, 0, Read, "an indirect jump may end a subprogram"),
 		OffsetIsAccess:  row(7000, 0, Read, "a bad offset into a table is EACCES"),
 		TablesByMap:     row(Next, 0, Read, "targets are computed once a subprogram, tables named by map"),
 		JumpEdgeLimit:   row(Next, 0, Read, "edges of indirect jumps are limited"),
 		StaticCallx:     row(Next, 0, Read, "indirect calls of static functions"),
-		Unwinding:       row(Next, 0, Proposed, "exceptions go on at landing pads; what is refused then is not known"),
+		Unwinding:       row(Next, 0, Proposed, "exceptions continue at landing pads; refusals are not known"),
 		DivisionRange:   row(7000, 0, Read, "ranges of quotients and remainders"),
 		SpilledCode:     row(7003, 0, Read, "code addresses survive on the stack"),
 		TableLoadOffset: row(7001, 0, Read, "the offset in a load from a table counts"),
 		HalfPointers:    row(7002, 0, Read, "32 bits of a pointer may be zero; in 6.12's stable releases, not in 6.19"),
 		FreshResult:     row(7002, 0, Read, "a hook's result is any of its range; in 6.12's stable releases, not in 6.19"),
-		MixedProbe:      row(7003, 0, Recorded, "loads from objects of which one may be gone may fault"),
-		BareResults:     row(0, 7000, Recorded, "objects that kernel functions return may be gone"),
+		MixedProbe:      row(7003, 0, Recorded, "loads from objects of which one may be freed may fault"),
+		BareResults:     row(0, 7000, Recorded, "objects that kernel functions return may be freed"),
 		TrustedResults:  row(7002, 0, Read, "objects that kernel functions return are trusted"),
 		ArrayLookups:    row(6014, 0, Read, "a lookup in an array by a constant key is not null"),
 		NotNull:         row(6012, 0, Read, "buffers, maps and trusted objects are not null"),
@@ -169,21 +169,21 @@ func Table() [featureCount]Row {
 		MixedZeros:      row(7003, 0, Recorded, "a load of zeros and of parts of a spilled 0 is 0"),
 		CallbackLimits:  row(7002, 0, Read, "no packet loads and tail calls in callbacks; stable releases before differ"),
 		EqualByRange:    row(6004, 0, Recorded, "== and != are decided by ranges"),
-		RangeCompare:    row(6008, 0, Read, "comparisons without a constant, and !=, tell of ranges"),
+		RangeCompare:    row(6008, 0, Read, "comparisons without a constant, and !=, refine ranges"),
 		LinkedAdd:       row(6011, 0, Read, "a number plus a constant stays linked"),
-		LinkedSub:       row(7000, 0, Recorded, "so does one less a constant, and one of 32 bits"),
-		MayLinkSub:      row(6018, 0, Recorded, "stable releases differ: 6.18.15 does not know so, 6.18.44 does"),
+		LinkedSub:       row(7000, 0, Recorded, "so does a number minus a constant, and one of 32 bits"),
+		MayLinkSub:      row(6018, 0, Recorded, "stable releases differ: not in 6.18.15, but in 6.18.44"),
 		LoadExits:       row(7002, 0, Recorded, "the failure of LD_ABS in a function is followed; not in 6.12.117, 6.19.14"),
 		CleanLinks:      row(7002, 0, Recorded, "an ended link leaves nothing; in 6.12's stable releases, not in 6.19.14"),
-		LiveLinks:       row(7002, 0, Recorded, "numbers that nothing reads do not count as linked; 7.2.7 was asked"),
+		LiveLinks:       row(7002, 0, Recorded, "numbers that nothing reads do not count as linked; compared with 7.2.7"),
 		SameRegister:    row(6019, 0, Read, "a register compared with itself is decided"),
 		LeakWords:       row(6013, 0, Read, "one wording for references that are held where a program may end"),
 		OwnFrame:        row(7003, 0, Read, "a number plus a pointer to the stack is one into the same frame"),
 		OwnFill:         row(7003, 0, Read, "a number loaded from the stack with its sign is linked to nothing"),
-		LiveRegisters:   row(6015, 0, Read, "registers that are not read any more do not tell states apart"),
+		LiveRegisters:   row(6015, 0, Read, "registers that are not read any more do not distinguish states"),
 		LooseLinks:      row(7000, 0, Recorded, "a state without a link covers one with it; also in 6.12.117"),
 		ContextStores:   row(6004, 0, Read, "constants are stored into the context by one instruction"),
-		BugWords:        row(6016, 0, Read, "faults of the verifier itself are told in its log"),
+		BugWords:        row(6016, 0, Read, "faults of the verifier itself appear in its log"),
 		TryBranches:     row(7002, 0, Read, "branches are decided by trying both sides"),
 	}
 	for i := range t {

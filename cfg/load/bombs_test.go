@@ -53,7 +53,7 @@ func extSection(name uint32, funcs, lines []uint32) []byte {
 	return append(append(b, f...), l...)
 }
 
-// bombs are objects that ask for much more than they are.
+// bombs are small objects that claim large sizes.
 var bombs = []struct {
 	name  string
 	want  error // of ELF
@@ -209,7 +209,7 @@ func manyOddities(b *objectBuilder, sec uint16) {
 	b.sections[i].Info, b.sections[i].Entsize = uint32(keys), sizeRel
 }
 
-// TestBombs loads files that ask for much more than they are: what loading
+// TestBombs loads small files that claim large sizes: what loading
 // allocates is bounded by the file's size. Time is bounded with it: each took
 // minutes, or all memory, when it was found.
 func TestBombs(t *testing.T) {

@@ -261,7 +261,7 @@ func TestKernelDumps(t *testing.T) {
 	}
 }
 
-// dump is what a kernel result file tells of what was submitted.
+// dump is the submitted program in a kernel's result file.
 type dump struct {
 	insns  map[string]string        // hexadecimal slots by program
 	arrays map[string]map[int][]int // entries by program and map id

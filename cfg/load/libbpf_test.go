@@ -169,7 +169,7 @@ func compareSubmitted(t *testing.T, name string, p *bytecode.Program, want submi
 	}
 }
 
-// describeMap describes the map behind a reference as submit.c does.
+// describeMap describes the map of a reference as submit.c does.
 func describeMap(p *bytecode.Program, ref bytecode.Ref) string {
 	if ref.Kind == bytecode.RefTable {
 		tab := p.Tables[ref.Index]

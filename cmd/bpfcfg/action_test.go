@@ -99,7 +99,7 @@ func (f *forge) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// seen returns what was asked for and the comments that are there, so far.
+// seen returns the requests and comments so far.
 func (f *forge) seen() (asked, comments []string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -180,7 +180,7 @@ func (f *forge) put(object, path string) {
 	}
 }
 
-// event writes what the runner tells of the pull request: head is its repository.
+// event writes the runner's description of the pull request: head is its repository.
 func (f *forge) event(head string) {
 	text := fmt.Sprintf(`{"pull_request":{"number":7,"head":{"repo":{"full_name":%q}},"base":{"repo":{"full_name":"o/r"}}}}`, head)
 	if err := os.WriteFile(filepath.Join(f.dir, "event.json"), []byte(text), 0o666); err != nil {

@@ -43,7 +43,7 @@ var statuses = map[string]int{
 	"bpfcfg golden check prog.o --dir golden --profile linux-7.3 --profile linux-7.3-ibt": 4,
 }
 
-// unrunnable tells why commands with a word cannot run here.
+// unrunnable holds the reasons why commands with a word cannot run here.
 func unrunnable(args []string) string {
 	for _, a := range args {
 		switch {

@@ -13,7 +13,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
 
-// TestExplainBounds demands that explain tells of the first thousand places of a large
+// TestExplainBounds checks that explain answers for the first thousand places of a large
 // program and how many more there are, and of all that are asked for.
 func TestExplainBounds(t *testing.T) {
 	const dead = 1500

@@ -225,7 +225,7 @@ func TestFullStandardOutput(t *testing.T) {
 	}
 }
 
-// TestClosedPipe prints to a pipe that nobody reads.
+// TestClosedPipe prints to a pipe without a reader.
 func TestClosedPipe(t *testing.T) {
 	object := testenv.Path(t, "corpus/out/15_thousand_cases.o")
 	for _, ignored := range []bool{false, true} {

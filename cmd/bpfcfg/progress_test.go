@@ -50,7 +50,7 @@ func TestProgress(t *testing.T) {
 	c.clear()
 }
 
-// TestNoProgress keeps quiet where nobody looks.
+// TestNoProgress checks that no progress is shown without a terminal.
 func TestNoProgress(t *testing.T) {
 	var b bytes.Buffer
 	c := newConsole(&b)

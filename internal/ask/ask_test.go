@@ -164,7 +164,7 @@ func TestLines(t *testing.T) {
 }
 
 // TestCrash demands that a program which takes the kernel down is answered, and
-// that the next one is asked about in another boot.
+// that the next one is loaded in another boot.
 func TestCrash(t *testing.T) {
 	first := frames(t, envMessage, begin(0))
 	second := frames(t, envMessage, begin(1), result(1), endMessage)

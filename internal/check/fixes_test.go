@@ -13,7 +13,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/jit/rewrite"
 )
 
-// TestFixes checks that what a finding asks to do fits what is wrong.
+// TestFixes checks that the fix of a finding fits its message.
 func TestFixes(t *testing.T) {
 	object := func(name, program string) *bytecode.Program {
 		ps := objects(t, name)

@@ -13,7 +13,7 @@ func TestFaultFixes(t *testing.T) {
 	c := &context{p: &bytecode.Program{Insns: []bytecode.Insn{{Code: bytecode.CodeExit}}}}
 	for k := abstract.NoFault + 1; k <= abstract.NoFunction; k++ {
 		id := c.kindOfFault(&abstract.Fault{Kind: k})
-		// refusalFix tells of indirect calls before it looks at the fault.
+		// refusalFix handles indirect calls before it looks at the fault.
 		if want := id == KernelRefuses && k != abstract.NoFunction; (faultFixes[k] != "") != want {
 			t.Errorf("kind %d, told of as %s: fix %q", k, id, faultFixes[k])
 		}

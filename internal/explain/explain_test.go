@@ -150,7 +150,7 @@ func raw(t *testing.T, insns ...bytecode.Insn) *pipeline.Analysis {
 }
 
 // TestDead: the branch that decides is named with its facts, also from a block
-// that lies behind another dead one.
+// that follows another dead one.
 func TestDead(t *testing.T) {
 	a := raw(t,
 		bytecode.Insn{Code: bytecode.CodeCall, Imm: 7}, // 0: call bpf_get_prandom_u32

@@ -57,7 +57,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestFixOnce: text tells a fix once, and of two fixes for one kind of finding both.
+// TestFixOnce: text has a fix once, and of two fixes for one kind of finding both.
 func TestFixOnce(t *testing.T) {
 	finding := func(fix string) Finding {
 		return Finding{ID: check.KernelRefuses, Level: check.Error, Message: "m", Place: Place{Insn: 1}, Fix: fix}
@@ -93,7 +93,7 @@ func TestHarmless(t *testing.T) {
 }
 
 // schema returns the JSON schema of SARIF 2.1.0 (OASIS). It is a string in the
-// source of go-sarif, a module that only this test asks for; its own validation
+// source of go-sarif, a module that only this test uses; its own validation
 // would look at what its types make of a document, not at the document.
 func schema(t *testing.T) *jsonschema.Schema {
 	t.Helper()

@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// TestSARIFValidator asks a validator that is not ours, Microsoft's SARIF Multitool
+// TestSARIFValidator runs a validator that is not ours, Microsoft's SARIF Multitool
 // (package @microsoft/sarif-multitool-linux of npm), which also looks for what viewers
-// need and the schema does not ask for: nothing it says is a warning.
+// need and the schema does not require: nothing it says is a warning.
 func TestSARIFValidator(t *testing.T) {
 	tool := os.Getenv("BPFCFG_SARIF_VALIDATOR")
 	if tool == "" {

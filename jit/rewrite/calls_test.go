@@ -89,7 +89,7 @@ func TestMapUnknown(t *testing.T) {
 	p := mapCallProgram(bytecode.Map{Type: mapHash}, bytecode.R1, int32(asm.FnMapLookupElem))
 	p.Insns[0], p.Insns[1] = movK(1, 0), movK(2, 0)
 	p.Refs = nil
-	// No fact tells the map: the verifier may know it or not.
+	// No fact names the map: the verifier may know it or not.
 	if res := predict(t, p, known(p), Options{}); !slices.Equal(res.Unpredicted, []bytecode.PC{3}) {
 		t.Errorf("unpredicted %v", res.Unpredicted)
 	}
@@ -188,7 +188,7 @@ func TestPrivateStack(t *testing.T) {
 
 // The address of a private stack is loaded by 7 bytes, 49 c7 c1 and a number, or by
 // 10, 49 b9 and one: 7.3.4 in QEMU has used both, for programs loaded one after the
-// other. Nothing but the profile tells which, and before 6.10 there was one form.
+// other. Only the profile determines which, and before 6.10 there was one form.
 func TestPrivateStackForm(t *testing.T) {
 	p := mapCallProgram(bytecode.Map{Type: 3, MaxEntries: 3}, bytecode.R2, 5)
 	p.Type = "kprobe"

@@ -301,7 +301,7 @@ func TestNoPrograms(t *testing.T) {
 	}
 }
 
-// TestCancel checks that the engine heeds its caller's context.
+// TestCancel checks that the engine stops with its caller's context.
 func TestCancel(t *testing.T) {
 	e := engine(t, Options{Path: build(t)})
 	ctx, cancel := context.WithCancel(t.Context())

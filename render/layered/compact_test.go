@@ -43,7 +43,7 @@ func TestCompact(t *testing.T) {
 	}
 }
 
-// inside tells of each area and box whether the box is in it.
+// inside reports for each area and box whether the box is in it.
 func inside(g Graph, p *Placement) map[[2]int]bool {
 	out := map[[2]int]bool{}
 	for l, r := range p.Loops {

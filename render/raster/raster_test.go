@@ -294,7 +294,7 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-// TestFits asks for the scale that an error names, as a number and as its text:
+// TestFits uses the scale that an error names, as a number and as its text:
 // both fit, also at sizes where rounding the sides matters.
 func TestFits(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))

@@ -79,7 +79,7 @@ type canvas struct {
 	side  int         // column of the borders
 }
 
-// armsOf tells from a character alone where its strokes lead; cross says that two
+// armsOf returns where the strokes of a character lead; cross says that two
 // lines go straight through.
 func armsOf(r rune) (a arms, cross bool) {
 	switch r {

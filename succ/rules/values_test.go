@@ -37,7 +37,7 @@ var shortfalls = []shortfall{
 	{"linux-6.19", "03_threaded_vm/run", "the kernel gives up on the number of paths, at another instruction than told"},
 }
 
-// leastShare is how many of 1000 recorded refusals must be told with the kernel's verdict,
+// leastShare is how many of 1000 recorded refusals must be predicted with the kernel's verdict,
 // words and instruction, of each kernel.
 const leastShare = 990
 
@@ -97,7 +97,7 @@ func TestVerdicts(t *testing.T) {
 	sameTable(t, rows)
 }
 
-// shares counts the refusals of each kernel that are told as the kernel does.
+// shares counts the refusals of each kernel that are predicted.
 func shares(t *testing.T, rows []*row) {
 	all, same, possible := map[string]int{}, map[string]int{}, map[string]int{}
 	for _, r := range rows {
@@ -179,7 +179,7 @@ func compare(t *testing.T, set, file string, rec *record.Record, v rules.Verdict
 	pc, named := loggedInsn(load.Log, words)
 	if may := v.May; !load.OK && v.Accept && may != nil && may.Rule == rules.TooLarge && may.Errno == load.Errno {
 		// Whether a limit is exceeded depends on what the kernel takes for the same: it is
-		// told as possible, with the place.
+		// predicted as possible, with the place.
 		v = *may
 		r.possible++
 	}

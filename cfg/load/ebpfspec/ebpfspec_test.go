@@ -245,7 +245,7 @@ func TestException(t *testing.T) {
 	}
 }
 
-// TestRefusals tells the errors apart.
+// TestRefusals distinguishes the errors.
 func TestRefusals(t *testing.T) {
 	body := asm.Instructions{asm.Mov.Imm(asm.R0, 0), asm.Return()}
 	if _, err := FromSpec(&ebpf.ProgramSpec{Name: "w", Type: ebpf.WindowsXDP, Instructions: body}); !errors.Is(err,

@@ -8,8 +8,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// TestTypes asks for arguments and members as Linux 7.3 takes them: a tracepoint's
-// arguments are there, fentry's may be gone; what is behind a trusted pointer is
+// TestTypes checks arguments and members as Linux 7.3 treats them: a tracepoint's
+// arguments are there, fentry's may be freed; what is behind a trusted pointer is
 // trusted where the kernel lists it or tags it.
 func TestTypes(t *testing.T) {
 	long := &btf.Int{Name: "long", Size: 8}

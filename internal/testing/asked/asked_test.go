@@ -86,7 +86,7 @@ func TestRandom(t *testing.T) {
 }
 
 // TestAnswers compares answers that were kept: those of Linux 7.2.7, 6.12.117 and 6.19.14 about programs of
-// which the analysis said something else before it was mended, and those of Linux 7.2.7 about some with
+// which the analysis said something else before it was fixed, and those of Linux 7.2.7 about some with
 // callbacks, or those that the environment names.
 func TestAnswers(t *testing.T) {
 	path := os.Getenv(answersVariable)

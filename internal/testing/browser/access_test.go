@@ -88,7 +88,7 @@ const contrast = `((a, b) => {
 		.reduce((s, v, i) => s + v * [0.2126, 0.7152, 0.0722][i], 0);
 	const [x, y] = [l(a), l(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); })`
 
-// TestContrast measures texts on what is behind them, in both schemes, and
+// TestContrast measures texts on their background, in both schemes, and
 // checks that the schemes differ.
 func TestContrast(t *testing.T) {
 	b := open(t, page(t, marked()))

@@ -14,7 +14,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
-// paleTexts lists what in the document has too little contrast to what is behind it, by
+// paleTexts lists what in the document has too little contrast to its background, by
 // WCAG 2.2: texts below 4.5 (1.4.3), signs below 3 (1.4.11). The ground of a text in the
 // drawing is what lies below its middle, and of a line below the middle of its way, each
 // shape over those before it; a halo is a ground of its own. The first number is how many texts and signs were measured.

@@ -44,7 +44,7 @@ func TestFold(t *testing.T) {
 	b.keys(kb.Escape)
 	want(b, isFolded, true)
 	want(b, `document.querySelector("#picture .chosen").id`, id)
-	// An address of a block inside a box opens it; search tells of all blocks.
+	// An address of a block inside a box opens it; search finds all blocks.
 	b.search("is:header")
 	found := eval[string](b, `document.getElementById("count").textContent`)
 	b.hash("#b7777")

@@ -70,7 +70,7 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestEdges checks what observers are told of a program with each kind of step.
+// TestEdges checks what observers see of a program with each kind of step.
 func TestEdges(t *testing.T) {
 	p := &bytecode.Program{
 		Insns: []bytecode.Insn{

@@ -125,7 +125,7 @@ func TestFunctionLength(t *testing.T) {
 	}
 }
 
-// TestDocumented asks for a comment on every package and every exported name.
+// TestDocumented requires a comment on every package and every exported name.
 func TestDocumented(t *testing.T) {
 	for _, p := range packages(t) {
 		doc := false
@@ -146,7 +146,7 @@ func TestDocumented(t *testing.T) {
 // callInDoc is a line of code in a package comment that calls an exported function or method.
 var callInDoc = regexp.MustCompile(`(?m)^\t.*\w\.[A-Z]\w*\(`)
 
-// TestExamplesCompile asks for an example that is compiled of each package of the library whose
+// TestExamplesCompile requires a compiled example of each package of the library whose
 // comment has code.
 func TestExamplesCompile(t *testing.T) {
 	for _, p := range packages(t) {
@@ -228,7 +228,7 @@ func TestDocumentPathsExist(t *testing.T) {
 	}
 }
 
-// TestArchitectureNamesPackages asks for a row of docs/architecture.md for each
+// TestArchitectureNamesPackages requires a row of docs/architecture.md for each
 // package, so that a reader finds what it is for.
 func TestArchitectureNamesPackages(t *testing.T) {
 	doc, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))
@@ -242,7 +242,7 @@ func TestArchitectureNamesPackages(t *testing.T) {
 	}
 }
 
-// TestDocumentIndex asks for a line of docs/README.md for each document.
+// TestDocumentIndex requires a line of docs/README.md for each document.
 func TestDocumentIndex(t *testing.T) {
 	index, err := os.ReadFile(filepath.Join(root, "docs", "README.md"))
 	if err != nil {
@@ -281,7 +281,7 @@ func TestDocumentLinks(t *testing.T) {
 // major version at its end.
 var moduleLine = regexp.MustCompile(`(?m)^\t(\S+?)(?:/v\d+)? v\S+$`)
 
-// TestRationaleNamesModules asks for the reason of each dependency.
+// TestRationaleNamesModules requires the reason of each dependency.
 func TestRationaleNamesModules(t *testing.T) {
 	mod, err := os.ReadFile(filepath.Join(root, "go.mod"))
 	if err != nil {

@@ -138,7 +138,7 @@ func whenRewritten(p *bytecode.Program) (string, error) {
 	return "", nil
 }
 
-// TestCaseNullness asks whether the branch is gone that Linux 7.3.4 deletes: it made 95
+// TestCaseNullness checks that the branch is removed that Linux 7.3.4 removes: it made 95
 // bytes of the program.
 func TestCaseNullness(t *testing.T) {
 	prof, err := jit.LookupProfile("linux-7.3+plain+la57")
@@ -152,7 +152,7 @@ func TestCaseNullness(t *testing.T) {
 	}
 }
 
-// TestCaseIterator asks which entries of a table can be selected when the index was kept
+// TestCaseIterator checks which entries of a table can be selected when the index was kept
 // on the stack beside an iterator: Linux 7.3.4 keeps it in 0 to 7.
 func TestCaseIterator(t *testing.T) {
 	p := readPrograms(t, testenv.Path(t, "cases/iterator/iterjt.o"))[0]

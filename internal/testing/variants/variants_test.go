@@ -34,7 +34,7 @@ const (
 	kindVariable = "BPFCFG_VARIANTS_KINDS" // those to ask about, with commas; all by default
 )
 
-// TestAsk asks a kernel of all variants and compares.
+// TestAsk loads all variants into a kernel and compares.
 func TestAsk(t *testing.T) {
 	flag, image := "--uml", os.Getenv(umlVariable)
 	if image == "" {
