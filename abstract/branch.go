@@ -178,7 +178,7 @@ func (c *compare) numbers(s *State) (taken, fall *State) {
 	return taken, fall
 }
 
-// undecided reports whether the comparison tells the verifier nothing of the alternative, as it
+// undecided reports whether the comparison tells the verifier nothing about the alternative, as it
 // may be a pointer: of pointers only a test for null is decided, and only of pointers that are
 // neither to a stack nor to the context.
 //

@@ -16,7 +16,7 @@
 // polynomial always, while the kernel's verifier takes every path.
 //
 // The package does not decide what to do with an indirect jump whose targets
-// the graph lacks; package succ builds the graph anew.
+// the graph lacks; package succ builds the graph again.
 package abstract
 
 import (

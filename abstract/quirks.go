@@ -84,7 +84,7 @@ type Quirks struct {
 	SharedFill bool
 	// DeadCount: registers that nothing reads any more distinguish states (before Linux 6.15).
 	DeadCount bool
-	// StrictLinks: a number that is linked tells a state from one in which it is not
+	// StrictLinks: a number that is linked distinguishes a state from one in which it is not
 	// (from Linux 6.15 to 7.0; not in 6.12.117, and not known of others).
 	StrictLinks bool
 	// PerhapsBare: it is not known whether BareResults holds (before Linux 7.2).

@@ -31,7 +31,7 @@ type roundPlace struct {
 	frames int
 }
 
-// round tells which numbers differ between rounds that begin at one place.
+// round shows which numbers differ between rounds that begin at one place.
 type round struct {
 	first *State
 	regs  uint32    // by register and argument
@@ -168,7 +168,7 @@ func (sl *slot) spillAgain(v *Value) {
 	sl.val = v
 }
 
-// roundsApart tells numbers of different rounds apart.
+// roundsApart distinguishes numbers of different rounds.
 type roundsApart struct {
 	lone       bool  // the verifier keeps a link to nothing
 	usedQuirks *bool // that it does so makes a difference

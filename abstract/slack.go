@@ -31,7 +31,7 @@ type readings struct {
 	// shift is the position of the number's bit 0 in what was read, mixed if the bits are not
 	// copies.
 	shift int8
-	// outcome says that the number tells how a call went: see outcome.go.
+	// outcome says that the number is the outcome of a call: see outcome.go.
 	outcome bool
 	// holes are numbers that a branch has ruled out in the middle of a range.
 	holes []uint64

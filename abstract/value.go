@@ -181,7 +181,7 @@ func (v *Value) more() []Alt {
 	return *v.rest
 }
 
-// copyRest gives the value, which nobody else has, alternatives of its own.
+// copyRest gives the value, which is not shared, alternatives of its own.
 func (v *Value) copyRest() {
 	if v.rest != nil {
 		rest := slices.Clone(*v.rest)

@@ -41,7 +41,7 @@ type WalkOptions struct {
 	Endless bool
 	// Stop is asked at each instruction.
 	Stop func(bytecode.PC) bool
-	// Refuses is asked of each fault that is proven.
+	// Refuses is called for each fault that is proven.
 	Refuses func(Fault) bool
 	// Facts, if any, say where to begin: in a state of block From, as if nothing had
 	// been followed before.
@@ -270,7 +270,7 @@ func (w *walker) next() bool {
 	return true
 }
 
-// enterFrame tells the run in which function the current path is.
+// enterFrame sets the function of the current path in the run.
 func (w *walker) enterFrame() {
 	w.r.nested, w.r.sub = 0, w.p.SubprogAt(w.cur.pc)
 	if w.cur.up != nil {

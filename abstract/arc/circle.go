@@ -17,7 +17,7 @@ func (c circle[T]) sign() T { return c.max>>1 + 1 }
 func (c circle[T]) signed(v T) int64 { return int64(v^c.sign()) - int64(c.sign()) }
 
 // arc returns the normal arc of that base and size. The kernel leaves the full
-// arc with base MAX/2 as it is; no rule tells it from base 0.
+// arc with base MAX/2 as it is; no rule distinguishes it from base 0.
 func (c circle[T]) arc(base, size T) Arc[T] {
 	size &= c.max
 	if size == c.max {

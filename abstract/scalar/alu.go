@@ -68,7 +68,7 @@ func extra(op Op, is32 bool, dst, src S) S {
 	return S{Var: t, R64: r.Meet(fromLow(op, dst, src)), R32: arc.Full[uint32]()}
 }
 
-// fromLow returns what the low half of dst tells of a 64-bit operation by a
+// fromLow returns what the low half of dst shows about a 64-bit operation by a
 // constant that keeps nothing else: compilers zero-extend by a mask, or by
 // shifting up and down again.
 func fromLow(op Op, dst, src S) arc.U64 {

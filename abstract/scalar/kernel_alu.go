@@ -251,7 +251,7 @@ func kernelSet32(s S, v uint32) S {
 }
 
 // KernelPtrOffset returns the offset of a pointer after adding to it the scalar v, or with sub
-// subtracting it (adjust_ptr_min_max_vals): as for a scalar, but the low half is found anew. The
+// subtracting it (adjust_ptr_min_max_vals): as for a scalar, but the low half is computed again. The
 // caller must know what the kernel refuses, and that it omits the final KernelSync for packet
 // pointers that keep their range.
 func KernelPtrOffset(off, v S, sub bool) S {

@@ -176,7 +176,7 @@ func flip(c Cond) Cond {
 	return JSLT
 }
 
-// refineRaw is KernelRefine before the parts are told what the others know, or with cover
+// refineRaw is KernelRefine before the parts refine each other, or with cover
 // what covers it.
 func refineRaw(c Cond, is32 bool, a, b S, cover bool) (S, S) {
 	switch c {

@@ -82,7 +82,7 @@ func RangesRefine(c Cond, is32 bool, a, b S) (x, y S, less bool) {
 	return lessRanges(c, is32, a, b)
 }
 
-// lessRanges is RangesRefine for conditions that do not ask for a greater a.
+// lessRanges is RangesRefine for conditions that do not require a greater a.
 func lessRanges(c Cond, is32 bool, a, b S) (S, S, bool) {
 	u, v := KernelRefine(c, is32, a, b)
 	p, q := refineRanges(c, is32, a, b)

@@ -48,7 +48,7 @@ func tuneCollector() {
 // collection is garbage that is found by the next collection.
 type collection struct{ _ [32]byte }
 
-// afterCollection sets the collector anew when a collection finds c.
+// afterCollection sets the collector again when a collection finds c.
 func afterCollection(c *collection, old int) {
 	runtime.SetFinalizer(c, func(c *collection) {
 		var m runtime.MemStats // package runtime/metrics makes tables when a program starts

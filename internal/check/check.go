@@ -98,7 +98,7 @@ type Finding struct {
 }
 
 // Path returns the shortest feasible path from the program's entry, nil when there is none. It is
-// computed anew each time: paths would take most of the memory of findings, and few are used.
+// computed again each time: paths would take most of the memory of findings, and few are used.
 func (f *Finding) Path() []Step {
 	if f.from == nil || f.Block == cfg.NoBlock {
 		return nil

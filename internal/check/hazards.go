@@ -9,7 +9,7 @@ import (
 
 // hazardous reports what package hazard finds for the profile's kernel, which has one entry per
 // jump and target: here jumps into another function count once per jump and function, targets that
-// rewriting spoils once per target.
+// rewriting breaks once per target.
 func (c *context) hazardous() {
 	seen := map[string]int{} // by what counts once, to its place in found
 	for _, h := range hazard.Find(c.p, c.a.Succ, c.a.Rewrite, c.a.Rules) {

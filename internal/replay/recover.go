@@ -146,7 +146,7 @@ func functionStarts(s *sample) ([]bytecode.PC, error) {
 			return nil, fmt.Errorf("the first slot of function %d is unknown", i)
 		}
 		if i > 0 && pc <= starts[i-1] {
-			return nil, fmt.Errorf("function %d begins at slot %d, not behind function %d", i, pc, i-1)
+			return nil, fmt.Errorf("function %d begins at slot %d, not after function %d", i, pc, i-1)
 		}
 	}
 	return starts, nil

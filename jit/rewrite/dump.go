@@ -97,7 +97,7 @@ func (d *Dumped) showUnlinked(list []bytecode.PC, inOff bool) {
 }
 
 // showCall turns a call of a subprogram into its form in the dump. Kernels without
-// kernel.FarCalls look for the function behind a distance of 16 bits, and show the error
+// kernel.FarCalls look for the function at a distance of 16 bits, and show the error
 // (ENOENT) when none starts there.
 func (d *Dumped) showCall(p *jit.Program, pc int) {
 	const noSuchEntry = -2

@@ -6,7 +6,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// accessForms checks a load or store: as it is, in another mode, with a zero extension behind it,
+// accessForms checks a load or store: as it is, in another mode, with a zero extension after it,
 // or replaced by accesses to the structure behind a context. Only the kernel knows the offsets of
 // fields; only its jumps matter here.
 func (c *source) accessForms(pc bytecode.PC, in bytecode.Insn, end int32) bool {

@@ -206,7 +206,7 @@ func (c *source) functions() bool {
 		}
 		c.sub = c.p.SubprogAt(c.Original[at])
 		if c.sub <= sub {
-			c.fail(c.Original[at], "function %d begins with it, behind functions of later subprograms", f)
+			c.fail(c.Original[at], "function %d begins with it, after functions of later subprograms", f)
 			return false
 		}
 		sub = c.sub
