@@ -172,23 +172,18 @@ func (c *tableCols) width() int {
 // Ranges writes ascending indices as "0, 3–5, 9".
 func Ranges(indices []int) string {
 	var b strings.Builder
-	for i := 0; i < len(indices); {
-		j := i
-		for j+1 < len(indices) && indices[j+1] == indices[j]+1 {
-			j++
-		}
-		if i > 0 {
+	for first, last := range visible.Runs(indices) {
+		if b.Len() > 0 {
 			b.WriteString(", ")
 		}
-		switch j {
-		case i:
-			fmt.Fprint(&b, indices[i])
-		case i + 1:
-			fmt.Fprintf(&b, "%d, %d", indices[i], indices[j])
+		switch last - first {
+		case 0:
+			fmt.Fprint(&b, first)
+		case 1:
+			fmt.Fprintf(&b, "%d, %d", first, last)
 		default:
-			fmt.Fprintf(&b, "%d–%d", indices[i], indices[j])
+			fmt.Fprintf(&b, "%d–%d", first, last)
 		}
-		i = j + 1
 	}
 	return b.String()
 }

@@ -80,20 +80,15 @@ func verb(n int) string {
 func runs(s []int) string {
 	const most = 8
 	var parts []string
-	for i := 0; i < len(s); {
-		j := i
-		for j+1 < len(s) && s[j+1] == s[j]+1 {
-			j++
-		}
+	for first, last := range visible.Runs(s) {
 		if len(parts) == most {
 			return strings.Join(parts, ", ") + fmt.Sprintf(" … (%d in all)", len(s))
 		}
-		if j > i {
-			parts = append(parts, fmt.Sprintf("%d-%d", s[i], s[j]))
+		if last > first {
+			parts = append(parts, fmt.Sprintf("%d-%d", first, last))
 		} else {
-			parts = append(parts, fmt.Sprint(s[i]))
+			parts = append(parts, fmt.Sprint(first))
 		}
-		i = j + 1
 	}
 	return strings.Join(parts, ", ")
 }

@@ -153,20 +153,15 @@ func runs(s []int) string {
 		return "none"
 	}
 	var b strings.Builder
-	for i := 0; i < len(s); {
-		j := i
-		for j+1 < len(s) && s[j+1] == s[j]+1 {
-			j++
-		}
-		if i > 0 {
+	for first, last := range visible.Runs(s) {
+		if b.Len() > 0 {
 			b.WriteByte(' ')
 		}
-		if j > i {
-			fmt.Fprintf(&b, "%d-%d", s[i], s[j])
+		if last > first {
+			fmt.Fprintf(&b, "%d-%d", first, last)
 		} else {
-			fmt.Fprintf(&b, "%d", s[i])
+			fmt.Fprintf(&b, "%d", first)
 		}
-		i = j + 1
 	}
 	return b.String()
 }

@@ -1,6 +1,7 @@
 package visible_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
@@ -14,5 +15,19 @@ func TestCount(t *testing.T) {
 	}
 	if one, two := visible.Count(1, "entry"), visible.Count(2, "entry"); one != "1 entry" || two != "2 entries" {
 		t.Errorf("%q, %q", one, two)
+	}
+}
+
+func TestRuns(t *testing.T) {
+	for _, c := range []struct{ in, want []int }{
+		{nil, nil}, {[]int{3}, []int{3, 3}}, {[]int{-1, 0, 1, 3, 5, 6}, []int{-1, 1, 3, 3, 5, 6}},
+	} {
+		var got []int
+		for first, last := range visible.Runs(c.in) {
+			got = append(got, first, last)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("Runs(%v) yields %v, want %v", c.in, got, c.want)
+		}
 	}
 }
