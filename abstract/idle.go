@@ -8,14 +8,13 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// A slot of the stack is idle at an instruction if nothing reads it from there on before it is
-// overwritten, be it through a pointer that the program has made of r10 or in a call. Halves of
-// slots are followed by themselves: a key of four bytes is stored in one.
+// A slot of the stack is idle at an instruction if from there on nothing reads it before it is
+// overwritten, neither through a pointer that the program has made of r10 nor in a call. The two
+// halves of a slot are followed separately, because a key of four bytes is stored in one.
 //
-// Source: kernel/bpf/liveness.c, Linux 7.3; earlier kernels find the same out while they follow
-// paths.
+// Source: kernel/bpf/liveness.c, Linux 7.3; earlier kernels find this out while they follow paths.
 
-// pointed is what is known of a register, as far as it may point to the own frame.
+// pointed holds the facts about a register that may point to its own frame.
 type pointed struct {
 	kind pointedKind
 	n    int64 // the offset from the frame's top, the constant, the map's number
@@ -35,7 +34,7 @@ const (
 // frame reports whether the register may point to the own frame.
 func (p pointed) frame() bool { return p.kind >= pointsFrame }
 
-// join returns what is known of a register that is one or the other.
+// join returns the facts about a register that is one or the other.
 func (p pointed) join(q pointed) pointed {
 	switch {
 	case p == q:
@@ -46,7 +45,8 @@ func (p pointed) join(q pointed) pointed {
 	return pointed{}
 }
 
-// regsPointed is what is known of registers, and of slots of the frame that hold a pointer to it.
+// regsPointed holds the facts about registers, and about slots of the frame that hold a pointer to
+// it.
 type regsPointed struct {
 	regs   [numRegs]pointed
 	spills [maxSpills]spilledFrame
@@ -61,7 +61,7 @@ type spilledFrame struct {
 	at  pointed
 }
 
-// spilled returns what is known of a slot.
+// spilled returns the facts about a slot.
 func (k *regsPointed) spilled(num int64) pointed {
 	for _, s := range k.spills {
 		if s.num == num && num != 0 {
@@ -71,7 +71,7 @@ func (k *regsPointed) spilled(num int64) pointed {
 	return pointed{}
 }
 
-// spill sets what is known of a slot, and reports whether there is room for it.
+// spill sets the facts about a slot, and reports whether there is room for it.
 func (k *regsPointed) spill(num int64, p pointed) bool {
 	free := -1
 	for i := range k.spills {
@@ -97,7 +97,7 @@ func (k *regsPointed) spill(num int64, p pointed) bool {
 	return true
 }
 
-// blur makes every slot that holds a pointer to the frame one that perhaps does.
+// blur makes each slot that holds a pointer to the frame a slot that perhaps does.
 func (k *regsPointed) blur() {
 	for i := range k.spills {
 		if k.spills[i].num != 0 {
@@ -106,8 +106,8 @@ func (k *regsPointed) blur() {
 	}
 }
 
-// store notes the store of a value through a register at offsets from where that points, and reports
-// whether its slot is known if it may be a pointer to the frame.
+// store notes the store of a value through a register, from offset lo to hi of its target. It
+// reports whether the slot of a possible pointer to the frame is known.
 func (k *regsPointed) store(base, val pointed, lo, hi int64) bool {
 	switch lo, hi = lo+base.n, hi+base.n; {
 	case base.kind == pointsAny:
@@ -123,7 +123,7 @@ func (k *regsPointed) store(base, val pointed, lo, hi int64) bool {
 	return !val.frame()
 }
 
-// load returns what is known of a load through a register.
+// load returns the facts about a value that is loaded through a register.
 func (k *regsPointed) load(base pointed, lo, hi int64) pointed {
 	any := pointed{kind: pointsAny}
 	switch lo, hi = lo+base.n, hi+base.n; {
@@ -142,7 +142,7 @@ func (k *regsPointed) load(base pointed, lo, hi int64) pointed {
 	return pointed{}
 }
 
-// join joins what is known with something else, and reports whether there is room for all slots.
+// join joins the facts with others, and reports whether there is room for all slots.
 func (k *regsPointed) join(o *regsPointed) bool {
 	for r := range k.regs {
 		k.regs[r] = k.regs[r].join(o.regs[r])
@@ -161,8 +161,8 @@ func (k *regsPointed) join(o *regsPointed) bool {
 	return room
 }
 
-// frameUse tells of the lower and upper halves of slots, by address, which of them an instruction
-// may read, and which it overwrites.
+// frameUse holds, for the lower and the upper halves of slots (by address), which an instruction
+// may read and which it overwrites.
 type frameUse struct{ reads, kills [2]slotSet }
 
 var readsAll = frameUse{reads: [2]slotSet{allSlots, allSlots}}
@@ -187,7 +187,7 @@ type idler struct {
 	g    *cfg.Graph
 	in   []*regsPointed // of each block, nil for those that nothing leads to
 	uses []frameUse     // of each instruction
-	lost []bool         // of each subprogram: a pointer to its frame is where it is not followed
+	lost []bool         // of each subprogram: a pointer to its frame is in a place that is not followed
 }
 
 // idleSlots returns for each instruction the slots of its frame that are idle there.
@@ -217,8 +217,8 @@ func idleSlots(g *cfg.Graph) []slotSet {
 	return idle
 }
 
-// backwards yields the slots with a half that may be read from each instruction of a block on, last
-// one first.
+// backwards yields, from the last instruction of a block to the first, the slots of which a half
+// may be read from there on.
 func (d *idler) backwards(b cfg.BlockID, half int, live slotSet, yield func(bytecode.PC, slotSet)) {
 	blk := &d.g.Blocks[b]
 	for pc := blk.Last; pc >= blk.Start; pc-- {
@@ -234,7 +234,7 @@ func (d *idler) backwards(b cfg.BlockID, half int, live slotSet, yield func(byte
 	}
 }
 
-// follow carries what is known of registers through all functions.
+// follow computes the facts about registers in all functions.
 func (d *idler) follow() {
 	var todo []cfg.BlockID
 	for sub := range d.p.Subprogs {
@@ -256,7 +256,7 @@ func (d *idler) follow() {
 	}
 }
 
-// enter joins registers with those at the start of a block, and reports whether these have changed.
+// enter joins registers with those at the start of a block, and reports whether that changes them.
 func (d *idler) enter(b cfg.BlockID, regs *regsPointed) bool {
 	if d.in[b] == nil {
 		in := *regs
@@ -270,7 +270,7 @@ func (d *idler) enter(b cfg.BlockID, regs *regsPointed) bool {
 	return old != *d.in[b]
 }
 
-// block notes what the instructions of a block use, and returns the registers after it.
+// block notes the slots that the instructions of a block use, and returns the registers after it.
 func (d *idler) block(b cfg.BlockID) regsPointed {
 	blk := &d.g.Blocks[b]
 	regs := *d.in[b]
@@ -282,7 +282,7 @@ func (d *idler) block(b cfg.BlockID) regsPointed {
 	return regs
 }
 
-// at returns what is known of a register.
+// at returns the facts about a register.
 func (k *regsPointed) at(r bytecode.Reg) pointed {
 	if r < numRegs {
 		return k.regs[r]
@@ -290,15 +290,14 @@ func (k *regsPointed) at(r bytecode.Reg) pointed {
 	return pointed{}
 }
 
-// set sets what is known of a register.
+// set sets the facts about a register.
 func (k *regsPointed) set(r bytecode.Reg, p pointed) {
 	if r < numRegs {
 		k.regs[r] = p
 	}
 }
 
-// insn carries out an instruction of a function on what is known of registers, and returns what it
-// uses of the frame.
+// insn applies an instruction to the facts about registers, and returns its use of the frame.
 func (d *idler) insn(pc bytecode.PC, k *regsPointed, sub int) (u frameUse) {
 	in := d.p.Insns[pc]
 	dst, src := k.at(in.Dst), k.at(in.Src)
@@ -352,7 +351,7 @@ func (d *idler) atomic(in bytecode.Insn, k *regsPointed, sub int) frameUse {
 	return dst.reads(lo, hi)
 }
 
-// reads returns what a load through a register uses, at offsets from where it points.
+// reads returns the use of a load through a register, at offsets from its target.
 func (p pointed) reads(lo, hi int64) (u frameUse) {
 	switch p.kind {
 	case pointsFrame:
@@ -371,7 +370,7 @@ func (p pointed) stores(lo, hi int64) (u frameUse) {
 	return u
 }
 
-// pointedBy returns what is known of the result of an ALU operation.
+// pointedBy returns the facts about the result of an ALU operation.
 func pointedBy(in bytecode.Insn, dst, src pointed) pointed {
 	const far = 1 << 20 // no offset within a frame goes there
 	wide := in.Class() == asm.ALU64Class
@@ -431,7 +430,7 @@ func (d *idler) jump(pc bytecode.PC, k *regsPointed, sub int) (u frameUse) {
 	return u
 }
 
-// call returns what the call of a helper or kernel function uses.
+// call returns the use of a call of a helper or kernel function.
 func (d *idler) call(h callee, k *regsPointed) (u frameUse) {
 	for i := range min(h.Params, 5) {
 		p := k.regs[bytecode.R1+bytecode.Reg(i)]

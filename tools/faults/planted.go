@@ -15,7 +15,7 @@ var planted = []struct{ what, file, was, now string }{
 	{"a 4-byte load of a 2-byte spill has the value", "abstract/stackmem.go", "acc.size < 8 && acc.size <= n && sl",
 		"acc.size < 8 && sl"},
 	{"of a buffer at a variable offset only its lowest place is forgotten", "abstract/helpercall.go",
-		"fill(lo, hi+size, r.written", "fill(lo, min(lo, hi)+size, r.written"},
+		"f.fill(lo, hi+size, kind)", "f.fill(lo, min(lo, hi)+size, kind)"},
 	{"links with different deltas stay at a join", "abstract/state.go", " || a.delta != b.delta {", " {"},
 	{"links of 32 bits with different deltas stay at a join", "abstract/state.go",
 		"a.add != b.add || a.delta != b.delta {",
