@@ -209,11 +209,11 @@ func (c *compare) forgetNumber(s *State, reg bytecode.Reg, v *Value) {
 	if reg == noReg || !c.undecided(&v.Alt) {
 		return
 	}
-	s.set(reg, &Value{Alt: v.localPointer()})
+	s.set(reg, &Value{Alt: v.forgotten()})
 }
 
-// lost returns the number that may be a pointer when nothing is known of it as a number.
-func (a *Alt) localPointer() Alt {
+// forgotten returns the number that may be a pointer when nothing is known of it as a number.
+func (a *Alt) forgotten() Alt {
 	return Alt{Kind: Number, Obj: a.Obj, flags: a.flags | loose, Off: unknown}
 }
 
@@ -506,7 +506,7 @@ func (c *compare) side(cond scalar.Cond) (*Value, bool) {
 		case a.Kind == Number:
 			// Knowledge about a number on another edge is Never on this one.
 			if c.undecided(a) {
-				keep = append(keep, a.localPointer())
+				keep = append(keep, a.forgotten())
 				return
 			}
 			if c.covers(cond, a.held(), c.b.held()) == scalar.Never {

@@ -121,13 +121,13 @@ type run struct {
 	// openedAll: it may also go to instructions whose address is in no table.
 	openedAll bool
 
-	once         bool          // functions that a call calls back are not followed
-	first        firstRound    // of the last function that was called back
-	otherPointer bool          // control does not continue after the instruction
-	forks        int           // times that the state may be split until the block ends
-	sure         bool          // the state in which an instruction is carried out is certain
-	left         bool          // or its path may be left out: see State.left
-	nextCalls    []bytecode.PC // calls that request the next element of an iterator
+	once      bool          // functions that a call calls back are not followed
+	first     firstRound    // of the last function that was called back
+	ended     bool          // control does not continue after the instruction
+	forks     int           // times that the state may be split until the block ends
+	sure      bool          // the state in which an instruction is carried out is certain
+	left      bool          // or its path may be left out: see State.left
+	nextCalls []bytecode.PC // calls that request the next element of an iterator
 
 	done  int32    // blocks in order whose states were dropped, see dropStates
 	queue []uint64 // bit set of the blocks to carry out, by position

@@ -21,8 +21,8 @@ func (r *run) block(b cfg.BlockID, s *State) {
 	for len(r.points) > 0 {
 		p := r.points[len(r.points)-1]
 		r.points = r.points[:len(r.points)-1]
-		r.otherPointer = false
-		for p.pc < blk.Last && !r.otherPointer {
+		r.ended = false
+		for p.pc < blk.Last && !r.ended {
 			r.a.fuel--
 			r.enters(p.s)
 			if r.a.searches() {
@@ -35,7 +35,7 @@ func (r *run) block(b cfg.BlockID, s *State) {
 			}
 			p.pc += r.a.p.Insns[p.pc].Slots()
 		}
-		if !r.otherPointer {
+		if !r.ended {
 			r.last(b, p.pc, p.s)
 		}
 	}
@@ -67,7 +67,7 @@ func (r *run) step(pc bytecode.PC, s *State) (again *State) {
 	case asm.JumpClass:
 		if r.a.p.Flow(pc).Kind == bytecode.FlowHelper {
 			again = r.another(pc, s)
-			r.otherPointer = !r.helperCall(pc, in, s)
+			r.ended = !r.helperCall(pc, in, s)
 			r.freshResult(pc, s)
 		}
 	}

@@ -170,8 +170,8 @@ func (sl *slot) spillAgain(v *Value) {
 
 // roundsApart distinguishes numbers of different rounds.
 type roundsApart struct {
-	lone       bool  // the verifier keeps a link to nothing
-	usedQuirks *bool // that it does so makes a difference
+	lone    bool  // the verifier keeps a link to nothing
+	matters *bool // that it does so makes a difference
 }
 
 // differ reports whether the verifier may see two numbers as different ones. They are that by
@@ -192,7 +192,7 @@ func (x roundsApart) differ(v, w *Value) bool {
 	if v.id|w.id != 0 || v.has(apart) || w.has(apart) || !equalValues(v, w) {
 		return true
 	}
-	*x.usedQuirks = true
+	*x.matters = true
 	return x.lone
 }
 

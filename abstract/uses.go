@@ -25,7 +25,7 @@ const (
 	MemTrusted               // kernel object that is there, accessed as it is
 	MemArena                 // an arena
 	MemBuffer                // bytes of known number, accessed as they are: ring buffer, slice
-	MemRCU                   // kernel object that is there until the program sleeps, accessed as it is
+	MemRCU                   // kernel object that stays until the RCU read-side critical section ends, accessed as it is
 )
 
 // memoryBits are the bits of Alt.Obj that hold a Memory. Those above hold the

@@ -80,7 +80,7 @@ const (
 	TCPSocket               // pointer to struct bpf_tcp_sock
 	Trusted                 // pointer to a kernel object that is there, and no file
 	File                    // pointer to struct file that is there
-	RCU                     // pointer to one that is there until the program sleeps
+	RCU                     // pointer to one that stays until the RCU read-side critical section ends
 	Faulty                  // pointer to a kernel object that may be gone: loads may fault
 	Object                  // pointer to memory or an object of the kernel or the program
 	Untrusted               // pointer that the verifier does not take for not null
