@@ -155,7 +155,7 @@ func (k *regsPointed) join(o *regsPointed) bool {
 	}
 	for i := range k.spills {
 		if s := &k.spills[i]; s.num != 0 {
-			_ = s
+			s.at = s.at.join(o.spilled(s.num))
 		}
 	}
 	return room
@@ -414,7 +414,9 @@ func (d *idler) jump(pc bytecode.PC, k *regsPointed, sub int) (u frameUse) {
 			}
 		}
 	case bytecode.FlowIndirect:
-		d.lost[sub] = d.lost[sub] || k.at(in.Dst).frame()
+		b, _ := d.g.BlockAt(pc)
+		lo, hi := d.g.SuccIDs(b)
+		d.lost[sub] = d.lost[sub] || k.at(in.Dst).frame() || lo == hi
 		return u
 	default:
 		return u
@@ -438,6 +440,7 @@ func (d *idler) call(h callee, k *regsPointed) (u frameUse) {
 		case !p.frame():
 			continue
 		case p.kind == pointsAny || !h.known || h.calls || h.callback != 0:
+			k.blur() // a function that is called back may store other pointers
 			return readsAll
 		case h.Args[i].Use != calls.Read && h.Args[i].Use != calls.Write:
 			return readsAll

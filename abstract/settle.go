@@ -18,7 +18,7 @@ func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
 	opt.Like = f
 	w := newWalker(p, f.g, WalkOptions{Options: opt, Steps: steps})
 	w.r.a.dropsStates = false
-	w.settle()
+	w.settle(!f.unresolved())
 	seen := w.r.a.f
 	out := *f
 	out.usedQuirks = f.usedQuirks.Or(seen.usedQuirks)
@@ -43,13 +43,26 @@ func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
 	return &out
 }
 
-// settle walks to find out where the verifier comes.
-func (w *walker) settle() {
+// settle walks to find out what the verifier reaches. With resolved, the graph has all edges.
+// Otherwise no slot is left out.
+func (w *walker) settle(resolved bool) {
 	w.settles = true
-	for pc, idle := range idleSlots(w.r.a.g) {
-		w.places[pc].idle = idle
+	if resolved {
+		for pc, idle := range idleSlots(w.r.a.g) {
+			w.places[pc].idle = idle
+		}
 	}
 	w.all()
+}
+
+// unresolved reports whether an indirect jump or call may go where no edge leads.
+func (f *Facts) unresolved() bool {
+	for _, d := range f.indirect {
+		if d.Unresolved != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // walkable reports whether a walk of all paths follows every path of the verifier. It does not with

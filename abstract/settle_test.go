@@ -59,7 +59,7 @@ func compareWalks(t *testing.T, p *bytecode.Program, seed uint64) (compared, sho
 	for i := range w {
 		w[i] = newWalker(p, g, WalkOptions{Steps: most})
 		w[i].keepsAll = i == 1
-		w[i].settle()
+		w[i].settle(true)
 	}
 	if w[1].out.Ending != AllPaths || !Analyze(p, g, Options{Rules: Verifier}).walkable() {
 		return false, false
