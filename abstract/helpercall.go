@@ -187,6 +187,10 @@ func (sl *slot) finds(first int, entries uint32) cfg.Truth {
 		return cfg.TruthOf(entries > 0)
 	case ok && first == 0 && sl.spilled() == 4:
 		return cfg.TruthOf(uint32(v) < entries)
+	case ok && first == 4 && sl.spilled() == 8: // the verifier takes the whole number for its upper half
+		return cfg.TruthOf(v < uint64(entries))
+	case ok && first == 0 && sl.spilled() == 8 && v < uint64(entries):
+		return cfg.Maybe // it does after it has found that nothing reads the upper half
 	case sl.val != nil && sl.val.has(vague), sl.vague(first, 4):
 		return cfg.Maybe
 	}
@@ -255,6 +259,10 @@ func (r *run) useArg(pc bytecode.PC, h callee, i int, a *Alt, size int64, known 
 			r.fault(a, Fault{PC: pc, Kind: kind, Reg: reg, Off: lo, Size: size})
 		}
 		r.touch(int(a.Obj), lo, s)
+		if !writes && size > 0 && i <= len(h.Args) && h.Args[i-1].Use == calls.Read {
+			r.readByHelper(int(a.Obj), lo, hi+size, s)
+			s.cover = s.cover || !known && r.nullLookups()
+		}
 		if writes {
 			r.noteStack(pc, int(a.Obj), lo, s, known)
 			r.noteOuter(&r.a.set, a, lo, hi+size)
@@ -267,6 +275,44 @@ func (r *run) useArg(pc bytecode.PC, h callee, i int, a *Alt, size int64, known 
 			s.cover = s.cover || !known
 		}
 	}
+}
+
+// readByHelper forgets what the slots of a frame hold that a call reads, from one offset to before another, in
+// kernels that treat every access by a call as a write. Zeros beside such bytes may stay for these kernels.
+//
+// Source: kernel/bpf/verifier.c check_stack_range_initialized, Linux 6.12; since 6.14 reads are told from writes,
+// together with lookups that always find an element.
+func (r *run) readByHelper(frame int, lo, hi int64, s *State) {
+	if r.a.opt.Rules != Verifier || !s.frames[frame].holds(lo, hi) || !r.nullLookups() {
+		return
+	}
+	f := s.edit(frame)
+	zeros := map[int64]bool{}
+	for num, sl := range f.all {
+		for b := range sl.bytes {
+			at := int64(b) - 8*int64(num)
+			if (at < lo || at >= hi) && sl.val != nil && (sl.bytes[b] == byteZero || sl.bytes[b] == byteVague) {
+				zeros[at] = true
+			}
+		}
+	}
+	f.fill(lo, hi, byteMisc)
+	for at := range zeros {
+		num := int16((-at + 7) / 8)
+		if sl := f.at(num); sl.val == nil {
+			sl.bytes[at+8*int64(num)] = byteVague
+		}
+	}
+}
+
+// holds reports whether something is known of bytes from lo to before hi.
+func (f *frame) holds(lo, hi int64) bool {
+	for num, sl := range f.all {
+		if at := -8 * int64(num); at < hi && at+8 > lo && sl.known() {
+			return true
+		}
+	}
+	return false
 }
 
 // written returns what a call leaves in memory that it writes through argument number i, at a
