@@ -336,7 +336,7 @@ func TestNullCheck(t *testing.T) {
 		var a progen.Asm
 		m := a.Map(bytecode.Map{Name: "m", Type: 2, KeySize: 4, ValueSize: 8, MaxEntries: 1})
 		a.MapAddr(1, m)
-		a.Emit(st, 10, 0, -8, 0)
+		a.Emit(st, 10, 0, -8, 1) // no key of the map
 		a.Emit(movX, 2, 10, 0, 0)
 		a.Emit(add, 2, 0, 0, -8)
 		a.Helper(1)
