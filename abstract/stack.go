@@ -150,8 +150,8 @@ func (f *frame) fill(lo, hi int64, k byteKind) {
 		spilled := s.val != nil
 		f.scrub(s)
 		for b := range s.bytes {
-			if spilled && (s.bytes[b] == byteZero || s.bytes[b] == byteVague) { // Linux forgets them with the value
-				s.bytes[b] = byteMisc
+			if spilled && s.bytes[b] == byteZero { // Linux forgets them with the value, if that is still there
+				s.bytes[b] = byteVague
 			}
 		}
 		for b := lo - base; b < end-base; b++ {
