@@ -13,6 +13,7 @@ type callee struct {
 	known  bool // the prototype is
 	calls  bool // it may call its function arguments, in unknown ways
 	helper int32
+	pc     bytecode.PC // of the call, where it is carried out
 	// callback is the number of the argument that it calls, with the way of the call; 0 if there
 	// is none.
 	callback int

@@ -4,6 +4,8 @@ import (
 	"math"
 	"slices"
 
+	"github.com/cilium/ebpf/asm"
+
 	"github.com/bpfcfg/bpfcfg/abstract/calls"
 	"github.com/bpfcfg/bpfcfg/abstract/scalar"
 	"github.com/bpfcfg/bpfcfg/cfg"
@@ -30,6 +32,7 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 		}
 	}
 	h := calleeAt(r.a.p, pc)
+	h.pc = pc
 	s.cover = s.cover || s.left
 	r.checkParams(pc)
 	r.again(pc, s)
@@ -169,10 +172,36 @@ func (r *run) finds(h callee, m *bytecode.Map, s *State) cfg.Truth {
 	if sl == nil {
 		return cfg.No
 	}
-	if found := sl.finds(int(lo&7), m.MaxEntries); found == cfg.No || !r.nullLookups() {
+	found := sl.finds(int(lo&7), m.MaxEntries)
+	if found == cfg.Maybe && sl.spilled() == 8 && lo&7 == 0 && key.Obj == 0 && r.justStored(h.pc, lo) {
+		found = cfg.No // the verifier has had no occasion to find out that nothing reads the upper half
+	}
+	if found == cfg.No || !r.nullLookups() {
 		return found
 	}
 	return cfg.No
+}
+
+// justStored reports whether the block of an instruction stores all of a slot of the frame, at an
+// offset, before it, and nothing in between is a point at which the verifier remembers states.
+func (r *run) justStored(pc bytecode.PC, off int64) bool {
+	b, _ := r.a.g.BlockAt(pc)
+	for at := pc - 1; at >= r.a.g.Blocks[b].Start; at-- {
+		if !r.a.g.InsnAt(at) {
+			continue
+		}
+		switch in := r.a.p.Insns[at]; in.Class() {
+		case asm.StClass, asm.StXClass:
+			if in.Dst == bytecode.R10 && int64(in.Off) == off && in.AccessBytes() == 8 && in.Mode() == asm.MemMode {
+				return true
+			}
+		case asm.JumpClass, asm.Jump32Class:
+			if !in.IsHelperCall() || helperOf(in.Imm).callback != 0 {
+				return false
+			}
+		}
+	}
+	return false
 }
 
 // finds reports whether the 4 bytes of the slot from first on are the key of one of so

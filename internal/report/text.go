@@ -108,7 +108,8 @@ func (t *texter) finding(f *Finding, where, id int) {
 	if f.Line > 0 && f.Insn >= 0 {
 		at = fmt.Sprintf(" [insn %d]", f.Insn)
 	}
-	fmt.Fprintf(t.w, "  %s%s  %s%s  %-*s  %s%s\n", f.where(), pad, t.paint.level(f.Level), gap, id, f.ID, f.fullMessage(), at)
+	fmt.Fprintf(t.w, "  %s%s  %s%s  %-*s  %s%s\n",
+		f.where(), pad, t.paint.level(f.Level), gap, id, f.ID, f.fullMessage(), at)
 	indent := strings.Repeat(" ", where+4)
 	if f.Text != "" {
 		fmt.Fprintf(t.w, "%s%s\n", indent, t.paint.sgr("2", visible.Text(f.Text)))
