@@ -196,7 +196,10 @@ func (f *fixer) socketLookup(m bytecode.Map) []slot {
 		out[3] = out[3].unpredicted()
 	}
 	if !f.kernel.Has(kernel.XskWord) {
-		out[1] = out[1].unpredicted()
+		out[1] = bounded(raw(j64|jge, r0, 0, 5, int32(m.MaxEntries)), m)
+		if !f.kernel.Has(kernel.XskLong) {
+			out[1] = out[1].unpredicted()
+		}
 	}
 	return out
 }

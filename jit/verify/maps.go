@@ -98,7 +98,11 @@ func (c *source) socketForm(m *bytecode.Map) []pat {
 	r0, r1, r2 := bytecode.R0, bytecode.R1, bytecode.R2
 	first := p(w64|opAdd, r1, 0, 0, 0)
 	first.any = true
-	return []pat{p(ldxW, r0, r2, 0, 0), p(j32|jge, r0, 0, 5, int32(m.MaxEntries)), p(w64|opLsh, r0, 0, 0, 3), first,
+	jump := uint8(j32)
+	if !c.k.has(kernel.XskWord) {
+		jump = j64
+	}
+	return []pat{p(ldxW, r0, r2, 0, 0), p(jump|jge, r0, 0, 5, int32(m.MaxEntries)), p(w64|opLsh, r0, 0, 0, 3), first,
 		p(w64|opAdd|byReg, r0, r1, 0, 0), p(ldxD, r0, r0, 0, 0), p(bytecode.CodeGoto, 0, 0, 1, 0), p(w64|opMov, r0, 0, 0, 0)}
 }
 
