@@ -98,7 +98,7 @@ func (c *source) socketForm(m *bytecode.Map) []pat {
 	r0, r1, r2 := bytecode.R0, bytecode.R1, bytecode.R2
 	first := p(w64|opAdd, r1, 0, 0, 0)
 	first.any = true
-	jump := uint8(j32)
+	jump := j32
 	if !c.k.has(kernel.XskWord) {
 		jump = j64
 	}
