@@ -47,7 +47,7 @@ const (
 	ArgCountWhole       // the word that counts a traced function's arguments holds nothing else
 	ArgCountByte        // only the lowest byte of that word is known to count
 	XskWord             // the inlined lookup in a map of AF_XDP sockets compares 32 bits
-	XskLong             // it compares 64 bits, which no later release of the series has changed
+	XskLong             // it compares 64 bits in the last release of the series that was asked
 	FarCalls            // a dump shows the callee of a call whose distance does not fit into 16 bits
 	TargetsSkipPrologue // a target that begins a function is placed after the code that the verifier inserted there
 
