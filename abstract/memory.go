@@ -97,30 +97,36 @@ func contextPointer(progType string, off int64, size int) (m Memory, null, known
 		}
 		return MemUnknown, false, true
 	}
-	if size < 8 {
-		switch progType {
-		case "sk_reuseport", "sk_msg", "sk_lookup", "cgroup_sock_addr", "cgroup_sockopt", "cgroup_sock", "sock_ops":
-			return MemUnknown, false, true
-		}
-		return MemUnknown, false, false
-	}
-	switch progType {
-	case "sk_reuseport":
-		return map[int64]Memory{0: MemPacket, 8: memPacketEnd, 40: MemSock, 48: MemSock}[off], off == 48, true
-	case "sk_msg":
-		return map[int64]Memory{0: MemPacket, 8: memPacketEnd, 72: MemSock}[off], false, true
-	case "sk_lookup":
-		return map[int64]Memory{0: MemSock}[off], true, true
-	case "cgroup_sock_addr":
-		return map[int64]Memory{64: MemSock}[off], false, true
-	case "cgroup_sockopt":
-		return map[int64]Memory{0: MemSock, 8: MemPacket, 16: memPacketEnd}[off], false, true
-	case "sock_ops":
-		return map[int64]Memory{184: MemSock, 192: MemPacket, 200: memPacketEnd}[off], off == 184, true
-	case "netfilter":
+	if progType == "netfilter" && size == 8 {
 		return MemTrusted, false, true
 	}
-	return MemUnknown, false, false
+	pointers, nullable, known := contextPointers(progType)
+	if size < 8 {
+		return MemUnknown, false, known
+	}
+	return pointers[off], off == nullable, known
+}
+
+// contextPointers returns the fields of 8 bytes of a context that are pointers, by offset, and the
+// one that may be null, -1 for none; and whether they are known. All other fields are numbers.
+func contextPointers(progType string) (at map[int64]Memory, nullable int64, known bool) {
+	switch progType {
+	case "sk_reuseport":
+		return map[int64]Memory{0: MemPacket, 8: memPacketEnd, 40: MemSock, 48: MemSock}, 48, true
+	case "sk_msg":
+		return map[int64]Memory{0: MemPacket, 8: memPacketEnd, 72: MemSock}, -1, true
+	case "sk_lookup":
+		return map[int64]Memory{0: MemSock}, 0, true
+	case "cgroup_sock_addr":
+		return map[int64]Memory{64: MemSock}, -1, true
+	case "cgroup_sockopt":
+		return map[int64]Memory{0: MemSock, 8: MemPacket, 16: memPacketEnd}, -1, true
+	case "sock_ops":
+		return map[int64]Memory{184: MemSock, 192: MemPacket, 200: memPacketEnd}, 184, true
+	case "cgroup_sock":
+		return nil, -1, true
+	}
+	return nil, -1, false
 }
 
 // skbPointer is contextPointer for struct __sk_buff.
