@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,6 +57,29 @@ func TestSectionTypes(t *testing.T) {
 		p := &bytecode.Program{Section: sec}
 		if setType(p); fmt.Sprint(p.Type, " ", p.Flags, " ", p.AttachTo) != want {
 			t.Errorf("section %q: %s %d %q, want %s", sec, p.Type, p.Flags, p.AttachTo, want)
+		}
+	}
+}
+
+// TestSectionOfEachType wants a section name for each program type, and names of types that exist:
+// libbpf has a name for each type (section_defs in tools/lib/bpf/libbpf.c).
+func TestSectionOfEachType(t *testing.T) {
+	types := bytecode.ProgTypes()[1:] // without "unspec"
+	var named []string
+	for _, r := range sectionRules {
+		named = append(named, r.typ)
+		if !slices.Contains(types, r.typ) {
+			t.Errorf("sectionRules (sectype.go) has type %q, which ProgTypes (cfg/bytecode/maptype.go) lacks", r.typ)
+		}
+	}
+	for _, name := range types {
+		if !slices.Contains(named, name) {
+			t.Errorf("program type %s has no section name in sectionRules (sectype.go)", name)
+		}
+	}
+	for name := range contextTypes {
+		if !slices.Contains(types, name) {
+			t.Errorf("contextTypes (sectype.go) has type %q, which ProgTypes (cfg/bytecode/maptype.go) lacks", name)
 		}
 	}
 }
