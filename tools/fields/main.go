@@ -1,7 +1,8 @@
 // Command fields writes a program for each place of a context, size and direction of access, as
-// jobs for a machine that records its kernel's results:
+// records without results, for a kernel to be asked:
 //
-//	go -C tools run ./fields > jobs.jsonl
+//	go -C tools run ./fields -only xdp,sk_msg > /tmp/fields.jsonl
+//	bpfcfg ask --vm IMAGE -o fields.jsonl.gz record:/tmp/fields.jsonl
 //
 // The programs try all places that a structure could have, so the kernel shows which accesses
 // exist. They load into another register and into the same, and store a register and a constant.
@@ -10,15 +11,18 @@ package main
 
 import (
 	"bufio"
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
+	"flag"
 	"fmt"
+	"io"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/record"
 )
 
 // context is what is accessed: the context of a program type, or a socket that the
@@ -31,14 +35,6 @@ type context struct {
 	result   int32
 	socket   int16 // offset of a pointer to a socket that is loaded first, -1 for none
 	helper   int32 // helper that turns that into another kind of socket
-}
-
-// job is a job of the recorder.
-type job struct {
-	Name     string   `json:"name"`
-	ProgType string   `json:"prog_type"`
-	Attach   uint32   `json:"expected_attach_type,omitempty"`
-	Insns    []string `json:"insns"`
 }
 
 // contexts lists the structures (include/uapi/linux/bpf.h).
@@ -110,27 +106,48 @@ func (c *context) program(kind string, size int, off int16) []bytecode.Insn {
 }
 
 func main() {
-	w := bufio.NewWriter(os.Stdout)
+	only := flag.String("only", "", "the names of the contexts to write, as in xdp,sk_msg (default: all)")
+	flag.Parse()
+	list := contexts()
+	if *only != "" {
+		all := list
+		list = nil
+		for name := range strings.SplitSeq(*only, ",") {
+			i := slices.IndexFunc(all, func(c context) bool { return c.name == name })
+			if i < 0 {
+				fmt.Fprintf(os.Stderr, "fields: no context is named %s\n", name)
+				os.Exit(2)
+			}
+			list = append(list, all[i])
+		}
+	}
+	if err := write(os.Stdout, list); err != nil {
+		fmt.Fprintln(os.Stderr, "fields:", err)
+		os.Exit(1)
+	}
+}
+
+// write writes the programs of contexts as records without results.
+func write(to io.Writer, list []context) error {
+	w := bufio.NewWriter(to)
 	enc := json.NewEncoder(w)
-	for _, c := range contexts() {
+	n := 0
+	for _, c := range list {
 		for _, size := range []int{1, 2, 4, 8} {
 			for off := 0; off+size <= c.bytes; off += size {
 				for _, kind := range []string{"load", "same", "store", "const"} {
-					j := job{Name: fmt.Sprintf("fields/%s/%s%d@%d", c.name, kind, size, off), ProgType: c.progType, Attach: c.attach}
-					code := bytecode.Encode(c.program(kind, size, int16(off)), binary.LittleEndian)
-					for i := 0; i < len(code); i += 8 {
-						j.Insns = append(j.Insns, hex.EncodeToString(code[i:i+8]))
+					job := &record.Job{
+						Name:     fmt.Sprintf("fields/%s/%s%d@%d", c.name, kind, size, off),
+						ProgType: c.progType, AttachType: c.attach,
+						Insns: record.Slots(c.program(kind, size, int16(off))),
 					}
-					if err := enc.Encode(j); err != nil {
-						fmt.Fprintln(os.Stderr, "fields:", err)
-						os.Exit(1)
+					if err := enc.Encode(record.Record{Kind: record.KindResult, Index: n, Job: job}); err != nil {
+						return err
 					}
+					n++
 				}
 			}
 		}
 	}
-	if err := w.Flush(); err != nil {
-		fmt.Fprintln(os.Stderr, "fields:", err)
-		os.Exit(1)
-	}
+	return w.Flush()
 }
