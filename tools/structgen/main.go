@@ -1,9 +1,10 @@
 // Command structgen reads in kernels' BTF the offsets of the members on which the rewrites of
 // context accesses depend: facts about a build, a line each.
 //
-//	structgen -names jit/rewrite/structnames.txt 'Debian 7.3.4 cloud'=vmlinuz-7.3.4.btf … > jit/rewrite/structs.txt
+//	go -C tools run ./structgen 'Debian 7.3.4 cloud'=vmlinuz-7.3.4.btf … > jit/rewrite/structs.txt
 //
-// It reads raw BTF or an ELF file with a .BTF section.
+// All builds of structs.txt are needed at each run. A member that a build lacks has no line there.
+// The command reads raw BTF or an ELF file with a .BTF section.
 package main
 
 import (
@@ -21,6 +22,10 @@ import (
 func main() {
 	names := flag.String("names", "jit/rewrite/structnames.txt", "file with the members, STRUCT.MEMBER a line")
 	flag.Parse()
+	if flag.NArg() == 0 {
+		fmt.Fprintln(os.Stderr, "usage: structgen 'Debian 7.3.4 cloud'=vmlinuz-7.3.4.btf … > structs.txt")
+		os.Exit(2)
+	}
 	if err := top.Enter(); err != nil {
 		fmt.Fprintln(os.Stderr, "structgen:", err)
 		os.Exit(2)
