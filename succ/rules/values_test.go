@@ -49,18 +49,35 @@ func known(set, program string) int {
 	})
 }
 
-// recorded are the files that each set is compared with.
-var recorded = []struct{ set, glob string }{
-	{"linux-7.3", "records/*.7.3.4.*.jsonl.gz"},
-	{"linux-7.2", "records/*.7.2.13.*.jsonl.gz"},
-	{"linux-7.1", "records/*.7.1.13.*.jsonl.gz"},
-	{"linux-7.0", "records/*.7.0.13.*.jsonl.gz"},
-	{"linux-6.19", "records/*.6.19.14.*.jsonl.gz"},
-	{"linux-6.18", "records/*.6.18.15.*.jsonl.gz"},
-	{"linux-6.17", "records/*.6.17.13.*.jsonl.gz"},
-	{"linux-6.16", "records/*.6.16.12.*.jsonl.gz"},
-	{"linux-6.12", "records/*.6.12.117.*.jsonl.gz"},
-	{"linux-6.1", "records/*.6.1.192.*.jsonl.gz"},
+// kernelFiles holds the records of one kernel.
+type kernelFiles struct {
+	set   string // "linux-7.3"
+	files []string
+}
+
+// recordName is the name of a file of records: "suite.7.3.4.off.jsonl.gz" is of 7.3.
+var recordName = regexp.MustCompile(`^[^.]+\.(\d+\.\d+)\.\d+\.\w+\.jsonl\.gz$`)
+
+// recorded returns all records, by kernels, the newest first.
+func recorded(t *testing.T) (out []kernelFiles) {
+	of := map[string][]string{}
+	for _, file := range testenv.Glob(t, "records/*.jsonl.gz") {
+		m := recordName.FindStringSubmatch(filepath.Base(file))
+		if m == nil {
+			t.Fatalf("%s is not named NAME.RELEASE.off.jsonl.gz or NAME.RELEASE.default.jsonl.gz", file)
+		}
+		of["linux-"+m[1]] = append(of["linux-"+m[1]], file)
+	}
+	for _, set := range jit.ProfileNames() {
+		if len(of[set]) > 0 {
+			out = append(out, kernelFiles{set, of[set]})
+			delete(of, set)
+		}
+	}
+	for set, files := range of {
+		t.Fatalf("there are records of %s (%s), but it is not in profiles (jit/profiles.go)", set, files[0])
+	}
+	return out
 }
 
 // row counts the programs that a kernel accepted, or refused by one rule.
@@ -76,15 +93,14 @@ type row struct {
 func TestVerdicts(t *testing.T) {
 	var rows []*row
 	used := map[int]bool{}
-	for _, c := range recorded {
+	for _, c := range recorded(t) {
 		prof, err := jit.LookupProfile(c.set)
 		if err != nil {
 			t.Fatal(err)
 		}
 		seen := map[string]bool{}
-		files := testenv.Glob(t, c.glob)
-		slices.Reverse(files) // the logs that name instructions are those of "off"
-		for _, file := range files {
+		slices.Reverse(c.files) // the logs that name instructions are those of "off"
+		for _, file := range c.files {
 			judge(t, prof, file, seen, &rows, used)
 		}
 	}
