@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -20,32 +21,32 @@ import (
 // of each variant.
 func TestProfileForEnv(t *testing.T) {
 	want := map[string]string{
-		"6.1.0-56-cloud-amd64.off":     "linux-6.1+plain+la57",
-		"6.1.0-56-cloud-amd64.default": "linux-6.1+la57",
-		"6.12.117.off":                 "linux-6.12+plain+la57",
-		"6.12.117.default":             "linux-6.12+la57",
-		"6.16.12.off":                  "linux-6.16+plain+la57",
-		"6.16.12.default":              "linux-6.16+la57",
-		"6.17.13.off":                  "linux-6.17+plain+la57",
-		"6.17.13.default":              "linux-6.17+la57",
-		"6.18.15.off":                  "linux-6.18+debian+plain+la57",
-		"6.18.15.default":              "linux-6.18+debian+la57",
-		"6.19.14.off":                  "linux-6.19+plain+la57",
-		"6.19.14.default":              "linux-6.19+la57",
-		"6.19.14.intel":                "linux-6.19+itsret",
-		"6.19.14.stuff":                "linux-6.19+stuff",
-		"6.19.14.unret":                "linux-6.19+unret",
-		"7.0.13.off":                   "linux-7.0+plain+la57",
-		"7.0.13.default":               "linux-7.0+la57",
-		"7.1.13.off":                   "linux-7.1+plain+la57",
-		"7.1.13.default":               "linux-7.1+la57",
-		"7.2.13.off":                   "linux-7.2+plain+la57",
-		"7.2.13.default":               "linux-7.2+la57",
-		"7.3.4.off":                    "linux-7.3+plain+la57",
-		"7.3.4.default":                "linux-7.3+la57",
-		"7.3.4.intel":                  "linux-7.3+itsret",
-		"7.3.4.stuff":                  "linux-7.3+stuff",
-		"7.3.4.unret":                  "linux-7.3+unret",
+		"6.1.192.off":      "linux-6.1+plain+la57",
+		"6.1.192.default":  "linux-6.1+la57",
+		"6.12.117.off":     "linux-6.12+plain+la57",
+		"6.12.117.default": "linux-6.12+la57",
+		"6.16.12.off":      "linux-6.16+plain+la57",
+		"6.16.12.default":  "linux-6.16+la57",
+		"6.17.13.off":      "linux-6.17+plain+la57",
+		"6.17.13.default":  "linux-6.17+la57",
+		"6.18.15.off":      "linux-6.18+debian+plain+la57",
+		"6.18.15.default":  "linux-6.18+debian+la57",
+		"6.19.14.off":      "linux-6.19+plain+la57",
+		"6.19.14.default":  "linux-6.19+la57",
+		"6.19.14.intel":    "linux-6.19+itsret",
+		"6.19.14.stuff":    "linux-6.19+stuff",
+		"6.19.14.unret":    "linux-6.19+unret",
+		"7.0.13.off":       "linux-7.0+plain+la57",
+		"7.0.13.default":   "linux-7.0+la57",
+		"7.1.13.off":       "linux-7.1+plain+la57",
+		"7.1.13.default":   "linux-7.1+la57",
+		"7.2.13.off":       "linux-7.2+plain+la57",
+		"7.2.13.default":   "linux-7.2+la57",
+		"7.3.4.off":        "linux-7.3+plain+la57",
+		"7.3.4.default":    "linux-7.3+la57",
+		"7.3.4.intel":      "linux-7.3+itsret",
+		"7.3.4.stuff":      "linux-7.3+stuff",
+		"7.3.4.unret":      "linux-7.3+unret",
 	}
 	seen := map[string]bool{}
 	for _, path := range testenv.Glob(t, "records/*.jsonl.gz") {
@@ -55,10 +56,14 @@ func TestProfileForEnv(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 			continue
 		}
-		release, _, _ := strings.Cut(env.Release, "+")
-		id := release + env.Label[strings.LastIndexByte(env.Label, '.'):]
-		if prof.Name != want[id] {
-			t.Errorf("%s (%s): profile %s, want %s", path, id, prof.Name, want[id])
+		name := strings.TrimSuffix(filepath.Base(path), ".jsonl.gz")
+		_, id, _ := strings.Cut(name, ".")
+		switch {
+		case want[id] == "":
+			t.Errorf("%s: profile %s; name the file NAME.RELEASE.VARIANT.jsonl.gz, and add a row %q to this test that says "+
+				"how its machine was set up", path, prof.Name, id)
+		case prof.Name != want[id]:
+			t.Errorf("%s: profile %s, want %s", path, prof.Name, want[id])
 		}
 		seen[id] = true
 	}
@@ -70,10 +75,10 @@ func TestProfileForEnv(t *testing.T) {
 }
 
 type recordEnv struct {
-	Label, Release, Cmdline string
-	Flags                   []string `json:"cpu_flags"`
-	Bugs                    []string `json:"cpu_bugs"`
-	Vulnerabilities         map[string]string
+	Release, Cmdline string
+	Flags            []string `json:"cpu_flags"`
+	Bugs             []string `json:"cpu_bugs"`
+	Vulnerabilities  map[string]string
 }
 
 // readEnv reads the first line of a record file.
