@@ -23,7 +23,7 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			return
 		}
-		for _, format := range []string{"text", "sarif", "junit", "github", "json"} {
+		for _, format := range append(Formats(), "json") {
 			b.Reset()
 			if err := Write(&b, format, r, Options{}); err != nil {
 				t.Fatalf("%s: %v", format, err)

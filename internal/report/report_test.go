@@ -77,7 +77,7 @@ func TestFixOnce(t *testing.T) {
 
 // TestHarmless checks that no name from a file reaches the output as it is.
 func TestHarmless(t *testing.T) {
-	for _, f := range []string{"text", "junit", "github", "sarif"} {
+	for _, f := range Formats() {
 		out := write(t, f, fixture(), Options{Show: check.Note})
 		if c := controls(out); c != "" {
 			t.Errorf("%s prints %q", f, c)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -29,25 +30,37 @@ func (o Options) lowest() check.Level {
 	return o.Show
 }
 
-// writers holds the formats.
-func writers() map[string]func(io.Writer, *Report, Options) error {
-	return map[string]func(io.Writer, *Report, Options) error{
-		"text": writeText, "json": writeJSON, "sarif": writeSARIF, "junit": writeJUnit, "github": writeGitHub,
+// writer writes reports in a format.
+type writer struct {
+	format string
+	write  func(io.Writer, *Report, Options) error
+}
+
+// writers returns the writers of all formats.
+func writers() []writer {
+	return []writer{
+		{"text", writeText}, {"json", writeJSON}, {"sarif", writeSARIF}, {"junit", writeJUnit}, {"github", writeGitHub},
 	}
 }
 
 // Formats returns the names of the formats.
-func Formats() []string { return []string{"text", "json", "sarif", "junit", "github"} }
+func Formats() (names []string) {
+	for _, w := range writers() {
+		names = append(names, w.format)
+	}
+	return names
+}
 
 // Write writes a report in a format, one input after the other: it holds neither the whole document
 // nor all unpacked inputs. The error is the writer's, or says that there is no such format.
 func Write(w io.Writer, format string, r *Report, opt Options) error {
-	f, ok := writers()[format]
-	if !ok {
+	all := writers()
+	i := slices.IndexFunc(all, func(f writer) bool { return f.format == format })
+	if i < 0 {
 		return fmt.Errorf("unknown format %q: want one of %s", format, strings.Join(Formats(), ", "))
 	}
 	out := bufio.NewWriter(w)
-	if err := f(out, r, opt); err != nil {
+	if err := all[i].write(out, r, opt); err != nil {
 		return err
 	}
 	return out.Flush()
