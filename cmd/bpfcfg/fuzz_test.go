@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/internal/report"
 	"github.com/bpfcfg/bpfcfg/internal/testing/damage"
 	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
@@ -15,14 +16,14 @@ func fuzzVerbs() [][]string {
 	runs := [][]string{
 		{"list"}, {"list", "--format", "json"}, {"verify"}, {"verify", "--format", "json"}, {"explain"},
 		{"explain", "--format", "json"}, {"where", "--format", "json", "-", "+0x20"},
-		{"render", "--format", "html", "-o", "-"}, {"render", "--format", "svg", "-o", "-"},
-		{"render", "--format", "dot", "-o", "-"}, {"render", "--format", "mermaid", "-o", "-"},
-		{"render", "--format", "json", "-o", "-"},
+	}
+	for _, format := range textPictures() {
+		runs = append(runs, []string{"render", "--format", format, "-o", "-"})
 	}
 	for _, stage := range []string{"insns", "cfg", "facts", "succ", "tables", "xlated", "jit", "layout"} {
 		runs = append(runs, []string{"show", "--stage", stage}, []string{"show", "--stage", stage, "--format", "json"})
 	}
-	for _, format := range []string{"text", "json", "sarif", "junit", "github"} {
+	for _, format := range report.Formats() {
 		runs = append(runs, []string{"check", "--show", "note", "--format", format})
 	}
 	for i, r := range runs {

@@ -96,7 +96,7 @@ func (c *graphCmd) format() (string, error) {
 			return "", usagef("unknown file ending %s: name the format with --format", ext)
 		}
 	}
-	if c.Scheme != "" && format != "svg" && format != "png" && format != "pdf" {
+	if c.Scheme != "" && !isSheet(format) {
 		return "", usagef("--scheme is for svg, png and pdf")
 	}
 	return format, nil

@@ -19,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/bpfcfg/bpfcfg/cfg/load"
+	"github.com/bpfcfg/bpfcfg/internal/report"
 	"github.com/bpfcfg/bpfcfg/internal/testing/damage"
 	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
@@ -128,7 +129,7 @@ func evilRuns(t *testing.T, corpus, file string) {
 		runs = append(runs, []string{"show", "--stage", stage, file}, []string{"show", "--stage", stage, "--format",
 			"json", file})
 	}
-	for _, format := range []string{"text", "json", "sarif", "junit", "github"} {
+	for _, format := range report.Formats() {
 		runs = append(runs, []string{"check", "--show", "note", "--format", format, file})
 	}
 	for _, format := range []string{"text", "markdown", "json", "html"} {
@@ -136,12 +137,22 @@ func evilRuns(t *testing.T, corpus, file string) {
 			"out-plain/01_ipproto_xdp.o")},
 			[]string{"diff", "--all", "--format", format, filepath.Join(corpus, "out/01_ipproto_xdp.o"), file})
 	}
-	for _, format := range []string{"svg", "html", "dot", "json", "mermaid"} {
+	for _, format := range textPictures() {
 		runs = append(runs, []string{"render", "--prog", prog, "--format", format, "-o", "-", file})
 	}
 	for _, args := range runs {
 		checkEvil(t, runHere(args...))
 	}
+}
+
+// textPictures returns the formats of pictures that are text.
+func textPictures() (out []string) {
+	for _, f := range pictureFormats {
+		if f.name != "png" && f.name != "pdf" {
+			out = append(out, f.name)
+		}
+	}
+	return out
 }
 
 // checkEvil checks what a run printed.

@@ -224,14 +224,12 @@ func (c *renderCmd) scene(s input.Source, p *bytecode.Program, prof jit.Profile,
 	}
 	scene := picture.Scene(a, s.Title)
 	c.check(scene, a)
-	switch format {
-	case "html":
+	switch {
+	case format == "html":
 		picture.AddDetails(scene, a)
 		scene.Findings = layers.Findings(a)
-	case "svg", "png", "pdf":
-		if !c.NoFacts {
-			picture.AddCode(scene, a)
-		}
+	case isSheet(format) && !c.NoFacts:
+		picture.AddCode(scene, a)
 	}
 	if c.Way != "" {
 		if err := markWay(scene, a, c.Way); err != nil {
@@ -266,13 +264,13 @@ func (c *renderCmd) format() (string, error) {
 		return "", usagef("--no-facts is not for --way: which edges can be taken is a fact")
 	case c.NoFacts && format == "html":
 		return "", usagef("--no-facts is not for html: a page shows facts")
-	case c.NoFacts && c.View != "cfg" && format != "dot" && format != "mermaid":
+	case c.NoFacts && c.View != "cfg" && pictureFormatNamed(format).kind != formatGraph:
 		return "", usagef("--no-facts needs --view cfg: the machine code depends on facts")
 	case c.Scale != 0 && format != "png":
 		return "", usagef("--scale is for PNG: %s has no pixels", format)
 	case c.Scale != 0 && !(c.Scale >= 0.01 && c.Scale <= 100):
 		return "", usagef("--scale %v: a number from 0.01 to 100", c.Scale)
-	case c.Scheme != "" && format != "svg" && format != "png" && format != "pdf":
+	case c.Scheme != "" && !isSheet(format):
 		return "", usagef("--scheme is for svg, png and pdf")
 	}
 	return format, nil
@@ -284,9 +282,8 @@ const foldDefault = 4000
 // ignored refuses flags without effect on a format: graphs as text have neither machine code nor
 // places, and only pictures are painted.
 func (c *renderCmd) ignored(format string) error {
-	text := format == "dot" || format == "mermaid"
-	places := !text // boxes with positions
-	paper := format == "svg" || format == "png" || format == "pdf"
+	places := pictureFormatNamed(format).kind != formatGraph // boxes with positions
+	sheet := isSheet(format)
 	for _, f := range []struct {
 		flag string
 		set  bool
@@ -294,10 +291,10 @@ func (c *renderCmd) ignored(format string) error {
 	}{
 		{"--view", c.View != "", places},
 		{"--engine", c.Engine != "", places},
-		{"--fold", c.Fold != nil, paper},
-		{"--style", c.Style != "", paper},
+		{"--fold", c.Fold != nil, sheet},
+		{"--style", c.Style != "", sheet},
 		{"--way", c.Way != "", format != "json"},
-		{"--overlay", c.Overlay != "", paper || format == "html"},
+		{"--overlay", c.Overlay != "", sheet || format == "html"},
 	} {
 		if f.set && !f.good {
 			return usagef("%s has no effect with %s: omit it", f.flag, format)

@@ -35,7 +35,7 @@ func (d drawing) draw(s *render.Scene) ([]byte, error) {
 	case "mermaid":
 		return render.Mermaid(s)
 	}
-	if d.fold > 0 && d.format != "html" && d.format != "json" {
+	if d.fold > 0 && isSheet(d.format) {
 		s, _ = render.FoldGroups(s)
 		s = render.Fold(s, d.fold)
 	}
@@ -59,7 +59,7 @@ func (d drawing) draw(s *render.Scene) ([]byte, error) {
 
 // place lays the scene out with the chosen engine.
 func (d drawing) place(s *render.Scene) (*render.Placement, error) {
-	opt := render.PlaceOptions{View: render.View(d.view), Columns: d.format != "html" && d.format != "json"}
+	opt := render.PlaceOptions{View: render.View(d.view), Columns: isSheet(d.format)}
 	if d.style == "figure" {
 		opt.Detail = render.DetailFigure
 	}

@@ -6,32 +6,70 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/bpfcfg/bpfcfg/internal/visible"
 )
 
-// endings holds the end of the names of files by their format.
-var endings = map[string]string{
-	"svg": ".svg", "html": ".html", "png": ".png", "pdf": ".pdf", "dot": ".dot", "json": ".layout.json", "mermaid": ".mmd",
+// pictureFormat is a format of verb render.
+type pictureFormat struct {
+	name   string
+	ending string // of the names of files that render chooses
+	kind   formatKind
 }
+
+// formatKind distinguishes formats by the flags that have an effect on them.
+type formatKind uint8
+
+const (
+	formatText  formatKind = iota // of other verbs
+	formatSheet                   // a picture that does not change: can be folded, has one scheme
+	formatPage                    // a page that its viewer folds and searches
+	formatGraph                   // a graph without positions, for a program that draws it
+	formatData                    // positions, for a program that draws them
+)
+
+// pictureFormats are all formats of verb render. The flag --format and its help list them, too.
+var pictureFormats = []pictureFormat{
+	{"svg", ".svg", formatSheet},
+	{"html", ".html", formatPage},
+	{"png", ".png", formatSheet},
+	{"pdf", ".pdf", formatSheet},
+	{"dot", ".dot", formatGraph},
+	{"json", ".layout.json", formatData},
+	{"mermaid", ".mmd", formatGraph},
+}
+
+// pictureFormatNamed returns the format of a name, the zero value for formats of other verbs.
+func pictureFormatNamed(name string) pictureFormat {
+	i := slices.IndexFunc(pictureFormats, func(f pictureFormat) bool { return f.name == name })
+	if i < 0 {
+		return pictureFormat{}
+	}
+	return pictureFormats[i]
+}
+
+// isSheet reports whether a format is a picture that does not change.
+func isSheet(format string) bool { return pictureFormatNamed(format).kind == formatSheet }
 
 // formatOf returns the format that a file's name implies.
 func formatOf(name string) (string, error) {
-	switch ext := strings.ToLower(filepath.Ext(name)); ext {
-	case "", ".svg":
+	ext := strings.ToLower(filepath.Ext(name))
+	switch ext {
+	case "":
 		return "svg", nil
-	case ".html", ".htm":
+	case ".htm":
 		return "html", nil
-	case ".png", ".pdf", ".dot", ".json":
-		return ext[1:], nil
 	case ".gv":
 		return "dot", nil
-	case ".mmd":
-		return "mermaid", nil
-	default:
-		return "", usagef("unknown file ending %s: name the format with --format", ext)
 	}
+	for _, f := range pictureFormats {
+		if filepath.Ext(f.ending) == ext {
+			return f.name, nil
+		}
+	}
+	return "", usagef("unknown file ending %s: name the format with --format", ext)
 }
 
 // pictureNames returns a name for the picture of each program, in this directory whatever the names
@@ -53,7 +91,7 @@ func pictureNames(input string, programs []string, format string) []string {
 			name = fmt.Sprintf("%s-%d", base, last[key])
 		}
 		used[strings.ToLower(name)] = true
-		out = append(out, stem+"."+name+endings[format])
+		out = append(out, stem+"."+name+pictureFormatNamed(format).ending)
 	}
 	return out
 }
@@ -90,7 +128,7 @@ type written struct {
 
 // add reports a file. Its format decides whether it can be viewed.
 func (w *written) add(path, format string, size int) error {
-	if format != "dot" && format != "json" && format != "mermaid" {
+	if kind := pictureFormatNamed(format).kind; kind != formatGraph && kind != formatData {
 		w.files = append(w.files, path)
 	}
 	_, err := fmt.Fprintf(w.std.out, "wrote %s (%d kB)\n", visible.Text(path), (size+999)/1000)
