@@ -165,7 +165,7 @@ func TestSchema(t *testing.T) {
 	}
 	for _, i := range check.Catalogue() {
 		if err := valid("levels: {" + string(i.ID) + ": off}"); err != nil {
-			t.Errorf("the schema does not know %s", i.ID)
+			t.Errorf("policy.schema.json does not list the finding %s under levels", i.ID)
 		}
 	}
 }
@@ -189,7 +189,7 @@ func TestDocumented(t *testing.T) {
 	findings := doc("findings.md")
 	for _, i := range check.Catalogue() {
 		if !strings.Contains(findings, "| `"+string(i.ID)+"` | "+string(i.Level)+" |") {
-			t.Errorf("docs/findings.md does not have %s with level %s", i.ID, i.Level)
+			t.Errorf("docs/findings.md has no row for %s with level %s", i.ID, i.Level)
 		}
 	}
 }

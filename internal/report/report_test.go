@@ -49,10 +49,10 @@ func TestGolden(t *testing.T) {
 		}
 		want, err := os.ReadFile(file)
 		if err != nil {
-			t.Fatal(err)
+			t.Fatalf("%v: -update writes it", err)
 		}
 		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", name, diff)
+			t.Errorf("%s is other than in testdata (-want +got); if that is meant, -update writes it:\n%s", name, diff)
 		}
 	}
 }
