@@ -48,3 +48,22 @@ func TestSums(t *testing.T) {
 		}
 	}
 }
+
+// TestExtensions: compilers extend the lower half of a register by two shifts of 32 before it is an
+// index of 64 bits, which keeps the value of a switch over an int; other shifts are the source's own.
+func TestExtensions(t *testing.T) {
+	shift := func(code uint8, by int32) bytecode.Insn { return bytecode.Insn{Code: code, Dst: 2, Imm: by} }
+	const lsh, rsh, arsh = 0x67, 0x77, 0xc7
+	for _, c := range []struct {
+		in   bytecode.Insn
+		done bool
+	}{
+		{shift(lsh, 32), false}, {shift(rsh, 32), false}, {shift(arsh, 32), false}, {shift(lsh, 3), false},
+		{shift(lsh, 31), true}, {shift(rsh, 3), true}, {shift(arsh, 3), true},
+	} {
+		tr := tracer{p: &bytecode.Program{Insns: []bytecode.Insn{c.in}}, reg: 2, indexed: true}
+		if done := tr.alu(0, c.in); done != c.done || tr.reg != 2 {
+			t.Errorf("%+v: the value begins there: %v", c.in, done)
+		}
+	}
+}

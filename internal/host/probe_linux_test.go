@@ -169,6 +169,30 @@ func wrong(prof jit.Profile) jit.Profile {
 	return p
 }
 
+// noPlaces is a model of a kernel that does not fill in where table entries lead: offset 0, which the code
+// before the first entry's target excludes.
+type noPlaces struct{ *model }
+
+func (noPlaces) jitted(sysbpf.FD) (uint32, error) { return 0, nil }
+
+// TestProbesNoPlace: the landing pad at the start of a program is not taken for one at a target.
+func TestProbesNoPlace(t *testing.T) {
+	prof, err := jit.LookupProfile("linux-7.3")
+	if err != nil || !prof.IBT {
+		t.Fatal(err)
+	}
+	got := prof
+	got.EndbrTargets = false
+	p := &prober{d: &deriver{r: &Result{}, from: map[string]Finding{}}, prof: &got, k: noPlaces{
+		&model{t: t, prof: prof, maps: map[sysbpf.FD]bytecode.Map{}, names: map[uint64]string{}}}}
+	if err := p.gotox(); err != nil {
+		t.Fatal(err)
+	}
+	if _, told := p.d.from["endbr_targets"]; told || got.EndbrTargets || !got.Gotox {
+		t.Errorf("jumps %v, landing pads at targets %v, told %v", got.Gotox, got.EndbrTargets, told)
+	}
+}
+
 func TestProbesNotPermitted(t *testing.T) {
 	prof, err := jit.LookupProfile("linux-7.3")
 	if err != nil {

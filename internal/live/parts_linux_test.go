@@ -7,7 +7,36 @@ import (
 	"testing"
 
 	"github.com/cilium/ebpf/btf"
+
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/internal/sysbpf"
+	"github.com/bpfcfg/bpfcfg/internal/testing/testenv"
 )
+
+// TestIsCalled loads programs without types into the running kernel. It keeps 15 bytes of a name
+// (BPF_OBJ_NAME_LEN of include/uapi/linux/bpf.h with the final zero), so only a name of that length can be
+// the beginning of a longer one.
+func TestIsCalled(t *testing.T) {
+	testenv.NeedKernel(t)
+	insns := bytecode.Encode([]bytecode.Insn{{Code: 0xb7}, {Code: bytecode.CodeExit}}, binary.LittleEndian)
+	for _, c := range []struct {
+		kept, name string
+		want       bool
+	}{
+		{"short", "short", true}, {"short", "shorter", false}, {"short", "shor", false},
+		{"fifteen_letters", "fifteen_letters", true}, {"fifteen_letters", "fifteen_letters_and_more", true},
+		{"fifteen_letters", "fifteen_letter", false},
+	} {
+		fd, _, err := sysbpf.LoadProg(&sysbpf.Load{Type: 1, Name: c.kept, License: "GPL", Insns: insns})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := isCalled(fd, c.name); got != c.want {
+			t.Errorf("%s is found by %s: %v", c.kept, c.name, got)
+		}
+		fd.Close()
+	}
+}
 
 func TestHelperNumber(t *testing.T) {
 	// Numbers: the list of helpers in include/uapi/linux/bpf.h.

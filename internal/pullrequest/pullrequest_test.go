@@ -39,6 +39,24 @@ func TestBounded(t *testing.T) {
 	}
 }
 
+// TestTable counts by hand: of three rows one has a difference and is in the table, below one head.
+func TestTable(t *testing.T) {
+	side := func(insns int) *Side { return &Side{Verdict: "not refused", Insns: insns} }
+	row := func(name string, before, after int) Row {
+		return Row{Program: name, Kernel: "linux-7.3", Old: side(before), New: side(after)}
+	}
+	r := &Report{Base: "a", Head: "b", Rows: []Row{row("same1", 3, 3), row("grown", 3, 4), row("same2", 5, 5)}}
+	var b bytes.Buffer
+	if err := r.Markdown(&b); err != nil {
+		t.Fatal(err)
+	}
+	got := b.String()
+	if strings.Count(got, "| program | kernel |") != 1 || strings.Count(got, "linux-7.3") != 1 || !strings.Contains(got, "grown") ||
+		!strings.Contains(got, "Without a difference: 2 of 3 ") || strings.Contains(got, "more rows") {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestVeristat(t *testing.T) {
 	got, err := ReadVeristat(strings.NewReader("prog_name,file_name,verdict,total_insns\nf,a/x.o,success,12\ng,x.o,failure,N/A\n"))
 	if err != nil || got[Key{"x.o", "f"}] != (Veristat{true, 12}) || got[Key{"x.o", "g"}] != (Veristat{false, -1}) {
