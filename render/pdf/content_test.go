@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"testing"
@@ -60,4 +61,23 @@ func inOrder(text string, lines []string) bool {
 		text = after
 	}
 	return true
+}
+
+// TestAroundDrawn paints a text in which the font lacks one letter. The letters before it and after it
+// are shown once, each at its place: a cell of Go Mono is 1229/2048 em wide, the ideograph takes two (Unicode
+// Standard Annex 11).
+func TestAroundDrawn(t *testing.T) {
+	style := &display.Style{Size: 10, Fill: display.Fill{On: true, Opacity: 255}}
+	d := &display.Drawing{W: 100, H: 100, Items: []display.Painted{{Style: style,
+		Text: &display.Text{At: display.Pt{X: 5, Y: 20}, Runs: []display.StyledRun{{Text: "ab漢c", Style: style}}}}}}
+	shown := regexp.MustCompile(`1 0 0 -1 (\S+) \S+ Tm<([0-9A-F]*)>`)
+	found := ""
+	for _, stream := range structure(t, "text", write(t, d)) {
+		for _, m := range shown.FindAllStringSubmatch(string(stream), -1) {
+			found += fmt.Sprintf("%s:%d ", m[1], len(m[2])/4)
+		}
+	}
+	if want := "5:2 29.0039:1 "; found != want { // 5 + 4 * 10 * 1229/2048
+		t.Errorf("letters are shown at %q, want %q", found, want)
+	}
 }

@@ -71,6 +71,27 @@ main:
 	}
 }
 
+// TestSource has a C line above the instructions that it was compiled to, once.
+func TestSource(t *testing.T) {
+	s := three()
+	for i, source := range []string{"x = 0;", "x = 0;"} {
+		s.Blocks[0].Lines[i].Source, s.Blocks[0].Lines[i].LineNo = source, 41
+	}
+	s.Blocks[1].Lines[0].Source = "\tx++;" // of an unknown number
+	want := `   ┌ b0  0..1  entry
+   │ ; 41: x = 0;
+   │   0  r0 = 0
+╭╌╌┤   1  if r1 == 0 goto pc+1  → b2
+┆  ▼
+┆  ┌ b1  2..2
+┆  │ ; x++;
+┆  │   2  r0 += 1
+`
+	if got := text(t, s, Options{}); !strings.Contains(got, want) {
+		t.Errorf("want\n%sin\n%s", want, got)
+	}
+}
+
 // canvas is a drawing as a reader sees it: characters in rows and columns.
 type canvas struct {
 	rows  [][]rune

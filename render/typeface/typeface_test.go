@@ -78,4 +78,7 @@ func TestMissing(t *testing.T) {
 	if g := f.Glyph('A'); !g.Known || len(g.Path.Ops) < 4 {
 		t.Errorf("A: %+v", g)
 	}
+	if g := f.Glyph(' '); !g.Known || len(g.Path.Ops) != 0 { // nothing that could be closed
+		t.Errorf("blank: %+v", g)
+	}
 }
