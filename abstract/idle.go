@@ -14,71 +14,71 @@ import (
 //
 // Source: kernel/bpf/liveness.c, Linux 7.3; earlier kernels find this out while they follow paths.
 
-// pointed holds the facts about a register that may point to its own frame.
-type pointed struct {
-	kind pointedKind
+// regFact is what is known of a register: above all, whether it may point to its own frame.
+type regFact struct {
+	kind regKind
 	n    int64 // the offset from the frame's top, the constant, the map's number
 }
 
-// pointedKind is the kind of a pointed.
-type pointedKind uint8
+// regKind distinguishes what a register holds.
+type regKind uint8
 
 const (
-	pointsElse  pointedKind = iota // anything but a pointer to the own frame
-	pointsConst                    // a constant
-	pointsMap                      // a map
-	pointsFrame                    // to the own frame, at a known offset
-	pointsAny                      // perhaps to the own frame
+	regOther      regKind = iota // anything but a pointer to the own frame
+	regConst                     // a constant
+	regMap                       // a map
+	regFrame                     // to the own frame, at a known offset
+	regMaybeFrame                // perhaps to the own frame
 )
 
-// frame reports whether the register may point to the own frame.
-func (p pointed) frame() bool { return p.kind >= pointsFrame }
+// maybeFrame reports whether the register may point to the own frame.
+func (p regFact) maybeFrame() bool { return p.kind >= regFrame }
 
 // join returns the facts about a register that is one or the other.
-func (p pointed) join(q pointed) pointed {
+func (p regFact) join(q regFact) regFact {
 	switch {
 	case p == q:
 		return p
-	case p.frame() || q.frame():
-		return pointed{kind: pointsAny}
+	case p.maybeFrame() || q.maybeFrame():
+		return regFact{kind: regMaybeFrame}
 	}
-	return pointed{}
+	return regFact{}
 }
 
-// regsPointed holds the facts about registers, and about slots of the frame that hold a pointer to
+// regFacts holds the facts about registers, and about slots of the frame that hold a pointer to
 // it.
-type regsPointed struct {
-	regs   [numRegs]pointed
-	spills [maxSpills]spilledFrame
+type regFacts struct {
+	regs   [numRegs]regFact
+	spills [maxSpills]spilledPointer
 }
 
 // maxSpills bounds the slots that hold a pointer to their frame.
 const maxSpills = 4
 
-// spilledFrame is a slot with a pointer to its frame; no slot has number 0.
-type spilledFrame struct {
+// spilledPointer is a slot with a pointer to its frame; no slot has number 0.
+type spilledPointer struct {
 	num int64
-	at  pointed
+	at  regFact
 }
 
 // spilled returns the facts about a slot.
-func (k *regsPointed) spilled(num int64) pointed {
+func (k *regFacts) spilled(num int64) regFact {
 	for _, s := range k.spills {
 		if s.num == num && num != 0 {
 			return s.at
 		}
 	}
-	return pointed{}
+	return regFact{}
 }
 
 // spill sets the facts about a slot, and reports whether there is room for it.
-func (k *regsPointed) spill(num int64, p pointed) bool {
+func (k *regFacts) spill(num int64, p regFact) bool {
 	free := -1
 	for i := range k.spills {
 		s := &k.spills[i]
 		switch {
-		case s.num == num && !p.frame():
-			*s = spilledFrame{}
+		case s.num == num && !p.maybeFrame():
+			*s = spilledPointer{}
 			return true
 		case s.num == num:
 			s.at = p
@@ -87,63 +87,63 @@ func (k *regsPointed) spill(num int64, p pointed) bool {
 			free = i
 		}
 	}
-	if !p.frame() {
+	if !p.maybeFrame() {
 		return true
 	}
 	if free < 0 {
 		return false
 	}
-	k.spills[free] = spilledFrame{num, p}
+	k.spills[free] = spilledPointer{num, p}
 	return true
 }
 
 // blur makes each slot that holds a pointer to the frame a slot that perhaps does.
-func (k *regsPointed) blur() {
+func (k *regFacts) blur() {
 	for i := range k.spills {
 		if k.spills[i].num != 0 {
-			k.spills[i].at = pointed{kind: pointsAny}
+			k.spills[i].at = regFact{kind: regMaybeFrame}
 		}
 	}
 }
 
 // store notes the store of a value through a register, from offset lo to hi of its target. It
 // reports whether the slot of a possible pointer to the frame is known.
-func (k *regsPointed) store(base, val pointed, lo, hi int64) bool {
+func (k *regFacts) store(base, val regFact, lo, hi int64) bool {
 	switch lo, hi = lo+base.n, hi+base.n; {
-	case base.kind == pointsAny:
+	case base.kind == regMaybeFrame:
 		k.blur()
-	case base.kind != pointsFrame:
-	case val.frame():
+	case base.kind != regFrame:
+	case val.maybeFrame():
 		return lo&7 == 0 && hi-lo == 8 && lo < 0 && lo >= -stackSize && k.spill(-lo/8, val)
 	default:
 		for at := max(lo, -stackSize) &^ 7; at < min(hi, 0); at += 8 {
-			k.spill(-at/8, pointed{})
+			k.spill(-at/8, regFact{})
 		}
 	}
-	return !val.frame()
+	return !val.maybeFrame()
 }
 
 // load returns the facts about a value that is loaded through a register.
-func (k *regsPointed) load(base pointed, lo, hi int64) pointed {
-	any := pointed{kind: pointsAny}
+func (k *regFacts) load(base regFact, lo, hi int64) regFact {
+	any := regFact{kind: regMaybeFrame}
 	switch lo, hi = lo+base.n, hi+base.n; {
-	case base.kind == pointsAny && k.spills != [maxSpills]spilledFrame{}:
+	case base.kind == regMaybeFrame && k.spills != [maxSpills]spilledPointer{}:
 		return any
-	case base.kind != pointsFrame:
+	case base.kind != regFrame:
 	case lo&7 == 0 && hi-lo == 8 && lo < 0:
 		return k.spilled(-lo / 8)
 	default:
 		for at := max(lo, -stackSize) &^ 7; at < min(hi, 0); at += 8 {
-			if k.spilled(-at / 8).frame() {
+			if k.spilled(-at / 8).maybeFrame() {
 				return any
 			}
 		}
 	}
-	return pointed{}
+	return regFact{}
 }
 
 // join joins the facts with others, and reports whether there is room for all slots.
-func (k *regsPointed) join(o *regsPointed) bool {
+func (k *regFacts) join(o *regFacts) bool {
 	for r := range k.regs {
 		k.regs[r] = k.regs[r].join(o.regs[r])
 	}
@@ -183,18 +183,18 @@ func (u *frameUse) kill(lo, hi int64) {
 
 // idler finds out which slots are idle.
 type idler struct {
-	p    *bytecode.Program
-	g    *cfg.Graph
-	in   []*regsPointed // of each block, nil for those that nothing leads to
-	uses []frameUse     // of each instruction
-	lost []bool         // of each subprogram: a pointer to its frame is in a place that is not followed
+	p         *bytecode.Program
+	g         *cfg.Graph
+	in        []*regFacts // of each block, nil for those that nothing leads to
+	uses      []frameUse  // of each instruction
+	untracked []bool      // of each subprogram: a pointer to its frame is in a place that is not followed
 }
 
 // idleSlots returns for each instruction the slots of its frame that are idle there.
 func idleSlots(g *cfg.Graph) []slotSet {
 	p := g.Program
-	d := &idler{p: p, g: g, in: make([]*regsPointed, g.NumBlocks()), uses: make([]frameUse, p.Len()),
-		lost: make([]bool, len(p.Subprogs))}
+	d := &idler{p: p, g: g, in: make([]*regFacts, g.NumBlocks()), uses: make([]frameUse, p.Len()),
+		untracked: make([]bool, len(p.Subprogs))}
 	d.follow()
 	order := allBlocks(g, cfg.ReversePostorder(g))
 	idle := make([]slotSet, p.Len())
@@ -225,7 +225,7 @@ func (d *idler) backwards(b cfg.BlockID, half int, live slotSet, yield func(byte
 		switch u := &d.uses[pc]; {
 		case !d.g.InsnAt(pc):
 			continue
-		case d.in[b] == nil || d.lost[blk.Sub]:
+		case d.in[b] == nil || d.untracked[blk.Sub]:
 			live = allSlots
 		default:
 			live = live&^u.kills[half] | u.reads[half]
@@ -239,8 +239,8 @@ func (d *idler) follow() {
 	var todo []cfg.BlockID
 	for sub := range d.p.Subprogs {
 		if b, ok := d.g.BlockAt(d.p.Subprogs[sub].Start); ok {
-			d.in[b] = new(regsPointed)
-			d.in[b].regs[bytecode.R10].kind = pointsFrame
+			d.in[b] = new(regFacts)
+			d.in[b].regs[bytecode.R10].kind = regFrame
 			todo = append(todo, b)
 		}
 	}
@@ -257,7 +257,7 @@ func (d *idler) follow() {
 }
 
 // enter joins registers with those at the start of a block, and reports whether that changes them.
-func (d *idler) enter(b cfg.BlockID, regs *regsPointed) bool {
+func (d *idler) enter(b cfg.BlockID, regs *regFacts) bool {
 	if d.in[b] == nil {
 		in := *regs
 		d.in[b] = &in
@@ -265,13 +265,13 @@ func (d *idler) enter(b cfg.BlockID, regs *regsPointed) bool {
 	}
 	old := *d.in[b]
 	if !d.in[b].join(regs) {
-		d.lost[d.g.Blocks[b].Sub] = true
+		d.untracked[d.g.Blocks[b].Sub] = true
 	}
 	return old != *d.in[b]
 }
 
 // block notes the slots that the instructions of a block use, and returns the registers after it.
-func (d *idler) block(b cfg.BlockID) regsPointed {
+func (d *idler) block(b cfg.BlockID) regFacts {
 	blk := &d.g.Blocks[b]
 	regs := *d.in[b]
 	for pc := blk.Start; pc < blk.End; pc++ {
@@ -283,22 +283,22 @@ func (d *idler) block(b cfg.BlockID) regsPointed {
 }
 
 // at returns the facts about a register.
-func (k *regsPointed) at(r bytecode.Reg) pointed {
+func (k *regFacts) at(r bytecode.Reg) regFact {
 	if r < numRegs {
 		return k.regs[r]
 	}
-	return pointed{}
+	return regFact{}
 }
 
 // set sets the facts about a register.
-func (k *regsPointed) set(r bytecode.Reg, p pointed) {
+func (k *regFacts) set(r bytecode.Reg, p regFact) {
 	if r < numRegs {
 		k.regs[r] = p
 	}
 }
 
 // insn applies an instruction to the facts about registers, and returns its use of the frame.
-func (d *idler) insn(pc bytecode.PC, k *regsPointed, sub int) (u frameUse) {
+func (d *idler) insn(pc bytecode.PC, k *regFacts, sub int) (u frameUse) {
 	in := d.p.Insns[pc]
 	dst, src := k.at(in.Dst), k.at(in.Src)
 	lo := int64(in.Off)
@@ -309,24 +309,24 @@ func (d *idler) insn(pc bytecode.PC, k *regsPointed, sub int) (u frameUse) {
 			clear(k.regs[:bytecode.R6])
 			return readsAll
 		}
-		k.set(in.Dst, pointed{})
+		k.set(in.Dst, regFact{})
 		if ref, ok := d.p.RefAt(pc); ok && ref.Kind == bytecode.RefMap {
-			k.set(in.Dst, pointed{pointsMap, int64(ref.Index)})
+			k.set(in.Dst, regFact{regMap, int64(ref.Index)})
 		}
 	case asm.LdXClass:
 		k.set(in.Dst, k.load(src, lo, hi))
 		return src.reads(lo, hi)
 	case asm.StClass:
-		k.store(dst, pointed{}, lo, hi)
+		k.store(dst, regFact{}, lo, hi)
 		return dst.stores(lo, hi)
 	case asm.StXClass:
 		if in.Mode() == asm.AtomicMode {
 			return d.atomic(in, k, sub)
 		}
-		d.lost[sub] = !k.store(dst, src, lo, hi) || d.lost[sub]
+		d.untracked[sub] = !k.store(dst, src, lo, hi) || d.untracked[sub]
 		return dst.stores(lo, hi)
 	case asm.ALUClass, asm.ALU64Class:
-		k.set(in.Dst, pointedBy(in, dst, src))
+		k.set(in.Dst, aluFact(in, dst, src))
 	default:
 		return d.jump(pc, k, sub)
 	}
@@ -334,7 +334,7 @@ func (d *idler) insn(pc bytecode.PC, k *regsPointed, sub int) (u frameUse) {
 }
 
 // atomic is insn for atomic operations.
-func (d *idler) atomic(in bytecode.Insn, k *regsPointed, sub int) frameUse {
+func (d *idler) atomic(in bytecode.Insn, k *regFacts, sub int) frameUse {
 	dst, src := k.at(in.Dst), k.at(in.Src)
 	lo := int64(in.Off)
 	hi := lo + int64(in.AccessBytes())
@@ -342,41 +342,41 @@ func (d *idler) atomic(in bytecode.Insn, k *regsPointed, sub int) frameUse {
 		k.set(in.Dst, k.load(src, lo, hi))
 		return src.reads(lo, hi)
 	}
-	d.lost[sub] = d.lost[sub] || src.frame() || in.Imm == atomicCmpXchg && k.regs[bytecode.R0].frame() ||
-		k.load(dst, lo, hi).frame()
+	d.untracked[sub] = d.untracked[sub] || src.maybeFrame() || in.Imm == atomicCmpXchg && k.regs[bytecode.R0].maybeFrame() ||
+		k.load(dst, lo, hi).maybeFrame()
 	if in.Imm&atomicFetch != 0 && in.Imm != atomicStoreRel {
-		k.set(in.Src, pointed{})
-		k.regs[bytecode.R0] = pointed{}
+		k.set(in.Src, regFact{})
+		k.regs[bytecode.R0] = regFact{}
 	}
 	return dst.reads(lo, hi)
 }
 
 // reads returns the use of a load through a register, at offsets from its target.
-func (p pointed) reads(lo, hi int64) (u frameUse) {
+func (p regFact) reads(lo, hi int64) (u frameUse) {
 	switch p.kind {
-	case pointsFrame:
+	case regFrame:
 		u.read(p.n+lo, p.n+hi)
-	case pointsAny:
+	case regMaybeFrame:
 		return readsAll
 	}
 	return u
 }
 
 // stores is reads for a store.
-func (p pointed) stores(lo, hi int64) (u frameUse) {
-	if p.kind == pointsFrame {
+func (p regFact) stores(lo, hi int64) (u frameUse) {
+	if p.kind == regFrame {
 		u.kill(p.n+lo, p.n+hi)
 	}
 	return u
 }
 
-// pointedBy returns the facts about the result of an ALU operation.
-func pointedBy(in bytecode.Insn, dst, src pointed) pointed {
+// aluFact returns the facts about the result of an ALU operation.
+func aluFact(in bytecode.Insn, dst, src regFact) regFact {
 	const far = 1 << 20 // no offset within a frame goes there
 	wide := in.Class() == asm.ALU64Class
 	by := src
 	if in.Source() != asm.RegSource {
-		by = pointed{pointsConst, int64(in.Imm)}
+		by = regFact{regConst, int64(in.Imm)}
 		if !wide {
 			by.n = int64(uint32(in.Imm))
 		}
@@ -384,31 +384,31 @@ func pointedBy(in bytecode.Insn, dst, src pointed) pointed {
 	switch op := in.ALUOp(); {
 	case op == asm.Mov && wide && in.Off == 0:
 		return by
-	case op == asm.Mov && !by.frame():
+	case op == asm.Mov && !by.maybeFrame():
 		if in.Source() != asm.RegSource {
 			return by
 		}
-		return pointed{}
+		return regFact{}
 	case op == asm.Mov:
-		return pointed{kind: pointsAny}
-	case op == asm.Add && wide && dst.kind == pointsFrame && by.kind == pointsConst && max(by.n, -by.n) < far &&
+		return regFact{kind: regMaybeFrame}
+	case op == asm.Add && wide && dst.kind == regFrame && by.kind == regConst && max(by.n, -by.n) < far &&
 		max(dst.n, -dst.n) < far:
-		return pointed{pointsFrame, dst.n + by.n}
-	case dst.frame() || by.frame() && (op != asm.Neg && op != asm.Swap):
-		return pointed{kind: pointsAny}
+		return regFact{regFrame, dst.n + by.n}
+	case dst.maybeFrame() || by.maybeFrame() && (op != asm.Neg && op != asm.Swap):
+		return regFact{kind: regMaybeFrame}
 	}
-	return pointed{}
+	return regFact{}
 }
 
 // jump is insn for jumps and calls.
-func (d *idler) jump(pc bytecode.PC, k *regsPointed, sub int) (u frameUse) {
+func (d *idler) jump(pc bytecode.PC, k *regFacts, sub int) (u frameUse) {
 	in := d.p.Insns[pc]
 	switch f := d.p.Flow(pc); f.Kind {
 	case bytecode.FlowHelper:
 		u = d.call(calleeAt(d.p, pc), k)
 	case bytecode.FlowCall, bytecode.FlowCallx:
 		for r := bytecode.R1; r <= bytecode.R5; r++ {
-			if k.regs[r].frame() {
+			if k.regs[r].maybeFrame() {
 				u = readsAll
 				k.blur()
 			}
@@ -416,15 +416,15 @@ func (d *idler) jump(pc bytecode.PC, k *regsPointed, sub int) (u frameUse) {
 	case bytecode.FlowIndirect:
 		b, _ := d.g.BlockAt(pc)
 		lo, hi := d.g.SuccIDs(b)
-		d.lost[sub] = d.lost[sub] || k.at(in.Dst).frame() || lo == hi
+		d.untracked[sub] = d.untracked[sub] || k.at(in.Dst).maybeFrame() || lo == hi
 		return u
 	default:
 		return u
 	}
-	result := pointed{}
+	result := regFact{}
 	for r := bytecode.R1; r <= bytecode.R5; r++ {
-		if k.regs[r].frame() && !in.IsHelperCall() {
-			result.kind = pointsAny
+		if k.regs[r].maybeFrame() && !in.IsHelperCall() {
+			result.kind = regMaybeFrame
 		}
 	}
 	clear(k.regs[:bytecode.R6])
@@ -433,13 +433,13 @@ func (d *idler) jump(pc bytecode.PC, k *regsPointed, sub int) (u frameUse) {
 }
 
 // call returns the use of a call of a helper or kernel function.
-func (d *idler) call(h callee, k *regsPointed) (u frameUse) {
+func (d *idler) call(h callee, k *regFacts) (u frameUse) {
 	for i := range min(h.Params, 5) {
 		p := k.regs[bytecode.R1+bytecode.Reg(i)]
 		switch {
-		case !p.frame():
+		case !p.maybeFrame():
 			continue
-		case p.kind == pointsAny || !h.known || h.calls || h.callback != 0:
+		case p.kind == regMaybeFrame || !h.known || h.calls || h.callback != 0:
 			k.blur() // a function that is called back may store other pointers
 			return readsAll
 		case h.Args[i].Use != calls.Read && h.Args[i].Use != calls.Write:
@@ -475,17 +475,17 @@ func fills(h callee) bool {
 }
 
 // size returns how many bytes an argument of a call leads to, -1 if that is not known.
-func (d *idler) size(h callee, i int, k *regsPointed) int64 {
+func (d *idler) size(h callee, i int, k *regFacts) int64 {
 	switch size := h.Args[i].Size; size {
 	case calls.Unknown:
 	case calls.Next:
-		if n := k.regs[bytecode.R2+bytecode.Reg(i)]; i < 4 && n.kind == pointsConst && n.n >= 0 {
+		if n := k.regs[bytecode.R2+bytecode.Reg(i)]; i < 4 && n.kind == regConst && n.n >= 0 {
 			return n.n
 		}
 	case calls.MapKey, calls.MapValue:
 		for r := bytecode.R1; r < bytecode.R1+bytecode.Reg(i); r++ {
 			m := k.regs[r]
-			if m.kind != pointsMap || m.n < 0 || m.n >= int64(len(d.p.Maps)) {
+			if m.kind != regMap || m.n < 0 || m.n >= int64(len(d.p.Maps)) {
 				continue
 			}
 			if n := d.p.Maps[m.n].KeySize; size == calls.MapKey && n > 0 {
