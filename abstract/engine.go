@@ -30,6 +30,9 @@ var levels = [...]struct{ joins, states, visits int }{
 	{512, maxStates, minUnroll}, {4096, 8, 24}, {16384, 4, 12}, {math.MaxInt, 2, 6},
 }
 
+// narrowJoins is where the analysis begins in levels with Options.Narrow.
+const narrowJoins = 4096
+
 // width returns the number of separate states of a block and the number that is carried out.
 func (a *analyzer) width() (states, visits int) {
 	if a.fuel <= 0 {

@@ -52,12 +52,14 @@ func TestReach(t *testing.T) {
 			if err != nil {
 				continue
 			}
-			r, err := succ.Resolve(p, opt)
-			if err != nil {
-				t.Errorf("%s: %v", rec.Job.Name, err)
-				continue
+			for _, opt.Narrow = range []bool{false, true} {
+				r, err := succ.Resolve(p, opt)
+				if err != nil {
+					t.Errorf("%s: %v", rec.Job.Name, err)
+					continue
+				}
+				c.compare(t, filepath.Base(path)+": "+rec.Job.Name, r, rec.Result.Prog.Lines)
 			}
-			c.compare(t, filepath.Base(path)+": "+rec.Job.Name, r, rec.Result.Prog.Lines)
 		}
 		rd.Close()
 		t.Logf("%s: %+v", filepath.Base(path), c)

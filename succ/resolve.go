@@ -28,6 +28,7 @@ import (
 // Options of Resolve. The zero value is Linux 7.3.
 type Options struct {
 	Quirks abstract.Quirks // how an older kernel computes Facts and Range
+	Narrow bool            // see abstract.Options
 }
 
 // Result is the result of Resolve.
@@ -176,7 +177,7 @@ func (m *Memo) Resolve(p *bytecode.Program, opt Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	kernel := abstract.Options{Rules: abstract.Verifier, Quirks: opt.Quirks}
+	kernel := abstract.Options{Rules: abstract.Verifier, Quirks: opt.Quirks, Narrow: opt.Narrow}
 	g, facts := on.graph, on.facts(p, kernel)
 	r := &Result{Graph: g, Targets: &cfg.Targets{}, Facts: facts, Exact: facts, errs: opt.Quirks.NoLoadOffset,
 		quirks: opt.Quirks, used: facts.UsedQuirks(), config: facts.ReadsConfig()}

@@ -45,7 +45,7 @@ type total struct{ programs, runs, failed, steps, edges, moments int }
 func (c *total) run(t *testing.T, s *subject, in input, rnd *rand.Rand) {
 	t.Helper()
 	if s.r == nil {
-		r, err := succ.Resolve(s.p, succ.Options{})
+		r, err := succ.Resolve(s.p, succ.Options{Narrow: c.programs%2 == 1})
 		if err != nil {
 			t.Fatalf("%s: %v", s.name, err)
 		}
