@@ -84,3 +84,62 @@ func labelHas(label string, v int) bool {
 	}
 	return false
 }
+
+// TestLabelRows draws a switch, one of whose labels has more cases than fit into a line: the rows are
+// read from above, beside the line of the edge, and the last one is next to the box.
+func TestLabelRows(t *testing.T) {
+	prof, err := jit.LookupProfile(jit.DefaultProfile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := os.ReadFile(testenv.Path(t, "corpus/out/06_sparse_dense.o"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := load.ELF("06_sparse_dense.o", data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := pipeline.Run(o.Programs[0], prof, rewrite.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Scene(a, "06_sparse_dense.o")
+	AddCode(s, a)
+	l, err := render.Place(s, render.PlaceOptions{Columns: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile(`<text x="(\d+)" y="(\d+)" class="lab case"[^>]*>([0-9, –]+)`)
+	type place struct{ x, y int }
+	at, text := place{}, ""
+	broken := 0
+	for _, m := range row.FindAllStringSubmatch(string(render.SVG(s, l)), -1) {
+		x, _ := strconv.Atoi(m[1])
+		y, _ := strconv.Atoi(m[2])
+		if strings.HasSuffix(text, ",") {
+			broken++
+			if x != at.x || y <= at.y || y > at.y+16 { // letters are 11 high
+				t.Errorf("%q at %v goes on in %q at %v", text, at, m[3], place{x, y})
+			}
+			if box := boxBelow(l, x, y); box < 0 || box > 16 {
+				t.Errorf("%q ends %d above the box", m[3], box)
+			}
+		}
+		at, text = place{x, y}, m[3]
+	}
+	if broken == 0 {
+		t.Error("no label is broken into lines")
+	}
+}
+
+// boxBelow returns how far below a place the next box is, -1 if there is none.
+func boxBelow(l *render.Placement, x, y int) int {
+	best := -1
+	for _, b := range l.Blocks {
+		if d := b.Y - y; d >= 0 && b.X-16 <= x && x < b.X+b.W && (best < 0 || d < best) {
+			best = d
+		}
+	}
+	return best
+}
