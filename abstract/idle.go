@@ -190,11 +190,17 @@ type idler struct {
 	untracked []bool      // of each subprogram: a pointer to its frame is in a place that is not followed
 }
 
+// newIdler returns an idler for the program of a graph.
+func newIdler(g *cfg.Graph) *idler {
+	p := g.Program
+	return &idler{p: p, g: g, in: make([]*regFacts, g.NumBlocks()), uses: make([]frameUse, p.Len()),
+		untracked: make([]bool, len(p.Subprogs))}
+}
+
 // idleSlots returns for each instruction the slots of its frame that are idle there.
 func idleSlots(g *cfg.Graph) []slotSet {
 	p := g.Program
-	d := &idler{p: p, g: g, in: make([]*regFacts, g.NumBlocks()), uses: make([]frameUse, p.Len()),
-		untracked: make([]bool, len(p.Subprogs))}
+	d := newIdler(g)
 	d.follow()
 	order := allBlocks(g, cfg.ReversePostorder(g))
 	idle := make([]slotSet, p.Len())
