@@ -174,8 +174,8 @@ func kindStyles() []int {
 	return []int{styleFall, styleTaken, styleGoto, styleIndirect, styleOther, styleUnwind}
 }
 
-// TestKindsWithoutColour states that each kind of line has a dash or a width of
-// its own, and so has each mark but for the word that it comes with.
+// TestKindsWithoutColour: each kind of line has a dash pattern or a width of its own, and so does
+// each mark, apart from its word.
 func TestKindsWithoutColour(t *testing.T) {
 	s := readSheet(t, false)
 	seen := map[string]int{}
@@ -200,9 +200,9 @@ func TestKindsWithoutColour(t *testing.T) {
 	}
 }
 
-// TestSheetForOthers states what keeps pictures right in programs that know less
-// of CSS: Inkscape 1.2 takes the shorthand "font" for more than a class, and
-// shows what is not visible; librsvg 2.54 knows no variables.
+// TestSheetForOthers checks what programs with partial support of CSS need: Inkscape 1.2 applies
+// the shorthand "font" to more than its class, and shows what is hidden; librsvg 2.54 has no
+// variables.
 func TestSheetForOthers(t *testing.T) {
 	for _, word := range []string{"font:", "visibility", "var(", "@import", "url(h", "@font-face", "calc("} {
 		if strings.Contains(theme().CSS(""), word) {

@@ -8,7 +8,7 @@ import (
 	"github.com/bpfcfg/bpfcfg/render/layered"
 )
 
-// TestLabelsClear: a label has room beside its line, and no line that passes goes through it.
+// TestLabelsClear: each label has room beside its line, and no other line runs through it.
 func TestLabelsClear(t *testing.T) {
 	d := Diagram{Title: "passes"}
 	for _, name := range []string{"forgotten", "entry", "parse", "filter", "count", "weigh", "hit", "stages"} {
@@ -46,7 +46,7 @@ func TestLabelsClear(t *testing.T) {
 	}
 }
 
-// crosses reports whether an upright part of a line passes a height between two places.
+// crosses reports whether a vertical part of a line crosses a height between two places.
 func crosses(r layered.Route, lo, hi, y int) bool {
 	for k := 1; k < len(r.Points); k++ {
 		a, b := r.Points[k-1], r.Points[k]

@@ -17,10 +17,9 @@ import (
 // dotLimit is how long dot may take for a graph.
 const dotLimit = time.Minute
 
-// BenchmarkAgainstDot draws the same graphs, without machine code, here and
-// with Graphviz's dot -Tsvg from a file such as bpftool's, the start of whose
-// process counts. When dot takes too long for one graph it is not run for
-// larger ones.
+// BenchmarkAgainstDot draws the same graphs, without machine code, with this package and with
+// Graphviz's dot -Tsvg. The time of dot includes the start of its process; its input is a file
+// like bpftool's. If dot takes too long for one graph, larger ones are skipped.
 func BenchmarkAgainstDot(b *testing.B) {
 	slow := false
 	for _, n := range []int{10, 100, 500, 1000, 5000} {

@@ -80,9 +80,8 @@ func TestFoldRandom(t *testing.T) {
 	}
 }
 
-// checkFolded checks that blocks with marks stay as they are, that edges between
-// blocks that stay do, and that those into a box lead to the block that it is
-// called after.
+// checkFolded checks that blocks with marks are not folded, that edges between unfolded blocks are
+// kept, and that an edge into a box leads to the block that names the box.
 func checkFolded(t *testing.T, s, out *render.Scene) {
 	t.Helper()
 	stay := map[string]int{} // by name
@@ -121,7 +120,7 @@ func checkFolded(t *testing.T, s, out *render.Scene) {
 	}
 }
 
-// TestFoldText checks what a folded loop says of what it holds.
+// TestFoldText checks what the text of a folded loop counts.
 func TestFoldText(t *testing.T) {
 	b := rendertest.New("fold")
 	f := b.Func("main")
@@ -222,7 +221,7 @@ func TestFoldRegions(t *testing.T) {
 	}
 }
 
-// TestFoldTwoWays folds nothing of a loop that is entered in two places.
+// TestFoldTwoWays: no part of a loop with two entries is folded.
 func TestFoldTwoWays(t *testing.T) {
 	b := rendertest.New("two ways")
 	f := b.Func("main")
@@ -251,8 +250,8 @@ func TestFoldTwoWays(t *testing.T) {
 	}
 }
 
-// TestFoldCases: the cases of a switch of 400 are twenty boxes of twenty, in their order; the
-// block that a branch leads to, too, stays, and so does a dead one.
+// TestFoldCases: the 400 cases of a switch become twenty boxes of twenty, in order. A block that a
+// branch leads to as well is not folded, and neither is a dead one.
 func TestFoldCases(t *testing.T) {
 	b := rendertest.New("cases")
 	f := b.Func("cases")

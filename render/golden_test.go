@@ -115,9 +115,8 @@ func checkSVG(t *testing.T, svg []byte) {
 	}
 }
 
-// spoken states that the picture has a role, and that its groups have one and a
-// name, for those who have it read to them. Blocks of the largest pictures have
-// none: there it is most of the file.
+// spoken checks what a screen reader needs: the picture has a role, and each group has a role and
+// a name. Blocks of the largest pictures have neither, because that would be most of the file.
 func spoken(t *testing.T, e xml.StartElement, depth int) {
 	t.Helper()
 	attr := map[string]string{}
@@ -209,7 +208,7 @@ func TestPlaceRefuses(t *testing.T) {
 	}
 }
 
-// TestEmpty draws what has nothing to draw.
+// TestEmpty draws scenes without blocks, code or functions.
 func TestEmpty(t *testing.T) {
 	for name, s := range map[string]*render.Scene{
 		"nothing":     {},
@@ -229,7 +228,7 @@ func TestEmpty(t *testing.T) {
 	}
 }
 
-// TestDetail draws one scene at every level of detail: less of it is smaller.
+// TestDetail draws one scene at every level of detail: with less detail the picture is smaller.
 func TestDetail(t *testing.T) {
 	s := rendertest.Random(200, 2)
 	last := 1 << 30

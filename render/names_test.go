@@ -13,15 +13,15 @@ import (
 	"github.com/bpfcfg/bpfcfg/render"
 )
 
-// names are texts that break out of languages that are written without care.
+// names are texts that break out of a format whose writer does not escape them.
 var names = []string{"", "f", "<&>\"'", "\x00\r\n\t", "\u202e\u2066\u200b\ufeff\u2069\u061c", "a\u0301", "\xff\xfe", "漢字",
 	"שלום", "]]>", "-->", "\ufffe\uffff", "&#0;", "</script><script>alert(1)</script>", "</style>", "\\", "\\\"", `\N\l`,
 	"\"];x-->y\n%%{init}`", "#59;", "${x}", "`", "\u2028\u2029", "\x1b[31m", "javascript:alert(1)", "{}<br/>|a|"}
 
-// The fuzzed text stands between these, which nothing else of a picture has.
+// These marks enclose the fuzzed text; nothing else in a picture contains them.
 const open, end = "Zq7", "7qZ"
 
-// FuzzNames draws a program whose texts are all the given one, in each language
+// FuzzNames draws a program all of whose texts are the given one, in each format
 // that can be read without another program.
 func FuzzNames(f *testing.F) {
 	for _, s := range names {
@@ -68,8 +68,8 @@ func FuzzNames(f *testing.F) {
 	})
 }
 
-// between looks at all that stands between the marks, or before the sign that
-// the text is cut off: no character that does not show, and none of those in not.
+// between checks the text between the marks, or from the first mark to the sign that it is cut
+// off: it has no invisible character, and none of those in not.
 func between(t *testing.T, text, not string) {
 	t.Helper()
 	for i, part := range strings.Split(text, open)[1:] {
@@ -89,7 +89,7 @@ func between(t *testing.T, text, not string) {
 	}
 }
 
-// quoted states that DOT outside of quotes has the words of this package only.
+// quoted checks that the parts of a DOT file outside of quotes consist of words of this package.
 func quoted(t *testing.T, dot string) {
 	t.Helper()
 	in := false
@@ -110,8 +110,8 @@ func quoted(t *testing.T, dot string) {
 	}
 }
 
-// TestHostileFields states that a hostile scene has its text in every field of
-// every type below Scene that can hold text, so that no field is forgotten.
+// TestHostileFields checks that the hostile scene has its text in each field for text of Scene and
+// of all types that it contains, so that no field is forgotten.
 func TestHostileFields(t *testing.T) {
 	const text = "the text"
 	want, got := map[string]bool{}, map[string]bool{}

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestStamp states that ✓ stands for a proof without gaps alone.
+// TestStamp checks that only a complete proof gets the sign ✓.
 func TestStamp(t *testing.T) {
 	for _, c := range []struct {
 		name  string

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestSpread compares with any other way to keep the gaps: none that is tried
-// moves places by less.
+// TestSpread compares with other placements that keep the gaps: none of those tried moves the
+// places less.
 func TestSpread(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	cost := func(a, b []int) (sum int) {
@@ -110,8 +110,8 @@ func TestRails(t *testing.T) {
 	}
 }
 
-// TestLanes states that rails beside each other in one lane do not touch, and
-// that what has no lane is counted in the legend.
+// TestLanes checks that rails in the same lane do not touch, and that the legend counts the jumps
+// without a lane.
 func TestLanes(t *testing.T) {
 	for seed := range uint64(20) {
 		rnd := rand.New(rand.NewPCG(seed, 5))
@@ -235,8 +235,8 @@ func TestStripColumns(t *testing.T) {
 	}
 }
 
-// TestTableGrid lets tables that are too high go on in columns, all of whose rows have
-// places of their own inside of the box.
+// TestTableGrid draws tables that are too high: they continue in further columns, and each row has
+// a place of its own inside of the box.
 func TestTableGrid(t *testing.T) {
 	for _, rows := range []int{0, 1, 20, 350, 351, 1000} {
 		for _, strip := range []int{200, 3000, 9000} {

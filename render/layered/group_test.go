@@ -117,8 +117,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// TestSwitchesApart checks that the cases of two switches that run beside each
-// other do not mingle in a row.
+// TestSwitchesApart checks that the cases of two switches side by side are not mixed within a row.
 func TestSwitchesApart(t *testing.T) {
 	const cases = 30
 	g := Graph{Nodes: boxes(4 + 2*cases)}

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// randomCFG makes a graph like that of a program: mostly falling through and
-// short jumps, some loops, some fans.
+// randomCFG makes a graph like that of a program: most blocks fall through or jump a short way;
+// some loop or lead to many blocks.
 func randomCFG(r *rand.Rand, n int) Graph {
 	var g Graph
 	for range n {

@@ -15,8 +15,8 @@ func boxes(n int) []Node {
 	return ns
 }
 
-// shapes are graphs that stress one thing each. Those up to 400 nodes are
-// measured in full.
+// shapes are graphs that stress one property each. Those of up to 400 nodes are measured
+// completely.
 func shapes() map[string]Graph {
 	chain := func(n int) []Edge {
 		var es []Edge

@@ -56,16 +56,15 @@ func damaged(a *pipeline.Analysis) *pipeline.Analysis {
 	return &b
 }
 
-// checked returns the scene of an analysis with what verify finds.
+// checked returns the scene of an analysis with the findings of jit/verify.
 func checked(a *pipeline.Analysis) *render.Scene {
 	s := Scene(a, "test")
 	AddVerified(s, a, a.Verify())
 	return s
 }
 
-// TestVerified draws images that are as they should be, which the picture says,
-// and the same with jumps led astray a byte, which it shows: at the block and at
-// the bytes of the jump.
+// TestVerified draws correct images, which the picture says, and the same images with a jump that
+// goes one byte too far: the picture marks the block and the bytes of the jump.
 func TestVerified(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(4, 2))
 	tried, stamps := 0, map[string]int{}
@@ -173,7 +172,7 @@ func draw(t *testing.T, s *render.Scene) string {
 	return string(render.SVG(s, l))
 }
 
-// TestDamagedTable leads table entries astray: the target's block and its first
+// TestDamagedTable changes table entries to wrong addresses: the block of the target and its first
 // bytes are marked.
 func TestDamagedTable(t *testing.T) {
 	tried := 0

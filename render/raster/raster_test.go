@@ -320,7 +320,7 @@ func TestFits(t *testing.T) {
 	}
 }
 
-// TestStops ends the context, and fails to write.
+// TestStops cancels the context, and lets writes fail.
 func TestStops(t *testing.T) {
 	d := drawn(t, rendertest.Three(), display.Light)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -338,7 +338,7 @@ func TestStops(t *testing.T) {
 	}
 }
 
-// TestMissing names what the fonts lack.
+// TestMissing checks the list of characters that the fonts lack.
 func TestMissing(t *testing.T) {
 	d := drawn(t, rendertest.Hostile("漢字 é → ש"), display.Light)
 	st, err := PNG(t.Context(), &bytes.Buffer{}, d, Options{})

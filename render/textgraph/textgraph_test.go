@@ -221,8 +221,7 @@ func (c *canvas) follow(t *testing.T, y int) []int {
 
 func (c *canvas) isTail(y int) bool { _, ok := c.tail[y]; return ok }
 
-// more reports whether the line goes on at the left, which a corner in ASCII does
-// not tell.
+// more reports whether the line continues to the left, which a corner in ASCII leaves open.
 func (c *canvas) more(p spot) bool {
 	r := c.at(p.x-1, p.y)
 	a, _ := armsOf(r)
