@@ -2,8 +2,8 @@ package abstract
 
 import "testing"
 
-// TestSqueeze gives a value more alternatives than one keeps. What it leads to it may
-// lead to still: to the stack above all.
+// TestSqueeze gives a value more alternatives than are kept. It may still point to whatever one of
+// them pointed to, above all to the stack.
 func TestSqueeze(t *testing.T) {
 	for _, objects := range []int{1, maxAlts - 2, 2 * maxAlts} {
 		var alts []Alt

@@ -12,8 +12,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
-// TestChanges puts states together of what changes from one to the next, and compares
-// them with those that are told as a whole.
+// TestChanges rebuilds states from the printed changes between them, and compares them with the
+// states that are printed in full.
 func TestChanges(t *testing.T) {
 	told := 0
 	for seed := range uint64(12) {

@@ -7,8 +7,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
 
-// TestPostdominators compares with a slow answer: a block is after another on
-// every way when no way from the other ends without it.
+// TestPostdominators compares with a slow check: a block postdominates another if no path from the
+// other one reaches an end without it.
 func TestPostdominators(t *testing.T) {
 	found := 0
 	for seed := range uint64(60) {

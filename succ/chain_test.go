@@ -8,8 +8,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/succ"
 )
 
-// TestChain demands that indirect jumps each of which computes where the next one is
-// are all resolved, and that four times as many cost about four times as much.
+// TestChain: in a chain of indirect jumps, each of which computes the target of the next, all are
+// resolved; four times as many take about four times as long.
 func TestChain(t *testing.T) {
 	shape := progen.Hostile()[0]
 	cost := func(slots int) float64 {

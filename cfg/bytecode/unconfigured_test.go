@@ -8,8 +8,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 )
 
-// TestUnconfigured: configuration becomes unknown, in order, and what was unknown stays so
-// where the two overlap in part.
+// TestUnconfigured: the values of configuration constants become unknown, in order of offsets. A
+// range that was unknown stays so if it overlaps one of them in part.
 func TestUnconfigured(t *testing.T) {
 	type vars = []bytecode.DataSymbol
 	for _, c := range []struct {

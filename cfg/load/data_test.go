@@ -23,7 +23,7 @@ func mapNamed(t *testing.T, p *bytecode.Program, name string) bytecode.Map {
 	return bytecode.Map{}
 }
 
-// TestInner reads what the maps in a map of maps are like.
+// TestInner reads the definition of the maps in a map of maps.
 func TestInner(t *testing.T) {
 	m := mapNamed(t, program(t, loadFile(t, "testdata/inner.o"), "count"), "tables")
 	want := &bytecode.Map{Name: "inner", Type: bytecode.MapArray, KeySize: 4, ValueSize: 8, MaxEntries: 5, NoKptrs: true}

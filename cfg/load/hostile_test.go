@@ -149,7 +149,7 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
-// TestNotBPF checks that what is no BPF object is named.
+// TestNotBPF checks the errors for files that are no BPF objects.
 func TestNotBPF(t *testing.T) {
 	good, err := os.ReadFile("testdata/library.o")
 	if err != nil {

@@ -188,8 +188,8 @@ func describeMap(p *bytecode.Program, ref bytecode.Ref) string {
 // badObject is where the shared objects are that some loader refuses.
 const badObject = "../../../testdata/corpus/bad/"
 
-// TestRefused checks that for what libbpf refuses there is an error, or a
-// diagnostic if it makes sense all the same.
+// TestRefused: what libbpf refuses gives an error, or a diagnostic if the object can be analysed
+// all the same.
 func TestRefused(t *testing.T) {
 	_, refused := readSubmitted(t)
 	for _, c := range []struct {

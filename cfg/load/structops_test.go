@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestStructOps states that a struct_ops knows the member that it is set to: of
-// testdata/graph/ops.c, whose structure has ssthresh, cong_avoid and undo_cwnd in order.
+// TestStructOps checks to which member of its structure each struct_ops program is assigned: the
+// structure in testdata/graph/ops.c has ssthresh, cong_avoid and undo_cwnd, in this order.
 func TestStructOps(t *testing.T) {
 	o := loadFile(t, "../../testdata/graph/ops.o")
 	for name, want := range map[string]string{

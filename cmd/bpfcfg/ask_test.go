@@ -91,8 +91,8 @@ func TestAsk(t *testing.T) {
 	}
 }
 
-// TestAskOutputs holds where answers are saved: each kernel has a file of its own, also
-// where their files have the same name.
+// TestAskOutputs checks where answers are saved: each kernel has a file of its own, even if their
+// images have the same name.
 func TestAskOutputs(t *testing.T) {
 	one := []ask.Machine{{VM: "6.12/vmlinuz"}}
 	several := []ask.Machine{{VM: "6.12/vmlinuz"}, {VM: "7.3/vmlinuz"}, {UML: "linux"}, {VM: "7.3/vmlinuz"}}

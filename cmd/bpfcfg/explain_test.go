@@ -13,8 +13,8 @@ import (
 	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
 
-// TestExplainBounds checks that explain answers for the first thousand places of a large
-// program and how many more there are, and of all that are asked for.
+// TestExplainBounds checks that explain answers for the first thousand places of a large program
+// and counts the others, and that it answers for every place that is asked for.
 func TestExplainBounds(t *testing.T) {
 	const dead = 1500
 	file := shapeFile(t, "deadcode", 3*dead)

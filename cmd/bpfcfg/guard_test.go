@@ -60,7 +60,7 @@ type faulty struct{}
 
 func (faulty) Write([]byte) (int, error) { panic("broken") }
 
-// TestPanicOfAVerb: it ends with one line and the status of a failure, for every verb.
+// TestPanicOfAVerb: a panic in any verb gives one line of error and the exit status of a failure.
 func TestPanicOfAVerb(t *testing.T) {
 	for _, args := range [][]string{{"list", sampleFile}, {"show", sampleFile, "--stage", "insns"}, {"check", sampleFile}, {"--version"}} {
 		var said strings.Builder

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 // TestScripts runs the txtar scripts: whole runs of the command.
 func TestScripts(t *testing.T) { runScripts(t, "testdata") }
 
-// TestCases runs the scripts that are each about something that was wrong once.
+// TestCases runs scripts about faults that were mended, one each.
 func TestCases(t *testing.T) { runScripts(t, filepath.Join("testdata", "cases")) }
 
 // runScripts runs the scripts in a directory.

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestProgress draws the line of progress on what stands for a terminal.
+// TestProgress writes the progress line to a stand-in for a terminal.
 func TestProgress(t *testing.T) {
 	var b bytes.Buffer
 	c := &console{w: &b, live: true}
