@@ -72,7 +72,11 @@ func TestAroundDrawn(t *testing.T) {
 		Text: &display.Text{At: display.Pt{X: 5, Y: 20}, Runs: []display.StyledRun{{Text: "ab漢c", Style: style}}}}}}
 	shown := regexp.MustCompile(`1 0 0 -1 (\S+) \S+ Tm<([0-9A-F]*)>`)
 	found := ""
-	for _, stream := range structure(t, "text", write(t, d)) {
+	data := write(t, d)
+	if !strings.Contains(string(data), "[0 65535 600.0977]") { // widths in thousandths of an em (9.7.4.3): 1229/2048
+		t.Error("the width of letters is not that of Go Mono")
+	}
+	for _, stream := range structure(t, "text", data) {
 		for _, m := range shown.FindAllStringSubmatch(string(stream), -1) {
 			found += fmt.Sprintf("%s:%d ", m[1], len(m[2])/4)
 		}
