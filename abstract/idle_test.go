@@ -69,3 +69,42 @@ func TestIdle(t *testing.T) {
 	}
 	t.Logf("%d programs compared, the walk of %d was shorter", compared, shorter)
 }
+
+// TestManyPointers puts pointers to slot 9 into more slots than are followed, one after the other or on
+// two paths that meet. By hand: a load through any of them reads slot 9, so that is not idle before.
+func TestManyPointers(t *testing.T) {
+	for n := range 12 {
+		name, last := "in a row", int16(1+n%6)
+		if n >= 6 {
+			name = "on two paths"
+		}
+		var a progen.Asm
+		a.Func("main", false)
+		a.Emit(0x79, 6, 1, 0, 0)    // r6 = *(u64 *)(r1 + 0)
+		a.Emit(0x7a, 10, 0, -72, 0) // *(u64 *)(r10 - 72) = 0
+		a.Emit(0xbf, 2, 10, 0, 0)   // r2 = r10
+		a.Emit(0x07, 2, 0, 0, -72)  // r2 += -72
+		for slot := int16(1); slot <= 6; slot++ {
+			if slot == 4 && name == "on two paths" {
+				a.Jump("join")
+				a.Label("other")
+			}
+			if slot == 1 && name == "on two paths" {
+				a.If(0x15, 6, 0, 0, "other") // if r6 == 0
+			}
+			a.Emit(0x7b, 10, 2, -8*slot, 0) // *(u64 *)(r10 - 8 * slot) = r2
+		}
+		a.Label("join")
+		a.Emit(0x79, 3, 10, -8*last, 0) // r3 = *(u64 *)(r10 - 8 * last)
+		load := a.PC()
+		a.Emit(0x79, 0, 3, 0, 0) // r0 = *(u64 *)(r3 + 0)
+		a.Emit(bytecode.CodeExit, 0, 0, 0, 0)
+		g, err := cfg.Build(a.Program("many"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if idleSlots(g)[load]>>8&1 != 0 {
+			t.Errorf("%s, slot %d: slot 9 is idle before the load", name, last)
+		}
+	}
+}

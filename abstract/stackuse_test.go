@@ -22,9 +22,9 @@ var (
 
 // TestStackUse compares what instructions read and overwrite of their frame with what Linux 7.3.4 lists
 // in its logs: nothing that the kernel lists as read is missing, nothing counts as overwritten that it
-// does not list, and for most instructions both are the same. testdata/stackuse.jsonl.gz has the kernel's
-// lists for programs of progen.Idle and for some that were written for this test: a pointer on one of two
-// paths, in a slot, in part, from a function, with arithmetic on it; helpers that read or fill; atomics.
+// does not list, and for most instructions both are the same. testdata/stackuse.jsonl.gz has logs, cut to
+// these lists, for programs of progen.Idle and for some that were written for this test: a pointer on one
+// of two paths, in a slot, in part, from a function, with arithmetic on it; helpers that read or fill; atomics.
 func TestStackUse(t *testing.T) {
 	files := append(testenv.Glob(t, "records/*.7.3.4.off.jsonl.gz"), filepath.Join("testdata", "stackuse.jsonl.gz"))
 	same, more := 0, 0
