@@ -21,6 +21,10 @@ const (
 	maxForks  = 32      // times that a state is split inside a block
 	softWiden = 5       // times that a joined state grows to thresholds
 	hardWiden = 8       // times until a still growing value is given up
+
+	// giveUpGrowth is how many times a joined state grows, if the program has used up its
+	// instructions, before all of it is given up.
+	giveUpGrowth = 2 * hardWiden
 )
 
 // levels gives the number of separate states of a block (states), and the number that is carried
@@ -190,13 +194,22 @@ func (a *analyzer) summarize(sub int, e *State, nested int) *summary {
 	return c
 }
 
-// giveUp returns a state with as many frames as s in which everything is unknown.
+// giveUp returns a state that covers s and all that differ from it in numbers alone: nothing is known but
+// to what pointers lead.
 func giveUp(s *State) *State {
+	lose := func(v *Value) *Value { return v.join(anything) }
 	top := topState()
+	for r := range s.values() {
+		if v := s.value(r); v != nil && r != int(bytecode.R10) {
+			top.put(r, lose(v))
+		}
+	}
+	top.sent, top.doubt, top.misled, top.stands = s.sent, s.doubt, s.misled, s.stands
+	top.tested, top.given, top.ghosts, top.sums = s.tested, s.given, s.ghosts, s.sums
 	for range s.frames[1:] {
 		top.frames = append(top.frames, &frame{mayHold: mayHold{localPointer: true}})
 	}
-	top.outer = s.outer.each(func(*Value) *Value { return anything })
+	top.outer = s.outer.each(lose)
 	return top
 }
 
@@ -378,6 +391,8 @@ func (r *run) collapse(bs *blockStates, s *State) *State {
 	}
 	bs.growth++
 	switch {
+	case r.a.fuel <= 0 && bs.growth > giveUpGrowth: // a nest of loops has many slots that grow one by one
+		return giveUp(joinStates(old, s, (*Value).join))
 	case bs.growth <= 1:
 		return joinStates(old, s, (*Value).join)
 	case bs.growth <= softWiden:
