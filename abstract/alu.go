@@ -77,7 +77,7 @@ func (r *run) immediate(in bytecode.Insn) *Value {
 // with returns the value as a number with other bounds.
 func (v *Value) with(s scalar.S) *Value {
 	w := *v
-	w.Off, w.wide, w.str = s, nil, stride{}
+	w.Off, w.wide, w.ranges, w.str = s, nil, nil, stride{}
 	if v.src.holed() { // by rules Executions alone
 		w.src, w.flags = v.src.bare(), v.flags|loose
 	}
@@ -89,16 +89,21 @@ func (v *Value) with(s scalar.S) *Value {
 func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) *Value {
 	out := &Value{Alt: dst.Alt}
 	out.Off = r.quotient(op, r.a.opt.Rules.alu(op, is32, dst.Off, src.Off))
-	out.wide = nil
+	out.wide, out.ranges = nil, nil
 	if dst.wide != nil || src.wide != nil {
-		out.cover(r.quotient(op, r.a.opt.Rules.alu(op, is32, dst.held(), src.held())))
+		held := r.quotient(op, r.a.opt.Rules.alu(op, is32, dst.held(), src.held()))
+		out.cover(r.coverSum(op, is32, dst.held(), src.held(), held))
 	}
 	out.flags &^= datum
 	out.str = stride{}
+	loosely := src.flags & loose
+	if r.inRanges(out, op, is32, &dst.Alt, &src.Alt) {
+		loosely = out.flags & loose
+	}
 	if !is32 {
 		out.str = strideOf(op, &dst.Alt, &src.Alt, out.Off)
 	}
-	out.flags |= src.flags & (loose | stands)
+	out.flags |= src.flags&stands | loosely
 	if r.a.opt.Rules == Executions {
 		var known bool
 		if c, ok := src.Off.IsConst(); ok {
@@ -148,7 +153,7 @@ func addLink(in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) (id uin
 		return 0, 0, 0
 	}
 	if is32 {
-		if dst.Off.Umax() > math.MaxUint32 {
+		if dst.umax() > math.MaxUint32 {
 			return 0, 0, 0
 		}
 		c = uint64(int64(int32(c)))
@@ -180,7 +185,7 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 		s.set(in.Dst, r.part(op, is32, src))
 		return
 	}
-	if in.Source() == asm.RegSource && src.Off.Umax() <= wholeBelow(op) {
+	if in.Source() == asm.RegSource && src.umax() <= wholeBelow(op) {
 		src = r.link(s, in.Src, src)
 	} else {
 		src = src.unlinked()
@@ -190,9 +195,10 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 	if src.wide != nil {
 		held = r.a.opt.Rules.alu(op, is32, unknown, *src.wide)
 	}
-	if off != src.Off || held != src.held() {
+	if off != src.Off || held != src.held() || src.ranges != nil {
 		old := src
 		src = src.with(off).covering(held)
+		r.inRanges(src, op, is32, &old.Alt, &old.Alt)
 		if r.a.opt.Rules == Executions && src.flags&loose == 0 && !scalar.Moves(op, old.Off) {
 			_, counted := old.Off.Count(few)
 			if !counted || slack(op, is32, &zeroNumber.Alt, &old.Alt, &src.Alt) {

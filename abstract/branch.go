@@ -115,7 +115,7 @@ func (c *compare) guesses() (onTaken, onFall bool) {
 }
 
 // vague reports whether the verifier may know more about the alternative.
-func vague(a *Alt) bool { return a.flags&loose != 0 }
+func vague(a *Alt) bool { return a.flags&loose != 0 && a.ranges == nil }
 
 // full reports whether the value is any number of the width of the comparison, so that no bounds
 // of the other side decide it.
@@ -221,6 +221,8 @@ func (a *Alt) forgotten() Alt {
 func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 	x, y, wideX, wideY := c.refined(s, cond, on)
 	left := c.left(cond, c.a, c.b, x).covering(wideX)
+	k := c.ranges(cond)
+	c.setRanges(left, k.rangesX)
 	switch {
 	case c.r.a.opt.Rules != Executions:
 	case c.outcome(cond):
@@ -232,7 +234,9 @@ func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 	}
 	c.update(s, c.dst, c.a, left, on)
 	if c.src != noReg {
-		c.update(s, c.src, c.b, c.left(cond.Flip(), c.b, c.a, y).covering(wideY), on)
+		right := c.left(cond.Flip(), c.b, c.a, y).covering(wideY)
+		c.setRanges(right, k.rangesY)
+		c.update(s, c.src, c.b, right, on)
 	}
 	if c.r.a.opt.Rules == Verifier {
 		c.sync(s, c.src)
@@ -256,7 +260,7 @@ func (c *compare) sync(s *State, reg bytecode.Reg) {
 // slots that are linked to it.
 func (c *compare) update(s *State, reg bytecode.Reg, old, v *Value, on side) {
 	off := v.Off
-	if off == old.Off && v.held() == old.held() && v.flags == old.flags && v.src == old.src &&
+	if off == old.Off && v.sameRanges(&old.Alt) && v.held() == old.held() && v.flags == old.flags && v.src == old.src &&
 		(v.add == 0 || v.delta != 0) { // else others get a sum with 0, too
 		return
 	}
@@ -285,7 +289,7 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 		var shift *Value
 		switch {
 		case v.add == 0 && known.add == 0 || v.delta == known.delta:
-			w.Off, w.wide = known.Off, known.wide
+			w.Off, w.wide, w.ranges = known.Off, known.wide, known.ranges
 			if r.a.opt.Rules == Verifier {
 				w.add = known.add // the verifier copies the whole register
 			}
@@ -297,7 +301,7 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 			sum := func(s scalar.S) scalar.S {
 				return r.a.opt.Rules.alu(scalar.Add, v.add == 32 || known.add == 32, s, scalar.Const(d))
 			}
-			w.Off, w.wide = sum(known.Off), nil
+			w.Off, w.wide, w.ranges = sum(known.Off), nil, nil
 			shift = constant(d)
 			if known.wide != nil {
 				w.cover(sum(*known.wide))
@@ -317,6 +321,9 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 		}
 		w.org, w.src = known.org, known.src
 		w.flags |= known.flags & (loose | stands)
+		if shift != nil {
+			r.linkRanges(&w, known)
+		}
 		if known.src.holed() && (v.delta != known.delta || v.add != known.add) {
 			w.src, w.flags = known.src.bare(), w.flags|loose
 		}

@@ -221,8 +221,8 @@ func (w *walker) findIdle() {
 		if idle != 0 && s.ids != 0 {
 			for num, sl := range f.all {
 				if bit := slotSet(1) << (num - 1); sl.val != nil && sl.val.id != 0 && idle&bit != 0 {
-					w.r.a.f.usedQuirks.DeadLinks = true
-					if w.r.a.opt.Quirks.DeadLinks {
+					w.r.a.f.usedQuirks.IdleLinks = true
+					if w.r.a.opt.Quirks.IdleLinks {
 						idle &^= bit
 					}
 				}
@@ -341,7 +341,7 @@ func equalValues(v, w *Value) bool {
 
 func equalAlts(a, b *Alt) bool {
 	const told = loose | datum | sum | stale | stands | beyond
-	return a.Kind == b.Kind && a.Obj == b.Obj && a.Off == b.Off && a.flags&^told == b.flags&^told
+	return a.Kind == b.Kind && a.Obj == b.Obj && a.Off == b.Off && a.sameRanges(b) && a.flags&^told == b.flags&^told
 }
 
 // equalFrames reports whether two frames have the same contents.

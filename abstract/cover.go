@@ -205,7 +205,7 @@ func differ(v, w *Value) bool {
 		return false
 	}
 	if v.rest == nil && w.rest == nil {
-		return v.Kind == Number && (v.Off != w.Off || v.flags&^w.flags&stands != 0 || v.id != 0 && w.id == 0)
+		return v.Kind == Number && (v.Off != w.Off || !v.sameRanges(&w.Alt) || v.flags&^w.flags&stands != 0 || v.id != 0 && w.id == 0)
 	}
 	number := func(a *Alt) bool { return a.Kind == Number }
 	return v.has(number) || w.has(number)
@@ -283,7 +283,11 @@ func (c *compare) marked() bool {
 
 // decide returns the outcome of the jump in a state, and whether that is a guess.
 func (c *compare) decide(s *State) (out scalar.Outcome, guess bool) {
-	out, guess = c.r.a.opt.decide(c.cond, c.is32, c.a.Off, c.b.Off, c.same)
+	if a, b, ok := c.operands(); ok {
+		out = scalar.DecideRanges(c.cond, c.is32, a, b, !c.r.a.opt.Quirks.NoTrying)
+	} else {
+		out, guess = c.r.a.opt.decide(c.cond, c.is32, c.a.Off, c.b.Off, c.same)
+	}
 	if out != scalar.Both && s.cover && c.marked() {
 		out = c.covers(c.cond, c.a.held(), c.b.held())
 	}
@@ -295,6 +299,9 @@ func (c *compare) covers(cond scalar.Cond, a, b scalar.S) scalar.Outcome {
 	out, _ := c.r.a.opt.decide(cond, c.is32, a, b, c.same)
 	if out == scalar.Both || c.same || !c.stands() {
 		return out
+	}
+	if c.r.a.opt.Rules == Verifier && c.r.a.opt.Quirks.Ranges {
+		return scalar.KernelCompare(cond, c.is32, a, b)
 	}
 	return scalar.CoverDecide(cond, c.is32, a, b)
 }
@@ -318,13 +325,17 @@ func (c *compare) other(s *State, cond scalar.Cond, on side) *State {
 
 // refined returns both numbers where cond holds: the state's own, and the covering ranges.
 func (c *compare) refined(s *State, cond scalar.Cond, on side) (x, y, wideX, wideY scalar.S) {
-	opt := &c.r.a.opt
-	if opt.Rules == Verifier && opt.Quirks.NoTrying {
-		_, _, other := opt.byRanges(cond, c.is32, c.a.Off, c.b.Off)
-		s.cover = s.cover || other && c.readAfter(on)
+	opt, any := &c.r.a.opt, false
+	if opt.Rules == Verifier && opt.Quirks.Ranges {
+		sure := opt.byRanges(cond, c.is32, &c.a.Alt, &c.b.Alt).sure
+		s.cover = s.cover || !sure && c.readAfter(on)
+		if c.stands() { // nothing is known that covers what a kernel with ranges makes of other numbers
+			how, _ := opt.Quirks.sync()
+			_, _, any = scalar.RangesRefine(how, cond, c.is32, c.a.Off, c.b.Off)
+		}
 	}
 	if !c.stands() || c.a.wide == nil && c.src == noReg && scalar.CoversItself(cond, c.a.Off, c.b.Off) {
-		x, y = opt.refine(cond, c.is32, c.a.Off, c.b.Off)
+		x, y = opt.refined(cond, c.is32, &c.a.Alt, &c.b.Alt)
 		return x, y, x, y
 	}
 	wideX, wideY = opt.coverRefine(cond, c.is32, c.a.held(), c.b.held())
@@ -333,10 +344,13 @@ func (c *compare) refined(s *State, cond scalar.Cond, on side) (x, y, wideX, wid
 		// may have more members than before.
 		wideX, _ = joinNumbers(wideX, c.a.held())
 	}
+	if any {
+		wideX, wideY = unknown, unknown
+	}
 	if s.cover && c.marked() {
 		return wideX, wideY, wideX, wideY
 	}
-	x, y = opt.refine(cond, c.is32, c.a.Off, c.b.Off)
+	x, y = opt.refined(cond, c.is32, &c.a.Alt, &c.b.Alt)
 	return x, y, wideX, wideY
 }
 
@@ -368,5 +382,9 @@ func (c *compare) narrowed(cond scalar.Cond, a *Alt) scalar.S {
 // coverRefine is refine for all states for which one with these numbers stands.
 func (o *Options) coverRefine(c scalar.Cond, is32 bool, a, b scalar.S) (x, y scalar.S) {
 	x, y = scalar.CoverRefine(c, is32, a, b)
+	if o.Quirks.Ranges && !scalar.Plain(c, a, b) {
+		k := o.byRanges(c, is32, &Alt{Off: a}, &Alt{Off: b})
+		x, y = scalar.Join(x, k.x), scalar.Join(y, k.y)
+	}
 	return o.kept(c, is32, [2]scalar.S{a, b}, [2]scalar.S{sane(x), sane(y)})
 }

@@ -95,8 +95,8 @@ func (r *run) returned(h callee, s *State) *Value {
 	case h.buffer != 0:
 		const maxErrno = 4095
 		hi := int64(math.MaxInt32)
-		if n := s.get(bytecode.Reg(h.buffer)); n.is(Number) && n.Off.Umax() < math.MaxInt32 {
-			hi = int64(n.Off.Umax())
+		if n := s.get(bytecode.Reg(h.buffer)); n.is(Number) && n.umax() < math.MaxInt32 {
+			hi = int64(n.umax())
 		}
 		return number(scalar.SRange(-maxErrno, hi))
 	case h.helper == helperCPU && r.a.p.CPUs > 0:
@@ -261,7 +261,7 @@ func (r *run) checkSize(pc bytecode.PC, reg bytecode.Reg, s *State) {
 	case !n.is(Number) || n.flags&maybePtr != 0:
 	case n.Off.Smin() < 0:
 		r.fault(&n.Alt, Fault{PC: pc, Kind: NegativeSize, Reg: reg})
-	case n.Off.Umax() >= most && n.Off.Umin() > 0: // zero is reported before, if it is not allowed
+	case n.umax() >= most && n.Off.Umin() > 0: // zero is reported before, if it is not allowed
 		r.fault(&n.Alt, Fault{PC: pc, Kind: UnboundedSize, Reg: reg})
 	}
 }
@@ -366,8 +366,8 @@ func (r *run) argBytes(h callee, i int, s *State) (size int64, known bool) {
 	arg := h.Args[i-1]
 	switch arg.Size {
 	case calls.Next:
-		if n := s.get(bytecode.Reg(i + 1)); n.is(Number) && n.Off.Umax() < stackSize {
-			return int64(n.Off.Umax()), true
+		if n := s.get(bytecode.Reg(i + 1)); n.is(Number) && n.umax() < stackSize {
+			return int64(n.umax()), true
 		}
 	case calls.MapKey, calls.MapValue:
 		if m := s.get(bytecode.R1); m.is(MapPtr) && m.Obj >= 0 {

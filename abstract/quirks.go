@@ -13,6 +13,8 @@ import (
 type Quirks struct {
 	// NoDivision: quotients and remainders are unknown (before Linux 7.0).
 	NoDivision bool
+	// NoNegation: the negative of a number is unknown (before Linux 6.17).
+	NoNegation bool
 	// LostCode: a code address from a table is not known any more once it has been
 	// stored on the stack (Linux 6.19).
 	LostCode bool
@@ -36,18 +38,23 @@ type Quirks struct {
 	OnlyConstants bool
 	// NoLinkedAdd: a number plus a constant is not linked to it (before Linux 6.11).
 	NoLinkedAdd bool
-	// NoLinkedSub: the same for one less a constant, and of 32 bits (before Linux 6.18).
+	// NoLinkedSub: the same for one less a constant, and of 32 bits (before Linux 7.0).
 	NoLinkedSub bool
-	// PerhapsLinkedSub: whether that is so depends on the stable release (before Linux
-	// 7.0).
+	// PerhapsLinkedSub: whether that is so depends on the stable release (Linux 6.18).
 	PerhapsLinkedSub bool
 	// NoSame: a register compared with itself is treated as two equal ones; it is not known which
 	// stable releases have the newer rule (before Linux 6.19).
 	NoSame bool
-	// NoTrying: branches are decided by bits and ranges, not by trying both sides, and
-	// what they tell of a number is kept in ranges that do not wrap (before Linux 7.2;
-	// which one began with it is not known).
+	// NoTrying: branches are decided by bits and ranges, not by trying both sides (before Linux
+	// 7.1).
 	NoTrying bool
+	// Ranges: a number has one range with a sign and one without, in place of an arc that may wrap
+	// (before Linux 7.2).
+	Ranges bool
+	// RangesThrice, RangesMember and RangesTwice are ways in which the parts of a number
+	// with ranges refine each other: scalar.SyncThrice (6.18.15), SyncMember
+	// (6.19.14 and 7.0.13) and SyncTwice (Linux 7.1). With none of them, the way is not known.
+	RangesThrice, RangesMember, RangesTwice bool
 	// NoMixedZeros: a load of stack bytes that were stored as zeros and of others that
 	// are part of a spilled 0 is a number of which nothing is known (before Linux 7.3).
 	NoMixedZeros bool
@@ -59,8 +66,10 @@ type Quirks struct {
 	// numbers for known than they are (before Linux 7.2, or less in stable releases).
 	StaleLinks bool
 	// DeadLinks: registers that nothing reads any more may count among the linked numbers, of
-	// which the verifier follows only a few (before Linux 7.2, or earlier).
+	// which the verifier follows only a few (before Linux 6.19).
 	DeadLinks bool
+	// IdleLinks: so may slots of the stack (before Linux 7.2, or earlier).
+	IdleLinks bool
 	// MayNotExit: the exit of a function at a legacy packet load is not followed, or may not be
 	// (before Linux 7.2; not in 6.12.117 and 6.19.14).
 	MayNotExit bool
@@ -110,17 +119,19 @@ func QuirksOf(k kernel.Features) Quirks {
 		NoTrust:     !k.Has(kernel.NotNull),
 		FewFrames:   !k.Has(kernel.DeepCalls),
 		NoDivision:  !k.Has(kernel.DivisionRange),
+		NoNegation:  !k.Has(kernel.Negation),
 
 		EqualByBits:   !k.Has(kernel.EqualByRange),
 		OnlyConstants: !k.Has(kernel.RangeCompare),
 		NoLinkedAdd:   !k.Has(kernel.LinkedAdd),
-		NoLinkedSub:   !k.Has(kernel.MayLinkSub),
+		NoLinkedSub:   !k.Has(kernel.MayLinkSub) && !k.Has(kernel.LinkedSub),
 		NoSame:        !k.Has(kernel.SameRegister),
 
 		PerhapsLinkedSub: k.Has(kernel.MayLinkSub) && !k.Has(kernel.LinkedSub),
 
 		StaleLinks:   k.Has(kernel.LinkedAdd) && !k.Has(kernel.CleanLinks),
 		DeadLinks:    k.Has(kernel.LinkedAdd) && !k.Has(kernel.LiveLinks),
+		IdleLinks:    k.Has(kernel.LinkedAdd) && !k.Has(kernel.LiveSlots),
 		MayNotExit:   !k.Has(kernel.LoadExits),
 		BareResults:  k.Has(kernel.BareResults),
 		HalfPointer:  !k.Has(kernel.HalfPointers),
@@ -133,6 +144,10 @@ func QuirksOf(k kernel.Features) Quirks {
 		StrictLinks:  k.Has(kernel.LiveRegisters) && !k.Has(kernel.LooseLinks),
 		PerhapsBare:  !k.Has(kernel.BareResults) && !k.Has(kernel.TrustedResults),
 		NoTrying:     !k.Has(kernel.TryBranches),
+		Ranges:       !k.Has(kernel.Arcs),
+		RangesThrice: k.Has(kernel.RangesThrice) && !k.Has(kernel.MayFindMember),
+		RangesMember: k.Has(kernel.RangesMember),
+		RangesTwice:  k.Has(kernel.RangesTwice),
 		NoMixedZeros: !k.Has(kernel.MixedZeros),
 		KeptZeros:    !k.Has(kernel.ScrubbedZeros),
 		LostCode:     k.Has(kernel.Gotox) && !k.Has(kernel.SpilledCode),
@@ -143,14 +158,11 @@ func QuirksOf(k kernel.Features) Quirks {
 // decide returns what the kernel knows of a conditional jump of which 7.3 knows newest, and
 // whether that is a guess: then it may decide a jump that is not decided here.
 //
-// Source: kernel/bpf/verifier.c is_branch_taken, Linux 6.1, 6.12, 7.2 and 7.3.
+// Source: kernel/bpf/verifier.c is_branch_taken, Linux 6.1, 6.12, 6.18.15, 6.19.11, 7.1.13 and 7.3.
 func (q Quirks) decide(
 	newest scalar.Outcome, c scalar.Cond, is32 bool, a, b scalar.S, same bool,
 ) (out scalar.Outcome, guess bool) {
-	switch {
-	case newest == scalar.Both, !q.NoTrying:
-		return newest, false
-	case same && !q.NoSame:
+	if !q.Ranges || same && !q.NoSame {
 		return newest, false
 	}
 	equality := c == scalar.JEQ || c == scalar.JNE
@@ -159,22 +171,8 @@ func (q Quirks) decide(
 	case q.EqualByBits && equality && (!x || !y), q.OnlyConstants && !y:
 		return scalar.Both, same
 	}
-	out = scalar.KernelCompare(c, is32, a, b)
-	return out, out == scalar.Both && (same || !q.NoLinkedSub && !q.PerhapsLinkedSub)
-}
-
-// byRanges returns the bounds of two numbers where c holds in kernels that have ranges in place of
-// arcs, and whether they are weaker than those of newer kernels. Kernels with quirk NoTrying have
-// either.
-func (o *Options) byRanges(c scalar.Cond, is32 bool, a, b scalar.S) (x, y scalar.S, less bool) {
-	if (o.usedQuirks == nil || o.usedQuirks.NoTrying) && !o.Quirks.NoTrying || scalar.Plain(c, a, b) {
-		return a, b, false
-	}
-	x, y, less = scalar.RangesRefine(c, is32, a, b)
-	if less && o.usedQuirks != nil {
-		o.usedQuirks.NoTrying = true
-	}
-	return x, y, less
+	out = scalar.DecideRanges(c, is32, scalar.RangesOf(a), scalar.RangesOf(b), !q.NoTrying)
+	return out, out == scalar.Both && same
 }
 
 // links reports whether a number that a constant was added to stays linked.
@@ -185,11 +183,16 @@ func (q Quirks) links(delta int64, is32 bool) bool {
 // quotient returns the result of a computation, as far as the kernel knows it.
 func (r *run) quotient(op scalar.Op, s scalar.S) scalar.S {
 	if flat := s.Flat(); flat != s {
-		if r.a.f.usedQuirks.NoTrying = true; r.a.opt.Quirks.NoTrying {
+		if r.a.f.usedQuirks.Ranges = true; r.a.opt.Quirks.Ranges {
 			s = flat
 		}
 	}
 	switch op {
+	case scalar.Neg:
+		r.a.f.usedQuirks.NoNegation = true
+		if r.a.opt.Quirks.NoNegation {
+			return unknown
+		}
 	case scalar.Div, scalar.SDiv, scalar.Mod, scalar.SMod:
 		r.a.f.usedQuirks.NoDivision = true
 		if r.a.opt.Quirks.NoDivision {

@@ -14,8 +14,8 @@ import (
 // TestQuirksOf checks that some kernel has each quirk.
 func TestQuirksOf(t *testing.T) {
 	var all abstract.Quirks
-	for _, v := range []kernel.Version{6001, 6018, 6019, 7001, 7002} {
-		all = all.Or(abstract.QuirksOf(kernel.Of(v)))
+	for _, v := range []kernel.Version{6001, 6012, 6018, 6019, 7001, 7002} {
+		all = all.Or(abstract.QuirksOf(kernel.Of(v))).Or(abstract.QuirksOf(kernel.OfRelease(v, 1)))
 	}
 	v := reflect.ValueOf(all)
 	for i := range v.NumField() {

@@ -63,16 +63,18 @@ func (o *Options) decide(c scalar.Cond, is32 bool, a, b scalar.S, same bool) (ou
 
 // refine returns what is known of a and b on the edge on which c holds.
 func (o *Options) refine(c scalar.Cond, is32 bool, a, b scalar.S) (x, y scalar.S) {
+	return o.refined(c, is32, &Alt{Off: a}, &Alt{Off: b})
+}
+
+// refined is refine for numbers that may have ranges.
+func (o *Options) refined(c scalar.Cond, is32 bool, a, b *Alt) (x, y scalar.S) {
 	if o.Rules == Verifier {
-		x, y = scalar.KernelRefine(c, is32, a, b)
-		if u, v, other := o.byRanges(c, is32, a, b); other && o.Quirks.NoTrying {
-			x, y = scalar.Join(x, u), scalar.Join(y, v)
-		}
-		return o.kept(c, is32, [2]scalar.S{a, b}, [2]scalar.S{sane(x), sane(y)})
+		k := o.byRanges(c, is32, a, b)
+		return o.kept(c, is32, [2]scalar.S{a.Off, b.Off}, [2]scalar.S{o.sane(k.x), o.sane(k.y)})
 	}
-	x, y, ok := scalar.Refine(c, is32, a, b)
+	x, y, ok := scalar.Refine(c, is32, a.Off, b.Off)
 	if !ok {
-		return a, b // the caller asked decide before
+		return a.Off, b.Off // the caller asked decide before
 	}
 	return x, y
 }
@@ -98,4 +100,12 @@ func joinNumbers(a, b scalar.S) (s scalar.S, exact bool) {
 		}
 	}
 	return s, true
+}
+
+// sane is the function sane for kernels without ranges, of which byRanges does it.
+func (o *Options) sane(s scalar.S) scalar.S {
+	if o.Quirks.Ranges && !s.Empty() {
+		return s
+	}
+	return sane(s)
 }

@@ -63,7 +63,7 @@ func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 	if v.wide != nil {
 		held = r.a.opt.Rules.narrow(*v.wide, acc.size, acc.signed)
 	}
-	if off == v.Off && held == v.held() {
+	if off == v.Off && held == v.held() && v.ranges == nil {
 		return v
 	}
 	if acc.signed && v.id != 0 && r.a.opt.Rules == Verifier {
@@ -120,10 +120,10 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 		r.loadWord(acc, s, sl.val)
 		return r.linkSlot(s, frame, num)
 	case sl.val != nil && first == 0 && acc.size < 8 && acc.size <= n && sl.val.is(Number):
-		if acc.size == n && sl.val.Off.Umax() < 1<<(8*n) && (n == 4 || r.a.opt.Rules == Executions) {
+		if acc.size == n && sl.val.umax() < 1<<(8*n) && (n == 4 || r.a.opt.Rules == Executions) {
 			return r.linkSlot(s, frame, num)
 		}
-		if sl.val.Off.Umax() < 1<<(8*acc.size) {
+		if sl.val.umax() < 1<<(8*acc.size) {
 			return sl.val
 		}
 		return sl.val.unlinked()
@@ -361,7 +361,7 @@ func (f *frame) spill(num int16, size int, val *Value, rules Rules) {
 	} else {
 		f.scrub(sl)
 	}
-	if size < 8 && val.Off.Umax() >= 1<<(8*size) {
+	if size < 8 && val.umax() >= 1<<(8*size) {
 		val = val.unlinked()
 		if c, ok := val.constant(); ok && rules == Executions {
 			val = constant(c & (1<<(8*size) - 1))

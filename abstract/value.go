@@ -72,6 +72,8 @@ type Alt struct {
 	org   origin
 	src   *readings // what the variable part of Off depends on, by rules Executions
 	wide  *scalar.S // by rules Verifier, what states that this one stands for hold instead of Off: see cover.go
+	// ranges is what a verifier with ranges has in place of Off, if Off cannot hold it: see ranges.go.
+	ranges *scalar.Ranges
 }
 
 // origin says which instruction bounded the variable part of an Alt.
@@ -312,7 +314,7 @@ func mergeAlts(a, b Alt) Alt {
 	off, exact := joinNumbers(a.Off, b.Off)
 	a.str = joinStrides(&a, &b, off)
 	a.wide = joinWide(&a, &b)
-	a.Off = off
+	a.Off, a.ranges = off, nil
 	a.flags = joinFlags(a.flags, b.flags)
 	if !exact || a.src.holed() || b.src.holed() {
 		a.flags |= loose
@@ -332,7 +334,7 @@ func (a *Alt) leq(b *Alt) bool {
 		aside |= foreign
 	}
 	return a.Kind == b.Kind && a.Obj == b.Obj && a.flags&^b.flags&^aside == 0 &&
-		(a.Off == b.Off || a.Off.Leq(b.Off)) && a.leqWide(b) && a.leqStride(b) && a.leqHoles(b) &&
+		(a.Off == b.Off || a.Off.Leq(b.Off)) && a.leqRanges(b) && a.leqWide(b) && a.leqStride(b) && a.leqHoles(b) &&
 		(a.flags&maybePtr == 0 || b.flags&(object|atStart)&^a.flags == 0)
 }
 

@@ -79,12 +79,12 @@ func widenAlt(v *Value, a Alt, stops []uint64, all bool) Alt {
 			old = b
 		}
 	})
-	if old == nil || a.Off.Leq(old.Off) && a.leqWide(old) {
+	if old == nil || a.Off.Leq(old.Off) && a.leqRanges(old) && a.leqWide(old) {
 		return a
 	}
 	a.flags |= loose
 	a.str = joinStrides(old, &a, a.Off)
-	a.Off, a.wide = a.held(), nil
+	a.Off, a.wide, a.ranges = a.held(), nil, nil
 	if all {
 		a.Off = unknown
 		return a

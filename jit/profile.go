@@ -9,6 +9,10 @@ type Profile struct {
 	Name    string `json:"name"`    // "linux-7.3", with "+option" for each departure
 	Version string `json:"version"` // "7.3"; decides what the kernel has, see package kernel
 
+	// Release is the stable release of the version, 15 for 6.18.15, 0 when it is not known. It matters
+	// where the releases of a version differ.
+	Release int `json:"release,omitempty"`
+
 	// StandsFor is the requested kernel, "linux-7.5", when there is no
 	// profile of it and this one, of the nearest older version, is used instead.
 	StandsFor string `json:"stands_for,omitempty"`
@@ -55,5 +59,5 @@ type Profile struct {
 // which does not occur in profiles of LookupProfile and ParseProfile.
 func (p *Profile) Kernel() kernel.Features {
 	v, _ := kernel.Parse(p.Version)
-	return kernel.Of(v)
+	return kernel.OfRelease(v, p.Release)
 }

@@ -236,6 +236,7 @@ func asDebian(p *Profile) {
 	if p.Version != kernel.Version(6018).String() {
 		return
 	}
+	p.Release = 15
 	p.IBT, p.SLS, p.ReturnThunk = true, true, ""
 	p.OffMaxEntries, p.OffPtrs, p.OffValue = 0x44, 0x130, 0x130
 }

@@ -34,7 +34,7 @@ func KernelDecide(c Cond, is32 bool, a, b S, same bool) Outcome {
 // KernelCompare is KernelDecide by bits and ranges alone, as kernels before Linux 7.2
 // decide (is_scalar_branch_taken, Linux 6.12).
 func KernelCompare(c Cond, is32 bool, a, b S) Outcome {
-	return compare(c, viewOf(a, is32), viewOf(b, is32), a, b)
+	return compare(c, viewOf(a, is32), viewOf(b, is32), viewOf(a, true), viewOf(b, true))
 }
 
 // decideSame is KernelDecide for a register compared with itself.
@@ -86,8 +86,9 @@ func ConstAt(s S, is32 bool) bool {
 	return s.Var.IsConst()
 }
 
-// compare decides by bits and ranges alone.
-func compare(c Cond, x, y view, a, b S) Outcome {
+// compare decides by bits and ranges alone, given the sets at the width of the comparison and at 32
+// bits.
+func compare(c Cond, x, y, a, b view) Outcome {
 	switch c {
 	case JEQ:
 		return compareEqual(x, y, a, b)
@@ -126,15 +127,15 @@ func byOrder(always, never bool) Outcome {
 }
 
 // compareEqual: the low halves are looked at for both widths, as ranges.
-func compareEqual(x, y view, a, b S) Outcome {
+func compareEqual(x, y, a, b view) Outcome {
 	switch {
 	case x.bits.IsConst() && y.bits.IsConst():
 		return byOrder(x.bits == y.bits, x.bits != y.bits)
 	case !x.bits.Overlaps(y.bits),
 		x.umin > y.umax || x.umax < y.umin,
 		x.smin > y.smax || x.smax < y.smin,
-		a.U32min() > b.U32max() || a.U32max() < b.U32min(),
-		a.S32min() > b.S32max() || a.S32max() < b.S32min():
+		a.umin > b.umax || a.umax < b.umin,
+		a.smin > b.smax || a.smax < b.smin:
 		return Never
 	}
 	return Both

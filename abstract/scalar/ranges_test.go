@@ -13,11 +13,11 @@ import (
 func TestRangesLog(t *testing.T) {
 	for _, tt := range []struct{ most, less, umax uint64 }{{12, 34, 33}, {40, 34, 33}, {12, 13, 12}, {12, 12, 11}} {
 		a := SRange(math.MinInt64, int64(tt.most))
-		got, _, _ := RangesRefine(JLT, false, a, Const(tt.less))
+		got, _, _ := RangesRefine(SyncOld, JLT, false, a, Const(tt.less))
 		if got.Umin() != 0 || got.Umax() != tt.umax || got.Smax() != int64(tt.umax) || got.U32max() != uint32(tt.umax) {
 			t.Errorf("s<= %d, then < %d: %v, want 0 to %d", tt.most, tt.less, got, tt.umax)
 		}
-		over, _, _ := RangesRefine(JGE, false, a, Const(tt.less))
+		over, _, _ := RangesRefine(SyncOld, JGE, false, a, Const(tt.less))
 		if want := tt.most < tt.less; (over.Umin() == 1<<63) != want || (over.Smax() == -1) != want {
 			t.Errorf("s<= %d, then >= %d: %v", tt.most, tt.less, over)
 		}
@@ -35,7 +35,7 @@ func TestRangesRefine(t *testing.T) {
 			b = Const(uint64(rnd.Int64N(80)) - 20)
 		}
 		c, is32 := Cond(rnd.IntN(int(JNSET)+1)), rnd.IntN(4) == 0
-		x, y, less := RangesRefine(c, is32, a, b)
+		x, y, less := RangesRefine(SyncOld, c, is32, a, b)
 		if Plain(c, a, b) && KernelDecide(c, is32, a, b, false) == Both && less {
 			u, v := KernelRefine(c, is32, a, b)
 			t.Fatalf("%v %v %v (32 bits: %v): %v, %v; by arcs %v, %v", a, c, b, is32, x, y, u, v)

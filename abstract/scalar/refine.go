@@ -53,7 +53,7 @@ func Refine(c Cond, is32 bool, a, b S) (a2, b2 S, ok bool) {
 		return Bottom(), Bottom(), false
 	}
 	x, y := a, b
-	switch compare(c, v, w, a, b) {
+	switch compare(c, v, w, viewOf(a, true), viewOf(b, true)) {
 	case Never:
 		return Bottom(), Bottom(), false
 	case Both:

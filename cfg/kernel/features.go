@@ -63,6 +63,7 @@ const (
 	StaticCallx     // indirect calls of static functions
 	Unwinding       // exceptions may continue at landing pads
 	DivisionRange   // ranges of quotients and remainders are computed
+	Negation        // the range of a negative number is computed
 	SpilledCode     // a code address survives being stored on the stack
 	TableLoadOffset // the offset in a load from a table counts
 	ArrayLookups    // a lookup in an array by a constant key is not null
@@ -80,6 +81,7 @@ const (
 	LoadExits       // a legacy packet load may leave its function
 	CleanLinks      // links of an overwritten register are forgotten
 	LiveLinks       // linked registers that nothing reads any more are ignored
+	LiveSlots       // so are linked slots of the stack, in the states that are remembered
 	SameRegister    // a register compared with itself is decided
 	HalfPointers    // 32 bits of a pointer may be zero
 	FreshResult     // the old value of a register is ignored when a hook's result is loaded into it
@@ -94,6 +96,11 @@ const (
 	ContextStores   // constants are stored into the context without a register
 	BugWords        // the log reports what the kernel considers a bug of its own
 	TryBranches     // a branch is decided by trying both sides for a contradiction
+	Arcs            // a number has one range, which may wrap, in place of one with a sign and one without
+	RangesThrice    // the parts of a number refine each other in three rounds
+	MayFindMember   // stable releases may find the only member of the known bits in the range
+	RangesMember    // they do
+	RangesTwice     // two rounds, 64 bits first
 
 	featureCount
 )
@@ -156,6 +163,7 @@ func Table() [featureCount]Row {
 		StaticCallx:     row(Next, 0, Read, "indirect calls of static functions"),
 		Unwinding:       row(Next, 0, Proposed, "exceptions continue at landing pads; refusals are not known"),
 		DivisionRange:   row(7000, 0, Read, "ranges of quotients and remainders"),
+		Negation:        row(6017, 0, Read, "ranges of negative numbers; not in 6.12.117, but in 6.18.15"),
 		SpilledCode:     row(7003, 0, Read, "code addresses survive on the stack"),
 		TableLoadOffset: row(7001, 0, Read, "the offset in a load from a table counts"),
 		HalfPointers:    row(7002, 0, Read, "32 bits of a pointer may be zero; in 6.12's stable releases, not in 6.19"),
@@ -174,10 +182,11 @@ func Table() [featureCount]Row {
 		RangeCompare:    row(6008, 0, Read, "comparisons without a constant, and !=, refine ranges"),
 		LinkedAdd:       row(6011, 0, Read, "a number plus a constant stays linked"),
 		LinkedSub:       row(7000, 0, Recorded, "so does a number minus a constant, and one of 32 bits"),
-		MayLinkSub:      row(6018, 0, Recorded, "stable releases differ: not in 6.18.15, but in 6.18.44"),
+		MayLinkSub:      row(6018, 6019, Recorded, "stable releases differ: not in 6.18.15, 6.19.14, but in 6.18.44"),
 		LoadExits:       row(7002, 0, Recorded, "the failure of LD_ABS in a function is followed; not in 6.12.117, 6.19.14"),
 		CleanLinks:      row(7002, 0, Recorded, "an ended link leaves nothing; in 6.12's stable releases, not in 6.19.14"),
-		LiveLinks:       row(7002, 0, Recorded, "numbers that nothing reads do not count as linked; compared with 7.2.7"),
+		LiveLinks:       row(6019, 0, Recorded, "registers that nothing reads do not count as linked; in 6.19.14, not 6.18.15"),
+		LiveSlots:       row(7002, 0, Recorded, "slots that nothing reads do not count as linked; compared with 7.2.7"),
 		SameRegister:    row(6019, 0, Read, "a register compared with itself is decided"),
 		LeakWords:       row(6013, 0, Read, "one wording for references that are held where a program may end"),
 		OwnFrame:        row(7003, 0, Read, "a number plus a pointer to the stack is one into the same frame"),
@@ -186,7 +195,12 @@ func Table() [featureCount]Row {
 		LooseLinks:      row(7000, 0, Recorded, "a state without a link covers one with it; also in 6.12.117"),
 		ContextStores:   row(6004, 0, Read, "constants are stored into the context by one instruction"),
 		BugWords:        row(6016, 0, Read, "faults of the verifier itself appear in its log"),
-		TryBranches:     row(7002, 0, Read, "branches are decided by trying both sides"),
+		TryBranches:     row(7001, 0, Recorded, "branches are decided by trying both sides"),
+		Arcs:            row(7002, 0, Recorded, "a number has one range, which may wrap"),
+		RangesThrice:    row(6018, 6019, Recorded, "three rounds refine the parts of a number"),
+		MayFindMember:   row(6018, 6019, Recorded, "later stable releases may find a single member: not 6.18.15"),
+		RangesMember:    row(6019, 7001, Recorded, "a single member in the range is found: 6.19.14, 7.0.13"),
+		RangesTwice:     row(7001, 7002, Recorded, "two rounds refine the parts of a number"),
 	}
 	for i := range t {
 		t[i].Feature = Feature(i)

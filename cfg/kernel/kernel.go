@@ -65,6 +65,34 @@ func Of(v Version) Features {
 	return f
 }
 
+// early lists, for the first releases of a stable series, features of the series that only later ones
+// have, and one that later ones have lost or may have lost.
+var early = []struct {
+	of          Version
+	until       int // the last release that is known to be one
+	lacks, have []Feature
+}{
+	{6018, 15, []Feature{MayLinkSub, MayFindMember}, []Feature{XskLong}},
+}
+
+// OfRelease returns the features of a stable release of a version, such as 15 of 6.18, or of the
+// whole series if release is 0. Where stable releases differ, that tells which of them it is.
+func OfRelease(v Version, release int) Features {
+	f := Of(v)
+	for _, e := range early {
+		if e.of != v || release <= 0 || release > e.until {
+			continue
+		}
+		for _, x := range e.lacks {
+			f.has[x] = false
+		}
+		for _, x := range e.have {
+			f.has[x] = true
+		}
+	}
+	return f
+}
+
 // Has reports whether the version has a feature.
 func (f Features) Has(x Feature) bool {
 	if f.watch != nil {
