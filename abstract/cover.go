@@ -205,7 +205,8 @@ func differ(v, w *Value) bool {
 		return false
 	}
 	if v.rest == nil && w.rest == nil {
-		return v.Kind == Number && (v.Off != w.Off || !v.sameRanges(&w.Alt) || v.flags&^w.flags&stands != 0 || v.id != 0 && w.id == 0)
+		return v.Kind == Number && (v.Off != w.Off || !v.sameRanges(&w.Alt) || v.flags&^w.flags&stands != 0 ||
+			v.id != 0 && w.id == 0)
 	}
 	number := func(a *Alt) bool { return a.Kind == Number }
 	return v.has(number) || w.has(number)

@@ -348,8 +348,8 @@ func (d *idler) atomic(in bytecode.Insn, k *regFacts, sub int) frameUse {
 		k.set(in.Dst, k.load(src, lo, hi))
 		return src.reads(lo, hi)
 	}
-	d.untracked[sub] = d.untracked[sub] || src.maybeFrame() || in.Imm == atomicCmpXchg && k.regs[bytecode.R0].maybeFrame() ||
-		k.load(dst, lo, hi).maybeFrame()
+	d.untracked[sub] = d.untracked[sub] || src.maybeFrame() || k.load(dst, lo, hi).maybeFrame() ||
+		in.Imm == atomicCmpXchg && k.regs[bytecode.R0].maybeFrame()
 	if in.Imm&atomicFetch != 0 && in.Imm != atomicStoreRel {
 		k.set(in.Src, regFact{})
 		k.regs[bytecode.R0] = regFact{}

@@ -185,7 +185,7 @@ func Table() [featureCount]Row {
 		MayLinkSub:      row(6018, 6019, Recorded, "stable releases differ: not in 6.18.15, 6.19.14, but in 6.18.44"),
 		LoadExits:       row(7002, 0, Recorded, "the failure of LD_ABS in a function is followed; not in 6.12.117, 6.19.14"),
 		CleanLinks:      row(7002, 0, Recorded, "an ended link leaves nothing; in 6.12's stable releases, not in 6.19.14"),
-		LiveLinks:       row(6019, 0, Recorded, "registers that nothing reads do not count as linked; in 6.19.14, not 6.18.15"),
+		LiveLinks:       row(6019, 0, Recorded, "registers that nothing reads are not linked; in 6.19.14, not 6.18.15"),
 		LiveSlots:       row(7002, 0, Recorded, "slots that nothing reads do not count as linked; compared with 7.2.7"),
 		SameRegister:    row(6019, 0, Read, "a register compared with itself is decided"),
 		LeakWords:       row(6013, 0, Read, "one wording for references that are held where a program may end"),

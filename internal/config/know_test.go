@@ -11,9 +11,9 @@ import (
 func TestKnow(t *testing.T) {
 	const bytes = 8
 	in := func(x, off, size int64) bool { return off <= x && x < off+size }
-	for a := int64(0); a < bytes; a++ {
+	for a := range int64(bytes) {
 		for n := int64(1); a+n <= bytes; n++ {
-			for off := int64(0); off < bytes; off++ {
+			for off := range int64(bytes) {
 				for size := int64(1); off+size <= bytes; size++ {
 					left := know([]bytecode.DataSymbol{{Name: "v", Off: a, Size: n}}, off, size)
 					for x := range int64(bytes) {
