@@ -450,12 +450,17 @@ func (r *run) liveAt(pc bytecode.PC) uint16 {
 
 // noteGhosts records the registers that are about to be forgotten, because nothing reads them,
 // although they are linked.
-func (s *State) noteGhosts(live uint16) {
+func (a *analyzer) noteGhosts(s *State, live uint16) {
+	if a.opt.Rules != Verifier || s.ids == 0 && s.ghosts == 0 {
+		return
+	}
 	for reg := range bytecode.R10 {
 		switch v := s.regs[reg]; {
 		case v == nil:
 		case live>>reg&1 == 0 && v.id != 0 && v.is(Number):
-			s.ghosts |= 1 << reg
+			if a.f.usedQuirks.DeadLinks = true; a.opt.Quirks.DeadLinks {
+				s.ghosts |= 1 << reg
+			}
 		default:
 			s.ghosts &^= 1 << reg
 		}

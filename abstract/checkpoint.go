@@ -129,6 +129,7 @@ type checkpoint struct {
 func (w *walker) visited() bool {
 	cur, pl := &w.cur, w.places[w.cur.pc]
 	list := w.saved[cur.pc]
+	w.r.a.noteGhosts(cur.s, pl.live)
 	for r := range bytecode.R10 {
 		if pl.live>>r&1 == 0 && cur.s.regs[r] != nil {
 			w.r.a.f.usedQuirks.DeadCount = w.r.a.f.usedQuirks.DeadCount || len(list) > 0

@@ -290,9 +290,7 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 		s.forget(r.a.relevant[b])
 	}
 	s.standFor(r.a.cover.blocks[b])
-	if r.a.opt.Quirks.DeadLinks {
-		s.noteGhosts(r.a.live[b])
-	}
+	r.a.noteGhosts(s, r.a.live[b])
 	s.trim(r.a.live[b] | bit(bytecode.R10))
 	states, visits := r.a.width()
 	if visits == minUnroll {
