@@ -85,10 +85,10 @@ func byOne(how scalar.Sync, c scalar.Cond, is32 bool, a, b *Alt) known {
 	k.x, exactX = x.Set()
 	k.y, exactY = y.Set()
 	if !exactX {
-		k.rangesX = &x
+		k.rangesX = new(x)
 	}
 	if !exactY {
-		k.rangesY = &y
+		k.rangesY = new(y)
 	}
 	return k
 }
@@ -218,7 +218,7 @@ func (a *Alt) hold(r scalar.Ranges) {
 	a.ranges = nil
 	a.Off, exact = r.Set()
 	if a.flags &^= loose; !exact {
-		a.ranges = &r
+		a.ranges = new(r)
 		a.flags |= loose
 	}
 }
