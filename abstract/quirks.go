@@ -51,10 +51,10 @@ type Quirks struct {
 	// Ranges: a number has one range with a sign and one without, in place of an arc that may wrap
 	// (before Linux 7.2).
 	Ranges bool
-	// RangesThrice, RangesMember and RangesTwice are ways in which the parts of a number
-	// with ranges refine each other: scalar.SyncThrice (6.18.15), SyncMember
+	// RangesOld, RangesThrice, RangesMember and RangesTwice are ways in which the parts of a number
+	// with ranges refine each other: scalar.SyncOld (6.12.117), SyncThrice (6.18.15), SyncMember
 	// (6.19.14 and 7.0.13) and SyncTwice (Linux 7.1). With none of them, the way is not known.
-	RangesThrice, RangesMember, RangesTwice bool
+	RangesOld, RangesThrice, RangesMember, RangesTwice bool
 	// NoMixedZeros: a load of stack bytes that were stored as zeros and of others that
 	// are part of a spilled 0 is a number of which nothing is known (before Linux 7.3).
 	NoMixedZeros bool
@@ -145,6 +145,7 @@ func QuirksOf(k kernel.Features) Quirks {
 		PerhapsBare:  !k.Has(kernel.BareResults) && !k.Has(kernel.TrustedResults),
 		NoTrying:     !k.Has(kernel.TryBranches),
 		Ranges:       !k.Has(kernel.Arcs),
+		RangesOld:    k.Has(kernel.RangesOld),
 		RangesThrice: k.Has(kernel.RangesThrice) && !k.Has(kernel.MayFindMember),
 		RangesMember: k.Has(kernel.RangesMember),
 		RangesTwice:  k.Has(kernel.RangesTwice),

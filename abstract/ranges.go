@@ -8,11 +8,13 @@ import (
 // each other.
 
 // waysOfRanges are the quirks that matter when kernels with ranges differ from others or each other.
-var waysOfRanges = Quirks{Ranges: true, RangesThrice: true, RangesMember: true, RangesTwice: true}
+var waysOfRanges = Quirks{Ranges: true, RangesOld: true, RangesThrice: true, RangesMember: true, RangesTwice: true}
 
 // sync returns the way of the kernel, and whether it is known.
 func (q *Quirks) sync() (how scalar.Sync, known bool) {
 	switch {
+	case q.RangesOld:
+		return scalar.SyncOld, true
 	case q.RangesThrice:
 		return scalar.SyncThrice, true
 	case q.RangesMember:
@@ -196,6 +198,8 @@ func (r *run) inRanges(out *Value, op scalar.Op, is32 bool, dst, src *Alt) bool 
 			out.ranges = nil
 		}
 		return true
+	default: // it is not known which of them the kernel has
+		out.admit(all[:])
 	}
 	return false
 }
@@ -223,6 +227,20 @@ func (a *Alt) hold(r scalar.Ranges) {
 	}
 }
 
+// admit makes a number, which must not be shared, one of which a kernel knows what is said by one of these
+// ranges, or as much as before.
+func (a *Alt) admit(all []scalar.Ranges) {
+	for _, r := range all {
+		r = r.Sane()
+		off, exact := r.Set()
+		if !exact { // the kernel may not even see what its ranges tell together
+			off = unknown
+		}
+		a.Off = scalar.Join(a.Off, off)
+	}
+	a.flags |= loose
+}
+
 // linkRanges makes w, which is linked to a known number as that plus a constant, what kernels with ranges
 // have of it.
 func (r *run) linkRanges(w, known *Value) {
@@ -236,9 +254,19 @@ func (r *run) linkRanges(w, known *Value) {
 		w.hold(known.inRanges().Link(how, is32, delta, !q.NoLinkedSub))
 		return
 	}
+	var all []scalar.Ranges
 	for _, how := range scalar.Syncs() {
-		if known.inRanges().Link(how, is32, delta, true) != scalar.RangesOf(w.Off) {
-			*used = used.Or(waysOfRanges)
+		all = append(all, known.inRanges().Link(how, is32, delta, true))
+		if q.NoLinkedSub || q.PerhapsLinkedSub {
+			all = append(all, known.inRanges().Link(how, is32, delta, false))
+		}
+	}
+	for _, ranges := range all {
+		if ranges != scalar.RangesOf(w.Off) {
+			if *used = used.Or(waysOfRanges); q.Ranges {
+				w.admit(all)
+			}
+			return
 		}
 	}
 }

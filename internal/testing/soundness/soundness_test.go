@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bpfcfg/bpfcfg/abstract"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/cfg/load"
 	"github.com/bpfcfg/bpfcfg/internal/record"
@@ -33,6 +34,7 @@ type subject struct {
 	typ    string
 	inputs []input
 	r      *succ.Result // made when first needed
+	narrow *abstract.Facts
 }
 
 // input is a context and a packet, before they are given their form.
@@ -45,14 +47,21 @@ type total struct{ programs, runs, failed, steps, edges, moments int }
 func (c *total) run(t *testing.T, s *subject, in input, rnd *rand.Rand) {
 	t.Helper()
 	if s.r == nil {
-		r, err := succ.Resolve(s.p, succ.Options{Narrow: c.programs%2 == 1})
+		r, err := succ.Resolve(s.p, succ.Options{})
 		if err != nil {
 			t.Fatalf("%s: %v", s.name, err)
 		}
-		s.r = r
+		narrow := r
+		if len(r.Indirect) == 0 {
+			if narrow, err = succ.Resolve(s.p, succ.Options{Narrow: true}); err != nil {
+				t.Fatalf("%s: %v", s.name, err)
+			}
+		}
+		s.r, s.narrow = r, narrow.Facts
 		c.programs++
 	}
 	w := watch(s.r)
+	w.facts = append(w.facts, named{"narrow", s.narrow})
 	vm, err := interp.New(s.p, interp.Config{
 		Helpers: helpers(rnd), Kfuncs: interp.CommonKfuncs(), Steps: 100_000, MayGoto: 1 + rnd.IntN(50),
 		Key:     func(bytecode.PC) bool { return rnd.IntN(2) == 0 },
