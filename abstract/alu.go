@@ -97,7 +97,7 @@ func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 boo
 	out.flags &^= datum
 	out.str = stride{}
 	loosely := src.flags & loose
-	if r.inRanges(out, op, is32, &dst.Alt, &src.Alt) {
+	if r.aluInRanges(out, op, is32, &dst.Alt, &src.Alt) {
 		loosely = out.flags & loose
 	}
 	if !is32 {
@@ -198,7 +198,7 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 	if off != src.Off || held != src.held() || src.ranges != nil {
 		old := src
 		src = src.with(off).covering(held)
-		r.inRanges(src, op, is32, &old.Alt, &old.Alt)
+		r.aluInRanges(src, op, is32, &old.Alt, &old.Alt)
 		if r.a.opt.Rules == Executions && src.flags&loose == 0 && !scalar.Moves(op, old.Off) {
 			_, counted := old.Off.Count(few)
 			if !counted || slack(op, is32, &zeroNumber.Alt, &old.Alt, &src.Alt) {

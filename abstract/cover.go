@@ -326,13 +326,13 @@ func (c *compare) other(s *State, cond scalar.Cond, on side) *State {
 
 // refined returns both numbers where cond holds: the state's own, and the covering ranges.
 func (c *compare) refined(s *State, cond scalar.Cond, on side) (x, y, wideX, wideY scalar.S) {
-	opt, any := &c.r.a.opt, false
+	opt, uncovered := &c.r.a.opt, false
 	if opt.Rules == Verifier && opt.Quirks.Ranges {
 		sure := opt.byRanges(cond, c.is32, &c.a.Alt, &c.b.Alt).sure
 		s.cover = s.cover || !sure && c.readAfter(on)
 		if c.stands() { // nothing is known that covers what a kernel with ranges makes of other numbers
 			how, _ := opt.Quirks.sync()
-			_, _, any = scalar.RangesRefine(how, cond, c.is32, c.a.Off, c.b.Off)
+			_, _, uncovered = scalar.RangesRefine(how, cond, c.is32, c.a.Off, c.b.Off)
 		}
 	}
 	if !c.stands() || c.a.wide == nil && c.src == noReg && scalar.CoversItself(cond, c.a.Off, c.b.Off) {
@@ -345,7 +345,7 @@ func (c *compare) refined(s *State, cond scalar.Cond, on side) (x, y, wideX, wid
 		// may have more members than before.
 		wideX, _ = joinNumbers(wideX, c.a.held())
 	}
-	if any {
+	if uncovered {
 		wideX, wideY = unknown, unknown
 	}
 	if s.cover && c.marked() {

@@ -163,19 +163,24 @@ func (a *Alt) sameRanges(b *Alt) bool {
 	return a.ranges == b.ranges || a.ranges != nil && b.ranges != nil && *a.ranges == *b.ranges
 }
 
-// inRanges computes the result of an operation by ranges, if kernels with ranges differ from others and
+// aluInRanges computes the result of an operation by ranges, if kernels with ranges differ from others and
 // out is not it, and reports whether the result is the kernel's.
-func (r *run) inRanges(out *Value, op scalar.Op, is32 bool, dst, src *Alt) bool {
+func (r *run) aluInRanges(out *Value, op scalar.Op, is32 bool, dst, src *Alt) bool {
 	q, used := &r.a.opt.Quirks, &r.a.f.usedQuirks
 	how, one := q.sync()
 	if dst.ranges != nil || src.ranges != nil {
 		ranges, ok := scalar.ComputeRanges(how, op, is32, dst.inRanges(), src.inRanges())
-		if ok = ok && !vague(dst) && !vague(src); ok {
-			out.hold(ranges)
-		} else {
+		switch {
+		case !ok:
+			out.Off = unknown
 			out.flags |= loose
+		case vague(dst) || vague(src):
+			out.admit(ranges)
+		default:
+			out.hold(ranges)
+			return true
 		}
-		return ok
+		return false
 	}
 	if r.a.opt.Rules != Verifier || !q.Ranges && used.Ranges && used.RangesThrice ||
 		scalar.Plain(scalar.JLT, dst.Off, src.Off) && (op == scalar.Add || op == scalar.And || op == scalar.Rsh) {
@@ -192,14 +197,14 @@ func (r *run) inRanges(out *Value, op scalar.Op, is32 bool, dst, src *Alt) bool 
 	switch {
 	case !q.Ranges:
 	case one:
-		loosely := (dst.flags | src.flags) & loose
-		out.hold(all[how])
-		if out.flags |= loosely; loosely != 0 {
-			out.ranges = nil
+		if vague(dst) || vague(src) {
+			out.admit(all[how])
+			return false
 		}
+		out.hold(all[how])
 		return true
 	default: // it is not known which of them the kernel has
-		out.admit(all[:])
+		out.admit(all[:]...)
 	}
 	return false
 }
@@ -227,9 +232,9 @@ func (a *Alt) hold(r scalar.Ranges) {
 	}
 }
 
-// admit makes a number, which must not be shared, one of which a kernel knows what is said by one of these
-// ranges, or as much as before.
-func (a *Alt) admit(all []scalar.Ranges) {
+// admit makes a number, which must not be shared, one of which a kernel knows at least what one of these
+// ranges says, or as much as before.
+func (a *Alt) admit(all ...scalar.Ranges) {
 	for _, r := range all {
 		r = r.Sane()
 		off, exact := r.Set()
@@ -245,29 +250,31 @@ func (a *Alt) admit(all []scalar.Ranges) {
 // have of it.
 func (r *run) linkRanges(w, known *Value) {
 	q, used := &r.a.opt.Quirks, &r.a.f.usedQuirks
-	if r.a.opt.Rules != Verifier || vague(&known.Alt) || !q.Ranges && used.Ranges && used.RangesThrice {
+	if r.a.opt.Rules != Verifier || !q.Ranges && used.Ranges && used.RangesThrice {
 		return
 	}
 	delta, is32 := int64(w.delta)-int64(known.delta), w.add == 32 || known.add == 32
+	from, ways, refines := known.inRanges(), scalar.Syncs(), []bool{true, false}
 	if how, one := q.sync(); one {
-		*used = used.Or(waysOfRanges)
-		w.hold(known.inRanges().Link(how, is32, delta, !q.NoLinkedSub))
-		return
+		ways, refines = []scalar.Sync{how}, []bool{!q.NoLinkedSub}
 	}
 	var all []scalar.Ranges
-	for _, how := range scalar.Syncs() {
-		all = append(all, known.inRanges().Link(how, is32, delta, true))
-		if q.NoLinkedSub || q.PerhapsLinkedSub {
-			all = append(all, known.inRanges().Link(how, is32, delta, false))
+	differ := false
+	for _, how := range ways {
+		for _, refines := range refines {
+			all = append(all, from.Link(how, is32, delta, refines))
+			differ = differ || all[len(all)-1] != scalar.RangesOf(w.Off)
 		}
 	}
-	for _, ranges := range all {
-		if ranges != scalar.RangesOf(w.Off) {
-			if *used = used.Or(waysOfRanges); q.Ranges {
-				w.admit(all)
-			}
-			return
-		}
+	if differ {
+		*used = used.Or(waysOfRanges)
+	}
+	switch {
+	case !q.Ranges:
+	case len(all) == 1 && !vague(&known.Alt):
+		w.hold(all[0])
+	case differ:
+		w.admit(all...)
 	}
 }
 
