@@ -339,8 +339,18 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 }
 
 // maxLinked is the number of linked numbers that the verifier visits at a comparison; the rest
-// lose their link (kernel/bpf/verifier.c collect_linked_regs, Linux 7.3).
+// lose their link. They and the numbers of their frames are noted in 64 bits, of which frames take one
+// more since there are 16 (kernel/bpf/verifier.c LINKED_REGS_MAX, Linux 7.1 and 7.3).
 const maxLinked = 5
+
+// maxLinked returns the number for the kernel, given how many there are.
+func (r *run) maxLinked(count int) int {
+	r.a.f.usedQuirks.FewFrames = r.a.f.usedQuirks.FewFrames || count > maxLinked
+	if r.a.opt.Quirks.FewFrames {
+		return maxLinked + 1
+	}
+	return maxLinked
+}
 
 // dropLinks takes the link from numbers that are perhaps too many for a comparison. The verifier
 // may keep the link, and so may know more about them and the others later.
@@ -365,26 +375,29 @@ func (r *run) dropLinked(pc bytecode.PC, s *State, id uint32, count int) int {
 	linked := func(v *Value) bool { return v != nil && v.id == id && v.is(Number) }
 	here, all := s.count(linked)
 	live := r.liveAt(pc)
-	dead := bits.OnesCount16(s.ghosts)
+	dead := int(s.hiddenGhosts) + bits.OnesCount16(s.looseGhosts())
 	for reg := range bytecode.R10 {
 		if live>>reg&1 == 0 && linked(s.regs[reg]) {
 			here, all, dead = here-1, all-1, dead+1
 		}
 	}
 	perhaps := r.perhapsLinked(pc, s, count+all)
-	if count+all <= maxLinked && count+all+dead > maxLinked {
+	most := r.maxLinked(count + all + dead + perhaps)
+	if count+all <= most && count+all+dead > most {
 		r.a.f.usedQuirks.DeadLinks = true
 	}
-	keep := min(maxLinked-min(perhaps, maxLinked), count+here) // the others come last, in any order
+	keep := min(most-min(perhaps, most), count+here) // the others come last, in any order
 	if dead > 0 && r.a.opt.Quirks.DeadLinks {
 		all, keep = all+dead, count
 	}
-	if count+all+perhaps <= maxLinked {
+	if count+all+perhaps <= most {
 		return count + all
 	}
 	for reg := range bytecode.R10 {
 		if live>>reg&1 == 0 && linked(s.regs[reg]) {
-			s.regs[reg] = s.regs[reg].unlinked()
+			if s.regs[reg] = s.regs[reg].unlinked(); r.a.opt.Quirks.DeadLinks {
+				s.ghosts |= 1 << reg
+			}
 		}
 	}
 	s.eachValue(func(v *Value) *Value {
@@ -446,25 +459,6 @@ func (r *run) liveAt(pc bytecode.PC) uint16 {
 	}
 	use, def := useDef(r.a.p, pc)
 	return liveOut(r.a.g, b, r.a.live, allRegs)&^def | use
-}
-
-// noteGhosts records the registers that are about to be forgotten, because nothing reads them,
-// although they are linked.
-func (a *analyzer) noteGhosts(s *State, live uint16) {
-	if a.opt.Rules != Verifier || s.ids == 0 && s.ghosts == 0 {
-		return
-	}
-	for reg := range bytecode.R10 {
-		switch v := s.regs[reg]; {
-		case v == nil:
-		case live>>reg&1 == 0 && v.id != 0 && v.is(Number):
-			if a.f.usedQuirks.DeadLinks = true; a.opt.Quirks.DeadLinks {
-				s.ghosts |= 1 << reg
-			}
-		default:
-			s.ghosts &^= 1 << reg
-		}
-	}
 }
 
 // count returns how many values of registers and the current frame satisfy f, and how

@@ -110,12 +110,13 @@ func (r *run) enter(pc bytecode.PC, sub int, s *State, args arguments) []*State 
 	s.share() // the states of the callee and those after the call share its frames
 	live := r.a.live[r.a.g.Entry(sub)]
 	for i := bytecode.R1; i <= bytecode.R5; i++ {
-		if live>>i&1 == 0 {
+		if live>>i&1 == 0 && !r.a.lingers(args[i]) {
 			args[i] = nil
 		}
 	}
 	e := &State{frames: []*frame{{}}, ids: s.ids, cover: !s.certain(), doubt: s.doubt, misled: s.misled,
-		tested: s.tested, given: s.given, stands: s.stands, sums: s.sums, locked: s.locked, held: s.held}
+		tested: s.tested, given: s.given, stands: s.stands, sums: s.sums, locked: s.locked, held: s.held,
+		hiddenGhosts: s.ghostsBehind()}
 	visible := reaches(args[:])
 	for i, v := range args {
 		e.put(argRegister(i), shift(v, 1))
@@ -170,7 +171,8 @@ func (r *run) returnTo(s, x *State, wider, visible bool, places []hiddenPlace) *
 	}
 	out := &State{frames: s.frames, ids: s.ids, cover: !s.certain() || !x.certain() || wider,
 		doubt: s.doubt || x.doubt, misled: s.misled || x.misled, stands: s.stands || x.stands, sums: s.sums,
-		tested: s.tested | x.tested, given: s.given, ghosts: s.ghosts, outer: s.outer, locked: x.locked, held: x.held}
+		tested: s.tested | x.tested, given: s.given, ghosts: s.ghosts & keptRegs, hiddenGhosts: s.hiddenGhosts, outer: s.outer, locked: x.locked,
+		held: x.held}
 	copy(out.regs[6:numRegs], s.regs[6:numRegs])
 	out.regs[0] = rebase(shift(x.regs[0], -1), s.ids)
 	if visible {
@@ -273,7 +275,7 @@ func (r *run) callGlobal(pc bytecode.PC, sub int, s *State) *State {
 	}
 	s.held = 0 // it may release its arguments
 	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
-		s.regs[reg] = nil
+		s.set(reg, nil)
 	}
 	if r.a.p.Subprogs[sub].Result != "void" {
 		if s.regs[0] = unknownNumber; r.a.opt.Rules == Executions {

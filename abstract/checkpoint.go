@@ -129,14 +129,13 @@ type checkpoint struct {
 func (w *walker) visited() bool {
 	cur, pl := &w.cur, w.places[w.cur.pc]
 	list := w.saved[cur.pc]
-	w.r.a.noteGhosts(cur.s, pl.live)
 	for r := range bytecode.R10 {
-		if pl.live>>r&1 == 0 && cur.s.regs[r] != nil {
-			w.r.a.f.usedQuirks.DeadCount = w.r.a.f.usedQuirks.DeadCount || len(list) > 0
-			if !w.r.a.opt.Quirks.DeadCount {
-				cur.s.regs[r] = nil
-			}
+		if pl.live>>r&1 == 0 && cur.s.regs[r] != nil && len(list) > 0 {
+			w.r.a.f.usedQuirks.DeadCount = true
 		}
+	}
+	if !w.r.a.opt.Quirks.DeadCount {
+		w.r.a.forgetDead(cur.s, pl.live)
 	}
 	w.dropDead()
 	w.findIdle()
@@ -157,7 +156,7 @@ func (w *walker) visited() bool {
 		case pl.mark&forcePlace != 0 && c.rounds != cur.rounds && w.again(c, pl):
 			w.saved[cur.pc] = append(list[:kept], list[i:]...)
 			return true
-		case c.rounds == cur.rounds && c.same(cur):
+		case c.rounds == cur.rounds && c.same(cur, w.counted(pl.live)):
 			w.end(Repeats, cur.s.certain())
 			return false
 		case !force && jumps < 20 && insns < 100:
@@ -282,6 +281,7 @@ func (s *State) dropSingleLinks() {
 		}
 		return v
 	})
+	s.layGhosts()
 }
 
 // sameCalls reports whether two chains of calls are the same, whatever the callers' values are.
@@ -295,15 +295,23 @@ func sameCalls(a, b *callerFrame) bool {
 	return true
 }
 
-// same reports whether the state is the current one
+// counted returns the registers that distinguish states, given those that may be read.
+func (w *walker) counted(live uint16) uint16 {
+	if w.r.a.opt.Quirks.DeadCount {
+		return allRegs
+	}
+	return live
+}
+
+// same reports whether the state is the current one, as far as some registers go
 // (kernel/bpf/states.c states_maybe_looping and states_equal with EXACT, Linux 7.3).
-func (c *checkpoint) same(cur *path) bool {
+func (c *checkpoint) same(cur *path, counts uint16) bool {
 	if !sameCalls(c.up, cur.up) || len(c.s.frames) != len(cur.s.frames) {
 		return false
 	}
 	for r := range bytecode.R10 {
 		v, w := c.s.regs[r], cur.s.regs[r]
-		if v != w && (!equalValues(v, w) || v.id != w.id) {
+		if v != w && counts>>r&1 != 0 && (!equalValues(v, w) || v.id != w.id) {
 			return false
 		}
 	}
@@ -312,7 +320,7 @@ func (c *checkpoint) same(cur *path) bool {
 			return false
 		}
 	}
-	if !slices.EqualFunc(c.s.outer.all(), cur.s.outer.all(), equalValues) {
+	if !slices.EqualFunc(c.up.read(c.s), cur.up.read(cur.s), equalValues) {
 		return false
 	}
 	for i, f := range c.s.frames {
@@ -389,7 +397,8 @@ func (w *walker) coversBy(c *checkpoint, live uint16, exact bool, compare func(m
 	if !sameCalls(c.up, cur.up) || len(c.s.frames) != len(cur.s.frames) || c.s.sent != cur.s.sent {
 		return false
 	}
-	if r := int(c.apart); c.s.regs[r] != nil && (exact || !c.decidesNothing(r, cur.s.regs[r], live, w.settles)) &&
+	counts := w.counted(live)
+	if r := int(c.apart); c.s.regs[r] != nil && counts>>r&1 != 0 && (exact || !c.decidesNothing(r, cur.s.regs[r], live, w.settles)) &&
 		!cur.s.regs[r].leq(c.s.regs[r]) {
 		return false
 	}
@@ -398,7 +407,7 @@ func (w *walker) coversBy(c *checkpoint, live uint16, exact bool, compare func(m
 	for r := range max(c.s.values(), cur.s.values()) {
 		now, old := cur.s.value(r), c.s.value(r)
 		switch {
-		case r == int(bytecode.R10) || now == old && (old == nil || old.id == 0):
+		case r == int(bytecode.R10) || r < numRegs && counts>>r&1 == 0 || now == old && (old == nil || old.id == 0):
 		case old == nil:
 			if exact && now != nil {
 				return false
@@ -413,7 +422,7 @@ func (w *walker) coversBy(c *checkpoint, live uint16, exact bool, compare func(m
 		}
 	}
 	others := exact || c.precise.regs&anySlot != 0 // numbers of other frames count
-	if !ids.outerLeq(cur.s.outer.all(), c.s.outer.all(), others) {
+	if !ids.outerLeq(cur.up.read(cur.s), c.up.read(c.s), others) {
 		return false
 	}
 	for i, f := range c.s.frames {

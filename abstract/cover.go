@@ -285,7 +285,7 @@ func (c *compare) marked() bool {
 // decide returns the outcome of the jump in a state, and whether that is a guess.
 func (c *compare) decide(s *State) (out scalar.Outcome, guess bool) {
 	if a, b, ok := c.operands(); ok {
-		out = scalar.DecideRanges(c.cond, c.is32, a, b, !c.r.a.opt.Quirks.NoTrying)
+		out = scalar.DecideRanges(c.cond, c.is32, a, b, c.r.a.opt.Quirks.deciding())
 	} else {
 		out, guess = c.r.a.opt.decide(c.cond, c.is32, c.a.Off, c.b.Off, c.same)
 	}

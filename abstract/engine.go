@@ -205,7 +205,8 @@ func giveUp(s *State) *State {
 		}
 	}
 	top.sent, top.doubt, top.misled, top.stands = s.sent, s.doubt, s.misled, s.stands
-	top.tested, top.given, top.ghosts, top.sums = s.tested, s.given, s.ghosts, s.sums
+	top.tested, top.given, top.sums = s.tested, s.given, s.sums
+	top.ghosts, top.hiddenGhosts = s.ghosts, s.hiddenGhosts
 	for range s.frames[1:] {
 		top.frames = append(top.frames, &frame{mayHold: mayHold{localPointer: true}})
 	}
@@ -286,12 +287,13 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 	bs := &r.blocks[b-r.lo]
 	r.a.neededDropped = r.a.neededDropped || r.a.pos[b] < r.done
 	const crowd = 4 // from this number of states on, only relevant registers distinguish them
+	r.a.forgetDead(s, r.a.live[b])
 	if len(bs.entries) >= crowd {
-		s.forget(r.a.relevant[b])
+		s.forget(r.a.relevant[b] | s.ghosts)
 	}
 	s.standFor(r.a.cover.blocks[b])
-	r.a.noteGhosts(s, r.a.live[b])
-	s.trim(r.a.live[b] | bit(bytecode.R10))
+	s.trim(r.a.live[b] | s.ghosts | bit(bytecode.R10))
+	s.layGhosts()
 	states, visits := r.a.width()
 	if visits == minUnroll {
 		visits = r.unroll

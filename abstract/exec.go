@@ -89,9 +89,9 @@ func (r *run) packetLoad(pc bytecode.PC, in bytecode.Insn, s *State) {
 	}
 	r.exit(failed, zeroNumber)
 	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
-		s.regs[reg] = nil
+		s.set(reg, nil)
 	}
-	s.regs[bytecode.R0] = unknownNumber
+	s.set(bytecode.R0, unknownNumber)
 }
 
 // wide returns the result of a 64-bit immediate load.

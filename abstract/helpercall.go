@@ -65,9 +65,9 @@ func (r *run) helperCall(pc bytecode.PC, in bytecode.Insn, s *State) bool {
 		r0 = &node
 	}
 	for reg := bytecode.R0; reg <= bytecode.R5; reg++ {
-		s.regs[reg] = nil
+		s.set(reg, nil)
 	}
-	s.regs[bytecode.R0] = r0
+	s.set(bytecode.R0, r0)
 	r.hold(pc, in, s)
 	s.endArgs()
 	return true
@@ -475,7 +475,7 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 	}
 	r.a.f.sync[sub] = true
 	if reaches(args[:]) {
-		s.unlinkFrames()
+		s.unlinkFrames(r.a.opt.Rules)
 	}
 	// Each round adds what one more call may have done to the stack.
 	const rounds = 8
@@ -548,8 +548,26 @@ func (r *run) elementOf(s *State) *Value {
 }
 
 // unlinkFrames takes the links from all values on stacks: the callee may change
-// one of those that are linked.
-func (s *State) unlinkFrames() {
+// one of those that are linked. The verifier keeps the links, and refines what is linked to what the
+// callee compares, so it may know more of all of them.
+func (s *State) unlinkFrames(rules Rules) {
+	if s.ids == 0 {
+		return
+	}
+	var lost []uint32
+	s.eachSlot(true, func(_ int, _ int16, v *Value) {
+		if v.id != 0 {
+			lost = append(lost, v.id)
+		}
+	})
+	if rules == Verifier && len(lost) > 0 {
+		s.eachValue(func(v *Value) *Value {
+			if slices.Contains(lost, v.id) {
+				return v.loosened()
+			}
+			return v
+		})
+	}
 	for i := range s.frames {
 		if !s.frames[i].links() {
 			continue

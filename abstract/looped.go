@@ -25,7 +25,7 @@ func (r *run) looped(pc bytecode.PC, s *State) (after []*State) {
 	visible := reaches(args[:])
 	if visible {
 		s = s.fork()
-		s.unlinkFrames()
+		s.unlinkFrames(r.a.opt.Rules)
 	}
 	now := []*State{s}
 	for i := uint64(0); i < min(rounds, maxRounds) && len(now) > 0; i++ {

@@ -51,10 +51,11 @@ type Quirks struct {
 	// Ranges: a number has one range with a sign and one without, in place of an arc that may wrap
 	// (before Linux 7.2).
 	Ranges bool
-	// RangesOld, RangesThrice, RangesMember and RangesTwice are ways in which the parts of a number
-	// with ranges refine each other: scalar.SyncOld (6.12.117), SyncThrice (6.18.15), SyncMember
-	// (6.19.14 and 7.0.13) and SyncTwice (Linux 7.1). With none of them, the way is not known.
-	RangesOld, RangesThrice, RangesMember, RangesTwice bool
+	// RangesOld, RangesFew, RangesThrice, RangesMember and RangesTwice are ways in which the parts of
+	// a number with ranges refine each other: scalar.SyncOld (6.12.117), SyncFew (6.16.12), SyncThrice
+	// (6.17.13 and 6.18.15), SyncMember (6.19.14 and 7.0.13) and SyncTwice (Linux 7.1). With none of
+	// them, the way is not known.
+	RangesOld, RangesFew, RangesThrice, RangesMember, RangesTwice bool
 	// NoMixedZeros: a load of stack bytes that were stored as zeros and of others that
 	// are part of a spilled 0 is a number of which nothing is known (before Linux 7.3).
 	NoMixedZeros bool
@@ -146,6 +147,7 @@ func QuirksOf(k kernel.Features) Quirks {
 		NoTrying:     !k.Has(kernel.TryBranches),
 		Ranges:       !k.Has(kernel.Arcs),
 		RangesOld:    k.Has(kernel.RangesOld),
+		RangesFew:    k.Has(kernel.RangesFew),
 		RangesThrice: k.Has(kernel.RangesThrice) && !k.Has(kernel.MayFindMember),
 		RangesMember: k.Has(kernel.RangesMember),
 		RangesTwice:  k.Has(kernel.RangesTwice),
@@ -172,8 +174,13 @@ func (q Quirks) decide(
 	case q.EqualByBits && equality && (!x || !y), q.OnlyConstants && !y:
 		return scalar.Both, same
 	}
-	out = scalar.DecideRanges(c, is32, scalar.RangesOf(a), scalar.RangesOf(b), !q.NoTrying)
+	out = scalar.DecideRanges(c, is32, scalar.RangesOf(a), scalar.RangesOf(b), q.deciding())
 	return out, out == scalar.Both && same
+}
+
+// deciding returns how a kernel with ranges decides a conditional jump.
+func (q Quirks) deciding() scalar.Deciding {
+	return scalar.Deciding{Try: !q.NoTrying, NoBits: q.RangesFew}
 }
 
 // links reports whether a number that a constant was added to stays linked.

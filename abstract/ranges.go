@@ -8,13 +8,15 @@ import (
 // each other.
 
 // waysOfRanges are the quirks that matter when kernels with ranges differ from others or each other.
-var waysOfRanges = Quirks{Ranges: true, RangesOld: true, RangesThrice: true, RangesMember: true, RangesTwice: true}
+var waysOfRanges = Quirks{Ranges: true, RangesOld: true, RangesFew: true, RangesThrice: true, RangesMember: true, RangesTwice: true}
 
 // sync returns the way of the kernel, and whether it is known.
 func (q *Quirks) sync() (how scalar.Sync, known bool) {
 	switch {
 	case q.RangesOld:
 		return scalar.SyncOld, true
+	case q.RangesFew:
+		return scalar.SyncFew, true
 	case q.RangesThrice:
 		return scalar.SyncThrice, true
 	case q.RangesMember:
@@ -211,7 +213,7 @@ func (r *run) aluInRanges(out *Value, op scalar.Op, is32 bool, dst, src *Alt) bo
 
 // rangeResults returns the result of an operation by each way of kernels with ranges, and whether all are
 // alike. Of some operations ok is false.
-func rangeResults(op scalar.Op, is32 bool, dst, src *Alt) (all [4]scalar.Ranges, alike, ok bool) {
+func rangeResults(op scalar.Op, is32 bool, dst, src *Alt) (all [5]scalar.Ranges, alike, ok bool) {
 	alike = true
 	for i, how := range scalar.Syncs() {
 		all[i], ok = scalar.ComputeRanges(how, op, is32, dst.inRanges(), src.inRanges())

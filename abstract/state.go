@@ -38,9 +38,10 @@ type State struct {
 	// given says, by rules Executions, that the state is one of a function that others call and
 	// that is analysed by itself: what its arguments lead to is as the callers have it.
 	given bool
-	// ghosts are registers that nothing reads any more and that may still be linked to others,
-	// with Quirks.DeadLinks.
-	ghosts uint16
+	// ghosts are registers that nothing reads any more and that may still be linked to others: see
+	// ghosts.go. Of callers it is their number, of those that are linked to unknown numbers.
+	ghosts       uint16
+	hiddenGhosts uint8
 	// sent reports whether something was stored through r11 or a function was
 	// called: what the caller passed on the stack is gone then.
 	sent bool
@@ -123,6 +124,7 @@ func (s *State) get(r bytecode.Reg) *Value {
 func (s *State) set(r bytecode.Reg, v *Value) {
 	if r < bytecode.R10 {
 		s.regs[r] = v
+		s.ghosts &^= 1 << r
 	}
 }
 
@@ -253,7 +255,7 @@ func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
 	if len(s.frames) != len(t.frames) || rules == Verifier && s.surer(t) || t.doubt && !s.doubt ||
 		s.misled && !t.misled ||
 		s.sent != t.sent && (!t.sent || !t.cover) ||
-		s.ghosts&^t.ghosts != 0 || rules == Verifier && s.locked != t.locked || !s.value(int(*at)).leq(t.value(int(*at))) {
+		s.ghosts&^t.ghosts != 0 || s.hiddenGhosts > t.hiddenGhosts || rules == Verifier && s.locked != t.locked || !s.value(int(*at)).leq(t.value(int(*at))) {
 		return false
 	}
 	ids := idMap{sums: s.sums}
@@ -353,7 +355,7 @@ func joinStates(a, b *State, combine func(a, b *Value) *Value) *State {
 		given: a.given || b.given,
 		doubt: a.doubt || b.doubt, misled: a.misled || b.misled, sums: a.sums,
 		stands: a.stands || b.stands || slotsDiffer(a, b),
-		ghosts: a.ghosts | b.ghosts, locked: a.locked && b.locked,
+		ghosts: a.ghosts | b.ghosts, hiddenGhosts: max(a.hiddenGhosts, b.hiddenGhosts), locked: a.locked && b.locked,
 	}
 	if a.held == b.held {
 		out.held = a.held

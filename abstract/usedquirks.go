@@ -31,15 +31,15 @@ func (q Quirks) Or(p Quirks) Quirks {
 	}
 	return Quirks{a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13],
 		a[14], a[15], a[16], a[17], a[18], a[19], a[20], a[21], a[22], a[23], a[24], a[25], a[26], a[27], a[28],
-		a[29], a[30], a[31], a[32], a[33], a[34], a[35]}
+		a[29], a[30], a[31], a[32], a[33], a[34], a[35], a[36]}
 }
 
 // list returns all quirks in the order of their declaration; Or names no field, so
 // that it does not compile with one more.
-func (q Quirks) list() [36]bool {
+func (q Quirks) list() [37]bool {
 	return [...]bool{q.NoDivision, q.NoNegation, q.LostCode, q.NoLoadOffset, q.NullLookups, q.FewNotNull, q.NoTrust,
 		q.FewFrames, q.EqualByBits, q.OnlyConstants, q.NoLinkedAdd, q.NoLinkedSub, q.PerhapsLinkedSub, q.NoSame, q.NoTrying,
-		q.Ranges, q.RangesOld, q.RangesThrice, q.RangesMember, q.RangesTwice, q.NoMixedZeros, q.KeptZeros,
+		q.Ranges, q.RangesOld, q.RangesFew, q.RangesThrice, q.RangesMember, q.RangesTwice, q.NoMixedZeros, q.KeptZeros,
 		q.StaleLinks, q.DeadLinks, q.IdleLinks, q.MayNotExit, q.BareResults,
 		q.HalfPointer, q.StaleResult, q.MixedPlain, q.OuterFrame, q.SharedFill, q.DeadCount, q.StrictLinks,
 		q.PerhapsBare, q.AllGlobals}
@@ -137,7 +137,7 @@ func (o *Options) noteDecision(newest scalar.Outcome, c scalar.Cond, is32 bool, 
 	}
 	if newest == scalar.Both {
 		if !same && !scalar.Plain(c, a, b) &&
-			scalar.DecideRanges(c, is32, scalar.RangesOf(a), scalar.RangesOf(b), true) != newest {
+			scalar.DecideRanges(c, is32, scalar.RangesOf(a), scalar.RangesOf(b), scalar.Deciding{Try: true}) != newest {
 			o.usedQuirks.Ranges, o.usedQuirks.NoTrying = true, true
 		}
 		return
@@ -145,9 +145,13 @@ func (o *Options) noteDecision(newest scalar.Outcome, c scalar.Cond, is32 bool, 
 	if same || scalar.KernelCompare(c, is32, a, b) != newest {
 		*o.usedQuirks = o.usedQuirks.Or(Quirks{
 			EqualByBits: true, OnlyConstants: true, NoLinkedSub: true, PerhapsLinkedSub: true,
-			NoSame: true, NoTrying: true, Ranges: true,
+			NoSame: true, NoTrying: true, Ranges: true, RangesFew: true,
 		})
 		return
+	}
+	few := Quirks{NoTrying: true, RangesFew: true}
+	if scalar.DecideRanges(c, is32, scalar.RangesOf(a), scalar.RangesOf(b), few.deciding()) != newest {
+		o.usedQuirks.Ranges, o.usedQuirks.RangesFew = true, true
 	}
 	x, y := scalar.ConstAt(a, is32), scalar.ConstAt(b, is32)
 	o.usedQuirks.EqualByBits = o.usedQuirks.EqualByBits || (c == scalar.JEQ || c == scalar.JNE) && (!x || !y)

@@ -169,6 +169,9 @@ type callerFrame struct {
 	regs  [numRegs]*Value // r6 to r10
 	up    *callerFrame
 	depth int // frames above
+
+	ghosts       uint16 // of State
+	hiddenGhosts uint8
 }
 
 // begin follows all paths from a block, from a certain state if there is one.
@@ -482,7 +485,8 @@ func (w *walker) exit(pc bytecode.PC) (ends bool) {
 	}
 	s.share()
 	out := &State{frames: shiftFrames(s.frames[1:], -1), ids: s.ids, cover: !s.certain(), misled: s.misled,
-		outer: outsideOf(s.outer.vals[callerRegs:]), locked: s.locked, held: s.held}
+		outer: outsideOf(s.outer.vals[callerRegs:]), locked: s.locked, held: s.held,
+		ghosts: up.ghosts, hiddenGhosts: up.hiddenGhosts}
 	out.regs = up.regs
 	copy(out.regs[bytecode.R6:bytecode.R10], s.outer.vals)
 	out.regs[bytecode.R0] = shift(s.regs[bytecode.R0], -1)
@@ -531,15 +535,20 @@ func (w *walker) call(pc bytecode.PC, f bytecode.Flow) {
 		return
 	}
 	s.share()
-	up := &callerFrame{site: pc, sub: r.sub, up: w.cur.up, depth: r.nested}
+	up := &callerFrame{site: pc, sub: r.sub, up: w.cur.up, depth: r.nested, hiddenGhosts: s.hiddenGhosts}
 	for reg := bytecode.R6; reg <= bytecode.R10; reg++ {
-		if reg == bytecode.R10 || w.places[pc+1].live>>reg&1 != 0 {
+		switch {
+		case reg == bytecode.R10 || w.places[pc+1].live>>reg&1 != 0:
 			up.regs[reg] = s.regs[reg]
+		case r.a.lingers(s.regs[reg]) && !s.alone(s.regs[reg].id):
+			up.regs[reg], up.ghosts = s.regs[reg], up.ghosts|1<<reg
 		}
 	}
+	up.ghosts |= s.looseGhosts() & keptRegs
 	e := &State{frames: append([]*frame{{}}, shiftFrames(s.frames, 1)...), ids: s.ids, cover: !s.certain(),
 		misled: s.misled,
-		outer:  outsideOf(slices.Concat(up.regs[bytecode.R6:bytecode.R10], s.outer.all())), locked: s.locked, held: s.held}
+		outer:  outsideOf(slices.Concat(up.regs[bytecode.R6:bytecode.R10], s.outer.all())), locked: s.locked, held: s.held,
+		hiddenGhosts: s.ghostsBehind()}
 	for i := 1; i < len(arguments{}); i++ {
 		e.put(argRegister(i), shift(s.value(argRegister(i)), 1))
 	}

@@ -26,26 +26,37 @@ func (w *walker) beforeRounds(pc bytecode.PC, h callee) *State {
 // rounds queues the paths that continue a call after rounds which began in this state, if the
 // rounds leave anything that the current path, without a round, does not cover: one path on which
 // no number is forgotten before the first round, and one on which the numbers are that the function
-// may have compared.
+// may have compared. The paths after one round, which may be certain, come last: the verifier follows
+// them before the others, and what is left out because of a path that is not certain would not be
+// certain either.
 func (w *walker) rounds(pc bytecode.PC, in bytecode.Insn, h callee, before *State) {
 	if before == nil {
 		return
 	}
 	s := before.fork()
 	w.r.first, w.r.a.loaded, w.r.a.set = firstRound{}, 0, 0
-	if w.callBack(pc, in, s) && !framesLeq(s.frames, w.cur.s.frames) {
-		touched := before.handedLinks(w.r.callbackArgs(h.how, before), w.r.a.loaded)
+	after := w.callBack(pc, in, s) && !framesLeq(s.frames, w.cur.s.frames)
+	first, set := w.r.first, w.r.a.set
+	touched := before.handedLinks(w.r.callbackArgs(h.how, before), w.r.a.loaded)
+	if after {
 		s.cover = true
 		w.relink(s, before, touched, (*Value).kept)
 		w.push(pc+1, s)
-		for _, out := range w.r.first.outs {
-			w.afterOne(pc, in, before, out, touched)
-		}
 	}
+	w.forgetting(pc, in, h, before)
+	w.r.first, w.r.a.set = first, set
+	for i := 0; after && i < len(first.outs); i++ {
+		w.afterOne(pc, in, before, first.outs[i], touched)
+	}
+}
+
+// forgetting queues the path on which numbers are forgotten before the first round.
+func (w *walker) forgetting(pc bytecode.PC, in bytecode.Insn, h callee, before *State) {
 	for loaded := w.r.a.loaded; !w.over; loaded = w.r.a.loaded {
 		forget := round{slots: make([]slotSet, len(before.frames))}
 		ids := before.handedLinks(w.r.callbackArgs(h.how, before), loaded)
-		if s = forget.forgotten(before, ids); s == nil {
+		s := forget.forgotten(before, ids)
+		if s == nil {
 			return
 		}
 		if returns := w.callBack(pc, in, s); w.r.a.loaded == loaded {

@@ -14,13 +14,14 @@ type Sync uint8
 // The ways of kernels with ranges.
 const (
 	SyncOld    Sync = iota // 6.12.117
-	SyncThrice             // 6.18.15
+	SyncFew                // 6.16.12
+	SyncThrice             // 6.17.13 and 6.18.15
 	SyncMember             // 6.19.14 and 7.0.13, which find the only member of Var in the range
 	SyncTwice              // Linux 7.1
 )
 
 // Syncs returns all ways.
-func Syncs() []Sync { return []Sync{SyncOld, SyncThrice, SyncMember, SyncTwice} }
+func Syncs() []Sync { return []Sync{SyncOld, SyncFew, SyncThrice, SyncMember, SyncTwice} }
 
 // Ranges is a number as the verifier keeps it before Linux 7.2: in place of an arc of each
 // width it has one range of the number with a sign and one without.
@@ -154,11 +155,22 @@ func lessRanges(how Sync, c Cond, is32 bool, a, b Ranges) (x, y Ranges) {
 	return x, y
 }
 
-// DecideRanges is KernelDecide of kernels with ranges, for two registers. Those that try both edges,
-// from Linux 7.1 on, do so by ranges (simulate_both_branches_taken).
-func DecideRanges(c Cond, is32 bool, a, b Ranges, try bool) Outcome {
-	out := compare(c, a.view(is32), b.view(is32), a.view(true), b.view(true))
-	if out != Both || !try || (c == JSET || c == JNSET) && !a.known(is32) && !b.known(is32) {
+// Deciding is how a verifier with ranges decides a conditional jump (is_branch_taken).
+type Deciding struct {
+	Try    bool // both edges are tried by ranges (simulate_both_branches_taken): from Linux 7.1 on
+	NoBits bool // == and != of numbers that are not both known are decided without known bits
+}
+
+// DecideRanges is KernelDecide of kernels with ranges, for two registers.
+func DecideRanges(c Cond, is32 bool, a, b Ranges, how Deciding) Outcome {
+	x, y, low, other := a.view(is32), b.view(is32), a.view(true), b.view(true)
+	if how.NoBits && (c == JEQ || c == JNE) && (!a.known(is32) || !b.known(is32)) {
+		for _, v := range []*view{&x, &y, &low, &other} {
+			v.bits = tnum.Unknown()
+		}
+	}
+	out := compare(c, x, y, low, other)
+	if out != Both || !how.Try || (c == JSET || c == JNSET) && !a.known(is32) && !b.known(is32) {
 		return out
 	}
 	if x, y := RefineRanges(SyncTwice, c.Negate(), is32, a, b); x.empty() || y.empty() {
@@ -296,10 +308,10 @@ func (r *Ranges) sync(how Sync) {
 			r.from32(how)
 		}
 	} else {
-		for range 3 {
+		for range 3 { // a third one tells SyncFew nothing new
 			r.to32()
-			deduce(&r.u32, &r.s32, how != SyncThrice)
-			deduce(&r.u64, &r.s64, true)
+			deduce(&r.u32, &r.s32, how != SyncFew && how != SyncThrice)
+			deduce(&r.u64, &r.s64, how != SyncFew)
 			r.from32(how)
 		}
 	}

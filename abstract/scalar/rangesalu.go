@@ -92,7 +92,7 @@ func unsignedSum[T uint64 | uint32](how Sync, a, b span[T], sub bool, most T) sp
 		lo, hi = a.lo-b.hi, a.hi-b.lo
 		low, high = lo > a.lo, hi > a.hi
 	}
-	if low != high || low && how == SyncOld {
+	if low != high || low && how <= SyncFew {
 		return span[T]{0, most}
 	}
 	return span[T]{lo, hi}

@@ -98,6 +98,7 @@ const (
 	TryBranches     // a branch is decided by trying both sides for a contradiction
 	Arcs            // a number has one range, which may wrap, in place of one with a sign and one without
 	RangesOld       // the parts of a number refine each other in three rounds, and a sum that wraps has no range
+	RangesFew       // two rounds without signs that differ, such sums, and equality by ranges alone
 	RangesThrice    // three rounds, and sums may wrap
 	MayFindMember   // stable releases may find the only member of the known bits in the range
 	RangesMember    // they do
@@ -199,7 +200,8 @@ func Table() [featureCount]Row {
 		TryBranches:     row(7001, 0, Recorded, "branches are decided by trying both sides"),
 		Arcs:            row(7002, 0, Recorded, "a number has one range, which may wrap"),
 		RangesOld:       row(6012, 6013, Recorded, "sums that wrap have no range: 6.12.117"),
-		RangesThrice:    row(6018, 6019, Recorded, "three rounds refine the parts of a number"),
+		RangesFew:       row(6013, 6017, Recorded, "two rounds refine the parts of a number, and equality takes ranges: 6.16.12"),
+		RangesThrice:    row(6017, 6019, Recorded, "three rounds refine the parts of a number"),
 		MayFindMember:   row(6018, 6019, Recorded, "later stable releases may find a single member: not 6.18.15"),
 		RangesMember:    row(6019, 7001, Recorded, "a single member in the range is found: 6.19.14, 7.0.13"),
 		RangesTwice:     row(7001, 7002, Recorded, "two rounds refine the parts of a number"),
