@@ -55,6 +55,9 @@ func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 		}
 	}
 	out := r.numberALU(pc, in, op, is32, dst, src)
+	if !dst.fixed() || !src.fixed() {
+		out = r.guessed(out)
+	}
 	if r.staleLink(in, op, dst, out) {
 		s.misled, s.cover = true, true
 	}
@@ -206,6 +209,9 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 			}
 		}
 		src.flags &^= maybePtr | maybeLocal | foreign | object | atStart
+		if !old.fixed() {
+			src = r.guessed(src)
+		}
 	}
 	s.set(in.Dst, src)
 }

@@ -223,6 +223,7 @@ func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 	left := c.left(cond, c.a, c.b, x).covering(wideX)
 	k := c.ranges(cond)
 	c.setRanges(left, k.rangesX)
+	left = c.guessed(left, c.a, c.b, cond)
 	switch {
 	case c.r.a.opt.Rules != Executions:
 	case c.outcome(cond):
@@ -236,6 +237,7 @@ func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 	if c.src != noReg {
 		right := c.left(cond.Flip(), c.b, c.a, y).covering(wideY)
 		c.setRanges(right, k.rangesY)
+		right = c.guessed(right, c.b, c.a, cond)
 		c.update(s, c.src, c.b, right, on)
 	}
 	if c.r.a.opt.Rules == Verifier {
@@ -243,6 +245,29 @@ func (c *compare) refine(s *State, cond scalar.Cond, on side) {
 		c.sync(s, c.dst)
 	}
 	c.correlate(s)
+}
+
+// guessed is run.guessed for what is learnt of an operand. If it is equal to a known number, it is that,
+// whatever was known of it. The kernel may know more if what it knows is not one arc.
+func (c *compare) guessed(v, old, other *Value, cond scalar.Cond) *Value {
+	if c.r.a.opt.Rules != Verifier {
+		return v
+	}
+	if c.r.a.f.usedQuirks.Guessed = true; !c.r.a.opt.Quirks.Guessed {
+		return v
+	}
+	if cond == scalar.JEQ && !c.is32 && other.fixed() {
+		v = v.with(other.Off)
+		v.flags &^= loose
+		return v
+	}
+	if _, alike := byAll(cond, c.is32, &old.Alt, &other.Alt); !alike || cond == scalar.JSET || cond == scalar.JNSET {
+		v = v.loosened()
+	}
+	if v.Off == old.Off && v.sameRanges(&old.Alt) {
+		return v
+	}
+	return c.r.guessed(v)
 }
 
 // sync copies a register's number to the numbers that are linked to it, even if the comparison has

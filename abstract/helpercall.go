@@ -556,7 +556,7 @@ func (s *State) unlinkFrames(rules Rules) {
 	}
 	var lost []uint32
 	s.eachSlot(true, func(_ int, _ int16, v *Value) {
-		if v.id != 0 {
+		if v.id != 0 && !slices.Contains(lost, v.id) && !s.alone(v.id) {
 			lost = append(lost, v.id)
 		}
 	})

@@ -58,7 +58,11 @@ func (r *run) load(pc bytecode.PC, in bytecode.Insn, s *State) {
 		return
 	}
 	base := s.get(in.Src)
-	s.set(in.Dst, r.loadFrom(acc, s))
+	v := r.loadFrom(acc, s)
+	if base.has(isStack) && (acc.size < 8 || v.fixed()) {
+		v = r.guessed(v)
+	}
+	s.set(in.Dst, v)
 	r.fresh(pc, in.Dst, r.ctxField(base, acc), s)
 	if r.a.searches() {
 		r.loadAgain(acc, base, in.Dst, s)

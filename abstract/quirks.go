@@ -51,6 +51,9 @@ type Quirks struct {
 	// Ranges: a number has one range with a sign and one without, in place of an arc that may wrap
 	// (before Linux 7.2).
 	Ranges bool
+	// Guessed: numbers that are computed, refined or loaded from the stack may be known worse or
+	// better than here (before Linux 6.12; 6.1.192 knows some worse).
+	Guessed bool
 	// RangesOld, RangesFew, RangesThrice, RangesMember and RangesTwice are ways in which the parts of
 	// a number with ranges refine each other: scalar.SyncOld (6.12.117), SyncFew (6.16.12), SyncThrice
 	// (6.17.13 and 6.18.15), SyncMember (6.19.14 and 7.0.13) and SyncTwice (Linux 7.1). With none of
@@ -146,6 +149,7 @@ func QuirksOf(k kernel.Features) Quirks {
 		PerhapsBare:  !k.Has(kernel.BareResults) && !k.Has(kernel.TrustedResults),
 		NoTrying:     !k.Has(kernel.TryBranches),
 		Ranges:       !k.Has(kernel.Arcs),
+		Guessed:      !k.Has(kernel.KnownNumbers),
 		RangesOld:    k.Has(kernel.RangesOld),
 		RangesFew:    k.Has(kernel.RangesFew),
 		RangesThrice: k.Has(kernel.RangesThrice) && !k.Has(kernel.MayFindMember),
@@ -176,6 +180,20 @@ func (q Quirks) decide(
 	}
 	out = scalar.DecideRanges(c, is32, scalar.RangesOf(a), scalar.RangesOf(b), q.deciding())
 	return out, out == scalar.Both && same
+}
+
+// guessed returns what a kernel may know of a number, with Quirks.Guessed: it may be certain of nothing,
+// or of more.
+func (r *run) guessed(v *Value) *Value {
+	if r.a.opt.Rules != Verifier || !v.is(Number) {
+		return v
+	}
+	if r.a.f.usedQuirks.Guessed = true; !r.a.opt.Quirks.Guessed {
+		return v
+	}
+	w := v.standsForAny()
+	w.ranges = nil
+	return w
 }
 
 // deciding returns how a kernel with ranges decides a conditional jump.

@@ -10,9 +10,9 @@ import (
 // Settle decides by a walk the questions that facts f with rules Verifier and the same options
 // leave open: where states were joined, the verifier may or may not have one of them. A walk of
 // all its paths shows which, if it ends within steps instructions. The result is f itself if no
-// question was open or none could be decided.
+// question was open or none could be decided. With Quirks.Guessed no walk is that of the kernel.
 func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
-	if !f.open() || !f.walkable() {
+	if !f.open() || !f.walkable() || opt.Quirks.Guessed && f.usedQuirks.Guessed {
 		return f
 	}
 	opt.Like = f

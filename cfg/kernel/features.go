@@ -97,6 +97,7 @@ const (
 	BugWords        // the log reports what the kernel considers a bug of its own
 	TryBranches     // a branch is decided by trying both sides for a contradiction
 	Arcs            // a number has one range, which may wrap, in place of one with a sign and one without
+	KnownNumbers    // how numbers are computed, refined and kept on the stack is modelled
 	RangesOld       // the parts of a number refine each other in three rounds, and a sum that wraps has no range
 	RangesFew       // two rounds without signs that differ, such sums, and equality by ranges alone
 	RangesThrice    // three rounds, and sums may wrap
@@ -199,6 +200,7 @@ func Table() [featureCount]Row {
 		BugWords:        row(6016, 0, Read, "faults of the verifier itself appear in its log"),
 		TryBranches:     row(7001, 0, Recorded, "branches are decided by trying both sides"),
 		Arcs:            row(7002, 0, Recorded, "a number has one range, which may wrap"),
+		KnownNumbers:    row(6012, 0, Recorded, "what the verifier knows of numbers is modelled: 6.1.192 knows some worse"),
 		RangesOld:       row(6012, 6013, Recorded, "sums that wrap have no range: 6.12.117"),
 		RangesFew:       row(6013, 6017, Recorded, "two rounds refine the parts of a number, and equality takes ranges: 6.16.12"),
 		RangesThrice:    row(6017, 6019, Recorded, "three rounds refine the parts of a number"),
