@@ -171,8 +171,8 @@ func (r *run) returnTo(s, x *State, wider, visible bool, places []hiddenPlace) *
 	}
 	out := &State{frames: s.frames, ids: s.ids, cover: !s.certain() || !x.certain() || wider,
 		doubt: s.doubt || x.doubt, misled: s.misled || x.misled, stands: s.stands || x.stands, sums: s.sums,
-		tested: s.tested | x.tested, given: s.given, ghosts: s.ghosts & keptRegs, hiddenGhosts: s.hiddenGhosts, outer: s.outer, locked: x.locked,
-		held: x.held}
+		tested: s.tested | x.tested, given: s.given, outer: s.outer, locked: x.locked, held: x.held,
+		ghosts: s.ghosts & keptRegs, hiddenGhosts: s.hiddenGhosts}
 	copy(out.regs[6:numRegs], s.regs[6:numRegs])
 	out.regs[0] = rebase(shift(x.regs[0], -1), s.ids)
 	if visible {

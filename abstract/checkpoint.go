@@ -398,8 +398,8 @@ func (w *walker) coversBy(c *checkpoint, live uint16, exact bool, compare func(m
 		return false
 	}
 	counts := w.counted(live)
-	if r := int(c.apart); c.s.regs[r] != nil && counts>>r&1 != 0 && (exact || !c.decidesNothing(r, cur.s.regs[r], live, w.settles)) &&
-		!cur.s.regs[r].leq(c.s.regs[r]) {
+	if r := int(c.apart); c.s.regs[r] != nil && counts>>r&1 != 0 &&
+		(exact || !c.decidesNothing(r, cur.s.regs[r], live, w.settles)) && !cur.s.regs[r].leq(c.s.regs[r]) {
 		return false
 	}
 	var ids idMap

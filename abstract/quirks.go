@@ -182,8 +182,7 @@ func (q Quirks) decide(
 	return out, out == scalar.Both && same
 }
 
-// guessed returns what a kernel may know of a number, with Quirks.Guessed: it may be certain of nothing,
-// or of more.
+// guessed returns a number as one for which a kernel with Quirks.Guessed may have any other.
 func (r *run) guessed(v *Value) *Value {
 	if r.a.opt.Rules != Verifier || !v.is(Number) {
 		return v

@@ -8,7 +8,9 @@ import (
 // each other.
 
 // waysOfRanges are the quirks that matter when kernels with ranges differ from others or each other.
-var waysOfRanges = Quirks{Ranges: true, RangesOld: true, RangesFew: true, RangesThrice: true, RangesMember: true, RangesTwice: true}
+var waysOfRanges = Quirks{
+	Ranges: true, RangesOld: true, RangesFew: true, RangesThrice: true, RangesMember: true, RangesTwice: true,
+}
 
 // sync returns the way of the kernel, and whether it is known.
 func (q *Quirks) sync() (how scalar.Sync, known bool) {

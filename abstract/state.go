@@ -255,7 +255,8 @@ func (s *State) leqFrom(t *State, rules Rules, at *uint8) bool {
 	if len(s.frames) != len(t.frames) || rules == Verifier && s.surer(t) || t.doubt && !s.doubt ||
 		s.misled && !t.misled ||
 		s.sent != t.sent && (!t.sent || !t.cover) ||
-		s.ghosts&^t.ghosts != 0 || s.hiddenGhosts > t.hiddenGhosts || rules == Verifier && s.locked != t.locked || !s.value(int(*at)).leq(t.value(int(*at))) {
+		s.ghosts&^t.ghosts != 0 || s.hiddenGhosts > t.hiddenGhosts ||
+		rules == Verifier && s.locked != t.locked || !s.value(int(*at)).leq(t.value(int(*at))) {
 		return false
 	}
 	ids := idMap{sums: s.sums}

@@ -39,7 +39,8 @@ func (q Quirks) Or(p Quirks) Quirks {
 func (q Quirks) list() [38]bool {
 	return [...]bool{q.NoDivision, q.NoNegation, q.LostCode, q.NoLoadOffset, q.NullLookups, q.FewNotNull, q.NoTrust,
 		q.FewFrames, q.EqualByBits, q.OnlyConstants, q.NoLinkedAdd, q.NoLinkedSub, q.PerhapsLinkedSub, q.NoSame, q.NoTrying,
-		q.Ranges, q.Guessed, q.RangesOld, q.RangesFew, q.RangesThrice, q.RangesMember, q.RangesTwice, q.NoMixedZeros, q.KeptZeros,
+		q.Ranges, q.Guessed, q.RangesOld, q.RangesFew, q.RangesThrice, q.RangesMember, q.RangesTwice,
+		q.NoMixedZeros, q.KeptZeros,
 		q.StaleLinks, q.DeadLinks, q.IdleLinks, q.MayNotExit, q.BareResults,
 		q.HalfPointer, q.StaleResult, q.MixedPlain, q.OuterFrame, q.SharedFill, q.DeadCount, q.StrictLinks,
 		q.PerhapsBare, q.AllGlobals}

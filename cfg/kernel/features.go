@@ -202,7 +202,7 @@ func Table() [featureCount]Row {
 		Arcs:            row(7002, 0, Recorded, "a number has one range, which may wrap"),
 		KnownNumbers:    row(6012, 0, Recorded, "what the verifier knows of numbers is modelled: 6.1.192 knows some worse"),
 		RangesOld:       row(6012, 6013, Recorded, "sums that wrap have no range: 6.12.117"),
-		RangesFew:       row(6013, 6017, Recorded, "two rounds refine the parts of a number, and equality takes ranges: 6.16.12"),
+		RangesFew:       row(6013, 6017, Recorded, "two rounds, and equality by ranges alone: 6.16.12"),
 		RangesThrice:    row(6017, 6019, Recorded, "three rounds refine the parts of a number"),
 		MayFindMember:   row(6018, 6019, Recorded, "later stable releases may find a single member: not 6.18.15"),
 		RangesMember:    row(6019, 7001, Recorded, "a single member in the range is found: 6.19.14, 7.0.13"),
