@@ -77,7 +77,7 @@ func (r *run) argument(off int64, size int, s *State) *Value {
 		return nil
 	}
 	to := p.Kernel.Argument(p, off, size)
-	if r.a.f.usedQuirks.NoTrust = true; r.a.opt.Quirks.NoTrust && (p.Type != "tracing" || p.AttachType != traceIter) {
+	if r.a.f.usedQuirks.NoTrust = true; r.a.opt.Quirks.NoTrust {
 		to = distrust(to)
 	}
 	return s.pointed(to)

@@ -68,11 +68,7 @@ func (ck *checker) load(in bytecode.Insn) string {
 	}
 	wide := in.Size() == asm.DWord
 	switch in.Mode() {
-	case modeMem:
-	case modeProbeMem:
-		if why := ck.need(kernel.ProbeWindow); why != "" {
-			return why
-		}
+	case modeMem, modeProbeMem:
 	case modeMemSX, modeProbeMemSX:
 		if wide {
 			return unknownOpcode

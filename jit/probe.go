@@ -2,6 +2,7 @@ package jit
 
 import (
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/jit/x86"
 )
 
@@ -30,6 +31,10 @@ func (c *function) userEnd() uint64 {
 //
 // means "do not load".
 func (c *function) loadProbe(in bytecode.Insn, d, s x86.Reg) {
+	if !c.kernel.Has(kernel.ProbeWindow) {
+		c.loadAbove(in, d, s)
+		return
+	}
 	x := &c.x
 	x.MovImm64(regAX, vsyscallAddr, c.prof.MovImm64Short)
 	x.Mov(x86.W64, regScratch, s)
@@ -44,6 +49,28 @@ func (c *function) loadProbe(in bytecode.Insn, d, s x86.Reg) {
 	load := c.zeroOr(0x77, d) // ja
 	start := x.Len()
 	c.loadMem(in.Size(), in.Mode() == modeProbeMemSX, d, s, int32(in.Off))
+	x.SetByte(load, byte(x.Len()-start))
+	c.mayFault(start)
+}
+
+// loadAbove is loadProbe before the window: the register must lie above user space by as much as the
+// offset, whatever its sign, and the sum must not overflow. A negative offset makes it do so, and the
+// load is left out (arch/x86/net/bpf_jit_comp.c do_jit, Linux 6.1).
+func (c *function) loadAbove(in bytecode.Insn, d, s x86.Reg) {
+	x := &c.x
+	off := int32(in.Off)
+	x.MovImm64(regScratch, c.userEnd()+pageSize+uint64(max(off, -off)), c.prof.MovImm64Short)
+	x.RR(x86.W64, 0x39, regScratch, s)
+	x.Put(0x72, 0) // jb to the zero
+	from := x.Len()
+	x.Mov(x86.W64, regScratch, s)
+	x.RDigit(x86.W64, 0x81, 0, regScratch)
+	x.Imm32(off)
+	zero := x.Len() + 2
+	load := c.zeroOr(0x73, d) // jnc
+	x.SetByte(from-1, byte(zero-from))
+	start := x.Len()
+	c.loadMem(in.Size(), false, d, s, off)
 	x.SetByte(load, byte(x.Len()-start))
 	c.mayFault(start)
 }

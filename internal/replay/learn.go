@@ -8,6 +8,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/jit"
 )
 
@@ -102,7 +103,11 @@ func (r *recovery) addr(fn int, code []byte) uint64 {
 // Only an access of the arena has an index register.
 func (r *recovery) access(pc bytecode.PC, code []byte) bool {
 	in := &r.prog.Insns[pc]
-	if in.Class() == asm.LdXClass && bytes.HasPrefix(code, []byte{0x49, 0xc7, 0xc2, 0x00, 0x00, 0x60, 0xff}) {
+	begins := []byte{0x49, 0xc7, 0xc2, 0x00, 0x00, 0x60, 0xff} // mov $vsyscall, %r10
+	if !r.prof.Kernel().Has(kernel.ProbeWindow) {
+		begins = []byte{0x49, 0xbb} // movabs $limit, %r11
+	}
+	if in.Class() == asm.LdXClass && bytes.HasPrefix(code, begins) {
 		in.Code = in.Code&^modeBits | modeProbeMem
 		r.note("load at slot %d may fault", pc)
 		return true

@@ -5,6 +5,7 @@ import (
 	"golang.org/x/arch/x86/x86asm"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
 // Modes of accesses that exist only after the verifier, and the speculation
@@ -77,6 +78,10 @@ func (c *checker) probe(l *list, in bytecode.Insn, d, s int) {
 	if c.k.LA57 {
 		end = int64(1)<<56 - page
 	}
+	if !c.k.has(kernel.ProbeWindow) {
+		c.probeAbove(l, in, d, s, end+page)
+		return
+	}
 	l.add(x86asm.MOV, sized(nHidden, 8), imm64(vsyscall))
 	l.mov(8, nScratch, s)
 	if in.Off != 0 {
@@ -90,6 +95,24 @@ func (c *checker) probe(l *list, in bytecode.Insn, d, s int) {
 	over := l.skip(x86asm.JMP)
 	l.land(allowed)
 	loadFrom(l, d, sizes[in.Size()], in.Mode() == modeProbeSX, 8, at(s, int32(in.Off)))
+	l.land(over)
+}
+
+// probeAbove is probe of older kernels: a register that is not above user space by the size of the offset
+// gives zero, and so does a sum that overflows.
+func (c *checker) probeAbove(l *list, in bytecode.Insn, d, s int, limit int64) {
+	off := int64(in.Off)
+	l.add(x86asm.MOV, sized(nScratch, 8), imm64(limit+max(off, -off)))
+	l.add(x86asm.CMP, sized(s, 8), sized(nScratch, 8))
+	low := l.skip(x86asm.JB)
+	l.mov(8, nScratch, s)
+	l.add(x86asm.ADD, sized(nScratch, 8), imm(off))
+	above := l.skip(x86asm.JAE)
+	l.land(low)
+	l.add(x86asm.XOR, sized(d, 4), sized(d, 4))
+	over := l.skip(x86asm.JMP)
+	l.land(above)
+	loadFrom(l, d, sizes[in.Size()], false, 8, at(s, int32(in.Off)))
 	l.land(over)
 }
 
