@@ -22,7 +22,7 @@ var planted = []struct{ what, file, was, now string }{
 		"a.add != b.add || a.delta != b.delta && a.add != 32 {"},
 	{"a weak store of 0 changes nothing", "abstract/stack.go",
 		"if zero && k == byteZero {", "if k == byteZero {"},
-	{"links of stack slots survive a callback", "abstract/helpercall.go", "\t\ts.unlinkFrames()\n", ""},
+	{"links of stack slots survive a callback", "abstract/helpercall.go", "\t\ts.unlinkFrames(r.a.opt.Rules)\n", ""},
 	{"fetch does not overwrite its register", "abstract/mem.go", "\t\ts.set(in.Src, old)\n", ""},
 	{"a helper's last argument is not live", "abstract/live.go", "min(calleeAt(p, pc).Params, 5)+1)",
 		"min(calleeAt(p, pc).Params, 5))"},
