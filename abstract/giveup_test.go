@@ -44,6 +44,7 @@ func checkGivenUp(t *testing.T, s *State, rules Rules) {
 		func(s *State) { s.doubt = true },
 		func(s *State) { s.misled = true },
 		func(s *State) { s.ghosts = 1 << bytecode.R3 },
+		func(s *State) { s.hiddenGhosts = 2 },
 		func(s *State) { s.left = true },
 	} {
 		c := s.fork()

@@ -29,7 +29,10 @@ type Quirks struct {
 	// NoTrust: all kernel objects may be freed, whatever their origin (before Linux 6.12, or
 	// earlier).
 	NoTrust bool
-	// FewFrames: calls nest 8 deep, not 16 (before Linux 7.2).
+	// NoIterTrust: so may what the arguments of an iterator lead to (before Linux 6.6, or earlier).
+	NoIterTrust bool
+	// FewFrames: calls nest 8 deep, not 16, and six linked numbers are followed, not five (before
+	// Linux 7.2).
 	FewFrames bool
 	// EqualByBits: equality is decided by known bits alone (before Linux 6.4).
 	EqualByBits bool
@@ -121,6 +124,7 @@ func QuirksOf(k kernel.Features) Quirks {
 		NullLookups: !k.Has(kernel.ArrayLookups),
 		FewNotNull:  !k.Has(kernel.NotNull),
 		NoTrust:     !k.Has(kernel.NotNull),
+		NoIterTrust: !k.Has(kernel.IterTrust),
 		FewFrames:   !k.Has(kernel.DeepCalls),
 		NoDivision:  !k.Has(kernel.DivisionRange),
 		NoNegation:  !k.Has(kernel.Negation),

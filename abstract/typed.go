@@ -77,7 +77,12 @@ func (r *run) argument(off int64, size int, s *State) *Value {
 		return nil
 	}
 	to := p.Kernel.Argument(p, off, size)
-	if r.a.f.usedQuirks.NoTrust = true; r.a.opt.Quirks.NoTrust {
+	no := r.a.opt.Quirks.NoTrust
+	if r.a.f.usedQuirks.NoTrust = true; p.Type == "tracing" && p.AttachType == traceIter {
+		r.a.f.usedQuirks.NoIterTrust = true
+		no = r.a.opt.Quirks.NoIterTrust
+	}
+	if no {
 		to = distrust(to)
 	}
 	return s.pointed(to)

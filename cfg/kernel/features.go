@@ -68,6 +68,7 @@ const (
 	TableLoadOffset // the offset in a load from a table counts
 	ArrayLookups    // a lookup in an array by a constant key is not null
 	NotNull         // buffers, maps and trusted objects are assumed to be not null
+	IterTrust       // what the arguments of iterators lead to is trusted
 	CalledGlobals   // global functions are verified when something calls them
 	DeepCalls       // calls nest 16 deep, not 8
 	ScrubbedZeros   // zeros beside a spilled number are forgotten with it by a store at a variable offset
@@ -176,6 +177,7 @@ func Table() [featureCount]Row {
 		TrustedResults:  row(7002, 0, Read, "objects that kernel functions return are trusted"),
 		ArrayLookups:    row(6014, 0, Read, "a lookup in an array by a constant key is not null"),
 		NotNull:         row(6012, 0, Read, "buffers, maps and trusted objects are not null"),
+		IterTrust:       row(6006, 0, Read, "arguments of iterators are trusted; not in 6.1.192"),
 		CalledGlobals:   row(6008, 0, Recorded, "global functions are verified when something calls them"),
 		DeepCalls:       row(7002, 0, Read, "calls nest 16 deep, not 8"),
 		ScrubbedZeros:   row(7000, 0, Recorded, "a store at a variable offset forgets zeros beside a spill; 6.12.117 too"),
