@@ -38,7 +38,8 @@ func (q Quirks) Or(p Quirks) Quirks {
 // that it does not compile with one more.
 func (q Quirks) list() [39]bool {
 	return [...]bool{q.NoDivision, q.NoNegation, q.LostCode, q.NoLoadOffset, q.NullLookups, q.FewNotNull, q.NoTrust,
-		q.NoIterTrust, q.FewFrames, q.EqualByBits, q.OnlyConstants, q.NoLinkedAdd, q.NoLinkedSub, q.PerhapsLinkedSub, q.NoSame, q.NoTrying,
+		q.NoIterTrust, q.FewFrames, q.EqualByBits, q.OnlyConstants, q.NoLinkedAdd, q.NoLinkedSub,
+		q.PerhapsLinkedSub, q.NoSame, q.NoTrying,
 		q.Ranges, q.Guessed, q.RangesOld, q.RangesFew, q.RangesThrice, q.RangesMember, q.RangesTwice,
 		q.NoMixedZeros, q.KeptZeros,
 		q.StaleLinks, q.DeadLinks, q.IdleLinks, q.MayNotExit, q.BareResults,
