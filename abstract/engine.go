@@ -289,7 +289,7 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 	const crowd = 4 // from this number of states on, only relevant registers distinguish them
 	r.a.forgetDead(s, r.a.live[b])
 	if len(bs.entries) >= crowd {
-		s.forget(r.a.relevant[b] | s.ghosts)
+		s.forget(r.a.relevant[b]|s.ghosts, r.a.opt.Rules == Verifier)
 	}
 	s.standFor(r.a.cover.blocks[b])
 	s.trim(r.a.live[b] | s.ghosts | bit(bytecode.R10))

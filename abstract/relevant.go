@@ -60,11 +60,17 @@ func relevantBefore(p *bytecode.Program, pc bytecode.PC, set uint16, sub int) ui
 
 // forget makes the numbers in registers that are not relevant unknown. They decide nothing, so
 // the state stays as certain as before; a fault or a branch that depends on one of them is not
-// certain.
-func (s *State) forget(relevant uint16) {
+// certain. With links they stay linked: the verifier counts the linked numbers.
+func (s *State) forget(relevant uint16, links bool) {
 	for r := range s.values() {
-		if v := s.value(r); relevant>>r&1 == 0 && v.is(Number) && v.flags&maybeLocal == 0 {
-			s.put(r, forgotten[v.flags&maybePtr])
+		v := s.value(r)
+		if relevant>>r&1 != 0 || !v.is(Number) || v.flags&maybeLocal != 0 {
+			continue
 		}
+		w := forgotten[v.flags&maybePtr]
+		if links {
+			w = w.linked(v.id, v.delta, v.add)
+		}
+		s.put(r, w)
 	}
 }
