@@ -173,8 +173,13 @@ func (r *run) finds(h callee, m *bytecode.Map, s *State) cfg.Truth {
 		return cfg.No
 	}
 	found := sl.finds(int(lo&7), m.MaxEntries)
-	if found == cfg.Maybe && sl.spilled() == 8 && lo&7 == 0 && key.Obj == 0 && r.justStored(h.pc, lo) {
-		found = cfg.No // the verifier has had no occasion to find out that nothing reads the upper half
+	if found == cfg.Maybe && sl.spilled() == 8 && key.Obj == 0 && r.justStored(h.pc, lo&^7) {
+		// The verifier has had no occasion to find out that nothing reads the other half.
+		if _, known := sl.val.constant(); lo&7 == 0 {
+			found = cfg.No
+		} else if known {
+			found = cfg.Yes
+		}
 	}
 	if found == cfg.No || !r.nullLookups() {
 		return found
@@ -216,10 +221,10 @@ func (sl *slot) finds(first int, entries uint32) cfg.Truth {
 		return cfg.TruthOf(entries > 0)
 	case ok && first == 0 && sl.spilled() == 4:
 		return cfg.TruthOf(uint32(v) < entries)
-	case ok && first == 4 && sl.spilled() == 8: // the verifier takes the whole number for its upper half
-		return cfg.TruthOf(v < uint64(entries))
-	case ok && first == 0 && sl.spilled() == 8 && v < uint64(entries):
-		return cfg.Maybe // it does after it has found that nothing reads the upper half
+	case ok && sl.spilled() == 8 && v < uint64(entries):
+		// The verifier takes the whole number for its upper half, and forgets it after it has found
+		// that nothing reads the lower one; it knows the lower one after that of the upper one.
+		return cfg.Maybe
 	case sl.val != nil && sl.val.has(vague), sl.vague(first, 4):
 		return cfg.Maybe
 	}
