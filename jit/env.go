@@ -42,7 +42,20 @@ func ProfileForEnv(release, cmdline string, cpuFlags, cpuBugs []string,
 	want.Indirect = e.indirect()
 	want.ReturnThunk = e.returnThunk()
 	want.BHI = e.bhi()
-	return LookupProfile(v.Name() + strings.TrimPrefix(p.Name, have.Name()) + departures(p, want))
+	named, err := LookupProfile(v.Name() + strings.TrimPrefix(p.Name, have.Name()) + departures(p, want))
+	if have == v {
+		named.Release = stableRelease(release)
+	}
+	return named, err
+}
+
+// stableRelease returns the number of a stable release, 0 when it is not known. Debian 12 counts its
+// kernels itself: 6.1.0-55 and 6.1.0-56 are 6.1.192.
+func stableRelease(release string) int {
+	if strings.HasPrefix(release, "6.1.0-55-") || strings.HasPrefix(release, "6.1.0-56-") {
+		return 192
+	}
+	return kernel.StableRelease(release)
 }
 
 // env is the part of a machine's description that determines mitigations.

@@ -84,6 +84,7 @@ func builtin(v kernel.Version) Profile {
 	case 6012, 6016, 6017:
 		p.OffMaxEntries, p.OffPtrs, p.OffValue, p.OffBPFFunc = 0x24, 0x108, 0x108, 0x30
 	}
+	p.Release = recorded(v)
 	f := kernel.Of(v)
 	p.AXReg = 11
 	if f.Has(kernel.StackArgs) {
@@ -93,6 +94,13 @@ func builtin(v kernel.Version) Profile {
 	p.XchgLock, p.MovImm64Short = f.Has(kernel.LockedXchg), f.Has(kernel.ShortMov64)
 	p.Gotox, p.EndbrTargets, p.StackArgs = f.Has(kernel.Gotox), f.Has(kernel.EndbrTargets), f.Has(kernel.StackArgs)
 	return p
+}
+
+// recorded returns the stable release that the profile of a version describes, 0 if it describes
+// none.
+func recorded(v kernel.Version) int {
+	return map[kernel.Version]int{7003: 4, 7002: 13, 7001: 13, 7000: 13, 6019: 14, 6018: 44, 6017: 13, 6016: 12,
+		6012: 117, 6001: 192}[v]
 }
 
 // profiles returns the versions that have a built-in profile, newest first.
@@ -244,7 +252,7 @@ func asDebian(p *Profile) {
 // LookupProfile returns the built-in profile of a name such as "linux-7.3",
 // changed by options "+name" and "-name" in order: "linux-7.3+plain-bmi2", which
 // is the profile's name then. A release, "linux-7.3.4" or "7.3.4", has the profile of its
-// series; a version without one that of the nearest older version, whose StandsFor
+// series, with its number; a version without one that of the nearest older version, whose StandsFor
 // says so. Errors wrap ErrProfile.
 func LookupProfile(name string) (Profile, error) {
 	base, rest := cutOption(name)
@@ -261,7 +269,7 @@ func LookupProfile(name string) (Profile, error) {
 	p := builtin(have)
 	p.Name += rest
 	if have != v {
-		p.StandsFor = v.Name()
+		p.StandsFor, p.Release = v.Name(), 0
 	}
 	for rest != "" {
 		sign := rest[0]
@@ -270,6 +278,9 @@ func LookupProfile(name string) (Profile, error) {
 		if err := applyOption(&p, sign == '+', o); err != nil {
 			return Profile{}, err
 		}
+	}
+	if n := kernel.StableRelease(base); n != 0 && have == v {
+		p.Release = n
 	}
 	if err := p.check(); err != nil {
 		return Profile{}, err

@@ -41,7 +41,13 @@ const (
 	StoragePlain        // local storage helpers are known to get no such flags any more
 	JumpIntoFastcall    // spills that jumps lead between are kept
 	QueueWord           // a socket without a queue has 32 bits of ones for it
+	QueueLong           // it has 64 bits of ones, of which a load of 16 bits or more keeps all
 	OpsZero             // a field of a socket that may not be read is 0, with one register too
+	OpsKept             // with one register, that stays the pointer to the context
+	MinGuard            // the smallest round-trip time is read only from a socket that may be read
+	MinBare             // it is read in any case
+	PacketVLAN          // a packet has a VLAN tag if a word of it is not 0, not by a bit of its own
+	StampKinds          // the kind of a packet's time stamp has two bits, not one
 	SmallPercpu         // addresses of per-CPU variables are offsets from 0
 	NarrowPercpu        // the offset of a per-CPU variable is moved as 32 bits
 	ArgCountWhole       // the word that counts a traced function's arguments holds nothing else
@@ -147,7 +153,13 @@ func Table() [featureCount]Row {
 		StoragePlain:        row(7002, 0, Read, "helpers that make local storage get no allocation flags"),
 		JumpIntoFastcall:    row(7002, 0, Read, "spills that a jump leads between stay; in 6.12's stable releases"),
 		QueueWord:           row(7002, 0, Recorded, "no queue is 32 bits of ones; in 6.12's stable releases, not in 6.19"),
-		OpsZero:             row(7002, 0, Read, "fields of sock_ops are 0 where the socket may not be read"),
+		QueueLong:           row(6016, 6018, Recorded, "it is 64 bits; also 6.18.15, 6.19.14, 7.0.13 and 7.1.13"),
+		OpsZero:             row(7002, 0, Recorded, "fields of sock_ops are 0 where the socket may not be read"),
+		OpsKept:             row(6016, 6018, Recorded, "one register keeps the context there; also 6.18.15 and 6.19.14"),
+		MinGuard:            row(7002, 0, Recorded, "sock_ops.rtt_min is checked, too; in 6.12's stable releases"),
+		MinBare:             row(6016, 6018, Recorded, "it is not; also 6.18.15, 6.19.14, 7.0.13 and 7.1.13"),
+		PacketVLAN:          row(6002, 0, Read, "a VLAN tag is a word that is not 0, not a bit"),
+		StampKinds:          row(6010, 0, Read, "the kind of a packet's time stamp has two bits"),
 		SmallPercpu:         row(0, 6015, Recorded, "addresses of per-CPU variables are offsets from 0"),
 		NarrowPercpu:        row(6010, 6015, Recorded, "offsets of per-CPU variables are moved as 32 bits"),
 		ArgCountWhole:       row(0, 7000, Recorded, "the count of a traced function's arguments is a word"),

@@ -65,22 +65,29 @@ func Of(v Version) Features {
 	return f
 }
 
-// early lists, for the first releases of a stable series, features of the series that only later ones
-// have, and one that later ones have lost or may have lost.
-var early = []struct {
+// stable lists, for releases of stable series, features of the series that only later ones
+// have, and those that only earlier or later ones have.
+var stable = []struct {
 	of          Version
-	until       int // the last release that is known to be one
+	from, until int // the first and the last release that is known to be one
 	lacks, have []Feature
 }{
-	{6018, 15, []Feature{MayLinkSub, MayFindMember}, []Feature{XskLong}},
+	{6001, 192, 192, nil, []Feature{QueueWord, OpsZero, MinGuard}},
+	{6012, 117, 117, nil, []Feature{QueueWord, OpsZero, MinGuard}},
+	{6018, 1, 15, []Feature{MayLinkSub, MayFindMember}, []Feature{XskLong, QueueLong, OpsKept, MinBare}},
+	{6019, 1, 14, nil, []Feature{QueueLong, OpsKept, MinBare}},
+	{7000, 1, 13, nil, []Feature{QueueLong, MinBare}},
+	{7000, 13, 13, nil, []Feature{OpsZero}},
+	{7001, 1, 13, nil, []Feature{QueueLong, MinBare}},
+	{7001, 13, 13, nil, []Feature{OpsZero}},
 }
 
 // OfRelease returns the features of a stable release of a version, such as 15 of 6.18, or of the
 // whole series if release is 0. Where stable releases differ, that tells which of them it is.
 func OfRelease(v Version, release int) Features {
 	f := Of(v)
-	for _, e := range early {
-		if e.of != v || release <= 0 || release > e.until {
+	for _, e := range stable {
+		if e.of != v || release < e.from || release > e.until {
 			continue
 		}
 		for _, x := range e.lacks {

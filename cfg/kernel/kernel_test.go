@@ -21,6 +21,38 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// TestStableRelease checks which number counts as that of a stable release.
+func TestStableRelease(t *testing.T) {
+	tests := map[string]int{
+		"7.3": 0, "linux-7.3": 0, "linux-7.3.4": 4, "6.19.14+deb13-cloud-amd64": 14, "6.8.0-45-generic": 0,
+		"6.6-rc1": 0, "6.12.117": 117, "next": 0, "": 0, "7.3.x": 0, "7.3.99999999": 0, "6.1.2.3": 2,
+	}
+	for s, want := range tests {
+		if got := kernel.StableRelease(s); got != want {
+			t.Errorf("StableRelease(%q) = %d, want %d", s, got, want)
+		}
+	}
+}
+
+// TestOfRelease checks that a feature of some stable releases is one of these alone.
+func TestOfRelease(t *testing.T) {
+	for _, tc := range []struct {
+		v       kernel.Version
+		release int
+		feature kernel.Feature
+		want    bool
+	}{
+		{6012, 0, kernel.QueueWord, false}, {6012, 116, kernel.QueueWord, false}, {6012, 117, kernel.QueueWord, true},
+		{6012, 118, kernel.QueueWord, false}, {6018, 0, kernel.QueueLong, false}, {6018, 1, kernel.QueueLong, true},
+		{6018, 15, kernel.QueueLong, true}, {6018, 16, kernel.QueueLong, false}, {6018, 15, kernel.MayLinkSub, false},
+		{6018, 16, kernel.MayLinkSub, true}, {7000, 12, kernel.OpsZero, false}, {7000, 13, kernel.OpsZero, true},
+	} {
+		if f := kernel.OfRelease(tc.v, tc.release); f.Has(tc.feature) != tc.want {
+			t.Errorf("release %d of %s: %s is %v", tc.release, tc.v, kernel.Table()[tc.feature].What, !tc.want)
+		}
+	}
+}
+
 // TestString checks that names are read back.
 func TestString(t *testing.T) {
 	for _, v := range []kernel.Version{6001, 6019, 7003, 10000, kernel.Next} {

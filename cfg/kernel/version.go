@@ -40,6 +40,24 @@ func Parse(s string) (Version, error) {
 	return Version(a*1000 + b), nil
 }
 
+// StableRelease returns the number of a stable release of its series, 14 for "linux-6.19.14" or
+// "6.19.14+deb13-cloud-amd64", and 0 for text that has none.
+func StableRelease(s string) int {
+	parts := strings.SplitN(strings.TrimPrefix(s, "linux-"), ".", 3)
+	if len(parts) < 3 {
+		return 0
+	}
+	digits := parts[2]
+	if end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
+		digits = digits[:end]
+	}
+	n, err := strconv.ParseUint(digits, 10, 16)
+	if err != nil {
+		return 0
+	}
+	return int(n)
+}
+
 // String returns the version as "7.3", or "next".
 func (v Version) String() string {
 	if v == Next {

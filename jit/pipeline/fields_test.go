@@ -1,10 +1,10 @@
 package pipeline_test
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 
-	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 	"github.com/bpfcfg/bpfcfg/internal/compare"
 	"github.com/bpfcfg/bpfcfg/internal/record"
 	"github.com/bpfcfg/bpfcfg/internal/replay"
@@ -16,8 +16,8 @@ import (
 )
 
 // TestFields predicts every access to a context that a kernel takes, as recorded with
-// the programs of tools/fields: each the very bytes, none marked. Before
-// Linux 7.2 few are: stable releases differ there.
+// the programs of tools/fields: each the very bytes, none marked, with
+// the control flow of the source.
 func TestFields(t *testing.T) {
 	for _, file := range testenv.Glob(t, "records/fields.*.jsonl.gz") {
 		t.Run(filepath.Base(file), func(t *testing.T) {
@@ -35,7 +35,7 @@ func fields(t *testing.T, file string) {
 	}
 	defer r.Close()
 	var prof jit.Profile
-	contexts, wrong, few := map[string]bool{}, 0, 0
+	contexts, wrong := map[string]bool{}, 0
 	for rec, err := range r.Records() {
 		if err != nil {
 			t.Fatal(err)
@@ -49,39 +49,30 @@ func fields(t *testing.T, file string) {
 			continue
 		}
 		contexts[filepath.Dir(rec.Job.Name)] = true
-		why, marked := field(t, rec, prof)
-		if marked && !prof.Kernel().Has(kernel.QueueWord) {
-			few++
-			continue
-		}
-		if why != "" {
+		if why := field(t, rec, prof); why != "" {
 			if wrong++; wrong <= 20 {
 				t.Errorf("%s: %s", rec.Job.Name, why)
 			}
 		}
 	}
 	const fewest = 25 // kinds of context
-	most := 50        // marks before Linux 7.2
-	if !prof.Kernel().Has(kernel.KnownNumbers) {
-		most = 200 // packets of Linux 6.1 have other members for VLANs and time stamps
-	}
-	if len(contexts) < fewest || wrong > 0 || few > most {
-		t.Errorf("%d wrong, %d marked; %d kinds of context, want %d or more", wrong, few, len(contexts), fewest)
+	if len(contexts) < fewest || wrong > 0 {
+		t.Errorf("%d wrong; %d kinds of context, want %d or more", wrong, len(contexts), fewest)
 	}
 }
 
-// field compares one program, and says what is wrong, and whether it is marked.
-func field(t *testing.T, rec *record.Record, prof jit.Profile) (why string, marked bool) {
+// field compares one program, and says what is wrong.
+func field(t *testing.T, rec *record.Record, prof jit.Profile) string {
 	p, err := rec.Job.Program()
 	if err != nil {
 		t.Fatal(err)
 	}
 	a, err := pipeline.Run(p, prof, rewrite.Options{AttachType: rec.Job.AttachType})
 	if err != nil {
-		return err.Error(), false
+		return err.Error()
 	}
 	if a.Rewrite != nil && len(a.Rewrite.Unpredicted) > 0 {
-		return "it is marked", true
+		return "it is marked"
 	}
 	xlated, err := record.Decode(rec.Result.Prog.Xlated)
 	if err != nil {
@@ -90,12 +81,15 @@ func field(t *testing.T, rec *record.Record, prof jit.Profile) (why string, mark
 	for _, o := range compare.Predicted(a, &compare.Observed{Xlated: xlated, Code: rec.Result.Prog.Jited,
 		Tables: make([][]compare.Entry, len(p.Tables))}) {
 		if o.What != "tables" && (!o.Known || !o.Same) {
-			return o.What + ": " + o.Detail, false
+			return o.What + ": " + o.Detail
 		}
+	}
+	if proof := a.Verify(); !proof.Source || len(proof.Mismatches) > 0 {
+		return fmt.Sprintf("not verified: %+v", proof)
 	}
 	moved := xlated[0] != p.Insns[0] && xlated[0].Class() == asm.LdXClass // not a constant
 	if p.Insns[0].Class() == asm.LdXClass && moved && a.Rewrite.Build == "" {
-		return "the build is not named", false
+		return "the build is not named"
 	}
-	return "", false
+	return ""
 }

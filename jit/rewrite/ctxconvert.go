@@ -158,6 +158,8 @@ func (c *converter) load() (out []slot, target int) {
 	switch c.field.then {
 	case thenTstamp:
 		return c.tstamp(), 8
+	case thenTstampType:
+		return c.tstampType(), 0
 	case thenDataEnd:
 		return c.dataEnd(), 8
 	case thenShinfo:
@@ -170,6 +172,10 @@ func (c *converter) load() (out []slot, target int) {
 		return c.opsField(), 8
 	case thenOpsShinfo:
 		return c.opsShinfo(), 8
+	case thenPresent:
+		if at, ok := c.st.member("sk_buff.vlan_present"); ok { // before Linux 6.2 a bit
+			return []slot{ldx(1, dst, src, int16(at.off)), raw(w32|opAnd, dst, 0, 0, at.mask())}, 1
+		}
 	}
 	parts := strings.Split(c.field.path, "/")
 	for i, part := range parts {
@@ -189,6 +195,16 @@ func (c *converter) load() (out []slot, target int) {
 	return c.after(out, target)
 }
 
+// one returns which of two features the kernel has. If it has neither, it depends on the stable
+// release, and the access is not predicted.
+func (c *converter) one(x, y kernel.Feature) kernel.Feature {
+	if c.st.kernel.Has(x) {
+		return x
+	}
+	c.unset = c.unset || !c.st.kernel.Has(y)
+	return y
+}
+
 // after adds the instructions after the last load.
 func (c *converter) after(out []slot, target int) ([]slot, int) {
 	const noQueue = 0xffff // NO_QUEUE_MAPPING
@@ -197,8 +213,6 @@ func (c *converter) after(out []slot, target int) ([]slot, int) {
 	switch c.field.then {
 	case thenPktType:
 		return append(out, raw(w32|opAnd, dst, 0, 0, 7)), 1
-	case thenTstampType:
-		return append(out, raw(w32|opAnd, dst, 0, 0, tstampTypeMask)), 0
 	case thenPresent:
 		return append(out, raw(j64|jeq, dst, 0, 1, 0), raw(w32|opMov, dst, 0, 0, 1)), target
 	case thenNapi:
@@ -206,17 +220,14 @@ func (c *converter) after(out []slot, target int) ([]slot, int) {
 	case thenPort:
 		return append(out, raw(w32|opLsh, dst, 0, 0, 16)), target
 	case thenQueue:
-		c.unset = c.unset || !c.st.kernel.Has(kernel.QueueWord)
-		return append(out, raw(j64|jne, dst, 0, 1, noQueue), raw(w32|opMov, dst, 0, 0, -1)), 4
+		out = append(out, raw(j64|jne, dst, 0, 1, noQueue))
+		if c.one(kernel.QueueWord, kernel.QueueLong) == kernel.QueueLong {
+			return append(out, raw(w64|opMov, dst, 0, 0, -1)), 2
+		}
+		return append(out, raw(w32|opMov, dst, 0, 0, -1)), 4
 	}
 	return out, target
 }
-
-// Bits beside the time stamp of a packet (include/linux/skbuff.h, Linux 6.10).
-const (
-	tstampTypeMask = 3 // SKB_TSTAMP_TYPE_MASK
-	ingressMask    = 4 // TC_AT_INGRESS_MASK
-)
 
 // readsTstampType reports whether the program reads the type of a packet's time stamp; then it gets
 // and sets the stamp unchanged.
@@ -228,39 +239,75 @@ func (st *state) readsTstampType() bool {
 	})
 }
 
+// stampBits are the bits beside the time stamp of a packet (include/linux/skbuff.h).
+type stampBits struct {
+	off     int16 // of their byte
+	ingress int32 // mask of the bit of an incoming packet
+	kind    int32 // mask of the kind of the stamp
+	mono    bool  // the kind is one bit: of a delivery time, by the monotonic clock (Linux 6.1)
+}
+
+// stampBits returns where the build has these bits.
+func (c *converter) stampBits() stampBits {
+	in, ok := c.st.member("sk_buff.tc_at_ingress")
+	kind, known := c.st.member("sk_buff.tstamp_type")
+	mono, old := c.st.member("sk_buff.mono_delivery_time")
+	if old {
+		kind, known = mono, true
+	}
+	c.unset = c.unset || !ok || !known || kind.off != in.off
+	return stampBits{int16(in.off), in.mask(), kind.mask(), old}
+}
+
+// tstampType loads the kind of the time stamp of a packet (bpf_convert_tstamp_type_read).
+func (c *converter) tstampType() []slot {
+	dst, src, bits := c.in.Dst, c.in.Src, c.stampBits()
+	if !bits.mono {
+		return []slot{ldx(1, dst, src, bits.off), raw(w32|opAnd, dst, 0, 0, bits.kind)}
+	}
+	return []slot{
+		ldx(1, c.ax, src, bits.off),
+		raw(j32|jset, c.ax, 0, 2, bits.kind),
+		raw(w32|opMov, dst, 0, 0, 0),
+		raw(bytecode.CodeGoto, 0, 0, 1, 0),
+		raw(w32|opMov, dst, 0, 0, 1),
+	}
+}
+
 // tstamp loads the time stamp of a packet: 0 for an incoming packet with a delivery
 // time (bpf_convert_tstamp_read).
 func (c *converter) tstamp() []slot {
-	dst, src := c.in.Dst, c.in.Src
+	dst, src, bits := c.in.Dst, c.in.Src, c.stampBits()
 	off, _ := c.place(c.field.path)
-	bits, _ := c.place("sk_buff.__mono_tc_offset")
-	var out []slot
-	if !c.st.readsTstampType() {
-		out = append(out,
-			ldx(1, c.ax, src, bits),
-			raw(j32|jset, c.ax, 0, 1, ingressMask),
-			raw(bytecode.CodeGoto, 0, 0, 4, 0),
-			raw(j32|jset, c.ax, 0, 1, tstampTypeMask),
-			raw(bytecode.CodeGoto, 0, 0, 2, 0),
-			raw(w64|opMov, dst, 0, 0, 0),
-			raw(bytecode.CodeGoto, 0, 0, 1, 0))
+	stamp := ldx(8, dst, src, off)
+	if c.st.readsTstampType() {
+		return []slot{stamp}
 	}
-	return append(out, ldx(8, dst, src, off))
+	out := []slot{ldx(1, c.ax, src, bits.off)}
+	if both := bits.ingress | bits.kind; bits.mono {
+		out = append(out, raw(w32|opAnd, c.ax, 0, 0, both), raw(j32|jne, c.ax, 0, 2, both))
+	} else {
+		out = append(out,
+			raw(j32|jset, c.ax, 0, 1, bits.ingress),
+			raw(bytecode.CodeGoto, 0, 0, 4, 0),
+			raw(j32|jset, c.ax, 0, 1, bits.kind),
+			raw(bytecode.CodeGoto, 0, 0, 2, 0))
+	}
+	return append(out, raw(w64|opMov, dst, 0, 0, 0), raw(bytecode.CodeGoto, 0, 0, 1, 0), stamp)
 }
 
 // storeTstamp stores the time stamp of a packet (bpf_convert_tstamp_write).
 func (c *converter) storeTstamp() []slot {
+	skb, bits := c.in.Dst, c.stampBits()
 	off, _ := c.place(c.field.path)
-	bits, _ := c.place("sk_buff.__mono_tc_offset")
-	skb := c.in.Dst
 	var out []slot
 	if !c.st.readsTstampType() {
 		out = append(out,
-			ldx(1, c.ax, skb, bits),
-			raw(j32|jset, c.ax, 0, 1, ingressMask),
+			ldx(1, c.ax, skb, bits.off),
+			raw(j32|jset, c.ax, 0, 1, bits.ingress),
 			raw(bytecode.CodeGoto, 0, 0, 2, 0),
-			raw(w32|opAnd, c.ax, 0, 0, ^tstampTypeMask),
-			raw(uint8(asm.StXClass)|uint8(asm.MemMode)|uint8(asm.Byte), skb, c.ax, bits, 0))
+			raw(w32|opAnd, c.ax, 0, 0, ^bits.kind),
+			raw(uint8(asm.StXClass)|uint8(asm.MemMode)|uint8(asm.Byte), skb, c.ax, bits.off, 0))
 	}
 	return append(out, c.emit(8, skb, off))
 }

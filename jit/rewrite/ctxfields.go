@@ -76,7 +76,7 @@ func skbFields() []field {
 		{164, 168, "skb_shared_info.gso_segs", 0, thenShinfo},
 		{168, 176, "sk_buff.sk", fieldWhole, 0},
 		{176, 180, "skb_shared_info.gso_size", 0, thenShinfo},
-		{180, 181, "sk_buff.__mono_tc_offset", fieldWhole, thenTstampType},
+		{180, 181, "sk_buff.tc_at_ingress", fieldWhole, thenTstampType},
 		{184, 192, "skb_shared_info.hwtstamps", fieldWhole, thenShinfo},
 	}
 }

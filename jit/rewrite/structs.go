@@ -10,14 +10,18 @@ import (
 )
 
 // structsText holds the offsets of members of kernel structures in the builds that profiles were
-// recorded on: lines "build NAME VERSION …" and "STRUCT.MEMBER offset size" in bytes, cut out of
-// their BTF by tools/structgen.
+// recorded on: lines "build NAME VERSION …" and "STRUCT.MEMBER offset size" in bytes, for bit-fields
+// with the number of the first bit there and that of its bits, cut out of their BTF by
+// tools/structgen.
 //
 //go:embed structs.txt
 var structsText string
 
-// member is where a member of a structure lies, in bytes.
-type member struct{ off, size int }
+// member is where a member of a structure lies, in bytes, and in bits of the byte at off.
+type member struct{ off, size, bit, bits int }
+
+// mask returns the bits of a bit-field in its byte, 0 for other members.
+func (m member) mask() int32 { return (1<<m.bits - 1) << m.bit }
 
 // structs holds members of structures of one build.
 type structs struct {
@@ -65,7 +69,7 @@ func structsOfBuild(version string) structs {
 		if !here {
 			continue
 		}
-		if n, err := fmt.Sscanf(line, "%s %d %d", &name, &m.off, &m.size); err == nil && n == 3 {
+		if n, _ := fmt.Sscanf(line, "%s %d %d %d %d", &name, &m.off, &m.size, &m.bit, &m.bits); n == 3 || n == 5 {
 			s.at[name] = m
 		}
 	}

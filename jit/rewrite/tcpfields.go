@@ -102,8 +102,8 @@ func (c *converter) opsField() []slot {
 		off, bytes := c.place(c.field.path)
 		body = append(body, ldx(bytes, dst, dst, off))
 	}
-	if strings.Contains(c.field.path, ".rtt_min") { // some earlier builds do not check the guard
-		c.unset = c.unset || !c.st.kernel.Has(kernel.OpsZero)
+	if strings.Contains(c.field.path, ".rtt_min") && c.one(kernel.MinGuard, kernel.MinBare) == kernel.MinBare {
+		return body
 	}
 	if dst != src {
 		return append([]slot{ldx(size, dst, src, guard), raw(j64|jeq, dst, 0, int16(len(body)), 0)}, body...)
@@ -115,12 +115,14 @@ func (c *converter) opsField() []slot {
 		raw(j64|jeq, reg, 0, int16(len(body)+2), 0),
 		ldx(8, reg, src, temp),
 	}
-	out = append(append(out, body...),
+	out = append(out, body...)
+	if c.one(kernel.OpsZero, kernel.OpsKept) == kernel.OpsKept {
+		return append(out, raw(bytecode.CodeGoto, 0, 0, 1, 0), ldx(8, reg, src, temp))
+	}
+	return append(out,
 		raw(bytecode.CodeGoto, 0, 0, 2, 0),
 		ldx(8, reg, src, temp),
 		raw(w64|opMov, dst, 0, 0, 0))
-	c.unset = c.unset || !c.st.kernel.Has(kernel.OpsZero)
-	return out
 }
 
 // storeOps stores to the socket when it is locked (SOCK_OPS_SET_FIELD).

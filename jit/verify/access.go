@@ -4,6 +4,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
 )
 
 // accessForms checks a load or store: as it is, in another mode, with a zero extension after it,
@@ -102,7 +103,11 @@ func (c *source) field(m Memory, in bytecode.Insn) []pat {
 	switch {
 	case m == Socket || c.p.Type == "cgroup_sock":
 		if load && off >= sockQueue && off < sockQueue+4 {
-			return c.read(in, p(j64|jne, in.Dst, 0, 1, noQueue), p(w32|opMov, in.Dst, 0, 0, -1))
+			ones := w32
+			if c.k.has(kernel.QueueLong) {
+				ones = w64
+			}
+			return c.read(in, p(j64|jne, in.Dst, 0, 1, noQueue), p(uint8(ones)|opMov, in.Dst, 0, 0, -1))
 		}
 	case c.p.Type == "sock_ops":
 		return c.opsField(in, off, load)
@@ -119,8 +124,8 @@ func (c *source) field(m Memory, in bytecode.Insn) []pat {
 		return []pat{p(bytecode.CodeGoto, 0, 0, 0, 0)}
 	case off == skbStamp && c.readsStampKind() == No:
 		bits := store(bytecode.Insn{Code: 0x73, Dst: in.Dst, Src: c.ax}) // *(u8 *)
-		return []pat{fetch(c.ax, in.Dst), p(j32|jset, c.ax, 0, 1, atIngress), p(bytecode.CodeGoto, 0, 0, 2, 0),
-			p(w32|opAnd, c.ax, 0, 0, ^stampKinds), bits, store(in)}
+		return []pat{fetch(c.ax, in.Dst), c.mask(j32|jset, 1, atIngress), p(bytecode.CodeGoto, 0, 0, 2, 0),
+			c.mask(w32|opAnd, 0, ^stampKinds), bits, store(in)}
 	}
 	return nil
 }
@@ -144,6 +149,9 @@ func (c *source) packetField(in bytecode.Insn, off int) []pat {
 	over := func(n int16) pat { return p(bytecode.CodeGoto, 0, 0, n, 0) }
 	switch off &^ 3 {
 	case skbVLAN:
+		if !c.k.has(kernel.PacketVLAN) {
+			return nil
+		}
 		return c.read(in, p(j64|jeq, dst, 0, 1, 0), p(w32|opMov, dst, 0, 0, 1))
 	case skbIfindex:
 		if c.p.Type == "sched_cls" || c.p.Type == "sched_act" { // such a packet has a device
@@ -158,10 +166,27 @@ func (c *source) packetField(in bytecode.Insn, off int) []pat {
 		if c.readsStampKind() != No {
 			return nil
 		}
-		return []pat{fetch(c.ax, in.Src), p(j32|jset, c.ax, 0, 1, atIngress), over(4),
-			p(j32|jset, c.ax, 0, 1, stampKinds), over(2), p(w64|opMov, dst, 0, 0, 0), over(1), fetch(dst, in.Src)}
+		rest := []pat{p(w64|opMov, dst, 0, 0, 0), over(1), fetch(dst, in.Src)}
+		if !c.k.has(kernel.StampKinds) {
+			return append([]pat{fetch(c.ax, in.Src), c.mask(w32|opAnd, 0, 0), c.mask(j32|jne, 2, 0)}, rest...)
+		}
+		return append([]pat{fetch(c.ax, in.Src), c.mask(j32|jset, 1, atIngress), over(4),
+			c.mask(j32|jset, 1, stampKinds), over(2)}, rest...)
+	case skbStampKind:
+		if !c.k.has(kernel.StampKinds) && off == skbStampKind {
+			return []pat{fetch(c.ax, in.Src), c.mask(j32|jset, 2, 0), p(w32|opMov, dst, 0, 0, 0), over(1),
+				p(w32|opMov, dst, 0, 0, 1)}
+		}
 	}
 	return nil
+}
+
+// mask tests or changes bits beside the time stamp of a packet. Where they lie in kernels that have
+// one bit for its kind depends on the version.
+func (c *source) mask(code uint8, off int16, bits int32) pat {
+	q := p(code, c.ax, 0, off, bits)
+	q.any = !c.k.has(kernel.StampKinds)
+	return q
 }
 
 // seesPackets reports whether the context is a packet.

@@ -1,6 +1,9 @@
 package verify
 
-import "github.com/bpfcfg/bpfcfg/cfg/bytecode"
+import (
+	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
+	"github.com/bpfcfg/bpfcfg/cfg/kernel"
+)
 
 // Offsets in struct bpf_sock_ops of fields that are read or written with a jump, and
 // the ends of the ranges that they make (include/uapi/linux/bpf.h).
@@ -21,10 +24,12 @@ func (c *source) opsField(in bytecode.Insn, off int, load bool) []pat {
 	case tcp && !load:
 		return opsStore(in)
 	case !load:
+	case off == opsMore && c.k.has(kernel.MinBare):
+		return c.read(in, fetch(dst, dst))
 	case tcp:
-		return opsLoad(in, fetch(dst, in.Src), fetch(dst, dst))
+		return c.opsLoad(in, fetch(dst, in.Src), fetch(dst, dst))
 	case off >= opsSocket && off < opsData:
-		return opsLoad(in, fetch(dst, in.Src))
+		return c.opsLoad(in, fetch(dst, in.Src))
 	case off >= opsTimestamp:
 		return c.read(in, p(j64|jeq, dst, 0, 4, 0), fetch(c.ax, dst), fetch(dst, dst), p(w64|opAdd|byReg, dst, c.ax, 0, 0),
 			fetch(dst, dst))
@@ -36,14 +41,17 @@ func (c *source) opsField(in bytecode.Insn, off int, load bool) []pat {
 
 // opsLoad is a load that goes on with body when the socket may be read, and gives 0 otherwise
 // (SOCK_OPS_GET_FIELD, SOCK_OPS_GET_SK). If the value replaces the context, another register is
-// saved in the context meanwhile.
-func opsLoad(in bytecode.Insn, body ...pat) []pat {
+// saved in the context meanwhile; some kernels then keep the context in place of 0.
+func (c *source) opsLoad(in bytecode.Insn, body ...pat) []pat {
 	dst, ctx, n := in.Dst, in.Src, int16(len(body))
 	if dst != ctx {
 		return append([]pat{fetch(dst, ctx), p(j64|jeq, dst, 0, n, 0)}, body...)
 	}
 	reg := otherThan(dst, ctx)
 	out := []pat{keep(ctx, reg), fetch(reg, ctx), p(j64|jeq, reg, 0, n+2, 0), fetch(reg, ctx)}
+	if c.k.has(kernel.OpsKept) {
+		return append(append(out, body...), p(bytecode.CodeGoto, 0, 0, 1, 0), fetch(reg, ctx))
+	}
 	return append(append(out, body...), p(bytecode.CodeGoto, 0, 0, 2, 0), fetch(reg, ctx), p(w64|opMov, dst, 0, 0, 0))
 }
 

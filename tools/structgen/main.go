@@ -54,35 +54,41 @@ func run(names string, builds []string) error {
 		}
 		fmt.Fprintf(out, "build %s\n", build)
 		for _, name := range strings.Fields(string(list)) {
-			if off, size, ok := place(spec, name); ok {
-				fmt.Fprintf(out, "%s %d %d\n", name, off, size)
+			if at, ok := place(spec, name); ok {
+				fmt.Fprintf(out, "%s %s\n", name, at)
 			}
 		}
 	}
 	return out.Flush()
 }
 
-// place returns the place of a member, in bytes. A member that the kernel lacks has none.
-func place(spec *btf.Spec, name string) (off, size uint32, ok bool) {
+// place returns the place of a member, in bytes, and of a bit-field the number of its first bit in
+// the byte and that of its bits. A member that the kernel lacks has none.
+func place(spec *btf.Spec, name string) (at string, ok bool) {
 	parts := strings.Split(name, ".")
 	var typ *btf.Struct
 	if err := spec.TypeByName(parts[0], &typ); err != nil {
-		return 0, 0, false
+		return "", false
 	}
 	var t btf.Type = typ
+	var off uint32
+	bits := ""
 	for _, part := range parts[1:] {
 		m, at, found := member(t, part)
 		if !found {
-			return 0, 0, false
+			return "", false
 		}
 		off += at
+		if m.BitfieldSize != 0 {
+			bits = fmt.Sprintf(" %d %d", m.Offset%8, m.BitfieldSize)
+		}
 		t = btf.UnderlyingType(m.Type)
 	}
 	n, err := btf.Sizeof(t)
 	if err != nil {
 		n = 0
 	}
-	return off, uint32(n), true
+	return fmt.Sprintf("%d %d%s", off, n, bits), true
 }
 
 // inside is a structure or union, and where it lies in the one asked for.
