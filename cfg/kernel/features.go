@@ -53,7 +53,7 @@ const (
 	ArgCountWhole       // the word that counts a traced function's arguments holds nothing else
 	ArgCountByte        // only the lowest byte of that word is known to count
 	XskWord             // the inlined lookup in a map of AF_XDP sockets compares 32 bits
-	XskLong             // it compares 64 bits in the last release of the series that was asked
+	XskLong             // it compares 64 bits
 	FarCalls            // a dump shows the callee of a call whose distance does not fit into 16 bits
 	TargetsSkipPrologue // a target that begins a function is placed after the code that the verifier inserted there
 
@@ -164,8 +164,8 @@ func Table() [featureCount]Row {
 		NarrowPercpu:        row(6010, 6015, Recorded, "offsets of per-CPU variables are moved as 32 bits"),
 		ArgCountWhole:       row(0, 7000, Recorded, "the count of a traced function's arguments is a word"),
 		ArgCountByte:        row(7002, 0, Read, "the count of a traced function's arguments is a byte"),
-		XskWord:             row(7002, 0, Recorded, "lookups of AF_XDP sockets compare 32 bits; also 6.12's stable releases"),
-		XskLong:             row(6019, 7002, Recorded, "they compare 64 bits, as 6.18.15 does: 6.19.14, 7.0.13, 7.1.13"),
+		XskWord:             row(7002, 0, Recorded, "lookups of AF_XDP sockets compare 32 bits; also 6.1.192, 6.12.117"),
+		XskLong:             row(6016, 6018, Recorded, "they compare 64 bits; also 6.18.15, 6.19.14, 7.0.13 and 7.1.13"),
 		FarCalls:            row(7002, 0, Read, "dumps name the callee of a far call"),
 		TargetsSkipPrologue: row(Next, 0, Read, "targets skip code inserted at the start of a function"),
 

@@ -72,13 +72,13 @@ var stable = []struct {
 	from, until int // the first and the last release that is known to be one
 	lacks, have []Feature
 }{
-	{6001, 192, 192, nil, []Feature{QueueWord, OpsZero, MinGuard}},
-	{6012, 117, 117, nil, []Feature{QueueWord, OpsZero, MinGuard}},
-	{6018, 1, 15, []Feature{MayLinkSub, MayFindMember}, []Feature{XskLong, QueueLong, OpsKept, MinBare}},
-	{6019, 1, 14, nil, []Feature{QueueLong, OpsKept, MinBare}},
-	{7000, 1, 13, nil, []Feature{QueueLong, MinBare}},
+	{6001, 192, 192, nil, []Feature{QueueWord, OpsZero, MinGuard, XskWord}},
+	{6012, 117, 117, nil, []Feature{QueueWord, OpsZero, MinGuard, XskWord}},
+	{6018, 1, 15, []Feature{MayLinkSub, MayFindMember}, []Feature{QueueLong, OpsKept, MinBare, XskLong}},
+	{6019, 1, 14, nil, []Feature{QueueLong, OpsKept, MinBare, XskLong}},
+	{7000, 1, 13, nil, []Feature{QueueLong, MinBare, XskLong}},
 	{7000, 13, 13, nil, []Feature{OpsZero}},
-	{7001, 1, 13, nil, []Feature{QueueLong, MinBare}},
+	{7001, 1, 13, nil, []Feature{QueueLong, MinBare, XskLong}},
 	{7001, 13, 13, nil, []Feature{OpsZero}},
 }
 
