@@ -219,3 +219,25 @@ func TestParseProfile(t *testing.T) {
 		}
 	}
 }
+
+// TestStableReleases checks which stable release a profile is of, as releases of a series differ.
+func TestStableReleases(t *testing.T) {
+	for name, want := range map[string]int{
+		"linux-7.3": 4, "linux-6.12": 117, "linux-6.12.90": 90, "6.12.90+plain": 90, "linux-6.18": 44,
+		"linux-6.18+debian": 15, "linux-6.18.3+debian": 3, "linux-6.14": 0, "linux-6.14.3": 0, "linux-next": 0,
+	} {
+		prof, err := jit.LookupProfile(name)
+		if err != nil || prof.Release != want {
+			t.Errorf("LookupProfile(%q) has release %d, %v; want %d", name, prof.Release, err, want)
+		}
+	}
+	for release, want := range map[string]int{
+		"7.3.4+deb13-cloud-amd64": 4, "6.18.16+deb13-cloud-amd64": 16, "6.12.0-55.el10.x86_64": 0, "6.14.3": 0,
+		"6.1.0-56-cloud-amd64": 192, "6.1.0-57-cloud-amd64": 0, "6.1.0-55.el9": 0,
+	} {
+		prof, err := jit.ProfileForEnv(release, "", nil, nil, nil)
+		if err != nil || prof.Release != want {
+			t.Errorf("ProfileForEnv(%q) has release %d, %v; want %d", release, prof.Release, err, want)
+		}
+	}
+}
