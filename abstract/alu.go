@@ -44,7 +44,7 @@ func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 		}
 		return nil
 	}
-	if r.a.opt.Rules == Verifier {
+	if r.a.opt.Rules == Verifier && !r.a.opt.Quirks.RangesFirst {
 		switch now, later, forks := scalar.KernelFork(op, dst.Off, src.Off); {
 		case forks && r.forks > 0:
 			again = s.fork()
@@ -188,7 +188,7 @@ func (r *run) move(op scalar.Op, is32 bool, in bytecode.Insn, src *Value, s *Sta
 		s.set(in.Dst, r.part(op, is32, src))
 		return
 	}
-	if in.Source() == asm.RegSource && src.umax() <= wholeBelow(op) {
+	if in.Source() == asm.RegSource && src.umax() <= wholeBelow(op) && !r.isFirst() {
 		src = r.link(s, in.Src, src)
 	} else {
 		src = src.unlinked()

@@ -169,6 +169,8 @@ func (c *compare) numbers(s *State) (taken, fall *State) {
 	taken, fall = s.fork(), s
 	if c.same {
 		if c.r.a.opt.Rules == Verifier {
+			taken.cover = taken.cover || c.sameFirst()
+			fall.cover = fall.cover || c.sameFirst()
 			return taken, fall
 		}
 		c.b, c.cond, c.src, c.same = constant(0), scalar.JNE, noReg, false // x & x is not 0 if x is not
@@ -219,6 +221,10 @@ func (a *Alt) forgotten() Alt {
 
 // refine adds the knowledge that cond holds to a state.
 func (c *compare) refine(s *State, cond scalar.Cond, on side) {
+	if c.r.isFirst() {
+		c.refineFirst(s, cond, on)
+		return
+	}
 	x, y, wideX, wideY := c.refined(s, cond, on)
 	left := c.left(cond, c.a, c.b, x).covering(wideX)
 	k := c.ranges(cond)
@@ -253,7 +259,8 @@ func (c *compare) guessed(v, old, other *Value, cond scalar.Cond) *Value {
 	if c.r.a.opt.Rules != Verifier {
 		return v
 	}
-	if c.r.a.f.usedQuirks.Guessed = true; !c.r.a.opt.Quirks.Guessed {
+	c.r.a.f.usedQuirks.Guessed, c.r.a.f.usedQuirks.RangesFirst = true, true
+	if !c.r.a.opt.Quirks.Guessed {
 		return v
 	}
 	if cond == scalar.JEQ && !c.is32 && other.fixed() {
@@ -306,7 +313,7 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 	if r.a.opt.Rules == Verifier { // it ignores arguments that are passed on the stack
 		defer func() { s.args = sent }()
 	}
-	s.eachValue(func(v *Value) *Value {
+	s.eachWhole(r.isFirst(), func(v *Value) *Value {
 		if v == self || v.id != known.id || !v.is(Number) || v.add != known.add && v.add != 0 && known.add != 0 {
 			return v
 		}
@@ -345,6 +352,9 @@ func (r *run) syncLinked(s *State, reg bytecode.Reg, known *Value) {
 			w.flags |= stands
 		}
 		w.org, w.src = known.org, known.src
+		if r.a.opt.Rules == Verifier && r.a.opt.Quirks.RangesFirst {
+			w.flags &^= loose // the whole register is copied
+		}
 		w.flags |= known.flags & (loose | stands)
 		if shift != nil {
 			r.linkRanges(&w, known)
@@ -380,7 +390,7 @@ func (r *run) maxLinked(count int) int {
 // dropLinks takes the link from numbers that are perhaps too many for a comparison. The verifier
 // may keep the link, and so may know more about them and the others later.
 func (r *run) dropLinks(pc bytecode.PC, s *State, in bytecode.Insn, fromReg bool) {
-	if r.a.opt.Rules != Verifier || s.ids == 0 {
+	if s.ids == 0 || r.a.opt.Rules != Verifier || r.isFirst() {
 		return
 	}
 	count := 0
@@ -545,6 +555,9 @@ func (c *compare) side(cond scalar.Cond) (*Value, bool) {
 			}
 			n := *a
 			n.Off, n.wide = c.narrowed(cond, a), nil
+			if c.r.isFirst() {
+				n.flags |= loose
+			}
 			keep = append(keep, n)
 		case isZero && cond == scalar.JEQ && a.flags&maybeNull != 0:
 			keep = append(keep, Alt{Kind: Number, Off: scalar.Const(0)})

@@ -181,7 +181,7 @@ func (r *run) returnTo(s, x *State, wider, visible bool, places []hiddenPlace) *
 	}
 	if visible || len(places) > 0 || x.regs[0] != nil && x.regs[0].id != 0 {
 		out.rebaseFrames(s.ids, visible)
-		out.unhide(places, x.outer.all(), s.ids)
+		out.unhide(places, x.outer.all(), s.ids, r.isFirst())
 		if x.stands {
 			out.standFor(mark{regs: uint32(allRegs)})
 		}

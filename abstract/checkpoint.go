@@ -129,6 +129,9 @@ type checkpoint struct {
 func (w *walker) visited() bool {
 	cur, pl := &w.cur, w.places[w.cur.pc]
 	list := w.saved[cur.pc]
+	if w.r.isFirst() {
+		w.linkedFirst(pl)
+	}
 	for r := range bytecode.R10 {
 		if pl.live>>r&1 == 0 && cur.s.regs[r] != nil && len(list) > 0 {
 			w.r.a.f.usedQuirks.DeadCount = true

@@ -94,6 +94,33 @@ type covering struct {
 	// taken for one of pointers only.
 	pointers, unknown bitset
 	late              bool
+
+	links   map[linkPlaceKey]*linkings // of Linux 6.1, at blocks
+	relinks bool                       // this pass has found more of them
+}
+
+// linkPlaceKey is a block and the number of frames in sight there.
+type linkPlaceKey struct {
+	b      cfg.BlockID
+	frames int
+}
+
+// linked notes the links of a state at a block, and reports whether Linux 6.1 may leave it out because of
+// another one that has more.
+func (c *covering) linked(b cfg.BlockID, s *State) (uncertain bool) {
+	key := linkPlaceKey{b, len(s.frames)}
+	if c.links == nil {
+		c.links = map[linkPlaceKey]*linkings{}
+	}
+	if c.links[key] == nil {
+		c.links[key] = &linkings{}
+	}
+	if c.passes >= linkPatience {
+		return true
+	}
+	lacks, isNew := c.links[key].add(s, s.numberLinks(allRegs, 0))
+	c.relinks = c.relinks || isNew
+	return lacks
 }
 
 func newCovering(p *bytecode.Program, g *cfg.Graph, on bool) *covering {
@@ -105,10 +132,16 @@ func newCovering(p *bytecode.Program, g *cfg.Graph, on bool) *covering {
 	return c
 }
 
+// coverPatience is the number of passes after which any number may stand for others.
+const coverPatience = 4
+
+// linkPatience is the number of passes after which any state may lack a link.
+const linkPatience = 8
+
 // again reports whether another pass is needed, because this pass found new states that stand for
 // others.
 func (c *covering) again() bool {
-	const patience = 4
+	const patience = coverPatience
 	c.passes++
 	due := c.more && (c.passes > 1 || c.matters())
 	if c.rounds != nil {
@@ -119,8 +152,9 @@ func (c *covering) again() bool {
 		c.all = true
 	}
 	due = due || c.late
-	c.more, c.late = false, false
-	return due && c.passes <= patience
+	due = due && c.passes <= patience || c.relinks && c.passes <= linkPatience
+	c.more, c.late, c.relinks = false, false, false
+	return due
 }
 
 // loaded records that an instruction loads a pointer or unknown bytes from a slot. For a pointer it
@@ -284,7 +318,9 @@ func (c *compare) marked() bool {
 
 // decide returns the outcome of the jump in a state, and whether that is a guess.
 func (c *compare) decide(s *State) (out scalar.Outcome, guess bool) {
-	if a, b, ok := c.operands(); ok {
+	if c.r.isFirst() {
+		out = scalar.DecideFirst(c.cond, c.is32, c.a.inRanges(), c.b.inRanges())
+	} else if a, b, ok := c.operands(); ok {
 		out = scalar.DecideRanges(c.cond, c.is32, a, b, c.r.a.opt.Quirks.deciding())
 	} else {
 		out, guess = c.r.a.opt.decide(c.cond, c.is32, c.a.Off, c.b.Off, c.same)
@@ -300,6 +336,9 @@ func (c *compare) covers(cond scalar.Cond, a, b scalar.S) scalar.Outcome {
 	out, _ := c.r.a.opt.decide(cond, c.is32, a, b, c.same)
 	if out == scalar.Both || c.same || !c.stands() {
 		return out
+	}
+	if (cond == scalar.JSET || cond == scalar.JNSET) && c.r.isFirst() {
+		return scalar.Both
 	}
 	if c.r.a.opt.Rules == Verifier && c.r.a.opt.Quirks.Ranges {
 		return scalar.KernelCompare(cond, c.is32, a, b)
@@ -373,6 +412,9 @@ func (c *compare) readAfter(on side) bool {
 
 // narrowed returns the rest of a number that may instead be a pointer, where cond holds.
 func (c *compare) narrowed(cond scalar.Cond, a *Alt) scalar.S {
+	if c.r.isFirst() {
+		return unknown
+	}
 	x, _ := c.r.a.opt.refine(cond, false, a.held(), c.b.held())
 	if c.stands() {
 		x, _ = c.r.a.opt.coverRefine(cond, false, a.held(), c.b.held())

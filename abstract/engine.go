@@ -294,6 +294,9 @@ func (r *run) insert(b cfg.BlockID, s *State) {
 	s.standFor(r.a.cover.blocks[b])
 	s.trim(r.a.live[b] | s.ghosts | bit(bytecode.R10))
 	s.layGhosts()
+	if r.isFirst() && r.a.cover.on {
+		s.cover = r.a.cover.linked(b, s) || s.cover
+	}
 	states, visits := r.a.width()
 	if visits == minUnroll {
 		visits = r.unroll

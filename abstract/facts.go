@@ -83,6 +83,7 @@ type Bound struct{ Min, Max uint64 }
 
 // Analyze computes the facts of a program on its graph.
 func Analyze(p *bytecode.Program, g *cfg.Graph, opt Options) *Facts {
+	opt.Quirks = opt.Quirks.of(p)
 	cover := newCovering(p, g, opt.Rules == Verifier)
 	f := analyzeOnce(p, g, opt, cover)
 	for f.neededDropped() || cover.again() {

@@ -145,8 +145,9 @@ func (s *State) at(p hiddenPlace) *Value {
 }
 
 // unhide puts the values that a callee returns back into the caller's places. If the callee was
-// followed with a more general state, its values carry no information.
-func (s *State) unhide(places []hiddenPlace, back []*Value, base uint32) {
+// followed with a more general state, its values carry no information. With whole, the callee cannot
+// change a value that is a part of a slot: see eachWhole.
+func (s *State) unhide(places []hiddenPlace, back []*Value, base uint32, whole bool) {
 	for i, p := range places {
 		old := s.at(p)
 		v := rebase(back[i], base)
@@ -157,6 +158,9 @@ func (s *State) unhide(places []hiddenPlace, back []*Value, base uint32) {
 		case inRegister:
 			s.regs[p.index] = v
 		case inFrame:
+			if whole && v.is(Number) && s.frames[p.index].get(p.slot).spilled() < 8 {
+				v = old.linked(v.id, v.delta, v.add)
+			}
 			s.edit(p.index).at(p.slot).val = v
 		case inOuter:
 			s.outer = s.outer.with(p.index, v)

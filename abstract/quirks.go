@@ -55,8 +55,10 @@ type Quirks struct {
 	// (before Linux 7.2).
 	Ranges bool
 	// Guessed: numbers that are computed, refined or loaded from the stack may be known worse or
-	// better than here (before Linux 6.12; 6.1.192 knows some worse).
+	// better than here (before Linux 6.12, but for 6.1).
 	Guessed bool
+	// RangesFirst: they are known as by Linux 6.1, see first.go.
+	RangesFirst bool
 	// RangesOld, RangesFew, RangesThrice, RangesMember and RangesTwice are ways in which the parts of
 	// a number with ranges refine each other: scalar.SyncOld (6.12.117), SyncFew (6.16.12), SyncThrice
 	// (6.17.13 and 6.18.15), SyncMember (6.19.14 and 7.0.13) and SyncTwice (Linux 7.1). With none of
@@ -153,7 +155,8 @@ func QuirksOf(k kernel.Features) Quirks {
 		PerhapsBare:  !k.Has(kernel.BareResults) && !k.Has(kernel.TrustedResults),
 		NoTrying:     !k.Has(kernel.TryBranches),
 		Ranges:       !k.Has(kernel.Arcs),
-		Guessed:      !k.Has(kernel.KnownNumbers),
+		Guessed:      !k.Has(kernel.KnownNumbers) && !k.Has(kernel.RangesFirst),
+		RangesFirst:  k.Has(kernel.RangesFirst),
 		RangesOld:    k.Has(kernel.RangesOld),
 		RangesFew:    k.Has(kernel.RangesFew),
 		RangesThrice: k.Has(kernel.RangesThrice) && !k.Has(kernel.MayFindMember),
@@ -173,7 +176,10 @@ func QuirksOf(k kernel.Features) Quirks {
 func (q Quirks) decide(
 	newest scalar.Outcome, c scalar.Cond, is32 bool, a, b scalar.S, same bool,
 ) (out scalar.Outcome, guess bool) {
-	if !q.Ranges || same && !q.NoSame {
+	switch {
+	case q.RangesFirst:
+		return scalar.DecideFirst(c, is32, scalar.RangesOf(a), scalar.RangesOf(b)), false
+	case !q.Ranges || same && !q.NoSame:
 		return newest, false
 	}
 	equality := c == scalar.JEQ || c == scalar.JNE
@@ -191,7 +197,8 @@ func (r *run) guessed(v *Value) *Value {
 	if r.a.opt.Rules != Verifier || !v.is(Number) {
 		return v
 	}
-	if r.a.f.usedQuirks.Guessed = true; !r.a.opt.Quirks.Guessed {
+	r.a.f.usedQuirks.Guessed, r.a.f.usedQuirks.RangesFirst = true, true
+	if !r.a.opt.Quirks.Guessed {
 		return v
 	}
 	w := v.standsForAny()

@@ -14,7 +14,7 @@ import (
 // TestQuirksOf checks that some kernel has each quirk.
 func TestQuirksOf(t *testing.T) {
 	var all abstract.Quirks
-	for _, v := range []kernel.Version{6001, 6012, 6016, 6018, 6019, 7001, 7002} {
+	for _, v := range []kernel.Version{6001, 6006, 6012, 6016, 6018, 6019, 7001, 7002} {
 		all = all.Or(abstract.QuirksOf(kernel.Of(v))).Or(abstract.QuirksOf(kernel.OfRelease(v, 1)))
 	}
 	v := reflect.ValueOf(all)

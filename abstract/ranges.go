@@ -170,6 +170,9 @@ func (a *Alt) sameRanges(b *Alt) bool {
 // aluInRanges computes the result of an operation by ranges, if kernels with ranges differ from others and
 // out is not it, and reports whether the result is the kernel's.
 func (r *run) aluInRanges(out *Value, op scalar.Op, is32 bool, dst, src *Alt) bool {
+	if r.isFirst() {
+		return r.aluFirst(out, op, is32, dst, src)
+	}
 	q, used := &r.a.opt.Quirks, &r.a.f.usedQuirks
 	how, one := q.sync()
 	if dst.ranges != nil || src.ranges != nil {

@@ -12,7 +12,7 @@ import (
 // all its paths shows which, if it ends within steps instructions. The result is f itself if no
 // question was open or none could be decided. With Quirks.Guessed no walk is that of the kernel.
 func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
-	if !f.open() || !f.walkable() || opt.Quirks.Guessed && f.usedQuirks.Guessed {
+	if !f.open() || !f.walkable() || opt.Quirks.of(p).Guessed && f.usedQuirks.Guessed {
 		return f
 	}
 	opt.Like = f

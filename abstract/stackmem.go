@@ -58,6 +58,9 @@ func (r *run) loadStack(acc access, a *Alt, s *State) *Value {
 	if acc.size == 8 || !v.is(Number) {
 		return v
 	}
+	if r.isFirst() {
+		return r.narrowFirst(v, acc.size)
+	}
 	off := r.a.opt.Rules.narrow(v.Off, acc.size, acc.signed)
 	held := off
 	if v.wide != nil {
@@ -116,6 +119,13 @@ func (r *run) fill(acc access, s *State, frame int, lo int64) *Value {
 	}
 	n := sl.spilled()
 	switch {
+	case sl.val != nil && sl.val.is(Number) && r.isFirst():
+		if first != 0 || acc.size != n {
+			r.loadWord(acc, s, nil)
+			return r.leftover(f)
+		}
+		r.loadWord(acc, s, sl.val)
+		return sl.val
 	case sl.val != nil && first == 0 && acc.size == 8 && n == 8:
 		r.loadWord(acc, s, sl.val)
 		return r.linkSlot(s, frame, num)
@@ -318,6 +328,10 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 	f := s.edit(int(a.Obj))
 	val = r.stored(val)
 	kind := storedKind(val)
+	if fixed && only && val.is(Number) && r.isFirst() && lo&7 == 0 && lo < 0 && lo >= -stackSize {
+		r.spillFirst(f, lo, acc.size, val)
+		return
+	}
 	if val != nil && val.has(isLocal) && (!fixed || !only || acc.size != 8 || lo&7 != 0) {
 		f.localPointer = true
 	}

@@ -136,7 +136,10 @@ func (s *State) newID() uint32 {
 
 // eachValue calls f for each register and spilled value, in a fixed order, and
 // stores what f returns.
-func (s *State) eachValue(f func(*Value) *Value) {
+func (s *State) eachValue(f func(*Value) *Value) { s.eachWhole(false, f) }
+
+// eachWhole is eachValue, or with whole without values that are parts of a slot.
+func (s *State) eachWhole(whole bool, f func(*Value) *Value) {
 	for r := range s.values() {
 		if v := s.value(r); v != nil {
 			s.put(r, f(v))
@@ -144,7 +147,7 @@ func (s *State) eachValue(f func(*Value) *Value) {
 	}
 	for i := range s.frames {
 		for num, sl := range s.frames[i].all {
-			if sl.val == nil {
+			if sl.val == nil || whole && sl.spilled() < 8 {
 				continue
 			}
 			if w := f(sl.val); w != sl.val {

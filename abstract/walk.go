@@ -84,6 +84,7 @@ func Walk(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) Outcome {
 // newWalker returns a walker that is about to set out.
 func newWalker(p *bytecode.Program, g *cfg.Graph, opt WalkOptions) *walker {
 	opt.Rules = Verifier
+	opt.Quirks = opt.Quirks.of(p)
 	a := &analyzer{p: p, g: g, opt: opt.Options, f: newFacts(p, g), kinds: make([]accessKind, p.Len()),
 		cover: newCovering(p, g, false)}
 	a.opt.usedQuirks = &a.f.usedQuirks
@@ -134,9 +135,10 @@ type walker struct {
 	insns, jumps         int // processed so far
 	savedInsns, savedJmp int // when the last state was remembered
 
-	settles  bool      // it finds out what the verifier reaches, as surely as Analyze
-	keepsAll bool      // it leaves out no path: for tests
-	idle     []slotSet // of each frame of the current state: see idle.go
+	settles  bool                        // it finds out what the verifier reaches, as surely as Analyze
+	keepsAll bool                        // it leaves out no path: for tests
+	idle     []slotSet                   // of each frame of the current state: see idle.go
+	linkings map[bytecode.PC][]pathLinks // of Linux 6.1
 	out      Outcome
 	over     bool // out is final
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Sync is how a verifier with ranges refines the parts of a number by each other (reg_bounds_sync).
-type Sync uint8
+type Sync int8
 
 // The ways of kernels with ranges.
 const (
@@ -20,7 +20,10 @@ const (
 	SyncTwice              // Linux 7.1
 )
 
-// Syncs returns all ways.
+// SyncFirst is the way of 6.1.192, see first.go.
+const SyncFirst Sync = -1
+
+// Syncs returns the ways of kernels from Linux 6.12 on.
 func Syncs() []Sync { return []Sync{SyncOld, SyncFew, SyncThrice, SyncMember, SyncTwice} }
 
 // Ranges is a number as the verifier keeps it before Linux 7.2: in place of an arc of each

@@ -58,6 +58,22 @@ func (t T) Mul(u T) T {
 	return sum
 }
 
+// MulFirst is Mul of Linux 6.1, which adds the unknown bits of all partial products to the product of
+// the known ones.
+func (t T) MulFirst(u T) T {
+	product, unknown := Const(t.Value*u.Value), Const(0)
+	for t != (T{}) {
+		switch {
+		case t.Value&1 != 0:
+			unknown = unknown.Add(T{Mask: u.Mask})
+		case t.Mask&1 != 0:
+			unknown = unknown.Add(T{Mask: u.Value | u.Mask})
+		}
+		t, u = t.Rsh(1), u.Lsh(1)
+	}
+	return product.Add(unknown)
+}
+
 // Lsh returns the members shifted left by k, 0 to 63.
 func (t T) Lsh(k uint) T { return T{Value: t.Value << k, Mask: t.Mask << k} }
 

@@ -105,6 +105,7 @@ const (
 	TryBranches     // a branch is decided by trying both sides for a contradiction
 	Arcs            // a number has one range, which may wrap, in place of one with a sign and one without
 	KnownNumbers    // how numbers are computed, refined and kept on the stack is modelled
+	RangesFirst     // the parts of a number refine each other once, at comparisons and narrow loads
 	RangesOld       // the parts of a number refine each other in three rounds, and a sum that wraps has no range
 	RangesFew       // two rounds without signs that differ, such sums, and equality by ranges alone
 	RangesThrice    // three rounds, and sums may wrap
@@ -215,6 +216,7 @@ func Table() [featureCount]Row {
 		TryBranches:     row(7001, 0, Recorded, "branches are decided by trying both sides"),
 		Arcs:            row(7002, 0, Recorded, "a number has one range, which may wrap"),
 		KnownNumbers:    row(6012, 0, Recorded, "what the verifier knows of numbers is modelled: 6.1.192 knows some worse"),
+		RangesFirst:     row(6001, 6002, Recorded, "one round, and decisions by constants alone: 6.1.192"),
 		RangesOld:       row(6012, 6013, Recorded, "sums that wrap have no range: 6.12.117"),
 		RangesFew:       row(6013, 6017, Recorded, "two rounds, and equality by ranges alone: 6.16.12"),
 		RangesThrice:    row(6017, 6019, Recorded, "three rounds refine the parts of a number"),

@@ -20,8 +20,9 @@ import (
 
 // TestRanges compares which instructions Linux 6.1.192, 6.12.117, 6.16.12, 6.17.13, 6.18.15, 6.19.14, 7.0.13,
 // 7.1.13, 7.2.13 and 7.3.4 have left of programs that compare and compute numbers whose ranges with and without a
-// sign are not one arc, or link many of them. Nothing may be uncertain but in random programs, most of which
-// 6.1.192 leaves open, and where a name says so.
+// sign are not one arc, or link many of them. Of 6.1.192 alone are questions about the stack, what it
+// computes of no number, and links that it does not compare. Nothing may be uncertain but in random
+// programs, and where a name says so.
 // BPFCFG_RANGES names other records.
 func TestRanges(t *testing.T) {
 	path := cmp.Or(os.Getenv("BPFCFG_RANGES"), "testdata/ranges.jsonl.gz")
