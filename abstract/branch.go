@@ -300,6 +300,7 @@ func (c *compare) update(s *State, reg bytecode.Reg, old, v *Value, on side) {
 		v.org = origin{int32(c.pc) + 1, uint8(reg), on}
 		c.r.a.noteBound(v.org, off)
 	}
+	c.r.noteRefined(s, v)
 	s.set(reg, v)
 	if v.id != 0 && c.r.a.opt.Rules == Executions {
 		c.r.syncLinked(s, reg, v)

@@ -59,8 +59,8 @@ func (w *walker) read() {
 			at(pc+p.Insns[pc].Slots(), prunePlace|jumpPlace)
 		case bytecode.FlowHelper:
 			at(pc+1, prunePlace|jumpPlace)
-			if isNext(p, pc) {
-				at(pc, prunePlace|forcePlace)
+			if isNext(p, pc) || callsBack(p, pc) {
+				at(pc, prunePlace|jumpPlace|forcePlace)
 			}
 		}
 	}

@@ -285,6 +285,27 @@ func (s *State) standFor(m mark) {
 	s.stands = s.stands || m.slots
 }
 
+// standForFrames marks the numbers in frames that stand for others there, and makes the state uncertain if
+// there are any.
+func (s *State) standForFrames(frames []*frame) {
+	for i, f := range frames {
+		if f == s.frames[i] {
+			continue
+		}
+		for num, sl := range f.all {
+			v, w := sl.number(), s.frames[i].get(num).number()
+			if w == nil {
+				w = stackUnknown(s.frames[i])
+			}
+			if v == nil || v.Off == w.Off && v.sameRanges(&w.Alt) && v.held() == w.held() || !w.is(Number) || !v.is(Number) {
+				continue
+			}
+			s.edit(i).at(num).spillAgain(w.marked())
+			s.cover = true
+		}
+	}
+}
+
 // marked returns the value as one that stands for others.
 func (v *Value) marked() *Value {
 	if v == nil || !v.has(func(a *Alt) bool { return a.Kind == Number && a.flags&stands == 0 }) {

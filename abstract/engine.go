@@ -81,9 +81,11 @@ type analyzer struct {
 	cover    *covering                  // the states that stand for others
 	rounds   *rounds                    // nil if there are none, or by rules Executions, or in a walk
 	// calledBack says that a walk follows a function that is called back. The sets are the slots of
-	// frames other than their own from which such functions have loaded, and which they have set.
+	// frames other than their own from which such functions have loaded, and which they have set;
+	// narrows says that they have perhaps left a number there narrower than it was.
 	calledBack  bool
 	loaded, set slotSet
+	narrows     bool
 	constants   [1 << 6]*Value // values of constants that were made: see constant
 	fuel        int            // instructions that may be carried out before states are joined at once
 }

@@ -482,20 +482,33 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 	if reaches(args[:]) {
 		s.unlinkFrames(r.a.opt.Rules)
 	}
+	before := s.frames
+	left := r.callRounds(pc, sub, s, args)
+	if r.a.opt.Rules == Verifier && len(left) > 0 {
+		for _, frames := range append(left, before) {
+			s.standForFrames(frames)
+		}
+	}
+}
+
+// callRounds follows any number of calls of a function that is called back, and returns the frames that
+// each of them may have left.
+func (r *run) callRounds(pc bytecode.PC, sub int, s *State, args arguments) (left [][]*frame) {
 	// Each round adds what one more call may have done to the stack.
 	const rounds = 8
 	for i := 0; ; i++ {
 		outs := r.enter(pc, sub, s, args)
 		if i == 0 {
-			r.first = firstRound{s.frames, outs}
+			r.first = firstRound{s.frames, outs, r.a.calledBack && r.endsRounds(s.frames, outs)}
 		}
 		r.checkCallback(sub, outs)
-		if len(s.frames) == 0 || !reaches(args[:]) {
-			return
+		if len(s.frames) == 0 || !reaches(args[:]) || r.first.last {
+			return left
 		}
 		grown := s.frames
 		for _, out := range outs {
 			grown = joinAllFrames(grown, out.frames, i >= rounds/2)
+			left = append(left, out.frames)
 		}
 		ends := framesLeq(grown, s.frames)
 		if r.a.opt.Rules == Executions {
@@ -505,7 +518,7 @@ func (r *run) callback(pc bytecode.PC, how callbackKind, sub int, s *State) {
 			}
 		}
 		if ends {
-			return
+			return left
 		}
 		r.a.forgetRounds(s.frames, grown)
 		s.cover = true // the verifier widens values that it did not need

@@ -368,8 +368,10 @@ func plainNumber(v *Value) bool { return v.is(Number) && v.flags&(maybePtr|maybe
 // of it. The first is one of frame f, and notes is what the frame says that describes more.
 func leqSlots(s, t *slot, leq func(a, b *Value) bool, f *frame, notes mayHold) bool {
 	switch {
+	case s == nil && (t == nil || !t.known()):
+		return true
 	case s == nil:
-		return t == nil || !t.known()
+		return leqSlot(&slot{}, t, leq, f, notes)
 	case t == nil:
 		return notes.note(s.val)
 	}

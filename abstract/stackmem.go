@@ -325,6 +325,7 @@ func (r *run) storeStack(acc access, a *Alt, val *Value, s *State, only bool) {
 		r.fault(a, acc.fault(StackWrite, lo, tnum.T{}))
 	}
 	r.noteOuter(&r.a.set, a, lo, hi+int64(acc.size))
+	r.noteNarrower(a, val)
 	f := s.edit(int(a.Obj))
 	val = r.stored(val)
 	kind := storedKind(val)

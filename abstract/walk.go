@@ -113,7 +113,7 @@ func (w *walker) all() {
 			sub = 0 // it may have called one before
 		}
 	}
-	w.out.Steps, w.out.UsedQuirks = w.insns, w.r.a.f.usedQuirks
+	w.out.Steps, w.out.UsedQuirks = w.insns+w.within, w.r.a.f.usedQuirks
 }
 
 // walker is the work of Walk.
@@ -133,6 +133,7 @@ type walker struct {
 	distrusted []bool
 
 	insns, jumps         int // processed so far
+	within               int // instructions of functions that were called back: when the verifier follows them is not known
 	savedInsns, savedJmp int // when the last state was remembered
 
 	settles  bool                        // it finds out what the verifier reaches, as surely as Analyze
@@ -238,14 +239,15 @@ func (w *walker) stop() bool {
 // verifier follows in all is a refusal, however it treats the others.
 func (w *walker) tooLong() bool {
 	const patience = 4 // times as long as the verifier's limit, for the side paths
+	all := w.insns + w.within
 	switch n := w.cur.length; {
 	case n > MaxWalked:
 		w.end(TooLong, w.cur.s.certain() && !w.cur.elsewhere)
-	case w.insns > MaxWalked && w.opt.Endless:
+	case all > MaxWalked && w.opt.Endless:
 		w.end(TooLong, false)
-	case w.insns > patience*MaxWalked:
+	case all > patience*MaxWalked:
 		w.end(GaveUp, false)
-	case w.insns > w.opt.Steps && !w.opt.Endless && n < w.insns/patience:
+	case all > w.opt.Steps && !w.opt.Endless && n < all/patience:
 		w.end(GaveUp, false)
 	}
 	return w.over

@@ -34,14 +34,17 @@ func (w *walker) rounds(pc bytecode.PC, in bytecode.Insn, h callee, before *Stat
 		return
 	}
 	s := before.fork()
-	w.r.first, w.r.a.loaded, w.r.a.set = firstRound{}, 0, 0
-	after := w.callBack(pc, in, s) && !framesLeq(s.frames, w.cur.s.frames)
+	w.r.first, w.r.a.loaded, w.r.a.set, w.r.a.narrows = firstRound{}, 0, 0, false
+	after := w.callBack(pc, in, s)
 	first, set := w.r.first, w.r.a.set
 	touched := before.handedLinks(w.r.callbackArgs(h.how, before), w.r.a.loaded)
+	if first.last && !before.keeps(touched) {
+		return
+	}
 	if after {
 		s.cover = true
 		w.relink(s, before, touched, (*Value).kept)
-		w.push(pc+1, s)
+		after = w.pushOther(pc, s)
 	}
 	w.forgetting(pc, in, h, before)
 	w.r.first, w.r.a.set = first, set
@@ -59,13 +62,32 @@ func (w *walker) forgetting(pc bytecode.PC, in bytecode.Insn, h callee, before *
 		if s == nil {
 			return
 		}
+		began := s.fork()
 		if returns := w.callBack(pc, in, s); w.r.a.loaded == loaded {
 			if returns {
-				w.push(pc+1, s)
+				w.relink(s, began, ids, (*Value).kept)
+				w.pushOther(pc, s)
 			}
 			return
 		}
 	}
+}
+
+// pushOther queues the path that continues a call in a state after rounds, unless it is that without a
+// round: links to nothing aside, and if no round leaves a number narrower, on which a comparison may
+// tell the verifier less. It reports whether it does.
+func (w *walker) pushOther(pc bytecode.PC, s *State) bool {
+	if !w.r.a.narrows {
+		a, b := s.fork(), w.cur.s.fork()
+		a.cover = b.cover
+		a.dropSingleLinks()
+		b.dropSingleLinks()
+		if a.leq(b, Verifier) && b.leq(a, Verifier) {
+			return false
+		}
+	}
+	w.push(pc+1, s)
+	return true
 }
 
 // handedLinks returns the links of numbers that a function may get: those among its arguments, and those
@@ -114,7 +136,7 @@ func (w *walker) withRounds(pc bytecode.PC, in bytecode.Insn, s *State) (returns
 	a.joins, a.calledBack, w.r.sure = 0, true, s.certain()
 	returns = w.r.helperCall(pc, in, s)
 	a.calledBack = false
-	w.insns += fuel - a.fuel
+	w.within += fuel - a.fuel
 	w.enqueued()
 	return returns
 }
@@ -158,6 +180,28 @@ func (r *run) noteOuter(used *slotSet, a *Alt, lo, hi int64) {
 	}
 }
 
+// noteNarrower notes that a function which was called back stores a value to another frame, of which
+// the verifier may know more than of the slot before.
+func (r *run) noteNarrower(a *Alt, val *Value) {
+	if r.a.calledBack && a.Obj != 0 && val != nil && (!val.is(Number) || val.Off != unknown) {
+		r.a.narrows = true
+	}
+}
+
+// noteRefined is noteNarrower for a comparison of a number that is linked to others.
+func (r *run) noteRefined(s *State, v *Value) {
+	if !r.a.calledBack || v.id == 0 || r.a.narrows {
+		return
+	}
+	linked := func(u *Value) bool { return u != nil && u.id == v.id }
+	r.a.narrows = slices.ContainsFunc(s.outer.all(), linked)
+	for _, f := range s.frames[1:] {
+		for _, sl := range f.all {
+			r.a.narrows = r.a.narrows || linked(sl.val)
+		}
+	}
+}
+
 // slotNum returns the number of the slot at an offset, of those that there are.
 func slotNum(off int64) int64 { return min(max((7-off)/8, 1), maxSlots) }
 
@@ -166,6 +210,53 @@ func slotNum(off int64) int64 { return min(max((7-off)/8, 1), maxSlots) }
 type firstRound struct {
 	frames []*frame
 	outs   []*State
+	last   bool // the verifier leaves out the path on which the call begins another round
+}
+
+// endsRounds reports whether the verifier finds, in all states in which a first round returns, that the
+// state in which it began covers them: it leaves them out before the call ends. It wants the same
+// kinds of bytes in all slots, and forgets numbers that differ, unless they have decided something.
+//
+// Source: kernel/bpf/states.c bpf_is_state_visited and stacksafe with RANGE_WITHIN, Linux 6.7 to 7.3.
+func (r *run) endsRounds(before []*frame, outs []*State) bool {
+	for _, out := range outs {
+		if out.stands {
+			return false
+		}
+		links := map[uint32]bool{}
+		for i, f := range out.frames {
+			for num := int16(1); num <= maxSlots; num++ {
+				set := r.a.set>>(num-1)&1 != 0
+				if !f.get(num).endsRounds(before[i].get(num), set, links) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// endsRounds is endsRounds for a slot, and for what was in it before. It notes the links of numbers.
+func (sl *slot) endsRounds(before *slot, set bool, links map[uint32]bool) bool {
+	switch {
+	case sl == nil && before == nil:
+		return !set
+	case sl == nil || before == nil || sl.bytes != before.bytes:
+		return false
+	case sl.val == before.val:
+		return sl.val == nil || sl.val.id == 0
+	case sl.val == nil || before.val == nil || !sl.val.is(Number) || sl.val.id != 0 && links[sl.val.id]:
+		return false
+	}
+	links[sl.val.id] = true
+	return before.val.is(Number) && before.val.Off == unknown && before.val.id == 0 &&
+		before.val.flags&(loose|stands|maybePtr|maybeLocal) == 0
+}
+
+// keeps reports whether a number in a register that a call keeps, or of a caller, has one of these links.
+func (s *State) keeps(links []uint32) bool {
+	linked := func(v *Value) bool { return v != nil && v.id != 0 && slices.Contains(links, v.id) }
+	return slices.ContainsFunc(s.regs[bytecode.R6:bytecode.R10], linked) || slices.ContainsFunc(s.outer.all(), linked)
 }
 
 // afterOne queues the path that continues a call after one round, in a state in which the function
@@ -181,7 +272,6 @@ func (w *walker) afterOne(pc bytecode.PC, in bytecode.Insn, before, out *State, 
 		s.put(reg, before.value(reg).untouched(touched))
 	}
 	w.relink(s, before, touched, (*Value).changed)
-	s.outer = before.outer.each(func(v *Value) *Value { return v.untouched(touched) })
 	w.r.once, w.r.sure = true, true
 	if w.r.helperCall(pc, in, s) {
 		w.push(pc+1, s)
@@ -190,10 +280,14 @@ func (w *walker) afterOne(pc bytecode.PC, in bytecode.Insn, before, out *State, 
 	w.enqueued()
 }
 
-// relink restores, in a state after rounds, the links of slots that no round has set, unless a
-// round has touched the link, and changes values that were set.
+// relink restores, in a state after rounds, the links of what no round has set, unless a round has
+// touched the link, and changes the values of slots that were set.
 func (w *walker) relink(s, before *State, touched []uint32, change func(v, before *Value) *Value) {
-	for i := range s.frames {
+	for reg := bytecode.R6; reg < bytecode.R10; reg++ {
+		s.regs[reg] = before.regs[reg].untouched(touched)
+	}
+	s.outer = before.outer.each(func(v *Value) *Value { return v.untouched(touched) })
+	for i := range w.r.first.frames {
 		for num, sl := range s.frames[i].all {
 			v, began, was := sl.number(), w.r.first.frames[i].get(num).number(), before.frames[i].get(num).number()
 			u := change(v, was)
@@ -232,7 +326,5 @@ func (v *Value) changed(before *Value) *Value {
 	if before != nil && (roundsApart{true, new(bool)}).differ(before, v) && (v.Off != unknown || !v.is(Number)) {
 		w = *v.outOfRounds()
 	}
-	w.copyRest()
-	w.each(func(a *Alt) { a.flags &^= stands })
 	return &w
 }

@@ -24,7 +24,7 @@ import (
 var recursive = map[string][]string{
 	"a call that the analysis follows: at most 16 frames (abstract/call.go), as in the kernel": {
 		"abstract.analyzer.analyse", "abstract.analyzer.summarize", "abstract.analyzer.witnesses", "abstract.run.block", "abstract.run.call",
-		"abstract.run.callback", "abstract.run.callbacks", "abstract.run.callx", "abstract.run.carryOut",
+		"abstract.run.callRounds", "abstract.run.callback", "abstract.run.callbacks", "abstract.run.callx", "abstract.run.carryOut",
 		"abstract.run.enter", "abstract.run.helperCall", "abstract.run.last", "abstract.run.leave", "abstract.run.looped",
 		"abstract.run.step",
 	},
