@@ -91,7 +91,8 @@ func (c *converter) opsGuard() (off int16, size int) {
 
 // opsField loads a field of the socket, or the socket, if that may be read, and 0 otherwise
 // (SOCK_OPS_GET_FIELD and SOCK_OPS_GET_SK of net/core/filter.c, Linux 7.3). With one register for
-// both, another one is kept in the context meanwhile.
+// both, another one is kept in the context meanwhile, and kernels with OpsKept leave the context in it
+// in place of 0.
 func (c *converter) opsField() []slot {
 	dst, src := c.in.Dst, c.in.Src
 	guard, size := c.opsGuard()
