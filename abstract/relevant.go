@@ -60,7 +60,8 @@ func relevantBefore(p *bytecode.Program, pc bytecode.PC, set uint16, sub int) ui
 
 // forget makes the numbers in registers that are not relevant unknown. They decide nothing, so
 // the state stays as certain as before; a fault or a branch that depends on one of them is not
-// certain. With links they stay linked: the verifier counts the linked numbers.
+// certain. With links they stand for linked ones: the verifier
+// counts those.
 func (s *State) forget(relevant uint16, links bool) {
 	for r := range s.values() {
 		v := s.value(r)
@@ -68,8 +69,8 @@ func (s *State) forget(relevant uint16, links bool) {
 			continue
 		}
 		w := forgotten[v.flags&maybePtr]
-		if links {
-			w = w.linked(v.id, v.delta, v.add)
+		if links && v.id != 0 {
+			w = w.marked()
 		}
 		s.put(r, w)
 	}
