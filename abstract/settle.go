@@ -31,7 +31,9 @@ func Settle(p *bytecode.Program, f *Facts, opt Options, steps int) *Facts {
 	for b := range f.g.Blocks {
 		switch t := w.reach(cfg.BlockID(b)); {
 		case t == cfg.No:
-			out.states[b] = nil
+			if out.states != nil { // see dropsStates
+				out.states[b] = nil
+			}
 		case f.reached.has(b):
 			out.reached.add(b)
 			out.sure[b] = t == cfg.Yes || f.sure[b]
