@@ -44,15 +44,8 @@ func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 		}
 		return nil
 	}
-	if r.a.opt.Rules == Verifier && !r.a.opt.Quirks.RangesFirst {
-		switch now, later, forks := scalar.KernelFork(op, dst.Off, src.Off); {
-		case forks && r.forks > 0:
-			again = s.fork()
-			again.set(in.Dst, dst.unlinked().with(later).like(dst))
-			dst = dst.with(now).like(dst)
-		case forks:
-			s.cover = true
-		}
+	if r.a.opt.Rules == Verifier {
+		dst, again = r.fork(in.Dst, op, dst, src, s)
 	}
 	out := r.numberALU(pc, in, op, is32, dst, src)
 	if !dst.fixed() || !src.fixed() {
@@ -63,6 +56,28 @@ func (r *run) alu(pc bytecode.PC, in bytecode.Insn, s *State) (again *State) {
 	}
 	s.set(in.Dst, out)
 	return again
+}
+
+// fork follows a number that is 0 or -1 as either, like the kernel: it returns the one of the current path,
+// and the state of the other path, at the same instruction.
+func (r *run) fork(reg bytecode.Reg, op scalar.Op, dst, src *Value, s *State) (v *Value, again *State) {
+	now, later, forks := scalar.KernelFork(op, dst.Off, src.Off)
+	if !forks {
+		return dst, nil
+	}
+	q, used := &r.a.opt.Quirks, &r.a.f.usedQuirks
+	switch used.NoFork, used.PerhapsFork = true, true; {
+	case q.PerhapsFork:
+		s.cover = true
+	case q.NoFork:
+	case r.forks == 0:
+		s.cover = true
+	default:
+		again = s.fork()
+		again.set(reg, dst.unlinked().with(later).like(dst))
+		dst = dst.with(now).like(dst)
+	}
+	return dst, again
 }
 
 // isMove reports whether the operation is MOV or one of its sign-extending forms.
@@ -90,6 +105,9 @@ func (v *Value) with(s scalar.S) *Value {
 // numberALU computes with two numbers (kernel/bpf/verifier.c
 // adjust_scalar_min_max_vals and, for links, adjust_reg_min_max_vals).
 func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) *Value {
+	if v := r.lost(op); v != nil {
+		return v
+	}
 	out := &Value{Alt: dst.Alt}
 	out.Off = r.quotient(op, r.a.opt.Rules.alu(op, is32, dst.Off, src.Off))
 	out.wide, out.ranges = nil, nil

@@ -15,6 +15,13 @@ type Quirks struct {
 	NoDivision bool
 	// NoNegation: the negative of a number is unknown (before Linux 6.17).
 	NoNegation bool
+	// NoSwap: so is a number after a change of its byte order, even a constant (before Linux 6.19).
+	NoSwap bool
+	// NoFork: a number that is 0 or -1 is not followed as either at AND and OR (before Linux 6.19, but for
+	// 6.12.117).
+	NoFork bool
+	// PerhapsFork: whether both is so depends on the stable release (Linux 6.12 to 6.18).
+	PerhapsFork bool
 	// LostCode: a code address from a table is not known any more once it has been
 	// stored on the stack (Linux 6.19).
 	LostCode bool
@@ -130,6 +137,9 @@ func QuirksOf(k kernel.Features) Quirks {
 		FewFrames:   !k.Has(kernel.DeepCalls),
 		NoDivision:  !k.Has(kernel.DivisionRange),
 		NoNegation:  !k.Has(kernel.Negation),
+		NoSwap:      !k.Has(kernel.SwappedNumbers),
+		NoFork:      !k.Has(kernel.ForkedNumbers),
+		PerhapsFork: k.Has(kernel.MayFork),
 
 		EqualByBits:   !k.Has(kernel.EqualByRange),
 		OnlyConstants: !k.Has(kernel.RangeCompare),
@@ -224,11 +234,6 @@ func (r *run) quotient(op scalar.Op, s scalar.S) scalar.S {
 		}
 	}
 	switch op {
-	case scalar.Neg:
-		r.a.f.usedQuirks.NoNegation = true
-		if r.a.opt.Quirks.NoNegation {
-			return unknown
-		}
 	case scalar.Div, scalar.SDiv, scalar.Mod, scalar.SMod:
 		r.a.f.usedQuirks.NoDivision = true
 		if r.a.opt.Quirks.NoDivision {
@@ -236,6 +241,32 @@ func (r *run) quotient(op scalar.Op, s scalar.S) scalar.S {
 		}
 	}
 	return s
+}
+
+// lost returns the result of an operation after which the kernel knows nothing of a number, nil of
+// another one.
+//
+// Source: kernel/bpf/verifier.c check_alu_op, Linux 6.1, 6.12.117 and 6.18.15.
+func (r *run) lost(op scalar.Op) *Value {
+	if r.a.opt.Rules != Verifier {
+		return nil
+	}
+	q, used := &r.a.opt.Quirks, &r.a.f.usedQuirks
+	switch {
+	case op == scalar.Neg:
+		if used.NoNegation = true; q.NoNegation {
+			return unknownNumber
+		}
+	case op.Reorders():
+		used.NoSwap, used.PerhapsFork = true, true
+		if q.PerhapsFork {
+			return forgotten[0]
+		}
+		if q.NoSwap {
+			return unknownNumber
+		}
+	}
+	return nil
 }
 
 // stored returns what the stack keeps of a value.

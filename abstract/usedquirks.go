@@ -31,13 +31,14 @@ func (q Quirks) Or(p Quirks) Quirks {
 	}
 	return Quirks{a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13],
 		a[14], a[15], a[16], a[17], a[18], a[19], a[20], a[21], a[22], a[23], a[24], a[25], a[26], a[27], a[28],
-		a[29], a[30], a[31], a[32], a[33], a[34], a[35], a[36], a[37], a[38], a[39]}
+		a[29], a[30], a[31], a[32], a[33], a[34], a[35], a[36], a[37], a[38], a[39],
+		a[40], a[41], a[42]}
 }
 
 // list returns all quirks in the order of their declaration; Or names no field, so
 // that it does not compile with one more.
-func (q Quirks) list() [40]bool {
-	return [...]bool{q.NoDivision, q.NoNegation, q.LostCode, q.NoLoadOffset, q.NullLookups, q.FewNotNull, q.NoTrust,
+func (q Quirks) list() [43]bool {
+	return [...]bool{q.NoDivision, q.NoNegation, q.NoSwap, q.NoFork, q.PerhapsFork, q.LostCode, q.NoLoadOffset, q.NullLookups, q.FewNotNull, q.NoTrust,
 		q.NoIterTrust, q.FewFrames, q.EqualByBits, q.OnlyConstants, q.NoLinkedAdd, q.NoLinkedSub,
 		q.PerhapsLinkedSub, q.NoSame, q.NoTrying,
 		q.Ranges, q.Guessed, q.RangesFirst, q.RangesOld, q.RangesFew, q.RangesThrice, q.RangesMember, q.RangesTwice,

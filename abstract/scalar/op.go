@@ -57,6 +57,13 @@ func (op Op) String() string {
 // Unary reports whether the result does not depend on src.
 func (op Op) Unary() bool { return op == Neg || op >= ToLE16 }
 
+// Reorders reports whether the operation changes the order of bytes, or is one that does so on
+// other machines.
+func (op Op) Reorders() bool {
+	n, _ := op.endBytes()
+	return n != 0
+}
+
 // endBytes returns the width of a byte order operation and whether it swaps;
 // 0 for the others.
 func (op Op) endBytes() (bytes int, swap bool) {

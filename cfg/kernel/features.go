@@ -105,6 +105,9 @@ const (
 	TryBranches     // a branch is decided by trying both sides for a contradiction
 	Arcs            // a number has one range, which may wrap, in place of one with a sign and one without
 	KnownNumbers    // how numbers are computed, refined and kept on the stack is modelled
+	SwappedNumbers  // a number is known after a change of its byte order
+	ForkedNumbers   // AND and OR follow a number that is 0 or -1 as either
+	MayFork         // stable releases differ in both
 	RangesFirst     // the parts of a number refine each other once, at comparisons and narrow loads
 	RangesOld       // the parts of a number refine each other in three rounds, and a sum that wraps has no range
 	RangesFew       // two rounds without signs that differ, such sums, and equality by ranges alone
@@ -180,7 +183,7 @@ func Table() [featureCount]Row {
 		StaticCallx:     row(Next, 0, Read, "indirect calls of static functions"),
 		Unwinding:       row(Next, 0, Proposed, "exceptions continue at landing pads; refusals are not known"),
 		DivisionRange:   row(7000, 0, Read, "ranges of quotients and remainders"),
-		Negation:        row(6017, 0, Read, "ranges of negative numbers; not in 6.12.117, but in 6.18.15"),
+		Negation:        row(6017, 0, Recorded, "ranges of negative numbers; not in 6.12.117, but in 6.18.15"),
 		SpilledCode:     row(7003, 0, Read, "code addresses survive on the stack"),
 		TableLoadOffset: row(7001, 0, Read, "the offset in a load from a table counts"),
 		HalfPointers:    row(7002, 0, Read, "32 bits of a pointer may be zero; in 6.12's stable releases, not in 6.19"),
@@ -216,6 +219,9 @@ func Table() [featureCount]Row {
 		TryBranches:     row(7001, 0, Recorded, "branches are decided by trying both sides"),
 		Arcs:            row(7002, 0, Recorded, "a number has one range, which may wrap"),
 		KnownNumbers:    row(6012, 0, Recorded, "what the verifier knows of numbers is modelled: 6.1.192 knows some worse"),
+		SwappedNumbers:  row(6019, 0, Recorded, "a number whose bytes change their order is known: 6.19.14, not 6.18.15"),
+		ForkedNumbers:   row(6019, 0, Recorded, "0 or -1 is followed as either at AND and OR; 6.12.117 too, not 6.18.15"),
+		MayFork:         row(6012, 6019, Recorded, "stable releases differ in both"),
 		RangesFirst:     row(6001, 6002, Recorded, "one round, and decisions by constants alone: 6.1.192"),
 		RangesOld:       row(6012, 6013, Recorded, "sums that wrap have no range: 6.12.117"),
 		RangesFew:       row(6013, 6017, Recorded, "two rounds, and equality by ranges alone: 6.16.12"),

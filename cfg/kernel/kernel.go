@@ -73,8 +73,11 @@ var stable = []struct {
 	lacks, have []Feature
 }{
 	{6001, 192, 192, nil, []Feature{QueueWord, OpsZero, MinGuard, XskWord}},
-	{6012, 117, 117, nil, []Feature{QueueWord, OpsZero, MinGuard, XskWord}},
-	{6018, 1, 15, []Feature{MayLinkSub, MayFindMember}, []Feature{QueueLong, OpsKept, MinBare, XskLong}},
+	{6012, 117, 117, []Feature{MayFork}, []Feature{ForkedNumbers, QueueWord, OpsZero, MinGuard, XskWord}},
+	{6016, 1, 12, []Feature{MayFork}, nil},
+	{6017, 1, 13, []Feature{MayFork}, nil},
+	{6018, 1, 15, []Feature{MayLinkSub, MayFindMember, MayFork}, []Feature{QueueLong, OpsKept, MinBare, XskLong}},
+	{6019, 1, 10, nil, []Feature{MayFork}},
 	{6019, 1, 14, nil, []Feature{QueueLong, OpsKept, MinBare, XskLong}},
 	{7000, 1, 13, nil, []Feature{QueueLong, MinBare, XskLong}},
 	{7000, 13, 13, nil, []Feature{OpsZero}},
