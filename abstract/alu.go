@@ -106,7 +106,7 @@ func (v *Value) with(s scalar.S) *Value {
 // adjust_scalar_min_max_vals and, for links, adjust_reg_min_max_vals).
 func (r *run) numberALU(pc bytecode.PC, in bytecode.Insn, op scalar.Op, is32 bool, dst, src *Value) *Value {
 	if v := r.lost(op); v != nil {
-		return v
+		return new(*v)
 	}
 	out := &Value{Alt: dst.Alt}
 	out.Off = r.quotient(op, r.a.opt.Rules.alu(op, is32, dst.Off, src.Off))
