@@ -348,7 +348,7 @@ func (r *run) store(pc bytecode.PC, in bytecode.Insn, s *State) {
 	val := r.a.constant(uint64(int64(in.Imm)))
 	if in.Class() == asm.StXClass {
 		val = r.read(pc, s, in.Src)
-		if (acc.size == 8 || val.is(Number) && val.umax() < 1<<(8*acc.size)) && !(val.is(Number) && r.isFirst()) {
+		if (acc.size == 8 || val.is(Number) && val.umax() < 1<<(8*acc.size)) && (!val.is(Number) || !r.isFirst()) {
 			val = r.link(s, in.Src, val)
 		}
 	}

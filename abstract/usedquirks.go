@@ -38,7 +38,8 @@ func (q Quirks) Or(p Quirks) Quirks {
 // list returns all quirks in the order of their declaration; Or names no field, so
 // that it does not compile with one more.
 func (q Quirks) list() [43]bool {
-	return [...]bool{q.NoDivision, q.NoNegation, q.NoSwap, q.NoFork, q.PerhapsFork, q.LostCode, q.NoLoadOffset, q.NullLookups, q.FewNotNull, q.NoTrust,
+	return [...]bool{q.NoDivision, q.NoNegation, q.NoSwap, q.NoFork, q.PerhapsFork, q.LostCode,
+		q.NoLoadOffset, q.NullLookups, q.FewNotNull, q.NoTrust,
 		q.NoIterTrust, q.FewFrames, q.EqualByBits, q.OnlyConstants, q.NoLinkedAdd, q.NoLinkedSub,
 		q.PerhapsLinkedSub, q.NoSame, q.NoTrying,
 		q.Ranges, q.Guessed, q.RangesFirst, q.RangesOld, q.RangesFew, q.RangesThrice, q.RangesMember, q.RangesTwice,

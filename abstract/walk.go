@@ -133,7 +133,7 @@ type walker struct {
 	distrusted []bool
 
 	insns, jumps         int // processed so far
-	within               int // instructions of functions that were called back: when the verifier follows them is not known
+	within               int // instructions of functions that were called back: it is not known when
 	savedInsns, savedJmp int // when the last state was remembered
 
 	settles  bool                        // it finds out what the verifier reaches, as surely as Analyze

@@ -107,7 +107,7 @@ func (c *source) field(m Memory, in bytecode.Insn) []pat {
 			if c.k.has(kernel.QueueLong) {
 				ones = w64
 			}
-			return c.read(in, p(j64|jne, in.Dst, 0, 1, noQueue), p(uint8(ones)|opMov, in.Dst, 0, 0, -1))
+			return c.read(in, p(j64|jne, in.Dst, 0, 1, noQueue), p(ones|opMov, in.Dst, 0, 0, -1))
 		}
 	case c.p.Type == "sock_ops":
 		return c.opsField(in, off, load)
