@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/bpfcfg/bpfcfg/abstract"
+	"github.com/bpfcfg/bpfcfg/cfg"
 	"github.com/bpfcfg/bpfcfg/cfg/bytecode"
 	"github.com/bpfcfg/bpfcfg/internal/testing/progen"
 )
@@ -155,6 +156,37 @@ func TestArrayLookup(t *testing.T) {
 		_, f := analyzeWith(t, p, abstract.Options{Rules: abstract.Verifier, Quirks: abstract.Quirks{NullLookups: c.quirk}})
 		if f.Reached(null) != c.null {
 			t.Errorf("%+v: the null branch is reached: %v", c, f.Reached(null))
+		}
+	}
+}
+
+// TestInnerKey looks up an element of a map in a map of maps. If the size of its key is known, it is certain
+// what the lookup reads, in kernels that take it for a write, too.
+func TestInnerKey(t *testing.T) {
+	for _, inner := range []*bytecode.Map{nil, {Type: bytecode.MapHash, KeySize: 4, ValueSize: 8, MaxEntries: 4}} {
+		var a progen.Asm
+		m := a.Map(bytecode.Map{Name: "m", Type: bytecode.MapHashOfMaps, KeySize: 4, ValueSize: 4, MaxEntries: 4,
+			Inner: inner})
+		a.Emit(0x62, 10, 0, -8, 1)
+		for range 2 {
+			a.Emit(movX, 2, 10, 0, 0)
+			a.Emit(add, 2, 0, 0, -8)
+			if m >= 0 {
+				a.MapAddr(1, m)
+			}
+			a.Helper(1)
+			a.If(jeq, 0, 0, 0, "null")
+			a.Emit(movX, 1, 0, 0, 0)
+			m = -1
+		}
+		found := a.PC()
+		a.Label("null")
+		a.Emit(mov, 0, 0, 0, 1)
+		a.Emit(exit, 0, 0, 0, 0)
+		p := a.Program("p")
+		_, f := analyzeWith(t, p, abstract.Options{Rules: abstract.Verifier, Quirks: abstract.Quirks{NullLookups: true}})
+		if got, want := f.Reach(found-1), cfg.Yes; (got == want) != (inner != nil) {
+			t.Errorf("inner map %v: after the second lookup: %v", inner, got)
 		}
 	}
 }

@@ -375,10 +375,10 @@ func (r *run) argBytes(h callee, i int, s *State) (size int64, known bool) {
 			return int64(n.umax()), true
 		}
 	case calls.MapKey, calls.MapValue:
-		if m := s.get(bytecode.R1); m.is(MapPtr) && m.Obj >= 0 {
-			size := r.a.p.Maps[m.Obj].ValueSize
+		if m := r.mapAt(s.get(bytecode.R1)); m != nil {
+			size := m.ValueSize
 			if arg.Size == calls.MapKey {
-				size = r.a.p.Maps[m.Obj].KeySize
+				size = m.KeySize
 			}
 			if size > 0 && size <= stackSize {
 				return int64(size), true
@@ -389,6 +389,18 @@ func (r *run) argBytes(h callee, i int, s *State) (size int64, known bool) {
 		return int64(arg.Size), true
 	}
 	return stackSize, false
+}
+
+// mapAt returns what is known of the map that a value points to, nil if that is nothing: of one in a map of
+// maps it is what the verifier takes all of them for.
+func (r *run) mapAt(v *Value) *bytecode.Map {
+	switch {
+	case !v.is(MapPtr):
+		return nil
+	case v.Obj < 0:
+		return r.a.p.Maps[^v.Obj].Inner
+	}
+	return &r.a.p.Maps[v.Obj]
 }
 
 // callbacks follows the functions that a helper or kernel function calls.
