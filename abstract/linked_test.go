@@ -51,3 +51,27 @@ func TestStanding(t *testing.T) {
 		}
 	}
 }
+
+// TestStandForFrames: where a round leaves a number narrower than the slot of the state, or bytes of which
+// nothing is known, the slot stands for it, and the state is not certain; where it leaves the same, nothing changes.
+func TestStandForFrames(t *testing.T) {
+	small := number(scalar.Range(0, 15))
+	for _, tt := range []struct {
+		now, left *Value
+		want      bool
+	}{{nil, small, true}, {unknownNumber, small, true}, {small, small, false}, {nil, unknownNumber, false}} {
+		frameOf := func(v *Value) *frame {
+			s := &State{frames: []*frame{{}}}
+			if v != nil {
+				s.edit(0).at(1).spillAgain(v)
+			}
+			return s.frames[0]
+		}
+		s := &State{frames: []*frame{frameOf(tt.now)}}
+		s.standForFrames([]*frame{frameOf(tt.left)})
+		v := s.frames[0].get(1).number()
+		if got := v != nil && v.flags&stands != 0; got != tt.want || s.cover != tt.want {
+			t.Errorf("%v, a round leaves %v: stands for others: %v, not certain: %v", tt.now, tt.left, got, s.cover)
+		}
+	}
+}
