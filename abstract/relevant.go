@@ -60,8 +60,7 @@ func relevantBefore(p *bytecode.Program, pc bytecode.PC, set uint16, sub int) ui
 
 // forget makes the numbers in registers that are not relevant unknown. They decide nothing, so
 // the state stays as certain as before; a fault or a branch that depends on one of them is not
-// certain. With links they stand for linked ones: the verifier
-// counts those.
+// certain. With links they stand for linked ones: the verifier counts those.
 func (s *State) forget(relevant uint16, links bool) {
 	for r := range s.values() {
 		v := s.value(r)

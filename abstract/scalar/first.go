@@ -131,40 +131,31 @@ func DecideFirst(c Cond, is32 bool, a, b Ranges) Outcome {
 		v = uint64(uint32(v))
 		sv = int64(int32(uint32(v)))
 	}
-	outcome := func(always, never bool) Outcome {
-		switch {
-		case always:
-			return Always
-		case never:
-			return Never
-		}
-		return Both
-	}
 	switch c {
 	case JEQ:
-		return outcome(x.bits.IsConst() && x.bits.Value == v, x.bits.IsConst())
+		return byOrder(x.bits.IsConst() && x.bits.Value == v, x.bits.IsConst())
 	case JNE:
-		return outcome(x.bits.IsConst() && x.bits.Value != v, x.bits.IsConst())
+		return byOrder(x.bits.IsConst() && x.bits.Value != v, x.bits.IsConst())
 	case JSET:
-		return outcome(x.bits.Value&v != 0, x.bits.Max()&v == 0)
+		return byOrder(x.bits.Value&v != 0, x.bits.Max()&v == 0)
 	case JNSET:
-		return outcome(x.bits.Max()&v == 0, x.bits.Value&v != 0)
+		return byOrder(x.bits.Max()&v == 0, x.bits.Value&v != 0)
 	case JGT:
-		return outcome(x.umin > v, x.umax <= v)
+		return byOrder(x.umin > v, x.umax <= v)
 	case JLE:
-		return outcome(x.umax <= v, x.umin > v)
+		return byOrder(x.umax <= v, x.umin > v)
 	case JGE:
-		return outcome(x.umin >= v, x.umax < v)
+		return byOrder(x.umin >= v, x.umax < v)
 	case JLT:
-		return outcome(x.umax < v, x.umin >= v)
+		return byOrder(x.umax < v, x.umin >= v)
 	case JSGT:
-		return outcome(x.smin > sv, x.smax <= sv)
+		return byOrder(x.smin > sv, x.smax <= sv)
 	case JSLE:
-		return outcome(x.smax <= sv, x.smin > sv)
+		return byOrder(x.smax <= sv, x.smin > sv)
 	case JSGE:
-		return outcome(x.smin >= sv, x.smax < sv)
+		return byOrder(x.smin >= sv, x.smax < sv)
 	case JSLT:
-		return outcome(x.smax < sv, x.smin >= sv)
+		return byOrder(x.smax < sv, x.smin >= sv)
 	}
 	return Both
 }
@@ -318,14 +309,7 @@ func signedBelow[U uint64 | uint32, I int64 | int32](u span[U], least, most I) s
 // combineFirst is AND, OR and XOR: a range with a sign survives if neither operand may be negative.
 func (r *Ranges) combineFirst(op Op, o *Ranges) {
 	positive, positive32 := r.s64.lo >= 0 && o.s64.lo >= 0, r.s32.lo >= 0 && o.s32.lo >= 0
-	switch op {
-	case And:
-		r.bits = r.bits.And(o.bits)
-	case Or:
-		r.bits = r.bits.Or(o.bits)
-	default:
-		r.bits = r.bits.Xor(o.bits)
-	}
+	r.combineBits(op, o)
 	all, low := RangesOf(Unknown()), r.bits.Low()
 	if c := uint32(low.Value); o.bits.Low().IsConst() && low.IsConst() {
 		r.u32, r.s32 = span[uint32]{c, c}, span[int32]{int32(c), int32(c)}

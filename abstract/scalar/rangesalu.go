@@ -98,8 +98,8 @@ func unsignedSum[T uint64 | uint32](how Sync, a, b span[T], sub bool, most T) sp
 	return span[T]{lo, hi}
 }
 
-// combine is sum for AND, OR and XOR.
-func (r *Ranges) combine(op Op, o *Ranges) {
+// combineBits is AND, OR and XOR of the known bits.
+func (r *Ranges) combineBits(op Op, o *Ranges) {
 	switch op {
 	case And:
 		r.bits = r.bits.And(o.bits)
@@ -108,6 +108,11 @@ func (r *Ranges) combine(op Op, o *Ranges) {
 	default:
 		r.bits = r.bits.Xor(o.bits)
 	}
+}
+
+// combine is sum for AND, OR and XOR.
+func (r *Ranges) combine(op Op, o *Ranges) {
+	r.combineBits(op, o)
 	low := r.bits.Low()
 	r.u32 = combined(op, r.u32, o.u32, uint32(low.Value), uint32(low.Max()))
 	r.u64 = combined(op, r.u64, o.u64, r.bits.Value, r.bits.Max())
